@@ -1,0 +1,87 @@
+"""Open-vocabulary segmentation in napari by CorrCLIP.
+
+The public names are resolved when they are first used: importing the package loads no torch, no
+napari and no Qt.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from napari_corrclip.errors import Cancelled as Cancelled
+    from napari_corrclip.errors import CorrClipError as CorrClipError
+    from napari_corrclip.errors import InputError as InputError
+    from napari_corrclip.errors import WeightsError as WeightsError
+    from napari_corrclip.features import Features as Features
+    from napari_corrclip.images import read_image as read_image
+    from napari_corrclip.progress import Progress as Progress
+    from napari_corrclip.segmentation import Segmentation as Segmentation
+    from napari_corrclip.segmenter import Segmenter as Segmenter
+    from napari_corrclip.segmenter import segment as segment
+    from napari_corrclip.settings import Settings as Settings
+    from napari_corrclip.vocabulary import Vocabulary as Vocabulary
+    from napari_corrclip.vocabulary import VocabularyClass as VocabularyClass
+    from napari_corrclip.weights.presets import Preset as Preset
+    from napari_corrclip.weights.presets import get_preset as get_preset
+    from napari_corrclip.weights.presets import presets as presets
+
+    __version__: str
+
+_HOME = {
+    "Cancelled": "errors",
+    "CorrClipError": "errors",
+    "Features": "features",
+    "InputError": "errors",
+    "Preset": "weights.presets",
+    "Progress": "progress",
+    "Segmentation": "segmentation",
+    "Segmenter": "segmenter",
+    "Settings": "settings",
+    "Vocabulary": "vocabulary",
+    "VocabularyClass": "vocabulary",
+    "WeightsError": "errors",
+    "get_preset": "weights.presets",
+    "presets": "weights.presets",
+    "read_image": "images",
+    "segment": "segmenter",
+}
+"""Each public name and the module it comes from."""
+
+__all__ = [
+    "Cancelled",
+    "CorrClipError",
+    "Features",
+    "InputError",
+    "Preset",
+    "Progress",
+    "Segmentation",
+    "Segmenter",
+    "Settings",
+    "Vocabulary",
+    "VocabularyClass",
+    "WeightsError",
+    "__version__",
+    "get_preset",
+    "presets",
+    "read_image",
+    "segment",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        from importlib.metadata import version
+
+        value: Any = version("napari-corrclip")
+    elif name in _HOME:
+        value = getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
+    else:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

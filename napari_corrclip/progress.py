@@ -1,0 +1,62 @@
+"""Long work as generators of progress events.
+
+A long function *yields* a :class:`Progress` at every point at which it may be stopped and *returns*
+its result. Whoever drives it decides what progress looks like (a bar, a dock, nothing) and cancels by
+closing the generator; the work itself knows neither threads nor screens.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Generator
+from dataclasses import dataclass
+from typing import TypeVar
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """``done`` of ``total`` units of the named stage are finished."""
+
+    stage: str
+    done: int
+    total: int
+
+
+Steps = Generator[Progress, None, T]
+
+
+def finish(steps: Steps[T]) -> T:
+    """Drive ``steps`` to its end in silence and return its result."""
+    while True:
+        try:
+            next(steps)
+        except StopIteration as stop:
+            result: T = stop.value
+            return result
+
+
+def drive(steps: Steps[T], *, show: bool | None = None) -> T:
+    """Drive ``steps`` to its end under a progress bar on stderr and return its result.
+
+    Args:
+        steps: the work.
+        show: whether to draw the bar; ``None`` draws it only when stderr is a terminal.
+    """
+    if show is None:
+        show = sys.stderr.isatty()
+    if not show:
+        return finish(steps)
+    from tqdm import tqdm
+
+    with tqdm(file=sys.stderr, leave=False) as bar:
+        while True:
+            try:
+                event = next(steps)
+            except StopIteration as stop:
+                result: T = stop.value
+                return result
+            bar.set_description_str(event.stage)
+            bar.total, bar.n = event.total, event.done
+            bar.refresh()
