@@ -1,0 +1,344 @@
+"""Vocabularies as files.
+
+``.txt``
+    The grammar that a person types (:mod:`~napari_corrclip.vocabulary.grammar`), which the class
+    files of the benchmarks are too: names, prompts and colours.
+``.csv``
+    A header and a row a class: ``name``, and if wanted ``prompts`` (separated by ``;``), ``color``
+    (``#rrggbb``), ``threshold``, ``value``, ``background`` (true or false).
+``.yaml``, ``.yml``, ``.json``
+    A list of classes, or a mapping from names to prompts, or all of a vocabulary::
+
+        - cat                                  cat:
+        - 'background: sky, grass'             background: sky, grass
+        - name: dog                            dog: [dog, puppy]
+          prompts: [dog, puppy]                fox: {prompts: fox, color: '#ff8800', threshold: 0.3}
+          color: '#ff8800'
+
+        classes: …            # either of the above
+        next_value: 7
+        threshold: 0.2
+        templates: [a microscopy image of {}]
+
+In the last form ``classes`` is a key and no class; a class of that name goes into a list.
+
+Files are read as untrusted: no more than a few megabytes, no YAML tags or aliases, and an unknown
+key is an error. They are written whole or not at all; what a format cannot hold is an error and no
+silent loss.
+"""
+
+from __future__ import annotations
+
+import csv
+import difflib
+import io
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TypeVar
+
+from napari_corrclip import templates as prompt_templates
+from napari_corrclip.errors import InputError
+from napari_corrclip.textfiles import dump_yaml, load_json, load_yaml, read_text, write_text
+from napari_corrclip.vocabulary import grammar
+from napari_corrclip.vocabulary.classes import complete, is_int
+from napari_corrclip.vocabulary.grammar import Entry
+from napari_corrclip.vocabulary.model import FILE_SUFFIXES, Vocabulary
+from napari_corrclip.vocabulary.palette import Color
+
+_N = TypeVar("_N", int, float)
+
+VERSION = 1
+_COLUMNS = ("name", "prompts", "color", "threshold", "value", "background")
+_KEYS = ("version", "classes", "next_value", "threshold", "templates")
+_BOOLEANS = {
+    "": None,
+    "true": True,
+    "yes": True,
+    "1": True,
+    "false": False,
+    "no": False,
+    "0": False,
+}
+
+
+def read(path: str | os.PathLike[str], *, background: str | int | None = None) -> Vocabulary:
+    """Return the vocabulary in the file ``path``; ``background`` as in :meth:`Vocabulary.parse`."""
+    suffix = _suffix(path)
+    where = f"The vocabulary file {os.fspath(path)!r}"
+    text = read_text(path, "vocabulary file")
+    try:
+        if suffix == ".txt":
+            return Vocabulary.parse(text, background=background)
+        if suffix == ".csv":
+            return from_csv(text, background=background)
+    except InputError as error:
+        raise InputError(f"{where}: {error}") from None
+    data = load_json(text, where) if suffix == ".json" else load_yaml(text, where)
+    try:
+        return from_document(data, background=background)
+    except InputError as error:
+        raise InputError(f"{where}: {error}") from None
+
+
+def write(vocabulary: Vocabulary, path: str | os.PathLike[str]) -> None:
+    """Write ``vocabulary`` to ``path`` in the format of its ending."""
+    suffix = _suffix(path)
+    if suffix == ".json":
+        import json
+
+        text = json.dumps(to_document(vocabulary), indent=2, ensure_ascii=False) + "\n"
+    elif suffix == ".csv":
+        text = to_csv(vocabulary)
+        _check_whole(vocabulary, from_csv(text), suffix)
+    elif suffix == ".txt":
+        text = vocabulary.to_text()
+        _check_whole(vocabulary, Vocabulary.parse(text), suffix)
+    else:
+        text = dump_yaml(to_document(vocabulary))
+    write_text(path, text)
+
+
+def _suffix(path: str | os.PathLike[str]) -> str:
+    suffix = Path(path).suffix.lower()
+    if suffix not in FILE_SUFFIXES:
+        raise InputError(
+            f"{os.fspath(path)!r} ends like no vocabulary file; use one of "
+            f"{', '.join(FILE_SUFFIXES)}."
+        )
+    return suffix
+
+
+def _check_whole(vocabulary: Vocabulary, read_back: Vocabulary, suffix: str) -> None:
+    if read_back == vocabulary:
+        return
+    lost = []
+    if read_back.templates != vocabulary.templates:
+        lost.append("templates")
+    if read_back.thresholds != vocabulary.thresholds:
+        lost.append("thresholds")
+    if read_back.values != vocabulary.values or read_back.next_value != vocabulary.next_value:
+        lost.append("values")
+    if read_back.background != vocabulary.background:
+        lost.append("background")
+    raise InputError(
+        f"A {suffix} file cannot hold this vocabulary's {', '.join(lost) or 'colours'}; "
+        "save it as .yaml or .json."
+    )
+
+
+# -- YAML and JSON
+
+
+def to_document(vocabulary: Vocabulary) -> dict[str, object]:
+    """Return all of ``vocabulary`` as plain dicts and lists."""
+    classes: list[dict[str, object]] = []
+    for one in vocabulary.classes:
+        fields: dict[str, object] = {"name": one.name, "value": one.value}
+        fields["color"] = grammar.color_to_text(one.color)
+        fields["prompts"] = list(one.prompts)
+        if one.threshold is not None:
+            fields["threshold"] = one.threshold
+        # always said: a class that is called background need not be it
+        fields["background"] = one.background
+        classes.append(fields)
+    return {
+        "version": VERSION,
+        "next_value": vocabulary.next_value,
+        "threshold": vocabulary.threshold,
+        "templates": None if vocabulary.templates is None else list(vocabulary.templates),
+        "classes": classes,
+    }
+
+
+def from_document(data: object, *, background: str | int | None = None) -> Vocabulary:
+    """Return the vocabulary of what a YAML or JSON file holds (see the top of this module)."""
+    if not isinstance(data, dict) or "classes" not in data:
+        return _vocabulary(_entries(data), background)
+    _check_keys(data, _KEYS, "the vocabulary")
+    version = data.get("version", VERSION)
+    if version != VERSION or isinstance(version, bool):
+        raise InputError(
+            f"it has the version {version!r}, this program knows {VERSION}; use a newer program."
+        )
+    vocabulary = _vocabulary(_entries(data["classes"]), background)
+    if data.get("next_value") is not None:
+        vocabulary = replace(vocabulary, next_value=data["next_value"])
+    if data.get("threshold") is not None:
+        vocabulary = replace(vocabulary, threshold=data["threshold"])
+    if data.get("templates") is not None:
+        templates = prompt_templates.resolve(data["templates"])
+        vocabulary = replace(vocabulary, templates=templates)
+    return vocabulary
+
+
+def _vocabulary(entries: Sequence[Entry], background: str | int | None) -> Vocabulary:
+    classes = complete(entries, background)
+    return Vocabulary(classes, next_value=max((one.value for one in classes), default=0) + 1)
+
+
+def _entries(data: object) -> list[Entry]:
+    if isinstance(data, list):
+        return [_element(element) for element in data]
+    if isinstance(data, dict):
+        return [_named(name, fields) for name, fields in data.items()]
+    if data is None:
+        return []
+    raise InputError(
+        f"the classes are {_short(data)}; write a list of names, or names with prompts."
+    )
+
+
+def _element(element: object) -> Entry:
+    """Return the class of a list's element: text, fields with a name, or one name with the rest."""
+    if isinstance(element, str):
+        return grammar.parse_one(element)
+    if isinstance(element, dict) and isinstance(element.get("name"), str):
+        fields = {key: value for key, value in element.items() if key != "name"}
+        return _named(element["name"], fields)
+    if isinstance(element, dict) and len(element) == 1:
+        ((name, rest),) = element.items()
+        return _named(name, rest)
+    raise InputError(f"the class {_short(element)} has no name; write text or give it a 'name'.")
+
+
+def _named(name: object, fields: object) -> Entry:
+    """Return the class ``name`` with what a mapping says of it."""
+    name = grammar.check_text(name, "class name", grammar.MAX_NAME)
+    if fields is None:
+        return Entry(name)
+    if not isinstance(fields, dict):
+        return Entry(name, _prompts(fields, name))
+    _check_keys(fields, _COLUMNS[1:], f"the class {name!r}")
+    if "color" in fields and fields["color"] is None:
+        raise InputError(
+            f"the class {name!r} has an empty colour; put it in quotes, '#rrggbb', since # begins "
+            "a comment in YAML."
+        )
+    background = fields.get("background")
+    if background is not None and not isinstance(background, bool):
+        raise InputError(f"the class {name!r} has background {background!r}; write true or false.")
+    return Entry(
+        name,
+        () if fields.get("prompts") is None else _prompts(fields["prompts"], name),
+        _color(fields["color"], name) if "color" in fields else None,
+        fields.get("value"),
+        fields.get("threshold"),
+        background,
+    )
+
+
+def _prompts(prompts: object, name: str) -> tuple[str, ...]:
+    found: tuple[str, ...] = ()
+    if isinstance(prompts, str):
+        found = grammar.parse_prompts(prompts)
+    elif isinstance(prompts, Sequence):
+        found = tuple(grammar.check_text(p, "prompt", grammar.MAX_PROMPT) for p in prompts)
+    else:
+        raise InputError(
+            f"the class {name!r} has the prompts {_short(prompts)}; write text or a list of texts."
+        )
+    if not found:
+        raise InputError(f"the class {name!r} has an empty list of prompts; write one or none.")
+    return found
+
+
+def _color(color: object, name: str) -> Color:
+    if isinstance(color, str):
+        return grammar.color_from_text(color)
+    if isinstance(color, Sequence) and len(color) == 3 and all(is_int(level) for level in color):
+        return (color[0], color[1], color[2])
+    raise InputError(f"the class {name!r} has the colour {_short(color)}; write '#rrggbb'.")
+
+
+def _check_keys(fields: Mapping[object, object], known: Sequence[str], whose: str) -> None:
+    for key in fields:
+        if key not in known:
+            near = difflib.get_close_matches(str(key).lower(), known, n=1)
+            advice = f"did you mean {near[0]!r}" if near else f"it may have {', '.join(known)}"
+            raise InputError(f"{whose} has the unknown key {key!r}; {advice}?")
+
+
+def _short(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else text[:59] + "…"
+
+
+# -- CSV
+
+
+def to_csv(vocabulary: Vocabulary) -> str:
+    """Return the classes of ``vocabulary`` as CSV, a row each under a header."""
+    file = io.StringIO()
+    writer = csv.writer(file, lineterminator="\n")
+    writer.writerow(_COLUMNS)
+    for one in vocabulary.classes:
+        writer.writerow(
+            (
+                one.name,
+                grammar.write_prompts(one.prompts, "; "),
+                grammar.color_to_text(one.color),
+                "" if one.threshold is None else repr(one.threshold),
+                one.value,
+                "true" if one.background else "false",
+            )
+        )
+    return file.getvalue()
+
+
+def from_csv(text: str, *, background: str | int | None = None) -> Vocabulary:
+    """Return the vocabulary of a CSV table; the header tells whether commas, ; or tabs separate."""
+    header = text.lstrip().partition("\n")[0]
+    delimiter = max(",;\t", key=header.count)
+    try:
+        rows = list(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True))
+    except csv.Error as error:
+        raise InputError(f"it is no valid CSV table ({error}); correct it there.") from None
+    filled = [(number, row) for number, row in enumerate(rows, start=1) if any(map(str.strip, row))]
+    if not filled:
+        raise InputError("it is empty; write a header 'name,prompts' and a row for each class.")
+    columns = [cell.strip().lower() for cell in filled[0][1]]
+    _check_keys(dict.fromkeys(columns), _COLUMNS, "the header")
+    if "name" not in columns or len(set(columns)) < len(columns):
+        raise InputError(
+            f"its header is {','.join(columns)!r}; it must hold 'name' and no column twice."
+        )
+    entries = []
+    for number, row in filled[1:]:
+        if len(row) != len(columns):
+            raise InputError(
+                f"row {number} has {len(row)} cells and the header {len(columns)}; make them equal "
+                "(a cell that holds the separator needs quotes)."
+            )
+        cells = dict(zip(columns, (cell.strip() for cell in row), strict=True))
+        try:
+            entries.append(_row(cells))
+        except InputError as error:
+            raise InputError(f"row {number}: {error}") from None
+    return _vocabulary(entries, background)
+
+
+def _row(cells: Mapping[str, str]) -> Entry:
+    name = grammar.check_text(cells["name"], "class name", grammar.MAX_NAME)
+    prompts, color = cells.get("prompts", ""), cells.get("color", "")
+    flag = cells.get("background", "").lower()
+    if flag not in _BOOLEANS:
+        raise InputError(f"the background is {flag!r}; write true or false.")
+    return Entry(
+        name,
+        grammar.parse_prompts(prompts) if prompts else (),
+        grammar.color_from_text(color) if color else None,
+        _number(cells.get("value", ""), "value", int),
+        _number(cells.get("threshold", ""), "threshold", float),
+        _BOOLEANS[flag],
+    )
+
+
+def _number(text: str, what: str, kind: Callable[[str], _N]) -> _N | None:
+    if not text:
+        return None
+    try:
+        return kind(text)
+    except ValueError:
+        raise InputError(f"the {what} is {_short(text)}; write a number.") from None

@@ -1,0 +1,317 @@
+"""What a person types to name classes, and back.
+
+::
+
+    cat, dog #ff8800            # classes by commas or lines; a colour after the name
+    background: sky, grass      # a class with prompts of its own
+    person; man; woman          # the same by semicolons: the first prompt is the name
+    "salt, pepper": salt        # in quotes, commas, colons and # mean nothing special
+
+The rules, in full:
+
+* Lines separate classes, and so do commas. A colon belongs to the name just before it, and all that
+  follows it on the line are that class's prompts, separated by commas or semicolons:
+  ``cat, dog, background: sky, grass`` are three classes. A second colon on a line is an error.
+* Semicolons without a colon separate the prompts of one class, whose name is the first: so the
+  class files of the benchmarks (one class a line, prompts by ``; ``) are this grammar too.
+* A class without prompts of its own has its name as its prompt; after a colon, only what follows.
+* ``#rrggbb``, as a word beside the name or among its prompts, is the class's colour. ``#`` as a
+  word by itself begins a comment up to the end of the line. Inside a word (``C#``) it is a
+  character.
+* A name or prompt that begins with ``"`` goes on to the next single ``"``, and all in between is
+  meant as it stands; ``""`` in it is one ``"``.
+* Space around and between words counts as one space; text is brought to Unicode's composed form
+  (NFC). Blank lines and one comma at the end of a line are ignored; an empty name between commas is
+  an error.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from napari_corrclip.errors import InputError
+from napari_corrclip.vocabulary.palette import Color
+
+MAX_NAME = 200
+"""Most characters of a class's name."""
+MAX_PROMPT = 1000
+"""Most characters of a prompt (the text encoder has its own limit, in tokens)."""
+
+_COLOR = re.compile(r"#[0-9a-fA-F]{6}")
+_LINE_END = re.compile(r"\r\n|\r|\n")
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A class as it was written: what is ``None`` or empty was not said.
+
+    ``unnamed`` tells that the name is only the first of its prompts (``sky; wall``).
+    """
+
+    name: str
+    prompts: tuple[str, ...] = ()
+    color: Color | None = None
+    value: int | None = None
+    threshold: float | None = None
+    background: bool | None = None
+    unnamed: bool = False
+
+
+@dataclass(slots=True)
+class _Item:
+    """The text between two separators, and what ended it."""
+
+    text: str = ""
+    color: Color | None = None
+    end: str = ""  # "," ";" ":" or "" for the end of the line
+    quoted: bool = False
+
+    @property
+    def is_color(self) -> bool:
+        """Whether it is a colour and no text."""
+        return self.color is not None and not self.text and not self.quoted
+
+    @property
+    def is_blank(self) -> bool:
+        """Whether there is nothing at all."""
+        return self.color is None and not self.text and not self.quoted
+
+
+def normalize(text: str) -> str:
+    """Return ``text`` in composed form (NFC), trimmed, with single spaces."""
+    # a byte order mark left inside by joining files is no character of a name
+    return " ".join(unicodedata.normalize("NFC", text.replace("\ufeff", "")).split())
+
+
+def key(name: str) -> str:
+    """Return what two names share if they count as the same: case and composition do not matter."""
+    return unicodedata.normalize("NFC", normalize(name).casefold())
+
+
+def check_text(text: object, what: str, limit: int) -> str:
+    """Return ``text`` normalised; ``what`` ("class name", …) names it in the error."""
+    if not isinstance(text, str):
+        raise InputError(f"The {what} {text!r} is no text; write it in quotes.")
+    found = normalize(text)
+    if not any(unicodedata.category(character)[0] in "LNPS" for character in found):
+        raise InputError(f"The {what} {text!r} is empty; write something or leave it out.")
+    if len(found) > limit:
+        raise InputError(
+            f"The {what} {found[:40] + '…'!r} has {len(found)} characters; use at most {limit}."
+        )
+    for character in found:
+        if unicodedata.category(character) in ("Cc", "Cs"):
+            raise InputError(
+                f"The {what} {found[:60]!r} holds the control character {character!r}; remove it."
+            )
+    return found
+
+
+def color_from_text(text: str) -> Color:
+    """Return the colour ``#rrggbb`` as (red, green, blue) of 0 to 255."""
+    if not _COLOR.fullmatch(text):
+        raise InputError(f"{text!r} is no colour; write #rrggbb, such as #ff8800.")
+    return (int(text[1:3], 16), int(text[3:5], 16), int(text[5:7], 16))
+
+
+def color_to_text(color: Color) -> str:
+    """Return ``color`` as ``#rrggbb``."""
+    return "#{:02x}{:02x}{:02x}".format(*color)
+
+
+def parse(text: str) -> tuple[Entry, ...]:
+    """Return the classes that ``text`` names, in order; errors tell the line."""
+    entries: list[Entry] = []
+    for number, line in enumerate(_LINE_END.split(text.removeprefix("\ufeff")), start=1):
+        try:
+            entries += _line(_items(line, ",;:"))
+        except InputError as error:
+            raise InputError(f"Line {number} of the classes: {error}") from None
+    return tuple(entries)
+
+
+def parse_one(text: str) -> Entry:
+    """Return the one class of a list's element, in whose name commas are characters.
+
+    Elsewhere the grammar is the same, so ``background: sky, grass`` gives prompts here too.
+    """
+    entries = _line(_items(text, ";:"))
+    if len(entries) != 1:
+        raise InputError(f"The class name {text!r} is empty; write at least one letter.")
+    return entries[0]
+
+
+def parse_prompts(text: str) -> tuple[str, ...]:
+    """Return the prompts of ``text``, separated by commas or semicolons."""
+    items = _items(text, ",;")
+    if any(item.color is not None for item in items):
+        raise InputError(f"The prompts {text!r} hold a colour; give it as the class's colour.")
+    return tuple(_text(item, "prompt") for item in items)
+
+
+def write(entries: Iterable[Entry]) -> str:
+    """Return the text that :func:`parse` reads as ``entries``, one class a line."""
+    lines = []
+    for entry in entries:
+        line = _quote(entry.name)
+        if entry.color is not None:
+            line += f" {color_to_text(entry.color)}"
+        if entry.prompts and entry.prompts != (entry.name,):
+            line += f": {write_prompts(entry.prompts, ', ')}"
+        lines.append(line + "\n")
+    return "".join(lines)
+
+
+def write_prompts(prompts: Sequence[str], separator: str) -> str:
+    """Return the text that :func:`parse_prompts` reads as ``prompts``."""
+    return separator.join(_quote(prompt) for prompt in prompts)
+
+
+def _quote(text: str) -> str:
+    text = normalize(text)
+    special = any(mark in text for mark in ",;:") or text.startswith('"')
+    if special or any(word.startswith("#") for word in text.split()):
+        return '"' + text.replace('"', '""') + '"'
+    return text
+
+
+def _items(line: str, separators: str) -> list[_Item]:
+    """Cut ``line`` at ``separators``, taking out colours, quotes and the comment.
+
+    Nothing after the last separator is no item; so a line may end with a comma.
+    """
+    items: list[_Item] = []
+    words: list[str] = []
+    item = _Item()
+    at = 0
+    while at < len(line):
+        character = line[at]
+        if character in separators:
+            item.end = character
+            item.text = item.text or " ".join(words)
+            items.append(item)
+            item, words = _Item(), []
+            if character == ":":
+                separators = ",;:"  # prompts follow, and commas separate those everywhere
+            at += 1
+        elif character.isspace():
+            at += 1
+        elif character == '"' and not words and not item.quoted:
+            item.text, at = _quoted(line, at)
+            item.quoted = True
+        else:
+            start = at
+            while at < len(line) and line[at] not in separators and not line[at].isspace():
+                at += 1
+            word = line[start:at]
+            if word == "#":
+                break
+            if word.startswith("#"):
+                _set_color(item, word)
+            elif item.quoted:
+                raise InputError(
+                    f"after the quoted {item.text!r} comes {word!r}; put all of it in the quotes."
+                )
+            else:
+                words.append(word)
+    item.text = item.text or " ".join(words)
+    if not item.is_blank:
+        items.append(item)
+    return items
+
+
+def _quoted(line: str, start: int) -> tuple[str, int]:
+    """Return the text of the quotes that open at ``start``, and where they are closed."""
+    parts: list[str] = []
+    at = start + 1
+    while True:
+        end = line.find('"', at)
+        if end < 0:
+            raise InputError(
+                f"the quotes in {line[start : start + 40]!r} are never closed; "
+                'add a " where the name ends.'
+            )
+        parts.append(line[at:end])
+        if not line.startswith('""', end):
+            return "".join(parts), end + 1
+        parts.append('"')
+        at = end + 2
+
+
+def _set_color(item: _Item, word: str) -> None:
+    if not _COLOR.fullmatch(word):
+        raise InputError(
+            f"{word!r} is no colour; write #rrggbb, or put a name that holds it in double quotes."
+        )
+    if item.color is not None:
+        raise InputError(f"{word!r} is a second colour for one class; keep one of them.")
+    item.color = color_from_text(word)
+
+
+def _text(item: _Item, what: str) -> str:
+    if item.is_blank:
+        raise InputError(f"there is an empty {what} between two separators; remove one.")
+    return check_text(item.text, what, MAX_NAME if what == "class name" else MAX_PROMPT)
+
+
+def _line(items: list[_Item]) -> list[Entry]:
+    """Return the classes of one line's items."""
+    colons = [index for index, item in enumerate(items) if item.end == ":"]
+    if len(colons) > 1:
+        raise InputError(
+            f"there is a second colon, after {items[colons[1]].text!r}; begin a new line for each "
+            "class with prompts, or put the text that holds the colon in double quotes."
+        )
+    prompts = items[colons[0] + 1 :] if colons else []
+    entries: list[Entry] = []
+    group: list[_Item] = []
+    for item in items[: len(items) - len(prompts)]:
+        group.append(item)
+        if item.end == ":":
+            entries.append(_with_prompts(group, prompts))
+        elif item.end != ";" or item is items[-1]:
+            entries.append(_alone(group))
+        else:
+            continue
+        group = []
+    return entries
+
+
+def _alone(group: list[_Item]) -> Entry:
+    """Return the class ``name`` or ``name; prompt; …``, whose name is its first prompt."""
+    name = _name(group[0])
+    others = tuple(_text(item, "prompt") for item in group[1:] if not item.is_color)
+    prompts = (name, *others) if others else ()
+    return Entry(name, prompts, _color(group), unnamed=bool(others))
+
+
+def _with_prompts(group: list[_Item], prompts: list[_Item]) -> Entry:
+    """Return the class ``name: prompt, …``."""
+    name = _name(group[0])
+    if len(group) > 1:
+        raise InputError(f"there is a semicolon before the colon of {group[-1].text!r}; remove it.")
+    own = tuple(_text(item, "prompt") for item in prompts if not item.is_color)
+    color = _color([*group, *prompts])
+    if not prompts:
+        raise InputError(
+            f"after {name!r} comes a colon but no prompt; write prompts or remove the colon."
+        )
+    return Entry(name, own, color)
+
+
+def _name(item: _Item) -> str:
+    if item.is_color:
+        raise InputError("there is a colour without a name; write 'name #rrggbb'.")
+    return _text(item, "class name")
+
+
+def _color(items: Sequence[_Item]) -> Color | None:
+    colors = [item.color for item in items if item.color is not None]
+    if len(colors) > 1:
+        raise InputError(
+            f"{color_to_text(colors[1])!r} is a second colour for one class; keep one of them."
+        )
+    return colors[0] if colors else None

@@ -1,0 +1,400 @@
+"""The vocabulary: which classes a map may show, and by which prompts each is found.
+
+A class's *value* is what the label map holds. It is given once and stays: removing, renaming or
+reordering classes changes no value, and a removed class's value is never given to another one, so
+label maps saved earlier keep their meaning.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+from napari_corrclip import templates as prompt_templates
+from napari_corrclip.errors import InputError
+from napari_corrclip.vocabulary import grammar
+from napari_corrclip.vocabulary.classes import (
+    MAX_VALUE,
+    VocabularyClass,
+    called_background,
+    check_threshold,
+    complete,
+    find,
+    flagged,
+    is_int,
+    own_color,
+)
+from napari_corrclip.vocabulary.grammar import Entry
+from napari_corrclip.vocabulary.palette import Color, default_color
+
+FILE_SUFFIXES = (".yaml", ".yml", ".json", ".csv", ".txt")
+
+
+@dataclass(frozen=True)
+class Vocabulary:
+    """An ordered set of classes; every change returns a new vocabulary.
+
+    Where a method takes ``which``, an ``int`` is the index of a class (from 0, in order) and a
+    ``str`` its name, in whatever case.
+
+    Attributes:
+        classes: at least one.
+        next_value: the value that the next added class gets; larger than every value ever given.
+        threshold: least probability (0 to 1) of a winning class that has no threshold of its own;
+            below it a pixel becomes the background class or, without one, 0.
+        templates: the prompt templates; ``None``: those of the network in use.
+    """
+
+    classes: tuple[VocabularyClass, ...]
+    next_value: int
+    threshold: float = 0.0
+    templates: tuple[str, ...] | None = None
+
+    def __post_init__(self) -> None:
+        """Check what no class can know by itself."""
+        object.__setattr__(self, "classes", tuple(self.classes))
+        if not self.classes:
+            raise InputError(
+                "The vocabulary is empty; name at least one class, such as 'cat, dog'."
+            )
+        names: dict[str, str] = {}
+        values: dict[int, str] = {}
+        for one in self.classes:
+            if not isinstance(one, VocabularyClass):
+                raise InputError(f"{one!r} is no VocabularyClass; use Vocabulary.parse or coerce.")
+            key = grammar.key(one.name)
+            if key in names:
+                raise InputError(
+                    f"The class names {names[key]!r} and {one.name!r} are the same; rename or "
+                    "remove one."
+                )
+            if one.value in values:
+                raise InputError(
+                    f"The classes {values[one.value]!r} and {one.name!r} both have the value "
+                    f"{one.value}; give each its own."
+                )
+            names[key] = values[one.value] = one.name
+        backgrounds = [one.name for one in self.classes if one.background]
+        if len(backgrounds) > 1:
+            raise InputError(
+                f"{backgrounds[0]!r} and {backgrounds[1]!r} are both the background; choose one."
+            )
+        if not is_int(self.next_value) or not max(values) < self.next_value <= MAX_VALUE + 1:
+            raise InputError(
+                f"next_value is {self.next_value!r}; it must be a whole number above every value "
+                f"({max(values)}) and at most {MAX_VALUE + 1}."
+            )
+        threshold = check_threshold(self.threshold, "the vocabulary")
+        object.__setattr__(self, "threshold", threshold)
+        if self.templates is not None:
+            object.__setattr__(self, "templates", prompt_templates.check(tuple(self.templates)))
+
+    # -- making one
+
+    @classmethod
+    def parse(cls, text: str, *, background: str | int | None = None) -> Vocabulary:
+        r"""Return the vocabulary that ``text`` describes; class i gets the value i + 1.
+
+        The grammar is told in :mod:`napari_corrclip.vocabulary.grammar`.
+
+        Args:
+            text: such as ``"cat, dog\nbackground: sky, grass"``.
+            background: which class is the background; ``None``: the one of that name, if any. A
+                class written without a name (``sky; wall``) is then called ``background``.
+        """
+        if not isinstance(text, str):
+            raise InputError(f"The classes are {text!r}; give text such as 'cat, dog'.")
+        return cls._complete(grammar.parse(text), background)
+
+    @classmethod
+    def from_names(cls, names: Iterable[str]) -> Vocabulary:
+        """Return a class for each of ``names``, taken as they are: commas and colons too."""
+        return cls._complete([Entry(name) for name in names])
+
+    @classmethod
+    def from_file(
+        cls, path: str | os.PathLike[str], *, background: str | int | None = None
+    ) -> Vocabulary:
+        """Read a ``.yaml``, ``.yml``, ``.json``, ``.csv`` or ``.txt`` file.
+
+        See :mod:`napari_corrclip.vocabulary.files` for what they hold.
+
+        Args:
+            path: the file.
+            background: as in :meth:`parse`. The class files of some benchmarks have their
+                background on the first line, without a name for it: pass 0 for those.
+        """
+        from napari_corrclip.vocabulary import files
+
+        return files.read(path, background=background)
+
+    @classmethod
+    def coerce(
+        cls,
+        source: Vocabulary | str | os.PathLike[str] | Mapping[str, Any] | Iterable[Any],
+    ) -> Vocabulary:
+        """Return the vocabulary that ``source`` means.
+
+        A vocabulary is returned as it is; a string is parsed, but a line that ends like a file
+        (``.yaml``, ``.yml``, ``.json``, ``.csv``, ``.txt``) is read as one, as is a path object;
+        of a list, each string is one class; a mapping is from names to prompts.
+        """
+        if isinstance(source, Vocabulary):
+            return source
+        if isinstance(source, str):
+            one_line = source.strip()
+            if "\n" not in one_line and one_line.lower().endswith(FILE_SUFFIXES):
+                return cls.from_file(one_line)
+            return cls.parse(source)
+        if isinstance(source, os.PathLike):
+            return cls.from_file(source)
+        from napari_corrclip.vocabulary import files
+
+        if isinstance(source, Mapping):
+            return files.from_document(dict(source))
+        try:
+            elements = list(source)
+        except TypeError:
+            raise InputError(
+                f"{source!r} is no vocabulary; give text such as 'cat, dog', a list of names or a "
+                "file."
+            ) from None
+        return files.from_document(elements)
+
+    # -- reading it
+
+    def __len__(self) -> int:
+        """Return the number of classes."""
+        return len(self.classes)
+
+    def __iter__(self) -> Iterator[VocabularyClass]:
+        """Iterate over the classes in order."""
+        return iter(self.classes)
+
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        """The name of each class."""
+        return tuple(one.name for one in self.classes)
+
+    @cached_property
+    def values(self) -> tuple[int, ...]:
+        """The label value of each class."""
+        return tuple(one.value for one in self.classes)
+
+    @cached_property
+    def thresholds(self) -> tuple[float, ...]:
+        """The threshold that holds for each class: its own, or else the vocabulary's."""
+        return tuple(
+            self.threshold if one.threshold is None else one.threshold for one in self.classes
+        )
+
+    @cached_property
+    def colors(self) -> dict[int, Color]:
+        """The colour of each value."""
+        return {one.value: one.color for one in self.classes}
+
+    @cached_property
+    def queries(self) -> tuple[str, ...]:
+        """All prompts in class order: the method's Q queries."""
+        return tuple(prompt for one in self.classes for prompt in one.prompts)
+
+    @cached_property
+    def query_class(self) -> tuple[int, ...]:
+        """The index of the class that owns each query; same length as :attr:`queries`."""
+        return tuple(index for index, one in enumerate(self.classes) for _ in one.prompts)
+
+    @cached_property
+    def background(self) -> int | None:
+        """The index of the background class, if there is one."""
+        return next((i for i, one in enumerate(self.classes) if one.background), None)
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """A short stable hash (16 hex digits) of everything in it."""
+        from napari_corrclip.vocabulary import files
+
+        text = json.dumps(files.to_document(self), sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+    def index(self, which: str | int) -> int:
+        """Return the index of the class of that name or index."""
+        return find(self.names, which)
+
+    def by_value(self, value: int) -> VocabularyClass:
+        """Return the class that has the label ``value``."""
+        for one in self.classes:
+            if one.value == value:
+                return one
+        raise InputError(f"No class has the value {value}; the values are {self.values}.")
+
+    def to_text(self) -> str:
+        """Return its names, prompts and colours as :meth:`parse` reads them, one class a line.
+
+        Values, thresholds and templates have no place in the text; :meth:`edit` keeps them.
+        """
+        return grammar.write(
+            Entry(one.name, one.prompts, None if one.color == own_color(one) else one.color)
+            for one in self.classes
+        )
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write it to a ``.yaml``, ``.yml``, ``.json``, ``.csv`` or ``.txt`` file, whole or not.
+
+        Raises:
+            InputError: the file cannot be written, or its format cannot hold all that is in the
+                vocabulary (YAML and JSON always can).
+        """
+        from napari_corrclip.vocabulary import files
+
+        files.write(self, path)
+
+    # -- changing it
+
+    def add(
+        self,
+        name: str,
+        *,
+        prompts: Sequence[str] | None = None,
+        color: Color | None = None,
+        threshold: float | None = None,
+        background: bool | None = None,
+        index: int | None = None,
+    ) -> Vocabulary:
+        """Return it with one class more, which gets a value that no class ever had.
+
+        Args:
+            name: taken as it is, commas and colons too.
+            prompts: ``None``: the name.
+            color: ``None``: the value's own.
+            threshold: ``None``: the vocabulary's.
+            background: ``None``: if it is called so and there is no background class yet.
+            index: where in the order; ``None``: last.
+        """
+        if self.next_value > MAX_VALUE:
+            raise InputError(
+                f"The class {name!r} cannot be added: all {MAX_VALUE} values have been used; "
+                "start a new vocabulary."
+            )
+        if background is None:
+            background = self.background is None and called_background(name)
+        new = VocabularyClass(
+            name=name,
+            prompts=(name,) if prompts is None else _prompts(prompts),
+            value=self.next_value,
+            color=color or default_color(self.next_value, background=background),
+            threshold=threshold,
+            background=background,
+        )
+        at = len(self) if index is None else index
+        classes = (*self.classes[:at], new, *self.classes[at:])
+        return replace(self, classes=classes, next_value=self.next_value + 1)
+
+    def remove(self, which: str | int) -> Vocabulary:
+        """Return it without that class; the value stays used."""
+        at = self.index(which)
+        if len(self) == 1:
+            raise InputError(f"{self.names[at]!r} is the last class; add another one first.")
+        return replace(self, classes=self.classes[:at] + self.classes[at + 1 :])
+
+    def rename(self, which: str | int, name: str) -> Vocabulary:
+        """Return it with another name for that class.
+
+        A class whose only prompt was its name is now found by the new name; prompts of its own
+        stay. Called ``background``, it becomes the background if there was none.
+        """
+        old = self.classes[self.index(which)]
+        new = replace(
+            old, name=name, prompts=(name,) if old.prompts == (old.name,) else old.prompts
+        )
+        if self.background is None and called_background(name):
+            new = flagged(new, True)
+        return self._with(which, new)
+
+    def reorder(self, order: Sequence[str | int]) -> Vocabulary:
+        """Return it with its classes in another order, each named or indexed exactly once."""
+        indices = [self.index(which) for which in order]
+        if sorted(indices) != list(range(len(self))):
+            raise InputError(
+                f"The order {list(order)!r} does not hold each of the {len(self)} classes once; "
+                "give every name or index exactly once."
+            )
+        return replace(self, classes=tuple(self.classes[index] for index in indices))
+
+    def recolor(self, which: str | int, color: Color | str | None) -> Vocabulary:
+        """Return it with another colour for that class: RGB, ``#rrggbb``, or ``None``, its own."""
+        old = self.classes[self.index(which)]
+        if isinstance(color, str):
+            color = grammar.color_from_text(color)
+        return self._with(which, replace(old, color=own_color(old) if color is None else color))
+
+    def with_prompts(self, which: str | int, prompts: Sequence[str] | None) -> Vocabulary:
+        """Return it with other prompts for that class; ``None``: its name."""
+        old = self.classes[self.index(which)]
+        new = replace(old, prompts=(old.name,) if prompts is None else _prompts(prompts))
+        return self._with(which, new)
+
+    def with_threshold(self, threshold: float | None, which: str | int | None = None) -> Vocabulary:
+        """Return it with another threshold: the vocabulary's, or that of the class ``which``.
+
+        ``None`` takes a class's own away and sets the vocabulary's to 0.
+        """
+        if which is None:
+            return replace(self, threshold=0.0 if threshold is None else threshold)
+        return self._with(which, replace(self.classes[self.index(which)], threshold=threshold))
+
+    def with_background(self, which: str | int | None) -> Vocabulary:
+        """Return it with that class as its background, or with none."""
+        chosen = None if which is None else self.index(which)
+        classes = tuple(flagged(one, index == chosen) for index, one in enumerate(self.classes))
+        return replace(self, classes=classes)
+
+    def with_templates(self, templates: str | Sequence[str] | None) -> Vocabulary:
+        """Return it with the templates that :func:`napari_corrclip.templates.resolve` finds."""
+        resolved = None if templates is None else prompt_templates.resolve(templates)
+        return replace(self, templates=resolved)
+
+    def edit(self, text: str) -> Vocabulary:
+        """Return what it is after a person changed its text (see :meth:`to_text`) to ``text``.
+
+        A class that is still there by name keeps its value, threshold, colour (unless the text
+        gives one) and being the background; the text's order and prompts hold; other names are
+        new classes with new values.
+        """
+        known = {grammar.key(one.name): one for one in self.classes}
+        entries: list[Entry] = []
+        next_value = self.next_value
+        for entry in grammar.parse(text):
+            old = known.get(grammar.key(entry.name))
+            if old is None:
+                entries.append(replace(entry, value=next_value))
+                next_value += 1
+                continue
+            custom = None if old.color == own_color(old) else old.color
+            entries.append(
+                replace(
+                    entry,
+                    color=entry.color or custom,
+                    value=old.value,
+                    threshold=old.threshold,
+                    background=old.background,
+                )
+            )
+        return replace(self, classes=complete(entries), next_value=next_value)
+
+    @classmethod
+    def _complete(cls, entries: Sequence[Entry], background: str | int | None = None) -> Vocabulary:
+        classes = complete(entries, background)
+        return cls(classes, next_value=max((one.value for one in classes), default=0) + 1)
+
+    def _with(self, which: str | int, new: VocabularyClass) -> Vocabulary:
+        at = self.index(which)
+        return replace(self, classes=(*self.classes[:at], new, *self.classes[at + 1 :]))
+
+
+def _prompts(prompts: Sequence[str]) -> tuple[str, ...]:
+    return grammar.parse_prompts(prompts) if isinstance(prompts, str) else tuple(prompts)

@@ -1,0 +1,284 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import FrozenInstanceError, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+
+from napari_corrclip.errors import InputError
+from napari_corrclip.vocabulary import MAX_VALUE, Vocabulary, VocabularyClass, grammar
+from napari_corrclip.vocabulary.palette import BACKGROUND, DISTINCT, default_color
+from tests.vocabularies import texts, vocabularies
+
+parse = Vocabulary.parse
+
+
+# -- other sources
+
+
+def test_lists_mappings_and_files_are_understood(tmp_path: Path) -> None:
+    expected = parse("cat\nbackground: sky, grass")
+    (tmp_path / "a.TXT").write_text("cat\nbackground: sky, grass")
+    assert Vocabulary.coerce(expected) is expected
+    assert Vocabulary.coerce("cat\nbackground: sky, grass") == expected
+    assert Vocabulary.coerce(["cat", "background: sky, grass"]) == expected
+    assert Vocabulary.coerce(name for name in ["cat", "background: sky, grass"]) == expected
+    assert Vocabulary.coerce({"cat": None, "background": ["sky", "grass"]}) == expected
+    assert Vocabulary.coerce(tmp_path / "a.TXT") == expected
+    assert Vocabulary.coerce(f" {tmp_path / 'a.TXT'}") == expected
+    with pytest.raises(InputError, match=r"none\.yaml.*cannot be read"):
+        Vocabulary.coerce("none.yaml")
+    wrong: Any
+    for wrong in (5, None, [5], [""], [], b"cat", {}):
+        with pytest.raises(InputError):
+            Vocabulary.coerce(wrong)
+
+
+def test_an_element_of_a_list_is_one_class() -> None:
+    assert Vocabulary.coerce(["tench, Tinca tinca"]).names == ("tench, Tinca tinca",)
+    assert Vocabulary.coerce(["person; man #ff0000"]).queries == ("person", "man")
+    assert Vocabulary.from_names(["a: b; c, #d"]).queries == ("a: b; c, #d",)
+
+
+# -- background, thresholds, queries, colours
+
+
+def test_the_background_is_the_class_of_that_name() -> None:
+    vocabulary = parse("cat\nBackGround: sky, grass")
+    assert vocabulary.background == 1
+    assert vocabulary.classes[1].color == BACKGROUND
+    assert parse("cat, dog").background is None
+    assert parse("cat, dog", background="DOG").background == 1
+    assert parse("cat, background", background="cat").background == 0
+    assert vocabulary.with_background(None).background is None
+    assert vocabulary.with_background(None).classes[1].color == default_color(2)
+    assert vocabulary.with_background("cat").background == 0
+    for wrong in (2, -1, "cow", True):
+        with pytest.raises(InputError, match="There is no class"):
+            parse("cat, dog", background=wrong)
+
+
+def test_prompts_without_a_name_may_be_the_background() -> None:
+    text = "sky; wall; tree\naeroplane"
+    assert parse(text).names == ("sky", "aeroplane")
+    vocabulary = parse(text, background=0)
+    assert vocabulary.names == ("background", "aeroplane")
+    assert vocabulary.queries == ("sky", "wall", "tree", "aeroplane")
+    assert vocabulary.background == 0
+
+
+def test_queries_know_their_class() -> None:
+    vocabulary = parse("cat\nbackground: sky, grass\ndog")
+    assert vocabulary.queries == ("cat", "sky", "grass", "dog")
+    assert vocabulary.query_class == (0, 1, 1, 2)
+
+
+def test_a_class_may_have_a_threshold_of_its_own() -> None:
+    vocabulary = parse("cat, dog").with_threshold(0.2).with_threshold(0.5, "dog")
+    assert vocabulary.thresholds == (0.2, 0.5)
+    assert vocabulary.with_threshold(None, "dog").thresholds == (0.2, 0.2)
+    assert vocabulary.with_threshold(None).thresholds == (0.0, 0.5)
+    for wrong in (-0.1, 1.1, float("nan"), "0.5", True):
+        for which in (None, "dog"):
+            with pytest.raises(InputError, match="threshold"):
+                vocabulary.with_threshold(wrong, which)  # type: ignore[arg-type]
+
+
+def test_colours_are_stable_and_told_apart() -> None:
+    assert len({default_color(value) for value in range(1, MAX_VALUE + 1)}) == MAX_VALUE
+    first = np.array([default_color(value) for value in range(1, 33)], int)
+    gaps = np.abs(first[:, None] - first[None]).max(axis=-1)
+    assert gaps[~np.eye(32, dtype=bool)].min() >= 36
+    distinct = np.array([default_color(value) for value in range(1, DISTINCT + 1)], int)
+    assert np.abs(distinct - BACKGROUND).max(axis=1).min() > 20
+    # a changed palette would recolour what people know; so its ends are written down
+    assert default_color(1) == (230, 60, 60)
+    assert default_color(257) == default_color(257)
+    assert parse("a, b").remove("a").classes[0].color == default_color(2)
+
+
+# -- changes
+
+
+def test_a_value_stays_and_is_never_given_again() -> None:
+    vocabulary = parse("cat, dog, cow")
+    changed = vocabulary.remove("cow").add("fox").reorder(["fox", "cat", 1]).rename("dog", "wolf")
+    assert list(zip(changed.names, changed.values, strict=True)) == [
+        ("fox", 4),
+        ("cat", 1),
+        ("wolf", 2),
+    ]
+    assert changed.next_value == 5
+    assert changed.by_value(2).name == "wolf"
+    assert vocabulary == parse("cat, dog, cow")
+    with pytest.raises(InputError, match="No class has the value 3"):
+        changed.by_value(3)
+
+
+def test_a_new_name_is_the_new_prompt_unless_there_are_own_prompts() -> None:
+    vocabulary = parse("cat\ndog: puppy")
+    assert vocabulary.rename("cat", "lion").queries == ("lion", "puppy")
+    assert vocabulary.rename("dog", "hound").queries == ("cat", "puppy")
+    assert vocabulary.rename("cat", "CAT").names == ("CAT", "dog")
+    assert vocabulary.rename("cat", "background").background == 0
+    assert vocabulary.with_prompts("cat", "tabby, tom").queries == ("tabby", "tom", "puppy")
+    assert vocabulary.with_prompts("dog", None).queries == ("cat", "dog")
+
+
+def test_add_takes_all_that_a_class_has() -> None:
+    vocabulary = parse("cat").add(
+        "salt, pepper", prompts=["salt"], color=(1, 2, 3), threshold=0.5, background=True, index=0
+    )
+    assert vocabulary.classes[0] == VocabularyClass(
+        "salt, pepper", ("salt",), 2, (1, 2, 3), 0.5, True
+    )
+    assert parse("cat").add("Background").background == 1
+    assert parse("background").add("other").background == 0
+
+
+def test_recolor() -> None:
+    vocabulary = parse("cat, dog").recolor("cat", "#010203").recolor(1, (4, 5, 6))
+    assert vocabulary.colors == {1: (1, 2, 3), 2: (4, 5, 6)}
+    assert vocabulary.recolor("cat", None).colors[1] == default_color(1)
+    for wrong in ("red", (1, 2), (1, 2, 256), (1.0, 2, 3), "#12345"):
+        with pytest.raises(InputError, match="colour"):
+            vocabulary.recolor("cat", wrong)  # type: ignore[arg-type]
+
+
+def test_templates_are_checked() -> None:
+    assert parse("cat").templates is None
+    assert parse("cat").with_templates("single").templates == ("a photo of a {}.",)
+    assert parse("cat").with_templates("single").with_templates(None) == parse("cat")
+    with pytest.raises(InputError, match=r"\{\}"):
+        parse("cat").with_templates(["a photo"])
+
+
+def test_editing_the_text_keeps_what_the_text_does_not_say() -> None:
+    vocabulary = (
+        parse("cat, dog, background").recolor("dog", "#010203").with_threshold(0.3, "dog").remove(0)
+    )
+    edited = vocabulary.edit("bird, DOG: puppy\nfox #040506, background: sky")
+    assert edited.names == ("bird", "DOG", "fox", "background")
+    assert edited.values == (4, 2, 5, 3)
+    assert edited.next_value == 6
+    assert edited.thresholds == (0.0, 0.3, 0.0, 0.0)
+    assert edited.classes[1].color == (1, 2, 3)
+    assert edited.queries == ("bird", "puppy", "fox", "sky")
+    assert edited.background == 3
+
+
+def test_wrong_changes_are_one_sentence() -> None:
+    vocabulary = parse("cat, dog, background")
+    changes: list[tuple[Callable[[], object], str]] = [
+        (lambda: vocabulary.add("Cat"), "'cat' and 'Cat' are the same"),
+        (lambda: vocabulary.add(" "), "is empty"),
+        (lambda: vocabulary.add("fox", prompts=[]), "at least one prompt"),
+        (lambda: vocabulary.add("fox", background=True), "both the background"),
+        (lambda: vocabulary.remove("fox"), "no class 'fox'; the classes are cat, dog, background"),
+        (lambda: vocabulary.remove(3), "no class 3"),
+        (lambda: parse("cat").remove("cat"), "last class"),
+        (lambda: vocabulary.rename("cat", "DOG"), "are the same"),
+        (lambda: vocabulary.reorder(["cat", "dog"]), "each of the 3 classes once"),
+        (lambda: vocabulary.reorder([0, 0, 1]), "each of the 3 classes once"),
+        (lambda: replace(vocabulary, next_value=3), "next_value is 3"),
+        (lambda: replace(vocabulary, classes=()), "empty"),
+        (lambda: replace(vocabulary.classes[0], value=0), "value 0"),
+        (lambda: replace(vocabulary.classes[0], value=MAX_VALUE + 1), "value 65536"),
+        (lambda: replace(vocabulary.classes[0], prompts="cat"), "no list of prompts"),  # type: ignore[arg-type]
+        (lambda: parse(5), "5"),  # type: ignore[arg-type]
+    ]
+    for change, words in changes:
+        with pytest.raises(InputError) as caught:
+            change()
+        assert words in str(caught.value)
+
+
+def test_a_vocabulary_is_a_value() -> None:
+    first, second = parse("cat, dog"), parse("cat\ndog\n")
+    assert first == second
+    assert hash(first) == hash(second)
+    assert first.fingerprint == second.fingerprint
+    assert first.with_threshold(0.1).fingerprint != first.fingerprint
+    with pytest.raises(FrozenInstanceError):
+        first.threshold = 1.0  # type: ignore[misc]
+    with pytest.raises(FrozenInstanceError):
+        first.classes[0].name = "x"  # type: ignore[misc]
+
+
+@settings(max_examples=40)
+@given(vocabularies())
+def test_editing_its_own_text_changes_nothing(vocabulary: Vocabulary) -> None:
+    assert vocabulary.edit(vocabulary.to_text()) == vocabulary
+
+
+class Changes(RuleBasedStateMachine):
+    """Any sequence of changes: a name that once had a value keeps it, and no value comes back."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.vocabulary = parse("a, b")
+        self.given = {1: "a", 2: "b"}  # value -> the name it has or last had
+        self.gone: set[int] = set()
+
+    @rule(name=texts)
+    def add(self, name: str) -> None:
+        try:
+            self.vocabulary = self.vocabulary.add(name)
+        except InputError:
+            return
+        new = self.vocabulary.classes[-1]
+        assert new.value not in self.given
+        self.given[new.value] = new.name
+
+    @precondition(lambda self: len(self.vocabulary) > 1)
+    @rule(data=st.data())
+    def remove(self, data: st.DataObject) -> None:
+        one = data.draw(st.sampled_from(self.vocabulary.classes))
+        self.vocabulary = self.vocabulary.remove(one.name)
+        self.gone.add(one.value)
+
+    @rule(data=st.data())
+    def reorder(self, data: st.DataObject) -> None:
+        self.vocabulary = self.vocabulary.reorder(
+            data.draw(st.permutations(range(len(self.vocabulary))))
+        )
+
+    @rule(data=st.data(), name=texts)
+    def rename(self, data: st.DataObject, name: str) -> None:
+        index = data.draw(st.integers(0, len(self.vocabulary) - 1))
+        value = self.vocabulary.values[index]
+        try:
+            self.vocabulary = self.vocabulary.rename(index, name)
+        except InputError:
+            return
+        self.given[value] = self.vocabulary.names[index]
+
+    @rule(data=st.data(), new=texts)
+    def edit(self, data: st.DataObject, new: str) -> None:
+        kept = data.draw(st.lists(st.sampled_from(self.vocabulary.classes), unique=True))
+        if grammar.key(new) in {grammar.key(one.name) for one in self.vocabulary}:
+            return
+        entries = [grammar.Entry(one.name) for one in kept]
+        before = self.vocabulary
+        self.vocabulary = before.edit(grammar.write([*entries, grammar.Entry(new)]))
+        self.gone |= set(before.values) - {one.value for one in kept}
+        value = self.vocabulary.values[-1]
+        assert value not in self.given
+        self.given[value] = self.vocabulary.names[-1]
+
+    @invariant()
+    def values_are_never_given_again(self) -> None:
+        held = {one.value: one.name for one in self.vocabulary}
+        assert not self.gone & set(held)
+        assert all(self.given[value] == name for value, name in held.items())
+        assert self.vocabulary.next_value > max(self.given)
+
+
+TestChanges = Changes.TestCase
+TestChanges.settings = settings(max_examples=40, stateful_step_count=25)
