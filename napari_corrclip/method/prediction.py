@@ -1,0 +1,114 @@
+"""Prediction: cosine logits, probabilities over queries, classes, the background threshold."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from .grids import bilinear
+
+
+def cosine_logits(features: Tensor, text: Tensor) -> Tensor:
+    """Cosines between cells and queries.
+
+    Args:
+        features: (..., h, w, D) of unit length.
+        text: (Q, D) of unit length.
+
+    Returns:
+        (..., Q, h, w) float32.
+    """
+    return (features.float() @ text.float().T).movedim(-1, -3)
+
+
+def upsample(logits: Tensor, size: tuple[int, int], rows: range | None = None) -> Tensor:
+    """Bring logits bilinearly to the original image, or to a stripe of it.
+
+    A stripe holds exactly the rows that the whole would have there, so that a large image with many
+    queries need not be in memory at once.
+
+    Args:
+        logits: (Q, H, W).
+        size: rows and columns of the original image.
+        rows: the consecutive rows wanted; ``None`` = all.
+
+    Returns:
+        (Q, len(rows), columns) float32.
+    """
+    height, width = logits.shape[-2:]
+    if rows is None or tuple(logits.shape[-2:]) == tuple(size):
+        whole = bilinear(logits[None], size)[0]
+        return whole if rows is None else whole[:, rows.start : rows.stop]
+    centres = torch.arange(rows.start, rows.stop, device=logits.device, dtype=torch.float32)
+    source = ((centres + 0.5) * (height / size[0]) - 0.5).clamp(min=0)
+    above = source.long().clamp(max=height - 1)
+    below = (above + 1).clamp(max=height - 1)
+    weight = (source - above)[:, None]
+    stripe = torch.lerp(logits[:, above], logits[:, below], weight)
+    return bilinear(stripe[None], (len(rows), size[1]))[0] if width != size[1] else stripe
+
+
+def query_probabilities(logits: Tensor, logit_scale: float) -> Tensor:
+    """Softmax over the queries of ``logit_scale * logits``.
+
+    Args:
+        logits: (Q, ...) cosines.
+        logit_scale: 40 in the paper.
+
+    Returns:
+        (Q, ...) float32.
+    """
+    return (logit_scale * logits.float()).softmax(dim=0)
+
+
+def class_probabilities(probabilities: Tensor, query_class: Tensor, classes: int) -> Tensor:
+    """A class takes the maximum over its queries, so the K values need not add up to 1.
+
+    Args:
+        probabilities: (Q, ...) of the queries.
+        query_class: (Q,) int64, the class index of each query.
+        classes: number of classes K.
+
+    Returns:
+        (K, ...); 0 for a class without a query.
+    """
+    owner = query_class.tolist()
+    if owner == list(range(classes)):
+        return probabilities
+    none = torch.zeros_like(probabilities[0])
+    queries: list[list[int]] = [[] for _ in range(classes)]
+    for query, index in enumerate(owner):
+        queries[index].append(query)
+    return torch.stack([probabilities[own].amax(dim=0) if own else none for own in queries])
+
+
+def winners(probabilities: Tensor) -> tuple[Tensor, Tensor]:
+    """The winning class of every pixel, the lowest index on a tie, and its probability.
+
+    Args:
+        probabilities: (K, ...).
+
+    Returns:
+        class indices (int64) and probabilities, both of the pixels' shape.
+    """
+    # argmax returns the first of equals, which max does not promise.
+    labels = probabilities.argmax(dim=0)
+    return labels, probabilities.gather(0, labels[None])[0]
+
+
+def apply_background(
+    labels: Tensor, confidence: Tensor, thresholds: Tensor, background: int
+) -> Tensor:
+    """Pixels whose winner stays below its threshold become background.
+
+    Args:
+        labels: class indices, any shape.
+        confidence: probability of the winning class, same shape.
+        thresholds: (K,) the threshold of each class; the same number K times where it is global.
+        background: class index that such pixels get; -1 where there is no background class.
+
+    Returns:
+        class indices, the same shape.
+    """
+    below = confidence < thresholds.to(confidence)[labels]
+    return torch.where(below, torch.full_like(labels, background), labels)

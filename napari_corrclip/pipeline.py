@@ -1,0 +1,351 @@
+"""From an image and its regions to features, and from features and text to classes.
+
+The first half is slow and knows no vocabulary: :func:`encode_image`. The second is fast and needs
+no
+network: :func:`blended_logits` and :func:`classify_pixels`. Each stage of the method can be
+    switched off
+in the settings, down to the base of the ablation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TypeVar
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from napari_corrclip import windows as win
+from napari_corrclip.encoders.protocols import (
+    Blocks,
+    ImageEncoder,
+    LastBlock,
+    SimilarityEncoder,
+    SimilarityFeatures,
+)
+from napari_corrclip.errors import InputError
+from napari_corrclip.method import correction, merging, prediction, scope, similarity
+from napari_corrclip.method.grids import nearest, unfold
+from napari_corrclip.method.similarity import unit_cells
+from napari_corrclip.progress import Progress, Steps
+from napari_corrclip.settings import Settings
+
+T = TypeVar("T")
+
+_STRIPE_ELEMENTS = 1 << 23
+
+
+@dataclass(frozen=True)
+class WindowFeatures:
+    """The cells of an image's windows in the space shared with text; knows no vocabulary.
+
+    Attributes:
+        features: (W, h, w, D) float32 of unit length, on the CPU.
+        layout: where the windows lie.
+    """
+
+    features: Tensor
+    layout: win.Layout
+
+    def to_parts(self) -> tuple[dict[str, Tensor], str]:
+        """Tensors by name, and the layout as JSON: all there is to keep."""
+        return {"features": self.features}, self.layout.to_json()
+
+    @classmethod
+    def from_parts(cls, tensors: Mapping[str, Tensor], layout: str) -> WindowFeatures:
+        """Put together again what :meth:`to_parts` took apart.
+
+        Raises:
+            InputError: where the parts do not belong together.
+        """
+        restored = win.Layout.from_json(layout)
+        features = tensors.get("features")
+        if features is None or features.ndim != 4 or len(features) != len(restored):
+            shape = None if features is None else tuple(features.shape)
+            raise InputError(
+                f"Features of shape {shape} do not belong to {len(restored)} windows; encode the "
+                "image again."
+            )
+        return cls(features.float(), restored)
+
+
+@dataclass(frozen=True)
+class PixelClasses:
+    """What each pixel of the original image is, before and after map correction.
+
+    Attributes:
+        pixel_labels: (H, W) int64 class indices before map correction, -1 = no class.
+        labels: (H, W) int64 after it; the same where it is switched off.
+        confidence: (H, W) float32, probability of each pixel's winning class.
+        region_ids: (R,) int64 ids of the regions that occur, ascending, without 0.
+        region_probabilities: (R, K) float32, mean probability of each class in each region.
+        votes: (R, 1 + K) int64 pixels of each region by ``pixel_labels``; column 0 counts those
+            without a class.
+    """
+
+    pixel_labels: Tensor
+    labels: Tensor
+    confidence: Tensor
+    region_ids: Tensor
+    region_probabilities: Tensor
+    votes: Tensor
+
+
+def encode_image(
+    rgb: NDArray[np.uint8],
+    regions: NDArray[np.int32],
+    clip: ImageEncoder,
+    similarity: SimilarityEncoder,
+    settings: Settings,
+) -> Steps[WindowFeatures]:
+    """Encode an image window by window; slow, and free of any vocabulary.
+
+    Yields after every block of every batch of windows, which is where it can be cancelled. No
+    gradient is kept.
+
+    Args:
+        rgb: (H, W, 3) uint8.
+        regions: (H, W) raw region ids >= 0, 0 = unsegmented.
+        clip: the image tower.
+        similarity: the similarity tower; it does not run where the settings ask for nothing of it.
+        settings: size, windows and the stages of the method.
+
+    Raises:
+        InputError: where image or regions have the wrong shape, type or values.
+    """
+    _check(rgb, regions)
+    layout = win.plan(
+        (rgb.shape[0], rgb.shape[1]), settings, (clip.patch_size, similarity.patch_size)
+    )
+    pixels = win.prepare_image(rgb, layout.size, clip.mean, clip.std)
+    region_map = win.prepare_regions(regions, layout.size)
+    padding = int(region_map.max()) + 1
+
+    blocks = clip.blocks + (similarity.blocks if _needs_similarity(settings) else 0)
+    done, total = 0, len(list(win.batches(layout, settings.batch_size))) * blocks
+    yield Progress("windows", 0, total)
+    features = []
+    for start, stop in win.batches(layout, settings.batch_size):
+        encoding = encode_windows(
+            win.cut(pixels, layout, start, stop).to(clip.device),
+            win.cut(region_map, layout, start, stop, fill=padding).to(clip.device),
+            clip,
+            similarity,
+            settings,
+        )
+        try:
+            while True:
+                with torch.no_grad():
+                    next(encoding)
+                done += 1
+                yield Progress("windows", done, total)
+        except StopIteration as stopped:
+            batch: Tensor = stopped.value
+        finally:
+            encoding.close()
+        features.append(unit_cells(batch).cpu())
+    return WindowFeatures(torch.cat(features), layout)
+
+
+def encode_windows(
+    windows: Tensor,
+    regions: Tensor,
+    clip: ImageEncoder,
+    similarity_tower: SimilarityEncoder,
+    settings: Settings,
+) -> Blocks[Tensor]:
+    """Features of a batch of windows (sections 2 to 5); yields after every block that ran.
+
+    Keeps gradients where they are enabled.
+
+    Args:
+        windows: (B, 3, H, W) padded, normalised by CLIP's mean and std.
+        regions: (B, H, W) int64 raw regions, the padding one of its own, 0 = unsegmented.
+        clip: the image tower.
+        similarity_tower: the similarity tower.
+        settings: the stages of the method.
+
+    Returns:
+        F (B, h, w, D) float32, after the projection, not normalised. Cells are those of the
+        similarity tower's grid; without scope reconstruction those of CLIP's.
+    """
+    height, width = windows.shape[-2:]
+    patch = similarity_tower.patch_size
+    size = (height // patch, width // patch)
+
+    seen: SimilarityFeatures | None = None
+    if _needs_similarity(settings):
+        pixels = win.renormalise(
+            windows, clip.mean, clip.std, similarity_tower.mean, similarity_tower.std
+        ).to(similarity_tower.device)
+        seen = yield from similarity_tower.features(
+            pixels, output=_similarity_name(settings) == "dino-xx"
+        )
+
+    merged: Tensor | None = None
+    if settings.scope or settings.semantic:
+        merged = merged_regions(nearest(regions, size), seen, settings).to(clip.device)
+
+    last = yield from clip.last_block(
+        windows, regions=merged if settings.semantic else None, spatial=settings.spatial
+    )
+
+    attention: Tensor | None = None
+    if settings.scope and merged is not None:
+        alike = similarities(last, seen, size, settings).to(clip.device)
+        within = scope.scope(merged.flatten(1), alike, settings.unsegmented)
+        attention = scope.attention(alike, within, settings.tau)
+    return clip.cell_features(
+        last,
+        attention,
+        size if settings.scope else last.grid,
+        alpha=settings.alpha,
+        beta=settings.beta,
+    )
+
+
+def merged_regions(regions: Tensor, seen: SimilarityFeatures | None, settings: Settings) -> Tensor:
+    """Merge each window's regions on its feature grid (section 3), or only renumber them.
+
+    Args:
+        regions: (B, h, w) raw regions on the feature grid.
+        seen: the similarity tower's features; needed where merging is on.
+        settings: ``merging`` and ``eps``.
+
+    Returns:
+        (B, h, w) int64, in each window 1..z without gaps, 0 = unsegmented.
+    """
+    if not settings.merging or seen is None:
+        return torch.stack([merging.number_regions(window)[0] for window in regions])
+    features = seen.query_key
+    regions = regions.to(features.device)
+    return torch.stack(
+        [merging.merge(f, r, settings.eps) for f, r in zip(features, regions, strict=True)]
+    )
+
+
+def similarities(
+    last: LastBlock, seen: SimilarityFeatures | None, size: tuple[int, int], settings: Settings
+) -> Tensor:
+    """S (B, N, N) between the feature grid's cells (section 2), by the settings' similarity."""
+    name = _similarity_name(settings)
+    if name == "uniform":
+        return similarity.uniform(len(last.queries), size[0] * size[1], device=last.queries.device)
+    if name == "clip-qq" or name == "clip-qk":
+        queries, keys = (
+            similarity.on_feature_grid(unfold(tokens[:, 1:], last.grid), size)
+            for tokens in (last.queries, last.keys if name == "clip-qk" else last.queries)
+        )
+        return similarity.cosines(queries, keys)
+    if seen is None:
+        raise ValueError(f"the similarity {name!r} needs the similarity tower's features")
+    features = seen.output if name == "dino-xx" else seen.query_key
+    if features is None:
+        raise ValueError("the similarity 'dino-xx' needs the similarity tower's output")
+    return similarity.cosines(features)
+
+
+def _similarity_name(settings: Settings) -> str:
+    return settings.similarity if settings.value else "clip-qq"
+
+
+def _needs_similarity(settings: Settings) -> bool:
+    merges = settings.merging and (settings.scope or settings.semantic)
+    return merges or (settings.scope and _similarity_name(settings).startswith("dino"))
+
+
+@torch.no_grad()
+def blended_logits(features: WindowFeatures, text: Tensor) -> Tensor:
+    """Cosine logits of all queries at inference size (section 6); fast.
+
+    Args:
+        features: what :func:`encode_image` returned.
+        text: (Q, D) of unit length; the computation runs on its device.
+
+    Returns:
+        (Q, rows, columns) float32: logits of each window bilinear to its pixels, windows blended.
+    """
+    logits = (
+        prediction.cosine_logits(window.to(text.device), text) for window in features.features
+    )
+    return win.blend(logits, features.layout)
+
+
+@torch.no_grad()
+def classify_pixels(
+    logits: Tensor,
+    regions: NDArray[np.int32],
+    query_class: Tensor,
+    thresholds: Tensor,
+    background: int,
+    settings: Settings,
+) -> PixelClasses:
+    """Classes at full resolution (sections 6 and 7).
+
+    Works in stripes of rows, so that memory does not grow with image size times queries.
+
+    Args:
+        logits: (Q, rows, columns) blended logits at inference size.
+        regions: (H, W) raw region ids at full resolution, 0 = unsegmented.
+        query_class: (Q,) int64 class index of each query.
+        thresholds: (K,) the background threshold of each class; its length is the number of
+            classes.
+        background: class index of pixels below it, -1 for none.
+        settings: ``logit_scale`` and ``correction``.
+    """
+    size = (regions.shape[0], regions.shape[1])
+    classes = len(thresholds)
+    region_map = torch.from_numpy(np.array(regions)).to(logits.device)
+    rows, ids = merging.number_regions(region_map)
+    # A region may have millions of pixels: add up in double, where the device has it.
+    exact = torch.float32 if logits.device.type == "mps" else torch.float64
+    sums = torch.zeros(classes, len(ids) + 1, dtype=exact, device=logits.device)
+    labels, confidence = [], []
+    height = max(1, _STRIPE_ELEMENTS // (len(logits) * size[1]))
+    for top in range(0, size[0], height):
+        stripe = range(top, min(top + height, size[0]))
+        queries = prediction.query_probabilities(
+            prediction.upsample(logits, size, stripe), settings.logit_scale
+        )
+        probabilities = prediction.class_probabilities(queries, query_class, classes)
+        winner, sure = prediction.winners(probabilities)
+        labels.append(prediction.apply_background(winner, sure, thresholds, background))
+        confidence.append(sure)
+        owners = rows[stripe.start : stripe.stop].flatten()
+        sums.index_add_(1, owners, probabilities.flatten(1).to(exact))
+    pixel_labels = torch.cat(labels)
+    votes = correction.count_votes(pixel_labels, region_map, classes)
+    corrected = pixel_labels
+    if settings.correction:
+        corrected = correction.apply_votes(pixel_labels, votes.rows, votes.winners)
+    pixels = votes.counts.sum(dim=1, keepdim=True)
+    return PixelClasses(
+        pixel_labels=pixel_labels,
+        labels=corrected,
+        confidence=torch.cat(confidence),
+        region_ids=ids,
+        region_probabilities=(sums.T[1:] / pixels).float(),
+        votes=votes.counts,
+    )
+
+
+def _check(rgb: NDArray[np.uint8], regions: NDArray[np.int32]) -> None:
+    if rgb.dtype != np.uint8 or rgb.ndim != 3 or rgb.shape[2] != 3 or 0 in rgb.shape:
+        raise InputError(
+            f"The image has shape {rgb.shape} and type {rgb.dtype}; it must be "
+            "(rows, columns, 3) of uint8, at least one pixel large."
+        )
+    if regions.shape != rgb.shape[:2]:
+        raise InputError(
+            f"The regions have shape {regions.shape}, the image {rgb.shape[:2]}; "
+            "they must be alike."
+        )
+    if not np.issubdtype(regions.dtype, np.integer):
+        raise InputError(f"The regions are of type {regions.dtype}; they must be integers.")
+    if regions.min() < 0:
+        raise InputError(
+            f"The regions hold the id {regions.min()}; ids must be 0 (unsegmented) or larger."
+        )

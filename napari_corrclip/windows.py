@@ -1,0 +1,288 @@
+"""Sliding windows: inference size, where they lie, padding, blending (section 1 of the method)."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional as F
+
+from napari_corrclip.errors import InputError
+from napari_corrclip.method.grids import bilinear, nearest
+
+Size = tuple[int, int]
+Box = tuple[int, int, int, int]
+Triple = tuple[float, float, float]
+
+_PUBLISHED_PATCHES = frozenset({8, 14, 16})
+_PUBLISHED_MULTIPLE = 56
+
+
+class WindowSettings(Protocol):
+    """The fields of the settings that windows depend on."""
+
+    @property
+    def short_side(self) -> int | None:
+        """Short side at inference in pixels; ``None`` = the image's own."""
+
+    @property
+    def long_side(self) -> int:
+        """Longest side at inference in pixels."""
+
+    @property
+    def window(self) -> int:
+        """Side of a window in pixels."""
+
+    @property
+    def stride(self) -> int:
+        """Step between windows in pixels."""
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Where the windows of one image lie; known before anything runs.
+
+    All sizes are (rows, columns) in pixels.
+
+    Attributes:
+        image_size: of the original image.
+        size: of the image at inference.
+        boxes: (top, left, bottom, right) of every window at inference size, row by row.
+        window: of every window, before padding.
+        padding: pixels added at the (top, left, bottom, right) of every window.
+    """
+
+    image_size: Size
+    size: Size
+    boxes: tuple[Box, ...]
+    window: Size
+    padding: Box
+
+    @property
+    def padded(self) -> Size:
+        """Size of every window with its padding."""
+        top, left, bottom, right = self.padding
+        return self.window[0] + top + bottom, self.window[1] + left + right
+
+    def __len__(self) -> int:
+        """Number of windows."""
+        return len(self.boxes)
+
+    def to_json(self) -> str:
+        """As JSON, for :meth:`from_json`."""
+        return json.dumps(
+            {
+                "image_size": self.image_size,
+                "size": self.size,
+                "boxes": self.boxes,
+                "window": self.window,
+                "padding": self.padding,
+            }
+        )
+
+    @classmethod
+    def from_json(cls, text: str) -> Layout:
+        """Read :meth:`to_json`'s text; checks everything, since files are others' work.
+
+        Raises:
+            InputError: where the text is no layout or one that cannot be.
+        """
+        try:
+            data = json.loads(text)
+            layout = cls(
+                image_size=_pair(data["image_size"]),
+                size=_pair(data["size"]),
+                boxes=tuple(_box(box) for box in data["boxes"]),
+                window=_pair(data["window"]),
+                padding=_box(data["padding"]),
+            )
+        except (ValueError, KeyError, TypeError, RecursionError) as error:
+            raise InputError(
+                f"This is no layout of windows ({error}); encode the image again."
+            ) from None
+        if not layout._consistent():
+            raise InputError("The windows do not fit the image size; encode the image again.")
+        return layout
+
+    def _consistent(self) -> bool:
+        """Whether the boxes are a grid of equal windows that covers the whole image."""
+        if min(*self.image_size, *self.size, *self.window) <= 0 or min(self.padding) < 0:
+            return False
+        height, width = self.window
+        tops, lefts = (sorted({box[axis] for box in self.boxes}) for axis in (0, 1))
+        grid = [(top, left, top + height, left + width) for top in tops for left in lefts]
+        return list(self.boxes) == grid and all(
+            starts[:1] == [0]
+            and starts[-1] + window == side
+            and all(after - before <= window for before, after in pairwise(starts))
+            for starts, window, side in zip((tops, lefts), self.window, self.size, strict=True)
+        )
+
+
+def _pair(values: object) -> Size:
+    first, second = _integers(values)
+    return first, second
+
+
+def _box(values: object) -> Box:
+    top, left, bottom, right = _integers(values)
+    return top, left, bottom, right
+
+
+def _integers(values: object) -> list[int]:
+    if not isinstance(values, list) or not all(type(value) is int for value in values):
+        raise ValueError(f"{values!r} are no whole numbers")
+    return values
+
+
+def inference_size(image_size: Size, short_side: int | None, long_side: int) -> Size:
+    """The size at which an image goes through the networks.
+
+    The short side becomes ``short_side``, unless the long one would exceed ``long_side`` then; a
+    side is floor(side * scale + 0.5).
+
+    Args:
+        image_size: rows and columns.
+        short_side: in pixels; ``None`` keeps the scale as far as ``long_side`` allows.
+        long_side: in pixels.
+    """
+    short, long = min(image_size), max(image_size)
+    scale = min(1.0 if short_side is None else short_side / short, long_side / long)
+    rows, columns = (max(1, math.floor(side * scale + 0.5)) for side in image_size)
+    return rows, columns
+
+
+def padding_multiple(patch_sizes: Iterable[int]) -> int:
+    """The multiple to which a window's sides are padded: 56, or the patches' least common one.
+
+    56 is for patches of 8, 14 and 16. With 16 a side of 56 or 168 leaves pixels over; that is the
+    published rule.
+    """
+    sizes = set(patch_sizes)
+    return _PUBLISHED_MULTIPLE if sizes <= _PUBLISHED_PATCHES else math.lcm(*sizes)
+
+
+def plan(image_size: Size, settings: WindowSettings, patch_sizes: Sequence[int]) -> Layout:
+    """Lay out the windows of an image.
+
+    The last window of a row or column is shifted back to end at the border; along an axis on which
+    the image is smaller than the window, the window is as small as the image.
+
+    Args:
+        image_size: rows and columns of the original image, at least 1.
+        settings: inference size, window and stride.
+        patch_sizes: of both towers.
+    """
+    size = inference_size(image_size, settings.short_side, settings.long_side)
+    window = (min(settings.window, size[0]), min(settings.window, size[1]))
+    tops, lefts = (
+        _starts(side, length, settings.stride) for side, length in zip(size, window, strict=True)
+    )
+    boxes = tuple((top, left, top + window[0], left + window[1]) for top in tops for left in lefts)
+    multiple = padding_multiple(patch_sizes)
+    (top, bottom), (left, right) = (_split(-side % multiple) for side in window)
+    return Layout(image_size, size, boxes, window, (top, left, bottom, right))
+
+
+def _starts(side: int, window: int, stride: int) -> list[int]:
+    steps = math.ceil((side - window) / stride) + 1
+    return [min(step * stride, side - window) for step in range(steps)]
+
+
+def _split(missing: int) -> tuple[int, int]:
+    """Half of the missing pixels before, the odd one behind."""
+    return missing // 2, missing - missing // 2
+
+
+def prepare_image(rgb: NDArray[np.uint8], size: Size, mean: Triple, std: Triple) -> Tensor:
+    """Resize and normalise an image.
+
+    Args:
+        rgb: (H, W, 3) uint8.
+        size: of the result; bilinear, no antialias.
+        mean: of the pixels in [0, 1].
+        std: likewise.
+
+    Returns:
+        (3, rows, columns) float32.
+    """
+    pixels = torch.from_numpy(np.array(rgb)).permute(2, 0, 1).float()
+    return normalise(bilinear(pixels[None], size) / 255.0, mean, std)[0]
+
+
+def prepare_regions(regions: NDArray[np.int32], size: Size) -> Tensor:
+    """Resize a region map (H, W) by nearest to (rows, columns), int64."""
+    return nearest(torch.from_numpy(np.array(regions)), size).long()
+
+
+def normalise(pixels: Tensor, mean: Triple, std: Triple) -> Tensor:
+    """Normalise pixels (B, 3, H, W) in [0, 1]."""
+    return (pixels - _channels(mean, pixels)) / _channels(std, pixels)
+
+
+def renormalise(
+    pixels: Tensor, mean: Triple, std: Triple, new_mean: Triple, new_std: Triple
+) -> Tensor:
+    """Bring pixels (B, 3, H, W) from one normalisation to another; padding is not 0 then."""
+    return normalise(pixels * _channels(std, pixels) + _channels(mean, pixels), new_mean, new_std)
+
+
+def _channels(values: Triple, like: Tensor) -> Tensor:
+    return torch.tensor(values, device=like.device, dtype=like.dtype)[:, None, None]
+
+
+def cut(maps: Tensor, layout: Layout, start: int, stop: int, fill: int = 0) -> Tensor:
+    """Cut windows start..stop-1 out of maps (..., rows, columns) and pad them with ``fill``.
+
+    Returns:
+        (stop - start, ..., padded rows, padded columns).
+    """
+    top, left, bottom, right = layout.padding
+    crops = torch.stack([maps[..., t:b, le:r] for t, le, b, r in layout.boxes[start:stop]])
+    return F.pad(crops, (left, right, top, bottom), value=fill)
+
+
+def blend(windows: Iterable[Tensor], layout: Layout) -> Tensor:
+    """Blend the windows' maps: crop the padding, add, divide by the cover count.
+
+    Args:
+        windows: one map (Q, h, w) a window, on any grid; bilinear to the padded window. An iterator
+            is read one by one, so that the windows need not all be in memory.
+        layout: where they lie.
+
+    Returns:
+        (Q, rows, columns) float32 at inference size.
+    """
+    top, left, _, _ = layout.padding
+    height, width = layout.window
+    total: Tensor | None = None
+    for window, (t, le, b, r) in zip(windows, layout.boxes, strict=True):
+        if total is None:
+            total = torch.zeros(len(window), *layout.size, device=window.device)
+        full = bilinear(window[None].float(), layout.padded)[0]
+        total[:, t:b, le:r] += full[:, top : top + height, left : left + width]
+    if total is None:
+        raise ValueError("there are no windows to blend")
+    return total / cover_count(layout).to(total.device)
+
+
+def cover_count(layout: Layout) -> Tensor:
+    """How many windows cover each pixel at inference size, (rows, columns) float32, at least 1."""
+    count = torch.zeros(layout.size)
+    for top, left, bottom, right in layout.boxes:
+        count[top:bottom, left:right] += 1
+    return count
+
+
+def batches(layout: Layout, batch_size: int) -> Iterator[tuple[int, int]]:
+    """First and last-plus-one window of every batch."""
+    for start in range(0, len(layout), batch_size):
+        yield start, min(start + batch_size, len(layout))

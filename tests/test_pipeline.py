@@ -1,0 +1,301 @@
+"""The whole method over small random towers: stages, batches, progress, and bad input."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional as F
+
+from napari_corrclip import pipeline, windows
+from napari_corrclip.encoders.protocols import run
+from napari_corrclip.errors import InputError
+from napari_corrclip.progress import finish
+from napari_corrclip.settings import STAGES, Settings
+from tests import reference
+from tests.towers import random_towers
+
+CLIP, DINO = random_towers(0)
+TEXT = F.normalize(torch.randn(5, 16, generator=torch.Generator().manual_seed(0)), dim=-1)
+SMALL = Settings(short_side=None, window=112, stride=56)
+SIMILARITIES = ["dino-qk", "dino-xx", "clip-qk", "clip-qq", "uniform"]
+
+
+def _scene(
+    seed: int = 0, shape: tuple[int, int] = (120, 170), ids: int = 5
+) -> tuple[NDArray[np.uint8], NDArray[np.int32]]:
+    rng = np.random.default_rng(seed)
+    regions = reference.patchwork(rng, shape, ids)
+    colours = rng.integers(0, 256, size=(ids + 1, 3))
+    noise = rng.integers(-20, 20, size=(*shape, 3))
+    return np.clip(colours[regions] + noise, 0, 255).astype(np.uint8), regions
+
+
+def _logits(image: NDArray[np.uint8], regions: NDArray[np.int32], settings: Settings) -> Tensor:
+    features = finish(pipeline.encode_image(image, regions, CLIP, DINO, settings))
+    return pipeline.blended_logits(features, TEXT)
+
+
+@pytest.mark.parametrize("rule", ["cross", "closed"])
+@torch.no_grad()
+def test_one_window_equals_the_plain_transcription(rule: Any) -> None:
+    image, regions = _scene(3, (50, 90))
+    settings = SMALL.replace(unsegmented=rule)
+    layout = windows.plan((50, 90), settings, (16, 8))
+    pixels = windows.prepare_image(image, layout.size, CLIP.mean, CLIP.std)
+    window = windows.cut(pixels, layout, 0, 1)
+    raw = windows.cut(torch.from_numpy(regions), layout, 0, 1, fill=6)
+    ours = run(pipeline.encode_windows(window, raw, CLIP, DINO, settings))
+
+    seen = (
+        run(DINO.features(windows.renormalise(window, CLIP.mean, CLIP.std, DINO.mean, DINO.std)))
+        .query_key[0]
+        .flatten(0, 1)
+    )
+    h, w = layout.padded[0] // 8, layout.padded[1] // 8
+    cells = [r for row in reference.nearest(raw[0].tolist(), (h, w)) for r in row]
+    merged = reference.merged(seen, cells, settings.eps)
+    sim = seen @ seen.T
+    attention = reference.attention(sim, reference.scope(merged, sim, rule), settings.tau)
+    grid = [merged[i * w : (i + 1) * w] for i in range(h)]
+    plain = reference.refined_features(CLIP.visual, window[0], grid, attention, 1.0, 0.5)
+    torch.testing.assert_close(ours[0].flatten(0, 1), plain, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"similarity": "clip-qk"},
+        {"scope": False, "spatial": False, "semantic": False},
+        {"merging": False},
+    ],
+)
+def test_the_batch_size_changes_nothing(changes: dict[str, Any]) -> None:
+    image, regions = _scene()
+    settings = SMALL.replace(**changes)
+    one = _logits(image, regions, settings.replace(batch_size=1))
+    for size in (2, 4, 64):
+        many = _logits(image, regions, settings.replace(batch_size=size))
+        torch.testing.assert_close(many, one, rtol=0, atol=1e-5)
+
+
+@hypothesis_settings(max_examples=8)
+@given(st.integers(0, 1000), st.permutations(range(1, 6)))
+def test_relabelling_regions_changes_nothing(seed: int, names: list[int]) -> None:
+    image, regions = _scene(seed, (64, 96))
+    table = np.array([0, *(100_000_000 * n for n in names)], dtype=np.int32)
+    torch.testing.assert_close(
+        _logits(image, table[regions], SMALL), _logits(image, regions, SMALL), rtol=0, atol=1e-5
+    )
+
+
+def test_an_image_segmented_everywhere_has_no_unsegmented_part() -> None:
+    image, regions = _scene(1, (70, 100))
+    cross = _logits(image, regions + 1, SMALL)
+    closed = _logits(image, regions + 1, SMALL.replace(unsegmented="closed"))
+    assert torch.equal(cross, closed)
+
+
+@pytest.mark.parametrize("similarity", SIMILARITIES)
+@pytest.mark.parametrize("rule", ["cross", "closed"])
+@pytest.mark.parametrize("constant", [False, True])
+def test_empty_region_maps_and_constant_images_stay_finite(
+    similarity: Any, rule: Any, constant: bool
+) -> None:
+    image, regions = _scene(2, (70, 100))
+    if constant:
+        image = np.full_like(image, 128)
+    settings = SMALL.replace(similarity=similarity, unsegmented=rule)
+    for region_map in (np.zeros_like(regions), regions):
+        logits = _logits(image, region_map, settings)
+        assert logits.isfinite().all()
+        assert logits.abs().max() <= 1 + 1e-5
+
+
+def test_every_similarity_and_every_stage_gives_a_result_of_its_own() -> None:
+    image, regions = _scene(4, (112, 112))
+    variants = [SMALL.replace(similarity=s) for s in SIMILARITIES[1:]]
+    variants += [Settings.ablation(stage, SMALL) for stage in STAGES[:-2]]
+    variants += [SMALL, SMALL.replace(merging=False), SMALL.replace(semantic=False)]
+    results = [_logits(image, regions, v) for v in variants]
+    for i, a in enumerate(results):
+        for b in results[:i]:
+            assert (a - b).abs().max() > 1e-4
+
+
+def test_without_the_value_step_the_scope_is_weighed_by_clip_qq() -> None:
+    image, regions = _scene(4, (112, 112))
+    plain = _logits(image, regions, SMALL.replace(value=False, similarity="uniform"))
+    assert torch.equal(plain, _logits(image, regions, SMALL.replace(similarity="clip-qq")))
+
+
+def test_the_base_lives_on_clips_grid_and_needs_no_similarity_tower() -> None:
+    image, regions = _scene(4, (112, 112))
+    ran: list[int] = []
+    hook = DINO.model.norm.register_forward_hook(lambda *_: ran.append(1))
+    embedded = DINO.model.patch_embed.proj.register_forward_hook(lambda *_: ran.append(1))
+    base = Settings.ablation("base", SMALL)
+    features = finish(pipeline.encode_image(image, regions, CLIP, DINO, base))
+    hook.remove()
+    embedded.remove()
+    assert ran == []
+    assert features.features.shape == (1, 7, 7, 16)
+    plain = reference.base_features(
+        CLIP.visual, windows.prepare_image(image, (112, 112), CLIP.mean, CLIP.std)
+    )
+    torch.testing.assert_close(features.features[0].flatten(0, 1), F.normalize(plain, dim=-1))
+
+
+def test_the_branches_work_without_scope_too() -> None:
+    image, regions = _scene(4, (112, 112))
+    settings = SMALL.replace(scope=False)
+    features = finish(pipeline.encode_image(image, regions, CLIP, DINO, settings))
+    assert features.features.shape == (1, 7, 7, 16)
+    assert features.features.isfinite().all()
+
+
+def test_features_are_unit_length_detached_and_free_of_gradients() -> None:
+    image, regions = _scene(0, (64, 64))
+    features = finish(pipeline.encode_image(image, regions, CLIP, DINO, SMALL)).features
+    assert not features.requires_grad
+    torch.testing.assert_close(features.norm(dim=-1), torch.ones(features.shape[:-1]))
+
+
+def test_patches_that_do_not_divide_56_are_padded_to_their_least_common_multiple() -> None:
+    clip, dino = random_towers(0, patch_size=32, image_size=64)
+    image, regions = _scene(0, (70, 100))
+    features = finish(pipeline.encode_image(image, regions, clip, dino, SMALL))
+    assert features.layout.padded == (96, 128)
+    assert features.features.shape == (1, 12, 16, 16)
+
+
+def test_progress_counts_every_block_of_every_batch() -> None:
+    image, regions = _scene()
+    settings = SMALL.replace(batch_size=4)
+    events = list(pipeline.encode_image(image, regions, CLIP, DINO, settings))
+    total = 2 * (CLIP.blocks + DINO.blocks)
+    assert {(e.stage, e.total) for e in events} == {("windows", total)}
+    assert [e.done for e in events] == list(range(total + 1))
+
+
+def test_encoding_stops_where_its_generator_is_closed() -> None:
+    image, regions = _scene()
+    ran: list[int] = []
+    hook = CLIP.visual.transformer.resblocks[0].mlp.register_forward_hook(lambda *_: ran.append(1))
+    steps = pipeline.encode_image(image, regions, CLIP, DINO, SMALL)
+    for _ in range(DINO.blocks + 2):
+        next(steps)
+    assert torch.is_grad_enabled()
+    steps.close()
+    hook.remove()
+    assert ran == [1]
+
+
+def test_gradients_flow_through_the_functions_below() -> None:
+    clip, dino = random_towers(5)
+    window = torch.randn(1, 3, 56, 56)
+    regions = torch.randint(0, 3, (1, 56, 56))
+    run(pipeline.encode_windows(window, regions, clip, dino, SMALL)).sum().backward()
+    assert clip.visual.conv1.weight.grad is not None
+    assert dino.model.patch_embed.proj.weight.grad is not None
+
+
+def test_features_come_back_from_their_parts() -> None:
+    image, regions = _scene()
+    features = finish(pipeline.encode_image(image, regions, CLIP, DINO, SMALL))
+    tensors, layout = features.to_parts()
+    restored = pipeline.WindowFeatures.from_parts(tensors, layout)
+    assert restored.layout == features.layout
+    assert torch.equal(restored.features, features.features)
+
+
+def test_parts_that_do_not_belong_together_are_refused() -> None:
+    layout = windows.plan((40, 40), SMALL, (16, 8)).to_json()
+    for tensors in ({}, {"features": torch.zeros(2, 7, 7, 4)}, {"features": torch.zeros(1, 4)}):
+        with pytest.raises(InputError, match="do not belong to 1 windows"):
+            pipeline.WindowFeatures.from_parts(tensors, layout)
+
+
+def test_logits_are_the_cosines_of_the_only_window() -> None:
+    layout = windows.plan((56, 56), SMALL, (16, 8))
+    cells = F.normalize(torch.randn(1, 7, 7, 16), dim=-1)
+    logits = pipeline.blended_logits(pipeline.WindowFeatures(cells, layout), TEXT)
+    maps = (cells[0] @ TEXT.T).permute(2, 0, 1)[None]
+    plain = F.interpolate(maps, size=(56, 56), mode="bilinear", align_corners=False)[0]
+    torch.testing.assert_close(logits, plain)
+
+
+@hypothesis_settings(max_examples=15)
+@given(st.integers(0, 1000), st.sampled_from([0.0, 0.5]), st.sampled_from([1 << 24, 64]))
+def test_pixel_classes_equal_the_plain_transcription(
+    seed: int, threshold: float, stripe: int
+) -> None:
+    rng = np.random.default_rng(seed)
+    regions = rng.integers(0, 4, size=(6, 8), dtype=np.int32) * 1000
+    logits = torch.tensor(rng.uniform(-0.1, 0.2, size=(4, 6, 8)), dtype=torch.float32)
+    owner = torch.tensor([0, 2, 1, 0])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(pipeline, "_STRIPE_ELEMENTS", stripe)
+        ours = pipeline.classify_pixels(
+            logits, regions, owner, torch.full((3,), threshold), 0, SMALL
+        )
+    plain = reference.classes(logits.tolist(), owner.tolist(), SMALL.logit_scale, threshold)
+    assert ours.pixel_labels.tolist() == plain
+    assert ours.labels.tolist() == reference.corrected(plain, regions.tolist())
+
+    ids = sorted(set(regions.flatten().tolist()) - {0})
+    assert ours.region_ids.tolist() == ids
+    softmax = torch.softmax(logits * SMALL.logit_scale, dim=0)
+    best = torch.stack([torch.maximum(softmax[0], softmax[3]), softmax[2], softmax[1]])
+    torch.testing.assert_close(ours.confidence, best.amax(dim=0))
+    for row, region in enumerate(ids):
+        inside = torch.from_numpy(regions == region)
+        torch.testing.assert_close(ours.region_probabilities[row], best[:, inside].mean(dim=1))
+        assert ours.votes[row].sum() == inside.sum()
+
+
+def test_without_correction_or_regions_pixels_keep_their_class() -> None:
+    logits = torch.rand(3, 4, 4)
+    owner, thresholds = torch.arange(3), torch.zeros(3)
+    ones = np.ones((8, 8), dtype=np.int32)
+    off = pipeline.classify_pixels(
+        logits, ones, owner, thresholds, 0, SMALL.replace(correction=False)
+    )
+    assert torch.equal(off.labels, off.pixel_labels)
+    none = pipeline.classify_pixels(logits, 0 * ones, owner, thresholds, 0, SMALL)
+    assert torch.equal(none.labels, none.pixel_labels)
+    assert none.region_probabilities.shape == (0, 3)
+
+
+def test_pixels_below_the_threshold_have_no_class_where_there_is_no_background() -> None:
+    logits, ones = torch.zeros(3, 4, 4), np.ones((4, 4), dtype=np.int32)
+    result = pipeline.classify_pixels(
+        logits, ones, torch.arange(3), torch.full((3,), 0.9), -1, SMALL
+    )
+    assert result.labels.eq(-1).all()
+    assert result.votes.tolist() == [[16, 0, 0, 0]]
+
+
+@pytest.mark.parametrize(
+    ("image", "regions", "reason"),
+    [
+        (np.zeros((4, 4), np.uint8), np.zeros((4, 4), np.int32), r"shape \(4, 4\)"),
+        (np.zeros((4, 4, 4), np.uint8), np.zeros((4, 4), np.int32), r"shape \(4, 4, 4\)"),
+        (np.zeros((4, 0, 3), np.uint8), np.zeros((4, 0), np.int32), r"shape \(4, 0, 3\)"),
+        (np.zeros((4, 4, 3), np.float32), np.zeros((4, 4), np.int32), "type float32"),
+        (np.zeros((4, 4, 3), np.uint8), np.zeros((4, 5), np.int32), r"regions have shape"),
+        (np.zeros((4, 4, 3), np.uint8), np.zeros((4, 4), np.float32), "must be integers"),
+        (np.zeros((4, 4, 3), np.uint8), np.full((4, 4), -2, np.int32), "the id -2"),
+    ],
+)
+def test_bad_images_and_regions_are_refused(image: Any, regions: Any, reason: str) -> None:
+    with pytest.raises(InputError, match=reason):
+        finish(pipeline.encode_image(image, regions, CLIP, DINO, SMALL))
