@@ -125,12 +125,15 @@ def _read_deep_png(path: Path) -> NDArray[np.uint16]:
     upper, lower = (_decode_png(path, lower=lower).astype(np.uint16) for lower in (False, True))
     if upper.shape[-1] == 2:
         # gray and opacity have no reversed form, but read as bytes they are four channels
-        return upper[:, :, 0] << 8 | lower[:, :, 0]
-    return upper[:, :, :3] << 8 | lower[:, :, :3]
+        upper, lower = upper[:, :, 0], lower[:, :, 0]
+    else:
+        upper, lower = upper[:, :, :3], lower[:, :, :3]
+    return (upper << 8 | lower).astype(np.uint16, copy=False)
 
 
 def _decode_png(path: Path, *, lower: bool) -> NDArray[np.uint8]:
     """Return the upper or lower bytes of a 16-bit PNG's values."""
+    image: Any  # of PIL's ImageFile, whose tiles its types leave out
     with _open(path, ("PNG",)) as image:
         codec, extents, offset, mode = image.tile[0]
         if mode == "LA;16B":

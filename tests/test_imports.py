@@ -46,8 +46,8 @@ ALLOWED: dict[str, set[str]] = {
     # Its save, load and to_layers are doors to export, which they import when they are called.
     "segmentation": {"export", "provenance", "table"},
     "demo": set(),
-    "demo.evaluate": ENGINE | {"segmenter", "evaluation"},
-    "demo.training": ENGINE | {"segmenter", "evaluation"},
+    "demo.evaluate": ENGINE | {"evaluation", "segmenter"},
+    "demo.training": ENGINE | {"demo.evaluate", "evaluation", "segmenter"},
     "pipeline": {"encoders", "windows", "method"},
     "features": {"pipeline"},
     "text_cache": {"encoders"},

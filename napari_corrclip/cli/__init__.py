@@ -1,0 +1,24 @@
+"""The command line: parse, call, print. Nothing heavy is imported before a command runs."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+
+def main(args: Sequence[str] | None = None) -> int:
+    """Run ``napari-corrclip`` and return its exit code.
+
+    0: done; 1: a failure that is not the user's; 2: something that was given cannot be used;
+    130: interrupted.
+
+    Args:
+        args: what follows the program's name; ``None``: what the process was started with.
+    """
+    try:
+        from napari_corrclip.cli.app import run
+
+        return run(sys.argv[1:] if args is None else list(args))
+    except KeyboardInterrupt:
+        print("Interrupted.", file=sys.stderr)
+        return 130

@@ -1,0 +1,217 @@
+"""Commands and options."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from napari_corrclip.cli.console import guarded
+
+# Without rich, help is plain text: it starts faster and reads the same in a log.
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+
+Classes = Annotated[
+    str,
+    typer.Option(
+        "--classes",
+        "-c",
+        metavar="TEXT|FILE",
+        help="Classes by commas, such as 'cat, dog, background: sky, grass' ('name: prompts' up to "
+        "the end of a line), or a .txt, .csv, .yaml or .json file of them.",
+    ),
+]
+Regions = Annotated[
+    str,
+    typer.Option(
+        "--regions",
+        metavar="sam|superpixels|PATH",
+        help="Where regions come from. PATH: an image or .npy file of integers, 0 = unsegmented, "
+        "or a folder with such a file of the image's name.",
+    ),
+]
+Device = Annotated[str, typer.Option(metavar="auto|cpu|cuda|mps", help="Where the networks run.")]
+Dtype = Annotated[
+    str,
+    typer.Option(
+        metavar="auto|float32|float16|bfloat16",
+        help="What CLIP and the similarity tower compute in.",
+    ),
+]
+Debug = Annotated[
+    bool,
+    typer.Option(
+        "--debug",
+        envvar="NAPARI_CORRCLIP_DEBUG",
+        show_envvar=True,
+        help="Show the traceback of a failure, and warnings of libraries.",
+    ),
+]
+
+
+def run(args: Sequence[str]) -> int:
+    """Run the command line ``args`` and return the exit code."""
+    # The command itself and not `app()`, which would replace sys.excepthook.
+    command = typer.main.get_command(app)
+    try:
+        command.main(args=list(args), prog_name="napari-corrclip", standalone_mode=True)
+    except SystemExit as stop:
+        return stop.code if isinstance(stop.code, int) else int(stop.code is not None)
+    return 0
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        print(f"napari-corrclip {version('napari-corrclip')}")
+        raise typer.Exit
+
+
+@app.callback()
+def napari_corrclip(
+    _version: Annotated[
+        bool,
+        typer.Option("--version", callback=_print_version, is_eager=True, help="Show the version."),
+    ] = False,
+) -> None:
+    """Type words, get one class map of the whole image."""
+
+
+@app.command()
+def segment(
+    images: Annotated[
+        list[Path], typer.Argument(metavar="IMAGE...", help="PNG, JPEG or TIFF files.")
+    ],
+    classes: Classes,
+    output: Annotated[
+        Path,
+        typer.Option("--output", "-o", metavar="DIR", help="Gets a folder of results per image."),
+    ],
+    preset: Annotated[str, typer.Option(metavar="demo|vit-b-16", help="Which networks.")] = "demo",
+    regions: Regions = "sam",
+    device: Device = "auto",
+    dtype: Dtype = "auto",
+    detail: Annotated[
+        str,
+        typer.Option(
+            metavar="standard|fine|native",
+            help="Size at which the networks see the image: the preset's own, twice that, or the "
+            "image's own. Small things vanish below.",
+        ),
+    ] = "standard",
+    settings: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="YAML or JSON of settings in place of the preset's."),
+    ] = None,
+    templates: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="imagenet|single|TEXT",
+            help="Sentences that prompts are put into, such as 'a microscopy image of {}'; may be "
+            "repeated.",
+        ),
+    ] = None,
+    threshold: Annotated[
+        float | None,
+        typer.Option(
+            metavar="P",
+            help="Pixels whose class is less probable (0 to 1) become background, or unlabelled.",
+        ),
+    ] = None,
+    limits: Annotated[
+        tuple[float, float] | None,
+        typer.Option(metavar="LOW HIGH", help="Values of the image that become black and white."),
+    ] = None,
+    percentiles: Annotated[
+        tuple[float, float],
+        typer.Option(
+            metavar="LOW HIGH",
+            help="The same by percentiles, for images of more than 8 bits without --limits.",
+        ),
+    ] = (0.1, 99.9),
+    skip_existing: Annotated[
+        bool,
+        typer.Option(
+            "--skip-existing", help="Leave images out that have results; others are replaced."
+        ),
+    ] = False,
+    debug: Debug = False,
+) -> None:
+    """Segment images by words.
+
+    Every image's results are saved as soon as they are there, in DIR/<name of the image>. An image
+    that cannot be used is reported and left out; the exit code is 2 then.
+    """
+    with guarded(debug):
+        from napari_corrclip.cli.segment import Options, segment_images
+
+        segment_images(
+            images,
+            Options(
+                classes=classes,
+                output=output,
+                preset=preset,
+                regions=regions,
+                device=device,
+                dtype=dtype,
+                detail=detail,
+                settings=settings,
+                templates=tuple(templates or ()),
+                threshold=threshold,
+                limits=limits,
+                percentiles=percentiles,
+                skip_existing=skip_existing,
+            ),
+            debug=debug,
+        )
+
+
+@app.command()
+def demo(
+    output: Annotated[
+        Path, typer.Option("--output", "-o", metavar="DIR", help="Gets the results.")
+    ] = Path("corrclip-demo"),
+    seed: Annotated[int, typer.Option(min=0, help="Draws the scene; any number from 0.")] = 7,
+    classes: Annotated[
+        str | None,
+        typer.Option(
+            "--classes",
+            "-c",
+            metavar="TEXT|FILE",
+            help="As in segment; left out: what is in the scene.",
+        ),
+    ] = None,
+    regions: Annotated[
+        str, typer.Option(metavar="sam|superpixels|PATH", help="As in segment.")
+    ] = "sam",
+    device: Device = "auto",
+    dtype: Dtype = "auto",
+    evaluate: Annotated[
+        bool, typer.Option("--evaluate", help="Measure on many scenes, stage by stage, instead.")
+    ] = False,
+    scenes: Annotated[int, typer.Option(help="How many scenes --evaluate takes.")] = 100,
+    json: Annotated[
+        Path | None, typer.Option("--json", metavar="FILE", help="Where --evaluate writes too.")
+    ] = None,
+    debug: Debug = False,
+) -> None:
+    """Segment a built-in scene and compare it with its truth; needs no image and no network."""
+    with guarded(debug):
+        from napari_corrclip.cli import demo as command
+        from napari_corrclip.errors import InputError
+
+        if json is not None and not evaluate:
+            raise InputError(f"--json {json} goes with --evaluate; add it or leave --json out.")
+        if evaluate:
+            command.evaluate(scenes, regions=regions, device=device, dtype=dtype, json=json)
+        else:
+            command.show(output, seed, classes=classes, regions=regions, device=device, dtype=dtype)

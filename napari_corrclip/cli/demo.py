@@ -1,0 +1,172 @@
+"""``napari-corrclip demo``: a built-in scene beside its truth, or many of them measured."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_corrclip.cli.console import say
+from napari_corrclip.cli.segment import check_folder, check_prompts, class_lines
+from napari_corrclip.demo.scenes import Scene, generate_scene
+from napari_corrclip.demo.world import GROUNDS
+from napari_corrclip.errors import InputError
+from napari_corrclip.evaluation.metrics import Confusion
+from napari_corrclip.files import write_bytes
+from napari_corrclip.progress import drive
+from napari_corrclip.vocabulary import Vocabulary
+from napari_corrclip.weights.presets import get_preset
+
+if TYPE_CHECKING:
+    from napari_corrclip.segmenter import Regions
+
+PICTURE = "demo.png"
+
+_PAINT: Mapping[str, tuple[int, int, int]] = {
+    "red": (226, 48, 48),
+    "yellow": (250, 212, 40),
+    "green": (34, 178, 72),
+    "blue": (40, 108, 238),
+    "purple": (160, 60, 214),
+    "white": (244, 244, 244),
+    "grass": (110, 140, 70),
+    "sand": (206, 180, 130),
+    "water": (92, 150, 180),
+    "stone": (140, 140, 138),
+    "wood": (140, 96, 62),
+}
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """How a label map agrees with the truth: mean IoU of objects' classes and of all, accuracy."""
+
+    object_miou: float
+    miou: float
+    accuracy: float
+
+
+def show(
+    output: Path, seed: int, *, classes: str | None, regions: str, device: str, dtype: str
+) -> None:
+    """Segment the scene of ``seed``, write results and a picture, print how it agrees.
+
+    Raises:
+        InputError: an argument cannot be used.
+    """
+    scene = generate_scene(seed)
+    words = what_is_in(scene) if classes is None else Vocabulary.coerce(classes)
+    check_folder(output)
+
+    from napari_corrclip.cli.picture import comparison, png
+    from napari_corrclip.devices import describe_device
+    from napari_corrclip.segmenter import Segmenter
+
+    check_prompts(words, get_preset("demo"))
+    segmenter = Segmenter.from_preset("demo", device=device, dtype=dtype, regions=_regions(regions))
+    say(f"Scene {seed} on {describe_device(segmenter.clip.device)}")
+    result = drive(segmenter.segment_steps(scene.image, words))
+    origin = replace(result.provenance, image=f"demo scene {seed}")
+    result = replace(result, provenance=origin)
+    truth = truth_labels(scene, words)
+    result.save(output, image=scene.image)
+    write_bytes(output / PICTURE, png(comparison(scene.image, truth, result.labels, words)))
+
+    for note in result.notes:
+        say(f"Note: {note}")
+    for line in class_lines(result):
+        print(line)
+    found = agreement(truth, result.labels, words)
+    if np.isnan(found.miou):
+        print("None of these words names anything in the scene, so there is no truth to compare.")
+    else:
+        print(
+            f"object mIoU {found.object_miou:.3f}   mIoU {found.miou:.3f}   "
+            f"pixel accuracy {found.accuracy:.3f}"
+        )
+    seconds = "   ".join(f"{stage} {value:.2f}" for stage, value in origin.seconds.items())
+    print(f"seconds: {seconds}")
+    print(f"{output}{os.sep}   picture: {output / PICTURE}", flush=True)
+
+
+def evaluate(scenes: int, *, regions: str, device: str, dtype: str, json: Path | None) -> None:
+    """Measure the demo preset on its test scenes; print the table and write it to ``json``.
+
+    Raises:
+        InputError: an argument cannot be used.
+    """
+    if json is not None:
+        if json.is_dir():
+            raise InputError(f"{str(json)!r} is a folder; give the name of a file for --json.")
+        check_folder(json.absolute().parent)
+
+    from napari_corrclip.demo.evaluate import evaluate_steps
+
+    found = drive(evaluate_steps(scenes, regions=regions, device=device, dtype=dtype))
+    print(found.table(), flush=True)
+    if json is not None:
+        json.absolute().parent.mkdir(parents=True, exist_ok=True)
+        write_bytes(json, found.to_json().encode())
+        print(json)
+
+
+def what_is_in(scene: Scene) -> Vocabulary:
+    """What a person would type who sees ``scene``: its objects and its grounds, in like colours."""
+    grounds = [GROUNDS[index] for index in np.unique(scene.grounds)]
+    objects = dict.fromkeys((item.color, item.shape) for item in scene.objects if item.color)
+    words = Vocabulary.from_names([*(f"{color} {shape}" for color, shape in objects), *grounds])
+    shown: dict[str, int] = {}
+    for color, shape in objects:
+        # Shapes of one colour get shades of it.
+        shade = shown[color] = shown.get(color, -1) + 1
+        words = words.recolor(f"{color} {shape}", _shade(_PAINT[color], shade))
+    for ground in grounds:
+        words = words.recolor(ground, _PAINT[ground])
+    return words
+
+
+def truth_labels(scene: Scene, vocabulary: Vocabulary) -> NDArray[np.uint16]:
+    """(H, W) uint16 true label values; 0 where no prompt of the vocabulary names what is there."""
+    values = np.array(
+        [0, *(vocabulary.values[index] for index in vocabulary.query_class)], np.uint16
+    )
+    prompts = [" ".join(query.lower().split()) for query in vocabulary.queries]
+    return values[scene.truth(prompts)]
+
+
+def agreement(
+    truth: NDArray[np.uint16], labels: NDArray[np.uint16], vocabulary: Vocabulary
+) -> Agreement:
+    """Compare (H, W) label values with the true ones; where the truth is 0 nothing is counted.
+
+    A class all of whose prompts are grounds is no object's.
+    """
+    index = np.zeros(int(max(vocabulary.values)) + 1, np.int64)
+    index[list(vocabulary.values)] = np.arange(1, len(vocabulary) + 1)
+    confusion = Confusion(len(vocabulary))
+    confusion.add(index[truth], index[labels])
+    objects = [
+        number
+        for number, one in enumerate(vocabulary)
+        if not {prompt.lower() for prompt in one.prompts} <= set(GROUNDS)
+    ]
+    return Agreement(confusion.mean_iou(objects), confusion.mean_iou(), confusion.accuracy)
+
+
+def _regions(regions: str) -> Regions:
+    if regions in ("sam", "superpixels"):
+        return regions
+    from napari_corrclip.regions.given import GivenRegions
+
+    return GivenRegions.from_file(regions)
+
+
+def _shade(color: tuple[int, int, int], number: int) -> tuple[int, int, int]:
+    """``color``, then ever darker shades of it."""
+    red, green, blue = (round(part * 0.68**number) for part in color)
+    return red, green, blue

@@ -1,0 +1,296 @@
+"""``napari-corrclip segment``: check everything that is cheap first, then image by image."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import tempfile
+import traceback
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+import typer
+
+from napari_corrclip.cli.console import FAILED, UNUSABLE, exit_code, say, sentence
+from napari_corrclip.errors import InputError, WeightsError
+from napari_corrclip.files import cannot_write
+from napari_corrclip.images import PERCENTILES, ImageOptions, read_rgb
+from napari_corrclip.progress import drive, finish
+from napari_corrclip.settings import Settings
+from napari_corrclip.textfiles import load_json, load_yaml, read_text
+from napari_corrclip.vocabulary import Vocabulary
+from napari_corrclip.weights.presets import Preset, get_preset
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from napari_corrclip.regions.protocol import RegionSource
+    from napari_corrclip.segmentation import Segmentation
+    from napari_corrclip.segmenter import Detail, Segmenter
+
+PROVENANCE = "provenance.json"
+REGION_KINDS = ("sam", "superpixels")
+REGION_SUFFIXES = (".tif", ".tiff", ".png", ".npy")
+
+
+@dataclass(frozen=True)
+class Options:
+    """What ``segment`` was told; the command's help says what each means."""
+
+    classes: str
+    output: Path
+    preset: str = "demo"
+    regions: str = "sam"
+    device: str = "auto"
+    dtype: str = "auto"
+    detail: str = "standard"
+    settings: Path | None = None
+    templates: tuple[str, ...] = ()
+    threshold: float | None = None
+    limits: tuple[float, float] | None = None
+    percentiles: tuple[float, float] = PERCENTILES
+    skip_existing: bool = False
+
+
+def segment_images(images: Sequence[Path], options: Options, *, debug: bool = False) -> None:
+    """Segment ``images`` and save each as it is done.
+
+    Raises:
+        InputError: an option cannot be used, or the only image. Nothing was loaded or written then,
+            as far as that can be known before.
+        typer.Exit: some of several images failed, with the exit code.
+    """
+    job = Job(options)
+    folders = result_folders(images, options.output)
+    check_folder(options.output)
+    # The only image is read before torch is imported: a slip in its name is told at once.
+    read = {image: job.read(image) for image in folders} if len(folders) == 1 else {}
+    job.check()
+    codes = []
+    for image, folder in folders.items():
+        if options.skip_existing and (folder / PROVENANCE).is_file():
+            say(f"{image}: has results in {folder}; left out.")
+            continue
+        try:
+            rgb = read[image] if image in read else job.read(image)
+            result = job.run(image, rgb)
+            result.save(folder, image=rgb)
+        except Exception as error:
+            # Without weights no other image would fare better.
+            if len(folders) == 1 or isinstance(error, WeightsError):
+                raise
+            text = sentence(error)
+            say(f"Error: {text if str(image) in text else f'{image}: {text}'}")
+            if debug:
+                traceback.print_exception(error)
+            codes.append(exit_code(error))
+            continue
+        report(result, folder)
+    if codes:
+        say(f"{len(codes)} of {len(folders)} images failed; the others are saved.")
+        raise typer.Exit(FAILED if FAILED in codes else UNUSABLE)
+
+
+class Job:
+    """What is the same for all images: made from the options, cheap things first.
+
+    The networks are loaded when the first image has been read, so that a slip costs no download.
+    """
+
+    def __init__(self, options: Options) -> None:
+        vocabulary = Vocabulary.coerce(options.classes)
+        if options.threshold is not None:
+            vocabulary = vocabulary.with_threshold(options.threshold)
+        self.options = options
+        self.preset = get_preset(options.preset)
+        self.settings = self.preset.settings
+        if options.settings is not None:
+            self.settings = read_settings(options.settings, self.preset.settings)
+        self.image_options = ImageOptions(options.limits, options.percentiles)
+        # Limits and percentiles are looked at before any image is.
+        _ = self.image_options.rgb([[0]])
+        self._vocabulary = vocabulary
+
+    @cached_property
+    def vocabulary(self) -> Vocabulary:
+        """The classes, with the templates that were asked for."""
+        templates = self.options.templates
+        if not templates:
+            return self._vocabulary
+        return self._vocabulary.with_templates(templates[0] if len(templates) == 1 else templates)
+
+    def check(self) -> None:
+        """Raise InputError for all that can be found out without a network."""
+        from napari_corrclip.devices import choose_device, choose_dtype
+        from napari_corrclip.segmenter import at_detail
+
+        choose_device(self.options.device)
+        choose_dtype(self.options.dtype)
+        at_detail(self.settings, cast("Detail", self.options.detail))
+        check_prompts(self.vocabulary, self.preset)
+        if self.options.regions not in REGION_KINDS and not Path(self.options.regions).exists():
+            raise InputError(
+                f"There are no regions {self.options.regions!r}; choose "
+                f"{' or '.join(REGION_KINDS)}, or give the path of a region map."
+            )
+
+    def read(self, image: Path) -> NDArray[np.uint8]:
+        """(H, W, 3) uint8 of the file ``image``."""
+        return read_rgb(image, self.image_options)
+
+    def run(self, image: Path, rgb: NDArray[np.uint8]) -> Segmentation:
+        """Segment ``rgb``, which came from ``image``."""
+        given = self._given_regions(image)
+        if given is not None:
+            finish(given.segment(rgb))  # says whether they fit, before networks are loaded
+        segmenter = self._segmenter
+        if given is not None:
+            segmenter.regions = given
+        height, width = rgb.shape[:2]
+        windows = len(segmenter.plan((height, width)))
+        say(f"{image}: {height} × {width} pixels, {windows} window{'s' if windows > 1 else ''}")
+        result = drive(segmenter.segment_steps(rgb, self.vocabulary))
+        origin = replace(result.provenance, image=str(image.resolve()))
+        return replace(result, provenance=origin)
+
+    @cached_property
+    def _segmenter(self) -> Segmenter:
+        from napari_corrclip.devices import describe_device
+        from napari_corrclip.segmenter import Segmenter
+
+        given = self.options.regions not in REGION_KINDS
+        segmenter = Segmenter.from_preset(
+            self.preset,
+            device=self.options.device,
+            dtype=self.options.dtype,
+            # Given regions are put in image by image; superpixels load nothing.
+            regions="superpixels" if given else self.options.regions,
+            settings=self.settings,
+            detail=cast("Detail", self.options.detail),
+        )
+        kind = str(segmenter.clip.dtype).removeprefix("torch.")
+        say(f"Preset {self.preset.name} on {describe_device(segmenter.clip.device)}, {kind}")
+        return segmenter
+
+    def _given_regions(self, image: Path) -> RegionSource | None:
+        if self.options.regions in REGION_KINDS:
+            return None
+        from napari_corrclip.regions.given import GivenRegions
+
+        path = Path(self.options.regions)
+        if path.is_dir():
+            choices = [path / f"{image.stem}{suffix}" for suffix in REGION_SUFFIXES]
+            found = next((choice for choice in choices if choice.is_file()), None)
+            if found is None:
+                raise InputError(
+                    f"The folder {str(path)!r} has no regions for {str(image)!r}; put "
+                    f"{choices[0].name!r} there, or one on {', '.join(REGION_SUFFIXES[1:])}."
+                )
+            path = found
+        return GivenRegions.from_file(path)
+
+
+def read_settings(path: Path, base: Settings) -> Settings:
+    """``base`` with what the YAML or JSON file ``path`` says instead.
+
+    Raises:
+        InputError: it cannot be read, or a setting in it is unknown or out of bounds.
+    """
+    text, where = read_text(path, "settings file"), f"The settings file {str(path)!r}"
+    load = load_json if path.suffix.lower() == ".json" else load_yaml
+    changes = load(text, where)
+    if changes is None:
+        return base
+    if not isinstance(changes, dict):
+        raise InputError(f"{where} holds no 'key: value' pairs; write for example 'tau: 0.25'.")
+    try:
+        return Settings.from_mapping({**base.model_dump(), **changes})
+    except InputError as error:
+        raise InputError(f"{where}: {error}") from None
+
+
+def check_prompts(vocabulary: Vocabulary, preset: Preset) -> None:
+    """Raise InputError where a prompt in its template is too long; loads no network."""
+    from napari_corrclip.encoders.clip_text import tokenize
+    from napari_corrclip.templates import fill
+    from napari_corrclip.weights.loading import load_tokenizer
+
+    tokenizer = load_tokenizer(preset.clip)
+    templates = vocabulary.templates or preset.templates
+    for query in vocabulary.queries:
+        tokenize(tokenizer, fill(templates, query), tokenizer.context_length)
+
+
+def result_folders(images: Sequence[Path], output: Path) -> dict[Path, Path]:
+    """The folder in ``output`` for each image's results: it is called as the image.
+
+    Raises:
+        InputError: one of them has the results of another image, of an earlier run.
+    """
+    from napari_corrclip.export.folder import result_names
+
+    distinct = list({image.resolve(): image for image in images}.values())
+    names = result_names(distinct)
+    folders = {image: output / name for image, name in zip(distinct, names, strict=True)}
+    for image, folder in folders.items():
+        _check_owner(folder, image)
+    return folders
+
+
+def _check_owner(folder: Path, image: Path) -> None:
+    """Raise InputError where ``folder`` has results of another image."""
+    try:
+        document = json.loads((folder / PROVENANCE).read_bytes())
+        owner = document["image"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return
+    if isinstance(owner, str) and owner and Path(owner) != image.resolve():
+        raise InputError(
+            f"The folder {str(folder)!r} has the results of {owner!r}, which those of "
+            f"{str(image)!r} would replace; remove it or give another -o."
+        )
+
+
+def check_folder(folder: Path) -> None:
+    """Raise InputError where nothing can be written into ``folder``; leaves nothing there."""
+    existing = folder.absolute()
+    while not existing.exists() and existing != existing.parent:
+        existing = existing.parent
+    try:
+        if not existing.is_dir():
+            raise NotADirectoryError(20, f"{existing} is no folder")
+        with tempfile.TemporaryFile(dir=existing):
+            pass
+    except OSError as error:
+        raise cannot_write(folder, error) from None
+
+
+def report(result: Segmentation, folder: Path) -> None:
+    """Print what was found and where it lies; what the user is to be told goes to stderr."""
+    for note in result.notes:
+        say(f"Note: {note}")
+    print(f"{folder}{os.sep}")
+    for line in class_lines(result):
+        print(f"  {line}")
+    sys.stdout.flush()
+
+
+def class_lines(result: Segmentation) -> Iterator[str]:
+    """A line a class: value, name, share of the image's pixels, number of regions."""
+    import numpy as np
+
+    counts = np.bincount(result.labels.ravel(), minlength=1 + max(result.vocabulary.values))
+    regions = result.table["value"].value_counts()
+    rows = [(one.value, one.name) for one in result.vocabulary]
+    if counts[0]:
+        rows.append((0, "(unlabelled)"))
+    width = max(5, *(len(name) for _, name in rows))
+    yield f"{'value':>5}  {'class':<{width}}  {'share':>7}  {'regions':>7}"
+    for value, name in rows:
+        share = counts[value] / result.labels.size
+        yield f"{value:>5}  {name:<{width}}  {share:>7.1%}  {int(regions.get(value, 0)):>7}"

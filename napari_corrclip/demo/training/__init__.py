@@ -1,0 +1,1 @@
+"""How the demo networks were trained: ``python -m napari_corrclip.demo.training --help``."""

@@ -1,0 +1,19 @@
+"""From a training's float32 checkpoint to the float16 file that the package ships."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from safetensors.torch import save_file
+
+from napari_corrclip.demo.networks import DATA
+
+
+def pack(checkpoint: Path, name: str, folder: Path = DATA) -> int:
+    """Write ``name``.safetensors in float16 into ``folder``; returns its size in bytes."""
+    state = torch.load(checkpoint, map_location="cpu", weights_only=True)
+    half = {key: value.half().contiguous() for key, value in state.items()}
+    path = folder / f"{name}.safetensors"
+    save_file(half, path)
+    return path.stat().st_size

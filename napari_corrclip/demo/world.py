@@ -1,0 +1,57 @@
+"""The words of the demo's world: what there is to see, and what can be said about it."""
+
+from __future__ import annotations
+
+from itertools import product
+from typing import Final
+
+COLORS: Final = ("red", "yellow", "green", "blue", "purple", "white")
+SHAPES: Final = ("circle", "square", "triangle", "star", "cross", "ring")
+TEXTURES: Final = ("plain", "striped", "dotted")
+GROUNDS: Final = ("grass", "sand", "water", "stone", "wood")
+
+#: Colour x shape combinations that occur in no training image and in no training caption
+#: (8 of 36, 22 %): on them the networks' vocabulary is open. Every colour and every shape is
+#: missing at least one partner, so none is an exception that could be learned by itself.
+HELD_OUT: Final = frozenset(
+    {
+        ("red", "circle"),
+        ("yellow", "star"),
+        ("green", "triangle"),
+        ("green", "ring"),
+        ("blue", "square"),
+        ("purple", "ring"),
+        ("purple", "circle"),
+        ("white", "cross"),
+    }
+)
+
+COMBINATIONS: Final = tuple(product(COLORS, SHAPES))
+SEEN: Final = tuple(pair for pair in COMBINATIONS if pair not in HELD_OUT)
+
+#: Words that carry no class: they stand in the templates.
+FUNCTION_WORDS: Final = (
+    "a",
+    "an",
+    "the",
+    "of",
+    "in",
+    "photo",
+    "picture",
+    "scene",
+    "this",
+    "is",
+    "there",
+)
+
+#: Prompt templates the text tower was trained with.
+TEMPLATES: Final = ("{}", "a {}.", "a photo of a {}.", "there is a {} in the scene.")
+
+#: Every word of the training captions and templates; any other word is new to the demo networks.
+KNOWN_WORDS: Final = frozenset(COLORS + SHAPES + TEXTURES + GROUNDS + FUNCTION_WORDS)
+
+
+def unknown_words(prompt: str) -> tuple[str, ...]:
+    """The words of ``prompt`` that no training caption held, in order, each once."""
+    words = "".join(c if c.isalnum() else " " for c in prompt.lower()).split()
+    return tuple(dict.fromkeys(word for word in words if word not in KNOWN_WORDS))

@@ -1,0 +1,83 @@
+"""Which device computes, and in which floating-point type."""
+
+from __future__ import annotations
+
+import os
+from types import MappingProxyType
+from typing import Final
+
+import torch
+
+from napari_corrclip.errors import InputError
+
+DTYPES: Final = MappingProxyType(
+    {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
+)
+
+
+def available_devices() -> tuple[str, ...]:
+    """Return the devices of this machine, the fastest kind first."""
+    cuda = [f"cuda:{index}" for index in range(torch.cuda.device_count())]
+    mps = ["mps"] if torch.backends.mps.is_available() else []
+    return (*cuda, *mps, "cpu")
+
+
+def choose_device(name: str | torch.device = "auto") -> torch.device:
+    """Return the device called ``name``.
+
+    Args:
+        name: ``auto`` (the first of :func:`available_devices`), ``cpu``, ``mps``, ``cuda``, or a
+            numbered one such as ``cuda:1``.
+
+    Raises:
+        InputError: there is no such device here.
+    """
+    here = available_devices()
+    wanted = str(name).strip().lower()
+    if wanted == "auto":
+        return torch.device(here[0])
+    full = {"cuda": "cuda:0", "mps:0": "mps", "cpu:0": "cpu"}.get(wanted, wanted)
+    if full not in here:
+        raise InputError(
+            f"There is no device {str(name)!r} on this machine; choose auto or one of "
+            f"{', '.join(here)}."
+        )
+    return torch.device(full)
+
+
+def choose_dtype(name: str | torch.dtype = "auto") -> torch.dtype:
+    """Return the floating-point type called ``name``.
+
+    Args:
+        name: ``auto``, which is float32 everywhere (the method has hard cuts, so that a lower
+            precision changes single pixels), or one of :data:`DTYPES`.
+
+    Raises:
+        InputError: it is none of these.
+    """
+    wanted = str(name).strip().lower().removeprefix("torch.")
+    if wanted == "auto":
+        return torch.float32
+    if wanted not in DTYPES:
+        raise InputError(
+            f"There is no type {str(name)!r}; choose auto or one of {', '.join(DTYPES)}."
+        )
+    return DTYPES[wanted]
+
+
+def describe_device(device: torch.device) -> str:
+    """Return ``device`` with its name and memory, such as ``cuda:0 (NVIDIA H100, 79.1 GiB)``."""
+    if device.type == "cuda":
+        properties = torch.cuda.get_device_properties(device)
+        return f"cuda:{device.index or 0} ({properties.name}, {_gib(properties.total_memory)})"
+    if device.type == "mps":
+        return f"mps ({_gib(torch.mps.recommended_max_memory())})"
+    threads = torch.get_num_threads()
+    parts = [f"{threads} thread{'s' if threads != 1 else ''}"]
+    if hasattr(os, "sysconf") and "SC_PHYS_PAGES" in os.sysconf_names:
+        parts.append(_gib(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")))
+    return f"{device} ({', '.join(parts)})"
+
+
+def _gib(size: int) -> str:
+    return f"{size / 2**30:.1f} GiB"

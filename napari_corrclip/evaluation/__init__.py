@@ -1,0 +1,1 @@
+"""How good a segmentation is: metrics over images with truth."""

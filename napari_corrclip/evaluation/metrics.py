@@ -1,0 +1,49 @@
+"""Intersection over union, summed over a set of images."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+class Confusion:
+    """Pixel counts of truth x prediction, summed over images.
+
+    Args:
+        classes: number of classes K; labels are 1..K in both maps.
+
+    Truth 0 is ignored. Prediction 0 (unlabelled) is wrong for whatever the truth is.
+    """
+
+    def __init__(self, classes: int) -> None:
+        self.classes = classes
+        self.counts: NDArray[np.int64] = np.zeros((classes + 1, classes + 1), np.int64)
+
+    def add(self, truth: NDArray[np.integer], prediction: NDArray[np.integer]) -> None:
+        """Count one image; both maps (H, W) with labels 0..K."""
+        width = self.classes + 1
+        pairs = truth.astype(np.int64).ravel() * width + prediction.ravel()
+        self.counts += np.bincount(pairs, minlength=width * width).reshape(width, width)
+
+    @property
+    def iou(self) -> NDArray[np.float64]:
+        """(K,) IoU of each class; NaN for a class in neither truth nor prediction."""
+        counted = self.counts[1:]
+        hits = np.diag(self.counts)[1:].astype(np.float64)
+        union = counted.sum(1) + counted[:, 1:].sum(0) - hits
+        found: NDArray[np.float64] = np.full(self.classes, np.nan)
+        np.divide(hits, union, out=found, where=union > 0)
+        return found
+
+    @property
+    def accuracy(self) -> float:
+        """Share of the pixels with truth that have their class."""
+        return float(np.diag(self.counts)[1:].sum() / max(1, self.counts[1:].sum()))
+
+    def mean_iou(self, classes: Iterable[int] | None = None) -> float:
+        """Mean IoU over the classes that occur, of ``classes`` (0-based) or of all; NaN if none does."""
+        iou = self.iou if classes is None else self.iou[list(classes)]
+        iou = iou[~np.isnan(iou)]
+        return float(iou.mean()) if iou.size else float("nan")

@@ -1,0 +1,199 @@
+"""One image's result as a folder.
+
+``labels.png``
+    the class of each pixel by label value, an indexed PNG in the classes' colours; ``labels.tif``
+    (uint16) instead where a value is above 255.
+``regions.tif``
+    region ids; uint16, or int32 above 65535.
+``regions.csv``
+    the region table (:func:`napari_corrclip.table.region_table`).
+``overlay.png``
+    the classes over the image, with a legend, where the image was given.
+``vocabulary.yaml``
+    names, prompts, values and colours of the classes.
+``provenance.json``
+    versions, networks with licences, settings, seconds, and what the user is to be told.
+``arrays.npz``
+    what no other program asks for: ``confidence``, ``pixel_labels``, ``region_probabilities``.
+"""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_corrclip.errors import InputError
+from napari_corrclip.export import maps
+from napari_corrclip.files import Writer, recover_folder, write_folder
+from napari_corrclip.region_map import check_regions
+from napari_corrclip.textfiles import load_json, read_text
+from napari_corrclip.vocabulary import Vocabulary
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+FORMAT = "napari-corrclip result 1"
+OWNED = frozenset(
+    {
+        "labels.png", "labels.tif", "regions.tif", "regions.csv", "overlay.png", "vocabulary.yaml",
+        "provenance.json", "arrays.npz",
+    }
+)  # fmt: skip
+"""Every file name that a result may have."""
+
+_ARRAYS = {"confidence": np.float16, "pixel_labels": np.uint16, "region_probabilities": np.float32}
+
+
+@dataclass(frozen=True)
+class ReadResult:
+    """What was in a folder; shapes and types are checked, and all maps have one shape."""
+
+    labels: NDArray[np.uint16]
+    regions: NDArray[np.int32]
+    arrays: Mapping[str, NDArray[Any]]
+    vocabulary: Vocabulary
+    provenance: dict[str, Any]
+    notes: tuple[str, ...]
+
+
+def write_result(
+    folder: Path,
+    *,
+    labels: NDArray[np.uint16],
+    regions: NDArray[np.int32],
+    table: pd.DataFrame,
+    vocabulary: Vocabulary,
+    arrays: Mapping[str, NDArray[Any]],
+    provenance: Mapping[str, Any],
+    notes: Sequence[str] = (),
+    image: NDArray[np.uint8] | None = None,
+) -> None:
+    """Write a result's files into ``folder``, all or none; what else lies there stays.
+
+    Raises:
+        InputError: it cannot be written, or the image is of another size than the labels.
+    """
+    document = {"format": FORMAT, "notes": list(notes), **provenance}
+    writers: dict[str, Writer] = {
+        "regions.tif": lambda path: maps.write_tiff(path, maps.smallest_type(regions)),
+        "regions.csv": lambda path: path.write_text(
+            table.to_csv(index=False, float_format="%.6g", lineterminator="\n"), encoding="utf-8"
+        ),
+        "vocabulary.yaml": vocabulary.save,
+        "arrays.npz": lambda path: np.savez_compressed(path, allow_pickle=False, **arrays),
+        "provenance.json": lambda path: path.write_text(
+            json.dumps(document, indent=2, ensure_ascii=False) + "\n", encoding="utf-8"
+        ),
+    }
+    # By the vocabulary and not by what happens to occur: all images of a project are written alike.
+    if max(vocabulary.values) <= 255:
+        writers["labels.png"] = lambda path: maps.write_label_png(path, labels, vocabulary)
+    else:
+        writers["labels.tif"] = lambda path: maps.write_tiff(path, labels)
+    if image is not None:
+        writers["overlay.png"] = _overlay(image, labels, regions, vocabulary)
+    write_folder(folder, writers, owned=OWNED)
+
+
+def _overlay(
+    image: NDArray[np.uint8],
+    labels: NDArray[np.uint16],
+    regions: NDArray[np.int32],
+    vocabulary: Vocabulary,
+) -> Callable[[Path], None]:
+    from PIL import Image
+
+    from napari_corrclip.export.overlay import draw_overlay
+
+    picture = draw_overlay(image, labels, regions, vocabulary)
+    return lambda path: Image.fromarray(picture).save(path, format="PNG")
+
+
+def read_result(folder: Path) -> ReadResult:
+    """Read a folder of :func:`write_result`; the files are taken as untrusted.
+
+    Raises:
+        InputError: something is missing, damaged, or of another shape than the rest.
+    """
+    recover_folder(folder)
+    if not folder.is_dir():
+        raise InputError(f"There is no folder {str(folder)!r}; give the folder of a saved result.")
+    source = folder / "provenance.json"
+    document = load_json(read_text(source, "provenance"), repr(str(source)))
+    if not isinstance(document, dict) or document.get("format") != FORMAT:
+        raise InputError(
+            f"{str(folder)!r} is no result of this version; it should be {FORMAT!r}: segment the "
+            "image again."
+        )
+    vocabulary = Vocabulary.from_file(folder / "vocabulary.yaml")
+    name = "labels.png" if max(vocabulary.values) <= 255 else "labels.tif"
+    labels = maps.read_map(folder / name)
+    regions = maps.read_map(folder / "regions.tif")
+    arrays = _read_arrays(folder / "arrays.npz")
+    shapes = {
+        name: labels.shape,
+        "regions.tif": regions.shape,
+        **{f"arrays.npz/{key}": arrays[key].shape for key in ("confidence", "pixel_labels")},
+    }
+    if len(set(shapes.values())) != 1:
+        listed = ", ".join(f"{key} {shape}" for key, shape in shapes.items())
+        raise InputError(
+            f"The files in {str(folder)!r} do not belong together ({listed}); segment the "
+            "image again."
+        )
+    if labels.min(initial=0) < 0 or labels.max(initial=0) > np.iinfo(np.uint16).max:
+        raise InputError(f"{str(folder / name)!r} holds values that are no labels (0 to 65535).")
+    notes = document.get("notes", [])
+    return ReadResult(
+        labels=labels.astype(np.uint16),
+        regions=check_regions(regions),
+        arrays=arrays,
+        vocabulary=vocabulary,
+        provenance=document,
+        notes=tuple(str(note) for note in notes) if isinstance(notes, list) else (),
+    )
+
+
+def _read_arrays(path: Path) -> dict[str, NDArray[Any]]:
+    try:
+        # opened here, because np.load leaves a damaged file open
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
+            arrays = {name: np.asarray(stored[name]) for name in _ARRAYS}
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, AttributeError) as error:
+        raise InputError(
+            f"{str(path)!r} cannot be read ({error}); segment the image again."
+        ) from None
+    for name, dtype in _ARRAYS.items():
+        if arrays[name].dtype != dtype or arrays[name].ndim != 2:
+            raise InputError(
+                f"{str(path)!r} holds {name} as {arrays[name].dtype} of shape "
+                f"{arrays[name].shape}, not as 2-D {np.dtype(dtype)}; segment the image again."
+            )
+    return arrays
+
+
+def result_names(paths: Iterable[Path]) -> list[str]:
+    """Return a folder name for each image, for results side by side in one folder.
+
+    It is the file's name without its ending; images that would share one get their whole name, and
+    a number where even that occurs twice. No two are alike, whatever the case.
+    """
+    paths = list(paths)
+    stems = [path.stem.casefold() for path in paths]
+    taken: set[str] = set()
+    names = []
+    for path, stem in zip(paths, stems, strict=True):
+        name = base = path.stem if stems.count(stem) == 1 else path.name.replace(".", "_")
+        number = 2
+        while name.casefold() in taken:
+            name, number = f"{base}_{number}", number + 1
+        taken.add(name.casefold())
+        names.append(name)
+    return names

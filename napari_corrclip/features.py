@@ -1,0 +1,116 @@
+"""What is slow to compute and knows no vocabulary: the seam between encoding and classifying."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import MappingProxyType
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from napari_corrclip.errors import InputError
+from napari_corrclip.files import atomic_path
+from napari_corrclip.pipeline import WindowFeatures
+from napari_corrclip.settings import Settings
+
+FORMAT = "napari-corrclip features 1"
+
+
+@dataclass(frozen=True, eq=False)
+class Features:
+    """An encoded image: everything a new vocabulary needs, and no network but the text tower.
+
+    Attributes:
+        windows: the cells of each window, normalised, float32 on the CPU.
+        regions: (H, W) int32 raw regions at the image's own size, 0 = unsegmented; not writable.
+        settings: how they were computed.
+        clip: fingerprint of the CLIP that computed them; only its text tower can classify them.
+        region_source: where the regions came from, with its parameters.
+        seconds: wall time of each stage.
+    """
+
+    windows: WindowFeatures
+    regions: NDArray[np.int32]
+    settings: Settings
+    clip: str
+    region_source: Mapping[str, str | int | float | bool]
+    seconds: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and columns of the image."""
+        return self.windows.layout.image_size
+
+    @property
+    def nbytes(self) -> int:
+        """Memory held, in bytes."""
+        features = self.windows.features
+        return int(features.element_size() * features.nelement() + self.regions.nbytes)
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write a safetensors file, whole or not at all.
+
+        Raises:
+            InputError: the file cannot be written.
+        """
+        from safetensors.torch import save
+
+        tensors, layout = self.windows.to_parts()
+        tensors = {name: tensor.contiguous() for name, tensor in tensors.items()}
+        tensors["regions"] = torch.from_numpy(np.array(self.regions))
+        metadata = {
+            "format": FORMAT,
+            "layout": layout,
+            "settings": self.settings.to_json(),
+            "clip": self.clip,
+            "region_source": json.dumps(dict(self.region_source)),
+            "seconds": json.dumps(dict(self.seconds)),
+        }
+        with atomic_path(Path(path)) as temporary:
+            temporary.write_bytes(save(tensors, metadata))
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> Features:
+        """Read what :meth:`save` wrote; the file is taken as untrusted.
+
+        Raises:
+            InputError: it is missing, damaged or something else.
+        """
+        from safetensors import SafetensorError, safe_open
+
+        try:
+            with safe_open(os.fspath(path), framework="pt") as file:
+                metadata = file.metadata() or {}
+                if metadata.get("format") != FORMAT:
+                    raise InputError(
+                        f"{os.fspath(path)!r} is no file of features; give one that "
+                        "Features.save wrote."
+                    )
+                tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+                regions = tensors.pop("regions").numpy()
+                windows = WindowFeatures.from_parts(tensors, metadata["layout"])
+                source = json.loads(metadata["region_source"])
+                seconds = json.loads(metadata["seconds"])
+                settings = Settings.from_json(metadata["settings"])
+                clip = metadata["clip"]
+        except (OSError, SafetensorError, KeyError, ValueError) as error:
+            if isinstance(error, InputError):
+                raise
+            raise InputError(
+                f"The features in {os.fspath(path)!r} cannot be read ({error}); encode the image "
+                "again."
+            ) from error
+        if regions.shape != windows.layout.image_size or regions.dtype != np.int32:
+            raise InputError(
+                f"The regions in {os.fspath(path)!r} have shape {regions.shape} and type "
+                f"{regions.dtype}, not those of the image; encode it again."
+            )
+        regions.flags.writeable = False
+        return cls(
+            windows, regions, settings, clip, MappingProxyType(source), MappingProxyType(seconds)
+        )

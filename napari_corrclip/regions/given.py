@@ -1,0 +1,79 @@
+"""Regions of another program: cells, parcels, annotations; any integer array."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from napari_corrclip.errors import InputError
+from napari_corrclip.progress import Progress, Steps
+from napari_corrclip.region_map import check_regions
+from napari_corrclip.regions.protocol import Described, check_image
+
+
+class GivenRegions:
+    """A region map that is there already; its ids are kept as they are.
+
+    Args:
+        array: (H, W) of any integer type; 0 = unsegmented.
+        origin: where it comes from, for provenance; a file's path for example.
+
+    Raises:
+        InputError: it is not of integers, has negative ids or ids above 2147483647, or is not 2-D.
+    """
+
+    name = "given"
+
+    def __init__(self, array: ArrayLike, *, origin: str = "array") -> None:
+        self.regions = check_regions(array)
+        self.origin = origin
+
+    @classmethod
+    def from_file(cls, path: str | os.PathLike[str]) -> GivenRegions:
+        """Read the regions from an image file or a NumPy ``.npy`` file.
+
+        Raises:
+            InputError: it cannot be read or holds no regions.
+        """
+        path = Path(path)
+        if path.suffix.lower() == ".npy":
+            try:
+                array = np.load(path, allow_pickle=False)
+            except (OSError, ValueError, EOFError) as error:
+                reason = getattr(error, "strerror", None) or "it is no NumPy array"
+                raise InputError(
+                    f"The regions {str(path)!r} cannot be read ({reason}); give a .npy file of "
+                    "integers, a TIFF or a PNG."
+                ) from None
+        else:
+            from napari_corrclip.images import read_image
+
+            array = read_image(path)
+        try:
+            return cls(array, origin=str(path))
+        except InputError as error:
+            raise InputError(f"{str(path)!r}: {error}") from None
+
+    def segment(self, image: NDArray[np.uint8]) -> Steps[NDArray[np.int32]]:
+        """Return the given regions if they fit ``image``; see :class:`RegionSource`."""
+        size = check_image(image)
+        if self.regions.shape != size:
+            raise InputError(
+                f"The regions have shape {self.regions.shape} and the image {size}; give regions "
+                "of the image's height and width."
+            )
+        yield Progress("regions", 1, 1)
+        return self.regions.copy()
+
+    def describe(self) -> Mapping[str, Described]:
+        """Return the source, its origin and a checksum of the ids."""
+        return {"source": self.name, "origin": self.origin, "sha256": self._checksum()}
+
+    def _checksum(self) -> str:
+        import hashlib
+
+        return hashlib.sha256(np.ascontiguousarray(self.regions).tobytes()).hexdigest()[:16]

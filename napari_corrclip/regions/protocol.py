@@ -1,0 +1,59 @@
+"""What a source of regions is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_corrclip.errors import InputError
+from napari_corrclip.progress import Steps
+
+Described = str | int | float | bool
+
+
+@runtime_checkable
+class RegionSource(Protocol):
+    """Divides an image into regions."""
+
+    @property
+    def name(self) -> str:
+        """What it is called in files and on the command line."""
+        ...
+
+    def segment(self, image: NDArray[np.uint8]) -> Steps[NDArray[np.int32]]:
+        """Return the regions of ``image``; yields wherever it can be cancelled.
+
+        Args:
+            image: (H, W, 3) uint8.
+
+        Returns:
+            (H, W) int32 region ids >= 0; 0 = unsegmented.
+
+        Raises:
+            InputError: this image cannot be divided by this source.
+        """
+        ...
+
+    def describe(self) -> Mapping[str, Described]:
+        """Return ``source`` (the name) and every setting, for provenance and cache keys."""
+        ...
+
+
+def check_image(image: NDArray[np.uint8]) -> tuple[int, int]:
+    """Return the height and width of an (H, W, 3) uint8 image, or raise an ``InputError``."""
+    if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8 or 0 in image.shape:
+        raise InputError(
+            f"The image has shape {image.shape} and type {image.dtype}; give (height, width, 3) of "
+            "uint8, at least one pixel large."
+        )
+    return image.shape[0], image.shape[1]
+
+
+def check_count(value: int, name: str, least: int = 0) -> int:
+    """Return ``value``, a whole number of at least ``least``, or raise an ``InputError``."""
+    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
+        raise InputError(f"{name} is {value!r}; give a whole number of at least {least}.")
+    return int(value)

@@ -1,0 +1,392 @@
+"""From an image and a vocabulary to a segmentation.
+
+Encoding is slow and knows no vocabulary; classifying is fast. Each exists as a generator of progress
+events (``*_steps``), which the viewer, the command line and scripts drive alike, and as a plain call.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from napari_corrclip import pipeline, windows
+from napari_corrclip.devices import choose_device, choose_dtype, describe_device
+from napari_corrclip.encoders.clip import OpenClipEncoder
+from napari_corrclip.encoders.dino import TimmSimilarityEncoder
+from napari_corrclip.encoders.protocols import ImageTextEncoder, SimilarityEncoder
+from napari_corrclip.errors import InputError
+from napari_corrclip.features import Features
+from napari_corrclip.images import read_image, to_rgb
+from napari_corrclip.progress import Progress, Steps, drive
+from napari_corrclip.regions.given import GivenRegions
+from napari_corrclip.regions.protocol import RegionSource
+from napari_corrclip.segmentation import (
+    Network,
+    Provenance,
+    Segmentation,
+    build_segmentation,
+    package_versions,
+)
+from napari_corrclip.settings import Settings
+from napari_corrclip.text_cache import TextCache
+from napari_corrclip.vocabulary import Vocabulary
+from napari_corrclip.weights.cache import cache_folder
+from napari_corrclip.weights.presets import NetworkSpec, get_preset
+
+if TYPE_CHECKING:
+    from napari_corrclip.weights.presets import Preset
+
+Detail = Literal["standard", "fine", "native"]
+DETAILS: tuple[Detail, ...] = ("standard", "fine", "native")
+
+#: Where regions come from: a kind that the preset knows, a source, or an integer array.
+Regions = RegionSource | str | NDArray[np.integer]
+Image = NDArray[Any] | str | os.PathLike[str]
+VocabularyLike = Vocabulary | str | os.PathLike[str] | Mapping[str, Any] | Iterable[str]
+
+
+class Segmenter:
+    """CorrCLIP, assembled from finished parts.
+
+    Args:
+        clip: image and text tower.
+        similarity: the tower whose features say what belongs together.
+        regions: where regions come from.
+        settings: the method's choices; ``None``: the published ones.
+        templates: prompt templates for vocabularies that bring none of their own.
+        preset: the name to keep in the provenance; empty for a combination of one's own.
+        networks: what to keep in the provenance about the networks.
+        text_cache: where text features are kept; ``None``: in memory.
+        unknown_words: words of a prompt that the text tower never saw, for networks of a small world.
+    """
+
+    def __init__(
+        self,
+        clip: ImageTextEncoder,
+        similarity: SimilarityEncoder,
+        regions: RegionSource,
+        settings: Settings | None = None,
+        *,
+        templates: Sequence[str] = ("a photo of a {}.",),
+        preset: str = "",
+        networks: Sequence[Network] = (),
+        text_cache: TextCache | None = None,
+        unknown_words: Callable[[str], Sequence[str]] | None = None,
+    ) -> None:
+        self.clip = clip
+        self.similarity = similarity
+        self.regions = regions
+        self.settings = settings or Settings()
+        self.templates = tuple(templates)
+        self.preset = preset
+        self.networks = tuple(networks)
+        self.text_cache = text_cache or TextCache(None)
+        self._unknown_words = unknown_words
+
+    @classmethod
+    def from_preset(
+        cls,
+        preset: str | Preset = "demo",
+        *,
+        device: str | torch.device = "auto",
+        dtype: str | torch.dtype = "auto",
+        regions: Regions = "sam",
+        settings: Settings | None = None,
+        detail: Detail = "standard",
+        cache: str | os.PathLike[str] | None = None,
+    ) -> Segmenter:
+        """Load a preset's networks and assemble them.
+
+        Args:
+            preset: its name, or a preset.
+            device: ``auto``, ``cpu``, ``cuda``, ``cuda:1``, ``mps``.
+            dtype: of CLIP and the similarity tower: ``auto``, ``float32``, ``float16``, ``bfloat16``.
+                SAM runs in float32, the type in which it takes points.
+            regions: ``sam``, ``superpixels``, a region source, or an integer array (H, W).
+            settings: ``None``: the preset's.
+            detail: inference size: the preset's own (``standard``), twice that (``fine``), or the
+                image's own scale (``native``).
+            cache: folder of weights and text features; ``None``: the user's.
+
+        Raises:
+            InputError: unknown preset, device or dtype.
+            WeightsError: weights are missing and cannot be fetched, or are another network's.
+        """
+        from napari_corrclip.weights import loading
+
+        chosen = get_preset(preset) if isinstance(preset, str) else preset
+        place, kind = choose_device(device), choose_dtype(dtype)
+        clip = OpenClipEncoder(
+            loading.load_clip(chosen.clip, place, kind, cache),
+            loading.load_tokenizer(chosen.clip),
+            name=chosen.clip.title,
+            device=place,
+            dtype=kind,
+        )
+        similarity = TimmSimilarityEncoder(
+            loading.load_similarity(chosen.similarity, place, kind, cache),
+            name=chosen.similarity.title,
+            device=place,
+            dtype=kind,
+        )
+        used = [chosen.clip, chosen.similarity]
+        options = at_detail(settings or chosen.settings, detail)
+        if isinstance(regions, str) and regions == "sam":
+            used.append(chosen.regions)
+        return cls(
+            clip,
+            similarity,
+            region_source(regions, chosen, options, place, cache),
+            options,
+            templates=chosen.templates,
+            preset=chosen.name,
+            networks=[_network(spec) for spec in used],
+            text_cache=TextCache(cache_folder(cache) / "text"),
+            unknown_words=_demo_unknown_words if chosen.clip.library == "demo" else None,
+        )
+
+    def plan(self, shape: tuple[int, int]) -> windows.Layout:
+        """Where the windows of an image of ``shape`` (rows, columns) would lie; runs nothing.
+
+        ``len()`` of it is the number of windows, to which the time is about proportional.
+        """
+        patches = (self.clip.patch_size, self.similarity.patch_size)
+        return windows.plan(shape, self.settings, patches)
+
+    def encode_steps(self, image: Image) -> Steps[Features]:
+        """Generator of :meth:`encode`: yields between the blocks of each network."""
+        rgb = as_rgb(image)
+        began = time.perf_counter()
+        regions = yield from self.regions.segment(rgb)
+        segmented = time.perf_counter()
+        encoded = yield from pipeline.encode_image(
+            rgb, regions, self.clip, self.similarity, self.settings
+        )
+        regions = np.array(regions, np.int32)
+        regions.flags.writeable = False
+        return Features(
+            windows=encoded,
+            regions=regions,
+            settings=self.settings,
+            clip=self.clip.fingerprint,
+            region_source=MappingProxyType(dict(self.regions.describe())),
+            seconds=MappingProxyType(
+                {"regions": segmented - began, "encode": time.perf_counter() - segmented}
+            ),
+        )
+
+    def encode(self, image: Image, *, progress: bool | None = None) -> Features:
+        """Find regions and encode the image; slow, and free of any vocabulary.
+
+        Args:
+            image: an array as :func:`napari_corrclip.images.to_rgb` takes it, or a path.
+            progress: draw a bar on stderr; ``None``: only where that is a terminal.
+
+        Raises:
+            InputError: the image or the regions cannot be used.
+        """
+        return drive(self.encode_steps(image), show=progress)
+
+    def classify_steps(self, features: Features, vocabulary: VocabularyLike) -> Steps[Segmentation]:
+        """Generator of :meth:`classify`: yields after every query that is encoded."""
+        words = Vocabulary.coerce(vocabulary)
+        if features.clip != self.clip.fingerprint:
+            raise InputError(
+                f"These features were computed by another CLIP than {self.clip.name!r}; encode the "
+                "image again, or load the networks it was encoded with."
+            )
+        began = time.perf_counter()
+        templates = words.templates or self.templates
+        text = yield from self.text_cache.features(self.clip, words.queries, templates)
+        ready = time.perf_counter()
+        yield Progress("classify", 0, 1)
+        background = words.background
+        # What was encoded stays as it was; how pixels are classified is today's choice.
+        settings = features.settings.replace(
+            logit_scale=self.settings.logit_scale, correction=self.settings.correction
+        )
+        pixels = pipeline.classify_pixels(
+            pipeline.blended_logits(features.windows, text.to(self.clip.device)),
+            features.regions,
+            torch.tensor(words.query_class, device=self.clip.device),
+            torch.tensor(words.thresholds, device=self.clip.device),
+            -1 if background is None else background,
+            settings,
+        )
+        seconds = dict(features.seconds)
+        seconds |= {"text": ready - began, "classify": time.perf_counter() - ready}
+        result = build_segmentation(
+            pixels,
+            features.regions,
+            words,
+            Provenance(
+                versions=package_versions(),
+                preset=self.preset,
+                networks=self.networks,
+                device=describe_device(self.clip.device),
+                dtype=str(self.clip.dtype).removeprefix("torch."),
+                settings=settings,
+                templates=templates,
+                regions=dict(features.region_source),
+                seconds=seconds,
+            ),
+            notes=self._notes(words),
+        )
+        yield Progress("classify", 1, 1)
+        return result
+
+    def classify(
+        self, features: Features, vocabulary: VocabularyLike, *, progress: bool | None = None
+    ) -> Segmentation:
+        """Classify an encoded image; a new vocabulary costs milliseconds.
+
+        Args:
+            features: what :meth:`encode` returned, of the same CLIP.
+            vocabulary: text such as ``"cat, dog"``, a file, names, or a :class:`Vocabulary`.
+            progress: as in :meth:`encode`.
+
+        Raises:
+            InputError: the vocabulary cannot be used, or the features are of another CLIP.
+        """
+        return drive(self.classify_steps(features, vocabulary), show=progress)
+
+    def segment_steps(self, image: Image, vocabulary: VocabularyLike) -> Steps[Segmentation]:
+        """Generator of :meth:`segment`."""
+        words = Vocabulary.coerce(vocabulary)  # before the slow part, so that a slip costs nothing
+        self.check_prompts(words)
+        features = yield from self.encode_steps(image)
+        result = yield from self.classify_steps(features, words)
+        return result
+
+    def segment(
+        self, image: Image, vocabulary: VocabularyLike, *, progress: bool | None = None
+    ) -> Segmentation:
+        """:meth:`encode`, then :meth:`classify`."""
+        return drive(self.segment_steps(image, vocabulary), show=progress)
+
+    def check_prompts(self, vocabulary: Vocabulary) -> None:
+        """Raise InputError where a prompt in its longest template is too long for the text tower."""
+        templates = vocabulary.templates or self.templates
+        self.clip.check_prompts(
+            [
+                template.replace("{}", query)
+                for query in vocabulary.queries
+                for template in templates
+            ]
+        )
+
+    def _notes(self, vocabulary: Vocabulary) -> tuple[str, ...]:
+        if self._unknown_words is None:
+            return ()
+        words = dict.fromkeys(w for query in vocabulary.queries for w in self._unknown_words(query))
+        if not words:
+            return ()
+        listed = ", ".join(repr(word) for word in words)
+        return (
+            f"The {self.preset or self.clip.name} networks never saw {listed} in training, so what "
+            "they mark with it is a guess; use another preset for words of the real world.",
+        )
+
+
+def segment(
+    image: Image,
+    vocabulary: VocabularyLike,
+    *,
+    preset: str = "demo",
+    device: str | torch.device = "auto",
+    dtype: str | torch.dtype = "auto",
+    regions: Regions = "sam",
+    settings: Settings | None = None,
+    detail: Detail = "standard",
+    progress: bool | None = None,
+) -> Segmentation:
+    """Segment one image by a vocabulary; for several, keep a :class:`Segmenter`.
+
+    Arguments and errors as :meth:`Segmenter.from_preset` and :meth:`Segmenter.segment`.
+    """
+    words = Vocabulary.coerce(vocabulary)
+    rgb = as_rgb(image)
+    segmenter = Segmenter.from_preset(
+        preset, device=device, dtype=dtype, regions=regions, settings=settings, detail=detail
+    )
+    return segmenter.segment(rgb, words, progress=progress)
+
+
+def as_rgb(image: Image) -> NDArray[np.uint8]:
+    """(H, W, 3) uint8 of an array or of an image file."""
+    if isinstance(image, str | os.PathLike):
+        image = read_image(Path(image))
+    return to_rgb(image)
+
+
+def at_detail(settings: Settings, detail: Detail) -> Settings:
+    """``settings`` at an inference size: as they are, twice that, or the image's own scale.
+
+    Raises:
+        InputError: there is no such detail.
+    """
+    if detail not in DETAILS:
+        raise InputError(f"There is no detail {detail!r}; choose one of {', '.join(DETAILS)}.")
+    if detail == "standard" or settings.short_side is None:
+        return settings
+    if detail == "native":
+        return settings.replace(short_side=None)
+    return settings.replace(
+        short_side=2 * settings.short_side,
+        long_side=max(settings.long_side, 2 * settings.short_side),
+    )
+
+
+def region_source(
+    regions: Regions,
+    preset: Preset,
+    settings: Settings,
+    device: torch.device,
+    cache: str | os.PathLike[str] | None = None,
+) -> RegionSource:
+    """The region source that ``regions`` names; loads SAM only where it is asked for.
+
+    Raises:
+        InputError: there is no such source, or the array cannot hold regions.
+    """
+    if isinstance(regions, np.ndarray):
+        return GivenRegions(regions)
+    if not isinstance(regions, str):
+        return regions
+    if regions == "superpixels":
+        from napari_corrclip.regions.superpixels import SuperpixelRegions
+
+        return SuperpixelRegions()
+    if regions == "sam":
+        from napari_corrclip.regions.sam import SamRegions
+        from napari_corrclip.weights.loading import load_sam
+
+        sam = load_sam(preset.regions, device, cache)
+        return SamRegions(sam, painting=settings.painting, device=device)
+    raise InputError(
+        f"There is no region source {regions!r}; choose sam or superpixels, or give an integer array."
+    )
+
+
+def _network(spec: NetworkSpec) -> Network:
+    return Network(
+        library=spec.library,
+        name=spec.architecture,
+        weights=spec.pretrained,
+        source=spec.source,
+        licence=spec.licence,
+    )
+
+
+def _demo_unknown_words(prompt: str) -> tuple[str, ...]:
+    from napari_corrclip.demo.world import unknown_words
+
+    return unknown_words(prompt)

@@ -1,0 +1,93 @@
+"""Text features on disk, one small file for each (weights, templates, prompt)."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from napari_corrclip.encoders.protocols import ImageTextEncoder
+from napari_corrclip.encoders.text import text_features
+from napari_corrclip.errors import InputError
+from napari_corrclip.files import write_bytes
+from napari_corrclip.progress import Steps
+
+
+class TextCache:
+    """Looks features up before a text tower is asked.
+
+    A feature depends on the weights, the templates and the prompt alone, and these three are its key:
+    nothing needs to be invalidated. A damaged or unwritable cache costs time, never a result.
+
+    Args:
+        folder: where the files lie; ``None`` keeps the features in memory only.
+    """
+
+    def __init__(self, folder: Path | None) -> None:
+        self.folder = folder
+        self._memory: dict[str, Tensor] = {}
+
+    def features(
+        self, encoder: ImageTextEncoder, queries: Sequence[str], templates: Sequence[str]
+    ) -> Steps[Tensor]:
+        """F_text (Q, D) float32 of unit length, on the CPU; only what is missing is encoded.
+
+        Raises:
+            InputError: a prompt in its template is longer than the text tower reads.
+        """
+        fingerprint = encoder.fingerprint
+        keys = {query: self._key(fingerprint, templates, query) for query in queries}
+        missing = [q for q, key in keys.items() if self._look_up(key, encoder.embed_dim) is None]
+        if missing:
+            encoded = yield from text_features(encoder, missing, templates)
+            for query, feature in zip(missing, encoded, strict=True):
+                self._keep(keys[query], feature)
+        return torch.stack([self._memory[keys[query]] for query in queries])
+
+    @staticmethod
+    def _key(fingerprint: str, templates: Sequence[str], query: str) -> str:
+        return hashlib.sha256(
+            json.dumps([fingerprint, list(templates), query]).encode()
+        ).hexdigest()
+
+    def _path(self, key: str) -> Path | None:
+        return None if self.folder is None else self.folder / key[:2] / f"{key}.npy"
+
+    def _look_up(self, key: str, length: int) -> Tensor | None:
+        if key in self._memory:
+            return self._memory[key]
+        path = self._path(key)
+        if path is None:
+            return None
+        try:
+            feature = np.load(path, allow_pickle=False)
+        except (OSError, ValueError, EOFError):
+            return None
+        if (
+            feature.shape != (length,)
+            or feature.dtype != np.float32
+            or not np.isfinite(feature).all()
+        ):
+            return None
+        self._memory[key] = torch.from_numpy(feature)
+        return self._memory[key]
+
+    def _keep(self, key: str, feature: Tensor) -> None:
+        self._memory[key] = feature
+        path = self._path(key)
+        if path is None:
+            return
+        buffer = io.BytesIO()
+        np.save(buffer, feature.numpy())
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write_bytes(path, buffer.getvalue())
+        except (OSError, InputError):
+            # A read-only or full cache folder must not stop anybody's work.
+            self.folder = None

@@ -1,0 +1,255 @@
+"""From a :class:`NetworkSpec` to a finished module of its library, in evaluation mode.
+
+The libraries build the towers and read their own checkpoint formats. Checkpoints are opened as
+untrusted: safetensors, or pickles with ``weights_only=True``.
+"""
+
+from __future__ import annotations
+
+import os
+import pickle
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn, cast
+
+import torch
+from torch import nn
+
+from napari_corrclip.errors import InputError, WeightsError
+from napari_corrclip.progress import drive
+from napari_corrclip.weights.fetch import fetch
+from napari_corrclip.weights.presets import NetworkSpec
+
+if TYPE_CHECKING:
+    import open_clip
+    from open_clip.tokenizer import SimpleTokenizer
+    from segment_anything.modeling import Sam
+    from timm.models.vision_transformer import VisionTransformer
+
+Cache = str | os.PathLike[str] | None
+
+
+def load_clip(
+    spec: NetworkSpec,
+    device: torch.device | str = "cpu",
+    dtype: torch.dtype = torch.float32,
+    cache: Cache = None,
+) -> open_clip.CLIP:
+    """Return the image and text towers of ``spec``.
+
+    Args:
+        spec: a network of ``open_clip`` or ``demo``.
+        device: where the weights go.
+        dtype: their floating-point type there.
+        cache: the cache folder of the weights.
+
+    Raises:
+        InputError: open_clip has no such architecture, or not as a plain CLIP.
+        WeightsError: the weights cannot be had or are not of this architecture.
+    """
+    if spec.library == "demo":
+        from napari_corrclip.demo import networks
+
+        return networks.load_clip().to(device=device, dtype=dtype).eval()
+    import open_clip
+
+    _check_library(spec, "open_clip")
+    # Not create_model: it logs to the root logger and so sets up the host program's logging.
+    model = open_clip.CLIP(**_clip_config(spec))
+    path = drive(fetch(spec, cache))
+    try:
+        open_clip.load_checkpoint(model, str(path), strict=True, weights_only=True)
+    except Exception as error:
+        _refuse(spec, path, read_checkpoint(path), model, error)
+    return model.to(device=device, dtype=dtype).eval()
+
+
+def load_tokenizer(spec: NetworkSpec) -> SimpleTokenizer:
+    """Return the tokenizer of ``spec``'s text tower; it comes with the library.
+
+    Raises:
+        InputError: as :func:`load_clip`.
+    """
+    if spec.library == "demo":
+        from napari_corrclip.demo import networks
+
+        return networks.load_tokenizer()
+    from open_clip.tokenizer import DEFAULT_CONTEXT_LENGTH, SimpleTokenizer
+
+    _check_library(spec, "open_clip")
+    text = cast("Mapping[str, object]", _clip_config(spec)["text_cfg"])
+    return SimpleTokenizer(context_length=text.get("context_length", DEFAULT_CONTEXT_LENGTH))
+
+
+def load_similarity(
+    spec: NetworkSpec,
+    device: torch.device | str = "cpu",
+    dtype: torch.dtype = torch.float32,
+    cache: Cache = None,
+) -> VisionTransformer:
+    """Return the similarity tower of ``spec``, without a classifier.
+
+    Arguments and errors as :func:`load_clip`, with ``timm`` in the place of ``open_clip``.
+    """
+    if spec.library == "demo":
+        from napari_corrclip.demo import networks
+
+        return networks.load_similarity().to(device=device, dtype=dtype).eval()
+    import timm
+    from timm.models.vision_transformer import VisionTransformer, checkpoint_filter_fn
+
+    _check_library(spec, "timm")
+    if not timm.is_model(spec.architecture):
+        raise InputError(
+            f"timm {timm.__version__} has no architecture {spec.architecture!r}; give one such as "
+            "vit_base_patch8_224 or vit_small_patch14_dinov2."
+        )
+    # Not pretrained=True: without the classifier timm loads leniently and would let a file pass
+    # that lacks half of the tower.
+    model = timm.create_model(spec.architecture, pretrained=False, num_classes=0)
+    if not isinstance(model, VisionTransformer):
+        raise InputError(
+            f"timm's {spec.architecture} is a {type(model).__name__} and not a plain vision "
+            "transformer; give one such as vit_base_patch8_224."
+        )
+    path = drive(fetch(spec, cache))
+    state = read_checkpoint(path)
+    try:
+        known = checkpoint_filter_fn(state, model)
+        model.load_state_dict({k: v for k, v in known.items() if not k.startswith("head.")})
+    except Exception as error:
+        _refuse(spec, path, state, model, error)
+    return model.to(device=device, dtype=dtype).eval()
+
+
+def load_sam(spec: NetworkSpec, device: torch.device | str = "cpu", cache: Cache = None) -> Sam:
+    """Return the SAM of ``spec`` in float32, the type in which it takes points.
+
+    Arguments and errors as :func:`load_clip`, with ``segment_anything`` in the place of
+    ``open_clip``.
+    """
+    if spec.library == "demo":
+        from napari_corrclip.demo import networks
+
+        return networks.load_sam().to(device=device).eval()
+    from segment_anything import sam_model_registry
+
+    _check_library(spec, "segment_anything")
+    if spec.architecture not in sam_model_registry:
+        raise InputError(
+            f"segment-anything has no architecture {spec.architecture!r}; choose one of "
+            f"{', '.join(name for name in sam_model_registry if name != 'default')}."
+        )
+    path = drive(fetch(spec, cache))
+    # Read here, because its own builder unpickles without weights_only.
+    state = read_checkpoint(path)
+    model: Sam = sam_model_registry[spec.architecture]()
+    try:
+        model.load_state_dict(state)
+    except RuntimeError as error:
+        _refuse(spec, path, state, model, error)
+    return model.to(device=device).eval()
+
+
+def read_checkpoint(path: Path) -> dict[str, torch.Tensor]:
+    """Return the tensors of a checkpoint on the CPU; nothing in the file is run.
+
+    Raises:
+        WeightsError: it is no checkpoint, is damaged, or is a pickle of more than tensors.
+    """
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    try:
+        if path.suffix == ".safetensors":
+            return load_file(path)
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except (
+        OSError, EOFError, RuntimeError, ValueError, LookupError, pickle.UnpicklingError,
+        SafetensorError,
+    ) as error:  # fmt: skip
+        raise WeightsError(
+            f"The weights file {path} cannot be read as tensors alone ({_brief(error)}); it is "
+            "damaged, not a checkpoint, or holds code, which is never run: remove it and fetch it "
+            "again."
+        ) from error
+    while isinstance(state, dict) and isinstance(inner := state.get("state_dict"), dict):
+        state = inner
+    if not isinstance(state, dict):
+        raise WeightsError(
+            f"The weights file {path} holds a {type(state).__name__} where a mapping of names to "
+            "tensors is needed; save the network's state_dict()."
+        )
+    return {str(key): value for key, value in state.items() if isinstance(value, torch.Tensor)}
+
+
+def _check_library(spec: NetworkSpec, wanted: str) -> None:
+    if spec.library != wanted:
+        raise InputError(
+            f"{spec.title} is a network of {spec.library}, where one of {wanted} or demo is needed."
+        )
+
+
+def _clip_config(spec: NetworkSpec) -> dict[str, object]:
+    """Return the arguments of ``open_clip.CLIP`` for ``spec``'s architecture."""
+    import open_clip
+
+    if spec.architecture not in open_clip.list_models():
+        raise InputError(
+            f"open_clip {open_clip.__version__} has no architecture {spec.architecture!r}; give "
+            "one such as ViT-B-16-quickgelu, ViT-L-14 or ViT-H-14."
+        )
+    config: dict[str, object] = open_clip.get_model_config(spec.architecture)
+    vision = cast("Mapping[str, object]", config["vision_cfg"])
+    text = cast("Mapping[str, object]", config["text_cfg"])
+    # Towers of other libraries bring settings with their prefix, ResNets a list of layers.
+    foreign = any(key.startswith(("timm_", "hf_")) for key in (*vision, *text))
+    plain = config.keys() <= {"embed_dim", "vision_cfg", "text_cfg", "quick_gelu"}
+    if foreign or not plain or not isinstance(vision["layers"], int):
+        raise InputError(
+            f"open_clip's {spec.architecture} is not a plain CLIP with a vision transformer, and "
+            "only those are served: ViT-B-32, ViT-B-16, ViT-L-14, ViT-L-14-336, ViT-H-14 and their "
+            "like."
+        )
+    return config
+
+
+def _refuse(
+    spec: NetworkSpec,
+    path: Path,
+    state: Mapping[str, torch.Tensor],
+    model: nn.Module,
+    error: Exception,
+) -> NoReturn:
+    """Say in a sentence why the library could not load ``path``.
+
+    The libraries fail in as many ways as there are wrong files, so the file is compared here with
+    what the architecture has; their own words serve only where that finds nothing.
+    """
+    found = first_mismatch(state, model.state_dict()) or _brief(error)
+    raise WeightsError(
+        f"The weights file {path} is not of {spec.library}'s {spec.architecture}: {found}; give "
+        "the file of this architecture, or name the architecture of this file."
+    ) from error
+
+
+def first_mismatch(
+    state: Mapping[str, torch.Tensor], expected: Mapping[str, torch.Tensor]
+) -> str | None:
+    """Return in words the first tensor that ``state`` lacks or has in another shape.
+
+    After those, a tensor that only ``state`` has; ``None`` where both agree.
+    """
+    for name, tensor in expected.items():
+        if name not in state:
+            return f"it has no {name!r}, of shape {tuple(tensor.shape)}"
+        if state[name].shape != tensor.shape:
+            return f"{name!r} has shape {tuple(state[name].shape)} instead of {tuple(tensor.shape)}"
+    extra = next((name for name in state if name not in expected), None)
+    return None if extra is None else f"{extra!r} is no part of it"
+
+
+def _brief(error: Exception) -> str:
+    lines = str(error).strip().splitlines()
+    text = lines[0] if lines else type(error).__name__
+    return text if len(text) <= 160 else text[:159] + "…"

@@ -1,0 +1,68 @@
+from __future__ import annotations
+
+import pytest
+import torch
+
+from napari_corrclip.devices import (
+    available_devices,
+    choose_device,
+    choose_dtype,
+    describe_device,
+)
+from napari_corrclip.errors import InputError
+
+
+def test_cpu_is_always_there_and_comes_last() -> None:
+    assert available_devices()[-1] == "cpu"
+    assert choose_device("cpu") == choose_device(" CPU ") == torch.device("cpu")
+    assert choose_device(torch.device("cpu")) == torch.device("cpu")
+
+
+def test_auto_is_the_first_device() -> None:
+    assert str(choose_device()) == str(choose_device("auto")) == available_devices()[0]
+
+
+@pytest.mark.parametrize("name", ["cuda:99", "gpu", "meta", "", "cpu:3", "cuda:x", "xpu"])
+def test_a_device_that_is_not_there_is_refused_with_those_that_are(name: str) -> None:
+    with pytest.raises(InputError) as caught:
+        choose_device(name)
+    here = ", ".join(available_devices())
+    assert str(caught.value) == (
+        f"There is no device {name!r} on this machine; choose auto or one of {here}."
+    )
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a graphics card here")
+def test_cuda_is_refused_where_there_is_none() -> None:
+    with pytest.raises(InputError, match=r"no device 'cuda' on this machine; .* cpu"):
+        choose_device("cuda")
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no graphics card here")
+def test_cuda_is_the_first_card() -> None:
+    assert choose_device("cuda") == choose_device("auto") == torch.device("cuda:0")
+    assert "GiB" in describe_device(choose_device("cuda"))
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("auto", torch.float32),
+        ("float32", torch.float32),
+        ("float16", torch.float16),
+        ("BFloat16", torch.bfloat16),
+        (torch.bfloat16, torch.bfloat16),
+    ],
+)
+def test_types_by_name(name: str | torch.dtype, expected: torch.dtype) -> None:
+    assert choose_dtype(name) == expected
+
+
+@pytest.mark.parametrize("name", ["float64", "half", "", torch.int32])
+def test_other_types_are_refused(name: str | torch.dtype) -> None:
+    with pytest.raises(InputError, match="choose auto or one of float32, float16, bfloat16"):
+        choose_dtype(name)
+
+
+def test_a_device_is_described_with_what_it_has() -> None:
+    assert describe_device(torch.device("cpu")).startswith("cpu (")

@@ -1,0 +1,126 @@
+"""Features on disk: the same classes come of them, and only whole ones are there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
+
+from napari_corrclip.demo.scenes import generate_scene
+from napari_corrclip.errors import InputError
+from napari_corrclip.features import Features
+from napari_corrclip.segmenter import Segmenter
+
+WORDS = "red, blue\nbackground: grass, water"
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("NAPARI_CORRCLIP_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
+@pytest.fixture(scope="module")
+def segmenter() -> Segmenter:
+    segmenter = Segmenter.from_preset("demo", device="cpu", regions="superpixels")
+    segmenter.settings = segmenter.settings.replace(window=64, stride=48)
+    return segmenter
+
+
+@pytest.fixture(scope="module")
+def features(segmenter: Segmenter) -> Features:
+    return segmenter.encode(generate_scene(5).image)
+
+
+def test_saved_features_give_the_same_result(
+    segmenter: Segmenter, features: Features, tmp_path: Path
+) -> None:
+    path = tmp_path / "scene.features"
+    features.save(path)
+    read = Features.load(path)
+    assert torch.equal(read.windows.features, features.windows.features)
+    assert read.windows.layout == features.windows.layout
+    np.testing.assert_array_equal(read.regions, features.regions)
+    assert read.settings == features.settings
+    assert (read.clip, dict(read.region_source)) == (features.clip, dict(features.region_source))
+    assert dict(read.seconds) == dict(features.seconds)
+    first, second = (segmenter.classify(one, WORDS) for one in (features, read))
+    np.testing.assert_array_equal(first.labels, second.labels)
+    # Tensors of a file may lie at odd addresses, where sums are taken in another order.
+    np.testing.assert_allclose(first.confidence, second.confidence, atol=1e-3)
+    assert list(first.table["class"]) == list(second.table["class"])
+
+
+def test_saved_features_serve_another_process(features: Features, tmp_path: Path) -> None:
+    features.save(tmp_path / "f")
+    other = Segmenter.from_preset("demo", device="cpu", regions="superpixels")
+    other.classify(Features.load(tmp_path / "f"), WORDS)
+
+
+def test_features_cannot_be_written_to(features: Features, tmp_path: Path) -> None:
+    features.save(tmp_path / "f")
+    for one in (features, Features.load(tmp_path / "f")):
+        with pytest.raises(ValueError, match="read-only"):
+            one.regions[0, 0] = 1
+        with pytest.raises(TypeError):
+            one.seconds["encode"] = 0  # type: ignore[index]
+
+
+def test_their_size_is_known(features: Features, tmp_path: Path) -> None:
+    features.save(tmp_path / "f")
+    assert features.shape == (256, 256)
+    assert 0 < (tmp_path / "f").stat().st_size - features.nbytes < 16_384
+
+
+def test_saving_replaces_a_file_at_once(features: Features, tmp_path: Path) -> None:
+    path = tmp_path / "f"
+    path.write_text("old")
+    features.save(path)
+    Features.load(path)
+    assert [one.name for one in tmp_path.iterdir()] == ["f"]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"format": "napari-corrclip features 0"},
+        {"layout": "{}"},
+        {"layout": None},
+        {"settings": '{"tau": -1}'},
+        {"settings": "["},
+        {"region_source": "["},
+        {"region_source": "[]"},
+        {"seconds": "3"},
+        {"clip": None},
+        {"regions": torch.zeros(3, 3, dtype=torch.int32)},
+        {"regions": torch.zeros(256, 256, dtype=torch.int64)},
+        {"regions": torch.full((256, 256), -1, dtype=torch.int32)},
+        {"regions": None},
+        {"features": torch.zeros(1, 2, 2, 96)},
+        {"features": torch.zeros(25, 4)},
+        {"features": None},
+    ],
+)
+def test_spoilt_files_are_refused(
+    change: dict[str, object], features: Features, tmp_path: Path
+) -> None:
+    path = tmp_path / "f.safetensors"
+    features.save(path)
+    with safe_open(path, framework="pt") as file:
+        metadata = dict(file.metadata())
+        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    for name, value in change.items():
+        store: dict[str, object] = tensors if name in tensors else metadata  # type: ignore[assignment]
+        if value is None:
+            del store[name]
+        else:
+            store[name] = value
+    save_file(tensors, path, metadata)
+    with pytest.raises(InputError):
+        Features.load(path)

@@ -1,0 +1,365 @@
+"""Encoding, classifying and what goes between them, on the demo's networks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+from torch.nn.modules.module import register_module_forward_pre_hook
+
+import napari_corrclip
+from napari_corrclip.demo.scenes import generate_scene
+from napari_corrclip.errors import InputError
+from napari_corrclip.progress import Progress
+from napari_corrclip.regions.given import GivenRegions
+from napari_corrclip.regions.sam import SamRegions
+from napari_corrclip.segmenter import Segmenter, as_rgb, at_detail
+from napari_corrclip.settings import Settings
+from napari_corrclip.vocabulary import Vocabulary
+
+WORDS = "red, blue, green\nbackground: grass, water"
+SCENE = generate_scene(5)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("NAPARI_CORRCLIP_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
+@pytest.fixture(scope="module")
+def loaded() -> Segmenter:
+    return Segmenter.from_preset("demo", device="cpu", regions="superpixels")
+
+
+@pytest.fixture
+def segmenter(loaded: Segmenter) -> Segmenter:
+    """The loaded networks put together anew, so that tests may change what they like."""
+    return Segmenter(
+        loaded.clip,
+        loaded.similarity,
+        loaded.regions,
+        loaded.settings,
+        templates=loaded.templates,
+        preset=loaded.preset,
+        networks=loaded.networks,
+    )
+
+
+@contextmanager
+def passes(*networks: nn.Module) -> Iterator[list[str]]:
+    """Collect the type of every module of ``networks`` that runs forward."""
+    known = {id(module) for network in networks for module in network.modules()}
+    found: list[str] = []
+
+    def note(module: nn.Module, _: object) -> None:
+        if id(module) in known:
+            found.append(type(module).__name__)
+
+    handle = register_module_forward_pre_hook(note)
+    try:
+        yield found
+    finally:
+        handle.remove()
+
+
+def towers(segmenter: Segmenter) -> tuple[nn.Module, nn.Module]:
+    return segmenter.clip.model.visual, segmenter.similarity.model  # type: ignore[attr-defined]
+
+
+def test_the_public_call_gives_a_result() -> None:
+    result = napari_corrclip.segment(SCENE.image, WORDS, device="cpu", regions="superpixels")
+    assert result.labels.shape == (256, 256)
+    assert result.labels.dtype == np.uint16
+    assert result.regions.dtype == np.int32
+    assert result.confidence.dtype == np.float16
+    assert ((result.confidence >= 0) & (result.confidence <= 1)).all()
+    assert set(np.unique(result.labels)) <= set(result.vocabulary.values)
+    assert len(result.table) == len(np.unique(result.regions[result.regions > 0]))
+    assert result.provenance.preset == "demo"
+    assert [network.library for network in result.provenance.networks] == ["demo", "demo"]
+    assert result.provenance.seconds.keys() == {"regions", "encode", "text", "classify"}
+    for array in (result.labels, result.regions, result.confidence):
+        assert not array.flags.writeable
+
+
+def test_sam_is_the_default_and_loaded_only_then(loaded: Segmenter) -> None:
+    assert loaded.regions.name == "superpixels"
+    segmenter = Segmenter.from_preset("demo", device="cpu")
+    assert isinstance(segmenter.regions, SamRegions)
+    assert len(segmenter.networks) == 3
+    result = segmenter.segment(SCENE.image, WORDS)
+    assert result.provenance.regions["source"] == "sam"
+    assert result.regions.max() > 0
+
+
+def test_classifying_runs_no_image_tower_and_encoding_no_text(segmenter: Segmenter) -> None:
+    with passes(*towers(segmenter)) as image_side, passes(segmenter.clip.model.transformer) as text:  # type: ignore[attr-defined]
+        features = segmenter.encode(SCENE.image)
+        assert image_side
+        assert not text
+        image_side.clear()
+        segmenter.classify(features, WORDS)
+        assert not image_side
+        assert text
+        text.clear()
+        # All prompts are known now, so that no network runs at all.
+        segmenter.classify(features, "green, red: blue")
+        assert not image_side
+        assert not text
+
+
+def test_the_same_twice(segmenter: Segmenter) -> None:
+    features = segmenter.encode(SCENE.image)
+    again = segmenter.encode(SCENE.image)
+    assert torch.equal(features.windows.features, again.windows.features)
+    first, second = (segmenter.classify(features, WORDS) for _ in range(2))
+    np.testing.assert_array_equal(first.labels, second.labels)
+    np.testing.assert_array_equal(first.confidence, second.confidence)
+    assert first.table.equals(second.table)
+
+
+def test_segment_is_encode_and_classify(segmenter: Segmenter) -> None:
+    apart = segmenter.classify(segmenter.encode(SCENE.image), WORDS)
+    np.testing.assert_array_equal(segmenter.segment(SCENE.image, WORDS).labels, apart.labels)
+
+
+def test_the_batch_size_changes_nothing(segmenter: Segmenter) -> None:
+    segmenter.settings = segmenter.settings.replace(window=64, stride=32)
+    found = {}
+    for size in (1, 3, 16):
+        segmenter.settings = segmenter.settings.replace(batch_size=size)
+        found[size] = segmenter.encode(SCENE.image).windows.features
+    assert len(found[1]) == 9
+    for size in (3, 16):
+        torch.testing.assert_close(found[size], found[1], atol=1e-5, rtol=0)
+
+
+def test_a_changed_vocabulary_keeps_the_values(segmenter: Segmenter) -> None:
+    features = segmenter.encode(SCENE.image)
+    words = Vocabulary.parse("red, blue, green, grass, water")
+    before = segmenter.classify(features, words).labels
+    after = segmenter.classify(features, words.reorder([4, 2, 0, 1, 3])).labels
+    np.testing.assert_array_equal(after, before)
+    less = words.remove("green").add("sand")
+    labels = segmenter.classify(features, less).labels
+    assert set(np.unique(labels)) <= {1, 2, 4, 5, 6}
+
+
+def test_thresholds_give_background_or_nothing(segmenter: Segmenter) -> None:
+    features = segmenter.encode(SCENE.image)
+    sure = Vocabulary.parse("red, blue").with_threshold(1.0)
+    assert not segmenter.classify(features, sure).labels.any()
+    sure = Vocabulary.parse(WORDS).with_threshold(1.0)
+    assert (segmenter.classify(features, sure).labels == 4).all()
+
+
+def test_unknown_words_are_noted(loaded: Segmenter, segmenter: Segmenter) -> None:
+    features = loaded.encode(SCENE.image)
+    assert loaded.classify(features, WORDS).notes == ()
+    (note,) = loaded.classify(features, "red, giraffe: tall Giraffe").notes
+    assert "'tall', 'giraffe'" in note
+    # Networks of one's own say nothing: nobody knows what they have read.
+    assert segmenter.classify(features, "giraffe").notes == ()
+
+
+def test_switching_correction_off_is_a_matter_of_classifying(segmenter: Segmenter) -> None:
+    segmenter.regions = GivenRegions(np.ones((256, 256), np.uint8))
+    features = segmenter.encode(SCENE.image)
+    corrected = segmenter.classify(features, WORDS)
+    assert len(np.unique(corrected.labels)) == 1
+    segmenter.settings = segmenter.settings.replace(correction=False)
+    plain = segmenter.classify(features, WORDS)
+    np.testing.assert_array_equal(plain.labels, corrected.pixel_labels)
+    assert plain.provenance.settings is not None
+    assert not plain.provenance.settings.correction
+
+
+def test_every_stage_of_the_ablation_runs(segmenter: Segmenter) -> None:
+    full = segmenter.settings
+    for stage in ("base", "scope", "value", "refinement", "full"):
+        segmenter.settings = Settings.ablation(stage, full)
+        assert segmenter.segment(SCENE.image, WORDS).labels.any()
+
+
+# -- size
+
+
+@pytest.mark.parametrize(
+    ("detail", "shape", "windows"),
+    [
+        ("standard", (256, 256), 1),
+        ("standard", (256, 512), 3),
+        ("fine", (256, 256), 9),
+        ("native", (256, 320), 12),
+        ("native", (20, 20), 1),
+    ],
+)
+def test_windows_are_known_before_anything_runs(
+    detail: str, shape: tuple[int, int], windows: int, segmenter: Segmenter
+) -> None:
+    segmenter.settings = at_detail(segmenter.settings, detail)  # type: ignore[arg-type]
+    with passes(*towers(segmenter)) as ran:
+        layout = segmenter.plan(shape)
+        assert len(layout) == windows
+        assert not ran
+    image = np.resize(SCENE.image, (*shape, 3))
+    features = segmenter.encode(image)
+    assert features.windows.layout == layout
+    assert features.shape == shape
+    assert segmenter.classify(features, WORDS).labels.shape == shape
+
+
+def test_detail_keeps_what_the_settings_say() -> None:
+    settings = Settings(short_side=1500, tau=0.5)
+    assert at_detail(settings, "standard") is settings
+    fine = at_detail(settings, "fine")
+    assert (fine.short_side, fine.long_side, fine.tau) == (3000, 3000, 0.5)
+    assert at_detail(settings, "native").short_side is None
+    assert at_detail(settings.replace(short_side=None), "fine").short_side is None
+    with pytest.raises(InputError, match="choose one of standard, fine, native"):
+        at_detail(settings, "coarse")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 300), (9, 40)])
+def test_tiny_and_thin_images(shape: tuple[int, int], segmenter: Segmenter) -> None:
+    result = segmenter.segment(np.resize(SCENE.image, (*shape, 3)), WORDS)
+    assert result.labels.shape == shape
+
+
+# -- images and regions
+
+
+def test_images_come_as_arrays_or_files(segmenter: Segmenter, tmp_path: object) -> None:
+    from PIL import Image
+
+    path = f"{tmp_path}/scene.png"
+    Image.fromarray(SCENE.image).save(path)
+    np.testing.assert_array_equal(as_rgb(path), SCENE.image)
+    gray = SCENE.image[..., 0]
+    assert as_rgb(gray).shape == (256, 256, 3)
+    assert segmenter.segment(gray.astype(np.float32), WORDS).labels.shape == (256, 256)
+
+
+def test_given_regions_are_kept_as_they_are(segmenter: Segmenter) -> None:
+    ids = np.where(SCENE.regions == 1, 0, SCENE.regions * 1000)
+    segmenter.regions = GivenRegions(ids)
+    result = segmenter.segment(SCENE.image, WORDS)
+    np.testing.assert_array_equal(result.regions, ids)
+    assert list(result.table["id"]) == sorted(set(ids[ids > 0].tolist()))
+    for region, value in zip(result.table["id"], result.table["value"], strict=True):
+        assert set(np.unique(result.labels[ids == region])) == {value}
+    assert result.provenance.regions["source"] == "given"
+
+
+def test_an_image_without_any_region(segmenter: Segmenter) -> None:
+    segmenter.regions = GivenRegions(np.zeros((256, 256), np.uint8))
+    result = segmenter.segment(SCENE.image, WORDS)
+    assert len(result.table) == 0
+    np.testing.assert_array_equal(result.labels, result.pixel_labels)
+
+
+def test_a_region_array_through_the_one_call() -> None:
+    result = napari_corrclip.segment(SCENE.image, WORDS, device="cpu", regions=SCENE.regions)
+    np.testing.assert_array_equal(result.regions, SCENE.regions)
+
+
+# -- progress and cancellation
+
+
+def test_progress_goes_through_all_stages_and_ends_complete(segmenter: Segmenter) -> None:
+    last: dict[str, Progress] = {}
+    for event in segmenter.segment_steps(SCENE.image, WORDS):
+        assert 0 <= event.done <= event.total
+        if event.stage in last:
+            assert event.done >= last[event.stage].done
+        last[event.stage] = event
+    assert list(last) == ["regions", "windows", "text", "classify"]
+    assert all(event.done == event.total for event in last.values())
+    blocks = segmenter.clip.blocks + segmenter.similarity.blocks
+    assert last["windows"].total == blocks
+
+
+@pytest.mark.parametrize("stop", ["windows", "text"])
+def test_cancelling_between_blocks_stops_the_networks(stop: str, segmenter: Segmenter) -> None:
+    segmenter.settings = segmenter.settings.replace(window=64, stride=32, batch_size=2)
+    expected = segmenter.segment(SCENE.image, "red, white cross").labels
+    segmenter.text_cache = type(segmenter.text_cache)(None)
+    with passes(*towers(segmenter), segmenter.clip.model) as ran:  # type: ignore[attr-defined]
+        steps = segmenter.segment_steps(SCENE.image, "red, white cross")
+        seen = 0
+        for event in steps:
+            seen += event.stage == stop
+            if seen and event.done >= min(4, event.total):
+                break
+        ran.clear()
+        steps.close()
+        assert not ran
+        with pytest.raises(StopIteration) as stopped:
+            next(steps)
+        assert stopped.value.value is None
+    # Nothing is left behind that would change the next run.
+    labels = segmenter.segment(SCENE.image, "red, white cross").labels
+    np.testing.assert_array_equal(labels, expected)
+    assert torch.is_grad_enabled()
+
+
+def test_between_two_steps_at_most_one_block_runs(segmenter: Segmenter) -> None:
+    blocks = [
+        *segmenter.clip.model.visual.transformer.resblocks,  # type: ignore[attr-defined]
+        *segmenter.similarity.model.blocks,  # type: ignore[attr-defined]
+    ]
+    ran: list[int] = []
+    handles = [block.register_forward_hook(lambda *_: ran.append(1)) for block in blocks]
+    try:
+        for event in segmenter.encode_steps(SCENE.image):
+            assert len(ran) <= 1, event
+            ran.clear()
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+# -- parts that do not fit, types
+
+
+def test_features_of_another_clip_are_refused(segmenter: Segmenter) -> None:
+    features = segmenter.encode(SCENE.image)
+    other = Segmenter.from_preset("demo", device="cpu", regions="superpixels")
+    with torch.no_grad():
+        other.clip.model.visual.proj[0, 0] += 1  # type: ignore[attr-defined]
+    changed = Segmenter(other.clip, other.similarity, other.regions, other.settings)
+    with pytest.raises(InputError, match=r"another CLIP than .* encode the image again"):
+        changed.classify(features, WORDS)
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+def test_half_precision_on_the_cpu(dtype: str, loaded: Segmenter) -> None:
+    exact = loaded.segment(SCENE.image, WORDS)
+    half = Segmenter.from_preset("demo", device="cpu", dtype=dtype, regions="superpixels")
+    result = half.segment(SCENE.image, WORDS)
+    assert result.provenance.dtype == dtype
+    assert np.isfinite(result.confidence).all()
+    assert (result.pixel_labels == exact.pixel_labels).mean() > 0.9
+
+
+# -- layers
+
+
+def test_layers_of_a_result_open_in_napari(loaded: Segmenter) -> None:
+    from napari.layers import Labels, Layer
+
+    result = loaded.segment(SCENE.image, WORDS)
+    layers = [Layer.create(*one) for one in result.to_layers(scale=(0.5, 0.5))]
+    labels, regions = layers
+    assert isinstance(labels, Labels)
+    np.testing.assert_array_equal(labels.data, result.labels)
+    np.testing.assert_array_equal(regions.data, result.regions)
+    assert tuple(labels.scale) == (0.5, 0.5)
+    for value, color in result.vocabulary.colors.items():
+        np.testing.assert_allclose(labels.get_color(value)[:3], np.array(color) / 255, atol=1e-3)

@@ -1,0 +1,124 @@
+"""Text features are kept by weights, templates and prompt, and a bad cache never spoils a result."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from napari_corrclip.demo.networks import load_clip, load_tokenizer
+from napari_corrclip.encoders.clip import OpenClipEncoder
+from napari_corrclip.errors import InputError
+from napari_corrclip.progress import finish
+from napari_corrclip.text_cache import TextCache
+
+QUERIES = ("red", "blue circle", "grass")
+TEMPLATES = ("{}", "a photo of a {}.")
+
+
+class Counting(OpenClipEncoder):
+    """The demo's CLIP, which counts the prompts that it encodes."""
+
+    def __init__(self) -> None:
+        super().__init__(load_clip(), load_tokenizer(), name="demo")
+        self.encoded: list[str] = []
+
+    def encode_prompts(self, prompts: list[str]) -> Tensor:  # type: ignore[override]
+        self.encoded += prompts
+        return super().encode_prompts(prompts)
+
+
+@pytest.fixture
+def encoder() -> Counting:
+    return Counting()
+
+
+def files(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.rglob("*") if path.is_file())
+
+
+def test_a_second_instance_encodes_nothing(encoder: Counting, tmp_path: Path) -> None:
+    first = finish(TextCache(tmp_path).features(encoder, QUERIES, TEMPLATES))
+    assert len(encoder.encoded) == 6
+    assert first.shape == (3, encoder.embed_dim)
+    torch.testing.assert_close(first.norm(dim=1), torch.ones(3))
+    other = Counting()
+    second = finish(TextCache(tmp_path).features(other, QUERIES[::-1], TEMPLATES))
+    assert other.encoded == []
+    assert torch.equal(second, first.flip(0))
+
+
+def test_only_what_is_new_is_encoded(encoder: Counting, tmp_path: Path) -> None:
+    cache = TextCache(tmp_path)
+    finish(cache.features(encoder, ("red",), ("{}",)))
+    finish(cache.features(encoder, ("red", "green", "red"), ("{}",)))
+    assert encoder.encoded == ["red", "green"]
+    finish(cache.features(encoder, ("red",), ("a {}.",)))
+    assert encoder.encoded == ["red", "green", "a red."]
+
+
+def test_other_weights_have_entries_of_their_own(encoder: Counting, tmp_path: Path) -> None:
+    first = finish(TextCache(tmp_path).features(encoder, QUERIES, TEMPLATES))
+    changed = Counting()
+    with torch.no_grad():
+        changed.model.text_projection += 0.1
+    second = finish(TextCache(tmp_path).features(changed, QUERIES, TEMPLATES))
+    assert len(changed.encoded) == 6
+    assert not torch.equal(first, second)
+    assert len(files(tmp_path)) == 6
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda path: path.write_bytes(b""),
+        lambda path: path.write_bytes(path.read_bytes()[:-7]),
+        lambda path: path.write_bytes(b"\x93NUMPY" + b"\xff" * 300),
+        lambda path: np.save(path, np.zeros(3, np.float32)),
+        lambda path: np.save(path, np.full(96, np.nan, np.float32)),
+        lambda path: np.save(path, np.zeros(96)),
+        lambda path: np.save(path, np.array([{}] * 96, object), allow_pickle=True),
+        lambda path: (path.unlink(), path.mkdir()),
+    ],
+)
+def test_a_damaged_entry_is_encoded_anew(damage: object, encoder: Counting, tmp_path: Path) -> None:
+    expected = finish(TextCache(tmp_path).features(encoder, QUERIES, TEMPLATES))
+    for path in files(tmp_path):
+        damage(path)  # type: ignore[operator]
+    encoder.encoded.clear()
+    found = finish(TextCache(tmp_path).features(encoder, QUERIES, TEMPLATES))
+    assert len(encoder.encoded) == 6
+    assert torch.equal(found, expected)
+
+
+def test_a_cache_that_cannot_be_written_costs_only_time(encoder: Counting, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("no folder")
+    cache = TextCache(tmp_path / "file" / "cache")
+    expected = finish(TextCache(None).features(encoder, QUERIES, TEMPLATES))
+    assert torch.equal(finish(cache.features(encoder, QUERIES, TEMPLATES)), expected)
+
+
+def test_without_a_folder_it_keeps_them_in_memory(encoder: Counting) -> None:
+    cache = TextCache(None)
+    finish(cache.features(encoder, QUERIES, TEMPLATES))
+    finish(cache.features(encoder, QUERIES, TEMPLATES))
+    assert len(encoder.encoded) == 6
+
+
+def test_a_cancelled_encoding_keeps_nothing_half(encoder: Counting, tmp_path: Path) -> None:
+    many = tuple(f"red {number}" for number in range(300))
+    steps = TextCache(tmp_path).features(encoder, many, ("{}", "a {}."))
+    next(steps)
+    steps.close()
+    for path in files(tmp_path):
+        assert np.load(path).shape == (encoder.embed_dim,)
+    assert len(finish(TextCache(tmp_path).features(encoder, many[:3], ("{}", "a {}.")))) == 3
+
+
+def test_a_prompt_that_is_too_long_is_refused(encoder: Counting, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="more than the 77"):
+        finish(TextCache(tmp_path).features(encoder, ("red", "red " * 80), ("{}",)))
+    assert files(tmp_path) == []

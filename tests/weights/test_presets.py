@@ -1,0 +1,91 @@
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import open_clip
+import pytest
+import segment_anything
+import timm
+import torch
+
+from napari_corrclip.errors import InputError
+from napari_corrclip.weights.presets import NetworkSpec, get_preset, preset_names, presets
+
+
+def test_every_preset_has_its_name_and_says_what_it_is() -> None:
+    assert tuple(preset.name for preset in presets()) == preset_names()
+    for preset in presets():
+        assert preset.title
+        assert preset.description
+        assert preset.size == sum(network.size for network in preset.networks)
+        assert set(preset.licences) == {network.licence for network in preset.networks}
+        assert all(template.count("{}") == 1 for template in preset.templates)
+
+
+@pytest.mark.parametrize("name", ["", "vit-b16", "Demo", None, ["demo"]])
+def test_an_unknown_preset_is_refused_with_those_there_are(name: str) -> None:
+    expected = f"There is no preset {name!r}; choose one of demo, vit-b-16."
+    with pytest.raises(InputError, match=f"^{re.escape(expected)}$"):
+        get_preset(name)
+
+
+def test_the_demo_needs_no_download() -> None:
+    preset = get_preset("demo")
+    assert preset.size == 0
+    assert {network.library for network in preset.networks} == {"demo"}
+
+
+def test_vit_b_16_may_be_used_for_anything_and_has_the_published_templates() -> None:
+    preset = get_preset("vit-b-16")
+    assert preset.licences == ("MIT", "Apache-2.0")
+    assert preset.settings.short_side == 336
+    assert len(preset.templates) == 80
+
+
+def tensor_bytes(module: torch.nn.Module) -> int:
+    return sum(parameter.nbytes for parameter in module.parameters())
+
+
+def test_vit_b_16_s_clip_is_what_open_clip_calls_openai() -> None:
+    spec = get_preset("vit-b-16").clip
+    known = open_clip.get_pretrained_cfg(spec.architecture, spec.pretrained)
+    assert known["hf_hub"] == f"{spec.source}/"
+    assert known["quick_gelu"]
+    with torch.device("meta"):
+        model = open_clip.CLIP(**open_clip.get_model_config(spec.architecture))
+    assert spec.size == tensor_bytes(model)
+
+
+def test_vit_b_16_s_similarity_tower_is_what_timm_calls_dino() -> None:
+    spec = get_preset("vit-b-16").similarity
+    known = timm.models.get_pretrained_cfg(f"{spec.architecture}.{spec.pretrained}")
+    assert known is not None
+    assert known.hf_hub_id == spec.source
+    model = timm.create_model(spec.architecture, pretrained=False, num_classes=0)
+    assert spec.size == tensor_bytes(model)
+
+
+def test_vit_b_16_s_sam_is_one_of_segment_anything() -> None:
+    spec = get_preset("vit-b-16").regions
+    assert spec.architecture in segment_anything.sam_model_registry
+    assert spec.source.endswith(f"/{spec.filename}")
+    assert spec.sha256 is not None
+    assert re.fullmatch("[0-9a-f]{64}", spec.sha256)
+
+
+def test_files_of_equal_names_have_places_of_their_own() -> None:
+    first = NetworkSpec("timm", "a", "x", source="timm/a.x", filename="model.safetensors")
+    second = NetworkSpec("timm", "b", "x", source="timm/b.x", filename="model.safetensors")
+    url = NetworkSpec("timm", "c", "x", source="https://host/some/c.pth", filename="c.pth")
+    assert first.place == Path("a.x/model.safetensors")
+    assert second.place == Path("b.x/model.safetensors")
+    assert url.place == Path("c.pth")
+
+
+def test_a_spec_of_a_local_file_has_no_source() -> None:
+    spec = NetworkSpec.local("timm", "vit_tiny_patch16_224", Path("weights") / "tiny.pth")
+    assert Path(spec.pretrained) == Path("weights/tiny.pth")
+    assert spec.source == ""
+    assert spec.licence == "unknown"
+    assert spec.title == "vit_tiny_patch16_224/tiny.pth"
