@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from napari_corrclip.errors import WeightsError as WeightsError
     from napari_corrclip.features import Features as Features
     from napari_corrclip.images import read_image as read_image
+    from napari_corrclip.images import to_rgb as to_rgb
     from napari_corrclip.progress import Progress as Progress
     from napari_corrclip.segmentation import Segmentation as Segmentation
     from napari_corrclip.segmenter import Segmenter as Segmenter
@@ -46,6 +47,7 @@ _HOME = {
     "presets": "weights.presets",
     "read_image": "images",
     "segment": "segmenter",
+    "to_rgb": "images",
 }
 """Each public name and the module it comes from."""
 
@@ -67,6 +69,7 @@ __all__ = [
     "presets",
     "read_image",
     "segment",
+    "to_rgb",
 ]
 
 

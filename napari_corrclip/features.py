@@ -91,13 +91,15 @@ class Features:
                         f"{os.fspath(path)!r} is no file of features; give one that "
                         "Features.save wrote."
                     )
-                tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+                tensors = {name: file.get_tensor(name).clone() for name in file.keys()}  # noqa: SIM118
                 regions = tensors.pop("regions").numpy()
                 windows = WindowFeatures.from_parts(tensors, metadata["layout"])
                 source = json.loads(metadata["region_source"])
                 seconds = json.loads(metadata["seconds"])
                 settings = Settings.from_json(metadata["settings"])
                 clip = metadata["clip"]
+                if not isinstance(source, dict) or not isinstance(seconds, dict):
+                    raise ValueError("its notes are no objects")
         except (OSError, SafetensorError, KeyError, ValueError) as error:
             if isinstance(error, InputError):
                 raise
@@ -105,10 +107,14 @@ class Features:
                 f"The features in {os.fspath(path)!r} cannot be read ({error}); encode the image "
                 "again."
             ) from error
-        if regions.shape != windows.layout.image_size or regions.dtype != np.int32:
+        if (
+            regions.shape != windows.layout.image_size
+            or regions.dtype != np.int32
+            or (regions < 0).any()
+        ):
             raise InputError(
                 f"The regions in {os.fspath(path)!r} have shape {regions.shape} and type "
-                f"{regions.dtype}, not those of the image; encode it again."
+                f"{regions.dtype}, or ids below 0: not those of the image; encode it again."
             )
         regions.flags.writeable = False
         return cls(

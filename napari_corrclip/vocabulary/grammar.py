@@ -35,7 +35,7 @@ from dataclasses import dataclass
 from napari_corrclip.errors import InputError
 from napari_corrclip.vocabulary.palette import Color
 
-MAX_NAME = 200
+MAX_NAME = 1000
 """Most characters of a class's name."""
 MAX_PROMPT = 1000
 """Most characters of a prompt (the text encoder has its own limit, in tokens)."""

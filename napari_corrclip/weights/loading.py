@@ -55,8 +55,9 @@ def load_clip(
 
     _check_library(spec, "open_clip")
     # Not create_model: it logs to the root logger and so sets up the host program's logging.
-    model = open_clip.CLIP(**_clip_config(spec))
-    path = drive(fetch(spec, cache))
+    config = _clip_config(spec)
+    path = drive(fetch(spec, cache))  # first, because building takes seconds
+    model = open_clip.CLIP(**config)
     try:
         open_clip.load_checkpoint(model, str(path), strict=True, weights_only=True)
     except Exception as error:
