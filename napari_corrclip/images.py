@@ -87,6 +87,10 @@ def to_rgb(
     smallest, largest = float(array.min()), float(array.max())
     if array.dtype.kind == "f" and array.shape[-1] == 3 and smallest >= 0 and largest <= 1:
         return _as_rgb(_stretch(array, 0.0, 1.0))
+    if max(abs(smallest), abs(largest)) > 1e150:
+        # Differences of such values would overflow, and a stretch does not mind the scale.
+        array = array * 1e-150
+        smallest, largest = smallest * 1e-150, largest * 1e-150
     # float16 percentiles would overflow between its largest values
     measured = array.astype(np.float32) if array.dtype == np.float16 else array
     low, high = (float(value) for value in np.percentile(measured, [lower, upper]))

@@ -6,6 +6,9 @@ import os
 import shutil
 import sys
 
+# Networks in tests are small: a second thread costs them more than it gives. Before torch is imported.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 import pytest
 from hypothesis import settings
 
