@@ -48,7 +48,7 @@ WORDS: Final = COLORS + SHAPES + TEXTURES + GROUNDS + FUNCTION_WORDS
 
 #: The method's settings for these networks; eps was chosen on validation scenes (see the model card).
 SETTINGS: Final = Settings(
-    short_side=WINDOW, window=WINDOW, stride=WINDOW // 2, batch_size=4, eps=0.2
+    short_side=WINDOW, window=WINDOW, stride=WINDOW // 2, batch_size=4, eps=0.02
 )
 
 

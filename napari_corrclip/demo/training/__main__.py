@@ -32,7 +32,7 @@ NETWORKS = ("clip", "sam", "similarity")
 def choose_eps(scenes: int = 30) -> None:
     """Print object mIoU on validation scenes for each eps, with regions of SAM and superpixels."""
     for regions in ("sam", "superpixels"):
-        for eps in (0.02, 0.05, 0.1, 0.2, 0.3, 0.45):
+        for eps in (0.0, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.4):
             found = finish(
                 evaluate_steps(
                     scenes,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import torch
@@ -11,9 +12,13 @@ from napari_corrclip.demo.networks import DATA
 
 
 def pack(checkpoint: Path, name: str, folder: Path = DATA) -> int:
-    """Write ``name``.safetensors in float16 into ``folder``; returns its size in bytes."""
+    """Write ``name``.safetensors in float16 into ``folder``, and the log; returns its bytes."""
     state = torch.load(checkpoint, map_location="cpu", weights_only=True)
     half = {key: value.half().contiguous() for key, value in state.items()}
     path = folder / f"{name}.safetensors"
     save_file(half, path)
+    path.chmod(0o644)  # safetensors writes for the owner alone
+    log = checkpoint.with_suffix(".json")
+    if log.exists():
+        shutil.copyfile(log, folder / log.name)
     return path.stat().st_size
