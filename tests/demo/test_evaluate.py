@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from napari_corrclip.demo.evaluate import GROUPS, evaluate_steps, iou
-from napari_corrclip.demo.scenes import generate_scene
+from napari_corrclip.demo.scenes import VALIDATION_SEED, generate_scene
 from napari_corrclip.demo.world import COLORS, GROUNDS
 from napari_corrclip.errors import InputError
 from napari_corrclip.evaluation.metrics import Confusion
@@ -36,6 +36,17 @@ def test_with_sam_clicks_are_measured_and_one_stage_can_be_asked_for() -> None:
     assert 0 < found.click_iou <= 1
     assert list(found.scores["seen"]) == ["full"]
     assert "click" in found.table()
+
+
+def test_the_shipped_networks_know_their_world() -> None:
+    """Validation scenes; the floors lie well below the model card's figures for 100 test scenes."""
+    found = finish(evaluate_steps(10, first_seed=VALIDATION_SEED, stages=("base", "full")))
+    floors = {"colours": 0.70, "seen": 0.45, "held_out": 0.45}
+    for group, floor in floors.items():
+        scores = found.scores[group]
+        assert scores["full"].object_miou > floor, group
+        assert scores["full"].object_miou > scores["base"].object_miou + 0.1, group
+    assert found.click_iou > 0.65
 
 
 def test_no_scenes_are_refused() -> None:
