@@ -10,7 +10,6 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from napari_corrclip.errors import Cancelled as Cancelled
     from napari_corrclip.errors import CorrClipError as CorrClipError
     from napari_corrclip.errors import InputError as InputError
     from napari_corrclip.errors import WeightsError as WeightsError
@@ -31,7 +30,6 @@ if TYPE_CHECKING:
     __version__: str
 
 _HOME = {
-    "Cancelled": "errors",
     "CorrClipError": "errors",
     "Features": "features",
     "InputError": "errors",
@@ -52,7 +50,6 @@ _HOME = {
 """Each public name and the module it comes from."""
 
 __all__ = [
-    "Cancelled",
     "CorrClipError",
     "Features",
     "InputError",

@@ -16,7 +16,3 @@ class InputError(CorrClipError, ValueError):
 
 class WeightsError(InputError):
     """A network's weights are missing, broken or of another architecture."""
-
-
-class Cancelled(CorrClipError):
-    """The work was cancelled before it was done."""

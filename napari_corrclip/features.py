@@ -100,6 +100,10 @@ class Features:
                 clip = metadata["clip"]
                 if not isinstance(source, dict) or not isinstance(seconds, dict):
                     raise ValueError("its notes are no objects")
+                if not all(isinstance(value, int | float) for value in seconds.values()):
+                    raise ValueError("its seconds are no numbers")
+                if not windows.features.isfinite().all():
+                    raise ValueError("not all of its features are finite")
         except (OSError, SafetensorError, KeyError, ValueError) as error:
             if isinstance(error, InputError):
                 raise

@@ -26,6 +26,7 @@ from napari_corrclip.errors import InputError
 from napari_corrclip.features import Features
 from napari_corrclip.images import read_image, to_rgb
 from napari_corrclip.progress import Progress, Steps, drive
+from napari_corrclip.region_map import check_regions
 from napari_corrclip.regions.given import GivenRegions
 from napari_corrclip.regions.protocol import RegionSource
 from napari_corrclip.segmentation import (
@@ -36,6 +37,7 @@ from napari_corrclip.segmentation import (
     package_versions,
 )
 from napari_corrclip.settings import Settings
+from napari_corrclip.templates import fill
 from napari_corrclip.text_cache import TextCache
 from napari_corrclip.vocabulary import Vocabulary
 from napari_corrclip.weights.cache import cache_folder
@@ -47,8 +49,8 @@ if TYPE_CHECKING:
 Detail = Literal["standard", "fine", "native"]
 DETAILS: tuple[Detail, ...] = ("standard", "fine", "native")
 
-#: Where regions come from: a kind that the preset knows, a source, or an integer array.
-Regions = RegionSource | str | NDArray[np.integer]
+#: Where regions come from: a kind that the preset knows, a source, an integer array, or a file.
+Regions = RegionSource | str | Path | NDArray[np.integer]
 Image = NDArray[Any] | str | os.PathLike[str]
 VocabularyLike = Vocabulary | str | os.PathLike[str] | Mapping[str, Any] | Iterable[str]
 
@@ -165,12 +167,13 @@ class Segmenter:
         """Generator of :meth:`encode`: yields between the blocks of each network."""
         rgb = as_rgb(image)
         began = time.perf_counter()
-        regions = yield from self.regions.segment(rgb)
+        # A source of anybody's: what it gives is looked at before it becomes int32.
+        regions = check_regions((yield from self.regions.segment(rgb)))
         segmented = time.perf_counter()
         encoded = yield from pipeline.encode_image(
             rgb, regions, self.clip, self.similarity, self.settings
         )
-        regions = np.array(regions, np.int32)
+        regions = regions.copy()
         regions.flags.writeable = False
         return Features(
             windows=encoded,
@@ -202,6 +205,11 @@ class Segmenter:
             raise InputError(
                 f"These features were computed by another CLIP than {self.clip.name!r}; encode the "
                 "image again, or load the networks it was encoded with."
+            )
+        if features.windows.features.shape[-1] != self.clip.embed_dim:
+            raise InputError(
+                f"These features have {features.windows.features.shape[-1]} channels and "
+                f"{self.clip.name!r} has {self.clip.embed_dim}; encode the image again."
             )
         began = time.perf_counter()
         templates = words.templates or self.templates
@@ -276,17 +284,14 @@ class Segmenter:
         """Raise InputError where a prompt in its longest template is too long for the text tower."""
         templates = vocabulary.templates or self.templates
         self.clip.check_prompts(
-            [
-                template.replace("{}", query)
-                for query in vocabulary.queries
-                for template in templates
-            ]
+            [prompt for query in vocabulary.queries for prompt in fill(templates, query)]
         )
 
     def _notes(self, vocabulary: Vocabulary) -> tuple[str, ...]:
         if self._unknown_words is None:
             return ()
-        words = dict.fromkeys(w for query in vocabulary.queries for w in self._unknown_words(query))
+        said = [*vocabulary.queries, *(vocabulary.templates or ())]
+        words = dict.fromkeys(word for text in said for word in self._unknown_words(text))
         if not words:
             return ()
         listed = ", ".join(repr(word) for word in words)
@@ -359,8 +364,15 @@ def region_source(
     """
     if isinstance(regions, np.ndarray):
         return GivenRegions(regions)
-    if not isinstance(regions, str):
+    if isinstance(regions, RegionSource):
         return regions
+    if isinstance(regions, Path):
+        return GivenRegions.from_file(regions)
+    if not isinstance(regions, str):
+        raise InputError(
+            f"Regions cannot come from a {type(regions).__name__}; give sam, superpixels, an integer "
+            "array, a pathlib.Path or a region source."
+        )
     if regions == "superpixels":
         from napari_corrclip.regions.superpixels import SuperpixelRegions
 

@@ -271,7 +271,7 @@ def blend(windows: Iterable[Tensor], layout: Layout) -> Tensor:
         total[:, t:b, le:r] += full[:, top : top + height, left : left + width]
     if total is None:
         raise ValueError("there are no windows to blend")
-    return total / cover_count(layout).to(total.device)
+    return total.div_(cover_count(layout).to(total.device))
 
 
 def cover_count(layout: Layout) -> Tensor:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
+from pathlib import Path
 
 # Networks in tests are small: a second thread costs them more than it gives. Before torch is imported.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -17,6 +18,8 @@ from hypothesis import settings
 settings.register_profile("local", deadline=None)
 settings.register_profile("ci", deadline=None, derandomize=True)
 settings.load_profile("ci" if os.environ.get("CI") else "local")
+
+ROOT = Path(__file__).parent.parent
 
 # .ci/run looks for these words.
 NO_CANVAS = "needs a drawn canvas: install Xvfb"
@@ -37,6 +40,12 @@ HAS_SCREEN = _has_screen()
 if not HAS_SCREEN:
     # Widgets still work without a screen; only what napari draws does not.
     os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Keep tests away from the user's cache: text features in it may be of other weights."""
+    os.environ["NAPARI_CORRCLIP_CACHE"] = str(tmp_path_factory.mktemp("cache"))
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -55,8 +55,13 @@ def picture(name: str = "image.png") -> str:
     return name
 
 
-def refused(capsys: pytest.CaptureFixture[str], *args: str, made: tuple[str, ...] = ()) -> str:
-    """Run ``segment`` and return its one sentence; nothing but ``made`` may lie here then."""
+def refused(
+    capsys: pytest.CaptureFixture[str], *args: str, made: tuple[str, ...] = (), fetches: int = 0
+) -> str:
+    """Run ``segment`` and return its one sentence; nothing but ``made`` may lie here then.
+
+    Before it, ``fetches`` downloads are announced with their licence.
+    """
     before = {path.name for path in Path().iterdir()}
     defaults = {"--classes": "red, grass", "--regions": "superpixels", "--output": "out"}
     given = [*args]
@@ -66,7 +71,8 @@ def refused(capsys: pytest.CaptureFixture[str], *args: str, made: tuple[str, ...
     assert main(["segment", *given]) == 2
     out, err = capsys.readouterr()
     assert out == ""
-    lines = err.splitlines()
+    announced, lines = err.splitlines()[:fetches], err.splitlines()[fetches:]
+    assert all(line.startswith("Fetching") and "licence" in line for line in announced)
     assert len(lines) == 1, err
     assert lines[0].startswith("Error: ")
     assert "Traceback" not in err
@@ -300,7 +306,7 @@ def test_a_checkpoint_of_another_architecture() -> None:
 
 def test_weights_that_are_not_there(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     images = picture(), picture("other.png")
-    told = refused(capsys, *images, "--preset", "vit-b-16", "--device", "cpu")
+    told = refused(capsys, *images, "--preset", "vit-b-16", "--device", "cpu", fetches=2)
     place = tmp_path / "cache" / "vit_base_patch16_clip_224.openai" / "open_clip_model.safetensors"
     assert str(place) in told
     assert f"{CLOSED}/timm/vit_base_patch16_clip_224.openai" in told

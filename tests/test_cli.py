@@ -12,9 +12,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tifffile
+import torch
 from PIL import Image
 
 from napari_corrclip.cli import main
+from napari_corrclip.cli.console import sentence
 from napari_corrclip.cli.demo import agreement, truth_labels, what_is_in
 from napari_corrclip.cli.picture import comparison
 from napari_corrclip.demo.scenes import generate_scene
@@ -239,7 +241,10 @@ def test_settings_files_change_the_preset_s_settings(
 
 
 def test_threshold_and_templates(picture: Path) -> None:
-    assert run(picture, "--threshold", 1, "--templates", "a {}.", "--templates", "{}") == 0
+    # So flat that no probability rounds to 1.
+    Path("flat.yaml").write_text("logit_scale: 1.0\n")
+    flat = ("--settings", "flat.yaml", "--threshold", 1)
+    assert run(picture, *flat, "--templates", "a {}.", "--templates", "{}") == 0
     result = Segmentation.load("out/scene")
     assert not result.labels.any()
     assert result.provenance.templates == ("a {}.", "{}")
@@ -301,6 +306,12 @@ def test_too_little_memory_is_told_with_what_to_do(
     monkeypatch.setattr(Segmenter, "encode_steps", large)
     assert run(picture) == 1
     assert "not enough memory (Unable to allocate 1 TiB); use a smaller" in capsys.readouterr().err
+
+
+def test_what_torch_says_of_too_little_memory_is_understood() -> None:
+    with pytest.raises(RuntimeError) as caught:
+        torch.empty(2**60, dtype=torch.uint8)
+    assert "not enough memory" in sentence(caught.value)
 
 
 def test_ctrl_c_ends_with_130_and_one_line(

@@ -170,6 +170,42 @@ def test_unknown_words_are_noted(loaded: Segmenter, segmenter: Segmenter) -> Non
     assert segmenter.classify(features, "giraffe").notes == ()
 
 
+def test_unknown_words_of_a_template_are_noted_too(loaded: Segmenter) -> None:
+    words = Vocabulary.parse("red").with_templates("a microscopy image of {}")
+    (note,) = loaded.classify(loaded.encode(SCENE.image), words).notes
+    assert "'microscopy', 'image'" in note
+
+
+@pytest.mark.parametrize(
+    ("regions", "words"),
+    [
+        ("voronoi", "no region source 'voronoi'"),
+        ([[1, 2]], "cannot come from a list"),
+        (torch.ones(2, 2), "cannot come from a Tensor"),
+        (np.ones((2, 2)), "float64"),
+    ],
+)
+def test_regions_from_nowhere_are_refused(regions: object, words: str) -> None:
+    with pytest.raises(InputError, match=words):
+        Segmenter.from_preset("demo", regions=regions)  # type: ignore[arg-type]
+
+
+def test_a_source_of_ones_own_is_looked_at(segmenter: Segmenter) -> None:
+    class Far:
+        name = "far"
+
+        def segment(self, image: np.ndarray) -> Iterator[Progress]:
+            yield Progress("regions", 1, 1)
+            return np.full(image.shape[:2], 2**32 + 5)
+
+        def describe(self) -> dict[str, str]:
+            return {"source": self.name}
+
+    segmenter.regions = Far()
+    with pytest.raises(InputError, match="4294967301"):
+        segmenter.encode(SCENE.image)
+
+
 def test_switching_correction_off_is_a_matter_of_classifying(segmenter: Segmenter) -> None:
     segmenter.regions = GivenRegions(np.ones((256, 256), np.uint8))
     features = segmenter.encode(SCENE.image)

@@ -17,6 +17,7 @@ from napari_corrclip.errors import CorrClipError, InputError
 FAILED = 1
 UNUSABLE = 2
 INTERRUPTED = 130
+_TOO_LARGE = ("OutOfMemoryError", "DecompressionBombError")
 
 
 @contextlib.contextmanager
@@ -56,7 +57,9 @@ def sentence(error: Exception) -> str:
     if isinstance(error, CorrClipError):
         return text
     kind = type(error).__name__
-    if isinstance(error, MemoryError) or kind in ("OutOfMemoryError", "DecompressionBombError"):
+    # torch says it in plain RuntimeErrors on the CPU and on MPS.
+    full = any(words in text for words in ("allocate memory", "out of memory"))
+    if full or isinstance(error, MemoryError) or kind in _TOO_LARGE:
         return (
             f"There is not enough memory ({text[:200] or kind}); use a smaller --detail or image, "
             "a lower batch_size in --settings, or --device cpu."

@@ -164,6 +164,8 @@ class Job:
         from napari_corrclip.segmenter import Segmenter
 
         given = self.options.regions not in REGION_KINDS
+        for line in to_be_fetched(self.preset, with_sam=self.options.regions == "sam"):
+            say(line)
         segmenter = Segmenter.from_preset(
             self.preset,
             device=self.options.device,
@@ -193,6 +195,19 @@ class Job:
                 )
             path = found
         return GivenRegions.from_file(path)
+
+
+def to_be_fetched(preset: Preset, *, with_sam: bool) -> Iterator[str]:
+    """A line for each network that must be downloaded first: what, how much, under which licence."""
+    from napari_corrclip.weights.cache import cache_folder
+
+    networks = preset.networks if with_sam else preset.networks[:2]
+    for network in networks:
+        if network.source and not (cache_folder() / network.place).exists():
+            yield (
+                f"Fetching the weights of {network.title}: {network.size / 1e6:.0f} MB, "
+                f"licence {network.licence}."
+            )
 
 
 def read_settings(path: Path, base: Settings) -> Settings:

@@ -9,15 +9,11 @@ from torch import Tensor
 
 from napari_corrclip.method.text import average_templates
 from napari_corrclip.progress import Progress, Steps
+from napari_corrclip.templates import fill
 
 from .protocols import ImageTextEncoder
 
 _PROMPTS_AT_ONCE = 160
-
-
-def in_templates(query: str, templates: Sequence[str]) -> list[str]:
-    """Put a query into every template, each of which has ``{}`` where it goes."""
-    return [template.replace("{}", query) for template in templates]
 
 
 def text_features(
@@ -43,7 +39,7 @@ def text_features(
     features = []
     for start in range(0, len(queries), at_once):
         chunk = queries[start : start + at_once]
-        prompts = [prompt for query in chunk for prompt in in_templates(query, templates)]
+        prompts = [prompt for query in chunk for prompt in fill(templates, query)]
         embeddings = encoder.encode_prompts(prompts)
         features.append(average_templates(embeddings.reshape(len(chunk), len(templates), -1)))
         yield Progress("text", start + len(chunk), len(queries))

@@ -24,7 +24,8 @@ def similarity_features(queries: Tensor, keys: Tensor) -> Tensor:
     Returns:
         (..., d) float32, unit length.
     """
-    return unit_cells(queries + keys)
+    # Before the sum, because the cuts that follow are hard and a sum in bfloat16 has 8 bits.
+    return unit_cells(queries.float() + keys.float())
 
 
 def cosines(left: Tensor, right: Tensor | None = None) -> Tensor:

@@ -88,7 +88,7 @@ def _from_hub(spec: NetworkSpec, path: Path) -> Steps[None]:
     reason = _unreachable(file_url(spec))
     if reason:
         raise _missing(spec, path, reason)
-    stage = f"download {spec.architecture}"
+    stage = f"download {spec.architecture} ({spec.licence})"
     yield Progress(stage, 0, spec.size)
     try:
         # Of what the client raises, much is from libraries below it; all of it means: not fetched.
@@ -140,7 +140,7 @@ def _copy(
 ) -> Steps[str]:
     """Copy ``response`` to ``file`` and return the bytes' SHA-256."""
     announced = int(response.headers.get("Content-Length") or 0)
-    stage = f"download {spec.filename}"
+    stage = f"download {spec.filename} ({spec.licence})"
     total, done, digest = announced or spec.size, 0, hashlib.sha256()
     yield Progress(stage, 0, total)
     while True:

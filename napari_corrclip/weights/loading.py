@@ -201,6 +201,12 @@ def _clip_config(spec: NetworkSpec) -> dict[str, object]:
             "one such as ViT-B-16-quickgelu, ViT-L-14 or ViT-H-14."
         )
     config: dict[str, object] = open_clip.get_model_config(spec.architecture)
+    trained = open_clip.get_pretrained_cfg(spec.architecture, spec.pretrained)
+    if trained.get("quick_gelu") and not config.get("quick_gelu"):
+        raise InputError(
+            f"The weights {spec.pretrained!r} were trained with QuickGELU, which "
+            f"{spec.architecture} has not; name {spec.architecture}-quickgelu."
+        )
     vision = cast("Mapping[str, object]", config["vision_cfg"])
     text = cast("Mapping[str, object]", config["text_cfg"])
     # Towers of other libraries bring settings with their prefix, ResNets a list of layers.

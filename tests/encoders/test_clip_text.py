@@ -14,9 +14,10 @@ from hypothesis import strategies as st
 from open_clip.tokenizer import SimpleTokenizer
 
 from napari_corrclip.encoders.clip import OpenClipEncoder
-from napari_corrclip.encoders.text import in_templates, text_features
+from napari_corrclip.encoders.text import text_features
 from napari_corrclip.errors import InputError
 from napari_corrclip.progress import finish
+from napari_corrclip.templates import fill
 from tests.towers import small_clip
 
 TOKENIZER = SimpleTokenizer()
@@ -127,12 +128,12 @@ def test_queries_are_averaged_over_their_templates(clip: OpenClipEncoder) -> Non
     templates = ["a photo of a {}.", "{}", "the {} there"]
     ours = finish(text_features(clip, ["cat", "dog"], templates))
     for query, feature in zip(["cat", "dog"], ours, strict=True):
-        mean = clip.encode_prompts(in_templates(query, templates)).mean(dim=0)
+        mean = clip.encode_prompts(fill(templates, query)).mean(dim=0)
         torch.testing.assert_close(feature, mean / mean.norm())
 
 
 def test_braces_in_a_query_are_text() -> None:
-    assert in_templates("{0}", ["a {}"]) == ["a {0}"]
+    assert fill(["a {}"], "{0}") == ("a {0}",)
 
 
 def test_text_progress_ends_at_the_number_of_queries(clip: OpenClipEncoder) -> None:

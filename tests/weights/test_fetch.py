@@ -120,7 +120,7 @@ def test_a_url_is_fetched_once_with_progress_in_bytes(server: Server, tmp_path: 
         path = stop.value
     assert path == tmp_path / "small.pth"
     assert path.read_bytes() == CONTENT
-    assert {event.stage for event in events} == {"download small.pth"}
+    assert {event.stage for event in events} == {f"download small.pth ({spec.licence})"}
     assert {event.total for event in events} == {len(CONTENT)}
     done = [event.done for event in events]
     assert done == sorted(done)

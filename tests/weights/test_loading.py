@@ -224,6 +224,11 @@ def test_a_checkpoint_of_something_else_is_refused(tmp_path: Path) -> None:
         load_similarity(NetworkSpec.local("timm", "vit_tiny_patch16_224", tmp_path / "list.pth"))
 
 
+def test_weights_trained_with_quickgelu_need_an_architecture_with_it() -> None:
+    with pytest.raises(InputError, match="name ViT-B-16-quickgelu"):
+        load_clip(NetworkSpec("open_clip", "ViT-B-16", "openai"))
+
+
 @pytest.mark.parametrize(
     ("load", "library", "architecture", "says"),
     [
