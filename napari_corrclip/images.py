@@ -67,7 +67,10 @@ def to_rgb(
     Raises:
         InputError: another shape or type, no pixels, NaN or infinite values, or useless limits.
     """
-    array = np.asarray(image)
+    try:
+        array = np.asarray(image)
+    except ValueError as error:  # rows of different lengths
+        raise InputError(f"The image is no array ({error}); give rows of equal length.") from None
     _check_type(array)
     array = _channels_last(array, channel_axis)
     if array.dtype.kind == "f":

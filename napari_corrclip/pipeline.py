@@ -1,10 +1,8 @@
 """From an image and its regions to features, and from features and text to classes.
 
-The first half is slow and knows no vocabulary: :func:`encode_image`. The second is fast and needs
-no
-network: :func:`blended_logits` and :func:`classify_pixels`. Each stage of the method can be
-    switched off
-in the settings, down to the base of the ablation.
+The first half is slow and knows no vocabulary: :func:`encode_image`. The second is fast and needs no
+network: :func:`blended_logits` and :func:`classify_pixels`. Each stage of the method can be switched
+off in the settings, down to the base of the ablation.
 """
 
 from __future__ import annotations

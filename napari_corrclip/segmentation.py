@@ -38,10 +38,9 @@ class PixelResults(Protocol):
     """What is known of every pixel and region, by class *index*; arrays or tensors on any device.
 
     ``pixel_labels`` and ``labels``: (H, W), before and after map correction, -1 = no class;
-    ``confidence``: (H, W) probability of the winning class; ``region_ids``: (R,) ascending, without
-    0;
-    ``region_probabilities``: (R, K) means; ``votes``: (R, 1 + K) pixels by ``pixel_labels``, column
-    0 without a class.
+    ``confidence``: (H, W) probability of the winning class; ``region_ids``: (R,) ascending,
+    without 0; ``region_probabilities``: (R, K) means; ``votes``: (R, 1 + K) pixels by
+    ``pixel_labels``, column 0 without a class.
     """
 
     @property
@@ -175,7 +174,11 @@ class Segmentation:
         return layers
 
     def save(
-        self, folder: str | os.PathLike[str], *, image: NDArray[np.uint8] | None = None
+        self,
+        folder: str | os.PathLike[str],
+        *,
+        image: NDArray[np.uint8] | None = None,
+        demo_picture: bytes | None = None,
     ) -> None:
         """Write everything into ``folder``, all of it or nothing; :meth:`load` reads it again.
 
@@ -185,6 +188,7 @@ class Segmentation:
         Args:
             folder: made where it does not exist; former results in it are replaced.
             image: (H, W, 3) uint8; with it comes ``overlay.png``, the classes drawn over the image.
+            demo_picture: a PNG beside it, of a scene of the demo with its truth.
 
         Raises:
             InputError: it cannot be written, or the image has another size.
@@ -205,6 +209,7 @@ class Segmentation:
             provenance=self.provenance.to_document(),
             notes=self.notes,
             image=image,
+            demo_picture=demo_picture,
         )
 
     @classmethod

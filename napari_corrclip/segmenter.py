@@ -6,12 +6,13 @@ events (``*_steps``), which the viewer, the command line and scripts drive alike
 
 from __future__ import annotations
 
+import inspect
 import os
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -41,10 +42,7 @@ from napari_corrclip.templates import fill
 from napari_corrclip.text_cache import TextCache
 from napari_corrclip.vocabulary import Vocabulary
 from napari_corrclip.weights.cache import cache_folder
-from napari_corrclip.weights.presets import NetworkSpec, get_preset
-
-if TYPE_CHECKING:
-    from napari_corrclip.weights.presets import Preset
+from napari_corrclip.weights.presets import NetworkSpec, Preset, get_preset
 
 Detail = Literal["standard", "fine", "native"]
 DETAILS: tuple[Detail, ...] = ("standard", "fine", "native")
@@ -101,6 +99,7 @@ class Segmenter:
         device: str | torch.device = "auto",
         dtype: str | torch.dtype = "auto",
         regions: Regions = "sam",
+        region_options: Mapping[str, Any] | None = None,
         settings: Settings | None = None,
         detail: Detail = "standard",
         cache: str | os.PathLike[str] | None = None,
@@ -113,6 +112,8 @@ class Segmenter:
             dtype: of CLIP and the similarity tower: ``auto``, ``float32``, ``float16``, ``bfloat16``.
                 SAM runs in float32, the type in which it takes points.
             regions: ``sam``, ``superpixels``, a region source, or an integer array (H, W).
+            region_options: of ``sam`` (``points_per_side``, ``iou_threshold``, …) or ``superpixels``
+                (``n_segments``, …); see :class:`SamRegions` and :class:`SuperpixelRegions`.
             settings: ``None``: the preset's.
             detail: inference size: the preset's own (``standard``), twice that (``fine``), or the
                 image's own scale (``native``).
@@ -124,7 +125,7 @@ class Segmenter:
         """
         from napari_corrclip.weights import loading
 
-        chosen = get_preset(preset) if isinstance(preset, str) else preset
+        chosen = preset if isinstance(preset, Preset) else get_preset(preset)
         place, kind = choose_device(device), choose_dtype(dtype)
         clip = OpenClipEncoder(
             loading.load_clip(chosen.clip, place, kind, cache),
@@ -146,7 +147,7 @@ class Segmenter:
         return cls(
             clip,
             similarity,
-            region_source(regions, chosen, options, place, cache),
+            region_source(regions, chosen, options, place, cache, region_options),
             options,
             templates=chosen.templates,
             preset=chosen.name,
@@ -201,6 +202,10 @@ class Segmenter:
     def classify_steps(self, features: Features, vocabulary: VocabularyLike) -> Steps[Segmentation]:
         """Generator of :meth:`classify`: yields after every query that is encoded."""
         words = Vocabulary.coerce(vocabulary)
+        if not isinstance(features, Features):
+            raise InputError(
+                f"Features are needed to classify, not a {type(features).__name__}; encode the image."
+            )
         if features.clip != self.clip.fingerprint:
             raise InputError(
                 f"These features were computed by another CLIP than {self.clip.name!r}; encode the "
@@ -356,6 +361,7 @@ def region_source(
     settings: Settings,
     device: torch.device,
     cache: str | os.PathLike[str] | None = None,
+    options: Mapping[str, Any] | None = None,
 ) -> RegionSource:
     """The region source that ``regions`` names; loads SAM only where it is asked for.
 
@@ -376,16 +382,29 @@ def region_source(
     if regions == "superpixels":
         from napari_corrclip.regions.superpixels import SuperpixelRegions
 
-        return SuperpixelRegions()
+        return SuperpixelRegions(**_known(options, SuperpixelRegions))
     if regions == "sam":
         from napari_corrclip.regions.sam import SamRegions
         from napari_corrclip.weights.loading import load_sam
 
-        sam = load_sam(preset.regions, device, cache)
-        return SamRegions(sam, painting=settings.painting, device=device)
+        known = {"painting": settings.painting, **_known(options, SamRegions)}
+        return SamRegions(load_sam(preset.regions, device, cache), device=device, **known)
     raise InputError(
         f"There is no region source {regions!r}; choose sam or superpixels, or give an integer array."
     )
+
+
+def _known(options: Mapping[str, Any] | None, source: type) -> dict[str, Any]:
+    """``options`` where ``source`` takes them all; else InputError with those it takes."""
+    taken = [
+        p.name for p in inspect.signature(source).parameters.values() if p.kind == p.KEYWORD_ONLY
+    ]
+    for name in options or ():
+        if name not in taken:
+            raise InputError(
+                f"{source.__name__} has no option {name!r}; it takes {', '.join(sorted(taken))}."
+            )
+    return dict(options or {})
 
 
 def _network(spec: NetworkSpec) -> Network:

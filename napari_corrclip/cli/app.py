@@ -105,7 +105,7 @@ def segment(
         typer.Option(
             metavar="standard|fine|native",
             help="Size at which the networks see the image: the preset's own, twice that, or the "
-            "image's own. Small things vanish below.",
+            "image's own (long side up to 2048). Small things vanish below.",
         ),
     ] = "standard",
     settings: Annotated[

@@ -74,8 +74,8 @@ def show(
     origin = replace(result.provenance, image=f"demo scene {seed}")
     result = replace(result, provenance=origin)
     truth = truth_labels(scene, words)
-    result.save(output, image=scene.image)
-    write_bytes(output / PICTURE, png(comparison(scene.image, truth, result.labels, words)))
+    picture = png(comparison(scene.image, truth, result.labels, words))
+    result.save(output, image=scene.image, demo_picture=picture)
 
     for note in result.notes:
         say(f"Note: {note}")

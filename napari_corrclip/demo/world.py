@@ -29,7 +29,7 @@ HELD_OUT: Final = frozenset(
 COMBINATIONS: Final = tuple(product(COLORS, SHAPES))
 SEEN: Final = tuple(pair for pair in COMBINATIONS if pair not in HELD_OUT)
 
-#: Words that carry no class: they stand in the templates.
+#: Words that carry no class and are a token each; the templates use most of them.
 FUNCTION_WORDS: Final = (
     "a",
     "an",
@@ -47,11 +47,17 @@ FUNCTION_WORDS: Final = (
 #: Prompt templates the text tower was trained with.
 TEMPLATES: Final = ("{}", "a {}.", "a photo of a {}.", "there is a {} in the scene.")
 
+
+def _words(text: str) -> list[str]:
+    return "".join(c if c.isalnum() else " " for c in text.lower()).split()
+
+
 #: Every word of the training captions and templates; any other word is new to the demo networks.
-KNOWN_WORDS: Final = frozenset(COLORS + SHAPES + TEXTURES + GROUNDS + FUNCTION_WORDS)
+KNOWN_WORDS: Final = frozenset(
+    [*COLORS, *SHAPES, *TEXTURES, *GROUNDS, *_words(" ".join(TEMPLATES))]
+)
 
 
 def unknown_words(prompt: str) -> tuple[str, ...]:
     """The words of ``prompt`` that no training caption held, in order, each once."""
-    words = "".join(c if c.isalnum() else " " for c in prompt.lower()).split()
-    return tuple(dict.fromkeys(word for word in words if word not in KNOWN_WORDS))
+    return tuple(dict.fromkeys(word for word in _words(prompt) if word not in KNOWN_WORDS))

@@ -13,6 +13,8 @@
     names, prompts, values and colours of the classes.
 ``provenance.json``
     versions, networks with licences, settings, seconds, and what the user is to be told.
+``demo.png``
+    of a scene of the demo: the image, its truth and the prediction.
 ``arrays.npz``
     what no other program asks for: ``confidence``, ``pixel_labels``, ``region_probabilities``.
 """
@@ -43,7 +45,7 @@ FORMAT = "napari-corrclip result 1"
 OWNED = frozenset(
     {
         "labels.png", "labels.tif", "regions.tif", "regions.csv", "overlay.png", "vocabulary.yaml",
-        "provenance.json", "arrays.npz",
+        "provenance.json", "arrays.npz", "demo.png",
     }
 )  # fmt: skip
 """Every file name that a result may have."""
@@ -74,6 +76,7 @@ def write_result(
     provenance: Mapping[str, Any],
     notes: Sequence[str] = (),
     image: NDArray[np.uint8] | None = None,
+    demo_picture: bytes | None = None,
 ) -> None:
     """Write a result's files into ``folder``, all or none; what else lies there stays.
 
@@ -99,6 +102,8 @@ def write_result(
         writers["labels.tif"] = lambda path: maps.write_tiff(path, labels)
     if image is not None:
         writers["overlay.png"] = _overlay(image, labels, regions, vocabulary)
+    if demo_picture is not None:
+        writers["demo.png"] = lambda path: path.write_bytes(demo_picture)
     write_folder(folder, writers, owned=OWNED)
 
 

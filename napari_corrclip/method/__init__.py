@@ -16,6 +16,5 @@ package. In the order in which an image passes through them:
 ==================  ==========================================================================
 
 Shapes: B windows, h x w cells of the feature grid, N = h * w, d channels, K classes, Q queries.
-    Region
-id 0 is the unsegmented part, by name and not by being the smallest id that occurs.
+Region id 0 is the unsegmented part, by name and not by being the smallest id that occurs.
 """

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import http.client
+import logging
 import os
 import urllib.error
 import urllib.request
@@ -20,6 +21,8 @@ from napari_corrclip.files import atomic_path
 from napari_corrclip.progress import Progress, Steps
 from napari_corrclip.weights.cache import CACHE_VARIABLE, cache_folder
 from napari_corrclip.weights.presets import NetworkSpec
+
+_log = logging.getLogger(__name__)
 
 _CHUNK = 1 << 20
 _TIMEOUT_S = 20.0
@@ -57,6 +60,8 @@ def fetch(
         return path
     if offline:
         raise _missing(spec, path, "offline mode opens no connection")
+    # Off a terminal nobody sees the progress, and the licence is to be known before the first byte.
+    _log.warning("Fetching %s: %.0f MB, licence %s.", spec.title, spec.size / 1e6, spec.licence)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:

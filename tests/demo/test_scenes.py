@@ -99,4 +99,6 @@ def test_words_that_no_caption_held_are_named() -> None:
     assert unknown_words("striped purple ring") == ()
     for template in TEMPLATES:
         assert unknown_words(template.format("red")) == ()
+    # A token of its own is not enough: these stood in no caption.
+    assert unknown_words("this picture") == ("this", "picture")
     assert set(GROUNDS) <= KNOWN_WORDS

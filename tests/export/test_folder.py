@@ -61,7 +61,7 @@ def test_other_programs_read_the_maps(result: Segmentation, tmp_path: Path) -> N
     assert Vocabulary.from_file(tmp_path / "vocabulary.yaml") == result.vocabulary
     with Image.open(tmp_path / "overlay.png") as picture:
         assert min(picture.size) >= 480
-    assert entries(tmp_path) == OWNED - {"labels.tif"}
+    assert entries(tmp_path) == OWNED - {"labels.tif", "demo.png"}
 
 
 def test_values_above_255_are_written_as_tiff(tmp_path: Path) -> None:
@@ -83,7 +83,7 @@ def test_a_second_result_leaves_nothing_of_the_first(result: Segmentation, tmp_p
     (tmp_path / "notes.txt").write_text("mine")
     make(Vocabulary.from_names(list(map(str, range(300))))).save(tmp_path, image=IMAGE)
     result.save(tmp_path)
-    assert entries(tmp_path) == {"notes.txt", *OWNED} - {"labels.tif", "overlay.png"}
+    assert entries(tmp_path) == {"notes.txt", *OWNED} - {"labels.tif", "overlay.png", "demo.png"}
     pd.testing.assert_frame_equal(Segmentation.load(tmp_path).table, result.table)
 
 
