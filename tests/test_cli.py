@@ -314,6 +314,28 @@ def test_what_torch_says_of_too_little_memory_is_understood() -> None:
     assert "not enough memory" in sentence(caught.value)
 
 
+def test_files_of_somebody_else_are_not_replaced(
+    picture: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    mine = Path("out/scene/labels.png")
+    mine.parent.mkdir(parents=True)
+    mine.write_bytes(b"my own work")
+    assert run(picture) == 2
+    assert "no result of this program's" in capsys.readouterr().err
+    assert main(["demo", "-o", "out/scene"]) == 2
+    assert mine.read_bytes() == b"my own work"
+    assert [path.name for path in mine.parent.iterdir()] == ["labels.png"]
+
+
+def test_names_that_the_terminal_cannot_show_stop_nothing(picture: Path) -> None:
+    command = [sys.executable, "-m", "napari_corrclip.cli", "segment", str(picture), "-o", "out"]
+    command += ["--regions", "superpixels", "-c", "red, w\u00f3od"]
+    environment = {**os.environ, "PYTHONIOENCODING": "ascii"}
+    done = subprocess.run(command, env=environment, capture_output=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert b"w\\xf3od" in done.stdout
+
+
 def test_ctrl_c_ends_with_130_and_one_line(
     picture: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import logging
 import os
 import sys
@@ -27,6 +28,10 @@ def guarded(debug: bool) -> Iterator[None]:
     Args:
         debug: show the traceback of a failure too, and what libraries warn of.
     """
+    for stream in (sys.stdout, sys.stderr):
+        # A class name that the terminal cannot show must not cost the images after it.
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     try:
         with contextlib.nullcontext() if debug else _quiet():
             yield

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_corrclip.cli.console import say
-from napari_corrclip.cli.segment import check_folder, check_prompts, class_lines
+from napari_corrclip.cli.segment import check_folder, check_foreign, check_prompts, class_lines
 from napari_corrclip.demo.scenes import Scene, generate_scene
 from napari_corrclip.demo.world import GROUNDS
 from napari_corrclip.errors import InputError
@@ -62,6 +62,7 @@ def show(
     scene = generate_scene(seed)
     words = what_is_in(scene) if classes is None else Vocabulary.coerce(classes)
     check_folder(output)
+    check_foreign(output)
 
     from napari_corrclip.cli.picture import comparison, png
     from napari_corrclip.devices import describe_device

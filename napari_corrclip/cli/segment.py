@@ -258,7 +258,8 @@ def result_folders(images: Sequence[Path], output: Path) -> dict[Path, Path]:
 
 
 def _check_owner(folder: Path, image: Path) -> None:
-    """Raise InputError where ``folder`` has results of another image."""
+    """Raise InputError where ``folder`` has results of another image, or somebody's own files."""
+    check_foreign(folder)
     try:
         document = json.loads((folder / PROVENANCE).read_bytes())
         owner = document["image"]
@@ -269,6 +270,20 @@ def _check_owner(folder: Path, image: Path) -> None:
             f"The folder {str(folder)!r} has the results of {owner!r}, which those of "
             f"{str(image)!r} would replace; remove it or give another -o."
         )
+
+
+def check_foreign(folder: Path) -> None:
+    """Raise InputError where a file would be replaced that is not known to be a result of ours."""
+    from napari_corrclip.export.folder import OWNED
+
+    if (folder / PROVENANCE).exists():
+        return
+    for name in sorted(OWNED):
+        if os.path.lexists(folder / name):
+            raise InputError(
+                f"{str(folder / name)!r} is there and no result of this program's, and would be "
+                "replaced; move it away or give another -o."
+            )
 
 
 def check_folder(folder: Path) -> None:
