@@ -57,10 +57,13 @@ def test_saved_features_give_the_same_result(
     assert list(first.table["class"]) == list(second.table["class"])
 
 
-def test_saved_features_serve_another_process(features: Features, tmp_path: Path) -> None:
+def test_saved_features_serve_a_segmenter_loaded_anew(
+    segmenter: Segmenter, features: Features, tmp_path: Path
+) -> None:
     features.save(tmp_path / "f")
     other = Segmenter.from_preset("demo", device="cpu", regions="superpixels")
-    other.classify(Features.load(tmp_path / "f"), WORDS)
+    found = other.classify(Features.load(tmp_path / "f"), WORDS)
+    np.testing.assert_array_equal(found.labels, segmenter.classify(features, WORDS).labels)
 
 
 def test_features_cannot_be_written_to(features: Features, tmp_path: Path) -> None:

@@ -100,6 +100,7 @@ def test_a_result_cannot_be_changed(result: Segmentation) -> None:
 def test_the_callers_regions_stay_writable() -> None:
     regions = REGIONS.copy()
     segmentation_from_probabilities(probabilities(), regions, VOCABULARY)
+    assert regions.flags.writeable
     regions[0] = 1
 
 
