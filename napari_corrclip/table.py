@@ -116,14 +116,41 @@ def region_table(
         * ``runner_up``, ``runner_up_p``: the likeliest other class and its mean probability; "" and
           0 where there is none.
     """
+    boxes = bounding_boxes(numbers, len(ids))
+    return frame(ids, boxes, votes, probabilities, vocabulary)
+
+
+def frame(
+    ids: NDArray[np.int64],
+    boxes: NDArray[np.int32],
+    votes: NDArray[np.int64],
+    probabilities: NDArray[np.float32],
+    vocabulary: Vocabulary,
+    *,
+    elected: NDArray[np.int64] | None = None,
+) -> pd.DataFrame:
+    """Return the table of :func:`region_table` from what was counted already.
+
+    Args:
+        ids: (R,) the regions' ids.
+        boxes: (R, 4) as of :func:`bounding_boxes`.
+        votes: (R, 1 + K) as there.
+        probabilities: (R, K) as there.
+        vocabulary: the K classes.
+        elected: (R,) label values, where a region's class is another than most of its pixels' one.
+    """
     import pandas as pd
 
     count = len(ids)
-    boxes = bounding_boxes(numbers, count)
     areas = votes.sum(axis=1)
-    chosen = votes.argmax(axis=1) - 1  # argmax returns the first of equals
-    names = np.array(["", *vocabulary.names], dtype=object)
     values = np.array([0, *vocabulary.values], np.int64)
+    if elected is None:
+        column = votes.argmax(axis=1)  # argmax returns the first of equals
+    else:
+        order = np.argsort(values)
+        column = order[np.searchsorted(values, elected, sorter=order)]
+    chosen = column - 1
+    names = np.array(["", *vocabulary.names], dtype=object)
     every = np.arange(count)
     # a first column for "no class", whose probability is 0
     padded = np.concatenate([np.zeros((count, 1), np.float32), probabilities], axis=1)
@@ -145,7 +172,7 @@ def region_table(
             "p": padded[every, chosen + 1],
             "margin": two[:, 1] - two[:, 0],
             "entropy": entropies(probabilities),
-            "share": votes.max(axis=1, initial=0) / np.maximum(areas, 1),
+            "share": votes[every, column] / np.maximum(areas, 1),
             "runner_up": names[runner_up].astype(str),
             "runner_up_p": padded[every, runner_up],
         }

@@ -1,0 +1,22 @@
+"""Correcting: a person's decisions on the regions of one image. Free of napari, Qt and networks."""
+
+from __future__ import annotations
+
+from napari_corrclip.annotation.queue import ORDERS, Left, Queue, SmallGroup
+from napari_corrclip.annotation.regions import Region, Verdict
+from napari_corrclip.annotation.session import Edited, Session
+from napari_corrclip.annotation.source import Source
+from napari_corrclip.annotation.state import Changed
+
+__all__ = [
+    "ORDERS",
+    "Changed",
+    "Edited",
+    "Left",
+    "Queue",
+    "Region",
+    "Session",
+    "SmallGroup",
+    "Source",
+    "Verdict",
+]

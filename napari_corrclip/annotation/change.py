@@ -1,0 +1,121 @@
+"""Edits as values: what becomes what, with an inverse."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Generic, Literal, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_corrclip.annotation.regions import Verdict, Voting
+from napari_corrclip.annotation.runs import Patch
+from napari_corrclip.vocabulary import Vocabulary
+
+T = TypeVar("T")
+
+Map = Literal["regions", "pins", "prediction", "numbers"]
+"""The maps of a session; see :class:`~napari_corrclip.annotation.state.State`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Swap(Generic[T]):
+    """One value that takes the place of another."""
+
+    old: T
+    new: T
+
+    def inverse(self) -> Swap[T]:
+        """Return the swap that takes this one back."""
+        return Swap(self.new, self.old)
+
+
+@dataclass(frozen=True, eq=False)
+class Change:
+    """How one state of a session becomes another; applied as it is, taken back by its inverse.
+
+    Attributes:
+        patches: the changed pixels of each map.
+        verdicts: the changed verdicts by region id; ``None`` = undecided.
+        votings: the changed ways of voting by region id; ``None`` = the session's own.
+        vocabulary: another vocabulary, with the probabilities of its classes in the run's regions.
+        probabilities: (R, K) of the run's regions; goes with the vocabulary or another run.
+    """
+
+    patches: Mapping[Map, Patch] = field(default_factory=dict)
+    verdicts: Mapping[int, Swap[Verdict | None]] = field(default_factory=dict)
+    votings: Mapping[int, Swap[Voting | None]] = field(default_factory=dict)
+    vocabulary: Swap[Vocabulary] | None = None
+    probabilities: Swap[NDArray[np.float32]] | None = None
+
+    def inverse(self) -> Change:
+        """Return the change that takes this one back; it shares the arrays."""
+        return Change(
+            {name: patch.inverse() for name, patch in self.patches.items()},
+            {number: swap.inverse() for number, swap in self.verdicts.items()},
+            {number: swap.inverse() for number, swap in self.votings.items()},
+            None if self.vocabulary is None else self.vocabulary.inverse(),
+            None if self.probabilities is None else self.probabilities.inverse(),
+        )
+
+    @property
+    def empty(self) -> bool:
+        """Whether nothing would change."""
+        return not (
+            self.patches
+            or self.verdicts
+            or self.votings
+            or self.vocabulary
+            or self.probabilities is not None
+        )
+
+    @property
+    def nbytes(self) -> int:
+        """Memory held, in bytes, about."""
+        held = sum(patch.nbytes for patch in self.patches.values())
+        if self.probabilities is not None:
+            held += self.probabilities.old.nbytes + self.probabilities.new.nbytes
+        return held + 300 * (len(self.verdicts) + len(self.votings)) + 500
+
+
+@dataclass(frozen=True, eq=False)
+class Step:
+    """What one undo takes back: an edit, or several that belong together.
+
+    Attributes:
+        title: what was done, in words for a person: "Assign 3 regions to cat".
+        changes: in the order in which they were made.
+    """
+
+    title: str
+    changes: tuple[Change, ...]
+
+    def inverse(self) -> Step:
+        """Return the step that takes this one back."""
+        changes = tuple(change.inverse() for change in reversed(self.changes))
+        title = self.title
+        back = title.removeprefix("Undo: ") if title.startswith("Undo: ") else f"Undo: {title}"
+        return Step(back, changes)
+
+    @property
+    def nbytes(self) -> int:
+        """Memory held, in bytes, about."""
+        return sum(change.nbytes for change in self.changes)
+
+
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """An edit that was looked at and found possible; nothing has changed yet.
+
+    Attributes:
+        title: as in :class:`Step`.
+        change: what it does.
+        notes: what the person is to be told about it, a sentence each.
+        conflicts: ids of regions in which decisions disagree.
+    """
+
+    title: str
+    change: Change
+    notes: tuple[str, ...] = ()
+    conflicts: tuple[int, ...] = ()

@@ -1,0 +1,77 @@
+"""Painting: pinned labels, and the shapes of regions."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from napari_corrclip.annotation.boxes import window
+from napari_corrclip.annotation.change import Change, Plan, Swap
+from napari_corrclip.annotation.edits.targets import (
+    Pixels,
+    count,
+    name_of,
+    pixels_of,
+    region_of,
+    value_of,
+)
+from napari_corrclip.annotation.runs import Patch
+from napari_corrclip.annotation.state import NOT_PINNED, State
+
+
+def paint(state: State, pixels: Pixels, which: str | int | None) -> Plan:
+    """Pin pixels to a class, to 0 (unlabelled), or to nothing (``None``): what is below shows again.
+
+    Pinned pixels keep their label whatever becomes of the region below.
+    """
+    box, inside = pixels_of(state, pixels)
+    if which is None:
+        value, title = NOT_PINNED, f"Unpin {count(int(inside.sum()), 'pixel')}"
+    else:
+        unlabelled = isinstance(which, int | np.integer) and int(which) == 0
+        value = 0 if unlabelled else value_of(state, which)
+        title = f"Paint {count(int(inside.sum()), 'pixel')} {name_of(state, value)}"
+    before = state.pins[window(box)]
+    patch = Patch.between(before, np.where(inside, np.int32(value), before), box)
+    return Plan(title, Change() if patch is None else Change({"pins": patch}))
+
+
+def paint_regions(state: State, pixels: Pixels, region: int | None) -> Plan:
+    """Give pixels to ``region``; ``None``: to a new one; 0: to none (unsegmented).
+
+    The regions that lose or win pixels vote anew, decided ones keep their verdict; one that loses
+    all of them is gone, and the plan says so where it was decided.
+    """
+    box, inside = pixels_of(state, pixels)
+    if region is None:
+        target = state.next_id
+        title = f"New region {target} of {count(int(inside.sum()), 'pixel')}"
+    elif isinstance(region, int | np.integer) and not isinstance(region, bool) and region == 0:
+        target, title = 0, f"Unsegment {count(int(inside.sum()), 'pixel')}"
+    else:
+        target = region_of(state, region).id
+        title = f"Extend region {target}"
+    before = state.regions[window(box)]
+    patch = Patch.between(before, np.where(inside, np.int32(target), before), box)
+    if patch is None:
+        return Plan(title, Change())
+    lost = {}
+    ids, pixels_lost = np.unique(before[inside], return_counts=True)
+    for one, number in zip(ids.tolist(), pixels_lost.tolist(), strict=True):
+        if one not in (0, target) and state.rows[one].area == number:
+            lost[one] = state.rows[one]
+    decided = [row.id for row in lost.values() if row.verdict is not None]
+    notes: tuple[str, ...] = ()
+    if decided:
+        notes = (
+            f"{count(len(decided), 'decided region')} ({', '.join(map(str, decided[:5]))}) "
+            "lost all pixels and is gone; undo brings it back.",
+        )
+    return Plan(
+        title,
+        Change(
+            {"regions": patch},
+            {one: Swap(state.verdicts[one], None) for one in lost if one in state.verdicts},
+            {one: Swap(state.votings[one], None) for one in lost if one in state.votings},
+        ),
+        notes,
+    )

@@ -1,0 +1,222 @@
+"""Another prediction under the same decisions: a changed vocabulary, or another run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_corrclip.annotation.boxes import Box
+from napari_corrclip.annotation.change import Change, Map, Plan, Swap
+from napari_corrclip.annotation.edits.targets import count, name_of
+from napari_corrclip.annotation.evidence import Evidence
+from napari_corrclip.annotation.regions import Verdict
+from napari_corrclip.annotation.runs import Patch
+from napari_corrclip.annotation.state import NOT_PINNED, State
+from napari_corrclip.errors import InputError
+from napari_corrclip.segmentation import Segmentation
+from napari_corrclip.vocabulary import Vocabulary
+
+Reassign = Mapping[str | int, str | int | None]
+"""A removed class -> the class that takes its decisions, or ``None`` to take them back."""
+
+
+def change_vocabulary(
+    state: State,
+    vocabulary: Vocabulary,
+    result: Segmentation | None = None,
+    reassign: Reassign | None = None,
+) -> Plan:
+    """Take another vocabulary; the regions stay, and so do the decisions.
+
+    Args:
+        state: as it is.
+        vocabulary: the classes from now on.
+        result: the image classified by it. ``None``: what was predicted stays; an added class has no
+            votes yet, and pixels of a removed one have no class.
+        reassign: for each removed class that has decisions, what becomes of them.
+
+    Raises:
+        InputError: decisions would be lost, or the result does not belong here.
+    """
+    old = state.vocabulary
+    moved = moved_decisions(state, vocabulary, reassign or {})
+    verdicts: dict[int, Swap[Verdict | None]] = {}
+    for region, verdict in state.verdicts.items():
+        if verdict.value in moved:
+            value = moved[verdict.value]
+            new = None if value is None else Verdict("assigned", value, verdict.looked)
+            verdicts[region] = Swap(verdict, new)
+    table = np.arange(-1, 1 << 16, dtype=np.int32)  # entry 1 + value: what a pin of it becomes
+    for before, after in moved.items():
+        table[1 + before] = NOT_PINNED if after is None else after
+    patches: dict[Map, Patch | None] = {
+        "pins": _patch(state.pins, table[1 + state.pins], state.full)
+    }
+    if result is None:
+        kept = np.isin(np.arange(1 << 16), vocabulary.values)
+        known = state.evidence.prediction
+        patches["prediction"] = _patch(known, np.where(kept[known], known, 0), state.full)
+        probabilities = np.zeros((len(state.evidence.probabilities), len(vocabulary)), np.float32)
+        for index, value in enumerate(vocabulary.values):
+            if value in old.values:
+                column = old.values.index(value)
+                probabilities[:, index] = state.evidence.probabilities[:, column]
+    else:
+        _belongs(state, result, vocabulary)
+        evidence = Evidence.of(result)
+        patches["prediction"] = _patch(state.evidence.prediction, evidence.prediction, state.full)
+        patches["numbers"] = _patch(state.evidence.numbers, evidence.numbers, state.full)
+        probabilities = evidence.probabilities
+    return Plan(
+        f"Change the vocabulary to {count(len(vocabulary), 'class').replace('classs', 'classes')}",
+        Change(
+            _present(patches),
+            verdicts,
+            vocabulary=Swap(old, vocabulary),
+            probabilities=Swap(state.evidence.probabilities, probabilities),
+        ),
+    )
+
+
+def rerun(state: State, result: Segmentation) -> Plan:
+    """Take another run's regions and prediction; the decisions are carried over by their pixels.
+
+    A new region of which at least half was decided gets the most frequent verdict in it. Decided
+    pixels that would show something else than was decided are pinned, so that none is lost; the
+    regions where that happened are the plan's conflicts.
+
+    Raises:
+        InputError: the result is of another image or another vocabulary.
+    """
+    _belongs(state, result, state.vocabulary)
+    evidence = Evidence.of(result)
+    regions = np.array(result.regions)
+    codes, said = _decided_pixels(state)
+    ids = [0, *result.table["id"].tolist()]
+    width = len(said)
+    keys = evidence.numbers.astype(np.int64) * width + codes
+    counts = np.bincount(keys.ravel(), minlength=len(ids) * width).reshape(-1, width)
+    decided = counts[:, 1:].sum(axis=1)
+    carried = (2 * decided >= counts.sum(axis=1)) & (decided > 0)
+    carried[0] = False  # what is in no region has no verdict
+    # No verdict is said by code 0, so the most frequent is looked for among the others.
+    winner = np.where(carried, 1 + counts[:, 1:].argmax(axis=1) if width > 1 else 0, 0)
+    verdicts = {one: said[code] for one, code in zip(ids, winner.tolist(), strict=True) if code > 0}
+    shown = winner[evidence.numbers]
+    values = np.array([NOT_PINNED, *(verdict.value for verdict in said[1:])], np.int32)
+    unkept = (codes > 0) & (values[shown] != values[codes]) & (state.pins == NOT_PINNED)
+    conflicts = sorted({ids[number] for number in np.unique(evidence.numbers[unkept])} - {0})
+    notes = []
+    if unkept.any():
+        notes.append(
+            f"{count(int(unkept.sum()), 'pixel')} in {count(len(conflicts), 'region')} of the new run "
+            "were decided otherwise than their region; they keep what was decided, as painted pixels."
+        )
+    changed: dict[Map, Patch | None] = {
+        "regions": _patch(state.regions, regions, state.full),
+        "pins": _patch(state.pins, np.where(unkept, values[codes], state.pins), state.full),
+        "prediction": _patch(state.evidence.prediction, evidence.prediction, state.full),
+        "numbers": _patch(state.evidence.numbers, evidence.numbers, state.full),
+    }
+    return Plan(
+        f"Another run with {count(len(ids) - 1, 'region')}",
+        Change(
+            _present(changed),
+            {
+                one: Swap(state.verdicts.get(one), verdicts.get(one))
+                for one in sorted({*state.verdicts, *verdicts})
+                if state.verdicts.get(one) != verdicts.get(one)
+            },
+            {one: Swap(voting, None) for one, voting in state.votings.items()},
+            probabilities=Swap(state.evidence.probabilities, evidence.probabilities),
+        ),
+        tuple(notes),
+        tuple(conflicts),
+    )
+
+
+def _decided_pixels(state: State) -> tuple[NDArray[np.int64], list[Verdict]]:
+    """Return (H, W) the number of the verdict on each pixel's region, and the verdicts by number.
+
+    Number 0 stands for none; its entry is only there to be counted.
+    """
+    said = [Verdict("ignored", 0)]
+    number: dict[tuple[str, int], int] = {}
+    highest = max(state.rows, default=0)
+    ids = np.array(sorted(state.verdicts), np.int64)
+    codes = np.zeros(len(ids) + 1, np.int64)
+    for index, one in enumerate(ids.tolist()):
+        verdict = state.verdicts[one]
+        key = (verdict.kind, verdict.value)
+        if key not in number:
+            number[key] = len(said)
+            said.append(Verdict(verdict.kind, verdict.value))
+        codes[index] = number[key]
+    if not len(ids) or not highest:
+        return np.zeros(state.shape, np.int64), said
+    at = np.searchsorted(ids, state.regions)
+    hit = np.append(ids, -1)[at] == state.regions
+    return np.where(hit, codes[at], 0), said
+
+
+def moved_decisions(
+    state: State, vocabulary: Vocabulary, reassign: Reassign
+) -> dict[int, int | None]:
+    """Return what becomes of the decisions for each removed value that has any.
+
+    Raises:
+        InputError: that was not said for one of them, or what was said cannot be.
+    """
+    old = state.vocabulary
+    asked = {}
+    for which, target in reassign.items():
+        value = old.values[old.index(which)] if isinstance(which, str) else which
+        if value not in old.values or value in vocabulary.values:
+            raise InputError(f"{which!r} is no removed class; reassign only classes that go.")
+        if isinstance(target, str):
+            target = vocabulary.values[vocabulary.index(target)]
+        if target is not None and target not in vocabulary.values:
+            raise InputError(
+                f"{which!r} cannot be reassigned to {target!r}, which no class of the new vocabulary has."
+            )
+        asked[value] = target
+    pinned = set(np.unique(state.pins).tolist()) - {NOT_PINNED, 0}
+    moved: dict[int, int | None] = {}
+    for value in old.values:
+        if value in vocabulary.values:
+            continue
+        regions = sum(verdict.value == value for verdict in state.verdicts.values())
+        if not regions and value not in pinned:
+            continue
+        if value not in asked:
+            pixels = int((state.pins == value).sum())
+            name = name_of(state, value)
+            raise InputError(
+                f"The class {name} has {count(regions, 'decided region')} and "
+                f"{count(pixels, 'painted pixel')}; say what becomes of them: "
+                f"reassign={{{name}: another class}}, or None to take the decisions back."
+            )
+        moved[value] = asked[value]
+    return moved
+
+
+def _belongs(state: State, result: Segmentation, vocabulary: Vocabulary) -> None:
+    if result.shape != state.shape:
+        raise InputError(
+            f"The result has {result.shape} pixels and the session {state.shape}; segment the same image."
+        )
+    if result.vocabulary.values != vocabulary.values:
+        raise InputError(
+            f"The result was classified by other classes ({', '.join(result.vocabulary.names[:5])}, …) "
+            "than the vocabulary has; classify by the session's vocabulary."
+        )
+
+
+def _patch(before: NDArray[np.integer], after: NDArray[np.integer], box: Box) -> Patch | None:
+    return Patch.between(before, after, box)
+
+
+def _present(patches: Mapping[Map, Patch | None]) -> dict[Map, Patch]:
+    return {name: patch for name, patch in patches.items() if patch is not None}

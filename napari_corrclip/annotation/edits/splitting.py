@@ -1,0 +1,153 @@
+"""Making several regions of one: by its connected parts, by clicks, by a mask."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_corrclip.annotation.boxes import padded, window
+from napari_corrclip.annotation.change import Change, Plan, Swap
+from napari_corrclip.annotation.edits.targets import count, points_of, region_of
+from napari_corrclip.annotation.regions import Region
+from napari_corrclip.annotation.runs import Patch
+from napari_corrclip.annotation.state import State
+from napari_corrclip.errors import InputError
+
+Points = Sequence[Sequence[float]]
+"""(row, column) pairs in pixels."""
+
+Click = Callable[[NDArray[np.int64], NDArray[np.bool_]], NDArray[np.bool_] | None]
+"""(n, 2) points and whether each is on the thing -> (H, W) mask of the thing; ``None``: cannot tell."""
+
+
+def split(state: State, region: int) -> Plan:
+    """Make a region of each connected part (by pixel sides); the largest keeps the id."""
+    from skimage.measure import label
+
+    row = _divisible(state, region)
+    inside = state.regions[window(row.box)] == row.id
+    parts = label(inside, connectivity=1)
+    sizes = np.bincount(parts.ravel())[1:]
+    if len(sizes) < 2:
+        raise InputError(f"Region {row.id} is in one piece; split it by clicks or by a mask.")
+    rank = np.empty(len(sizes) + 1, np.int64)
+    rank[0] = 0
+    rank[1 + np.argsort(-sizes, kind="stable")] = np.arange(1, len(sizes) + 1)
+    return _divide(state, row, rank[parts])
+
+
+def split_mask(state: State, region: int, mask: NDArray[np.bool_]) -> Plan:
+    """Give what lies in ``mask``, (H, W) bool, an id of its own; the rest keeps the region's."""
+    row = _divisible(state, region)
+    mask = np.asarray(mask)
+    if mask.shape != state.shape or mask.dtype != np.bool_:
+        raise InputError(
+            f"The mask has shape {mask.shape} and type {mask.dtype}; give bool of {state.shape}."
+        )
+    where = window(row.box)
+    return _divide(state, row, _cut(state.regions[where] == row.id, mask[where]))
+
+
+def split_points(
+    state: State,
+    region: int,
+    keep: Points,
+    cut: Points,
+    *,
+    image: NDArray[np.uint8] | None = None,
+    click: Click | None = None,
+) -> Plan:
+    """Cut away the part on which the ``cut`` points lie from that on which the ``keep`` points do.
+
+    SAM's decoder tells the part, where there is one and its mask divides the region as the clicks
+    do; else a watershed from the points on the image's edges.
+    """
+    row = _divisible(state, region)
+    inside = state.regions[window(row.box)] == row.id
+    kept = points_of(state, row, keep, "keep")
+    away = points_of(state, row, cut, "cut")
+    if set(map(tuple, kept.tolist())) & set(map(tuple, away.tolist())):
+        raise InputError("A point is both to keep and to cut; click on different pixels.")
+    if click is not None:
+        points = np.concatenate([away, kept])
+        mask = click(points, np.arange(len(points)) < len(away))
+        if mask is not None and mask[tuple(away.T)].all() and not mask[tuple(kept.T)].any():
+            return _divide(state, row, _cut(inside, mask[window(row.box)]))
+    if image is None:
+        raise InputError(
+            f"Region {row.id} cannot be split by clicks without the image; open the session with it, "
+            "or split by a mask."
+        )
+    return _divide(state, row, _watershed(image, row, inside, kept, away))
+
+
+def _watershed(
+    image: NDArray[np.uint8],
+    row: Region,
+    inside: NDArray[np.bool_],
+    kept: NDArray[np.int64],
+    away: NDArray[np.int64],
+) -> NDArray[np.int64]:
+    from skimage.filters import sobel
+    from skimage.segmentation import watershed
+
+    # One pixel around, so that the border of the box makes no edge.
+    around = padded(row.box, 1, image.shape[:2])
+    edges = np.max(
+        [sobel(plane) for plane in np.moveaxis(image[window(around)], 2, 0) / 255], axis=0
+    )
+    top, left = row.box[0] - around[0], row.box[1] - around[1]
+    edges = edges[top : top + inside.shape[0], left : left + inside.shape[1]]
+    corner = np.array(row.box[:2])
+    seeds = np.zeros(inside.shape, np.int32)
+    seeds[tuple((kept - corner).T)] = 1
+    seeds[tuple((away - corner).T)] = 2
+    flooded = watershed(edges, seeds, mask=inside)
+    # A part that no flood reaches stays with the region.
+    return np.where(inside, np.maximum(flooded, 1), 0)
+
+
+def _divisible(state: State, region: int) -> Region:
+    row = region_of(state, region)
+    if row.area < 2:
+        raise InputError(f"Region {row.id} is a single pixel; there is nothing to split.")
+    return row
+
+
+def _cut(inside: NDArray[np.bool_], mask: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """Number the pixels of a region: 2 in the mask, 1 in the rest, 0 outside the region."""
+    return np.where(inside, 1 + mask, 0)
+
+
+def _divide(state: State, row: Region, parts: NDArray[np.integer]) -> Plan:
+    """Plan that part 1 keeps the id and each other one gets a new id.
+
+    All inherit an assigned class; otherwise they vote anew.
+
+    Args:
+        state: as it is.
+        row: the region.
+        parts: (h, w) in the region's box, 1 to n in the region, 0 outside it.
+    """
+    pieces = int(parts.max())
+    if pieces < 2 or not (parts == 1).any():
+        raise InputError(
+            f"The cut leaves region {row.id} in one piece; mark a part of it, not all or nothing."
+        )
+    first = state.next_id
+    ids = np.array([0, row.id, *range(first, first + pieces - 1)], np.int64)
+    before = state.regions[window(row.box)]
+    after = np.where(parts > 0, ids[parts], before).astype(np.int32)
+    patch = Patch.between(before, after, row.box)
+    assert patch is not None
+    verdicts = {}
+    if row.verdict is not None and row.verdict.kind == "assigned":
+        verdicts = {one: Swap(None, row.verdict) for one in ids[2:].tolist()}
+    elif row.verdict is not None:
+        verdicts = {row.id: Swap(row.verdict, None)}
+    voting = state.votings.get(row.id)
+    votings = {} if voting is None else {one: Swap(None, voting) for one in ids[2:].tolist()}
+    title = f"Split region {row.id} into {count(pieces, 'part')}"
+    return Plan(title, Change({"regions": patch}, verdicts, votings))

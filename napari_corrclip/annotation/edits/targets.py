@@ -1,0 +1,159 @@
+"""What an edit is about: regions, classes, pixels; checked before anything is planned."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from napari_corrclip.annotation.boxes import Box
+from napari_corrclip.annotation.regions import Region
+from napari_corrclip.annotation.state import State
+from napari_corrclip.errors import InputError
+
+Regions = int | Iterable[int]
+"""One region id, or several."""
+
+Pixels = ArrayLike | tuple[ArrayLike, ArrayLike]
+"""A boolean (H, W) mask, or a tuple of row and column indices as ``np.nonzero`` gives them."""
+
+
+def regions_of(state: State, regions: Regions) -> list[Region]:
+    """Return the regions that are meant, each once.
+
+    Raises:
+        InputError: none is meant, or one does not exist.
+    """
+    single = isinstance(regions, int | np.integer) and not isinstance(regions, bool)
+    try:
+        ids = [regions] if single else list(regions)  # type: ignore[arg-type]
+    except TypeError:
+        raise InputError(f"{regions!r} names no regions; give one id or several.") from None
+    if not ids:
+        raise InputError("No region is selected; select at least one.")
+    found: dict[int, Region] = {}
+    for one in ids:
+        if isinstance(one, bool) or not isinstance(one, int | np.integer):
+            raise InputError(f"{one!r} is no region id; ids are whole numbers from 1.")
+        row = state.rows.get(int(one))
+        if row is None:
+            raise InputError(
+                f"There is no region {int(one)}; there are {len(state.rows)}"
+                + (f", up to {max(state.rows)}." if state.rows else ".")
+            )
+        found[row.id] = row
+    return list(found.values())
+
+
+def region_of(state: State, region: int) -> Region:
+    """Return the one region that is meant.
+
+    Raises:
+        InputError: it does not exist, or several are meant.
+    """
+    rows = regions_of(state, region)
+    if len(rows) != 1:
+        raise InputError(f"{len(rows)} regions are selected where one is needed; select one.")
+    return rows[0]
+
+
+def value_of(state: State, which: str | int) -> int:
+    """Return the label value of a class, given by name or by that value.
+
+    Raises:
+        InputError: no class is called so or has this value.
+    """
+    vocabulary = state.vocabulary
+    if isinstance(which, str):
+        return vocabulary.values[vocabulary.index(which)]
+    if isinstance(which, bool) or not isinstance(which, int | np.integer):
+        raise InputError(f"{which!r} is no class; give its name or its label value.")
+    if int(which) not in vocabulary.values:
+        listed = ", ".join(f"{one.value} {one.name}" for one in vocabulary.classes[:12])
+        raise InputError(
+            f"No class has the value {int(which)}; there are {listed}"
+            f"{', …' if len(vocabulary) > 12 else ''}."
+        )
+    return int(which)
+
+
+def name_of(state: State, value: int) -> str:
+    """Return what a label value is called, in quotes; 0 is unlabelled."""
+    return repr(state.vocabulary.by_value(value).name) if value else "unlabelled"
+
+
+def pixels_of(state: State, pixels: Pixels) -> tuple[Box, NDArray[np.bool_]]:
+    """Return the box around ``pixels`` and which of its (h, w) pixels they are.
+
+    Raises:
+        InputError: there are none, or some lie outside the image.
+    """
+    height, width = state.shape
+    mask = None if isinstance(pixels, tuple) else np.asarray(pixels)
+    if mask is not None:
+        if mask.dtype != np.bool_ or mask.shape != (height, width):
+            raise InputError(
+                f"The mask has shape {mask.shape} and type {mask.dtype}; give bool of "
+                f"{(height, width)}, or a tuple of rows and columns."
+            )
+        rows, columns = np.nonzero(mask)
+    else:
+        rows, columns = _indices(pixels)
+    if not len(rows):
+        raise InputError("No pixel is marked; mark at least one.")
+    box = (int(rows.min()), int(columns.min()), int(rows.max()) + 1, int(columns.max()) + 1)
+    if box[0] < 0 or box[1] < 0 or box[2] > height or box[3] > width:
+        raise InputError(
+            f"The pixels reach from row {box[0]}, column {box[1]} to {box[2] - 1}, {box[3] - 1}, out "
+            f"of the image of {height} x {width}; keep inside it."
+        )
+    inside = np.zeros((box[2] - box[0], box[3] - box[1]), bool)
+    inside[rows - box[0], columns - box[1]] = True
+    return box, inside
+
+
+def points_of(state: State, region: Region, points: Sequence[Sequence[float]], what: str) -> (
+    NDArray[np.int64]
+):  # fmt: skip
+    """Return (n, 2) rows and columns of points that lie in ``region``.
+
+    Raises:
+        InputError: there are none, or one lies elsewhere.
+    """
+    at = np.asarray(points)
+    if at.ndim == 1 and at.size == 2:
+        at = at[None]
+    if at.ndim != 2 or at.shape[1] != 2 or not len(at) or at.dtype.kind not in "iuf":
+        raise InputError(
+            f"The points to {what} are {points!r}; give at least one (row, column) in the region."
+        )
+    whole = np.floor(at).astype(np.int64) if np.isfinite(at).all() else np.full(at.shape, -1)
+    for (row, column), given in zip(whole.tolist(), at.tolist(), strict=True):
+        inside = 0 <= row < state.shape[0] and 0 <= column < state.shape[1]
+        if not inside or state.regions[row, column] != region.id:
+            raise InputError(
+                f"The point {tuple(given)} to {what} is not in region {region.id}; click inside it."
+            )
+    return whole
+
+
+def _indices(pixels: object) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    if not isinstance(pixels, tuple) or len(pixels) != 2:
+        raise InputError(
+            f"The pixels are given as {type(pixels).__name__}; give a tuple of rows and columns, or a "
+            "boolean mask."
+        )
+    rows, columns = (np.atleast_1d(np.asarray(one)) for one in pixels)
+    whole = all(one.dtype.kind in "iu" or not one.size for one in (rows, columns))
+    if not whole or rows.shape != columns.shape or rows.ndim != 1:
+        raise InputError(
+            f"The pixels have rows of {rows.dtype} {rows.shape} and columns of {columns.dtype} "
+            f"{columns.shape}; give two lists of whole numbers of one length."
+        )
+    return rows.astype(np.int64), columns.astype(np.int64)
+
+
+def count(number: int, what: str) -> str:
+    """Return "1 region", "2,140 regions"."""
+    return f"{number:,} {what}{'' if number == 1 else 's'}"

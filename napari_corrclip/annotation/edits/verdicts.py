@@ -1,0 +1,139 @@
+"""Deciding on regions: assign, accept, ignore, spread, and voting again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Literal
+
+from napari_corrclip.annotation.change import Change, Plan, Swap
+from napari_corrclip.annotation.edits.targets import (
+    Regions,
+    count,
+    name_of,
+    region_of,
+    regions_of,
+    value_of,
+)
+from napari_corrclip.annotation.regions import VOTINGS, Region, Verdict, Voting
+from napari_corrclip.annotation.state import State
+from napari_corrclip.errors import InputError
+
+Which = Regions | Literal["undecided", "all"]
+
+
+def assign(state: State, regions: Regions, which: str | int) -> Plan:
+    """Give regions a class."""
+    rows, value = regions_of(state, regions), value_of(state, which)
+    verdict = Verdict("assigned", value)
+    title = f"Assign {count(len(rows), 'region')} to {name_of(state, value)}"
+    return Plan(title, _decide(rows, {row.id: verdict for row in rows}))
+
+
+def accept(state: State, regions: Regions) -> Plan:
+    """Say that the predicted class is right; what was assigned or accepted before stays as it is."""
+    rows = regions_of(state, regions)
+    open_rows = [row for row in rows if row.verdict is None or row.verdict.kind == "ignored"]
+    for row in open_rows:
+        if not row.predicted:
+            raise InputError(
+                f"Region {row.id} has no predicted class to accept; assign one, or ignore it."
+            )
+    verdicts = {row.id: Verdict("accepted", row.predicted) for row in open_rows}
+    return Plan(f"Accept {count(len(rows), 'region')}", _decide(open_rows, verdicts))
+
+
+def accept_above(state: State, confidence: float) -> Plan:
+    """Accept all undecided regions whose class has a mean probability above ``confidence``."""
+    if isinstance(confidence, bool) or not isinstance(confidence, int | float):
+        raise InputError(f"The confidence is {confidence!r}; give a number from 0 to 1.")
+    if not 0 <= confidence <= 1:
+        raise InputError(f"The confidence is {confidence}; give a number from 0 to 1.")
+    index = {value: at for at, value in enumerate(state.vocabulary.values)}
+    rows = [
+        row
+        for row in state.rows.values()
+        if row.verdict is None
+        and row.predicted
+        and row.probabilities[index[row.predicted]] > confidence
+    ]
+    verdicts = {row.id: Verdict("accepted", row.predicted, looked=False) for row in rows}
+    title = f"Accept {count(len(rows), 'region')} above {confidence:g}"
+    return Plan(title, _decide(rows, verdicts))
+
+
+def ignore(state: State, regions: Regions) -> Plan:
+    """Leave regions out: they show no class, and no run gives them one."""
+    rows = regions_of(state, regions)
+    verdict = Verdict("ignored", 0)
+    title = f"Ignore {count(len(rows), 'region')}"
+    return Plan(title, _decide(rows, {row.id: verdict for row in rows}))
+
+
+def clear(state: State, regions: Regions) -> Plan:
+    """Take the verdicts on regions back; they show what was predicted."""
+    rows = regions_of(state, regions)
+    title = f"Clear {count(len(rows), 'region')}"
+    return Plan(title, _decide(rows, {row.id: None for row in rows}))
+
+
+def patch_of(state: State, region: int) -> list[int]:
+    """Return the ids, ascending, of ``region`` and of all undecided regions with its prediction to
+    which a chain of such regions leads from it.
+    """  # noqa: D205
+    start = region_of(state, region)
+    found, frontier = {start.id}, [start.id]
+    while frontier:
+        for one in state.adjacency.neighbours(frontier.pop()):
+            row = state.rows[one]
+            if one not in found and row.verdict is None and row.predicted == start.predicted:
+                found.add(one)
+                frontier.append(one)
+    return sorted(found)
+
+
+def spread(state: State, region: int, which: str | int) -> Plan:
+    """Assign a class to the whole patch of :func:`patch_of`."""
+    value = value_of(state, which)
+    rows = regions_of(state, patch_of(state, region))
+    verdicts = {row.id: Verdict("assigned", value, looked=row.id == region) for row in rows}
+    title = f"Spread {name_of(state, value)} over {count(len(rows), 'region')}"
+    return Plan(title, _decide(rows, verdicts))
+
+
+def revote(state: State, which: Which, by: Voting = "majority", *, overrule: bool = False) -> Plan:
+    """Let regions elect their class again, and take their verdicts back where that was asked for."""
+    if by not in VOTINGS:
+        raise InputError(f"Regions cannot vote by {by!r}; choose one of {', '.join(VOTINGS)}.")
+    if which == "undecided":
+        rows = [row for row in state.rows.values() if row.verdict is None]
+    elif which == "all":
+        rows = list(state.rows.values())
+    elif isinstance(which, str):
+        raise InputError(f"{which!r} names no regions; give 'undecided', 'all' or ids.")
+    else:
+        rows = regions_of(state, which)
+    decided = [row for row in rows if row.verdict is not None]
+    if decided and not overrule:
+        raise InputError(
+            f"{len(decided)} of the {count(len(rows), 'region')} are decided, region {decided[0].id} "
+            "for one; pass overrule=True to take these verdicts back, or vote on 'undecided'."
+        )
+    stored = None if by == state.voting else by
+    votings = {
+        row.id: Swap(state.votings.get(row.id), stored)
+        for row in rows
+        if state.votings.get(row.id) != stored
+    }
+    verdicts = _decide(decided, {row.id: None for row in decided}).verdicts
+    title = f"Re-vote {count(len(rows), 'region')} by {by}"
+    return Plan(title, Change(verdicts=verdicts, votings=votings))
+
+
+def _decide(rows: Iterable[Region], verdicts: Mapping[int, Verdict | None]) -> Change:
+    return Change(
+        verdicts={
+            row.id: Swap(row.verdict, verdicts[row.id])
+            for row in rows
+            if row.verdict != verdicts[row.id]
+        }
+    )

@@ -1,0 +1,30 @@
+"""What a session may ask of the networks; it works without."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_corrclip.segmentation import Segmentation
+from napari_corrclip.vocabulary import Vocabulary
+
+
+class Engine(Protocol):
+    """The encoded image of a session. :class:`napari_corrclip.engine.Engine` is the real one."""
+
+    def classify(self, vocabulary: Vocabulary) -> Segmentation:
+        """Classify the encoded image by ``vocabulary``; fast."""
+
+    def encode(self, regions: NDArray[np.int32], vocabulary: Vocabulary) -> Segmentation:
+        """Encode the image anew within ``regions`` (H, W) and classify it; slow."""
+
+    def click(self, points: NDArray[np.int64], on: NDArray[np.bool_]) -> NDArray[np.bool_] | None:
+        """Return the (H, W) mask of the thing under the (n, 2) points that are ``on`` it.
+
+        ``None`` where the image was divided by something that knows no clicks.
+        """
+
+    def cells(self) -> NDArray[np.float32]:
+        """Return (h, w, D), the encoded image as one grid that covers it evenly."""

@@ -1,0 +1,72 @@
+"""Undo and redo that never throw a state away."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from napari_corrclip.annotation.change import Step
+
+LIMIT = 200 << 20
+
+
+class History:
+    """What was done, in order, and what was undone.
+
+    An edit after an undo does not discard what was undone: the undone steps and their inverses become
+    part of what was done, so that undoing further leads back through every state there was (as in
+    Emacs). Only when the memory limit is reached do the oldest steps go; ``forgotten`` counts them.
+
+    Args:
+        limit: bytes that the steps may hold, about; the newest step is always kept.
+        done: steps to begin with, the oldest first.
+        undone: steps that were undone, the one to be redone next last.
+    """
+
+    def __init__(
+        self, limit: int = LIMIT, done: Iterable[Step] = (), undone: Iterable[Step] = ()
+    ) -> None:
+        self.limit = limit
+        self.done = list(done)
+        self.undone = list(undone)
+        self.forgotten = 0
+        self._held = sum(step.nbytes for step in (*self.done, *self.undone))
+        self._trim()
+
+    @property
+    def nbytes(self) -> int:
+        """Memory held, in bytes, about."""
+        return self._held
+
+    def record(self, step: Step) -> None:
+        """Add a step that was just made."""
+        again = list(reversed(self.undone))
+        self.done += again
+        back = [step.inverse() for step in self.undone]
+        self.done += back
+        self._held += sum(step.nbytes for step in back)
+        self.undone.clear()
+        self.done.append(step)
+        self._held += step.nbytes
+        self._trim()
+
+    def undo(self) -> Step | None:
+        """Move the last step to the undone ones and return it; ``None`` where there is none."""
+        if not self.done:
+            return None
+        self.undone.append(self.done.pop())
+        return self.undone[-1]
+
+    def redo(self) -> Step | None:
+        """Move the last undone step back and return it; ``None`` where there is none."""
+        if not self.undone:
+            return None
+        self.done.append(self.undone.pop())
+        return self.done[-1]
+
+    def _trim(self) -> None:
+        gone = 0
+        while self._held > self.limit and gone < len(self.done) - 1:
+            self._held -= self.done[gone].nbytes
+            gone += 1
+        del self.done[:gone]
+        self.forgotten += gone

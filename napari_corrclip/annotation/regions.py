@@ -1,0 +1,95 @@
+"""A region as a person judges it, and what they said about it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_corrclip.annotation.boxes import Box
+
+Kind = Literal["assigned", "accepted", "ignored"]
+"""What a person said of a region: its class, that the predicted one is right, or leave it out."""
+KINDS: tuple[Kind, ...] = get_args(Kind)
+
+Voting = Literal["majority", "mean", "pixels"]
+"""What an undecided region shows: its pixels' most frequent class (eq. 12 of the paper), the class of
+the highest mean probability, or each pixel its own class (map correction switched off)."""
+VOTINGS: tuple[Voting, ...] = get_args(Voting)
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """A person's decision on a region.
+
+    Attributes:
+        kind: ``assigned``, ``accepted`` or ``ignored``.
+        value: the label value that the region has by it; 0 where ignored.
+        looked: whether the person saw this very region, and not a whole group of them at once; what
+            was accepted unseen says nothing about its neighbours.
+    """
+
+    kind: Kind
+    value: int
+    looked: bool = True
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Region:
+    """One region: what was predicted in it and what the person said. All of it follows from the maps
+    and decisions of the session; it is recomputed where they change.
+
+    Attributes:
+        id: as in the region map.
+        box: (min_row, min_col, max_row, max_col), maxima excluded.
+        area: pixels.
+        votes: (1 + K,) int64, pixels by predicted class, in the vocabulary's order; the first counts
+            those without a class.
+        probabilities: (K,) float32 mean probability of each class.
+        voting: how its pixels elect its class.
+        predicted: the label value that they elect; 0 = none.
+        verdict: the person's decision; ``None`` = undecided.
+    """  # noqa: D205
+
+    id: int
+    box: Box
+    area: int
+    votes: NDArray[np.int64]
+    probabilities: NDArray[np.float32]
+    voting: Voting
+    predicted: int
+    verdict: Verdict | None = None
+
+    @property
+    def value(self) -> int:
+        """The label value of the region: by verdict, else as predicted; 0 = unlabelled."""
+        return self.predicted if self.verdict is None else self.verdict.value
+
+    @property
+    def margin(self) -> float:
+        """Highest minus second highest mean probability; the highest where there is one class."""
+        two = np.sort(self.probabilities)[-2:]
+        return float(two[-1] - (two[0] if len(two) > 1 else 0))
+
+
+def elect(
+    votes: NDArray[np.int64],
+    probabilities: NDArray[np.floating],
+    voting: NDArray[np.bool_],
+    values: NDArray[np.int64],
+) -> NDArray[np.int64]:
+    """Return the label values that regions elect.
+
+    Args:
+        votes: (R, 1 + K) pixels by class, the first column without one.
+        probabilities: (R, K) mean probabilities.
+        voting: (R,) True: by mean probability; else by the most frequent class, the first of equals
+            (eq. 12).
+        values: (1 + K,) label values of the columns, 0 first.
+    """
+    by_votes = votes.argmax(axis=1)
+    by_mean = probabilities.argmax(axis=1) + 1
+    elected: NDArray[np.int64] = values[np.where(voting, by_mean, by_votes)]
+    return elected

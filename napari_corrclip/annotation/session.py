@@ -1,0 +1,512 @@
+"""One image being corrected: prediction, decisions, and everything a person can do to them."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+from psygnal import Signal
+
+from napari_corrclip import table as tables
+from napari_corrclip.annotation import descriptors
+from napari_corrclip.annotation.change import Change, Plan, Step
+from napari_corrclip.annotation.edits import merging, painting, predictions, splitting, verdicts
+from napari_corrclip.annotation.edits.predictions import Reassign
+from napari_corrclip.annotation.edits.splitting import Points
+from napari_corrclip.annotation.edits.targets import Pixels, Regions, region_of, regions_of
+from napari_corrclip.annotation.edits.verdicts import Which
+from napari_corrclip.annotation.engine import Engine
+from napari_corrclip.annotation.evidence import Evidence
+from napari_corrclip.annotation.history import LIMIT, History
+from napari_corrclip.annotation.regions import Region, Voting
+from napari_corrclip.annotation.source import Source
+from napari_corrclip.annotation.state import Changed, State
+from napari_corrclip.errors import InputError
+from napari_corrclip.segmentation import Segmentation
+from napari_corrclip.vocabulary import Vocabulary
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+T = TypeVar("T", bound=np.generic)
+
+
+@dataclass(frozen=True, slots=True)
+class Edited:
+    """What an edit, an undo or a redo did.
+
+    Attributes:
+        title: what was done: "Assign 3 regions to 'cat'"; empty where there was nothing to undo.
+        updated: ids of regions whose row is new or differs.
+        removed: ids of regions that exist no more.
+        notes: what the person is to be told, a sentence each.
+        conflicts: ids of regions in which decisions disagree.
+    """
+
+    title: str
+    updated: tuple[int, ...] = ()
+    removed: tuple[int, ...] = ()
+    notes: tuple[str, ...] = ()
+    conflicts: tuple[int, ...] = ()
+
+
+class Session:
+    """An image's prediction, regions and vocabulary, and a person's decisions on them.
+
+    The decisions (verdicts on regions, pinned pixels) are data of their own: ``labels`` is computed
+    from prediction + decisions, so another run or vocabulary loses none of them. Every edit is
+    checked whole before anything changes, then made, then recorded; a refusal is an ``InputError`` of
+    one sentence and leaves the session as it was. A class is given by its name or its label value, a
+    region by its id.
+
+    Args:
+        result: what was predicted.
+        image: (H, W, 3) uint8; for splitting by clicks and for likeness where there is no engine.
+        engine: the encoded image, for new vocabularies, SAM's clicks and likeness.
+        source: the file that the image came from; the key under which the session is found again.
+        history_limit: bytes of memory for undo.
+
+    Raises:
+        InputError: the image is of another size, or the result's labels are not those that its pixels
+            elect.
+
+    Signals (psygnal):
+        changed: a :class:`~napari_corrclip.annotation.state.Changed` after every edit, undo and redo.
+        recorded: ("do" | "undo" | "redo", :class:`~napari_corrclip.annotation.change.Step`); for a
+            journal.
+    """
+
+    changed = Signal(Changed)
+    recorded = Signal(str, object)
+
+    def __init__(
+        self,
+        result: Segmentation,
+        image: NDArray[np.uint8] | None = None,
+        *,
+        engine: Engine | None = None,
+        source: Source | None = None,
+        history_limit: int = LIMIT,
+    ) -> None:
+        state = State(np.array(result.regions), Evidence.of(result), result.vocabulary)
+        if not np.array_equal(state.labels, result.labels):
+            # Map correction was switched off; a vote of the pixels would change the map.
+            state = State(
+                np.array(result.regions), Evidence.of(result), result.vocabulary, voting="pixels"
+            )
+            if not np.array_equal(state.labels, result.labels):
+                raise InputError(
+                    "The result's labels are not those that its pixels elect; open the result as it "
+                    "was saved, and correct it here."
+                )
+        self._start(state, History(history_limit), image, engine, source)
+
+    @classmethod
+    def _of(
+        cls,
+        state: State,
+        history: History,
+        image: NDArray[np.uint8] | None = None,
+        engine: Engine | None = None,
+        source: Source | None = None,
+    ) -> Session:
+        """Return a session of finished parts, such as a file holds."""
+        session = cls.__new__(cls)
+        session._start(state, history, image, engine, source)
+        return session
+
+    def _start(
+        self,
+        state: State,
+        history: History,
+        image: NDArray[np.uint8] | None,
+        engine: Engine | None,
+        source: Source | None,
+    ) -> None:
+        if image is not None and (image.shape != (*state.shape, 3) or image.dtype != np.uint8):
+            raise InputError(
+                f"The image has shape {image.shape} and type {image.dtype}; the session needs "
+                f"{(*state.shape, 3)} of uint8."
+            )
+        self._state = state
+        self.history = history
+        self.image = image
+        self.engine = engine
+        self.source = source
+        self._group: list[Change] | None = None
+
+    # -- what there is
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and columns of the image."""
+        return self._state.shape
+
+    @property
+    def labels(self) -> NDArray[np.uint16]:
+        """(H, W) label values, prediction + decisions; a read-only view that follows the edits."""
+        return _view(self._state.labels)
+
+    @property
+    def regions(self) -> NDArray[np.int32]:
+        """(H, W) region ids, 0 = unsegmented; a read-only view that follows the edits."""
+        return _view(self._state.regions)
+
+    @property
+    def pins(self) -> NDArray[np.int32]:
+        """(H, W) painted label values, -1 = not painted; a read-only view that follows the edits."""
+        return _view(self._state.pins)
+
+    @property
+    def prediction(self) -> NDArray[np.uint16]:
+        """(H, W) label values of the last run before map correction; a read-only view."""
+        return _view(self._state.evidence.prediction)
+
+    @property
+    def vocabulary(self) -> Vocabulary:
+        """The classes."""
+        return self._state.vocabulary
+
+    @property
+    def ids(self) -> NDArray[np.int64]:
+        """(R,) ids of the regions, ascending."""
+        return np.array(sorted(self._state.rows), np.int64)
+
+    def region(self, region: int) -> Region:
+        """Return the row of a region.
+
+        Raises:
+            InputError: it does not exist.
+        """
+        return region_of(self._state, region)
+
+    def find(self, region: int) -> Region | None:
+        """Return the row of a region, ``None`` where it does not exist."""
+        return self._state.rows.get(region)
+
+    def rows(self) -> list[Region]:
+        """Return all regions by ascending id."""
+        return [self._state.rows[one] for one in sorted(self._state.rows)]
+
+    def region_at(self, row: int, column: int) -> int:
+        """Return the id of the region at a pixel, 0 where there is none or outside the image."""
+        height, width = self.shape
+        if not (0 <= row < height and 0 <= column < width):
+            return 0
+        return int(self._state.regions[row, column])
+
+    @property
+    def table(self) -> pd.DataFrame:
+        """A row a region, by ascending id.
+
+        The columns of :func:`napari_corrclip.table.region_table`, of the prediction; ``state``:
+        ``assigned``, ``accepted``, ``ignored`` or ""; and ``label``, ``label_class``: value and name
+        of what the region shows, by verdict or else as predicted.
+        """
+        return region_frame(self.rows(), self.vocabulary)
+
+    def neighbours(self, region: int) -> Mapping[int, int]:
+        """Return the ids that touch a region, each with its length of border in pixel sides."""
+        return dict(self._state.adjacency.neighbours(self.region(region).id))
+
+    def patch_of(self, region: int) -> list[int]:
+        """Return what :meth:`spread` would assign: the connected undecided regions of one prediction."""
+        return verdicts.patch_of(self._state, region)
+
+    def similar(self, region: int, count: int, *, among: Regions | None = None) -> list[int]:
+        """Return the ids of the ``count`` regions most like a region, most alike first.
+
+        Likeness is the cosine of the mean CLIP features under the regions; without an engine of
+        colours and class probabilities.
+
+        Args:
+            region: the one that is looked at.
+            count: how many.
+            among: those to choose from; ``None``: all undecided ones.
+
+        Raises:
+            InputError: no such region, a count below 1, or neither engine nor image.
+        """
+        row = self.region(region)
+        if isinstance(count, bool) or not isinstance(count, int) or count < 1:
+            raise InputError(f"{count!r} similar regions cannot be selected; give 1 or more.")
+        if among is None:
+            others = [other for other in self.rows() if other.verdict is None]
+        else:
+            others = regions_of(self._state, among)
+        others = [other for other in others if other.id != row.id]
+        if not others:
+            return []
+        vectors = self.descriptors([row, *others])
+        order = np.argsort(-(vectors[1:] @ vectors[0]), kind="stable")[:count]
+        return [others[index].id for index in order.tolist()]
+
+    def descriptors(self, rows: list[Region]) -> NDArray[np.float32]:
+        """Return (R, D) of unit length, a vector of what each region looks like.
+
+        Raises:
+            InputError: the session has neither engine nor image.
+        """
+        if self.engine is not None:
+            return descriptors.cell_descriptors(self._state, rows, self.engine.cells())
+        if self.image is None:
+            raise InputError(
+                "Likeness needs the networks or the image; open the session with either."
+            )
+        return descriptors.colour_descriptors(self._state, rows, self.image)
+
+    # -- what a person says of regions
+
+    def assign(self, regions: Regions, which: str | int) -> Edited:
+        """Give regions a class."""
+        return self._perform(verdicts.assign(self._state, regions, which))
+
+    def accept(self, regions: Regions) -> Edited:
+        """Say that the predicted class of regions is right; it stays, whatever is predicted later."""
+        return self._perform(verdicts.accept(self._state, regions))
+
+    def accept_above(self, confidence: float) -> Edited:
+        """Accept all undecided regions whose class has a mean probability above ``confidence``."""
+        return self._perform(verdicts.accept_above(self._state, confidence))
+
+    def ignore(self, regions: Regions) -> Edited:
+        """Leave regions out: they are unlabelled, whatever is predicted."""
+        return self._perform(verdicts.ignore(self._state, regions))
+
+    def clear(self, regions: Regions) -> Edited:
+        """Take the verdicts on regions back."""
+        return self._perform(verdicts.clear(self._state, regions))
+
+    def spread(self, region: int, which: str | int) -> Edited:
+        """Assign a class to a region and to the whole patch of :meth:`patch_of`."""
+        return self._perform(verdicts.spread(self._state, region, which))
+
+    def revote(
+        self, which: Which = "undecided", by: Voting = "majority", *, overrule: bool = False
+    ) -> Edited:
+        """Let regions elect their class from the last run's pixels; no network runs.
+
+        Args:
+            which: ``"undecided"``, ``"all"`` or ids.
+            by: ``majority`` of the pixels (eq. 12 of the paper), ``mean`` probability, or ``pixels``:
+                each pixel shows its own class.
+            overrule: take the verdicts of decided regions back; without it they are refused.
+        """
+        return self._perform(verdicts.revote(self._state, which, by, overrule=overrule))
+
+    # -- the shapes of regions
+
+    def merge(self, regions: Regions) -> Edited:
+        """Make one region of several; it keeps the lowest id, votes add up.
+
+        Of differing verdicts the largest decided region's wins, and ``notes`` says so.
+        """
+        return self._perform(merging.merge(self._state, regions))
+
+    def absorb(self, regions: Regions) -> Edited:
+        """Let undecided regions become part of the neighbours with the longest common borders."""
+        return self._perform(merging.absorb(self._state, regions))
+
+    def split(self, region: int) -> Edited:
+        """Make a region of each connected part; the largest keeps the id.
+
+        The parts inherit an assigned class, else they vote anew; so it is for every split.
+        """
+        return self._perform(splitting.split(self._state, region))
+
+    def split_mask(self, region: int, mask: NDArray[np.bool_]) -> Edited:
+        """Give what lies in ``mask``, (H, W) bool, an id of its own."""
+        return self._perform(splitting.split_mask(self._state, region, mask))
+
+    def split_points(self, region: int, keep: Points, cut: Points) -> Edited:
+        """Cut the part under the ``cut`` points away from that under the ``keep`` points.
+
+        By SAM's decoder on the encoded image where there is one, else by a watershed on the image.
+
+        Args:
+            region: the one to split.
+            keep: (row, column) points that stay in it.
+            cut: (row, column) points of what gets a new id.
+        """
+        click = None if self.engine is None else self.engine.click
+        plan = splitting.split_points(self._state, region, keep, cut, image=self.image, click=click)
+        return self._perform(plan)
+
+    def paint_regions(self, pixels: Pixels, region: int | None) -> Edited:
+        """Give pixels to a region; ``None``: to a new one; 0: to none.
+
+        Args:
+            pixels: (H, W) bool, or rows and columns.
+            region: where the stroke began.
+        """
+        return self._perform(painting.paint_regions(self._state, pixels, region))
+
+    def paint(self, pixels: Pixels, which: str | int | None) -> Edited:
+        """Pin pixels to a class, to 0 (unlabelled), or to nothing (``None``): the pins go.
+
+        Args:
+            pixels: (H, W) bool, or rows and columns.
+            which: the class.
+        """
+        return self._perform(painting.paint(self._state, pixels, which))
+
+    # -- another prediction under the same decisions
+
+    def set_vocabulary(
+        self,
+        vocabulary: Vocabulary,
+        *,
+        result: Segmentation | None = None,
+        reassign: Reassign | None = None,
+    ) -> Edited:
+        """Take another vocabulary; with an engine or a ``result`` the image is labelled by it at once.
+
+        Args:
+            vocabulary: the classes from now on, changed from the session's own (so that values stay).
+            result: the image classified by it, where the caller has done that already.
+            reassign: what becomes of the decisions of each removed class that has any: another class,
+                or ``None`` to take them back.
+
+        Raises:
+            InputError: a removed class has decisions and ``reassign`` does not name it, or the result
+                does not belong here.
+        """
+        # Looked at first, so that a refusal costs no classification.
+        predictions.moved_decisions(self._state, vocabulary, reassign or {})
+        if result is None and self.engine is not None:
+            result = self.engine.classify(vocabulary)
+        return self._perform(
+            predictions.change_vocabulary(self._state, vocabulary, result, reassign)
+        )
+
+    def rerun(self, result: Segmentation) -> Edited:
+        """Take another run of the same image and vocabulary: other regions, preset or settings.
+
+        Verdicts carry over by their pixels; a new region is decided where at least half of it was.
+        Decided pixels that would show something else keep what was decided, as pins; the regions
+        with such pixels are the ``conflicts``.
+        """
+        return self._perform(predictions.rerun(self._state, result))
+
+    def reencode(self) -> Edited:
+        """Run the networks anew within the session's own regions; slow.
+
+        Raises:
+            InputError: the session has no engine.
+        """
+        if self.engine is None:
+            raise InputError(
+                "The session was opened without networks; open it with an engine to encode."
+            )
+        return self.rerun(self.engine.encode(np.array(self._state.regions), self.vocabulary))
+
+    # -- history
+
+    @property
+    def can_undo(self) -> bool:
+        """Whether there is something to undo."""
+        return bool(self.history.done)
+
+    @property
+    def can_redo(self) -> bool:
+        """Whether there is something to redo."""
+        return bool(self.history.undone)
+
+    def undo(self) -> Edited:
+        """Take the last step back; does nothing where there is none."""
+        self._check_no_group()
+        step = self.history.undo()
+        if step is None:
+            return Edited("")
+        edited = self._run(step.inverse(), step.inverse().title)
+        self.recorded.emit("undo", step)
+        return edited
+
+    def redo(self) -> Edited:
+        """Make the last undone step again; does nothing where there is none."""
+        self._check_no_group()
+        step = self.history.redo()
+        if step is None:
+            return Edited("")
+        edited = self._run(step, step.title)
+        self.recorded.emit("redo", step)
+        return edited
+
+    @contextlib.contextmanager
+    def step(self, title: str) -> Iterator[None]:
+        """Make all edits inside one step of the history; if one is refused, none is made.
+
+        Args:
+            title: what is done, in words for a person.
+        """
+        self._check_no_group()
+        self._group = []
+        try:
+            yield
+        except BaseException:
+            made, self._group = self._group, None
+            for change in reversed(made):
+                self.changed.emit(self._state.apply(change.inverse()))
+            raise
+        made, self._group = self._group, None
+        if made:
+            self._record(Step(title, tuple(made)))
+
+    def _check_no_group(self) -> None:
+        if self._group is not None:
+            raise InputError("A step is being put together; finish it before another begins.")
+
+    def _perform(self, plan: Plan) -> Edited:
+        """Make a plan and record it; a plan that changes nothing is no step."""
+        if plan.change.empty:
+            return Edited(plan.title, notes=plan.notes, conflicts=plan.conflicts)
+        touched = self._state.apply(plan.change)
+        if self._group is not None:
+            self._group.append(plan.change)
+        else:
+            self._record(Step(plan.title, (plan.change,)))
+        self.changed.emit(touched)
+        return Edited(plan.title, touched.updated, touched.removed, plan.notes, plan.conflicts)
+
+    def _record(self, step: Step) -> None:
+        self.history.record(step)
+        self.recorded.emit("do", step)
+
+    def _run(self, step: Step, title: str) -> Edited:
+        """Apply a step of the history."""
+        updated: set[int] = set()
+        removed: set[int] = set()
+        for change in step.changes:
+            touched = self._state.apply(change)
+            updated = (updated - {*touched.removed}) | {*touched.updated}
+            removed = (removed - {*touched.updated}) | {*touched.removed}
+            self.changed.emit(touched)
+        return Edited(title, tuple(sorted(updated)), tuple(sorted(removed)))
+
+
+def region_frame(rows: list[Region], vocabulary: Vocabulary) -> pd.DataFrame:
+    """Return the table of :attr:`Session.table` for some regions."""
+    count, classes = len(rows), len(vocabulary)
+    frame = tables.frame(
+        np.array([row.id for row in rows], np.int64),
+        np.array([row.box for row in rows], np.int32).reshape(count, 4),
+        np.array([row.votes for row in rows], np.int64).reshape(count, 1 + classes),
+        np.array([row.probabilities for row in rows], np.float32).reshape(count, classes),
+        vocabulary,
+        elected=np.array([row.predicted for row in rows], np.int64),
+    )
+    names = {one.value: one.name for one in vocabulary} | {0: ""}
+    frame["state"] = [row.verdict.kind if row.verdict else "" for row in rows]
+    frame["label"] = np.array([row.value for row in rows], np.int64)
+    frame["label_class"] = [names[row.value] for row in rows]
+    return frame
+
+
+def _view(array: NDArray[T]) -> NDArray[T]:
+    view = array.view()
+    view.flags.writeable = False
+    return view
