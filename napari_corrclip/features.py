@@ -29,7 +29,8 @@ class Features:
         windows: the cells of each window, normalised, float32 on the CPU.
         regions: (H, W) int32 raw regions at the image's own size, 0 = unsegmented; not writable.
         settings: how they were computed.
-        clip: fingerprint of the CLIP that computed them; only its text tower can classify them.
+        clip: fingerprint of the CLIP that computed them; only its text tower can classify them, in
+            whatever dtype either computed.
         region_source: where the regions came from, with its parameters.
         seconds: wall time of each stage.
     """

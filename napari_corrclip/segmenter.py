@@ -128,14 +128,15 @@ class Segmenter:
         chosen = preset if isinstance(preset, Preset) else get_preset(preset)
         place, kind = choose_device(device), choose_dtype(dtype)
         clip = OpenClipEncoder(
-            loading.load_clip(chosen.clip, place, kind, cache),
+            # From the CPU, so that no device has to hold more than its own dtype needs.
+            loading.load_clip(chosen.clip, cache=cache),
             loading.load_tokenizer(chosen.clip),
             name=chosen.clip.title,
             device=place,
             dtype=kind,
         )
         similarity = TimmSimilarityEncoder(
-            loading.load_similarity(chosen.similarity, place, kind, cache),
+            loading.load_similarity(chosen.similarity, cache=cache),
             name=chosen.similarity.title,
             device=place,
             dtype=kind,

@@ -12,7 +12,9 @@ from torch import nn
 from torch.nn.modules.module import register_module_forward_pre_hook
 
 import napari_corrclip
+from napari_corrclip.demo.networks import load_clip, load_tokenizer
 from napari_corrclip.demo.scenes import generate_scene
+from napari_corrclip.encoders.clip import OpenClipEncoder
 from napari_corrclip.errors import InputError
 from napari_corrclip.progress import Progress
 from napari_corrclip.regions.given import GivenRegions
@@ -368,12 +370,26 @@ def test_between_two_steps_at_most_one_block_runs(segmenter: Segmenter) -> None:
 
 def test_features_of_another_clip_are_refused(segmenter: Segmenter) -> None:
     features = segmenter.encode(SCENE.image)
-    other = Segmenter.from_preset("demo", device="cpu", regions="superpixels")
+    model = load_clip()
     with torch.no_grad():
-        other.clip.model.visual.proj[0, 0] += 1  # type: ignore[attr-defined]
-    changed = Segmenter(other.clip, other.similarity, other.regions, other.settings)
-    with pytest.raises(InputError, match=r"another CLIP than .* encode the image again"):
-        changed.classify(features, WORDS)
+        model.visual.proj[0, 0] += 1
+    for dtype in (torch.float32, torch.bfloat16):
+        segmenter.clip = OpenClipEncoder(model, load_tokenizer(), name="another", dtype=dtype)
+        with pytest.raises(
+            InputError, match=r"another CLIP than 'another'; encode the image again"
+        ):
+            segmenter.classify(features, WORDS)
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+def test_features_of_half_precision_are_classified_in_single(dtype: str, loaded: Segmenter) -> None:
+    half = Segmenter.from_preset("demo", device="cpu", dtype=dtype, regions="superpixels")
+    assert half.clip.dtype != loaded.clip.dtype
+    for one, other in ((half, loaded), (loaded, half)):
+        features = one.encode(SCENE.image)
+        labels = other.classify(features, WORDS).labels
+        assert (labels == one.classify(features, WORDS).labels).mean() >= 0.99
+        assert (labels == loaded.segment(SCENE.image, WORDS).labels).mean() >= 0.99
 
 
 @pytest.mark.parametrize("dtype", ["float16", "bfloat16"])

@@ -62,7 +62,7 @@ class Encoder(Protocol):
 
     @property
     def fingerprint(self) -> str:
-        """Hash of the network and its weights, to name what was computed with it."""
+        """Hash of the network and its weights, whatever it computes in, to name what it computed."""
 
 
 @dataclass(frozen=True)
