@@ -148,7 +148,7 @@ class Segmenter:
         return cls(
             clip,
             similarity,
-            region_source(regions, chosen, options, place, cache, region_options),
+            region_source(regions, chosen, place, cache, region_options),
             options,
             templates=chosen.templates,
             preset=chosen.name,
@@ -359,7 +359,6 @@ def at_detail(settings: Settings, detail: Detail) -> Settings:
 def region_source(
     regions: Regions,
     preset: Preset,
-    settings: Settings,
     device: torch.device,
     cache: str | os.PathLike[str] | None = None,
     options: Mapping[str, Any] | None = None,
@@ -388,7 +387,7 @@ def region_source(
         from napari_corrclip.regions.sam import SamRegions
         from napari_corrclip.weights.loading import load_sam
 
-        known = {"painting": settings.painting, **_known(options, SamRegions)}
+        known = _known(options, SamRegions)
         return SamRegions(load_sam(preset.regions, device, cache), device=device, **known)
     raise InputError(
         f"There is no region source {regions!r}; choose sam or superpixels, or give an integer array."

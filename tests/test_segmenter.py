@@ -18,6 +18,7 @@ from napari_corrclip.encoders.clip import OpenClipEncoder
 from napari_corrclip.errors import InputError
 from napari_corrclip.progress import Progress
 from napari_corrclip.regions.given import GivenRegions
+from napari_corrclip.regions.painting import PAINTINGS
 from napari_corrclip.regions.sam import SamRegions
 from napari_corrclip.segmenter import Segmenter, as_rgb, at_detail
 from napari_corrclip.settings import Settings
@@ -176,6 +177,17 @@ def test_unknown_words_of_a_template_are_noted_too(loaded: Segmenter) -> None:
     words = Vocabulary.parse("red").with_templates("a microscopy image of {}")
     (note,) = loaded.classify(loaded.encode(SCENE.image), words).notes
     assert "'microscopy', 'image'" in note
+
+
+def test_the_painting_order_is_the_regions_and_kept_in_the_provenance() -> None:
+    for order in PAINTINGS:
+        segmenter = Segmenter.from_preset(
+            "demo", device="cpu", region_options={"painting": order, "points_per_side": 2}
+        )
+        assert segmenter.regions.painting == order  # type: ignore[attr-defined]
+        provenance = segmenter.segment(SCENE.image, WORDS).provenance
+        assert provenance.regions["painting"] == order
+        assert provenance.settings == segmenter.settings
 
 
 @pytest.mark.parametrize(
