@@ -113,20 +113,24 @@ class Segmenter:
                 SAM runs in float32, the type in which it takes points.
             regions: ``sam``, ``superpixels``, a region source, or an integer array (H, W).
             region_options: of ``sam`` (``points_per_side``, ``iou_threshold``, …) or ``superpixels``
-                (``n_segments``, …); see :class:`SamRegions` and :class:`SuperpixelRegions`.
+                (``n_segments``, …); see :class:`SamRegions` and :class:`SuperpixelRegions`. Other
+                regions take none.
             settings: ``None``: the preset's.
             detail: inference size: the preset's own (``standard``), twice that (``fine``), or the
                 image's own scale (``native``).
             cache: folder of weights and text features; ``None``: the user's.
 
         Raises:
-            InputError: unknown preset, device or dtype.
+            InputError: unknown preset, device, dtype, regions or region options.
             WeightsError: weights are missing and cannot be fetched, or are another network's.
         """
         from napari_corrclip.weights import loading
 
         chosen = preset if isinstance(preset, Preset) else get_preset(preset)
         place, kind = choose_device(device), choose_dtype(dtype)
+        options = at_detail(settings or chosen.settings, detail)
+        # First, because it alone can be wrong in many ways, and a slip should cost no loading.
+        source = region_source(regions, chosen, place, cache, region_options)
         clip = OpenClipEncoder(
             # From the CPU, so that no device has to hold more than its own dtype needs.
             loading.load_clip(chosen.clip, cache=cache),
@@ -142,13 +146,12 @@ class Segmenter:
             dtype=kind,
         )
         used = [chosen.clip, chosen.similarity]
-        options = at_detail(settings or chosen.settings, detail)
         if isinstance(regions, str) and regions == "sam":
             used.append(chosen.regions)
         return cls(
             clip,
             similarity,
-            region_source(regions, chosen, place, cache, region_options),
+            source,
             options,
             templates=chosen.templates,
             preset=chosen.name,
@@ -315,6 +318,7 @@ def segment(
     device: str | torch.device = "auto",
     dtype: str | torch.dtype = "auto",
     regions: Regions = "sam",
+    region_options: Mapping[str, Any] | None = None,
     settings: Settings | None = None,
     detail: Detail = "standard",
     progress: bool | None = None,
@@ -326,7 +330,13 @@ def segment(
     words = Vocabulary.coerce(vocabulary)
     rgb = as_rgb(image)
     segmenter = Segmenter.from_preset(
-        preset, device=device, dtype=dtype, regions=regions, settings=settings, detail=detail
+        preset,
+        device=device,
+        dtype=dtype,
+        regions=regions,
+        region_options=region_options,
+        settings=settings,
+        detail=detail,
     )
     return segmenter.segment(rgb, words, progress=progress)
 
@@ -368,37 +378,47 @@ def region_source(
     Raises:
         InputError: there is no such source, or the array cannot hold regions.
     """
+    if isinstance(regions, str) and regions == "superpixels":
+        from napari_corrclip.regions.superpixels import SuperpixelRegions
+
+        return SuperpixelRegions(**_known(options, SuperpixelRegions))
+    if isinstance(regions, str) and regions == "sam":
+        from napari_corrclip.regions.sam import SamRegions
+        from napari_corrclip.weights.loading import load_sam
+
+        known = _known(options, SamRegions)
+        return SamRegions(load_sam(preset.regions, device, cache), device=device, **known)
+    if options:
+        raise InputError(
+            f"The region options {dict(options)!r} are of sam or superpixels; leave them out where "
+            "regions are given, or choose one of these."
+        )
     if isinstance(regions, np.ndarray):
         return GivenRegions(regions)
     if isinstance(regions, RegionSource):
         return regions
     if isinstance(regions, Path):
         return GivenRegions.from_file(regions)
-    if not isinstance(regions, str):
+    if isinstance(regions, str):
         raise InputError(
-            f"Regions cannot come from a {type(regions).__name__}; give sam, superpixels, an integer "
-            "array, a pathlib.Path or a region source."
+            f"There is no region source {regions!r}; choose sam or superpixels, or give an integer "
+            "array."
         )
-    if regions == "superpixels":
-        from napari_corrclip.regions.superpixels import SuperpixelRegions
-
-        return SuperpixelRegions(**_known(options, SuperpixelRegions))
-    if regions == "sam":
-        from napari_corrclip.regions.sam import SamRegions
-        from napari_corrclip.weights.loading import load_sam
-
-        known = _known(options, SamRegions)
-        return SamRegions(load_sam(preset.regions, device, cache), device=device, **known)
     raise InputError(
-        f"There is no region source {regions!r}; choose sam or superpixels, or give an integer array."
+        f"Regions cannot come from a {type(regions).__name__}; give sam, superpixels, an integer "
+        "array, a pathlib.Path or a region source."
     )
 
 
 def _known(options: Mapping[str, Any] | None, source: type) -> dict[str, Any]:
     """``options`` where ``source`` takes them all; else InputError with those it takes."""
-    taken = [
-        p.name for p in inspect.signature(source).parameters.values() if p.kind == p.KEYWORD_ONLY
-    ]
+    if options is not None and not isinstance(options, Mapping):
+        raise InputError(
+            f"The region options are {options!r}; give names with values, such as "
+            "{'points_per_side': 16}."
+        )
+    # The network is the preset's, and the device that of all networks.
+    taken = inspect.signature(source).parameters.keys() - {"sam", "device"}
     for name in options or ():
         if name not in taken:
             raise InputError(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 
 import numpy as np
 import pytest
@@ -188,6 +189,63 @@ def test_the_painting_order_is_the_regions_and_kept_in_the_provenance() -> None:
         provenance = segmenter.segment(SCENE.image, WORDS).provenance
         assert provenance.regions["painting"] == order
         assert provenance.settings == segmenter.settings
+
+
+def test_region_options_reach_the_source() -> None:
+    numbers = []
+    for side in (2, 8):
+        result = napari_corrclip.segment(
+            SCENE.image, WORDS, device="cpu", region_options={"points_per_side": side}
+        )
+        assert result.provenance.regions["points_per_side"] == side
+        numbers.append(int(result.regions.max()))
+    assert numbers[0] <= 4 < numbers[1]
+    few, many = (
+        napari_corrclip.segment(
+            SCENE.image,
+            WORDS,
+            device="cpu",
+            regions="superpixels",
+            region_options={"n_segments": n},
+        ).regions.max()
+        for n in (10, 100)
+    )
+    assert few < 20 < many
+
+
+@pytest.mark.parametrize(
+    ("regions", "options", "words"),
+    [
+        ("sam", {"points": 4}, "SamRegions has no option 'points'; it takes dtype, iou_threshold"),
+        ("sam", {"device": "cpu"}, "no option 'device'"),
+        ("sam", {"sam": None}, "no option 'sam'"),
+        ("sam", {"dtype": "float8"}, "no type 'float8'"),
+        ("sam", {"points_per_side": "8"}, "points_per_side is '8'; give a whole number"),
+        ("sam", {"iou_threshold": "high"}, "iou_threshold is 'high'; give a number from 0 to 1"),
+        ("sam", {"painting": None}, "None is no painting order; choose small-on-top or"),
+        ("sam", ["points_per_side"], "give names with values"),
+        ("superpixels", {"points_per_side": 4}, "SuperpixelRegions has no option"),
+        ("superpixels", {"n_segments": 0}, "n_segments is 0"),
+        ("superpixels", {"compactness": "5"}, "compactness is '5'; give a number above 0"),
+        ("superpixels", {"sigma": None}, "sigma is None; give a number of pixels"),
+        ("superpixels", {"min_size": True}, "min_size is True; give a number from 0 to 1"),
+        (SCENE.regions, {"points_per_side": 4}, "are of sam or superpixels; leave them out"),
+    ],
+)
+def test_wrong_region_options_are_one_sentence(
+    regions: object, options: object, words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def loaded(*_: object, **__: object) -> None:
+        raise AssertionError("the towers were loaded")
+
+    monkeypatch.setattr("napari_corrclip.weights.loading.load_clip", loaded)
+    for make in (
+        partial(napari_corrclip.segment, SCENE.image, WORDS),
+        partial(Segmenter.from_preset, "demo"),
+    ):
+        with pytest.raises(InputError, match=words) as caught:
+            make(device="cpu", regions=regions, region_options=options)  # type: ignore[arg-type]
+        assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize(
