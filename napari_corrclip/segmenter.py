@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import inspect
 import os
+import reprlib
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import numpy as np
 import torch
@@ -38,7 +39,7 @@ from napari_corrclip.segmentation import (
     package_versions,
 )
 from napari_corrclip.settings import Settings
-from napari_corrclip.templates import fill
+from napari_corrclip.templates import SINGLE_TEMPLATES, fill, resolve
 from napari_corrclip.text_cache import TextCache
 from napari_corrclip.vocabulary import Vocabulary
 from napari_corrclip.weights.cache import cache_folder
@@ -61,11 +62,15 @@ class Segmenter:
         similarity: the tower whose features say what belongs together.
         regions: where regions come from.
         settings: the method's choices; ``None``: the published ones.
-        templates: prompt templates for vocabularies that bring none of their own.
+        templates: prompt templates for vocabularies that bring none of their own, as
+            :func:`napari_corrclip.templates.resolve` takes them.
         preset: the name to keep in the provenance; empty for a combination of one's own.
         networks: what to keep in the provenance about the networks.
         text_cache: where text features are kept; ``None``: in memory.
         unknown_words: words of a prompt that the text tower never saw, for networks of a small world.
+
+    Raises:
+        InputError: a part is not what it should be; names it.
     """
 
     def __init__(
@@ -75,20 +80,29 @@ class Segmenter:
         regions: RegionSource,
         settings: Settings | None = None,
         *,
-        templates: Sequence[str] = ("a photo of a {}.",),
+        templates: str | Sequence[str] = SINGLE_TEMPLATES,
         preset: str = "",
         networks: Sequence[Network] = (),
         text_cache: TextCache | None = None,
         unknown_words: Callable[[str], Sequence[str]] | None = None,
     ) -> None:
+        _check_part("clip", clip, ImageTextEncoder, "an OpenClipEncoder")
+        _check_part("similarity", similarity, SimilarityEncoder, "a TimmSimilarityEncoder")
+        _check_part(
+            "regions",
+            regions,
+            RegionSource,
+            "SamRegions, SuperpixelRegions() or GivenRegions(array)",
+        )
         self.clip = clip
         self.similarity = similarity
         self.regions = regions
-        self.settings = settings or Settings()
-        self.templates = tuple(templates)
+        self.settings = Settings() if settings is None else _check_settings(settings)
+        self.templates = resolve(templates)
         self.preset = preset
         self.networks = tuple(networks)
-        self.text_cache = text_cache or TextCache(None)
+        self.text_cache = TextCache(None) if text_cache is None else text_cache
+        _check_part("text_cache", self.text_cache, TextCache, "a TextCache")
         self._unknown_words = unknown_words
 
     @classmethod
@@ -128,7 +142,9 @@ class Segmenter:
 
         chosen = preset if isinstance(preset, Preset) else get_preset(preset)
         place, kind = choose_device(device), choose_dtype(dtype)
-        options = at_detail(settings or chosen.settings, detail)
+        options = at_detail(
+            chosen.settings if settings is None else _check_settings(settings), detail
+        )
         # First, because it alone can be wrong in many ways, and a slip should cost no loading.
         source = region_source(regions, chosen, place, cache, region_options)
         clip = OpenClipEncoder(
@@ -164,6 +180,9 @@ class Segmenter:
         """Where the windows of an image of ``shape`` (rows, columns) would lie; runs nothing.
 
         ``len()`` of it is the number of windows, to which the time is about proportional.
+
+        Raises:
+            InputError: ``shape`` is no size of an image.
         """
         patches = (self.clip.patch_size, self.similarity.patch_size)
         return windows.plan(shape, self.settings, patches)
@@ -425,6 +444,25 @@ def _known(options: Mapping[str, Any] | None, source: type) -> dict[str, Any]:
                 f"{source.__name__} has no option {name!r}; it takes {', '.join(sorted(taken))}."
             )
     return dict(options or {})
+
+
+def _check_settings(settings: object) -> Settings:
+    _check_part("settings", settings, Settings, "Settings(tau=0.25) or the like")
+    return cast("Settings", settings)
+
+
+def _check_part(name: str, part: object, kind: type, advice: str) -> None:
+    """Raise InputError where ``part`` is not of ``kind``, or is a class where one of it is needed."""
+    if isinstance(part, kind) and not isinstance(part, type):
+        return
+    if isinstance(part, type):
+        found = f"the class {part.__name__} itself"
+    else:
+        found = reprlib.repr(part) if isinstance(part, str | None) else f"a {type(part).__name__}"
+    raise InputError(
+        f"The segmenter's {name} cannot be {found}; give {advice}, or load a preset with "
+        "Segmenter.from_preset."
+    )
 
 
 def _network(spec: NetworkSpec) -> Network:

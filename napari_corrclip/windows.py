@@ -177,10 +177,14 @@ def plan(image_size: Size, settings: WindowSettings, patch_sizes: Sequence[int])
     the image is smaller than the window, the window is as small as the image.
 
     Args:
-        image_size: rows and columns of the original image, at least 1.
+        image_size: rows and columns of the original image.
         settings: inference size, window and stride.
         patch_sizes: of both towers.
+
+    Raises:
+        InputError: that is no size of an image.
     """
+    image_size = _check_size(image_size)
     size = inference_size(image_size, settings.short_side, settings.long_side)
     window = (min(settings.window, size[0]), min(settings.window, size[1]))
     tops, lefts = (
@@ -190,6 +194,17 @@ def plan(image_size: Size, settings: WindowSettings, patch_sizes: Sequence[int])
     multiple = padding_multiple(patch_sizes)
     (top, bottom), (left, right) = (_split(-side % multiple) for side in window)
     return Layout(image_size, size, boxes, window, (top, left, bottom, right))
+
+
+def _check_size(size: object) -> Size:
+    if isinstance(size, Sequence) and len(size) == 2:
+        rows, columns = size
+        if all(isinstance(side, int | np.integer) and side >= 1 for side in (rows, columns)):
+            return int(rows), int(columns)
+    raise InputError(
+        f"The size of an image is given as {size!r}; give (rows, columns), two whole numbers of at "
+        "least 1, such as image.shape[:2]."
+    )
 
 
 def _starts(side: int, window: int, stride: int) -> list[int]:

@@ -21,6 +21,7 @@ from napari_corrclip.progress import Progress
 from napari_corrclip.regions.given import GivenRegions
 from napari_corrclip.regions.painting import PAINTINGS
 from napari_corrclip.regions.sam import SamRegions
+from napari_corrclip.regions.superpixels import SuperpixelRegions
 from napari_corrclip.segmenter import Segmenter, as_rgb, at_detail
 from napari_corrclip.settings import Settings
 from napari_corrclip.vocabulary import Vocabulary
@@ -323,6 +324,63 @@ def test_windows_are_known_before_anything_runs(
     assert features.windows.layout == layout
     assert features.shape == shape
     assert segmenter.classify(features, WORDS).labels.shape == shape
+
+
+@pytest.mark.parametrize(
+    "shape", [(256, 256, 3), (256,), (0, 256), (256, -1), (25.6, 256), ("256", "256"), 256, None]
+)
+def test_no_windows_are_planned_for_what_is_no_size(shape: object, segmenter: Segmenter) -> None:
+    with pytest.raises(InputError, match=r"give \(rows, columns\), two whole numbers") as caught:
+        segmenter.plan(shape)  # type: ignore[arg-type]
+    assert repr(shape) in str(caught.value)
+
+
+def test_windows_are_planned_for_sizes_in_any_integers(segmenter: Segmenter) -> None:
+    expected = segmenter.plan((256, 300))
+    assert segmenter.plan([256, 300]) == expected  # type: ignore[arg-type]
+    assert segmenter.plan((np.int64(256), np.uint16(300))) == expected  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("part", "value", "words"),
+    [
+        (
+            "clip",
+            "ViT-B-16",
+            "clip cannot be 'ViT-B-16'; give an OpenClipEncoder, or load a preset",
+        ),
+        ("clip", load_clip(), "clip cannot be a CLIP;"),
+        ("similarity", None, "similarity cannot be None; give a TimmSimilarityEncoder"),
+        ("regions", None, "regions cannot be None; give SamRegions"),
+        ("regions", "sam", "regions cannot be 'sam';"),
+        ("regions", SCENE.regions, r"regions cannot be a ndarray; .* GivenRegions\(array\)"),
+        ("regions", SuperpixelRegions, "regions cannot be the class SuperpixelRegions itself"),
+        ("settings", {"tau": 1}, "settings cannot be a dict;"),
+        ("text_cache", "folder", "text_cache cannot be 'folder'; give a TextCache"),
+        ("templates", "a photo", "holds {} 0 times"),
+        ("templates", None, "Templates are None"),
+    ],
+)
+def test_parts_that_are_something_else_are_one_sentence(
+    part: str, value: object, words: str, segmenter: Segmenter
+) -> None:
+    parts: dict[str, object] = {
+        name: getattr(segmenter, name) for name in ("clip", "similarity", "regions")
+    }
+    with pytest.raises(InputError, match=words) as caught:
+        Segmenter(**{**parts, part: value})  # type: ignore[arg-type]
+    assert "\n" not in str(caught.value)
+
+
+def test_towers_in_each_others_place_are_told(segmenter: Segmenter) -> None:
+    with pytest.raises(InputError, match="clip cannot be a TimmSimilarityEncoder"):
+        Segmenter(segmenter.similarity, segmenter.clip, segmenter.regions)  # type: ignore[arg-type]
+
+
+def test_settings_of_another_kind_are_told_before_anything_is_loaded() -> None:
+    for detail in ("standard", "fine"):
+        with pytest.raises(InputError, match="settings cannot be a dict"):
+            Segmenter.from_preset("demo", settings={"tau": 1}, detail=detail)  # type: ignore[arg-type]
 
 
 def test_detail_keeps_what_the_settings_say() -> None:
