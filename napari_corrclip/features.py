@@ -6,7 +6,6 @@ import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from types import MappingProxyType
 
 import numpy as np
@@ -14,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 
 from napari_corrclip.errors import InputError
-from napari_corrclip.files import atomic_path
+from napari_corrclip.files import write_bytes
 from napari_corrclip.pipeline import WindowFeatures
 from napari_corrclip.settings import Settings
 
@@ -72,8 +71,7 @@ class Features:
             "region_source": json.dumps(dict(self.region_source)),
             "seconds": json.dumps(dict(self.seconds)),
         }
-        with atomic_path(Path(path)) as temporary:
-            temporary.write_bytes(save(tensors, metadata))
+        write_bytes(path, save(tensors, metadata))
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Features:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from napari_corrclip.errors import InputError
 from napari_corrclip.progress import Progress, Steps
-from napari_corrclip.regions.painting import close_gaps
+from napari_corrclip.region_map import number_regions
 from napari_corrclip.regions.protocol import (
     Described,
     check_count,
@@ -74,7 +74,7 @@ class SuperpixelRegions:
             start_label=1,
             channel_axis=-1,
         )
-        regions = close_gaps(found, int(found.max()))
+        regions, _ = number_regions(found)
         if regions.shape != (height, width):
             regions = regions[rows[:, None], columns]
         yield Progress("regions", 2, 2)
