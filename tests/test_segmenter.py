@@ -171,6 +171,8 @@ def test_unknown_words_are_noted(loaded: Segmenter, segmenter: Segmenter) -> Non
     assert loaded.classify(features, WORDS).notes == ()
     (note,) = loaded.classify(features, "red, giraffe: tall Giraffe").notes
     assert "'tall', 'giraffe'" in note
+    (note,) = loaded.classify(features, "🐈, red").notes
+    assert "never saw '🐈' in training" in note
     # Networks of one's own say nothing: nobody knows what they have read.
     assert segmenter.classify(features, "giraffe").notes == ()
 
