@@ -407,9 +407,14 @@ def region_source(
 
         known = _known(options, SamRegions)
         return SamRegions(load_sam(preset.regions, device, cache), device=device, **known)
+    if isinstance(regions, str):
+        raise InputError(
+            f"There is no region source {regions!r}; choose sam or superpixels, or give an integer "
+            "array."
+        )
     if options:
         raise InputError(
-            f"The region options {dict(options)!r} are of sam or superpixels; leave them out where "
+            f"The region options {options!r} are of sam or superpixels; leave them out where "
             "regions are given, or choose one of these."
         )
     if isinstance(regions, np.ndarray):
@@ -418,11 +423,6 @@ def region_source(
         return regions
     if isinstance(regions, Path):
         return GivenRegions.from_file(regions)
-    if isinstance(regions, str):
-        raise InputError(
-            f"There is no region source {regions!r}; choose sam or superpixels, or give an integer "
-            "array."
-        )
     raise InputError(
         f"Regions cannot come from a {type(regions).__name__}; give sam, superpixels, an integer "
         "array, a pathlib.Path or a region source."

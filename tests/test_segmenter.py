@@ -233,6 +233,8 @@ def test_region_options_reach_the_source() -> None:
         ("superpixels", {"sigma": None}, "sigma is None; give a number of pixels"),
         ("superpixels", {"min_size": True}, "min_size is True; give a number from 0 to 1"),
         (SCENE.regions, {"points_per_side": 4}, "are of sam or superpixels; leave them out"),
+        (SCENE.regions, ["points_per_side"], "are of sam or superpixels; leave them out"),
+        ("voronoi", {"points_per_side": 4}, "no region source 'voronoi'"),
     ],
 )
 def test_wrong_region_options_are_one_sentence(
