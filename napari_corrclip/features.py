@@ -16,6 +16,7 @@ from napari_corrclip.errors import InputError
 from napari_corrclip.files import write_bytes
 from napari_corrclip.pipeline import WindowFeatures
 from napari_corrclip.settings import Settings
+from napari_corrclip.windows import mosaic
 
 FORMAT = "napari-corrclip features 1"
 
@@ -45,6 +46,14 @@ class Features:
     def shape(self) -> tuple[int, int]:
         """Rows and columns of the image."""
         return self.windows.layout.image_size
+
+    def cells(self) -> NDArray[np.float32]:
+        """Return (h, w, D) float32, the windows' cells as one grid that covers the image evenly.
+
+        What a region looks like is the mean of the cells under it.
+        """
+        cells: NDArray[np.float32] = mosaic(self.windows.features, self.windows.layout).numpy()
+        return cells
 
     @property
     def nbytes(self) -> int:

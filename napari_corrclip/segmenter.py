@@ -187,40 +187,46 @@ class Segmenter:
         patches = (self.clip.patch_size, self.similarity.patch_size)
         return windows.plan(shape, self.settings, patches)
 
-    def encode_steps(self, image: Image) -> Steps[Features]:
+    def encode_steps(self, image: Image, regions: RegionSource | None = None) -> Steps[Features]:
         """Generator of :meth:`encode`: yields between the blocks of each network."""
+        source = self.regions if regions is None else regions
         rgb = as_rgb(image)
         began = time.perf_counter()
         # A source of anybody's: what it gives is looked at before it becomes int32.
-        regions = check_regions((yield from self.regions.segment(rgb)))
+        found = check_regions((yield from source.segment(rgb)))
         segmented = time.perf_counter()
         encoded = yield from pipeline.encode_image(
-            rgb, regions, self.clip, self.similarity, self.settings
+            rgb, found, self.clip, self.similarity, self.settings
         )
-        regions = regions.copy()
-        regions.flags.writeable = False
         return Features(
             windows=encoded,
-            regions=regions,
+            regions=found,
             settings=self.settings,
             clip=self.clip.fingerprint,
-            region_source=MappingProxyType(dict(self.regions.describe())),
+            region_source=MappingProxyType(dict(source.describe())),
             seconds=MappingProxyType(
                 {"regions": segmented - began, "encode": time.perf_counter() - segmented}
             ),
         )
 
-    def encode(self, image: Image, *, progress: bool | None = None) -> Features:
+    def encode(
+        self,
+        image: Image,
+        *,
+        regions: RegionSource | None = None,
+        progress: bool | None = None,
+    ) -> Features:
         """Find regions and encode the image; slow, and free of any vocabulary.
 
         Args:
             image: an array as :func:`napari_corrclip.images.to_rgb` takes it, or a path.
+            regions: where regions come from this time; ``None``: the segmenter's own source.
             progress: draw a bar on stderr; ``None``: only where that is a terminal.
 
         Raises:
             InputError: the image or the regions cannot be used.
         """
-        return drive(self.encode_steps(image), show=progress)
+        return drive(self.encode_steps(image, regions), show=progress)
 
     def classify_steps(self, features: Features, vocabulary: VocabularyLike) -> Steps[Segmentation]:
         """Generator of :meth:`classify`: yields after every query that is encoded."""

@@ -315,6 +315,39 @@ def blend(windows: Iterable[Tensor], layout: Layout) -> Tensor:
     return total.div_(cover_count(layout).to(total.device))
 
 
+def mosaic(cells: Tensor, layout: Layout) -> Tensor:
+    """Put the cells of all windows on one grid over the image; where windows overlap, their mean.
+
+    A cell goes to the grid's cell in which its centre lies, so that nothing is interpolated. The pitch
+    of the grid is that of the windows' cells, as far as the image's sides are multiples of it.
+
+    Args:
+        cells: (W, h, w, D).
+        layout: where the windows lie.
+
+    Returns:
+        (rows, columns, D) float32.
+    """
+    grid = cells.shape[1:3]
+    pitch = [side / count for side, count in zip(layout.padded, grid, strict=True)]
+    rows, columns = (max(1, int(s / p)) for s, p in zip(layout.size, pitch, strict=True))
+    total = torch.zeros(rows, columns, cells.shape[3])
+    covers = torch.zeros(rows, columns, 1)
+    for window, box in zip(cells, layout.boxes, strict=True):
+        places = []
+        for axis, count in enumerate((rows, columns)):
+            centres = (torch.arange(grid[axis]) + 0.5) * pitch[axis] - layout.padding[axis]
+            inside = ((centres >= 0) & (centres < layout.window[axis])).nonzero().flatten()
+            at = ((centres[inside] + box[axis]) / pitch[axis]).long().clamp(max=count - 1)
+            places.append((inside, at))
+        (from_row, to_row), (from_column, to_column) = places
+        part = window[from_row][:, from_column].float()
+        where = (to_row[:, None].expand(part.shape[:2]), to_column.expand(part.shape[:2]))
+        total.index_put_(where, part, accumulate=True)
+        covers.index_put_(where, torch.ones(*part.shape[:2], 1), accumulate=True)
+    return total / covers.clamp(min=1)
+
+
 def cover_count(layout: Layout) -> Tensor:
     """How many windows cover each pixel at inference size, (rows, columns) float32, at least 1."""
     count = torch.zeros(layout.size)

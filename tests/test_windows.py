@@ -211,3 +211,32 @@ def test_regions_are_resized_by_nearest(rows: int, columns: int, h: int, w: int)
 
 def test_multiple_is_the_least_common_one() -> None:
     assert windows.padding_multiple((10, 4)) == math.lcm(10, 4)
+
+
+@given(
+    st.tuples(st.integers(8, 90), st.integers(8, 90)),
+    st.integers(16, 64),
+    st.integers(8, 40),
+    st.sampled_from([4, 8, 14]),
+)
+def test_a_mosaic_puts_every_cell_where_it_was_seen(
+    size: tuple[int, int], window: int, stride: int, patch: int
+) -> None:
+    settings = Settings(short_side=None, window=window, stride=min(stride, window))
+    layout = windows.plan(size, settings, (patch, patch))
+    grid = layout.padded[0] // patch, layout.padded[1] // patch
+    seen = []
+    for top, left, _, _ in layout.boxes:
+        # Each cell tells where its centre lies in the image, in pixels.
+        rows = (torch.arange(grid[0]) + 0.5) * patch - layout.padding[0] + top
+        columns = (torch.arange(grid[1]) + 0.5) * patch - layout.padding[1] + left
+        seen.append(torch.stack(torch.meshgrid(rows, columns, indexing="ij"), dim=-1))
+    found = windows.mosaic(torch.stack(seen), layout)
+    for axis in (0, 1):
+        pitch = layout.padded[axis] / grid[axis]
+        count = max(1, int(layout.size[axis] / pitch))
+        assert found.shape[axis] == count
+        centres = (torch.arange(count) + 0.5) * pitch
+        place = found.movedim(axis, 0)[..., axis]
+        # Within one cell: windows need not begin where a cell of the grid does.
+        assert (place - centres[:, None]).abs().max() <= pitch
