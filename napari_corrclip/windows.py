@@ -338,7 +338,9 @@ def mosaic(cells: Tensor, layout: Layout) -> Tensor:
         for axis, count in enumerate((rows, columns)):
             centres = (torch.arange(grid[axis]) + 0.5) * pitch[axis] - layout.padding[axis]
             inside = ((centres >= 0) & (centres < layout.window[axis])).nonzero().flatten()
-            at = ((centres[inside] + box[axis]) / pitch[axis]).long().clamp(max=count - 1)
+            if not len(inside):  # a window smaller than a cell, between two centres
+                inside = (centres - layout.window[axis] / 2).abs().argmin()[None]
+            at = ((centres[inside] + box[axis]) / pitch[axis]).long().clamp(0, count - 1)
             places.append((inside, at))
         (from_row, to_row), (from_column, to_column) = places
         part = window[from_row][:, from_column].float()
