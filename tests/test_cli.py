@@ -15,6 +15,7 @@ import tifffile
 import torch
 from PIL import Image
 
+import napari_corrclip
 from napari_corrclip.cli import main
 from napari_corrclip.cli.console import sentence
 from napari_corrclip.cli.demo import agreement, truth_labels, what_is_in
@@ -40,6 +41,8 @@ FILES = {
 def _own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NAPARI_CORRCLIP_CACHE", str(tmp_path / "cache"))
     monkeypatch.delenv("NAPARI_CORRCLIP_DEBUG", raising=False)
+    # Processes that a test starts run this checkout, whichever one is installed.
+    monkeypatch.setenv("PYTHONPATH", str(Path(napari_corrclip.__file__).parent.parent))
     monkeypatch.chdir(tmp_path)
 
 
@@ -403,6 +406,92 @@ def test_a_process_prints_one_sentence_and_no_traceback(tmp_path: Path) -> None:
         "Error: The image 'none.png' cannot be read (No such file or directory); give a PNG, JPEG "
         "or TIFF image.\n"
     )
+
+
+# -- stdout and stderr as a shell may leave them
+
+needs_dev_full = pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full")
+
+
+def shell(redirection: str, *args: object, unbuffered: bool = False) -> tuple[int, str, str]:
+    """Run a real process behind ``redirection``; its exit code, stdout and stderr."""
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+    environment |= {"PYTHONUNBUFFERED": "1"} if unbuffered else {}
+    command = [sys.executable, "-m", "napari_corrclip.cli", *map(str, args)]
+    done = subprocess.run(
+        ["sh", "-c", f'"$@" {redirection}', "sh", *command],
+        capture_output=True,
+        text=True,
+        env=environment,
+        check=False,
+    )
+    return done.returncode, done.stdout, done.stderr
+
+
+def only_sentence(stderr: str) -> str:
+    """The one error in ``stderr``, whatever was told of progress before it."""
+    assert "Traceback" not in stderr
+    assert "Exception" not in stderr
+    assert stderr.count("Error: ") == 1, stderr
+    assert stderr.splitlines()[-1].startswith("Error: ")
+    return stderr.splitlines()[-1]
+
+
+@needs_dev_full
+@pytest.mark.parametrize("unbuffered", [False, True])
+@pytest.mark.parametrize("option", ["--help", "--version"])
+def test_a_full_stdout_is_one_sentence(option: str, unbuffered: bool) -> None:
+    code, _, err = shell(">/dev/full", option, unbuffered=unbuffered)
+    assert code == 2
+    assert "cannot be written (No space left on device)" in only_sentence(err)
+
+
+@needs_dev_full
+@pytest.mark.parametrize("unbuffered", [False, True])
+def test_a_full_stdout_costs_no_result(picture: Path, unbuffered: bool) -> None:
+    args = ["segment", picture, "-c", WORDS, "-o", "out", "--regions", "superpixels"]
+    code, _, err = shell(">/dev/full", *args, unbuffered=unbuffered)
+    assert code == 2
+    assert "what was saved before is complete" in only_sentence(err)
+    assert names("out/scene") == FILES
+
+
+def test_a_closed_stdout_is_told_before_anything_is_computed(picture: Path) -> None:
+    for args in (["segment", picture, "-c", WORDS, "-o", "out"], ["demo", "-o", "out"]):
+        code, _, err = shell(">&-", *args)
+        assert code == 2
+        assert "cannot be written (it is closed)" in only_sentence(err)
+        assert err.count("\n") == 1
+        assert not Path("out").exists()
+
+
+@pytest.mark.skipif(os.name != "posix", reason="pipes are closed as POSIX has it")
+def test_a_reader_that_goes_away_is_no_error(picture: Path) -> None:
+    other = save(picture.with_name("other.png"), generate_scene(2).image)
+    args = ["segment", picture, other, "-c", WORDS, "-o", "out", "--regions", "superpixels"]
+    command = [sys.executable, "-m", "napari_corrclip.cli", *map(str, args)]
+    # The reader leaves after the first line, as head -1 does.
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        assert process.stdout.readline() == f"out/scene{os.sep}\n".encode()
+        process.stdout.close()
+        err = process.stderr.read().decode()
+    assert process.returncode == 141, err
+    assert "Error" not in err
+    assert "Traceback" not in err
+    assert names("out") == {"scene", "other"}
+    assert names("out/other") == FILES
+
+
+@pytest.mark.parametrize("redirection", ["2>&-", pytest.param("2>/dev/full", marks=needs_dev_full)])
+def test_errors_that_nobody_can_be_told_leave_stdout_clean(redirection: str, picture: Path) -> None:
+    assert shell(redirection, "segment", "none.png", "-c", "a", "-o", "out") == (2, "", "")
+    assert shell(redirection, "segment") == (2, "", "")
+    args = ["segment", picture, "-c", WORDS, "-o", "out", "--regions", "superpixels"]
+    code, out, _ = shell(redirection, *args)
+    assert code == 0
+    assert out.splitlines()[0] == f"out/scene{os.sep}"
 
 
 # -- demo

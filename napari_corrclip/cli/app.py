@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from napari_corrclip.cli.console import guarded
+from napari_corrclip.cli.console import guarded, lost_stdout, tell
 
 # Without rich, help is plain text: it starts faster and reads the same in a log.
 app = typer.Typer(
@@ -65,6 +65,8 @@ def run(args: Sequence[str]) -> int:
         command.main(args=list(args), prog_name="napari-corrclip", standalone_mode=True)
     except SystemExit as stop:
         return stop.code if isinstance(stop.code, int) else int(stop.code is not None)
+    except OSError as error:  # of help, which typer prints by itself
+        return lost_stdout(error)
     return 0
 
 
@@ -72,7 +74,7 @@ def _print_version(wanted: bool) -> None:
     if wanted:
         from importlib.metadata import version
 
-        print(f"napari-corrclip {version('napari-corrclip')}")
+        tell(f"napari-corrclip {version('napari-corrclip')}")
         raise typer.Exit
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_corrclip.cli.console import say
+from napari_corrclip.cli.console import say, tell
 from napari_corrclip.cli.segment import check_folder, check_foreign, check_prompts, class_lines
 from napari_corrclip.demo.scenes import Scene, generate_scene
 from napari_corrclip.demo.world import GROUNDS
@@ -80,19 +80,18 @@ def show(
 
     for note in result.notes:
         say(f"Note: {note}")
-    for line in class_lines(result):
-        print(line)
+    tell("\n".join(class_lines(result)))
     found = agreement(truth, result.labels, words)
     if np.isnan(found.miou):
-        print("None of these words names anything in the scene, so there is no truth to compare.")
+        tell("None of these words names anything in the scene, so there is no truth to compare.")
     else:
-        print(
+        tell(
             f"object mIoU {found.object_miou:.3f}   mIoU {found.miou:.3f}   "
             f"pixel accuracy {found.accuracy:.3f}"
         )
     seconds = "   ".join(f"{stage} {value:.2f}" for stage, value in origin.seconds.items())
-    print(f"seconds: {seconds}")
-    print(f"{output}{os.sep}   picture: {output / PICTURE}", flush=True)
+    tell(f"seconds: {seconds}")
+    tell(f"{output}{os.sep}   picture: {output / PICTURE}")
 
 
 def evaluate(scenes: int, *, regions: str, device: str, dtype: str, json: Path | None) -> None:
@@ -109,11 +108,12 @@ def evaluate(scenes: int, *, regions: str, device: str, dtype: str, json: Path |
     from napari_corrclip.demo.evaluate import evaluate_steps
 
     found = drive(evaluate_steps(scenes, regions=regions, device=device, dtype=dtype))
-    print(found.table(), flush=True)
-    if json is not None:
+    if json is not None:  # first, so that a stdout that cannot be written does not cost it
         json.absolute().parent.mkdir(parents=True, exist_ok=True)
         write_bytes(json, found.to_json().encode())
-        print(json)
+    tell(found.table())
+    if json is not None:
+        tell(str(json))
 
 
 def what_is_in(scene: Scene) -> Vocabulary:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import sys
 import tempfile
 import traceback
 from collections.abc import Iterator, Sequence
@@ -15,7 +14,7 @@ from typing import TYPE_CHECKING, cast
 
 import typer
 
-from napari_corrclip.cli.console import FAILED, UNUSABLE, exit_code, say, sentence
+from napari_corrclip.cli.console import FAILED, UNUSABLE, exit_code, say, sentence, tell
 from napari_corrclip.errors import InputError, WeightsError
 from napari_corrclip.files import cannot_write
 from napari_corrclip.images import PERCENTILES, ImageOptions, read_rgb
@@ -304,10 +303,8 @@ def report(result: Segmentation, folder: Path) -> None:
     """Print what was found and where it lies; what the user is to be told goes to stderr."""
     for note in result.notes:
         say(f"Note: {note}")
-    print(f"{folder}{os.sep}")
-    for line in class_lines(result):
-        print(f"  {line}")
-    sys.stdout.flush()
+    lines = (f"  {line}" for line in class_lines(result))
+    tell("\n".join([f"{folder}{os.sep}", *lines]))
 
 
 def class_lines(result: Segmentation) -> Iterator[str]:
