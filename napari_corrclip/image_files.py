@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import stat
 import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -33,11 +34,15 @@ def read_image(path: str | os.PathLike[str]) -> NDArray[Any]:
     camera noted is applied. 16-bit and float values stay as they are; see :func:`to_rgb`.
 
     Raises:
-        InputError: the file is missing, a folder, not readable, empty, damaged or cut short, no
-            image, or holds more than one plane (a stack, an animation).
+        InputError: the file is missing, a folder, a pipe or a device, not readable, empty, damaged
+            or cut short, no image, or holds more than one plane (a stack, an animation).
     """
     path = Path(path)
     try:
+        # Looked at before it is opened: a pipe would wait for a writer, a device never end.
+        mode = path.stat().st_mode
+        if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+            raise OSError("it is a pipe, a device or the like, and no regular file")
         with path.open("rb") as file:
             start = file.read(33)
     except OSError as error:

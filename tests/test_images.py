@@ -335,6 +335,16 @@ def test_what_is_no_image_file_is_said(tmp_path: Path) -> None:
             read_image(tmp_path / name)
 
 
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="POSIX special files")
+def test_what_is_no_regular_file_is_refused_before_it_is_opened(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.png")  # to open it would wait for a writer
+    (tmp_path / "link.png").symlink_to("pipe.png")
+    for path in (tmp_path / "pipe.png", tmp_path / "link.png", "/dev/zero"):
+        with pytest.raises(InputError, match="no regular file") as caught:
+            read_image(path)
+        assert repr(str(path)) in str(caught.value)
+
+
 @pytest.mark.skipif(not hasattr(os, "geteuid"), reason="POSIX permissions")
 def test_a_file_without_permission_is_said(tmp_path: Path) -> None:
     pillow("RGB")(tmp_path / "a.png")
