@@ -170,7 +170,12 @@ def _read_tiff(path: Path) -> NDArray[Any]:
         page = series[0].keyframe
         axes = _check_plane(path, series[0])
         _check_complete(path, tiff)
-        if page.photometric in (PHOTOMETRIC.SEPARATED, PHOTOMETRIC.CIELAB, PHOTOMETRIC.ICCLAB):
+        if page.photometric in (
+            PHOTOMETRIC.SEPARATED,
+            PHOTOMETRIC.YCBCR,
+            PHOTOMETRIC.CIELAB,
+            PHOTOMETRIC.ICCLAB,
+        ):
             return _read_packed_tiff(path, page)
         try:
             array = series[0].asarray(squeeze=False)
@@ -247,7 +252,7 @@ def _read_packed_tiff(path: Path, page: TiffPage) -> NDArray[Any]:
     Pillow turns a TIFF upright by itself.
     """
     from PIL import UnidentifiedImageError
-    from tifffile import COMPRESSION
+    from tifffile import COMPRESSION, PHOTOMETRIC
 
     # Pillow would cut deeper colours down to 8 bits, or not read them
     if page.samplesperpixel == 1 or page.bitspersample == 8:
@@ -256,6 +261,12 @@ def _read_packed_tiff(path: Path, page: TiffPage) -> NDArray[Any]:
             _open(path, ("TIFF",)) as image,
         ):
             return _pillow_array(image)
+    if page.compression == COMPRESSION.NONE:
+        raise InputError(
+            f"The TIFF {str(path)!r} holds {PHOTOMETRIC(page.photometric).name} colours of "
+            f"{page.samplesperpixel} × {page.bitspersample} bits, which cannot be read here; save "
+            "it as RGB."
+        )
     raise InputError(
         f"The TIFF {str(path)!r} is packed by {COMPRESSION(page.compression).name} "
         "and cannot be read here; run 'pip install imagecodecs' or save it uncompressed."
