@@ -16,6 +16,7 @@ from safetensors.torch import save_file
 
 import napari_corrclip
 from napari_corrclip.cli import main
+from napari_corrclip.cli.places import check_folder
 from napari_corrclip.demo.scenes import generate_scene
 from napari_corrclip.errors import InputError, WeightsError
 from napari_corrclip.segmenter import Segmenter
@@ -258,16 +259,30 @@ def test_region_files_that_cannot_be_read(capsys: pytest.CaptureFixture[str]) ->
 
 
 @pytest.mark.usefixtures("no_networks")
-@pytest.mark.parametrize("output", ["file", "file/out", "file/a/b", "/proc/out"])
+@pytest.mark.parametrize(
+    "output", ["file", "file/out", "file/a/b", "/proc/out", "x" * 300, "new/" + "x" * 300, "loop"]
+)
 def test_output_that_cannot_be_written(output: str, capsys: pytest.CaptureFixture[str]) -> None:
     # A path below a file and one in /proc are closed to everybody, even to root.
     if output.startswith("/proc") and not Path("/proc").is_dir():
         pytest.skip("there is no /proc here")
     Path("file").write_text("kept")
+    Path("loop").symlink_to("loop")
     told = refused(capsys, picture(), "--output", output)
     assert repr(output) in told
     assert "cannot be written" in told
     assert Path("file").read_text() == "kept"
+
+
+def test_paths_with_a_nul(capsys: pytest.CaptureFixture[str]) -> None:
+    picture()
+    for args in (["a\0.png", "-o", "out"], ["image.png", "-o", "a\0/b"]):
+        assert main(["segment", *args, "-c", "red", "--regions", "superpixels"]) == 2
+        out, err = capsys.readouterr()
+        assert out == ""
+        assert "null byte" in err.splitlines()[-1]  # said by typer or, where that is old, by us
+    with pytest.raises(InputError, match="null byte"):
+        check_folder(Path("a\0/b"))
 
 
 def test_saving_where_nothing_can_be_written(segmenter: Segmenter) -> None:

@@ -61,7 +61,7 @@ def run(*args: object) -> int:
     """Segment by superpixels, which load nothing, unless ``args`` say otherwise."""
     words = [] if "--classes" in args else ["--classes", WORDS]
     source = [] if "--regions" in args else ["--regions", "superpixels"]
-    return main(["segment", *map(str, args), *words, *source, "--output", "out"])
+    return main(["segment", "--output", "out", *words, *source, *map(str, args)])
 
 
 def names(folder: Path | str) -> set[str]:
@@ -198,6 +198,27 @@ def test_results_of_another_image_are_not_replaced(
     assert provenance("out/cell")["image"] == str(first)
 
 
+def test_the_demo_replaces_its_own_results_and_no_other(
+    picture: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    demo = ["demo", "--regions", "superpixels", "-c", "red", "-o"]
+    assert run(picture) == 0
+    assert main([*demo, "out/scene"]) == 2
+    assert f"has the results of {str(picture)!r}" in capsys.readouterr().err
+    assert Segmentation.load("out/scene").vocabulary.names == tuple(WORDS.split(", "))
+    assert main([*demo, "shown", "--seed", "1"]) == 0
+    assert main([*demo, "shown", "--seed", "2"]) == 0
+    assert provenance("shown")["image"] == "demo scene 2"
+
+
+def test_results_of_a_former_version_are_replaced(picture: Path) -> None:
+    assert run(picture) == 0
+    document = provenance("out/scene") | {"format": "napari-corrclip result 0"}
+    Path("out/scene/provenance.json").write_text(json.dumps(document))
+    assert run(picture) == 0
+    assert provenance("out/scene")["format"] == "napari-corrclip result 1"
+
+
 def test_existing_results_are_replaced_or_left(
     picture: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -328,6 +349,9 @@ def test_files_of_somebody_else_are_not_replaced(
     assert main(["demo", "-o", "out/scene"]) == 2
     assert mine.read_bytes() == b"my own work"
     assert [path.name for path in mine.parent.iterdir()] == ["labels.png"]
+    mine.rename(mine.with_name("provenance.json"))  # a name that others use too
+    assert run(picture) == 2
+    assert [path.read_bytes() for path in mine.parent.iterdir()] == [b"my own work"]
 
 
 def test_names_that_the_terminal_cannot_show_stop_nothing(picture: Path) -> None:
@@ -337,6 +361,32 @@ def test_names_that_the_terminal_cannot_show_stop_nothing(picture: Path) -> None
     done = subprocess.run(command, env=environment, capture_output=True, check=False)
     assert done.returncode == 0, done.stderr
     assert b"w\\xf3od" in done.stdout
+
+
+def test_names_of_images_that_are_odd(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    scene = generate_scene(1).image
+    plain = save(tmp_path / "plain.png", scene)
+    for name in ("with a space", "größe ✓", "-c", "line\nbreak", os.fsdecode(b"caf\xe9")):
+        image = tmp_path / f"{name}.png"
+        try:
+            image.write_bytes(plain.read_bytes())
+        except (OSError, UnicodeError):
+            continue  # no name on this file system
+        assert run("--", image) == 0
+        assert names(Path("out") / name) == FILES
+        assert run("--", image) == 0  # its own results, found again
+    capsys.readouterr()
+    for name in ("..png", "...png"):  # would go to the output folder itself, or above it
+        (tmp_path / name).write_bytes(plain.read_bytes())
+        before = names("."), names("out")
+        assert run(tmp_path / name) == 2
+        assert "has no name before its ending" in capsys.readouterr().err
+        assert (names("."), names("out")) == before
+    scan = tmp_path / "scan"
+    scan.write_bytes(plain.read_bytes())  # its folder would have its own name
+    assert main(["segment", "scan", "-c", "red", "--regions", "superpixels", "-o", "."]) == 2
+    assert "'scan' cannot be written (Not a directory)" in capsys.readouterr().err
+    assert scan.read_bytes() == plain.read_bytes()
 
 
 def test_ctrl_c_ends_with_130_and_one_line(
@@ -536,6 +586,8 @@ def test_demo_evaluate_prints_and_writes_all_stages(capsys: pytest.CaptureFixtur
         ["--evaluate", "--scenes", "0"],
         ["--evaluate", "--json", "cache"],
         ["--evaluate", "--json", "file/scores.json"],
+        ["--evaluate", "--json", "x" * 300],
+        ["--evaluate", "--json", os.devnull],
         ["--evaluate", "--regions", "nothing", "--scenes", "1"],
         ["--regions", "nothing"],
         ["--classes", ""],

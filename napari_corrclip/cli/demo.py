@@ -12,10 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_corrclip.cli.console import say, tell
-from napari_corrclip.cli.segment import check_folder, check_foreign, check_prompts, class_lines
+from napari_corrclip.cli.places import check_file, check_folder, check_replaceable
+from napari_corrclip.cli.segment import check_prompts, class_lines
 from napari_corrclip.demo.scenes import Scene, generate_scene
 from napari_corrclip.demo.world import GROUNDS
-from napari_corrclip.errors import InputError
 from napari_corrclip.evaluation.metrics import Confusion
 from napari_corrclip.files import write_bytes
 from napari_corrclip.progress import drive
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from napari_corrclip.segmenter import Regions
 
 PICTURE = "demo.png"
+SCENE = "demo scene "
+"""What the provenance calls a scene, before its seed."""
 
 _PAINT: Mapping[str, tuple[int, int, int]] = {
     "red": (226, 48, 48),
@@ -62,7 +64,7 @@ def show(
     scene = generate_scene(seed)
     words = what_is_in(scene) if classes is None else Vocabulary.coerce(classes)
     check_folder(output)
-    check_foreign(output)
+    check_replaceable(output, lambda owner: owner.startswith(SCENE))
 
     from napari_corrclip.cli.picture import comparison, png
     from napari_corrclip.devices import describe_device
@@ -72,7 +74,7 @@ def show(
     segmenter = Segmenter.from_preset("demo", device=device, dtype=dtype, regions=_regions(regions))
     say(f"Scene {seed} on {describe_device(segmenter.clip.device)}")
     result = drive(segmenter.segment_steps(scene.image, words))
-    origin = replace(result.provenance, image=f"demo scene {seed}")
+    origin = replace(result.provenance, image=f"{SCENE}{seed}")
     result = replace(result, provenance=origin)
     truth = truth_labels(scene, words)
     picture = png(comparison(scene.image, truth, result.labels, words))
@@ -101,9 +103,7 @@ def evaluate(scenes: int, *, regions: str, device: str, dtype: str, json: Path |
         InputError: an argument cannot be used.
     """
     if json is not None:
-        if json.is_dir():
-            raise InputError(f"{str(json)!r} is a folder; give the name of a file for --json.")
-        check_folder(json.absolute().parent)
+        check_file(json)
 
     from napari_corrclip.demo.evaluate import evaluate_steps
 

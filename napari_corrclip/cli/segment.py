@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import os
-import tempfile
 import traceback
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -15,8 +13,8 @@ from typing import TYPE_CHECKING, cast
 import typer
 
 from napari_corrclip.cli.console import FAILED, UNUSABLE, exit_code, say, sentence, tell
+from napari_corrclip.cli.places import PROVENANCE, check_folder, origin, result_folders
 from napari_corrclip.errors import InputError, WeightsError
-from napari_corrclip.files import cannot_write
 from napari_corrclip.images import PERCENTILES, ImageOptions, read_rgb
 from napari_corrclip.progress import drive, finish
 from napari_corrclip.settings import Settings
@@ -32,7 +30,6 @@ if TYPE_CHECKING:
     from napari_corrclip.segmentation import Segmentation
     from napari_corrclip.segmenter import Detail, Segmenter
 
-PROVENANCE = "provenance.json"
 REGION_KINDS = ("sam", "superpixels")
 REGION_SUFFIXES = (".tif", ".tiff", ".png", ".npy")
 
@@ -65,8 +62,8 @@ def segment_images(images: Sequence[Path], options: Options, *, debug: bool = Fa
         typer.Exit: some of several images failed, with the exit code.
     """
     job = Job(options)
-    folders = result_folders(images, options.output)
     check_folder(options.output)
+    folders = result_folders(images, options.output)
     # The only image is read before torch is imported: a slip in its name is told at once.
     read = {image: job.read(image) for image in folders} if len(folders) == 1 else {}
     job.check()
@@ -154,8 +151,7 @@ class Job:
         windows = len(segmenter.plan((height, width)))
         say(f"{image}: {height} × {width} pixels, {windows} window{'s' if windows > 1 else ''}")
         result = drive(segmenter.segment_steps(rgb, self.vocabulary))
-        origin = replace(result.provenance, image=str(image.resolve()))
-        return replace(result, provenance=origin)
+        return replace(result, provenance=replace(result.provenance, image=origin(image)))
 
     @cached_property
     def _segmenter(self) -> Segmenter:
@@ -238,65 +234,6 @@ def check_prompts(vocabulary: Vocabulary, preset: Preset) -> None:
     templates = vocabulary.templates or preset.templates
     for query in vocabulary.queries:
         tokenize(tokenizer, fill(templates, query), tokenizer.context_length)
-
-
-def result_folders(images: Sequence[Path], output: Path) -> dict[Path, Path]:
-    """The folder in ``output`` for each image's results: it is called as the image.
-
-    Raises:
-        InputError: one of them has the results of another image, of an earlier run.
-    """
-    from napari_corrclip.export.folder import result_names
-
-    distinct = list({image.resolve(): image for image in images}.values())
-    names = result_names(distinct)
-    folders = {image: output / name for image, name in zip(distinct, names, strict=True)}
-    for image, folder in folders.items():
-        _check_owner(folder, image)
-    return folders
-
-
-def _check_owner(folder: Path, image: Path) -> None:
-    """Raise InputError where ``folder`` has results of another image, or somebody's own files."""
-    check_foreign(folder)
-    try:
-        document = json.loads((folder / PROVENANCE).read_bytes())
-        owner = document["image"]
-    except (OSError, ValueError, KeyError, TypeError):
-        return
-    if isinstance(owner, str) and owner and Path(owner) != image.resolve():
-        raise InputError(
-            f"The folder {str(folder)!r} has the results of {owner!r}, which those of "
-            f"{str(image)!r} would replace; remove it or give another -o."
-        )
-
-
-def check_foreign(folder: Path) -> None:
-    """Raise InputError where a file would be replaced that is not known to be a result of ours."""
-    from napari_corrclip.export.folder import OWNED
-
-    if (folder / PROVENANCE).exists():
-        return
-    for name in sorted(OWNED):
-        if os.path.lexists(folder / name):
-            raise InputError(
-                f"{str(folder / name)!r} is there and no result of this program's, and would be "
-                "replaced; move it away or give another -o."
-            )
-
-
-def check_folder(folder: Path) -> None:
-    """Raise InputError where nothing can be written into ``folder``; leaves nothing there."""
-    existing = folder.absolute()
-    while not existing.exists() and existing != existing.parent:
-        existing = existing.parent
-    try:
-        if not existing.is_dir():
-            raise NotADirectoryError(20, f"{existing} is no folder")
-        with tempfile.TemporaryFile(dir=existing):
-            pass
-    except OSError as error:
-        raise cannot_write(folder, error) from None
 
 
 def report(result: Segmentation, folder: Path) -> None:
