@@ -16,6 +16,7 @@ from safetensors.torch import save_file
 
 import napari_corrclip
 from napari_corrclip.cli import main
+from napari_corrclip.cli.options import read_classes
 from napari_corrclip.cli.places import check_folder
 from napari_corrclip.demo.scenes import generate_scene
 from napari_corrclip.errors import InputError, WeightsError
@@ -118,6 +119,26 @@ def test_a_prompt_that_is_too_long_stops_the_api_before_the_image_is_encoded(
         segmenter.classify(features, {"many": "red " * 80})
 
 
+@pytest.mark.usefixtures("no_networks")
+@pytest.mark.parametrize("name", ["photo.jpg", "words.md", "folder/words"])
+def test_a_file_of_another_kind_is_no_class(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    image = picture()
+    Path("folder").mkdir()
+    Path(name).write_text("red")
+    told = refused(capsys, image, "--classes", f" {name}")
+    assert f"--classes {name!r}" in told
+    assert ".yaml, .yml, .json, .csv, .txt" in told
+
+
+def test_a_name_that_only_looks_like_a_file_is_a_class() -> None:
+    Path("cat").mkdir()
+    Path("photo.jpg").write_text("")
+    assert read_classes("cat").names == ("cat",)
+    assert read_classes("Dr. No").names == ("Dr. No",)
+    assert read_classes("photo.jpg\ncat").names == ("photo.jpg", "cat")
+    assert read_classes("and/or, " + "long " * 99).names[0] == "and/or"
+
+
 # -- images
 
 ARRAYS: list[tuple[Any, str]] = [
@@ -200,6 +221,9 @@ def test_files_that_are_no_images(capsys: pytest.CaptureFixture[str]) -> None:
         (["--preset", "large"], "There is no preset 'large'; choose one of demo, vit-b-16."),
         (["--device", "cuda:99"], "There is no device 'cuda:99' on this machine; choose auto or"),
         (["--regions", "squares"], "There are no regions 'squares'; choose sam or superpixels"),
+        (["--regions", ""], "--regions is empty (''); choose sam or superpixels, or give"),
+        (["--regions", " "], "--regions is empty (' '); choose sam or superpixels, or give"),
+        (["--regions", "x" * 300], "There are no regions 'xxx"),
     ],
 )
 def test_options(option: list[str], sentence: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -253,6 +277,8 @@ def test_region_files_that_cannot_be_read(capsys: pytest.CaptureFixture[str]) ->
     Path("maps").mkdir()
     assert "'empty.npy'" in refused(capsys, picture(), "--regions", "empty.npy")
     assert "has no regions for 'image.png'" in refused(capsys, picture(), "--regions", "maps")
+    if Path("/dev/zero").exists():
+        assert "no regular file" in refused(capsys, picture(), "--regions", "/dev/zero")
 
 
 # -- places to write to

@@ -12,10 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_corrclip.cli.console import say, tell
+from napari_corrclip.cli.options import REGION_KINDS, check_regions, read_classes
 from napari_corrclip.cli.places import check_file, check_folder, check_replaceable
 from napari_corrclip.cli.segment import check_prompts, class_lines
 from napari_corrclip.demo.scenes import Scene, generate_scene
 from napari_corrclip.demo.world import GROUNDS
+from napari_corrclip.errors import InputError
 from napari_corrclip.evaluation.metrics import Confusion
 from napari_corrclip.files import write_bytes
 from napari_corrclip.progress import drive
@@ -62,9 +64,10 @@ def show(
         InputError: an argument cannot be used.
     """
     scene = generate_scene(seed)
-    words = what_is_in(scene) if classes is None else Vocabulary.coerce(classes)
+    words = what_is_in(scene) if classes is None else read_classes(classes)
     check_folder(output)
     check_replaceable(output, lambda owner: owner.startswith(SCENE))
+    check_regions(regions)
 
     from napari_corrclip.cli.picture import comparison, png
     from napari_corrclip.devices import describe_device
@@ -102,6 +105,10 @@ def evaluate(scenes: int, *, regions: str, device: str, dtype: str, json: Path |
     Raises:
         InputError: an argument cannot be used.
     """
+    if regions not in REGION_KINDS:
+        raise InputError(
+            f"--evaluate takes no regions {regions!r}; choose {' or '.join(REGION_KINDS)}."
+        )
     if json is not None:
         check_file(json)
 
@@ -160,7 +167,7 @@ def agreement(
 
 
 def _regions(regions: str) -> Regions:
-    if regions in ("sam", "superpixels"):
+    if regions in REGION_KINDS:
         return regions
     from napari_corrclip.regions.given import GivenRegions
 

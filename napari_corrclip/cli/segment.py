@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, cast
 import typer
 
 from napari_corrclip.cli.console import FAILED, UNUSABLE, exit_code, say, sentence, tell
+from napari_corrclip.cli.options import REGION_KINDS, check_regions, read_classes
 from napari_corrclip.cli.places import PROVENANCE, check_folder, origin, result_folders
 from napari_corrclip.errors import InputError, WeightsError
 from napari_corrclip.images import PERCENTILES, ImageOptions, read_rgb
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
     from napari_corrclip.segmentation import Segmentation
     from napari_corrclip.segmenter import Detail, Segmenter
 
-REGION_KINDS = ("sam", "superpixels")
 REGION_SUFFIXES = (".tif", ".tiff", ".png", ".npy")
 
 
@@ -99,7 +99,7 @@ class Job:
     """
 
     def __init__(self, options: Options) -> None:
-        vocabulary = Vocabulary.coerce(options.classes)
+        vocabulary = read_classes(options.classes)
         if options.threshold is not None:
             vocabulary = vocabulary.with_threshold(options.threshold)
         self.options = options
@@ -129,11 +129,7 @@ class Job:
         choose_dtype(self.options.dtype)
         at_detail(self.settings, cast("Detail", self.options.detail))
         check_prompts(self.vocabulary, self.preset)
-        if self.options.regions not in REGION_KINDS and not Path(self.options.regions).exists():
-            raise InputError(
-                f"There are no regions {self.options.regions!r}; choose "
-                f"{' or '.join(REGION_KINDS)}, or give the path of a region map."
-            )
+        check_regions(self.options.regions)
 
     def read(self, image: Path) -> NDArray[np.uint8]:
         """(H, W, 3) uint8 of the file ``image``."""
