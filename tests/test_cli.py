@@ -609,6 +609,26 @@ def test_demo_refuses_what_cannot_be_done(
     assert names(".") == {"file", "cache"}
 
 
+@pytest.mark.parametrize(
+    ("option", "evaluate"),
+    [
+        (["-o", "out"], True),
+        (["--seed", "7"], True),
+        (["--classes", "red"], True),
+        (["--scenes", "100"], False),
+        (["--json", "scores.json"], False),
+    ],
+)
+def test_demo_ignores_no_option(
+    option: list[str], evaluate: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["demo", *option, *(["--evaluate"] if evaluate else [])]) == 2
+    name = {"-o": "--output"}.get(option[0], option[0])
+    goes = "does not go" if evaluate else "goes"
+    assert capsys.readouterr().err.startswith(f"Error: {name} {goes} with --evaluate; ")
+    assert names(".") <= {"cache"}
+
+
 def test_truth_and_agreement_of_a_vocabulary() -> None:
     scene = generate_scene(7)
     words = what_is_in(scene)

@@ -180,9 +180,19 @@ def segment(
 @app.command()
 def demo(
     output: Annotated[
-        Path, typer.Option("--output", "-o", metavar="DIR", help="Gets the results.")
-    ] = Path("corrclip-demo"),
-    seed: Annotated[int, typer.Option(min=0, help="Draws the scene; any number from 0.")] = 7,
+        Path | None,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="DIR",
+            help="Gets the results.",
+            show_default="corrclip-demo",
+        ),
+    ] = None,
+    seed: Annotated[
+        int | None,
+        typer.Option(min=0, help="Draws the scene; any number from 0.", show_default="7"),
+    ] = None,
     classes: Annotated[
         str | None,
         typer.Option(
@@ -198,9 +208,16 @@ def demo(
     device: Device = "auto",
     dtype: Dtype = "auto",
     evaluate: Annotated[
-        bool, typer.Option("--evaluate", help="Measure on many scenes, stage by stage, instead.")
+        bool,
+        typer.Option(
+            "--evaluate",
+            help="Measure on many scenes, stage by stage, instead; takes no -o, --seed "
+            "and --classes.",
+        ),
     ] = False,
-    scenes: Annotated[int, typer.Option(help="How many scenes --evaluate takes.")] = 100,
+    scenes: Annotated[
+        int | None, typer.Option(help="How many scenes --evaluate takes.", show_default="100")
+    ] = None,
     json: Annotated[
         Path | None, typer.Option("--json", metavar="FILE", help="Where --evaluate writes too.")
     ] = None,
@@ -211,9 +228,33 @@ def demo(
         from napari_corrclip.cli import demo as command
         from napari_corrclip.errors import InputError
 
-        if json is not None and not evaluate:
-            raise InputError(f"--json {json} goes with --evaluate; add it or leave --json out.")
+        of_one_scene = {
+            "--output": output,
+            "--seed": seed,
+            "--classes": classes,
+        }
+        of_many = {"--scenes": scenes, "--json": json}
+        for option, value in (of_one_scene if evaluate else of_many).items():
+            if value is not None:
+                raise InputError(
+                    f"{option} does not go with --evaluate; leave one of the two out."
+                    if evaluate
+                    else f"{option} goes with --evaluate; add it or leave {option} out."
+                )
         if evaluate:
-            command.evaluate(scenes, regions=regions, device=device, dtype=dtype, json=json)
+            command.evaluate(
+                100 if scenes is None else scenes,
+                regions=regions,
+                device=device,
+                dtype=dtype,
+                json=json,
+            )
         else:
-            command.show(output, seed, classes=classes, regions=regions, device=device, dtype=dtype)
+            command.show(
+                Path("corrclip-demo") if output is None else output,
+                7 if seed is None else seed,
+                classes=classes,
+                regions=regions,
+                device=device,
+                dtype=dtype,
+            )
