@@ -16,7 +16,7 @@ from safetensors.torch import save_file
 
 import napari_corrclip
 from napari_corrclip.cli import main
-from napari_corrclip.cli.options import read_classes
+from napari_corrclip.cli.options import parse_region_options, read_classes
 from napari_corrclip.cli.places import check_folder
 from napari_corrclip.demo.scenes import generate_scene
 from napari_corrclip.errors import InputError, WeightsError
@@ -224,10 +224,49 @@ def test_files_that_are_no_images(capsys: pytest.CaptureFixture[str]) -> None:
         (["--regions", ""], "--regions is empty (''); choose sam or superpixels, or give"),
         (["--regions", " "], "--regions is empty (' '); choose sam or superpixels, or give"),
         (["--regions", "x" * 300], "There are no regions 'xxx"),
+        (["--region-option", "sigma"], "'sigma' is no NAME=VALUE; write"),
+        (["--region-option", "=2"], "'=2' is no NAME=VALUE; write"),
+        (["--region-option", "sigma= "], "'sigma= ' is no NAME=VALUE; write"),
+        (["--region-option", "device=cpu"], "'device' is none of the regions'; use --device."),
+        (
+            ["--region-option", "sigma=2", "--region-option", "sigma=3"],
+            "'sigma' is given twice; leave one of them out",
+        ),
+        (
+            ["--regions", ".", "--region-option", "sigma=2"],
+            "sigma=2 goes with --regions sam or superpixels, and '.' is a region map",
+        ),
     ],
 )
 def test_options(option: list[str], sentence: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert sentence in refused(capsys, picture(), *option)
+
+
+@pytest.mark.parametrize(
+    ("regions", "option", "sentence"),
+    [
+        ("superpixels", "points_per_side=8", "no option 'points_per_side'; it takes"),
+        ("superpixels", "sigma=-1", "sigma is -1; give"),
+        ("superpixels", "sigma=nan", "sigma is nan; give"),
+        ("superpixels", "sigma=wide", "sigma=wide cannot be used"),
+        ("sam", "sigma=1", "no option 'sigma'; it takes"),
+        ("sam", "points_per_side=0", "points_per_side is 0; give"),
+        ("sam", "points_per_side=many", "points_per_side is 'many'; give"),
+        ("sam", "iou_threshold=high", "iou_threshold=high cannot be used"),
+        ("sam", "painting=red-on-top", "'red-on-top' is no painting order; choose"),
+    ],
+)
+def test_region_options_cost_no_download(
+    regions: str, option: str, sentence: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    args = ["--preset", "vit-b-16", "--regions", regions, "--region-option", option]
+    assert sentence in refused(capsys, picture(), *args)
+
+
+def test_region_options_are_numbers_where_they_can_be() -> None:
+    texts = ["points_per_side=32", "iou_threshold = .5", "painting=large-on-top", "a=b=c"]
+    expected = {"points_per_side": 32, "iou_threshold": 0.5, "painting": "large-on-top", "a": "b=c"}
+    assert parse_region_options(texts) == expected
 
 
 def test_options_through_the_api() -> None:

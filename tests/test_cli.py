@@ -250,6 +250,22 @@ def test_regions_come_from_a_file_or_a_folder(picture: Path, tmp_path: Path) -> 
         np.testing.assert_array_equal(Segmentation.load("out/scene").regions, regions)
 
 
+def test_region_options_reach_the_source_and_the_provenance(picture: Path) -> None:
+    options = ["points_per_side=4", "painting=large-on-top", "iou_threshold=0.5"]
+    given = [part for option in options for part in ("--region-option", option)]
+    assert run(picture, "--regions", "sam", *given) == 0
+    told = provenance("out/scene")["regions"]
+    assert isinstance(told, dict)
+    expected = {"points_per_side": 4, "painting": "large-on-top", "iou_threshold": 0.5}
+    assert told.items() >= expected.items()
+    assert main(["demo", "-c", "red", "-o", "shown", *given]) == 0
+    assert provenance("shown")["regions"] == told
+    assert run(picture, "--region-option", "compactness=5") == 0
+    told = provenance("out/scene")["regions"]
+    assert isinstance(told, dict)
+    assert (told["source"], told["compactness"]) == ("superpixels", 5.0)
+
+
 def test_settings_files_change_the_preset_s_settings(
     picture: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -592,6 +608,8 @@ def test_demo_evaluate_prints_and_writes_all_stages(capsys: pytest.CaptureFixtur
         ["--evaluate", "--regions", "nothing", "--scenes", "1"],
         ["--regions", "nothing"],
         ["--regions", ""],
+        ["--regions", "cache", "--region-option", "sigma=1"],
+        ["--region-option", "sigma=1"],
         ["--classes", ""],
         ["--device", "cuda:99"],
         ["-o", "file/out"],
@@ -615,6 +633,7 @@ def test_demo_refuses_what_cannot_be_done(
         (["-o", "out"], True),
         (["--seed", "7"], True),
         (["--classes", "red"], True),
+        (["--region-option", "points_per_side=8"], True),
         (["--scenes", "100"], False),
         (["--json", "scores.json"], False),
     ],

@@ -38,6 +38,14 @@ Regions = Annotated[
         "or a folder with such a file of the image's name.",
     ),
 ]
+RegionOptions = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--region-option",
+        metavar="NAME=VALUE",
+        help="Of sam or superpixels, such as points_per_side=32; may be repeated.",
+    ),
+]
 Device = Annotated[str, typer.Option(metavar="auto|cpu|cuda|mps", help="Where the networks run.")]
 Dtype = Annotated[
     str,
@@ -100,6 +108,7 @@ def segment(
     ],
     preset: Annotated[str, typer.Option(metavar="demo|vit-b-16", help="Which networks.")] = "demo",
     regions: Regions = "sam",
+    region_option: RegionOptions = None,
     device: Device = "auto",
     dtype: Dtype = "auto",
     detail: Annotated[
@@ -154,6 +163,7 @@ def segment(
     that cannot be used is reported and left out; the exit code is 2 then.
     """
     with guarded(debug):
+        from napari_corrclip.cli.options import parse_region_options
         from napari_corrclip.cli.segment import Options, segment_images
 
         segment_images(
@@ -163,6 +173,7 @@ def segment(
                 output=output,
                 preset=preset,
                 regions=regions,
+                region_options=parse_region_options(region_option or ()),
                 device=device,
                 dtype=dtype,
                 detail=detail,
@@ -205,14 +216,15 @@ def demo(
     regions: Annotated[
         str, typer.Option(metavar="sam|superpixels|PATH", help="As in segment.")
     ] = "sam",
+    region_option: RegionOptions = None,
     device: Device = "auto",
     dtype: Dtype = "auto",
     evaluate: Annotated[
         bool,
         typer.Option(
             "--evaluate",
-            help="Measure on many scenes, stage by stage, instead; takes no -o, --seed "
-            "and --classes.",
+            help="Measure on many scenes, stage by stage, instead; takes no -o, --seed, --classes "
+            "and --region-option.",
         ),
     ] = False,
     scenes: Annotated[
@@ -226,12 +238,14 @@ def demo(
     """Segment a built-in scene and compare it with its truth; needs no image and no network."""
     with guarded(debug):
         from napari_corrclip.cli import demo as command
+        from napari_corrclip.cli.options import parse_region_options
         from napari_corrclip.errors import InputError
 
         of_one_scene = {
             "--output": output,
             "--seed": seed,
             "--classes": classes,
+            "--region-option": region_option or None,
         }
         of_many = {"--scenes": scenes, "--json": json}
         for option, value in (of_one_scene if evaluate else of_many).items():
@@ -255,6 +269,7 @@ def demo(
                 7 if seed is None else seed,
                 classes=classes,
                 regions=regions,
+                region_options=parse_region_options(region_option or ()),
                 device=device,
                 dtype=dtype,
             )

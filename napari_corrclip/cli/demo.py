@@ -12,7 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_corrclip.cli.console import say, tell
-from napari_corrclip.cli.options import REGION_KINDS, check_regions, read_classes
+from napari_corrclip.cli.options import (
+    REGION_KINDS,
+    RegionOptions,
+    check_region_options,
+    check_regions,
+    read_classes,
+)
 from napari_corrclip.cli.places import check_file, check_folder, check_replaceable
 from napari_corrclip.cli.segment import check_prompts, class_lines
 from napari_corrclip.demo.scenes import Scene, generate_scene
@@ -56,7 +62,14 @@ class Agreement:
 
 
 def show(
-    output: Path, seed: int, *, classes: str | None, regions: str, device: str, dtype: str
+    output: Path,
+    seed: int,
+    *,
+    classes: str | None,
+    regions: str,
+    region_options: RegionOptions,
+    device: str,
+    dtype: str,
 ) -> None:
     """Segment the scene of ``seed``, write results and a picture, print how it agrees.
 
@@ -74,7 +87,14 @@ def show(
     from napari_corrclip.segmenter import Segmenter
 
     check_prompts(words, get_preset("demo"))
-    segmenter = Segmenter.from_preset("demo", device=device, dtype=dtype, regions=_regions(regions))
+    check_region_options(region_options, regions)
+    segmenter = Segmenter.from_preset(
+        "demo",
+        device=device,
+        dtype=dtype,
+        regions=_regions(regions),
+        region_options=region_options,
+    )
     say(f"Scene {seed} on {describe_device(segmenter.clip.device)}")
     result = drive(segmenter.segment_steps(scene.image, words))
     origin = replace(result.provenance, image=f"{SCENE}{seed}")

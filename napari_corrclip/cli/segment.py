@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import traceback
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
@@ -13,7 +13,13 @@ from typing import TYPE_CHECKING, cast
 import typer
 
 from napari_corrclip.cli.console import FAILED, UNUSABLE, exit_code, say, sentence, tell
-from napari_corrclip.cli.options import REGION_KINDS, check_regions, read_classes
+from napari_corrclip.cli.options import (
+    REGION_KINDS,
+    RegionOptions,
+    check_region_options,
+    check_regions,
+    read_classes,
+)
 from napari_corrclip.cli.places import PROVENANCE, check_folder, origin, result_folders
 from napari_corrclip.errors import InputError, WeightsError
 from napari_corrclip.images import PERCENTILES, ImageOptions, read_rgb
@@ -42,6 +48,7 @@ class Options:
     output: Path
     preset: str = "demo"
     regions: str = "sam"
+    region_options: RegionOptions = field(default_factory=dict)
     device: str = "auto"
     dtype: str = "auto"
     detail: str = "standard"
@@ -130,6 +137,7 @@ class Job:
         at_detail(self.settings, cast("Detail", self.options.detail))
         check_prompts(self.vocabulary, self.preset)
         check_regions(self.options.regions)
+        check_region_options(self.options.region_options, self.options.regions)
 
     def read(self, image: Path) -> NDArray[np.uint8]:
         """(H, W, 3) uint8 of the file ``image``."""
@@ -163,6 +171,7 @@ class Job:
             dtype=self.options.dtype,
             # Given regions are put in image by image; superpixels load nothing.
             regions="superpixels" if given else self.options.regions,
+            region_options=self.options.region_options,
             settings=self.settings,
             detail=cast("Detail", self.options.detail),
         )
