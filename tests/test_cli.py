@@ -532,7 +532,10 @@ def test_a_closed_stdout_is_told_before_anything_is_computed(picture: Path) -> N
 
 
 @pytest.mark.skipif(os.name != "posix", reason="pipes are closed as POSIX has it")
-def test_a_reader_that_goes_away_is_no_error(picture: Path) -> None:
+def test_a_reader_that_goes_away_is_no_error(
+    picture: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("PYTHONUNBUFFERED", raising=False)  # what is told of an image is one write
     other = save(picture.with_name("other.png"), generate_scene(2).image)
     args = ["segment", picture, other, "-c", WORDS, "-o", "out", "--regions", "superpixels"]
     command = [sys.executable, "-m", "napari_corrclip.cli", *map(str, args)]
