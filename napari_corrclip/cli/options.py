@@ -79,9 +79,6 @@ def check_region_options(options: RegionOptions, regions: str) -> None:
             f"--region-option {shown} goes with --regions {' or '.join(REGION_KINDS)}, and "
             f"{regions!r} is a region map that is there already; leave one of them out."
         )
-    for name in ("device", "dtype"):
-        if name in options:
-            raise InputError(f"--region-option {name!r} is none of the regions'; use --{name}.")
     from napari_corrclip.segmenter import Segmenter
 
     try:
@@ -89,7 +86,7 @@ def check_region_options(options: RegionOptions, regions: str) -> None:
         Segmenter.from_preset("demo", device="cpu", regions=regions, region_options=options)
     except TypeError as error:  # a word for a number
         raise InputError(
-            f"--region-option {shown} cannot be used ({error}); give numbers where numbers are due."
+            f"--region-option {shown} cannot be used ({error}); correct it or leave it out."
         ) from None
 
 
