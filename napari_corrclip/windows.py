@@ -318,36 +318,35 @@ def blend(windows: Iterable[Tensor], layout: Layout) -> Tensor:
 def mosaic(cells: Tensor, layout: Layout) -> Tensor:
     """Put the cells of all windows on one grid over the image; where windows overlap, their mean.
 
-    A cell goes to the grid's cell in which its centre lies, so that nothing is interpolated. The pitch
-    of the grid is that of the windows' cells, as far as the image's sides are multiples of it.
+    A cell of the grid takes of each window the cell in which its centre lies, so that nothing is
+    interpolated. The pitch of the grid is that of the windows' cells.
 
     Args:
         cells: (W, h, w, D).
         layout: where the windows lie.
 
     Returns:
-        (rows, columns, D) float32.
+        (rows, columns, D) float32; as many rows and columns as whole cells fit, at least one.
     """
-    grid = cells.shape[1:3]
-    pitch = [side / count for side, count in zip(layout.padded, grid, strict=True)]
-    rows, columns = (max(1, int(s / p)) for s, p in zip(layout.size, pitch, strict=True))
-    total = torch.zeros(rows, columns, cells.shape[3])
-    covers = torch.zeros(rows, columns, 1)
+    pitches = [side / count for side, count in zip(layout.padded, cells.shape[1:3], strict=True)]
+    centres = [
+        # An image smaller than a cell has one, over its middle.
+        (torch.arange(max(1, int(side / pitch))) + 0.5) * min(pitch, side)
+        for side, pitch in zip(layout.size, pitches, strict=True)
+    ]
+    total = torch.zeros(len(centres[0]), len(centres[1]), cells.shape[3])
+    covers = torch.zeros(*total.shape[:2], 1)
     for window, box in zip(cells, layout.boxes, strict=True):
-        places = []
-        for axis, count in enumerate((rows, columns)):
-            centres = (torch.arange(grid[axis]) + 0.5) * pitch[axis] - layout.padding[axis]
-            inside = ((centres >= 0) & (centres < layout.window[axis])).nonzero().flatten()
-            if not len(inside):  # a window smaller than a cell, between two centres
-                inside = (centres - layout.window[axis] / 2).abs().argmin()[None]
-            at = ((centres[inside] + box[axis]) / pitch[axis]).long().clamp(0, count - 1)
-            places.append((inside, at))
-        (from_row, to_row), (from_column, to_column) = places
-        part = window[from_row][:, from_column].float()
-        where = (to_row[:, None].expand(part.shape[:2]), to_column.expand(part.shape[:2]))
-        total.index_put_(where, part, accumulate=True)
-        covers.index_put_(where, torch.ones(*part.shape[:2], 1), accumulate=True)
-    return total / covers.clamp(min=1)
+        to, source = [], []
+        for axis, places in enumerate(centres):
+            inside = (places >= box[axis]) & (places < box[axis + 2])
+            to.append(inside.nonzero().flatten())
+            offset = places[inside] - box[axis] + layout.padding[axis]
+            source.append((offset / pitches[axis]).long().clamp(max=cells.shape[1 + axis] - 1))
+        where = to[0][:, None], to[1][None]
+        total[where] += window[source[0]][:, source[1]].float()
+        covers[where] += 1
+    return total / covers
 
 
 def cover_count(layout: Layout) -> Tensor:
