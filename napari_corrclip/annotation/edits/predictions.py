@@ -223,7 +223,7 @@ def _belongs(state: State, result: Segmentation, vocabulary: Vocabulary) -> None
         raise InputError(
             f"The result has {result.shape} pixels and the session {state.shape}; segment the same image."
         )
-    if result.vocabulary.values != vocabulary.values:
+    if (result.vocabulary.values, result.vocabulary.names) != (vocabulary.values, vocabulary.names):
         raise InputError(
             f"The result was classified by other classes ({', '.join(result.vocabulary.names[:5])}, …) "
             "than the vocabulary has; classify by the session's vocabulary."
