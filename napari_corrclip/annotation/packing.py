@@ -117,10 +117,11 @@ def unpack_state(data: bytes) -> tuple[State, dict[str, str]]:
         vocabulary = from_document(json.loads(texts["vocabulary"]))
         if not regions.shape == evidence.prediction.shape == evidence.numbers.shape:
             raise Damaged("its maps are of different sizes")
+        painted = _patch(arrays, "pins") if "pins.box" in arrays else None
+        _check_values(regions, evidence, painted, vocabulary)
         pins = np.full(regions.shape, NOT_PINNED, np.int32)
-        if "pins.box" in arrays:
-            _patch(arrays, "pins").apply(pins)
-        _check_values(regions, evidence, pins, vocabulary)
+        if painted is not None:
+            painted.apply(pins)
         verdicts = {one: swap.new for one, swap in _swapped_verdicts(arrays["verdicts"]).items()}
         votings = {one: swap.new for one, swap in _swapped_votings(arrays["votings"]).items()}
         state = State(
@@ -144,7 +145,7 @@ def unpack_state(data: bytes) -> tuple[State, dict[str, str]]:
 def _check_values(
     regions: NDArray[np.int32],
     evidence: Evidence,
-    pins: NDArray[np.int32],
+    pins: Patch | None,
     vocabulary: Vocabulary,
 ) -> None:
     count, classes = evidence.probabilities.shape
@@ -154,10 +155,11 @@ def _check_values(
         raise Damaged("its regions have negative ids")
     if evidence.numbers.max() > count:
         raise Damaged("it has fewer probabilities than regions")
-    values = [0, *vocabulary.values]
-    if not np.isin(evidence.prediction, values).all():
+    known = np.zeros(1 << 16, bool)
+    known[[0, *vocabulary.values]] = True
+    if not known[evidence.prediction].all():
         raise Damaged("it predicts values that no class has")
-    if not np.isin(pins, [NOT_PINNED, *values]).all():
+    if pins is not None and not all(0 <= value < 1 << 16 and known[value] for value in pins.new):
         raise Damaged("it has painted values that no class has")
 
 
