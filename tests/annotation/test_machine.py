@@ -9,7 +9,7 @@ import re
 import tempfile
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import astuple
+from dataclasses import astuple, fields
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +25,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from napari_corrclip.annotation import ORDERS, Changed, Edited, Queue, Session, SmallGroup
+from napari_corrclip.annotation import ORDERS, Changed, Edited, Queue, Region, Session, SmallGroup
 from napari_corrclip.errors import InputError
 from tests.annotation.model import Model, Refused
 from tests.annotation.worlds import NAMES, random_image, random_regions, random_result
@@ -222,12 +222,7 @@ class Seen:
         }
         self.vocabulary = session.vocabulary
         self.table = session.table
-        self.rows = {
-            row.id: tuple(
-                part.tolist() if isinstance(part, np.ndarray) else part for part in astuple_(row)
-            )
-            for row in session.rows()
-        }
+        self.rows = {row.id: plain(row) for row in session.rows()}
 
     def same(self, other: Seen) -> None:
         """Assert that the two are the same to the last bit."""
@@ -238,8 +233,12 @@ class Seen:
         pd.testing.assert_frame_equal(self.table, other.table, check_exact=True)
 
 
-def astuple_(row: Any) -> tuple[Any, ...]:
-    return tuple(getattr(row, name) for name in row.__slots__)
+def plain(row: Region) -> dict[str, Any]:
+    """Return what a row holds, fit for ==; by which path its counts came about does not matter."""
+    found = {field.name: getattr(row, field.name) for field in fields(row)}
+    indices, pixels = found.pop("sources")
+    found["sources"] = dict(zip(indices.tolist(), pixels.tolist(), strict=True))
+    return found | {name: found[name].tolist() for name in ("votes", "probabilities")}
 
 
 def check_against(session: Session, model: Model) -> None:
@@ -325,7 +324,7 @@ class Machine(RuleBasedStateMachine):
         check_against(self.session, self.model)
         self.timeline = Timeline((self.model, Seen(self.session)))
         self.review: Review | None = None
-        self.way = 0
+        self.way = self.saved = 0
 
     def listen(self) -> None:
         self.heard: list[Changed] = []
@@ -520,11 +519,13 @@ class Machine(RuleBasedStateMachine):
 
     # -- back and forth
 
+    @precondition(lambda self: self.session.can_undo)
     @rule(times=st.integers(1, 4))
     def undo(self, times: int) -> None:
         moved = [self.move(-1, self.session.undo) for _ in range(times)]
         ran["undo", "done" if any(moved) else "no change"] += 1
 
+    @precondition(lambda self: self.session.can_redo)
     @rule(times=st.integers(1, 4))
     def redo(self, times: int) -> None:
         moved = [self.move(1, self.session.redo) for _ in range(times)]
@@ -546,8 +547,10 @@ class Machine(RuleBasedStateMachine):
         self.check_told(seen, edited)
         return True
 
+    @precondition(lambda self: self.timeline.at != self.saved)
     @rule()
     def save_and_load(self) -> None:
+        self.saved = self.timeline.at
         ran["save and load", "done"] += 1
         with tempfile.TemporaryDirectory() as folder:
             self.session.save(Path(folder) / "saved")
