@@ -21,7 +21,6 @@ from napari_corrclip.annotation.edits.splitting import Points
 from napari_corrclip.annotation.edits.targets import Pixels, Regions, region_of, regions_of
 from napari_corrclip.annotation.edits.verdicts import Which
 from napari_corrclip.annotation.engine import Engine
-from napari_corrclip.annotation.evidence import Evidence
 from napari_corrclip.annotation.history import LIMIT, History
 from napari_corrclip.annotation.regions import Region, Voting
 from napari_corrclip.annotation.source import Source
@@ -97,18 +96,7 @@ class Session:
         source: Source | None = None,
         history_limit: int = LIMIT,
     ) -> None:
-        state = State(np.array(result.regions), Evidence.of(result), result.vocabulary)
-        if not np.array_equal(state.labels, result.labels):
-            # Map correction was switched off; a vote of the pixels would change the map.
-            state = State(
-                np.array(result.regions), Evidence.of(result), result.vocabulary, voting="pixels"
-            )
-            if not np.array_equal(state.labels, result.labels):
-                raise InputError(
-                    "The result's labels are not those that its pixels elect; open the result as it "
-                    "was saved, and correct it here."
-                )
-        self._start(state, History(history_limit), image, engine, source)
+        self._start(State.of(result), History(history_limit), image, engine, source)
 
     @classmethod
     def _of(
