@@ -482,16 +482,18 @@ class Machine(RuleBasedStateMachine):
     # -- back and forth
 
     @precondition(lambda self: self.session.can_undo)
-    @rule(times=st.integers(1, 4))
-    def undo(self, times: int) -> None:
-        moved = [self.move(-1, self.session.undo) for _ in range(times)]
-        ran["undo", "done" if any(moved) else "no change"] += 1
+    @rule(times=st.integers(1, 5), again=st.integers(0, 3))
+    def undo(self, times: int, again: int) -> None:
+        for _ in range(times):
+            ran["undo", "done" if self.move(-1, self.session.undo) else "no change"] += 1
+        for _ in range(again):
+            ran["redo", "done" if self.move(1, self.session.redo) else "no change"] += 1
 
     @precondition(lambda self: self.session.can_redo)
-    @rule(times=st.integers(1, 4))
-    def redo(self, times: int) -> None:
-        moved = [self.move(1, self.session.redo) for _ in range(times)]
-        ran["redo", "done" if any(moved) else "no change"] += 1
+    @rule()
+    def redo(self) -> None:
+        self.move(1, self.session.redo)
+        ran["redo", "done"] += 1
 
     def move(self, by: int, call: Callable[[], Edited]) -> bool:
         _, seen = self.timeline.now
