@@ -56,13 +56,15 @@ class Session:
 
     Attributes:
         history: what was done; see :class:`~napari_corrclip.annotation.history.History`.
-        notes: what a person is to be told on opening it, a sentence each.
+        notes: what a person is to be told on opening it, a sentence each; of a result its own.
 
     Signals (psygnal):
         changed: a :class:`~napari_corrclip.annotation.state.Changed` after every edit, undo and redo.
         recorded: ("do" | "undo" | "redo", :class:`~napari_corrclip.annotation.change.Step`); for a
             journal.
     """
+
+    notes: tuple[str, ...]
 
     changed = Signal(Changed)
     recorded = Signal(str, object)
@@ -77,6 +79,7 @@ class Session:
         history_limit: int = LIMIT,
     ) -> None:
         self._start(State.of(result), History(history_limit), image, engine, source)
+        self.notes = result.notes
 
     @classmethod
     def _of(
@@ -120,7 +123,7 @@ class Session:
         self.image = image
         self.engine = engine
         self.source = source
-        self.notes: tuple[str, ...] = ()
+        self.notes = ()
         self._group: list[Change] | None = None
 
     def save(self, folder: str | os.PathLike[str]) -> None:
