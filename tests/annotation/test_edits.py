@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from napari_corrclip.annotation import Changed, Edited, Region, Session, Verdict
+from napari_corrclip.annotation import Changed, Edited, Region, Session, Verdict, descriptors
 from napari_corrclip.errors import InputError
 from napari_corrclip.segmentation import Segmentation, segmentation_from_probabilities
 from napari_corrclip.vocabulary import Vocabulary
@@ -446,10 +447,15 @@ def test_an_image_that_does_not_fit_is_refused(image: NDArray[Any]) -> None:
     assert one_sentence(str(told.value))
 
 
-def test_undo_inside_a_step_is_refused() -> None:
+def test_undo_and_saving_inside_a_step_are_refused(tmp_path: Path) -> None:
     session = prepared()
     before = Seen(session)
-    for wrong in (session.undo, session.redo, lambda: session.step("Two").__enter__()):
+    for wrong in (
+        session.undo,
+        session.redo,
+        lambda: session.step("Two").__enter__(),
+        lambda: session.save(tmp_path),
+    ):
         with pytest.raises(InputError) as told, session.step("One"):  # noqa: PT012
             session.assign(1, "cat")
             wrong()
@@ -872,6 +878,20 @@ def test_likeness_goes_by_the_networks_or_else_by_colour() -> None:
     assert session.similar(1, 5) == [2]
     assert session.similar(1, 1, among=[1, 2, 3]) == [3]
     assert session.similar(1, 1, among=1) == []
+
+
+def test_likeness_of_regions_all_over_the_image_is_the_same(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    random = np.random.default_rng(0)
+    regions = random.integers(0, 9, (40, 50)) * 1000
+    image = random.integers(0, 256, (40, 50, 3)).astype(np.uint8)
+    session = Session(result_of(regions, random.integers(1, 4, regions.shape)), image)
+    found = []
+    for crowded in (0, 10**9):
+        monkeypatch.setattr(descriptors, "_CROWDED", crowded)
+        found.append(session.descriptors(session.rows()))
+    np.testing.assert_array_equal(*found)
 
 
 # -- another run
