@@ -369,8 +369,21 @@ REFUSED: dict[str, Callable[[Session], Any]] = {
             s.vocabulary.reorder(["sky", "dog", "cat"]),
         )
     ),
+    "run with NaN": lambda s: s.rerun(not_a_number(small_result()[0])),
+    "run with labels of no class": lambda s: s.rerun(
+        replace(small_result()[0], pixel_labels=np.full((24, 32), 9))
+    ),
+    "classified with NaN": lambda s: s.set_vocabulary(
+        s.vocabulary, result=not_a_number(small_result()[0])
+    ),
     "encode without networks": lambda s: s.reencode(),
 }
+
+
+def not_a_number(result: Segmentation) -> Segmentation:
+    probabilities = np.array(result.region_probabilities)
+    probabilities[4, 1] = np.nan
+    return replace(result, region_probabilities=probabilities)
 
 
 def refuser() -> Session:
@@ -444,6 +457,12 @@ def test_without_an_image_clicks_and_likeness_are_refused() -> None:
 def test_an_image_that_does_not_fit_is_refused(image: NDArray[Any]) -> None:
     with pytest.raises(InputError) as told:
         Session(small_result()[0], image)
+    assert one_sentence(str(told.value))
+
+
+def test_a_result_with_nan_is_refused_before_anybody_works_on_it() -> None:
+    with pytest.raises(InputError, match="The probabilities of region 5") as told:
+        Session(not_a_number(small_result()[0]))
     assert one_sentence(str(told.value))
 
 
