@@ -631,6 +631,14 @@ def test_merging_keeps_the_lowest_id_and_adds_votes_up() -> None:
     assert not edited.notes
 
 
+@pytest.mark.parametrize(("larger", "voting"), [(2, "mean"), (1, "majority")])
+def test_a_merged_region_votes_as_the_largest_did(larger: int, voting: str) -> None:
+    session = strip([1, 2, larger, 3], [CAT] * 4)
+    session.revote(2, "mean")
+    session.merge([1, 2])
+    assert session.region(1).voting == voting
+
+
 def test_merging_different_verdicts_takes_the_largest_s_and_says_so() -> None:
     session = strip([1, 2, 2, 3, 3, 3, 4, 4, 4, 4], [CAT] * 10)
     session.assign(1, "sky")
@@ -729,6 +737,20 @@ def test_chains_of_crumbs_end_in_one_region() -> None:
     session = strip([7, 7, 8], [CAT] * 3)  # nothing but crumbs: one is left
     session.absorb([7, 8])
     assert session.ids.tolist() == [7]
+
+
+def test_an_absorbed_crumb_brings_its_borders_along() -> None:
+    # 5 alone touches 1 and 9 on two sides each; with 4 in it, 9 on three.
+    session = Session(
+        result_of(
+            [[1, 5, 5, 9],
+             [1, 5, 4, 9],
+             [0, 5, 5, 9]],
+            np.full((3, 4), CAT),
+        )
+    )  # fmt: skip
+    session.absorb([4, 5])
+    assert session.regions.tolist() == [[1, 9, 9, 9], [1, 9, 9, 9], [0, 9, 9, 9]]
 
 
 def test_a_crumb_that_touches_nothing_stays_and_is_told() -> None:
