@@ -132,8 +132,9 @@ class Session:
         The image is not copied; :meth:`load` takes it again.
 
         Raises:
-            InputError: it cannot be written.
+            InputError: it cannot be written, or a step is being put together.
         """
+        self._check_no_group()
         storage.save_session(self, folder)
 
     @classmethod
@@ -481,7 +482,7 @@ class Session:
 
     def _check_no_group(self) -> None:
         if self._group is not None:
-            raise InputError("A step is being put together; finish it before another begins.")
+            raise InputError("A step is being put together; finish it first.")
 
     def _perform(self, plan: Plan) -> Edited:
         """Make a plan and record it; a plan that changes nothing is no step."""
