@@ -1,0 +1,65 @@
+"""The ways of working that are compared."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from napari_corrclip.evaluation.effort.orders import OrderFor, oracle
+
+BRUSHES: Final = ("split", "brush")
+
+
+@dataclass(frozen=True)
+class Arm:
+    """A way of working.
+
+    Attributes:
+        name: such as ``adaptive+tools``.
+        title: for tables and plots.
+        labels: whether there are pre-labels.
+        order: of the queue: a name of the session's, or what makes one for an image; ``None``: no
+            regions are looked at.
+        tools: of ``spread`` and ``box``, used at a look; and of ``split`` and ``brush``, used when
+            the queue is done.
+        refresh_every: looks between two refreshes of the queue.
+    """
+
+    name: str
+    title: str
+    labels: bool = True
+    order: str | OrderFor | None = "area-margin"
+    tools: tuple[str, ...] = ()
+    refresh_every: int = 10
+
+
+TOOLS: Final = ("spread", "box", *BRUSHES)
+
+UNLABELLED: Final = Arm("regions", "regions without labels, largest first", False, "area")
+UNLABELLED_TOOLS: Final = Arm(
+    "regions+tools", "regions without labels, all tools", False, "area", TOOLS
+)
+BRUSH: Final = Arm("brush", "empty canvas, brush", False, None, ("brush",))
+ORACLE: Final = Arm("oracle", "pre-labels, oracle (the bound)", True, oracle, (), 0)
+
+
+def queue_arm(order: str) -> Arm:
+    """Return the arm of pre-labels in a queue's order, one by one."""
+    return Arm(order, f"pre-labels, {order}", True, order)
+
+
+def tools_arm(order: str) -> Arm:
+    """Return the arm of pre-labels in a queue's order with all tools."""
+    return Arm(f"{order}+tools", f"pre-labels, {order}, all tools", True, order, TOOLS)
+
+
+def standard_arms(orders: tuple[str, ...]) -> tuple[Arm, ...]:
+    """Return every arm of the study: all ``orders`` one by one and with all tools."""
+    return (
+        BRUSH,
+        UNLABELLED,
+        UNLABELLED_TOOLS,
+        *(queue_arm(order) for order in orders),
+        *(tools_arm(order) for order in orders),
+        ORACLE,
+    )
