@@ -10,6 +10,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from napari_corrclip.annotation import Queue as Queue
+    from napari_corrclip.annotation import Session as Session
+    from napari_corrclip.engine import annotate as annotate
     from napari_corrclip.errors import CorrClipError as CorrClipError
     from napari_corrclip.errors import InputError as InputError
     from napari_corrclip.errors import WeightsError as WeightsError
@@ -35,12 +38,15 @@ _HOME = {
     "InputError": "errors",
     "Preset": "weights.presets",
     "Progress": "progress",
+    "Queue": "annotation",
     "Segmentation": "segmentation",
     "Segmenter": "segmenter",
+    "Session": "annotation",
     "Settings": "settings",
     "Vocabulary": "vocabulary",
     "VocabularyClass": "vocabulary",
     "WeightsError": "errors",
+    "annotate": "engine",
     "get_preset": "weights.presets",
     "presets": "weights.presets",
     "read_image": "images",
@@ -55,13 +61,16 @@ __all__ = [
     "InputError",
     "Preset",
     "Progress",
+    "Queue",
     "Segmentation",
     "Segmenter",
+    "Session",
     "Settings",
     "Vocabulary",
     "VocabularyClass",
     "WeightsError",
     "__version__",
+    "annotate",
     "get_preset",
     "presets",
     "read_image",

@@ -6,7 +6,6 @@ import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from types import MappingProxyType
 
 import numpy as np
@@ -14,9 +13,10 @@ import torch
 from numpy.typing import NDArray
 
 from napari_corrclip.errors import InputError
-from napari_corrclip.files import atomic_path
+from napari_corrclip.files import write_bytes
 from napari_corrclip.pipeline import WindowFeatures
 from napari_corrclip.settings import Settings
+from napari_corrclip.windows import mosaic
 
 FORMAT = "napari-corrclip features 1"
 
@@ -29,7 +29,8 @@ class Features:
         windows: the cells of each window, normalised, float32 on the CPU.
         regions: (H, W) int32 raw regions at the image's own size, 0 = unsegmented; not writable.
         settings: how they were computed.
-        clip: fingerprint of the CLIP that computed them; only its text tower can classify them.
+        clip: fingerprint of the CLIP that computed them; only its text tower can classify them, in
+            whatever dtype either computed.
         region_source: where the regions came from, with its parameters.
         seconds: wall time of each stage.
     """
@@ -45,6 +46,14 @@ class Features:
     def shape(self) -> tuple[int, int]:
         """Rows and columns of the image."""
         return self.windows.layout.image_size
+
+    def cells(self) -> NDArray[np.float32]:
+        """Return (h, w, D) float32, the windows' cells as one grid that covers the image evenly.
+
+        What a region looks like is the mean of the cells under it.
+        """
+        cells: NDArray[np.float32] = mosaic(self.windows.features, self.windows.layout).numpy()
+        return cells
 
     @property
     def nbytes(self) -> int:
@@ -71,8 +80,7 @@ class Features:
             "region_source": json.dumps(dict(self.region_source)),
             "seconds": json.dumps(dict(self.seconds)),
         }
-        with atomic_path(Path(path)) as temporary:
-            temporary.write_bytes(save(tensors, metadata))
+        write_bytes(path, save(tensors, metadata))
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Features:

@@ -25,8 +25,8 @@ def cannot_write(path: str | os.PathLike[str], error: OSError) -> InputError:
     """Return the sentence for ``error`` while ``path`` was being written."""
     reason = error.strerror or str(error)
     return InputError(
-        f"{os.fspath(path)!r} cannot be written ({reason}); choose a folder that you may write to "
-        "and that has space left."
+        f"{os.fspath(path)!r} cannot be written ({reason}); choose a folder that exists, that you "
+        "may write to and that has space left."
     )
 
 

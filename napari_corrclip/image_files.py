@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import stat
 import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -33,11 +34,15 @@ def read_image(path: str | os.PathLike[str]) -> NDArray[Any]:
     camera noted is applied. 16-bit and float values stay as they are; see :func:`to_rgb`.
 
     Raises:
-        InputError: the file is missing, a folder, not readable, empty, damaged or cut short, no
-            image, or holds more than one plane (a stack, an animation).
+        InputError: the file is missing, a folder, a pipe or a device, not readable, empty, damaged
+            or cut short, no image, or holds more than one plane (a stack, an animation).
     """
     path = Path(path)
     try:
+        # Looked at before it is opened: a pipe would wait for a writer, a device never end.
+        mode = path.stat().st_mode
+        if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+            raise OSError("it is a pipe, a device or the like, and no regular file")
         with path.open("rb") as file:
             start = file.read(33)
     except OSError as error:
@@ -165,7 +170,12 @@ def _read_tiff(path: Path) -> NDArray[Any]:
         page = series[0].keyframe
         axes = _check_plane(path, series[0])
         _check_complete(path, tiff)
-        if page.photometric in (PHOTOMETRIC.SEPARATED, PHOTOMETRIC.CIELAB, PHOTOMETRIC.ICCLAB):
+        if page.photometric in (
+            PHOTOMETRIC.SEPARATED,
+            PHOTOMETRIC.YCBCR,
+            PHOTOMETRIC.CIELAB,
+            PHOTOMETRIC.ICCLAB,
+        ):
             return _read_packed_tiff(path, page)
         try:
             array = series[0].asarray(squeeze=False)
@@ -242,7 +252,7 @@ def _read_packed_tiff(path: Path, page: TiffPage) -> NDArray[Any]:
     Pillow turns a TIFF upright by itself.
     """
     from PIL import UnidentifiedImageError
-    from tifffile import COMPRESSION
+    from tifffile import COMPRESSION, PHOTOMETRIC
 
     # Pillow would cut deeper colours down to 8 bits, or not read them
     if page.samplesperpixel == 1 or page.bitspersample == 8:
@@ -251,6 +261,12 @@ def _read_packed_tiff(path: Path, page: TiffPage) -> NDArray[Any]:
             _open(path, ("TIFF",)) as image,
         ):
             return _pillow_array(image)
+    if page.compression == COMPRESSION.NONE:
+        raise InputError(
+            f"The TIFF {str(path)!r} holds {PHOTOMETRIC(page.photometric).name} colours of "
+            f"{page.samplesperpixel} × {page.bitspersample} bits, which cannot be read here; save "
+            "it as RGB."
+        )
     raise InputError(
         f"The TIFF {str(path)!r} is packed by {COMPRESSION(page.compression).name} "
         "and cannot be read here; run 'pip install imagecodecs' or save it uncompressed."

@@ -61,7 +61,12 @@ class WindowFeatures:
         """
         restored = win.Layout.from_json(layout)
         features = tensors.get("features")
-        if features is None or features.ndim != 4 or len(features) != len(restored):
+        if (
+            features is None
+            or features.ndim != 4
+            or len(features) != len(restored)
+            or not features.numel()
+        ):
             shape = None if features is None else tuple(features.shape)
             raise InputError(
                 f"Features of shape {shape} do not belong to {len(restored)} windows; encode the "

@@ -92,7 +92,9 @@ class Provenance:
 
     @classmethod
     def from_document(cls, document: object) -> Provenance:
-        """Return what :meth:`to_document` gave; unknown keys are left out.
+        """Return what :meth:`to_document` gave; unknown keys are left out, of the settings too.
+
+        A result outlives the version that made it, and a setting may be gone since.
 
         Raises:
             InputError: it is something else.
@@ -110,7 +112,8 @@ class Provenance:
             known["templates"] = tuple(str(template) for template in known.get("templates", ()))
             settings = known.get("settings")
             if settings is not None:
-                known["settings"] = Settings.from_mapping(settings)
+                kept = {k: v for k, v in settings.items() if k in Settings.model_fields}
+                known["settings"] = Settings(**kept)
             return cls(**known)
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             detail = f" ({error})" if isinstance(error, InputError) else ""

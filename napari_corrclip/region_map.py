@@ -57,6 +57,8 @@ def number_regions(regions: NDArray[np.integer]) -> tuple[NDArray[np.int32], NDA
         each pixel's number (0 = unsegmented), int32; and the ids that occur, ascending: number r is
         ``ids[r - 1]``.
     """
+    # method.merging has the same on tensors of any device; it imports nothing of ours, and region
+    # maps are numbered here without loading torch.
     flat = regions.ravel()
     highest = int(flat.max()) if flat.size else 0
     if highest <= 4 * flat.size + 1024:

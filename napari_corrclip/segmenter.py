@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import inspect
 import os
+import reprlib
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import numpy as np
 import torch
@@ -38,7 +39,7 @@ from napari_corrclip.segmentation import (
     package_versions,
 )
 from napari_corrclip.settings import Settings
-from napari_corrclip.templates import fill
+from napari_corrclip.templates import SINGLE_TEMPLATES, fill, resolve
 from napari_corrclip.text_cache import TextCache
 from napari_corrclip.vocabulary import Vocabulary
 from napari_corrclip.weights.cache import cache_folder
@@ -61,11 +62,15 @@ class Segmenter:
         similarity: the tower whose features say what belongs together.
         regions: where regions come from.
         settings: the method's choices; ``None``: the published ones.
-        templates: prompt templates for vocabularies that bring none of their own.
+        templates: prompt templates for vocabularies that bring none of their own, as
+            :func:`napari_corrclip.templates.resolve` takes them.
         preset: the name to keep in the provenance; empty for a combination of one's own.
         networks: what to keep in the provenance about the networks.
         text_cache: where text features are kept; ``None``: in memory.
         unknown_words: words of a prompt that the text tower never saw, for networks of a small world.
+
+    Raises:
+        InputError: a part is not what it should be; names it.
     """
 
     def __init__(
@@ -75,20 +80,29 @@ class Segmenter:
         regions: RegionSource,
         settings: Settings | None = None,
         *,
-        templates: Sequence[str] = ("a photo of a {}.",),
+        templates: str | Sequence[str] = SINGLE_TEMPLATES,
         preset: str = "",
         networks: Sequence[Network] = (),
         text_cache: TextCache | None = None,
         unknown_words: Callable[[str], Sequence[str]] | None = None,
     ) -> None:
+        _check_part("clip", clip, ImageTextEncoder, "an OpenClipEncoder")
+        _check_part("similarity", similarity, SimilarityEncoder, "a TimmSimilarityEncoder")
+        _check_part(
+            "regions",
+            regions,
+            RegionSource,
+            "SamRegions, SuperpixelRegions() or GivenRegions(array)",
+        )
         self.clip = clip
         self.similarity = similarity
         self.regions = regions
-        self.settings = settings or Settings()
-        self.templates = tuple(templates)
+        self.settings = Settings() if settings is None else _check_settings(settings)
+        self.templates = resolve(templates)
         self.preset = preset
         self.networks = tuple(networks)
-        self.text_cache = text_cache or TextCache(None)
+        self.text_cache = TextCache(None) if text_cache is None else text_cache
+        _check_part("text_cache", self.text_cache, TextCache, "a TextCache")
         self._unknown_words = unknown_words
 
     @classmethod
@@ -113,41 +127,47 @@ class Segmenter:
                 SAM runs in float32, the type in which it takes points.
             regions: ``sam``, ``superpixels``, a region source, or an integer array (H, W).
             region_options: of ``sam`` (``points_per_side``, ``iou_threshold``, …) or ``superpixels``
-                (``n_segments``, …); see :class:`SamRegions` and :class:`SuperpixelRegions`.
+                (``n_segments``, …); see :class:`SamRegions` and :class:`SuperpixelRegions`. Other
+                regions take none.
             settings: ``None``: the preset's.
             detail: inference size: the preset's own (``standard``), twice that (``fine``), or the
                 image's own scale (``native``).
             cache: folder of weights and text features; ``None``: the user's.
 
         Raises:
-            InputError: unknown preset, device or dtype.
+            InputError: unknown preset, device, dtype, regions or region options.
             WeightsError: weights are missing and cannot be fetched, or are another network's.
         """
         from napari_corrclip.weights import loading
 
         chosen = preset if isinstance(preset, Preset) else get_preset(preset)
         place, kind = choose_device(device), choose_dtype(dtype)
+        options = at_detail(
+            chosen.settings if settings is None else _check_settings(settings), detail
+        )
+        # First, because it alone can be wrong in many ways, and a slip should cost no loading.
+        source = region_source(regions, chosen, place, cache, region_options)
         clip = OpenClipEncoder(
-            loading.load_clip(chosen.clip, place, kind, cache),
+            # From the CPU, so that no device has to hold more than its own dtype needs.
+            loading.load_clip(chosen.clip, cache=cache),
             loading.load_tokenizer(chosen.clip),
             name=chosen.clip.title,
             device=place,
             dtype=kind,
         )
         similarity = TimmSimilarityEncoder(
-            loading.load_similarity(chosen.similarity, place, kind, cache),
+            loading.load_similarity(chosen.similarity, cache=cache),
             name=chosen.similarity.title,
             device=place,
             dtype=kind,
         )
         used = [chosen.clip, chosen.similarity]
-        options = at_detail(settings or chosen.settings, detail)
         if isinstance(regions, str) and regions == "sam":
             used.append(chosen.regions)
         return cls(
             clip,
             similarity,
-            region_source(regions, chosen, options, place, cache, region_options),
+            source,
             options,
             templates=chosen.templates,
             preset=chosen.name,
@@ -160,44 +180,53 @@ class Segmenter:
         """Where the windows of an image of ``shape`` (rows, columns) would lie; runs nothing.
 
         ``len()`` of it is the number of windows, to which the time is about proportional.
+
+        Raises:
+            InputError: ``shape`` is no size of an image.
         """
         patches = (self.clip.patch_size, self.similarity.patch_size)
         return windows.plan(shape, self.settings, patches)
 
-    def encode_steps(self, image: Image) -> Steps[Features]:
+    def encode_steps(self, image: Image, regions: RegionSource | None = None) -> Steps[Features]:
         """Generator of :meth:`encode`: yields between the blocks of each network."""
+        source = self.regions if regions is None else regions
         rgb = as_rgb(image)
         began = time.perf_counter()
         # A source of anybody's: what it gives is looked at before it becomes int32.
-        regions = check_regions((yield from self.regions.segment(rgb)))
+        found = check_regions((yield from source.segment(rgb)))
         segmented = time.perf_counter()
         encoded = yield from pipeline.encode_image(
-            rgb, regions, self.clip, self.similarity, self.settings
+            rgb, found, self.clip, self.similarity, self.settings
         )
-        regions = regions.copy()
-        regions.flags.writeable = False
         return Features(
             windows=encoded,
-            regions=regions,
+            regions=found,
             settings=self.settings,
             clip=self.clip.fingerprint,
-            region_source=MappingProxyType(dict(self.regions.describe())),
+            region_source=MappingProxyType(dict(source.describe())),
             seconds=MappingProxyType(
                 {"regions": segmented - began, "encode": time.perf_counter() - segmented}
             ),
         )
 
-    def encode(self, image: Image, *, progress: bool | None = None) -> Features:
+    def encode(
+        self,
+        image: Image,
+        *,
+        regions: RegionSource | None = None,
+        progress: bool | None = None,
+    ) -> Features:
         """Find regions and encode the image; slow, and free of any vocabulary.
 
         Args:
             image: an array as :func:`napari_corrclip.images.to_rgb` takes it, or a path.
+            regions: where regions come from this time; ``None``: the segmenter's own source.
             progress: draw a bar on stderr; ``None``: only where that is a terminal.
 
         Raises:
             InputError: the image or the regions cannot be used.
         """
-        return drive(self.encode_steps(image), show=progress)
+        return drive(self.encode_steps(image, regions), show=progress)
 
     def classify_steps(self, features: Features, vocabulary: VocabularyLike) -> Steps[Segmentation]:
         """Generator of :meth:`classify`: yields after every query that is encoded."""
@@ -314,6 +343,7 @@ def segment(
     device: str | torch.device = "auto",
     dtype: str | torch.dtype = "auto",
     regions: Regions = "sam",
+    region_options: Mapping[str, Any] | None = None,
     settings: Settings | None = None,
     detail: Detail = "standard",
     progress: bool | None = None,
@@ -325,7 +355,13 @@ def segment(
     words = Vocabulary.coerce(vocabulary)
     rgb = as_rgb(image)
     segmenter = Segmenter.from_preset(
-        preset, device=device, dtype=dtype, regions=regions, settings=settings, detail=detail
+        preset,
+        device=device,
+        dtype=dtype,
+        regions=regions,
+        region_options=region_options,
+        settings=settings,
+        detail=detail,
     )
     return segmenter.segment(rgb, words, progress=progress)
 
@@ -358,7 +394,6 @@ def at_detail(settings: Settings, detail: Detail) -> Settings:
 def region_source(
     regions: Regions,
     preset: Preset,
-    settings: Settings,
     device: torch.device,
     cache: str | os.PathLike[str] | None = None,
     options: Mapping[str, Any] | None = None,
@@ -368,43 +403,72 @@ def region_source(
     Raises:
         InputError: there is no such source, or the array cannot hold regions.
     """
+    if isinstance(regions, str) and regions == "superpixels":
+        from napari_corrclip.regions.superpixels import SuperpixelRegions
+
+        return SuperpixelRegions(**_known(options, SuperpixelRegions))
+    if isinstance(regions, str) and regions == "sam":
+        from napari_corrclip.regions.sam import SamRegions
+        from napari_corrclip.weights.loading import load_sam
+
+        known = _known(options, SamRegions)
+        return SamRegions(load_sam(preset.regions, device, cache), device=device, **known)
+    if isinstance(regions, str):
+        raise InputError(
+            f"There is no region source {regions!r}; choose sam or superpixels, or give an integer "
+            "array."
+        )
+    if options:
+        raise InputError(
+            f"The region options {options!r} are of sam or superpixels; leave them out where "
+            "regions are given, or choose one of these."
+        )
     if isinstance(regions, np.ndarray):
         return GivenRegions(regions)
     if isinstance(regions, RegionSource):
         return regions
     if isinstance(regions, Path):
         return GivenRegions.from_file(regions)
-    if not isinstance(regions, str):
-        raise InputError(
-            f"Regions cannot come from a {type(regions).__name__}; give sam, superpixels, an integer "
-            "array, a pathlib.Path or a region source."
-        )
-    if regions == "superpixels":
-        from napari_corrclip.regions.superpixels import SuperpixelRegions
-
-        return SuperpixelRegions(**_known(options, SuperpixelRegions))
-    if regions == "sam":
-        from napari_corrclip.regions.sam import SamRegions
-        from napari_corrclip.weights.loading import load_sam
-
-        known = {"painting": settings.painting, **_known(options, SamRegions)}
-        return SamRegions(load_sam(preset.regions, device, cache), device=device, **known)
     raise InputError(
-        f"There is no region source {regions!r}; choose sam or superpixels, or give an integer array."
+        f"Regions cannot come from a {type(regions).__name__}; give sam, superpixels, an integer "
+        "array, a pathlib.Path or a region source."
     )
 
 
 def _known(options: Mapping[str, Any] | None, source: type) -> dict[str, Any]:
     """``options`` where ``source`` takes them all; else InputError with those it takes."""
-    taken = [
-        p.name for p in inspect.signature(source).parameters.values() if p.kind == p.KEYWORD_ONLY
-    ]
+    if options is not None and not isinstance(options, Mapping):
+        raise InputError(
+            f"The region options are {options!r}; give names with values, such as "
+            "{'points_per_side': 16}."
+        )
+    # The network is the preset's, and the device that of all networks.
+    taken = inspect.signature(source).parameters.keys() - {"sam", "device"}
     for name in options or ():
         if name not in taken:
             raise InputError(
                 f"{source.__name__} has no option {name!r}; it takes {', '.join(sorted(taken))}."
             )
     return dict(options or {})
+
+
+def _check_settings(settings: object) -> Settings:
+    _check_part("settings", settings, Settings, "Settings(tau=0.25) or the like")
+    return cast("Settings", settings)
+
+
+def _check_part(name: str, part: object, kind: type, advice: str) -> None:
+    """Raise InputError where ``part`` is not of ``kind``, or is a class where one of it is needed."""
+    if isinstance(part, kind) and not isinstance(part, type):
+        return
+    if isinstance(part, type):
+        found = f"the class {part.__name__} itself"
+    else:
+        found = reprlib.repr(part) if isinstance(part, str | None) else f"a {type(part).__name__}"
+    raise InputError(
+        f"The segmenter's {name} cannot be {found}; give {advice}, or load a preset with "
+        "Segmenter.from_preset."
+    )
 
 
 def _network(spec: NetworkSpec) -> Network:

@@ -22,7 +22,6 @@ from napari_corrclip.textfiles import dump_yaml, load_json, load_yaml, read_text
 
 Similarity = Literal["dino-qk", "dino-xx", "clip-qk", "clip-qq", "uniform"]
 Unsegmented = Literal["cross", "closed"]
-Painting = Literal["small-on-top", "large-on-top"]
 Stage = Literal["base", "scope", "value", "refinement", "full"]
 
 STAGES: tuple[Stage, ...] = ("base", "scope", "value", "refinement", "full")
@@ -104,10 +103,6 @@ class Settings(BaseModel):
     )
     batch_size: int = Field(
         default=4, ge=1, le=1024, description="Windows that go through the towers at once."
-    )
-    painting: Painting = Field(
-        default="small-on-top",
-        description="Which of two overlapping masks keeps the pixel (published: large-on-top).",
     )
 
     if not TYPE_CHECKING:  # a type checker keeps the typed signature that pydantic declares

@@ -1,4 +1,4 @@
-"""Text features on disk, one small file for each (weights, templates, prompt)."""
+"""Text features on disk, one small file for each (weights, dtype, templates, prompt)."""
 
 from __future__ import annotations
 
@@ -22,8 +22,9 @@ from napari_corrclip.progress import Steps
 class TextCache:
     """Looks features up before a text tower is asked.
 
-    A feature depends on the weights, the templates and the prompt alone, and these three are its key:
-    nothing needs to be invalidated. A damaged or unwritable cache costs time, never a result.
+    A feature depends on the weights, what the tower computes in, the templates and the prompt alone,
+    and these are its key: nothing needs to be invalidated. A damaged or unwritable cache costs time,
+    never a result.
 
     Args:
         folder: where the files lie; ``None`` keeps the features in memory only.
@@ -41,8 +42,7 @@ class TextCache:
         Raises:
             InputError: a prompt in its template is longer than the text tower reads.
         """
-        fingerprint = encoder.fingerprint
-        keys = {query: self._key(fingerprint, templates, query) for query in queries}
+        keys = {query: self._key(encoder, templates, query) for query in queries}
         missing = [q for q, key in keys.items() if self._look_up(key, encoder.embed_dim) is None]
         if missing:
             encoded = yield from text_features(encoder, missing, templates)
@@ -51,10 +51,9 @@ class TextCache:
         return torch.stack([self._memory[keys[query]] for query in queries])
 
     @staticmethod
-    def _key(fingerprint: str, templates: Sequence[str], query: str) -> str:
-        return hashlib.sha256(
-            json.dumps([fingerprint, list(templates), query]).encode()
-        ).hexdigest()
+    def _key(encoder: ImageTextEncoder, templates: Sequence[str], query: str) -> str:
+        parts = [encoder.fingerprint, str(encoder.dtype), list(templates), query]
+        return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
     def _path(self, key: str) -> Path | None:
         return None if self.folder is None else self.folder / key[:2] / f"{key}.npy"

@@ -1,11 +1,9 @@
-"""Small text files that people share: read as untrusted, written whole or not at all."""
+"""Small text files that people share: read as untrusted."""
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
-import secrets
 from collections.abc import Hashable
 from pathlib import Path
 from typing import Any
@@ -41,34 +39,6 @@ def read_text(path: str | os.PathLike[str], what: str) -> str:
     except UnicodeDecodeError as error:
         raise InputError(
             f"The {what} {str(path)!r} is no UTF-8 text (byte {error.start}); save it as UTF-8."
-        ) from None
-
-
-def write_text(path: str | os.PathLike[str], text: str) -> None:
-    """Write ``text`` to ``path`` so that a reader sees the old file or the whole new one.
-
-    A temporary file beside it is written, flushed to the disk and renamed over ``path``.
-    """
-    path = Path(path)
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
-    try:
-        try:
-            # os.open and not tempfile: the umask decides who may read it, as for any saved file
-            handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
-            with open(handle, "w", encoding="utf-8", newline="") as file:
-                file.write(text)
-                file.flush()
-                os.fsync(file.fileno())
-            temporary.replace(path)
-        except BaseException:
-            with contextlib.suppress(OSError):
-                temporary.unlink()
-            raise
-    except OSError as error:
-        reason = error.strerror or str(error)
-        raise InputError(
-            f"{str(path)!r} cannot be written ({reason}); choose a folder that exists and that "
-            "you may write to."
         ) from None
 
 

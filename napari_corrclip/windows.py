@@ -25,6 +25,15 @@ Triple = tuple[float, float, float]
 _PUBLISHED_PATCHES = frozenset({8, 14, 16})
 _PUBLISHED_MULTIPLE = 56
 
+# What is planned, and what a file may ask for: far above what can be computed. 100,000 windows of
+# ViT-B/16 over DINO's 42 x 42 cells are 360 GB of features, 2**28 pixels 1 GB of logits a query.
+MAX_WINDOWS = 100_000
+"""Most windows of an image."""
+MAX_PIXELS = 1 << 28
+"""Most pixels of an image at inference size, and of a padded window."""
+MAX_SIDE = 1 << 20
+"""Longest side of an original image in a file."""
+
 
 class WindowSettings(Protocol):
     """The fields of the settings that windows depend on."""
@@ -113,11 +122,20 @@ class Layout:
         return layout
 
     def _consistent(self) -> bool:
-        """Whether the boxes are a grid of equal windows that covers the whole image."""
+        """Whether the boxes are a grid of equal windows that covers the whole image.
+
+        Nothing that is compared grows beyond the bounds above, whatever a file says.
+        """
         if min(*self.image_size, *self.size, *self.window) <= 0 or min(self.padding) < 0:
+            return False
+        if max(self.image_size) > MAX_SIDE or len(self) > MAX_WINDOWS:
+            return False
+        if max(math.prod(self.size), math.prod(self.padded)) > MAX_PIXELS:
             return False
         height, width = self.window
         tops, lefts = (sorted({box[axis] for box in self.boxes}) for axis in (0, 1))
+        if len(tops) * len(lefts) != len(self):
+            return False
         grid = [(top, left, top + height, left + width) for top in tops for left in lefts]
         return list(self.boxes) == grid and all(
             starts[:1] == [0]
@@ -177,19 +195,42 @@ def plan(image_size: Size, settings: WindowSettings, patch_sizes: Sequence[int])
     the image is smaller than the window, the window is as small as the image.
 
     Args:
-        image_size: rows and columns of the original image, at least 1.
+        image_size: rows and columns of the original image.
         settings: inference size, window and stride.
         patch_sizes: of both towers.
+
+    Raises:
+        InputError: that is no size of an image, or the settings ask for more pixels or windows
+            than :data:`MAX_PIXELS` and :data:`MAX_WINDOWS`.
     """
+    image_size = _check_size(image_size)
     size = inference_size(image_size, settings.short_side, settings.long_side)
     window = (min(settings.window, size[0]), min(settings.window, size[1]))
     tops, lefts = (
         _starts(side, length, settings.stride) for side, length in zip(size, window, strict=True)
     )
+    count = len(tops) * len(lefts)
+    if count > MAX_WINDOWS or math.prod(size) > MAX_PIXELS:
+        raise InputError(
+            f"The image would be seen at {size[0]} × {size[1]} pixels in {count} windows, and at "
+            f"most {MAX_PIXELS} pixels and {MAX_WINDOWS} windows are served; lower short_side and "
+            "long_side in the settings, or raise stride."
+        )
     boxes = tuple((top, left, top + window[0], left + window[1]) for top in tops for left in lefts)
     multiple = padding_multiple(patch_sizes)
     (top, bottom), (left, right) = (_split(-side % multiple) for side in window)
     return Layout(image_size, size, boxes, window, (top, left, bottom, right))
+
+
+def _check_size(size: object) -> Size:
+    if isinstance(size, Sequence) and len(size) == 2:
+        rows, columns = size
+        if all(isinstance(side, int | np.integer) and side >= 1 for side in (rows, columns)):
+            return int(rows), int(columns)
+    raise InputError(
+        f"The size of an image is given as {size!r}; give (rows, columns), two whole numbers of at "
+        "least 1, such as image.shape[:2]."
+    )
 
 
 def _starts(side: int, window: int, stride: int) -> list[int]:
@@ -272,6 +313,40 @@ def blend(windows: Iterable[Tensor], layout: Layout) -> Tensor:
     if total is None:
         raise ValueError("there are no windows to blend")
     return total.div_(cover_count(layout).to(total.device))
+
+
+def mosaic(cells: Tensor, layout: Layout) -> Tensor:
+    """Put the cells of all windows on one grid over the image; where windows overlap, their mean.
+
+    A cell of the grid takes of each window the cell in which its centre lies, so that nothing is
+    interpolated. The pitch of the grid is that of the windows' cells.
+
+    Args:
+        cells: (W, h, w, D).
+        layout: where the windows lie.
+
+    Returns:
+        (rows, columns, D) float32; as many rows and columns as whole cells fit, at least one.
+    """
+    pitches = [side / count for side, count in zip(layout.padded, cells.shape[1:3], strict=True)]
+    centres = [
+        # An image smaller than a cell has one, over its middle.
+        (torch.arange(max(1, int(side / pitch))) + 0.5) * min(pitch, side)
+        for side, pitch in zip(layout.size, pitches, strict=True)
+    ]
+    total = torch.zeros(len(centres[0]), len(centres[1]), cells.shape[3])
+    covers = torch.zeros(*total.shape[:2], 1)
+    for window, box in zip(cells, layout.boxes, strict=True):
+        to, source = [], []
+        for axis, places in enumerate(centres):
+            inside = (places >= box[axis]) & (places < box[axis + 2])
+            to.append(inside.nonzero().flatten())
+            offset = places[inside] - box[axis] + layout.padding[axis]
+            source.append((offset / pitches[axis]).long().clamp(max=cells.shape[1 + axis] - 1))
+        where = to[0][:, None], to[1][None]
+        total[where] += window[source[0]][:, source[1]].float()
+        covers[where] += 1
+    return total / covers
 
 
 def cover_count(layout: Layout) -> Tensor:

@@ -16,6 +16,8 @@ from safetensors.torch import save_file
 
 import napari_corrclip
 from napari_corrclip.cli import main
+from napari_corrclip.cli.options import parse_region_options, read_classes
+from napari_corrclip.cli.places import check_folder
 from napari_corrclip.demo.scenes import generate_scene
 from napari_corrclip.errors import InputError, WeightsError
 from napari_corrclip.segmenter import Segmenter
@@ -117,6 +119,26 @@ def test_a_prompt_that_is_too_long_stops_the_api_before_the_image_is_encoded(
         segmenter.classify(features, {"many": "red " * 80})
 
 
+@pytest.mark.usefixtures("no_networks")
+@pytest.mark.parametrize("name", ["photo.jpg", "words.md", "folder/words"])
+def test_a_file_of_another_kind_is_no_class(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    image = picture()
+    Path("folder").mkdir()
+    Path(name).write_text("red")
+    told = refused(capsys, image, "--classes", f" {name}")
+    assert f"--classes {name!r}" in told
+    assert ".yaml, .yml, .json, .csv, .txt" in told
+
+
+def test_a_name_that_only_looks_like_a_file_is_a_class() -> None:
+    Path("cat").mkdir()
+    Path("photo.jpg").write_text("")
+    assert read_classes("cat").names == ("cat",)
+    assert read_classes("Dr. No").names == ("Dr. No",)
+    assert read_classes("photo.jpg\ncat").names == ("photo.jpg", "cat")
+    assert read_classes("and/or, " + "long " * 99).names[0] == "and/or"
+
+
 # -- images
 
 ARRAYS: list[tuple[Any, str]] = [
@@ -199,10 +221,52 @@ def test_files_that_are_no_images(capsys: pytest.CaptureFixture[str]) -> None:
         (["--preset", "large"], "There is no preset 'large'; choose one of demo, vit-b-16."),
         (["--device", "cuda:99"], "There is no device 'cuda:99' on this machine; choose auto or"),
         (["--regions", "squares"], "There are no regions 'squares'; choose sam or superpixels"),
+        (["--regions", ""], "--regions is empty (''); choose sam or superpixels, or give"),
+        (["--regions", " "], "--regions is empty (' '); choose sam or superpixels, or give"),
+        (["--regions", "x" * 300], "There are no regions 'xxx"),
+        (["--region-option", "sigma"], "'sigma' is no NAME=VALUE; write"),
+        (["--region-option", "=2"], "'=2' is no NAME=VALUE; write"),
+        (["--region-option", "sigma= "], "'sigma= ' is no NAME=VALUE; write"),
+        (
+            ["--region-option", "sigma=2", "--region-option", "sigma=3"],
+            "'sigma' is given twice; leave one of them out",
+        ),
+        (
+            ["--regions", ".", "--region-option", "sigma=2"],
+            "sigma=2 goes with --regions sam or superpixels, and '.' is a region map",
+        ),
     ],
 )
 def test_options(option: list[str], sentence: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert sentence in refused(capsys, picture(), *option)
+
+
+@pytest.mark.parametrize(
+    ("regions", "option", "sentence"),
+    [
+        ("superpixels", "points_per_side=8", "no option 'points_per_side'; it takes"),
+        ("superpixels", "sigma=-1", "sigma is -1; give"),
+        ("superpixels", "sigma=nan", "sigma is nan; give"),
+        ("superpixels", "sigma=wide", "sigma"),
+        ("sam", "sigma=1", "no option 'sigma'; it takes"),
+        ("sam", "points_per_side=0", "points_per_side is 0; give"),
+        ("sam", "points_per_side=many", "points_per_side is 'many'; give"),
+        ("sam", "iou_threshold=high", "iou_threshold"),
+        ("sam", "device=cpu", "device"),
+        ("sam", "painting=red-on-top", "'red-on-top' is no painting order; choose"),
+    ],
+)
+def test_region_options_cost_no_download(
+    regions: str, option: str, sentence: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    args = ["--preset", "vit-b-16", "--regions", regions, "--region-option", option]
+    assert sentence in refused(capsys, picture(), *args)
+
+
+def test_region_options_are_numbers_where_they_can_be() -> None:
+    texts = ["points_per_side=32", "iou_threshold = .5", "painting=large-on-top", "a=b=c"]
+    expected = {"points_per_side": 32, "iou_threshold": 0.5, "painting": "large-on-top", "a": "b=c"}
+    assert parse_region_options(texts) == expected
 
 
 def test_options_through_the_api() -> None:
@@ -252,22 +316,38 @@ def test_region_files_that_cannot_be_read(capsys: pytest.CaptureFixture[str]) ->
     Path("maps").mkdir()
     assert "'empty.npy'" in refused(capsys, picture(), "--regions", "empty.npy")
     assert "has no regions for 'image.png'" in refused(capsys, picture(), "--regions", "maps")
+    if Path("/dev/zero").exists():
+        assert "no regular file" in refused(capsys, picture(), "--regions", "/dev/zero")
 
 
 # -- places to write to
 
 
 @pytest.mark.usefixtures("no_networks")
-@pytest.mark.parametrize("output", ["file", "file/out", "file/a/b", "/proc/out"])
+@pytest.mark.parametrize(
+    "output", ["file", "file/out", "file/a/b", "/proc/out", "x" * 300, "new/" + "x" * 300, "loop"]
+)
 def test_output_that_cannot_be_written(output: str, capsys: pytest.CaptureFixture[str]) -> None:
     # A path below a file and one in /proc are closed to everybody, even to root.
     if output.startswith("/proc") and not Path("/proc").is_dir():
         pytest.skip("there is no /proc here")
     Path("file").write_text("kept")
+    Path("loop").symlink_to("loop")
     told = refused(capsys, picture(), "--output", output)
     assert repr(output) in told
     assert "cannot be written" in told
     assert Path("file").read_text() == "kept"
+
+
+def test_paths_with_a_nul(capsys: pytest.CaptureFixture[str]) -> None:
+    picture()
+    for args in (["a\0.png", "-o", "out"], ["image.png", "-o", "a\0/b"]):
+        assert main(["segment", *args, "-c", "red", "--regions", "superpixels"]) == 2
+        out, err = capsys.readouterr()
+        assert out == ""
+        assert "null byte" in err.splitlines()[-1]  # said by typer or, where that is old, by us
+    with pytest.raises(InputError, match="null byte"):
+        check_folder(Path("a\0/b"))
 
 
 def test_saving_where_nothing_can_be_written(segmenter: Segmenter) -> None:

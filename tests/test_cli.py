@@ -15,6 +15,7 @@ import tifffile
 import torch
 from PIL import Image
 
+import napari_corrclip
 from napari_corrclip.cli import main
 from napari_corrclip.cli.console import sentence
 from napari_corrclip.cli.demo import agreement, truth_labels, what_is_in
@@ -40,6 +41,8 @@ FILES = {
 def _own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NAPARI_CORRCLIP_CACHE", str(tmp_path / "cache"))
     monkeypatch.delenv("NAPARI_CORRCLIP_DEBUG", raising=False)
+    # Processes that a test starts run this checkout, whichever one is installed.
+    monkeypatch.setenv("PYTHONPATH", str(Path(napari_corrclip.__file__).parent.parent))
     monkeypatch.chdir(tmp_path)
 
 
@@ -58,7 +61,7 @@ def run(*args: object) -> int:
     """Segment by superpixels, which load nothing, unless ``args`` say otherwise."""
     words = [] if "--classes" in args else ["--classes", WORDS]
     source = [] if "--regions" in args else ["--regions", "superpixels"]
-    return main(["segment", *map(str, args), *words, *source, "--output", "out"])
+    return main(["segment", "--output", "out", *words, *source, *map(str, args)])
 
 
 def names(folder: Path | str) -> set[str]:
@@ -195,6 +198,27 @@ def test_results_of_another_image_are_not_replaced(
     assert provenance("out/cell")["image"] == str(first)
 
 
+def test_the_demo_replaces_its_own_results_and_no_other(
+    picture: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    demo = ["demo", "--regions", "superpixels", "-c", "red", "-o"]
+    assert run(picture) == 0
+    assert main([*demo, "out/scene"]) == 2
+    assert f"has the results of {str(picture)!r}" in capsys.readouterr().err
+    assert Segmentation.load("out/scene").vocabulary.names == tuple(WORDS.split(", "))
+    assert main([*demo, "shown", "--seed", "1"]) == 0
+    assert main([*demo, "shown", "--seed", "2"]) == 0
+    assert provenance("shown")["image"] == "demo scene 2"
+
+
+def test_results_of_a_former_version_are_replaced(picture: Path) -> None:
+    assert run(picture) == 0
+    document = provenance("out/scene") | {"format": "napari-corrclip result 0"}
+    Path("out/scene/provenance.json").write_text(json.dumps(document))
+    assert run(picture) == 0
+    assert provenance("out/scene")["format"] == "napari-corrclip result 1"
+
+
 def test_existing_results_are_replaced_or_left(
     picture: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -224,6 +248,22 @@ def test_regions_come_from_a_file_or_a_folder(picture: Path, tmp_path: Path) -> 
     for source in ("maps", "map.npy"):
         assert run(picture, "--regions", source) == 0
         np.testing.assert_array_equal(Segmentation.load("out/scene").regions, regions)
+
+
+def test_region_options_reach_the_source_and_the_provenance(picture: Path) -> None:
+    options = ["points_per_side=4", "painting=large-on-top", "iou_threshold=0.5"]
+    given = [part for option in options for part in ("--region-option", option)]
+    assert run(picture, "--regions", "sam", *given) == 0
+    told = provenance("out/scene")["regions"]
+    assert isinstance(told, dict)
+    expected = {"points_per_side": 4, "painting": "large-on-top", "iou_threshold": 0.5}
+    assert told.items() >= expected.items()
+    assert main(["demo", "-c", "red", "-o", "shown", *given]) == 0
+    assert provenance("shown")["regions"] == told
+    assert run(picture, "--region-option", "compactness=5") == 0
+    told = provenance("out/scene")["regions"]
+    assert isinstance(told, dict)
+    assert (told["source"], told["compactness"]) == ("superpixels", 5.0)
 
 
 def test_settings_files_change_the_preset_s_settings(
@@ -325,6 +365,9 @@ def test_files_of_somebody_else_are_not_replaced(
     assert main(["demo", "-o", "out/scene"]) == 2
     assert mine.read_bytes() == b"my own work"
     assert [path.name for path in mine.parent.iterdir()] == ["labels.png"]
+    mine.rename(mine.with_name("provenance.json"))  # a name that others use too
+    assert run(picture) == 2
+    assert [path.read_bytes() for path in mine.parent.iterdir()] == [b"my own work"]
 
 
 def test_names_that_the_terminal_cannot_show_stop_nothing(picture: Path) -> None:
@@ -334,6 +377,32 @@ def test_names_that_the_terminal_cannot_show_stop_nothing(picture: Path) -> None
     done = subprocess.run(command, env=environment, capture_output=True, check=False)
     assert done.returncode == 0, done.stderr
     assert b"w\\xf3od" in done.stdout
+
+
+def test_names_of_images_that_are_odd(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    scene = generate_scene(1).image
+    plain = save(tmp_path / "plain.png", scene)
+    for name in ("with a space", "größe ✓", "-c", "line\nbreak", os.fsdecode(b"caf\xe9")):
+        image = tmp_path / f"{name}.png"
+        try:
+            image.write_bytes(plain.read_bytes())
+        except (OSError, UnicodeError):
+            continue  # no name on this file system
+        assert run("--", image) == 0
+        assert names(Path("out") / name) == FILES
+        assert run("--", image) == 0  # its own results, found again
+    capsys.readouterr()
+    for name in ("..png", "...png"):  # would go to the output folder itself, or above it
+        (tmp_path / name).write_bytes(plain.read_bytes())
+        before = names("."), names("out")
+        assert run(tmp_path / name) == 2
+        assert "has no name before its ending" in capsys.readouterr().err
+        assert (names("."), names("out")) == before
+    scan = tmp_path / "scan"
+    scan.write_bytes(plain.read_bytes())  # its folder would have its own name
+    assert main(["segment", "scan", "-c", "red", "--regions", "superpixels", "-o", "."]) == 2
+    assert "'scan' cannot be written (Not a directory)" in capsys.readouterr().err
+    assert scan.read_bytes() == plain.read_bytes()
 
 
 def test_ctrl_c_ends_with_130_and_one_line(
@@ -405,6 +474,95 @@ def test_a_process_prints_one_sentence_and_no_traceback(tmp_path: Path) -> None:
     )
 
 
+# -- stdout and stderr as a shell may leave them
+
+needs_dev_full = pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full")
+
+
+def shell(redirection: str, *args: object, unbuffered: bool = False) -> tuple[int, str, str]:
+    """Run a real process behind ``redirection``; its exit code, stdout and stderr."""
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+    environment |= {"PYTHONUNBUFFERED": "1"} if unbuffered else {}
+    command = [sys.executable, "-m", "napari_corrclip.cli", *map(str, args)]
+    done = subprocess.run(
+        ["sh", "-c", f'"$@" {redirection}', "sh", *command],
+        capture_output=True,
+        text=True,
+        env=environment,
+        check=False,
+    )
+    return done.returncode, done.stdout, done.stderr
+
+
+def only_sentence(stderr: str) -> str:
+    """The one error in ``stderr``, whatever was told of progress before it."""
+    assert "Traceback" not in stderr
+    assert "Exception" not in stderr
+    assert stderr.count("Error: ") == 1, stderr
+    assert stderr.splitlines()[-1].startswith("Error: ")
+    return stderr.splitlines()[-1]
+
+
+@needs_dev_full
+@pytest.mark.parametrize("unbuffered", [False, True])
+@pytest.mark.parametrize("option", ["--help", "--version"])
+def test_a_full_stdout_is_one_sentence(option: str, unbuffered: bool) -> None:
+    code, _, err = shell(">/dev/full", option, unbuffered=unbuffered)
+    assert code == 2
+    assert "cannot be written (No space left on device)" in only_sentence(err)
+
+
+@needs_dev_full
+@pytest.mark.parametrize("unbuffered", [False, True])
+def test_a_full_stdout_costs_no_result(picture: Path, unbuffered: bool) -> None:
+    args = ["segment", picture, "-c", WORDS, "-o", "out", "--regions", "superpixels"]
+    code, _, err = shell(">/dev/full", *args, unbuffered=unbuffered)
+    assert code == 2
+    assert "what was saved before is complete" in only_sentence(err)
+    assert names("out/scene") == FILES
+
+
+def test_a_closed_stdout_is_told_before_anything_is_computed(picture: Path) -> None:
+    for args in (["segment", picture, "-c", WORDS, "-o", "out"], ["demo", "-o", "out"]):
+        code, _, err = shell(">&-", *args)
+        assert code == 2
+        assert "cannot be written (it is closed)" in only_sentence(err)
+        assert err.count("\n") == 1
+        assert not Path("out").exists()
+
+
+@pytest.mark.skipif(os.name != "posix", reason="pipes are closed as POSIX has it")
+def test_a_reader_that_goes_away_is_no_error(
+    picture: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("PYTHONUNBUFFERED", raising=False)  # what is told of an image is one write
+    other = save(picture.with_name("other.png"), generate_scene(2).image)
+    args = ["segment", picture, other, "-c", WORDS, "-o", "out", "--regions", "superpixels"]
+    command = [sys.executable, "-m", "napari_corrclip.cli", *map(str, args)]
+    # The reader leaves after the first line, as head -1 does.
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        assert process.stdout.readline() == f"out/scene{os.sep}\n".encode()
+        process.stdout.close()
+        err = process.stderr.read().decode()
+    assert process.returncode == 141, err
+    assert "Error" not in err
+    assert "Traceback" not in err
+    assert names("out") == {"scene", "other"}
+    assert names("out/other") == FILES
+
+
+@pytest.mark.parametrize("redirection", ["2>&-", pytest.param("2>/dev/full", marks=needs_dev_full)])
+def test_errors_that_nobody_can_be_told_leave_stdout_clean(redirection: str, picture: Path) -> None:
+    assert shell(redirection, "segment", "none.png", "-c", "a", "-o", "out") == (2, "", "")
+    assert shell(redirection, "segment") == (2, "", "")
+    args = ["segment", picture, "-c", WORDS, "-o", "out", "--regions", "superpixels"]
+    code, out, _ = shell(redirection, *args)
+    assert code == 0
+    assert out.splitlines()[0] == f"out/scene{os.sep}"
+
+
 # -- demo
 
 
@@ -447,8 +605,14 @@ def test_demo_evaluate_prints_and_writes_all_stages(capsys: pytest.CaptureFixtur
         ["--evaluate", "--scenes", "0"],
         ["--evaluate", "--json", "cache"],
         ["--evaluate", "--json", "file/scores.json"],
+        ["--evaluate", "--json", "x" * 300],
+        ["--evaluate", "--json", os.devnull],
+        ["--evaluate", "--regions", ""],
         ["--evaluate", "--regions", "nothing", "--scenes", "1"],
         ["--regions", "nothing"],
+        ["--regions", ""],
+        ["--regions", "cache", "--region-option", "sigma=1"],
+        ["--region-option", "sigma=1"],
         ["--classes", ""],
         ["--device", "cuda:99"],
         ["-o", "file/out"],
@@ -464,6 +628,27 @@ def test_demo_refuses_what_cannot_be_done(
     assert err.startswith("Error: ")
     assert len(err.splitlines()) == 1
     assert names(".") == {"file", "cache"}
+
+
+@pytest.mark.parametrize(
+    ("option", "evaluate"),
+    [
+        (["-o", "out"], True),
+        (["--seed", "7"], True),
+        (["--classes", "red"], True),
+        (["--region-option", "points_per_side=8"], True),
+        (["--scenes", "100"], False),
+        (["--json", "scores.json"], False),
+    ],
+)
+def test_demo_ignores_no_option(
+    option: list[str], evaluate: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["demo", *option, *(["--evaluate"] if evaluate else [])]) == 2
+    name = {"-o": "--output"}.get(option[0], option[0])
+    goes = "does not go" if evaluate else "goes"
+    assert capsys.readouterr().err.startswith(f"Error: {name} {goes} with --evaluate; ")
+    assert names(".") <= {"cache"}
 
 
 def test_truth_and_agreement_of_a_vocabulary() -> None:

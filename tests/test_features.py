@@ -109,6 +109,7 @@ def test_saving_replaces_a_file_at_once(features: Features, tmp_path: Path) -> N
         {"features": torch.zeros(1, 2, 2, 96)},
         {"features": torch.full((1, 32, 32, 96), float("nan"))},
         {"features": torch.zeros(25, 4)},
+        {"features": torch.zeros(9, 0, 16, 96)},
         {"features": None},
     ],
 )

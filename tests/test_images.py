@@ -253,9 +253,17 @@ def test_jpegs_are_nearly_as_stored(mode: str, tmp_path: Path) -> None:
     assert np.abs(read_rgb(tmp_path / "a.jpg") - expected).mean() < 3
 
 
-def test_a_cmyk_tiff_becomes_rgb(tmp_path: Path) -> None:
-    pillow("CMYK")(tmp_path / "a.tif")
-    assert np.array_equal(read_image(tmp_path / "a.tif"), RGB)
+@pytest.mark.parametrize("mode", ["CMYK", "YCbCr"])
+def test_a_tiff_of_another_colour_model_becomes_rgb(mode: str, tmp_path: Path) -> None:
+    pillow(mode)(tmp_path / "a.tif")
+    expected = np.array(Image.fromarray(RGB).convert(mode).convert("RGB"))
+    assert np.array_equal(read_image(tmp_path / "a.tif"), expected)
+
+
+def test_deep_colours_of_another_model_are_told(tmp_path: Path) -> None:
+    tiff(SLOPES, photometric="separated")(tmp_path / "a.tif")
+    with pytest.raises(InputError, match=r"SEPARATED colours of 4 × 16 bits.* as RGB"):
+        read_image(tmp_path / "a.tif")
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
@@ -333,6 +341,16 @@ def test_what_is_no_image_file_is_said(tmp_path: Path) -> None:
     for name, words in cases.items():
         with pytest.raises(InputError, match=words):
             read_image(tmp_path / name)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="POSIX special files")
+def test_what_is_no_regular_file_is_refused_before_it_is_opened(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.png")  # to open it would wait for a writer
+    (tmp_path / "link.png").symlink_to("pipe.png")
+    for path in (tmp_path / "pipe.png", tmp_path / "link.png", "/dev/zero"):
+        with pytest.raises(InputError, match="no regular file") as caught:
+            read_image(path)
+        assert repr(str(path)) in str(caught.value)
 
 
 @pytest.mark.skipif(not hasattr(os, "geteuid"), reason="POSIX permissions")

@@ -30,7 +30,7 @@ OPEN = {
 NETWORKS = {"method", "encoders", "windows", "regions", "weights"}
 FINDINGS = {"provenance", "segmentation", "table"}
 ENGINE = NETWORKS | FINDINGS | {"demo", "features", "pipeline", "text_cache"}
-RESULTS = {"segmenter", "annotation", "export"}
+RESULTS = {"segmenter", "annotation", "engine", "export"}
 
 # Unit (a module or folder of the package) -> units it may import besides the open ones and itself.
 # The demo's world, scenes and networks are at the bottom; what trains and measures them is on top.
@@ -49,9 +49,10 @@ ALLOWED: dict[str, set[str]] = {
     "demo.evaluate": ENGINE | {"evaluation", "segmenter"},
     "demo.training": ENGINE | {"demo.evaluate", "evaluation", "segmenter"},
     "pipeline": {"encoders", "windows", "method"},
-    "features": {"pipeline"},
+    "features": {"pipeline", "windows"},
     "text_cache": {"encoders"},
     "segmenter": ENGINE,
+    "engine": ENGINE | {"annotation", "segmenter"},
     "annotation": FINDINGS | {"method"},
     "export": FINDINGS | {"annotation"},
     "project": ENGINE | RESULTS,

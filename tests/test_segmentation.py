@@ -265,12 +265,15 @@ def test_provenance_is_plain_json() -> None:
     assert document["versions"]["numpy"] == np.__version__
     assert Provenance.from_document(document) == PROVENANCE
     assert Provenance.from_document({}) == Provenance()
+    # A result of a version that had a setting more.
+    document["settings"]["painting"] = "large-on-top"
+    assert Provenance.from_document(document) == PROVENANCE
 
 
 @pytest.mark.parametrize(
     "document",
-    [[], None, {"networks": 3}, {"networks": [{"name": "x"}]}, {"settings": {"tua": 1}},
-     {"versions": 5}, {"templates": 1}],
+    [[], None, {"networks": 3}, {"networks": [{"name": "x"}]}, {"settings": {"tau": -1}},
+     {"settings": []}, {"versions": 5}, {"templates": 1}],
 )  # fmt: skip
 def test_what_is_no_provenance_is_refused(document: object) -> None:
     with pytest.raises(InputError, match="no provenance"):

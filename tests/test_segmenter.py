@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 
 import numpy as np
 import pytest
@@ -12,11 +13,15 @@ from torch import nn
 from torch.nn.modules.module import register_module_forward_pre_hook
 
 import napari_corrclip
+from napari_corrclip.demo.networks import load_clip, load_tokenizer
 from napari_corrclip.demo.scenes import generate_scene
+from napari_corrclip.encoders.clip import OpenClipEncoder
 from napari_corrclip.errors import InputError
 from napari_corrclip.progress import Progress
 from napari_corrclip.regions.given import GivenRegions
+from napari_corrclip.regions.painting import PAINTINGS
 from napari_corrclip.regions.sam import SamRegions
+from napari_corrclip.regions.superpixels import SuperpixelRegions
 from napari_corrclip.segmenter import Segmenter, as_rgb, at_detail
 from napari_corrclip.settings import Settings
 from napari_corrclip.vocabulary import Vocabulary
@@ -166,6 +171,8 @@ def test_unknown_words_are_noted(loaded: Segmenter, segmenter: Segmenter) -> Non
     assert loaded.classify(features, WORDS).notes == ()
     (note,) = loaded.classify(features, "red, giraffe: tall Giraffe").notes
     assert "'tall', 'giraffe'" in note
+    (note,) = loaded.classify(features, "🐈, red").notes
+    assert "never saw '🐈' in training" in note
     # Networks of one's own say nothing: nobody knows what they have read.
     assert segmenter.classify(features, "giraffe").notes == ()
 
@@ -174,6 +181,76 @@ def test_unknown_words_of_a_template_are_noted_too(loaded: Segmenter) -> None:
     words = Vocabulary.parse("red").with_templates("a microscopy image of {}")
     (note,) = loaded.classify(loaded.encode(SCENE.image), words).notes
     assert "'microscopy', 'image'" in note
+
+
+def test_the_painting_order_is_the_regions_and_kept_in_the_provenance() -> None:
+    for order in PAINTINGS:
+        segmenter = Segmenter.from_preset(
+            "demo", device="cpu", region_options={"painting": order, "points_per_side": 2}
+        )
+        assert segmenter.regions.painting == order  # type: ignore[attr-defined]
+        provenance = segmenter.segment(SCENE.image, WORDS).provenance
+        assert provenance.regions["painting"] == order
+        assert provenance.settings == segmenter.settings
+
+
+def test_region_options_reach_the_source() -> None:
+    numbers = []
+    for side in (2, 8):
+        result = napari_corrclip.segment(
+            SCENE.image, WORDS, device="cpu", region_options={"points_per_side": side}
+        )
+        assert result.provenance.regions["points_per_side"] == side
+        numbers.append(int(result.regions.max()))
+    assert numbers[0] <= 4 < numbers[1]
+    few, many = (
+        napari_corrclip.segment(
+            SCENE.image,
+            WORDS,
+            device="cpu",
+            regions="superpixels",
+            region_options={"n_segments": n},
+        ).regions.max()
+        for n in (10, 100)
+    )
+    assert few < 20 < many
+
+
+@pytest.mark.parametrize(
+    ("regions", "options", "words"),
+    [
+        ("sam", {"points": 4}, "SamRegions has no option 'points'; it takes dtype, iou_threshold"),
+        ("sam", {"device": "cpu"}, "no option 'device'"),
+        ("sam", {"sam": None}, "no option 'sam'"),
+        ("sam", {"dtype": "float8"}, "no type 'float8'"),
+        ("sam", {"points_per_side": "8"}, "points_per_side is '8'; give a whole number"),
+        ("sam", {"iou_threshold": "high"}, "iou_threshold is 'high'; give a number from 0 to 1"),
+        ("sam", {"painting": None}, "None is no painting order; choose small-on-top or"),
+        ("sam", ["points_per_side"], "give names with values"),
+        ("superpixels", {"points_per_side": 4}, "SuperpixelRegions has no option"),
+        ("superpixels", {"n_segments": 0}, "n_segments is 0"),
+        ("superpixels", {"compactness": "5"}, "compactness is '5'; give a number above 0"),
+        ("superpixels", {"sigma": None}, "sigma is None; give a number of pixels"),
+        ("superpixels", {"min_size": True}, "min_size is True; give a number from 0 to 1"),
+        (SCENE.regions, {"points_per_side": 4}, "are of sam or superpixels; leave them out"),
+        (SCENE.regions, ["points_per_side"], "are of sam or superpixels; leave them out"),
+        ("voronoi", {"points_per_side": 4}, "no region source 'voronoi'"),
+    ],
+)
+def test_wrong_region_options_are_one_sentence(
+    regions: object, options: object, words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def loaded(*_: object, **__: object) -> None:
+        raise AssertionError("the towers were loaded")
+
+    monkeypatch.setattr("napari_corrclip.weights.loading.load_clip", loaded)
+    for make in (
+        partial(napari_corrclip.segment, SCENE.image, WORDS),
+        partial(Segmenter.from_preset, "demo"),
+    ):
+        with pytest.raises(InputError, match=words) as caught:
+            make(device="cpu", regions=regions, region_options=options)  # type: ignore[arg-type]
+        assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize(
@@ -251,6 +328,63 @@ def test_windows_are_known_before_anything_runs(
     assert features.windows.layout == layout
     assert features.shape == shape
     assert segmenter.classify(features, WORDS).labels.shape == shape
+
+
+@pytest.mark.parametrize(
+    "shape", [(256, 256, 3), (256,), (0, 256), (256, -1), (25.6, 256), ("256", "256"), 256, None]
+)
+def test_no_windows_are_planned_for_what_is_no_size(shape: object, segmenter: Segmenter) -> None:
+    with pytest.raises(InputError, match=r"give \(rows, columns\), two whole numbers") as caught:
+        segmenter.plan(shape)  # type: ignore[arg-type]
+    assert repr(shape) in str(caught.value)
+
+
+def test_windows_are_planned_for_sizes_in_any_integers(segmenter: Segmenter) -> None:
+    expected = segmenter.plan((256, 300))
+    assert segmenter.plan([256, 300]) == expected  # type: ignore[arg-type]
+    assert segmenter.plan((np.int64(256), np.uint16(300))) == expected  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("part", "value", "words"),
+    [
+        (
+            "clip",
+            "ViT-B-16",
+            "clip cannot be 'ViT-B-16'; give an OpenClipEncoder, or load a preset",
+        ),
+        ("clip", load_clip(), "clip cannot be a CLIP;"),
+        ("similarity", None, "similarity cannot be None; give a TimmSimilarityEncoder"),
+        ("regions", None, "regions cannot be None; give SamRegions"),
+        ("regions", "sam", "regions cannot be 'sam';"),
+        ("regions", SCENE.regions, r"regions cannot be a ndarray; .* GivenRegions\(array\)"),
+        ("regions", SuperpixelRegions, "regions cannot be the class SuperpixelRegions itself"),
+        ("settings", {"tau": 1}, "settings cannot be a dict;"),
+        ("text_cache", "folder", "text_cache cannot be 'folder'; give a TextCache"),
+        ("templates", "a photo", "holds {} 0 times"),
+        ("templates", None, "Templates are None"),
+    ],
+)
+def test_parts_that_are_something_else_are_one_sentence(
+    part: str, value: object, words: str, segmenter: Segmenter
+) -> None:
+    parts: dict[str, object] = {
+        name: getattr(segmenter, name) for name in ("clip", "similarity", "regions")
+    }
+    with pytest.raises(InputError, match=words) as caught:
+        Segmenter(**{**parts, part: value})  # type: ignore[arg-type]
+    assert "\n" not in str(caught.value)
+
+
+def test_towers_in_each_others_place_are_told(segmenter: Segmenter) -> None:
+    with pytest.raises(InputError, match="clip cannot be a TimmSimilarityEncoder"):
+        Segmenter(segmenter.similarity, segmenter.clip, segmenter.regions)  # type: ignore[arg-type]
+
+
+def test_settings_of_another_kind_are_told_before_anything_is_loaded() -> None:
+    for detail in ("standard", "fine"):
+        with pytest.raises(InputError, match="settings cannot be a dict"):
+            Segmenter.from_preset("demo", settings={"tau": 1}, detail=detail)  # type: ignore[arg-type]
 
 
 def test_detail_keeps_what_the_settings_say() -> None:
@@ -368,12 +502,26 @@ def test_between_two_steps_at_most_one_block_runs(segmenter: Segmenter) -> None:
 
 def test_features_of_another_clip_are_refused(segmenter: Segmenter) -> None:
     features = segmenter.encode(SCENE.image)
-    other = Segmenter.from_preset("demo", device="cpu", regions="superpixels")
+    model = load_clip()
     with torch.no_grad():
-        other.clip.model.visual.proj[0, 0] += 1  # type: ignore[attr-defined]
-    changed = Segmenter(other.clip, other.similarity, other.regions, other.settings)
-    with pytest.raises(InputError, match=r"another CLIP than .* encode the image again"):
-        changed.classify(features, WORDS)
+        model.visual.proj[0, 0] += 1
+    for dtype in (torch.float32, torch.bfloat16):
+        segmenter.clip = OpenClipEncoder(model, load_tokenizer(), name="another", dtype=dtype)
+        with pytest.raises(
+            InputError, match=r"another CLIP than 'another'; encode the image again"
+        ):
+            segmenter.classify(features, WORDS)
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+def test_features_of_half_precision_are_classified_in_single(dtype: str, loaded: Segmenter) -> None:
+    half = Segmenter.from_preset("demo", device="cpu", dtype=dtype, regions="superpixels")
+    assert half.clip.dtype != loaded.clip.dtype
+    for one, other in ((half, loaded), (loaded, half)):
+        features = one.encode(SCENE.image)
+        labels = other.classify(features, WORDS).labels
+        assert (labels == one.classify(features, WORDS).labels).mean() >= 0.99
+        assert (labels == loaded.segment(SCENE.image, WORDS).labels).mean() >= 0.99
 
 
 @pytest.mark.parametrize("dtype", ["float16", "bfloat16"])

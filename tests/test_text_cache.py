@@ -1,8 +1,9 @@
-"""Text features are kept by weights, templates and prompt, and a bad cache never spoils a result."""
+"""Text features are kept by weights, dtype, templates and prompt, and a bad cache never spoils a result."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -22,8 +23,11 @@ TEMPLATES = ("{}", "a photo of a {}.")
 class Counting(OpenClipEncoder):
     """The demo's CLIP, which counts the prompts that it encodes."""
 
-    def __init__(self) -> None:
-        super().__init__(load_clip(), load_tokenizer(), name="demo")
+    def __init__(self, *, shift: float = 0.0, dtype: torch.dtype = torch.float32) -> None:
+        model = load_clip()
+        with torch.no_grad():
+            model.text_projection += shift
+        super().__init__(model, load_tokenizer(), name="demo", dtype=dtype)
         self.encoded: list[str] = []
 
     def encode_prompts(self, prompts: list[str]) -> Tensor:  # type: ignore[override]
@@ -60,11 +64,12 @@ def test_only_what_is_new_is_encoded(encoder: Counting, tmp_path: Path) -> None:
     assert encoder.encoded == ["red", "green", "a red."]
 
 
-def test_other_weights_have_entries_of_their_own(encoder: Counting, tmp_path: Path) -> None:
+@pytest.mark.parametrize("change", [{"shift": 0.1}, {"dtype": torch.bfloat16}])
+def test_other_weights_and_dtypes_have_entries_of_their_own(
+    change: dict[str, Any], encoder: Counting, tmp_path: Path
+) -> None:
     first = finish(TextCache(tmp_path).features(encoder, QUERIES, TEMPLATES))
-    changed = Counting()
-    with torch.no_grad():
-        changed.model.text_projection += 0.1
+    changed = Counting(**change)
     second = finish(TextCache(tmp_path).features(changed, QUERIES, TEMPLATES))
     assert len(changed.encoded) == 6
     assert not torch.equal(first, second)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import math
+import tracemalloc
 from dataclasses import replace
 
 import numpy as np
@@ -39,7 +41,7 @@ def test_windows_cover_every_pixel_and_are_alike(layout: windows.Layout) -> None
         assert right <= layout.size[1]
 
 
-@given(st.integers(1, 500), st.integers(1, 200), st.integers(1, 200))
+@given(sides, st.integers(1, 200), st.integers(1, 200))
 def test_windows_start_where_the_plain_rule_says(side: int, window: int, stride: int) -> None:
     settings = Settings(short_side=None, window=max(window, 16), stride=min(stride, window, 16))
     layout = windows.plan((side, side), settings, (16, 8))
@@ -89,6 +91,57 @@ def test_layouts_that_cannot_be_are_refused() -> None:
     for broken in impossible:
         with pytest.raises(InputError, match="do not fit"):
             windows.Layout.from_json(broken.to_json())
+
+
+def hostile(**changes: object) -> str:
+    return json.dumps(
+        {
+            "image_size": [40, 40],
+            "size": [40, 40],
+            "boxes": [[0, 0, 40, 40]],
+            "window": [40, 40],
+            "padding": [0, 0, 0, 0],
+            **changes,
+        }
+    )
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        hostile(image_size=[10**9, 40]),
+        hostile(size=[10**9, 10**9], window=[10**9, 10**9], boxes=[[0, 0, 10**9, 10**9]]),
+        hostile(padding=[0, 0, 10**9, 10**9]),
+        # Few boxes whose corners would span a grid of billions.
+        hostile(
+            size=[40_001, 40_001],
+            window=[2, 2],
+            boxes=[[i, i, i + 2, i + 2] for i in range(40_000)],
+        ),
+        hostile(size=[1, 200_000], window=[1, 1], boxes=[[0, i, 1, i + 1] for i in range(200_000)]),
+    ],
+    ids=["image", "size", "padding", "corners", "windows"],
+)
+def test_a_layout_may_not_ask_for_more_than_can_be(text: str) -> None:
+    tracemalloc.start()
+    try:
+        with pytest.raises(InputError, match="do not fit"):
+            windows.Layout.from_json(text)
+        assert tracemalloc.get_traced_memory()[1] < 2**28
+    finally:
+        tracemalloc.stop()
+
+
+def test_what_is_planned_is_bounded_alike() -> None:
+    for settings, words in (
+        (Settings(short_side=None, long_side=65536, window=16, stride=1), "65536 × 65536 pixels"),
+        (Settings(short_side=None, long_side=4096, window=16, stride=1), "16654561 windows"),
+    ):
+        with pytest.raises(InputError, match=f"{words}.* lower short_side and long_side"):
+            windows.plan((70_000, 70_000), settings, (16, 8))
+    # The largest that the command line's "native" makes is far below.
+    layout = windows.plan((9000, 9000), Settings(short_side=None), (16, 8))
+    assert windows.Layout.from_json(layout.to_json()) == layout
 
 
 @pytest.mark.parametrize(
@@ -158,3 +211,32 @@ def test_regions_are_resized_by_nearest(rows: int, columns: int, h: int, w: int)
 
 def test_multiple_is_the_least_common_one() -> None:
     assert windows.padding_multiple((10, 4)) == math.lcm(10, 4)
+
+
+@given(
+    st.tuples(st.integers(8, 90), st.integers(8, 90)),
+    st.integers(16, 64),
+    st.integers(8, 40),
+    st.sampled_from([4, 8, 14]),
+)
+def test_a_mosaic_puts_every_cell_where_it_was_seen(
+    size: tuple[int, int], window: int, stride: int, patch: int
+) -> None:
+    settings = Settings(short_side=None, window=window, stride=min(stride, window))
+    layout = windows.plan(size, settings, (patch, patch))
+    grid = layout.padded[0] // patch, layout.padded[1] // patch
+    seen = []
+    for top, left, _, _ in layout.boxes:
+        # Each cell tells where its centre lies in the image, in pixels.
+        rows = (torch.arange(grid[0]) + 0.5) * patch - layout.padding[0] + top
+        columns = (torch.arange(grid[1]) + 0.5) * patch - layout.padding[1] + left
+        seen.append(torch.stack(torch.meshgrid(rows, columns, indexing="ij"), dim=-1))
+    found = windows.mosaic(torch.stack(seen), layout)
+    for axis in (0, 1):
+        pitch = layout.padded[axis] / grid[axis]
+        count = max(1, int(layout.size[axis] / pitch))
+        assert found.shape[axis] == count
+        centres = (torch.arange(count) + 0.5) * pitch
+        place = found.movedim(axis, 0)[..., axis]
+        # Within one cell: windows need not begin where a cell of the grid does.
+        assert (place - centres[:, None]).abs().max() <= pitch

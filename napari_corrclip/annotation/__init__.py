@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from napari_corrclip.annotation.journal import Journal, has_session, journal_folder, restore
 from napari_corrclip.annotation.queue import ORDERS, Left, Queue, SmallGroup
 from napari_corrclip.annotation.regions import Region, Verdict
 from napari_corrclip.annotation.session import Edited, Session
@@ -12,6 +13,7 @@ __all__ = [
     "ORDERS",
     "Changed",
     "Edited",
+    "Journal",
     "Left",
     "Queue",
     "Region",
@@ -19,4 +21,7 @@ __all__ = [
     "SmallGroup",
     "Source",
     "Verdict",
+    "has_session",
+    "journal_folder",
+    "restore",
 ]

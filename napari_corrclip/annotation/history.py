@@ -63,6 +63,11 @@ class History:
         self.done.append(self.undone.pop())
         return self.done[-1]
 
+    def limit_to(self, limit: int) -> None:
+        """Change the limit; the oldest steps go where they do not fit."""
+        self.limit = limit
+        self._trim()
+
     def _trim(self) -> None:
         gone = 0
         while self._held > self.limit and gone < len(self.done) - 1:

@@ -47,6 +47,8 @@ class Region:
         area: pixels.
         votes: (1 + K,) int64, pixels by predicted class, in the vocabulary's order; the first counts
             those without a class.
+        sources: (n,) indices and (n,) pixels: where its probabilities come from; see
+            :class:`~napari_corrclip.annotation.counting.Ballots`.
         probabilities: (K,) float32 mean probability of each class.
         voting: how its pixels elect its class.
         predicted: the label value that they elect; 0 = none.
@@ -57,6 +59,7 @@ class Region:
     box: Box
     area: int
     votes: NDArray[np.int64]
+    sources: tuple[NDArray[np.integer], NDArray[np.integer]]
     probabilities: NDArray[np.float32]
     voting: Voting
     predicted: int

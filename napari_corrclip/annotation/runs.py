@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_corrclip.annotation.boxes import Box, window
+from napari_corrclip.annotation.boxes import Box
 from napari_corrclip.errors import InputError
 
 
@@ -78,6 +78,13 @@ class Patch:
         """Return the patch that takes this one back; it shares the arrays."""
         return Patch(self.box, self.start, self.length, self.new, self.old)
 
+    def at(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Return the rows and columns of the changed pixels in the map, in the order of the runs."""
+        ends = np.cumsum(self.length)
+        flat = np.arange(ends[-1]) + np.repeat(self.start - (ends - self.length), self.length)
+        row, column = np.divmod(flat, self.box[3] - self.box[1])
+        return row + self.box[0], column + self.box[1]
+
     def apply(self, array: NDArray[np.integer]) -> None:
         """Write the new values into the map ``array``.
 
@@ -90,12 +97,9 @@ class Patch:
                 f"The change lies at {self.box}, outside the map of {array.shape}; it belongs to "
                 "another image."
             )
-        inside = array[window(self.box)]
-        ends = np.cumsum(self.length)
-        flat = np.arange(ends[-1]) + np.repeat(self.start - (ends - self.length), self.length)
-        at = np.divmod(flat, inside.shape[1])
-        if (inside[at] != np.repeat(self.old, self.length)).any():
+        at = self.at()
+        if (array[at] != np.repeat(self.old, self.length)).any():
             raise InputError(
                 "The change was made of another map than this one; load the session it belongs to."
             )
-        inside[at] = np.repeat(self.new, self.length)
+        array[at] = np.repeat(self.new, self.length)

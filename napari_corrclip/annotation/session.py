@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 from psygnal import Signal
 
 from napari_corrclip import table as tables
-from napari_corrclip.annotation import descriptors
+from napari_corrclip.annotation import descriptors, storage
 from napari_corrclip.annotation.change import Change, Plan, Step
 from napari_corrclip.annotation.edits import merging, painting, predictions, splitting, verdicts
 from napari_corrclip.annotation.edits.predictions import Reassign
@@ -74,6 +75,10 @@ class Session:
         InputError: the image is of another size, or the result's labels are not those that its pixels
             elect.
 
+    Attributes:
+        history: what was done; see :class:`~napari_corrclip.annotation.history.History`.
+        notes: what a person is to be told on opening it, a sentence each.
+
     Signals (psygnal):
         changed: a :class:`~napari_corrclip.annotation.state.Changed` after every edit, undo and redo.
         recorded: ("do" | "undo" | "redo", :class:`~napari_corrclip.annotation.change.Step`); for a
@@ -113,10 +118,20 @@ class Session:
         image: NDArray[np.uint8] | None = None,
         engine: Engine | None = None,
         source: Source | None = None,
+        saved: Source | None = None,
     ) -> Session:
-        """Return a session of finished parts, such as a file holds."""
+        """Return a session of finished parts, such as a file holds, of the source ``saved``."""
+        told = None if source is None or saved is None else saved.difference(source)
+        if (
+            told is not None
+            and source is not None
+            and saved is not None
+            and source.key != saved.key
+        ):
+            raise InputError(told)
         session = cls.__new__(cls)
-        session._start(state, history, image, engine, source)
+        session._start(state, history, image, engine, source or saved)
+        session.notes = () if told is None else (told,)
         return session
 
     def _start(
@@ -137,9 +152,50 @@ class Session:
         self.image = image
         self.engine = engine
         self.source = source
+        self.notes: tuple[str, ...] = ()
         self._group: list[Change] | None = None
 
+    def save(self, folder: str | os.PathLike[str]) -> None:
+        """Write everything into ``folder``, all of it or nothing: regions, decisions, history.
+
+        The image is not copied; :meth:`load` takes it again.
+
+        Raises:
+            InputError: it cannot be written.
+        """
+        storage.save_session(self, folder)
+
+    @classmethod
+    def load(
+        cls,
+        folder: str | os.PathLike[str],
+        image: NDArray[np.uint8] | None = None,
+        *,
+        engine: Engine | None = None,
+        source: Source | None = None,
+        history_limit: int = LIMIT,
+    ) -> Session:
+        """Read what :meth:`save` wrote; the files are taken as untrusted.
+
+        Args:
+            folder: where it was saved.
+            image: (H, W, 3) uint8, as in the constructor.
+            engine: as there.
+            source: the image's file as it is now; where it was changed, ``notes`` says so.
+            history_limit: as there.
+
+        Raises:
+            InputError: something is missing, damaged, of a newer version, or of another image.
+        """
+        state, history, saved = storage.load_parts(folder, history_limit)
+        return cls._of(state, history, image, engine, source, saved)
+
     # -- what there is
+
+    @property
+    def state(self) -> State:
+        """Maps, decisions and vocabulary; only edits change them."""
+        return self._state
 
     @property
     def shape(self) -> tuple[int, int]:

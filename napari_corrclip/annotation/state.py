@@ -7,19 +7,21 @@ regions times pixels.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import sparse
 
-from napari_corrclip import table as tables
 from napari_corrclip.annotation.adjacency import Adjacency
 from napari_corrclip.annotation.boxes import Box, area, union, window
 from napari_corrclip.annotation.change import Change, Map
-from napari_corrclip.annotation.evidence import Evidence, column_of
+from napari_corrclip.annotation.counting import Ballots, Counts, count_all
+from napari_corrclip.annotation.evidence import Evidence
 from napari_corrclip.annotation.regions import Region, Verdict, Voting, elect
+from napari_corrclip.annotation.runs import Patch
 from napari_corrclip.errors import InputError
 from napari_corrclip.region_map import number_regions
 from napari_corrclip.vocabulary import Vocabulary
@@ -27,6 +29,7 @@ from napari_corrclip.vocabulary import Vocabulary
 V = TypeVar("V")
 
 NOT_PINNED = -1
+_LOCAL = 4
 MAX_ID = int(np.iinfo(np.int32).max)
 
 
@@ -87,7 +90,7 @@ class State:
         self.labels = np.zeros(regions.shape, np.uint16)
         self.rows: dict[int, Region] = {}
         self._adjacency: Adjacency | None = None
-        self._count(self.full)
+        self._count()
         self._draw(self.full)
 
     @property
@@ -137,6 +140,8 @@ class State:
         done: list[Map] = []
         adjacency = self._adjacency
         moved = change.patches.get("regions")
+        if moved is not None and _LOCAL * area(moved.box) > self.regions.size:
+            self._adjacency = adjacency = None  # counting all of it later costs less than twice now
         if adjacency is not None and moved is not None:
             adjacency.leave(self.regions, moved.box)
         try:
@@ -174,78 +179,123 @@ class State:
         """Recount the regions and redraw the labels that ``change`` touched."""
         recounted = change.vocabulary is not None or change.probabilities is not None
         if recounted or not {"prediction", "numbers"}.isdisjoint(change.patches):
-            before = set(self.rows)
-            self.rows = {}
-            self._count(self.full)
+            gone = set(self.rows)
+            self._count()
             self._draw(self.full)
             return Changed(
                 (self.full,),
                 (self.full,) if "regions" in change.patches else (),
                 tuple(sorted(self.rows)),
-                tuple(sorted(before - set(self.rows))),
+                tuple(sorted(gone - set(self.rows))),
                 change.vocabulary is not None,
             )
-        touched: set[int] = set(change.verdicts) | set(change.votings)
+        before = dict(self.rows)
+        decided = {*change.verdicts, *change.votings}
         boxes: list[Box] = []
         moved = change.patches.get("regions")
+        reshaped: set[int] = set()
         if moved is not None:
-            reshaped = {*moved.old.tolist(), *moved.new.tolist()} - {0}
-            known = [self.rows[one].box for one in reshaped if one in self.rows]
-            self._count(union([moved.box, *known]) or moved.box, reshaped)
-            # Whoever won or lost pixels may elect another class, everywhere in it.
-            touched |= reshaped
+            reshaped = self._move(moved)
             boxes.append(moved.box)
-        for one in set(change.verdicts) | set(change.votings):
-            if one in self.rows:
-                self.rows[one] = self._row(self.rows[one])
+        for one in decided & set(self.rows):
+            self.rows[one] = self._row(self.rows[one])
         pinned = change.patches.get("pins")
         if pinned is not None:
+            self._draw(pinned.box)
             boxes.append(pinned.box)
-        for box in boxes:
-            self._draw(box)
-        shown = [one for one in touched if one in self.rows]
-        boxes += self._draw_regions(shown)
+        touched = reshaped | decided
+        kept = sorted(touched & set(self.rows))
+        # Where only pixels came or went, what was drawn above is all that differs.
+        boxes += self._draw_regions(
+            one
+            for one in kept
+            if one not in before or _shows(before[one]) != _shows(self.rows[one])
+        )
         return Changed(
             tuple(boxes),
             () if moved is None else (moved.box,),
-            tuple(sorted(shown)),
-            tuple(sorted(one for one in touched if one not in self.rows)),
+            tuple(kept),
+            tuple(sorted(touched - set(self.rows))),
         )
 
-    def _count(self, box: Box, wanted: set[int] | None = None) -> None:
-        """Count the regions that lie in ``box``, all or the ``wanted`` ones, in one pass over it."""
-        numbers, ids = number_regions(self.regions[window(box)])
-        if wanted is not None:
-            for one in wanted:
-                self.rows.pop(one, None)
-            kept = np.isin(ids, list(wanted))
-            # The others reach out of the box, perhaps; they stay as they are.
-            renumbered = np.concatenate([[0], np.cumsum(kept) * kept]).astype(np.int32)
-            numbers, ids = renumbered[numbers], ids[kept]
-        count = len(ids)
-        if not count:
-            return
-        columns = column_of(self.vocabulary)
-        classes = columns[self.evidence.prediction[window(box)]] - 1
-        votes = tables.count_votes(classes, numbers, count, len(self.vocabulary))
-        areas = votes.sum(axis=1)
-        sums = self.evidence.sums(numbers, count, box, self.vocabulary)
-        means = (sums / areas[:, None]).astype(np.float32)
-        offset = np.array([box[0], box[1], box[0], box[1]])
-        boxes = tables.bounding_boxes(numbers, count) + offset
-        votings = [self.votings.get(one, self.voting) for one in ids.tolist()]
-        elected = elect(votes, means, np.array([v == "mean" for v in votings]), self._values)
-        for array in (votes, means):
+    def _count(self) -> None:
+        """Count all regions."""
+        self._ballots = Ballots.of(self.evidence, self.vocabulary)
+        ids, boxes, counts = count_all(self.regions, self._ballots)
+        self.rows = {}
+        self._put_rows(ids.tolist(), [tuple(box) for box in boxes.tolist()], counts)
+
+    def _move(self, patch: Patch) -> set[int]:
+        """Count the pixels that went from one region to another; return the ids of both.
+
+        Costs the pixels that moved, and the boxes of regions that lost some at their border.
+        """
+        # Most patches have few pairs of old and new ids; the pixels are counted once for each pair.
+        keys, pair = np.unique(patch.old.astype(np.int64) << 32 | patch.new, return_inverse=True)
+        old, new = keys >> 32, keys & 0xFFFFFFFF
+        ids = np.setdiff1d(np.concatenate([old, new]), [0])
+        at = patch.at()
+        owner = np.repeat(pair, patch.length)
+        moved = self._ballots.count(owner, at, len(keys))
+        around = _boxes(owner, at, len(keys))
+
+        former = [self.rows.get(one) for one in ids.tolist()]
+        boxes = [None if row is None else row.box for row in former]
+        for box, lost, won in zip(around, old.tolist(), new.tolist(), strict=True):
+            if lost:
+                index = int(np.searchsorted(ids, lost))
+                known = boxes[index]
+                if known is not None and any(a == b for a, b in zip(box, known, strict=True)):
+                    boxes[index] = self._tight(lost, known)
+            if won:
+                index = int(np.searchsorted(ids, won))
+                known = boxes[index]
+                boxes[index] = box if known is None else union([box, known])
+        gains = _incidence(ids, new) - _incidence(ids, old)
+        stacked = _stacked(former, self._ballots)
+        sources = (stacked.sources + gains @ moved.sources).tocsr()
+        sources.eliminate_zeros()
+        for one in ids.tolist():
+            self.rows.pop(one, None)
+        self._put_rows(ids.tolist(), boxes, Counts(stacked.votes + gains @ moved.votes, sources))
+        self._draw_runs(at, patch)
+        return set(ids.tolist())
+
+    def _tight(self, region: int, box: Box) -> Box | None:
+        """Return the smallest box around ``region``, which lies in ``box``; ``None`` if it is gone."""
+        inside = self.regions[window(box)] == region
+        rows, columns = np.flatnonzero(inside.any(axis=1)), np.flatnonzero(inside.any(axis=0))
+        if not len(rows):
+            return None
+        top, left = box[:2]
+        return (
+            top + int(rows[0]), left + int(columns[0]),
+            top + int(rows[-1]) + 1, left + int(columns[-1]) + 1,
+        )  # fmt: skip
+
+    def _put_rows(self, ids: list[int], boxes: Sequence[Box | None], counts: Counts) -> None:
+        """Make the rows of counted regions; one without pixels is none."""
+        means = self._ballots.means(counts)
+        votings = [self.votings.get(one, self.voting) for one in ids]
+        by_mean = np.array([voting == "mean" for voting in votings], bool)
+        elected = elect(counts.votes, means, by_mean, self._values).tolist()
+        areas = counts.votes.sum(axis=1).tolist()
+        sources = counts.sources
+        for array in (counts.votes, means):
             array.flags.writeable = False
-        for index, one in enumerate(ids.tolist()):
+        for index, (one, box) in enumerate(zip(ids, boxes, strict=True)):
+            if not areas[index] or box is None:
+                continue
+            part = slice(sources.indptr[index], sources.indptr[index + 1])
             self.rows[one] = Region(
                 one,
-                tuple(boxes[index].tolist()),
-                int(areas[index]),
-                votes[index],
+                box,
+                areas[index],
+                counts.votes[index],
+                (sources.indices[part], sources.data[part]),
                 means[index],
                 votings[index],
-                int(elected[index]),
+                elected[index],
                 self.verdicts.get(one),
             )
 
@@ -272,6 +322,17 @@ class State:
         pins = self.pins[where]
         self.labels[where] = np.where(pins == NOT_PINNED, shown, pins).astype(np.uint16)
 
+    def _draw_runs(self, at: tuple[NDArray[np.int64], NDArray[np.int64]], patch: Patch) -> None:
+        """Compute the labels of the pixels ``at``, which ``patch`` gave to other regions."""
+        ids, owner = np.unique(patch.new, return_inverse=True)
+        index = np.repeat(owner, patch.length)
+        rows = [self.rows.get(one) for one in ids.tolist()]
+        values = np.array([0 if row is None else row.value for row in rows], np.uint16)
+        free = np.array([row is None or _by_pixels(row) for row in rows])
+        shown = np.where(free[index], self.evidence.prediction[at], values[index])
+        pins = self.pins[at]
+        self.labels[at] = np.where(pins == NOT_PINNED, shown, pins).astype(np.uint16)
+
     def _draw_regions(self, ids: Iterable[int]) -> list[Box]:
         """Draw each of the regions ``ids`` in its box; return the boxes.
 
@@ -281,7 +342,7 @@ class State:
         around = union(row.box for row in rows)
         if around is None:
             return []
-        if area(around) <= sum(area(row.box) for row in rows):
+        if area(around) < sum(area(row.box) for row in rows):
             self._draw(around)
             return [row.box for row in rows]
         for row in rows:
@@ -296,6 +357,53 @@ class State:
 
 def _by_pixels(row: Region) -> bool:
     return row.voting == "pixels" and row.verdict is None
+
+
+def _shows(row: Region) -> tuple[int, bool]:
+    """What a region's unpinned pixels are drawn by."""
+    return row.value, _by_pixels(row)
+
+
+def _stacked(rows: Sequence[Region | None], ballots: Ballots) -> Counts:
+    """Return the counts of ``rows``; a region that does not exist yet has none."""
+    width = 1 + ballots.probabilities.shape[1]
+    none = np.zeros(0, np.int64)
+    sources = [(none, none) if row is None else row.sources for row in rows]
+    starts = np.cumsum([0, *(len(indices) for indices, _ in sources)])
+    matrix = sparse.csr_array(
+        (
+            np.concatenate([pixels for _, pixels in sources]),
+            np.concatenate([indices for indices, _ in sources]),
+            starts,
+        ),
+        shape=(len(rows), len(ballots.probabilities)),
+    )
+    votes = [np.zeros(width, np.int64) if row is None else row.votes for row in rows]
+    return Counts(np.array(votes), matrix)
+
+
+def _incidence(ids: NDArray[np.int64], owners: NDArray[np.int64]) -> sparse.csr_array:
+    """Return (R, n), 1 where an owner is that id; an owner 0 is nobody's."""
+    at = np.flatnonzero(owners)
+    ones = np.ones(len(at), np.int64)
+    rows = np.searchsorted(ids, owners[at])
+    return sparse.csr_array((ones, (rows, at)), shape=(len(ids), len(owners)))
+
+
+def _boxes(
+    owner: NDArray[np.integer], where: tuple[NDArray[np.int64], NDArray[np.int64]], count: int
+) -> list[Box]:
+    """Return the box around each owner's pixels; every owner has some."""
+    low = np.full((count, 2), np.iinfo(np.int64).max)
+    high = np.full((count, 2), -1)
+    single = len(owner) and bool((owner == owner[0]).all())
+    for axis, position in enumerate(where):
+        if single:
+            low[owner[0], axis], high[owner[0], axis] = position.min(), position.max()
+        else:
+            np.minimum.at(low[:, axis], owner, position)
+            np.maximum.at(high[:, axis], owner, position)
+    return [tuple(box) for box in np.concatenate([low, high + 1], axis=1).tolist()]
 
 
 def _put(mapping: dict[int, V], key: int, value: V | None) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 
@@ -10,11 +11,13 @@ def main(args: Sequence[str] | None = None) -> int:
     """Run ``napari-corrclip`` and return its exit code.
 
     0: done; 1: a failure that is not the user's; 2: something that was given cannot be used;
-    130: interrupted.
+    130: interrupted; 141: whoever read the output has gone.
 
     Args:
         args: what follows the program's name; ``None``: what the process was started with.
     """
+    if sys.stderr is None:  # closed; Python would print to stdout what is meant for it
+        sys.stderr = open(os.devnull, "w")  # noqa: SIM115 - it stays
     try:
         from napari_corrclip.cli.app import run
 

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from napari_corrclip.cli.console import guarded
+from napari_corrclip.cli.console import guarded, lost_stdout, tell
 
 # Without rich, help is plain text: it starts faster and reads the same in a log.
 app = typer.Typer(
@@ -38,6 +38,14 @@ Regions = Annotated[
         "or a folder with such a file of the image's name.",
     ),
 ]
+RegionOptions = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--region-option",
+        metavar="NAME=VALUE",
+        help="Of sam or superpixels, such as points_per_side=32; may be repeated.",
+    ),
+]
 Device = Annotated[str, typer.Option(metavar="auto|cpu|cuda|mps", help="Where the networks run.")]
 Dtype = Annotated[
     str,
@@ -65,6 +73,8 @@ def run(args: Sequence[str]) -> int:
         command.main(args=list(args), prog_name="napari-corrclip", standalone_mode=True)
     except SystemExit as stop:
         return stop.code if isinstance(stop.code, int) else int(stop.code is not None)
+    except OSError as error:  # of help, which typer prints by itself
+        return lost_stdout(error)
     return 0
 
 
@@ -72,7 +82,7 @@ def _print_version(wanted: bool) -> None:
     if wanted:
         from importlib.metadata import version
 
-        print(f"napari-corrclip {version('napari-corrclip')}")
+        tell(f"napari-corrclip {version('napari-corrclip')}")
         raise typer.Exit
 
 
@@ -98,6 +108,7 @@ def segment(
     ],
     preset: Annotated[str, typer.Option(metavar="demo|vit-b-16", help="Which networks.")] = "demo",
     regions: Regions = "sam",
+    region_option: RegionOptions = None,
     device: Device = "auto",
     dtype: Dtype = "auto",
     detail: Annotated[
@@ -152,6 +163,7 @@ def segment(
     that cannot be used is reported and left out; the exit code is 2 then.
     """
     with guarded(debug):
+        from napari_corrclip.cli.options import parse_region_options
         from napari_corrclip.cli.segment import Options, segment_images
 
         segment_images(
@@ -161,6 +173,7 @@ def segment(
                 output=output,
                 preset=preset,
                 regions=regions,
+                region_options=parse_region_options(region_option or ()),
                 device=device,
                 dtype=dtype,
                 detail=detail,
@@ -178,9 +191,19 @@ def segment(
 @app.command()
 def demo(
     output: Annotated[
-        Path, typer.Option("--output", "-o", metavar="DIR", help="Gets the results.")
-    ] = Path("corrclip-demo"),
-    seed: Annotated[int, typer.Option(min=0, help="Draws the scene; any number from 0.")] = 7,
+        Path | None,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="DIR",
+            help="Gets the results.",
+            show_default="corrclip-demo",
+        ),
+    ] = None,
+    seed: Annotated[
+        int | None,
+        typer.Option(min=0, help="Draws the scene; any number from 0.", show_default="7"),
+    ] = None,
     classes: Annotated[
         str | None,
         typer.Option(
@@ -193,12 +216,20 @@ def demo(
     regions: Annotated[
         str, typer.Option(metavar="sam|superpixels|PATH", help="As in segment.")
     ] = "sam",
+    region_option: RegionOptions = None,
     device: Device = "auto",
     dtype: Dtype = "auto",
     evaluate: Annotated[
-        bool, typer.Option("--evaluate", help="Measure on many scenes, stage by stage, instead.")
+        bool,
+        typer.Option(
+            "--evaluate",
+            help="Measure on many scenes, stage by stage, instead; takes no -o, --seed, --classes "
+            "and --region-option.",
+        ),
     ] = False,
-    scenes: Annotated[int, typer.Option(help="How many scenes --evaluate takes.")] = 100,
+    scenes: Annotated[
+        int | None, typer.Option(help="How many scenes --evaluate takes.", show_default="100")
+    ] = None,
     json: Annotated[
         Path | None, typer.Option("--json", metavar="FILE", help="Where --evaluate writes too.")
     ] = None,
@@ -207,11 +238,38 @@ def demo(
     """Segment a built-in scene and compare it with its truth; needs no image and no network."""
     with guarded(debug):
         from napari_corrclip.cli import demo as command
+        from napari_corrclip.cli.options import parse_region_options
         from napari_corrclip.errors import InputError
 
-        if json is not None and not evaluate:
-            raise InputError(f"--json {json} goes with --evaluate; add it or leave --json out.")
+        of_one_scene = {
+            "--output": output,
+            "--seed": seed,
+            "--classes": classes,
+            "--region-option": region_option or None,
+        }
+        of_many = {"--scenes": scenes, "--json": json}
+        for option, value in (of_one_scene if evaluate else of_many).items():
+            if value is not None:
+                raise InputError(
+                    f"{option} does not go with --evaluate; leave one of the two out."
+                    if evaluate
+                    else f"{option} goes with --evaluate; add it or leave {option} out."
+                )
         if evaluate:
-            command.evaluate(scenes, regions=regions, device=device, dtype=dtype, json=json)
+            command.evaluate(
+                100 if scenes is None else scenes,
+                regions=regions,
+                device=device,
+                dtype=dtype,
+                json=json,
+            )
         else:
-            command.show(output, seed, classes=classes, regions=regions, device=device, dtype=dtype)
+            command.show(
+                Path("corrclip-demo") if output is None else output,
+                7 if seed is None else seed,
+                classes=classes,
+                regions=regions,
+                region_options=parse_region_options(region_option or ()),
+                device=device,
+                dtype=dtype,
+            )

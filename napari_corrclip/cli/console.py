@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import io
 import logging
 import os
@@ -10,6 +11,7 @@ import sys
 import traceback
 import warnings
 from collections.abc import Iterator
+from typing import TextIO
 
 import typer
 
@@ -18,6 +20,8 @@ from napari_corrclip.errors import CorrClipError, InputError
 FAILED = 1
 UNUSABLE = 2
 INTERRUPTED = 130
+READER_GONE = 141
+"""As a shell tells of a program that SIGPIPE ended."""
 _TOO_LARGE = ("OutOfMemoryError", "DecompressionBombError")
 
 
@@ -28,6 +32,8 @@ def guarded(debug: bool) -> Iterator[None]:
     Args:
         debug: show the traceback of a failure too, and what libraries warn of.
     """
+    if sys.stdout is None:  # closed; to be told before a long computation and not after it
+        raise typer.Exit(lost_stdout(OSError(errno.EBADF, "it is closed")))
     for stream in (sys.stdout, sys.stderr):
         # A class name that the terminal cannot show must not cost the images after it.
         if isinstance(stream, io.TextIOWrapper):
@@ -40,10 +46,6 @@ def guarded(debug: bool) -> Iterator[None]:
     except KeyboardInterrupt:
         say("Interrupted; what was written before is complete, of the rest there is nothing.")
         raise typer.Exit(INTERRUPTED) from None
-    except BrokenPipeError:
-        # Whoever read our output has gone; the interpreter's own flush must not complain either.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        raise typer.Exit(FAILED) from None
     except Exception as error:
         say(f"Error: {sentence(error)}")
         if debug:
@@ -76,8 +78,48 @@ def sentence(error: Exception) -> str:
 
 
 def say(text: str) -> None:
-    """Print to stderr, where it does not mix with the results."""
-    print(text, file=sys.stderr, flush=True)
+    """Print to stderr, where it does not mix with the results.
+
+    Where even that cannot be written there is nobody to tell, and the work goes on.
+    """
+    try:
+        print(text, file=sys.stderr, flush=True)
+    except OSError:
+        _discard(sys.stderr)
+
+
+def tell(text: str) -> None:
+    """Print to stdout, at once: what is read by a program must not wait for the last image.
+
+    Raises:
+        typer.Exit: it cannot be written, which has been said then.
+    """
+    try:
+        print(text, flush=True)
+    except OSError as error:
+        raise typer.Exit(lost_stdout(error)) from None
+
+
+def lost_stdout(error: OSError) -> int:
+    """Say why stdout cannot be written and return the exit code; a reader may leave unremarked."""
+    _discard(sys.stdout)
+    if isinstance(error, BrokenPipeError):
+        return READER_GONE
+    say(
+        f"Error: Standard output cannot be written ({error.strerror or error}); what was saved "
+        f"before is complete; redirect it to a file with space left, or to {os.devnull}."
+    )
+    return UNUSABLE
+
+
+def _discard(stream: TextIO | None) -> None:
+    """Send the rest of ``stream`` nowhere, or the interpreter fails at its last flush once more."""
+    if stream is None:
+        return
+    with contextlib.suppress(OSError, ValueError):  # one in memory has no descriptor
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, stream.fileno())
+        os.close(nowhere)
 
 
 @contextlib.contextmanager

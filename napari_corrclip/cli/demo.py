@@ -11,8 +11,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_corrclip.cli.console import say
-from napari_corrclip.cli.segment import check_folder, check_foreign, check_prompts, class_lines
+from napari_corrclip.cli.console import say, tell
+from napari_corrclip.cli.options import (
+    REGION_KINDS,
+    RegionOptions,
+    check_region_options,
+    check_regions,
+    read_classes,
+)
+from napari_corrclip.cli.places import check_file, check_folder, check_replaceable
+from napari_corrclip.cli.segment import check_prompts, class_lines
 from napari_corrclip.demo.scenes import Scene, generate_scene
 from napari_corrclip.demo.world import GROUNDS
 from napari_corrclip.errors import InputError
@@ -26,6 +34,8 @@ if TYPE_CHECKING:
     from napari_corrclip.segmenter import Regions
 
 PICTURE = "demo.png"
+SCENE = "demo scene "
+"""What the provenance calls a scene, before its seed."""
 
 _PAINT: Mapping[str, tuple[int, int, int]] = {
     "red": (226, 48, 48),
@@ -52,7 +62,14 @@ class Agreement:
 
 
 def show(
-    output: Path, seed: int, *, classes: str | None, regions: str, device: str, dtype: str
+    output: Path,
+    seed: int,
+    *,
+    classes: str | None,
+    regions: str,
+    region_options: RegionOptions,
+    device: str,
+    dtype: str,
 ) -> None:
     """Segment the scene of ``seed``, write results and a picture, print how it agrees.
 
@@ -60,19 +77,27 @@ def show(
         InputError: an argument cannot be used.
     """
     scene = generate_scene(seed)
-    words = what_is_in(scene) if classes is None else Vocabulary.coerce(classes)
+    words = what_is_in(scene) if classes is None else read_classes(classes)
     check_folder(output)
-    check_foreign(output)
+    check_replaceable(output, lambda owner: owner.startswith(SCENE))
+    check_regions(regions)
 
     from napari_corrclip.cli.picture import comparison, png
     from napari_corrclip.devices import describe_device
     from napari_corrclip.segmenter import Segmenter
 
     check_prompts(words, get_preset("demo"))
-    segmenter = Segmenter.from_preset("demo", device=device, dtype=dtype, regions=_regions(regions))
+    check_region_options(region_options, regions)
+    segmenter = Segmenter.from_preset(
+        "demo",
+        device=device,
+        dtype=dtype,
+        regions=_regions(regions),
+        region_options=region_options,
+    )
     say(f"Scene {seed} on {describe_device(segmenter.clip.device)}")
     result = drive(segmenter.segment_steps(scene.image, words))
-    origin = replace(result.provenance, image=f"demo scene {seed}")
+    origin = replace(result.provenance, image=f"{SCENE}{seed}")
     result = replace(result, provenance=origin)
     truth = truth_labels(scene, words)
     picture = png(comparison(scene.image, truth, result.labels, words))
@@ -80,19 +105,18 @@ def show(
 
     for note in result.notes:
         say(f"Note: {note}")
-    for line in class_lines(result):
-        print(line)
+    tell("\n".join(class_lines(result)))
     found = agreement(truth, result.labels, words)
     if np.isnan(found.miou):
-        print("None of these words names anything in the scene, so there is no truth to compare.")
+        tell("None of these words names anything in the scene, so there is no truth to compare.")
     else:
-        print(
+        tell(
             f"object mIoU {found.object_miou:.3f}   mIoU {found.miou:.3f}   "
             f"pixel accuracy {found.accuracy:.3f}"
         )
     seconds = "   ".join(f"{stage} {value:.2f}" for stage, value in origin.seconds.items())
-    print(f"seconds: {seconds}")
-    print(f"{output}{os.sep}   picture: {output / PICTURE}", flush=True)
+    tell(f"seconds: {seconds}")
+    tell(f"{output}{os.sep}   picture: {output / PICTURE}")
 
 
 def evaluate(scenes: int, *, regions: str, device: str, dtype: str, json: Path | None) -> None:
@@ -101,19 +125,22 @@ def evaluate(scenes: int, *, regions: str, device: str, dtype: str, json: Path |
     Raises:
         InputError: an argument cannot be used.
     """
+    if regions not in REGION_KINDS:
+        raise InputError(
+            f"--evaluate takes no regions {regions!r}; choose {' or '.join(REGION_KINDS)}."
+        )
     if json is not None:
-        if json.is_dir():
-            raise InputError(f"{str(json)!r} is a folder; give the name of a file for --json.")
-        check_folder(json.absolute().parent)
+        check_file(json)
 
     from napari_corrclip.demo.evaluate import evaluate_steps
 
     found = drive(evaluate_steps(scenes, regions=regions, device=device, dtype=dtype))
-    print(found.table(), flush=True)
-    if json is not None:
+    if json is not None:  # first, so that a stdout that cannot be written does not cost it
         json.absolute().parent.mkdir(parents=True, exist_ok=True)
         write_bytes(json, found.to_json().encode())
-        print(json)
+    tell(found.table())
+    if json is not None:
+        tell(str(json))
 
 
 def what_is_in(scene: Scene) -> Vocabulary:
@@ -160,7 +187,7 @@ def agreement(
 
 
 def _regions(regions: str) -> Regions:
-    if regions in ("sam", "superpixels"):
+    if regions in REGION_KINDS:
         return regions
     from napari_corrclip.regions.given import GivenRegions
 

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-import json
 import os
-import sys
-import tempfile
 import traceback
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 import typer
 
-from napari_corrclip.cli.console import FAILED, UNUSABLE, exit_code, say, sentence
+from napari_corrclip.cli.console import FAILED, UNUSABLE, exit_code, say, sentence, tell
+from napari_corrclip.cli.options import (
+    REGION_KINDS,
+    RegionOptions,
+    check_region_options,
+    check_regions,
+    read_classes,
+)
+from napari_corrclip.cli.places import PROVENANCE, check_folder, origin, result_folders
 from napari_corrclip.errors import InputError, WeightsError
-from napari_corrclip.files import cannot_write
 from napari_corrclip.images import PERCENTILES, ImageOptions, read_rgb
 from napari_corrclip.progress import drive, finish
 from napari_corrclip.settings import Settings
@@ -33,8 +37,6 @@ if TYPE_CHECKING:
     from napari_corrclip.segmentation import Segmentation
     from napari_corrclip.segmenter import Detail, Segmenter
 
-PROVENANCE = "provenance.json"
-REGION_KINDS = ("sam", "superpixels")
 REGION_SUFFIXES = (".tif", ".tiff", ".png", ".npy")
 
 
@@ -46,6 +48,7 @@ class Options:
     output: Path
     preset: str = "demo"
     regions: str = "sam"
+    region_options: RegionOptions = field(default_factory=dict)
     device: str = "auto"
     dtype: str = "auto"
     detail: str = "standard"
@@ -66,8 +69,8 @@ def segment_images(images: Sequence[Path], options: Options, *, debug: bool = Fa
         typer.Exit: some of several images failed, with the exit code.
     """
     job = Job(options)
-    folders = result_folders(images, options.output)
     check_folder(options.output)
+    folders = result_folders(images, options.output)
     # The only image is read before torch is imported: a slip in its name is told at once.
     read = {image: job.read(image) for image in folders} if len(folders) == 1 else {}
     job.check()
@@ -103,7 +106,7 @@ class Job:
     """
 
     def __init__(self, options: Options) -> None:
-        vocabulary = Vocabulary.coerce(options.classes)
+        vocabulary = read_classes(options.classes)
         if options.threshold is not None:
             vocabulary = vocabulary.with_threshold(options.threshold)
         self.options = options
@@ -133,11 +136,8 @@ class Job:
         choose_dtype(self.options.dtype)
         at_detail(self.settings, cast("Detail", self.options.detail))
         check_prompts(self.vocabulary, self.preset)
-        if self.options.regions not in REGION_KINDS and not Path(self.options.regions).exists():
-            raise InputError(
-                f"There are no regions {self.options.regions!r}; choose "
-                f"{' or '.join(REGION_KINDS)}, or give the path of a region map."
-            )
+        check_regions(self.options.regions)
+        check_region_options(self.options.region_options, self.options.regions)
 
     def read(self, image: Path) -> NDArray[np.uint8]:
         """(H, W, 3) uint8 of the file ``image``."""
@@ -155,8 +155,7 @@ class Job:
         windows = len(segmenter.plan((height, width)))
         say(f"{image}: {height} × {width} pixels, {windows} window{'s' if windows > 1 else ''}")
         result = drive(segmenter.segment_steps(rgb, self.vocabulary))
-        origin = replace(result.provenance, image=str(image.resolve()))
-        return replace(result, provenance=origin)
+        return replace(result, provenance=replace(result.provenance, image=origin(image)))
 
     @cached_property
     def _segmenter(self) -> Segmenter:
@@ -172,6 +171,7 @@ class Job:
             dtype=self.options.dtype,
             # Given regions are put in image by image; superpixels load nothing.
             regions="superpixels" if given else self.options.regions,
+            region_options=self.options.region_options,
             settings=self.settings,
             detail=cast("Detail", self.options.detail),
         )
@@ -241,73 +241,12 @@ def check_prompts(vocabulary: Vocabulary, preset: Preset) -> None:
         tokenize(tokenizer, fill(templates, query), tokenizer.context_length)
 
 
-def result_folders(images: Sequence[Path], output: Path) -> dict[Path, Path]:
-    """The folder in ``output`` for each image's results: it is called as the image.
-
-    Raises:
-        InputError: one of them has the results of another image, of an earlier run.
-    """
-    from napari_corrclip.export.folder import result_names
-
-    distinct = list({image.resolve(): image for image in images}.values())
-    names = result_names(distinct)
-    folders = {image: output / name for image, name in zip(distinct, names, strict=True)}
-    for image, folder in folders.items():
-        _check_owner(folder, image)
-    return folders
-
-
-def _check_owner(folder: Path, image: Path) -> None:
-    """Raise InputError where ``folder`` has results of another image, or somebody's own files."""
-    check_foreign(folder)
-    try:
-        document = json.loads((folder / PROVENANCE).read_bytes())
-        owner = document["image"]
-    except (OSError, ValueError, KeyError, TypeError):
-        return
-    if isinstance(owner, str) and owner and Path(owner) != image.resolve():
-        raise InputError(
-            f"The folder {str(folder)!r} has the results of {owner!r}, which those of "
-            f"{str(image)!r} would replace; remove it or give another -o."
-        )
-
-
-def check_foreign(folder: Path) -> None:
-    """Raise InputError where a file would be replaced that is not known to be a result of ours."""
-    from napari_corrclip.export.folder import OWNED
-
-    if (folder / PROVENANCE).exists():
-        return
-    for name in sorted(OWNED):
-        if os.path.lexists(folder / name):
-            raise InputError(
-                f"{str(folder / name)!r} is there and no result of this program's, and would be "
-                "replaced; move it away or give another -o."
-            )
-
-
-def check_folder(folder: Path) -> None:
-    """Raise InputError where nothing can be written into ``folder``; leaves nothing there."""
-    existing = folder.absolute()
-    while not existing.exists() and existing != existing.parent:
-        existing = existing.parent
-    try:
-        if not existing.is_dir():
-            raise NotADirectoryError(20, f"{existing} is no folder")
-        with tempfile.TemporaryFile(dir=existing):
-            pass
-    except OSError as error:
-        raise cannot_write(folder, error) from None
-
-
 def report(result: Segmentation, folder: Path) -> None:
     """Print what was found and where it lies; what the user is to be told goes to stderr."""
     for note in result.notes:
         say(f"Note: {note}")
-    print(f"{folder}{os.sep}")
-    for line in class_lines(result):
-        print(f"  {line}")
-    sys.stdout.flush()
+    lines = (f"  {line}" for line in class_lines(result))
+    tell("\n".join([f"{folder}{os.sep}", *lines]))
 
 
 def class_lines(result: Segmentation) -> Iterator[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from itertools import product
 from typing import Final
 
@@ -49,7 +50,9 @@ TEMPLATES: Final = ("{}", "a {}.", "a photo of a {}.", "there is a {} in the sce
 
 
 def _words(text: str) -> list[str]:
-    return "".join(c if c.isalnum() else " " for c in text.lower()).split()
+    """What stands between spaces and punctuation; a symbol or an emoji is a word too."""
+    punctuation = {c for c in text if unicodedata.category(c)[0] == "P"}
+    return "".join(" " if c in punctuation else c for c in text.lower()).split()
 
 
 #: Every word of the training captions and templates; any other word is new to the demo networks.

@@ -19,13 +19,19 @@ class OpenClipEncoder(ClipImageEncoder):
     """A stock ``open_clip.CLIP``, from finished parts.
 
     Args:
-        model: the finished model. It is moved to ``device`` and ``dtype`` in place.
+        model: the finished model, with its weights as they were trained, float32 as a rule. It is
+            moved to ``device`` and ``dtype`` in place.
         tokenizer: the ``SimpleTokenizer`` it was trained with.
         name: what to call it.
         device: where it runs.
         dtype: what it computes in; its features are float32 all the same.
         mean: of the pixels it was trained with; ``None`` = what open_clip noted, else CLIP's own.
         std: likewise.
+
+    Attributes:
+        fingerprint: hash of both towers as they were handed over, their weights and normalisation,
+            and of the tokenizer; of weights that were rounded to a lower precision before, it is
+            another one.
 
     Raises:
         InputError: where one of its towers is of a kind that cannot be served.
@@ -47,22 +53,21 @@ class OpenClipEncoder(ClipImageEncoder):
             raise InputError(
                 f"{name!r} is a {type(model).__name__} without image tower; use {SERVED}."
             )
+        # Before anything is cast: features travel between machines that compute in other dtypes.
+        weights = fingerprint(model)
         super().__init__(visual, name=name, device=device, dtype=dtype, mean=mean, std=std)
         self.model: Any = cast_tower(model, device, dtype)
         self.tokenizer = tokenizer
         self.text = ClipTextEncoder(self.model, tokenizer, name=name)
+        probe = tokenizer.encode("The quick brown fox jumps over 12 lazy dogs, again & again.")
+        self.fingerprint = fingerprint(
+            weights, self.mean, self.std, tokenizer.vocab_size, tuple(probe)
+        )
 
     @property
     def context_length(self) -> int:
         """Most tokens that a prompt may have, start and end token counted."""
         return self.text.context_length
-
-    @property
-    def fingerprint(self) -> str:
-        """Hash of both towers, their weights, dtype and normalisation, and of the tokenizer."""
-        probe = self.tokenizer.encode("The quick brown fox jumps over 12 lazy dogs, again & again.")
-        vocabulary = (self.tokenizer.vocab_size, tuple(probe))
-        return fingerprint(self.model, str(self.dtype), self.mean, self.std, vocabulary)
 
     @torch.no_grad()
     def encode_prompts(self, prompts: Sequence[str]) -> Tensor:

@@ -30,7 +30,8 @@ class ClipImageEncoder:
     """An open_clip ``VisionTransformer`` that gives features for cells instead of images.
 
     Args:
-        visual: the finished image tower. It is moved to ``device`` and ``dtype`` in place.
+        visual: the finished image tower, with its weights as they were trained, float32 as a rule.
+            It is moved to ``device`` and ``dtype`` in place.
         name: what to call it.
         device: where it runs.
         dtype: what it computes in; its features are float32 all the same.
@@ -38,9 +39,15 @@ class ClipImageEncoder:
             CLIP's own.
         std: likewise.
 
+    Attributes:
+        fingerprint: hash of the tower as it was handed over, its weights and normalisation; of
+            weights that were rounded to a lower precision before, it is another one.
+
     Raises:
         InputError: where the tower is of a kind that cannot be served.
     """
+
+    fingerprint: str
 
     def __init__(
         self,
@@ -57,12 +64,14 @@ class ClipImageEncoder:
             raise InputError(
                 f"The image tower of {name!r} {reason}, which cannot be served; use {SERVED}."
             )
-        self.visual: Any = cast_tower(visual, device, dtype)
         self.name = name
         self.device = torch.device(device)
         self.dtype = dtype
         self.mean = _triple(mean or getattr(visual, "image_mean", None) or CLIP_MEAN)
         self.std = _triple(std or getattr(visual, "image_std", None) or CLIP_STD)
+        # Before the cast: what was computed in another dtype is still of the same network.
+        self.fingerprint = fingerprint(visual, self.mean, self.std)
+        self.visual: Any = cast_tower(visual, device, dtype)
 
     @property
     def patch_size(self) -> int:
@@ -78,11 +87,6 @@ class ClipImageEncoder:
     def embed_dim(self) -> int:
         """Length D of the features shared with text."""
         return int(self.visual.proj.shape[1])
-
-    @property
-    def fingerprint(self) -> str:
-        """Hash of the tower, its weights, its dtype and normalisation."""
-        return fingerprint(self.visual, str(self.dtype), self.mean, self.std)
 
     def refine(
         self,

@@ -35,12 +35,16 @@ class TimmSimilarityEncoder:
     """A timm ``VisionTransformer`` that says which cells belong together.
 
     Args:
-        model: the finished network. It is moved to ``device`` and ``dtype`` in place.
+        model: the finished network, with its weights as they were trained, float32 as a rule. It
+            is moved to ``device`` and ``dtype`` in place.
         name: what to call it.
         device: where it runs.
         dtype: what it computes in; its features are float32 all the same.
         mean: of the pixels it was trained with.
         std: likewise.
+
+    Attributes:
+        fingerprint: hash of the network as it was handed over, its weights and normalisation.
 
     Raises:
         InputError: where the network is of a kind that cannot be served.
@@ -61,12 +65,13 @@ class TimmSimilarityEncoder:
             raise InputError(
                 f"The similarity tower {name!r} {reason}, which cannot be served; use {_SERVED}."
             )
-        self.model: Any = model.eval().to(device=device, dtype=dtype)
         self.name = name
         self.device = torch.device(device)
         self.dtype = dtype
         self.mean = mean
         self.std = std
+        self.fingerprint = fingerprint(model, mean, std)  # before the cast, as CLIP's
+        self.model: Any = model.eval().to(device=device, dtype=dtype)
 
     @property
     def patch_size(self) -> int:
@@ -77,11 +82,6 @@ class TimmSimilarityEncoder:
     def blocks(self) -> int:
         """Number of transformer blocks."""
         return len(self.model.blocks)
-
-    @property
-    def fingerprint(self) -> str:
-        """Hash of the network, its weights, its dtype and normalisation."""
-        return fingerprint(self.model, str(self.dtype), self.mean, self.std)
 
     def features(self, pixels: Tensor, *, output: bool = False) -> Blocks[SimilarityFeatures]:
         """Encode windows; yields after every block.

@@ -10,28 +10,33 @@ from torch import nn
 _SAMPLES = 64
 
 
-def fingerprint(module: nn.Module, *parts: object) -> str:
-    """Hash a network's structure and a sample of each of its tensors.
+def fingerprint(*parts: object) -> str:
+    """Hash networks and whatever else changes what they compute.
 
-    Names, shapes and up to 64 evenly spaced values of every tensor, and the class of every
-    submodule (an activation has no weights, but changes everything): enough to tell two trainings
-    apart, without reading gigabytes. The same on every device.
+    Of a network: names, shapes and up to 64 evenly spaced values of every tensor, and the class of
+    every submodule (an activation has no weights, but changes everything): enough to tell two
+    trainings apart, without reading gigabytes. The same on every device, and in every dtype that
+    holds the values exactly; so it is taken before a network is cast to what it computes in.
 
     Args:
-        module: the network.
-        *parts: whatever else changes what it computes; their ``repr`` is hashed.
+        *parts: networks, and values whose ``repr`` is hashed.
 
     Returns:
         32 hexadecimal digits.
     """
-    digest = hashlib.sha256(repr(parts).encode())
-    for name, child in module.named_modules():
-        digest.update(f"{name}:{type(child).__name__};".encode())
-    samples = []
-    for name, tensor in module.state_dict().items():
-        digest.update(f"{name}:{tuple(tensor.shape)};".encode())
-        flat = tensor.detach().flatten()
-        samples.append(flat[:: max(1, flat.numel() // _SAMPLES)][:_SAMPLES].float())
-    if samples:
-        digest.update(torch.cat(samples).cpu().numpy().tobytes())
+    digest = hashlib.sha256()
+    for part in parts:
+        digest.update(_sample(part) if isinstance(part, nn.Module) else f"{part!r};".encode())
     return digest.hexdigest()[:32]
+
+
+def _sample(module: nn.Module) -> bytes:
+    named = [f"{name}:{type(child).__name__};" for name, child in module.named_modules()]
+    values = [torch.empty(0)]
+    for name, tensor in module.state_dict().items():
+        named.append(f"{name}:{tuple(tensor.shape)};")
+        # A tensor on the meta device has a shape and no values.
+        if not tensor.is_meta:
+            flat = tensor.detach().flatten()
+            values.append(flat[:: max(1, flat.numel() // _SAMPLES)][:_SAMPLES].float().cpu())
+    return "".join(named).encode() + torch.cat(values).numpy().tobytes()

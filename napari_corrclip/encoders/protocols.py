@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass
-from typing import Protocol, TypeVar
+from typing import Protocol, TypeVar, runtime_checkable
 
 import torch
 from torch import Tensor
@@ -62,7 +62,7 @@ class Encoder(Protocol):
 
     @property
     def fingerprint(self) -> str:
-        """Hash of the network and its weights, to name what was computed with it."""
+        """Hash of the network and its weights, whatever it computes in, to name what it computed."""
 
 
 @dataclass(frozen=True)
@@ -79,6 +79,7 @@ class SimilarityFeatures:
     output: Tensor | None
 
 
+@runtime_checkable
 class SimilarityEncoder(Encoder, Protocol):
     """A tower whose cells say what belongs together, such as DINO."""
 
@@ -134,6 +135,7 @@ class ImageEncoder(Encoder, Protocol):
         """Refined features F (B, h, w, D) float32; ``attention=None``: the base, own grid."""
 
 
+@runtime_checkable
 class ImageTextEncoder(ImageEncoder, Protocol):
     """An image tower with the text tower it was trained with."""
 

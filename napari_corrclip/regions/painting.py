@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_corrclip.errors import InputError
+from napari_corrclip.region_map import number_regions
 
 Painting = Literal["small-on-top", "large-on-top"]
 PAINTINGS: tuple[Painting, ...] = ("small-on-top", "large-on-top")
@@ -69,25 +70,14 @@ def paint(
                 f"{shape}."
             )
         regions[mask] = number[index]
-    return close_gaps(regions, count)
+    # A mask of which nothing is seen leaves a gap.
+    return number_regions(regions)[0]
 
 
 def check_order(order: str) -> None:
     """Raise an ``InputError`` where ``order`` is none of :data:`PAINTINGS`."""
     if order not in PAINTINGS:
         raise InputError(f"{order!r} is no painting order; choose {' or '.join(PAINTINGS)}.")
-
-
-def close_gaps(regions: NDArray[np.integer], highest: int) -> NDArray[np.int32]:
-    """Renumber ids 0 to ``highest`` so that those above 0 that occur are 1 to n, order kept.
-
-    Costs the pixels and ``highest``; 0 stays 0.
-    """
-    occurs = np.bincount(regions.ravel(), minlength=highest + 1) > 0
-    occurs[0] = False
-    numbers = np.cumsum(occurs, dtype=np.int32) * occurs
-    closed: NDArray[np.int32] = numbers.astype(np.int32)[regions]
-    return closed
 
 
 def _shape(mask: NDArray[np.bool_]) -> tuple[int, int]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, TypeGuard, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -50,6 +51,19 @@ def check_image(image: NDArray[np.uint8]) -> tuple[int, int]:
             "uint8, at least one pixel large."
         )
     return image.shape[0], image.shape[1]
+
+
+def is_number(value: Any) -> TypeGuard[float]:
+    """Whether ``value`` is a finite number; ``True`` is none."""
+    number = isinstance(value, int | float | np.integer | np.floating)
+    return number and not isinstance(value, bool) and bool(abs(value) < math.inf)
+
+
+def check_share(value: float, name: str) -> float:
+    """Return ``value``, a number from 0 to 1, or raise an ``InputError``."""
+    if not is_number(value) or not 0 <= value <= 1:
+        raise InputError(f"{name} is {value!r}; give a number from 0 to 1.")
+    return float(value)
 
 
 def check_count(value: int, name: str, least: int = 0) -> int:

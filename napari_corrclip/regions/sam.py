@@ -22,11 +22,12 @@ from segment_anything.utils.transforms import ResizeLongestSide
 from torch import Tensor
 from torchvision.ops import nms
 
+from napari_corrclip.devices import choose_dtype
 from napari_corrclip.encoders.fingerprint import fingerprint
 from napari_corrclip.errors import InputError
 from napari_corrclip.progress import Progress, Steps
 from napari_corrclip.regions.painting import Painting, check_order, paint
-from napari_corrclip.regions.protocol import Described, check_count, check_image
+from napari_corrclip.regions.protocol import Described, check_count, check_image, check_share
 
 _POINTS_AT_ONCE = 64
 # Masks are float logits at the image's size (or SAM's, if larger) until they are thresholded.
@@ -103,12 +104,12 @@ class SamRegions:
         nms_threshold: float = 0.7,
         painting: Painting = "small-on-top",
         device: torch.device | str | None = None,
-        dtype: torch.dtype | None = None,
+        dtype: torch.dtype | str | None = None,
     ) -> None:
         self.points_per_side = check_count(points_per_side, "points_per_side", least=1)
-        self.iou_threshold = _share(iou_threshold, "iou_threshold")
-        self.stability_threshold = _share(stability_threshold, "stability_threshold")
-        self.nms_threshold = _share(nms_threshold, "nms_threshold")
+        self.iou_threshold = check_share(iou_threshold, "iou_threshold")
+        self.stability_threshold = check_share(stability_threshold, "stability_threshold")
+        self.nms_threshold = check_share(nms_threshold, "nms_threshold")
         if masks_per_point not in (1, 3):
             raise InputError(f"masks_per_point is {masks_per_point!r}; choose 1 or 3.")
         self.masks_per_point = masks_per_point
@@ -118,7 +119,7 @@ class SamRegions:
         if device is not None:
             sam.to(device)
         if dtype is not None:
-            sam.image_encoder.to(dtype)
+            sam.image_encoder.to(choose_dtype(dtype))
         # segment-anything makes float32 tensors of prompts, whatever the weights are.
         sam.prompt_encoder.float()
         sam.mask_decoder.float()
@@ -364,9 +365,3 @@ class _RunLengthMasks(Sequence[NDArray[np.bool_]]):
 
     def __iter__(self) -> Iterator[NDArray[np.bool_]]:
         return (rle_to_mask(mask) for mask in self._encoded)
-
-
-def _share(value: float, name: str) -> float:
-    if not 0 <= value <= 1:
-        raise InputError(f"{name} is {value!r}; give a number from 0 to 1.")
-    return float(value)

@@ -10,8 +10,14 @@ from numpy.typing import NDArray
 
 from napari_corrclip.errors import InputError
 from napari_corrclip.progress import Progress, Steps
-from napari_corrclip.regions.painting import close_gaps
-from napari_corrclip.regions.protocol import Described, check_count, check_image
+from napari_corrclip.region_map import number_regions
+from napari_corrclip.regions.protocol import (
+    Described,
+    check_count,
+    check_image,
+    check_share,
+    is_number,
+)
 
 WORKING_PIXELS = 1_000_000
 """Larger images are divided at this size: SLIC takes about two seconds a megapixel."""
@@ -43,15 +49,13 @@ class SuperpixelRegions:
         self.n_segments = (
             None if n_segments is None else check_count(n_segments, "n_segments", least=1)
         )
-        if not (math.isfinite(compactness) and compactness > 0):
-            raise InputError(f"compactness is {compactness}; give a number above 0.")
-        if not (math.isfinite(sigma) and sigma >= 0):
-            raise InputError(f"sigma is {sigma}; give a number of pixels of at least 0.")
-        if not 0 <= min_size <= 1:
-            raise InputError(f"min_size is {min_size}; give a share from 0 to 1.")
+        if not is_number(compactness) or compactness <= 0:
+            raise InputError(f"compactness is {compactness!r}; give a number above 0.")
+        if not is_number(sigma) or sigma < 0:
+            raise InputError(f"sigma is {sigma!r}; give a number of pixels of at least 0.")
         self.compactness = float(compactness)
         self.sigma = float(sigma)
-        self.min_size = float(min_size)
+        self.min_size = check_share(min_size, "min_size")
 
     def segment(self, image: NDArray[np.uint8]) -> Steps[NDArray[np.int32]]:
         """Return the superpixels of ``image``, 1 to n; see :class:`RegionSource`."""
@@ -70,7 +74,7 @@ class SuperpixelRegions:
             start_label=1,
             channel_axis=-1,
         )
-        regions = close_gaps(found, int(found.max()))
+        regions, _ = number_regions(found)
         if regions.shape != (height, width):
             regions = regions[rows[:, None], columns]
         yield Progress("regions", 2, 2)

@@ -40,7 +40,8 @@ from typing import TypeVar
 
 from napari_corrclip import templates as prompt_templates
 from napari_corrclip.errors import InputError
-from napari_corrclip.textfiles import dump_yaml, load_json, load_yaml, read_text, write_text
+from napari_corrclip.files import write_bytes
+from napari_corrclip.textfiles import dump_yaml, load_json, load_yaml, read_text
 from napari_corrclip.vocabulary import grammar
 from napari_corrclip.vocabulary.classes import complete, is_int
 from napari_corrclip.vocabulary.grammar import Entry
@@ -97,7 +98,7 @@ def write(vocabulary: Vocabulary, path: str | os.PathLike[str]) -> None:
         _check_whole(vocabulary, Vocabulary.parse(text), suffix)
     else:
         text = dump_yaml(to_document(vocabulary))
-    write_text(path, text)
+    write_bytes(path, text.encode())
 
 
 def _suffix(path: str | os.PathLike[str]) -> str:

@@ -23,6 +23,9 @@ The rules, in full:
 * Space around and between words counts as one space; text is brought to Unicode's composed form
   (NFC). Blank lines and one comma at the end of a line are ignored; an empty name between commas is
   an error.
+* A character that nobody sees (zero-width space, bidirectional control, …) is an error, since two
+  names would look the same. Joiners and variation selectors stay where scripts and emoji need them;
+  they alone make no two names different.
 """
 
 from __future__ import annotations
@@ -42,6 +45,19 @@ MAX_PROMPT = 1000
 
 _COLOR = re.compile(r"#[0-9a-fA-F]{6}")
 _LINE_END = re.compile(r"\r\n|\r|\n")
+
+# Unicode's Default_Ignorable_Code_Point, with the annotation marks and the blank Braille pattern. Of
+# them, joiners, variation selectors and tags shape the character before: an emoji, or a letter of
+# a script from Hebrew on. After one of Latin, Greek or Cyrillic (but ©, ® and keycaps) they are
+# nothing but hidden.
+_SHAPING = r"\u180b-\u180d\u180f\u200c\u200d\ufe00-\ufe0f\U000e0020-\U000e007f\U000e0100-\U000e01ef"
+_UNSEEN = (
+    r"\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180e\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f"
+    r"\u2800\u3164\ufeff\uffa0\ufff0-\ufffb\U0001bca0-\U0001bca3\U0001d173-\U0001d17a"
+    r"\U000e0000-\U000e001f\U000e0080-\U000e00ff\U000e01f0-\U000e0fff"
+)
+_INVISIBLE = re.compile(f"[{_UNSEEN}{_SHAPING}]")
+_HIDDEN = re.compile(rf"[{_UNSEEN}]|(?<![^\x00-\xa8\xaa-\xad\xaf-\u058f])[{_SHAPING}](?!\u20e3)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,8 +103,11 @@ def normalize(text: str) -> str:
 
 
 def key(name: str) -> str:
-    """Return what two names share if they count as the same: case and composition do not matter."""
-    return unicodedata.normalize("NFC", normalize(name).casefold())
+    """Return what two names share if they count as the same.
+
+    Case, composition and characters that nobody sees do not matter.
+    """
+    return unicodedata.normalize("NFC", normalize(_INVISIBLE.sub("", name)).casefold())
 
 
 def check_text(text: object, what: str, limit: int) -> str:
@@ -107,6 +126,13 @@ def check_text(text: object, what: str, limit: int) -> str:
             raise InputError(
                 f"The {what} {found[:60]!r} holds the control character {character!r}; remove it."
             )
+    if hidden := _HIDDEN.search(found):
+        character = hidden.group()
+        raise InputError(
+            f"The {what} {found[:60]!r} holds U+{ord(character):04X} "
+            f"({unicodedata.name(character, 'no character')}), which nobody sees; remove it, or type "
+            f"the {what} anew."
+        )
     return found
 
 

@@ -1,4 +1,4 @@
-"""From a :class:`NetworkSpec` to a finished module of its library, in evaluation mode.
+"""From a :class:`NetworkSpec` to a finished module of its library: float32, in evaluation mode.
 
 The libraries build the towers and read their own checkpoint formats. Checkpoints are opened as
 untrusted: safetensors, or pickles with ``weights_only=True``.
@@ -30,17 +30,13 @@ Cache = str | os.PathLike[str] | None
 
 
 def load_clip(
-    spec: NetworkSpec,
-    device: torch.device | str = "cpu",
-    dtype: torch.dtype = torch.float32,
-    cache: Cache = None,
+    spec: NetworkSpec, device: torch.device | str = "cpu", cache: Cache = None
 ) -> open_clip.CLIP:
     """Return the image and text towers of ``spec``.
 
     Args:
         spec: a network of ``open_clip`` or ``demo``.
         device: where the weights go.
-        dtype: their floating-point type there.
         cache: the cache folder of the weights.
 
     Raises:
@@ -50,7 +46,7 @@ def load_clip(
     if spec.library == "demo":
         from napari_corrclip.demo import networks
 
-        return networks.load_clip().to(device=device, dtype=dtype).eval()
+        return networks.load_clip().to(device=device).eval()
     import open_clip
 
     _check_library(spec, "open_clip")
@@ -62,7 +58,7 @@ def load_clip(
         open_clip.load_checkpoint(model, str(path), strict=True, weights_only=True)
     except Exception as error:
         _refuse(spec, path, read_checkpoint(path), model, error)
-    return model.to(device=device, dtype=dtype).eval()
+    return model.to(device=device).eval()
 
 
 def load_tokenizer(spec: NetworkSpec) -> SimpleTokenizer:
@@ -83,10 +79,7 @@ def load_tokenizer(spec: NetworkSpec) -> SimpleTokenizer:
 
 
 def load_similarity(
-    spec: NetworkSpec,
-    device: torch.device | str = "cpu",
-    dtype: torch.dtype = torch.float32,
-    cache: Cache = None,
+    spec: NetworkSpec, device: torch.device | str = "cpu", cache: Cache = None
 ) -> VisionTransformer:
     """Return the similarity tower of ``spec``, without a classifier.
 
@@ -95,7 +88,7 @@ def load_similarity(
     if spec.library == "demo":
         from napari_corrclip.demo import networks
 
-        return networks.load_similarity().to(device=device, dtype=dtype).eval()
+        return networks.load_similarity().to(device=device).eval()
     import timm
     from timm.models.vision_transformer import VisionTransformer, checkpoint_filter_fn
 
@@ -120,11 +113,11 @@ def load_similarity(
         model.load_state_dict({k: v for k, v in known.items() if not k.startswith("head.")})
     except Exception as error:
         _refuse(spec, path, state, model, error)
-    return model.to(device=device, dtype=dtype).eval()
+    return model.to(device=device).eval()
 
 
 def load_sam(spec: NetworkSpec, device: torch.device | str = "cpu", cache: Cache = None) -> Sam:
-    """Return the SAM of ``spec`` in float32, the type in which it takes points.
+    """Return the SAM of ``spec``.
 
     Arguments and errors as :func:`load_clip`, with ``segment_anything`` in the place of
     ``open_clip``.

@@ -97,6 +97,9 @@ def test_truth_takes_pair_before_color_before_shape() -> None:
 def test_words_that_no_caption_held_are_named() -> None:
     assert unknown_words("a Red zebra, crossing the circle") == ("zebra", "crossing")
     assert unknown_words("striped purple ring") == ()
+    assert unknown_words("🐈, red 🐈 (👩\u200d🚀)!") == ("🐈", "👩\u200d🚀")
+    assert unknown_words("red-striped 'circle'") == ()
+    assert unknown_words("猫 हिन्दी") == ("猫", "हिन्दी")
     for template in TEMPLATES:
         assert unknown_words(template.format("red")) == ()
     # A token of its own is not enough: these stood in no caption.

@@ -155,18 +155,33 @@ def test_the_normalisation_is_the_towers_own_or_the_callers() -> None:
     assert ClipImageEncoder(visual, name="x", mean=(0, 0, 1)).mean == (0, 0, 1)
 
 
-def test_the_fingerprint_follows_weights_activation_and_dtype() -> None:
-    def build(seed: int = 0, **options: Any) -> ClipImageEncoder:
-        return random_towers(seed, **options)[0]
+def _tower(seed: int = 0, **options: Any) -> Any:
+    return random_towers(seed, **options)[0].visual
 
-    original = build().fingerprint
-    assert build().fingerprint == original
-    others = {build(1).fingerprint, build(quick_gelu=True).fingerprint}
-    half = ClipImageEncoder(build().visual, name="x", dtype=torch.float16)
-    changed = build()
+
+def _fingerprint(visual: Any, **options: Any) -> str:
+    return ClipImageEncoder(visual, name="x", **options).fingerprint
+
+
+def test_the_fingerprint_follows_weights_activation_and_normalisation() -> None:
+    original = _fingerprint(_tower())
+    assert _fingerprint(_tower()) == original
+    changed = _tower()
     with torch.no_grad():
-        changed.visual.proj[0, 0] += 1
-    assert len(others | {half.fingerprint, changed.fingerprint, original}) == 5
+        changed.proj[0, 0] += 1
+    others = {_fingerprint(_tower(1)), _fingerprint(_tower(quick_gelu=True)), _fingerprint(changed)}
+    assert len(others | {original, _fingerprint(_tower(), mean=(0.5, 0.5, 0.5))}) == 5
+
+
+def test_the_fingerprint_is_that_of_the_weights_and_not_of_what_computes() -> None:
+    original = _fingerprint(_tower())
+    for dtype in (torch.float16, torch.bfloat16):
+        assert _fingerprint(_tower(), dtype=dtype) == original
+        # Rounded before they were handed over, they are other weights.
+        assert _fingerprint(_tower().to(dtype), dtype=dtype) != original
+    # A network that was trained in half precision loses nothing in single.
+    native = _fingerprint(_tower().half(), dtype=torch.float16)
+    assert _fingerprint(_tower().half().float()) == native
 
 
 @pytest.mark.parametrize(

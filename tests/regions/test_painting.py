@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from napari_corrclip.errors import InputError
-from napari_corrclip.regions.painting import PAINTINGS, Painting, close_gaps, paint
+from napari_corrclip.regions.painting import PAINTINGS, Painting, paint
 
 orders = st.sampled_from(PAINTINGS)
 stacks = st.integers(0, 6).flatmap(lambda n: arrays(np.bool_, (n, 5, 6)))
@@ -84,15 +84,6 @@ def test_known_areas_change_nothing(masks: np.ndarray, order: Painting) -> None:
     np.testing.assert_array_equal(
         paint(masks, order, shape=(5, 6)), paint(list(masks), order, shape=(5, 6), areas=areas)
     )
-
-
-@given(arrays(np.int64, (4, 5), elements=st.integers(0, 30)))
-def test_closing_gaps_keeps_the_partition_and_its_order(regions: np.ndarray) -> None:
-    closed = close_gaps(regions, 30)
-    np.testing.assert_array_equal(closed == 0, regions == 0)
-    ids = [one for one in np.unique(regions) if one]
-    for number, one in enumerate(ids, start=1):
-        np.testing.assert_array_equal(closed == number, regions == one)
 
 
 @pytest.mark.parametrize(

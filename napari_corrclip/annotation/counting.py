@@ -1,0 +1,129 @@
+"""Counting regions: what their pixels voted for, and where their probabilities come from.
+
+All counts are whole numbers, so that what a region gained and lost pixel by pixel is exactly what it would
+be if it were counted anew.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+
+from napari_corrclip.annotation.evidence import Evidence
+from napari_corrclip.region_map import number_regions
+from napari_corrclip.vocabulary import Vocabulary
+
+
+@dataclass(frozen=True, eq=False)
+class Counts:
+    """Pixels of R regions.
+
+    Attributes:
+        votes: (R, 1 + K) int64 by predicted class, the first column without one.
+        sources: (R, S) sparse int64 by source of probabilities (:meth:`Ballots.sources`).
+    """
+
+    votes: NDArray[np.int64]
+    sources: sparse.csr_array
+
+
+@dataclass(frozen=True, eq=False)
+class Ballots:
+    """How the pixels of an image count: by class, and by the source of their probabilities.
+
+    Attributes:
+        evidence: what the last run said.
+        columns: (65536,) the column of votes of each label value: 0 for none, else 1 + class index.
+        probabilities: (S, K) float64 of each source: first the run's regions; then, for pixels that
+            were in none of them, one source for each column of votes. Half of such a pixel is its
+            class's, and the rest is shared evenly.
+    """
+
+    evidence: Evidence
+    columns: NDArray[np.int64]
+    probabilities: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, evidence: Evidence, vocabulary: Vocabulary) -> Ballots:
+        """Return how pixels count by ``evidence`` for the classes of ``vocabulary``."""
+        classes = len(vocabulary)
+        columns = np.zeros(1 << 16, np.int64)
+        columns[list(vocabulary.values)] = np.arange(1, classes + 1)
+        outside = np.full((1 + classes, classes), 0.5 / classes)
+        outside[0] = 1 / classes
+        outside[1:] += 0.5 * np.eye(classes)
+        return cls(evidence, columns, np.concatenate([evidence.probabilities, outside]))
+
+    def sources(self, column: NDArray[np.int64], number: NDArray[np.int32]) -> NDArray[np.int64]:
+        """Return the row of ``probabilities`` for pixels of a vote's column and a run's region."""
+        return np.where(number > 0, number - 1, len(self.evidence.probabilities) + column)
+
+    def count(
+        self,
+        owner: NDArray[np.integer],
+        where: tuple[NDArray[np.integer], NDArray[np.integer]],
+        count: int,
+        weight: NDArray[np.int64] | None = None,
+    ) -> Counts:
+        """Count pixels by their owners.
+
+        Args:
+            owner: (n,) 0 to ``count`` - 1.
+            where: rows and columns of the pixels.
+            count: how many owners R.
+            weight: how many pixels each stands for; ``None``: one.
+        """
+        column = self.columns[self.evidence.prediction[where]]
+        width = 1 + self.probabilities.shape[1]
+        keys = owner.astype(np.int64) * width + column
+        if weight is None:
+            weight = np.ones(len(keys), np.int64)
+        # Sums of whole numbers below 2**53 are exact in float64.
+        votes = np.bincount(keys, weight, minlength=count * width).astype(np.int64)
+        source = self.sources(column, self.evidence.numbers[where])
+        shape = (count, len(self.probabilities))
+        sources = sparse.coo_array((weight, (owner, source)), shape=shape).tocsr()
+        return Counts(votes.reshape(count, width), sources)
+
+    def means(self, counts: Counts) -> NDArray[np.float32]:
+        """Return (R, K) the mean probabilities of counted regions; 0 for one without pixels."""
+        sums = counts.sources.astype(np.float64) @ self.probabilities
+        areas = np.maximum(counts.votes.sum(axis=1, keepdims=True), 1)
+        means: NDArray[np.float32] = (np.asarray(sums) / areas).astype(np.float32)
+        return means
+
+
+def count_all(
+    regions: NDArray[np.int32], ballots: Ballots
+) -> tuple[NDArray[np.int64], NDArray[np.int64], Counts]:
+    """Return the ids of all regions, their (R, 4) boxes and counts, in one pass over the pixels.
+
+    Neighbouring pixels of a row mostly belong to one region, one class and one source. So pixels are
+    first put together into such runs, and the runs are counted.
+
+    Args:
+        regions: (H, W) ids, 0 = unsegmented.
+        ballots: how pixels count.
+    """
+    numbers, ids = number_regions(regions)
+    begins = np.zeros(regions.shape, bool)
+    begins[:, 0] = True
+    for array in (numbers, ballots.evidence.prediction, ballots.evidence.numbers):
+        begins[:, 1:] |= array[:, 1:] != array[:, :-1]
+    start = np.flatnonzero(begins)
+    length = np.diff(np.append(start, begins.size))
+    inside = numbers.ravel()[start] > 0
+    start, length = start[inside], length[inside]
+    owner = numbers.ravel()[start] - 1
+    row, column = np.divmod(start, regions.shape[1])
+    boxes = np.empty((len(ids), 4), np.int64)
+    boxes[:, :2] = max(regions.shape)
+    boxes[:, 2:] = 0
+    np.minimum.at(boxes[:, 0], owner, row)
+    np.minimum.at(boxes[:, 1], owner, column)
+    np.maximum.at(boxes[:, 2], owner, row + 1)
+    np.maximum.at(boxes[:, 3], owner, column + length)
+    return ids, boxes, ballots.count(owner, (row, column), len(ids), length)

@@ -1,0 +1,237 @@
+"""Autosave: every edit is on the disk when the next one begins.
+
+A journal is a folder of one image::
+
+    snapshot-7/        a saved session
+    journal-7.bin      what was done, undone and redone since, appended record by record
+    lock
+
+A new snapshot is written before the former one and its journal go, so that there is always a whole one.
+After a crash the newest whole snapshot is read and its journal followed as far as it is whole: at most
+the edit that was being written is missing.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import shutil
+import sys
+from pathlib import Path
+
+import numpy as np
+from filelock import FileLock, Timeout
+from numpy.typing import NDArray
+from psygnal import Signal
+
+from napari_corrclip.annotation.change import Step
+from napari_corrclip.annotation.engine import Engine
+from napari_corrclip.annotation.history import LIMIT
+from napari_corrclip.annotation.packing import Damaged
+from napari_corrclip.annotation.records import MAGIC, Kind, follow, pack_record, read_records
+from napari_corrclip.annotation.session import Session
+from napari_corrclip.annotation.source import Source
+from napari_corrclip.annotation.storage import load_parts, save_session
+from napari_corrclip.errors import InputError
+from napari_corrclip.files import cannot_write
+
+FOLDER_VARIABLE = "NAPARI_CORRCLIP_SESSIONS"
+_SNAPSHOT = re.compile(r"snapshot-(\d+)")
+
+
+def journal_folder(source: Source) -> Path:
+    """Return the folder of an image's journal; it need not exist yet.
+
+    It lies in the folder that the environment variable ``NAPARI_CORRCLIP_SESSIONS`` names, else in the
+    system's folder for a user's data.
+    """
+    chosen = os.environ.get(FOLDER_VARIABLE)
+    if chosen:
+        base = Path(chosen).expanduser().absolute()
+    else:
+        from platformdirs import user_data_path
+
+        base = user_data_path("napari-corrclip", appauthor=False) / "sessions"
+    return base / source.key
+
+
+class Journal:
+    """Keeps ``session`` in ``folder`` while it is edited; use it as a context, or close it.
+
+    What cannot be written (no space, no permission) costs no edit: the session goes on, :attr:`problem`
+    says in a sentence what is wrong, ``failed`` emits it, and with the next edit everything is written
+    anew.
+
+    Args:
+        session: what is edited.
+        folder: made where it does not exist; what was in it is replaced by this session.
+        records: so many are appended before a new snapshot is made.
+
+    Raises:
+        InputError: the folder cannot be written, or another program keeps a session there.
+    """
+
+    failed = Signal(str)
+
+    def __init__(
+        self, session: Session, folder: str | os.PathLike[str], *, records: int = 200
+    ) -> None:
+        self.session = session
+        self.folder = Path(folder)
+        self.records = records
+        self.problem: str | None = None
+        self._count = 0
+        self._file: int | None = None
+        self._lock = _lock(self.folder)
+        try:
+            self._snapshot()
+        except BaseException:
+            self._lock.release()
+            raise
+        session.recorded.connect(self._append)
+
+    def __enter__(self) -> Journal:
+        """Return itself."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close it."""
+        self.close()
+
+    def close(self) -> None:
+        """Stop listening; what was done is on the disk already."""
+        with contextlib.suppress(ValueError):
+            self.session.recorded.disconnect(self._append)
+        self._close_file()
+        self._lock.release()
+
+    def _append(self, kind: Kind, step: Step) -> None:
+        # Nothing is raised from here: the edit has been made, and whoever made it is not to blame.
+        try:
+            if self._file is None or self._count >= self.records:
+                self._snapshot()
+            else:
+                self._write(pack_record(kind, step))
+        except (OSError, InputError) as error:
+            self._close_file()  # its end may be half a record; the next edit writes everything anew
+            wrong = cannot_write(self.folder, error) if isinstance(error, OSError) else error
+            self.problem = f"{wrong} What you did is kept in memory until then."
+            self.failed.emit(self.problem)
+            return
+        self.problem = None
+
+    def _write(self, record: bytes) -> None:
+        assert self._file is not None
+        left = memoryview(record)
+        while left:
+            left = left[os.write(self._file, left) :]
+        os.fsync(self._file)
+        self._count += 1
+
+    def _snapshot(self) -> None:
+        """Save the session as it is and begin a new file of records."""
+        former = _numbers(self.folder)
+        number = max(former, default=0) + 1
+        save_session(self.session, self.folder / f"snapshot-{number}")
+        self._close_file()
+        try:
+            self._file = os.open(
+                self.folder / f"journal-{number}.bin", os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o666
+            )
+            self._write(MAGIC)
+        except OSError as error:
+            raise cannot_write(self.folder, error) from None
+        self._count = 0
+        for old in former:
+            shutil.rmtree(self.folder / f"snapshot-{old}", ignore_errors=True)
+            (self.folder / f"journal-{old}.bin").unlink(missing_ok=True)
+
+    def _close_file(self) -> None:
+        if self._file is not None:
+            os.close(self._file)
+            self._file = None
+
+
+def has_session(folder: str | os.PathLike[str]) -> bool:
+    """Whether a session can be restored from ``folder``."""
+    return bool(_numbers(Path(folder)))
+
+
+def restore(
+    folder: str | os.PathLike[str],
+    image: NDArray[np.uint8] | None = None,
+    *,
+    engine: Engine | None = None,
+    source: Source | None = None,
+    history_limit: int = LIMIT,
+) -> Session:
+    """Return the session that a journal kept in ``folder``, as it was after the last whole record.
+
+    Nothing in the folder is changed. The session's ``notes`` say what a person is to know: that the
+    image was changed since, or that the newest snapshot is damaged and an older one was taken.
+
+    Args:
+        folder: of the journal.
+        image: as for :class:`Session`.
+        engine: as there.
+        source: the image's file as it is now.
+        history_limit: as there.
+
+    Raises:
+        InputError: there is none, all are damaged, or it is of another image.
+    """
+    folder = Path(folder)
+    numbers = sorted(_numbers(folder), reverse=True)
+    if not numbers:
+        raise InputError(f"There is no session in {str(folder)!r}; start a new one.")
+    notes: list[str] = []
+    for number in numbers:
+        try:
+            state, history, saved = load_parts(folder / f"snapshot-{number}", sys.maxsize)
+        except InputError as error:
+            if number == numbers[-1]:
+                raise
+            notes.append(f"{error} An older state was taken.")
+            continue
+        break
+    try:
+        data = (folder / f"journal-{number}.bin").read_bytes()
+    except OSError:
+        data = b""  # the crash came between the snapshot and its journal: nothing was done since
+    try:
+        for kind, step, _ in read_records(data) if data else ():
+            for change in follow(history, kind, step).changes:
+                state.apply(change)
+    except (Damaged, InputError) as error:
+        notes.append(
+            f"The journal in {str(folder)!r} is damaged ({error}); what was done before that is here."
+        )
+    history.limit_to(history_limit)  # not before: an undo in the journal may reach far back
+    session = Session._of(state, history, image, engine, source, saved)
+    session.notes = (*session.notes, *notes)
+    return session
+
+
+def _numbers(folder: Path) -> list[int]:
+    """Return the numbers of the snapshots in ``folder``."""
+    try:
+        names = [path.name for path in folder.iterdir() if path.is_dir()]
+    except OSError:
+        return []
+    return sorted(int(found[1]) for name in names if (found := _SNAPSHOT.fullmatch(name)))
+
+
+def _lock(folder: Path) -> FileLock:
+    """Return the taken lock of ``folder``; the system frees it when the process ends, however."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(folder / "lock")
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise InputError(
+            f"The session in {str(folder)!r} is open in another window or program; close it there first."
+        ) from None
+    except OSError as error:
+        raise cannot_write(folder, error) from None
+    return lock

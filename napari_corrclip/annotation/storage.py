@@ -1,0 +1,74 @@
+"""A session as a folder, whole or not at all.
+
+``session.safetensors``
+    regions, prediction, decisions, vocabulary and source.
+``history.bin``
+    what can be undone and redone.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from napari_corrclip.annotation.history import LIMIT, History
+from napari_corrclip.annotation.packing import Damaged, pack_state, unpack_state
+from napari_corrclip.annotation.records import pack_history, unpack_history
+from napari_corrclip.annotation.source import Source
+from napari_corrclip.annotation.state import State
+from napari_corrclip.errors import InputError
+from napari_corrclip.files import recover_folder, write_folder
+
+if TYPE_CHECKING:
+    from napari_corrclip.annotation.session import Session
+
+STATE_FILE = "session.safetensors"
+HISTORY_FILE = "history.bin"
+
+
+def save_session(session: Session, folder: str | os.PathLike[str]) -> None:
+    """Write ``session`` into ``folder``; what else lies there stays.
+
+    Raises:
+        InputError: it cannot be written; a session that was saved there before is as it was then.
+    """
+    texts = {} if session.source is None else {"source": session.source.to_json()}
+    state = pack_state(session.state, texts)
+    history = pack_history(session.history)
+    write_folder(
+        folder,
+        {
+            STATE_FILE: lambda path: path.write_bytes(state),
+            HISTORY_FILE: lambda path: path.write_bytes(history),
+        },
+    )
+
+
+def load_parts(
+    folder: str | os.PathLike[str], limit: int = LIMIT
+) -> tuple[State, History, Source | None]:
+    """Read what :func:`save_session` wrote; the files are taken as untrusted.
+
+    Raises:
+        InputError: something is missing, damaged, or of a newer version.
+    """
+    folder = Path(folder)
+    recover_folder(folder)
+    try:
+        data = (folder / STATE_FILE).read_bytes()
+        steps = (folder / HISTORY_FILE).read_bytes()
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise InputError(
+            f"There is no session in {str(folder)!r} ({reason}); give a folder that a session was saved to."
+        ) from None
+    try:
+        state, texts = unpack_state(data)
+        history = unpack_history(steps, limit)
+    except Damaged as error:
+        raise InputError(
+            f"The session in {str(folder)!r} is damaged ({error}); take a copy of it from a backup."
+        ) from None
+    source = Source.from_json(texts["source"]) if "source" in texts else None
+    return state, history, source

@@ -1,0 +1,133 @@
+"""An encoded image with its networks: what a session asks when decisions alone do not do."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_corrclip.annotation import Session, Source
+from napari_corrclip.progress import Steps, drive, finish
+from napari_corrclip.regions.given import GivenRegions
+from napari_corrclip.segmenter import Detail, Image, Regions, Segmenter, VocabularyLike, as_rgb
+from napari_corrclip.vocabulary import Vocabulary
+
+if TYPE_CHECKING:
+    import torch
+
+    from napari_corrclip.features import Features
+    from napari_corrclip.regions.sam import SamEmbedding, SamRegions
+    from napari_corrclip.segmentation import Segmentation
+    from napari_corrclip.settings import Settings
+
+
+class Engine:
+    """One image, encoded by the networks of a segmenter.
+
+    The real :class:`napari_corrclip.annotation.engine.Engine`.
+
+    Args:
+        segmenter: the networks.
+        image: (H, W, 3) uint8.
+        features: the image encoded by that segmenter.
+    """
+
+    def __init__(self, segmenter: Segmenter, image: NDArray[np.uint8], features: Features) -> None:
+        self.segmenter = segmenter
+        self.image = image
+        self.features = features
+        self._cells: NDArray[np.float32] | None = None
+        self._sam, self._embedding = _clicks(segmenter)
+
+    def classify(self, vocabulary: Vocabulary) -> Segmentation:
+        """Classify the encoded image; milliseconds, and the time of words that are new."""
+        return finish(self.segmenter.classify_steps(self.features, vocabulary))
+
+    def encode(self, regions: NDArray[np.int32], vocabulary: Vocabulary) -> Segmentation:
+        """Encode the image anew within ``regions`` (H, W), and classify it; as slow as the first time.
+
+        Without regions at all (only zeros) the image is one unsegmented part.
+        """
+        self.features = finish(self.segmenter.encode_steps(self.image, GivenRegions(regions)))
+        self._cells = None
+        return self.classify(vocabulary)
+
+    def click(self, points: NDArray[np.int64], on: NDArray[np.bool_]) -> NDArray[np.bool_] | None:
+        """Return SAM's (H, W) mask of clicks; ``None`` where the regions were not SAM's.
+
+        Args:
+            points: (n, 2) rows and columns.
+            on: (n,) whether each is on the thing.
+        """
+        if self._sam is None or self._embedding is None:
+            return None
+        return self._sam.click(self._embedding, points, on.tolist())
+
+    def cells(self) -> NDArray[np.float32]:
+        """Return (h, w, D), CLIP's features as one grid over the image."""
+        if self._cells is None:
+            self._cells = self.features.cells()
+        return self._cells
+
+
+def annotate_steps(
+    segmenter: Segmenter,
+    image: Image,
+    vocabulary: VocabularyLike,
+    *,
+    source: Source | None = None,
+) -> Steps[Session]:
+    """Generator of :func:`annotate` with finished parts; yields between the blocks of each network."""
+    words = Vocabulary.coerce(vocabulary)  # before the slow part, so that a slip costs nothing
+    segmenter.check_prompts(words)
+    rgb = as_rgb(image)
+    features = yield from segmenter.encode_steps(rgb)
+    result = yield from segmenter.classify_steps(features, words)
+    return Session(result, rgb, engine=Engine(segmenter, rgb, features), source=source)
+
+
+def annotate(
+    image: Image,
+    vocabulary: VocabularyLike,
+    *,
+    preset: str = "demo",
+    device: str | torch.device = "auto",
+    dtype: str | torch.dtype = "auto",
+    regions: Regions = "sam",
+    region_options: Mapping[str, Any] | None = None,
+    settings: Settings | None = None,
+    detail: Detail = "standard",
+    progress: bool | None = None,
+) -> Session:
+    """Segment one image by a vocabulary and open it for correction.
+
+    Where the image is a file, the session knows it as its source. Arguments and errors as
+    :meth:`Segmenter.from_preset` and :meth:`Segmenter.segment`; for several images keep a
+    :class:`Segmenter` and use :func:`annotate_steps`.
+    """
+    words = Vocabulary.coerce(vocabulary)
+    source = Source.of(image) if isinstance(image, str | os.PathLike) else None
+    rgb = as_rgb(image)
+    segmenter = Segmenter.from_preset(
+        preset,
+        device=device,
+        dtype=dtype,
+        regions=regions,
+        region_options=region_options,
+        settings=settings,
+        detail=detail,
+    )
+    return drive(annotate_steps(segmenter, rgb, words, source=source), show=progress)
+
+
+def _clicks(segmenter: Segmenter) -> tuple[SamRegions | None, SamEmbedding | None]:
+    """Return the SAM that divided the image last, and the image as its decoder sees it."""
+    from napari_corrclip.regions.sam import SamRegions
+
+    source = segmenter.regions
+    if not isinstance(source, SamRegions):
+        return None, None
+    return source, source.last_embedding

@@ -1,0 +1,135 @@
+"""Autosave: what was done is on the disk, whatever happens then."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from napari_corrclip.annotation import Journal, Source, has_session, journal_folder, restore
+from napari_corrclip.errors import InputError
+from tests.annotation.killed import kill_once
+from tests.annotation.random_edits import digest, edit, new_session
+from tests.annotation.test_storage import another_user, files_of_at_most
+
+
+@pytest.mark.parametrize("records", [1, 3, 1000])
+def test_a_journal_holds_what_was_done(tmp_path: Path, records: int) -> None:
+    session = new_session(1)
+    with Journal(session, tmp_path, records=records):
+        for number in range(40):
+            edit(session, 1, number)
+            # as after a crash: nothing was closed
+            assert digest(restore(tmp_path)) == digest(session)
+    assert has_session(tmp_path)
+
+
+def test_a_record_that_was_cut_off_costs_only_itself(tmp_path: Path) -> None:
+    session = new_session(2)
+    states, sizes = [], []
+    with Journal(session, tmp_path):
+        path = next(tmp_path.glob("journal-*.bin"))
+        for region in (1, 2, 3):
+            states.append(digest(session))
+            sizes.append(path.stat().st_size)
+            session.assign(region, "sky" if region != 2 else "cat")
+        session.undo()
+    data = path.read_bytes()
+    last = len(data)
+    for end in range(sizes[0], last):
+        path.write_bytes(data[:end])
+        whole = max(index for index, size in enumerate(sizes) if size <= end)
+        found = digest(restore(tmp_path))
+        # Behind the third assignment there is the undo, which leads back to the state before it.
+        assert found in {states[whole], digest_after(whole, session_seed=2)}
+
+
+def digest_after(assignments: int, session_seed: int) -> str:
+    session = new_session(session_seed)
+    for region in (1, 2, 3)[: assignments + 1]:
+        session.assign(region, "sky" if region != 2 else "cat")
+    return digest(session)
+
+
+def test_the_older_snapshot_is_taken_where_the_newest_is_damaged(tmp_path: Path) -> None:
+    session = new_session(0)
+    with Journal(session, tmp_path, records=2):
+        session.assign(1, "sky")
+        before = digest(session)
+        shutil.copytree(tmp_path, tmp_path.with_name("copy"))
+        session.assign(2, "cat")
+        session.assign(3, "cat")
+    (newest,) = tmp_path.glob("snapshot-*")
+    # A crash before the former snapshot was removed, and a disk that lost a block of the newest.
+    for path in tmp_path.with_name("copy").iterdir():
+        if path.is_dir():
+            shutil.copytree(path, tmp_path / path.name, dirs_exist_ok=True)
+        elif path.name != "lock":
+            shutil.copy(path, tmp_path / path.name)
+    (newest / "session.safetensors").write_bytes(b"")
+    found = restore(tmp_path)
+    assert digest(found) == before
+    assert any("An older state was taken" in note for note in found.notes)
+
+
+def test_a_full_disk_costs_no_edit(tmp_path: Path) -> None:
+    session = new_session(0)
+    with Journal(session, tmp_path) as journal:
+        session.assign(1, "sky")
+        told: list[str] = []
+        journal.failed.connect(told.append)
+        path = next(tmp_path.glob("journal-*.bin"))
+        before = digest(session)
+        with files_of_at_most(path.stat().st_size + 20):
+            session.assign(2, "cat")
+        assert len(told) == 1
+        assert "cannot be written" in told[0]
+        assert told[0].endswith(".")
+        assert digest(session) != before
+        assert digest(restore(tmp_path)) == before  # the half record is no record
+        session.assign(3, "cat")  # there is space again: everything is written anew
+        assert journal.problem is None
+        assert digest(restore(tmp_path)) == digest(session)
+
+
+def test_a_folder_that_cannot_be_written_is_told(tmp_path: Path) -> None:
+    tmp_path.chmod(0o755)
+    with another_user(), pytest.raises(InputError, match="Permission denied"):
+        Journal(new_session(0), tmp_path / "journal")
+
+
+def test_two_programs_do_not_write_one_journal(tmp_path: Path) -> None:
+    with Journal(new_session(0), tmp_path), pytest.raises(InputError, match="another window"):
+        Journal(new_session(0), tmp_path)
+    Journal(new_session(0), tmp_path).close()
+
+
+def test_a_closed_journal_hears_nothing(tmp_path: Path) -> None:
+    session = new_session(0)
+    journal = Journal(session, tmp_path)
+    before = digest(session)
+    journal.close()
+    session.assign(1, "sky")
+    assert digest(restore(tmp_path)) == before
+
+
+def test_nothing_to_restore_is_told(tmp_path: Path) -> None:
+    assert not has_session(tmp_path / "nowhere")
+    with pytest.raises(InputError, match="There is no session in"):
+        restore(tmp_path / "nowhere")
+
+
+def test_an_image_has_a_folder_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NAPARI_CORRCLIP_SESSIONS", str(tmp_path))
+    one = Source("/a/photo.png", 10, 20)
+    assert journal_folder(one).parent == tmp_path
+    assert journal_folder(one) == journal_folder(Source("/a/photo.png", 11, 21))
+    others = [Source("/a/photo.png", level=1), Source("/a/photo.png", slice=(0,)), Source("/b.png")]
+    assert len({journal_folder(source) for source in (one, *others)}) == 4
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_killed_processes_lose_at_most_the_last_edit(tmp_path: Path, seed: int) -> None:
+    made, restored = kill_once(tmp_path / "journal", seed)
+    assert restored in (made, made + 1)

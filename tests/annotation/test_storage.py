@@ -1,0 +1,168 @@
+"""Saving and loading: everything comes back, nothing half-written is taken for a session."""
+
+from __future__ import annotations
+
+import os
+import resource
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import pytest
+from safetensors.numpy import load
+
+from napari_corrclip.annotation import Session, Source
+from napari_corrclip.annotation.packing import Damaged, pack_step, unpack_step
+from napari_corrclip.annotation.storage import HISTORY_FILE, STATE_FILE
+from napari_corrclip.errors import InputError
+from tests.annotation.images import small_result
+from tests.annotation.random_edits import digest, edit, new_session
+
+
+@contextmanager
+def files_of_at_most(size: int) -> Iterator[None]:
+    """No file may grow beyond ``size`` bytes: a disk that is full, as the system tells it."""
+    former = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, former[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, former)
+
+
+@contextmanager
+def another_user() -> Iterator[None]:
+    """Whom permissions hold back, unlike the superuser."""
+    user = os.geteuid()
+    if user == 0:
+        os.seteuid(65534)
+    try:
+        yield
+    finally:
+        os.seteuid(user)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_everything_comes_back(tmp_path: Path, seed: int) -> None:
+    session = new_session(seed)
+    for number in range(60):
+        edit(session, seed, number)
+    session.save(tmp_path / "saved")
+    loaded = Session.load(tmp_path / "saved")
+    assert digest(loaded) == digest(session)
+    # what can be undone and redone, too
+    for _ in range(2):
+        while session.can_undo:
+            session.undo()
+            loaded.undo()
+            assert digest(loaded) == digest(session)
+        while session.can_redo:
+            session.redo()
+            loaded.redo()
+        assert digest(loaded) == digest(session)
+
+
+def test_a_session_is_replaced_whole(tmp_path: Path) -> None:
+    session = new_session(0)
+    session.save(tmp_path / "saved")
+    session.assign(1, "sky")
+    session.save(tmp_path / "saved")
+    assert digest(Session.load(tmp_path / "saved")) == digest(session)
+    assert {path.name for path in tmp_path.iterdir()} == {"saved"}
+
+
+def test_a_full_disk_leaves_the_former_session(tmp_path: Path) -> None:
+    session = new_session(0)
+    session.save(tmp_path / "saved")
+    before = digest(session)
+    session.assign(1, "sky")
+    with (
+        files_of_at_most(1000),
+        pytest.raises(InputError, match=r"cannot be written .*space left"),
+    ):
+        session.save(tmp_path / "saved")
+    assert digest(Session.load(tmp_path / "saved")) == before
+    session.undo()
+    assert digest(session) != before  # it can be redone: nothing was lost
+    assert session.can_redo
+
+
+def test_a_read_only_folder_is_told(tmp_path: Path) -> None:
+    tmp_path.chmod(0o755)
+    with another_user(), pytest.raises(InputError, match=r"cannot be written .*Permission denied"):
+        new_session(0).save(tmp_path / "saved")
+    assert not (tmp_path / "saved").exists()
+
+
+@pytest.mark.parametrize("name", [STATE_FILE, HISTORY_FILE])
+@pytest.mark.parametrize("harm", ["missing", "empty", "half", "noise", "flipped"])
+def test_damage_is_one_sentence(tmp_path: Path, name: str, harm: str) -> None:
+    session = new_session(0)
+    session.merge([1, 2])
+    session.assign(1, "sky")
+    session.save(tmp_path)
+    path = tmp_path / name
+    data = bytearray(path.read_bytes())
+    if harm == "missing":
+        path.unlink()
+    else:
+        middle = len(data) // 2 if name == HISTORY_FILE else 40
+        data[middle] ^= 0x80
+        kept = {"empty": b"", "half": data[: len(data) // 2], "noise": b"\0" * 900, "flipped": data}
+        path.write_bytes(bytes(kept[harm]))
+    with pytest.raises(InputError) as told:
+        Session.load(tmp_path)
+    assert str(told.value).endswith(".")
+    assert "\n" not in str(told.value)
+
+
+def test_a_newer_version_is_told(tmp_path: Path) -> None:
+    new_session(0).save(tmp_path)
+    path = tmp_path / STATE_FILE
+    path.write_bytes(path.read_bytes().replace(b"corrclip session 1", b"corrclip session 2"))
+    with pytest.raises(InputError, match="use a newer version"):
+        Session.load(tmp_path)
+
+
+def test_a_folder_without_a_session_is_told(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="There is no session in"):
+        Session.load(tmp_path / "nowhere")
+
+
+def test_a_changed_image_is_told_and_another_one_refused(tmp_path: Path) -> None:
+    path = tmp_path / "photo.png"
+    path.write_bytes(b"first")
+    result, image = small_result()
+    Session(result, image, source=Source.of(path)).save(tmp_path / "saved")
+    assert Session.load(tmp_path / "saved", image, source=Source.of(path)).notes == ()
+    path.write_bytes(b"second, and longer")
+    (note,) = Session.load(tmp_path / "saved", image, source=Source.of(path)).notes
+    assert "was changed after the session was saved" in note
+    with pytest.raises(InputError, match="slice"):
+        Session.load(tmp_path / "saved", image, source=Source.of(path, slice=(3,)))
+
+
+def test_an_image_of_another_size_is_refused(tmp_path: Path) -> None:
+    new_session(0).save(tmp_path)
+    with pytest.raises(InputError, match="the session needs"):
+        Session.load(tmp_path, np.zeros((3, 3, 3), np.uint8))
+
+
+def test_steps_survive_packing_and_nothing_else_does() -> None:
+    session = new_session(3)
+    for number in range(40):
+        edit(session, 3, number)
+    assert len(session.history.done) > 10
+    for step in session.history.done:
+        again = unpack_step(pack_step(step))
+        assert again.title == step.title
+        arrays, texts = load(pack_step(again)), [change.vocabulary for change in again.changes]
+        assert texts == [change.vocabulary for change in step.changes]
+        for name, array in load(pack_step(step)).items():
+            np.testing.assert_array_equal(arrays.pop(name), array)
+        assert not arrays
+    data = pack_step(session.history.done[0])
+    for cut in range(0, len(data), 7):
+        with pytest.raises(Damaged):
+            unpack_step(data[:cut])

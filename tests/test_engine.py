@@ -1,0 +1,134 @@
+"""A session over real networks: what decisions alone cannot do."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tifffile
+from PIL import Image
+
+import napari_corrclip as nc
+from napari_corrclip.demo.scenes import TEST_SEED, Scene, generate_scene
+from napari_corrclip.errors import InputError
+
+
+@pytest.fixture(scope="module")
+def scene() -> Scene:
+    return generate_scene(TEST_SEED)
+
+
+@pytest.fixture
+def session(scene: Scene) -> nc.Session:
+    return nc.annotate(scene.image, "red, yellow, green, blue, grass, sand, water")
+
+
+def test_an_image_file_is_the_session_s_source(tmp_path: Path, scene: Scene) -> None:
+    path = tmp_path / "scene.png"
+    Image.fromarray(scene.image).save(path)
+    session = nc.annotate(path, "red, grass", regions="superpixels")
+    assert session.source is not None
+    assert session.source.path == str(path.resolve())
+    assert session.source.size == path.stat().st_size
+
+
+def test_a_new_vocabulary_labels_at_once_and_keeps_decisions(session: nc.Session) -> None:
+    first, second = session.ids[:2].tolist()
+    session.assign(first, "blue")
+    before = session.labels.copy()
+    words = session.vocabulary.add("white").remove("sand").rename("grass", "stone")
+    session.set_vocabulary(words)
+    assert session.region(first).value == words.values[words.index("blue")]
+    # as if it had been segmented by these words
+    fresh = session.engine.classify(words)  # type: ignore[union-attr]
+    undecided = session.regions != first
+    np.testing.assert_array_equal(session.labels[undecided], fresh.labels[undecided])
+    assert session.region(second).probabilities.shape == (len(words),)
+    session.undo()
+    np.testing.assert_array_equal(session.labels, before)
+
+
+def test_sam_splits_where_it_is_clicked(scene: Scene) -> None:
+    session = nc.annotate(scene.image, "red, grass")
+    item = max(
+        (number for number in np.unique(scene.instances) if number),
+        key=lambda number: int((scene.instances == number).sum()),
+    )
+    thing = scene.instances == item
+    # One region over the thing and what is around it, which a person now cuts apart.
+    session.paint_regions(np.ones(session.shape, bool), None)
+    (region,) = session.ids.tolist()
+    inside = np.argwhere(thing)
+    centre = inside[np.abs(inside - inside.mean(axis=0)).sum(axis=1).argmin()]
+    session.split_points(region, keep=[(0, 0)], cut=[tuple(centre.tolist())])
+    new = session.regions == max(session.ids)
+    overlap = (new & thing).sum() / (new | thing).sum()
+    assert overlap > 0.5
+
+
+def test_without_sam_a_watershed_splits(scene: Scene) -> None:
+    session = nc.annotate(scene.image, "red, grass", regions="superpixels")
+    assert session.engine is not None
+    assert session.engine.click(np.array([[3, 3]]), np.array([True])) is None
+    session.merge(session.ids)
+    (region,) = session.ids.tolist()
+    session.split_points(region, keep=[(0, 0)], cut=[(128, 128)])
+    assert len(session.ids) == 2
+
+
+def test_similar_regions_are_of_the_same_thing(scene: Scene) -> None:
+    session = nc.annotate(
+        scene.image, "red, yellow, green, blue, purple, white, grass", regions="superpixels"
+    )
+    # Of each ground the largest region; those most like it are of the same ground.
+    hits = total = 0
+    for ground in np.unique(scene.grounds):
+        bare = (scene.grounds == ground) & (scene.instances == 0)
+        on_it = [row.id for row in session.rows() if bare[session.regions == row.id].mean() > 0.9]
+        if len(on_it) < 20:
+            continue
+        found = session.similar(on_it[0], 10)
+        hits += len(set(found) & set(on_it))
+        total += 10
+    assert total
+    assert hits / total > 0.7
+
+
+def test_the_networks_run_again_within_one_s_own_regions(session: nc.Session) -> None:
+    kept = session.ids[:3].tolist()
+    session.assign(kept[0], "blue")
+    session.paint_regions(_square(session.shape), None)
+    regions, before = session.regions.copy(), session.labels.copy()
+    edited = session.reencode()
+    np.testing.assert_array_equal(session.regions, regions)
+    assert session.region(kept[0]).verdict is not None
+    assert not edited.conflicts
+    session.undo()
+    np.testing.assert_array_equal(session.labels, before)
+
+
+def _square(shape: tuple[int, int]) -> np.ndarray:
+    mask = np.zeros(shape, bool)
+    mask[60:120, 60:120] = True
+    return mask
+
+
+def test_without_networks_what_needs_them_is_refused(tmp_path: Path, scene: Scene) -> None:
+    nc.annotate(scene.image, "red, grass", regions="superpixels").save(tmp_path)
+    session = nc.Session.load(tmp_path)
+    with pytest.raises(InputError, match="opened without networks"):
+        session.reencode()
+    with pytest.raises(InputError, match="needs the networks or the image"):
+        session.similar(int(session.ids[0]), 3)
+
+
+def test_the_example_in_the_docs_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    script = Path(__file__).parents[1] / "docs" / "correct.py"
+    monkeypatch.chdir(tmp_path)
+    exec(compile(script.read_text(encoding="utf-8"), str(script), "exec"), {"__name__": "__main__"})
+    labels = tifffile.imread(tmp_path / "labels.tif")
+    assert labels.dtype == np.uint16
+    loaded = nc.Session.load(tmp_path / "corrected")
+    np.testing.assert_array_equal(loaded.labels, labels)
+    assert loaded.can_undo
