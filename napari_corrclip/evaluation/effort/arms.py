@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from napari_corrclip.evaluation.effort.orders import OrderFor, oracle
+from napari_corrclip.evaluation.effort.orders import Evidence, Factors, OrderFor, oracle
 
 BRUSHES: Final = ("split", "brush")
 
@@ -53,7 +54,7 @@ def tools_arm(order: str) -> Arm:
     return Arm(f"{order}+tools", f"pre-labels, {order}, all tools", True, order, TOOLS)
 
 
-def standard_arms(orders: tuple[str, ...]) -> tuple[Arm, ...]:
+def standard_arms(orders: Sequence[str]) -> tuple[Arm, ...]:
     """Return every arm of the study: all ``orders`` one by one and with all tools."""
     return (
         BRUSH,
@@ -63,3 +64,23 @@ def standard_arms(orders: tuple[str, ...]) -> tuple[Arm, ...]:
         *(tools_arm(order) for order in orders),
         ORACLE,
     )
+
+
+VARIANTS: Final = (
+    Arm("adaptive, each look", "adaptive, refreshed at every look", True, Factors(2, 0.7), (), 1),
+    Arm("adaptive 1.5, 0.8", "adaptive with factors 1.5 and 0.8", True, Factors(1.5, 0.8)),
+    Arm("adaptive 3, 0.5", "adaptive with factors 3 and 0.5", True, Factors(3, 0.5)),
+    Arm("square root", "√area x (1 - margin)", True, Evidence(1, 0, 0)),
+    Arm("neighbours", "√area x expected error, by neighbours", True, Evidence(alike=0)),
+    Arm("evidence", "√area x expected error, by neighbours and alike", True, Evidence()),
+    Arm(
+        "evidence, 5 looks",
+        "the same, refreshed every 5 looks",
+        True,
+        Evidence(),
+        (),
+        5,
+    ),
+    Arm("evidence, 5 looks+tools", "the same with all tools", True, Evidence(), TOOLS, 5),
+)
+"""Orders tried beside the session's own."""

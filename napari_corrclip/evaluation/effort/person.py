@@ -166,7 +166,7 @@ class _Person:
         chosen = self.arm.order
         if chosen is None:
             return
-        order = chosen(self.case) if callable(chosen) else chosen
+        order = chosen(self.case, self.session) if callable(chosen) else chosen
         regions = _Regions(self.session, self.case)
         queue = Queue(self.session, order, refresh_every=self.arm.refresh_every)
         while (found := queue.next()) is not None:
