@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from napari_corrclip.annotation.change import Edited
 from napari_corrclip.annotation.journal import Journal, has_session, journal_folder, restore
 from napari_corrclip.annotation.queue import ORDERS, Left, Queue, SmallGroup
 from napari_corrclip.annotation.regions import Region, Verdict
-from napari_corrclip.annotation.session import Edited, Session
+from napari_corrclip.annotation.session import Session
 from napari_corrclip.annotation.source import Source
 from napari_corrclip.annotation.state import Changed
 

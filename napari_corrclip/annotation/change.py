@@ -119,3 +119,22 @@ class Plan:
     change: Change
     notes: tuple[str, ...] = ()
     conflicts: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Edited:
+    """What an edit, an undo or a redo did.
+
+    Attributes:
+        title: what was done: "Assign 3 regions to 'cat'"; empty where there was nothing to undo.
+        updated: ids of regions whose row is new or differs.
+        removed: ids of regions that exist no more.
+        notes: what the person is to be told, a sentence each.
+        conflicts: ids of regions in which decisions disagree.
+    """
+
+    title: str
+    updated: tuple[int, ...] = ()
+    removed: tuple[int, ...] = ()
+    notes: tuple[str, ...] = ()
+    conflicts: tuple[int, ...] = ()

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from napari_corrclip.annotation.orders import ORDERS, Order
+from napari_corrclip.annotation.regions import Region
 from napari_corrclip.annotation.session import Session
 from napari_corrclip.errors import InputError
 
@@ -48,7 +49,8 @@ class Queue:
     The order is computed at a refresh and stays from then on, so that nothing jumps about while a
     person works: it is refreshed by hand or after every ``refresh_every`` looks. Decided regions are
     passed over; regions under 0.02 % of the image come last, as one :class:`SmallGroup`. A region that
-    was passed by undecided comes again at the end.
+    was looked at and left undecided comes again at the end, when all others had their turn; with them
+    come those that a split made since the last refresh.
 
     Args:
         session: what is reviewed.
@@ -57,7 +59,7 @@ class Queue:
         small: share of the image below which a region waits in the group.
 
     Raises:
-        InputError: there is no such order, or a number is out of range.
+        InputError: there is no such order, it scores not every region, or a number is out of range.
     """
 
     def __init__(
@@ -68,7 +70,7 @@ class Queue:
         refresh_every: int = 10,
         small: float = SMALL,
     ) -> None:
-        if isinstance(order, str) and order not in ORDERS:
+        if order not in ORDERS if isinstance(order, str) else not callable(order):
             raise InputError(f"There is no order {order!r}; choose one of {', '.join(ORDERS)}.")
         if isinstance(refresh_every, bool) or refresh_every < 0:
             raise InputError(
@@ -80,19 +82,29 @@ class Queue:
         self.order = order
         self.refresh_every = refresh_every
         self.small = small
+        self._trail: list[int] = []
         self.refresh()
 
     def refresh(self) -> None:
-        """Order the undecided regions anew and begin with the first."""
-        least = self.small * self.session.shape[0] * self.session.shape[1]
-        rows = [row for row in self.session.rows() if row.verdict is None and row.area >= least]
+        """Order the undecided regions anew and begin with the first, whatever was passed by."""
+        self._passed: set[int] = set()
+        self._rank()
+
+    def _rank(self) -> None:
+        """Order the undecided regions anew; those that were looked at come behind the others."""
+        rows = [row for row in self.session.rows() if self._waits(row)]
         score = ORDERS[self.order] if isinstance(self.order, str) else self.order
-        scores = score(self.session, rows) if rows else np.zeros(0)
-        ranked = sorted(zip((-scores).tolist(), (row.id for row in rows), strict=True))
-        self._ids = [one for _, one in ranked]
+        scores = np.asarray(score(self.session, rows) if rows else (), np.float64)
+        if scores.shape != (len(rows),):
+            raise InputError(
+                f"The order gave scores of shape {scores.shape} for {len(rows)} regions; return one "
+                "number for each."
+            )
+        ids = np.array([row.id for row in rows], np.int64)
+        passed = np.isin(ids, list(self._passed))
+        self._ids: list[int] = ids[np.lexsort((ids, -scores, passed))].tolist()
         self._at = 0
         self._looks = 0
-        self._trail: list[int] = []
 
     @property
     def left(self) -> Left:
@@ -102,25 +114,27 @@ class Queue:
 
     def peek(self) -> int | SmallGroup | None:
         """Return what :meth:`next` would, and stay."""
+        if self.refresh_every and self._looks >= self.refresh_every:
+            self._rank()
         for one in self._ids[self._at :]:
-            if self._open(one):
+            row = self.session.find(one)
+            if row is not None and self._waits(row):
                 return one
-        for one in self._ids[: self._at]:
-            if self._open(one):
-                return one
-        return self._new_or_small()
+        rows = [row for row in self.session.rows() if row.verdict is None]
+        if any(self._waits(row) for row in rows):
+            self.refresh()
+            return self._ids[0]
+        if rows:
+            return SmallGroup(tuple(row.id for row in rows), sum(row.area for row in rows))
+        return None
 
     def next(self) -> int | SmallGroup | None:
         """Return the region to look at, or the group of the small ones, or ``None`` at the end."""
-        if self.refresh_every and self._looks >= self.refresh_every:
-            trail = self._trail
-            self.refresh()
-            self._trail = trail
         found = self.peek()
         if isinstance(found, int):
-            if found in self._ids:
-                self._at = self._ids.index(found) + 1
+            self._at = self._ids.index(found, self._at) + 1
             self._looks += 1
+            self._passed.add(found)
             self._trail.append(found)
         return found
 
@@ -131,7 +145,7 @@ class Queue:
         """
         while len(self._trail) > 1:
             self._trail.pop()
-            if self._trail[-1] in self.session.ids:
+            if self.session.find(self._trail[-1]) is not None:
                 return self._trail[-1]
         return None
 
@@ -145,17 +159,7 @@ class Queue:
         ]
         return ranked[0].name if ranked else ""
 
-    def _open(self, region: int) -> bool:
-        row = self.session.find(region)
-        return row is not None and row.verdict is None
-
-    def _new_or_small(self) -> int | SmallGroup | None:
-        """Regions that came after the refresh (a split), then the small ones."""
+    def _waits(self, row: Region) -> bool:
+        """Whether a region is to be looked at by itself."""
         least = self.small * self.session.shape[0] * self.session.shape[1]
-        rows = [row for row in self.session.rows() if row.verdict is None]
-        large = [row for row in rows if row.area >= least]
-        if large:
-            return max(large, key=lambda row: (row.area, -row.id)).id
-        if rows:
-            return SmallGroup(tuple(row.id for row in rows), sum(row.area for row in rows))
-        return None
+        return row.verdict is None and row.area >= least

@@ -5,23 +5,21 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 from psygnal import Signal
 
-from napari_corrclip import table as tables
 from napari_corrclip.annotation import descriptors, storage
-from napari_corrclip.annotation.change import Change, Plan, Step
+from napari_corrclip.annotation.change import Change, Edited, Plan, Step
 from napari_corrclip.annotation.edits import merging, painting, predictions, splitting, verdicts
 from napari_corrclip.annotation.edits.predictions import Reassign
 from napari_corrclip.annotation.edits.splitting import Points
 from napari_corrclip.annotation.edits.targets import Pixels, Regions, region_of, regions_of
 from napari_corrclip.annotation.edits.verdicts import Which
 from napari_corrclip.annotation.engine import Engine
-from napari_corrclip.annotation.evidence import Evidence
+from napari_corrclip.annotation.frame import region_frame
 from napari_corrclip.annotation.history import LIMIT, History
 from napari_corrclip.annotation.regions import Region, Voting
 from napari_corrclip.annotation.source import Source
@@ -34,25 +32,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
 T = TypeVar("T", bound=np.generic)
-
-
-@dataclass(frozen=True, slots=True)
-class Edited:
-    """What an edit, an undo or a redo did.
-
-    Attributes:
-        title: what was done: "Assign 3 regions to 'cat'"; empty where there was nothing to undo.
-        updated: ids of regions whose row is new or differs.
-        removed: ids of regions that exist no more.
-        notes: what the person is to be told, a sentence each.
-        conflicts: ids of regions in which decisions disagree.
-    """
-
-    title: str
-    updated: tuple[int, ...] = ()
-    removed: tuple[int, ...] = ()
-    notes: tuple[str, ...] = ()
-    conflicts: tuple[int, ...] = ()
 
 
 class Session:
@@ -97,18 +76,7 @@ class Session:
         source: Source | None = None,
         history_limit: int = LIMIT,
     ) -> None:
-        state = State(np.array(result.regions), Evidence.of(result), result.vocabulary)
-        if not np.array_equal(state.labels, result.labels):
-            # Map correction was switched off; a vote of the pixels would change the map.
-            state = State(
-                np.array(result.regions), Evidence.of(result), result.vocabulary, voting="pixels"
-            )
-            if not np.array_equal(state.labels, result.labels):
-                raise InputError(
-                    "The result's labels are not those that its pixels elect; open the result as it "
-                    "was saved, and correct it here."
-                )
-        self._start(state, History(history_limit), image, engine, source)
+        self._start(State.of(result), History(history_limit), image, engine, source)
 
     @classmethod
     def _of(
@@ -542,24 +510,6 @@ class Session:
             removed = (removed - {*touched.updated}) | {*touched.removed}
             self.changed.emit(touched)
         return Edited(title, tuple(sorted(updated)), tuple(sorted(removed)))
-
-
-def region_frame(rows: list[Region], vocabulary: Vocabulary) -> pd.DataFrame:
-    """Return the table of :attr:`Session.table` for some regions."""
-    count, classes = len(rows), len(vocabulary)
-    frame = tables.frame(
-        np.array([row.id for row in rows], np.int64),
-        np.array([row.box for row in rows], np.int32).reshape(count, 4),
-        np.array([row.votes for row in rows], np.int64).reshape(count, 1 + classes),
-        np.array([row.probabilities for row in rows], np.float32).reshape(count, classes),
-        vocabulary,
-        elected=np.array([row.predicted for row in rows], np.int64),
-    )
-    names = {one.value: one.name for one in vocabulary} | {0: ""}
-    frame["state"] = [row.verdict.kind if row.verdict else "" for row in rows]
-    frame["label"] = np.array([row.value for row in rows], np.int64)
-    frame["label_class"] = [names[row.value] for row in rows]
-    return frame
 
 
 def _view(array: NDArray[T]) -> NDArray[T]:

@@ -24,6 +24,7 @@ from napari_corrclip.annotation.regions import Region, Verdict, Voting, elect
 from napari_corrclip.annotation.runs import Patch
 from napari_corrclip.errors import InputError
 from napari_corrclip.region_map import number_regions
+from napari_corrclip.segmentation import Segmentation
 from napari_corrclip.vocabulary import Vocabulary
 
 V = TypeVar("V")
@@ -92,6 +93,25 @@ class State:
         self._adjacency: Adjacency | None = None
         self._count()
         self._draw(self.full)
+
+    @classmethod
+    def of(cls, result: Segmentation) -> State:
+        """Return the state of a result that nobody has corrected.
+
+        Raises:
+            InputError: its labels are not those that its pixels elect.
+        """
+        # A map that was not corrected shows every pixel's own class; a vote would change it.
+        for voting in ("majority", "pixels"):
+            state = cls(
+                np.array(result.regions), Evidence.of(result), result.vocabulary, voting=voting
+            )
+            if np.array_equal(state.labels, result.labels):
+                return state
+        raise InputError(
+            "The result's labels are not those that its pixels elect; open the result as it was "
+            "saved, and correct it here."
+        )
 
     @property
     def shape(self) -> tuple[int, int]:

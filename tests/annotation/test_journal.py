@@ -37,7 +37,7 @@ def test_a_record_that_was_cut_off_costs_only_itself(tmp_path: Path) -> None:
         session.undo()
     data = path.read_bytes()
     last = len(data)
-    for end in range(sizes[0], last):
+    for end in range(sizes[0], last, 5):
         path.write_bytes(data[:end])
         whole = max(index for index, size in enumerate(sizes) if size <= end)
         found = digest(restore(tmp_path))

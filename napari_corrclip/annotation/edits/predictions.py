@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -91,9 +92,9 @@ def rerun(state: State, result: Segmentation) -> Plan:
         InputError: the result is of another image or another vocabulary.
     """
     _belongs(state, result, state.vocabulary)
-    evidence = Evidence.of(result)
-    regions = np.array(result.regions)
-    codes, said = _decided_pixels(state)
+    fresh = State.of(result)
+    evidence = fresh.evidence
+    codes, said, seen = _decided_pixels(state)
     ids = [0, *result.table["id"].tolist()]
     width = len(said)
     keys = evidence.numbers.astype(np.int64) * width + codes
@@ -103,8 +104,17 @@ def rerun(state: State, result: Segmentation) -> Plan:
     carried[0] = False  # what is in no region has no verdict
     # No verdict is said by code 0, so the most frequent is looked for among the others.
     winner = np.where(carried, 1 + counts[:, 1:].argmax(axis=1) if width > 1 else 0, 0)
-    verdicts = {one: said[code] for one, code in zip(ids, winner.tolist(), strict=True) if code > 0}
     shown = winner[evidence.numbers]
+    carrying = (codes > 0) & (codes == shown)
+    looks = np.bincount(
+        evidence.numbers[carrying], np.where(seen[carrying], 1, -1), minlength=len(ids)
+    )
+    verdicts = {
+        one: replace(said[code], looked=look >= 0)
+        for one, code, look in zip(ids, winner.tolist(), looks.tolist(), strict=True)
+        if code > 0
+    }
+    votings = dict.fromkeys(ids[1:], None if fresh.voting == state.voting else fresh.voting)
     values = np.array([NOT_PINNED, *(verdict.value for verdict in said[1:])], np.int32)
     unkept = (codes > 0) & (values[shown] != values[codes]) & (state.pins == NOT_PINNED)
     conflicts = sorted({ids[number] for number in np.unique(evidence.numbers[unkept])} - {0})
@@ -115,7 +125,7 @@ def rerun(state: State, result: Segmentation) -> Plan:
             "were decided otherwise than their region; they keep what was decided, as painted pixels."
         )
     changed: dict[Map, Patch | None] = {
-        "regions": _patch(state.regions, regions, state.full),
+        "regions": _patch(state.regions, fresh.regions, state.full),
         "pins": _patch(state.pins, np.where(unkept, values[codes], state.pins), state.full),
         "prediction": _patch(state.evidence.prediction, evidence.prediction, state.full),
         "numbers": _patch(state.evidence.numbers, evidence.numbers, state.full),
@@ -129,7 +139,11 @@ def rerun(state: State, result: Segmentation) -> Plan:
                 for one in sorted({*state.verdicts, *verdicts})
                 if state.verdicts.get(one) != verdicts.get(one)
             },
-            {one: Swap(voting, None) for one, voting in state.votings.items()},
+            {
+                one: Swap(state.votings.get(one), votings.get(one))
+                for one in sorted({*state.votings, *votings})
+                if state.votings.get(one) != votings.get(one)
+            },
             probabilities=Swap(state.evidence.probabilities, evidence.probabilities),
         ),
         tuple(notes),
@@ -137,16 +151,19 @@ def rerun(state: State, result: Segmentation) -> Plan:
     )
 
 
-def _decided_pixels(state: State) -> tuple[NDArray[np.int64], list[Verdict]]:
-    """Return (H, W) the number of the verdict on each pixel's region, and the verdicts by number.
+def _decided_pixels(
+    state: State,
+) -> tuple[NDArray[np.int64], list[Verdict], NDArray[np.bool_]]:
+    """Return (H, W) the number of the verdict on each pixel's region, the verdicts by number, and
+    (H, W) whether the region was looked at.
 
     Number 0 stands for none; its entry is only there to be counted.
-    """
+    """  # noqa: D205
     said = [Verdict("ignored", 0)]
     number: dict[tuple[str, int], int] = {}
-    highest = max(state.rows, default=0)
     ids = np.array(sorted(state.verdicts), np.int64)
     codes = np.zeros(len(ids) + 1, np.int64)
+    looked = np.zeros(len(ids) + 1, bool)
     for index, one in enumerate(ids.tolist()):
         verdict = state.verdicts[one]
         key = (verdict.kind, verdict.value)
@@ -154,11 +171,10 @@ def _decided_pixels(state: State) -> tuple[NDArray[np.int64], list[Verdict]]:
             number[key] = len(said)
             said.append(Verdict(verdict.kind, verdict.value))
         codes[index] = number[key]
-    if not len(ids) or not highest:
-        return np.zeros(state.shape, np.int64), said
+        looked[index] = verdict.looked
     at = np.searchsorted(ids, state.regions)
     hit = np.append(ids, -1)[at] == state.regions
-    return np.where(hit, codes[at], 0), said
+    return np.where(hit, codes[at], 0), said, hit & looked[at]
 
 
 def moved_decisions(
@@ -207,7 +223,7 @@ def _belongs(state: State, result: Segmentation, vocabulary: Vocabulary) -> None
         raise InputError(
             f"The result has {result.shape} pixels and the session {state.shape}; segment the same image."
         )
-    if result.vocabulary.values != vocabulary.values:
+    if (result.vocabulary.values, result.vocabulary.names) != (vocabulary.values, vocabulary.names):
         raise InputError(
             f"The result was classified by other classes ({', '.join(result.vocabulary.names[:5])}, …) "
             "than the vocabulary has; classify by the session's vocabulary."
