@@ -34,7 +34,11 @@ class Arm:
     refresh_every: int = 10
 
 
-TOOLS: Final = ("spread", "box", *BRUSHES)
+BOXES: Final = ("spread", "box")
+TOOLS: Final = (*BOXES, *BRUSHES)
+
+JUDGED: Final = ("area-margin", "adaptive")
+"""Orders that the goals are told for; they are tried with all tools, the others with boxes."""
 
 UNLABELLED: Final = Arm("regions", "regions without labels, largest first", False, "area")
 UNLABELLED_TOOLS: Final = Arm(
@@ -43,10 +47,17 @@ UNLABELLED_TOOLS: Final = Arm(
 BRUSH: Final = Arm("brush", "empty canvas, brush", False, None, ("brush",))
 ORACLE: Final = Arm("oracle", "pre-labels, oracle (the bound)", True, oracle, (), 0)
 
+ORACLE_TOOLS: Final = Arm("oracle+tools", "pre-labels, oracle, all tools", True, oracle, TOOLS, 0)
+
 
 def queue_arm(order: str) -> Arm:
     """Return the arm of pre-labels in a queue's order, one by one."""
     return Arm(order, f"pre-labels, {order}", True, order)
+
+
+def boxes_arm(order: str) -> Arm:
+    """Return the arm of pre-labels in a queue's order with spread and boxes."""
+    return Arm(f"{order}+boxes", f"pre-labels, {order}, spread and boxes", True, order, BOXES)
 
 
 def tools_arm(order: str) -> Arm:
@@ -55,14 +66,15 @@ def tools_arm(order: str) -> Arm:
 
 
 def standard_arms(orders: Sequence[str]) -> tuple[Arm, ...]:
-    """Return every arm of the study: all ``orders`` one by one and with all tools."""
+    """Return every arm of the study, with each of ``orders`` one by one and with tools."""
     return (
         BRUSH,
         UNLABELLED,
         UNLABELLED_TOOLS,
         *(queue_arm(order) for order in orders),
-        *(tools_arm(order) for order in orders),
+        *(tools_arm(order) if order in JUDGED else boxes_arm(order) for order in orders),
         ORACLE,
+        ORACLE_TOOLS,
     )
 
 

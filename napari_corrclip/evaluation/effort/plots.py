@@ -29,6 +29,8 @@ _COLORS: Final[Mapping[str, str]] = {
     "adaptive": "#0072B2",
     ORACLE.name: "#009E73",
 }
+# Where all had one, nothing could be told apart.
+_BANDS: Final = {UNLABELLED.name, UNLABELLED_TOOLS.name, "adaptive", "adaptive+tools"}
 ONE_BY_ONE: Final = (
     UNLABELLED.name,
     "random",
@@ -129,7 +131,8 @@ def _curves(
         # The first point is before any action; a logarithm has no place for it.
         spent = curve.spent.clip(0.7)
         axis.plot(spent, curve.mean, color=color, linewidth=1.4, label=titles.get(name, name))
-        axis.fill_between(spent, curve.low, curve.high, color=color, alpha=0.15, linewidth=0)
+        if name in _BANDS:
+            axis.fill_between(spent, curve.low, curve.high, color=color, alpha=0.15, linewidth=0)
     axis.set_xscale("log")
     axis.grid(alpha=0.25, linewidth=0.5)
 

@@ -140,8 +140,8 @@ def _set_tables(study: SetStudy, arms: Sequence[Arm]) -> Iterator[str]:
     )
     for measure in MEASURES:
         yield (
-            f"Actions to a target in {_TITLES[measure]} at equal prices, mean over the images that reached it "
-            "with its 95 % interval (in brackets how many, where not all did).\n"
+            f"Actions to a target in {_TITLES[measure]} at equal prices, mean over the images that "
+            "reached it with its 95 % interval (in brackets how many, where not all did).\n"
         )
         yield "| | " + " | ".join(TARGETS) + " |"
         yield "|---|" + "---|" * len(TARGETS)
