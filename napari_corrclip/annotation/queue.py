@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 
 import numpy as np
@@ -72,12 +73,13 @@ class Queue:
     ) -> None:
         if order not in ORDERS if isinstance(order, str) else not callable(order):
             raise InputError(f"There is no order {order!r}; choose one of {', '.join(ORDERS)}.")
-        if isinstance(refresh_every, bool) or refresh_every < 0:
+        whole = isinstance(refresh_every, int) and not isinstance(refresh_every, bool)
+        if not whole or refresh_every < 0:
             raise InputError(
-                f"The queue cannot be refreshed every {refresh_every} looks; give 0 or more."
+                f"The queue cannot be refreshed every {refresh_every!r} looks; give 0 or more."
             )
-        if not 0 <= small < 1:
-            raise InputError(f"The share of small regions is {small}; give a number from 0 to 1.")
+        if not isinstance(small, int | float) or not 0 <= small < 1:
+            raise InputError(f"The share of small regions is {small!r}; give a number from 0 to 1.")
         self.session = session
         self.order = order
         self.refresh_every = refresh_every
@@ -87,11 +89,11 @@ class Queue:
 
     def refresh(self) -> None:
         """Order the undecided regions anew and begin with the first, whatever was passed by."""
-        self._passed: set[int] = set()
+        self._shown = Counter[int]()
         self._rank()
 
     def _rank(self) -> None:
-        """Order the undecided regions anew; those that were looked at come behind the others."""
+        """Order the undecided regions anew, those first that were shown the fewest times."""
         rows = [row for row in self.session.rows() if self._waits(row)]
         score = ORDERS[self.order] if isinstance(self.order, str) else self.order
         scores = np.asarray(score(self.session, rows) if rows else (), np.float64)
@@ -101,8 +103,8 @@ class Queue:
                 "number for each."
             )
         ids = np.array([row.id for row in rows], np.int64)
-        passed = np.isin(ids, list(self._passed))
-        self._ids: list[int] = ids[np.lexsort((ids, -scores, passed))].tolist()
+        shown = np.array([self._shown[row.id] for row in rows], np.int64)
+        self._ids: list[int] = ids[np.lexsort((ids, -scores, shown))].tolist()
         self._at = 0
         self._looks = 0
 
@@ -134,7 +136,7 @@ class Queue:
         if isinstance(found, int):
             self._at = self._ids.index(found, self._at) + 1
             self._looks += 1
-            self._passed.add(found)
+            self._shown[found] += 1
             self._trail.append(found)
         return found
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Literal, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -446,9 +446,7 @@ class Session:
         step = self.history.undo()
         if step is None:
             return Edited("")
-        edited = self._run(step.inverse(), step.inverse().title)
-        self.recorded.emit("undo", step)
-        return edited
+        return self._run("undo", step, step.inverse())
 
     def redo(self) -> Edited:
         """Make the last undone step again; does nothing where there is none."""
@@ -456,9 +454,7 @@ class Session:
         step = self.history.redo()
         if step is None:
             return Edited("")
-        edited = self._run(step, step.title)
-        self.recorded.emit("redo", step)
-        return edited
+        return self._run("redo", step, step)
 
     @contextlib.contextmanager
     def step(self, title: str) -> Iterator[None]:
@@ -473,8 +469,8 @@ class Session:
             yield
         except BaseException:
             made, self._group = self._group, None
-            for change in reversed(made):
-                self.changed.emit(self._state.apply(change.inverse()))
+            for touched in [self._state.apply(change.inverse()) for change in reversed(made)]:
+                self.changed.emit(touched)
             raise
         made, self._group = self._group, None
         if made:
@@ -500,16 +496,19 @@ class Session:
         self.history.record(step)
         self.recorded.emit("do", step)
 
-    def _run(self, step: Step, title: str) -> Edited:
-        """Apply a step of the history."""
+    def _run(self, kind: Literal["undo", "redo"], step: Step, applied: Step) -> Edited:
+        """Apply a step of the history or its inverse."""
         updated: set[int] = set()
         removed: set[int] = set()
-        for change in step.changes:
-            touched = self._state.apply(change)
+        # All of it before anybody is told, whose failure would leave it half done.
+        made = [self._state.apply(change) for change in applied.changes]
+        for touched in made:
             updated = (updated - {*touched.removed}) | {*touched.updated}
             removed = (removed - {*touched.updated}) | {*touched.removed}
+        self.recorded.emit(kind, step)
+        for touched in made:
             self.changed.emit(touched)
-        return Edited(title, tuple(sorted(updated)), tuple(sorted(removed)))
+        return Edited(applied.title, tuple(sorted(updated)), tuple(sorted(removed)))
 
 
 def _view(array: NDArray[T]) -> NDArray[T]:

@@ -130,20 +130,20 @@ class State:
             self._adjacency = Adjacency(self.regions)
         return self._adjacency
 
-    @property
-    def next_id(self) -> int:
-        """An id above all that exist.
+    def new_ids(self, count: int) -> list[int]:
+        """Return ``count`` ids above all that exist.
 
         Raises:
-            InputError: there is none.
+            InputError: there are not so many.
         """
         highest = max(self.rows, default=0)
-        if highest >= MAX_ID:
+        if highest + count > MAX_ID:
             raise InputError(
-                f"There is no id above {highest} for a new region; renumber the regions, for example "
-                "with skimage.segmentation.relabel_sequential, and start again."
+                f"The highest region id is {highest} and {MAX_ID} the last there can be, too few for "
+                f"{count} more; renumber the regions, for example with "
+                "skimage.segmentation.relabel_sequential, and start again."
             )
-        return highest + 1
+        return list(range(highest + 1, highest + 1 + count))
 
     def apply(self, change: Change) -> Changed:
         """Make ``change`` and return what it touched.

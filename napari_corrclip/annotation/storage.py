@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -65,10 +66,11 @@ def load_parts(
         ) from None
     try:
         state, texts = unpack_state(data)
-        history = unpack_history(steps, limit)
+        history = unpack_history(steps, sys.maxsize)
     except Damaged as error:
         raise InputError(
             f"The session in {str(folder)!r} is damaged ({error}); take a copy of it from a backup."
         ) from None
+    history.limit_to(limit)  # not before: what was undone last must be found among what was done
     source = Source.from_json(texts["source"]) if "source" in texts else None
     return state, history, source

@@ -99,12 +99,14 @@ def napari_corrclip(
 @app.command()
 def segment(
     images: Annotated[
-        list[Path], typer.Argument(metavar="IMAGE...", help="PNG, JPEG or TIFF files.")
+        list[Path], typer.Argument(parser=Path, metavar="IMAGE...", help="PNG, JPEG or TIFF files.")
     ],
     classes: Classes,
     output: Annotated[
         Path,
-        typer.Option("--output", "-o", metavar="DIR", help="Gets a folder of results per image."),
+        typer.Option(
+            "--output", "-o", parser=Path, metavar="DIR", help="Gets a folder of results per image."
+        ),
     ],
     preset: Annotated[str, typer.Option(metavar="demo|vit-b-16", help="Which networks.")] = "demo",
     regions: Regions = "sam",
@@ -121,7 +123,9 @@ def segment(
     ] = "standard",
     settings: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="YAML or JSON of settings in place of the preset's."),
+        typer.Option(
+            parser=Path, metavar="FILE", help="YAML or JSON of settings in place of the preset's."
+        ),
     ] = None,
     templates: Annotated[
         list[str] | None,
@@ -195,6 +199,7 @@ def demo(
         typer.Option(
             "--output",
             "-o",
+            parser=Path,
             metavar="DIR",
             help="Gets the results.",
             show_default="corrclip-demo",
@@ -231,7 +236,8 @@ def demo(
         int | None, typer.Option(help="How many scenes --evaluate takes.", show_default="100")
     ] = None,
     json: Annotated[
-        Path | None, typer.Option("--json", metavar="FILE", help="Where --evaluate writes too.")
+        Path | None,
+        typer.Option("--json", parser=Path, metavar="FILE", help="Where --evaluate writes too."),
     ] = None,
     debug: Debug = False,
 ) -> None:

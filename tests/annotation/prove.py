@@ -24,7 +24,7 @@ def prove(steps: int, first_seed: int, *, shrink: bool) -> None:
         run_state_machine_as_test(
             machine,
             settings=hypothesis_settings(
-                max_examples=10,
+                max_examples=50,
                 stateful_step_count=50,
                 deadline=None,
                 database=None,

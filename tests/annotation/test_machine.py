@@ -5,16 +5,14 @@ Some hundred steps here; ``python -m tests.annotation.prove`` makes as many as o
 
 from __future__ import annotations
 
-import re
 import tempfile
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import astuple, fields
+from dataclasses import astuple
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -25,9 +23,10 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from napari_corrclip.annotation import ORDERS, Changed, Edited, Queue, Region, Session, SmallGroup
+from napari_corrclip.annotation import ORDERS, Changed, Edited, Queue, Session, SmallGroup
 from napari_corrclip.errors import InputError
 from tests.annotation.model import Model, Refused
+from tests.annotation.seen import Seen, one_sentence
 from tests.annotation.worlds import NAMES, random_image, random_regions, random_result
 from tests.annotation.worlds import random_vocabulary as vocabulary_of
 
@@ -39,11 +38,6 @@ UNKNOWN = 999_999
 
 ran: Counter[tuple[str, str]] = Counter()
 """How often each rule was carried out ("done"), changed nothing, or was refused."""
-
-
-def one_sentence(message: str) -> bool:
-    """Tell whether an error is a sentence, and only one."""
-    return message.endswith(".") and "\n" not in message and not re.search(r"\. [A-Z]", message)
 
 
 # -- what to do: arguments that fit the session as it is, and some that do not
@@ -207,38 +201,6 @@ EDITS: dict[str, Callable[[Draw, Model], Call]] = {
     "rerun": another_run,
 }
 ALWAYS_A_STEP = {"set_vocabulary", "rerun"}
-
-
-# -- what a session is, in full
-
-
-class Seen:
-    """Everything that a session shows, copied."""
-
-    def __init__(self, session: Session) -> None:
-        self.maps = {
-            name: np.array(getattr(session, name))
-            for name in ("labels", "regions", "pins", "prediction")
-        }
-        self.vocabulary = session.vocabulary
-        self.table = session.table
-        self.rows = {row.id: plain(row) for row in session.rows()}
-
-    def same(self, other: Seen) -> None:
-        """Assert that the two are the same to the last bit."""
-        for name, array in self.maps.items():
-            np.testing.assert_array_equal(array, other.maps[name], err_msg=name)
-        assert self.vocabulary == other.vocabulary
-        assert self.rows == other.rows
-        pd.testing.assert_frame_equal(self.table, other.table, check_exact=True)
-
-
-def plain(row: Region) -> dict[str, Any]:
-    """Return what a row holds, fit for ==; by which path its counts came about does not matter."""
-    found = {field.name: getattr(row, field.name) for field in fields(row)}
-    indices, pixels = found.pop("sources")
-    found["sources"] = dict(zip(indices.tolist(), pixels.tolist(), strict=True))
-    return found | {name: found[name].tolist() for name in ("votes", "probabilities")}
 
 
 def check_against(session: Session, model: Model) -> None:
@@ -520,16 +482,18 @@ class Machine(RuleBasedStateMachine):
     # -- back and forth
 
     @precondition(lambda self: self.session.can_undo)
-    @rule(times=st.integers(1, 4))
-    def undo(self, times: int) -> None:
-        moved = [self.move(-1, self.session.undo) for _ in range(times)]
-        ran["undo", "done" if any(moved) else "no change"] += 1
+    @rule(times=st.integers(1, 5), again=st.integers(0, 3))
+    def undo(self, times: int, again: int) -> None:
+        for _ in range(times):
+            ran["undo", "done" if self.move(-1, self.session.undo) else "no change"] += 1
+        for _ in range(again):
+            ran["redo", "done" if self.move(1, self.session.redo) else "no change"] += 1
 
     @precondition(lambda self: self.session.can_redo)
-    @rule(times=st.integers(1, 4))
-    def redo(self, times: int) -> None:
-        moved = [self.move(1, self.session.redo) for _ in range(times)]
-        ran["redo", "done" if any(moved) else "no change"] += 1
+    @rule()
+    def redo(self) -> None:
+        self.move(1, self.session.redo)
+        ran["redo", "done"] += 1
 
     def move(self, by: int, call: Callable[[], Edited]) -> bool:
         _, seen = self.timeline.now

@@ -27,8 +27,7 @@ def paint(state: State, pixels: Pixels, which: str | int | None) -> Plan:
     if which is None:
         value, title = NOT_PINNED, f"Unpin {count(int(inside.sum()), 'pixel')}"
     else:
-        unlabelled = isinstance(which, int | np.integer) and int(which) == 0
-        value = 0 if unlabelled else value_of(state, which)
+        value = 0 if _is_zero(which) else value_of(state.vocabulary, which)
         title = f"Paint {count(int(inside.sum()), 'pixel')} {name_of(state, value)}"
     before = state.pins[window(box)]
     patch = Patch.between(before, np.where(inside, np.int32(value), before), box)
@@ -43,9 +42,9 @@ def paint_regions(state: State, pixels: Pixels, region: int | None) -> Plan:
     """
     box, inside = pixels_of(state, pixels)
     if region is None:
-        target = state.next_id
+        (target,) = state.new_ids(1)
         title = f"New region {target} of {count(int(inside.sum()), 'pixel')}"
-    elif isinstance(region, int | np.integer) and not isinstance(region, bool) and region == 0:
+    elif _is_zero(region):
         target, title = 0, f"Unsegment {count(int(inside.sum()), 'pixel')}"
     else:
         target = region_of(state, region).id
@@ -75,3 +74,7 @@ def paint_regions(state: State, pixels: Pixels, region: int | None) -> Plan:
         ),
         notes,
     )
+
+
+def _is_zero(which: object) -> bool:
+    return isinstance(which, int | np.integer) and not isinstance(which, bool) and which == 0

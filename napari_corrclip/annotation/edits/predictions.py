@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from napari_corrclip.annotation.boxes import Box
 from napari_corrclip.annotation.change import Change, Map, Plan, Swap
-from napari_corrclip.annotation.edits.targets import count, name_of
+from napari_corrclip.annotation.edits.targets import count, name_of, value_of
 from napari_corrclip.annotation.evidence import Evidence
 from napari_corrclip.annotation.regions import Verdict
 from napari_corrclip.annotation.runs import Patch
@@ -186,18 +186,12 @@ def moved_decisions(
         InputError: that was not said for one of them, or what was said cannot be.
     """
     old = state.vocabulary
-    asked = {}
+    asked: dict[int, int | None] = {}
     for which, target in reassign.items():
-        value = old.values[old.index(which)] if isinstance(which, str) else which
-        if value not in old.values or value in vocabulary.values:
+        value = value_of(old, which)
+        if value in vocabulary.values:
             raise InputError(f"{which!r} is no removed class; reassign only classes that go.")
-        if isinstance(target, str):
-            target = vocabulary.values[vocabulary.index(target)]
-        if target is not None and target not in vocabulary.values:
-            raise InputError(
-                f"{which!r} cannot be reassigned to {target!r}, which no class of the new vocabulary has."
-            )
-        asked[value] = target
+        asked[value] = None if target is None else value_of(vocabulary, target)
     pinned = set(np.unique(state.pins).tolist()) - {NOT_PINNED, 0}
     moved: dict[int, int | None] = {}
     for value in old.values:

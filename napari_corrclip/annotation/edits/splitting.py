@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from napari_corrclip.annotation.boxes import padded, window
 from napari_corrclip.annotation.change import Change, Plan, Swap
-from napari_corrclip.annotation.edits.targets import count, points_of, region_of
+from napari_corrclip.annotation.edits.targets import count, mask_of, points_of, region_of
 from napari_corrclip.annotation.regions import Region
 from napari_corrclip.annotation.runs import Patch
 from napari_corrclip.annotation.state import State
@@ -41,13 +41,9 @@ def split(state: State, region: int) -> Plan:
 def split_mask(state: State, region: int, mask: NDArray[np.bool_]) -> Plan:
     """Give what lies in ``mask``, (H, W) bool, an id of its own; the rest keeps the region's."""
     row = _divisible(state, region)
-    mask = np.asarray(mask)
-    if mask.shape != state.shape or mask.dtype != np.bool_:
-        raise InputError(
-            f"The mask has shape {mask.shape} and type {mask.dtype}; give bool of {state.shape}."
-        )
     where = window(row.box)
-    return _divide(state, row, _cut(state.regions[where] == row.id, mask[where]))
+    inside = state.regions[where] == row.id
+    return _divide(state, row, _cut(inside, mask_of(state, mask)[where]))
 
 
 def split_points(
@@ -136,8 +132,7 @@ def _divide(state: State, row: Region, parts: NDArray[np.integer]) -> Plan:
         raise InputError(
             f"The cut leaves region {row.id} in one piece; mark a part of it, not all or nothing."
         )
-    first = state.next_id
-    ids = np.array([0, row.id, *range(first, first + pieces - 1)], np.int64)
+    ids = np.array([0, row.id, *state.new_ids(pieces - 1)], np.int64)
     before = state.regions[window(row.box)]
     after = np.where(parts > 0, ids[parts], before).astype(np.int32)
     patch = Patch.between(before, after, row.box)

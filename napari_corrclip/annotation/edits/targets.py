@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -11,6 +12,7 @@ from napari_corrclip.annotation.boxes import Box
 from napari_corrclip.annotation.regions import Region
 from napari_corrclip.annotation.state import State
 from napari_corrclip.errors import InputError
+from napari_corrclip.vocabulary import Vocabulary
 
 Regions = int | Iterable[int]
 """One region id, or several."""
@@ -29,13 +31,13 @@ def regions_of(state: State, regions: Regions) -> list[Region]:
     try:
         ids = [regions] if single else list(regions)  # type: ignore[arg-type]
     except TypeError:
-        raise InputError(f"{regions!r} names no regions; give one id or several.") from None
+        raise InputError(f"{shown(regions)} names no regions; give one id or several.") from None
     if not ids:
         raise InputError("No region is selected; select at least one.")
     found: dict[int, Region] = {}
     for one in ids:
         if isinstance(one, bool) or not isinstance(one, int | np.integer):
-            raise InputError(f"{one!r} is no region id; ids are whole numbers from 1.")
+            raise InputError(f"{shown(one)} is no region id; ids are whole numbers from 1.")
         row = state.rows.get(int(one))
         if row is None:
             raise InputError(
@@ -58,17 +60,16 @@ def region_of(state: State, region: int) -> Region:
     return rows[0]
 
 
-def value_of(state: State, which: str | int) -> int:
+def value_of(vocabulary: Vocabulary, which: str | int) -> int:
     """Return the label value of a class, given by name or by that value.
 
     Raises:
         InputError: no class is called so or has this value.
     """
-    vocabulary = state.vocabulary
     if isinstance(which, str):
         return vocabulary.values[vocabulary.index(which)]
     if isinstance(which, bool) or not isinstance(which, int | np.integer):
-        raise InputError(f"{which!r} is no class; give its name or its label value.")
+        raise InputError(f"{shown(which)} is no class; give its name or its label value.")
     if int(which) not in vocabulary.values:
         listed = ", ".join(f"{one.value} {one.name}" for one in vocabulary.classes[:12])
         raise InputError(
@@ -90,16 +91,10 @@ def pixels_of(state: State, pixels: Pixels) -> tuple[Box, NDArray[np.bool_]]:
         InputError: there are none, or some lie outside the image.
     """
     height, width = state.shape
-    mask = None if isinstance(pixels, tuple) else np.asarray(pixels)
-    if mask is not None:
-        if mask.dtype != np.bool_ or mask.shape != (height, width):
-            raise InputError(
-                f"The mask has shape {mask.shape} and type {mask.dtype}; give bool of "
-                f"{(height, width)}, or a tuple of rows and columns."
-            )
-        rows, columns = np.nonzero(mask)
-    else:
+    if isinstance(pixels, tuple):
         rows, columns = _indices(pixels)
+    else:
+        rows, columns = np.nonzero(mask_of(state, pixels))
     if not len(rows):
         raise InputError("No pixel is marked; mark at least one.")
     box = (int(rows.min()), int(columns.min()), int(rows.max()) + 1, int(columns.max()) + 1)
@@ -113,6 +108,20 @@ def pixels_of(state: State, pixels: Pixels) -> tuple[Box, NDArray[np.bool_]]:
     return box, inside
 
 
+def mask_of(state: State, mask: ArrayLike) -> NDArray[np.bool_]:
+    """Return a mask of the whole image.
+
+    Raises:
+        InputError: it is none.
+    """
+    array = _array(mask)
+    if array.dtype != np.bool_ or array.shape != state.shape:
+        raise InputError(
+            f"The mask has shape {array.shape} and type {array.dtype}; give bool of {state.shape}."
+        )
+    return array
+
+
 def points_of(state: State, region: Region, points: Sequence[Sequence[float]], what: str) -> (
     NDArray[np.int64]
 ):  # fmt: skip
@@ -121,14 +130,16 @@ def points_of(state: State, region: Region, points: Sequence[Sequence[float]], w
     Raises:
         InputError: there are none, or one lies elsewhere.
     """
-    at = np.asarray(points)
+    at = _array(points)
     if at.ndim == 1 and at.size == 2:
         at = at[None]
     if at.ndim != 2 or at.shape[1] != 2 or not len(at) or at.dtype.kind not in "iuf":
         raise InputError(
-            f"The points to {what} are {points!r}; give at least one (row, column) in the region."
+            f"The points to {what} are {shown(points)}; give at least one (row, column) in the region."
         )
-    whole = np.floor(at).astype(np.int64) if np.isfinite(at).all() else np.full(at.shape, -1)
+    # NaN and what fits no whole number lie outside, too.
+    near = np.where((at >= 0) & (at < max(state.shape)), at, -1)
+    whole = np.floor(near).astype(np.int64)
     for (row, column), given in zip(whole.tolist(), at.tolist(), strict=True):
         inside = 0 <= row < state.shape[0] and 0 <= column < state.shape[1]
         if not inside or state.regions[row, column] != region.id:
@@ -138,13 +149,12 @@ def points_of(state: State, region: Region, points: Sequence[Sequence[float]], w
     return whole
 
 
-def _indices(pixels: object) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    if not isinstance(pixels, tuple) or len(pixels) != 2:
+def _indices(pixels: tuple[ArrayLike, ...]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    if len(pixels) != 2:
         raise InputError(
-            f"The pixels are given as {type(pixels).__name__}; give a tuple of rows and columns, or a "
-            "boolean mask."
+            f"The pixels are given as a tuple of {len(pixels)}; give rows and columns, or a boolean mask."
         )
-    rows, columns = (np.atleast_1d(np.asarray(one)) for one in pixels)
+    rows, columns = (np.atleast_1d(_array(one)) for one in pixels)
     whole = all(one.dtype.kind in "iu" or not one.size for one in (rows, columns))
     if not whole or rows.shape != columns.shape or rows.ndim != 1:
         raise InputError(
@@ -152,6 +162,21 @@ def _indices(pixels: object) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
             f"{columns.shape}; give two lists of whole numbers of one length."
         )
     return rows.astype(np.int64), columns.astype(np.int64)
+
+
+def _array(given: object) -> NDArray[Any]:
+    try:
+        return np.asarray(given)
+    except ValueError:
+        raise InputError(
+            f"{shown(given)} is no array; give rows that are all of one length."
+        ) from None
+
+
+def shown(value: object) -> str:
+    """Return ``value`` as a message may hold it: in one line, and a short one."""
+    text = " ".join(repr(value).split())
+    return text if len(text) <= 80 else f"{text[:79]}…"
 
 
 def count(number: int, what: str) -> str:

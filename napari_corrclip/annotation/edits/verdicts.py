@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Literal
 
+import numpy as np
+
 from napari_corrclip.annotation.change import Change, Plan, Swap
 from napari_corrclip.annotation.edits.targets import (
     Regions,
@@ -12,6 +14,7 @@ from napari_corrclip.annotation.edits.targets import (
     name_of,
     region_of,
     regions_of,
+    shown,
     value_of,
 )
 from napari_corrclip.annotation.regions import VOTINGS, Region, Verdict, Voting
@@ -23,7 +26,7 @@ Which = Regions | Literal["undecided", "all"]
 
 def assign(state: State, regions: Regions, which: str | int) -> Plan:
     """Give regions a class."""
-    rows, value = regions_of(state, regions), value_of(state, which)
+    rows, value = regions_of(state, regions), value_of(state.vocabulary, which)
     verdict = Verdict("assigned", value)
     title = f"Assign {count(len(rows), 'region')} to {name_of(state, value)}"
     return Plan(title, _decide(rows, {row.id: verdict for row in rows}))
@@ -44,10 +47,9 @@ def accept(state: State, regions: Regions) -> Plan:
 
 def accept_above(state: State, confidence: float) -> Plan:
     """Accept all undecided regions whose class has a mean probability above ``confidence``."""
-    if isinstance(confidence, bool) or not isinstance(confidence, int | float):
-        raise InputError(f"The confidence is {confidence!r}; give a number from 0 to 1.")
-    if not 0 <= confidence <= 1:
-        raise InputError(f"The confidence is {confidence}; give a number from 0 to 1.")
+    number = isinstance(confidence, int | float | np.integer | np.floating)
+    if isinstance(confidence, bool) or not number or not 0 <= confidence <= 1:
+        raise InputError(f"The confidence is {shown(confidence)}; give a number from 0 to 1.")
     index = {value: at for at, value in enumerate(state.vocabulary.values)}
     rows = [
         row
@@ -93,9 +95,9 @@ def patch_of(state: State, region: int) -> list[int]:
 
 def spread(state: State, region: int, which: str | int) -> Plan:
     """Assign a class to the whole patch of :func:`patch_of`."""
-    value = value_of(state, which)
-    rows = regions_of(state, patch_of(state, region))
-    verdicts = {row.id: Verdict("assigned", value, looked=row.id == region) for row in rows}
+    value, start = value_of(state.vocabulary, which), region_of(state, region).id
+    rows = regions_of(state, patch_of(state, start))
+    verdicts = {row.id: Verdict("assigned", value, looked=row.id == start) for row in rows}
     title = f"Spread {name_of(state, value)} over {count(len(rows), 'region')}"
     return Plan(title, _decide(rows, verdicts))
 
@@ -104,14 +106,14 @@ def revote(state: State, which: Which, by: Voting = "majority", *, overrule: boo
     """Let regions elect their class again, and take their verdicts back where that was asked for."""
     if by not in VOTINGS:
         raise InputError(f"Regions cannot vote by {by!r}; choose one of {', '.join(VOTINGS)}.")
-    if which == "undecided":
+    if not isinstance(which, str):
+        rows = regions_of(state, which)
+    elif which == "undecided":
         rows = [row for row in state.rows.values() if row.verdict is None]
     elif which == "all":
         rows = list(state.rows.values())
-    elif isinstance(which, str):
-        raise InputError(f"{which!r} names no regions; give 'undecided', 'all' or ids.")
     else:
-        rows = regions_of(state, which)
+        raise InputError(f"{which!r} names no regions; give 'undecided', 'all' or ids.")
     decided = [row for row in rows if row.verdict is not None]
     if decided and not overrule:
         raise InputError(

@@ -1,0 +1,114 @@
+"""Long work beside the GUI thread.
+
+One asynchronous cycle, told once: :meth:`Job.start` runs a generator of progress events in a thread of
+napari's pool. Between two events the thread looks whether it was cancelled and closes the generator if so;
+networks yield after every block, so that is a fraction of a second. Events, the result and errors come
+back as calls *in the GUI thread*. A job that was cancelled or abandoned hands over nothing more: late
+results of an old run are dropped here, so nobody else needs to ask.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Generator
+from dataclasses import dataclass
+from typing import Any, ClassVar, Generic, TypeVar
+
+from napari.qt.threading import create_worker
+
+from napari_corrclip.progress import Progress, Steps
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class _Failed:
+    error: Exception
+
+
+class _Cancelled:
+    """What a cancelled job returns."""
+
+
+class Job(Generic[T]):
+    """Runs ``steps`` in a thread.
+
+    Args:
+        steps: the work.
+        done: gets its result.
+        failed: gets what it raised.
+        progressed: gets every event.
+        stopped: called when a cancelled job has really ended.
+    """
+
+    # Signals hold bound methods weakly: without this a job that nobody keeps would fall silent.
+    _running: ClassVar[set[Job[Any]]] = set()
+
+    def __init__(
+        self,
+        steps: Steps[T],
+        *,
+        done: Callable[[T], object],
+        failed: Callable[[Exception], object],
+        progressed: Callable[[Progress], object] = lambda _: None,
+        stopped: Callable[[], object] = lambda: None,
+    ) -> None:
+        self._steps = steps
+        self._done = done
+        self._failed = failed
+        self._progressed = progressed
+        self._stopped = stopped
+        self._cancelled = False
+        self._worker = create_worker(self._run, _start_thread=False)
+        self._worker.yielded.connect(self._on_progress)
+        self._worker.returned.connect(self._on_return)
+
+    def start(self) -> Job[T]:
+        """Begin; returns itself."""
+        self._running.add(self)
+        self._worker.start()
+        return self
+
+    def cancel(self) -> None:
+        """Stop at the next event; of all that may still come, only ``stopped`` is called."""
+        self._cancelled = True
+
+    def abandon(self) -> None:
+        """Cancel, and call nobody back at all: whoever wanted the result has gone."""
+        self._stopped = lambda: None
+        self.cancel()
+
+    def _run(self) -> Generator[Progress, None, T | _Failed | _Cancelled]:
+        """The loop in the thread.
+
+        Errors are returned and not raised: napari's worker takes a RuntimeError, which is what torch
+        raises, for its own end and would hand it over as a result.
+        """
+        with warnings.catch_warnings():
+            # Inside a worker every warning of a library would become a notification.
+            warnings.simplefilter("ignore")
+            try:
+                while not self._cancelled:
+                    try:
+                        event = next(self._steps)
+                    except StopIteration as stop:
+                        return stop.value  # type: ignore[no-any-return]
+                    yield event
+            except Exception as error:
+                return _Failed(error)
+            finally:
+                self._steps.close()
+        return _Cancelled()
+
+    def _on_progress(self, event: Progress) -> None:
+        if not self._cancelled:
+            self._progressed(event)
+
+    def _on_return(self, result: T | _Failed | _Cancelled) -> None:
+        self._running.discard(self)
+        if self._cancelled or isinstance(result, _Cancelled):
+            self._stopped()
+        elif isinstance(result, _Failed):
+            self._failed(result.error)
+        else:
+            self._done(result)

@@ -1,0 +1,180 @@
+"""Two layers, one history: painted and typed with real mouse and keys."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import napari
+import numpy as np
+import pytest
+from qtpy.QtCore import QPoint, Qt
+from qtpy.QtTest import QTest
+from qtpy.QtWidgets import QApplication, QWidget
+
+from napari_corrclip.annotation import Session
+from napari_corrclip.gui.layers import SessionLayers
+from tests.annotation.images import small_result
+
+pytestmark = pytest.mark.canvas
+
+SIDE = 96
+
+
+@dataclass
+class Window:
+    """A viewer on the screen with a session in it, and somebody at its mouse and keys."""
+
+    viewer: napari.Viewer
+    session: Session
+    layers: SessionLayers
+    told: list[str]
+
+    @property
+    def canvas(self) -> QWidget:
+        return self.viewer.window._qt_viewer.canvas.native
+
+    def at(self, row: float, column: float) -> QPoint:
+        """Where a pixel of the image is on the canvas."""
+        size = self.canvas.size()
+        camera = getattr(self.viewer, "scene", self.viewer).camera  # napari 0.9 moved it
+        _, centre_row, centre_column = camera.center
+        zoom = camera.zoom
+        return QPoint(
+            round(size.width() / 2 + (column - centre_column) * zoom),
+            round(size.height() / 2 + (row - centre_row) * zoom),
+        )
+
+    def stroke(self, start: tuple[float, float], end: tuple[float, float]) -> None:
+        steps = [QPoint(self.at(*start)), QPoint(self.at(*end))]
+        QTest.mouseMove(self.canvas, steps[0])
+        QTest.mousePress(self.canvas, Qt.MouseButton.LeftButton, pos=steps[0])
+        QApplication.processEvents()
+        for part in np.linspace(0, 1, 5)[1:]:
+            row, column = (a + part * (b - a) for a, b in zip(start, end, strict=True))
+            QTest.mouseMove(self.canvas, self.at(row, column))
+            QApplication.processEvents()
+        QTest.mouseRelease(self.canvas, Qt.MouseButton.LeftButton, pos=steps[1])
+        QApplication.processEvents()
+
+    def key(
+        self, key: Qt.Key, modifiers: Qt.KeyboardModifier = Qt.KeyboardModifier.NoModifier
+    ) -> None:
+        QTest.keyClick(self.canvas, key, modifiers)
+        QApplication.processEvents()
+
+    def undo(self) -> None:
+        self.key(Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
+
+    def redo(self) -> None:
+        both = Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.ShiftModifier
+        self.key(Qt.Key.Key_Z, both)
+
+    def agree(self) -> None:
+        np.testing.assert_array_equal(self.layers.labels.data, self.session.labels)
+        np.testing.assert_array_equal(self.layers.regions.data, self.session.regions)
+
+
+@pytest.fixture
+def window(make_napari_viewer: Callable[..., napari.Viewer]) -> Iterator[Window]:
+    result, image = small_result((SIDE, SIDE))
+    viewer = make_napari_viewer(show=True)
+    viewer.add_image(image, rgb=True)
+    session = Session(result, image)
+    told: list[str] = []
+    layers = SessionLayers(viewer, session, tell=told.append)
+    viewer.reset_view()
+    QApplication.processEvents()
+    yield Window(viewer, session, layers, told)
+    layers.close()
+
+
+def test_one_history_over_both_layers_by_real_keys(window: Window) -> None:
+    session, layers = window.session, window.layers
+    states = [(session.labels.copy(), session.regions.copy())]
+
+    def done() -> None:
+        window.agree()
+        states.append((session.labels.copy(), session.regions.copy()))
+        assert len(session.history.done) == len(states) - 1
+
+    window.viewer.layers.selection.active = layers.labels
+    layers.labels.selected_label = session.vocabulary.values[2]
+    layers.labels.mode = "paint"
+    layers.labels.brush_size = 5
+    window.stroke((20, 20), (40, 60))
+    assert (session.pins >= 0).sum() > 50
+    done()
+
+    session.assign(30, "dog" if session.region(30).value != session.vocabulary.values[1] else "cat")
+    done()
+
+    window.viewer.layers.selection.active = layers.regions
+    layers.regions.selected_label = session.region_at(70, 70)
+    layers.regions.mode = "paint"
+    layers.regions.brush_size = 7
+    window.stroke((70, 70), (70, 88))
+    assert session.region_at(70, 84) == session.region_at(70, 70)
+    done()
+
+    for number, state in enumerate(reversed(states[:-1])):
+        # whichever of the layers is active
+        window.viewer.layers.selection.active = layers.layers[number % 2]
+        window.undo()
+        window.agree()
+        np.testing.assert_array_equal(session.labels, state[0])
+        np.testing.assert_array_equal(session.regions, state[1])
+    window.undo()
+    assert window.told[-1] == "There is nothing to undo."
+    for number, state in enumerate(states[1:]):
+        window.viewer.layers.selection.active = layers.layers[number % 2]
+        window.redo()
+        window.agree()
+        np.testing.assert_array_equal(session.labels, state[0])
+        np.testing.assert_array_equal(session.regions, state[1])
+
+
+def test_a_value_that_is_no_class_is_wiped_away_with_a_sentence(window: Window) -> None:
+    before = window.session.labels.copy()
+    window.viewer.layers.selection.active = window.layers.labels
+    window.layers.labels.selected_label = 77
+    window.layers.labels.mode = "paint"
+    window.stroke((20, 20), (40, 60))
+    window.agree()
+    np.testing.assert_array_equal(window.session.labels, before)
+    assert "No class has the value 77" in window.told[-1]
+    assert not window.session.can_undo
+
+
+def test_a_new_vocabulary_is_seen(window: Window) -> None:
+    window.session.set_vocabulary(window.session.vocabulary.add("bird").recolor("cat", "#010203"))
+    colors = window.layers.labels.colormap.color_dict
+    value = window.session.vocabulary.values[0]
+    np.testing.assert_allclose(colors[value][:3], np.array([1, 2, 3]) / 255, atol=1e-6)
+    assert "bird" in list(window.layers.labels.features["class"])
+    window.agree()
+
+
+def test_the_status_bar_tells_a_region(window: Window) -> None:
+    region = window.session.region_at(70, 70)
+    row = window.session.region(region)
+    status = window.layers.regions.get_status((70, 70))["value"]
+    name = window.session.vocabulary.by_value(row.value).name
+    assert str(region) in status
+    assert f"{name} {row.probabilities.max():.2f}" in status
+
+
+def test_closed_layers_are_napari_s_own_again(window: Window) -> None:
+    window.viewer.layers.selection.active = window.layers.labels
+    window.layers.labels.selected_label = 2
+    window.layers.labels.mode = "paint"
+    window.stroke((60, 20), (70, 60))
+    window.layers.close()
+    before = window.session.labels.copy()
+    window.stroke((20, 20), (40, 60))
+    assert not np.array_equal(window.layers.labels.data, before)
+    window.undo()
+    np.testing.assert_array_equal(window.layers.labels.data, before)
+    np.testing.assert_array_equal(window.session.labels, before)
+    window.undo()  # the stroke that the session has is the session's to undo
+    np.testing.assert_array_equal(window.layers.labels.data, before)
