@@ -317,6 +317,15 @@ def effort(
             help="Value of the folder's truth that is not counted; may be repeated.",
         ),
     ] = None,
+    superpixels: Annotated[
+        list[int] | None,
+        typer.Option(
+            min=1,
+            metavar="N",
+            help="About how many regions a folder's images have; may be repeated.",
+            show_default="70, 350 and 1600",
+        ),
+    ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Of what a folder's pre-labels learn from.")] = 0,
     variants: Annotated[
         bool, typer.Option("--variants", help="Try other orders than the queue's too.")
@@ -339,6 +348,7 @@ def effort(
                 output=output,
                 classes=classes,
                 ignore=tuple(ignore or ()),
+                superpixels=superpixels,
                 seed=seed,
                 device=device,
                 variants=variants,

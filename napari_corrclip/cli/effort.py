@@ -29,6 +29,8 @@ class Options:
         output: the folder that gets the results.
         classes: names of the folder's classes, in the order of their values from 0.
         ignore: values of the folder's truth that are not counted.
+        superpixels: about how many regions a folder's images have, once for each number; ``None``: 70,
+            350 and 1600.
         seed: of a folder's sample and forest.
         device: where the demo's networks run.
         variants: whether other orders are tried too.
@@ -40,6 +42,7 @@ class Options:
     output: Path
     classes: str | None
     ignore: Collection[int]
+    superpixels: Sequence[int] | None
     seed: int
     device: str
     variants: bool
@@ -89,10 +92,10 @@ def measure(options: Options) -> None:
 def _sets(options: Options) -> list[CaseSet]:
     """Return the sets of images with their pre-labels."""
     if options.data == DEMO:
-        if options.classes is not None or options.ignore:
+        if options.classes is not None or options.ignore or options.superpixels:
             raise InputError(
-                "--classes and --ignore are for a folder, and the data is the demo's; give --data "
-                "FOLDER or leave them out."
+                "--classes, --ignore and --superpixels are for a folder, and the data is the "
+                "demo's; give --data FOLDER or leave them out."
             )
         from napari_corrclip.evaluation.effort.scenes import scene_sets
 
@@ -100,7 +103,7 @@ def _sets(options: Options) -> list[CaseSet]:
         return drive(scene_sets(count, device=options.device))
     from napari_corrclip.cli.options import read_classes
     from napari_corrclip.evaluation.effort.folder import read_folder
-    from napari_corrclip.evaluation.effort.photographs import photograph_sets
+    from napari_corrclip.evaluation.effort.photographs import GRIDS, photograph_sets
 
     folder = Path(options.data)
     if not folder.is_dir():
@@ -110,4 +113,5 @@ def _sets(options: Options) -> list[CaseSet]:
         )
     names = None if options.classes is None else read_classes(options.classes).names
     photographs = read_folder(folder, classes=names, ignore=options.ignore)
-    return drive(photograph_sets(photographs, options.images, seed=options.seed))
+    grids = options.superpixels or GRIDS
+    return drive(photograph_sets(photographs, options.images, grids=grids, seed=options.seed))

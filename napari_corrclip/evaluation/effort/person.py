@@ -39,7 +39,7 @@ MARKS = (0, 10, 30, 100, 300, 1000)
 ENOUGH = 0.95
 """Share of right pixels at which a person with a brush stops."""
 
-MOST_STROKES = 1000
+MOST_STROKES = 500
 """Splits and strokes at most on one image."""
 
 
@@ -168,6 +168,9 @@ class _Person:
             return
         order = chosen(self.case, self.session) if callable(chosen) else chosen
         regions = _Regions(self.session, self.case)
+        if self.arm.accept_above < 1:
+            self.session.accept_above(self.arm.accept_above)
+            yield self.record.add("accept")
         queue = Queue(self.session, order, refresh_every=self.arm.refresh_every)
         while (found := queue.next()) is not None:
             if isinstance(found, SmallGroup):
@@ -338,4 +341,5 @@ class _Regions:
 
 def undecided(session: Session, ids: NDArray[np.int64]) -> NDArray[np.bool_]:
     """Return whether each region is undecided."""
-    return np.array([session.region(int(one)).verdict is None for one in ids])
+    rows = (session.find(one) for one in ids.tolist())
+    return np.array([row is not None and row.verdict is None for row in rows], np.bool_)

@@ -155,15 +155,22 @@ def _set_tables(study: SetStudy, arms: Sequence[Arm]) -> Iterator[str]:
         yield ""
     yield (
         "After a number of actions: pixel accuracy / mean IoU, both over all pixels of the set, / "
-        "mean boundary IoU; and the share of the looked-at regions that were accepted untouched.\n"
+        "mean boundary IoU. At the end: actions at equal prices, and what was reached in parts of the "
+        "regions' ceiling. Untouched: share of the looked-at regions that were accepted as they were.\n"
     )
-    yield "| | " + " | ".join(f"{count}" for count in (0, *AFTER)) + " | untouched |"
-    yield "|---|" + "---|" * (len(AFTER) + 2)
+    yield (
+        "| | "
+        + " | ".join(f"{count}" for count in (0, *AFTER))
+        + " | end | of the ceiling | untouched |"
+    )
+    yield "|---|" + "---|" * (len(AFTER) + 4)
     for arm in arms:
         cells = [
             " / ".join(f"{value:.3f}" for value in study.after(arm.name, count))
             for count in (0, *AFTER)
         ]
+        spent, reached = study.end(arm.name, "equal")
+        cells += [_number(spent.value, 0), _number(reached.value, 3)]
         share = f"{100 * study.untouched(arm.name):.0f} %" if arm.labels else "–"
         yield f"| {arm.title} | " + " | ".join(cells) + f" | {share} |"
     yield ""
@@ -192,6 +199,16 @@ def _set(study: SetStudy, arms: Sequence[Arm], orders: Sequence[str]) -> dict[st
         "regions": study.regions,
         "ceiling": {measure: asdict(study.ceiling(measure)) for measure in MEASURES},
         "untouched": {arm.name: study.untouched(arm.name) for arm in arms if arm.labels},
+        "end": {
+            arm.name: dict(
+                zip(
+                    ("actions", "of_ceiling"),
+                    map(asdict, study.end(arm.name, "equal")),
+                    strict=True,
+                )
+            )
+            for arm in arms
+        },
         "actions": [
             {
                 "arm": arm,

@@ -19,7 +19,7 @@ from napari_corrclip.evaluation.effort.curves import (
     target_value,
 )
 from napari_corrclip.evaluation.effort.person import Run, correct
-from napari_corrclip.evaluation.effort.prices import PRICES
+from napari_corrclip.evaluation.effort.prices import PRICES, costs
 from napari_corrclip.evaluation.effort.region_truth import Measures, ceiling, true_numbers
 from napari_corrclip.evaluation.metrics import Confusion
 from napari_corrclip.progress import Progress, Steps
@@ -82,6 +82,13 @@ class SetStudy:
         """Return the share of the regions looked at that were accepted as they were."""
         runs = self.runs[arm]
         return sum(run.untouched for run in runs) / max(1, sum(run.looked for run in runs))
+
+    def end(self, arm: str, prices: str) -> tuple[Interval, Interval]:
+        """Return what the whole way took, and the accuracy at its end in parts of the ceiling."""
+        runs = self.runs[arm]
+        spent = [float(costs(run.kinds, PRICES[prices])[-1]) for run in runs]
+        reached = [float(run.accuracy[-1]) / max(run.best.accuracy, 1e-9) for run in runs]
+        return mean_interval(spent), mean_interval(reached)
 
     def after(self, arm: str, actions: int) -> tuple[float, float, float]:
         """Return pixel accuracy, mIoU (both over all pixels of the set) and mean boundary IoU.

@@ -26,6 +26,16 @@ def test_factors_of_the_session_are_its_adaptive_order(seed: int) -> None:
     np.testing.assert_allclose(theirs.accuracy, ours.accuracy)
 
 
+@pytest.mark.parametrize("order", [order for order in ORDERS if order != "adaptive"])
+def test_a_refresh_moves_nothing_in_a_static_order(order: str) -> None:
+    """So the study leaves it out."""
+    case = random_case(5, side=40, count=30)
+    often = finish(correct(case, Arm("o", "", True, order, ("box",), 3)))
+    never = finish(correct(case, Arm("o", "", True, order, ("box",), 0)))
+    np.testing.assert_array_equal(often.kinds, never.kinds)
+    np.testing.assert_array_equal(often.accuracy, never.accuracy)
+
+
 @pytest.mark.parametrize("seed", range(4))
 def test_no_order_reaches_anything_in_fewer_actions_than_the_oracle(seed: int) -> None:
     case = random_case(seed, side=40, count=30)

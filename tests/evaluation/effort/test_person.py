@@ -126,6 +126,15 @@ def test_what_is_not_counted_costs_a_look_and_no_more() -> None:
     assert found.accuracy[-1] == 1
 
 
+def test_what_is_sure_is_accepted_unseen() -> None:
+    regions = stripes([8, 6, 4, 2])
+    truth = of_regions(regions, [1, 2, 1, 3])
+    case = make_case(regions, truth, [1, 1, 1, 3], [0.9, 0.6, 0.6, 0.9])
+    found = run(case, Arm("a", "", True, "area", accept_above=0.7))
+    assert did(found) == ["accept", "look", "assign", "look"]
+    assert (found.looked, found.untouched) == (2, 1)
+
+
 def small_ones() -> Case:
     """Three pixels of a class of their own, each a region, in a map of 10 000 pixels."""
     regions = np.ones((150, 150), int)
