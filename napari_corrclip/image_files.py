@@ -170,6 +170,8 @@ def _read_tiff(path: Path) -> NDArray[Any]:
         page = series[0].keyframe
         axes = _check_plane(path, series[0])
         _check_complete(path, tiff)
+        if page.photometric == PHOTOMETRIC.YCBCR and _is_whole_ycbcr(page):
+            return _from_ycbcr(page)
         if page.photometric in (
             PHOTOMETRIC.SEPARATED,
             PHOTOMETRIC.YCBCR,
@@ -244,6 +246,28 @@ def _tiff_colors(array: NDArray[Any], page: TiffPage) -> NDArray[Any]:
     if array.ndim == 3 and array.shape[-1] > 3 and page.photometric == PHOTOMETRIC.RGB:
         return array[:, :, :3]
     return array
+
+
+def _is_whole_ycbcr(page: TiffPage) -> bool:
+    """Whether every pixel has three bytes of its own, whatever the file says of its chroma."""
+    from tifffile import COMPRESSION
+
+    pixels = page.imagelength * page.imagewidth
+    return bool(
+        page.compression == COMPRESSION.NONE
+        and page.bitspersample == 8
+        and sum(page.databytecounts) == 3 * pixels
+    )
+
+
+def _from_ycbcr(page: TiffPage) -> NDArray[Any]:
+    """Return (H, W, 3) RGB of plain YCbCr, upright; Pillow before 13 takes such a file for cut short."""
+    from PIL import Image
+
+    size = page.imagewidth, page.imagelength
+    image = Image.frombytes("YCbCr", size, page.asarray().tobytes())
+    tag = page.tags.get(_ORIENTATION)
+    return _upright(np.asarray(image.convert("RGB")), 1 if tag is None else int(tag.value))
 
 
 def _read_packed_tiff(path: Path, page: TiffPage) -> NDArray[Any]:
