@@ -279,3 +279,79 @@ def demo(
                 device=device,
                 dtype=dtype,
             )
+
+
+@app.command()
+def effort(
+    data: Annotated[
+        str,
+        typer.Option(
+            metavar="demo|FOLDER",
+            help="The demo's test scenes, or a folder with 'images' and, under the same names, "
+            "'labels': gray images whose values are the classes, from 0.",
+        ),
+    ] = "demo",
+    images: Annotated[
+        int | None,
+        typer.Option(
+            help="How many are corrected.", show_default="50 scenes; every other photograph"
+        ),
+    ] = None,
+    output: Annotated[
+        Path, typer.Option("--output", "-o", metavar="DIR", help="Gets tables and plots.")
+    ] = Path("corrclip-effort"),
+    classes: Annotated[
+        str | None,
+        typer.Option(
+            "--classes",
+            "-c",
+            metavar="TEXT|FILE",
+            help="Names of the folder's classes, in the order of their values from 0.",
+            show_default="FOLDER/classes.txt, a name a line, or numbers",
+        ),
+    ] = None,
+    ignore: Annotated[
+        list[int] | None,
+        typer.Option(
+            metavar="VALUE",
+            help="Value of the folder's truth that is not counted; may be repeated.",
+        ),
+    ] = None,
+    superpixels: Annotated[
+        list[int] | None,
+        typer.Option(
+            min=1,
+            metavar="N",
+            help="About how many regions a folder's images have; may be repeated.",
+            show_default="70, 350 and 1600",
+        ),
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Of what a folder's pre-labels learn from.")] = 0,
+    variants: Annotated[
+        bool, typer.Option("--variants", help="Try other orders than the queue's too.")
+    ] = False,
+    no_plots: Annotated[bool, typer.Option("--no-plots", help="Draw nothing.")] = False,
+    device: Device = "auto",
+    debug: Debug = False,
+) -> None:
+    """Measure what correcting costs: a simulated person, with and without pre-labels.
+
+    How it is measured, and one full run, is told in docs/effort.md.
+    """
+    with guarded(debug):
+        from napari_corrclip.cli import effort as command
+
+        command.measure(
+            command.Options(
+                data=data,
+                images=images,
+                output=output,
+                classes=classes,
+                ignore=tuple(ignore or ()),
+                superpixels=superpixels,
+                seed=seed,
+                device=device,
+                variants=variants,
+                plots=not no_plots,
+            )
+        )

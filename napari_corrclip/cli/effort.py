@@ -1,0 +1,117 @@
+"""``napari-corrclip effort``: what correcting costs a simulated person, with and without pre-labels."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from napari_corrclip.cli.console import say, tell
+from napari_corrclip.cli.places import check_folder
+from napari_corrclip.errors import InputError
+from napari_corrclip.evaluation.effort.arms import Arm
+from napari_corrclip.evaluation.effort.case import CaseSet
+from napari_corrclip.progress import drive
+
+DEMO = "demo"
+TRIED = "evidence, 5 looks"
+SCENES = 50
+
+
+@dataclass(frozen=True)
+class Options:
+    """What was asked for; see the command's help.
+
+    Attributes:
+        data: ``demo`` or a folder.
+        images: how many are corrected; ``None``: 50 scenes, or every other photograph.
+        output: the folder that gets the results.
+        classes: names of the folder's classes, in the order of their values from 0.
+        ignore: values of the folder's truth that are not counted.
+        superpixels: about how many regions a folder's images have, once for each number; ``None``: 70,
+            350 and 1600.
+        seed: of a folder's sample and forest.
+        device: where the demo's networks run.
+        variants: whether other orders are tried too.
+        plots: whether plots are drawn.
+    """
+
+    data: str
+    images: int | None
+    output: Path
+    classes: str | None
+    ignore: Collection[int]
+    superpixels: Sequence[int] | None
+    seed: int
+    device: str
+    variants: bool
+    plots: bool
+
+
+def measure(options: Options) -> None:
+    """Run the study, print its goals and write its files.
+
+    Raises:
+        InputError: an argument cannot be used.
+    """
+    from napari_corrclip.annotation import ORDERS
+    from napari_corrclip.evaluation.effort import output
+    from napari_corrclip.evaluation.effort.arms import JUDGED, VARIANTS, standard_arms
+    from napari_corrclip.evaluation.effort.report import Report, goal_tables
+    from napari_corrclip.evaluation.effort.study import study_steps
+    from napari_corrclip.segmentation import package_versions
+
+    if options.images is not None and options.images < 1:
+        raise InputError(f"--images {options.images} cannot be corrected; ask for at least one.")
+    if options.plots:
+        from napari_corrclip.evaluation.effort.plots import check_matplotlib
+
+        check_matplotlib()
+    check_folder(options.output)
+    output.check_foreign(options.output)
+    arms: Sequence[Arm] = (*standard_arms(tuple(ORDERS)), *(VARIANTS if options.variants else ()))
+    studies = []
+    for cases in _sets(options):
+        say(
+            f"{cases.title}: {len(cases.cases)} images, {cases.how}, right on "
+            f"{100 * cases.accuracy:.1f} % of the pixels"
+        )
+        studies.append(drive(study_steps(cases, arms)))
+    report = Report(
+        studies=tuple(studies),
+        arms=tuple(arms),
+        orders=(*JUDGED, TRIED) if options.variants else JUDGED,
+        versions=package_versions(),
+    )
+    output.write_report(options.output, report, plots=options.plots)
+    tell("\n".join(goal_tables(report.studies, report.orders)))
+    tell(f"{options.output}{os.sep}")
+
+
+def _sets(options: Options) -> list[CaseSet]:
+    """Return the sets of images with their pre-labels."""
+    if options.data == DEMO:
+        if options.classes is not None or options.ignore or options.superpixels:
+            raise InputError(
+                "--classes, --ignore and --superpixels are for a folder, and the data is the "
+                "demo's; give --data FOLDER or leave them out."
+            )
+        from napari_corrclip.evaluation.effort.scenes import scene_sets
+
+        count = SCENES if options.images is None else options.images
+        return drive(scene_sets(count, device=options.device))
+    from napari_corrclip.cli.options import read_classes
+    from napari_corrclip.evaluation.effort.folder import read_folder
+    from napari_corrclip.evaluation.effort.photographs import GRIDS, photograph_sets
+
+    folder = Path(options.data)
+    if not folder.is_dir():
+        raise InputError(
+            f"There is no folder {options.data!r}; give {DEMO!r}, or a folder that holds 'images' "
+            "and 'labels'."
+        )
+    names = None if options.classes is None else read_classes(options.classes).names
+    photographs = read_folder(folder, classes=names, ignore=options.ignore)
+    grids = options.superpixels or GRIDS
+    return drive(photograph_sets(photographs, options.images, grids=grids, seed=options.seed))

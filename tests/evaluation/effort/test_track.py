@@ -1,0 +1,50 @@
+"""What is counted from the session's events is what a count of the whole map gives."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from napari_corrclip.annotation import Session
+from napari_corrclip.errors import InputError
+from napari_corrclip.evaluation.effort.region_truth import true_numbers
+from napari_corrclip.evaluation.effort.track import Track
+from napari_corrclip.evaluation.metrics import Confusion
+from tests.evaluation.effort.worlds import NAMES, random_case
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_after_any_edit_the_counts_are_those_of_the_whole_map(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    case = random_case(seed)
+    session = Session(case.result, case.image)
+    truth = true_numbers(case)
+    track = Track(session, truth)
+    for _ in range(60):
+        some = rng.choice(session.ids, min(2, len(session.ids)), replace=False).tolist()
+        edit = rng.integers(8)
+        try:
+            if edit < 3:
+                session.assign(some, NAMES[rng.integers(3)])
+            elif edit == 3:
+                session.paint(rng.random(truth.shape) < 0.1, NAMES[rng.integers(3)])
+            elif edit == 4:
+                session.merge(some)
+            elif edit == 5:
+                session.undo()
+            elif edit == 6:
+                session.ignore(some)
+            else:
+                session.spread(some[0], NAMES[rng.integers(3)])
+        except InputError:
+            continue
+        whole = Confusion(len(NAMES))
+        whole.add(truth, session.labels)  # values are numbers here
+        np.testing.assert_array_equal(track.confusion.counts[1:], whole.counts[1:])
+        np.testing.assert_array_equal(track.shown, session.labels)
+        assert track.hits == np.count_nonzero((truth > 0) & (session.labels == truth))
+    track.close()
+    before = track.hits
+    session.assign(session.ids.tolist(), "sky")
+    session.assign(session.ids.tolist(), "road")
+    assert track.hits == before

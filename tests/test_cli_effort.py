@@ -1,0 +1,98 @@
+"""The command ``effort``, through its entry point."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+from napari_corrclip.cli import main
+from tests.evaluation.effort.test_folder import write
+
+
+@pytest.fixture(autouse=True)
+def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NAPARI_CORRCLIP_CACHE", str(tmp_path / "cache"))
+    monkeypatch.chdir(tmp_path)
+
+
+def effort(*args: object) -> int:
+    return main(["effort", *map(str, args)])
+
+
+def test_a_folder_of_photographs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write(tmp_path / "two", 4)
+    few = ["--superpixels", 12, "--superpixels", 30]
+    assert effort("--data", "two", "-c", "dark, light", "--ignore", 9, *few, "-o", "out") == 0
+    shown = capsys.readouterr()
+    assert "adaptive / regions" in shown.out
+    assert "a random forest trained on" in shown.err
+    document = json.loads(Path("out/effort.json").read_text(encoding="utf-8"))
+    assert [one["images"] for one in document["sets"]] == [2, 2]
+    assert {"brush", "regions", "raster", "raster+boxes", "adaptive+tools", "oracle"} <= {
+        *document["arms"]
+    }
+    assert Path("out/effort-two-12.png").exists()
+    assert Path("out/effort-curves.csv").exists()
+
+
+def test_the_demo(capsys: pytest.CaptureFixture[str]) -> None:
+    assert effort("--images", 1, "--variants", "--no-plots", "--device", "cpu", "-o", "out") == 0
+    document = json.loads(Path("out/effort.json").read_text(encoding="utf-8"))
+    names = [one["name"] for one in document["sets"]]
+    assert names == ["demo-sam", "demo-sam-held", "demo-superpixels", "demo-superpixels-held"]
+    assert "evidence, 5 looks" in document["arms"]
+    assert not list(Path("out").glob("*.png"))
+    assert "evidence, 5 looks / regions" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("args", "words"),
+    [
+        (["--data", "nowhere"], "There is no folder 'nowhere'"),
+        (["--data", "empty"], "cannot be read"),
+        (["--images", "0"], "--images 0 cannot be corrected"),
+        (["-c", "red, blue"], "are for a folder, and the data is the demo's"),
+        (["--data", "two", "-c", "dark, light"], "holds the value 9"),
+        (["--data", "two", "-c", "dark", "--ignore", "9"], "holds the value 1"),
+        (["-o", "file"], "'file' cannot be written"),
+        (["-o", "theirs"], "effort.md' is there"),
+    ],
+)
+def test_what_cannot_be_used_is_one_sentence(
+    args: list[str], words: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write(tmp_path / "two", 2)
+    Path("empty").mkdir()
+    Path("theirs").mkdir()
+    Path("theirs/effort.md").write_text("mine", encoding="utf-8")
+    Path("file").write_text("", encoding="utf-8")
+    assert effort(*args) == 2
+    said = capsys.readouterr().err.strip().splitlines()
+    assert len(said) == 1
+    assert said[0].startswith("Error: ")
+    assert words in said[0]
+    assert Path("theirs/effort.md").read_text(encoding="utf-8") == "mine"
+
+
+@pytest.mark.skipif(os.name == "nt" or os.geteuid() == 0, reason="root may write anywhere")
+def test_a_folder_that_may_not_be_written_to(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "closed").mkdir(mode=0o500)
+    assert effort("--images", 1, "-o", "closed/out") == 2
+    assert "cannot be written" in capsys.readouterr().err
+
+
+def test_without_matplotlib_it_says_so_at_once(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in [name for name in sys.modules if name.partition(".")[0] == "matplotlib"]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    assert effort("--images", 1, "-o", "out") == 2
+    assert "need matplotlib" in capsys.readouterr().err
+    assert not Path("out").exists()
