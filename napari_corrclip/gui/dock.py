@@ -86,6 +86,7 @@ class CorrClipDock(QWidget):
         self.status.setWordWrap(True)
         self.status.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self.status.setAlignment(Qt.AlignmentFlag.AlignTop)
+        self.setMinimumWidth(320)
         self._lay_out()
         self._connect()
         self.reset_choices()
