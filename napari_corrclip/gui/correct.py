@@ -109,6 +109,9 @@ class CorrectMode:
                 layer.bind_key(command.key, None)
             layer.mode = mode
         self.select(())
+        outline, self._outline = self._outline, None
+        if outline is not None and outline in self.viewer.layers:
+            self.viewer.layers.remove(outline)
 
     # -- selecting
 
@@ -386,3 +389,15 @@ COMMANDS: tuple[Command, ...] = (
     Command("Escape", "select nothing", lambda mode: mode.select(())),
 )
 """The keys of the mode."""
+
+
+def help_text() -> str:
+    """Return the keys and what the mouse does, a line each, for the help panel."""
+    lines = [
+        "click: select, Shift-click: add or remove",
+        "Shift-drag: box, double click: all of the class",
+        "1 – 9, 0: assign the class",
+        *(f"{command.key}: {command.title}" for command in COMMANDS if command.key not in DIGITS),
+        "Ctrl-Z, Ctrl-Shift-Z: undo, redo",
+    ]
+    return "\n".join(lines)
