@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from pytestqt.qtbot import QtBot
 
 from tests.gui.conftest import Window
 
@@ -83,6 +84,28 @@ def test_the_status_bar_tells_a_region(window: Window) -> None:
     name = window.session.vocabulary.by_value(row.value).name
     assert str(region) in status
     assert f"{name} {row.probabilities.max():.2f}" in status
+
+
+def test_the_status_bar_follows_edits(window: Window, qtbot: QtBot) -> None:
+    session, layer = window.session, window.layers.regions
+    session.assign(30, "dog")
+    assert "dog" in layer.get_status(_middle(window, 30))["value"]
+    assert "assigned" in layer.get_status(_middle(window, 30))["value"]
+    mask = np.zeros(session.shape, bool)
+    mask[:40] = True
+    session.paint_regions(mask, None)
+    new = int(session.ids.max())
+    qtbot.waitUntil(lambda: new in list(layer.features["index"]), timeout=5000)
+    assert list(layer.features["index"]) == [0, *session.ids.tolist()]
+    assert str(new) in layer.get_status((20, 20))["value"]
+    session.undo()
+    qtbot.waitUntil(lambda: new not in list(layer.features["index"]), timeout=5000)
+    assert "assigned" in layer.get_status(_middle(window, 30))["value"]
+
+
+def _middle(window: Window, region: int) -> tuple[float, float]:
+    box = window.session.region(region).box
+    return (box[0] + box[2]) / 2, (box[1] + box[3]) / 2
 
 
 def test_closed_layers_are_napari_s_own_again(window: Window) -> None:
