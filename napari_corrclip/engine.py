@@ -74,6 +74,19 @@ class Engine:
         return self._cells
 
 
+def run_steps(
+    segmenter: Segmenter,
+    image: NDArray[np.uint8],
+    vocabulary: Vocabulary,
+    regions: RegionSource | None = None,
+) -> Steps[tuple[Segmentation, Engine]]:
+    """Encode and classify (H, W, 3) uint8; returns the result and the engine that made it."""
+    segmenter.check_prompts(vocabulary)  # before the slow part, so that a slip costs nothing
+    features = yield from segmenter.encode_steps(image, regions)
+    result = yield from segmenter.classify_steps(features, vocabulary)
+    return result, Engine(segmenter, image, features)
+
+
 def annotate_steps(
     segmenter: Segmenter,
     image: Image,
@@ -91,12 +104,9 @@ def annotate_steps(
         regions: where regions come from this time; ``None``: the segmenter's own source.
         source: the file that the image is.
     """
-    words = Vocabulary.coerce(vocabulary)  # before the slow part, so that a slip costs nothing
-    segmenter.check_prompts(words)
-    rgb = as_rgb(image)
-    features = yield from segmenter.encode_steps(rgb, regions)
-    result = yield from segmenter.classify_steps(features, words)
-    return Session(result, rgb, engine=Engine(segmenter, rgb, features), source=source)
+    words, rgb = Vocabulary.coerce(vocabulary), as_rgb(image)
+    result, engine = yield from run_steps(segmenter, rgb, words, regions)
+    return Session(result, rgb, engine=engine, source=source)
 
 
 def annotate(

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, replace
 from time import perf_counter
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +21,11 @@ from napari_corrclip.gui.libraries import prepare_imports
 from napari_corrclip.gui.picture import Picture
 from napari_corrclip.gui.worker import Job
 from napari_corrclip.progress import Progress, Steps
+from napari_corrclip.segmentation import Segmentation
 from napari_corrclip.vocabulary import Vocabulary
+
+if TYPE_CHECKING:
+    from napari_corrclip.engine import Engine
 
 DETAILS = ("standard", "fine", "native")
 REGIONS: Mapping[str, tuple[str, Mapping[str, Any]]] = {
@@ -109,24 +113,62 @@ class Controller:
         return self._job is not None
 
     def run(self, picture: Picture, vocabulary: Vocabulary, choice: Choice) -> None:
-        """Segment ``picture`` in a thread and open a session on it."""
+        """Segment ``picture`` in a thread and open a session on it.
+
+        Where a session on the same picture is open, the run goes into it: what was decided stays.
+        """
         self._drop()
         began = perf_counter()
 
-        def done(session: Session) -> None:
+        def done(ran: tuple[Segmentation, Engine]) -> None:
             self._end()
-            self.session, self.picture = session, picture
-            self.opened.emit(session, picture)
-            left = len(session.ids)
-            self.status.emit(
-                f"{left} region{'' if left == 1 else 's'} in {perf_counter() - began:.1f} s. "
-                + " ".join(
-                    [*session.notes, "Paint on the layers to correct them, or type more classes."]
+            result, engine = ran
+            notes = list(result.notes)
+            if self.session is not None and self.shows(picture):
+                try:
+                    notes += self._rerun(self.session, result, engine)
+                except CorrClipError as error:
+                    self.status.emit(str(error))
+                    return
+            else:
+                self.open(
+                    Session(result, picture.rgb, engine=engine, source=picture.source), picture
                 )
+            count = len(result.table)
+            self.status.emit(
+                f"{count} region{'' if count == 1 else 's'} in {perf_counter() - began:.1f} s. "
+                + " ".join([*notes, "Paint on the layers to correct them, or type more classes."])
             )
 
         self._start(self._run_steps(picture, vocabulary, choice), done)
         self.status.emit(f"Segmenting {picture.name!r} …")
+
+    def open(self, session: Session, picture: Picture) -> None:
+        """Correct ``session``, which is of ``picture``, from now on."""
+        self._drop()
+        self.session, self.picture = session, picture
+        self.opened.emit(session, picture)
+
+    def shows(self, picture: Picture) -> bool:
+        """Whether the session is of these very pixels."""
+        mine = self.picture
+        return mine is not None and np.array_equal(mine.rgb, picture.rgb)
+
+    def _rerun(self, session: Session, result: Segmentation, engine: Engine) -> tuple[str, ...]:
+        """Take a run into the open session, as one step that can be undone."""
+        # The run has classified already; the former engine is not to do so again, in this thread.
+        former, session.engine = session.engine, None
+        try:
+            with session.step("Run again"):
+                if session.vocabulary != result.vocabulary:
+                    session.set_vocabulary(result.vocabulary)
+                edited = session.rerun(result)
+        except CorrClipError:
+            session.engine = former
+            raise
+        session.engine = engine
+        self.relabelled.emit(session)
+        return edited.notes
 
     def set_vocabulary(
         self,
@@ -222,10 +264,10 @@ class Controller:
 
     def _run_steps(
         self, picture: Picture, vocabulary: Vocabulary, choice: Choice
-    ) -> Generator[Progress | Found, None, Session]:
+    ) -> Generator[Progress | Found, None, tuple[Segmentation, Engine]]:
         yield Progress("load the libraries", 0, 1)
         prepare_imports()
-        from napari_corrclip.engine import annotate_steps
+        from napari_corrclip.engine import run_steps
         from napari_corrclip.regions.given import FoundRegions
 
         yield Progress("load the networks", 0, 1)
@@ -233,14 +275,8 @@ class Controller:
         segmenter.check_prompts(vocabulary)
         regions = yield from segmenter.regions.segment(picture.rgb)
         yield Found(regions, picture)
-        session = yield from annotate_steps(
-            segmenter,
-            picture.rgb,
-            vocabulary,
-            regions=FoundRegions(regions, segmenter.regions),
-            source=picture.source,
-        )
-        return session
+        found = FoundRegions(regions, segmenter.regions)
+        return (yield from run_steps(segmenter, picture.rgb, vocabulary, found))
 
     def _segmenter(self, choice: Choice) -> Any:
         from napari_corrclip.segmenter import Segmenter

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from time import time
 from typing import Any
 
 import napari
@@ -22,7 +23,15 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_corrclip.annotation import Changed, Session
+from napari_corrclip.annotation import (
+    Changed,
+    Journal,
+    Session,
+    Source,
+    has_session,
+    journal_folder,
+    restore,
+)
 from napari_corrclip.errors import InputError
 from napari_corrclip.gui.controller import DETAILS, REGIONS, Choice, Controller
 from napari_corrclip.gui.correct import CorrectMode, help_text
@@ -49,6 +58,7 @@ class CorrClipDock(QWidget):
         controller: does what the buttons say.
         layers: of the session that is corrected; ``None`` before the first run.
         mode: correct mode on these layers.
+        journal: keeps the session on the disk, where the image is a file.
     """
 
     def __init__(self, viewer: napari.viewer.Viewer) -> None:
@@ -57,6 +67,7 @@ class CorrClipDock(QWidget):
         self.controller = Controller()
         self.layers: SessionLayers | None = None
         self.mode: CorrectMode | None = None
+        self.journal: Journal | None = None
         self._preview: Any = None
 
         self.image: Any = create_widget(annotation=Image, label="image")
@@ -69,6 +80,12 @@ class CorrClipDock(QWidget):
             "own. Small things vanish below.",
         )
         self.device = _combo(["auto", "cpu", "cuda", "mps"], "Where the networks run")
+        self.restore_button = QPushButton("Restore")
+        self.restore_button.setToolTip("Go on where this image was left")
+        self.restore_button.clicked.connect(self.restore)
+        self.anew_button = QPushButton("Begin anew")
+        self.anew_button.setToolTip("Put the former corrections aside; they stay on the disk")
+        self.anew_button.clicked.connect(self._discard)
         self.run_button = QPushButton("Run")
         self.run_button.clicked.connect(self._run_or_cancel)
         self.demo_button = QPushButton("Try the demo")
@@ -107,6 +124,13 @@ class CorrClipDock(QWidget):
     def _lay_out(self) -> None:
         image = QFormLayout()
         image.addRow("Image", self.image.native)
+        self._offer = QWidget()
+        offer = QHBoxLayout(self._offer)
+        offer.setContentsMargins(0, 0, 0, 0)
+        offer.addWidget(QLabel("Corrected before:"), 1)
+        offer.addWidget(self.restore_button)
+        offer.addWidget(self.anew_button)
+        self._offer.hide()
         words = QGroupBox("Vocabulary")
         QVBoxLayout(words).addWidget(self.words)
         self.model = QGroupBox("Model")
@@ -123,6 +147,7 @@ class CorrClipDock(QWidget):
         back.addWidget(self.redo_button)
         layout = QVBoxLayout(self)
         layout.addLayout(image)
+        layout.addWidget(self._offer)
         layout.addWidget(words, 1)
         layout.addWidget(self.model)
         layout.addLayout(run)
@@ -146,14 +171,14 @@ class CorrClipDock(QWidget):
         self.controller.opened.connect(self._opened)
         self.controller.relabelled.connect(self._relabelled)
         self.viewer.layers.events.removed.connect(self._layer_removed)
-        self.image.changed.connect(self._enable)
+        self.image.changed.connect(self._image_chosen)
 
     # -- what a person does
 
     def reset_choices(self, *_: object) -> None:
         """Offer the layers that there are; napari calls it when they change."""
         self.image.reset_choices()
-        self._enable()
+        self._image_chosen()
 
     def try_demo(self) -> None:
         """Open a synthetic scene, type what is in it, and run."""
@@ -177,6 +202,10 @@ class CorrClipDock(QWidget):
             return
         if self.words.vocabulary is None:
             self.say("There are no classes yet; type some, such as 'cat, dog, sky'.")
+            return
+        if self._kept() is not None:
+            self._offer.show()
+            self.say("There are corrections of this image; restore them, or begin anew.")
             return
         try:
             picture = picture_of(layer, tuple(self.viewer.dims.current_step))
@@ -244,14 +273,19 @@ class CorrClipDock(QWidget):
         self.selection.setText(f"{len(selection)} selected" if selection else "")
 
     def _forget_layers(self) -> None:
-        """Let go of the session's layers; they stay in the viewer as they are."""
+        """Let go of the session's layers and its journal; the layers stay in the viewer as they are."""
         if self.mode is not None:
             self.mode.stop()
             self.mode = None
         self.correct_button.setChecked(False)
-        if self.layers is not None:
-            self.layers.close()
-            self.layers = None
+        if self.journal is not None:
+            self.journal.close()
+            self.journal = None
+        former, self.layers = self.layers, None
+        if former is not None:
+            former.close()
+            for layer in former.layers:
+                layer.name = f"{layer.name} (before)"
 
     # -- what the controller tells
 
@@ -277,18 +311,79 @@ class CorrClipDock(QWidget):
 
     def _opened(self, session: Session, picture: Picture) -> None:
         self._forget_preview()
-        former = self.layers
         self._forget_layers()
-        for layer in former.layers if former is not None else ():
-            if layer in self.viewer.layers:
-                self.viewer.layers.remove(layer)
         self.layers = SessionLayers(self.viewer, session, spatial=picture.spatial, tell=self.say)
         self.mode = CorrectMode(self.viewer, self.layers, self.say)
         self.mode.selected.connect(self._selected)
         self.viewer.layers.selection.active = self.layers.labels
         session.changed.connect(self._session_changed)
+        if session.source is not None:
+            self._keep(session)
         self._shares(session)
         self._enable()
+
+    def _keep(self, session: Session) -> None:
+        """Write every edit to the disk from now on."""
+        assert session.source is not None
+        try:
+            self.journal = Journal(session, journal_folder(session.source))
+        except InputError as error:
+            self.say(f"{error} Corrections are kept in memory only.")
+            return
+        self.journal.failed.connect(self.say)
+
+    def _kept(self) -> Source | None:
+        """Return the chosen image's source, if corrections of it lie on the disk and are not open."""
+        layer = self.image.value
+        if layer is None:
+            return None
+        try:
+            source = picture_of(layer, tuple(self.viewer.dims.current_step)).source
+        except InputError:
+            return None
+        if source is None or not has_session(journal_folder(source)):
+            return None
+        mine = self.controller.session
+        if mine is not None and mine.source is not None and mine.source.key == source.key:
+            return None
+        return source
+
+    def _image_chosen(self, *_: object) -> None:
+        self._offer.setVisible(self._kept() is not None)
+        self._enable()
+
+    def restore(self) -> None:
+        """Open the corrections of the chosen image that lie on the disk."""
+        source = self._kept()
+        if source is None:
+            return
+        picture = picture_of(self.image.value, tuple(self.viewer.dims.current_step))
+        try:
+            session = restore(journal_folder(source), picture.rgb, source=source)
+        except InputError as error:
+            self.say(str(error))
+            return
+        self._offer.hide()
+        self.words.show_vocabulary(session.vocabulary)
+        self.controller.open(session, picture)
+        steps = len(session.history.done)
+        self.say(
+            " ".join([f"Restored {len(session.ids)} regions and {steps} steps.", *session.notes])
+        )
+
+    def _discard(self) -> None:
+        """Leave the corrections on the disk alone, and begin anew with the next run."""
+        source = self._kept()
+        if source is not None:
+            folder = journal_folder(source)
+            aside = folder.with_name(f"{folder.name}.{int(time())}")
+            try:
+                folder.rename(aside)
+            except OSError as error:
+                self.say(f"{str(folder)!r} cannot be moved ({error.strerror}); close what uses it.")
+                return
+            self.say(f"The former corrections lie in {str(aside)!r} now.")
+        self._offer.hide()
 
     def _relabelled(self, session: Session) -> None:
         self.words.show_vocabulary(session.vocabulary)

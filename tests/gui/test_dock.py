@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import imageio.v3 as iio
 import napari
 import numpy as np
 import pytest
@@ -207,13 +208,105 @@ def test_correcting_is_switched_on_and_off(person: Person) -> None:
     assert not mode.on
     assert person.dock.keys.isHidden()
     assert "selection" not in person.names()
-    # A new run takes the place of the layers while the mode is on.
+    # A new run goes into the same session while the mode is on.
     person.press(person.dock.correct_button)
     person.dock.run()
     person.wait()
-    assert person.dock.mode is not mode
-    assert not person.dock.correct_button.isChecked()
-    assert person.names() == ["demo scene", "labels", "regions"]
+    assert person.dock.mode is mode
+    assert mode.on
+    person.agree()
+
+
+def test_running_again_takes_no_decision_away(person: Person) -> None:
+    person.press(person.dock.demo_button)
+    person.wait()
+    session = person.dock.controller.session
+    assert session is not None
+    largest = max(session.rows(), key=lambda row: row.area)
+    decided = session.regions == largest.id
+    session.assign(largest.id, "purple circle")
+    session.paint(([3, 3], [4, 5]), "blue square")
+    before = session.labels.copy()
+    person.dock.regions.setCurrentText("superpixels")
+    person.press(person.dock.run_button)
+    person.wait()
+    assert person.dock.controller.session is session
+    assert len(session.ids) > 100
+    np.testing.assert_array_equal(session.labels[decided], before[decided])
+    assert (session.labels[3, 4:6] == before[3, 4:6]).all()
+    person.agree()
+    person.press(person.dock.undo_button)
+    np.testing.assert_array_equal(session.labels, before)
+    person.agree()
+
+
+def test_another_image_leaves_the_layers_of_the_former_one(person: Person) -> None:
+    person.press(person.dock.demo_button)
+    person.wait()
+    former = person.dock.layers
+    assert former is not None
+    open_scene(person)
+    person.viewer.layers["scene"].data = generate_scene(8).image
+    person.dock.image.value = person.viewer.layers["scene"]
+    person.press(person.dock.run_button)
+    person.wait()
+    assert person.names() == [
+        "demo scene", "labels (before)", "regions (before)", "scene", "labels", "regions"
+    ]  # fmt: skip
+    assert person.dock.layers is not former
+    person.agree()
+
+
+def test_corrections_of_a_file_are_kept_and_offered(
+    person: Person, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NAPARI_CORRCLIP_SESSIONS", str(tmp_path / "sessions"))
+    path = tmp_path / "scene.png"
+    iio.imwrite(path, generate_scene(7).image)
+
+    def opened() -> None:
+        (layer,) = person.viewer.open(str(path), plugin="napari")
+        person.dock.reset_choices()
+        person.dock.image.value = layer
+
+    opened()
+    person.dock.regions.setCurrentText("superpixels")
+    person.type("red, green, blue, wood")
+    person.press(person.dock.run_button)
+    person.wait()
+    session = person.dock.controller.session
+    assert session is not None
+    session.assign(session.ids[:3], "blue")
+    labels, decided = session.labels.copy(), np.isin(session.regions, session.ids[:3])
+
+    # The window goes without a word, and another one comes.
+    person.dock.cleanup()
+    person.viewer.layers.clear()
+    second = CorrClipDock(person.viewer)
+    person.viewer.window.add_dock_widget(second, name="second")
+    person.dock = second
+    opened()
+    assert not second._offer.isHidden()
+    person.type("cat")
+    person.press(second.run_button)
+    assert "restore them, or begin anew" in second.status.text()
+    assert second.controller.session is None
+    person.press(second.restore_button)
+    restored = second.controller.session
+    assert restored is not None
+    np.testing.assert_array_equal(restored.labels, labels)
+    assert restored.vocabulary.names == ("red", "green", "blue", "wood")
+    assert second._offer.isHidden()
+    person.agree()
+    person.press(second.undo_button)
+    assert restored.region(int(restored.ids[0])).verdict is None
+    # Networks come back with the next run, and the corrections stay.
+    person.press(second.redo_button)
+    person.press(second.run_button)
+    person.wait()
+    assert second.controller.session is restored
+    assert restored.engine is not None
+    np.testing.assert_array_equal(restored.labels[decided], labels[decided])
     person.agree()
 
 
