@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from napari_corrclip.evaluation.effort.orders import Evidence, Factors, OrderFor, oracle
@@ -103,21 +103,18 @@ def standard_arms(orders: Sequence[str]) -> tuple[Arm, ...]:
     )
 
 
+_ROOT: Final = replace(Evidence(), power=0.5)
+
 VARIANTS: Final = (
     Arm("adaptive, 3 looks", "adaptive, refreshed every 3 looks", True, Factors(2, 0.7), (), 3),
     Arm("adaptive 1.5, 0.8", "adaptive with factors 1.5 and 0.8", True, Factors(1.5, 0.8)),
     Arm("adaptive 3, 0.5", "adaptive with factors 3 and 0.5", True, Factors(3, 0.5)),
-    Arm("square root", "√area x (1 - margin)", True, Evidence(1, 0, 0), (), 0),
-    Arm("neighbours", "√area x expected error, by neighbours", True, Evidence(alike=0)),
-    Arm("evidence", "√area x expected error, by neighbours and alike", True, Evidence()),
-    Arm(
-        "evidence, 5 looks",
-        "the same, refreshed every 5 looks",
-        True,
-        Evidence(),
-        (),
-        5,
-    ),
-    Arm("evidence, 5 looks+tools", "the same with all tools", True, Evidence(), TOOLS, 5),
+    Arm("square root", "√area x (1 - margin)", True, replace(_ROOT, neighbour=0, alike=0), (), 0),
+    Arm("neighbours", "√area x expected error, by neighbours", True, replace(_ROOT, alike=0)),
+    Arm("evidence", "√area x expected error, by neighbours and alike", True, _ROOT),
+    Arm("evidence, 5 looks", "the same, refreshed every 5 looks", True, _ROOT, (), 5),
+    Arm("evidence, 5 looks+tools", "the same, 5 looks, all tools", True, _ROOT, TOOLS, 5),
+    Arm("evidence 0.85", "area^0.85 x expected error, 5 looks", True, Evidence(), (), 5),
+    Arm("evidence 0.85+tools", "the same with all tools", True, Evidence(), TOOLS, 5),
 )
 """Orders tried beside the session's own."""

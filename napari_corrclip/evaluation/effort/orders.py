@@ -89,7 +89,7 @@ class Evidence:
     neighbour: float = 1.0
     alike: float = 0.5
     width: float = 0.04
-    power: float = 0.5
+    power: float = 0.85
 
     def __call__(self, _case: Case, session: Session) -> Order:
         """Return the order for one run."""

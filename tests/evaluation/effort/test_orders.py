@@ -51,7 +51,7 @@ def test_evidence_by_hand() -> None:
     regions = stripes([8, 6, 4, 2])
     case = make_case(regions, of_regions(regions, [2, 1, 1, 3]), [1, 1, 1, 3], 0.8)
     session = Session(case.result, case.image)
-    order = Evidence(alike=0)(case, session)
+    order = Evidence(alike=0, power=0.5)(case, session)
     doubt = 1 - (0.8 - 0.1)
     rows = session.rows()
     start = np.sqrt([80, 60, 40, 20]) * doubt
@@ -74,7 +74,7 @@ def test_evidence_reaches_regions_that_look_alike_wherever_they_lie() -> None:
     case = make_case(regions, of_regions(regions, [1, 3, 1, 3, 1]), [1, 2, 1, 2, 1])
     case.image[:] = np.array([0, 20, 80, 220, 80, 20], np.uint8)[regions][..., None]
     session = Session(case.result, case.image)
-    order = Evidence()(case, session)
+    order = Evidence(power=0.5)(case, session)
     before = order(session, session.rows())
     session.assign(1, "sky")
     rows = [row for row in session.rows() if row.verdict is None]
