@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     import torch
 
     from napari_corrclip.features import Features
+    from napari_corrclip.regions.protocol import RegionSource
     from napari_corrclip.regions.sam import SamEmbedding, SamRegions
     from napari_corrclip.segmentation import Segmentation
     from napari_corrclip.settings import Settings
@@ -78,13 +79,22 @@ def annotate_steps(
     image: Image,
     vocabulary: VocabularyLike,
     *,
+    regions: RegionSource | None = None,
     source: Source | None = None,
 ) -> Steps[Session]:
-    """Generator of :func:`annotate` with finished parts; yields between the blocks of each network."""
+    """Generator of :func:`annotate` with finished parts; yields between the blocks of each network.
+
+    Args:
+        segmenter: the networks.
+        image: an array or a path.
+        vocabulary: the classes.
+        regions: where regions come from this time; ``None``: the segmenter's own source.
+        source: the file that the image is.
+    """
     words = Vocabulary.coerce(vocabulary)  # before the slow part, so that a slip costs nothing
     segmenter.check_prompts(words)
     rgb = as_rgb(image)
-    features = yield from segmenter.encode_steps(rgb)
+    features = yield from segmenter.encode_steps(rgb, regions)
     result = yield from segmenter.classify_steps(features, words)
     return Session(result, rgb, engine=Engine(segmenter, rgb, features), source=source)
 

@@ -18,9 +18,10 @@ from PIL import Image
 import napari_corrclip
 from napari_corrclip.cli import main
 from napari_corrclip.cli.console import sentence
-from napari_corrclip.cli.demo import agreement, truth_labels, what_is_in
+from napari_corrclip.cli.demo import agreement, truth_labels
 from napari_corrclip.cli.picture import comparison
 from napari_corrclip.demo.scenes import generate_scene
+from napari_corrclip.demo.words import what_is_in
 from napari_corrclip.segmentation import Segmentation
 from napari_corrclip.segmenter import Segmenter
 from napari_corrclip.vocabulary import Vocabulary

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_corrclip.errors import InputError
 from napari_corrclip.region_map import number_regions
-from napari_corrclip.segmentation import Segmentation
+from napari_corrclip.segmentation import Segmentation, class_indices
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,6 +32,18 @@ class Evidence:
 
     @classmethod
     def of(cls, result: Segmentation) -> Evidence:
-        """Return the evidence in a result; the arrays are copies."""
-        numbers, _ = number_regions(result.regions)
+        """Return the evidence in a result; the arrays are copies.
+
+        Raises:
+            InputError: it has labels of no class, or probabilities that are no number. What follows
+                from such ones could be saved and not be loaded again.
+        """
+        class_indices(result.pixel_labels, result.vocabulary)
+        numbers, ids = number_regions(result.regions)
+        wrong = ~np.isfinite(result.region_probabilities).all(axis=1)
+        if wrong.any():
+            raise InputError(
+                f"The probabilities of region {ids[wrong][0]} are no numbers; segment the image again, on "
+                "the CPU or in float32 where it was done otherwise."
+            )
         return cls(result.pixel_labels.copy(), numbers, result.region_probabilities.copy())

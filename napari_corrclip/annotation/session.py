@@ -56,13 +56,15 @@ class Session:
 
     Attributes:
         history: what was done; see :class:`~napari_corrclip.annotation.history.History`.
-        notes: what a person is to be told on opening it, a sentence each.
+        notes: what a person is to be told on opening it, a sentence each; of a result its own.
 
     Signals (psygnal):
         changed: a :class:`~napari_corrclip.annotation.state.Changed` after every edit, undo and redo.
         recorded: ("do" | "undo" | "redo", :class:`~napari_corrclip.annotation.change.Step`); for a
             journal.
     """
+
+    notes: tuple[str, ...]
 
     changed = Signal(Changed)
     recorded = Signal(str, object)
@@ -77,6 +79,7 @@ class Session:
         history_limit: int = LIMIT,
     ) -> None:
         self._start(State.of(result), History(history_limit), image, engine, source)
+        self.notes = result.notes
 
     @classmethod
     def _of(
@@ -120,7 +123,7 @@ class Session:
         self.image = image
         self.engine = engine
         self.source = source
-        self.notes: tuple[str, ...] = ()
+        self.notes = ()
         self._group: list[Change] | None = None
 
     def save(self, folder: str | os.PathLike[str]) -> None:
@@ -129,8 +132,9 @@ class Session:
         The image is not copied; :meth:`load` takes it again.
 
         Raises:
-            InputError: it cannot be written.
+            InputError: it cannot be written, or a step is being put together.
         """
+        self._check_no_group()
         storage.save_session(self, folder)
 
     @classmethod
@@ -478,7 +482,7 @@ class Session:
 
     def _check_no_group(self) -> None:
         if self._group is not None:
-            raise InputError("A step is being put together; finish it before another begins.")
+            raise InputError("A step is being put together; finish it first.")
 
     def _perform(self, plan: Plan) -> Edited:
         """Make a plan and record it; a plan that changes nothing is no step."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,6 +21,7 @@ from napari_corrclip.cli.options import (
 from napari_corrclip.cli.places import check_file, check_folder, check_replaceable
 from napari_corrclip.cli.segment import check_prompts, class_lines
 from napari_corrclip.demo.scenes import Scene, generate_scene
+from napari_corrclip.demo.words import what_is_in
 from napari_corrclip.demo.world import GROUNDS
 from napari_corrclip.errors import InputError
 from napari_corrclip.evaluation.metrics import Confusion
@@ -36,20 +36,6 @@ if TYPE_CHECKING:
 PICTURE = "demo.png"
 SCENE = "demo scene "
 """What the provenance calls a scene, before its seed."""
-
-_PAINT: Mapping[str, tuple[int, int, int]] = {
-    "red": (226, 48, 48),
-    "yellow": (250, 212, 40),
-    "green": (34, 178, 72),
-    "blue": (40, 108, 238),
-    "purple": (160, 60, 214),
-    "white": (244, 244, 244),
-    "grass": (110, 140, 70),
-    "sand": (206, 180, 130),
-    "water": (92, 150, 180),
-    "stone": (140, 140, 138),
-    "wood": (140, 96, 62),
-}
 
 
 @dataclass(frozen=True)
@@ -143,21 +129,6 @@ def evaluate(scenes: int, *, regions: str, device: str, dtype: str, json: Path |
         tell(str(json))
 
 
-def what_is_in(scene: Scene) -> Vocabulary:
-    """What a person would type who sees ``scene``: its objects and its grounds, in like colours."""
-    grounds = [GROUNDS[index] for index in np.unique(scene.grounds)]
-    objects = dict.fromkeys((item.color, item.shape) for item in scene.objects if item.color)
-    words = Vocabulary.from_names([*(f"{color} {shape}" for color, shape in objects), *grounds])
-    shown: dict[str, int] = {}
-    for color, shape in objects:
-        # Shapes of one colour get shades of it.
-        shade = shown[color] = shown.get(color, -1) + 1
-        words = words.recolor(f"{color} {shape}", _shade(_PAINT[color], shade))
-    for ground in grounds:
-        words = words.recolor(ground, _PAINT[ground])
-    return words
-
-
 def truth_labels(scene: Scene, vocabulary: Vocabulary) -> NDArray[np.uint16]:
     """(H, W) uint16 true label values; 0 where no prompt of the vocabulary names what is there."""
     values = np.array(
@@ -192,9 +163,3 @@ def _regions(regions: str) -> Regions:
     from napari_corrclip.regions.given import GivenRegions
 
     return GivenRegions.from_file(regions)
-
-
-def _shade(color: tuple[int, int, int], number: int) -> tuple[int, int, int]:
-    """``color``, then ever darker shades of it."""
-    red, green, blue = (round(part * 0.68**number) for part in color)
-    return red, green, blue

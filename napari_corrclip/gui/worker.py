@@ -16,8 +16,6 @@ from typing import Any, ClassVar, Generic, TypeVar
 
 from napari.qt.threading import create_worker
 
-from napari_corrclip.progress import Progress, Steps
-
 T = TypeVar("T")
 
 
@@ -46,11 +44,11 @@ class Job(Generic[T]):
 
     def __init__(
         self,
-        steps: Steps[T],
+        steps: Generator[Any, None, T],
         *,
         done: Callable[[T], object],
         failed: Callable[[Exception], object],
-        progressed: Callable[[Progress], object] = lambda _: None,
+        progressed: Callable[[Any], object] = lambda _: None,
         stopped: Callable[[], object] = lambda: None,
     ) -> None:
         self._steps = steps
@@ -78,7 +76,7 @@ class Job(Generic[T]):
         self._stopped = lambda: None
         self.cancel()
 
-    def _run(self) -> Generator[Progress, None, T | _Failed | _Cancelled]:
+    def _run(self) -> Generator[Any, None, T | _Failed | _Cancelled]:
         """The loop in the thread.
 
         Errors are returned and not raised: napari's worker takes a RuntimeError, which is what torch
@@ -100,7 +98,7 @@ class Job(Generic[T]):
                 self._steps.close()
         return _Cancelled()
 
-    def _on_progress(self, event: Progress) -> None:
+    def _on_progress(self, event: Any) -> None:
         if not self._cancelled:
             self._progressed(event)
 

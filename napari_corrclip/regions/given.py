@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from napari_corrclip.errors import InputError
 from napari_corrclip.progress import Progress, Steps
 from napari_corrclip.region_map import check_regions
-from napari_corrclip.regions.protocol import Described, check_image
+from napari_corrclip.regions.protocol import Described, RegionSource, check_image
 
 
 class GivenRegions:
@@ -77,3 +77,20 @@ class GivenRegions:
         import hashlib
 
         return hashlib.sha256(np.ascontiguousarray(self.regions).tobytes()).hexdigest()[:16]
+
+
+class FoundRegions(GivenRegions):
+    """What another source found in this very image, told as that source's.
+
+    Args:
+        array: (H, W) of integers.
+        source: who found them.
+    """
+
+    def __init__(self, array: ArrayLike, source: RegionSource) -> None:
+        super().__init__(array)
+        self._described = dict(source.describe())
+
+    def describe(self) -> Mapping[str, Described]:
+        """Return the source that found them and its settings."""
+        return self._described

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from napari_corrclip.annotation import Changed, Edited, Region, Session, Verdict
+from napari_corrclip.annotation import Changed, Edited, Region, Session, Verdict, descriptors
 from napari_corrclip.errors import InputError
 from napari_corrclip.segmentation import Segmentation, segmentation_from_probabilities
 from napari_corrclip.vocabulary import Vocabulary
@@ -368,8 +369,21 @@ REFUSED: dict[str, Callable[[Session], Any]] = {
             s.vocabulary.reorder(["sky", "dog", "cat"]),
         )
     ),
+    "run with NaN": lambda s: s.rerun(not_a_number(small_result()[0])),
+    "run with labels of no class": lambda s: s.rerun(
+        replace(small_result()[0], pixel_labels=np.full((24, 32), 9))
+    ),
+    "classified with NaN": lambda s: s.set_vocabulary(
+        s.vocabulary, result=not_a_number(small_result()[0])
+    ),
     "encode without networks": lambda s: s.reencode(),
 }
+
+
+def not_a_number(result: Segmentation) -> Segmentation:
+    probabilities = np.array(result.region_probabilities)
+    probabilities[4, 1] = np.nan
+    return replace(result, region_probabilities=probabilities)
 
 
 def refuser() -> Session:
@@ -446,10 +460,21 @@ def test_an_image_that_does_not_fit_is_refused(image: NDArray[Any]) -> None:
     assert one_sentence(str(told.value))
 
 
-def test_undo_inside_a_step_is_refused() -> None:
+def test_a_result_with_nan_is_refused_before_anybody_works_on_it() -> None:
+    with pytest.raises(InputError, match="The probabilities of region 5") as told:
+        Session(not_a_number(small_result()[0]))
+    assert one_sentence(str(told.value))
+
+
+def test_undo_and_saving_inside_a_step_are_refused(tmp_path: Path) -> None:
     session = prepared()
     before = Seen(session)
-    for wrong in (session.undo, session.redo, lambda: session.step("Two").__enter__()):
+    for wrong in (
+        session.undo,
+        session.redo,
+        lambda: session.step("Two").__enter__(),
+        lambda: session.save(tmp_path),
+    ):
         with pytest.raises(InputError) as told, session.step("One"):  # noqa: PT012
             session.assign(1, "cat")
             wrong()
@@ -606,6 +631,14 @@ def test_merging_keeps_the_lowest_id_and_adds_votes_up() -> None:
     assert not edited.notes
 
 
+@pytest.mark.parametrize(("larger", "voting"), [(2, "mean"), (1, "majority")])
+def test_a_merged_region_votes_as_the_largest_did(larger: int, voting: str) -> None:
+    session = strip([1, 2, larger, 3], [CAT] * 4)
+    session.revote(2, "mean")
+    session.merge([1, 2])
+    assert session.region(1).voting == voting
+
+
 def test_merging_different_verdicts_takes_the_largest_s_and_says_so() -> None:
     session = strip([1, 2, 2, 3, 3, 3, 4, 4, 4, 4], [CAT] * 10)
     session.assign(1, "sky")
@@ -704,6 +737,20 @@ def test_chains_of_crumbs_end_in_one_region() -> None:
     session = strip([7, 7, 8], [CAT] * 3)  # nothing but crumbs: one is left
     session.absorb([7, 8])
     assert session.ids.tolist() == [7]
+
+
+def test_an_absorbed_crumb_brings_its_borders_along() -> None:
+    # 5 alone touches 1 and 9 on two sides each; with 4 in it, 9 on three.
+    session = Session(
+        result_of(
+            [[1, 5, 5, 9],
+             [1, 5, 4, 9],
+             [0, 5, 5, 9]],
+            np.full((3, 4), CAT),
+        )
+    )  # fmt: skip
+    session.absorb([4, 5])
+    assert session.regions.tolist() == [[1, 9, 9, 9], [1, 9, 9, 9], [0, 9, 9, 9]]
 
 
 def test_a_crumb_that_touches_nothing_stays_and_is_told() -> None:
@@ -872,6 +919,20 @@ def test_likeness_goes_by_the_networks_or_else_by_colour() -> None:
     assert session.similar(1, 5) == [2]
     assert session.similar(1, 1, among=[1, 2, 3]) == [3]
     assert session.similar(1, 1, among=1) == []
+
+
+def test_likeness_of_regions_all_over_the_image_is_the_same(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    random = np.random.default_rng(0)
+    regions = random.integers(0, 9, (40, 50)) * 1000
+    image = random.integers(0, 256, (40, 50, 3)).astype(np.uint8)
+    session = Session(result_of(regions, random.integers(1, 4, regions.shape)), image)
+    found = []
+    for crowded in (0, 10**9):
+        monkeypatch.setattr(descriptors, "_CROWDED", crowded)
+        found.append(session.descriptors(session.rows()))
+    np.testing.assert_array_equal(*found)
 
 
 # -- another run

@@ -121,8 +121,8 @@ def rerun(state: State, result: Segmentation) -> Plan:
     notes = []
     if unkept.any():
         notes.append(
-            f"{count(int(unkept.sum()), 'pixel')} in {count(len(conflicts), 'region')} of the new run "
-            "were decided otherwise than their region; they keep what was decided, as painted pixels."
+            f"{count(int(unkept.sum()), 'pixel')} would show something else in the new run than what was "
+            f"decided, in {count(len(conflicts), 'region')} or in none; they keep it, as painted pixels."
         )
     changed: dict[Map, Patch | None] = {
         "regions": _patch(state.regions, fresh.regions, state.full),

@@ -1,0 +1,295 @@
+"""The dock "CorrCLIP": choose an image, type a vocabulary, press Run, correct the labels."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import napari
+import numpy as np
+from magicgui.widgets import create_widget
+from napari.layers import Image
+from numpy.typing import NDArray
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import (
+    QComboBox,
+    QFormLayout,
+    QGroupBox,
+    QHBoxLayout,
+    QLabel,
+    QProgressBar,
+    QPushButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from napari_corrclip.annotation import Changed, Session
+from napari_corrclip.errors import InputError
+from napari_corrclip.gui.controller import DETAILS, REGIONS, Choice, Controller
+from napari_corrclip.gui.layers import SessionLayers
+from napari_corrclip.gui.picture import Picture, picture_of
+from napari_corrclip.gui.vocabulary_panel import VocabularyPanel
+from napari_corrclip.progress import Progress
+from napari_corrclip.vocabulary import Vocabulary
+from napari_corrclip.weights.presets import presets
+
+FIRST = (
+    "Type the classes that you see in the image and press Run. "
+    "The labels and regions that come back are layers: paint on them to correct."
+)
+
+
+class CorrClipDock(QWidget):
+    """The widget that napari docks.
+
+    Args:
+        viewer: given by napari, by the annotation's name.
+
+    Attributes:
+        controller: does what the buttons say.
+        layers: of the session that is corrected; ``None`` before the first run.
+    """
+
+    def __init__(self, viewer: napari.viewer.Viewer) -> None:
+        super().__init__()
+        self.viewer = viewer
+        self.controller = Controller()
+        self.layers: SessionLayers | None = None
+        self._preview: Any = None
+
+        self.image: Any = create_widget(annotation=Image, label="image")
+        self.words = VocabularyPanel()
+        self.preset = _combo([preset.name for preset in presets()], "Which networks")
+        self.regions = _combo(list(REGIONS), "Where regions come from")
+        self.detail = _combo(
+            list(DETAILS),
+            "Size at which the networks see the image: the preset's own, twice that, or the image's "
+            "own. Small things vanish below.",
+        )
+        self.device = _combo(["auto", "cpu", "cuda", "mps"], "Where the networks run")
+        self.run_button = QPushButton("Run")
+        self.run_button.clicked.connect(self._run_or_cancel)
+        self.demo_button = QPushButton("Try the demo")
+        self.demo_button.setToolTip(
+            "A synthetic scene, a vocabulary for it, and a run; no download"
+        )
+        self.demo_button.clicked.connect(self.try_demo)
+        self.progress = QProgressBar()
+        self.progress.setTextVisible(True)
+        self.progress.hide()
+        self.undo_button = QPushButton("Undo")
+        self.undo_button.setToolTip("Take the last correction back (Ctrl+Z on either layer)")
+        self.undo_button.clicked.connect(self._undo)
+        self.redo_button = QPushButton("Redo")
+        self.redo_button.setToolTip("Make it again (Ctrl+Shift+Z)")
+        self.redo_button.clicked.connect(self._redo)
+        self.status = QLabel(FIRST)
+        self.status.setWordWrap(True)
+        self.status.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self.status.setAlignment(Qt.AlignmentFlag.AlignTop)
+        self._lay_out()
+        self._connect()
+        self.reset_choices()
+        self._enable()
+
+    def _lay_out(self) -> None:
+        image = QFormLayout()
+        image.addRow("Image", self.image.native)
+        words = QGroupBox("Vocabulary")
+        QVBoxLayout(words).addWidget(self.words)
+        model = QGroupBox("Model")
+        form = QFormLayout(model)
+        form.addRow("Preset", self.preset)
+        form.addRow("Regions", self.regions)
+        form.addRow("Detail", self.detail)
+        form.addRow("Device", self.device)
+        run = QHBoxLayout()
+        run.addWidget(self.run_button, 2)
+        run.addWidget(self.demo_button, 1)
+        back = QHBoxLayout()
+        back.addWidget(self.undo_button)
+        back.addWidget(self.redo_button)
+        layout = QVBoxLayout(self)
+        layout.addLayout(image)
+        layout.addWidget(words, 1)
+        layout.addWidget(model)
+        layout.addLayout(run)
+        layout.addWidget(self.progress)
+        layout.addLayout(back)
+        layout.addWidget(self.status)
+
+    def _connect(self) -> None:
+        self.words.changed.connect(self._words_changed)
+        self.words.refused.connect(self.say)
+        self.controller.status.connect(self.say)
+        self.controller.busy.connect(self._busy)
+        self.controller.progressed.connect(self._progressed)
+        self.controller.regions_found.connect(self._regions_found)
+        self.controller.opened.connect(self._opened)
+        self.controller.relabelled.connect(self._relabelled)
+        self.viewer.layers.events.removed.connect(self._layer_removed)
+        self.image.changed.connect(self._enable)
+
+    # -- what a person does
+
+    def reset_choices(self, *_: object) -> None:
+        """Offer the layers that there are; napari calls it when they change."""
+        self.image.reset_choices()
+        self._enable()
+
+    def try_demo(self) -> None:
+        """Open a synthetic scene, type what is in it, and run."""
+        from napari_corrclip.demo.scenes import generate_scene
+        from napari_corrclip.demo.words import what_is_in
+
+        scene = generate_scene(7)
+        layer = self.viewer.add_image(scene.image, name="demo scene", rgb=True)
+        self.image.reset_choices()
+        self.image.value = layer
+        self.preset.setCurrentText("demo")
+        self.words.show_vocabulary(what_is_in(scene))
+        self.run()
+
+    def run(self) -> None:
+        """Segment the chosen image by the vocabulary."""
+        self.words.take_typed()
+        layer = self.image.value
+        if layer is None:
+            self.say("There is no image; open one, or try the demo.")
+            return
+        if self.words.vocabulary is None:
+            self.say("There are no classes yet; type some, such as 'cat, dog, sky'.")
+            return
+        try:
+            picture = picture_of(layer, tuple(self.viewer.dims.current_step))
+        except InputError as error:
+            self.say(str(error))
+            return
+        self.controller.run(picture, self.words.vocabulary, self.choice)
+
+    @property
+    def choice(self) -> Choice:
+        """What is chosen of the networks."""
+        return Choice(
+            self.preset.currentText(),
+            self.device.currentText(),
+            self.detail.currentText(),
+            self.regions.currentText(),
+        )
+
+    def cleanup(self) -> None:
+        """Stop what runs and let go of the layers; the dock is closed."""
+        self.controller.close()
+        self._forget_preview()
+        if self.layers is not None:
+            self.layers.close()
+            self.layers = None
+
+    def say(self, sentence: str) -> None:
+        """Show a sentence."""
+        self.status.setText(sentence)
+
+    def _undo(self) -> None:
+        if self.layers is not None:
+            self.layers.undo()
+
+    def _redo(self) -> None:
+        if self.layers is not None:
+            self.layers.redo()
+
+    def _run_or_cancel(self) -> None:
+        if self.controller.running:
+            self.controller.cancel()
+        else:
+            self.run()
+
+    def _words_changed(self, vocabulary: Vocabulary | None) -> None:
+        self._enable()
+        if vocabulary is not None and self.controller.session is not None:
+            self.controller.set_vocabulary(vocabulary)
+
+    # -- what the controller tells
+
+    def _busy(self, busy: bool) -> None:
+        self.run_button.setText("Cancel" if busy else "Run")
+        self.progress.setVisible(busy)
+        self.progress.setRange(0, 0)
+        self._enable()
+
+    def _progressed(self, event: Progress) -> None:
+        self.progress.setRange(0, max(event.total, 1))
+        self.progress.setValue(event.done)
+        self.progress.setFormat(f"{event.stage}  %v of %m")
+
+    def _regions_found(self, regions: NDArray[np.int32], picture: Picture) -> None:
+        """Show the regions while the classes are still being computed."""
+        self._forget_preview()
+        self._preview = self.viewer.add_labels(
+            regions, name="regions (classes follow)", opacity=0.8, **picture.spatial
+        )
+        self._preview.contour = 1
+        self._preview.editable = False
+
+    def _opened(self, session: Session, picture: Picture) -> None:
+        self._forget_preview()
+        if self.layers is not None:
+            former, self.layers = self.layers, None
+            former.close()
+            for layer in former.layers:
+                if layer in self.viewer.layers:
+                    self.viewer.layers.remove(layer)
+        self.layers = SessionLayers(self.viewer, session, spatial=picture.spatial, tell=self.say)
+        self.viewer.layers.selection.active = self.layers.labels
+        session.changed.connect(self._session_changed)
+        self._shares(session)
+        self._enable()
+
+    def _relabelled(self, session: Session) -> None:
+        self.words.show_vocabulary(session.vocabulary)
+
+    def _session_changed(self, _changed: Changed) -> None:
+        if self.controller.session is not None:
+            self._shares(self.controller.session)
+        self._enable()
+
+    def _layer_removed(self, event: Any) -> None:
+        """A layer of ours that somebody removes ends the correcting; the labels are not lost sight of."""
+        if self.layers is not None and event.value in self.layers.layers:
+            self.layers.close()
+            self.layers = None
+            self.controller.close()
+            self.controller.session = None
+            self.say(f"The layer {event.value.name!r} was removed; press Run for new ones.")
+            self._enable()
+        if event.value is self._preview:
+            self._preview = None
+
+    def _forget_preview(self) -> None:
+        preview, self._preview = self._preview, None
+        if preview is not None and preview in self.viewer.layers:
+            self.viewer.layers.remove(preview)
+
+    def _shares(self, session: Session) -> None:
+        counts = np.bincount(session.labels.ravel(), minlength=1)
+        values = session.vocabulary.values
+        self.words.model.show_shares(
+            {
+                value: counts[value] / session.labels.size if value < len(counts) else 0.0
+                for value in values
+            }
+        )
+
+    def _enable(self, *_: object) -> None:
+        session = self.controller.session
+        self.undo_button.setEnabled(session is not None and session.can_undo)
+        self.redo_button.setEnabled(session is not None and session.can_redo)
+        self.demo_button.setEnabled(not self.controller.running)
+
+
+def _combo(choices: list[str], tip: str) -> QComboBox:
+    combo = QComboBox()
+    combo.addItems(choices)
+    combo.setToolTip(tip)
+    # A long entry must not make the dock wide.
+    combo.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+    combo.setMinimumContentsLength(10)
+    return combo

@@ -1,0 +1,224 @@
+"""The dock from a person's side: type, run, cancel, correct, close."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import napari
+import numpy as np
+import pytest
+from pytestqt.qtbot import QtBot
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QPushButton
+
+from napari_corrclip.demo.scenes import generate_scene
+from napari_corrclip.gui.dock import CorrClipDock
+from napari_corrclip.gui.vocabulary_panel import NAME, PROMPTS, THRESHOLD
+
+MINUTE = 60_000
+
+
+@dataclass
+class Person:
+    """Somebody before a viewer with the dock in it."""
+
+    viewer: napari.Viewer
+    dock: CorrClipDock
+    qtbot: QtBot
+
+    def type(self, text: str) -> None:
+        self.qtbot.keyClicks(self.dock.words.line, text)
+        self.qtbot.keyClick(self.dock.words.line, Qt.Key.Key_Return)
+
+    def press(self, button: QPushButton) -> None:
+        self.qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
+
+    def wait(self) -> None:
+        self.qtbot.waitUntil(lambda: not self.dock.controller.running, timeout=MINUTE)
+
+    def names(self) -> list[str]:
+        return [layer.name for layer in self.viewer.layers]
+
+    def agree(self) -> None:
+        session, layers = self.dock.controller.session, self.dock.layers
+        assert session is not None
+        assert layers is not None
+        np.testing.assert_array_equal(layers.labels.data, session.labels)
+        np.testing.assert_array_equal(layers.regions.data, session.regions)
+
+
+@pytest.fixture
+def person(make_napari_viewer: Callable[..., napari.Viewer], qtbot: QtBot) -> Iterator[Person]:
+    viewer = make_napari_viewer()
+    dock = CorrClipDock(viewer)
+    viewer.window.add_dock_widget(dock, name="CorrCLIP")
+    yield Person(viewer, dock, qtbot)
+    dock.cleanup()
+    # The thread of an abandoned job must be gone before the next test begins.
+    qtbot.wait(50)
+
+
+def open_scene(person: Person) -> None:
+    person.viewer.add_image(generate_scene(7).image, name="scene", rgb=True, scale=(0.5, 0.5))
+    person.dock.reset_choices()
+    person.dock.regions.setCurrentText("superpixels")
+
+
+def test_typing_running_and_correcting(person: Person) -> None:
+    open_scene(person)
+    person.type("red, green, blue")
+    person.type("wood, stone")
+    person.press(person.dock.run_button)
+    assert person.dock.run_button.text() == "Cancel"
+    person.wait()
+    assert person.dock.run_button.text() == "Run"
+    assert person.names() == ["scene", "labels", "regions"]
+    person.agree()
+    layers, session = person.dock.layers, person.dock.controller.session
+    assert layers is not None
+    assert session is not None
+    assert tuple(layers.labels.scale) == (0.5, 0.5)
+    assert session.vocabulary.names == ("red", "green", "blue", "wood", "stone")
+
+    before = session.labels.copy()
+    session.assign(int(session.ids[0]), "blue")
+    person.agree()
+    person.press(person.dock.undo_button)
+    person.agree()
+    np.testing.assert_array_equal(session.labels, before)
+    person.press(person.dock.redo_button)
+    person.agree()
+
+    # One class more, and the decision stays.
+    person.type("yellow")
+    person.wait()
+    assert person.dock.controller.session is session
+    assert session.vocabulary.names[-1] == "yellow"
+    value = session.vocabulary.values[2]
+    assert (session.labels[session.regions == session.ids[0]] == value).all()
+    person.agree()
+
+
+def test_the_demo_needs_one_click(person: Person) -> None:
+    person.press(person.dock.demo_button)
+    person.wait()
+    assert person.names() == ["demo scene", "labels", "regions"]
+    scene = generate_scene(7)
+    session = person.dock.controller.session
+    assert session is not None
+    truth = scene.truth([name.casefold() for name in session.vocabulary.names])
+    assert (session.labels == truth).mean() > 0.8
+    assert "regions in" in person.dock.status.text()
+
+
+def test_cancelling_leaves_what_there_was(person: Person) -> None:
+    person.press(person.dock.demo_button)
+    person.wait()
+    session = person.dock.controller.session
+    person.press(person.dock.run_button)
+    person.press(person.dock.run_button)
+    person.wait()
+    assert "Cancelled" in person.dock.status.text()
+    assert person.dock.controller.session is session
+    assert person.names() == ["demo scene", "labels", "regions"]
+    person.agree()
+
+
+def test_what_is_missing_is_said(person: Person) -> None:
+    person.press(person.dock.run_button)
+    assert "There is no image" in person.dock.status.text()
+    open_scene(person)
+    person.press(person.dock.run_button)
+    assert "no classes yet" in person.dock.status.text()
+    person.type("cat, cat")
+    assert "cat" in person.dock.status.text()
+    assert person.dock.words.vocabulary is None
+    assert person.dock.words.line.text() == "cat, cat"  # to be mended, not typed again
+
+
+def test_a_failure_in_the_thread_is_a_sentence(
+    person: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from napari_corrclip.segmenter import Segmenter
+
+    def broken(*_: object, **__: object) -> None:
+        raise RuntimeError("CUDA out of memory. Tried to allocate 20 GiB")
+
+    monkeypatch.setattr(Segmenter, "from_preset", broken)
+    open_scene(person)
+    person.type("red, green")
+    person.press(person.dock.run_button)
+    person.wait()
+    assert "not enough memory" in person.dock.status.text()
+    assert person.names() == ["scene"]
+
+
+def test_the_table_edits_the_vocabulary(person: Person) -> None:
+    person.type("cat, dog")
+    model = person.dock.words.model
+    assert model.setData(model.index(0, NAME), "lion")
+    assert model.setData(model.index(1, PROMPTS), "a dog, a puppy")
+    assert model.setData(model.index(1, THRESHOLD), "0.3")
+    words = person.dock.words.vocabulary
+    assert words is not None
+    assert words.names == ("lion", "dog")
+    assert words.classes[1].prompts == ("a dog", "a puppy")
+    assert words.classes[1].threshold == 0.3
+    assert not model.setData(model.index(1, THRESHOLD), "much")
+    assert "is no number" in person.dock.status.text()
+    assert not model.setData(model.index(1, NAME), "lion")
+    assert person.dock.words.vocabulary == words
+
+
+@pytest.mark.parametrize("which", ["labels", "regions"])
+def test_a_removed_layer_ends_the_correcting(person: Person, which: str) -> None:
+    person.press(person.dock.demo_button)
+    person.wait()
+    person.viewer.layers.remove(which)
+    assert person.dock.layers is None
+    assert person.dock.controller.session is None
+    assert "was removed" in person.dock.status.text()
+    person.press(person.dock.run_button)
+    person.wait()
+    person.agree()
+
+
+def test_closing_while_it_runs_is_harmless(person: Person) -> None:
+    open_scene(person)
+    person.type("red, green")
+    person.press(person.dock.run_button)
+    person.dock.cleanup()
+    person.qtbot.wait(1500)
+    assert person.names() == ["scene"]
+
+
+@pytest.mark.canvas
+def test_torch_is_imported_beside_a_drawn_canvas(tmp_path: Path) -> None:
+    # In a process of its own: here torch was imported long before the first canvas.
+    script = tmp_path / "dock.py"
+    script.write_text(
+        "import time, napari, sys\n"
+        "from qtpy.QtWidgets import QApplication\n"
+        "viewer = napari.Viewer(show=True)\n"
+        "QApplication.processEvents()\n"
+        "assert 'torch' not in sys.modules\n"
+        "_, dock = viewer.window.add_plugin_dock_widget('napari-corrclip', 'CorrCLIP')\n"
+        "dock.try_demo()\n"
+        "end = time.time() + 120\n"
+        "while dock.controller.running and time.time() < end:\n"
+        "    QApplication.processEvents()\n"
+        "    time.sleep(0.01)\n"
+        "print(dock.status.text())\n"
+        "print([layer.name for layer in viewer.layers])\n"
+        "dock.cleanup()\n"
+        "viewer.close()\n"
+    )
+    done = subprocess.run(
+        [sys.executable, str(script)], capture_output=True, text=True, timeout=300, check=False
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert "['demo scene', 'labels', 'regions']" in done.stdout, done.stdout
