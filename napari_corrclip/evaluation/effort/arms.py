@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-from napari_corrclip.evaluation.effort.orders import Evidence, Factors, OrderFor, oracle
+from napari_corrclip.evaluation.effort.orders import ExpectedError, Factors, OrderFor, oracle
 
 BRUSHES: Final = ("split", "brush")
 
@@ -103,7 +103,7 @@ def standard_arms(orders: Sequence[str]) -> tuple[Arm, ...]:
     )
 
 
-_ROOT: Final = replace(Evidence(), power=0.5)
+_ROOT: Final = replace(ExpectedError(), power=0.5)
 
 VARIANTS: Final = (
     Arm("adaptive, 3 looks", "adaptive, refreshed every 3 looks", True, Factors(2, 0.7), (), 3),
@@ -114,7 +114,7 @@ VARIANTS: Final = (
     Arm("evidence", "√area x expected error, by neighbours and alike", True, _ROOT),
     Arm("evidence, 5 looks", "the same, refreshed every 5 looks", True, _ROOT, (), 5),
     Arm("evidence, 5 looks+tools", "the same, 5 looks, all tools", True, _ROOT, TOOLS, 5),
-    Arm("evidence 0.85", "area^0.85 x expected error, 5 looks", True, Evidence(), (), 5),
-    Arm("evidence 0.85+tools", "the same with all tools", True, Evidence(), TOOLS, 5),
+    Arm("evidence 0.85", "area^0.85 x expected error, 5 looks", True, ExpectedError(), (), 5),
+    Arm("evidence 0.85+tools", "the same with all tools", True, ExpectedError(), TOOLS, 5),
 )
 """Orders tried beside the session's own."""

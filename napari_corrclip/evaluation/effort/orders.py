@@ -68,7 +68,7 @@ class Factors:
 
 
 @dataclass(frozen=True)
-class Evidence:
+class ExpectedError:
     """Area by the share of wrong predictions that is expected of a region.
 
     The expectation begins with 1 - margin and moves with every look at a region of the same
