@@ -15,7 +15,7 @@ from napari_corrclip.evaluation.effort.case import CaseSet
 from napari_corrclip.progress import drive
 
 DEMO = "demo"
-TRIED = "evidence 0.85"
+TRIED = "expected-error"
 SCENES = 50
 
 

@@ -53,7 +53,7 @@ ORACLE: Final = Arm("oracle", "pre-labels, oracle (the bound)", True, oracle, ()
 ORACLE_TOOLS: Final = Arm("oracle+tools", "pre-labels, oracle, all tools", True, oracle, TOOLS, 0)
 
 ACCEPTED: Final = Arm(
-    "adaptive, above 0.7 accepted",
+    "adaptive-accepted",
     "pre-labels, adaptive, all above 0.7 accepted unseen",
     accept_above=0.7,
     order="adaptive",
@@ -106,15 +106,22 @@ def standard_arms(orders: Sequence[str]) -> tuple[Arm, ...]:
 _ROOT: Final = replace(ExpectedError(), power=0.5)
 
 VARIANTS: Final = (
-    Arm("adaptive, 3 looks", "adaptive, refreshed every 3 looks", True, Factors(2, 0.7), (), 3),
-    Arm("adaptive 1.5, 0.8", "adaptive with factors 1.5 and 0.8", True, Factors(1.5, 0.8)),
-    Arm("adaptive 3, 0.5", "adaptive with factors 3 and 0.5", True, Factors(3, 0.5)),
-    Arm("square root", "√area x (1 - margin)", True, replace(_ROOT, neighbour=0, alike=0), (), 0),
-    Arm("neighbours", "√area x expected error, by neighbours", True, replace(_ROOT, alike=0)),
-    Arm("evidence", "√area x expected error, by neighbours and alike", True, _ROOT),
-    Arm("evidence, 5 looks", "the same, refreshed every 5 looks", True, _ROOT, (), 5),
-    Arm("evidence, 5 looks+tools", "the same, 5 looks, all tools", True, _ROOT, TOOLS, 5),
-    Arm("evidence 0.85", "area^0.85 x expected error, 5 looks", True, ExpectedError(), (), 5),
-    Arm("evidence 0.85+tools", "the same with all tools", True, ExpectedError(), TOOLS, 5),
+    Arm("adaptive-3", "adaptive, 3 looks", True, Factors(2, 0.7), (), 3),
+    Arm("adaptive-1.5-0.8", "adaptive with factors 1.5 and 0.8", True, Factors(1.5, 0.8)),
+    Arm("adaptive-3-0.5", "adaptive with factors 3 and 0.5", True, Factors(3, 0.5)),
+    Arm("root-margin", "√area x (1 - margin)", True, replace(_ROOT, neighbour=0, alike=0), (), 0),
+    Arm("root-neighbours", "√area x expected error, no alike", True, replace(_ROOT, alike=0)),
+    Arm("root-error", "√area x expected error", True, _ROOT),
+    Arm("root-error-5", "√area x expected error, 5 looks", True, _ROOT, (), 5),
+    Arm("root-error-5+tools", "√area x expected error, 5 looks, all tools", True, _ROOT, TOOLS, 5),
+    Arm("expected-error", "expected error, 5 looks", True, ExpectedError(), (), 5),
+    Arm(
+        "expected-error+tools",
+        "expected error, 5 looks, all tools",
+        True,
+        ExpectedError(),
+        TOOLS,
+        5,
+    ),
 )
 """Orders tried beside the session's own."""
