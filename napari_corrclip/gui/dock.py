@@ -25,6 +25,7 @@ from qtpy.QtWidgets import (
 from napari_corrclip.annotation import Changed, Session
 from napari_corrclip.errors import InputError
 from napari_corrclip.gui.controller import DETAILS, REGIONS, Choice, Controller
+from napari_corrclip.gui.correct import CorrectMode, help_text
 from napari_corrclip.gui.layers import SessionLayers
 from napari_corrclip.gui.picture import Picture, picture_of
 from napari_corrclip.gui.vocabulary_panel import VocabularyPanel
@@ -47,6 +48,7 @@ class CorrClipDock(QWidget):
     Attributes:
         controller: does what the buttons say.
         layers: of the session that is corrected; ``None`` before the first run.
+        mode: correct mode on these layers.
     """
 
     def __init__(self, viewer: napari.viewer.Viewer) -> None:
@@ -54,6 +56,7 @@ class CorrClipDock(QWidget):
         self.viewer = viewer
         self.controller = Controller()
         self.layers: SessionLayers | None = None
+        self.mode: CorrectMode | None = None
         self._preview: Any = None
 
         self.image: Any = create_widget(annotation=Image, label="image")
@@ -82,10 +85,20 @@ class CorrClipDock(QWidget):
         self.redo_button = QPushButton("Redo")
         self.redo_button.setToolTip("Make it again (Ctrl+Shift+Z)")
         self.redo_button.clicked.connect(self._redo)
+        self.correct_button = QPushButton("Correct regions")
+        self.correct_button.setCheckable(True)
+        self.correct_button.setToolTip(
+            "Select regions by mouse and decide by keys; while it is off, napari's tools paint"
+        )
+        self.correct_button.toggled.connect(self._correct)
+        self.selection = QLabel("")
+        self.keys = QLabel(help_text())
+        self.keys.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self.status = QLabel(FIRST)
         self.status.setWordWrap(True)
         self.status.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self.status.setAlignment(Qt.AlignmentFlag.AlignTop)
+        self.setMinimumWidth(320)
         self._lay_out()
         self._connect()
         self.reset_choices()
@@ -96,8 +109,8 @@ class CorrClipDock(QWidget):
         image.addRow("Image", self.image.native)
         words = QGroupBox("Vocabulary")
         QVBoxLayout(words).addWidget(self.words)
-        model = QGroupBox("Model")
-        form = QFormLayout(model)
+        self.model = QGroupBox("Model")
+        form = QFormLayout(self.model)
         form.addRow("Preset", self.preset)
         form.addRow("Regions", self.regions)
         form.addRow("Detail", self.detail)
@@ -111,11 +124,17 @@ class CorrClipDock(QWidget):
         layout = QVBoxLayout(self)
         layout.addLayout(image)
         layout.addWidget(words, 1)
-        layout.addWidget(model)
+        layout.addWidget(self.model)
         layout.addLayout(run)
         layout.addWidget(self.progress)
+        correct = QHBoxLayout()
+        correct.addWidget(self.correct_button)
+        correct.addWidget(self.selection, 1)
+        layout.addLayout(correct)
         layout.addLayout(back)
+        layout.addWidget(self.keys)
         layout.addWidget(self.status)
+        self.keys.hide()
 
     def _connect(self) -> None:
         self.words.changed.connect(self._words_changed)
@@ -180,9 +199,7 @@ class CorrClipDock(QWidget):
         """Stop what runs and let go of the layers; the dock is closed."""
         self.controller.close()
         self._forget_preview()
-        if self.layers is not None:
-            self.layers.close()
-            self.layers = None
+        self._forget_layers()
 
     def say(self, sentence: str) -> None:
         """Show a sentence."""
@@ -206,6 +223,35 @@ class CorrClipDock(QWidget):
         self._enable()
         if vocabulary is not None and self.controller.session is not None:
             self.controller.set_vocabulary(vocabulary)
+
+    def _correct(self, on: bool) -> None:
+        """Switch correct mode; the model's settings make room for the keys."""
+        if self.mode is None:
+            return
+        if on:
+            self.mode.start()
+            if self.layers is not None and self.viewer.layers.selection.active not in (
+                self.layers.layers
+            ):
+                self.viewer.layers.selection.active = self.layers.labels
+            self.say("Click on a region, or press D for the one that is most worth a look.")
+        else:
+            self.mode.stop()
+        self.keys.setVisible(on)
+        self.model.setVisible(not on)
+
+    def _selected(self, selection: tuple[int, ...]) -> None:
+        self.selection.setText(f"{len(selection)} selected" if selection else "")
+
+    def _forget_layers(self) -> None:
+        """Let go of the session's layers; they stay in the viewer as they are."""
+        if self.mode is not None:
+            self.mode.stop()
+            self.mode = None
+        self.correct_button.setChecked(False)
+        if self.layers is not None:
+            self.layers.close()
+            self.layers = None
 
     # -- what the controller tells
 
@@ -231,13 +277,14 @@ class CorrClipDock(QWidget):
 
     def _opened(self, session: Session, picture: Picture) -> None:
         self._forget_preview()
-        if self.layers is not None:
-            former, self.layers = self.layers, None
-            former.close()
-            for layer in former.layers:
-                if layer in self.viewer.layers:
-                    self.viewer.layers.remove(layer)
+        former = self.layers
+        self._forget_layers()
+        for layer in former.layers if former is not None else ():
+            if layer in self.viewer.layers:
+                self.viewer.layers.remove(layer)
         self.layers = SessionLayers(self.viewer, session, spatial=picture.spatial, tell=self.say)
+        self.mode = CorrectMode(self.viewer, self.layers, self.say)
+        self.mode.selected.connect(self._selected)
         self.viewer.layers.selection.active = self.layers.labels
         session.changed.connect(self._session_changed)
         self._shares(session)
@@ -254,8 +301,7 @@ class CorrClipDock(QWidget):
     def _layer_removed(self, event: Any) -> None:
         """A layer of ours that somebody removes ends the correcting; the labels are not lost sight of."""
         if self.layers is not None and event.value in self.layers.layers:
-            self.layers.close()
-            self.layers = None
+            self._forget_layers()
             self.controller.close()
             self.controller.session = None
             self.say(f"The layer {event.value.name!r} was removed; press Run for new ones.")
@@ -280,6 +326,7 @@ class CorrClipDock(QWidget):
 
     def _enable(self, *_: object) -> None:
         session = self.controller.session
+        self.correct_button.setEnabled(self.layers is not None)
         self.undo_button.setEnabled(session is not None and session.can_undo)
         self.redo_button.setEnabled(session is not None and session.can_redo)
         self.demo_button.setEnabled(not self.controller.running)

@@ -15,6 +15,7 @@ import pandas as pd
 from napari.layers import Labels
 from napari.utils.colormaps import DirectLabelColormap
 from numpy.typing import NDArray
+from qtpy.QtCore import QTimer
 
 from napari_corrclip.annotation import Changed, Edited, Region, Session
 from napari_corrclip.errors import InputError
@@ -26,6 +27,10 @@ if TYPE_CHECKING:
 Tell = Callable[[str], object]
 """Shows a person a sentence."""
 
+DELAY = 200
+"""Milliseconds without an edit before the status bar's texts are written anew."""
+PIXELS = 50_000
+"""Up to so many changed pixels are drawn by themselves."""
 CLEAR = (0.0, 0.0, 0.0, 0.0)
 
 
@@ -74,6 +79,11 @@ class SessionLayers:
             **where,
         )
         self.regions.contour = 1
+        self._rows_of = {one: at for at, one in enumerate(self.regions.features["index"])}
+        self._later = QTimer()
+        self._later.setSingleShot(True)
+        self._later.setInterval(DELAY)
+        self._later.timeout.connect(self._describe_all)
         for layer in self.layers:
             layer.undo = self.undo
             layer.redo = self.redo
@@ -92,6 +102,7 @@ class SessionLayers:
         if self._closed:
             return
         self._closed = True
+        self._later.stop()
         self.session.changed.disconnect(self._show)
         self.labels.events.paint.disconnect(self._labels_painted)
         self.regions.events.paint.disconnect(self._regions_painted)
@@ -120,8 +131,24 @@ class SessionLayers:
             self.labels.features = class_features(self.session.vocabulary)
         _copy(self.session.labels, self.labels, changed.labels)
         _copy(self.session.regions, self.regions, changed.regions)
-        if changed.updated or changed.removed:
-            self.regions.features = region_features(self.session.rows(), self.session.vocabulary)
+        self._describe(changed)
+
+    def _describe(self, changed: Changed) -> None:
+        """Keep what the status bar says in step: a changed row at once, another set of rows soon."""
+        features = self.regions.features
+        known = self._rows_of
+        rows = [self.session.region(one) for one in changed.updated]
+        if changed.vocabulary or changed.removed or any(row.id not in known for row in rows):
+            # Thousands of rows take longer than an edit may; whoever edits on is not held up.
+            self._later.start()
+            return
+        column = features.columns.get_loc("region")
+        for row in rows:
+            features.iat[known[row.id], column] = describe(row, self.session.vocabulary)
+
+    def _describe_all(self) -> None:
+        self.regions.features = region_features(self.session.rows(), self.session.vocabulary)
+        self._rows_of = {one: at for at, one in enumerate(self.regions.features["index"])}
 
     # -- what a person painted
 
@@ -235,7 +262,20 @@ def _title(vocabulary: Vocabulary, values: list[int], pixels: int) -> str:
 def _copy(
     truth: NDArray[np.integer], layer: Labels, boxes: tuple[tuple[int, int, int, int], ...]
 ) -> None:
+    """Copy ``boxes`` of ``truth`` into a layer and have it drawn again.
+
+    Few pixels go by napari's own way of painting, which draws only around them: outlines of all regions
+    of a large image take a tenth of a second.
+    """
+    wholly = False
     for top, left, bottom, right in boxes:
-        layer.data[top:bottom, left:right] = truth[top:bottom, left:right]
-    if boxes:
+        inside = truth[top:bottom, left:right]
+        rows, columns = np.nonzero(layer.data[top:bottom, left:right] != inside)
+        if len(rows) > PIXELS:
+            layer.data[top:bottom, left:right] = inside
+            wholly = True
+        elif len(rows):
+            with layer.events.paint.blocker():  # it was not painted by a person
+                layer.data_setitem((rows + top, columns + left), inside[rows, columns])
+    if wholly:
         layer.refresh(extent=False)

@@ -22,7 +22,7 @@ from qtpy.QtWidgets import (
 from napari_corrclip.errors import InputError
 from napari_corrclip.vocabulary import Vocabulary
 
-COLUMNS = ("", "key", "class", "prompts", "p ≥", "share")
+COLUMNS = ("", "#", "class", "prompts", "p ≥", "share")
 COLOR, KEY, NAME, PROMPTS, THRESHOLD, SHARE = range(len(COLUMNS))
 KEYS = "1234567890"
 """The key of each of the first ten classes."""
@@ -153,13 +153,15 @@ class VocabularyPanel(QWidget):
         self.table.setModel(self.model)
         self.table.setSelectionBehavior(QTableView.SelectionBehavior.SelectRows)
         self.table.setMinimumHeight(96)
+        self.table.setWordWrap(False)
         header, rows = self.table.horizontalHeader(), self.table.verticalHeader()
         assert header is not None  # a table view always has them
         assert rows is not None
         rows.hide()
         header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
         header.setSectionResizeMode(NAME, QHeaderView.ResizeMode.Stretch)
-        header.setSectionResizeMode(PROMPTS, QHeaderView.ResizeMode.Stretch)
+        header.setSectionResizeMode(PROMPTS, QHeaderView.ResizeMode.Interactive)
+        header.resizeSection(PROMPTS, 56)
         header.setMinimumSectionSize(24)
         self.table.doubleClicked.connect(self._choose_color)
         self.remove_button = QPushButton("Remove")

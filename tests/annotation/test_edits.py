@@ -1202,3 +1202,29 @@ def test_rows_are_looked_up_in_many_ways() -> None:
     assert session.region_at(0, 0) == 0
     assert session.region_at(0, 8) == 1
     assert session.region_at(-1, 0) == session.region_at(0, 32) == 0
+
+
+def test_other_classes_under_the_same_values_take_no_decision() -> None:
+    session = Session(*small_result())
+    session.assign(1, "cat")
+    session.assign(2, "dog")
+    before = session.labels.copy()
+    with pytest.raises(InputError, match="'cat' would become 'tree', 'dog' would become 'house'"):
+        session.set_vocabulary(Vocabulary.parse("tree, house, sky"))
+    np.testing.assert_array_equal(session.labels, before)
+    edited = session.set_vocabulary(session.vocabulary.rename("cat", "lion"))
+    assert edited.notes == ("'cat' is called 'lion' now, and what was decided as it, too.",)
+
+
+def test_what_a_split_and_a_merge_do_to_verdicts_is_told() -> None:
+    session = Session(*small_result())
+    session.ignore(1)
+    mask = np.zeros(session.shape, bool)
+    mask[:4] = True
+    assert session.split_mask(1, mask).notes == (
+        "Region 1 was ignored as a whole; its parts are undecided.",
+    )
+    session.assign(2, "cat")
+    assert session.merge([2, 3]).notes == (
+        "The undecided ones take the verdict of the decided: 'cat'.",
+    )

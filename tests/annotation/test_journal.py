@@ -11,7 +11,8 @@ from napari_corrclip.annotation import Journal, Source, has_session, journal_fol
 from napari_corrclip.errors import InputError
 from tests.annotation.killed import kill_once
 from tests.annotation.random_edits import digest, edit, new_session
-from tests.annotation.test_storage import another_user, files_of_at_most
+from tests.annotation.test_storage import files_of_at_most
+from tests.users import another_user
 
 
 @pytest.mark.parametrize("records", [1, 3, 1000])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import resource
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,6 +17,7 @@ from napari_corrclip.annotation.storage import HISTORY_FILE, STATE_FILE
 from napari_corrclip.errors import InputError
 from tests.annotation.images import small_result
 from tests.annotation.random_edits import digest, edit, new_session
+from tests.users import another_user
 
 
 @contextmanager
@@ -29,18 +29,6 @@ def files_of_at_most(size: int) -> Iterator[None]:
         yield
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, former)
-
-
-@contextmanager
-def another_user() -> Iterator[None]:
-    """Whom permissions hold back, unlike the superuser."""
-    user = os.geteuid()
-    if user == 0:
-        os.seteuid(65534)
-    try:
-        yield
-    finally:
-        os.seteuid(user)
 
 
 @pytest.mark.parametrize("seed", range(5))

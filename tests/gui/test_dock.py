@@ -187,6 +187,36 @@ def test_a_removed_layer_ends_the_correcting(person: Person, which: str) -> None
     person.agree()
 
 
+@pytest.mark.canvas
+def test_correcting_is_switched_on_and_off(person: Person) -> None:
+    person.press(person.dock.demo_button)
+    assert not person.dock.correct_button.isEnabled()
+    person.wait()
+    person.press(person.dock.correct_button)
+    mode, session = person.dock.mode, person.dock.controller.session
+    assert mode is not None
+    assert session is not None
+    assert mode.on
+    assert not person.dock.keys.isHidden()
+    mode.select(session.ids[:2].tolist())
+    assert person.dock.selection.text() == "2 selected"
+    mode.assign("1")
+    assert person.dock.undo_button.isEnabled()
+    assert "selection" in person.names()
+    person.press(person.dock.correct_button)
+    assert not mode.on
+    assert person.dock.keys.isHidden()
+    assert "selection" not in person.names()
+    # A new run takes the place of the layers while the mode is on.
+    person.press(person.dock.correct_button)
+    person.dock.run()
+    person.wait()
+    assert person.dock.mode is not mode
+    assert not person.dock.correct_button.isChecked()
+    assert person.names() == ["demo scene", "labels", "regions"]
+    person.agree()
+
+
 def test_closing_while_it_runs_is_harmless(person: Person) -> None:
     open_scene(person)
     person.type("red, green")

@@ -2,91 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-
-import napari
 import numpy as np
 import pytest
-from qtpy.QtCore import QPoint, Qt
-from qtpy.QtTest import QTest
-from qtpy.QtWidgets import QApplication, QWidget
+from pytestqt.qtbot import QtBot
 
-from napari_corrclip.annotation import Session
-from napari_corrclip.gui.layers import SessionLayers
-from tests.annotation.images import small_result
+from tests.gui.conftest import Window
 
 pytestmark = pytest.mark.canvas
-
-SIDE = 96
-
-
-@dataclass
-class Window:
-    """A viewer on the screen with a session in it, and somebody at its mouse and keys."""
-
-    viewer: napari.Viewer
-    session: Session
-    layers: SessionLayers
-    told: list[str]
-
-    @property
-    def canvas(self) -> QWidget:
-        return self.viewer.window._qt_viewer.canvas.native
-
-    def at(self, row: float, column: float) -> QPoint:
-        """Where a pixel of the image is on the canvas."""
-        size = self.canvas.size()
-        camera = getattr(self.viewer, "scene", self.viewer).camera  # napari 0.9 moved it
-        _, centre_row, centre_column = camera.center
-        zoom = camera.zoom
-        return QPoint(
-            round(size.width() / 2 + (column - centre_column) * zoom),
-            round(size.height() / 2 + (row - centre_row) * zoom),
-        )
-
-    def stroke(self, start: tuple[float, float], end: tuple[float, float]) -> None:
-        steps = [QPoint(self.at(*start)), QPoint(self.at(*end))]
-        QTest.mouseMove(self.canvas, steps[0])
-        QTest.mousePress(self.canvas, Qt.MouseButton.LeftButton, pos=steps[0])
-        QApplication.processEvents()
-        for part in np.linspace(0, 1, 5)[1:]:
-            row, column = (a + part * (b - a) for a, b in zip(start, end, strict=True))
-            QTest.mouseMove(self.canvas, self.at(row, column))
-            QApplication.processEvents()
-        QTest.mouseRelease(self.canvas, Qt.MouseButton.LeftButton, pos=steps[1])
-        QApplication.processEvents()
-
-    def key(
-        self, key: Qt.Key, modifiers: Qt.KeyboardModifier = Qt.KeyboardModifier.NoModifier
-    ) -> None:
-        QTest.keyClick(self.canvas, key, modifiers)
-        QApplication.processEvents()
-
-    def undo(self) -> None:
-        self.key(Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
-
-    def redo(self) -> None:
-        both = Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.ShiftModifier
-        self.key(Qt.Key.Key_Z, both)
-
-    def agree(self) -> None:
-        np.testing.assert_array_equal(self.layers.labels.data, self.session.labels)
-        np.testing.assert_array_equal(self.layers.regions.data, self.session.regions)
-
-
-@pytest.fixture
-def window(make_napari_viewer: Callable[..., napari.Viewer]) -> Iterator[Window]:
-    result, image = small_result((SIDE, SIDE))
-    viewer = make_napari_viewer(show=True)
-    viewer.add_image(image, rgb=True)
-    session = Session(result, image)
-    told: list[str] = []
-    layers = SessionLayers(viewer, session, tell=told.append)
-    viewer.reset_view()
-    QApplication.processEvents()
-    yield Window(viewer, session, layers, told)
-    layers.close()
 
 
 def test_one_history_over_both_layers_by_real_keys(window: Window) -> None:
@@ -162,6 +84,28 @@ def test_the_status_bar_tells_a_region(window: Window) -> None:
     name = window.session.vocabulary.by_value(row.value).name
     assert str(region) in status
     assert f"{name} {row.probabilities.max():.2f}" in status
+
+
+def test_the_status_bar_follows_edits(window: Window, qtbot: QtBot) -> None:
+    session, layer = window.session, window.layers.regions
+    session.assign(30, "dog")
+    assert "dog" in layer.get_status(_middle(window, 30))["value"]
+    assert "assigned" in layer.get_status(_middle(window, 30))["value"]
+    mask = np.zeros(session.shape, bool)
+    mask[:40] = True
+    session.paint_regions(mask, None)
+    new = int(session.ids.max())
+    qtbot.waitUntil(lambda: new in list(layer.features["index"]), timeout=5000)
+    assert list(layer.features["index"]) == [0, *session.ids.tolist()]
+    assert str(new) in layer.get_status((20, 20))["value"]
+    session.undo()
+    qtbot.waitUntil(lambda: new not in list(layer.features["index"]), timeout=5000)
+    assert "assigned" in layer.get_status(_middle(window, 30))["value"]
+
+
+def _middle(window: Window, region: int) -> tuple[float, float]:
+    box = window.session.region(region).box
+    return (box[0] + box[2]) / 2, (box[1] + box[3]) / 2
 
 
 def test_closed_layers_are_napari_s_own_again(window: Window) -> None:

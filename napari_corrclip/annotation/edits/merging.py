@@ -32,6 +32,8 @@ def merge(state: State, regions: Regions) -> Plan:
         notes = (
             f"The merged regions had different verdicts; the largest one's holds: {_said(state, verdict)}.",
         )
+    elif largest is not None and len(decided) < len(rows):
+        notes = (f"The undecided ones take the verdict of the decided: {_said(state, verdict)}.",)
     voting = state.votings.get(max(rows, key=lambda row: (row.area, -row.id)).id)
     change = _join(state, {row.id: kept for row in rows if row.id != kept})
     verdicts = dict(change.verdicts)

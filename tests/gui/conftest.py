@@ -1,0 +1,113 @@
+"""A viewer on a real screen, and somebody at its mouse and keys."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import napari
+import numpy as np
+import pytest
+from qtpy.QtCore import QEvent, QPoint, QPointF, Qt
+from qtpy.QtGui import QMouseEvent
+from qtpy.QtTest import QTest
+from qtpy.QtWidgets import QApplication, QWidget
+
+from napari_corrclip.annotation import Session
+from napari_corrclip.gui.layers import SessionLayers
+from tests.annotation.images import small_result
+
+SIDE = 96
+
+
+@dataclass
+class Window:
+    """A viewer on the screen with a session in it, and somebody at its mouse and keys."""
+
+    viewer: napari.Viewer
+    session: Session
+    layers: SessionLayers
+    told: list[str]
+
+    @property
+    def canvas(self) -> QWidget:
+        return self.viewer.window._qt_viewer.canvas.native
+
+    def at(self, row: float, column: float) -> QPoint:
+        """Where a pixel of the image is on the canvas."""
+        size = self.canvas.size()
+        camera = getattr(self.viewer, "scene", self.viewer).camera  # napari 0.9 moved it
+        _, centre_row, centre_column = camera.center
+        zoom = camera.zoom
+        return QPoint(
+            round(size.width() / 2 + (column - centre_column) * zoom),
+            round(size.height() / 2 + (row - centre_row) * zoom),
+        )
+
+    def stroke(self, start: tuple[float, float], end: tuple[float, float]) -> None:
+        steps = [QPoint(self.at(*start)), QPoint(self.at(*end))]
+        QTest.mouseMove(self.canvas, steps[0])
+        QTest.mousePress(self.canvas, Qt.MouseButton.LeftButton, pos=steps[0])
+        QApplication.processEvents()
+        for part in np.linspace(0, 1, 5)[1:]:
+            row, column = (a + part * (b - a) for a, b in zip(start, end, strict=True))
+            self._move(self.at(row, column))
+        QTest.mouseRelease(self.canvas, Qt.MouseButton.LeftButton, pos=steps[1])
+        QApplication.processEvents()
+
+    def _move(self, where: QPoint) -> None:
+        """Move with the left button held down, which QTest.mouseMove does not say."""
+        held = Qt.MouseButton.LeftButton
+        event = QMouseEvent(
+            QEvent.Type.MouseMove,
+            QPointF(where),
+            QPointF(self.canvas.mapToGlobal(where)),
+            Qt.MouseButton.NoButton,
+            held,
+            Qt.KeyboardModifier.NoModifier,
+        )
+        QApplication.sendEvent(self.canvas, event)
+        QApplication.processEvents()
+
+    def click(
+        self,
+        row: float,
+        column: float,
+        modifiers: Qt.KeyboardModifier = Qt.KeyboardModifier.NoModifier,
+    ) -> None:
+        where = self.at(row, column)
+        QTest.mouseMove(self.canvas, where)
+        QApplication.processEvents()
+        QTest.mouseClick(self.canvas, Qt.MouseButton.LeftButton, modifiers, where)
+        QApplication.processEvents()
+
+    def key(
+        self, key: Qt.Key, modifiers: Qt.KeyboardModifier = Qt.KeyboardModifier.NoModifier
+    ) -> None:
+        QTest.keyClick(self.canvas, key, modifiers)
+        QApplication.processEvents()
+
+    def undo(self) -> None:
+        self.key(Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
+
+    def redo(self) -> None:
+        both = Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.ShiftModifier
+        self.key(Qt.Key.Key_Z, both)
+
+    def agree(self) -> None:
+        np.testing.assert_array_equal(self.layers.labels.data, self.session.labels)
+        np.testing.assert_array_equal(self.layers.regions.data, self.session.regions)
+
+
+@pytest.fixture
+def window(make_napari_viewer: Callable[..., napari.Viewer]) -> Iterator[Window]:
+    result, image = small_result((SIDE, SIDE))
+    viewer = make_napari_viewer(show=True)
+    viewer.add_image(image, rgb=True)
+    session = Session(result, image)
+    told: list[str] = []
+    layers = SessionLayers(viewer, session, tell=told.append)
+    viewer.reset_view()
+    QApplication.processEvents()
+    yield Window(viewer, session, layers, told)
+    layers.close()
