@@ -15,7 +15,7 @@ from napari_corrclip.evaluation.effort.case import CaseSet
 from napari_corrclip.progress import drive
 
 DEMO = "demo"
-TRIED = "evidence, 5 looks"
+TRIED = "expected-error"
 SCENES = 50
 
 

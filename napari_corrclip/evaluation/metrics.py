@@ -47,3 +47,11 @@ class Confusion:
         iou = self.iou if classes is None else self.iou[list(classes)]
         iou = iou[~np.isnan(iou)]
         return float(iou.mean()) if iou.size else float("nan")
+
+
+def true_miou(confusion: Confusion) -> float:
+    """Return the mean IoU over the classes that occur in the truth; for single images.
+
+    Over all that occur in either map, a stray pixel of an absent class would weigh as much as a class.
+    """
+    return confusion.mean_iou(np.flatnonzero(confusion.counts[1:].any(axis=1)).tolist())

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
-from napari_corrclip.evaluation.effort.orders import Evidence, Factors, OrderFor, oracle
+from napari_corrclip.evaluation.effort.orders import ExpectedError, Factors, OrderFor, oracle
 
 BRUSHES: Final = ("split", "brush")
 
@@ -53,7 +53,7 @@ ORACLE: Final = Arm("oracle", "pre-labels, oracle (the bound)", True, oracle, ()
 ORACLE_TOOLS: Final = Arm("oracle+tools", "pre-labels, oracle, all tools", True, oracle, TOOLS, 0)
 
 ACCEPTED: Final = Arm(
-    "adaptive, above 0.7 accepted",
+    "adaptive-accepted",
     "pre-labels, adaptive, all above 0.7 accepted unseen",
     accept_above=0.7,
     order="adaptive",
@@ -103,21 +103,25 @@ def standard_arms(orders: Sequence[str]) -> tuple[Arm, ...]:
     )
 
 
+_ROOT: Final = replace(ExpectedError(), power=0.5)
+
 VARIANTS: Final = (
-    Arm("adaptive, 3 looks", "adaptive, refreshed every 3 looks", True, Factors(2, 0.7), (), 3),
-    Arm("adaptive 1.5, 0.8", "adaptive with factors 1.5 and 0.8", True, Factors(1.5, 0.8)),
-    Arm("adaptive 3, 0.5", "adaptive with factors 3 and 0.5", True, Factors(3, 0.5)),
-    Arm("square root", "√area x (1 - margin)", True, Evidence(1, 0, 0), (), 0),
-    Arm("neighbours", "√area x expected error, by neighbours", True, Evidence(alike=0)),
-    Arm("evidence", "√area x expected error, by neighbours and alike", True, Evidence()),
+    Arm("adaptive-3", "adaptive, 3 looks", True, Factors(2, 0.7), (), 3),
+    Arm("adaptive-1.5-0.8", "adaptive with factors 1.5 and 0.8", True, Factors(1.5, 0.8)),
+    Arm("adaptive-3-0.5", "adaptive with factors 3 and 0.5", True, Factors(3, 0.5)),
+    Arm("root-margin", "√area x (1 - margin)", True, replace(_ROOT, neighbour=0, alike=0), (), 0),
+    Arm("root-neighbours", "√area x expected error, no alike", True, replace(_ROOT, alike=0)),
+    Arm("root-error", "√area x expected error", True, _ROOT),
+    Arm("root-error-5", "√area x expected error, 5 looks", True, _ROOT, (), 5),
+    Arm("root-error-5+tools", "√area x expected error, 5 looks, all tools", True, _ROOT, TOOLS, 5),
+    Arm("expected-error", "expected error, 5 looks", True, ExpectedError(), (), 5),
     Arm(
-        "evidence, 5 looks",
-        "the same, refreshed every 5 looks",
+        "expected-error+tools",
+        "expected error, 5 looks, all tools",
         True,
-        Evidence(),
-        (),
+        ExpectedError(),
+        TOOLS,
         5,
     ),
-    Arm("evidence, 5 looks+tools", "the same with all tools", True, Evidence(), TOOLS, 5),
 )
 """Orders tried beside the session's own."""

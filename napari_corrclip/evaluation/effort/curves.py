@@ -43,7 +43,7 @@ class Interval:
 
 
 def target_value(target: str, measure: Measure, start: Measures, best: Measures) -> float:
-    """Return the value of a measure at which a target is reached.
+    """Return the value of a measure at which a target is reached; NaN where there is no gap to close.
 
     Args:
         target: one of :data:`TARGETS`.
@@ -55,12 +55,13 @@ def target_value(target: str, measure: Measure, start: Measures, best: Measures)
     if target == CEILING:
         return float(0.95 * ceiling)
     if target == GAP:
-        return float(begin + 0.8 * (ceiling - begin))
+        # Pixels in no region may be right in the pre-labels and beyond reach of any region.
+        return float(begin + 0.8 * (ceiling - begin)) if begin < ceiling else float("nan")
     return float(target.removesuffix(" %")) / 100
 
 
 def actions_to(value: float, measure: Measure, run: Run, prices: Mapping[str, float]) -> float:
-    """Return what was spent until a measure was first at ``value``; NaN if it never was."""
+    """Return what was spent until a measure was first at ``value``; NaN if it never was, or is NaN."""
     reached = getattr(run, measure) >= value - _ROUNDING
     if not reached.any():
         return float("nan")

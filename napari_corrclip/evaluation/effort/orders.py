@@ -68,7 +68,7 @@ class Factors:
 
 
 @dataclass(frozen=True)
-class Evidence:
+class ExpectedError:
     """Area by the share of wrong predictions that is expected of a region.
 
     The expectation begins with 1 - margin and moves with every look at a region of the same
@@ -89,7 +89,7 @@ class Evidence:
     neighbour: float = 1.0
     alike: float = 0.5
     width: float = 0.04
-    power: float = 0.5
+    power: float = 0.85
 
     def __call__(self, _case: Case, session: Session) -> Order:
         """Return the order for one run."""

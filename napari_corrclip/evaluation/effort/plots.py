@@ -105,7 +105,7 @@ def goal_plot(studies: Sequence[SetStudy], orders: Sequence[str]) -> bytes:
                 label = order if at == 0 else None
                 axis.plot([share[1]], [y], "o", color=color, markersize=4, label=label)
         axis.axvline(1, color="#D55E00", linewidth=0.8)
-        axis.set_xscale("log")
+        axis.set_xlim(left=0)
         axis.set_title(study.title, fontsize=8)
         axis.set_xlabel("ratio / bound", fontsize=8)
     axes[0].set_yticks(
@@ -118,7 +118,8 @@ def goal_plot(studies: Sequence[SetStudy], orders: Sequence[str]) -> bytes:
         fontsize=7,
     )
     axes[0].invert_yaxis()
-    axes[-1].legend(fontsize=7)
+    handles, labels = axes[-1].get_legend_handles_labels()
+    figure.legend(handles, labels, fontsize=7, ncols=len(labels) or 1, loc="outside lower center")
     return _png(figure)
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_corrclip.evaluation.effort.case import Case
-from napari_corrclip.evaluation.metrics import Confusion
+from napari_corrclip.evaluation.metrics import Confusion, true_miou
 from napari_corrclip.region_map import number_regions
 from napari_corrclip.segmentation import class_indices
 from napari_corrclip.table import count_votes
@@ -16,7 +16,7 @@ from napari_corrclip.table import count_votes
 
 @dataclass(frozen=True)
 class Measures:
-    """How right a label map is: share of the pixels, and mean IoU over the classes that occur."""
+    """How right a label map is: share of the pixels, and mean IoU over the classes of the truth."""
 
     accuracy: float
     miou: float
@@ -52,7 +52,7 @@ def ceiling(case: Case) -> Measures:
     numbers, _ = number_regions(case.result.regions)
     confusion = Confusion(len(case.result.vocabulary))
     confusion.add(true_numbers(case), np.concatenate([[0], best])[numbers])
-    return Measures(confusion.accuracy, confusion.mean_iou())
+    return Measures(confusion.accuracy, true_miou(confusion))
 
 
 def true_numbers(case: Case) -> NDArray[np.int64]:

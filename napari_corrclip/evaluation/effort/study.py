@@ -21,7 +21,7 @@ from napari_corrclip.evaluation.effort.curves import (
 from napari_corrclip.evaluation.effort.person import Run, correct
 from napari_corrclip.evaluation.effort.prices import PRICES, costs
 from napari_corrclip.evaluation.effort.region_truth import Measures, ceiling, true_numbers
-from napari_corrclip.evaluation.metrics import Confusion
+from napari_corrclip.evaluation.metrics import Confusion, true_miou
 from napari_corrclip.progress import Progress, Steps
 from napari_corrclip.segmentation import class_indices
 
@@ -132,7 +132,7 @@ def start(case: Case) -> Measures:
     confusion = Confusion(len(case.result.vocabulary))
     shown = class_indices(case.result.labels, case.result.vocabulary) + 1
     confusion.add(true_numbers(case), shown)
-    return Measures(confusion.accuracy, confusion.mean_iou())
+    return Measures(confusion.accuracy, true_miou(confusion))
 
 
 def _counted(steps: Steps[Run], stage: str, done: int, total: int) -> Steps[Run]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_corrclip.evaluation.metrics import Confusion
+from napari_corrclip.evaluation.metrics import Confusion, true_miou
 
 if TYPE_CHECKING:
     from napari_corrclip.annotation import Changed, Session
@@ -54,8 +54,8 @@ class Track:
 
     @property
     def miou(self) -> float:
-        """Mean IoU over the classes that occur."""
-        return self.confusion.mean_iou()
+        """Mean IoU over the classes of the truth."""
+        return true_miou(self.confusion)
 
     def _take(self, changed: Changed) -> None:
         for box in changed.labels:

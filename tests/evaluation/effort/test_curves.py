@@ -39,6 +39,10 @@ def test_targets_by_hand() -> None:
     assert target_value(CEILING, "accuracy", start, best) == pytest.approx(0.855)
     assert target_value(GAP, "accuracy", start, best) == pytest.approx(0.88)
     assert target_value(GAP, "miou", start, best) == pytest.approx(0.46)
+    # Pre-labels beyond what regions can reach have no gap to close.
+    assert np.isnan(target_value(GAP, "accuracy", Measures(0.95, 0), best))
+    run = a_run(["look"], [0.5, 0.9])
+    assert np.isnan(actions_to(float("nan"), "accuracy", run, PRICES["equal"]))
 
 
 def test_actions_to_a_target_are_what_was_spent_when_it_was_first_reached() -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from napari_corrclip.annotation import ORDERS, Session
 from napari_corrclip.evaluation.effort.arms import ORACLE, Arm, queue_arm
-from napari_corrclip.evaluation.effort.orders import Evidence, Factors
+from napari_corrclip.evaluation.effort.orders import ExpectedError, Factors
 from napari_corrclip.evaluation.effort.person import Run, correct
 from napari_corrclip.progress import finish
 from tests.evaluation.effort.worlds import make_case, of_regions, random_case, stripes
@@ -40,7 +40,7 @@ def test_a_refresh_moves_nothing_in_a_static_order(order: str) -> None:
 def test_no_order_reaches_anything_in_fewer_actions_than_the_oracle(seed: int) -> None:
     case = random_case(seed, side=40, count=30)
     bound = finish(correct(case, ORACLE))
-    for order in (*ORDERS, Factors(2, 0.7), Evidence()):
+    for order in (*ORDERS, Factors(2, 0.7), ExpectedError()):
         found = finish(correct(case, Arm("o", "", True, order)))
         for accuracy in np.linspace(bound.accuracy[0], bound.accuracy[-1], 7):
             assert to(bound, accuracy) <= to(found, accuracy)
@@ -51,7 +51,7 @@ def test_evidence_by_hand() -> None:
     regions = stripes([8, 6, 4, 2])
     case = make_case(regions, of_regions(regions, [2, 1, 1, 3]), [1, 1, 1, 3], 0.8)
     session = Session(case.result, case.image)
-    order = Evidence(alike=0)(case, session)
+    order = ExpectedError(alike=0, power=0.5)(case, session)
     doubt = 1 - (0.8 - 0.1)
     rows = session.rows()
     start = np.sqrt([80, 60, 40, 20]) * doubt
@@ -74,7 +74,7 @@ def test_evidence_reaches_regions_that_look_alike_wherever_they_lie() -> None:
     case = make_case(regions, of_regions(regions, [1, 3, 1, 3, 1]), [1, 2, 1, 2, 1])
     case.image[:] = np.array([0, 20, 80, 220, 80, 20], np.uint8)[regions][..., None]
     session = Session(case.result, case.image)
-    order = Evidence()(case, session)
+    order = ExpectedError(power=0.5)(case, session)
     before = order(session, session.rows())
     session.assign(1, "sky")
     rows = [row for row in session.rows() if row.verdict is None]

@@ -9,7 +9,7 @@ from napari_corrclip.annotation import Session
 from napari_corrclip.errors import InputError
 from napari_corrclip.evaluation.effort.region_truth import true_numbers
 from napari_corrclip.evaluation.effort.track import Track
-from napari_corrclip.evaluation.metrics import Confusion
+from napari_corrclip.evaluation.metrics import Confusion, true_miou
 from tests.evaluation.effort.worlds import NAMES, random_case
 
 
@@ -48,3 +48,10 @@ def test_after_any_edit_the_counts_are_those_of_the_whole_map(seed: int) -> None
     session.assign(session.ids.tolist(), "sky")
     session.assign(session.ids.tolist(), "road")
     assert track.hits == before
+
+
+def test_a_stray_pixel_of_an_absent_class_is_no_class_of_the_image() -> None:
+    confusion = Confusion(3)
+    confusion.add(np.array([1] * 60 + [2] * 40), np.array([1] * 59 + [3] + [2] * 40))
+    assert true_miou(confusion) == pytest.approx((59 / 60 + 1) / 2)
+    assert confusion.mean_iou() == pytest.approx((59 / 60 + 1) / 3)
