@@ -55,7 +55,8 @@ class Queue:
 
     Args:
         session: what is reviewed.
-        order: a name of :data:`ORDERS`, or a function of one's own.
+        order: a name of :data:`ORDERS`, or a function of one's own. The default needs the fewest looks
+            of those that were measured (docs/effort.md).
         refresh_every: looks between two refreshes; 0: only by hand.
         small: share of the image below which a region waits in the group.
 
@@ -66,7 +67,7 @@ class Queue:
     def __init__(
         self,
         session: Session,
-        order: str | Order = "area-margin",
+        order: str | Order = "adaptive",
         *,
         refresh_every: int = 10,
         small: float = SMALL,
@@ -84,6 +85,7 @@ class Queue:
         self.order = order
         self.refresh_every = refresh_every
         self.small = small
+        self._least = small * session.shape[0] * session.shape[1]
         self._trail: list[int] = []
         self.refresh()
 
@@ -163,5 +165,4 @@ class Queue:
 
     def _waits(self, row: Region) -> bool:
         """Whether a region is to be looked at by itself."""
-        least = self.small * self.session.shape[0] * self.session.shape[1]
-        return row.verdict is None and row.area >= least
+        return row.verdict is None and row.area >= self._least
