@@ -16,7 +16,13 @@ from napari_corrclip.annotation.change import Change, Edited, Plan, Step
 from napari_corrclip.annotation.edits import merging, painting, predictions, splitting, verdicts
 from napari_corrclip.annotation.edits.predictions import Reassign
 from napari_corrclip.annotation.edits.splitting import Points
-from napari_corrclip.annotation.edits.targets import Pixels, Regions, region_of, regions_of
+from napari_corrclip.annotation.edits.targets import (
+    Pixels,
+    Regions,
+    region_of,
+    regions_of,
+    value_of,
+)
 from napari_corrclip.annotation.edits.verdicts import Which
 from napari_corrclip.annotation.engine import Engine
 from napari_corrclip.annotation.frame import region_frame
@@ -236,6 +242,13 @@ class Session:
         of what the region shows, by verdict or else as predicted.
         """
         return region_frame(self.rows(), self.vocabulary)
+
+    def decided_as(self, which: str | int) -> tuple[int, int]:
+        """Return how many regions are decided as a class, and how many pixels are painted as it."""
+        value = value_of(self.vocabulary, which)
+        verdicts = self._state.verdicts.values()
+        regions = sum(verdict.value == value for verdict in verdicts)
+        return regions, int(np.count_nonzero(self._state.pins == value))
 
     def neighbours(self, region: int) -> Mapping[int, int]:
         """Return the ids that touch a region, each with its length of border in pixel sides."""

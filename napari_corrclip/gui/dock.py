@@ -16,6 +16,7 @@ from qtpy.QtWidgets import (
     QFormLayout,
     QGroupBox,
     QHBoxLayout,
+    QInputDialog,
     QLabel,
     QProgressBar,
     QPushButton,
@@ -109,6 +110,8 @@ class CorrClipDock(QWidget):
         )
         self.correct_button.toggled.connect(self._correct)
         self.selection = QLabel("")
+        self.left = QLabel("")
+        self.left.hide()
         self.keys = QLabel(help_text())
         self.keys.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self.status = QLabel(FIRST)
@@ -157,6 +160,7 @@ class CorrClipDock(QWidget):
         correct.addWidget(self.selection, 1)
         layout.addLayout(correct)
         layout.addLayout(back)
+        layout.addWidget(self.left)
         layout.addWidget(self.keys)
         layout.addWidget(self.status)
         self.keys.hide()
@@ -250,8 +254,45 @@ class CorrClipDock(QWidget):
 
     def _words_changed(self, vocabulary: Vocabulary | None) -> None:
         self._enable()
-        if vocabulary is not None and self.controller.session is not None:
-            self.controller.set_vocabulary(vocabulary)
+        session = self.controller.session
+        if session is None:
+            return
+        if vocabulary is None:
+            self.words.show_vocabulary(session.vocabulary)
+            self.say(
+                "What is corrected needs a class; add the new ones first, then remove the others."
+            )
+            return
+        reassign = self._ask_about_removed(session, vocabulary)
+        if reassign is None:
+            self.words.show_vocabulary(session.vocabulary)
+            return
+        self.controller.set_vocabulary(vocabulary, reassign)
+
+    def _ask_about_removed(
+        self, session: Session, vocabulary: Vocabulary
+    ) -> dict[str | int, str | int | None] | None:
+        """Ask what becomes of the decisions of each class that goes; ``None``: it is to stay."""
+        reassign: dict[str | int, str | int | None] = {}
+        for one in session.vocabulary:
+            if one.value in vocabulary.values:
+                continue
+            regions, pixels = session.decided_as(one.value)
+            if not regions and not pixels:
+                continue
+            kept = [f"give them to {name!r}" for name in vocabulary.names]
+            chosen, sure = QInputDialog.getItem(
+                self,
+                f"Remove {one.name!r}",
+                f"{regions:,} regions and {pixels:,} painted pixels are {one.name!r}:",
+                ["take these decisions back", *kept],
+                editable=False,
+            )
+            if not sure:
+                return None
+            place = kept.index(chosen) if chosen in kept else None
+            reassign[one.value] = None if place is None else vocabulary.values[place]
+        return reassign
 
     def _correct(self, on: bool) -> None:
         """Switch correct mode; the model's settings make room for the keys."""
@@ -267,6 +308,8 @@ class CorrClipDock(QWidget):
         else:
             self.mode.stop()
         self.keys.setVisible(on)
+        self.left.setVisible(on)
+        self._count_left()
         self.model.setVisible(not on)
 
     def _selected(self, selection: tuple[int, ...]) -> None:
@@ -391,7 +434,14 @@ class CorrClipDock(QWidget):
     def _session_changed(self, _changed: Changed) -> None:
         if self.controller.session is not None:
             self._shares(self.controller.session)
+        self._count_left()
         self._enable()
+
+    def _count_left(self) -> None:
+        """Say how much of the queue is left."""
+        if self.mode is not None and self.mode.on:
+            left = self.mode.queue.left
+            self.left.setText(f"<b>{left.regions:,} left ≈ {left.share:.0%} of the area</b>")
 
     def _layer_removed(self, event: Any) -> None:
         """A layer of ours that somebody removes ends the correcting; the labels are not lost sight of."""

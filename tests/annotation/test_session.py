@@ -74,3 +74,13 @@ def test_an_edit_after_an_undo_discards_no_state() -> None:
         session.undo()
         seen.append(session.labels.copy())
     assert all(any(np.array_equal(state, other) for other in seen) for state in states)
+
+
+def test_it_counts_what_was_decided_as_a_class() -> None:
+    session = Session(*small_result())
+    assert session.decided_as("sky") == (0, 0)
+    session.assign([1, 2], "sky")
+    session.ignore(3)
+    session.paint(([0, 0, 0], [1, 2, 3]), "sky")
+    assert session.decided_as("sky") == (2, 3)
+    assert session.decided_as(session.vocabulary.values[0]) == (0, 0)

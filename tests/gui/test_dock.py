@@ -13,8 +13,8 @@ import napari
 import numpy as np
 import pytest
 from pytestqt.qtbot import QtBot
-from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QPushButton
+from qtpy.QtCore import Qt, QTimer
+from qtpy.QtWidgets import QApplication, QInputDialog, QPushButton
 
 from napari_corrclip.demo.scenes import generate_scene
 from napari_corrclip.gui.dock import CorrClipDock
@@ -237,6 +237,41 @@ def test_running_again_takes_no_decision_away(person: Person) -> None:
     person.agree()
     person.press(person.dock.undo_button)
     np.testing.assert_array_equal(session.labels, before)
+    person.agree()
+
+
+@pytest.mark.parametrize("answer", ["take back", "give to green", "cancel"])
+def test_removing_a_class_asks_what_becomes_of_its_decisions(person: Person, answer: str) -> None:
+    open_scene(person)
+    person.type("red, green, blue")
+    person.press(person.dock.run_button)
+    person.wait()
+    session = person.dock.controller.session
+    assert session is not None
+    session.assign(session.ids[:2], "blue")
+
+    def reply() -> None:
+        dialog = QApplication.activeModalWidget()
+        assert isinstance(dialog, QInputDialog)
+        assert "2 regions and 0 painted pixels are 'blue'" in dialog.labelText()
+        dialog.setTextValue("give them to 'green'" if answer == "give to green" else "take these")
+        dialog.reject() if answer == "cancel" else dialog.accept()
+
+    person.dock.words.table.selectRow(2)
+    QTimer.singleShot(200, reply)
+    person.press(person.dock.words.remove_button)
+    person.wait()
+    names = ("red", "green", "blue") if answer == "cancel" else ("red", "green")
+    assert session.vocabulary.names == names
+    words = person.dock.words.vocabulary
+    assert words is not None
+    assert words.names == names
+    verdicts = [session.region(one).verdict for one in session.ids[:2]]
+    if answer == "take back":
+        assert verdicts == [None, None]
+    else:
+        kept = session.vocabulary.values[2 if answer == "cancel" else 1]
+        assert [verdict.value for verdict in verdicts if verdict is not None] == [kept, kept]
     person.agree()
 
 
