@@ -64,7 +64,7 @@ class Ballots:
     def count(
         self,
         owner: NDArray[np.integer],
-        where: tuple[NDArray[np.integer], NDArray[np.integer]],
+        at: NDArray[np.integer],
         count: int,
         weight: NDArray[np.int64] | None = None,
     ) -> Counts:
@@ -72,21 +72,23 @@ class Ballots:
 
         Args:
             owner: (n,) 0 to ``count`` - 1.
-            where: rows and columns of the pixels.
+            at: (n,) where the pixels lie in the flat maps.
             count: how many owners R.
             weight: how many pixels each stands for; ``None``: one.
         """
-        column = self.columns[self.evidence.prediction[where]]
-        width = 1 + self.probabilities.shape[1]
-        keys = owner.astype(np.int64) * width + column
-        if weight is None:
-            weight = np.ones(len(keys), np.int64)
+        column = self.columns[self.evidence.prediction.reshape(-1)[at]]
+        source = self.sources(column, self.evidence.numbers.reshape(-1)[at])
+        width, sources = 1 + self.probabilities.shape[1], len(self.probabilities)
         # Sums of whole numbers below 2**53 are exact in float64.
-        votes = np.bincount(keys, weight, minlength=count * width).astype(np.int64)
-        source = self.sources(column, self.evidence.numbers[where])
-        shape = (count, len(self.probabilities))
-        sources = sparse.coo_array((weight, (owner, source)), shape=shape).tocsr()
-        return Counts(votes.reshape(count, width), sources)
+        votes = np.bincount(owner * width + column, weight, count * width).astype(np.int64)
+        shape = (count, sources)
+        if count * sources <= 4 * len(at):
+            dense = np.bincount(owner * sources + source, weight, count * sources)
+            found = sparse.csr_array(dense.reshape(shape).astype(np.int64))
+        else:
+            ones = np.ones(len(at), np.int64) if weight is None else weight
+            found = sparse.coo_array((ones, (owner, source)), shape=shape).tocsr()
+        return Counts(votes.reshape(count, width), found)
 
     def means(self, counts: Counts) -> NDArray[np.float32]:
         """Return (R, K) the mean probabilities of counted regions; 0 for one without pixels."""
@@ -126,4 +128,4 @@ def count_all(
     np.minimum.at(boxes[:, 1], owner, column)
     np.maximum.at(boxes[:, 2], owner, row + 1)
     np.maximum.at(boxes[:, 3], owner, column + length)
-    return ids, boxes, ballots.count(owner, (row, column), len(ids), length)
+    return ids, boxes, ballots.count(owner.astype(np.int64), start, len(ids), length)

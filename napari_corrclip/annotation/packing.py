@@ -205,6 +205,8 @@ def _patch(arrays: Arrays, name: str) -> Patch:
     pixels = (bottom - top) * (right - left)
     if start[0] < 0 or length.min() < 1 or ends[-1] > pixels or (start[1:] < ends[:-1]).any():
         raise Damaged("a change has runs outside its box")
+    if (start // (right - left) != (ends - 1) // (right - left)).any():
+        raise Damaged("a change has runs of several rows")
     corners: Box = (top, left, bottom, right)
     return Patch(corners, start, length, old, new)
 

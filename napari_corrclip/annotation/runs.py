@@ -22,7 +22,7 @@ class Patch:
     Attributes:
         box: the smallest box around the changed pixels.
         start: (n,) int64, where each run begins, counted row by row inside the box.
-        length: (n,) int64 pixels; a run may go on in the next row of the box.
+        length: (n,) int64 pixels; a run ends with its row.
         old: (n,) int32, what a run's pixels were.
         new: (n,) int32, what they became.
     """
@@ -44,21 +44,26 @@ class Patch:
             after: (h, w) as they are to be.
             box: where in the map both lie.
         """
-        rows, columns = np.nonzero(before != after)
-        if not len(rows):
+        changed = before != after
+        flat = np.flatnonzero(changed)
+        if not len(flat):
             return None
-        top, left = int(rows.min()), int(columns.min())
-        tight = (box[0] + top, box[1] + left, box[0] + int(rows.max()) + 1,
-                 box[1] + int(columns.max()) + 1)  # fmt: skip
-        old = before[rows, columns].astype(np.int32)
-        new = after[rows, columns].astype(np.int32)
-        flat = (rows - top) * (tight[3] - tight[1]) + (columns - left)
-        begins = np.ones(len(flat), bool)
-        begins[1:] = (np.diff(flat) != 1) | (np.diff(old) != 0) | (np.diff(new) != 0)
+        width = before.shape[1]
+        columns = np.flatnonzero(changed.any(axis=0))
+        top, bottom = int(flat[0]) // width, int(flat[-1]) // width + 1
+        left, right = int(columns[0]), int(columns[-1]) + 1
+        old = before.reshape(-1)[flat].astype(np.int32, copy=False)
+        new = after.reshape(-1)[flat].astype(np.int32, copy=False)
+        begins = np.empty(len(flat), bool)
+        begins[0] = True
+        begins[1:] = (flat[1:] - flat[:-1] != 1) | (old[1:] != old[:-1]) | (new[1:] != new[:-1])
+        if left == 0 and right == width:  # elsewhere the last pixel of a row and the next are apart
+            begins |= flat % width == 0
         first = np.flatnonzero(begins)
+        row, column = np.divmod(flat[first], width)
         return cls(
-            tight,
-            flat[first].astype(np.int64),
+            (box[0] + top, box[1] + left, box[0] + bottom, box[1] + right),
+            ((row - top) * (right - left) + column - left).astype(np.int64),
             np.diff(np.append(first, len(flat))).astype(np.int64),
             old[first],
             new[first],
@@ -78,15 +83,18 @@ class Patch:
         """Return the patch that takes this one back; it shares the arrays."""
         return Patch(self.box, self.start, self.length, self.new, self.old)
 
-    def at(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Return the rows and columns of the changed pixels in the map, in the order of the runs."""
+    def at(self, width: int) -> NDArray[np.int64]:
+        """Return where the changed pixels lie in a flat map of ``width`` columns, run by run."""
         ends = np.cumsum(self.length)
-        flat = np.arange(ends[-1]) + np.repeat(self.start - (ends - self.length), self.length)
-        row, column = np.divmod(flat, self.box[3] - self.box[1])
-        return row + self.box[0], column + self.box[1]
+        row, column = np.divmod(self.start, self.box[3] - self.box[1])
+        first = (row + self.box[0]) * width + column + self.box[1]
+        at: NDArray[np.int64] = np.arange(ends[-1]) + np.repeat(
+            first - (ends - self.length), self.length
+        )
+        return at
 
     def apply(self, array: NDArray[np.integer]) -> None:
-        """Write the new values into the map ``array``.
+        """Write the new values into the map ``array``, which is contiguous.
 
         Raises:
             InputError: the map is not the one that the patch was made of; it is unchanged then.
@@ -97,9 +105,9 @@ class Patch:
                 f"The change lies at {self.box}, outside the map of {array.shape}; it belongs to "
                 "another image."
             )
-        at = self.at()
-        if (array[at] != np.repeat(self.old, self.length)).any():
+        flat, at = array.reshape(-1), self.at(width)
+        if (flat[at] != np.repeat(self.old, self.length)).any():
             raise InputError(
                 "The change was made of another map than this one; load the session it belongs to."
             )
-        array[at] = np.repeat(self.new, self.length)
+        flat[at] = np.repeat(self.new, self.length)

@@ -81,11 +81,17 @@ class State:
         verdicts: dict[int, Verdict] | None = None,
         votings: dict[int, Voting] | None = None,
     ) -> None:
-        self.regions = regions
-        self.evidence = evidence
+        # Changes are written by the pixels' places in the flat maps.
+        self.regions = np.ascontiguousarray(regions)
+        self.evidence = Evidence(
+            np.ascontiguousarray(evidence.prediction),
+            np.ascontiguousarray(evidence.numbers),
+            evidence.probabilities,
+        )
         self.vocabulary = vocabulary
         self.voting: Voting = voting
-        self.pins = np.full(regions.shape, NOT_PINNED, np.int32) if pins is None else pins
+        bare = np.full(regions.shape, NOT_PINNED, np.int32)
+        self.pins = bare if pins is None else np.ascontiguousarray(pins)
         self.verdicts = verdicts or {}
         self.votings = votings or {}
         self.labels = np.zeros(regions.shape, np.uint16)
@@ -254,10 +260,9 @@ class State:
         keys, pair = np.unique(patch.old.astype(np.int64) << 32 | patch.new, return_inverse=True)
         old, new = keys >> 32, keys & 0xFFFFFFFF
         ids = np.setdiff1d(np.concatenate([old, new]), [0])
-        at = patch.at()
-        owner = np.repeat(pair, patch.length)
-        moved = self._ballots.count(owner, at, len(keys))
-        around = _boxes(owner, at, len(keys))
+        at = patch.at(self.shape[1])
+        moved = self._ballots.count(np.repeat(pair, patch.length), at, len(keys))
+        around = _boxes(pair, patch, len(keys))
 
         former = [self.rows.get(one) for one in ids.tolist()]
         boxes = [None if row is None else row.box for row in former]
@@ -342,16 +347,21 @@ class State:
         pins = self.pins[where]
         self.labels[where] = np.where(pins == NOT_PINNED, shown, pins).astype(np.uint16)
 
-    def _draw_runs(self, at: tuple[NDArray[np.int64], NDArray[np.int64]], patch: Patch) -> None:
+    def _draw_runs(self, at: NDArray[np.int64], patch: Patch) -> None:
         """Compute the labels of the pixels ``at``, which ``patch`` gave to other regions."""
         ids, owner = np.unique(patch.new, return_inverse=True)
-        index = np.repeat(owner, patch.length)
         rows = [self.rows.get(one) for one in ids.tolist()]
         values = np.array([0 if row is None else row.value for row in rows], np.uint16)
         free = np.array([row is None or _by_pixels(row) for row in rows])
-        shown = np.where(free[index], self.evidence.prediction[at], values[index])
-        pins = self.pins[at]
-        self.labels[at] = np.where(pins == NOT_PINNED, shown, pins).astype(np.uint16)
+        shown = np.repeat(values[owner], patch.length)
+        if free.any():
+            by_pixels = np.repeat(free[owner], patch.length)
+            shown = np.where(by_pixels, self.evidence.prediction.reshape(-1)[at], shown)
+        pins = self.pins.reshape(-1)[at]
+        pinned = pins != NOT_PINNED
+        if pinned.any():
+            shown = np.where(pinned, pins, shown).astype(np.uint16)
+        self.labels.reshape(-1)[at] = shown
 
     def _draw_regions(self, ids: Iterable[int]) -> list[Box]:
         """Draw each of the regions ``ids`` in its box; return the boxes.
@@ -410,20 +420,19 @@ def _incidence(ids: NDArray[np.int64], owners: NDArray[np.int64]) -> sparse.csr_
     return sparse.csr_array((ones, (rows, at)), shape=(len(ids), len(owners)))
 
 
-def _boxes(
-    owner: NDArray[np.integer], where: tuple[NDArray[np.int64], NDArray[np.int64]], count: int
-) -> list[Box]:
-    """Return the box around each owner's pixels; every owner has some."""
-    low = np.full((count, 2), np.iinfo(np.int64).max)
-    high = np.full((count, 2), -1)
-    single = len(owner) and bool((owner == owner[0]).all())
-    for axis, position in enumerate(where):
-        if single:
-            low[owner[0], axis], high[owner[0], axis] = position.min(), position.max()
-        else:
-            np.minimum.at(low[:, axis], owner, position)
-            np.maximum.at(high[:, axis], owner, position)
-    return [tuple(box) for box in np.concatenate([low, high + 1], axis=1).tolist()]
+def _boxes(owner: NDArray[np.integer], patch: Patch, count: int) -> list[Box]:
+    """Return the box in the image around each owner's runs of ``patch``; every owner has some."""
+    top, left, _, right = patch.box
+    row, column = np.divmod(patch.start, right - left)
+    edges = np.empty((count, 4), np.int64)
+    edges[:, :2] = np.iinfo(np.int64).max
+    edges[:, 2:] = -1
+    np.minimum.at(edges[:, 0], owner, row)
+    np.minimum.at(edges[:, 1], owner, column)
+    np.maximum.at(edges[:, 2], owner, row + 1)
+    np.maximum.at(edges[:, 3], owner, column + patch.length)
+    edges += np.array([top, left, top, left])
+    return [(a, b, c, d) for a, b, c, d in edges.tolist()]
 
 
 def _put(mapping: dict[int, V], key: int, value: V | None) -> None:
