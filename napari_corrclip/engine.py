@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from napari_corrclip.annotation import Session, Source
 from napari_corrclip.progress import Steps, drive, finish
 from napari_corrclip.regions.given import GivenRegions
-from napari_corrclip.segmenter import Detail, Image, Regions, Segmenter, VocabularyLike, as_rgb
-from napari_corrclip.vocabulary import Vocabulary
+from napari_corrclip.segmenter import Detail, Image, Regions, Segmenter, as_rgb
+from napari_corrclip.vocabulary import Vocabulary, VocabularyLike
 
 if TYPE_CHECKING:
     import torch

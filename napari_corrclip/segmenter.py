@@ -10,7 +10,7 @@ import inspect
 import os
 import reprlib
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Literal, cast
@@ -41,7 +41,7 @@ from napari_corrclip.segmentation import (
 from napari_corrclip.settings import Settings
 from napari_corrclip.templates import SINGLE_TEMPLATES, fill, resolve
 from napari_corrclip.text_cache import TextCache
-from napari_corrclip.vocabulary import Vocabulary
+from napari_corrclip.vocabulary import Vocabulary, VocabularyLike
 from napari_corrclip.weights.cache import cache_folder
 from napari_corrclip.weights.presets import NetworkSpec, Preset, get_preset
 
@@ -51,7 +51,6 @@ DETAILS: tuple[Detail, ...] = ("standard", "fine", "native")
 #: Where regions come from: a kind that the preset knows, a source, an integer array, or a file.
 Regions = RegionSource | str | Path | NDArray[np.integer]
 Image = NDArray[Any] | str | os.PathLike[str]
-VocabularyLike = Vocabulary | str | os.PathLike[str] | Mapping[str, Any] | Iterable[str]
 
 
 class Segmenter:

@@ -138,3 +138,7 @@ class Edited:
     removed: tuple[int, ...] = ()
     notes: tuple[str, ...] = ()
     conflicts: tuple[int, ...] = ()
+
+    def __bool__(self) -> bool:
+        """Return whether there was something to do: ``while session.undo(): …`` ends."""
+        return bool(self.title)

@@ -63,19 +63,28 @@ class Journal:
     says in a sentence what is wrong, ``failed`` emits it, and with the next edit everything is written
     anew.
 
+    It lives as long as the session does, whether somebody holds it or not.
+
     Args:
         session: what is edited.
-        folder: made where it does not exist; what was in it is replaced by this session.
+        folder: made where it does not exist.
         records: so many are appended before a new snapshot is made.
+        replace: whether another session that is kept in the folder is to be given up.
 
     Raises:
-        InputError: the folder cannot be written, or another program keeps a session there.
+        InputError: the folder keeps another session (one that was not restored from it), another
+            program writes there, or it cannot be written.
     """
 
     failed = Signal(str)
 
     def __init__(
-        self, session: Session, folder: str | os.PathLike[str], *, records: int = 200
+        self,
+        session: Session,
+        folder: str | os.PathLike[str],
+        *,
+        records: int = 200,
+        replace: bool = False,
     ) -> None:
         self.session = session
         self.folder = Path(folder)
@@ -83,6 +92,14 @@ class Journal:
         self.problem: str | None = None
         self._count = 0
         self._file: int | None = None
+        if not os.fspath(folder):
+            raise InputError("The journal's folder has no name; give one.")
+        place = self.folder.absolute()
+        if not replace and session.journal_folder != place and has_session(place):
+            raise InputError(
+                f"{str(folder)!r} keeps a session that this one would replace; go on with "
+                "annotation.restore(folder), give another folder, or say replace=True."
+            )
         self._lock = _lock(self.folder)
         try:
             self._snapshot()
@@ -90,6 +107,9 @@ class Journal:
             self._lock.release()
             raise
         session.recorded.connect(self._append)
+        session.journal_folder = place
+        # The signal alone would let it be collected, and nobody would be told.
+        session._journal = self
 
     def __enter__(self) -> Journal:
         """Return itself."""
@@ -105,6 +125,8 @@ class Journal:
             self.session.recorded.disconnect(self._append)
         self._close_file()
         self._lock.release()
+        if self.session._journal is self:
+            self.session._journal = None
 
     def _append(self, kind: Kind, step: Step) -> None:
         # Nothing is raised from here: the edit has been made, and whoever made it is not to blame.
@@ -188,7 +210,7 @@ def restore(
     notes: list[str] = []
     for number in numbers:
         try:
-            state, history, saved = load_parts(folder / f"snapshot-{number}", sys.maxsize)
+            saved = load_parts(folder / f"snapshot-{number}", sys.maxsize)
         except InputError as error:
             if number == numbers[-1]:
                 raise
@@ -201,15 +223,16 @@ def restore(
         data = b""  # the crash came between the snapshot and its journal: nothing was done since
     try:
         for kind, step, _ in read_records(data) if data else ():
-            for change in follow(history, kind, step).changes:
-                state.apply(change)
+            for change in follow(saved.history, kind, step).changes:
+                saved.state.apply(change)
     except (Damaged, InputError) as error:
         notes.append(
             f"The journal in {str(folder)!r} is damaged ({error}); what was done before that is here."
         )
-    history.limit_to(history_limit)  # not before: an undo in the journal may reach far back
-    session = Session._of(state, history, image, engine, source, saved)
+    saved.history.limit_to(history_limit)  # not before: an undo in the journal may reach far back
+    session = Session._of(saved, image, engine, source)
     session.notes = (*session.notes, *notes)
+    session.journal_folder = folder.absolute()
     return session
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeVar
 
 import numpy as np
@@ -36,6 +37,8 @@ from napari_corrclip.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from napari_corrclip.vocabulary import VocabularyLike
 
 T = TypeVar("T", bound=np.generic)
 
@@ -71,6 +74,10 @@ class Session:
     """
 
     notes: tuple[str, ...]
+    journal_folder: Path | None
+    """The folder of the journal that keeps it or kept it last, or that it was restored from."""
+    image_digest: str
+    """A checksum of the image's pixels; empty without an image."""
 
     changed = Signal(Changed)
     recorded = Signal(str, object)
@@ -90,24 +97,26 @@ class Session:
     @classmethod
     def _of(
         cls,
-        state: State,
-        history: History,
-        image: NDArray[np.uint8] | None = None,
-        engine: Engine | None = None,
-        source: Source | None = None,
-        saved: Source | None = None,
+        saved: storage.Saved,
+        image: NDArray[np.uint8] | None,
+        engine: Engine | None,
+        source: Source | None,
     ) -> Session:
-        """Return a session of finished parts, such as a file holds, of the source ``saved``."""
-        told = None if source is None or saved is None else saved.difference(source)
-        if (
-            told is not None
-            and source is not None
-            and saved is not None
-            and source.key != saved.key
-        ):
-            raise InputError(told)
+        """Return the session that a folder held, for what its image is now."""
+        told: str | None = None
+        if source is not None and saved.source is not None:
+            told = saved.source.difference(source)
+            if told is not None and source.key != saved.source.key:
+                raise InputError(told)
         session = cls.__new__(cls)
-        session._start(state, history, image, engine, source or saved)
+        session._start(saved.state, saved.history, image, engine, source or saved.source)
+        if told is None and image is not None and saved.image not in ("", session.image_digest):
+            told = (
+                "The image has other pixels than the one that was corrected; look whether the regions "
+                "fit it."
+            )
+        if image is None:
+            session.image_digest = saved.image
         session.notes = () if told is None else (told,)
         return session
 
@@ -130,6 +139,9 @@ class Session:
         self.engine = engine
         self.source = source
         self.notes = ()
+        self.journal_folder = None
+        self._journal: object = None
+        self.image_digest = "" if image is None else storage.digest(image)
         self._group: list[Change] | None = None
 
     def save(self, folder: str | os.PathLike[str]) -> None:
@@ -165,8 +177,7 @@ class Session:
         Raises:
             InputError: something is missing, damaged, of a newer version, or of another image.
         """
-        state, history, saved = storage.load_parts(folder, history_limit)
-        return cls._of(state, history, image, engine, source, saved)
+        return cls._of(storage.load_parts(folder, history_limit), image, engine, source)
 
     # -- what there is
 
@@ -273,7 +284,7 @@ class Session:
             InputError: no such region, a count below 1, or neither engine nor image.
         """
         row = self.region(region)
-        if isinstance(count, bool) or not isinstance(count, int) or count < 1:
+        if isinstance(count, bool) or not isinstance(count, int | np.integer) or count < 1:
             raise InputError(f"{count!r} similar regions cannot be selected; give 1 or more.")
         if among is None:
             others = [other for other in self.rows() if other.verdict is None]
@@ -399,7 +410,7 @@ class Session:
 
     def set_vocabulary(
         self,
-        vocabulary: Vocabulary,
+        vocabulary: VocabularyLike,
         *,
         result: Segmentation | None = None,
         reassign: Reassign | None = None,
@@ -407,22 +418,23 @@ class Session:
         """Take another vocabulary; with an engine or a ``result`` the image is labelled by it at once.
 
         Args:
-            vocabulary: the classes from now on, changed from the session's own (so that values stay).
+            vocabulary: the classes from now on. The session's own, changed by its methods, or text,
+                names, a file, or a vocabulary made from scratch: then classes of the same name are
+                the same classes, and the others are new (:meth:`Vocabulary.matched`).
             result: the image classified by it, where the caller has done that already.
             reassign: what becomes of the decisions of each removed class that has any: another class,
                 or ``None`` to take them back.
 
         Raises:
-            InputError: a removed class has decisions and ``reassign`` does not name it, or the result
-                does not belong here.
+            InputError: a removed class has decisions and ``reassign`` does not name it, the result
+                does not belong here, or this is no vocabulary.
         """
+        words = self.vocabulary.matched(Vocabulary.coerce(vocabulary))
         # Looked at first, so that a refusal costs no classification.
-        predictions.moved_decisions(self._state, vocabulary, reassign or {})
+        predictions.moved_decisions(self._state, words, reassign or {})
         if result is None and self.engine is not None:
-            result = self.engine.classify(vocabulary)
-        return self._perform(
-            predictions.change_vocabulary(self._state, vocabulary, result, reassign)
-        )
+            result = self.engine.classify(words)
+        return self._perform(predictions.change_vocabulary(self._state, words, result, reassign))
 
     def rerun(self, result: Segmentation) -> Edited:
         """Take another run of the same image and vocabulary: other regions, preset or settings.

@@ -8,10 +8,15 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
 
 from napari_corrclip.annotation.history import LIMIT, History
 from napari_corrclip.annotation.packing import Damaged, pack_state, unpack_state
@@ -34,7 +39,11 @@ def save_session(session: Session, folder: str | os.PathLike[str]) -> None:
     Raises:
         InputError: it cannot be written; a session that was saved there before is as it was then.
     """
+    if not os.fspath(folder):
+        raise InputError("The folder has no name; give one to save the session in.")
     texts = {} if session.source is None else {"source": session.source.to_json()}
+    if session.image_digest:
+        texts["image"] = session.image_digest
     state = pack_state(session.state, texts)
     history = pack_history(session.history)
     write_folder(
@@ -46,9 +55,31 @@ def save_session(session: Session, folder: str | os.PathLike[str]) -> None:
     )
 
 
-def load_parts(
-    folder: str | os.PathLike[str], limit: int = LIMIT
-) -> tuple[State, History, Source | None]:
+@dataclass(frozen=True, eq=False)
+class Saved:
+    """What a folder held.
+
+    Attributes:
+        state: maps, decisions, vocabulary.
+        history: what can be undone and redone.
+        source: the image's file as it was.
+        image: digest of the image's pixels; empty where the session had none.
+    """
+
+    state: State
+    history: History
+    source: Source | None
+    image: str
+
+
+def digest(image: NDArray[np.uint8]) -> str:
+    """Return a checksum of an image's shape and pixels."""
+    found = hashlib.sha256(repr(image.shape).encode())
+    found.update(np.ascontiguousarray(image).data)
+    return found.hexdigest()[:32]
+
+
+def load_parts(folder: str | os.PathLike[str], limit: int = LIMIT) -> Saved:
     """Read what :func:`save_session` wrote; the files are taken as untrusted.
 
     Raises:
@@ -73,4 +104,4 @@ def load_parts(
         ) from None
     history.limit_to(limit)  # not before: what was undone last must be found among what was done
     source = Source.from_json(texts["source"]) if "source" in texts else None
-    return state, history, source
+    return Saved(state, history, source, texts.get("image", ""))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import json
 import os
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
@@ -103,35 +102,20 @@ def check_replaceable(folder: Path, mine: Callable[[str], bool]) -> None:
         folder: gets results.
         mine: whether results of what it is told, an image's path, are those to be replaced.
     """
-    from napari_corrclip.export.folder import OWNED
+    from napari_corrclip.export.folder import foreign_files, read_provenance
 
     if os.path.lexists(folder):
         with _refusing(folder):
             _check_is_folder(folder)
-    found = _provenance(folder)
-    foreign = [name for name in sorted(OWNED) if os.path.lexists(folder / name)]
-    if found is None and foreign:
+    foreign = foreign_files(folder)
+    if foreign:
         raise InputError(
             f"{str(folder / foreign[0])!r} is there and no result of this program's, and would be "
             "replaced; move it away or give another -o."
         )
-    owner = (found or {}).get("image")
+    owner = (read_provenance(folder) or {}).get("image")
     if isinstance(owner, str) and owner and not mine(owner):
         raise InputError(
             f"The folder {str(folder)!r} has the results of {owner!r}, which would be replaced; "
             "remove it or give another -o."
         )
-
-
-def _provenance(folder: Path) -> dict[str, object] | None:
-    """What the results in ``folder``, of this version or another one, say of themselves."""
-    from napari_corrclip.export.folder import FORMAT
-
-    try:
-        document = json.loads((folder / PROVENANCE).read_bytes())
-    except (OSError, ValueError, RecursionError):
-        return None
-    kind = FORMAT.rstrip("0123456789")
-    if isinstance(document, dict) and str(document.get("format")).startswith(kind):
-        return document
-    return None

@@ -22,6 +22,7 @@
 from __future__ import annotations
 
 import json
+import os
 import zipfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -81,8 +82,15 @@ def write_result(
     """Write a result's files into ``folder``, all or none; what else lies there stays.
 
     Raises:
-        InputError: it cannot be written, or the image is of another size than the labels.
+        InputError: it cannot be written, the image is of another size than the labels, or somebody
+            else's files would be replaced.
     """
+    foreign = foreign_files(folder)
+    if foreign:
+        raise InputError(
+            f"{str(folder / foreign[0])!r} is there and no result of this program's, and would be "
+            "replaced; move it away or save to another folder."
+        )
     document = {"format": FORMAT, "notes": list(notes), **provenance}
     writers: dict[str, Writer] = {
         "regions.tif": lambda path: maps.write_tiff(path, maps.smallest_type(regions)),
@@ -105,6 +113,25 @@ def write_result(
     if demo_picture is not None:
         writers["demo.png"] = lambda path: path.write_bytes(demo_picture)
     write_folder(folder, writers, owned=OWNED)
+
+
+def foreign_files(folder: Path) -> list[str]:
+    """Return the names in ``folder`` that a result would replace, where no result lies there."""
+    if read_provenance(folder) is not None:
+        return []
+    return [name for name in sorted(OWNED) if os.path.lexists(folder / name)]
+
+
+def read_provenance(folder: Path) -> dict[str, object] | None:
+    """Return what the results in ``folder``, of this version or another one, say of themselves."""
+    try:
+        document = json.loads((folder / "provenance.json").read_bytes())
+    except (OSError, ValueError, RecursionError):
+        return None
+    kind = FORMAT.rstrip("0123456789")
+    if isinstance(document, dict) and str(document.get("format")).startswith(kind):
+        return document
+    return None
 
 
 def _overlay(

@@ -10,6 +10,6 @@
 from __future__ import annotations
 
 from napari_corrclip.vocabulary.classes import MAX_VALUE, VocabularyClass
-from napari_corrclip.vocabulary.model import Vocabulary
+from napari_corrclip.vocabulary.model import Vocabulary, VocabularyLike
 
-__all__ = ["MAX_VALUE", "Vocabulary", "VocabularyClass"]
+__all__ = ["MAX_VALUE", "Vocabulary", "VocabularyClass", "VocabularyLike"]

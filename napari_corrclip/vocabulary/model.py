@@ -386,6 +386,43 @@ class Vocabulary:
             )
         return replace(self, classes=complete(entries), next_value=next_value)
 
+    def matched(self, other: Vocabulary) -> Vocabulary:
+        """Return the classes of ``other``, with the values that classes of their names have here.
+
+        Where ``other`` was changed from this vocabulary by its own methods, it is returned as it is: its
+        values mean what they mean here, and one renamed class keeps its value. Where it was made
+        from scratch, its values are its own and say nothing; a name that is new gets a new value.
+        """
+        if other.next_value >= self.next_value and self._values_agree(other):
+            return other
+        known = {grammar.key(one.name): one.value for one in self.classes}
+        classes, next_value = [], self.next_value
+        for one in other.classes:
+            value = known.get(grammar.key(one.name))
+            if value is None:
+                value, next_value = next_value, next_value + 1
+            # A colour that a value gave goes with that value.
+            color = default_color(value, background=one.background)
+            own = one.color == own_color(one)
+            classes.append(replace(one, value=value, color=color if own else one.color))
+        return replace(other, classes=tuple(classes), next_value=next_value)
+
+    def _values_agree(self, other: Vocabulary) -> bool:
+        """Whether values that ``other`` shares with this one mean the same, but for one new name."""
+        mine = {one.value: grammar.key(one.name) for one in self.classes}
+        names = set(mine.values())
+        renamed = 0
+        for one in other.classes:
+            name = grammar.key(one.name)
+            if one.value >= self.next_value or mine.get(one.value) == name:
+                continue
+            if (
+                one.value not in mine or name in names
+            ):  # a value that was removed, a name that moved
+                return False
+            renamed += 1
+        return renamed <= 1
+
     @classmethod
     def _complete(cls, entries: Sequence[Entry], background: str | int | None = None) -> Vocabulary:
         classes = complete(entries, background)
@@ -398,3 +435,7 @@ class Vocabulary:
 
 def _prompts(prompts: Sequence[str]) -> tuple[str, ...]:
     return grammar.parse_prompts(prompts) if isinstance(prompts, str) else tuple(prompts)
+
+
+VocabularyLike = Vocabulary | str | os.PathLike[str] | Mapping[str, Any] | Iterable[str]
+"""What :meth:`Vocabulary.coerce` takes."""

@@ -1204,16 +1204,49 @@ def test_rows_are_looked_up_in_many_ways() -> None:
     assert session.region_at(-1, 0) == session.region_at(0, 32) == 0
 
 
-def test_other_classes_under_the_same_values_take_no_decision() -> None:
+def test_a_vocabulary_from_scratch_is_matched_by_name() -> None:
     session = Session(*small_result())
     session.assign(1, "cat")
     session.assign(2, "dog")
+    cat, dog = (session.vocabulary.values[at] for at in (0, 1))
     before = session.labels.copy()
-    with pytest.raises(InputError, match="'cat' would become 'tree', 'dog' would become 'house'"):
-        session.set_vocabulary(Vocabulary.parse("tree, house, sky"))
+    with pytest.raises(InputError, match="'cat' has 1 decided region"):
+        session.set_vocabulary("tree, house, sky")
+    with pytest.raises(InputError, match="'dog' has 1 decided region"):
+        session.set_vocabulary(Vocabulary.parse("sky, cat"))
     np.testing.assert_array_equal(session.labels, before)
+    session.set_vocabulary(["sky", "bird", "Dog", "cat"])
+    assert session.vocabulary.names == ("sky", "bird", "Dog", "cat")
+    assert session.vocabulary.values == (3, 4, dog, cat)
+    assert [session.region(one).value for one in (1, 2)] == [cat, dog]
+    for nonsense in (None, 5, ""):
+        with pytest.raises(InputError):
+            session.set_vocabulary(nonsense)  # type: ignore[arg-type]
+
+
+def test_one_renamed_class_keeps_its_decisions() -> None:
+    session = Session(*small_result())
+    session.assign(1, "cat")
     edited = session.set_vocabulary(session.vocabulary.rename("cat", "lion"))
     assert edited.notes == ("'cat' is called 'lion' now, and what was decided as it, too.",)
+    assert session.region(1).value == session.vocabulary.values[0]
+
+
+def test_a_removed_value_means_nothing_to_a_vocabulary_from_scratch() -> None:
+    session = Session(*small_result())
+    session.set_vocabulary(session.vocabulary.remove("dog"))
+    session.set_vocabulary(Vocabulary.parse("cat, bird, sky"))
+    assert session.vocabulary.values == (1, 4, 3)
+
+
+def test_loops_over_undo_end() -> None:
+    session = Session(*small_result())
+    session.assign(1, "cat")
+    session.assign(2, "cat")
+    steps = 0
+    while session.undo():
+        steps += 1
+    assert steps == 2
 
 
 def test_what_a_split_and_a_merge_do_to_verdicts_is_told() -> None:

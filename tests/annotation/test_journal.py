@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import shutil
 from pathlib import Path
 
@@ -102,8 +103,39 @@ def test_a_folder_that_cannot_be_written_is_told(tmp_path: Path) -> None:
 
 def test_two_programs_do_not_write_one_journal(tmp_path: Path) -> None:
     with Journal(new_session(0), tmp_path), pytest.raises(InputError, match="another window"):
+        Journal(new_session(0), tmp_path, replace=True)
+    Journal(new_session(0), tmp_path, replace=True).close()
+
+
+def test_a_journal_takes_no_other_session_s_place(tmp_path: Path) -> None:
+    session = new_session(0)
+    with Journal(session, tmp_path):
+        session.assign(1, "sky")
+    kept = digest(session)
+    with pytest.raises(InputError, match="keeps a session that this one would replace"):
         Journal(new_session(0), tmp_path)
-    Journal(new_session(0), tmp_path).close()
+    assert digest(restore(tmp_path)) == kept
+    # The session itself goes on, and so does the restored one.
+    with Journal(session, tmp_path):
+        session.assign(2, "cat")
+    restored = restore(tmp_path)
+    with Journal(restored, tmp_path):
+        restored.assign(3, "cat")
+    assert digest(restore(tmp_path)) == digest(restored)
+    with Journal(new_session(1), tmp_path, replace=True):
+        pass
+    assert digest(restore(tmp_path)) == digest(new_session(1))
+
+
+def test_a_journal_that_nobody_holds_goes_on(tmp_path: Path) -> None:
+    session = new_session(0)
+    Journal(session, tmp_path)
+    gc.collect()
+    session.assign(1, "sky")
+    assert digest(restore(tmp_path)) == digest(session)
+    with pytest.raises(InputError, match="another window"):
+        Journal(new_session(0), tmp_path, replace=True)
+    assert session.journal_folder == tmp_path
 
 
 def test_a_closed_journal_hears_nothing(tmp_path: Path) -> None:

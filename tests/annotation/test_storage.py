@@ -154,3 +154,15 @@ def test_steps_survive_packing_and_nothing_else_does() -> None:
     for cut in range(0, len(data), 7):
         with pytest.raises(Damaged):
             unpack_step(data[:cut])
+
+
+def test_another_image_of_the_same_size_is_told(tmp_path: Path) -> None:
+    result, image = small_result()
+    Session(result, image).save(tmp_path / "saved")
+    assert Session.load(tmp_path / "saved", image).notes == ()
+    (note,) = Session.load(tmp_path / "saved", image[::-1]).notes
+    assert "other pixels than the one that was corrected" in note
+    # Saved again without the image, it is still known.
+    Session.load(tmp_path / "saved").save(tmp_path / "again")
+    assert Session.load(tmp_path / "again", image).notes == ()
+    assert Session.load(tmp_path / "again", image[::-1]).notes == (note,)

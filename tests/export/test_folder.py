@@ -211,3 +211,15 @@ def test_names_of_many_results_are_different() -> None:
         "cat_png", "dog_tif", "cat_jpg", "cat_png_2", "Dog_x", "bird.1", "cat_png_3",
     ]  # fmt: skip
     assert result_names([]) == []
+
+
+def test_somebody_s_own_files_are_not_replaced(result: Segmentation, tmp_path: Path) -> None:
+    (tmp_path / "labels.png").write_text("my hand labels")
+    with pytest.raises(InputError, match=r"labels\.png.* is there and no result"):
+        result.save(tmp_path)
+    assert entries(tmp_path) == {"labels.png"}
+    assert (tmp_path / "labels.png").read_text() == "my hand labels"
+    (tmp_path / "labels.png").rename(tmp_path / "mine.png")
+    result.save(tmp_path)
+    result.save(tmp_path)  # our own may be
+    assert (tmp_path / "mine.png").read_text() == "my hand labels"

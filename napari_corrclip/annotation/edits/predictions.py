@@ -39,8 +39,7 @@ def change_vocabulary(
         reassign: for each removed class that has decisions, what becomes of them.
 
     Raises:
-        InputError: decisions would be lost or mean something else, or the result does not belong
-            here.
+        InputError: decisions would be lost, or the result does not belong here.
     """
     old = state.vocabulary
     renamed = _renamed(state, vocabulary)
@@ -85,12 +84,7 @@ def change_vocabulary(
 
 
 def _renamed(state: State, vocabulary: Vocabulary) -> tuple[str, ...]:
-    """Return what to tell of a class that has decisions and another name.
-
-    Raises:
-        InputError: there are several. Then it is not a vocabulary that was changed, but another one
-            that gives the same values to other things: decisions on cats would become trees.
-    """
+    """Return what to tell of classes that have decisions and another name."""
     new = {one.value: one.name for one in vocabulary}
     decided = {verdict.value for verdict in state.verdicts.values()}
     decided |= set(np.unique(state.pins).tolist())
@@ -99,12 +93,6 @@ def _renamed(state: State, vocabulary: Vocabulary) -> tuple[str, ...]:
         for one in state.vocabulary
         if one.value in decided and new.get(one.value, one.name) != one.name
     ]
-    if len(others) > 1:
-        listed = ", ".join(f"{before!r} would become {after!r}" for before, after in others[:3])
-        raise InputError(
-            f"The vocabulary gives other classes the values of decided ones ({listed}); change the "
-            "session's own vocabulary instead: add, remove, and rename one class at a time."
-        )
     return tuple(
         f"{before!r} is called {after!r} now, and what was decided as it, too."
         for before, after in others
