@@ -14,6 +14,7 @@ import numpy as np
 from napari.layers import Labels
 from napari.utils.colormaps import DirectLabelColormap
 from napari.utils.transforms import Affine
+from numpy.typing import NDArray
 from psygnal import Signal
 
 from napari_corrclip.annotation import Changed, Edited, Queue, SmallGroup
@@ -161,11 +162,13 @@ class CorrectMode:
         try:
             yield
             while event.type == "mouse_move":
-                dragged = dragged or bool(np.abs(np.array(event.pos) - pressed).max() > CLICK)
+                dragged = dragged or _far(pressed, event.pos)
                 yield
         finally:
             if shift:
                 layer.mouse_pan = True
+        # Where the moves between were too fast to be told, the release lies elsewhere all the same.
+        dragged = dragged or _far(pressed, event.pos)
         if not dragged:
             self._clicked(start, toggle=shift)
         elif shift:
@@ -357,6 +360,10 @@ class CorrectMode:
                 self._tell(str(error))
 
         return act
+
+
+def _far(pressed: NDArray[np.floating], position: Any) -> bool:
+    return bool(np.abs(np.asarray(position) - pressed).max() > CLICK)
 
 
 def _assigns(digit: str) -> Command:
