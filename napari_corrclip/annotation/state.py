@@ -341,11 +341,16 @@ class State:
         where = window(box)
         numbers, ids = number_regions(self.regions[where])
         rows = [self.rows[one] for one in ids.tolist()]
-        values = np.array([0, *(row.value for row in rows)], np.uint16)
+        shown = np.array([0, *(row.value for row in rows)], np.uint16)[numbers]
         free = np.array([True, *(_by_pixels(row) for row in rows)])
-        shown = np.where(free[numbers], self.evidence.prediction[where], values[numbers])
+        # Mostly no region shows its pixels' own classes, and nothing is painted.
+        by_pixels = free[numbers] if free[1:].any() else numbers == 0
+        np.copyto(shown, self.evidence.prediction[where], where=by_pixels)
         pins = self.pins[where]
-        self.labels[where] = np.where(pins == NOT_PINNED, shown, pins).astype(np.uint16)
+        painted = pins != NOT_PINNED
+        if painted.any():
+            np.copyto(shown, pins, where=painted, casting="unsafe")
+        self.labels[where] = shown
 
     def _draw_runs(self, at: NDArray[np.int64], patch: Patch) -> None:
         """Compute the labels of the pixels ``at``, which ``patch`` gave to other regions."""
