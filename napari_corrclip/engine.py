@@ -52,9 +52,10 @@ class Engine:
 
         Without regions at all (only zeros) the image is one unsegmented part.
         """
-        self.features = finish(self.segmenter.encode_steps(self.image, GivenRegions(regions)))
-        self._cells = None
-        return self.classify(vocabulary)
+        features = finish(self.segmenter.encode_steps(self.image, GivenRegions(regions)))
+        result = finish(self.segmenter.classify_steps(features, vocabulary))
+        self.features, self._cells = features, None
+        return result
 
     def click(self, points: NDArray[np.int64], on: NDArray[np.bool_]) -> NDArray[np.bool_] | None:
         """Return SAM's (H, W) mask of clicks; ``None`` where the regions were not SAM's.

@@ -3,7 +3,13 @@
 from __future__ import annotations
 
 from napari_corrclip.annotation.change import Edited
-from napari_corrclip.annotation.journal import Journal, has_session, journal_folder, restore
+from napari_corrclip.annotation.journal import (
+    Journal,
+    has_session,
+    journal_folder,
+    put_aside,
+    restore,
+)
 from napari_corrclip.annotation.queue import ORDERS, Left, Queue, SmallGroup
 from napari_corrclip.annotation.regions import Region, Verdict
 from napari_corrclip.annotation.session import Session
@@ -24,5 +30,6 @@ __all__ = [
     "Verdict",
     "has_session",
     "journal_folder",
+    "put_aside",
     "restore",
 ]

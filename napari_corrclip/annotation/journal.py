@@ -18,6 +18,7 @@ import os
 import re
 import shutil
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -135,9 +136,16 @@ class Journal:
                 self._snapshot()
             else:
                 self._write(pack_record(kind, step))
-        except (OSError, InputError) as error:
+        except Exception as error:
             self._close_file()  # its end may be half a record; the next edit writes everything anew
-            wrong = cannot_write(self.folder, error) if isinstance(error, OSError) else error
+            wrong: Exception = error
+            if isinstance(error, OSError):
+                wrong = cannot_write(self.folder, error)
+            elif not isinstance(error, InputError):
+                wrong = InputError(
+                    f"The journal in {str(self.folder)!r} failed ({type(error).__name__}: {error}); "
+                    "save the session to another folder."
+                )
             self.problem = f"{wrong} What you did is kept in memory until then."
             self.failed.emit(self.problem)
             return
@@ -173,6 +181,24 @@ class Journal:
         if self._file is not None:
             os.close(self._file)
             self._file = None
+
+
+def put_aside(folder: str | os.PathLike[str]) -> Path:
+    """Rename a journal's folder, so that another one can begin in its place; returns the new name.
+
+    Raises:
+        InputError: another program keeps a session there, or it cannot be renamed.
+    """
+    folder = Path(folder)
+    lock = _lock(folder)
+    aside = folder.with_name(f"{folder.name}.{time.time_ns() // 1_000_000}")
+    try:
+        folder.rename(aside)
+    except OSError as error:
+        raise cannot_write(folder, error) from None
+    finally:
+        lock.release()
+    return aside
 
 
 def has_session(folder: str | os.PathLike[str]) -> bool:

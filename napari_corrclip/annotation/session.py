@@ -30,7 +30,7 @@ from napari_corrclip.annotation.frame import region_frame
 from napari_corrclip.annotation.history import LIMIT, History
 from napari_corrclip.annotation.regions import Region, Voting
 from napari_corrclip.annotation.source import Source
-from napari_corrclip.annotation.state import Changed, State
+from napari_corrclip.annotation.state import Changed, State, folded
 from napari_corrclip.errors import InputError
 from napari_corrclip.segmentation import Segmentation
 from napari_corrclip.vocabulary import Vocabulary
@@ -49,8 +49,8 @@ class Session:
     The decisions (verdicts on regions, pinned pixels) are data of their own: ``labels`` is computed
     from prediction + decisions, so another run or vocabulary loses none of them. Every edit is
     checked whole before anything changes, then made, then recorded; a refusal is an ``InputError`` of
-    one sentence and leaves the session as it was. A class is given by its name or its label value, a
-    region by its id.
+    one sentence and leaves the session as it was. A class is given by its name or its *label value*
+    (not its index, as a :class:`Vocabulary` takes it), a region by its id.
 
     Args:
         result: what was predicted.
@@ -498,8 +498,10 @@ class Session:
             yield
         except BaseException:
             made, self._group = self._group, None
-            for touched in [self._state.apply(change.inverse()) for change in reversed(made)]:
-                self.changed.emit(touched)
+            if made:
+                self.changed.emit(
+                    folded([self._state.apply(change.inverse()) for change in reversed(made)])
+                )
             raise
         made, self._group = self._group, None
         if made:
@@ -527,17 +529,12 @@ class Session:
 
     def _run(self, kind: Literal["undo", "redo"], step: Step, applied: Step) -> Edited:
         """Apply a step of the history or its inverse."""
-        updated: set[int] = set()
-        removed: set[int] = set()
-        # All of it before anybody is told, whose failure would leave it half done.
-        made = [self._state.apply(change) for change in applied.changes]
-        for touched in made:
-            updated = (updated - {*touched.removed}) | {*touched.updated}
-            removed = (removed - {*touched.updated}) | {*touched.removed}
+        # All of it before anybody is told, whose failure would leave it half done; and told as one,
+        # because a listener finds the session as it is after the last of the changes.
+        told = folded([self._state.apply(change) for change in applied.changes])
         self.recorded.emit(kind, step)
-        for touched in made:
-            self.changed.emit(touched)
-        return Edited(applied.title, tuple(sorted(updated)), tuple(sorted(removed)))
+        self.changed.emit(told)
+        return Edited(applied.title, told.updated, told.removed)
 
 
 def _view(array: NDArray[T]) -> NDArray[T]:

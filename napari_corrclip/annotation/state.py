@@ -53,6 +53,24 @@ class Changed:
     vocabulary: bool = False
 
 
+def folded(told: Iterable[Changed]) -> Changed:
+    """Return what several changes in a row touched, as one: a listener sees the state after the last."""
+    labels: list[Box] = []
+    regions: list[Box] = []
+    updated: set[int] = set()
+    removed: set[int] = set()
+    vocabulary = False
+    for one in told:
+        labels += one.labels
+        regions += one.regions
+        updated = (updated - {*one.removed}) | {*one.updated}
+        removed = (removed - {*one.updated}) | {*one.removed}
+        vocabulary = vocabulary or one.vocabulary
+    return Changed(
+        tuple(labels), tuple(regions), tuple(sorted(updated)), tuple(sorted(removed)), vocabulary
+    )
+
+
 class State:
     """Maps, decisions and vocabulary of one image.
 
