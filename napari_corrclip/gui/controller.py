@@ -83,6 +83,7 @@ class Controller:
     Attributes:
         session: what is corrected; ``None`` before the first run.
         picture: what it is of.
+        segmenting: whether the job that runs is a whole run, and not a change of words.
 
     Signals (psygnal):
         status: a sentence for the person.
@@ -102,6 +103,7 @@ class Controller:
 
     def __init__(self, job: _JobFactory = Job) -> None:
         self._make_job = job
+        self.segmenting = False
         self._job: Job[Any] | None = None
         self._loaded: tuple[Choice, Any] | None = None
         self.session: Session | None = None
@@ -123,24 +125,26 @@ class Controller:
         def done(ran: tuple[Segmentation, Engine]) -> None:
             self._end()
             result, engine = ran
-            notes = list(result.notes)
-            if self.session is not None and self.shows(picture):
-                try:
-                    notes += self._rerun(self.session, result, engine)
-                except CorrClipError as error:
-                    self.status.emit(str(error))
-                    return
-            else:
-                self.open(
-                    Session(result, picture.rgb, engine=engine, source=picture.source), picture
-                )
+            session, notes = self.session, list(result.notes)
+            again = session is not None and self.shows(picture)
+            try:
+                if session is not None and again:
+                    notes += self._rerun(session, result, engine)
+                else:
+                    session = Session(result, picture.rgb, engine=engine, source=picture.source)
+            except CorrClipError as error:
+                self.status.emit(str(error))
+                return
             count = len(result.table)
             self.status.emit(
                 f"{count} region{'' if count == 1 else 's'} in {perf_counter() - began:.1f} s. "
                 + " ".join([*notes, "Paint on the layers to correct them, or type more classes."])
             )
+            if not again:  # after that sentence: what goes wrong with opening it is to be read
+                self.open(session, picture)
 
         self._start(self._run_steps(picture, vocabulary, choice), done)
+        self.segmenting = True
         self.status.emit(f"Segmenting {picture.name!r} …")
 
     def open(self, session: Session, picture: Picture) -> None:
@@ -150,9 +154,16 @@ class Controller:
         self.opened.emit(session, picture)
 
     def shows(self, picture: Picture) -> bool:
-        """Whether the session is of these very pixels."""
+        """Whether the session is of this image: of its file and slice, or else of its pixels.
+
+        The pixels of a file differ with the contrast at which it is shown.
+        """
         mine = self.picture
-        return mine is not None and np.array_equal(mine.rgb, picture.rgb)
+        if mine is None:
+            return False
+        if mine.source is not None and picture.source is not None:
+            return mine.source.key == picture.source.key and mine.rgb.shape == picture.rgb.shape
+        return np.array_equal(mine.rgb, picture.rgb)
 
     def _rerun(self, session: Session, result: Segmentation, engine: Engine) -> tuple[str, ...]:
         """Take a run into the open session, as one step that can be undone."""
@@ -188,7 +199,8 @@ class Controller:
             except CorrClipError as error:
                 self.status.emit(str(error))
             else:
-                self.status.emit(f"Labelled by {len(vocabulary)} classes.")
+                labelled = "Labelled by" if result is not None else "Press Run to look for"
+                self.status.emit(f"{labelled} {len(vocabulary)} classes.")
             self.relabelled.emit(session)
 
         engine: Any = session.engine
@@ -234,6 +246,7 @@ class Controller:
 
     def _end(self) -> None:
         self._job = None
+        self.segmenting = False
         self.busy.emit(False)
 
     def _event(self, event: Progress | Found) -> None:
@@ -244,6 +257,7 @@ class Controller:
 
     def _failed(self, error: Exception) -> None:
         self._end()
+        self._show_words()
         if isinstance(error, CorrClipError):
             self.status.emit(str(error))
             return
@@ -256,8 +270,14 @@ class Controller:
         else:
             self.status.emit(f"The run failed ({type(error).__name__}: {text}); please report it.")
 
+    def _show_words(self) -> None:
+        """Have the session's own vocabulary shown again: another one was not taken."""
+        if self.session is not None:
+            self.relabelled.emit(self.session)
+
     def _stopped(self) -> None:
         self._end()
+        self._show_words()
         self.status.emit("Cancelled; nothing was changed.")
 
     # -- the work itself, in the thread

@@ -7,7 +7,7 @@ tools are back. :data:`COMMANDS` is the table of keys, for the help panel too.
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -297,7 +297,7 @@ class CorrectMode:
             with self.session.step(f"Runner-up of {len(targets)} regions"):
                 for one in targets:
                     edited = self.session.assign(one, self.queue.runner_up(one))
-            return edited
+            return replace(edited, title=f"Assign the runner-up to {len(targets)} regions")
 
         self.perform(work)
 
@@ -327,7 +327,7 @@ class CorrectMode:
         self._show_region(found)
 
     def accept(self) -> None:
-        """Accept the selection, and go on where it was the queue's."""
+        """Accept the selection, and go on to the next region of the queue."""
         if self.perform(lambda: self.session.accept(self.targets())) is not None:
             self.look_next()
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from time import time
 from typing import Any
 
 import napari
@@ -10,7 +9,8 @@ import numpy as np
 from magicgui.widgets import create_widget
 from napari.layers import Image
 from numpy.typing import NDArray
-from qtpy.QtCore import Qt
+from qtpy.QtCore import Qt, QTimer
+from qtpy.QtGui import QHideEvent
 from qtpy.QtWidgets import (
     QComboBox,
     QFormLayout,
@@ -31,6 +31,7 @@ from napari_corrclip.annotation import (
     Source,
     has_session,
     journal_folder,
+    put_aside,
     restore,
 )
 from napari_corrclip.errors import InputError
@@ -234,6 +235,17 @@ class CorrClipDock(QWidget):
         self._forget_preview()
         self._forget_layers()
 
+    def hideEvent(self, event: QHideEvent | None) -> None:
+        """Let go when the dock is closed; behind another tab it is only hidden."""
+        super().hideEvent(event)
+        # napari closes a dock by taking the widget out of it, which is done when this is.
+        QTimer.singleShot(0, self._clean_up_if_closed)
+
+    def _clean_up_if_closed(self) -> None:
+        if self.parent() is None:
+            self.cleanup()
+            self.controller.unload()
+
     def say(self, sentence: str) -> None:
         """Show a sentence."""
         self.status.setText(sentence)
@@ -254,8 +266,13 @@ class CorrClipDock(QWidget):
 
     def _words_changed(self, vocabulary: Vocabulary | None) -> None:
         self._enable()
-        session = self.controller.session
-        if session is None:
+        session, picture, layer = (
+            self.controller.session, self.controller.picture, self.image.value
+        )  # fmt: skip
+        if session is None or picture is None or self.controller.segmenting:
+            return  # the next run takes them, or the one that goes on when it has ended
+        if layer is None or layer.name != picture.name:
+            self.say(f"These classes are for the next run; the labels are of {picture.name!r}.")
             return
         if vocabulary is None:
             self.words.show_vocabulary(session.vocabulary)
@@ -362,8 +379,12 @@ class CorrClipDock(QWidget):
         session.changed.connect(self._session_changed)
         if session.source is not None:
             self._keep(session)
+        typed = self.words.vocabulary
+        self.words.show_vocabulary(session.vocabulary)
         self._shares(session)
         self._enable()
+        if typed is not None and typed != session.vocabulary:
+            self._words_changed(typed)  # typed while the run went on
 
     def _keep(self, session: Session) -> None:
         """Write every edit to the disk from now on."""
@@ -418,12 +439,10 @@ class CorrClipDock(QWidget):
         """Leave the corrections on the disk alone, and begin anew with the next run."""
         source = self._kept()
         if source is not None:
-            folder = journal_folder(source)
-            aside = folder.with_name(f"{folder.name}.{int(time())}")
             try:
-                folder.rename(aside)
-            except OSError as error:
-                self.say(f"{str(folder)!r} cannot be moved ({error.strerror}); close what uses it.")
+                aside = put_aside(journal_folder(source))
+            except InputError as error:
+                self.say(str(error))
                 return
             self.say(f"The former corrections lie in {str(aside)!r} now.")
         self._offer.hide()
@@ -431,9 +450,12 @@ class CorrClipDock(QWidget):
     def _relabelled(self, session: Session) -> None:
         self.words.show_vocabulary(session.vocabulary)
 
-    def _session_changed(self, _changed: Changed) -> None:
-        if self.controller.session is not None:
-            self._shares(self.controller.session)
+    def _session_changed(self, changed: Changed) -> None:
+        session = self.controller.session
+        if session is not None:
+            if changed.vocabulary:  # an undo, or the console
+                self.words.show_vocabulary(session.vocabulary)
+            self._shares(session)
         self._count_left()
         self._enable()
 

@@ -42,7 +42,6 @@ class SessionLayers:
         session: what is shown and edited.
         spatial: ``scale``, ``translate`` and the like of the image's two axes.
         tell: is given a sentence after every stroke and undo, and for every refusal.
-        new_region: asked when a stroke on ``regions`` begins, whether it makes a region of its own.
 
     Attributes:
         labels: uint16 classes, in the vocabulary's colours.
@@ -56,11 +55,9 @@ class SessionLayers:
         *,
         spatial: Mapping[str, Any] | None = None,
         tell: Tell = lambda _: None,
-        new_region: Callable[[], bool] = lambda: False,
     ) -> None:
         self.session = session
         self._tell = tell
-        self._new_region = new_region
         self._closed = False
         where = dict(spatial or {})
         self.labels = Labels(
@@ -90,6 +87,8 @@ class SessionLayers:
             viewer.add_layer(layer)
         self.labels.events.paint.connect(self._labels_painted)
         self.regions.events.paint.connect(self._regions_painted)
+        # Before napari's own callback, which paints with the label that is selected then.
+        self.regions.mouse_drag_callbacks.insert(0, self._stroke_begins)
         session.changed.connect(self._show)
 
     @property
@@ -106,6 +105,7 @@ class SessionLayers:
         self.session.changed.disconnect(self._show)
         self.labels.events.paint.disconnect(self._labels_painted)
         self.regions.events.paint.disconnect(self._regions_painted)
+        self.regions.mouse_drag_callbacks.remove(self._stroke_begins)
         for layer in self.layers:
             del layer.undo
             del layer.redo
@@ -137,7 +137,7 @@ class SessionLayers:
         """Keep what the status bar says in step: a changed row at once, another set of rows soon."""
         features = self.regions.features
         known = self._rows_of
-        rows = [self.session.region(one) for one in changed.updated]
+        rows = [row for one in changed.updated if (row := self.session.find(one)) is not None]
         if changed.vocabulary or changed.removed or any(row.id not in known for row in rows):
             # Thousands of rows take longer than an edit may; whoever edits on is not held up.
             self._later.start()
@@ -168,6 +168,15 @@ class SessionLayers:
         if values:
             self._tell(f"{self.session.history.done[-1].title}.")
 
+    def _stroke_begins(self, layer: Labels, event: Any) -> None:
+        """A brush paints the region in which it begins; with Alt, or outside all, a new one."""
+        if str(layer.mode) != "paint" or event.button != 1:
+            return
+        row, column = layer.world_to_data(event.position)[-2:]
+        region = self.session.region_at(int(np.floor(row + 0.5)), int(np.floor(column + 0.5)))
+        new = region == 0 or "Alt" in event.modifiers
+        layer.selected_label = int(self.session.ids.max(initial=0)) + 1 if new else region
+
     def _regions_painted(self, _event: object) -> None:
         """Extend the region in which a stroke began, or make a new one."""
         painted = np.asarray(self.regions.data)
@@ -175,7 +184,7 @@ class SessionLayers:
         if not len(at[0]):
             return
         try:
-            target = None if self._new_region() else self._target(int(painted[at[0][0], at[1][0]]))
+            target = self._target(int(painted[at[0][0], at[1][0]]))
             edited = self.session.paint_regions(at, target)
         except InputError as error:
             self._wipe(self.regions, self.session.regions, at, str(error))
@@ -185,6 +194,7 @@ class SessionLayers:
         self._tell(" ".join([said(edited, self.session), *edited.notes]))
 
     def _target(self, painted: int) -> int | None:
+        """What the painted value stands for: a region, none (the eraser), or a new one."""
         return painted if painted == 0 or self.session.find(painted) else None
 
     def _wipe(

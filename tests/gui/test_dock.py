@@ -275,6 +275,64 @@ def test_removing_a_class_asks_what_becomes_of_its_decisions(person: Person, ans
     person.agree()
 
 
+def test_the_panel_follows_what_is_undone(person: Person) -> None:
+    open_scene(person)
+    person.type("red, green")
+    person.press(person.dock.run_button)
+    person.wait()
+    session = person.dock.controller.session
+    assert session is not None
+    person.type("blue")
+    person.wait()
+    person.press(person.dock.undo_button)
+    words = person.dock.words.vocabulary
+    assert words == session.vocabulary
+    assert words is not None
+    assert words.names == ("red", "green")
+    # A run with another vocabulary is one step back and forth, with other regions below.
+    person.press(person.dock.redo_button)
+    person.dock.regions.setCurrentText("SAM fast (8 × 8)")
+    person.press(person.dock.run_button)
+    person.wait()
+    for button in (person.dock.undo_button, person.dock.redo_button) * 2:
+        person.press(button)
+        person.agree()
+        assert person.dock.words.vocabulary == session.vocabulary
+
+
+def test_words_for_another_image_change_nothing_here(person: Person) -> None:
+    open_scene(person)
+    person.type("red, green")
+    person.press(person.dock.run_button)
+    person.wait()
+    session = person.dock.controller.session
+    assert session is not None
+    other = person.viewer.add_image(generate_scene(8).image, name="other", rgb=True)
+    person.dock.reset_choices()
+    person.dock.image.value = other
+    person.type("blue")
+    person.wait()
+    assert session.vocabulary.names == ("red", "green")
+    assert "for the next run" in person.dock.status.text()
+
+
+@pytest.mark.canvas
+def test_a_closed_dock_lets_go(person: Person) -> None:
+    person.viewer.window.show()
+    person.qtbot.waitUntil(person.dock.isVisible, timeout=5000)
+    person.press(person.dock.demo_button)
+    person.wait()
+    layers, mode = person.dock.layers, person.dock.mode
+    assert layers is not None
+    assert mode is not None
+    mode.start()
+    person.viewer.window.remove_dock_widget(person.dock)
+    person.qtbot.waitUntil(lambda: person.dock.layers is None, timeout=5000)
+    assert not mode.on
+    assert "undo" not in vars(layers.labels)
+    assert person.names() == ["demo scene", "labels (before)", "regions (before)"]
+
+
 def test_another_image_leaves_the_layers_of_the_former_one(person: Person) -> None:
     person.press(person.dock.demo_button)
     person.wait()

@@ -56,6 +56,25 @@ def test_one_history_over_both_layers_by_real_keys(window: Window) -> None:
         np.testing.assert_array_equal(session.regions, state[1])
 
 
+def test_a_stroke_extends_the_region_in_which_it_begins(window: Window) -> None:
+    session, layer = window.session, window.layers.regions
+    window.viewer.layers.selection.active = layer
+    layer.selected_label = 1  # whatever is selected
+    layer.mode = "paint"
+    layer.brush_size = 7
+    begun = session.region_at(70, 70)
+    assert begun != session.region_at(70, 84)
+    window.stroke((70, 70), (70, 88))
+    assert session.region_at(70, 84) == begun
+    window.agree()
+    # In what is in no region a stroke makes one.
+    new = int(session.ids.max()) + 1
+    assert session.region_at(3, 3) == 0
+    window.stroke((3, 3), (3, 12))
+    assert session.region_at(3, 3) == session.region_at(3, 10) == new
+    window.agree()
+
+
 def test_a_value_that_is_no_class_is_wiped_away_with_a_sentence(window: Window) -> None:
     before = window.session.labels.copy()
     window.viewer.layers.selection.active = window.layers.labels
