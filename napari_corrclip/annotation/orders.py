@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from napari_corrclip.annotation.regions import Region
 from napari_corrclip.annotation.session import Session
+from napari_corrclip.errors import InputError
 from napari_corrclip.table import entropies
 
 Order = Callable[[Session, list[Region]], NDArray[np.floating]]
@@ -19,6 +20,8 @@ WRONG = 2.0
 """How much more a region is worth a look for each neighbour whose like prediction was wrong."""
 RIGHT = 0.7
 """The same for each one whose like prediction was right."""
+ALIKE = 0.5
+"""Weight of a look at a region that looks the same, where one at a neighbour weighs 1."""
 
 
 def area_margin(session: Session, rows: list[Region]) -> NDArray[np.float64]:
@@ -81,6 +84,44 @@ def adaptive(session: Session, rows: list[Region]) -> NDArray[np.float64]:
     return area_margin(session, rows) * factors
 
 
+def expected_error(session: Session, rows: list[Region]) -> NDArray[np.float64]:
+    """Area^0.85 by the share of wrong predictions that the looks so far let one expect.
+
+    The expectation begins with 1 - margin. A look at a neighbour of the same prediction weighs as
+    much as that; a look at any region of the same prediction that looks alike, wherever it lies, up to
+    half (by the distance of :meth:`Session.descriptors`; without image and networks there are none).
+    Like :func:`adaptive` it follows from the decisions as they are.
+
+        area^0.85 (1 - margin + weights of the wrong ones) / (1 + weights of all)
+    """
+    looked = [row for row in session.rows() if _evidence(row, row) != 1.0]
+    wrong = np.array([_evidence(row, row) == WRONG for row in looked], np.float64)
+    position = {row.id: at for at, row in enumerate(looked)}
+    same = np.array([row.predicted for row in rows])[:, None] == [row.predicted for row in looked]
+    weights = np.zeros((len(rows), len(looked)))
+    if looked:
+        weights += ALIKE * same * _likeness(session, rows, looked)
+    for index, row in enumerate(rows):
+        for one in session.neighbours(row.id):
+            at = position.get(one)
+            if at is not None and same[index, at]:
+                weights[index, at] += 1
+    doubt = 1 - np.array([row.margin for row in rows], np.float64)
+    expected = (doubt + weights @ wrong) / (1 + weights.sum(axis=1))
+    scores: NDArray[np.float64] = _areas(rows) ** 0.85 * expected
+    return scores
+
+
+def _likeness(session: Session, rows: list[Region], others: list[Region]) -> NDArray[np.float64]:
+    """Return (R, n), 1 for regions that look the same, 1/e at a squared distance of 0.04."""
+    try:
+        vectors = session.descriptors([*rows, *others])
+    except InputError:
+        return np.zeros((len(rows), len(others)))
+    cosines = vectors[: len(rows)] @ vectors[len(rows) :].T
+    return np.exp((2 * cosines.astype(np.float64) - 2) / 0.04)
+
+
 def _evidence(seen: Region, row: Region) -> float:
     verdict = seen.verdict
     if verdict is None or not verdict.looked or seen.predicted != row.predicted:
@@ -104,6 +145,7 @@ ORDERS: Mapping[str, Order] = MappingProxyType(
         "raster": raster,
         "random": random,
         "adaptive": adaptive,
+        "expected-error": expected_error,
     }
 )
 """The orders by name."""

@@ -59,6 +59,8 @@ def four() -> Session:
         ("rare", [9, 3, 7, 5]),
         ("raster", [7, 3, 9, 5]),
         ("adaptive", [3, 7, 9, 5]),
+        # 7: 10^0.85 x 0.3 = 2.1, 3: 3.7, 9: 2.3, 5: 1.8
+        ("expected-error", [3, 9, 7, 5]),
     ],
 )
 def test_orders_by_name(order: str, expected: list[int]) -> None:
@@ -68,6 +70,7 @@ def test_orders_by_name(order: str, expected: list[int]) -> None:
 def test_every_order_is_tested() -> None:
     assert {*ORDERS} == {
         "area-margin", "area", "margin", "entropy", "rare", "raster", "random", "adaptive",
+        "expected-error",
     }  # fmt: skip
 
 

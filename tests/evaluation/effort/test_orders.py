@@ -26,7 +26,22 @@ def test_factors_of_the_session_are_its_adaptive_order(seed: int) -> None:
     np.testing.assert_allclose(theirs.accuracy, ours.accuracy)
 
 
-@pytest.mark.parametrize("order", [order for order in ORDERS if order != "adaptive"])
+@pytest.mark.parametrize("seed", range(4))
+def test_expected_error_is_the_session_s_order_of_that_name(seed: int) -> None:
+    case = random_case(seed, side=40, count=30)
+    session = Session(case.result, case.image)
+    ours = ExpectedError()(case, session)
+    random = np.random.default_rng(seed)
+    for _ in range(12):
+        rows = [row for row in session.rows() if row.verdict is None]
+        np.testing.assert_allclose(
+            ORDERS["expected-error"](session, rows), ours(session, rows), 1e-5
+        )
+        looked = random.choice(rows)
+        session.assign(looked.id, random.choice(session.vocabulary.values))
+
+
+@pytest.mark.parametrize("order", sorted({*ORDERS} - {"adaptive", "expected-error"}))
 def test_a_refresh_moves_nothing_in_a_static_order(order: str) -> None:
     """So the study leaves it out."""
     case = random_case(5, side=40, count=30)
