@@ -11,7 +11,7 @@ import hashlib
 import json
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -48,12 +48,15 @@ class Vocabulary:
         threshold: least probability (0 to 1) of a winning class that has no threshold of its own;
             below it a pixel becomes the background class or, without one, 0.
         templates: the prompt templates; ``None``: those of the network in use.
+        origin: the same object in all vocabularies that were changed from one another, whose values
+            therefore mean the same.
     """
 
     classes: tuple[VocabularyClass, ...]
     next_value: int
     threshold: float = 0.0
     templates: tuple[str, ...] | None = None
+    origin: object = field(default_factory=object, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         """Check what no class can know by itself."""
@@ -389,11 +392,11 @@ class Vocabulary:
     def matched(self, other: Vocabulary) -> Vocabulary:
         """Return the classes of ``other``, with the values that classes of their names have here.
 
-        Where ``other`` was changed from this vocabulary by its own methods, it is returned as it is: its
-        values mean what they mean here, and one renamed class keeps its value. Where it was made
-        from scratch, its values are its own and say nothing; a name that is new gets a new value.
+        Where one was changed from the other by their methods, ``other`` is returned as it is: its values
+        mean what they mean here, and a renamed class keeps its value. Where it was made from
+        scratch, its values are its own and say nothing; a name that is new gets a new value.
         """
-        if other.next_value >= self.next_value and self._values_agree(other):
+        if other.origin is self.origin or other == self:
             return other
         known = {grammar.key(one.name): one.value for one in self.classes}
         classes, next_value = [], self.next_value
@@ -405,23 +408,7 @@ class Vocabulary:
             color = default_color(value, background=one.background)
             own = one.color == own_color(one)
             classes.append(replace(one, value=value, color=color if own else one.color))
-        return replace(other, classes=tuple(classes), next_value=next_value)
-
-    def _values_agree(self, other: Vocabulary) -> bool:
-        """Whether values that ``other`` shares with this one mean the same, but for one new name."""
-        mine = {one.value: grammar.key(one.name) for one in self.classes}
-        names = set(mine.values())
-        renamed = 0
-        for one in other.classes:
-            name = grammar.key(one.name)
-            if one.value >= self.next_value or mine.get(one.value) == name:
-                continue
-            if (
-                one.value not in mine or name in names
-            ):  # a value that was removed, a name that moved
-                return False
-            renamed += 1
-        return renamed <= 1
+        return replace(other, classes=tuple(classes), next_value=next_value, origin=self.origin)
 
     @classmethod
     def _complete(cls, entries: Sequence[Entry], background: str | int | None = None) -> Vocabulary:
