@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import TypeVar, get_args
 
 import numpy as np
@@ -114,7 +115,7 @@ def unpack_state(data: bytes) -> tuple[State, dict[str, str]]:
             _array(arrays, "numbers", np.int32, 2),
             _array(arrays, "probabilities", np.float32, 2),
         )
-        vocabulary = from_document(json.loads(texts["vocabulary"]))
+        vocabulary = _read_vocabulary(texts["vocabulary"])
         if not regions.shape == evidence.prediction.shape == evidence.numbers.shape:
             raise Damaged("its maps are of different sizes")
         painted = _patch(arrays, "pins") if "pins.box" in arrays else None
@@ -167,8 +168,8 @@ def _change(arrays: Arrays, texts: Mapping[str, str], at: str) -> Change:
     vocabulary = probabilities = None
     if f"{at}.vocabulary.old" in texts:
         vocabulary = Swap(
-            from_document(json.loads(texts[f"{at}.vocabulary.old"])),
-            from_document(json.loads(texts[f"{at}.vocabulary.new"])),
+            _read_vocabulary(texts[f"{at}.vocabulary.old"]),
+            _read_vocabulary(texts[f"{at}.vocabulary.new"]),
         )
     if f"{at}.probabilities.old" in arrays:
         probabilities = Swap(
@@ -267,7 +268,13 @@ def _array(arrays: Arrays, name: str, dtype: type[D], dimensions: int) -> NDArra
 
 
 def _vocabulary_text(vocabulary: Vocabulary) -> str:
-    return json.dumps(to_document(vocabulary))
+    return json.dumps({"origin": vocabulary.origin, **to_document(vocabulary)})
+
+
+def _read_vocabulary(text: str) -> Vocabulary:
+    document = dict(json.loads(text))
+    origin = str(document.pop("origin"))
+    return replace(from_document(document), origin=origin)
 
 
 def _pack(arrays: Arrays, texts: Mapping[str, str]) -> bytes:

@@ -14,6 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
+from uuid import uuid4
 
 from napari_corrclip import templates as prompt_templates
 from napari_corrclip.errors import InputError
@@ -48,15 +49,15 @@ class Vocabulary:
         threshold: least probability (0 to 1) of a winning class that has no threshold of its own;
             below it a pixel becomes the background class or, without one, 0.
         templates: the prompt templates; ``None``: those of the network in use.
-        origin: the same object in all vocabularies that were changed from one another, whose values
-            therefore mean the same.
+        origin: the same in all vocabularies that were changed from one another, whose values therefore
+            mean the same.
     """
 
     classes: tuple[VocabularyClass, ...]
     next_value: int
     threshold: float = 0.0
     templates: tuple[str, ...] | None = None
-    origin: object = field(default_factory=object, compare=False, repr=False)
+    origin: str = field(default_factory=lambda: uuid4().hex, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         """Check what no class can know by itself."""
@@ -396,7 +397,7 @@ class Vocabulary:
         mean what they mean here, and a renamed class keeps its value. Where it was made from
         scratch, its values are its own and say nothing; a name that is new gets a new value.
         """
-        if other.origin is self.origin or other == self:
+        if other.origin == self.origin or other == self:
             return other
         known = {grammar.key(one.name): one.value for one in self.classes}
         classes, next_value = [], self.next_value
