@@ -7,9 +7,9 @@ a cancel or the end of the dock makes the former job's results unwanted, and :mo
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from time import perf_counter
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,8 @@ from psygnal import Signal
 
 from napari_corrclip.annotation import Session
 from napari_corrclip.errors import CorrClipError
+from napari_corrclip.gui.choice import Choice
+from napari_corrclip.gui.jobs import JobFactory, Jobs
 from napari_corrclip.gui.libraries import prepare_imports
 from napari_corrclip.gui.picture import Picture
 from napari_corrclip.gui.worker import Job
@@ -26,32 +28,7 @@ from napari_corrclip.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
     from napari_corrclip.engine import Engine
-
-DETAILS = ("standard", "fine", "native")
-REGIONS: Mapping[str, tuple[str, Mapping[str, Any]]] = {
-    "SAM fast (8 × 8)": ("sam", {"points_per_side": 8}),
-    "SAM normal (16 × 16)": ("sam", {"points_per_side": 16}),
-    "SAM fine (32 × 32)": ("sam", {"points_per_side": 32}),
-    "superpixels": ("superpixels", {}),
-}
-"""The sources of regions by the words of the dock, with their options."""
-
-
-@dataclass(frozen=True, slots=True)
-class Choice:
-    """Which networks, where, how fine.
-
-    Attributes:
-        preset: its name.
-        device: ``auto``, ``cpu``, ``cuda``, …
-        detail: one of :data:`DETAILS`.
-        regions: one of :data:`REGIONS`.
-    """
-
-    preset: str = "demo"
-    device: str = "auto"
-    detail: str = "standard"
-    regions: str = next(iter(REGIONS))
+    from napari_corrclip.segmenter import Segmenter
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,18 +37,6 @@ class Found:
 
     regions: NDArray[np.int32]
     picture: Picture
-
-
-class _JobFactory(Protocol):
-    def __call__(
-        self,
-        steps: Generator[Any, None, Any],
-        *,
-        done: Callable[[Any], object],
-        failed: Callable[[Exception], object],
-        progressed: Callable[[Any], object],
-        stopped: Callable[[], object],
-    ) -> Job[Any]: ...
 
 
 class Controller:
@@ -101,29 +66,28 @@ class Controller:
     opened = Signal(object, object)
     relabelled = Signal(object)
 
-    def __init__(self, job: _JobFactory = Job) -> None:
-        self._make_job = job
+    def __init__(self, job: JobFactory = Job) -> None:
+        self._jobs = Jobs(job)
+        self._jobs.busy.connect(self._busy)
         self.segmenting = False
-        self._job: Job[Any] | None = None
-        self._loaded: tuple[Choice, Any] | None = None
+        self._loaded: tuple[Choice, Segmenter] | None = None
         self.session: Session | None = None
         self.picture: Picture | None = None
 
     @property
     def running(self) -> bool:
         """Whether a job runs."""
-        return self._job is not None
+        return self._jobs.running
 
     def run(self, picture: Picture, vocabulary: Vocabulary, choice: Choice) -> None:
         """Segment ``picture`` in a thread and open a session on it.
 
         Where a session on the same picture is open, the run goes into it: what was decided stays.
         """
-        self._drop()
+        self._jobs.drop()
         began = perf_counter()
 
         def done(ran: tuple[Segmentation, Engine]) -> None:
-            self._end()
             result, engine = ran
             session, notes = self.session, list(result.notes)
             again = session is not None and self.shows(picture)
@@ -149,7 +113,7 @@ class Controller:
 
     def open(self, session: Session, picture: Picture) -> None:
         """Correct ``session``, which is of ``picture``, from now on."""
-        self._drop()
+        self._jobs.drop()
         self.session, self.picture = session, picture
         self.opened.emit(session, picture)
 
@@ -190,10 +154,9 @@ class Controller:
         session = self.session
         if session is None:
             return
-        self._drop()
+        self._jobs.drop()
 
         def done(result: Any) -> None:
-            self._end()
             try:
                 session.set_vocabulary(vocabulary, result=result, reassign=reassign)
             except CorrClipError as error:
@@ -213,8 +176,8 @@ class Controller:
 
     def cancel(self) -> None:
         """Stop what runs; what there was before stays."""
-        if self._job is not None:
-            self._job.cancel()
+        if self._jobs.running:
+            self._jobs.cancel()
             self.status.emit("Stopping …")
 
     def unload(self) -> None:
@@ -224,30 +187,23 @@ class Controller:
 
     def close(self) -> None:
         """Abandon what runs: nobody listens any more."""
-        self._drop()
+        self._jobs.drop()
 
     # -- jobs
 
     def _start(self, steps: Generator[Any, None, Any], done: Callable[[Any], object]) -> None:
-        self._job = self._make_job(
+        self._jobs.start(
             steps,
             done=done,
             failed=self._failed,
             progressed=self._event,
             stopped=self._stopped,
         )
-        self.busy.emit(True)
-        self._job.start()
 
-    def _drop(self) -> None:
-        if self._job is not None:
-            self._job.abandon()
-            self._end()
-
-    def _end(self) -> None:
-        self._job = None
-        self.segmenting = False
-        self.busy.emit(False)
+    def _busy(self, busy: bool) -> None:
+        if not busy:
+            self.segmenting = False
+        self.busy.emit(busy)
 
     def _event(self, event: Progress | Found) -> None:
         if isinstance(event, Found):
@@ -256,7 +212,6 @@ class Controller:
             self.progressed.emit(event)
 
     def _failed(self, error: Exception) -> None:
-        self._end()
         self._show_words()
         if isinstance(error, CorrClipError):
             self.status.emit(str(error))
@@ -276,7 +231,6 @@ class Controller:
             self.relabelled.emit(self.session)
 
     def _stopped(self) -> None:
-        self._end()
         self._show_words()
         self.status.emit("Cancelled; nothing was changed.")
 
@@ -298,21 +252,11 @@ class Controller:
         found = FoundRegions(regions, segmenter.regions)
         return (yield from run_steps(segmenter, picture.rgb, vocabulary, found))
 
-    def _segmenter(self, choice: Choice) -> Any:
-        from napari_corrclip.segmenter import Segmenter
-
-        if self._loaded is not None and self._loaded[0] == choice:
-            return self._loaded[1]
-        kind, options = REGIONS[choice.regions]
-        segmenter = Segmenter.from_preset(
-            choice.preset,
-            device=choice.device,
-            detail=choice.detail,  # type: ignore[arg-type]
-            regions=kind,
-            region_options=options,
-        )
-        self._loaded = replace(choice), segmenter
-        return segmenter
+    def _segmenter(self, choice: Choice) -> Segmenter:
+        if self._loaded is None or self._loaded[0] != choice:
+            self._loaded = None  # two sets of networks may not fit at once
+            self._loaded = choice, choice.load()
+        return self._loaded[1]
 
 
 def _nothing() -> Steps[None]:

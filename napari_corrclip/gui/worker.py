@@ -9,7 +9,7 @@ results of an old run are dropped here, so nobody else needs to ask.
 
 from __future__ import annotations
 
-import warnings
+import contextlib
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from typing import Any, ClassVar, Generic, TypeVar
@@ -37,6 +37,7 @@ class Job(Generic[T]):
         failed: gets what it raised.
         progressed: gets every event.
         stopped: called when a cancelled job has really ended.
+        ended: called when the thread is left, however, before any of the others; also if abandoned.
     """
 
     # Signals hold bound methods weakly: without this a job that nobody keeps would fall silent.
@@ -50,14 +51,19 @@ class Job(Generic[T]):
         failed: Callable[[Exception], object],
         progressed: Callable[[Any], object] = lambda _: None,
         stopped: Callable[[], object] = lambda: None,
+        ended: Callable[[], object] = lambda: None,
     ) -> None:
         self._steps = steps
         self._done = done
         self._failed = failed
         self._progressed = progressed
         self._stopped = stopped
+        self._ended = ended
         self._cancelled = False
         self._worker = create_worker(self._run, _start_thread=False)
+        # Every warning of a library, of networks that load above all, would become a notification.
+        with contextlib.suppress(TypeError):  # nobody listens: napari's versions differ
+            self._worker.warned.disconnect()
         self._worker.yielded.connect(self._on_progress)
         self._worker.returned.connect(self._on_return)
 
@@ -82,20 +88,17 @@ class Job(Generic[T]):
         Errors are returned and not raised: napari's worker takes a RuntimeError, which is what torch
         raises, for its own end and would hand it over as a result.
         """
-        with warnings.catch_warnings():
-            # Inside a worker every warning of a library would become a notification.
-            warnings.simplefilter("ignore")
-            try:
-                while not self._cancelled:
-                    try:
-                        event = next(self._steps)
-                    except StopIteration as stop:
-                        return stop.value  # type: ignore[no-any-return]
-                    yield event
-            except Exception as error:
-                return _Failed(error)
-            finally:
-                self._steps.close()
+        try:
+            while not self._cancelled:
+                try:
+                    event = next(self._steps)
+                except StopIteration as stop:
+                    return stop.value  # type: ignore[no-any-return]
+                yield event
+        except Exception as error:
+            return _Failed(error)
+        finally:
+            self._steps.close()
         return _Cancelled()
 
     def _on_progress(self, event: Any) -> None:
@@ -104,6 +107,7 @@ class Job(Generic[T]):
 
     def _on_return(self, result: T | _Failed | _Cancelled) -> None:
         self._running.discard(self)
+        self._ended()
         if self._cancelled or isinstance(result, _Cancelled):
             self._stopped()
         elif isinstance(result, _Failed):

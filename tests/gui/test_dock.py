@@ -66,17 +66,17 @@ def person(make_napari_viewer: Callable[..., napari.Viewer], qtbot: QtBot) -> It
 def open_scene(person: Person) -> None:
     person.viewer.add_image(generate_scene(7).image, name="scene", rgb=True, scale=(0.5, 0.5))
     person.dock.reset_choices()
-    person.dock.regions.setCurrentText("superpixels")
+    person.dock.model.regions.setCurrentText("superpixels")
 
 
 def test_typing_running_and_correcting(person: Person) -> None:
     open_scene(person)
     person.type("red, green, blue")
     person.type("wood, stone")
-    person.press(person.dock.run_button)
-    assert person.dock.run_button.text() == "Cancel"
+    person.press(person.dock.bar.run_button)
+    assert person.dock.bar.run_button.text() == "Cancel"
     person.wait()
-    assert person.dock.run_button.text() == "Run"
+    assert person.dock.bar.run_button.text() == "Run"
     assert person.names() == ["scene", "labels", "regions"]
     person.agree()
     layers, session = person.dock.layers, person.dock.controller.session
@@ -88,10 +88,10 @@ def test_typing_running_and_correcting(person: Person) -> None:
     before = session.labels.copy()
     session.assign(int(session.ids[0]), "blue")
     person.agree()
-    person.press(person.dock.undo_button)
+    person.press(person.dock.correct.undo_button)
     person.agree()
     np.testing.assert_array_equal(session.labels, before)
-    person.press(person.dock.redo_button)
+    person.press(person.dock.correct.redo_button)
     person.agree()
 
     # One class more, and the decision stays.
@@ -105,7 +105,7 @@ def test_typing_running_and_correcting(person: Person) -> None:
 
 
 def test_the_demo_needs_one_click(person: Person) -> None:
-    person.press(person.dock.demo_button)
+    person.press(person.dock.bar.demo_button)
     person.wait()
     assert person.names() == ["demo scene", "labels", "regions"]
     scene = generate_scene(7)
@@ -117,11 +117,11 @@ def test_the_demo_needs_one_click(person: Person) -> None:
 
 
 def test_cancelling_leaves_what_there_was(person: Person) -> None:
-    person.press(person.dock.demo_button)
+    person.press(person.dock.bar.demo_button)
     person.wait()
     session = person.dock.controller.session
-    person.press(person.dock.run_button)
-    person.press(person.dock.run_button)
+    person.press(person.dock.bar.run_button)
+    person.press(person.dock.bar.run_button)
     person.wait()
     assert "Cancelled" in person.dock.status.text()
     assert person.dock.controller.session is session
@@ -130,10 +130,10 @@ def test_cancelling_leaves_what_there_was(person: Person) -> None:
 
 
 def test_what_is_missing_is_said(person: Person) -> None:
-    person.press(person.dock.run_button)
+    person.press(person.dock.bar.run_button)
     assert "There is no image" in person.dock.status.text()
     open_scene(person)
-    person.press(person.dock.run_button)
+    person.press(person.dock.bar.run_button)
     assert "no classes yet" in person.dock.status.text()
     person.type("cat, cat")
     assert "cat" in person.dock.status.text()
@@ -152,7 +152,7 @@ def test_a_failure_in_the_thread_is_a_sentence(
     monkeypatch.setattr(Segmenter, "from_preset", broken)
     open_scene(person)
     person.type("red, green")
-    person.press(person.dock.run_button)
+    person.press(person.dock.bar.run_button)
     person.wait()
     assert "not enough memory" in person.dock.status.text()
     assert person.names() == ["scene"]
@@ -177,48 +177,48 @@ def test_the_table_edits_the_vocabulary(person: Person) -> None:
 
 @pytest.mark.parametrize("which", ["labels", "regions"])
 def test_a_removed_layer_ends_the_correcting(person: Person, which: str) -> None:
-    person.press(person.dock.demo_button)
+    person.press(person.dock.bar.demo_button)
     person.wait()
     person.viewer.layers.remove(which)
     assert person.dock.layers is None
     assert person.dock.controller.session is None
     assert "was removed" in person.dock.status.text()
-    person.press(person.dock.run_button)
+    person.press(person.dock.bar.run_button)
     person.wait()
     person.agree()
 
 
 @pytest.mark.canvas
 def test_correcting_is_switched_on_and_off(person: Person) -> None:
-    person.press(person.dock.demo_button)
-    assert not person.dock.correct_button.isEnabled()
+    person.press(person.dock.bar.demo_button)
+    assert not person.dock.correct.button.isEnabled()
     person.wait()
-    person.press(person.dock.correct_button)
-    mode, session = person.dock.mode, person.dock.controller.session
+    person.press(person.dock.correct.button)
+    mode, session = person.dock.correct.mode, person.dock.controller.session
     assert mode is not None
     assert session is not None
     assert mode.on
-    assert not person.dock.keys.isHidden()
+    assert not person.dock.correct.keys.isHidden()
     mode.select(session.ids[:2].tolist())
-    assert person.dock.selection.text() == "2 selected"
+    assert person.dock.correct.selection.text() == "2 selected"
     mode.assign("1")
-    assert person.dock.undo_button.isEnabled()
+    assert person.dock.correct.undo_button.isEnabled()
     assert "selection" in person.names()
-    person.press(person.dock.correct_button)
+    person.press(person.dock.correct.button)
     assert not mode.on
-    assert person.dock.keys.isHidden()
+    assert person.dock.correct.keys.isHidden()
     assert "selection" not in person.names()
     # A new run goes into the same session while the mode is on.
-    person.press(person.dock.correct_button)
+    person.press(person.dock.correct.button)
     person.dock.run()
     person.wait()
-    assert person.dock.mode is mode
+    assert person.dock.correct.mode is mode
     assert mode.on
     person.agree()
 
 
 def test_running_again_takes_no_decision_away(person: Person) -> None:
-    person.press(person.dock.demo_button)
+    person.press(person.dock.bar.demo_button)
     person.wait()
     session = person.dock.controller.session
     assert session is not None
@@ -227,15 +227,15 @@ def test_running_again_takes_no_decision_away(person: Person) -> None:
     session.assign(largest.id, "purple circle")
     session.paint(([3, 3], [4, 5]), "blue square")
     before = session.labels.copy()
-    person.dock.regions.setCurrentText("superpixels")
-    person.press(person.dock.run_button)
+    person.dock.model.regions.setCurrentText("superpixels")
+    person.press(person.dock.bar.run_button)
     person.wait()
     assert person.dock.controller.session is session
     assert len(session.ids) > 100
     np.testing.assert_array_equal(session.labels[decided], before[decided])
     assert (session.labels[3, 4:6] == before[3, 4:6]).all()
     person.agree()
-    person.press(person.dock.undo_button)
+    person.press(person.dock.correct.undo_button)
     np.testing.assert_array_equal(session.labels, before)
     person.agree()
 
@@ -244,7 +244,7 @@ def test_running_again_takes_no_decision_away(person: Person) -> None:
 def test_removing_a_class_asks_what_becomes_of_its_decisions(person: Person, answer: str) -> None:
     open_scene(person)
     person.type("red, green, blue")
-    person.press(person.dock.run_button)
+    person.press(person.dock.bar.run_button)
     person.wait()
     session = person.dock.controller.session
     assert session is not None
@@ -278,23 +278,23 @@ def test_removing_a_class_asks_what_becomes_of_its_decisions(person: Person, ans
 def test_the_panel_follows_what_is_undone(person: Person) -> None:
     open_scene(person)
     person.type("red, green")
-    person.press(person.dock.run_button)
+    person.press(person.dock.bar.run_button)
     person.wait()
     session = person.dock.controller.session
     assert session is not None
     person.type("blue")
     person.wait()
-    person.press(person.dock.undo_button)
+    person.press(person.dock.correct.undo_button)
     words = person.dock.words.vocabulary
     assert words == session.vocabulary
     assert words is not None
     assert words.names == ("red", "green")
     # A run with another vocabulary is one step back and forth, with other regions below.
-    person.press(person.dock.redo_button)
-    person.dock.regions.setCurrentText("SAM fast (8 × 8)")
-    person.press(person.dock.run_button)
+    person.press(person.dock.correct.redo_button)
+    person.dock.model.regions.setCurrentText("SAM fast (8 × 8)")
+    person.press(person.dock.bar.run_button)
     person.wait()
-    for button in (person.dock.undo_button, person.dock.redo_button) * 2:
+    for button in (person.dock.correct.undo_button, person.dock.correct.redo_button) * 2:
         person.press(button)
         person.agree()
         assert person.dock.words.vocabulary == session.vocabulary
@@ -303,13 +303,13 @@ def test_the_panel_follows_what_is_undone(person: Person) -> None:
 def test_words_for_another_image_change_nothing_here(person: Person) -> None:
     open_scene(person)
     person.type("red, green")
-    person.press(person.dock.run_button)
+    person.press(person.dock.bar.run_button)
     person.wait()
     session = person.dock.controller.session
     assert session is not None
     other = person.viewer.add_image(generate_scene(8).image, name="other", rgb=True)
     person.dock.reset_choices()
-    person.dock.image.value = other
+    person.dock.image.layer = other
     person.type("blue")
     person.wait()
     assert session.vocabulary.names == ("red", "green")
@@ -320,9 +320,9 @@ def test_words_for_another_image_change_nothing_here(person: Person) -> None:
 def test_a_closed_dock_lets_go(person: Person) -> None:
     person.viewer.window.show()
     person.qtbot.waitUntil(person.dock.isVisible, timeout=5000)
-    person.press(person.dock.demo_button)
+    person.press(person.dock.bar.demo_button)
     person.wait()
-    layers, mode = person.dock.layers, person.dock.mode
+    layers, mode = person.dock.layers, person.dock.correct.mode
     assert layers is not None
     assert mode is not None
     mode.start()
@@ -334,14 +334,14 @@ def test_a_closed_dock_lets_go(person: Person) -> None:
 
 
 def test_another_image_leaves_the_layers_of_the_former_one(person: Person) -> None:
-    person.press(person.dock.demo_button)
+    person.press(person.dock.bar.demo_button)
     person.wait()
     former = person.dock.layers
     assert former is not None
     open_scene(person)
     person.viewer.layers["scene"].data = generate_scene(8).image
-    person.dock.image.value = person.viewer.layers["scene"]
-    person.press(person.dock.run_button)
+    person.dock.image.layer = person.viewer.layers["scene"]
+    person.press(person.dock.bar.run_button)
     person.wait()
     assert person.names() == [
         "demo scene", "labels (before)", "regions (before)", "scene", "labels", "regions"
@@ -360,12 +360,12 @@ def test_corrections_of_a_file_are_kept_and_offered(
     def opened() -> None:
         (layer,) = person.viewer.open(str(path), plugin="napari")
         person.dock.reset_choices()
-        person.dock.image.value = layer
+        person.dock.image.layer = layer
 
     opened()
-    person.dock.regions.setCurrentText("superpixels")
+    person.dock.model.regions.setCurrentText("superpixels")
     person.type("red, green, blue, wood")
-    person.press(person.dock.run_button)
+    person.press(person.dock.bar.run_button)
     person.wait()
     session = person.dock.controller.session
     assert session is not None
@@ -379,23 +379,23 @@ def test_corrections_of_a_file_are_kept_and_offered(
     person.viewer.window.add_dock_widget(second, name="second")
     person.dock = second
     opened()
-    assert not second._offer.isHidden()
+    assert not second.keeper.isHidden()
     person.type("cat")
-    person.press(second.run_button)
+    person.press(second.bar.run_button)
     assert "restore them, or begin anew" in second.status.text()
     assert second.controller.session is None
-    person.press(second.restore_button)
+    person.press(second.keeper.restore_button)
     restored = second.controller.session
     assert restored is not None
     np.testing.assert_array_equal(restored.labels, labels)
     assert restored.vocabulary.names == ("red", "green", "blue", "wood")
-    assert second._offer.isHidden()
+    assert second.keeper.isHidden()
     person.agree()
-    person.press(second.undo_button)
+    person.press(second.correct.undo_button)
     assert restored.region(int(restored.ids[0])).verdict is None
     # Networks come back with the next run, and the corrections stay.
-    person.press(second.redo_button)
-    person.press(second.run_button)
+    person.press(second.correct.redo_button)
+    person.press(second.bar.run_button)
     person.wait()
     assert second.controller.session is restored
     assert restored.engine is not None
@@ -406,7 +406,7 @@ def test_corrections_of_a_file_are_kept_and_offered(
 def test_closing_while_it_runs_is_harmless(person: Person) -> None:
     open_scene(person)
     person.type("red, green")
-    person.press(person.dock.run_button)
+    person.press(person.dock.bar.run_button)
     person.dock.cleanup()
     person.qtbot.wait(1500)
     assert person.names() == ["scene"]
