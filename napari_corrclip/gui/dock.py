@@ -13,7 +13,15 @@ import numpy as np
 from numpy.typing import NDArray
 from qtpy.QtCore import Qt, QTimer
 from qtpy.QtGui import QHideEvent
-from qtpy.QtWidgets import QGroupBox, QInputDialog, QLabel, QVBoxLayout, QWidget
+from qtpy.QtWidgets import (
+    QFrame,
+    QGroupBox,
+    QInputDialog,
+    QLabel,
+    QScrollArea,
+    QVBoxLayout,
+    QWidget,
+)
 
 from napari_corrclip.annotation import Changed, Session
 from napari_corrclip.errors import InputError
@@ -65,13 +73,23 @@ class CorrClipDock(QWidget):
         self.setMinimumWidth(320)
         words = QGroupBox("Vocabulary")
         QVBoxLayout(words).addWidget(self.words)
+        column = QWidget()
+        panels = QVBoxLayout(column)
+        panels.setContentsMargins(0, 0, 0, 0)
+        panels.addWidget(self.image)
+        panels.addWidget(self.keeper)
+        panels.addWidget(words, 1)
+        panels.addWidget(self.model)
+        panels.addWidget(self.bar)
+        panels.addWidget(self.correct)
+        # On a small screen the panels scroll; the sentence below is always seen.
+        scroll = QScrollArea()
+        scroll.setWidgetResizable(True)
+        scroll.setFrameShape(QFrame.Shape.NoFrame)
+        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        scroll.setWidget(column)
         layout = QVBoxLayout(self)
-        layout.addWidget(self.image)
-        layout.addWidget(self.keeper)
-        layout.addWidget(words, 1)
-        layout.addWidget(self.model)
-        layout.addWidget(self.bar)
-        layout.addWidget(self.correct)
+        layout.addWidget(scroll, 1)
         layout.addWidget(self.status)
         self._connect()
         self.reset_choices()

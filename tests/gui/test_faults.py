@@ -1,4 +1,4 @@
-"""What goes wrong around the dock: a process killed in the middle of correcting, a disk that takes nothing."""
+"""Faults around the dock: a process killed in the middle of correcting, a disk that takes nothing."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def test_a_napari_killed_in_the_middle_of_correcting_is_restored(
         assert child.wait() == -signal.SIGKILL, log.read_text()
     assert first == "ready\n", log.read_text()
     state, seen = next(line for line in reversed(said) if line.endswith("\n")).split()
-    assert len({line for line in said}) > 20  # the keys did something
+    assert len(set(said)) > 20  # the keys did something
 
     opened(person, scene)
     assert not person.dock.keeper.isHidden()
