@@ -72,7 +72,7 @@ def change_vocabulary(
         patches["numbers"] = _patch(state.evidence.numbers, evidence.numbers, state.full)
         probabilities = evidence.probabilities
     return Plan(
-        f"Change the vocabulary to {count(len(vocabulary), 'class').replace('classs', 'classes')}",
+        f"Change the vocabulary to {count(len(vocabulary), 'class', 'classes')}",
         Change(
             _present(patches),
             verdicts,

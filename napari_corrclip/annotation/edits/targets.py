@@ -179,6 +179,6 @@ def shown(value: object) -> str:
     return text if len(text) <= 80 else f"{text[:79]}…"
 
 
-def count(number: int, what: str) -> str:
-    """Return "1 region", "2,140 regions"."""
-    return f"{number:,} {what}{'' if number == 1 else 's'}"
+def count(number: int, what: str, several: str | None = None) -> str:
+    """Return "1 region", "2,140 regions"; ``several`` where it is no mere s."""
+    return f"{number:,} {what if number == 1 else several or what + 's'}"
