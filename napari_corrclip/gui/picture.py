@@ -136,10 +136,8 @@ def picture_of(
             ``layer`` is the first that is none of those. Empty: the layer by itself.
 
     Raises:
-        InputError: the layer has fewer than two axes, or channels do not lie over each other.
+        InputError: the channels do not lie over each other.
     """
-    if layer.ndim < 2:
-        raise InputError(f"The layer {layer.name!r} has {layer.ndim} axis; choose an image of two.")
     where = (0,) * (layer.ndim - 2) if where is None else where
     level = level_for(layer) if level is None else level
     check_channels(channels)

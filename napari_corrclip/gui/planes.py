@@ -62,12 +62,10 @@ def plane_of(layer: Image, dims: Dims) -> Where:
     The viewer's sliders are in the world, where a layer may be moved and scaled along each axis.
 
     Raises:
-        InputError: it has fewer than two axes, its rows and columns are not what is shown, or the sliders
+        InputError: its rows and columns are not what is shown, or the sliders
             stand outside of it.
     """
     axes = layer.ndim
-    if axes < 2:
-        raise InputError(f"The layer {layer.name!r} has {axes} axis; choose an image of two.")
     if axes == 2:
         return ()
     if set(dims.order[-2:]) != {dims.ndim - 2, dims.ndim - 1}:
@@ -87,8 +85,9 @@ def plane_of(layer: Image, dims: Dims) -> Where:
 
 def axis_name(layer: Image, axis: int) -> str:
     """Return what a leading axis is called: by its label, or by its number."""
-    label = str(layer.axis_labels[axis])
-    return f"axis {axis}" if label.startswith("axis ") else f"axis {label}"
+    label = str(layer.axis_labels[axis]).removeprefix("axis ")
+    # Without labels napari counts from the last axis.
+    return f"axis {axis}" if label == str(axis - layer.ndim) else f"axis {label}"
 
 
 def plane_name(layer: Image, where: Where) -> str:
