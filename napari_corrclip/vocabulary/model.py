@@ -229,6 +229,17 @@ class Vocabulary:
         """Return the index of the class of that name or index."""
         return find(self.names, which)
 
+    def finds_the_same(self, other: Vocabulary) -> bool:
+        """Whether ``other`` finds the same pixels: it differs in names, colours and order alone."""
+        return self._finds == other._finds
+
+    @cached_property
+    def _finds(self) -> tuple[object, ...]:
+        return self.templates, {
+            one.value: (one.prompts, threshold, one.background)
+            for one, threshold in zip(self.classes, self.thresholds, strict=True)
+        }
+
     def by_value(self, value: int) -> VocabularyClass:
         """Return the class that has the label ``value``."""
         for one in self.classes:
