@@ -227,8 +227,23 @@ class Segmenter:
         """
         return drive(self.encode_steps(image, regions), show=progress)
 
-    def classify_steps(self, features: Features, vocabulary: VocabularyLike) -> Steps[Segmentation]:
-        """Generator of :meth:`classify`: yields after every query that is encoded."""
+    def unread(self, vocabulary: Vocabulary) -> tuple[str, ...]:
+        """Return the prompts that the text tower has yet to read in more than one template."""
+        templates = vocabulary.templates or self.templates
+        if len(templates) == 1:
+            return ()
+        return self.text_cache.missing(self.clip, vocabulary.queries, templates)
+
+    def classify_steps(
+        self, features: Features, vocabulary: VocabularyLike, *, quick: bool = False
+    ) -> Steps[Segmentation]:
+        """Generator of :meth:`classify`: yields after every query that is encoded.
+
+        Args:
+            features: as in :meth:`classify`.
+            vocabulary: as there.
+            quick: read prompts that are new in one template alone, for a first look.
+        """
         words = Vocabulary.coerce(vocabulary)
         if not isinstance(features, Features):
             raise InputError(
@@ -246,7 +261,8 @@ class Segmenter:
             )
         began = time.perf_counter()
         templates = words.templates or self.templates
-        text = yield from self.text_cache.features(self.clip, words.queries, templates)
+        read = self.text_cache.quick_features if quick else self.text_cache.features
+        text = yield from read(self.clip, words.queries, templates)
         ready = time.perf_counter()
         yield Progress("classify", 0, 1)
         background = words.background

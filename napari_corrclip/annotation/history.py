@@ -49,6 +49,27 @@ class History:
         self._held += step.nbytes
         self._trim()
 
+    def amend(self, step: Step) -> None:
+        """Make ``step``, a better prediction, part of the last step that brought one.
+
+        Decisions made since are other data, so undoing that step takes both predictions back at once.
+        Where there is no such step, or an undone one builds on what was predicted, it is a step itself.
+        """
+        at = self.last_prediction
+        if at is None or any(undone.predicts for undone in self.undone):
+            self.record(step)
+            return
+        former = self.done[at]
+        self.done[at] = Step(former.title, (*former.changes, *step.changes))
+        self._held += step.nbytes
+        self._trim()
+
+    @property
+    def last_prediction(self) -> int | None:
+        """The place in ``done`` of the step that brought what is predicted now; ``None``: none did."""
+        places = range(len(self.done) - 1, -1, -1)
+        return next((at for at in places if self.done[at].predicts), None)
+
     def undo(self) -> Step | None:
         """Move the last step to the undone ones and return it; ``None`` where there is none."""
         if not self.done:
