@@ -7,6 +7,7 @@ from napari_corrclip.annotation.journal import (
     Journal,
     has_session,
     journal_folder,
+    kept_parts,
     put_aside,
     restore,
 )
@@ -30,6 +31,7 @@ __all__ = [
     "Verdict",
     "has_session",
     "journal_folder",
+    "kept_parts",
     "put_aside",
     "restore",
 ]

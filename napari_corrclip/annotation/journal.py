@@ -38,6 +38,7 @@ from napari_corrclip.errors import InputError
 from napari_corrclip.files import cannot_write
 
 FOLDER_VARIABLE = "NAPARI_CORRCLIP_SESSIONS"
+_CROP = re.compile(r"-(\d+)-(\d+)-(\d+)-(\d+)")
 _SNAPSHOT = re.compile(r"snapshot-(\d+)")
 
 
@@ -204,6 +205,24 @@ def put_aside(folder: str | os.PathLike[str]) -> Path:
 def has_session(folder: str | os.PathLike[str]) -> bool:
     """Whether a session can be restored from ``folder``."""
     return bool(_numbers(Path(folder)))
+
+
+def kept_parts(source: Source) -> list[Source]:
+    """Return the image and those crops of it that have a session that can be restored, the image first.
+
+    Args:
+        source: the image; its crop is of no matter.
+    """
+    whole = source.part(None)
+    folder = journal_folder(whole)
+    found: list[tuple[int, int, int, int]] = []
+    for path in folder.parent.glob(f"{folder.name}-*"):
+        match = _CROP.fullmatch(path.name.removeprefix(folder.name))
+        if match is not None and has_session(path):
+            top, left, bottom, right = (int(number) for number in match.groups())
+            found.append((top, left, bottom, right))
+    parts = [whole.part(crop) for crop in sorted(found)]
+    return [whole, *parts] if has_session(folder) else parts
 
 
 def restore(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from napari_corrclip.errors import InputError
@@ -21,6 +21,9 @@ class Source:
         mtime: when it was last changed, in nanoseconds since 1970; 0 where it is no file.
         level: of a multiscale image.
         slice: the index along each axis that is not shown.
+        channels: the layers that were taken as red, green and blue, by file or name; empty for one image.
+        crop: the rows and columns ``(top, left, bottom, right)`` of the level that are corrected, the
+            last ones excluded; ``None`` for all.
     """
 
     path: str
@@ -28,6 +31,8 @@ class Source:
     mtime: int = 0
     level: int = 0
     slice: tuple[int, ...] = ()
+    channels: tuple[str, ...] = ()
+    crop: tuple[int, int, int, int] | None = None
 
     @classmethod
     def of(
@@ -36,6 +41,8 @@ class Source:
         *,
         level: int = 0,
         slice: tuple[int, ...] = (),  # noqa: A002
+        channels: tuple[str, ...] = (),
+        crop: tuple[int, int, int, int] | None = None,
     ) -> Source:
         """Return the source that the file ``path`` is now.
 
@@ -48,15 +55,31 @@ class Source:
             raise InputError(
                 f"The image {os.fspath(path)!r} cannot be found ({error}); check the path."
             ) from None
-        return cls(str(Path(path).resolve()), found.st_size, found.st_mtime_ns, level, tuple(slice))
+        return cls(
+            str(Path(path).resolve()),
+            found.st_size,
+            found.st_mtime_ns,
+            level,
+            tuple(slice),
+            tuple(channels),
+            crop,
+        )
 
     @property
     def key(self) -> str:
-        """A short name of the image, level and slice that is fit for a folder; the same after the
+        """A short name of the image, level, slice and crop that is fit for a folder; the same after the
         file was changed, so that its session is found.
+
+        The key of a crop is the key of the whole and the crop's numbers, so that the crops of an image
+        are found by their names.
         """  # noqa: D205
-        text = json.dumps([self.path, self.level, self.slice])
-        return hashlib.sha256(text.encode()).hexdigest()[:24]
+        parts = [self.path, self.level, self.slice, *([self.channels] if self.channels else [])]
+        whole = hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:24]
+        return "-".join([whole, *(str(number) for number in self.crop or ())])
+
+    def part(self, crop: tuple[int, int, int, int] | None) -> Source:
+        """Return the source of a part of the same image; of all of it where ``crop`` is ``None``."""
+        return replace(self, crop=crop)
 
     def difference(self, other: Source) -> str | None:
         """Return a sentence on how ``other`` is not what this was; ``None`` where it is the same."""
@@ -85,14 +108,20 @@ class Source:
         """
         try:
             found = json.loads(text)
+            crop = found.get("crop")
+            if crop is not None:
+                top, left, bottom, right = (int(one) for one in crop)
+                crop = top, left, bottom, right
             return cls(
                 str(found["path"]),
                 int(found["size"]),
                 int(found["mtime"]),
                 int(found["level"]),
                 tuple(int(one) for one in found["slice"]),
+                tuple(str(one) for one in found.get("channels", ())),
+                crop,
             )
-        except (KeyError, TypeError, ValueError):
+        except (AttributeError, KeyError, TypeError, ValueError):
             raise InputError("The session's source cannot be read; open its image again.") from None
 
 
@@ -102,4 +131,9 @@ def _name(source: Source) -> str:
         parts.append(f"level {source.level}")
     if source.slice:
         parts.append(f"slice {source.slice}")
+    if source.channels:
+        parts.append(f"channels {', '.join(source.channels)}")
+    if source.crop:
+        top, left, bottom, right = source.crop
+        parts.append(f"rows {top} to {bottom - 1} and columns {left} to {right - 1}")
     return ", ".join(parts)

@@ -101,7 +101,8 @@ class Controller:
                 return
             count = len(result.table)
             self.status.emit(
-                f"{count} region{'' if count == 1 else 's'} in {perf_counter() - began:.1f} s. "
+                f"{_said(picture)}{count} region{'' if count == 1 else 's'} in "
+                f"{perf_counter() - began:.1f} s. "
                 + " ".join([*notes, "Paint on the layers to correct them, or type more classes."])
             )
             if not again:  # after that sentence: what goes wrong with opening it is to be read
@@ -109,7 +110,7 @@ class Controller:
 
         self._start(self._run_steps(picture, vocabulary, choice), done)
         self.segmenting = True
-        self.status.emit(f"Segmenting {picture.name!r} …")
+        self.status.emit(f"Segmenting {picture.title} …")
 
     def open(self, session: Session, picture: Picture) -> None:
         """Correct ``session``, which is of ``picture``, from now on."""
@@ -118,16 +119,8 @@ class Controller:
         self.opened.emit(session, picture)
 
     def shows(self, picture: Picture) -> bool:
-        """Whether the session is of this image: of its file and slice, or else of its pixels.
-
-        The pixels of a file differ with the contrast at which it is shown.
-        """
-        mine = self.picture
-        if mine is None:
-            return False
-        if mine.source is not None and picture.source is not None:
-            return mine.source.key == picture.source.key and mine.rgb.shape == picture.rgb.shape
-        return np.array_equal(mine.rgb, picture.rgb)
+        """Whether the session is of this image; its contrast may differ."""
+        return self.picture is not None and self.picture.same_as(picture)
 
     def _rerun(self, session: Session, result: Segmentation, engine: Engine) -> tuple[str, ...]:
         """Take a run into the open session, as one step that can be undone."""
@@ -173,6 +166,10 @@ class Controller:
             else _nothing(),
             done,
         )
+
+    def work(self, steps: Steps[Any], done: Callable[[Any], object]) -> None:
+        """Do other long work, in place of what runs."""
+        self._start(steps, done)
 
     def cancel(self) -> None:
         """Stop what runs; what there was before stays."""
@@ -244,6 +241,8 @@ class Controller:
         from napari_corrclip.engine import run_steps
         from napari_corrclip.regions.given import FoundRegions
 
+        yield Progress("read the image", 0, 1)
+        picture.rgb  # noqa: B018
         yield Progress("load the networks", 0, 1)
         segmenter = self._segmenter(choice)
         segmenter.check_prompts(vocabulary)
@@ -257,6 +256,11 @@ class Controller:
             self._loaded = None  # two sets of networks may not fit at once
             self._loaded = choice, choice.load()
         return self._loaded[1]
+
+
+def _said(picture: Picture) -> str:
+    """Say which plane and part was taken, before a sentence."""
+    return f"{picture.plane[:1].upper()}{picture.plane[1:]}: " if picture.plane else ""
 
 
 def _nothing() -> Steps[None]:

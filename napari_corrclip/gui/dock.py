@@ -61,7 +61,7 @@ class CorrClipDock(QWidget):
         self.layers: SessionLayers | None = None
         self._preview: Any = None
         self.image = ImagePanel(viewer)
-        self.keeper = Keeper(self.say, self.image.picture)
+        self.keeper = Keeper(self.say, self.image.picture_for, self.controller.work)
         self.words = VocabularyPanel()
         self.model = ModelPanel()
         self.bar = RunBar()
@@ -175,7 +175,7 @@ class CorrClipDock(QWidget):
         )  # fmt: skip
         if session is None or picture is None or self.controller.segmenting:
             return  # the next run takes them, or the one that goes on when it has ended
-        if layer is None or layer.name != picture.name:
+        if layer is not None and layer is not picture.layer:
             self.say(f"These classes are for the next run; the labels are of {picture.name!r}.")
             return
         if vocabulary is None:

@@ -1,4 +1,4 @@
-"""Which image: the choice of a layer, in step with the viewer."""
+"""Which image, and which part of it: the choice of a layer, in step with the viewer."""
 
 from __future__ import annotations
 
@@ -8,21 +8,31 @@ import napari
 from magicgui.widgets import create_widget
 from napari.layers import Image
 from psygnal import Signal
-from qtpy.QtWidgets import QFormLayout, QWidget
+from qtpy.QtWidgets import QCheckBox, QDoubleSpinBox, QFormLayout, QHBoxLayout, QWidget
 
 from napari_corrclip.annotation import Source
 from napari_corrclip.errors import InputError
-from napari_corrclip.gui.picture import Picture, picture_of
+from napari_corrclip.gui.area import Area
+from napari_corrclip.gui.contrast import PERCENTILES, Contrast
+from napari_corrclip.gui.picture import Picture, picture_of, source_of
+from napari_corrclip.gui.planes import Box, axis_name, level_for, plane_of, shape_at
+from napari_corrclip.gui.widgets import button, combo
+
+WHOLE, VIEW, RECTANGLE = AREAS = ("whole image", "current view", "drawn rectangle")
+SHOWN, RANKED = CONTRASTS = ("as shown", "percentiles")
+THIS = "this plane"
 
 
 class ImagePanel(QWidget):
-    """Lets a person choose what is segmented.
+    """Lets a person choose what is segmented; rows that do not apply to the chosen layer are hidden.
 
     Args:
         viewer: whose image layers are offered.
 
     Attributes:
         layers: the list of layers, a magicgui widget.
+        channels: lists for red, green and blue, in use while ``channels_box`` is checked.
+        area, planes, level, contrast: further choices.
 
     Signals (psygnal):
         chosen: another layer is chosen, or none is left.
@@ -33,40 +43,223 @@ class ImagePanel(QWidget):
     def __init__(self, viewer: napari.viewer.Viewer, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.viewer = viewer
+        self.drawn = Area(viewer)
         self.layers = cast(Any, create_widget(annotation=Image, label="image"))
-        layout = QFormLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.addRow("Image", self.layers.native)
-        self.layers.changed.connect(lambda *_: self.chosen.emit())
+        self.channels_box = QCheckBox("Channels of one image")
+        self.channels_box.setToolTip("Take up to three grayscale layers as red, green and blue")
+        self.channels = [
+            cast(Any, create_widget(annotation=Image | None, label=name))
+            for name in ("red", "green", "blue")
+        ]
+        self.area = combo(AREAS, "Which part of the image is segmented")
+        self.draw_button = button("Draw rectangle", "Drag a rectangle over the image")
+        self.planes = combo(
+            [THIS],
+            "The plane that the viewer shows, or one after another; those that are done are skipped",
+        )
+        self.level = combo(
+            [], "Which level of the multiscale image; results are scaled to lie over it"
+        )
+        self.contrast = combo(CONTRASTS, "What becomes black and white for the networks")
+        self.low, self.high = (_percentile(value) for value in PERCENTILES)
+        ranks = QHBoxLayout()
+        for widget in (self.contrast, self.low, self.high):
+            ranks.addWidget(widget)
+        parts = QHBoxLayout()
+        parts.addWidget(self.area)
+        parts.addWidget(self.draw_button)
+        self._form = QFormLayout(self)
+        self._form.setContentsMargins(0, 0, 0, 0)
+        self._form.addRow("Image", self.layers.native)
+        self._form.addRow("", self.channels_box)
+        for label, channel in zip(("Red", "Green", "Blue"), self.channels, strict=True):
+            self._form.addRow(label, channel.native)
+        self._form.addRow("Run on", parts)
+        self._form.addRow("Planes", self.planes)
+        self._form.addRow("Level", self.level)
+        self._form.addRow("Contrast", ranks)
+        self._rows: dict[str, Any] = {"parts": parts, "ranks": ranks}
+        for choice in (self.layers, *self.channels):
+            choice.changed.connect(self._layer_chosen)
+        self.channels_box.toggled.connect(self._layer_chosen)
+        self.area.currentTextChanged.connect(self._show_rows)
+        self.contrast.currentTextChanged.connect(self._show_rows)
+        self.draw_button.clicked.connect(self.draw_rectangle)
+        self._layer_chosen()
 
     @property
     def layer(self) -> Image | None:
-        """The chosen layer."""
-        return self.layers.value
+        """The chosen layer; of channels the first."""
+        used = [one for one in self._chosen_channels() if one is not None]
+        return used[0] if used else self.layers.value
 
     @layer.setter
     def layer(self, layer: Image) -> None:
         self.layers.reset_choices()
+        self.channels_box.setChecked(False)
         self.layers.value = layer
+
+    @property
+    def axis(self) -> int | None:
+        """The leading axis along which all planes are to be segmented; ``None``: only this plane."""
+        found: int | None = self.planes.currentData()
+        return found
 
     def reset_choices(self) -> None:
         """Offer the layers that there are."""
-        self.layers.reset_choices()
-        self.chosen.emit()
+        for choice in (self.layers, *self.channels):
+            choice.reset_choices()
+        self._layer_chosen()
+
+    def draw_rectangle(self) -> None:
+        """Let a person draw the part that is segmented."""
+        if self.layer is not None:
+            self.area.setCurrentText(RECTANGLE)
+            self.drawn.draw(self.layer)
 
     def picture(self) -> Picture:
-        """Return what is shown of the chosen layer.
+        """Return what is chosen; nothing is read yet.
 
         Raises:
-            InputError: there is no layer, or it cannot be segmented.
+            InputError: there is no layer, or this part of it cannot be segmented.
         """
-        if self.layer is None:
-            raise InputError("There is no image; open one, or try the demo.")
-        return picture_of(self.layer, tuple(self.viewer.dims.current_step))
+        return self.pictures(None)[0]
+
+    def pictures(self, axis: int | None) -> list[Picture]:
+        """Return what is chosen of all planes along a leading axis; ``None``: of the one that is shown.
+
+        Raises:
+            InputError: as :meth:`picture`.
+        """
+        layer = self._layer()
+        where = plane_of(layer, self.viewer.dims)
+        level, box = self._part(layer)
+        contrast = self._contrast()
+        wheres = [where]
+        if axis is not None:
+            wheres = [
+                (*where[:axis], index, *where[axis + 1 :]) for index in range(shape_at(layer)[axis])
+            ]
+        return [
+            picture_of(
+                layer,
+                one,
+                level=level,
+                box=box,
+                contrast=contrast,
+                channels=self._chosen_channels(),
+            )
+            for one in wheres
+        ]
+
+    def picture_for(self, source: Source) -> Picture:
+        """Return the part of the chosen layer that ``source`` says; nothing is read yet.
+
+        Raises:
+            InputError: there is no layer.
+        """
+        return picture_of(
+            self._layer(),
+            source.slice,
+            level=source.level,
+            box=source.crop,
+            contrast=self._contrast(),
+            channels=self._chosen_channels(),
+        )
 
     def source(self) -> Source | None:
-        """Return the file that the picture comes from; ``None`` where there is none."""
+        """Return the file and plane that is looked at, without its part; ``None`` where there is none."""
         try:
-            return self.picture().source
+            layer = self._layer()
+            where = plane_of(layer, self.viewer.dims)
         except InputError:
             return None
+        level = self.level.currentData()
+        return source_of(
+            layer,
+            where,
+            level=level_for(layer) if level is None else level,
+            channels=self._chosen_channels(),
+        )
+
+    def _layer(self) -> Image:
+        if self.layer is None:
+            raise InputError("There is no image; open one, or try the demo.")
+        return self.layer
+
+    def _chosen_channels(self) -> list[Image | None]:
+        if not self.channels_box.isChecked():
+            return []
+        return [choice.value for choice in self.channels]
+
+    def _contrast(self) -> Contrast:
+        ranked = self.contrast.currentText() == RANKED
+        return Contrast((self.low.value(), self.high.value()) if ranked else None)
+
+    def _part(self, layer: Image) -> tuple[int, Box | None]:
+        """Return the level and the part of it that are chosen."""
+        area = self.area.currentText()
+
+        def at(level: int) -> Box | None:
+            if area == VIEW:
+                return self.drawn.view(layer, level, self)
+            return self.drawn.rectangle(layer, level) if area == RECTANGLE else None
+
+        level = self.level.currentData() if layer.multiscale else 0
+        if level is None:
+            box = at(0)
+            sides = shape_at(layer)[-2:]
+            share = 1.0 if box is None else max(box[2] - box[0], box[3] - box[1]) / max(sides)
+            level = level_for(layer, share)
+        return level, at(level)
+
+    # -- rows
+
+    def _layer_chosen(self, *_: object) -> None:
+        layer = self.layer
+        axes = 0 if layer is None else layer.ndim - 2
+        chosen = self.planes.currentText()
+        self.planes.clear()
+        self.planes.addItem(THIS, None)
+        if layer is not None:
+            for axis, count in enumerate(shape_at(layer)[:-2]):
+                self.planes.addItem(f"all {count} along {axis_name(layer, axis)}", axis)
+        self.planes.setCurrentIndex(max(self.planes.findText(chosen), 0))
+        chosen = self.level.currentText()
+        self.level.clear()
+        if layer is not None and layer.multiscale:
+            self.level.addItem(f"by size ({_level_name(layer, level_for(layer))})", None)
+            for level in range(len(layer.level_shapes)):
+                self.level.addItem(_level_name(layer, level), level)
+            self.level.setCurrentIndex(max(self.level.findText(chosen), 0))
+        self._form.setRowVisible(self.planes, axes > 0)
+        self._form.setRowVisible(self.level, self.level.count() > 0)
+        self._show_rows()
+        self.chosen.emit()
+
+    def _show_rows(self, *_: object) -> None:
+        layer, many = self.layer, self.channels_box.isChecked()
+        gray = sum(1 for one in self.viewer.layers if isinstance(one, Image) and not one.rgb)
+        self._form.setRowVisible(self.channels_box, gray > 1 or many)
+        self._form.setRowVisible(self.layers.native, not many)
+        for channel in self.channels:
+            self._form.setRowVisible(channel.native, many)
+        self.draw_button.setVisible(self.area.currentText() == RECTANGLE)
+        self._form.setRowVisible(self._rows["ranks"], layer is not None and not layer.rgb)
+        for spin in (self.low, self.high):
+            spin.setVisible(self.contrast.currentText() == RANKED)
+
+
+def _percentile(value: float) -> QDoubleSpinBox:
+    made = QDoubleSpinBox()
+    made.setRange(0, 100)
+    made.setDecimals(1)
+    made.setSuffix(" %")
+    made.setValue(value)
+    made.setToolTip("Percentile of the pixels that becomes black, or white")
+    return made
+
+
+def _level_name(layer: Image, level: int) -> str:
+    rows, columns = shape_at(layer, level)[-2:]
+    return f"{level}: {rows:,} × {columns:,}"

@@ -3,23 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 from psygnal import Signal
-from qtpy.QtWidgets import QHBoxLayout, QLabel, QWidget
+from qtpy.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from napari_corrclip.annotation import (
     Journal,
     Session,
     Source,
-    has_session,
     journal_folder,
+    kept_parts,
     put_aside,
     restore,
 )
 from napari_corrclip.errors import InputError
 from napari_corrclip.gui.layers import Tell
 from napari_corrclip.gui.picture import Picture
-from napari_corrclip.gui.widgets import button
+from napari_corrclip.gui.widgets import button, combo
+from napari_corrclip.progress import Progress, Steps
+
+Work = Callable[[Steps[Any], Callable[[Any], object]], object]
+"""Does steps in the thread, and calls back with what they return."""
 
 
 class Keeper(QWidget):
@@ -27,10 +32,12 @@ class Keeper(QWidget):
 
     Args:
         tell: is given a sentence.
-        picture: returns what would be segmented.
+        picture: returns what a source is, of the chosen layer.
+        work: does what takes long.
 
     Attributes:
         journal: of the session that is open.
+        parts: the parts of the image whose corrections are offered.
 
     Signals (psygnal):
         restored: the :class:`Session` and its :class:`Picture`.
@@ -39,37 +46,52 @@ class Keeper(QWidget):
     restored = Signal(object, object)
 
     def __init__(
-        self, tell: Tell, picture: Callable[[], Picture], parent: QWidget | None = None
+        self,
+        tell: Tell,
+        picture: Callable[[Source], Picture],
+        work: Work,
+        parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent)
         self._tell = tell
         self._picture = picture
-        self._offered: Source | None = None
+        self._work = work
         self.journal: Journal | None = None
+        self.parts = combo([], "Which part of the image")
         self.restore_button = button("Restore", "Go on where this image was left")
         self.restore_button.clicked.connect(self.restore)
         self.anew_button = button(
             "Begin anew", "Put the former corrections aside; they stay on the disk"
         )
         self.anew_button.clicked.connect(self.begin_anew)
-        row = QHBoxLayout(self)
-        row.setContentsMargins(0, 0, 0, 0)
+        row = QHBoxLayout()
         row.addWidget(QLabel("Corrected before:"), 1)
         row.addWidget(self.restore_button)
         row.addWidget(self.anew_button)
+        rows = QVBoxLayout(self)
+        rows.setContentsMargins(0, 0, 0, 0)
+        rows.addLayout(row)
+        rows.addWidget(self.parts)
         self.hide()
 
     def offer(self, source: Source | None, open_now: Session | None) -> bool:
-        """Offer the corrections of ``source``, if there are any that are not open; return whether."""
-        mine = None if open_now is None else open_now.source
-        found = (
-            source is not None
-            and not (mine is not None and mine.key == source.key)
-            and has_session(journal_folder(source))
-        )
-        self._offered = source if found else None
-        self.setVisible(found)
-        return found
+        """Offer what is kept of an image and its parts and is not open.
+
+        Returns:
+            Whether ``source`` itself is among them.
+        """
+        mine = None if open_now is None or open_now.source is None else open_now.source.key
+        found = [] if source is None else [one for one in kept_parts(source) if one.key != mine]
+        self.parts.clear()
+        for one in found:
+            self.parts.addItem(part_name(one), one)
+        keys = [one.key for one in found]
+        asked = keys.index(source.key) if source is not None and source.key in keys else -1
+        if asked >= 0:
+            self.parts.setCurrentIndex(asked)
+        self.parts.setVisible(any(one.crop is not None for one in found))
+        self.setVisible(bool(found))
+        return asked >= 0
 
     def keep(self, session: Session) -> None:
         """Write every edit to the disk from now on, if the image is a file."""
@@ -91,27 +113,33 @@ class Keeper(QWidget):
 
     def restore(self) -> None:
         """Open the corrections that are offered."""
-        source = self._offered
+        source: Source | None = self.parts.currentData()
         if source is None:
             return
         try:
-            picture = self._picture()
-            session = restore(journal_folder(source), picture.rgb, source=source)
+            picture = self._picture(source)
         except InputError as error:
             self._tell(str(error))
             return
-        self._withdraw()
-        self.restored.emit(session, picture)
-        steps = len(session.history.done)
-        self._tell(
-            " ".join([f"Restored {len(session.ids)} regions and {steps} steps.", *session.notes])
-        )
+
+        def done(session: Session) -> None:
+            self._withdraw()
+            self.restored.emit(session, picture)
+            steps = len(session.history.done)
+            self._tell(
+                " ".join(
+                    [f"Restored {len(session.ids)} regions and {steps} steps.", *session.notes]
+                )
+            )
+
+        self._work(restore_steps(picture, source), done)
 
     def begin_anew(self) -> None:
         """Leave the corrections on the disk alone, and begin anew with the next run."""
-        if self._offered is not None:
+        source: Source | None = self.parts.currentData()
+        if source is not None:
             try:
-                aside = put_aside(journal_folder(self._offered))
+                aside = put_aside(journal_folder(source))
             except InputError as error:
                 self._tell(str(error))
                 return
@@ -119,5 +147,22 @@ class Keeper(QWidget):
         self._withdraw()
 
     def _withdraw(self) -> None:
-        self._offered = None
-        self.hide()
+        """Offer no more what was chosen; other parts stay offered."""
+        self.parts.removeItem(self.parts.currentIndex())
+        self.setVisible(self.parts.count() > 0)
+
+
+def restore_steps(picture: Picture, source: Source) -> Steps[Session]:
+    """Read a picture and the corrections that are kept of it."""
+    yield Progress("read the image", 0, 2)
+    rgb = picture.rgb
+    yield Progress("read the corrections", 1, 2)
+    return restore(journal_folder(source), rgb, source=source)
+
+
+def part_name(source: Source) -> str:
+    """Say which part of its image a source is."""
+    if source.crop is None:
+        return "whole image"
+    top, left, bottom, right = source.crop
+    return f"rows {top}–{bottom - 1}, columns {left}–{right - 1}"

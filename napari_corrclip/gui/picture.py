@@ -1,9 +1,14 @@
-"""What the networks see of an image layer: the shown slice, as RGB, and where it lies in the world."""
+"""What the networks see of an image layer, and where it lies in the world.
+
+A :class:`Picture` is made in the GUI thread without reading a pixel, with everything noted that a person
+may change meanwhile: contrast, name, transforms. Its pixels are read when they are first asked for, which
+is in the worker's thread.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+import weakref
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,85 +17,256 @@ from numpy.typing import NDArray
 
 from napari_corrclip.annotation import Source
 from napari_corrclip.errors import InputError
-from napari_corrclip.images import to_rgb
+from napari_corrclip.gui.contrast import Contrast, Shown, colours, gray
+from napari_corrclip.gui.planes import (
+    Box,
+    Where,
+    data_at,
+    index_at,
+    level_for,
+    place,
+    plane_name,
+    shape_at,
+)
 
 if TYPE_CHECKING:
     from napari.layers import Image
 
+Read = Callable[[], NDArray[np.uint8]]
+TRANSFORMS = ("scale", "translate", "rotate", "shear", "affine")
 
-@dataclass(frozen=True, eq=False)
+
 class Picture:
     """One 2-D image to segment.
 
-    Attributes:
+    Args:
         name: of the layer.
-        rgb: (H, W, 3) uint8.
+        shape: rows and columns.
+        read: returns (H, W, 3) uint8; called once at most, and let go of then.
         spatial: ``scale``, ``translate`` and the like of its two axes, for layers over it.
-        source: the file and slice it came from; ``None`` where it came from none.
+        source: the file, slice and crop it came from; ``None`` where it came from none.
+        layers: that it is of, or its three channels; held weakly, a person may delete them.
+        where: which plane of the layer.
+        level: of a multiscale layer.
+        box: the part of that level; ``None``: all.
+        plane: says which plane and part it is; empty for a whole 2-D image.
     """
 
-    name: str
-    rgb: NDArray[np.uint8]
-    spatial: Mapping[str, Any] = field(default_factory=dict)
-    source: Source | None = None
+    def __init__(
+        self,
+        name: str,
+        shape: tuple[int, int],
+        read: Read,
+        *,
+        spatial: Mapping[str, Any] | None = None,
+        source: Source | None = None,
+        layers: Sequence[Image | None] = (),
+        where: Where = (),
+        level: int = 0,
+        box: Box | None = None,
+        plane: str = "",
+    ) -> None:
+        self.name = name
+        self.shape = shape
+        self.spatial: Mapping[str, Any] = spatial or {}
+        self.source = source
+        self.where, self.level, self.box, self.plane = where, level, box, plane
+        self._read: Read | None = read
+        self._rgb: NDArray[np.uint8] | None = None
+        self._layers = [_weak(layer) for layer in layers]
+        self._data = [_weak(None if layer is None else data_at(layer, level)) for layer in layers]
+
+    @property
+    def rgb(self) -> NDArray[np.uint8]:
+        """(H, W, 3) uint8; the first time it is read, which may take long.
+
+        Raises:
+            InputError: it cannot be read.
+        """
+        if self._rgb is None:
+            assert self._read is not None
+            self._rgb = self._read()
+            self._read = None  # and with it the array, which may be large
+        return self._rgb
+
+    @property
+    def title(self) -> str:
+        """Its name, and which plane and part it is."""
+        return ", ".join(part for part in (repr(self.name), self.plane) if part)
+
+    @property
+    def layer(self) -> Image | None:
+        """The layer that it is of, of channels the first; ``None`` if it is no more."""
+        return next((found for one in self._layers if (found := one()) is not None), None)
+
+    def same_as(self, other: Picture) -> bool:
+        """Whether both are of one image, though its contrast may differ: of the same file and part, or of
+        the same layer, or else of equal pixels.
+        """  # noqa: D205
+        if self.shape != other.shape:
+            return False
+        if self.source is not None and other.source is not None:
+            return self.source.key == other.source.key
+        mine, others = ([one() for one in (*of._layers, *of._data)] for of in (self, other))
+        if self.layer is not None and _identical(mine, others):
+            return (self.where, self.level, self.box) == (other.where, other.level, other.box)
+        return np.array_equal(self.rgb, other.rgb)
 
 
-def picture_of(layer: Image, step: tuple[int, ...] = ()) -> Picture:
-    """Return what is shown of an image layer.
+def picture_of(
+    layer: Image,
+    where: Where | None = None,
+    *,
+    level: int | None = None,
+    box: Box | None = None,
+    contrast: Contrast | None = None,
+    channels: Sequence[Image | None] = (),
+) -> Picture:
+    """Return a plane of an image layer, or a part of it, to be read later.
 
-    RGB is the layer's own word for it. Anything else is grayscale, stretched between the contrast
-    limits with which the viewer shows it.
+    RGB is the layer's own word for it; anything else is grayscale.
 
     Args:
-        layer: 2-D, or n-D of which one slice is taken; of a multiscale image the finest level.
-        step: the viewer's index along each axis, the last two aside.
+        layer: 2-D, n-D, multiscale; NumPy, dask, zarr or whatever else is indexed like them.
+        where: the plane of an n-D layer; ``None``: the first one.
+        level: of a multiscale layer; ``None``: by size, see :func:`.planes.level_for`.
+        box: the part of that level.
+        contrast: of grayscale; ``None``: as the viewer shows it.
+        channels: three grayscale layers over each other as red, green and blue, each may be ``None``;
+            ``layer`` is the first that is none of those. Empty: the layer by itself.
 
     Raises:
-        InputError: it has fewer than two axes, or pixels that are no numbers.
+        InputError: the channels do not lie over each other.
     """
-    level = layer.data[0] if layer.multiscale else layer.data
-    axes = layer.ndim
-    if axes < 2:
-        raise InputError(f"The layer {layer.name!r} has {axes} axis; choose an image of two.")
-    where = tuple(
-        min(max(int(index), 0), size - 1)
-        for index, size in zip(_own(step, axes), level.shape[: axes - 2], strict=True)
+    where = (0,) * (layer.ndim - 2) if where is None else where
+    level = level_for(layer) if level is None else level
+    check_channels(channels)
+    rows, columns = shape_at(layer, level)[-2:]
+    if box is not None:
+        rows, columns = box[2] - box[0], box[3] - box[1]
+    readers = [
+        None if one is None else _reader(one, index_at(one, where, level), level, box, contrast)
+        for one in (channels or [layer])
+    ]
+
+    def read() -> NDArray[np.uint8]:
+        if not channels:
+            assert readers[0] is not None
+            pixels = readers[0]()
+            return pixels if pixels.ndim == 3 else np.repeat(pixels[..., None], 3, axis=-1)
+        dark = np.zeros((rows, columns), np.uint8)
+        return np.stack([dark if one is None else one() for one in readers], axis=-1)
+
+    parts = [plane_name(layer, where)]
+    if layer.multiscale:
+        parts.append(f"level {level}")
+    if box is not None:
+        parts.append(f"rows {box[0]}–{box[2] - 1}, columns {box[1]}–{box[3] - 1}")
+    return Picture(
+        " + ".join(dict.fromkeys(one.name for one in channels if one is not None)) or layer.name,
+        (rows, columns),
+        read,
+        spatial=place(layer, level=level, box=box),
+        source=source_of(layer, where, level=level, box=box, channels=channels),
+        layers=channels or [layer],
+        where=where,
+        level=level,
+        box=box,
+        plane=", ".join(part for part in parts if part),
     )
-    plane = np.asarray(level[where])
-    limits = None if layer.rgb else tuple(float(limit) for limit in layer.contrast_limits)
-    # RGB of 8 bits is what it is; contrast limits are of one channel.
-    rgb = to_rgb(plane) if limits is None else to_rgb(plane, limits=(limits[0], limits[1]))
-    return Picture(layer.name, rgb, spatial_of(layer), _source(layer, where))
 
 
-def spatial_of(layer: Image) -> dict[str, Any]:
-    """Return the layer's transforms of its last two axes."""
-    affine = np.asarray(layer.affine.affine_matrix)
-    axes = layer.ndim
-    last = [axes - 2, axes - 1]
-    found: dict[str, Any] = {
-        "scale": tuple(layer.scale[-2:]),
-        "translate": tuple(layer.translate[-2:]),
-        "rotate": np.asarray(layer.rotate)[np.ix_([-2, -1], [-2, -1])],
-        "shear": np.asarray(layer.shear)[-1:],
-        "affine": affine[np.ix_([*last, axes], [*last, axes])],
-    }
-    for name in ("units", "axis_labels"):
-        values = getattr(layer, name, None)
-        if values is not None:
-            found[name] = tuple(values[-2:])
-    return found
-
-
-def _own(step: tuple[int, ...], axes: int) -> tuple[int, ...]:
-    """Return the viewer's indices along a layer's own leading axes: the viewer may have more."""
-    wanted = axes - 2
-    leading = step[-axes:-2] if len(step) >= axes else ()
-    return leading if len(leading) == wanted else (0,) * wanted
-
-
-def _source(layer: Image, where: tuple[int, ...]) -> Source | None:
-    path = layer.source.path
-    if not path or not Path(path).is_file():
+def source_of(
+    layer: Image,
+    where: Where = (),
+    *,
+    level: int = 0,
+    box: Box | None = None,
+    channels: Sequence[Image | None] = (),
+) -> Source | None:
+    """Return the file and part that a picture comes from, without reading it; ``None``: from no file."""
+    used = [one for one in channels if one is not None] or [layer]
+    paths = [one.source.path for one in used]
+    if not all(path and Path(path).exists() for path in paths):
         return None
-    return Source.of(path, slice=where)
+    names = tuple(
+        "" if one is None else f"{one.source.path}" if len(set(paths)) > 1 else one.name
+        for one in channels
+    )
+    return Source.of(paths[0], level=level, slice=where, channels=names, crop=box)
+
+
+def check_channels(channels: Sequence[Image | None]) -> None:
+    """See that layers can be the channels of one image.
+
+    Raises:
+        InputError: there is none, one is coloured, or they do not lie over each other.
+    """
+    used = [one for one in channels if one is not None]
+    if not channels:
+        return
+    if not used:
+        raise InputError("No channel is chosen; choose a layer for red, green or blue.")
+    first = used[0]
+    for one in used:
+        if one.rgb:
+            raise InputError(
+                f"The layer {one.name!r} is in colour; choose grayscale layers as channels."
+            )
+        if not np.array_equal(one.level_shapes, first.level_shapes):
+            raise InputError(
+                f"The layers {first.name!r} of {_size(first)} and {one.name!r} of {_size(one)} pixels "
+                "are not of one size; choose channels of one image."
+            )
+        origin = (0,) * (first.ndim - 2)
+        here, there = place(first, where=origin), place(one, where=origin)
+        if not all(np.allclose(here[name], there[name]) for name in TRANSFORMS):
+            raise InputError(
+                f"The layers {first.name!r} and {one.name!r} do not lie over each other; give them the "
+                "same scale and translate, or choose channels of one image."
+            )
+
+
+def _reader(
+    layer: Image, where: Where, level: int, box: Box | None, contrast: Contrast | None
+) -> Read:
+    """Return what reads a part of a layer as it is now: (H, W) or (H, W, 3) uint8."""
+    data, name, rgb = data_at(layer, level), layer.name, layer.rgb
+    low, high = (0.0, 1.0) if rgb else (float(limit) for limit in layer.contrast_limits)
+    shown = Shown((low, high), float(layer.gamma))
+    part = (...,) if box is None else (slice(box[0], box[2]), slice(box[1], box[3]))
+
+    def read() -> NDArray[np.uint8]:
+        try:
+            plane = np.asarray(data[(*where, *part)])
+        except MemoryError:
+            raise
+        except Exception as error:  # whatever computes it may raise anything
+            text = " ".join(str(error).split())[:200]
+            raise InputError(
+                f"The image {name!r} cannot be read ({type(error).__name__}: {text}); "
+                "look after its file, or after what computes it."
+            ) from error
+        try:
+            return colours(plane) if rgb else gray(plane, contrast or Contrast(), shown)
+        except InputError as error:
+            raise InputError(f"{name!r}: {error}") from None
+
+    return read
+
+
+def _size(layer: Image) -> str:
+    return " × ".join(f"{size:,}" for size in shape_at(layer))
+
+
+def _identical(some: Sequence[Any], others: Sequence[Any]) -> bool:
+    return len(some) == len(others) and all(a is b for a, b in zip(some, others, strict=True))
+
+
+def _weak(thing: Any) -> Callable[[], Any]:
+    if thing is None:
+        return lambda: None
+    try:
+        return weakref.ref(thing)
+    except TypeError:  # a list of levels, and what others made
+        return lambda: thing

@@ -386,6 +386,7 @@ def test_corrections_of_a_file_are_kept_and_offered(
     assert "restore them, or begin anew" in second.status.text()
     assert second.controller.session is None
     person.press(second.keeper.restore_button)
+    person.wait()
     restored = second.controller.session
     assert restored is not None
     np.testing.assert_array_equal(restored.labels, labels)

@@ -64,6 +64,7 @@ def test_a_napari_killed_in_the_middle_of_correcting_is_restored(
     opened(person, scene)
     assert not person.dock.keeper.isHidden()
     person.press(person.dock.keeper.restore_button)
+    person.wait()
     session = person.dock.controller.session
     assert session is not None
     person.agree()
