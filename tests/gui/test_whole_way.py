@@ -180,6 +180,7 @@ def test_a_user_goes_the_whole_way(
     open_file(again, path)
     assert not again.dock.keeper.isHidden()
     again.press(again.dock.keeper.restore_button)
+    again.wait()
     again.agree()
     np.testing.assert_array_equal(again.session.labels, last[0])
     np.testing.assert_array_equal(again.session.regions, last[1])
