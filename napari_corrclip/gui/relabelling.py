@@ -9,10 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
-from weakref import WeakSet
 
 from napari_corrclip.annotation import Session
-from napari_corrclip.annotation.change import Edited, Step
+from napari_corrclip.annotation.change import Edited
 from napari_corrclip.annotation.edits.predictions import Reassign
 from napari_corrclip.errors import CorrClipError
 from napari_corrclip.gui.jobs import Jobs
@@ -66,8 +65,8 @@ class Relabelling:
         self._change: _Change | None = None
         # The classes by which the job that runs, or ran last, looks.
         self._looking: Vocabulary | None = None
-        # Steps after which the labels are those of a first look; the history alone keeps them.
-        self._unfinished: WeakSet[Step] = WeakSet()
+        # Classes whose better look was given up: it is not to be begun again with every edit.
+        self._left: Vocabulary | None = None
 
     @property
     def vocabulary(self) -> Vocabulary | None:
@@ -101,7 +100,7 @@ class Relabelling:
         if session is None:
             return
         self._jobs.drop()
-        self._change = None
+        self._change = self._left = None
         engine: Any = session.engine
         if vocabulary == session.vocabulary:
             self._show(session)
@@ -119,14 +118,14 @@ class Relabelling:
         the words that are being looked for.
         """
         session = self._session()
-        if session is None or not self._unfinished:
+        if session is None:
             return
         wanted = self._change is not None or session.vocabulary == self._looking
         if self._jobs.running and wanted:
             return
         self._jobs.drop()
         engine: Any = session.engine
-        if engine is None or not self._first_look(session):
+        if engine is None or not session.provisional or session.vocabulary == self._left:
             return
         words = self._looking = session.vocabulary
         self._jobs.start(
@@ -145,8 +144,7 @@ class Relabelling:
         def event(event: Progress | Preview) -> None:
             if not isinstance(event, Preview):
                 self._progressed(event)
-            elif self._take(session, change, event.result) is not None:
-                self._unfinished.add(session.history.done[-1])
+            elif self._take(session, change, event.result, provisional=True) is not None:
                 self._say(f"A first look for {_classes(words)}; a better one follows …")
 
         def done(result: Segmentation) -> None:
@@ -164,13 +162,22 @@ class Relabelling:
         )
 
     def _take(
-        self, session: Session, change: _Change, result: Segmentation | None
+        self,
+        session: Session,
+        change: _Change,
+        result: Segmentation | None,
+        *,
+        provisional: bool = False,
     ) -> Edited | None:
         """Give the session the changed words, and what was found by them; ``None``: it refuses."""
         self._change = None
         try:
             return session.set_vocabulary(
-                change.vocabulary, result=result, reassign=change.reassign, classify=False
+                change.vocabulary,
+                result=result,
+                reassign=change.reassign,
+                classify=False,
+                provisional=provisional,
             )
         except CorrClipError as error:
             self._jobs.drop()
@@ -181,26 +188,19 @@ class Relabelling:
 
     def _take_at_once(self, session: Session, words: Vocabulary, reassign: Reassign) -> None:
         """Take words for which no network is asked."""
-        known, first = words.finds_the_same(session.vocabulary), self._first_look(session)
+        known = words.finds_the_same(session.vocabulary)
         edited = self._take(session, _Change(words, reassign), None)
         if edited is None:
             return
-        if first:
-            self._unfinished.add(session.history.done[-1])
         said = f"There are {_classes(words)}." if known else "Press Run to look for these classes."
         self._say(" ".join([said, *edited.notes]))
         self.look_again()
 
     def _finish(self, session: Session, result: Segmentation) -> None:
         """Take a better look by the words that the session has, if it still has them."""
-        if session.vocabulary == result.vocabulary and self._first_look(session):
+        if session.vocabulary == result.vocabulary and session.provisional:
             session.refine(result)
             self._say(_labelled(result))
-
-    def _first_look(self, session: Session) -> bool:
-        """Whether what is shown was found by a first look alone."""
-        at = session.history.last_prediction
-        return at is not None and session.history.done[at] in self._unfinished
 
     def _give_up(self, error: Exception) -> None:
         self._leave()
@@ -218,11 +218,9 @@ class Relabelling:
         session = self._session()
         if session is None:
             return False
-        first = self._first_look(session)
-        # It is not to be begun again with every edit.
-        self._unfinished.clear()
+        self._left = session.vocabulary
         self._show(session)
-        return first
+        return session.provisional
 
 
 def _classes(vocabulary: Vocabulary) -> str:
