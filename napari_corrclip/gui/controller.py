@@ -6,7 +6,7 @@ a cancel or the end of the dock makes the former job's results unwanted, and :mo
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
@@ -16,11 +16,13 @@ from numpy.typing import NDArray
 from psygnal import Signal
 
 from napari_corrclip.annotation import Session
+from napari_corrclip.annotation.edits.predictions import Reassign
 from napari_corrclip.errors import CorrClipError
 from napari_corrclip.gui.choice import Choice
 from napari_corrclip.gui.jobs import JobFactory, Jobs
 from napari_corrclip.gui.libraries import prepare_imports
 from napari_corrclip.gui.picture import Picture
+from napari_corrclip.gui.relabelling import Relabelling
 from napari_corrclip.gui.worker import Job
 from napari_corrclip.progress import Progress, Steps
 from napari_corrclip.segmentation import Segmentation
@@ -73,18 +75,35 @@ class Controller:
         self._loaded: tuple[Choice, Segmenter] | None = None
         self.session: Session | None = None
         self.picture: Picture | None = None
+        self._words = Relabelling(
+            self._jobs,
+            session=lambda: None if self.segmenting else self.session,
+            say=self.status.emit,
+            show=self.relabelled.emit,
+            progressed=self._event,
+            failed=self._failed,
+            stopped=self._stopped,
+        )
 
     @property
     def running(self) -> bool:
         """Whether a job runs."""
         return self._jobs.running
 
-    def run(self, picture: Picture, vocabulary: Vocabulary, choice: Choice) -> None:
+    def run(
+        self,
+        picture: Picture,
+        vocabulary: Vocabulary,
+        choice: Choice,
+        reassign: Reassign | None = None,
+    ) -> None:
         """Segment ``picture`` in a thread and open a session on it.
 
-        Where a session on the same picture is open, the run goes into it: what was decided stays.
+        Where a session on the same picture is open, the run goes into it: what was decided stays, and
+        ``reassign`` says what becomes of the decisions of classes that go.
         """
         self._jobs.drop()
+        self._words.forget()
         began = perf_counter()
 
         def done(ran: tuple[Segmentation, Engine]) -> None:
@@ -93,7 +112,7 @@ class Controller:
             again = session is not None and self.shows(picture)
             try:
                 if session is not None and again:
-                    notes += self._rerun(session, result, engine)
+                    notes += self._rerun(session, result, engine, reassign or {})
                 else:
                     session = Session(result, picture.rgb, engine=engine, source=picture.source)
             except CorrClipError as error:
@@ -115,6 +134,7 @@ class Controller:
     def open(self, session: Session, picture: Picture) -> None:
         """Correct ``session``, which is of ``picture``, from now on."""
         self._jobs.drop()
+        self._words.forget()
         self.session, self.picture = session, picture
         self.opened.emit(session, picture)
 
@@ -122,50 +142,46 @@ class Controller:
         """Whether the session is of this image; its contrast may differ."""
         return self.picture is not None and self.picture.same_as(picture)
 
-    def _rerun(self, session: Session, result: Segmentation, engine: Engine) -> tuple[str, ...]:
+    def _rerun(
+        self, session: Session, result: Segmentation, engine: Engine, reassign: Reassign
+    ) -> tuple[str, ...]:
         """Take a run into the open session, as one step that can be undone."""
-        # The run has classified already; the former engine is not to do so again, in this thread.
-        former, session.engine = session.engine, None
-        try:
-            with session.step("Run again"):
-                if session.vocabulary != result.vocabulary:
-                    session.set_vocabulary(result.vocabulary)
-                edited = session.rerun(result)
-        except CorrClipError:
-            session.engine = former
-            raise
-        session.engine = engine
+        words, notes = result.vocabulary, list[str]()
+        answers = dict(reassign)
+        for one in session.vocabulary:
+            # Decided while the run went on, as a class that it does not know; nobody could be asked.
+            gone = one.value not in words.values and one.value not in answers
+            if gone and any(session.decided_as(one.value)):
+                answers[one.value] = None
+                notes.append(
+                    f"What was decided as {one.name!r} was taken back; undo brings it again."
+                )
+        with session.step("Run again"):
+            if session.vocabulary != words:
+                session.set_vocabulary(words, reassign=answers, classify=False)
+            edited = session.rerun(result, engine=engine)
         self.relabelled.emit(session)
-        return edited.notes
+        return *notes, *edited.notes
 
-    def set_vocabulary(
-        self,
-        vocabulary: Vocabulary,
-        reassign: Mapping[str | int, str | int | None] | None = None,
-    ) -> None:
-        """Label the session's image by other classes, in a thread: no image tower runs."""
-        session = self.session
-        if session is None:
-            return
-        self._jobs.drop()
+    # -- other words
 
-        def done(result: Any) -> None:
-            try:
-                session.set_vocabulary(vocabulary, result=result, reassign=reassign)
-            except CorrClipError as error:
-                self.status.emit(str(error))
-            else:
-                labelled = "Labelled by" if result is not None else "Press Run to look for"
-                self.status.emit(f"{labelled} {len(vocabulary)} classes.")
-            self.relabelled.emit(session)
+    @property
+    def vocabulary(self) -> Vocabulary | None:
+        """The classes that the session has, or is about to have; ``None`` without a session."""
+        return self._words.vocabulary
 
-        engine: Any = session.engine
-        self._start(
-            engine.segmenter.classify_steps(engine.features, vocabulary)
-            if engine is not None
-            else _nothing(),
-            done,
-        )
+    @property
+    def answers(self) -> Reassign:
+        """What was said of the decisions of classes that are about to go."""
+        return self._words.answers
+
+    def set_vocabulary(self, vocabulary: Vocabulary, reassign: Reassign | None = None) -> None:
+        """Label the session's image by other classes; see :meth:`.Relabelling.begin`."""
+        self._words.begin(vocabulary, reassign or {})
+
+    def look_again(self) -> None:
+        """Tell that the session has changed; see :meth:`.Relabelling.look_again`."""
+        self._words.look_again()
 
     def work(self, steps: Steps[Any], done: Callable[[Any], object]) -> None:
         """Do other long work, in place of what runs."""
@@ -209,7 +225,6 @@ class Controller:
             self.progressed.emit(event)
 
     def _failed(self, error: Exception) -> None:
-        self._show_words()
         if isinstance(error, CorrClipError):
             self.status.emit(str(error))
             return
@@ -222,13 +237,7 @@ class Controller:
         else:
             self.status.emit(f"The run failed ({type(error).__name__}: {text}); please report it.")
 
-    def _show_words(self) -> None:
-        """Have the session's own vocabulary shown again: another one was not taken."""
-        if self.session is not None:
-            self.relabelled.emit(self.session)
-
     def _stopped(self) -> None:
-        self._show_words()
         self.status.emit("Cancelled; nothing was changed.")
 
     # -- the work itself, in the thread
@@ -261,8 +270,3 @@ class Controller:
 def _said(picture: Picture) -> str:
     """Say which plane and part was taken, before a sentence."""
     return f"{picture.plane[:1].upper()}{picture.plane[1:]}: " if picture.plane else ""
-
-
-def _nothing() -> Steps[None]:
-    yield Progress("classify", 0, 1)
-    return None

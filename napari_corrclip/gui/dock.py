@@ -16,7 +16,6 @@ from qtpy.QtGui import QHideEvent
 from qtpy.QtWidgets import (
     QFrame,
     QGroupBox,
-    QInputDialog,
     QLabel,
     QScrollArea,
     QVBoxLayout,
@@ -33,7 +32,7 @@ from napari_corrclip.gui.layers import SessionLayers
 from napari_corrclip.gui.model_panel import ModelPanel
 from napari_corrclip.gui.picture import Picture
 from napari_corrclip.gui.run_bar import RunBar
-from napari_corrclip.gui.vocabulary_panel import VocabularyPanel
+from napari_corrclip.gui.vocabulary_panel import VocabularyPanel, ask_about_removed
 from napari_corrclip.vocabulary import Vocabulary
 
 FIRST = (
@@ -60,6 +59,7 @@ class CorrClipDock(QWidget):
         self.controller = Controller()
         self.layers: SessionLayers | None = None
         self._preview: Any = None
+        self._typed = False
         self.image = ImagePanel(viewer)
         self.keeper = Keeper(self.say, self.image.picture_for, self.controller.work)
         self.words = VocabularyPanel()
@@ -106,6 +106,7 @@ class CorrClipDock(QWidget):
         self.correct.switched.connect(lambda on: self.model.setVisible(not on))
         self.controller.status.connect(self.say)
         self.controller.busy.connect(self.bar.show_busy)
+        self.controller.busy.connect(self._busy)
         self.controller.progressed.connect(self.bar.show_progress)
         self.controller.regions_found.connect(self._regions_found)
         self.controller.opened.connect(self._opened)
@@ -143,7 +144,13 @@ class CorrClipDock(QWidget):
         if self.keeper.offer(picture.source, self.controller.session):
             self.say("There are corrections of this image; restore them, or begin anew.")
             return
-        self.controller.run(picture, self.words.vocabulary, self.model.choice)
+        vocabulary, session, reassign = self.words.vocabulary, self.controller.session, None
+        if session is not None and self.controller.shows(picture):
+            vocabulary = session.vocabulary.matched(vocabulary)
+            reassign = ask_about_removed(self, session, vocabulary, self.controller.answers)
+            if reassign is None:
+                return
+        self.controller.run(picture, vocabulary, self.model.choice, reassign)
 
     def cleanup(self) -> None:
         """Stop what runs and let go of the layers; the dock is closed."""
@@ -170,50 +177,39 @@ class CorrClipDock(QWidget):
         self.keeper.offer(self.image.source(), self.controller.session)
 
     def _words_changed(self, vocabulary: Vocabulary | None) -> None:
+        if self.controller.segmenting:
+            self._typed = True  # taken when the run has ended
+            return
         session, picture, layer = (
             self.controller.session, self.controller.picture, self.image.layer
         )  # fmt: skip
-        if session is None or picture is None or self.controller.segmenting:
-            return  # the next run takes them, or the one that goes on when it has ended
+        if session is None or picture is None:
+            return  # the next run takes them
         if layer is not None and layer is not picture.layer:
             self.say(f"These classes are for the next run; the labels are of {picture.name!r}.")
             return
         if vocabulary is None:
-            self.words.show_vocabulary(session.vocabulary)
+            self.words.show_vocabulary(self.controller.vocabulary)
             self.say(
                 "What is corrected needs a class; add the new ones first, then remove the others."
             )
             return
-        reassign = self._ask_about_removed(session, vocabulary)
+        vocabulary = session.vocabulary.matched(vocabulary)
+        reassign = ask_about_removed(self, session, vocabulary, self.controller.answers)
         if reassign is None:
-            self.words.show_vocabulary(session.vocabulary)
+            self.words.show_vocabulary(self.controller.vocabulary)
             return
+        self.words.show_vocabulary(vocabulary)
         self.controller.set_vocabulary(vocabulary, reassign)
 
-    def _ask_about_removed(
-        self, session: Session, vocabulary: Vocabulary
-    ) -> dict[str | int, str | int | None] | None:
-        """Ask what becomes of the decisions of each class that goes; ``None``: it is to stay."""
-        reassign: dict[str | int, str | int | None] = {}
-        for one in session.vocabulary:
-            if one.value in vocabulary.values:
-                continue
-            regions, pixels = session.decided_as(one.value)
-            if not regions and not pixels:
-                continue
-            kept = [f"give them to {name!r}" for name in vocabulary.names]
-            chosen, sure = QInputDialog.getItem(
-                self,
-                f"Remove {one.name!r}",
-                f"{regions:,} regions and {pixels:,} painted pixels are {one.name!r}:",
-                ["take these decisions back", *kept],
-                editable=False,
-            )
-            if not sure:
-                return None
-            place = kept.index(chosen) if chosen in kept else None
-            reassign[one.value] = None if place is None else vocabulary.values[place]
-        return reassign
+    def _take_words_typed_meanwhile(self) -> None:
+        """Take the classes that were changed while a run went on."""
+        if not self._typed or self.controller.segmenting:
+            return
+        self._typed = False
+        session, words = self.controller.session, self.words.vocabulary
+        if session is not None and words != session.vocabulary:
+            self._words_changed(words)
 
     # -- what the controller tells
 
@@ -238,21 +234,24 @@ class CorrClipDock(QWidget):
         self.viewer.layers.selection.active = self.layers.labels
         session.changed.connect(self._session_changed)
         self.keeper.keep(session)
-        typed = self.words.vocabulary
-        self.words.show_vocabulary(session.vocabulary)
-        self._shares(session)
-        if typed is not None and typed != session.vocabulary:
-            self._words_changed(typed)  # typed while the run went on
+        self._relabelled(session)
+        self.words.show_shares(session)
 
     def _relabelled(self, session: Session) -> None:
-        self.words.show_vocabulary(session.vocabulary)
+        if not self._typed:
+            self.words.show_vocabulary(session.vocabulary)
+
+    def _busy(self, busy: bool) -> None:
+        if not busy:  # what the job brought comes first
+            QTimer.singleShot(0, self._take_words_typed_meanwhile)
 
     def _session_changed(self, changed: Changed) -> None:
         session = self.controller.session
         if session is not None:
             if changed.vocabulary:  # an undo, or the console
-                self.words.show_vocabulary(session.vocabulary)
-            self._shares(session)
+                self._relabelled(session)
+            self.words.show_shares(session)
+            self.controller.look_again()
 
     # -- layers
 
@@ -280,13 +279,3 @@ class CorrClipDock(QWidget):
         preview, self._preview = self._preview, None
         if preview is not None and preview in self.viewer.layers:
             self.viewer.layers.remove(preview)
-
-    def _shares(self, session: Session) -> None:
-        counts = np.bincount(session.labels.ravel(), minlength=1)
-        values = session.vocabulary.values
-        self.words.model.show_shares(
-            {
-                value: counts[value] / session.labels.size if value < len(counts) else 0.0
-                for value in values
-            }
-        )
