@@ -6,7 +6,7 @@ a cancel or the end of the dock makes the former job's results unwanted, and :mo
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Collection, Generator, Sequence
 from dataclasses import dataclass
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
@@ -22,6 +22,7 @@ from napari_corrclip.gui.choice import Choice
 from napari_corrclip.gui.jobs import JobFactory, Jobs
 from napari_corrclip.gui.libraries import prepare_imports
 from napari_corrclip.gui.picture import Picture
+from napari_corrclip.gui.planes import Where
 from napari_corrclip.gui.relabelling import Relabelling
 from napari_corrclip.gui.worker import Job
 from napari_corrclip.progress import Progress, Steps
@@ -31,6 +32,7 @@ from napari_corrclip.vocabulary import Vocabulary
 if TYPE_CHECKING:
     from napari_corrclip.engine import Engine
     from napari_corrclip.segmenter import Segmenter
+    from napari_corrclip.stack import Sliced, StackRun
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,6 +61,8 @@ class Controller:
         regions_found: (H, W) int32 and the picture, while a run goes on.
         opened: a new :class:`Session` with its :class:`Picture`.
         relabelled: the session has another vocabulary.
+        sliced: a plane of a stack is done: its new session, its picture, and why the session could not be
+            written, or ``None``.
     """
 
     status = Signal(str)
@@ -67,6 +71,7 @@ class Controller:
     regions_found = Signal(object, object)
     opened = Signal(object, object)
     relabelled = Signal(object)
+    sliced = Signal(object, object, object)
 
     def __init__(self, job: JobFactory = Job) -> None:
         self._jobs = Jobs(job)
@@ -84,6 +89,8 @@ class Controller:
             failed=self._failed,
             stopped=self._stopped,
         )
+        self.admits: Callable[[Session, Picture], bool] = lambda *_: True
+        """Whether a session is to be opened now; its plane may not be shown any more."""
 
     @property
     def running(self) -> bool:
@@ -133,10 +140,75 @@ class Controller:
 
     def open(self, session: Session, picture: Picture) -> None:
         """Correct ``session``, which is of ``picture``, from now on."""
-        self._jobs.drop()
+        if not self.admits(session, picture):
+            return
+        if not self.segmenting:  # a run goes on while the slider moves
+            self._jobs.drop()
         self._words.forget()
         self.session, self.picture = session, picture
         self.opened.emit(session, picture)
+
+    def leave(self) -> None:
+        """Correct nothing; a run goes on."""
+        if not self.segmenting:
+            self._jobs.drop()
+        self.session = self.picture = None
+
+    def run_stack(
+        self,
+        pictures: Sequence[Picture],
+        vocabulary: Vocabulary,
+        choice: Choice,
+        have: Collection[Where] = (),
+    ) -> None:
+        """Segment planes in a thread, one after another; see :mod:`napari_corrclip.stack`.
+
+        Args:
+            pictures: the planes.
+            vocabulary: the classes.
+            choice: the networks.
+            have: planes that have a session in memory, and are skipped.
+        """
+        count, finished = len(pictures), [0]
+
+        def sliced(event: Sliced) -> None:
+            finished[0] += 1
+            picture = next(one for one in pictures if one.where == event.where)
+            self.status.emit(
+                " ".join(
+                    [
+                        f"{_said(picture)}done. Cancel keeps what is done; Run goes on from there.",
+                        *([event.problem] if event.problem else []),
+                    ]
+                )
+            )
+            self.sliced.emit(event.session, picture, event.problem)
+
+        def done(run: StackRun) -> None:
+            parts = [f"{len(run.done)} of {count} planes segmented."]
+            if run.skipped:
+                parts.append(f"{len(run.skipped)} had a session already and are as they were.")
+            if run.failed:
+                where, why = run.failed[0]
+                parts.append(f"{len(run.failed)} failed, the first at {_place(where)}: {why}")
+            self.status.emit(" ".join([*parts, "Move the slider to correct each."]))
+
+        def stopped() -> None:
+            self.status.emit(
+                f"Cancelled; {finished[0]} planes were segmented and are kept. Resume with Run."
+            )
+
+        def event(found: Any) -> None:
+            sliced(found) if type(found).__name__ == "Sliced" else self._event(found)
+
+        self._start(
+            self._stack_steps(pictures, vocabulary, choice, have),
+            done,
+            stopped=stopped,
+            progressed=event,
+        )
+        self.segmenting = True
+        self.status.emit(f"Segmenting {count} planes of {pictures[0].name!r} …")
 
     def shows(self, picture: Picture) -> bool:
         """Whether the session is of this image; its contrast may differ."""
@@ -204,13 +276,20 @@ class Controller:
 
     # -- jobs
 
-    def _start(self, steps: Generator[Any, None, Any], done: Callable[[Any], object]) -> None:
+    def _start(
+        self,
+        steps: Generator[Any, None, Any],
+        done: Callable[[Any], object],
+        *,
+        stopped: Callable[[], object] | None = None,
+        progressed: Callable[[Any], object] | None = None,
+    ) -> None:
         self._jobs.start(
             steps,
             done=done,
             failed=self._failed,
-            progressed=self._event,
-            stopped=self._stopped,
+            progressed=progressed or self._event,
+            stopped=stopped or self._stopped,
         )
 
     def _busy(self, busy: bool) -> None:
@@ -260,6 +339,22 @@ class Controller:
         found = FoundRegions(regions, segmenter.regions)
         return (yield from run_steps(segmenter, picture.rgb, vocabulary, found))
 
+    def _stack_steps(
+        self,
+        pictures: Sequence[Picture],
+        vocabulary: Vocabulary,
+        choice: Choice,
+        have: Collection[Where],
+    ) -> Generator[Any, None, StackRun]:
+        yield Progress("load the libraries", 0, 1)
+        prepare_imports()
+        from napari_corrclip.stack import Slice, stack_steps
+
+        yield Progress("load the networks", 0, 1)
+        segmenter = self._segmenter(choice)
+        slices = [Slice(one.where, one.read, one.source) for one in pictures]
+        return (yield from stack_steps(segmenter, slices, vocabulary, have=have))
+
     def _segmenter(self, choice: Choice) -> Segmenter:
         if self._loaded is None or self._loaded[0] != choice:
             self._loaded = None  # two sets of networks may not fit at once
@@ -270,3 +365,7 @@ class Controller:
 def _said(picture: Picture) -> str:
     """Say which plane and part was taken, before a sentence."""
     return f"{picture.plane[:1].upper()}{picture.plane[1:]}: " if picture.plane else ""
+
+
+def _place(where: Where) -> str:
+    return ", ".join(str(index + 1) for index in where)
