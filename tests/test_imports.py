@@ -55,10 +55,11 @@ ALLOWED: dict[str, set[str]] = {
     "engine": ENGINE | {"annotation", "segmenter"},
     "annotation": FINDINGS | {"method"},
     "export": FINDINGS | {"annotation"},
+    "stack": ENGINE | {"annotation", "engine", "segmenter"},
     "project": ENGINE | RESULTS,
     "evaluation": ENGINE | RESULTS,
     "cli": ENGINE | RESULTS | {"demo.evaluate", "evaluation", "project"},
-    "gui": ENGINE | RESULTS | {"evaluation", "project"},
+    "gui": ENGINE | RESULTS | {"evaluation", "project", "stack"},
     "_sample": {"demo"},
 }
 # Only `gui` and `_sample` know napari, only `gui` Qt.

@@ -102,10 +102,13 @@ class Step:
     Attributes:
         title: what was done, in words for a person: "Assign 3 regions to cat".
         changes: in the order in which they were made.
+        provisional: whether its prediction is a first look that a better one is to follow; not written
+            to files.
     """
 
     title: str
     changes: tuple[Change, ...]
+    provisional: bool = False
 
     def inverse(self) -> Step:
         """Return the step that takes this one back."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from napari_corrclip.annotation.change import Step
 
@@ -52,16 +53,24 @@ class History:
     def amend(self, step: Step) -> None:
         """Make ``step``, a better prediction, part of the last step that brought one.
 
-        Decisions made since are other data, so undoing that step takes both predictions back at once.
-        Where there is no such step, or an undone one builds on what was predicted, it is a step itself.
+        Decisions made since are other data, so undoing that step takes both predictions back at once. A
+        step that was undone and is redone begins with the former prediction, as it did. Where no step
+        brought a prediction, it is a step itself.
         """
         at = self.last_prediction
-        if at is None or any(undone.predicts for undone in self.undone):
+        if at is None:
             self.record(step)
             return
         former = self.done[at]
         self.done[at] = Step(former.title, (*former.changes, *step.changes))
         self._held += step.nbytes
+        for place in range(len(self.undone) - 1, -1, -1):
+            if self.undone[place].predicts:
+                later = self.undone[place]
+                changes = (*step.inverse().changes, *later.changes)
+                self.undone[place] = replace(later, changes=changes)
+                self._held += step.nbytes
+                break
         self._trim()
 
     @property

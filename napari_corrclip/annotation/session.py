@@ -440,6 +440,7 @@ class Session:
         result: Segmentation | None = None,
         reassign: Reassign | None = None,
         classify: bool = True,
+        provisional: bool = False,
     ) -> Edited:
         """Take another vocabulary; with an engine or a ``result`` the image is labelled by it at once.
 
@@ -453,6 +454,7 @@ class Session:
             reassign: what becomes of the decisions of each removed class that has any: another class,
                 or ``None`` to take them back.
             classify: whether the engine may be asked; without it an added class has no pixels yet.
+            provisional: whether the result is a first look that :meth:`refine` is to follow.
 
         Raises:
             InputError: a removed class has decisions and ``reassign`` does not name it, the result
@@ -465,7 +467,15 @@ class Session:
         told = words != self.vocabulary and words.finds_the_same(self.vocabulary)
         if result is None and classify and self.engine is not None and not told:
             result = self.engine.classify(words)
-        return self._perform(predictions.change_vocabulary(self._state, words, result, reassign))
+        plan = predictions.change_vocabulary(self._state, words, result, reassign)
+        # What was predicted at a first look and stays is still that.
+        return self._perform(plan, provisional if result is not None else self.provisional)
+
+    @property
+    def provisional(self) -> bool:
+        """Whether what is predicted is a first look that a better one was to follow."""
+        at = self.history.last_prediction
+        return at is not None and self.history.done[at].provisional
 
     def refine(self, result: Segmentation) -> Edited:
         """Take a better classification by the same vocabulary, as part of the step that brought it.
@@ -569,12 +579,13 @@ class Session:
         made, self._group = self._group, None
         if made:
             self._record(Step(title, tuple(made)))
+            self.changed.emit(Changed())  # what can be undone is another step now
 
     def _check_no_group(self) -> None:
         if self._group is not None:
             raise InputError("A step is being put together; finish it first.")
 
-    def _perform(self, plan: Plan) -> Edited:
+    def _perform(self, plan: Plan, provisional: bool = False) -> Edited:
         """Make a plan and record it; a plan that changes nothing is no step."""
         if plan.change.empty:
             return Edited(plan.title, notes=plan.notes, conflicts=plan.conflicts)
@@ -582,7 +593,7 @@ class Session:
         if self._group is not None:
             self._group.append(plan.change)
         else:
-            self._record(Step(plan.title, (plan.change,)))
+            self._record(Step(plan.title, (plan.change,), provisional))
         self.changed.emit(touched)
         return Edited(plan.title, touched.updated, touched.removed, plan.notes, plan.conflicts)
 

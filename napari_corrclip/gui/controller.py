@@ -6,7 +6,7 @@ a cancel or the end of the dock makes the former job's results unwanted, and :mo
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Collection, Generator, Sequence
 from dataclasses import dataclass
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
@@ -16,11 +16,14 @@ from numpy.typing import NDArray
 from psygnal import Signal
 
 from napari_corrclip.annotation import Session
+from napari_corrclip.annotation.edits.predictions import Reassign
 from napari_corrclip.errors import CorrClipError
 from napari_corrclip.gui.choice import Choice
 from napari_corrclip.gui.jobs import JobFactory, Jobs
 from napari_corrclip.gui.libraries import prepare_imports
 from napari_corrclip.gui.picture import Picture
+from napari_corrclip.gui.planes import Where
+from napari_corrclip.gui.relabelling import Relabelling
 from napari_corrclip.gui.worker import Job
 from napari_corrclip.progress import Progress, Steps
 from napari_corrclip.segmentation import Segmentation
@@ -29,6 +32,7 @@ from napari_corrclip.vocabulary import Vocabulary
 if TYPE_CHECKING:
     from napari_corrclip.engine import Engine
     from napari_corrclip.segmenter import Segmenter
+    from napari_corrclip.stack import Sliced, StackRun
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,6 +61,8 @@ class Controller:
         regions_found: (H, W) int32 and the picture, while a run goes on.
         opened: a new :class:`Session` with its :class:`Picture`.
         relabelled: the session has another vocabulary.
+        sliced: a plane of a stack is done: its new session, its picture, and why the session could not be
+            written, or ``None``.
     """
 
     status = Signal(str)
@@ -65,6 +71,7 @@ class Controller:
     regions_found = Signal(object, object)
     opened = Signal(object, object)
     relabelled = Signal(object)
+    sliced = Signal(object, object, object)
 
     def __init__(self, job: JobFactory = Job) -> None:
         self._jobs = Jobs(job)
@@ -73,18 +80,37 @@ class Controller:
         self._loaded: tuple[Choice, Segmenter] | None = None
         self.session: Session | None = None
         self.picture: Picture | None = None
+        self._words = Relabelling(
+            self._jobs,
+            session=lambda: None if self.segmenting else self.session,
+            say=self.status.emit,
+            show=self.relabelled.emit,
+            progressed=self._event,
+            failed=self._failed,
+            stopped=self._stopped,
+        )
+        self.admits: Callable[[Session, Picture], bool] = lambda *_: True
+        """Whether a session is to be opened now; its plane may not be shown any more."""
 
     @property
     def running(self) -> bool:
         """Whether a job runs."""
         return self._jobs.running
 
-    def run(self, picture: Picture, vocabulary: Vocabulary, choice: Choice) -> None:
+    def run(
+        self,
+        picture: Picture,
+        vocabulary: Vocabulary,
+        choice: Choice,
+        reassign: Reassign | None = None,
+    ) -> None:
         """Segment ``picture`` in a thread and open a session on it.
 
-        Where a session on the same picture is open, the run goes into it: what was decided stays.
+        Where a session on the same picture is open, the run goes into it: what was decided stays, and
+        ``reassign`` says what becomes of the decisions of classes that go.
         """
         self._jobs.drop()
+        self._words.forget()
         began = perf_counter()
 
         def done(ran: tuple[Segmentation, Engine]) -> None:
@@ -93,7 +119,7 @@ class Controller:
             again = session is not None and self.shows(picture)
             try:
                 if session is not None and again:
-                    notes += self._rerun(session, result, engine)
+                    notes += self._rerun(session, result, engine, reassign or {})
                 else:
                     session = Session(result, picture.rgb, engine=engine, source=picture.source)
             except CorrClipError as error:
@@ -114,58 +140,120 @@ class Controller:
 
     def open(self, session: Session, picture: Picture) -> None:
         """Correct ``session``, which is of ``picture``, from now on."""
-        self._jobs.drop()
+        if not self.admits(session, picture):
+            return
+        if not self.segmenting:  # a run goes on while the slider moves
+            self._jobs.drop()
+        self._words.forget()
         self.session, self.picture = session, picture
         self.opened.emit(session, picture)
+
+    def leave(self) -> None:
+        """Correct nothing; a run goes on."""
+        if not self.segmenting:
+            self._jobs.drop()
+        self.session = self.picture = None
+
+    def run_stack(
+        self,
+        pictures: Sequence[Picture],
+        vocabulary: Vocabulary,
+        choice: Choice,
+        have: Collection[Where] = (),
+    ) -> None:
+        """Segment planes in a thread, one after another; see :mod:`napari_corrclip.stack`.
+
+        Args:
+            pictures: the planes.
+            vocabulary: the classes.
+            choice: the networks.
+            have: planes that have a session in memory, and are skipped.
+        """
+        count, finished = len(pictures), [0]
+
+        def sliced(event: Sliced) -> None:
+            finished[0] += 1
+            picture = next(one for one in pictures if one.where == event.where)
+            self.status.emit(
+                " ".join(
+                    [
+                        f"{_said(picture)}done. Cancel keeps what is done; Run goes on from there.",
+                        *([event.problem] if event.problem else []),
+                    ]
+                )
+            )
+            self.sliced.emit(event.session, picture, event.problem)
+
+        def done(run: StackRun) -> None:
+            parts = [f"{len(run.done)} of {count} planes segmented."]
+            if run.skipped:
+                parts.append(f"{len(run.skipped)} had a session already and are as they were.")
+            if run.failed:
+                where, why = run.failed[0]
+                parts.append(f"{len(run.failed)} failed, the first at {_place(where)}: {why}")
+            self.status.emit(" ".join([*parts, "Move the slider to correct each."]))
+
+        def stopped() -> None:
+            self.status.emit(
+                f"Cancelled; {finished[0]} planes were segmented and are kept. Resume with Run."
+            )
+
+        def event(found: Any) -> None:
+            sliced(found) if type(found).__name__ == "Sliced" else self._event(found)
+
+        self._start(
+            self._stack_steps(pictures, vocabulary, choice, have),
+            done,
+            stopped=stopped,
+            progressed=event,
+        )
+        self.segmenting = True
+        self.status.emit(f"Segmenting {count} planes of {pictures[0].name!r} …")
 
     def shows(self, picture: Picture) -> bool:
         """Whether the session is of this image; its contrast may differ."""
         return self.picture is not None and self.picture.same_as(picture)
 
-    def _rerun(self, session: Session, result: Segmentation, engine: Engine) -> tuple[str, ...]:
+    def _rerun(
+        self, session: Session, result: Segmentation, engine: Engine, reassign: Reassign
+    ) -> tuple[str, ...]:
         """Take a run into the open session, as one step that can be undone."""
-        # The run has classified already; the former engine is not to do so again, in this thread.
-        former, session.engine = session.engine, None
-        try:
-            with session.step("Run again"):
-                if session.vocabulary != result.vocabulary:
-                    session.set_vocabulary(result.vocabulary)
-                edited = session.rerun(result)
-        except CorrClipError:
-            session.engine = former
-            raise
-        session.engine = engine
+        words, notes = result.vocabulary, list[str]()
+        answers = dict(reassign)
+        for one in session.vocabulary:
+            # Decided while the run went on, as a class that it does not know; nobody could be asked.
+            gone = one.value not in words.values and one.value not in answers
+            if gone and any(session.decided_as(one.value)):
+                answers[one.value] = None
+                notes.append(
+                    f"What was decided as {one.name!r} was taken back; undo brings it again."
+                )
+        with session.step("Run again"):
+            if session.vocabulary != words:
+                session.set_vocabulary(words, reassign=answers, classify=False)
+            edited = session.rerun(result, engine=engine)
         self.relabelled.emit(session)
-        return edited.notes
+        return *notes, *edited.notes
 
-    def set_vocabulary(
-        self,
-        vocabulary: Vocabulary,
-        reassign: Mapping[str | int, str | int | None] | None = None,
-    ) -> None:
-        """Label the session's image by other classes, in a thread: no image tower runs."""
-        session = self.session
-        if session is None:
-            return
-        self._jobs.drop()
+    # -- other words
 
-        def done(result: Any) -> None:
-            try:
-                session.set_vocabulary(vocabulary, result=result, reassign=reassign)
-            except CorrClipError as error:
-                self.status.emit(str(error))
-            else:
-                labelled = "Labelled by" if result is not None else "Press Run to look for"
-                self.status.emit(f"{labelled} {len(vocabulary)} classes.")
-            self.relabelled.emit(session)
+    @property
+    def vocabulary(self) -> Vocabulary | None:
+        """The classes that the session has, or is about to have; ``None`` without a session."""
+        return self._words.vocabulary
 
-        engine: Any = session.engine
-        self._start(
-            engine.segmenter.classify_steps(engine.features, vocabulary)
-            if engine is not None
-            else _nothing(),
-            done,
-        )
+    @property
+    def answers(self) -> Reassign:
+        """What was said of the decisions of classes that are about to go."""
+        return self._words.answers
+
+    def set_vocabulary(self, vocabulary: Vocabulary, reassign: Reassign | None = None) -> None:
+        """Label the session's image by other classes; see :meth:`.Relabelling.begin`."""
+        self._words.begin(vocabulary, reassign or {})
+
+    def look_again(self) -> None:
+        """Tell that the session has changed; see :meth:`.Relabelling.look_again`."""
+        self._words.look_again()
 
     def work(self, steps: Steps[Any], done: Callable[[Any], object]) -> None:
         """Do other long work, in place of what runs."""
@@ -188,13 +276,20 @@ class Controller:
 
     # -- jobs
 
-    def _start(self, steps: Generator[Any, None, Any], done: Callable[[Any], object]) -> None:
+    def _start(
+        self,
+        steps: Generator[Any, None, Any],
+        done: Callable[[Any], object],
+        *,
+        stopped: Callable[[], object] | None = None,
+        progressed: Callable[[Any], object] | None = None,
+    ) -> None:
         self._jobs.start(
             steps,
             done=done,
             failed=self._failed,
-            progressed=self._event,
-            stopped=self._stopped,
+            progressed=progressed or self._event,
+            stopped=stopped or self._stopped,
         )
 
     def _busy(self, busy: bool) -> None:
@@ -209,7 +304,6 @@ class Controller:
             self.progressed.emit(event)
 
     def _failed(self, error: Exception) -> None:
-        self._show_words()
         if isinstance(error, CorrClipError):
             self.status.emit(str(error))
             return
@@ -222,13 +316,7 @@ class Controller:
         else:
             self.status.emit(f"The run failed ({type(error).__name__}: {text}); please report it.")
 
-    def _show_words(self) -> None:
-        """Have the session's own vocabulary shown again: another one was not taken."""
-        if self.session is not None:
-            self.relabelled.emit(self.session)
-
     def _stopped(self) -> None:
-        self._show_words()
         self.status.emit("Cancelled; nothing was changed.")
 
     # -- the work itself, in the thread
@@ -251,6 +339,22 @@ class Controller:
         found = FoundRegions(regions, segmenter.regions)
         return (yield from run_steps(segmenter, picture.rgb, vocabulary, found))
 
+    def _stack_steps(
+        self,
+        pictures: Sequence[Picture],
+        vocabulary: Vocabulary,
+        choice: Choice,
+        have: Collection[Where],
+    ) -> Generator[Any, None, StackRun]:
+        yield Progress("load the libraries", 0, 1)
+        prepare_imports()
+        from napari_corrclip.stack import Slice, stack_steps
+
+        yield Progress("load the networks", 0, 1)
+        segmenter = self._segmenter(choice)
+        slices = [Slice(one.where, one.read, one.source) for one in pictures]
+        return (yield from stack_steps(segmenter, slices, vocabulary, have=have))
+
     def _segmenter(self, choice: Choice) -> Segmenter:
         if self._loaded is None or self._loaded[0] != choice:
             self._loaded = None  # two sets of networks may not fit at once
@@ -263,6 +367,5 @@ def _said(picture: Picture) -> str:
     return f"{picture.plane[:1].upper()}{picture.plane[1:]}: " if picture.plane else ""
 
 
-def _nothing() -> Steps[None]:
-    yield Progress("classify", 0, 1)
-    return None
+def _place(where: Where) -> str:
+    return ", ".join(str(index + 1) for index in where)

@@ -16,7 +16,6 @@ from qtpy.QtGui import QHideEvent
 from qtpy.QtWidgets import (
     QFrame,
     QGroupBox,
-    QInputDialog,
     QLabel,
     QScrollArea,
     QVBoxLayout,
@@ -30,10 +29,12 @@ from napari_corrclip.gui.correct import CorrectMode, CorrectPanel
 from napari_corrclip.gui.image_panel import ImagePanel
 from napari_corrclip.gui.keeper import Keeper
 from napari_corrclip.gui.layers import SessionLayers
+from napari_corrclip.gui.look import Look
 from napari_corrclip.gui.model_panel import ModelPanel
 from napari_corrclip.gui.picture import Picture
 from napari_corrclip.gui.run_bar import RunBar
-from napari_corrclip.gui.vocabulary_panel import VocabularyPanel
+from napari_corrclip.gui.stack import Stack
+from napari_corrclip.gui.vocabulary_panel import VocabularyPanel, ask_about_removed
 from napari_corrclip.vocabulary import Vocabulary
 
 FIRST = (
@@ -60,8 +61,13 @@ class CorrClipDock(QWidget):
         self.controller = Controller()
         self.layers: SessionLayers | None = None
         self._preview: Any = None
+        self._typed = False
+        self._previewed: Picture | None = None
+        self._shown: Picture | None = None
         self.image = ImagePanel(viewer)
         self.keeper = Keeper(self.say, self.image.picture_for, self.controller.work)
+        self.stack = Stack(viewer, self.controller, self._leave_plane, self.say)
+        self.look = Look()
         self.words = VocabularyPanel()
         self.model = ModelPanel()
         self.bar = RunBar()
@@ -106,10 +112,14 @@ class CorrClipDock(QWidget):
         self.correct.switched.connect(lambda on: self.model.setVisible(not on))
         self.controller.status.connect(self.say)
         self.controller.busy.connect(self.bar.show_busy)
+        self.controller.busy.connect(self._busy)
         self.controller.progressed.connect(self.bar.show_progress)
         self.controller.regions_found.connect(self._regions_found)
         self.controller.opened.connect(self._opened)
         self.controller.relabelled.connect(self._relabelled)
+        self.controller.admits = self.stack.admit
+        self.controller.sliced.connect(self.stack.take)
+        self.viewer.dims.events.point.connect(self._slider_moved)
         self.viewer.layers.events.removed.connect(self._layer_removed)
 
     # -- what a person does
@@ -140,16 +150,34 @@ class CorrClipDock(QWidget):
         if self.words.vocabulary is None:
             self.say("There are no classes yet; type some, such as 'cat, dog, sky'.")
             return
+        if self.image.axis is not None:
+            self._run_stack(self.words.vocabulary)
+            return
         if self.keeper.offer(picture.source, self.controller.session):
             self.say("There are corrections of this image; restore them, or begin anew.")
             return
-        self.controller.run(picture, self.words.vocabulary, self.model.choice)
+        vocabulary, session, reassign = self.words.vocabulary, self.controller.session, None
+        if session is not None and self.controller.shows(picture):
+            vocabulary = session.vocabulary.matched(vocabulary)
+            reassign = ask_about_removed(self, session, vocabulary, self.controller.answers)
+            if reassign is None:
+                return
+        self.controller.run(picture, vocabulary, self.model.choice, reassign)
+
+    def _run_stack(self, vocabulary: Vocabulary) -> None:
+        """Segment all planes that have no session yet."""
+        pictures = self.image.pictures(self.image.axis)
+        self.stack.follow(pictures[0])
+        have = self.stack.held(pictures)
+        self.controller.run_stack(pictures, vocabulary, self.model.choice, have)
 
     def cleanup(self) -> None:
         """Stop what runs and let go of the layers; the dock is closed."""
         self.controller.close()
         self._forget_preview()
         self._forget_layers()
+        self.stack.close()
+        self.viewer.dims.events.point.disconnect(self._slider_moved)
 
     def hideEvent(self, event: QHideEvent | None) -> None:
         """Let go when the dock is closed; behind another tab it is only hidden."""
@@ -167,59 +195,61 @@ class CorrClipDock(QWidget):
         self.status.setText(sentence)
 
     def _image_chosen(self) -> None:
-        self.keeper.offer(self.image.source(), self.controller.session)
+        stack = self.stack.layer
+        if self.controller.session is None and stack is not None and stack is self.image.layer:
+            self.keeper.offer(None, None)  # what there is comes with its plane
+        else:
+            self.keeper.offer(self.image.source(), self.controller.session)
+
+    def _slider_moved(self, _event: object = None) -> None:
+        if self._previewed is not None and not self.stack.shows(self._previewed):
+            self._forget_preview()
+        if self.image.layer is not None and self.image.layer.ndim > 2:
+            self._image_chosen()
 
     def _words_changed(self, vocabulary: Vocabulary | None) -> None:
+        if self.controller.segmenting:
+            self._typed = True  # taken when the run has ended
+            return
         session, picture, layer = (
             self.controller.session, self.controller.picture, self.image.layer
         )  # fmt: skip
-        if session is None or picture is None or self.controller.segmenting:
-            return  # the next run takes them, or the one that goes on when it has ended
+        if session is None or picture is None:
+            return  # the next run takes them
         if layer is not None and layer is not picture.layer:
             self.say(f"These classes are for the next run; the labels are of {picture.name!r}.")
             return
         if vocabulary is None:
-            self.words.show_vocabulary(session.vocabulary)
+            self.words.show_vocabulary(self.controller.vocabulary)
             self.say(
                 "What is corrected needs a class; add the new ones first, then remove the others."
             )
             return
-        reassign = self._ask_about_removed(session, vocabulary)
+        vocabulary = session.vocabulary.matched(vocabulary)
+        reassign = ask_about_removed(self, session, vocabulary, self.controller.answers)
         if reassign is None:
-            self.words.show_vocabulary(session.vocabulary)
+            self.words.show_vocabulary(self.controller.vocabulary)
             return
+        self.words.show_vocabulary(vocabulary)
         self.controller.set_vocabulary(vocabulary, reassign)
 
-    def _ask_about_removed(
-        self, session: Session, vocabulary: Vocabulary
-    ) -> dict[str | int, str | int | None] | None:
-        """Ask what becomes of the decisions of each class that goes; ``None``: it is to stay."""
-        reassign: dict[str | int, str | int | None] = {}
-        for one in session.vocabulary:
-            if one.value in vocabulary.values:
-                continue
-            regions, pixels = session.decided_as(one.value)
-            if not regions and not pixels:
-                continue
-            kept = [f"give them to {name!r}" for name in vocabulary.names]
-            chosen, sure = QInputDialog.getItem(
-                self,
-                f"Remove {one.name!r}",
-                f"{regions:,} regions and {pixels:,} painted pixels are {one.name!r}:",
-                ["take these decisions back", *kept],
-                editable=False,
-            )
-            if not sure:
-                return None
-            place = kept.index(chosen) if chosen in kept else None
-            reassign[one.value] = None if place is None else vocabulary.values[place]
-        return reassign
+    def _take_words_typed_meanwhile(self) -> None:
+        """Take the classes that were changed while a run went on."""
+        if not self._typed or self.controller.segmenting:
+            return
+        self._typed = False
+        session, words = self.controller.session, self.words.vocabulary
+        if session is not None and words != session.vocabulary:
+            self._words_changed(words)
 
     # -- what the controller tells
 
     def _regions_found(self, regions: NDArray[np.int32], picture: Picture) -> None:
         """Show the regions while the classes are still being computed."""
         self._forget_preview()
+        if not self.stack.shows(picture):
+            return
+        self._previewed = picture
         self._preview = self.viewer.add_labels(
             regions, name="regions (classes follow)", opacity=0.8, **picture.spatial
         )
@@ -233,26 +263,43 @@ class CorrClipDock(QWidget):
     def _opened(self, session: Session, picture: Picture) -> None:
         self._forget_preview()
         self._forget_layers()
+        self.stack.follow(picture)
+        self._shown = picture
         self.layers = SessionLayers(self.viewer, session, spatial=picture.spatial, tell=self.say)
         self.correct.open(CorrectMode(self.viewer, self.layers, self.say))
         self.viewer.layers.selection.active = self.layers.labels
         session.changed.connect(self._session_changed)
         self.keeper.keep(session)
-        typed = self.words.vocabulary
-        self.words.show_vocabulary(session.vocabulary)
-        self._shares(session)
-        if typed is not None and typed != session.vocabulary:
-            self._words_changed(typed)  # typed while the run went on
+        if self.stack.opening:
+            self._show_plane(session)
+            return
+        self._relabelled(session)
+        self.words.show_shares(session)
+
+    def _show_plane(self, session: Session) -> None:
+        """Show a plane's session that came with the slider as the one before was shown."""
+        if not self.controller.segmenting:  # else what is typed is for the next run
+            self.words.show_vocabulary(session.vocabulary)
+        self.words.show_shares(session)
+        if self.layers is not None:
+            self.look.apply(self.viewer, self.layers)
+        self.correct.button.setChecked(self.look.correcting)
 
     def _relabelled(self, session: Session) -> None:
-        self.words.show_vocabulary(session.vocabulary)
+        if not self._typed:
+            self.words.show_vocabulary(session.vocabulary)
+
+    def _busy(self, busy: bool) -> None:
+        if not busy:  # what the job brought comes first
+            QTimer.singleShot(0, self._take_words_typed_meanwhile)
 
     def _session_changed(self, changed: Changed) -> None:
         session = self.controller.session
         if session is not None:
             if changed.vocabulary:  # an undo, or the console
-                self.words.show_vocabulary(session.vocabulary)
-            self._shares(session)
+                self._relabelled(session)
+            self.words.show_shares(session)
+            self.controller.look_again()
 
     # -- layers
 
@@ -261,10 +308,37 @@ class CorrClipDock(QWidget):
         self.correct.close_mode()
         self.keeper.close_journal()
         former, self.layers = self.layers, None
-        if former is not None:
-            former.close()
-            for layer in former.layers:
+        shown, self._shown = self._shown, None
+        if former is None:
+            return
+        former.close()
+        left = [layer for layer in former.layers if layer in self.viewer.layers]
+        stack = shown.layer if shown is not None and shown.where else None
+        if shown is None or stack is None:
+            for layer in left:
                 layer.name = f"{layer.name} (before)"
+            return
+        # Two axes would be drawn over every plane of the stack.
+        which = ["labels" if layer is former.labels else "regions" for layer in left]
+        for layer in left:
+            self.viewer.layers.remove(layer)
+        self.stack.freeze(stack, [(former.session, shown)], which)
+
+    def _leave_plane(self) -> bool:
+        """Take the session's layers away; return whether it is wholly on the disk."""
+        former, self.layers = self.layers, None
+        self._shown = None
+        if former is None:
+            return False
+        self.look.note(self.viewer, former, self.correct.button.isChecked())
+        former.session.changed.disconnect(self._session_changed)
+        self.correct.close_mode()
+        written = self.keeper.close_journal()
+        self.controller.leave()
+        former.close()
+        for layer in former.layers:
+            self.viewer.layers.remove(layer)
+        return written
 
     def _layer_removed(self, event: Any) -> None:
         """A layer of ours that somebody removes ends the correcting; the labels are not lost sight of."""
@@ -273,20 +347,16 @@ class CorrClipDock(QWidget):
             self.controller.close()
             self.controller.session = None
             self.say(f"The layer {event.value.name!r} was removed; press Run for new ones.")
+        if self.stack.layer is not None and event.value is self.stack.layer:
+            self._forget_layers()
+            self.stack.end()
+            self.controller.close()
+            self.controller.leave()
+            self.say(f"The image {event.value.name!r} was removed; its labels stay as layers.")
         if event.value is self._preview:
-            self._preview = None
+            self._preview = self._previewed = None
 
     def _forget_preview(self) -> None:
-        preview, self._preview = self._preview, None
+        preview, self._preview, self._previewed = self._preview, None, None
         if preview is not None and preview in self.viewer.layers:
             self.viewer.layers.remove(preview)
-
-    def _shares(self, session: Session) -> None:
-        counts = np.bincount(session.labels.ravel(), minlength=1)
-        values = session.vocabulary.values
-        self.words.model.show_shares(
-            {
-                value: counts[value] / session.labels.size if value < len(counts) else 0.0
-                for value in values
-            }
-        )

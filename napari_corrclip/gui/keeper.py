@@ -105,11 +105,13 @@ class Keeper(QWidget):
             return
         self.journal.failed.connect(self._tell)
 
-    def close_journal(self) -> None:
-        """Write no more; what was written stays."""
-        if self.journal is not None:
-            self.journal.close()
-            self.journal = None
+    def close_journal(self) -> bool:
+        """Write no more; return whether everything was written."""
+        journal, self.journal = self.journal, None
+        if journal is None:
+            return False
+        journal.close()
+        return journal.problem is None
 
     def restore(self) -> None:
         """Open the corrections that are offered."""

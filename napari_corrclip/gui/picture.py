@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -50,6 +51,7 @@ class Picture:
         level: of a multiscale layer.
         box: the part of that level; ``None``: all.
         plane: says which plane and part it is; empty for a whole 2-D image.
+        contrast: of grayscale.
     """
 
     def __init__(
@@ -65,12 +67,14 @@ class Picture:
         level: int = 0,
         box: Box | None = None,
         plane: str = "",
+        contrast: Contrast | None = None,
     ) -> None:
         self.name = name
         self.shape = shape
         self.spatial: Mapping[str, Any] = spatial or {}
         self.source = source
         self.where, self.level, self.box, self.plane = where, level, box, plane
+        self.contrast = contrast
         self._read: Read | None = read
         self._rgb: NDArray[np.uint8] | None = None
         self._layers = [_weak(layer) for layer in layers]
@@ -84,10 +88,18 @@ class Picture:
             InputError: it cannot be read.
         """
         if self._rgb is None:
-            assert self._read is not None
-            self._rgb = self._read()
+            self._rgb = self.read()
             self._read = None  # and with it the array, which may be large
         return self._rgb
+
+    def read(self) -> NDArray[np.uint8]:
+        """Return :attr:`rgb` without keeping it, before it was asked for.
+
+        Raises:
+            InputError: it cannot be read.
+        """
+        assert self._read is not None
+        return self._read()
 
     @property
     def title(self) -> str:
@@ -98,6 +110,11 @@ class Picture:
     def layer(self) -> Image | None:
         """The layer that it is of, of channels the first; ``None`` if it is no more."""
         return next((found for one in self._layers if (found := one()) is not None), None)
+
+    @property
+    def layers(self) -> list[Image | None]:
+        """The layer, or the three channels; ``None`` for those that are no more."""
+        return [one() for one in self._layers]
 
     def same_as(self, other: Picture) -> bool:
         """Whether both are of one image, though its contrast may differ: of the same file and part, or of
@@ -173,7 +190,27 @@ def picture_of(
         level=level,
         box=box,
         plane=", ".join(part for part in parts if part),
+        contrast=contrast,
     )
+
+
+def picture_like(picture: Picture, where: Where, box: Box | None) -> Picture:
+    """Return another plane or part of the layer that ``picture`` is of, in the same manner."""
+    layer, layers = picture.layer, picture.layers
+    assert layer is not None
+    return picture_of(
+        layer,
+        where,
+        level=picture.level,
+        box=box,
+        contrast=picture.contrast,
+        channels=layers if len(layers) > 1 else (),
+    )
+
+
+def source_like(picture: Picture, where: Where) -> Source | None:
+    """Return the source of another plane, without its part."""
+    return None if picture.source is None else replace(picture.source, slice=where, crop=None)
 
 
 def source_of(

@@ -26,7 +26,7 @@ def session() -> Session:
 
 def seen_by(session: Session, classes: list[int], words: Vocabulary | None = None):
     """What networks would find in the three regions by ``words``."""
-    words = words or session.vocabulary
+    words = session.vocabulary if words is None else words
     found = result_of([[1, 2, 3]], [classes], words=", ".join(words.names))
     return found if found.vocabulary.values == words.values else None
 
@@ -51,6 +51,39 @@ def test_a_better_look_is_one_step_with_the_first(session: Session) -> None:
     assert session.labels.tolist() == [[SKY, SKY, 4]]
     session.redo()
     assert session.labels.tolist() == [[4, SKY, 4]]
+
+
+def test_a_first_look_is_known_as_such(session: Session) -> None:
+    words = session.vocabulary.add("bird")
+    session.set_vocabulary(words, result=seen_by(session, [CAT, DOG, 4], words), provisional=True)
+    assert session.provisional
+    session.assign(1, "bird")
+    session.set_vocabulary(words.recolor("cat", "#102030"))
+    assert session.provisional
+    more = session.vocabulary.add("fish")
+    session.set_vocabulary(more, result=seen_by(session, [5, 5, 5], more), provisional=True)
+    session.undo()
+    # The former words are looked for well while a later step is undone, which still can be redone.
+    session.refine(seen_by(session, [SKY, SKY, SKY]))
+    assert not session.provisional
+    assert session.labels.tolist() == [[4, SKY, SKY]]
+    session.redo()
+    assert session.provisional
+    assert session.labels.tolist() == [[4, 5, 5]]
+    session.refine(seen_by(session, [CAT, CAT, CAT], more))
+    assert not session.provisional
+    session.undo()
+    assert session.labels.tolist() == [[4, SKY, SKY]]
+    assert not session.provisional
+    for _ in range(2):
+        session.undo()
+    assert session.provisional  # as it was before it had another colour
+    session.undo()
+    assert session.labels.tolist() == [[CAT, CAT, CAT]]
+    assert not session.provisional
+    for _ in range(4):
+        session.redo()
+    assert session.labels.tolist() == [[4, CAT, CAT]]
 
 
 def test_a_better_look_of_other_words_is_refused(session: Session) -> None:
