@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from napari_corrclip.annotation import Session, Source
 from napari_corrclip.progress import Progress, Steps, drive, finish
 from napari_corrclip.regions.given import GivenRegions
-from napari_corrclip.segmenter import Detail, Image, Regions, Segmenter, as_rgb
+from napari_corrclip.segmenter import Image, Regions, Segmenter, as_rgb
+from napari_corrclip.settings import Detail
 from napari_corrclip.vocabulary import Vocabulary, VocabularyLike
 
 if TYPE_CHECKING:

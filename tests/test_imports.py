@@ -25,6 +25,7 @@ OPEN = {
     "settings",
     "templates",
     "textfiles",
+    "tiling",
     "vocabulary",
 }
 NETWORKS = {"method", "encoders", "windows", "regions", "weights"}

@@ -6,6 +6,7 @@ a cancel or the end of the dock makes the former job's results unwanted, and :mo
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Collection, Generator, Sequence
 from dataclasses import dataclass
 from time import perf_counter
@@ -18,7 +19,8 @@ from psygnal import Signal
 from napari_corrclip.annotation import Session
 from napari_corrclip.annotation.edits.predictions import Reassign
 from napari_corrclip.errors import CorrClipError
-from napari_corrclip.gui.choice import Choice
+from napari_corrclip.gui.choice import REGIONS, SAM, Choice
+from napari_corrclip.gui.estimates import ESTIMATES
 from napari_corrclip.gui.jobs import JobFactory, Jobs
 from napari_corrclip.gui.libraries import prepare_imports
 from napari_corrclip.gui.picture import Picture
@@ -78,6 +80,7 @@ class Controller:
         self._jobs.busy.connect(self._busy)
         self.segmenting = False
         self._loaded: tuple[Choice, Segmenter] | None = None
+        self._chosen: Choice | None = None
         self.session: Session | None = None
         self.picture: Picture | None = None
         self._words = Relabelling(
@@ -134,6 +137,7 @@ class Controller:
             if not again:  # after that sentence: what goes wrong with opening it is to be read
                 self.open(session, picture)
 
+        self._chosen = choice
         self._start(self._run_steps(picture, vocabulary, choice), done)
         self.segmenting = True
         self.status.emit(f"Segmenting {picture.title} …")
@@ -201,6 +205,7 @@ class Controller:
         def event(found: Any) -> None:
             sliced(found) if type(found).__name__ == "Sliced" else self._event(found)
 
+        self._chosen = choice
         self._start(
             self._stack_steps(pictures, vocabulary, choice, have),
             done,
@@ -266,9 +271,21 @@ class Controller:
             self.status.emit("Stopping …")
 
     def unload(self) -> None:
-        """Let go of the networks, and of the memory they take."""
-        self._loaded = None
+        """Let go of the networks and of the encoded image, and of the memory they take."""
+        if self.running:
+            self.status.emit("The networks are at work; cancel the run before they are unloaded.")
+            return
+        self._let_go()
         self.status.emit("The networks are unloaded; the next run loads them again.")
+
+    def _let_go(self) -> None:
+        self._loaded = None
+        if self.session is not None:
+            self.session.engine = None
+        if "torch" in sys.modules:
+            from napari_corrclip.devices import free_memory
+
+            free_memory()
 
     def close(self) -> None:
         """Abandon what runs: nobody listens any more."""
@@ -309,12 +326,33 @@ class Controller:
             return
         text = " ".join(str(error).split())[:300]
         if "out of memory" in text or isinstance(error, MemoryError):
-            self._loaded = None
-            self.status.emit(
-                "The device has not enough memory; choose a smaller detail, fewer points or the CPU."
-            )
+            # The frames of the error hold what filled the memory.
+            error.__traceback__ = error.__context__ = error.__cause__ = None
+            self._let_go()
+            self.status.emit(self._too_large())
         else:
             self.status.emit(f"The run failed ({type(error).__name__}: {text}); please report it.")
+
+    def _too_large(self) -> str:
+        """Say what to lower, with the values of the run that did not fit."""
+        choice = self._chosen
+        if choice is None:
+            return "The device has not enough memory; choose a smaller detail or the CPU."
+        device = "The computer" if choice.device == "cpu" else f"The device ({choice.device})"
+        lower = []
+        if choice.detail != "standard":
+            lower.append(f"the detail ({choice.detail})")
+        if choice.base.batch_size > 1:
+            lower.append(f"the batch size ({choice.base.batch_size})")
+        if choice.kind == SAM and choice.regions != next(iter(REGIONS)):
+            lower.append(f"the points ({choice.regions})")
+        if not lower:
+            lower.append("the size of the image, by its 'Run on'")
+        other = "" if choice.device == "cpu" else ", or choose the CPU"
+        return (
+            f"{device} has not enough memory; lower {' or '.join(lower)}{other}. The networks were "
+            "unloaded."
+        )
 
     def _stopped(self) -> None:
         self.status.emit("Cancelled; nothing was changed.")
@@ -331,13 +369,16 @@ class Controller:
 
         yield Progress("read the image", 0, 1)
         picture.rgb  # noqa: B018
-        yield Progress("load the networks", 0, 1)
-        segmenter = self._segmenter(choice)
+        segmenter = yield from self._segmenter(choice)
         segmenter.check_prompts(vocabulary)
+        began = perf_counter()
         regions = yield from segmenter.regions.segment(picture.rgb)
+        seconds = perf_counter() - began
         yield Found(regions, picture)
         found = FoundRegions(regions, segmenter.regions)
-        return (yield from run_steps(segmenter, picture.rgb, vocabulary, found))
+        result, engine = yield from run_steps(segmenter, picture.rgb, vocabulary, found)
+        ESTIMATES.note(choice, picture.shape, seconds, result.provenance.seconds["encode"])
+        return result, engine
 
     def _stack_steps(
         self,
@@ -350,16 +391,19 @@ class Controller:
         prepare_imports()
         from napari_corrclip.stack import Slice, stack_steps
 
-        yield Progress("load the networks", 0, 1)
-        segmenter = self._segmenter(choice)
+        segmenter = yield from self._segmenter(choice)
         slices = [Slice(one.where, one.read, one.source) for one in pictures]
         return (yield from stack_steps(segmenter, slices, vocabulary, have=have))
 
-    def _segmenter(self, choice: Choice) -> Segmenter:
-        if self._loaded is None or self._loaded[0] != choice:
-            self._loaded = None  # two sets of networks may not fit at once
-            self._loaded = choice, choice.load()
-        return self._loaded[1]
+    def _segmenter(self, choice: Choice) -> Steps[Segmenter]:
+        former = self._loaded
+        if former is not None and former[0] == choice and choice.given is None:
+            return former[1]
+        if former is not None and not former[0].same_towers(choice):
+            self._loaded = former = None  # two sets of networks may not fit at once
+        segmenter = yield from choice.load_steps(former)
+        self._loaded = choice, segmenter
+        return segmenter
 
 
 def _said(picture: Picture) -> str:

@@ -69,7 +69,7 @@ class CorrClipDock(QWidget):
         self.stack = Stack(viewer, self.controller, self._leave_plane, self.say)
         self.look = Look()
         self.words = VocabularyPanel()
-        self.model = ModelPanel()
+        self.model = ModelPanel(viewer)
         self.bar = RunBar()
         self.correct = CorrectPanel(self.say)
         self.status = QLabel(FIRST)
@@ -105,6 +105,8 @@ class CorrClipDock(QWidget):
         self.keeper.restored.connect(self._restored)
         self.words.changed.connect(self._words_changed)
         self.words.refused.connect(self.say)
+        self.model.unload.connect(self.controller.unload)
+        self.model.refused.connect(self.say)
         self.bar.run.connect(self.run)
         self.bar.cancel.connect(self.controller.cancel)
         self.bar.demo.connect(self.try_demo)
@@ -112,6 +114,8 @@ class CorrClipDock(QWidget):
         self.correct.switched.connect(lambda on: self.model.setVisible(not on))
         self.controller.status.connect(self.say)
         self.controller.busy.connect(self.bar.show_busy)
+        self.controller.busy.connect(self.model.tell_windows)
+        self.image.part_chosen.connect(lambda: self.model.show_shape(self.image.shape))
         self.controller.busy.connect(self._busy)
         self.controller.progressed.connect(self.bar.show_progress)
         self.controller.regions_found.connect(self._regions_found)
@@ -127,6 +131,7 @@ class CorrClipDock(QWidget):
     def reset_choices(self, *_: object) -> None:
         """Offer the layers that there are; napari calls it when they change."""
         self.image.reset_choices()
+        self.model.reset_choices()
 
     def try_demo(self) -> None:
         """Open a synthetic scene, type what is in it, and run."""
@@ -150,6 +155,19 @@ class CorrClipDock(QWidget):
         if self.words.vocabulary is None:
             self.say("There are no classes yet; type some, such as 'cat, dog, sky'.")
             return
+        try:
+            choice = self.model.choice_for(picture)
+        except InputError as error:
+            self.say(str(error))
+            return
+        if self.image.axis is not None and choice.given is not None:
+            self.say("A layer's regions serve one plane at a time; choose 'this plane' to run on.")
+            return
+        if not self.model.may_fetch(choice):
+            self.say(
+                "Nothing was downloaded, and nothing was run; the preset 'demo' needs no download."
+            )
+            return
         if self.image.axis is not None:
             self._run_stack(self.words.vocabulary)
             return
@@ -162,7 +180,7 @@ class CorrClipDock(QWidget):
             reassign = ask_about_removed(self, session, vocabulary, self.controller.answers)
             if reassign is None:
                 return
-        self.controller.run(picture, vocabulary, self.model.choice, reassign)
+        self.controller.run(picture, vocabulary, choice, reassign)
 
     def _run_stack(self, vocabulary: Vocabulary) -> None:
         """Segment all planes that have no session yet."""
@@ -174,6 +192,8 @@ class CorrClipDock(QWidget):
     def cleanup(self) -> None:
         """Stop what runs and let go of the layers; the dock is closed."""
         self.controller.close()
+        self.bar.close_activity()
+        self.model.device.close_jobs()
         self._forget_preview()
         self._forget_layers()
         self.stack.close()
