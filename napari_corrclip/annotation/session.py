@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from psygnal import Signal
 
 from napari_corrclip.annotation import descriptors, storage
+from napari_corrclip.annotation.boxes import Box
 from napari_corrclip.annotation.change import Change, Edited, EngineRef, Plan, Step, Swap
 from napari_corrclip.annotation.edits import merging, painting, predictions, splitting, verdicts
 from napari_corrclip.annotation.edits.predictions import Reassign
@@ -343,7 +344,11 @@ class Session:
         return self._perform(verdicts.assign(self._state, regions, which))
 
     def accept(self, regions: Regions) -> Edited:
-        """Say that the predicted class of regions is right; it stays, whatever is predicted later."""
+        """Say that what regions show is right; it stays, whatever is predicted later.
+
+        Where the pixels of a region show their own classes (``pixels`` in :meth:`revote`), those that
+        differ from its most frequent one are painted.
+        """
         return self._perform(verdicts.accept(self._state, regions))
 
     def accept_above(self, confidence: float) -> Edited:
@@ -412,6 +417,19 @@ class Session:
         click = None if self.engine is None else self.engine.click
         plan = splitting.split_points(self._state, region, keep, cut, image=self.image, click=click)
         return self._perform(plan)
+
+    def split_preview(
+        self, region: int, keep: Points, cut: Points
+    ) -> tuple[Box, NDArray[np.integer]]:
+        """Say how :meth:`split_points` would divide a region, and change nothing.
+
+        Returns:
+            The region's box, and (h, w) in it: 1 what stays, 2 what is cut away, 0 outside the region.
+        """
+        click = None if self.engine is None else self.engine.click
+        return splitting.split_preview(
+            self._state, region, keep, cut, image=self.image, click=click
+        )
 
     def paint_regions(self, pixels: Pixels, region: int | None) -> Edited:
         """Give pixels to a region; ``None``: to a new one; 0: to none.

@@ -7,7 +7,7 @@ why. There is one history, the session's: the layers' own undo and redo are repl
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Generator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -59,6 +59,7 @@ class SessionLayers:
         self.session = session
         self._tell = tell
         self._closed = False
+        self._strokes: dict[Labels, NDArray[np.integer]] = {}
         where = dict(spatial or {})
         self.labels = Labels(
             session.labels.copy(),
@@ -89,6 +90,8 @@ class SessionLayers:
         self.regions.events.paint.connect(self._regions_painted)
         # Before napari's own callback, which paints with the label that is selected then.
         self.regions.mouse_drag_callbacks.insert(0, self._stroke_begins)
+        for layer in self.layers:
+            layer.mouse_drag_callbacks.insert(0, self._stroke)
         session.changed.connect(self._show)
 
     @property
@@ -107,6 +110,7 @@ class SessionLayers:
         self.regions.events.paint.disconnect(self._regions_painted)
         self.regions.mouse_drag_callbacks.remove(self._stroke_begins)
         for layer in self.layers:
+            layer.mouse_drag_callbacks.remove(self._stroke)
             del layer.undo
             del layer.redo
             # Strokes that the session holds are not to be undone a second time; no public way.
@@ -129,8 +133,8 @@ class SessionLayers:
         if changed.vocabulary:
             self.labels.colormap = class_colormap(self.session.vocabulary)
             self.labels.features = class_features(self.session.vocabulary)
-        _copy(self.session.labels, self.labels, changed.labels)
-        _copy(self.session.regions, self.regions, changed.regions)
+        _copy(self.session.labels, self.labels, changed.labels, self._strokes.get(self.labels))
+        _copy(self.session.regions, self.regions, changed.regions, self._strokes.get(self.regions))
         self._describe(changed)
 
     def _describe(self, changed: Changed) -> None:
@@ -167,6 +171,18 @@ class SessionLayers:
             return
         if values:
             self._tell(f"{self.session.history.done[-1].title}.")
+
+    def _stroke(self, layer: Labels, event: Any) -> Generator[None, None, None]:
+        """Know what was shown before a stroke, so that a change meanwhile spares what it painted."""
+        if str(layer.mode) not in ("paint", "erase", "polygon"):
+            return
+        self._strokes[layer] = np.array(layer.data)
+        try:
+            yield
+            while event.type == "mouse_move":
+                yield
+        finally:
+            self._strokes.pop(layer, None)
 
     def _stroke_begins(self, layer: Labels, event: Any) -> None:
         """A brush paints the region in which it begins; with Alt, or outside all, a new one."""
@@ -270,9 +286,14 @@ def _title(vocabulary: Vocabulary, values: list[int], pixels: int) -> str:
 
 
 def _copy(
-    truth: NDArray[np.integer], layer: Labels, boxes: tuple[tuple[int, int, int, int], ...]
+    truth: NDArray[np.integer],
+    layer: Labels,
+    boxes: tuple[tuple[int, int, int, int], ...],
+    unpainted: NDArray[np.integer] | None = None,
 ) -> None:
     """Copy ``boxes`` of ``truth`` into a layer and have it drawn again.
+
+    During a stroke ``unpainted`` is the layer without it; what it painted so far stays.
 
     Few pixels go by napari's own way of painting, which draws only around them: outlines of all regions
     of a large image take a tenth of a second.
@@ -280,6 +301,12 @@ def _copy(
     wholly = False
     for top, left, bottom, right in boxes:
         inside = truth[top:bottom, left:right]
+        if unpainted is not None:
+            here, bare = (one[top:bottom, left:right] for one in (layer.data, unpainted))
+            np.copyto(here, inside, where=here == bare, casting="unsafe")
+            bare[...] = inside
+            wholly = True
+            continue
         rows, columns = np.nonzero(layer.data[top:bottom, left:right] != inside)
         if len(rows) > PIXELS:
             layer.data[top:bottom, left:right] = inside

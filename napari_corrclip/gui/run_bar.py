@@ -102,9 +102,9 @@ class RunBar(QWidget):
             return
         if activity.desc.removesuffix(": ") != stage:
             activity.set_description(stage)
-        if self.activity is activity and activity.total != total:
+        if activity.total != total and activity is self.activity:
             activity.total = total
-        if self.activity is activity and total:
+        if total and activity is self.activity:
             activity.update(done - activity.n)
 
     def _tell(self) -> None:
