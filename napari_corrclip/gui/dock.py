@@ -24,6 +24,7 @@ from napari_corrclip.gui.keeper import Keeper
 from napari_corrclip.gui.layers import SessionLayers
 from napari_corrclip.gui.model_panel import ModelPanel
 from napari_corrclip.gui.picture import Picture
+from napari_corrclip.gui.regions_table import RegionsBar
 from napari_corrclip.gui.run_bar import RunBar
 from napari_corrclip.gui.vocabulary_panel import VocabularyPanel
 from napari_corrclip.vocabulary import Vocabulary
@@ -42,7 +43,7 @@ class CorrClipDock(QWidget):
 
     Attributes:
         controller: does what the buttons say.
-        image, words, model, bar, correct, keeper: the panels.
+        image, words, model, bar, correct, regions, keeper: the panels.
         layers: of the session that is corrected; ``None`` before the first run.
     """
 
@@ -58,6 +59,7 @@ class CorrClipDock(QWidget):
         self.model = ModelPanel()
         self.bar = RunBar()
         self.correct = CorrectPanel(self.say)
+        self.regions = RegionsBar(viewer)
         self.status = QLabel(FIRST)
         self.status.setWordWrap(True)
         self.status.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
@@ -72,6 +74,7 @@ class CorrClipDock(QWidget):
         layout.addWidget(self.model)
         layout.addWidget(self.bar)
         layout.addWidget(self.correct)
+        layout.addWidget(self.regions)
         layout.addWidget(self.status)
         self._connect()
         self.reset_choices()
@@ -216,7 +219,9 @@ class CorrClipDock(QWidget):
         self._forget_preview()
         self._forget_layers()
         self.layers = SessionLayers(self.viewer, session, spatial=picture.spatial, tell=self.say)
-        self.correct.open(CorrectMode(self.viewer, self.layers, self.say))
+        mode = CorrectMode(self.viewer, self.layers, self.say)
+        self.correct.open(mode)
+        self.regions.open(mode)
         self.viewer.layers.selection.active = self.layers.labels
         session.changed.connect(self._session_changed)
         self.keeper.keep(session)
@@ -227,6 +232,7 @@ class CorrClipDock(QWidget):
             self._words_changed(typed)  # typed while the run went on
 
     def _relabelled(self, session: Session) -> None:
+        self._forget_preview()  # the run went into the open session, or nowhere
         self.words.show_vocabulary(session.vocabulary)
 
     def _session_changed(self, changed: Changed) -> None:
@@ -240,6 +246,7 @@ class CorrClipDock(QWidget):
 
     def _forget_layers(self) -> None:
         """Let go of the session's layers and its journal; the layers stay in the viewer as they are."""
+        self.regions.close_mode()
         self.correct.close_mode()
         self.keeper.close_journal()
         former, self.layers = self.layers, None

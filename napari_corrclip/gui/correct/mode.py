@@ -331,6 +331,10 @@ class CorrectMode:
         if self.perform(lambda: self.session.accept(self.targets())) is not None:
             self.look_next()
 
+    def show(self, region: int) -> None:
+        """Move the camera to a region, as far as needed."""
+        self._show_region(region)
+
     def _show_region(self, region: int) -> None:
         """Move the camera as far as needed to see a region; zoom if it is tiny or fills the view."""
         row = self.session.region(region)
