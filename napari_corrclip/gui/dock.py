@@ -32,6 +32,7 @@ from napari_corrclip.gui.layers import SessionLayers
 from napari_corrclip.gui.look import Look
 from napari_corrclip.gui.model_panel import ModelPanel
 from napari_corrclip.gui.picture import Picture
+from napari_corrclip.gui.regions_table import RegionsBar
 from napari_corrclip.gui.run_bar import RunBar
 from napari_corrclip.gui.stack import Stack
 from napari_corrclip.gui.vocabulary_panel import VocabularyPanel, ask_about_removed
@@ -51,7 +52,7 @@ class CorrClipDock(QWidget):
 
     Attributes:
         controller: does what the buttons say.
-        image, words, model, bar, correct, keeper: the panels.
+        image, words, model, bar, correct, regions, keeper: the panels.
         layers: of the session that is corrected; ``None`` before the first run.
     """
 
@@ -72,6 +73,7 @@ class CorrClipDock(QWidget):
         self.model = ModelPanel(viewer)
         self.bar = RunBar()
         self.correct = CorrectPanel(self.say)
+        self.regions = RegionsBar(viewer)
         self.status = QLabel(FIRST)
         self.status.setWordWrap(True)
         self.status.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
@@ -88,6 +90,7 @@ class CorrClipDock(QWidget):
         panels.addWidget(self.model)
         panels.addWidget(self.bar)
         panels.addWidget(self.correct)
+        panels.addWidget(self.regions)
         # On a small screen the panels scroll; the sentence below is always seen.
         scroll = QScrollArea()
         scroll.setWidgetResizable(True)
@@ -286,7 +289,9 @@ class CorrClipDock(QWidget):
         self.stack.follow(picture)
         self._shown = picture
         self.layers = SessionLayers(self.viewer, session, spatial=picture.spatial, tell=self.say)
-        self.correct.open(CorrectMode(self.viewer, self.layers, self.say))
+        mode = CorrectMode(self.viewer, self.layers, self.say)
+        self.correct.open(mode)
+        self.regions.open(mode)
         self.viewer.layers.selection.active = self.layers.labels
         session.changed.connect(self._session_changed)
         self.keeper.keep(session)
@@ -306,6 +311,7 @@ class CorrClipDock(QWidget):
         self.correct.button.setChecked(self.look.correcting)
 
     def _relabelled(self, session: Session) -> None:
+        self._forget_preview()  # the run went into the open session, or nowhere
         if not self._typed:
             self.words.show_vocabulary(session.vocabulary)
 
@@ -325,6 +331,7 @@ class CorrClipDock(QWidget):
 
     def _forget_layers(self) -> None:
         """Let go of the session's layers and its journal; the layers stay in the viewer as they are."""
+        self.regions.close_mode()
         self.correct.close_mode()
         self.keeper.close_journal()
         former, self.layers = self.layers, None

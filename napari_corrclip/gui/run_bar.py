@@ -98,13 +98,15 @@ class RunBar(QWidget):
         # Not at every event: napari's bar lets Qt work off whatever waits, the end of the run included.
         activity: Any = self.activity
         stage, done, total = self._stage, self.bar.value(), self._total
-        if activity is None:
-            return
-        if activity.desc.removesuffix(": ") != stage:
+
+        def on() -> bool:
+            return activity is not None and self.activity is activity
+
+        if on() and activity.desc.removesuffix(": ") != stage:
             activity.set_description(stage)
-        if activity.total != total and activity is self.activity:
+        if on() and activity.total != total:
             activity.total = total
-        if total and activity is self.activity:
+        if on() and total:
             activity.update(done - activity.n)
 
     def _tell(self) -> None:

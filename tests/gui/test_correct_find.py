@@ -76,7 +76,7 @@ def test_a_class_without_a_digit_is_found(finding: tuple[Window, CorrectPanel]) 
     window.key(Qt.Key.Key_Slash)
     assert panel.finder.isVisible()
     assert panel.keys.text() == help_text("finding")
-    assert QApplication.focusWidget() is panel.finder.line
+    assert panel.window().focusWidget() is panel.finder.line
     typed(panel, "bicy")
     enter(panel)
     value = session.vocabulary.values[10]

@@ -205,6 +205,10 @@ class CorrectMode:
         corners = np.asarray(self.layers.regions.corner_pixels)[:, -2:].tolist()
         return corners[0][0], corners[0][1], corners[1][0] + 1, corners[1][1] + 1
 
+    def show(self, region: int) -> None:
+        """Move the camera to a region, as far as needed."""
+        self.walk.show(region)
+
     def pixel_on_screen(self) -> float:
         """Return how wide a pixel of the image is on the screen."""
         return float(self.camera.zoom * np.mean(np.abs(self.layers.regions.scale[-2:])))

@@ -11,7 +11,8 @@ from napari.utils.transforms import Affine
 from numpy.typing import NDArray
 
 from napari_corrclip.annotation.boxes import Box, padded, union, window
-from napari_corrclip.gui.layers import CLEAR, SessionLayers
+from napari_corrclip.gui.describing import CLEAR
+from napari_corrclip.gui.layers import SessionLayers
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from napari_corrclip.annotation import Edited, Queue, SmallGroup
-from napari_corrclip.annotation.boxes import Box
 
 if TYPE_CHECKING:
     from napari_corrclip.gui.correct.mode import CorrectMode
 
-LOW, HIGH, GOOD = 0.05, 0.8, 0.3
-"""A region under or over these shares of the view is zoomed to the third one."""
+LOW, HIGH = 0.05, 0.8
+"""A region under or over these shares of the view is zoomed …"""
+GOOD, FITTING = 0.3, 0.75
+"""… to these."""
 MARGIN = 0.05
 """Of the view, around a region that the camera moved to."""
 
@@ -100,19 +101,22 @@ class Walk:
     def _go(self, region: int) -> None:
         self._mode.select([region])
         self.at = self._mode.selection
-        self._show(self._mode.session.region(region).box)
+        self.show(region)
 
-    def _show(self, box: Box) -> None:
-        """Move the camera as little as shows ``box``; zoom if it is tiny or fills the view."""
+    def show(self, region: int) -> None:
+        """Move the camera as little as shows a region; zoom if it is tiny or fills the view."""
         mode = self._mode
+        box = mode.session.region(region).box
         view = mode.in_view()
         camera = mode.camera
         extent = [max(view[2] - view[0], 1), max(view[3] - view[1], 1)]
         share = max((box[2] - box[0]) / extent[0], (box[3] - box[1]) / extent[1])
+        if share > HIGH and view == (0, 0, *mode.session.shape):
+            return  # all of the image is seen; further away there is nothing
         if not LOW <= share <= HIGH:
             middle = ((box[0] + box[2] - 1) / 2, (box[1] + box[3] - 1) / 2)
             camera.center = (0.0, *mode.layers.regions.data_to_world(middle)[-2:])
-            camera.zoom *= GOOD / share
+            camera.zoom *= (GOOD if share < LOW else FITTING) / share
             return
         by = [
             _shift(box[axis], box[axis + 2], view[axis], view[axis + 2], MARGIN * extent[axis])

@@ -1,0 +1,89 @@
+"""Pixels between napari's Labels layers and a session's maps: what was painted, what is to be drawn."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+from napari.layers import Labels
+from numpy.typing import NDArray
+
+from napari_corrclip.annotation.boxes import Box, union, window
+
+PIXELS = 50_000
+"""Up to so many changed pixels are written one by one."""
+
+Places = tuple[NDArray[np.int64], ...]
+
+
+def painted_pixels(
+    history: Sequence[Any], painted: NDArray[np.integer], truth: NDArray[np.integer]
+) -> tuple[Box, Places]:
+    """Return the pixels that a stroke painted and that differ from ``truth``, and a box around it.
+
+    Only what the stroke touched is looked at, so that it costs its own box and not the image, and what
+    else differs is not taken for painted.
+
+    Args:
+        history: what napari's event ``paint`` carries: for each dab a box, a mask in it (``None``: all of
+            it), old values and the new one; or (rows, columns), old values and new ones.
+        painted: (H, W), the layer's data.
+        truth: (H, W), the session's.
+    """
+    boxes = [_box(dab) for dab in history]
+    box = union(one for one in boxes if one is not None)
+    if box is None:
+        nothing = np.zeros(0, np.int64)
+        return (0, 0, 0, 0), (nothing, nothing)
+    top, left = box[:2]
+    touched = np.zeros((box[2] - top, box[3] - left), bool)
+    for dab, around in zip(history, boxes, strict=True):
+        if around is None:
+            continue
+        if hasattr(dab, "slice_key"):
+            inside = touched[around[0] - top : around[2] - top, around[1] - left : around[3] - left]
+            inside |= True if dab.mask is None else dab.mask
+        else:
+            touched[dab[0][0] - top, dab[0][1] - left] = True
+    touched &= painted[window(box)] != truth[window(box)]
+    rows, columns = np.nonzero(touched)
+    return box, (rows + top, columns + left)
+
+
+def _box(dab: Any) -> Box | None:
+    """Return the box around what one dab of the brush changed."""
+    if hasattr(dab, "slice_key"):
+        rows, columns = dab.slice_key
+        return rows.start, columns.start, rows.stop, columns.stop
+    rows, columns = dab[0]
+    if not len(rows):
+        return None
+    return int(rows.min()), int(columns.min()), int(rows.max()) + 1, int(columns.max()) + 1
+
+
+def copy_boxes(truth: NDArray[np.integer], layer: Labels, boxes: Iterable[Box]) -> None:
+    """Copy ``boxes`` of ``truth`` into a layer and have it drawn again.
+
+    It goes by napari's own way of painting, which draws only around what changed: to outline all regions
+    of a large image takes a tenth of a second.
+    """
+    wholly = False
+    for box in boxes:
+        inside, shown = truth[window(box)], layer.data[window(box)]
+        rows, columns = np.nonzero(shown != inside)
+        if not len(rows):
+            continue
+        if len(rows) > PIXELS:
+            if layer.contour < 1:
+                shown[...] = inside
+                wholly = True
+                continue
+            # An outline is computed from the data around what is painted: two corners draw a box.
+            top, left, bottom, right = rows.min(), columns.min(), rows.max(), columns.max()
+            shown[...] = inside
+            rows, columns = np.array([top, bottom]), np.array([left, right])
+            shown[rows, columns] = ~inside[rows, columns]  # else there is nothing to paint there
+        layer.data_setitem((rows + box[0], columns + box[1]), inside[rows, columns])
+    if wholly:
+        layer.refresh(extent=False)
