@@ -37,7 +37,7 @@ class RunBar(QWidget):
         self.bar = QProgressBar()
         self.bar.setTextVisible(True)
         self.bar.hide()
-        self.activity: progress | None = None
+        self.activity: Any = None
         self._busy = False
         self._began = 0.0
         self._text, self._stage, self._total = "", "CorrCLIP", 0
