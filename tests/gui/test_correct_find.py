@@ -84,7 +84,7 @@ def test_a_class_without_a_digit_is_found(finding: tuple[Window, CorrectPanel]) 
     assert len(session.history.done) == 1
     assert not panel.finder.isVisible()
     assert panel.keys.text() == help_text("normal")
-    assert QApplication.focusWidget() is window.canvas
+    assert panel.window().focusWidget() is window.canvas
     window.agree()
     # Arrows choose; the digits typed there are no commands.
     window.key(Qt.Key.Key_Slash)
@@ -107,7 +107,7 @@ def test_escape_gives_the_focus_back(finding: tuple[Window, CorrectPanel]) -> No
     assert not window.session.can_undo
     enter(panel, Qt.Key.Key_Escape)
     assert not panel.finder.isVisible()
-    assert QApplication.focusWidget() is window.canvas
+    assert panel.window().focusWidget() is window.canvas
     assert panel.mode is not None
     assert panel.mode.selection == (20,)
     window.key(Qt.Key.Key_2)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from psygnal import Signal
 from qtpy.QtCore import QEvent, QObject, Qt
 from qtpy.QtGui import QKeyEvent
-from qtpy.QtWidgets import QApplication, QLineEdit, QListWidget, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QLineEdit, QListWidget, QVBoxLayout, QWidget
 
 ROWS = 5
 """Matches that are seen at once."""
@@ -65,7 +65,7 @@ class Finder(QWidget):
     def open(self, names: Sequence[str], title: str, chosen: Callable[[str], object]) -> None:
         """Ask for one of ``names``, and give it to ``chosen``."""
         if self._chosen is None:
-            self._before = QApplication.focusWidget()
+            self._before = self.window().focusWidget()
         self._names, self._chosen = tuple(names), chosen
         self.line.setPlaceholderText(title)
         self.line.clear()
