@@ -6,6 +6,7 @@ its own room.
 
 from __future__ import annotations
 
+import html
 from typing import Any
 
 import napari
@@ -62,7 +63,11 @@ class CorrClipDock(QWidget):
         self.regions = RegionsBar(viewer)
         self.status = QLabel(FIRST)
         self.status.setWordWrap(True)
-        self.status.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self.status.setTextInteractionFlags(
+            Qt.TextInteractionFlag.TextSelectableByMouse
+            | Qt.TextInteractionFlag.LinksAccessibleByMouse
+        )
+        self.status.linkActivated.connect(self._undo)
         self.status.setAlignment(Qt.AlignmentFlag.AlignTop)
         self.setMinimumWidth(320)
         words = QGroupBox("Vocabulary")
@@ -151,6 +156,14 @@ class CorrClipDock(QWidget):
         """Show a sentence."""
         self.status.setText(sentence)
 
+    def _say_with_undo(self, sentence: str) -> None:
+        """Show a sentence on what can be taken back by a click."""
+        self.status.setText(f'{html.escape(sentence)} <a href="undo">Undo</a>')
+
+    def _undo(self, _link: str) -> None:
+        if self.layers is not None:
+            self.layers.undo()
+
     def _image_chosen(self) -> None:
         self.keeper.offer(self.image.source(), self.controller.session)
 
@@ -218,7 +231,13 @@ class CorrClipDock(QWidget):
     def _opened(self, session: Session, picture: Picture) -> None:
         self._forget_preview()
         self._forget_layers()
-        self.layers = SessionLayers(self.viewer, session, spatial=picture.spatial, tell=self.say)
+        self.layers = SessionLayers(
+            self.viewer,
+            session,
+            spatial=picture.spatial,
+            tell=self.say,
+            tell_stroke=self._say_with_undo,
+        )
         mode = CorrectMode(self.viewer, self.layers, self.say)
         self.correct.open(mode)
         self.regions.open(mode)
