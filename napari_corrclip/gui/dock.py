@@ -6,6 +6,7 @@ its own room.
 
 from __future__ import annotations
 
+import html
 from typing import Any
 
 import napari
@@ -76,7 +77,11 @@ class CorrClipDock(QWidget):
         self.regions = RegionsBar(viewer)
         self.status = QLabel(FIRST)
         self.status.setWordWrap(True)
-        self.status.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self.status.setTextInteractionFlags(
+            Qt.TextInteractionFlag.TextSelectableByMouse
+            | Qt.TextInteractionFlag.LinksAccessibleByMouse
+        )
+        self.status.linkActivated.connect(self._undo)
         self.status.setAlignment(Qt.AlignmentFlag.AlignTop)
         self.setMinimumWidth(320)
         words = QGroupBox("Vocabulary")
@@ -217,6 +222,14 @@ class CorrClipDock(QWidget):
         """Show a sentence."""
         self.status.setText(sentence)
 
+    def _say_with_undo(self, sentence: str) -> None:
+        """Show a sentence on what can be taken back by a click."""
+        self.status.setText(f'{html.escape(sentence)} <a href="undo">Undo</a>')
+
+    def _undo(self, _link: str) -> None:
+        if self.layers is not None:
+            self.layers.undo()
+
     def _image_chosen(self) -> None:
         stack = self.stack.layer
         if self.controller.session is None and stack is not None and stack is self.image.layer:
@@ -288,7 +301,13 @@ class CorrClipDock(QWidget):
         self._forget_layers()
         self.stack.follow(picture)
         self._shown = picture
-        self.layers = SessionLayers(self.viewer, session, spatial=picture.spatial, tell=self.say)
+        self.layers = SessionLayers(
+            self.viewer,
+            session,
+            spatial=picture.spatial,
+            tell=self.say,
+            tell_stroke=self._say_with_undo,
+        )
         mode = CorrectMode(self.viewer, self.layers, self.say)
         self.correct.open(mode)
         self.regions.open(mode)

@@ -8,6 +8,7 @@ session's: the layers' own undo and redo are replaced by it, and what napari kee
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -18,6 +19,7 @@ from numpy.typing import NDArray
 from qtpy.QtCore import QTimer
 
 from napari_corrclip.annotation import Changed, Edited, Session
+from napari_corrclip.annotation.boxes import Box
 from napari_corrclip.annotation.state import folded
 from napari_corrclip.errors import InputError
 from napari_corrclip.gui.describing import (
@@ -27,7 +29,7 @@ from napari_corrclip.gui.describing import (
     painting_title,
     region_features,
 )
-from napari_corrclip.gui.painted import copy_boxes, painted_pixels
+from napari_corrclip.gui.painted import copy_boxes, draw_strip, painted_pixels
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
@@ -75,6 +77,9 @@ class SessionLayers:
         self._encircling = False
         self._waiting: list[Changed] = []
         self._copying = False
+        self._strips: deque[tuple[Labels, Box]] = deque()
+        self._drawing = QTimer()
+        self._drawing.timeout.connect(self._draw_next)
         self._brush = 0.0
         where = dict(spatial or {})
         self.labels = Labels(
@@ -128,6 +133,8 @@ class SessionLayers:
         self._left()
         self._closed = True
         self._later.stop()
+        while self._strips:
+            self._draw_next()
         self.session.changed.disconnect(self._show)
         self._viewer.layers.selection.events.active.disconnect(self._left)
         self.labels.events.paint.disconnect(self._labels_painted)
@@ -168,10 +175,24 @@ class SessionLayers:
         if changed.vocabulary:
             self.labels.colormap = class_colormap(self.session.vocabulary)
             self.labels.features = class_features(self.session.vocabulary)
-        with self._copies():
-            copy_boxes(self.session.labels, self.labels, changed.labels)
-            copy_boxes(self.session.regions, self.regions, changed.regions)
+        self._copy(self.labels, self.session.labels, changed.labels)
+        self._copy(self.regions, self.session.regions, changed.regions)
         self._describe(changed)
+
+    def _copy(self, layer: Labels, truth: NDArray[np.integer], boxes: Iterable[Box]) -> None:
+        with self._copies():
+            strips = copy_boxes(truth, layer, boxes)
+        if strips:
+            self._strips += [(layer, one) for one in strips]
+            self._drawing.start()
+
+    def _draw_next(self) -> None:
+        """Draw a strip of what was changed; between two of them a person's events get their turn."""
+        layer, box = self._strips.popleft()
+        if not self._strips:
+            self._drawing.stop()
+        with self._copies():
+            draw_strip(layer, box)
 
     @contextmanager
     def _copies(self) -> Iterator[None]:
@@ -327,9 +348,8 @@ class SessionLayers:
         except InputError as error:
             self._tell(str(error))
         finally:
-            with self._copies():
-                # Pixels that were refused, and ids that are others than those which napari painted.
-                copy_boxes(truth, layer, (box,))
+            # Pixels that were refused, and ids that are others than those which napari painted.
+            self._copy(layer, truth, (box,))
             self._end_stroke()
             event.value.clear()
 

@@ -13,6 +13,8 @@ from napari_corrclip.annotation.boxes import Box, union, window
 
 PIXELS = 50_000
 """Up to so many changed pixels are written one by one."""
+STRIP = 1 << 19
+"""Pixels of which the outlines are drawn at once, in about 25 ms."""
 
 Places = tuple[NDArray[np.int64], ...]
 
@@ -62,28 +64,45 @@ def _box(dab: Any) -> Box | None:
     return int(rows.min()), int(columns.min()), int(rows.max()) + 1, int(columns.max()) + 1
 
 
-def copy_boxes(truth: NDArray[np.integer], layer: Labels, boxes: Iterable[Box]) -> None:
-    """Copy ``boxes`` of ``truth`` into a layer and have it drawn again.
+def copy_boxes(truth: NDArray[np.integer], layer: Labels, boxes: Iterable[Box]) -> list[Box]:
+    """Copy ``boxes`` of ``truth`` into a layer, and return the strips that are still to be drawn.
 
-    It goes by napari's own way of painting, which draws only around what changed: to outline all regions
-    of a large image takes a tenth of a second.
+    Few pixels go by napari's own way of painting, which draws only around them: to outline all regions of
+    a large image takes a fifth of a second. Of many, an outlined layer is to be drawn in strips, by
+    :func:`draw_strip`.
     """
+    strips: list[Box] = []
     wholly = False
     for box in boxes:
         inside, shown = truth[window(box)], layer.data[window(box)]
-        rows, columns = np.nonzero(shown != inside)
-        if not len(rows):
+        differ = shown != inside
+        if int(np.count_nonzero(differ)) <= PIXELS:
+            rows, columns = np.divmod(
+                np.flatnonzero(differ), differ.shape[1]
+            )  # faster than nonzero
+            layer.data_setitem((rows + box[0], columns + box[1]), inside[rows, columns])
             continue
-        if len(rows) > PIXELS:
-            if layer.contour < 1:
-                shown[...] = inside
-                wholly = True
-                continue
-            # An outline is computed from the data around what is painted: two corners draw a box.
-            top, left, bottom, right = rows.min(), columns.min(), rows.max(), columns.max()
-            shown[...] = inside
-            rows, columns = np.array([top, bottom]), np.array([left, right])
-            shown[rows, columns] = ~inside[rows, columns]  # else there is nothing to paint there
-        layer.data_setitem((rows + box[0], columns + box[1]), inside[rows, columns])
+        shown[...] = inside
+        if layer.contour < 1:
+            wholly = True
+            continue
+        high, wide = np.flatnonzero(differ.any(axis=1)), np.flatnonzero(differ.any(axis=0))
+        left, right = box[1] + int(wide[0]), box[1] + int(wide[-1]) + 1
+        step = max(1, STRIP // (right - left))
+        bottom = box[0] + int(high[-1]) + 1
+        strips += [
+            (top, left, min(top + step, bottom), right)
+            for top in range(box[0] + int(high[0]), bottom, step)
+        ]
     if wholly:
         layer.refresh(extent=False)
+    return strips
+
+
+def draw_strip(layer: Labels, box: Box) -> None:
+    """Draw the outlines in a box of a layer anew."""
+    # They are computed from the data around what is painted, and two corners make a box.
+    corners = np.array([box[0], box[2] - 1]), np.array([box[1], box[3] - 1])
+    shown = layer.data[corners]
+    layer.data[corners] = ~shown  # else there is nothing to paint
+    layer.data_setitem(corners, shown)
