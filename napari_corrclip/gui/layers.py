@@ -29,7 +29,7 @@ from napari_corrclip.gui.describing import (
     painting_title,
     region_features,
 )
-from napari_corrclip.gui.painted import copy_boxes, draw_strip, painted_pixels
+from napari_corrclip.gui.painted import Places, copy_boxes, draw_strip, is_written, painted_pixels
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
@@ -77,6 +77,7 @@ class SessionLayers:
         self._encircling = False
         self._waiting: list[Changed] = []
         self._copying = False
+        self._early: list[tuple[Labels, list[Any]]] = []
         self._strips: deque[tuple[Labels, Box]] = deque()
         self._drawing = QTimer()
         self._drawing.timeout.connect(self._draw_next)
@@ -131,6 +132,7 @@ class SessionLayers:
         if self._closed:
             return
         self._left()
+        self._take_early()
         self._closed = True
         self._later.stop()
         while self._strips:
@@ -321,25 +323,35 @@ class SessionLayers:
         return int(self.session.ids.max(initial=0)) + 1
 
     def _labels_painted(self, event: Any) -> None:
-        """Pin what a stroke painted, or wipe it away."""
-        self._take(event, self.labels, self.session.labels, self._pin)
+        self._painted(event, self.labels)
 
     def _regions_painted(self, event: Any) -> None:
-        """Extend the region in which a stroke began, or make a new one."""
-        self._take(event, self.regions, self.session.regions, self._extend)
+        self._painted(event, self.regions)
 
-    def _take(
-        self,
-        event: Any,
-        layer: Labels,
-        truth: NDArray[np.integer],
-        edit: Callable[[NDArray[np.integer], tuple[NDArray[np.int64], ...]], object],
-    ) -> None:
-        """Make an edit of what was painted, show what came of it, and keep nothing of napari's own."""
-        if self._copying:
-            event.value.clear()
+    def _painted(self, event: Any, layer: Labels) -> None:
+        """Take what was painted, and let go of what napari keeps for an undo of its own."""
+        dabs = list(event.value)
+        event.value.clear()
+        if self._copying or not dabs:
             return
-        box, at = painted_pixels(event.value, layer.data, truth)
+        if is_written(dabs[-1], layer.data):
+            self._take(layer, dabs)
+            event.value.clear()  # napari has added to it what was wiped away
+        else:  # outside a stroke, as by the polygon, napari tells before it writes
+            self._stroke = layer
+            self._early.append((layer, dabs))
+            QTimer.singleShot(0, self._take_early)
+
+    def _take_early(self) -> None:
+        while self._early:
+            self._take(*self._early.pop(0))
+
+    def _take(self, layer: Labels, dabs: list[Any]) -> None:
+        """Make an edit of what was painted, or wipe it away, and show what came of it."""
+        labels = layer is self.labels
+        truth: NDArray[np.integer] = self.session.labels if labels else self.session.regions
+        edit = self._pin if labels else self._extend
+        box, at = painted_pixels(dabs, layer.data, truth)
         # What the edit changes waits too, so that all of it is shown at once.
         self._stroke = layer
         try:
@@ -351,9 +363,9 @@ class SessionLayers:
             # Pixels that were refused, and ids that are others than those which napari painted.
             self._copy(layer, truth, (box,))
             self._end_stroke()
-            event.value.clear()
 
-    def _pin(self, painted: NDArray[np.integer], at: tuple[NDArray[np.int64], ...]) -> None:
+    def _pin(self, painted: NDArray[np.integer], at: Places) -> None:
+        """Pin the painted pixels to the painted classes."""
         values = np.unique(painted).tolist()
         with self.session.step(painting_title(self.session.vocabulary, values, len(at[0]))):
             for value in values:
@@ -361,7 +373,8 @@ class SessionLayers:
                 self.session.paint((at[0][here], at[1][here]), value)
         self._tell_stroke(f"{self.session.history.done[-1].title}.")
 
-    def _extend(self, painted: NDArray[np.integer], at: tuple[NDArray[np.int64], ...]) -> None:
+    def _extend(self, painted: NDArray[np.integer], at: Places) -> None:
+        """Extend the region in which a stroke began, or make a new one."""
         for value in np.unique(painted).tolist():
             here = painted == value
             pixels = (at[0][here], at[1][here])

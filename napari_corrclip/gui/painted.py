@@ -53,6 +53,14 @@ def painted_pixels(
     return box, (rows + top, columns + left)
 
 
+def is_written(dab: Any, painted: NDArray[np.integer]) -> bool:
+    """Return whether a layer's data has what a dab of its history says that it gets."""
+    if hasattr(dab, "slice_key"):
+        inside = painted[dab.slice_key]
+        return bool(np.all((inside if dab.mask is None else inside[dab.mask]) == dab.new_value))
+    return bool(np.all(painted[dab[0]] == dab[2]))
+
+
 def _box(dab: Any) -> Box | None:
     """Return the box around what one dab of the brush changed."""
     if hasattr(dab, "slice_key"):
