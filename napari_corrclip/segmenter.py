@@ -350,7 +350,9 @@ class Segmenter:
         words = dict.fromkeys(word for text in said for word in self._unknown_words(text))
         if not words:
             return ()
-        listed = ", ".join(repr(word) for word in words)
+        listed = ", ".join(repr(word) for word in list(words)[:5])
+        if len(words) > 5:
+            listed += f" and {len(words) - 5} more"
         return (
             f"The {self.preset or self.clip.name} networks never saw {listed} in training, so what "
             "they mark with it is a guess; use another preset for words of the real world.",

@@ -7,7 +7,7 @@ from typing import Any
 
 from psygnal import Signal
 from qtpy.QtCore import QAbstractTableModel, QMimeData, QModelIndex, Qt
-from qtpy.QtGui import QColor, QKeyEvent
+from qtpy.QtGui import QColor, QKeyEvent, QResizeEvent
 from qtpy.QtWidgets import QHeaderView, QTableView, QWidget
 
 from napari_corrclip.errors import InputError
@@ -18,6 +18,8 @@ COLOR, KEY, NAME, PROMPTS, THRESHOLD, SHARE = range(len(COLUMNS))
 KEYS = "1234567890"
 """The key of each of the first ten classes."""
 ROWS = "application/x-napari-corrclip-rows"
+WIDTHS = {COLOR: 18, KEY: 18, PROMPTS: 56, THRESHOLD: 34, SHARE: 46}
+"""Pixels; the name has the rest, and gives a wide table's prompts some of it."""
 TIPS = {
     COLOR: "Click to choose the colour",
     KEY: "This key assigns the class; drag the row to change the order",
@@ -154,7 +156,7 @@ class VocabularyModel(QAbstractTableModel):
             return "" if one.threshold is None else f"{one.threshold:g}"
         if column == SHARE:
             share = self.shares.get(one.value)
-            return "" if share is None else f"{share:.1%}"
+            return "" if share is None else f"{share:.0%}" if share >= 0.0995 else f"{share:.1%}"
         return None
 
     def setData(  # noqa: D102
@@ -202,19 +204,28 @@ class ClassTable(QTableView):
         self.setDragDropMode(QTableView.DragDropMode.InternalMove)
         self.setDragDropOverwriteMode(False)
         self.setTabKeyNavigation(False)  # Tab leaves the table, as in any form
-        self.setMinimumHeight(120)
+        self.setMinimumHeight(150)
         self.setWordWrap(False)
         header, rows = self.horizontalHeader(), self.verticalHeader()
         assert header is not None  # a table view always has them
         assert rows is not None
         rows.hide()
         rows.setDefaultSectionSize(22)
-        header.setMinimumSectionSize(20)
         header.setHighlightSections(False)
-        for column, width in ((COLOR, 20), (KEY, 20), (PROMPTS, 72), (THRESHOLD, 40), (SHARE, 52)):
+        header.setMinimumSectionSize(16)
+        for column, width in WIDTHS.items():
             header.setSectionResizeMode(column, QHeaderView.ResizeMode.Interactive)
             header.resizeSection(column, width)
         header.setSectionResizeMode(NAME, QHeaderView.ResizeMode.Stretch)
+
+    def resizeEvent(self, event: QResizeEvent | None) -> None:  # noqa: D102
+        super().resizeEvent(event)
+        header, viewport = self.horizontalHeader(), self.viewport()
+        if header is not None and viewport is not None:
+            others = sum(WIDTHS.values()) - WIDTHS[PROMPTS]
+            header.resizeSection(
+                PROMPTS, max(WIDTHS[PROMPTS], 2 * (viewport.width() - others) // 5)
+            )
 
     def rows(self) -> list[int]:
         """The selected rows, ascending."""

@@ -18,7 +18,6 @@ from qtpy.QtWidgets import (
     QInputDialog,
     QLineEdit,
     QMenu,
-    QToolButton,
     QVBoxLayout,
     QWidget,
 )
@@ -82,10 +81,7 @@ class VocabularyPanel(QWidget):
         self.up_button.clicked.connect(lambda: self._move(-1))
         self.down_button = button("▼", "Move the selected classes down (Alt+Down)")
         self.down_button.clicked.connect(lambda: self._move(1))
-        self.lists_button = QToolButton()
-        self.lists_button.setText("Lists")
-        self.lists_button.setToolTip("Load and save the classes, or take those of a benchmark")
-        self.lists_button.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
+        self.lists_button = button("Lists", "Load and save the classes, or take a benchmark's")
         self.lists_button.setMenu(self._menu())
         buttons = QHBoxLayout()
         buttons.setSpacing(4)
@@ -198,7 +194,10 @@ class VocabularyPanel(QWidget):
                 add(lists, f"{one.title} ({one.classes})", f"The {one.classes} classes", call)
         menu.addSeparator()
         add(
-            menu, "Bring back", "The classes before they were cleared or replaced", self._bring_back
+            menu,
+            "Bring the former classes back",
+            "The classes before they were cleared or replaced",
+            self._bring_back,
         )
         return menu
 
@@ -208,6 +207,9 @@ class VocabularyPanel(QWidget):
             self.load(path, replace=replace)
 
     def _ask_save(self) -> None:
+        if self.vocabulary is None:
+            self.save("")  # says why there is nothing to ask for
+            return
         path, _ = QFileDialog.getSaveFileName(self, "Save classes", "vocabulary.yaml", FILES)
         if path:
             self.save(path if Path(path).suffix else f"{path}.yaml")
