@@ -46,6 +46,9 @@ if TYPE_CHECKING:
 
 T = TypeVar("T", bound=np.generic)
 
+SESSION = "napari-corrclip session"
+"""Where a layer of an open session keeps it in its ``metadata``."""
+
 ENGINES = 2
 """So many encoded images are kept for undo: that of the last run, and of the one before it."""
 

@@ -24,6 +24,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_corrclip.annotation import Changed, Session
+from napari_corrclip.annotation.session import SESSION
 from napari_corrclip.errors import InputError
 from napari_corrclip.gui.controller import Controller
 from napari_corrclip.gui.correct import CorrectMode, CorrectPanel
@@ -133,6 +134,17 @@ class CorrClipDock(QWidget):
         self.controller.sliced.connect(self.stack.take)
         self.viewer.dims.events.point.connect(self._slider_moved)
         self.viewer.layers.events.removed.connect(self._layer_removed)
+
+    @property
+    def session(self) -> Session:
+        """What is corrected, for the console: ``widget.session.assign([3, 7], "cat")``.
+
+        Raises:
+            InputError: nothing is corrected yet.
+        """
+        if self.controller.session is None:
+            raise InputError("There is no session yet; press Run, or restore one.")
+        return self.controller.session
 
     # -- what a person does
 
@@ -308,6 +320,8 @@ class CorrClipDock(QWidget):
             tell=self.say,
             tell_stroke=self._say_with_undo,
         )
+        for layer in self.layers.layers:
+            layer.metadata[SESSION] = session  # what the writer of sessions is given
         mode = CorrectMode(self.viewer, self.layers, self.say)
         self.correct.open(mode)
         self.regions.open(mode)
@@ -357,6 +371,8 @@ class CorrClipDock(QWidget):
         shown, self._shown = self._shown, None
         if former is None:
             return
+        for layer in former.layers:
+            layer.metadata.pop(SESSION, None)
         former.close()
         left = [layer for layer in former.layers if layer in self.viewer.layers]
         stack = shown.layer if shown is not None and shown.where else None
