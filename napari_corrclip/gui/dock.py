@@ -15,10 +15,8 @@ from numpy.typing import NDArray
 from qtpy.QtCore import Qt, QTimer
 from qtpy.QtGui import QHideEvent
 from qtpy.QtWidgets import (
-    QFrame,
     QGroupBox,
     QLabel,
-    QScrollArea,
     QVBoxLayout,
     QWidget,
 )
@@ -38,6 +36,7 @@ from napari_corrclip.gui.regions_table import RegionsBar
 from napari_corrclip.gui.run_bar import RunBar
 from napari_corrclip.gui.stack import Stack
 from napari_corrclip.gui.vocabulary_panel import VocabularyPanel, ask_about_removed
+from napari_corrclip.gui.widgets import Column
 from napari_corrclip.vocabulary import Vocabulary
 
 FIRST = (
@@ -90,21 +89,13 @@ class CorrClipDock(QWidget):
         column = QWidget()
         panels = QVBoxLayout(column)
         panels.setContentsMargins(0, 0, 0, 0)
-        panels.addWidget(self.image)
-        panels.addWidget(self.keeper)
-        panels.addWidget(words, 1)
-        panels.addWidget(self.model)
-        panels.addWidget(self.bar)
-        panels.addWidget(self.correct)
-        panels.addWidget(self.regions)
-        # On a small screen the panels scroll; the sentence below is always seen.
-        scroll = QScrollArea()
-        scroll.setWidgetResizable(True)
-        scroll.setFrameShape(QFrame.Shape.NoFrame)
-        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        scroll.setWidget(column)
+        for panel in (self.image, self.keeper, words, self.model, self.correct, self.regions):
+            panels.addWidget(panel, int(panel is words))
         layout = QVBoxLayout(self)
-        layout.addWidget(scroll, 1)
+        layout.setContentsMargins(6, 6, 6, 6)
+        # On a small screen the panels scroll; the button and the sentence are always seen.
+        layout.addWidget(Column(column), 1)
+        layout.addWidget(self.bar)
         layout.addWidget(self.status)
         self._connect()
         self.reset_choices()

@@ -74,9 +74,9 @@ class CorrectPanel(QWidget):
         self.keys.hide()
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
-        layout.addLayout(_row(self.button, self.selection, stretch=1))
-        layout.addLayout(_row(self.undo_button, self.redo_button))
-        self._queue = _box(self.left, self.back_button, self.next_button, self.refresh_button)
+        layout.addLayout(_row(self.button, self.undo_button, self.redo_button))
+        layout.addLayout(_row(self.left, self.selection))
+        self._queue = _box(self.back_button, self.next_button, self.refresh_button)
         self._small = _box(self.small, self.accept_button, self.absorb_button)
         for one in (self._queue, self._small, self.finder, self.keys):
             layout.addWidget(one)
@@ -190,10 +190,10 @@ def _row(*widgets: QWidget, stretch: int = 0) -> QHBoxLayout:
     return made
 
 
-def _box(label: QLabel, *buttons: QWidget) -> QWidget:
-    """Return a line of a text and its buttons."""
+def _box(first: QWidget, *others: QWidget) -> QWidget:
+    """Return a line whose first widget takes what room there is."""
     made = QWidget()
-    row = _row(label, *buttons)
+    row = _row(first, *others)
     row.setStretch(0, 1)
     made.setLayout(row)
     return made
