@@ -65,7 +65,8 @@ class Finder(QWidget):
     def open(self, names: Sequence[str], title: str, chosen: Callable[[str], object]) -> None:
         """Ask for one of ``names``, and give it to ``chosen``."""
         if self._chosen is None:
-            self._before = self.window().focusWidget()
+            window = self.window()
+            self._before = None if window is None else window.focusWidget()
         self._names, self._chosen = tuple(names), chosen
         self.line.setPlaceholderText(title)
         self.line.clear()
