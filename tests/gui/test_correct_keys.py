@@ -278,6 +278,23 @@ def test_the_camera_moves_only_as_far_as_needed(window: Window, mode: CorrectMod
     assert camera.center[-1] < (box[1] + box[3]) / 2
 
 
+def test_a_region_as_large_as_the_image_is_no_reason_to_zoom(
+    window: Window, mode: CorrectMode
+) -> None:
+    window.session.merge(window.session.ids)
+    QTest.qWait(200)
+    zoom = mode.camera.zoom
+    for _ in range(3):
+        window.key(Qt.Key.Key_D)
+        QTest.qWait(100)
+    assert mode.camera.zoom == zoom
+    # Where it sticks out, it is shown whole.
+    mode.camera.zoom *= 4
+    QTest.qWait(200)
+    window.key(Qt.Key.Key_D)
+    assert mode.camera.zoom < 2 * zoom
+
+
 def test_small_regions_are_one_entry(make_napari_viewer) -> None:  # type: ignore[no-untyped-def]
     result, image = small_result((SIDE, SIDE))
     viewer = make_napari_viewer(show=True)

@@ -67,13 +67,15 @@ _HELP: dict[Moment, tuple[tuple[str, str], ...]] = {
         ("click", "select"),
         ("Shift+click", "add, remove"),
         ("Shift+drag", "box"),
-        ("double click", "all of class"),
-        ("1 … 9, 0", "assign class"),
-        ("/", "find class"),
+        ("double click", "same class"),
+        ("1 … 9, 0", "assign"),
+        ("/", "find a class"),
         ("Alt+1 … 0, /", "spread"),
-        ("R", "runner-up"),
         ("Enter", "accept"),
         ("Backspace", "ignore"),
+        ("Ctrl+Shift+Z", "redo"),
+        ("Ctrl+Z", "undo"),
+        ("R", "runner-up"),
         ("D, A", "next, back"),
         ("F", "add similar"),
         ("G", "merge"),
@@ -82,8 +84,6 @@ _HELP: dict[Moment, tuple[tuple[str, str], ...]] = {
         ("V", "re-vote"),
         ("hold H", "hide layers"),
         ("Esc", "select none"),
-        ("Ctrl+Z", "undo"),
-        ("Ctrl+Shift+Z", "redo"),
     ),
     "splitting": (
         ("left click", "stays"),
@@ -106,7 +106,7 @@ def help_text(moment: Moment = "normal") -> str:
     """Return the keys of the moment and what the mouse does, two a line, as a table in HTML."""
     told = _HELP[moment]
     half = (len(told) + 1) // 2
-    cells = [f"<td><b>{key}</b>&nbsp;</td><td>{title}&nbsp;&nbsp;</td>" for key, title in told]
+    cells = [f"<td><b>{key}</b>&nbsp;</td><td>{title}&nbsp;</td>" for key, title in told]
     cells += [""] * (2 * half - len(cells))
     rows = [f"<tr>{cells[at]}{cells[half + at]}</tr>" for at in range(half)]
     return f"<table cellspacing='0'>{''.join(rows)}</table>"

@@ -71,17 +71,19 @@ class CorrectPanel(QWidget):
         self.finder.closed.connect(lambda: self._moment("normal"))
         self.keys = QLabel(help_text())
         self.keys.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self.keys.setStyleSheet("font-size: 8pt")  # setFont is overruled by napari's theme
         self.keys.hide()
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
-        layout.addLayout(_row(self.button, self.undo_button, self.redo_button))
-        layout.addLayout(_row(self.left, self.selection))
-        self._queue = _box(self.back_button, self.next_button, self.refresh_button)
+        layout.addLayout(_row(self.button, self.selection, stretch=1))
+        walking = (self.back_button, self.next_button, self.refresh_button)
+        layout.addLayout(_row(self.undo_button, self.redo_button, *walking))
+        self._walking = (self.left, *walking)
         self._small = _box(self.small, self.accept_button, self.absorb_button)
-        for one in (self._queue, self._small, self.finder, self.keys):
+        for one in (self.left, self._small, self.finder, self.keys):
             layout.addWidget(one)
-        self._queue.hide()
-        self._small.hide()
+        for one in (*self._walking, self._small):
+            one.hide()
         self._enable()
 
     def open(self, mode: CorrectMode) -> None:
@@ -148,7 +150,8 @@ class CorrectPanel(QWidget):
     def _count_left(self) -> None:
         """Say how much of the queue is left."""
         on = self.mode is not None and self.mode.on
-        self._queue.setVisible(on)
+        for one in self._walking:
+            one.setVisible(on)
         small = self.mode.walk.small if on and self.mode is not None else ()
         self._small.setVisible(bool(small))
         if self.mode is not None and on:

@@ -128,7 +128,9 @@ class Splitting:
             self._mask = np.zeros(self._mode.session.shape, bool)
             self._mask[window(box)] = parts == _CUT
             inside, away = int((parts > 0).sum()), int((parts == _CUT).sum())
-            self._mode.say(f"{away / inside:.0%} of the region are cut away; Enter splits it.")
+            percent = 100 * away / inside
+            share = "Under 1" if percent < 1 else "Over 99" if percent > 99 else f"{percent:.0f}"
+            self._mode.say(f"{share} % of the region is cut away; Enter splits it.")
         else:
             self._mode.say(self._missing())
         self._draw()

@@ -9,10 +9,8 @@ from napari_corrclip.annotation import Edited, Queue, SmallGroup
 if TYPE_CHECKING:
     from napari_corrclip.gui.correct.mode import CorrectMode
 
-LOW, HIGH = 0.05, 0.8
-"""A region under or over these shares of the view is zoomed …"""
-GOOD, FITTING = 0.3, 0.75
-"""… to these."""
+LOW, HIGH, GOOD = 0.05, 0.8, 0.3
+"""A region under the first share of the view is zoomed to the third; over the second, to the second."""
 MARGIN = 0.05
 """Of the view, around a region that the camera moved to."""
 
@@ -111,12 +109,13 @@ class Walk:
         camera = mode.camera
         extent = [max(view[2] - view[0], 1), max(view[3] - view[1], 1)]
         share = max((box[2] - box[0]) / extent[0], (box[3] - box[1]) / extent[1])
-        if share > HIGH and view == (0, 0, *mode.session.shape):
-            return  # all of the image is seen; further away there is nothing
-        if not LOW <= share <= HIGH:
+        # What is seen ends with the image: where all of it is seen, no zoom shows more.
+        height, width = mode.session.shape
+        everything = view[0] <= 0 and view[1] <= 0 and view[2] >= height and view[3] >= width
+        if share < LOW or (share > HIGH and not everything):
             middle = ((box[0] + box[2] - 1) / 2, (box[1] + box[3] - 1) / 2)
             camera.center = (0.0, *mode.layers.regions.data_to_world(middle)[-2:])
-            camera.zoom *= (GOOD if share < LOW else FITTING) / share
+            camera.zoom *= (GOOD if share < LOW else HIGH) / share
             return
         by = [
             _shift(box[axis], box[axis + 2], view[axis], view[axis + 2], MARGIN * extent[axis])
