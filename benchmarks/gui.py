@@ -2,10 +2,10 @@
 
     xvfb-run -a -s "-screen 0 1400x900x24" python benchmarks/gui.py --json gui.json
 
-Three things, on the machine's own screen or Xvfb: the same encoding in a worker and called directly (the
-ratio of their times); the delay of a 10 ms timer on the GUI thread while the worker encodes; and, at 4
-megapixels and 2,000 regions, the time of an edit in the session, in the slots that copy it into the
-layers, and in drawing.
+On the machine's own screen or Xvfb: the same encoding in a worker and called directly (the
+ratio of their times); the delay of a 10 ms timer on the GUI thread while the worker encodes; at 4 megapixels
+and 2,000 regions, the time of an edit in the session, in the slots that copy it into the layers, and in
+drawing, and what follows a brush stroke; and the regions table with 10,000 rows.
 """
 
 from __future__ import annotations
@@ -157,6 +157,84 @@ def edits(viewer: napari.Viewer, side: int, count: int, repeats: int) -> list[di
     return rows
 
 
+def strokes(viewer: napari.Viewer, side: int, count: int, repeats: int) -> list[dict[str, Any]]:
+    """What follows the release of a brush of 20 pixels that was drawn over 200, on either layer."""
+    session = Session(synthetic(side, count, 20, 0))
+    layers = SessionLayers(viewer, session)
+    viewer.reset_view()
+    QApplication.processEvents()
+    rng = np.random.default_rng(0)
+    rows = []
+    for layer in layers.layers:
+        layer.brush_size = 20
+        taken = []
+        for _ in range(repeats):
+            top, left = rng.integers(30, side - 240, 2).tolist()
+            value = session.region_at(top, left)
+            if layer is layers.labels:
+                shown = int(session.labels[top, left])
+                value = next(one for one in session.vocabulary.values if one != shown)
+            with layer.block_history():
+                for step in range(0, 200, 10):
+                    layer.paint((top + step, left + step), value, refresh=False)
+                began = perf_counter()
+            taken.append(1000 * (perf_counter() - began))
+            QApplication.processEvents()
+        rows.append({"layer": layer.name.split()[0], "median_ms": statistics.median(taken)})
+        print(f"stroke on {rows[-1]['layer']}: {rows[-1]['median_ms']:.1f} ms from the release on")
+    layers.close()
+    return rows
+
+
+def table(rows: int) -> dict[str, float]:
+    """The regions table: built, sorted, filtered, and after an edit."""
+    from napari_corrclip.gui.regions_model import RegionsModel, parse_filter
+    from napari_corrclip.gui.regions_table import RegionsView
+
+    session = Session(synthetic(1024, rows, 20, 0))
+    spent: list[float] = []
+
+    def timed(act: Any) -> float:
+        began = perf_counter()
+        act()
+        QApplication.processEvents()
+        return 1000 * (perf_counter() - began)
+
+    began = perf_counter()
+    model = RegionsModel(session)
+    view = RegionsView()
+    view.setModel(model)
+    view.resize(360, 700)
+    view.show()
+    QApplication.processEvents()
+    found = {"rows": len(model.ids), "build_ms": 1000 * (perf_counter() - began)}
+    found["sort_ms"] = timed(lambda: model.sort(3))
+    keep = parse_filter("area>20 conf<0.5", session.vocabulary, ())
+    found["filter_ms"] = timed(lambda: model.filter(keep))
+    found["all_ms"] = timed(lambda: model.filter(lambda _: True))
+    original = model._changed
+    session.changed.disconnect(original)
+
+    def clocked(changed: Any) -> None:
+        began = perf_counter()
+        original(changed)
+        spent.append(1000 * (perf_counter() - began))
+
+    session.changed.connect(clocked)
+    names = session.vocabulary.names
+    for place, one in enumerate(session.ids.tolist()[:200]):
+        session.assign(one, names[place % len(names)])
+    found["edit_ms"] = statistics.median(spent)
+    spent.clear()
+    for one in session.ids.tolist()[:20]:
+        if session.find(one) and (near := sorted(session.neighbours(one))):
+            session.merge([one, near[0]])
+    found["merge_ms"] = statistics.median(spent)
+    print("table: " + ", ".join(f"{key} {value:,.1f}" for key, value in found.items()))
+    view.close()
+    return found
+
+
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -164,6 +242,7 @@ def main() -> None:
     parser.add_argument("--edits", type=int, default=200)
     parser.add_argument("--side", type=int, default=2048)
     parser.add_argument("--regions", type=int, default=2000)
+    parser.add_argument("--rows", type=int, default=10_000)
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
     viewer = napari.Viewer(show=True)
@@ -173,6 +252,8 @@ def main() -> None:
         "date": str(date.today()),
         "encode": encoding(options.repeats),
         "edits": edits(viewer, options.side, options.regions, options.edits),
+        "strokes": strokes(viewer, options.side, options.regions, options.edits // 4),
+        "table": table(options.rows),
     }
     if options.json is not None:
         options.json.write_text(json.dumps(document, indent=2) + "\n")

@@ -34,7 +34,8 @@ from napari_corrclip.regions.given import GivenRegions
 from napari_corrclip.regions.protocol import RegionSource
 from napari_corrclip.regions.sam import SamRegions
 from napari_corrclip.regions.superpixels import SuperpixelRegions
-from napari_corrclip.segmenter import DETAILS, Segmenter, at_detail
+from napari_corrclip.segmenter import Segmenter
+from napari_corrclip.settings import DETAILS, at_detail
 from napari_corrclip.text_cache import TextCache
 from napari_corrclip.vocabulary import Vocabulary
 from napari_corrclip.weights.presets import get_preset

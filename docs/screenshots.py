@@ -50,7 +50,7 @@ class Story:
         picture = Image.fromarray(np.asarray(pixels)[..., :3])
         path = self.folder / f"window-{step}-{self.size[0]}-{self.theme}.png"
         # A palette is a third of the bytes, and the eye sees no difference.
-        picture.quantize(256, dither=Image.Dither.NONE).save(path, optimize=True)
+        picture.quantize(256, kmeans=3, dither=Image.Dither.NONE).save(path, optimize=True)
         print(path, picture.size, f"{path.stat().st_size / 1000:.0f} kB", flush=True)
 
     def settle(self, seconds: float = 0.4) -> None:

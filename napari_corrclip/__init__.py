@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from napari_corrclip.errors import InputError as InputError
     from napari_corrclip.errors import WeightsError as WeightsError
     from napari_corrclip.features import Features as Features
+    from napari_corrclip.gui.opening import open_widget as open_widget
+    from napari_corrclip.gui.opening import segment_layer as segment_layer
     from napari_corrclip.images import read_image as read_image
     from napari_corrclip.images import to_rgb as to_rgb
     from napari_corrclip.progress import Progress as Progress
@@ -48,9 +50,11 @@ _HOME = {
     "WeightsError": "errors",
     "annotate": "engine",
     "get_preset": "weights.presets",
+    "open_widget": "gui.opening",
     "presets": "weights.presets",
     "read_image": "images",
     "segment": "segmenter",
+    "segment_layer": "gui.opening",
     "to_rgb": "images",
 }
 """Each public name and the module it comes from."""
@@ -72,9 +76,11 @@ __all__ = [
     "__version__",
     "annotate",
     "get_preset",
+    "open_widget",
     "presets",
     "read_image",
     "segment",
+    "segment_layer",
     "to_rgb",
 ]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from types import MappingProxyType
 from typing import Final
@@ -81,3 +82,26 @@ def describe_device(device: torch.device) -> str:
 
 def _gib(size: int) -> str:
     return f"{size / 2**30:.1f} GiB"
+
+
+def short_description(name: str) -> str:
+    """Return a device with its memory in 1e9 bytes: ``cuda:0 NVIDIA H100 (85 GB, 80 free)``."""
+    device = torch.device(name)
+    if device.type == "cuda":
+        free, total = torch.cuda.mem_get_info(device)
+        title = f"{name} {torch.cuda.get_device_name(device)}"
+        return f"{title} ({total / 1e9:.0f} GB, {free / 1e9:.0f} free)"
+    if device.type == "mps":
+        return f"{name} ({torch.mps.recommended_max_memory() / 1e9:.0f} GB)"
+    if hasattr(os, "sysconf") and "SC_PHYS_PAGES" in os.sysconf_names:
+        return f"{name} ({os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES') / 1e9:.0f} GB)"
+    return name
+
+
+def free_memory() -> None:
+    """Give back what torch keeps of devices' memory for later."""
+    gc.collect()  # networks and their tensors may be held by cycles
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+    if torch.backends.mps.is_available():
+        torch.mps.empty_cache()

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_corrclip.annotation import Session, Source
-from napari_corrclip.progress import Steps, drive, finish
+from napari_corrclip.progress import Progress, Steps, drive, finish
 from napari_corrclip.regions.given import GivenRegions
-from napari_corrclip.segmenter import Detail, Image, Regions, Segmenter, as_rgb
+from napari_corrclip.segmenter import Image, Regions, Segmenter, as_rgb
+from napari_corrclip.settings import Detail
 from napari_corrclip.vocabulary import Vocabulary, VocabularyLike
 
 if TYPE_CHECKING:
@@ -23,6 +25,13 @@ if TYPE_CHECKING:
     from napari_corrclip.regions.sam import SamEmbedding, SamRegions
     from napari_corrclip.segmentation import Segmentation
     from napari_corrclip.settings import Settings
+
+
+@dataclass(frozen=True, eq=False)
+class Preview:
+    """An event between progress: a first look at what the words find, before the result."""
+
+    result: Segmentation
 
 
 class Engine:
@@ -47,15 +56,38 @@ class Engine:
         """Classify the encoded image; milliseconds, and the time of words that are new."""
         return finish(self.segmenter.classify_steps(self.features, vocabulary))
 
-    def encode(self, regions: NDArray[np.int32], vocabulary: Vocabulary) -> Segmentation:
+    def relabel_steps(
+        self, vocabulary: Vocabulary
+    ) -> Generator[Progress | Preview, None, Segmentation]:
+        """Generator of :meth:`classify` that gives a first look before words that are new are read.
+
+        A new prompt is first encoded in one template alone, and what is found by it is a
+        :class:`Preview`; then in all, which is the result. Where nothing is new, there is no preview.
+        """
+        segmenter = self.segmenter
+        if segmenter.unread(vocabulary):
+            segmenter.check_prompts(
+                vocabulary
+            )  # a prompt that is too long is refused before it shows
+            yield Preview(
+                (yield from segmenter.classify_steps(self.features, vocabulary, quick=True))
+            )
+        return (yield from segmenter.classify_steps(self.features, vocabulary))
+
+    def encode(
+        self, regions: NDArray[np.int32], vocabulary: Vocabulary
+    ) -> tuple[Segmentation, Engine]:
         """Encode the image anew within ``regions`` (H, W), and classify it; as slow as the first time.
 
-        Without regions at all (only zeros) the image is one unsegmented part.
+        Without regions at all (only zeros) the image is one unsegmented part. Returns the result and
+        the engine that made it; this one stays as it is.
         """
         features = finish(self.segmenter.encode_steps(self.image, GivenRegions(regions)))
         result = finish(self.segmenter.classify_steps(features, vocabulary))
-        self.features, self._cells = features, None
-        return result
+        encoded = Engine(self.segmenter, self.image, features)
+        # Clicks are of the image and not of its regions.
+        encoded._sam, encoded._embedding = self._sam, self._embedding
+        return result, encoded
 
     def click(self, points: NDArray[np.int64], on: NDArray[np.bool_]) -> NDArray[np.bool_] | None:
         """Return SAM's (H, W) mask of clicks; ``None`` where the regions were not SAM's.

@@ -26,6 +26,7 @@ __all__ = [
     "Provenance",
     "Segmentation",
     "build_segmentation",
+    "class_layer",
     "package_versions",
     "segmentation_from_probabilities",
 ]
@@ -127,34 +128,12 @@ class Segmentation:
         Raises:
             InputError: another keyword.
         """
-        import pandas as pd
-
         for key in spatial:
             if key not in _SPATIAL:
                 raise InputError(f"{key!r} is no spatial setting; use {', '.join(_SPATIAL)}.")
         where = {key: value for key, value in spatial.items() if value is not None}
-        clear = (0.0, 0.0, 0.0, 0.0)
-        colors: dict[int | None, tuple[float, float, float, float]] = {None: clear, 0: clear}
-        for value, (red, green, blue) in self.vocabulary.colors.items():
-            colors[value] = (red / 255, green / 255, blue / 255, 1.0)
-        classes = pd.DataFrame(
-            {
-                "index": [0, *self.vocabulary.values],
-                "class": ["unlabelled", *self.vocabulary.names],
-            }
-        )
         layers: list[LayerData] = [
-            (
-                self.labels.copy(),
-                {
-                    "name": "labels",
-                    "opacity": 0.4,
-                    "colormap": colors,
-                    "features": classes,
-                    **where,
-                },
-                "labels",
-            ),
+            class_layer(self.labels.copy(), self.vocabulary, **where),
             (
                 self.regions.copy(),
                 {
@@ -245,6 +224,27 @@ class Segmentation:
             provenance=Provenance.from_document(read.provenance),
             notes=read.notes,
         )
+
+
+def class_layer(labels: NDArray[np.integer], vocabulary: Vocabulary, **options: Any) -> LayerData:
+    """Return napari's tuple of a class map: in the classes' colours, with their names as features.
+
+    Args:
+        labels: (H, W) label values.
+        vocabulary: the classes.
+        **options: more of the layer's own, such as ``scale``.
+    """
+    import pandas as pd
+
+    clear = (0.0, 0.0, 0.0, 0.0)
+    colors: dict[int | None, tuple[float, float, float, float]] = {None: clear, 0: clear}
+    for value, (red, green, blue) in vocabulary.colors.items():
+        colors[value] = (red / 255, green / 255, blue / 255, 1.0)
+    classes = pd.DataFrame(
+        {"index": [0, *vocabulary.values], "class": ["unlabelled", *vocabulary.names]}
+    )
+    shown = {"name": "labels", "opacity": 0.4, "colormap": colors, "features": classes}
+    return labels, {**shown, **options}, "labels"
 
 
 def build_segmentation(

@@ -6,6 +6,7 @@ events (``*_steps``), which the viewer, the command line and scripts drive alike
 
 from __future__ import annotations
 
+import copy
 import inspect
 import os
 import reprlib
@@ -13,7 +14,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Literal, cast
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -38,15 +39,12 @@ from napari_corrclip.segmentation import (
     build_segmentation,
     package_versions,
 )
-from napari_corrclip.settings import Settings
+from napari_corrclip.settings import Detail, Settings, at_detail
 from napari_corrclip.templates import SINGLE_TEMPLATES, fill, resolve
 from napari_corrclip.text_cache import TextCache
 from napari_corrclip.vocabulary import Vocabulary, VocabularyLike
 from napari_corrclip.weights.cache import cache_folder
 from napari_corrclip.weights.presets import NetworkSpec, Preset, get_preset
-
-Detail = Literal["standard", "fine", "native"]
-DETAILS: tuple[Detail, ...] = ("standard", "fine", "native")
 
 #: Where regions come from: a kind that the preset knows, a source, an integer array, or a file.
 Regions = RegionSource | str | Path | NDArray[np.integer]
@@ -175,6 +173,15 @@ class Segmenter:
             unknown_words=_demo_unknown_words if chosen.clip.library == "demo" else None,
         )
 
+    def with_parts(self, regions: RegionSource, settings: Settings) -> Segmenter:
+        """Return a segmenter of the same networks with other regions and settings."""
+        other = copy.copy(self)
+        other.regions, other.settings = regions, _check_settings(settings)
+        if self.preset:
+            used = get_preset(self.preset).networks[: 3 if regions.name == "sam" else 2]
+            other.networks = tuple(_network(spec) for spec in used)
+        return other
+
     def plan(self, shape: tuple[int, int]) -> windows.Layout:
         """Where the windows of an image of ``shape`` (rows, columns) would lie; runs nothing.
 
@@ -227,8 +234,23 @@ class Segmenter:
         """
         return drive(self.encode_steps(image, regions), show=progress)
 
-    def classify_steps(self, features: Features, vocabulary: VocabularyLike) -> Steps[Segmentation]:
-        """Generator of :meth:`classify`: yields after every query that is encoded."""
+    def unread(self, vocabulary: Vocabulary) -> tuple[str, ...]:
+        """Return the prompts that the text tower has yet to read in more than one template."""
+        templates = vocabulary.templates or self.templates
+        if len(templates) == 1:
+            return ()
+        return self.text_cache.missing(self.clip, vocabulary.queries, templates)
+
+    def classify_steps(
+        self, features: Features, vocabulary: VocabularyLike, *, quick: bool = False
+    ) -> Steps[Segmentation]:
+        """Generator of :meth:`classify`: yields after every query that is encoded.
+
+        Args:
+            features: as in :meth:`classify`.
+            vocabulary: as there.
+            quick: read prompts that are new in one template alone, for a first look.
+        """
         words = Vocabulary.coerce(vocabulary)
         if not isinstance(features, Features):
             raise InputError(
@@ -246,7 +268,8 @@ class Segmenter:
             )
         began = time.perf_counter()
         templates = words.templates or self.templates
-        text = yield from self.text_cache.features(self.clip, words.queries, templates)
+        read = self.text_cache.quick_features if quick else self.text_cache.features
+        text = yield from read(self.clip, words.queries, templates)
         ready = time.perf_counter()
         yield Progress("classify", 0, 1)
         background = words.background
@@ -327,7 +350,9 @@ class Segmenter:
         words = dict.fromkeys(word for text in said for word in self._unknown_words(text))
         if not words:
             return ()
-        listed = ", ".join(repr(word) for word in words)
+        listed = ", ".join(repr(word) for word in list(words)[:5])
+        if len(words) > 5:
+            listed += f" and {len(words) - 5} more"
         return (
             f"The {self.preset or self.clip.name} networks never saw {listed} in training, so what "
             "they mark with it is a guess; use another preset for words of the real world.",
@@ -372,32 +397,17 @@ def as_rgb(image: Image) -> NDArray[np.uint8]:
     return to_rgb(image)
 
 
-def at_detail(settings: Settings, detail: Detail) -> Settings:
-    """``settings`` at an inference size: as they are, twice that, or the image's own scale.
-
-    Raises:
-        InputError: there is no such detail.
-    """
-    if detail not in DETAILS:
-        raise InputError(f"There is no detail {detail!r}; choose one of {', '.join(DETAILS)}.")
-    if detail == "standard" or settings.short_side is None:
-        return settings
-    if detail == "native":
-        return settings.replace(short_side=None)
-    return settings.replace(
-        short_side=2 * settings.short_side,
-        long_side=max(settings.long_side, 2 * settings.short_side),
-    )
-
-
 def region_source(
     regions: Regions,
     preset: Preset,
     device: torch.device,
     cache: str | os.PathLike[str] | None = None,
     options: Mapping[str, Any] | None = None,
+    sam: Any = None,
 ) -> RegionSource:
     """The region source that ``regions`` names; loads SAM only where it is asked for.
+
+    ``sam`` is the preset's SAM where it is loaded already.
 
     Raises:
         InputError: there is no such source, or the array cannot hold regions.
@@ -411,7 +421,8 @@ def region_source(
         from napari_corrclip.weights.loading import load_sam
 
         known = _known(options, SamRegions)
-        return SamRegions(load_sam(preset.regions, device, cache), device=device, **known)
+        network = load_sam(preset.regions, device, cache) if sam is None else sam
+        return SamRegions(network, device=device, **known)
     if isinstance(regions, str):
         raise InputError(
             f"There is no region source {regions!r}; choose sam or superpixels, or give an integer "

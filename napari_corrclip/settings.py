@@ -22,10 +22,14 @@ from napari_corrclip.textfiles import dump_yaml, load_json, load_yaml, read_text
 
 Similarity = Literal["dino-qk", "dino-xx", "clip-qk", "clip-qq", "uniform"]
 Unsegmented = Literal["cross", "closed"]
+Detail = Literal["standard", "fine", "native"]
 Stage = Literal["base", "scope", "value", "refinement", "full"]
 
 STAGES: tuple[Stage, ...] = ("base", "scope", "value", "refinement", "full")
 """The ablation's stages, each with everything of the ones before it."""
+
+DETAILS: tuple[Detail, ...] = ("standard", "fine", "native")
+"""Inference sizes, see :func:`at_detail`."""
 
 # What happens after the image tower or leaves its features as they are (up to 1e-5 in the logits):
 # changing one of these must not cost the person another encoding.
@@ -204,6 +208,24 @@ class Settings(BaseModel):
                 "read a file."
             )
         return cls.from_mapping(data)
+
+
+def at_detail(settings: Settings, detail: Detail) -> Settings:
+    """``settings`` at an inference size: as they are, twice that, or the image's own scale.
+
+    Raises:
+        InputError: there is no such detail.
+    """
+    if detail not in DETAILS:
+        raise InputError(f"There is no detail {detail!r}; choose one of {', '.join(DETAILS)}.")
+    if detail == "standard" or settings.short_side is None:
+        return settings
+    if detail == "native":
+        return settings.replace(short_side=None)
+    return settings.replace(
+        short_side=2 * settings.short_side,
+        long_side=max(settings.long_side, 2 * settings.short_side),
+    )
 
 
 def _source(source: str | os.PathLike[str]) -> tuple[str, str]:

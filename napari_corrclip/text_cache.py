@@ -17,6 +17,7 @@ from napari_corrclip.encoders.text import text_features
 from napari_corrclip.errors import InputError
 from napari_corrclip.files import write_bytes
 from napari_corrclip.progress import Steps
+from napari_corrclip.templates import SINGLE_TEMPLATES
 
 
 class TextCache:
@@ -48,7 +49,34 @@ class TextCache:
             encoded = yield from text_features(encoder, missing, templates)
             for query, feature in zip(missing, encoded, strict=True):
                 self._keep(keys[query], feature)
-        return torch.stack([self._memory[keys[query]] for query in queries])
+        known = [self._memory[keys[query]] for query in queries]
+        return torch.stack(known) if known else torch.zeros(0, encoder.embed_dim)
+
+    def missing(
+        self, encoder: ImageTextEncoder, queries: Sequence[str], templates: Sequence[str]
+    ) -> tuple[str, ...]:
+        """Return those of ``queries`` that :meth:`features` would have to encode."""
+        return tuple(
+            query
+            for query in dict.fromkeys(queries)
+            if self._look_up(self._key(encoder, templates, query), encoder.embed_dim) is None
+        )
+
+    def quick_features(
+        self, encoder: ImageTextEncoder, queries: Sequence[str], templates: Sequence[str]
+    ) -> Steps[Tensor]:
+        """F_text (Q, D) as far as it is known: a query that is missing is read in one template alone.
+
+        That is ``a photo of a {}.`` where it is among ``templates``, else their first.
+        """
+        missing = self.missing(encoder, queries, templates)
+        one = SINGLE_TEMPLATES if SINGLE_TEMPLATES[0] in templates else tuple(templates[:1])
+        known = [query for query in queries if query not in missing]
+        found = dict(zip(missing, (yield from self.features(encoder, missing, one)), strict=True))
+        if known:
+            whole = yield from self.features(encoder, known, templates)
+            found |= dict(zip(known, whole, strict=True))
+        return torch.stack([found[query] for query in queries])
 
     @staticmethod
     def _key(encoder: ImageTextEncoder, templates: Sequence[str], query: str) -> str:

@@ -7,7 +7,6 @@ import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Protocol
 
 import numpy as np
 import torch
@@ -17,8 +16,8 @@ from torch.nn import functional as F
 
 from napari_corrclip.errors import InputError
 from napari_corrclip.method.grids import bilinear, nearest
+from napari_corrclip.tiling import Size, TilingSettings, inference_size, window_count
 
-Size = tuple[int, int]
 Box = tuple[int, int, int, int]
 Triple = tuple[float, float, float]
 
@@ -33,26 +32,6 @@ MAX_PIXELS = 1 << 28
 """Most pixels of an image at inference size, and of a padded window."""
 MAX_SIDE = 1 << 20
 """Longest side of an original image in a file."""
-
-
-class WindowSettings(Protocol):
-    """The fields of the settings that windows depend on."""
-
-    @property
-    def short_side(self) -> int | None:
-        """Short side at inference in pixels; ``None`` = the image's own."""
-
-    @property
-    def long_side(self) -> int:
-        """Longest side at inference in pixels."""
-
-    @property
-    def window(self) -> int:
-        """Side of a window in pixels."""
-
-    @property
-    def stride(self) -> int:
-        """Step between windows in pixels."""
 
 
 @dataclass(frozen=True)
@@ -161,23 +140,6 @@ def _integers(values: object) -> list[int]:
     return values
 
 
-def inference_size(image_size: Size, short_side: int | None, long_side: int) -> Size:
-    """The size at which an image goes through the networks.
-
-    The short side becomes ``short_side``, unless the long one would exceed ``long_side`` then; a
-    side is floor(side * scale + 0.5).
-
-    Args:
-        image_size: rows and columns.
-        short_side: in pixels; ``None`` keeps the scale as far as ``long_side`` allows.
-        long_side: in pixels.
-    """
-    short, long = min(image_size), max(image_size)
-    scale = min(1.0 if short_side is None else short_side / short, long_side / long)
-    rows, columns = (max(1, math.floor(side * scale + 0.5)) for side in image_size)
-    return rows, columns
-
-
 def padding_multiple(patch_sizes: Iterable[int]) -> int:
     """The multiple to which a window's sides are padded: 56, or the patches' least common one.
 
@@ -188,7 +150,7 @@ def padding_multiple(patch_sizes: Iterable[int]) -> int:
     return _PUBLISHED_MULTIPLE if sizes <= _PUBLISHED_PATCHES else math.lcm(*sizes)
 
 
-def plan(image_size: Size, settings: WindowSettings, patch_sizes: Sequence[int]) -> Layout:
+def plan(image_size: Size, settings: TilingSettings, patch_sizes: Sequence[int]) -> Layout:
     """Lay out the windows of an image.
 
     The last window of a row or column is shifted back to end at the border; along an axis on which
@@ -234,8 +196,8 @@ def _check_size(size: object) -> Size:
 
 
 def _starts(side: int, window: int, stride: int) -> list[int]:
-    steps = math.ceil((side - window) / stride) + 1
-    return [min(step * stride, side - window) for step in range(steps)]
+    count = window_count(side, window, stride)
+    return [min(step * stride, side - window) for step in range(count)]
 
 
 def _split(missing: int) -> tuple[int, int]:

@@ -218,7 +218,7 @@ def test_files_that_are_no_images(capsys: pytest.CaptureFixture[str]) -> None:
         (["--dtype", "int8"], "There is no type 'int8'"),
         (["--templates", "a photo"], "{}"),
         (["--settings", "missing.yaml"], "'missing.yaml' cannot be read"),
-        (["--preset", "large"], "There is no preset 'large'; choose one of demo, vit-b-16."),
+        (["--preset", "large"], "There is no preset 'large'; choose one of demo, vit-b-16, lite,"),
         (["--device", "cuda:99"], "There is no device 'cuda:99' on this machine; choose auto or"),
         (["--regions", "squares"], "There are no regions 'squares'; choose sam or superpixels"),
         (["--regions", ""], "--regions is empty (''); choose sam or superpixels, or give"),

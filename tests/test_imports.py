@@ -25,6 +25,7 @@ OPEN = {
     "settings",
     "templates",
     "textfiles",
+    "tiling",
     "vocabulary",
 }
 NETWORKS = {"method", "encoders", "windows", "regions", "weights"}
@@ -61,6 +62,8 @@ ALLOWED: dict[str, set[str]] = {
     "cli": ENGINE | RESULTS | {"demo.evaluate", "evaluation", "project"},
     "gui": ENGINE | RESULTS | {"evaluation", "project", "stack"},
     "_sample": {"demo"},
+    "_reader": RESULTS | FINDINGS,
+    "_writer": RESULTS,
 }
 # Only `gui` and `_sample` know napari, only `gui` Qt.
 VIEWER = {"napari", "qtpy", "magicgui", "PyQt6", "PySide6", "vispy", "superqt"}

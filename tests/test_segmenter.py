@@ -22,8 +22,8 @@ from napari_corrclip.regions.given import GivenRegions
 from napari_corrclip.regions.painting import PAINTINGS
 from napari_corrclip.regions.sam import SamRegions
 from napari_corrclip.regions.superpixels import SuperpixelRegions
-from napari_corrclip.segmenter import Segmenter, as_rgb, at_detail
-from napari_corrclip.settings import Settings
+from napari_corrclip.segmenter import Segmenter, as_rgb
+from napari_corrclip.settings import Settings, at_detail
 from napari_corrclip.vocabulary import Vocabulary
 
 WORDS = "red, blue, green\nbackground: grass, water"

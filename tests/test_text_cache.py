@@ -127,3 +127,24 @@ def test_a_prompt_that_is_too_long_is_refused(encoder: Counting, tmp_path: Path)
     with pytest.raises(InputError, match="more than the 77"):
         finish(TextCache(tmp_path).features(encoder, ("red", "red " * 80), ("{}",)))
     assert files(tmp_path) == []
+
+
+def test_a_quick_look_reads_new_prompts_in_one_template(encoder: Counting) -> None:
+    cache = TextCache(None)
+    known = finish(cache.features(encoder, ("red", "grass"), TEMPLATES))
+    encoder.encoded.clear()
+    assert cache.missing(encoder, ("red", "sand", "sand", "grass"), TEMPLATES) == ("sand",)
+    quick = finish(cache.quick_features(encoder, ("red", "sand", "grass"), TEMPLATES))
+    assert encoder.encoded == ["a photo of a sand."]
+    assert torch.equal(quick[[0, 2]], known)
+    alone = finish(TextCache(None).features(encoder, ("sand",), ("a photo of a {}.",)))
+    assert torch.equal(quick[1:2], alone)
+    # What was read quickly is still to be read in full; all of it known, nothing is read.
+    assert cache.missing(encoder, ("sand",), TEMPLATES) == ("sand",)
+    encoder.encoded.clear()
+    again = finish(cache.quick_features(encoder, ("grass", "red"), TEMPLATES))
+    assert torch.equal(again, known.flip(0))
+    assert encoder.encoded == []
+    # Templates without the usual one: their first.
+    finish(cache.quick_features(encoder, ("sky",), ("{} here", "{}")))
+    assert encoder.encoded == ["sky here"]

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from napari_corrclip import windows
 from napari_corrclip.errors import InputError
 from napari_corrclip.settings import Settings
+from napari_corrclip.tiling import inference_size
 from tests.reference import nearest, window_starts
 
 sides = st.integers(1, 300)
@@ -158,7 +159,7 @@ def test_what_is_planned_is_bounded_alike() -> None:
 def test_inference_size(
     size: tuple[int, int], short: int | None, long: int, expected: tuple[int, int]
 ) -> None:
-    assert windows.inference_size(size, short, long) == expected
+    assert inference_size(size, short, long) == expected
 
 
 @pytest.mark.parametrize(

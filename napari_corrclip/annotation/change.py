@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Generic, Literal, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_corrclip.annotation.engine import Engine
 from napari_corrclip.annotation.regions import Verdict, Voting
 from napari_corrclip.annotation.runs import Patch
 from napari_corrclip.vocabulary import Vocabulary
@@ -17,6 +18,9 @@ T = TypeVar("T")
 
 Map = Literal["regions", "pins", "prediction", "numbers"]
 """The maps of a session; see :class:`~napari_corrclip.annotation.state.State`."""
+
+EngineRef = Callable[[], Engine | None]
+"""A weak reference: undo leads back to an engine as long as somebody keeps it, and no longer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +45,7 @@ class Change:
         votings: the changed ways of voting by region id; ``None`` = the session's own.
         vocabulary: another vocabulary, with the probabilities of its classes in the run's regions.
         probabilities: (R, K) of the run's regions; goes with the vocabulary or another run.
+        engine: another encoded image, with another run; not written to files.
     """
 
     patches: Mapping[Map, Patch] = field(default_factory=dict)
@@ -48,6 +53,7 @@ class Change:
     votings: Mapping[int, Swap[Voting | None]] = field(default_factory=dict)
     vocabulary: Swap[Vocabulary] | None = None
     probabilities: Swap[NDArray[np.float32]] | None = None
+    engine: Swap[EngineRef] | None = None
 
     def inverse(self) -> Change:
         """Return the change that takes this one back; it shares the arrays."""
@@ -57,6 +63,7 @@ class Change:
             {number: swap.inverse() for number, swap in self.votings.items()},
             None if self.vocabulary is None else self.vocabulary.inverse(),
             None if self.probabilities is None else self.probabilities.inverse(),
+            None if self.engine is None else self.engine.inverse(),
         )
 
     @property
@@ -68,6 +75,15 @@ class Change:
             or self.votings
             or self.vocabulary
             or self.probabilities is not None
+        )
+
+    @property
+    def predicts(self) -> bool:
+        """Whether it brings another prediction or vocabulary, and not decisions alone."""
+        return (
+            self.vocabulary is not None
+            or self.probabilities is not None
+            or not {"prediction", "numbers"}.isdisjoint(self.patches)
         )
 
     @property
@@ -86,10 +102,13 @@ class Step:
     Attributes:
         title: what was done, in words for a person: "Assign 3 regions to cat".
         changes: in the order in which they were made.
+        provisional: whether its prediction is a first look that a better one is to follow; not written
+            to files.
     """
 
     title: str
     changes: tuple[Change, ...]
+    provisional: bool = False
 
     def inverse(self) -> Step:
         """Return the step that takes this one back."""
@@ -97,6 +116,11 @@ class Step:
         title = self.title
         back = title.removeprefix("Undo: ") if title.startswith("Undo: ") else f"Undo: {title}"
         return Step(back, changes)
+
+    @property
+    def predicts(self) -> bool:
+        """Whether it brings another prediction or vocabulary, and not decisions alone."""
+        return any(change.predicts for change in self.changes)
 
     @property
     def nbytes(self) -> int:

@@ -17,8 +17,13 @@ class Engine(Protocol):
     def classify(self, vocabulary: Vocabulary) -> Segmentation:
         """Classify the encoded image by ``vocabulary``; fast."""
 
-    def encode(self, regions: NDArray[np.int32], vocabulary: Vocabulary) -> Segmentation:
-        """Encode the image anew within ``regions`` (H, W) and classify it; slow."""
+    def encode(
+        self, regions: NDArray[np.int32], vocabulary: Vocabulary
+    ) -> tuple[Segmentation, Engine]:
+        """Encode the image anew within ``regions`` (H, W) and classify it; slow.
+
+        Returns the result and the engine that made it; this one stays as it is.
+        """
 
     def click(self, points: NDArray[np.int64], on: NDArray[np.bool_]) -> NDArray[np.bool_] | None:
         """Return the (H, W) mask of the thing under the (n, 2) points that are ``on`` it.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from napari_corrclip.annotation.change import Step
 
@@ -48,6 +49,35 @@ class History:
         self.done.append(step)
         self._held += step.nbytes
         self._trim()
+
+    def amend(self, step: Step) -> None:
+        """Make ``step``, a better prediction, part of the last step that brought one.
+
+        Decisions made since are other data, so undoing that step takes both predictions back at once. A
+        step that was undone and is redone begins with the former prediction, as it did. Where no step
+        brought a prediction, it is a step itself.
+        """
+        at = self.last_prediction
+        if at is None:
+            self.record(step)
+            return
+        former = self.done[at]
+        self.done[at] = Step(former.title, (*former.changes, *step.changes))
+        self._held += step.nbytes
+        for place in range(len(self.undone) - 1, -1, -1):
+            if self.undone[place].predicts:
+                later = self.undone[place]
+                changes = (*step.inverse().changes, *later.changes)
+                self.undone[place] = replace(later, changes=changes)
+                self._held += step.nbytes
+                break
+        self._trim()
+
+    @property
+    def last_prediction(self) -> int | None:
+        """The place in ``done`` of the step that brought what is predicted now; ``None``: none did."""
+        places = range(len(self.done) - 1, -1, -1)
+        return next((at for at in places if self.done[at].predicts), None)
 
     def undo(self) -> Step | None:
         """Move the last step to the undone ones and return it; ``None`` where there is none."""

@@ -14,17 +14,18 @@ from napari_corrclip.annotation.change import Step
 from napari_corrclip.annotation.history import History
 from napari_corrclip.annotation.packing import Damaged, pack_step, unpack_step
 
-Kind = Literal["do", "undo", "redo"]
+Kind = Literal["do", "amend", "undo", "redo"]
 
 MAGIC = b"napari-corrclip steps 1\n"
-_KINDS: dict[bytes, Kind] = {b"d": "do", b"u": "undo", b"r": "redo"}
+_KINDS: dict[bytes, Kind] = {b"d": "do", b"a": "amend", b"u": "undo", b"r": "redo"}
 _CODES: dict[Kind, bytes] = {kind: code for code, kind in _KINDS.items()}
+_TOLD: tuple[Kind, ...] = ("do", "amend")
 _HEAD = struct.Struct("<cII")
 
 
 def pack_record(kind: Kind, step: Step) -> bytes:
-    """Return one record; only what is done needs its step."""
-    payload = pack_step(step) if kind == "do" else b""
+    """Return one record; what is undone or redone is known already."""
+    payload = pack_step(step) if kind in _TOLD else b""
     code = _CODES[kind]
     return _HEAD.pack(code, len(payload), zlib.crc32(code + payload)) + payload
 
@@ -55,7 +56,7 @@ def read_records(data: bytes) -> Iterator[tuple[Kind, Step | None, int]]:
         if kind is None or len(payload) < length or zlib.crc32(code + payload) != checksum:
             return
         at += _HEAD.size + length
-        yield kind, unpack_step(payload) if kind == "do" else None, at
+        yield kind, unpack_step(payload) if kind in _TOLD else None, at
 
 
 def unpack_history(data: bytes, limit: int) -> History:
@@ -82,6 +83,10 @@ def follow(history: History, kind: Kind, step: Step | None) -> Step:
     if kind == "do":
         assert step is not None
         history.record(step)
+        return step
+    if kind == "amend":
+        assert step is not None
+        history.amend(step)
         return step
     found = history.undo() if kind == "undo" else history.redo()
     if found is None:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import os
+import weakref
+from collections import deque
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeVar
 
@@ -13,7 +16,8 @@ from numpy.typing import NDArray
 from psygnal import Signal
 
 from napari_corrclip.annotation import descriptors, storage
-from napari_corrclip.annotation.change import Change, Edited, Plan, Step
+from napari_corrclip.annotation.boxes import Box
+from napari_corrclip.annotation.change import Change, Edited, EngineRef, Plan, Step, Swap
 from napari_corrclip.annotation.edits import merging, painting, predictions, splitting, verdicts
 from napari_corrclip.annotation.edits.predictions import Reassign
 from napari_corrclip.annotation.edits.splitting import Points
@@ -42,6 +46,12 @@ if TYPE_CHECKING:
 
 T = TypeVar("T", bound=np.generic)
 
+SESSION = "napari-corrclip session"
+"""Where a layer of an open session keeps it in its ``metadata``."""
+
+ENGINES = 2
+"""So many encoded images are kept for undo: that of the last run, and of the one before it."""
+
 
 class Session:
     """An image's prediction, regions and vocabulary, and a person's decisions on them.
@@ -69,7 +79,7 @@ class Session:
 
     Signals (psygnal):
         changed: a :class:`~napari_corrclip.annotation.state.Changed` after every edit, undo and redo.
-        recorded: ("do" | "undo" | "redo", :class:`~napari_corrclip.annotation.change.Step`); for a
+        recorded: ("do" | "amend" | "undo" | "redo", :class:`~napari_corrclip.annotation.change.Step`); for a
             journal.
     """
 
@@ -136,6 +146,8 @@ class Session:
         self._state = state
         self.history = history
         self.image = image
+        self._engine: Engine | None = None
+        self._kept: deque[Engine] = deque(maxlen=ENGINES)
         self.engine = engine
         self.source = source
         self.notes = ()
@@ -185,6 +197,23 @@ class Session:
     def state(self) -> State:
         """Maps, decisions and vocabulary; only edits change them."""
         return self._state
+
+    @property
+    def engine(self) -> Engine | None:
+        """The encoded image of the run that is shown; ``None`` where there is none, or no longer.
+
+        Undo leads back to the engine of the run before the last one; those of older runs are let go,
+        for the sake of memory. To set it to ``None`` lets go of all.
+        """
+        return self._engine
+
+    @engine.setter
+    def engine(self, engine: Engine | None) -> None:
+        self._engine = engine
+        if engine is None:
+            self._kept.clear()
+        else:
+            self._kept.append(engine)
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -318,7 +347,11 @@ class Session:
         return self._perform(verdicts.assign(self._state, regions, which))
 
     def accept(self, regions: Regions) -> Edited:
-        """Say that the predicted class of regions is right; it stays, whatever is predicted later."""
+        """Say that what regions show is right; it stays, whatever is predicted later.
+
+        Where the pixels of a region show their own classes (``pixels`` in :meth:`revote`), those that
+        differ from its most frequent one are painted.
+        """
         return self._perform(verdicts.accept(self._state, regions))
 
     def accept_above(self, confidence: float) -> Edited:
@@ -388,6 +421,19 @@ class Session:
         plan = splitting.split_points(self._state, region, keep, cut, image=self.image, click=click)
         return self._perform(plan)
 
+    def split_preview(
+        self, region: int, keep: Points, cut: Points
+    ) -> tuple[Box, NDArray[np.integer]]:
+        """Say how :meth:`split_points` would divide a region, and change nothing.
+
+        Returns:
+            The region's box, and (h, w) in it: 1 what stays, 2 what is cut away, 0 outside the region.
+        """
+        click = None if self.engine is None else self.engine.click
+        return splitting.split_preview(
+            self._state, region, keep, cut, image=self.image, click=click
+        )
+
     def paint_regions(self, pixels: Pixels, region: int | None) -> Edited:
         """Give pixels to a region; ``None``: to a new one; 0: to none.
 
@@ -414,8 +460,12 @@ class Session:
         *,
         result: Segmentation | None = None,
         reassign: Reassign | None = None,
+        classify: bool = True,
+        provisional: bool = False,
     ) -> Edited:
         """Take another vocabulary; with an engine or a ``result`` the image is labelled by it at once.
+
+        Other names, colours or another order alone ask no network.
 
         Args:
             vocabulary: the classes from now on. The session's own, changed by its methods, or text,
@@ -424,6 +474,8 @@ class Session:
             result: the image classified by it, where the caller has done that already.
             reassign: what becomes of the decisions of each removed class that has any: another class,
                 or ``None`` to take them back.
+            classify: whether the engine may be asked; without it an added class has no pixels yet.
+            provisional: whether the result is a first look that :meth:`refine` is to follow.
 
         Raises:
             InputError: a removed class has decisions and ``reassign`` does not name it, the result
@@ -432,18 +484,61 @@ class Session:
         words = self.vocabulary.matched(Vocabulary.coerce(vocabulary))
         # Looked at first, so that a refusal costs no classification.
         predictions.moved_decisions(self._state, words, reassign or {})
-        if result is None and self.engine is not None:
+        # The very same words are a wish to look again.
+        told = words != self.vocabulary and words.finds_the_same(self.vocabulary)
+        if result is None and classify and self.engine is not None and not told:
             result = self.engine.classify(words)
-        return self._perform(predictions.change_vocabulary(self._state, words, result, reassign))
+        plan = predictions.change_vocabulary(self._state, words, result, reassign)
+        # What was predicted at a first look and stays is still that.
+        return self._perform(plan, provisional if result is not None else self.provisional)
 
-    def rerun(self, result: Segmentation) -> Edited:
+    @property
+    def provisional(self) -> bool:
+        """Whether what is predicted is a first look that a better one was to follow."""
+        at = self.history.last_prediction
+        return at is not None and self.history.done[at].provisional
+
+    def refine(self, result: Segmentation) -> Edited:
+        """Take a better classification by the same vocabulary, as part of the step that brought it.
+
+        Undoing that step takes both back at once; what was decided since stays.
+
+        Raises:
+            InputError: the result is of another image or vocabulary.
+        """
+        self._check_no_group()
+        plan = predictions.change_vocabulary(self._state, self.vocabulary, result)
+        change = replace(plan.change, vocabulary=None)
+        touched = self._state.apply(change)
+        step = Step(plan.title, (change,))
+        self.history.amend(step)
+        self.recorded.emit("amend", step)
+        self.changed.emit(touched)
+        return Edited(plan.title, touched.updated, touched.removed)
+
+    def rerun(self, result: Segmentation, *, engine: Engine | None = None) -> Edited:
         """Take another run of the same image and vocabulary: other regions, preset or settings.
 
         Verdicts carry over by their pixels; a new region is decided where at least half of it was.
         Decided pixels that would show something else keep what was decided, as pins; the regions
         with such pixels are the ``conflicts``.
+
+        Args:
+            result: the run.
+            engine: the image as that run encoded it, the session's from now on; undo brings the former
+                one back. ``None``: the session's stays.
+
+        Raises:
+            InputError: the result is of another image or another vocabulary.
         """
-        return self._perform(predictions.rerun(self._state, result))
+        plan = predictions.rerun(self._state, result)
+        if engine is not None:
+            swap = Swap(_reference(self._engine), _reference(engine))
+            plan = replace(plan, change=replace(plan.change, engine=swap))
+            self._kept.append(engine)
+            if plan.change.empty:
+                self._engine = engine
+        return self._perform(plan)
 
     def reencode(self) -> Edited:
         """Run the networks anew within the session's own regions; slow.
@@ -455,7 +550,8 @@ class Session:
             raise InputError(
                 "The session was opened without networks; open it with an engine to encode."
             )
-        return self.rerun(self.engine.encode(np.array(self._state.regions), self.vocabulary))
+        result, engine = self.engine.encode(np.array(self._state.regions), self.vocabulary)
+        return self.rerun(result, engine=engine)
 
     # -- history
 
@@ -499,29 +595,34 @@ class Session:
         except BaseException:
             made, self._group = self._group, None
             if made:
-                self.changed.emit(
-                    folded([self._state.apply(change.inverse()) for change in reversed(made)])
-                )
+                self.changed.emit(folded([self._apply(one.inverse()) for one in reversed(made)]))
             raise
         made, self._group = self._group, None
         if made:
             self._record(Step(title, tuple(made)))
+            self.changed.emit(Changed())  # what can be undone is another step now
 
     def _check_no_group(self) -> None:
         if self._group is not None:
             raise InputError("A step is being put together; finish it first.")
 
-    def _perform(self, plan: Plan) -> Edited:
+    def _perform(self, plan: Plan, provisional: bool = False) -> Edited:
         """Make a plan and record it; a plan that changes nothing is no step."""
         if plan.change.empty:
             return Edited(plan.title, notes=plan.notes, conflicts=plan.conflicts)
-        touched = self._state.apply(plan.change)
+        touched = self._apply(plan.change)
         if self._group is not None:
             self._group.append(plan.change)
         else:
-            self._record(Step(plan.title, (plan.change,)))
+            self._record(Step(plan.title, (plan.change,), provisional))
         self.changed.emit(touched)
         return Edited(plan.title, touched.updated, touched.removed, plan.notes, plan.conflicts)
+
+    def _apply(self, change: Change) -> Changed:
+        touched = self._state.apply(change)
+        if change.engine is not None:
+            self._engine = change.engine.new()
+        return touched
 
     def _record(self, step: Step) -> None:
         self.history.record(step)
@@ -531,10 +632,14 @@ class Session:
         """Apply a step of the history or its inverse."""
         # All of it before anybody is told, whose failure would leave it half done; and told as one,
         # because a listener finds the session as it is after the last of the changes.
-        told = folded([self._state.apply(change) for change in applied.changes])
+        told = folded([self._apply(change) for change in applied.changes])
         self.recorded.emit(kind, step)
         self.changed.emit(told)
         return Edited(applied.title, told.updated, told.removed)
+
+
+def _reference(engine: Engine | None) -> EngineRef:
+    return (lambda: None) if engine is None else weakref.ref(engine)
 
 
 def _view(array: NDArray[T]) -> NDArray[T]:

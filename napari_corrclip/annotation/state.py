@@ -221,8 +221,11 @@ class State:
 
     def _derive(self, change: Change) -> Changed:
         """Recount the regions and redraw the labels that ``change`` touched."""
-        recounted = change.vocabulary is not None or change.probabilities is not None
-        if recounted or not {"prediction", "numbers"}.isdisjoint(change.patches):
+        words = change.vocabulary
+        # Other names and colours alone leave every count as it was.
+        others = words is not None and words.old.values != words.new.values
+        predicted = not {"prediction", "numbers"}.isdisjoint(change.patches)
+        if others or predicted or change.probabilities is not None:
             gone = set(self.rows)
             self._count()
             self._draw(self.full)
@@ -260,6 +263,7 @@ class State:
             () if moved is None else (moved.box,),
             tuple(kept),
             tuple(sorted(touched - set(self.rows))),
+            change.vocabulary is not None,
         )
 
     def _count(self) -> None:

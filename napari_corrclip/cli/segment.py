@@ -35,7 +35,8 @@ if TYPE_CHECKING:
 
     from napari_corrclip.regions.protocol import RegionSource
     from napari_corrclip.segmentation import Segmentation
-    from napari_corrclip.segmenter import Detail, Segmenter
+    from napari_corrclip.segmenter import Segmenter
+    from napari_corrclip.settings import Detail
 
 REGION_SUFFIXES = (".tif", ".tiff", ".png", ".npy")
 
@@ -130,7 +131,7 @@ class Job:
     def check(self) -> None:
         """Raise InputError for all that can be found out without a network."""
         from napari_corrclip.devices import choose_device, choose_dtype
-        from napari_corrclip.segmenter import at_detail
+        from napari_corrclip.settings import at_detail
 
         choose_device(self.options.device)
         choose_dtype(self.options.dtype)

@@ -6,7 +6,8 @@ a cancel or the end of the dock makes the former job's results unwanted, and :mo
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Generator, Mapping, Sequence
+import sys
+from collections.abc import Callable, Collection, Generator, Sequence
 from dataclasses import dataclass
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
@@ -16,12 +17,15 @@ from numpy.typing import NDArray
 from psygnal import Signal
 
 from napari_corrclip.annotation import Session
+from napari_corrclip.annotation.edits.predictions import Reassign
 from napari_corrclip.errors import CorrClipError
-from napari_corrclip.gui.choice import Choice
+from napari_corrclip.gui.choice import REGIONS, SAM, Choice
+from napari_corrclip.gui.estimates import ESTIMATES
 from napari_corrclip.gui.jobs import JobFactory, Jobs
 from napari_corrclip.gui.libraries import prepare_imports
 from napari_corrclip.gui.picture import Picture
 from napari_corrclip.gui.planes import Where
+from napari_corrclip.gui.relabelling import Relabelling
 from napari_corrclip.gui.worker import Job
 from napari_corrclip.progress import Progress, Steps
 from napari_corrclip.segmentation import Segmentation
@@ -76,8 +80,18 @@ class Controller:
         self._jobs.busy.connect(self._busy)
         self.segmenting = False
         self._loaded: tuple[Choice, Segmenter] | None = None
+        self._chosen: Choice | None = None
         self.session: Session | None = None
         self.picture: Picture | None = None
+        self._words = Relabelling(
+            self._jobs,
+            session=lambda: None if self.segmenting else self.session,
+            say=self.status.emit,
+            show=self.relabelled.emit,
+            progressed=self._event,
+            failed=self._failed,
+            stopped=self._stopped,
+        )
         self.admits: Callable[[Session, Picture], bool] = lambda *_: True
         """Whether a session is to be opened now; its plane may not be shown any more."""
 
@@ -86,12 +100,20 @@ class Controller:
         """Whether a job runs."""
         return self._jobs.running
 
-    def run(self, picture: Picture, vocabulary: Vocabulary, choice: Choice) -> None:
+    def run(
+        self,
+        picture: Picture,
+        vocabulary: Vocabulary,
+        choice: Choice,
+        reassign: Reassign | None = None,
+    ) -> None:
         """Segment ``picture`` in a thread and open a session on it.
 
-        Where a session on the same picture is open, the run goes into it: what was decided stays.
+        Where a session on the same picture is open, the run goes into it: what was decided stays, and
+        ``reassign`` says what becomes of the decisions of classes that go.
         """
         self._jobs.drop()
+        self._words.forget()
         began = perf_counter()
 
         def done(ran: tuple[Segmentation, Engine]) -> None:
@@ -100,7 +122,7 @@ class Controller:
             again = session is not None and self.shows(picture)
             try:
                 if session is not None and again:
-                    notes += self._rerun(session, result, engine)
+                    notes += self._rerun(session, result, engine, reassign or {})
                 else:
                     session = Session(result, picture.rgb, engine=engine, source=picture.source)
             except CorrClipError as error:
@@ -115,6 +137,7 @@ class Controller:
             if not again:  # after that sentence: what goes wrong with opening it is to be read
                 self.open(session, picture)
 
+        self._chosen = choice
         self._start(self._run_steps(picture, vocabulary, choice), done)
         self.segmenting = True
         self.status.emit(f"Segmenting {picture.title} …")
@@ -125,6 +148,7 @@ class Controller:
             return
         if not self.segmenting:  # a run goes on while the slider moves
             self._jobs.drop()
+        self._words.forget()
         self.session, self.picture = session, picture
         self.opened.emit(session, picture)
 
@@ -181,6 +205,7 @@ class Controller:
         def event(found: Any) -> None:
             sliced(found) if type(found).__name__ == "Sliced" else self._event(found)
 
+        self._chosen = choice
         self._start(
             self._stack_steps(pictures, vocabulary, choice, have),
             done,
@@ -194,50 +219,46 @@ class Controller:
         """Whether the session is of this image; its contrast may differ."""
         return self.picture is not None and self.picture.same_as(picture)
 
-    def _rerun(self, session: Session, result: Segmentation, engine: Engine) -> tuple[str, ...]:
+    def _rerun(
+        self, session: Session, result: Segmentation, engine: Engine, reassign: Reassign
+    ) -> tuple[str, ...]:
         """Take a run into the open session, as one step that can be undone."""
-        # The run has classified already; the former engine is not to do so again, in this thread.
-        former, session.engine = session.engine, None
-        try:
-            with session.step("Run again"):
-                if session.vocabulary != result.vocabulary:
-                    session.set_vocabulary(result.vocabulary)
-                edited = session.rerun(result)
-        except CorrClipError:
-            session.engine = former
-            raise
-        session.engine = engine
+        words, notes = result.vocabulary, list[str]()
+        answers = dict(reassign)
+        for one in session.vocabulary:
+            # Decided while the run went on, as a class that it does not know; nobody could be asked.
+            gone = one.value not in words.values and one.value not in answers
+            if gone and any(session.decided_as(one.value)):
+                answers[one.value] = None
+                notes.append(
+                    f"What was decided as {one.name!r} was taken back; undo brings it again."
+                )
+        with session.step("Run again"):
+            if session.vocabulary != words:
+                session.set_vocabulary(words, reassign=answers, classify=False)
+            edited = session.rerun(result, engine=engine)
         self.relabelled.emit(session)
-        return edited.notes
+        return *notes, *edited.notes
 
-    def set_vocabulary(
-        self,
-        vocabulary: Vocabulary,
-        reassign: Mapping[str | int, str | int | None] | None = None,
-    ) -> None:
-        """Label the session's image by other classes, in a thread: no image tower runs."""
-        session = self.session
-        if session is None:
-            return
-        self._jobs.drop()
+    # -- other words
 
-        def done(result: Any) -> None:
-            try:
-                session.set_vocabulary(vocabulary, result=result, reassign=reassign)
-            except CorrClipError as error:
-                self.status.emit(str(error))
-            else:
-                labelled = "Labelled by" if result is not None else "Press Run to look for"
-                self.status.emit(f"{labelled} {len(vocabulary)} classes.")
-            self.relabelled.emit(session)
+    @property
+    def vocabulary(self) -> Vocabulary | None:
+        """The classes that the session has, or is about to have; ``None`` without a session."""
+        return self._words.vocabulary
 
-        engine: Any = session.engine
-        self._start(
-            engine.segmenter.classify_steps(engine.features, vocabulary)
-            if engine is not None
-            else _nothing(),
-            done,
-        )
+    @property
+    def answers(self) -> Reassign:
+        """What was said of the decisions of classes that are about to go."""
+        return self._words.answers
+
+    def set_vocabulary(self, vocabulary: Vocabulary, reassign: Reassign | None = None) -> None:
+        """Label the session's image by other classes; see :meth:`.Relabelling.begin`."""
+        self._words.begin(vocabulary, reassign or {})
+
+    def look_again(self) -> None:
+        """Tell that the session has changed; see :meth:`.Relabelling.look_again`."""
+        self._words.look_again()
 
     def work(self, steps: Steps[Any], done: Callable[[Any], object]) -> None:
         """Do other long work, in place of what runs."""
@@ -250,9 +271,21 @@ class Controller:
             self.status.emit("Stopping …")
 
     def unload(self) -> None:
-        """Let go of the networks, and of the memory they take."""
-        self._loaded = None
+        """Let go of the networks and of the encoded image, and of the memory they take."""
+        if self.running:
+            self.status.emit("The networks are at work; cancel the run before they are unloaded.")
+            return
+        self._let_go()
         self.status.emit("The networks are unloaded; the next run loads them again.")
+
+    def _let_go(self) -> None:
+        self._loaded = None
+        if self.session is not None:
+            self.session.engine = None
+        if "torch" in sys.modules:
+            from napari_corrclip.devices import free_memory
+
+            free_memory()
 
     def close(self) -> None:
         """Abandon what runs: nobody listens any more."""
@@ -288,26 +321,40 @@ class Controller:
             self.progressed.emit(event)
 
     def _failed(self, error: Exception) -> None:
-        self._show_words()
         if isinstance(error, CorrClipError):
             self.status.emit(str(error))
             return
         text = " ".join(str(error).split())[:300]
         if "out of memory" in text or isinstance(error, MemoryError):
-            self._loaded = None
-            self.status.emit(
-                "The device has not enough memory; choose a smaller detail, fewer points or the CPU."
-            )
+            # The frames of the error hold what filled the memory.
+            error.__traceback__ = error.__context__ = error.__cause__ = None
+            self._let_go()
+            self.status.emit(self._too_large())
         else:
             self.status.emit(f"The run failed ({type(error).__name__}: {text}); please report it.")
 
-    def _show_words(self) -> None:
-        """Have the session's own vocabulary shown again: another one was not taken."""
-        if self.session is not None:
-            self.relabelled.emit(self.session)
+    def _too_large(self) -> str:
+        """Say what to lower, with the values of the run that did not fit."""
+        choice = self._chosen
+        if choice is None:
+            return "The device has not enough memory; choose a smaller detail or the CPU."
+        device = "The computer" if choice.device == "cpu" else f"The device ({choice.device})"
+        lower = []
+        if choice.detail != "standard":
+            lower.append(f"the detail ({choice.detail})")
+        if choice.base.batch_size > 1:
+            lower.append(f"the batch size ({choice.base.batch_size})")
+        if choice.kind == SAM and choice.regions != next(iter(REGIONS)):
+            lower.append(f"the points ({choice.regions})")
+        if not lower:
+            lower.append("the size of the image, by its 'Run on'")
+        other = "" if choice.device == "cpu" else ", or choose the CPU"
+        return (
+            f"{device} has not enough memory; lower {' or '.join(lower)}{other}. The networks were "
+            "unloaded."
+        )
 
     def _stopped(self) -> None:
-        self._show_words()
         self.status.emit("Cancelled; nothing was changed.")
 
     # -- the work itself, in the thread
@@ -322,13 +369,16 @@ class Controller:
 
         yield Progress("read the image", 0, 1)
         picture.rgb  # noqa: B018
-        yield Progress("load the networks", 0, 1)
-        segmenter = self._segmenter(choice)
+        segmenter = yield from self._segmenter(choice)
         segmenter.check_prompts(vocabulary)
+        began = perf_counter()
         regions = yield from segmenter.regions.segment(picture.rgb)
+        seconds = perf_counter() - began
         yield Found(regions, picture)
         found = FoundRegions(regions, segmenter.regions)
-        return (yield from run_steps(segmenter, picture.rgb, vocabulary, found))
+        result, engine = yield from run_steps(segmenter, picture.rgb, vocabulary, found)
+        ESTIMATES.note(choice, picture.shape, seconds, result.provenance.seconds["encode"])
+        return result, engine
 
     def _stack_steps(
         self,
@@ -341,16 +391,19 @@ class Controller:
         prepare_imports()
         from napari_corrclip.stack import Slice, stack_steps
 
-        yield Progress("load the networks", 0, 1)
-        segmenter = self._segmenter(choice)
+        segmenter = yield from self._segmenter(choice)
         slices = [Slice(one.where, one.read, one.source) for one in pictures]
         return (yield from stack_steps(segmenter, slices, vocabulary, have=have))
 
-    def _segmenter(self, choice: Choice) -> Segmenter:
-        if self._loaded is None or self._loaded[0] != choice:
-            self._loaded = None  # two sets of networks may not fit at once
-            self._loaded = choice, choice.load()
-        return self._loaded[1]
+    def _segmenter(self, choice: Choice) -> Steps[Segmenter]:
+        former = self._loaded
+        if former is not None and former[0] == choice and choice.given is None:
+            return former[1]
+        if former is not None and not former[0].same_towers(choice):
+            self._loaded = former = None  # two sets of networks may not fit at once
+        segmenter = yield from choice.load_steps(former)
+        self._loaded = choice, segmenter
+        return segmenter
 
 
 def _said(picture: Picture) -> str:
@@ -360,8 +413,3 @@ def _said(picture: Picture) -> str:
 
 def _place(where: Where) -> str:
     return ", ".join(str(index + 1) for index in where)
-
-
-def _nothing() -> Steps[None]:
-    yield Progress("classify", 0, 1)
-    return None

@@ -6,6 +6,7 @@ its own room.
 
 from __future__ import annotations
 
+import html
 from typing import Any
 
 import napari
@@ -14,16 +15,14 @@ from numpy.typing import NDArray
 from qtpy.QtCore import Qt, QTimer
 from qtpy.QtGui import QHideEvent
 from qtpy.QtWidgets import (
-    QFrame,
     QGroupBox,
-    QInputDialog,
     QLabel,
-    QScrollArea,
     QVBoxLayout,
     QWidget,
 )
 
 from napari_corrclip.annotation import Changed, Session
+from napari_corrclip.annotation.session import SESSION
 from napari_corrclip.errors import InputError
 from napari_corrclip.gui.controller import Controller
 from napari_corrclip.gui.correct import CorrectMode, CorrectPanel
@@ -33,9 +32,11 @@ from napari_corrclip.gui.layers import SessionLayers
 from napari_corrclip.gui.look import Look
 from napari_corrclip.gui.model_panel import ModelPanel
 from napari_corrclip.gui.picture import Picture
+from napari_corrclip.gui.regions_table import RegionsBar
 from napari_corrclip.gui.run_bar import RunBar
 from napari_corrclip.gui.stack import Stack
-from napari_corrclip.gui.vocabulary_panel import VocabularyPanel
+from napari_corrclip.gui.vocabulary_panel import VocabularyPanel, ask_about_removed
+from napari_corrclip.gui.widgets import Column
 from napari_corrclip.vocabulary import Vocabulary
 
 FIRST = (
@@ -52,7 +53,7 @@ class CorrClipDock(QWidget):
 
     Attributes:
         controller: does what the buttons say.
-        image, words, model, bar, correct, keeper: the panels.
+        image, words, model, bar, correct, regions, keeper: the panels.
         layers: of the session that is corrected; ``None`` before the first run.
     """
 
@@ -62,6 +63,7 @@ class CorrClipDock(QWidget):
         self.controller = Controller()
         self.layers: SessionLayers | None = None
         self._preview: Any = None
+        self._typed = False
         self._previewed: Picture | None = None
         self._shown: Picture | None = None
         self.image = ImagePanel(viewer)
@@ -69,12 +71,17 @@ class CorrClipDock(QWidget):
         self.stack = Stack(viewer, self.controller, self._leave_plane, self.say)
         self.look = Look()
         self.words = VocabularyPanel()
-        self.model = ModelPanel()
+        self.model = ModelPanel(viewer)
         self.bar = RunBar()
         self.correct = CorrectPanel(self.say)
+        self.regions = RegionsBar(viewer)
         self.status = QLabel(FIRST)
         self.status.setWordWrap(True)
-        self.status.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self.status.setTextInteractionFlags(
+            Qt.TextInteractionFlag.TextSelectableByMouse
+            | Qt.TextInteractionFlag.LinksAccessibleByMouse
+        )
+        self.status.linkActivated.connect(self._undo)
         self.status.setAlignment(Qt.AlignmentFlag.AlignTop)
         self.setMinimumWidth(320)
         words = QGroupBox("Vocabulary")
@@ -82,20 +89,13 @@ class CorrClipDock(QWidget):
         column = QWidget()
         panels = QVBoxLayout(column)
         panels.setContentsMargins(0, 0, 0, 0)
-        panels.addWidget(self.image)
-        panels.addWidget(self.keeper)
-        panels.addWidget(words, 1)
-        panels.addWidget(self.model)
-        panels.addWidget(self.bar)
-        panels.addWidget(self.correct)
-        # On a small screen the panels scroll; the sentence below is always seen.
-        scroll = QScrollArea()
-        scroll.setWidgetResizable(True)
-        scroll.setFrameShape(QFrame.Shape.NoFrame)
-        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        scroll.setWidget(column)
+        for panel in (self.image, self.keeper, words, self.model, self.correct, self.regions):
+            panels.addWidget(panel, int(panel is words))
         layout = QVBoxLayout(self)
-        layout.addWidget(scroll, 1)
+        layout.setContentsMargins(6, 6, 6, 6)
+        # On a small screen the panels scroll; the button and the sentence are always seen.
+        layout.addWidget(Column(column), 1)
+        layout.addWidget(self.bar)
         layout.addWidget(self.status)
         self._connect()
         self.reset_choices()
@@ -105,6 +105,8 @@ class CorrClipDock(QWidget):
         self.keeper.restored.connect(self._restored)
         self.words.changed.connect(self._words_changed)
         self.words.refused.connect(self.say)
+        self.model.unload.connect(self.controller.unload)
+        self.model.refused.connect(self.say)
         self.bar.run.connect(self.run)
         self.bar.cancel.connect(self.controller.cancel)
         self.bar.demo.connect(self.try_demo)
@@ -112,6 +114,9 @@ class CorrClipDock(QWidget):
         self.correct.switched.connect(lambda on: self.model.setVisible(not on))
         self.controller.status.connect(self.say)
         self.controller.busy.connect(self.bar.show_busy)
+        self.controller.busy.connect(self.model.tell_windows)
+        self.image.part_chosen.connect(lambda: self.model.show_shape(self.image.shape))
+        self.controller.busy.connect(self._busy)
         self.controller.progressed.connect(self.bar.show_progress)
         self.controller.regions_found.connect(self._regions_found)
         self.controller.opened.connect(self._opened)
@@ -121,11 +126,23 @@ class CorrClipDock(QWidget):
         self.viewer.dims.events.point.connect(self._slider_moved)
         self.viewer.layers.events.removed.connect(self._layer_removed)
 
+    @property
+    def session(self) -> Session:
+        """What is corrected, for the console: ``widget.session.assign([3, 7], "cat")``.
+
+        Raises:
+            InputError: nothing is corrected yet.
+        """
+        if self.controller.session is None:
+            raise InputError("There is no session yet; press Run, or restore one.")
+        return self.controller.session
+
     # -- what a person does
 
     def reset_choices(self, *_: object) -> None:
         """Offer the layers that there are; napari calls it when they change."""
         self.image.reset_choices()
+        self.model.reset_choices()
 
     def try_demo(self) -> None:
         """Open a synthetic scene, type what is in it, and run."""
@@ -149,13 +166,32 @@ class CorrClipDock(QWidget):
         if self.words.vocabulary is None:
             self.say("There are no classes yet; type some, such as 'cat, dog, sky'.")
             return
+        try:
+            choice = self.model.choice_for(picture)
+        except InputError as error:
+            self.say(str(error))
+            return
+        if self.image.axis is not None and choice.given is not None:
+            self.say("A layer's regions serve one plane at a time; choose 'this plane' to run on.")
+            return
+        if not self.model.may_fetch(choice):
+            self.say(
+                "Nothing was downloaded, and nothing was run; the preset 'demo' needs no download."
+            )
+            return
         if self.image.axis is not None:
             self._run_stack(self.words.vocabulary)
             return
         if self.keeper.offer(picture.source, self.controller.session):
             self.say("There are corrections of this image; restore them, or begin anew.")
             return
-        self.controller.run(picture, self.words.vocabulary, self.model.choice)
+        vocabulary, session, reassign = self.words.vocabulary, self.controller.session, None
+        if session is not None and self.controller.shows(picture):
+            vocabulary = session.vocabulary.matched(vocabulary)
+            reassign = ask_about_removed(self, session, vocabulary, self.controller.answers)
+            if reassign is None:
+                return
+        self.controller.run(picture, vocabulary, choice, reassign)
 
     def _run_stack(self, vocabulary: Vocabulary) -> None:
         """Segment all planes that have no session yet."""
@@ -167,6 +203,8 @@ class CorrClipDock(QWidget):
     def cleanup(self) -> None:
         """Stop what runs and let go of the layers; the dock is closed."""
         self.controller.close()
+        self.bar.close_activity()
+        self.model.device.close_jobs()
         self._forget_preview()
         self._forget_layers()
         self.stack.close()
@@ -187,6 +225,14 @@ class CorrClipDock(QWidget):
         """Show a sentence."""
         self.status.setText(sentence)
 
+    def _say_with_undo(self, sentence: str) -> None:
+        """Show a sentence on what can be taken back by a click."""
+        self.status.setText(f'{html.escape(sentence)} <a href="undo">Undo</a>')
+
+    def _undo(self, _link: str) -> None:
+        if self.layers is not None:
+            self.layers.undo()
+
     def _image_chosen(self) -> None:
         stack = self.stack.layer
         if self.controller.session is None and stack is not None and stack is self.image.layer:
@@ -201,50 +247,39 @@ class CorrClipDock(QWidget):
             self._image_chosen()
 
     def _words_changed(self, vocabulary: Vocabulary | None) -> None:
+        if self.controller.segmenting:
+            self._typed = True  # taken when the run has ended
+            return
         session, picture, layer = (
             self.controller.session, self.controller.picture, self.image.layer
         )  # fmt: skip
-        if session is None or picture is None or self.controller.segmenting:
-            return  # the next run takes them, or the one that goes on when it has ended
+        if session is None or picture is None:
+            return  # the next run takes them
         if layer is not None and layer is not picture.layer:
             self.say(f"These classes are for the next run; the labels are of {picture.name!r}.")
             return
         if vocabulary is None:
-            self.words.show_vocabulary(session.vocabulary)
+            self.words.show_vocabulary(self.controller.vocabulary)
             self.say(
                 "What is corrected needs a class; add the new ones first, then remove the others."
             )
             return
-        reassign = self._ask_about_removed(session, vocabulary)
+        vocabulary = session.vocabulary.matched(vocabulary)
+        reassign = ask_about_removed(self, session, vocabulary, self.controller.answers)
         if reassign is None:
-            self.words.show_vocabulary(session.vocabulary)
+            self.words.show_vocabulary(self.controller.vocabulary)
             return
+        self.words.show_vocabulary(vocabulary)
         self.controller.set_vocabulary(vocabulary, reassign)
 
-    def _ask_about_removed(
-        self, session: Session, vocabulary: Vocabulary
-    ) -> dict[str | int, str | int | None] | None:
-        """Ask what becomes of the decisions of each class that goes; ``None``: it is to stay."""
-        reassign: dict[str | int, str | int | None] = {}
-        for one in session.vocabulary:
-            if one.value in vocabulary.values:
-                continue
-            regions, pixels = session.decided_as(one.value)
-            if not regions and not pixels:
-                continue
-            kept = [f"give them to {name!r}" for name in vocabulary.names]
-            chosen, sure = QInputDialog.getItem(
-                self,
-                f"Remove {one.name!r}",
-                f"{regions:,} regions and {pixels:,} painted pixels are {one.name!r}:",
-                ["take these decisions back", *kept],
-                editable=False,
-            )
-            if not sure:
-                return None
-            place = kept.index(chosen) if chosen in kept else None
-            reassign[one.value] = None if place is None else vocabulary.values[place]
-        return reassign
+    def _take_words_typed_meanwhile(self) -> None:
+        """Take the classes that were changed while a run went on."""
+        if not self._typed or self.controller.segmenting:
+            return
+        self._typed = False
+        session, words = self.controller.session, self.words.vocabulary
+        if session is not None and words != session.vocabulary:
+            self._words_changed(words)
 
     # -- what the controller tells
 
@@ -269,49 +304,66 @@ class CorrClipDock(QWidget):
         self._forget_layers()
         self.stack.follow(picture)
         self._shown = picture
-        self.layers = SessionLayers(self.viewer, session, spatial=picture.spatial, tell=self.say)
-        self.correct.open(CorrectMode(self.viewer, self.layers, self.say))
+        self.layers = SessionLayers(
+            self.viewer,
+            session,
+            spatial=picture.spatial,
+            tell=self.say,
+            tell_stroke=self._say_with_undo,
+        )
+        for layer in self.layers.layers:
+            layer.metadata[SESSION] = session  # what the writer of sessions is given
+        mode = CorrectMode(self.viewer, self.layers, self.say)
+        self.correct.open(mode)
+        self.regions.open(mode)
         self.viewer.layers.selection.active = self.layers.labels
         session.changed.connect(self._session_changed)
         self.keeper.keep(session)
-        typed = self.words.vocabulary
         if self.stack.opening:
             self._show_plane(session)
             return
-        self.words.show_vocabulary(session.vocabulary)
-        self._shares(session)
-        if typed is not None and typed != session.vocabulary:
-            self._words_changed(typed)  # typed while the run went on
+        self._relabelled(session)
+        self.words.show_shares(session)
 
     def _show_plane(self, session: Session) -> None:
         """Show a plane's session that came with the slider as the one before was shown."""
         if not self.controller.segmenting:  # else what is typed is for the next run
             self.words.show_vocabulary(session.vocabulary)
-        self._shares(session)
+        self.words.show_shares(session)
         if self.layers is not None:
             self.look.apply(self.viewer, self.layers)
         self.correct.button.setChecked(self.look.correcting)
 
     def _relabelled(self, session: Session) -> None:
-        self.words.show_vocabulary(session.vocabulary)
+        self._forget_preview()  # the run went into the open session, or nowhere
+        if not self._typed:
+            self.words.show_vocabulary(session.vocabulary)
+
+    def _busy(self, busy: bool) -> None:
+        if not busy:  # what the job brought comes first
+            QTimer.singleShot(0, self._take_words_typed_meanwhile)
 
     def _session_changed(self, changed: Changed) -> None:
         session = self.controller.session
         if session is not None:
             if changed.vocabulary:  # an undo, or the console
-                self.words.show_vocabulary(session.vocabulary)
-            self._shares(session)
+                self._relabelled(session)
+            self.words.show_shares(session)
+            self.controller.look_again()
 
     # -- layers
 
     def _forget_layers(self) -> None:
         """Let go of the session's layers and its journal; the layers stay in the viewer as they are."""
+        self.regions.close_mode()
         self.correct.close_mode()
         self.keeper.close_journal()
         former, self.layers = self.layers, None
         shown, self._shown = self._shown, None
         if former is None:
             return
+        for layer in former.layers:
+            layer.metadata.pop(SESSION, None)
         former.close()
         left = [layer for layer in former.layers if layer in self.viewer.layers]
         stack = shown.layer if shown is not None and shown.where else None
@@ -361,13 +413,3 @@ class CorrClipDock(QWidget):
         preview, self._preview, self._previewed = self._preview, None, None
         if preview is not None and preview in self.viewer.layers:
             self.viewer.layers.remove(preview)
-
-    def _shares(self, session: Session) -> None:
-        counts = np.bincount(session.labels.ravel(), minlength=1)
-        values = session.vocabulary.values
-        self.words.model.show_shares(
-            {
-                value: counts[value] / session.labels.size if value < len(counts) else 0.0
-                for value in values
-            }
-        )

@@ -36,9 +36,11 @@ class ImagePanel(QWidget):
 
     Signals (psygnal):
         chosen: another layer is chosen, or none is left.
+        part_chosen: that, or another part or level of it.
     """
 
     chosen = Signal()
+    part_chosen = Signal()
 
     def __init__(self, viewer: napari.viewer.Viewer, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -84,6 +86,7 @@ class ImagePanel(QWidget):
         self.channels_box.toggled.connect(self._layer_chosen)
         self.area.currentTextChanged.connect(self._show_rows)
         self.contrast.currentTextChanged.connect(self._show_rows)
+        self.level.currentIndexChanged.connect(lambda _: self.part_chosen.emit())
         self.draw_button.clicked.connect(self.draw_rectangle)
         self._layer_chosen()
 
@@ -104,6 +107,14 @@ class ImagePanel(QWidget):
         """The leading axis along which all planes are to be segmented; ``None``: only this plane."""
         found: int | None = self.planes.currentData()
         return found
+
+    @property
+    def shape(self) -> tuple[int, int] | None:
+        """Rows and columns of what would be segmented; ``None`` where that is not known."""
+        try:
+            return self.picture().shape
+        except InputError:
+            return None
 
     def reset_choices(self) -> None:
         """Offer the layers that there are."""
@@ -248,6 +259,7 @@ class ImagePanel(QWidget):
         self._form.setRowVisible(self._rows["ranks"], layer is not None and not layer.rgb)
         for spin in (self.low, self.high):
             spin.setVisible(self.contrast.currentText() == RANKED)
+        self.part_chosen.emit()
 
 
 def _percentile(value: float) -> QDoubleSpinBox:

@@ -1,25 +1,35 @@
 """The two Labels layers of a session, kept in step with it in both directions.
 
 The session is the truth and the layers show it: an edit of the session is copied into them, in the boxes
-that it touched; a brush stroke on them becomes an edit of the session, or is wiped away with the reason
-why. There is one history, the session's: the layers' own undo and redo are replaced by it.
+that it touched; a stroke on them becomes an edit of the session, or is wiped away with the reason why.
+While a stroke is being drawn, what the session changes waits for its end. There is one history, the
+session's: the layers' own undo and redo are replaced by it, and what napari keeps for its own is let go.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 from napari.layers import Labels
-from napari.utils.colormaps import DirectLabelColormap
 from numpy.typing import NDArray
 from qtpy.QtCore import QTimer
 
-from napari_corrclip.annotation import Changed, Edited, Region, Session
+from napari_corrclip.annotation import Changed, Edited, Session
+from napari_corrclip.annotation.boxes import Box
+from napari_corrclip.annotation.state import folded
 from napari_corrclip.errors import InputError
-from napari_corrclip.vocabulary import Vocabulary
+from napari_corrclip.gui.describing import (
+    class_colormap,
+    class_features,
+    describe,
+    painting_title,
+    region_features,
+)
+from napari_corrclip.gui.painted import Places, copy_boxes, draw_strip, is_written, painted_pixels
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
@@ -28,10 +38,9 @@ Tell = Callable[[str], object]
 """Shows a person a sentence."""
 
 DELAY = 200
-"""Milliseconds without an edit before the status bar's texts are written anew."""
-PIXELS = 50_000
-"""Up to so many changed pixels are drawn by themselves."""
-CLEAR = (0.0, 0.0, 0.0, 0.0)
+"""Milliseconds without an edit before the regions' features are written anew."""
+DRAWING = ("paint", "erase", "fill")
+"""napari's tools that draw while a button is held."""
 
 
 class SessionLayers:
@@ -42,6 +51,7 @@ class SessionLayers:
         session: what is shown and edited.
         spatial: ``scale``, ``translate`` and the like of the image's two axes.
         tell: is given a sentence after every stroke and undo, and for every refusal.
+        tell_stroke: is given the sentences after a stroke that can be undone, in the place of ``tell``.
 
     Attributes:
         labels: uint16 classes, in the vocabulary's colours.
@@ -55,10 +65,23 @@ class SessionLayers:
         *,
         spatial: Mapping[str, Any] | None = None,
         tell: Tell = lambda _: None,
+        tell_stroke: Tell | None = None,
     ) -> None:
         self.session = session
+        self._viewer = viewer
         self._tell = tell
+        self._tell_stroke = tell_stroke or tell
         self._closed = False
+        self._stroke: Labels | None = None
+        self._strokes = 0
+        self._encircling = False
+        self._waiting: list[Changed] = []
+        self._copying = False
+        self._early: list[tuple[Labels, list[Any]]] = []
+        self._strips: deque[tuple[Labels, Box]] = deque()
+        self._drawing = QTimer()
+        self._drawing.timeout.connect(self._draw_next)
+        self._brush = 0.0
         where = dict(spatial or {})
         self.labels = Labels(
             session.labels.copy(),
@@ -76,6 +99,9 @@ class SessionLayers:
             **where,
         )
         self.regions.contour = 1
+        # What fill and polygon paint before a label is picked: the first class, and a new region.
+        self.labels.selected_label = min(session.vocabulary.values, default=1)
+        self.regions.selected_label = self._new_id()
         self._rows_of = {one: at for at, one in enumerate(self.regions.features["index"])}
         self._later = QTimer()
         self._later.setSingleShot(True)
@@ -84,11 +110,16 @@ class SessionLayers:
         for layer in self.layers:
             layer.undo = self.undo
             layer.redo = self.redo
+            layer.get_status = self._status_of(layer)
             viewer.add_layer(layer)
-        self.labels.events.paint.connect(self._labels_painted)
-        self.regions.events.paint.connect(self._regions_painted)
-        # Before napari's own callback, which paints with the label that is selected then.
-        self.regions.mouse_drag_callbacks.insert(0, self._stroke_begins)
+            # Before napari's own callback, which paints with the label that is selected then.
+            layer.mouse_drag_callbacks.insert(0, self._pressed)
+            layer.events.set_data.connect(self._redrawn)
+        # After others who listen: the history that the event carries is emptied here.
+        self.labels.events.paint.connect(self._labels_painted, position="last")
+        self.regions.events.paint.connect(self._regions_painted, position="last")
+        self.regions.mouse_move_callbacks.insert(0, self._hovered)
+        viewer.layers.selection.events.active.connect(self._left)
         session.changed.connect(self._show)
 
     @property
@@ -100,16 +131,24 @@ class SessionLayers:
         """Leave the layers alone from now on; their own undo is theirs again, and empty."""
         if self._closed:
             return
+        self._left()
+        self._take_early()
         self._closed = True
         self._later.stop()
+        while self._strips:
+            self._draw_next()
         self.session.changed.disconnect(self._show)
+        self._viewer.layers.selection.events.active.disconnect(self._left)
         self.labels.events.paint.disconnect(self._labels_painted)
         self.regions.events.paint.disconnect(self._regions_painted)
-        self.regions.mouse_drag_callbacks.remove(self._stroke_begins)
+        self.regions.mouse_move_callbacks.remove(self._hovered)
         for layer in self.layers:
+            layer.events.set_data.disconnect(self._redrawn)
+            layer.mouse_drag_callbacks.remove(self._pressed)
             del layer.undo
             del layer.redo
-            # Strokes that the session holds are not to be undone a second time; no public way.
+            del layer.get_status
+            # Steps that were emptied would each cost an idle Ctrl+Z; no public way.
             getattr(layer, "_reset_history", lambda: None)()
 
     def undo(self) -> None:
@@ -125,16 +164,49 @@ class SessionLayers:
     # -- what the session changed
 
     def _show(self, changed: Changed) -> None:
-        """Copy what an edit touched into the layers."""
+        """Copy what an edit touched into the layers, or do it when the stroke on them has ended."""
+        self._waiting.append(changed)
+        if self._stroke is None:
+            self._show_waiting()
+
+    def _show_waiting(self) -> None:
+        waiting, self._waiting = self._waiting, []
+        if not waiting:
+            return
+        changed = folded(waiting)
         if changed.vocabulary:
             self.labels.colormap = class_colormap(self.session.vocabulary)
             self.labels.features = class_features(self.session.vocabulary)
-        _copy(self.session.labels, self.labels, changed.labels)
-        _copy(self.session.regions, self.regions, changed.regions)
+        self._copy(self.labels, self.session.labels, changed.labels)
+        self._copy(self.regions, self.session.regions, changed.regions)
         self._describe(changed)
 
+    def _copy(self, layer: Labels, truth: NDArray[np.integer], boxes: Iterable[Box]) -> None:
+        with self._copies():
+            strips = copy_boxes(truth, layer, boxes)
+        if strips:
+            self._strips += [(layer, one) for one in strips]
+            self._drawing.start()
+
+    def _draw_next(self) -> None:
+        """Draw a strip of what was changed; between two of them a person's events get their turn."""
+        layer, box = self._strips.popleft()
+        if not self._strips:
+            self._drawing.stop()
+        with self._copies():
+            draw_strip(layer, box)
+
+    @contextmanager
+    def _copies(self) -> Iterator[None]:
+        """What is painted inside was not painted by a person."""
+        self._copying = True
+        try:
+            yield
+        finally:
+            self._copying = False
+
     def _describe(self, changed: Changed) -> None:
-        """Keep what the status bar says in step: a changed row at once, another set of rows soon."""
+        """Keep the features in step: a changed row at once, another set of rows soon."""
         features = self.regions.features
         known = self._rows_of
         rows = [row for one in changed.updated if (row := self.session.find(one)) is not None]
@@ -150,142 +222,186 @@ class SessionLayers:
         self.regions.features = region_features(self.session.rows(), self.session.vocabulary)
         self._rows_of = {one: at for at, one in enumerate(self.regions.features["index"])}
 
-    # -- what a person painted
+    # -- the status bar
 
-    def _labels_painted(self, _event: object) -> None:
-        """Pin what a stroke painted, or wipe it away."""
-        painted = np.asarray(self.labels.data)
-        at = np.nonzero(painted != self.session.labels)
-        values = np.unique(painted[at]).tolist()
-        try:
-            with self.session.step(_title(self.session.vocabulary, values, len(at[0]))):
-                for value in values:
-                    here = painted[at] == value
-                    self.session.paint((at[0][here], at[1][here]), value)
-        except InputError as error:
-            self._wipe(self.labels, self.session.labels, at, str(error))
+    def _status_of(self, layer: Labels) -> Callable[..., dict[str, Any]]:
+        """Return what tells napari's status bar of the region under the cursor, on either layer.
+
+        A layer's features say the same of every pixel of a value, so those of the labels cannot tell one
+        region from another.
+        """
+
+        def get_status(position: Any = None, **how: Any) -> dict[str, Any]:
+            status: dict[str, Any] = Labels.get_status(layer, position, **how)
+            if position is None:
+                return status
+            place = layer.world_to_data(position[-2:]) if how.get("world") else position
+            said = self._say_pixel(*_pixel(place))
+            if said:
+                status["coordinates"] = f"{status['coordinates'].partition(':')[0]}: {said}"
+                status["value"] = said
+            return status
+
+        return get_status
+
+    def _say_pixel(self, row: int, column: int) -> str:
+        """Say ``#412 cat 0.61 (dog 0.33)``, and what is painted there; empty outside the image."""
+        height, width = self.session.shape
+        if not (0 <= row < height and 0 <= column < width):
+            return ""
+        region = self.session.find(self.session.region_at(row, column))
+        words = self.session.vocabulary
+        said = "no region" if region is None else f"#{region.id} {describe(region, words)}"
+        pin = int(self.session.pins[row, column])
+        if pin >= 0:
+            said += f"; painted {words.by_value(pin).name if pin in words.values else 'unlabelled'}"
+        return said
+
+    # -- what a person paints
+
+    def _pressed(self, layer: Labels, event: Any) -> Generator[None, None, None]:
+        """Until the button is released, what the session changes is not copied over the stroke."""
+        mode = str(layer.mode)
+        if mode not in DRAWING:
             return
-        if values:
-            self._tell(f"{self.session.history.done[-1].title}.")
+        if layer is self.regions and mode == "paint":
+            self._aim(event)
+        self._stroke = layer
+        self._strokes += 1
+        number = self._strokes
+        # The right button begins a stroke that goes on without it, until it is closed or left.
+        self._encircling = mode == "paint" and event.button == 2 and layer.n_edit_dimensions == 2
+        try:
+            yield
+            while event.type == "mouse_move":
+                yield
+        finally:
+            if not self._encircling:
+                # napari's own callback comes after this one; it may find that nothing was painted.
+                QTimer.singleShot(0, lambda: self._released(number))
 
-    def _stroke_begins(self, layer: Labels, event: Any) -> None:
+    def _released(self, number: int) -> None:
+        if number == self._strokes and not self._closed:
+            self._end_stroke()
+
+    def _end_stroke(self) -> None:
+        self._stroke = None
+        self._encircling = False
+        self._show_waiting()
+
+    def _redrawn(self, _event: object = None) -> None:
+        """A stroke around something that Escape gave up is drawn over by what was there."""
+        if self._encircling:
+            self._end_stroke()
+
+    def _left(self, _event: object = None) -> None:
+        """Take what was drawn so far when another layer becomes active: its release goes there."""
+        layer = self._stroke
+        if layer is None:
+            return
+        if not self._encircling:
+            with layer.block_history():
+                pass  # napari commits what it holds of the stroke
+        self._end_stroke()
+
+    def _hovered(self, layer: Labels, event: Any) -> None:
+        if "Alt" not in event.modifiers:
+            self._brush = layer.brush_size
+
+    def _aim(self, event: Any) -> None:
         """A brush paints the region in which it begins; with Alt, or outside all, a new one."""
-        if str(layer.mode) != "paint" or event.button != 1:
-            return
-        row, column = layer.world_to_data(event.position)[-2:]
-        region = self.session.region_at(int(np.floor(row + 0.5)), int(np.floor(column + 0.5)))
-        new = region == 0 or "Alt" in event.modifiers
-        layer.selected_label = int(self.session.ids.max(initial=0)) + 1 if new else region
+        layer = self.regions
+        alt = "Alt" in event.modifiers
+        if alt and str(layer.cursor) == "circle_frozen":
+            # napari sizes the brush by moves under Alt, and paints nothing then.
+            layer.cursor = "circle"
+            layer.brush_size = self._brush or layer.brush_size
+        region = self.session.region_at(*_pixel(layer.world_to_data(event.position[-2:])))
+        layer.selected_label = self._new_id() if alt or region == 0 else region
 
-    def _regions_painted(self, _event: object) -> None:
-        """Extend the region in which a stroke began, or make a new one."""
-        painted = np.asarray(self.regions.data)
-        at = np.nonzero(painted != self.session.regions)
-        if not len(at[0]):
+    def _new_id(self) -> int:
+        return int(self.session.ids.max(initial=0)) + 1
+
+    def _labels_painted(self, event: Any) -> None:
+        self._painted(event, self.labels)
+
+    def _regions_painted(self, event: Any) -> None:
+        self._painted(event, self.regions)
+
+    def _painted(self, event: Any, layer: Labels) -> None:
+        """Take what was painted, and let go of what napari keeps for an undo of its own."""
+        dabs = list(event.value)
+        event.value.clear()
+        if self._copying or not dabs:
             return
+        if is_written(dabs[-1], layer.data):
+            self._take(layer, dabs)
+            event.value.clear()  # napari has added to it what was wiped away
+        else:  # outside a stroke, as by the polygon, napari tells before it writes
+            self._stroke = layer
+            self._early.append((layer, dabs))
+            QTimer.singleShot(0, self._take_early)
+
+    def _take_early(self) -> None:
+        while self._early:
+            self._take(*self._early.pop(0))
+
+    def _take(self, layer: Labels, dabs: list[Any]) -> None:
+        """Make an edit of what was painted, or wipe it away, and show what came of it."""
+        labels = layer is self.labels
+        truth: NDArray[np.integer] = self.session.labels if labels else self.session.regions
+        edit = self._pin if labels else self._extend
+        box, at = painted_pixels(dabs, layer.data, truth)
+        # What the edit changes waits too, so that all of it is shown at once.
+        self._stroke = layer
         try:
-            target = self._target(int(painted[at[0][0], at[1][0]]))
-            edited = self.session.paint_regions(at, target)
+            if len(at[0]):
+                edit(np.asarray(layer.data[at]), at)
         except InputError as error:
-            self._wipe(self.regions, self.session.regions, at, str(error))
-            return
-        # The ids that napari painted may be others than those the session gave.
-        self._copy_pixels(self.regions, self.session.regions, at)
-        self._tell(" ".join([said(edited, self.session), *edited.notes]))
+            self._tell(str(error))
+        finally:
+            # Pixels that were refused, and ids that are others than those which napari painted.
+            self._copy(layer, truth, (box,))
+            self._end_stroke()
 
-    def _target(self, painted: int) -> int | None:
-        """What the painted value stands for: a region, none (the eraser), or a new one."""
-        return painted if painted == 0 or self.session.find(painted) else None
+    def _pin(self, painted: NDArray[np.integer], at: Places) -> None:
+        """Pin the painted pixels to the painted classes."""
+        values = np.unique(painted).tolist()
+        with self.session.step(painting_title(self.session.vocabulary, values, len(at[0]))):
+            for value in values:
+                here = painted == value
+                self.session.paint((at[0][here], at[1][here]), value)
+        self._tell_stroke(f"{self.session.history.done[-1].title}.")
 
-    def _wipe(
-        self,
-        layer: Labels,
-        truth: NDArray[np.integer],
-        at: tuple[NDArray[np.int64], ...],
-        why: str,
-    ) -> None:
-        self._copy_pixels(layer, truth, at)
-        self._tell(why)
-
-    def _copy_pixels(
-        self, layer: Labels, truth: NDArray[np.integer], at: tuple[NDArray[np.int64], ...]
-    ) -> None:
-        layer.data[at] = truth[at]
-        layer.refresh(extent=False)
-
-
-def class_colormap(vocabulary: Vocabulary) -> DirectLabelColormap:
-    """Return the colours of the classes by label value; what is no class is clear."""
-    colors: dict[int | None, tuple[float, float, float, float]] = {None: CLEAR, 0: CLEAR}
-    for value, (red, green, blue) in vocabulary.colors.items():
-        colors[value] = (red / 255, green / 255, blue / 255, 1.0)
-    return DirectLabelColormap(color_dict=colors)
+    def _extend(self, painted: NDArray[np.integer], at: Places) -> None:
+        """Extend the region in which a stroke began, or make a new one."""
+        for value in np.unique(painted).tolist():
+            here = painted == value
+            pixels = (at[0][here], at[1][here])
+            # The eraser's, a region's, or that of a new region.
+            target = value if value == 0 or self.session.find(value) else None
+            touched = {value, *np.unique(self.session.regions[pixels]).tolist()}
+            former = {one: row.value for one in touched if (row := self.session.find(one))}
+            edited = self.session.paint_regions(pixels, target)
+            self._tell_stroke(" ".join([said(edited, self.session, former), *edited.notes]))
 
 
-def class_features(vocabulary: Vocabulary) -> pd.DataFrame:
-    """Return what the status bar says of each label value."""
-    return pd.DataFrame(
-        {"index": [0, *vocabulary.values], "class": ["unlabelled", *vocabulary.names]}
-    )
+def said(edited: Edited, session: Session, former: Mapping[int, int]) -> str:
+    """Say what a stroke on the regions did: which voted anew, and how many show another class.
 
-
-def region_features(rows: list[Region], vocabulary: Vocabulary) -> pd.DataFrame:
-    """Return what the status bar says of each region: ``cat 0.61 (dog 0.33)``."""
-    return pd.DataFrame(
-        {
-            "index": [0, *(row.id for row in rows)],
-            "region": ["unsegmented", *(describe(row, vocabulary) for row in rows)],
-        }
-    )
-
-
-def describe(row: Region, vocabulary: Vocabulary) -> str:
-    """Say a region's class, how probable it is, and the likeliest other one."""
-    index = {one.value: at for at, one in enumerate(vocabulary)}
-    ranked = np.argsort(-row.probabilities, kind="stable").tolist()
-    other = next((at for at in ranked if vocabulary.values[at] != row.value), None)
-    if row.verdict is not None and row.verdict.kind == "ignored":
-        shown = "ignored"
-    elif row.value in index:
-        at = index[row.value]
-        shown = f"{vocabulary.names[at]} {row.probabilities[at]:.2f}"
-    else:
-        shown = "no class"
-    if row.verdict is not None and row.verdict.kind != "ignored":
-        shown += f", {row.verdict.kind}"
-    if other is None:
-        return shown
-    return f"{shown} ({vocabulary.names[other]} {row.probabilities[other]:.2f})"
-
-
-def said(edited: Edited, session: Session) -> str:
-    """Say what an edit did, in a sentence."""
-    return f"{edited.title}; {len(edited.updated)} regions re-voted."
-
-
-def _title(vocabulary: Vocabulary, values: list[int], pixels: int) -> str:
-    names = {one.value: repr(one.name) for one in vocabulary} | {0: "unlabelled"}
-    listed = " and ".join(names.get(value, str(value)) for value in values)
-    return f"Paint {pixels:,} pixel{'' if pixels == 1 else 's'} {listed}"
-
-
-def _copy(
-    truth: NDArray[np.integer], layer: Labels, boxes: tuple[tuple[int, int, int, int], ...]
-) -> None:
-    """Copy ``boxes`` of ``truth`` into a layer and have it drawn again.
-
-    Few pixels go by napari's own way of painting, which draws only around them: outlines of all regions
-    of a large image take a tenth of a second.
+    Args:
+        edited: the stroke.
+        session: as it is now.
+        former: what each region that was touched showed before.
     """
-    wholly = False
-    for top, left, bottom, right in boxes:
-        inside = truth[top:bottom, left:right]
-        rows, columns = np.nonzero(layer.data[top:bottom, left:right] != inside)
-        if len(rows) > PIXELS:
-            layer.data[top:bottom, left:right] = inside
-            wholly = True
-        elif len(rows):
-            with layer.events.paint.blocker():  # it was not painted by a person
-                layer.data_setitem((rows + top, columns + left), inside[rows, columns])
-    if wholly:
-        layer.refresh(extent=False)
+    rows = [row for one in edited.updated if (row := session.find(one)) is not None]
+    voted = [row for row in rows if row.verdict is None]
+    changed = sum(row.id in former and former[row.id] != row.value for row in voted)
+    regions = "region" if len(voted) == 1 else "regions"
+    return f"{edited.title}; {len(voted):,} {regions} re-voted, {changed:,} changed."
+
+
+def _pixel(place: Iterable[float]) -> tuple[int, int]:
+    """Return the pixel at data coordinates, which are those of pixels' centres."""
+    row, column = list(place)[-2:]
+    return int(np.floor(row + 0.5)), int(np.floor(column + 0.5))

@@ -2,38 +2,187 @@
 
 from __future__ import annotations
 
-from qtpy.QtWidgets import QFormLayout, QGroupBox, QWidget
+from functools import partial
+from typing import Any
 
-from napari_corrclip.gui.choice import DETAILS, REGIONS, Choice
-from napari_corrclip.gui.widgets import combo
-from napari_corrclip.weights.presets import presets
+import napari
+import numpy as np
+from napari.layers import Labels
+from psygnal import Signal
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QFormLayout, QGroupBox, QHBoxLayout, QLabel, QWidget
+
+from napari_corrclip.errors import InputError
+from napari_corrclip.gui.advanced import Advanced
+from napari_corrclip.gui.choice import DETAILS, LAYER, REGIONS, Choice, detail_title
+from napari_corrclip.gui.device_box import DeviceBox
+from napari_corrclip.gui.estimates import ESTIMATES, about
+from napari_corrclip.gui.picture import Picture
+from napari_corrclip.gui.planes import shape_at
+from napari_corrclip.gui.weights_dialog import WeightsQuestion
+from napari_corrclip.gui.widgets import button, combo
+from napari_corrclip.tiling import Size
+from napari_corrclip.weights.cache import is_offline
+from napari_corrclip.weights.presets import get_preset, presets
 
 
 class ModelPanel(QGroupBox):
-    """Lets a person choose the networks; :attr:`choice` is what is chosen."""
+    """Lets a person choose the networks; :attr:`choice` is what is chosen.
 
-    def __init__(self, parent: QWidget | None = None) -> None:
+    Args:
+        viewer: whose Labels layers are offered as regions.
+
+    Signals (psygnal):
+        unload: the networks are to be let go of.
+        refused: a sentence, why a value cannot be.
+    """
+
+    unload = Signal()
+    refused = Signal(str)
+
+    def __init__(self, viewer: napari.viewer.Viewer, parent: QWidget | None = None) -> None:
         super().__init__("Model", parent)
-        self.preset = combo([preset.name for preset in presets()], "Which networks")
-        self.regions = combo(REGIONS, "Where regions come from")
+        self.viewer = viewer
+        self._shape: Size | None = None
+        self._question = WeightsQuestion()
+        self.preset = combo([], "Which networks")
+        for number, preset in enumerate(presets()):
+            self.preset.addItem(preset.name)
+            self.preset.setItemData(
+                number, f"{preset.title}. {preset.description}", Qt.ItemDataRole.ToolTipRole
+            )
+        self.regions = combo(REGIONS, "Where regions come from: found, or a Labels layer of yours")
         self.detail = combo(
-            DETAILS,
-            "Size at which the networks see the image: the preset's own, twice that, or the image's "
-            "own. Small things vanish below.",
+            [],
+            "Short side, in pixels, at which the networks see the image: the preset's own, twice "
+            "that, or the image's own. Small things vanish below.",
         )
-        self.device = combo(["auto", "cpu", "cuda", "mps"], "Where the networks run")
+        for detail in DETAILS:
+            self.detail.addItem(detail, detail)
+        self.windows = QLabel()
+        self.windows.setToolTip("Windows of the networks over the image, and the time of a run")
+        self.device = DeviceBox()
+        self.unload_button = button("Unload", "Free the memory that the networks take")
+        self.unload_button.clicked.connect(lambda: self.unload.emit())
+        self.advanced = Advanced(self._preset_settings)
+        device = QHBoxLayout()
+        device.addWidget(self.device, 1)
+        device.addWidget(self.unload_button)
         form = QFormLayout(self)
         form.addRow("Preset", self.preset)
         form.addRow("Regions", self.regions)
         form.addRow("Detail", self.detail)
-        form.addRow("Device", self.device)
+        form.addRow("", self.windows)
+        form.addRow("Device", device)
+        form.addRow(self.advanced)
+        self.preset.currentTextChanged.connect(self._preset_chosen)
+        for one in (self.regions, self.detail, self.device):
+            one.currentIndexChanged.connect(self.tell_windows)
+        self.advanced.changed.connect(self._settings_changed)
+        self.advanced.refused.connect(self.refused.emit)
+        self._settings_changed()
+        self.reset_choices()
 
     @property
     def choice(self) -> Choice:
-        """What is chosen."""
+        """What is chosen; regions of a layer are found by :meth:`choice_for`."""
+        settings = self.advanced.settings
         return Choice(
             self.preset.currentText(),
-            self.device.currentText(),
-            self.detail.currentText(),
+            self.device.device,
+            self.detail.currentData(),
             self.regions.currentText(),
+            None if settings == self._preset_settings else settings,
         )
+
+    def choice_for(self, picture: Picture) -> Choice:
+        """What is chosen, with the regions of the chosen layer for ``picture``.
+
+        Raises:
+            InputError: the layer is not of the picture's size.
+        """
+        chosen = self.choice
+        layer: Any = self.regions.currentData()
+        if layer is None:
+            return chosen
+        return Choice(
+            chosen.preset,
+            chosen.device,
+            chosen.detail,
+            chosen.regions,
+            chosen.settings,
+            _regions_of(layer, picture),
+        )
+
+    def may_fetch(self, choice: Choice) -> bool:
+        """Whether a run may begin: asks once, where weights are missing and would be downloaded."""
+        needed = choice.missing
+        # Offline, the run itself says which file is missing and where to put it.
+        return not needed or is_offline() or self._question.ask(needed, self)
+
+    def reset_choices(self) -> None:
+        """Offer the Labels layers that there are."""
+        chosen, layer = self.regions.currentText(), self.regions.currentData()
+        self.regions.blockSignals(True)
+        while self.regions.count() > len(REGIONS):
+            self.regions.removeItem(len(REGIONS))
+        for one in self.viewer.layers:
+            if isinstance(one, Labels) and one.editable is not False and one.data.ndim >= 2:
+                self.regions.addItem(f"{LAYER}{one.name}", one)
+        place = self.regions.findText(chosen)
+        for index in range(len(REGIONS), self.regions.count()):  # renamed, perhaps
+            if layer is not None and self.regions.itemData(index) is layer:
+                place = index
+        self.regions.setCurrentIndex(max(place, 0))
+        self.regions.blockSignals(False)
+        self.tell_windows()
+
+    def show_shape(self, shape: Size | None) -> None:
+        """Take the size of the chosen image, for the number of windows."""
+        self._shape = shape
+        self.tell_windows()
+
+    def tell_windows(self, *_: object) -> None:
+        """Show how many windows the image has, and about how long a run takes, if one like it was run."""
+        if self._shape is None:
+            self.windows.hide()
+            return
+        rows, columns = self.choice.windows(self._shape)
+        text = f"{rows} × {columns} windows" if rows * columns > 1 else "1 window"
+        seconds = ESTIMATES.seconds(self.choice, self._shape)
+        self.windows.setText(text if seconds is None else f"{text}, {about(seconds)}")
+        self.windows.show()
+
+    @property
+    def _preset_settings(self) -> Any:
+        return get_preset(self.preset.currentText()).settings
+
+    def _preset_chosen(self, _: str) -> None:
+        self.advanced.set_defaults(self._preset_settings)
+        self._settings_changed()
+
+    def _settings_changed(self, *_: object) -> None:
+        for number, detail in enumerate(DETAILS):
+            self.detail.setItemText(number, detail_title(self.advanced.settings, detail))
+        self.tell_windows()
+
+
+def _regions_of(layer: Labels, picture: Picture) -> Any:
+    """Return a function that gives the layer's part over ``picture``."""
+    data = layer.data
+    if data.ndim > 2 and data.ndim - 2 == len(picture.where):
+        data = data[picture.where]
+    shape, whole = tuple(int(side) for side in data.shape), picture.shape
+    if picture.layer is not None and picture.box is not None:
+        rows, columns = shape_at(picture.layer, picture.level)[-2:]
+        whole = rows, columns
+    if shape not in (picture.shape, whole):
+        raise InputError(
+            f"The layer {layer.name!r} has shape {shape} and the image {picture.shape}; choose a "
+            "Labels layer of the image's height and width, or other regions."
+        )
+    if shape != picture.shape and picture.box is not None:
+        top, left, bottom, right = picture.box
+        data = data[top:bottom, left:right]
+    # As it is now; a person may paint while the run goes on.
+    return partial(np.asarray, data.copy() if isinstance(data, np.ndarray) else data)

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from time import perf_counter
+from typing import Any
+
+from napari.utils import progress
 from psygnal import Signal
+from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QHBoxLayout, QProgressBar, QVBoxLayout, QWidget
 
 from napari_corrclip.gui.widgets import button
 from napari_corrclip.progress import Progress
+from napari_corrclip.weights.fetch import DOWNLOAD
 
 
 class RunBar(QWidget):
-    """Run or Cancel, the demo, and a bar of the stage.
+    """Run or Cancel, the demo, and a bar of the stage; napari's activity dock shows it too.
 
     Signals (psygnal):
         run, cancel, demo: a button was pressed.
@@ -31,7 +37,13 @@ class RunBar(QWidget):
         self.bar = QProgressBar()
         self.bar.setTextVisible(True)
         self.bar.hide()
+        self.activity: Any = None
         self._busy = False
+        self._began = 0.0
+        self._text, self._stage, self._total = "", "CorrCLIP", 0
+        self._clock = QTimer(self)
+        self._clock.setInterval(1000)
+        self._clock.timeout.connect(self._tick)
         row = QHBoxLayout()
         row.addWidget(self.run_button, 2)
         row.addWidget(self.demo_button, 1)
@@ -47,12 +59,61 @@ class RunBar(QWidget):
         self.demo_button.setEnabled(not busy)
         self.bar.setVisible(busy)
         self.bar.setRange(0, 0)
+        self._text, self._stage, self._total = "", "CorrCLIP", 0
+        self._end_activity()
+        if busy:
+            self._began = perf_counter()
+            self._clock.start()
+            self.activity = progress(desc="CorrCLIP", total=0)
+        else:
+            self._clock.stop()
 
     def show_progress(self, event: Progress) -> None:
-        """Show how far a stage is."""
-        self.bar.setRange(0, max(event.total, 1))
-        self.bar.setValue(event.done)
-        self.bar.setFormat(f"{event.stage}  %v of %m")
+        """Show how far a stage is; downloads in megabytes."""
+        done, total, unit = event.done, max(event.total, 1), ""
+        if event.stage.startswith(DOWNLOAD):
+            done, total, unit = done // 10**6, max(total // 10**6, 1), " MB"
+        self._stage, self._total = event.stage, total if event.total > 1 else 0
+        if event.total <= 1:  # one step: how far it is is not known
+            self.bar.setRange(0, 0)
+            self._text = event.stage
+        else:
+            self.bar.setRange(0, total)
+            self.bar.setValue(done)
+            self._text = f"{event.stage}  {done} of {total}{unit}"
+        self._tell()
+
+    def close_activity(self) -> None:
+        """Stop the clock and leave napari's activity dock; the dock is closed."""
+        self._clock.stop()
+        self._end_activity()
+
+    def _end_activity(self) -> None:
+        if self.activity is not None:
+            self.activity.close()
+            self.activity = None
+
+    def _tick(self) -> None:
+        self._tell()
+        # Not at every event: napari's bar lets Qt work off whatever waits, the end of the run included.
+        activity: Any = self.activity
+        stage, done, total = self._stage, self.bar.value(), self._total
+
+        def on() -> bool:
+            return activity is not None and self.activity is activity
+
+        if on() and activity.desc.removesuffix(": ") != stage:
+            activity.set_description(stage)
+        if on() and activity.total != total:
+            activity.total = total
+        if on() and total:
+            activity.update(done - activity.n)
+
+    def _tell(self) -> None:
+        if self._text:
+            seconds = round(perf_counter() - self._began)
+            time = f"{seconds} s" if seconds < 100 else f"{seconds // 60} min {seconds % 60} s"
+            self.bar.setFormat(f"{self._text} · {time}")
 
     def _pressed(self) -> None:
         (self.cancel if self._busy else self.run).emit()

@@ -17,9 +17,10 @@ from qtpy.QtCore import QTimer
 
 from napari_corrclip.annotation import Journal, Session, has_session, journal_folder, kept_parts
 from napari_corrclip.errors import InputError
+from napari_corrclip.gui.describing import class_colormap
 from napari_corrclip.gui.jobs import Jobs
 from napari_corrclip.gui.keeper import restore_steps
-from napari_corrclip.gui.layers import Tell, class_colormap
+from napari_corrclip.gui.layers import Tell
 from napari_corrclip.gui.picture import Picture, picture_like, source_like
 from napari_corrclip.gui.planes import Box, Where, place, plane_of
 

@@ -3,137 +3,53 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
 
+import numpy as np
 from psygnal import Signal
-from qtpy.QtCore import QAbstractTableModel, QModelIndex, Qt
+from qtpy.QtCore import QModelIndex, QTimer
 from qtpy.QtGui import QColor
 from qtpy.QtWidgets import (
     QColorDialog,
+    QFileDialog,
     QHBoxLayout,
-    QHeaderView,
+    QInputDialog,
     QLineEdit,
-    QPushButton,
-    QTableView,
+    QMenu,
     QVBoxLayout,
     QWidget,
 )
 
 from napari_corrclip.errors import InputError
+from napari_corrclip.gui.class_table import (
+    COLOR,
+    KEY,
+    NAME,
+    PROMPTS,
+    SHARE,
+    THRESHOLD,
+    ClassTable,
+    VocabularyModel,
+)
+from napari_corrclip.gui.widgets import button
 from napari_corrclip.vocabulary import Vocabulary
+from napari_corrclip.vocabulary.benchmarks import BENCHMARKS, benchmark
+from napari_corrclip.vocabulary.model import FILE_SUFFIXES
 
-COLUMNS = ("", "#", "class", "prompts", "p ≥", "share")
-COLOR, KEY, NAME, PROMPTS, THRESHOLD, SHARE = range(len(COLUMNS))
-KEYS = "1234567890"
-"""The key of each of the first ten classes."""
+if TYPE_CHECKING:
+    from napari_corrclip.annotation import Session
 
+__all__ = ["COLOR", "KEY", "NAME", "PROMPTS", "SHARE", "THRESHOLD", "VocabularyPanel"]
 
-class VocabularyModel(QAbstractTableModel):
-    """A vocabulary as a table that can be edited.
-
-    Args:
-        change: called with every vocabulary that an edit makes, or the error that refuses it.
-    """
-
-    def __init__(
-        self, change: Callable[[Vocabulary | InputError], object], parent: QWidget | None = None
-    ) -> None:
-        super().__init__(parent)
-        self.vocabulary: Vocabulary | None = None
-        self.shares: Mapping[int, float] = {}
-        self._change = change
-
-    def show(self, vocabulary: Vocabulary | None) -> None:
-        """Show another vocabulary."""
-        self.beginResetModel()
-        self.vocabulary = vocabulary
-        self.endResetModel()
-
-    def show_shares(self, shares: Mapping[int, float]) -> None:
-        """Show each class's share of the image, by label value."""
-        self.shares = shares
-        if self.rowCount():
-            self.dataChanged.emit(self.index(0, SHARE), self.index(self.rowCount() - 1, SHARE))
-
-    def rowCount(self, parent: QModelIndex | None = None) -> int:  # noqa: D102
-        if self.vocabulary is None or (parent is not None and parent.isValid()):
-            return 0
-        return len(self.vocabulary)
-
-    def columnCount(self, parent: QModelIndex | None = None) -> int:  # noqa: D102
-        return 0 if parent is not None and parent.isValid() else len(COLUMNS)
-
-    def headerData(  # noqa: D102
-        self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole
-    ) -> Any:
-        if orientation == Qt.Orientation.Horizontal and role == Qt.ItemDataRole.DisplayRole:
-            return COLUMNS[section]
-        return None
-
-    def flags(self, index: QModelIndex) -> Qt.ItemFlag:  # noqa: D102
-        flags = super().flags(index)
-        if index.column() in (NAME, PROMPTS, THRESHOLD):
-            flags |= Qt.ItemFlag.ItemIsEditable
-        return flags
-
-    def data(self, index: QModelIndex, role: int = Qt.ItemDataRole.DisplayRole) -> Any:  # noqa: D102
-        if self.vocabulary is None or not index.isValid():
-            return None
-        one = self.vocabulary.classes[index.row()]
-        column = index.column()
-        if role == Qt.ItemDataRole.BackgroundRole and column == COLOR:
-            return QColor(*one.color)
-        if role == Qt.ItemDataRole.ToolTipRole:
-            return {
-                COLOR: "Double-click to choose the colour",
-                KEY: "This key assigns the class",
-                PROMPTS: "What the class is looked for by; commas separate prompts",
-                THRESHOLD: "Least probability of the class; below it a pixel is background, or unlabelled",
-                SHARE: "Share of the image",
-            }.get(column)
-        if role == Qt.ItemDataRole.TextAlignmentRole and column in (THRESHOLD, SHARE):
-            return int(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
-        if role not in (Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.EditRole):
-            return None
-        if column == KEY:
-            return KEYS[index.row()] if index.row() < len(KEYS) else ""
-        if column == NAME:
-            return f"{one.name}  (background)" if one.background and role == 0 else one.name
-        if column == PROMPTS:
-            own = one.prompts != (one.name,) or role == Qt.ItemDataRole.EditRole
-            return ", ".join(one.prompts) if own else ""
-        if column == THRESHOLD:
-            return "" if one.threshold is None else f"{one.threshold:g}"
-        if column == SHARE:
-            share = self.shares.get(one.value)
-            return "" if share is None else f"{share:.1%}"
-        return None
-
-    def setData(  # noqa: D102
-        self, index: QModelIndex, value: Any, role: int = Qt.ItemDataRole.EditRole
-    ) -> bool:
-        if self.vocabulary is None or role != Qt.ItemDataRole.EditRole:
-            return False
-        text, row = str(value).strip(), index.row()
-        try:
-            if index.column() == NAME:
-                changed = self.vocabulary.rename(row, text)
-            elif index.column() == PROMPTS:
-                prompts = [part.strip() for part in text.split(",") if part.strip()]
-                changed = self.vocabulary.with_prompts(row, prompts or None)
-            else:
-                changed = self.vocabulary.with_threshold(_threshold(text), row)
-        except InputError as error:
-            self._change(error)
-            return False
-        if changed == self.vocabulary:
-            return False
-        self._change(changed)
-        return True
+FILES = f"Vocabularies ({' '.join('*' + suffix for suffix in FILE_SUFFIXES)})"
+DELAY = 150
+"""Milliseconds without an edit before the shares are counted."""
 
 
 class VocabularyPanel(QWidget):
-    """Lets a person type, edit, colour and remove classes.
+    """Lets a person type, edit, colour, sort and remove classes, and load and save them.
 
     Signals (psygnal):
         changed: the :class:`Vocabulary`, or ``None`` where none is left.
@@ -147,38 +63,45 @@ class VocabularyPanel(QWidget):
         super().__init__(parent)
         self.line = QLineEdit()
         self.line.setPlaceholderText("cat, dog, sky – then Enter")
+        self.line.setToolTip(
+            "Commas separate classes. 'pet: cat, dog' is one class with two prompts; "
+            "'cat #ff8800' gives it a colour."
+        )
         self.line.returnPressed.connect(self._typed)
         self.model = VocabularyModel(self._edited, self)
-        self.table = QTableView()
-        self.table.setModel(self.model)
-        self.table.setSelectionBehavior(QTableView.SelectionBehavior.SelectRows)
-        self.table.setMinimumHeight(96)
-        self.table.setWordWrap(False)
-        header, rows = self.table.horizontalHeader(), self.table.verticalHeader()
-        assert header is not None  # a table view always has them
-        assert rows is not None
-        rows.hide()
-        header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
-        header.setSectionResizeMode(NAME, QHeaderView.ResizeMode.Stretch)
-        header.setSectionResizeMode(PROMPTS, QHeaderView.ResizeMode.Interactive)
-        header.resizeSection(PROMPTS, 56)
-        header.setMinimumSectionSize(24)
-        self.table.doubleClicked.connect(self._choose_color)
-        self.remove_button = QPushButton("Remove")
-        self.remove_button.setToolTip("Remove the selected classes")
+        self.table = ClassTable(self.model)
+        self.table.clicked.connect(self._choose_color)
+        self.table.moved.connect(self._move)
+        self.table.removed.connect(self._remove)
+        self.remove_button = button("Remove", "Remove the selected classes (Delete)")
         self.remove_button.clicked.connect(self._remove)
-        self.clear_button = QPushButton("Clear")
-        self.clear_button.setToolTip("Remove all classes")
+        self.clear_button = button("Clear", "Remove all classes")
         self.clear_button.clicked.connect(lambda: self._set(None))
+        self.up_button = button("▲", "Move the selected classes up (Alt+Up); keys follow the order")
+        self.up_button.clicked.connect(lambda: self._move(-1))
+        self.down_button = button("▼", "Move the selected classes down (Alt+Down)")
+        self.down_button.clicked.connect(lambda: self._move(1))
+        self.lists_button = button("Lists", "Load and save the classes, or take a benchmark's")
+        self.lists_button.setMenu(self._menu())
         buttons = QHBoxLayout()
-        buttons.addWidget(self.remove_button)
-        buttons.addWidget(self.clear_button)
+        buttons.setSpacing(4)
+        for one in (self.remove_button, self.clear_button, self.up_button, self.down_button):
+            buttons.addWidget(one)
+        for one in (self.up_button, self.down_button):
+            one.setMaximumWidth(28)
         buttons.addStretch()
+        buttons.addWidget(self.lists_button)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self.line)
-        layout.addWidget(self.table)
+        layout.addWidget(self.table, 1)
         layout.addLayout(buttons)
+        self._former: Vocabulary | None = None
+        self._session: Session | None = None
+        self._count_later = QTimer(self)
+        self._count_later.setSingleShot(True)
+        self._count_later.setInterval(DELAY)
+        self._count_later.timeout.connect(self._count)
         self._buttons()
 
     @property
@@ -187,25 +110,145 @@ class VocabularyPanel(QWidget):
         return self.model.vocabulary
 
     def show_vocabulary(self, vocabulary: Vocabulary | None) -> None:
-        """Show a vocabulary without telling anybody."""
+        """Show a vocabulary without telling anybody; the selected classes stay selected."""
+        shown = self.vocabulary
+        values = [] if shown is None else [shown.values[row] for row in self.table.rows()]
         self.model.show(vocabulary)
+        if vocabulary is not None and vocabulary is not shown and values:
+            kept = [row for row, value in enumerate(vocabulary.values) if value in values]
+            if kept != self.table.rows():
+                self.table.select(kept)
         self._buttons()
+
+    def show_shares(self, session: Session) -> None:
+        """Show each class's share of the session's image, when nothing more is edited for a moment."""
+        self._session = session
+        self._count_later.start()
 
     def take_typed(self) -> None:
         """Add what stands in the line, as if Enter had been pressed."""
         if self.line.text().strip():
             self._typed()
 
+    # -- files and lists
+
+    def load(self, path: str | Path, *, replace: bool) -> None:
+        """Take the classes of a file; ``replace``: in place of those there are."""
+        self._take(lambda: Vocabulary.from_file(path), replace=replace)
+
+    def load_benchmark(self, name: str, *, replace: bool) -> None:
+        """Take the classes of a benchmark's list; see :func:`benchmark`."""
+        self._take(lambda: benchmark(name), replace=replace)
+
+    def save(self, path: str | Path) -> None:
+        """Write the classes to a file, in the format of its ending."""
+        if self.vocabulary is None:
+            self.refused.emit(
+                "There are no classes to save yet; type some, such as 'cat, dog, sky'."
+            )
+            return
+        try:
+            self.vocabulary.save(path)
+        except InputError as error:
+            self.refused.emit(str(error))
+        else:
+            self.refused.emit(f"Saved {len(self.vocabulary)} classes to {str(path)!r}.")
+
+    def _menu(self) -> QMenu:
+        menu = QMenu(self)
+        menu.setToolTipsVisible(True)
+
+        def add(to: QMenu, text: str, tip: str, call: Callable[[], object]) -> None:
+            action = to.addAction(text)
+            assert action is not None
+            action.setToolTip(tip)
+            action.triggered.connect(lambda *_: call())
+
+        add(
+            menu,
+            "Add from a file…",
+            "Add the classes of a vocabulary file",
+            partial(self._ask_file, False),
+        )
+        add(
+            menu,
+            "Replace by a file…",
+            "Take the classes of a vocabulary file instead",
+            partial(self._ask_file, True),
+        )
+        add(
+            menu,
+            "Save as…",
+            "YAML and JSON hold everything; text and CSV what they can",
+            self._ask_save,
+        )
+        menu.addSeparator()
+        for text, replace in (
+            ("Add a benchmark's classes", False),
+            ("Replace by a benchmark's", True),
+        ):
+            lists = menu.addMenu(text)
+            assert lists is not None
+            for one in BENCHMARKS.values():
+                call = partial(self.load_benchmark, one.name, replace=replace)
+                add(lists, f"{one.title} ({one.classes})", f"The {one.classes} classes", call)
+        menu.addSeparator()
+        add(
+            menu,
+            "Bring the former classes back",
+            "The classes before they were cleared or replaced",
+            self._bring_back,
+        )
+        return menu
+
+    def _ask_file(self, replace: bool) -> None:
+        path, _ = QFileDialog.getOpenFileName(self, "Load classes", "", FILES)
+        if path:
+            self.load(path, replace=replace)
+
+    def _ask_save(self) -> None:
+        if self.vocabulary is None:
+            self.save("")  # says why there is nothing to ask for
+            return
+        path, _ = QFileDialog.getSaveFileName(self, "Save classes", "vocabulary.yaml", FILES)
+        if path:
+            self.save(path if Path(path).suffix else f"{path}.yaml")
+
+    def _bring_back(self) -> None:
+        if self._former is None:
+            self.refused.emit(
+                "No classes were cleared or replaced; there is nothing to bring back."
+            )
+        else:
+            self._set(self._former)
+
+    def _take(self, read: Callable[[], Vocabulary], *, replace: bool) -> None:
+        try:
+            found = read()
+            words = found if replace or self.vocabulary is None else self.vocabulary.extend(found)
+        except InputError as error:
+            self.refused.emit(str(error))
+            return
+        if words == self.vocabulary:
+            self.refused.emit(f"All of these {len(found)} classes are there already.")
+        else:
+            self._set(words)
+
+    # -- what a person does
+
     def _typed(self) -> None:
         text = self.line.text()
         try:
-            typed = Vocabulary.parse(text)
-            words = typed if self.vocabulary is None else _joined(self.vocabulary, typed)
+            typed = Vocabulary.typed(text)
+            words = typed if self.vocabulary is None else self.vocabulary.extend(typed)
         except InputError as error:
             self.refused.emit(str(error))
             return
         self.line.clear()
-        self._set(words)
+        if words == self.vocabulary:
+            self.refused.emit(f"{', '.join(map(repr, typed.names))}: there already.")
+        else:
+            self._set(words)
 
     def _edited(self, changed: Vocabulary | InputError) -> None:
         if isinstance(changed, InputError):
@@ -218,12 +261,21 @@ class VocabularyPanel(QWidget):
             return
         one = self.vocabulary.classes[index.row()]
         color = QColorDialog.getColor(QColor(*one.color), self, f"Colour of {one.name}")
-        if color.isValid():
-            self._set(self.vocabulary.recolor(index.row(), color.name()))
+        # The table may have changed behind the dialog.
+        if color.isValid() and self.vocabulary is not None and one.value in self.vocabulary.values:
+            row = self.vocabulary.values.index(one.value)
+            self._set(self.vocabulary.recolor(row, color.name()))
+
+    def _move(self, by: int) -> None:
+        rows = self.table.rows()
+        if not rows:
+            self.refused.emit("No class is selected; click on its row first.")
+            return
+        to = rows[0] - 1 if by < 0 else rows[-1] + 2
+        self.model.move(rows, max(to, 0))
 
     def _remove(self) -> None:
-        selection = self.table.selectionModel()
-        rows = {index.row() for index in selection.selectedRows()} if selection else set()
+        rows = self.table.rows()
         if self.vocabulary is None or not rows:
             self.refused.emit("No class is selected; click on its row first.")
             return
@@ -231,34 +283,71 @@ class VocabularyPanel(QWidget):
             self._set(None)
             return
         words = self.vocabulary
-        for name in [words.names[row] for row in sorted(rows)]:
+        for name in [words.names[row] for row in rows]:
             words = words.remove(name)
         self._set(words)
 
     def _set(self, vocabulary: Vocabulary | None) -> None:
+        former = self.vocabulary
+        if former is not None and (
+            vocabulary is None or not set(former.names) <= set(vocabulary.names)
+        ):
+            self._former = former
         self.show_vocabulary(vocabulary)
         self.changed.emit(vocabulary)
 
     def _buttons(self) -> None:
-        for button in (self.remove_button, self.clear_button):
-            button.setEnabled(self.vocabulary is not None)
+        for one in (self.remove_button, self.clear_button, self.up_button, self.down_button):
+            one.setEnabled(self.vocabulary is not None)
+
+    def _count(self) -> None:
+        session = self._session
+        if session is not None:
+            counts = np.bincount(session.labels.ravel(), minlength=1 << 16)
+            size = session.labels.size
+            shares = {value: float(counts[value]) / size for value in session.vocabulary.values}
+            self.model.show_shares(shares)
 
 
-def _joined(words: Vocabulary, typed: Vocabulary) -> Vocabulary:
-    """Return ``words`` with the classes of ``typed`` that it does not have."""
-    for one in typed:
-        if one.name.casefold() not in [name.casefold() for name in words.names]:
-            prompts = None if one.prompts == (one.name,) else one.prompts
-            words = words.add(one.name, prompts=prompts)
-    return words
+def ask_about_removed(
+    parent: QWidget,
+    session: Session,
+    vocabulary: Vocabulary,
+    answered: Mapping[str | int, str | int | None],
+) -> dict[str | int, str | int | None] | None:
+    """Ask what becomes of the decisions of each class that is not in ``vocabulary``.
 
+    Args:
+        parent: the window of the questions.
+        session: what was decided in.
+        vocabulary: the classes from now on, with the session's values.
+        answered: what was said before of classes that still are to go.
 
-def _threshold(text: str) -> float | None:
-    if not text:
-        return None
-    try:
-        return float(text.replace(",", "."))
-    except ValueError:
-        raise InputError(
-            f"The threshold {text!r} is no number; give one from 0 to 1, or nothing."
-        ) from None
+    Returns:
+        By label value, the value of the class that takes the decisions, or ``None`` to take them
+        back; ``None`` for all of it: nothing is to be removed.
+    """
+    reassign: dict[str | int, str | int | None] = {}
+    for one in session.vocabulary:
+        if one.value in vocabulary.values:
+            continue
+        target = answered.get(one.value)
+        if one.value in answered and (target is None or target in vocabulary.values):
+            reassign[one.value] = target
+            continue
+        regions, pixels = session.decided_as(one.value)
+        if not regions and not pixels:
+            continue
+        kept = [f"give them to {name!r}" for name in vocabulary.names]
+        chosen, sure = QInputDialog.getItem(
+            parent,
+            f"Remove {one.name!r}",
+            f"{regions:,} regions and {pixels:,} painted pixels are {one.name!r}:",
+            ["take these decisions back", *kept],
+            editable=False,
+        )
+        if not sure:
+            return None
+        place = kept.index(chosen) if chosen in kept else None
+        reassign[one.value] = None if place is None else vocabulary.values[place]
+    return reassign

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from qtpy.QtWidgets import QComboBox, QPushButton
+from qtpy.QtCore import QEvent, QObject, QSize, Qt
+from qtpy.QtWidgets import QComboBox, QFrame, QPushButton, QScrollArea, QWidget
 
 
 def combo(choices: Iterable[str], tip: str) -> QComboBox:
@@ -22,3 +23,28 @@ def button(text: str, tip: str) -> QPushButton:
     made = QPushButton(text)
     made.setToolTip(tip)
     return made
+
+
+class Column(QScrollArea):
+    """Panels below each other that scroll up and down, and are never cut at the sides.
+
+    Args:
+        panels: what is shown; as wide as its widest row asks for at least.
+    """
+
+    def __init__(self, panels: QWidget, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setWidgetResizable(True)
+        self.setFrameShape(QFrame.Shape.NoFrame)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setWidget(panels)
+
+    def minimumSizeHint(self) -> QSize:  # noqa: D102
+        panels, bar = self.widget(), self.verticalScrollBar()
+        width = 0 if panels is None else panels.minimumSizeHint().width()
+        return QSize(width + (0 if bar is None else bar.sizeHint().width()), 100)
+
+    def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:  # noqa: D102
+        if event is not None and event.type() == QEvent.Type.LayoutRequest:
+            self.updateGeometry()  # a row that was hidden may be wider
+        return super().eventFilter(watched, event)

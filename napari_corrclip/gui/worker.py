@@ -9,7 +9,6 @@ results of an old run are dropped here, so nobody else needs to ask.
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from typing import Any, ClassVar, Generic, TypeVar
@@ -26,6 +25,10 @@ class _Failed:
 
 class _Cancelled:
     """What a cancelled job returns."""
+
+
+def _ignored(_warning: object) -> None:
+    """Do nothing."""
 
 
 class Job(Generic[T]):
@@ -61,9 +64,10 @@ class Job(Generic[T]):
         self._ended = ended
         self._cancelled = False
         self._worker = create_worker(self._run, _start_thread=False)
-        # Every warning of a library, of networks that load above all, would become a notification.
-        with contextlib.suppress(TypeError):  # nobody listens: napari's versions differ
-            self._worker.warned.disconnect()
+        # Every warning of a library, of networks that load above all, would become a notification. Where
+        # nobody listens, disconnecting is an error, and a different one in each binding.
+        self._worker.warned.connect(_ignored)
+        self._worker.warned.disconnect()
         self._worker.yielded.connect(self._on_progress)
         self._worker.returned.connect(self._on_return)
 

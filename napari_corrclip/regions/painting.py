@@ -54,13 +54,7 @@ def paint(
         areas = [int(np.count_nonzero(masks[index])) for index in range(count)]
     if len(areas) != count:
         raise InputError(f"There are {count} masks and {len(areas)} areas; give one for each mask.")
-    # stable, so that equal areas keep the order of the input
-    sizes = np.asarray(areas, np.int64)
-    largest_first = np.argsort(-sizes, kind="stable")
-    painted = largest_first if order == "small-on-top" else np.argsort(sizes, kind="stable")
-    number = np.empty(count, np.int32)
-    number[largest_first] = np.arange(1, count + 1, dtype=np.int32)
-
+    painted, number = painting_order(areas, order)
     regions = np.zeros(shape, np.int32)
     for index in painted.tolist():
         mask = masks[index]
@@ -72,6 +66,28 @@ def paint(
         regions[mask] = number[index]
     # A mask of which nothing is seen leaves a gap.
     return number_regions(regions)[0]
+
+
+def painting_order(
+    areas: Sequence[int] | NDArray[np.integer], order: Painting
+) -> tuple[NDArray[np.intp], NDArray[np.int32]]:
+    """Return in which order masks of these areas are painted, and each mask's id.
+
+    Args:
+        areas: (n,) pixels of the masks.
+        order: see :func:`paint`.
+
+    Returns:
+        (n,) indices of the masks, the one that covers all others last; and (n,) ids from 1, the
+        largest mask first.
+    """
+    # stable, so that equal areas keep the order of the input
+    sizes = np.asarray(areas, np.int64)
+    largest_first = np.argsort(-sizes, kind="stable")
+    painted = largest_first if order == "small-on-top" else np.argsort(sizes, kind="stable")
+    number = np.empty(len(sizes), np.int32)
+    number[largest_first] = np.arange(1, len(sizes) + 1, dtype=np.int32)
+    return painted, number
 
 
 def check_order(order: str) -> None:

@@ -13,7 +13,8 @@ The rules, in full:
   follows it on the line are that class's prompts, separated by commas or semicolons:
   ``cat, dog, background: sky, grass`` are three classes. A second colon on a line is an error.
 * Semicolons without a colon separate the prompts of one class, whose name is the first: so the
-  class files of the benchmarks (one class a line, prompts by ``; ``) are this grammar too.
+  class files of the benchmarks (one class a line, prompts by ``; ``) are this grammar too. In the
+  viewer's line, where nothing else is typed, they separate classes (:func:`parse_typed`).
 * A class without prompts of its own has its name as its prompt; after a colon, only what follows.
 * ``#rrggbb``, as a word beside the name or among its prompts, is the class's colour. ``#`` as a
   word by itself begins a comment up to the end of the line. Inside a word (``C#``) it is a
@@ -157,6 +158,18 @@ def parse(text: str) -> tuple[Entry, ...]:
         except InputError as error:
             raise InputError(f"Line {number} of the classes: {error}") from None
     return tuple(entries)
+
+
+def parse_typed(text: str) -> tuple[Entry, ...]:
+    """Return the classes of a line that a person typed, where semicolons alone list classes.
+
+    In a file they separate prompts, and there several lines say what is meant; somebody who types
+    ``cat; dog; sky`` and nothing else means three classes. Prompts can be typed behind a colon.
+    """
+    entries = parse(text)
+    if len(entries) != 1 or not entries[0].unnamed or entries[0].color is not None:
+        return entries
+    return tuple(Entry(prompt) for prompt in entries[0].prompts)
 
 
 def parse_one(text: str) -> Entry:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -114,6 +115,16 @@ class Vocabulary:
         if not isinstance(text, str):
             raise InputError(f"The classes are {text!r}; give text such as 'cat, dog'.")
         return cls._complete(grammar.parse(text), background)
+
+    @classmethod
+    def typed(cls, text: str) -> Vocabulary:
+        """Return the vocabulary of one line that a person typed; semicolons list classes, too.
+
+        As :meth:`parse`, but a line that holds nothing but semicolons between its words
+        (``cat; dog; sky``) means several classes and not the prompts of one. Several lines, which
+        somebody pasted, are as in a file.
+        """
+        return cls._complete(grammar.parse_typed(text))
 
     @classmethod
     def from_names(cls, names: Iterable[str]) -> Vocabulary:
@@ -229,6 +240,17 @@ class Vocabulary:
         """Return the index of the class of that name or index."""
         return find(self.names, which)
 
+    def finds_the_same(self, other: Vocabulary) -> bool:
+        """Whether ``other`` finds the same pixels: it differs in names, colours and order alone."""
+        return self._finds == other._finds
+
+    @cached_property
+    def _finds(self) -> tuple[object, ...]:
+        return self.templates, {
+            one.value: (one.prompts, threshold, one.background)
+            for one, threshold in zip(self.classes, self.thresholds, strict=True)
+        }
+
     def by_value(self, value: int) -> VocabularyClass:
         """Return the class that has the label ``value``."""
         for one in self.classes:
@@ -272,13 +294,22 @@ class Vocabulary:
         """Return it with one class more, which gets a value that no class ever had.
 
         Args:
-            name: taken as it is, commas and colons too.
+            name: taken as it is. One that reads like a list (with a comma, a semicolon or several
+                lines) needs ``prompts``, for it is mostly meant for :meth:`extend`.
             prompts: ``None``: the name.
             color: ``None``: the value's own.
             threshold: ``None``: the vocabulary's.
             background: ``None``: if it is called so and there is no background class yet.
             index: where in the order; ``None``: last.
+
+        Raises:
+            InputError: the class cannot be, or the name reads like several.
         """
+        if prompts is None and isinstance(name, str) and re.search(r"[,;\n]", name):
+            raise InputError(
+                f"{name!r} reads like several classes; add those with extend({name!r}), or, if it is the "
+                "name of one, give its prompts too."
+            )
         if self.next_value > MAX_VALUE:
             raise InputError(
                 f"The class {name!r} cannot be added: all {MAX_VALUE} values have been used; "
@@ -297,6 +328,28 @@ class Vocabulary:
         at = len(self) if index is None else index
         classes = (*self.classes[:at], new, *self.classes[at:])
         return replace(self, classes=classes, next_value=self.next_value + 1)
+
+    def extend(self, other: VocabularyLike) -> Vocabulary:
+        """Return it with the classes of ``other`` whose names it does not have, behind its own.
+
+        They get new values; prompts, thresholds and colours that they were given come along. A
+        background stays one where there is none here yet.
+
+        Args:
+            other: as :meth:`coerce` takes it, such as ``"wall, water"`` or a file.
+        """
+        words, known = self, {grammar.key(name) for name in self.names}
+        for one in Vocabulary.coerce(other):
+            if grammar.key(one.name) in known:
+                continue
+            words = words.add(
+                one.name,
+                prompts=one.prompts,
+                color=None if one.color == own_color(one) else one.color,
+                threshold=one.threshold,
+                background=one.background and words.background is None,
+            )
+        return words
 
     def remove(self, which: str | int) -> Vocabulary:
         """Return it without that class; the value stays used."""

@@ -6,6 +6,13 @@ import os
 from pathlib import Path
 
 CACHE_VARIABLE = "NAPARI_CORRCLIP_CACHE"
+OFFLINE_VARIABLES = ("NAPARI_CORRCLIP_OFFLINE", "HF_HUB_OFFLINE")
+
+
+def is_offline() -> bool:
+    """Whether the environment forbids connections: one of :data:`OFFLINE_VARIABLES` is 1 or true."""
+    values = (os.environ.get(name, "").strip().lower() for name in OFFLINE_VARIABLES)
+    return any(value in {"1", "true", "yes", "on"} for value in values)
 
 
 def cache_folder(folder: str | os.PathLike[str] | None = None) -> Path:

@@ -1,30 +1,40 @@
 """From a :class:`NetworkSpec` to a file on this machine.
 
-A file that lies at its place in the cache is used as it is and no socket is opened. Otherwise hub
-files come through the hub's own client and files with a URL through :mod:`urllib`; a file appears
-at its place only when it is complete.
+A file that lies at its place in the cache is used as it is and no socket is opened. Otherwise the
+hub's own client says where a hub file lies, and :mod:`urllib` fetches it; a file appears at its place
+only when it is complete and what was published.
 """
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import http.client
 import logging
 import os
+import re
+import time
 import urllib.error
+import urllib.parse
 import urllib.request
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+
+from filelock import FileLock, Timeout
 
 from napari_corrclip.errors import WeightsError
-from napari_corrclip.files import atomic_path
 from napari_corrclip.progress import Progress, Steps
-from napari_corrclip.weights.cache import CACHE_VARIABLE, cache_folder
+from napari_corrclip.weights.cache import CACHE_VARIABLE, cache_folder, is_offline
 from napari_corrclip.weights.presets import NetworkSpec
 
 _log = logging.getLogger(__name__)
 
+DOWNLOAD = "download"
+"""How the stage of a download begins; its units are bytes."""
+
 _CHUNK = 1 << 20
+_POLL_S = 0.1
 _TIMEOUT_S = 20.0
 
 
@@ -32,17 +42,19 @@ def fetch(
     spec: NetworkSpec,
     cache: str | os.PathLike[str] | None = None,
     *,
-    offline: bool = False,
+    offline: bool | None = None,
 ) -> Steps[Path]:
     """Return the local file of ``spec``'s weights and download it where it is missing.
 
     Args:
         spec: the network.
         cache: the cache folder; ``None`` as in :func:`~napari_corrclip.weights.cache.cache_folder`.
-        offline: open no socket; a missing file is an error.
+        offline: open no socket; a missing file is an error. ``None``: as the environment says, see
+            :func:`~napari_corrclip.weights.cache.is_offline`.
 
     Yields:
-        progress in bytes. Closing the generator removes what was fetched of a file with a URL.
+        progress in bytes. What was fetched when the generator is closed, or the connection cut, stays
+        beside the file's place, and the next try goes on there.
 
     Raises:
         WeightsError: the file is not there and cannot be fetched, or is not what was published.
@@ -58,19 +70,60 @@ def fetch(
     path = cache_folder(cache) / spec.place
     if path.is_file():
         return path
-    if offline:
+    if is_offline() if offline is None else offline:
         raise _missing(spec, path, "offline mode opens no connection")
     # Off a terminal nobody sees the progress, and the licence is to be known before the first byte.
     _log.warning("Fetching %s: %.0f MB, licence %s.", spec.title, spec.size / 1e6, spec.licence)
+    lock = path.with_name(f".{path.name}.lock")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        held = yield from _hold(lock, spec)
     except OSError as error:
         raise _unwritable(path.parent, error) from None
-    if spec.from_url:
-        yield from _from_url(spec, path)
-    else:
-        yield from _from_hub(spec, path)
+    try:
+        if not path.is_file():  # another process may have fetched it meanwhile
+            if spec.from_url:
+                yield from _from_url(spec, path, _Address(spec.source, spec.sha256, {}))
+            else:
+                yield from _from_hub(spec, path)
+    finally:
+        held.release()
+    with contextlib.suppress(OSError):
+        lock.unlink()
     return path
+
+
+def missing(
+    networks: Iterable[NetworkSpec], cache: str | os.PathLike[str] | None = None
+) -> tuple[NetworkSpec, ...]:
+    """Return those of ``networks`` whose files are not in the cache, each file once; asks no network.
+
+    Args:
+        networks: for example :attr:`Preset.networks`.
+        cache: the cache folder; ``None`` as in :func:`~napari_corrclip.weights.cache.cache_folder`.
+    """
+    folder = cache_folder(cache)
+    files = {spec.place: spec for spec in networks if spec.source}
+    return tuple(spec for place, spec in files.items() if not (folder / place).is_file())
+
+
+def download_stage(spec: NetworkSpec) -> str:
+    """Return what the progress of ``spec``'s download is called; its units are bytes."""
+    name = spec.filename if spec.from_url else spec.architecture
+    return f"{DOWNLOAD} {name} ({spec.licence})"
+
+
+def _hold(lock: Path, spec: NetworkSpec) -> Steps[FileLock]:
+    """Wait until no other process fetches the same file."""
+    held = FileLock(lock)
+    while True:
+        try:
+            held.acquire(timeout=0)
+        except Timeout:
+            yield Progress(f"wait for another download of {spec.filename}", 0, 1)
+            time.sleep(_POLL_S)
+        else:
+            return held
 
 
 def file_url(spec: NetworkSpec) -> str:
@@ -88,19 +141,32 @@ def _hub_endpoint() -> str | None:
 
 
 def _from_hub(spec: NetworkSpec, path: Path) -> Steps[None]:
-    from huggingface_hub import hf_hub_download
+    """Ask the hub's own client where the file lies and what it is, and fetch it from there.
 
-    reason = _unreachable(file_url(spec))
+    The client's own download begins anew after a cut and cannot be stopped in the middle.
+    """
+    from huggingface_hub import get_hf_file_metadata, get_token
+
+    url = file_url(spec)
+    reason = _unreachable(url)
     if reason:
         raise _missing(spec, path, reason)
-    stage = f"download {spec.architecture} ({spec.licence})"
-    yield Progress(stage, 0, spec.size)
     try:
         # Of what the client raises, much is from libraries below it; all of it means: not fetched.
-        hf_hub_download(spec.source, spec.filename, local_dir=path.parent, endpoint=_hub_endpoint())
+        facts = get_hf_file_metadata(url, endpoint=_hub_endpoint())
     except Exception as error:
         raise _missing(spec, path, _first_sentence(error)) from error
-    yield Progress(stage, spec.size, spec.size)
+    location, etag = facts.location or url, facts.etag or ""
+    # A person's token is for the hub, and not for the store of files that it names.
+    token = get_token() if _host(location) == _host(url) else None
+    headers = {"Authorization": f"Bearer {token}"} if token else {}
+    # Of large files the tag is the SHA-256.
+    sha256 = spec.sha256 or (etag if re.fullmatch("[0-9a-f]{64}", etag) else None)
+    yield from _from_url(spec, path, _Address(location, sha256, headers))
+
+
+def _host(url: str) -> str:
+    return urllib.parse.urlsplit(url).netloc
 
 
 def _unreachable(url: str) -> str | None:
@@ -123,52 +189,102 @@ def _unreachable(url: str) -> str | None:
         return None
 
 
-def _from_url(spec: NetworkSpec, path: Path) -> Steps[None]:
+@dataclass(frozen=True, slots=True)
+class _Address:
+    url: str
+    sha256: str | None
+    headers: Mapping[str, str]
+
+
+def _from_url(spec: NetworkSpec, path: Path, address: _Address) -> Steps[None]:
+    """Fetch into a file beside ``path`` that outlives a cut, so that the next try goes on there."""
+    part = path.with_name(f"{path.name}.part")
+    start = part.stat().st_size if part.is_file() else 0
     try:
-        response = urllib.request.urlopen(_request(spec.source), timeout=_TIMEOUT_S)
+        response = urllib.request.urlopen(_from(address, start), timeout=_TIMEOUT_S)
+    except urllib.error.HTTPError as error:
+        if not start or error.code != http.client.REQUESTED_RANGE_NOT_SATISFIABLE:
+            raise _missing(spec, path, _first_sentence(error)) from None
+        part.unlink()  # longer than what the server has
+        yield from _from_url(spec, path, address)
+        return
     except (OSError, http.client.HTTPException) as error:
         raise _missing(spec, path, _first_sentence(error)) from None
-    # What is raised in the block, closing this generator included, removes the unfinished file.
-    with response, atomic_path(path) as part:
-        with part.open("wb") as file:
-            digest = yield from _copy(spec, path, response, file)
-        if spec.sha256 is not None and digest != spec.sha256:
-            raise WeightsError(
-                f"What {spec.source} sent is not the published {spec.filename} (SHA-256 "
-                f"{digest[:12]}… instead of {spec.sha256[:12]}…) and was removed; try again, "
-                f"or get the file by other means and put it at {path}."
-            )
+    with response:
+        if response.status != http.client.PARTIAL_CONTENT:
+            start = 0  # a server that knows no ranges sends the whole file
+        yield from _copy(spec, path, part, response, start)
+    yield from _check(spec, address.sha256, part)
+    try:
+        os.replace(part, path)
+    except OSError as error:
+        raise _unwritable(path.parent, error) from None
 
 
 def _copy(
-    spec: NetworkSpec, path: Path, response: http.client.HTTPResponse, file: BinaryIO
-) -> Steps[str]:
-    """Copy ``response`` to ``file`` and return the bytes' SHA-256."""
+    spec: NetworkSpec, path: Path, part: Path, response: http.client.HTTPResponse, start: int
+) -> Steps[None]:
+    """Copy ``response``, which begins at byte ``start`` of the file, to ``part``."""
     announced = int(response.headers.get("Content-Length") or 0)
-    stage = f"download {spec.filename} ({spec.licence})"
-    total, done, digest = announced or spec.size, 0, hashlib.sha256()
-    yield Progress(stage, 0, total)
-    while True:
-        try:
-            chunk = response.read(_CHUNK)
-        except (OSError, http.client.HTTPException) as error:
-            raise _missing(spec, path, _first_sentence(error)) from None
-        if not chunk:
-            break
-        digest.update(chunk)
-        done += len(chunk)
-        try:
-            file.write(chunk)
-        except OSError as error:
-            raise _unwritable(path.parent, error) from None
-        yield Progress(stage, done, total)
-    if announced and done != announced:
-        raise _missing(spec, path, f"the connection ended after {done} of {announced} bytes")
-    return digest.hexdigest()
+    stage = download_stage(spec)
+    total, done = (start + announced) if announced else spec.size, start
+    yield Progress(stage, done, total)
+    try:
+        file = part.open("r+b" if start else "wb")
+    except OSError as error:
+        raise _unwritable(path.parent, error) from None
+    with file:
+        file.seek(start)
+        while True:
+            try:
+                chunk = response.read(_CHUNK)
+            except (OSError, http.client.HTTPException) as error:
+                raise _missing(spec, path, _first_sentence(error)) from None
+            if not chunk:
+                break
+            try:
+                file.write(chunk)
+                file.flush()
+            except OSError as error:
+                raise _unwritable(path.parent, error) from None
+            done += len(chunk)
+            yield Progress(stage, done, total)
+    if announced and done != total:
+        raise _missing(spec, path, f"the connection ended after {done} of {total} bytes")
+
+
+def _check(spec: NetworkSpec, sha256: str | None, part: Path) -> Steps[None]:
+    """Raise WeightsError and remove ``part`` where it is not what was published."""
+    if sha256 is None:
+        return
+    digest, done, total = hashlib.sha256(), 0, part.stat().st_size
+    with part.open("rb") as file:
+        while chunk := file.read(_CHUNK):
+            digest.update(chunk)
+            done += len(chunk)
+            yield Progress(f"check {spec.filename}", done, total)
+    found = digest.hexdigest()
+    if found != sha256:
+        part.unlink()
+        raise WeightsError(
+            f"What {file_url(spec)} sent is not the published {spec.filename} (SHA-256 "
+            f"{found[:12]}… instead of {sha256[:12]}…) and was removed; try again, "
+            f"or get the file by other means and put it in {part.parent}."
+        )
 
 
 def _request(url: str, method: str = "GET") -> urllib.request.Request:
     return urllib.request.Request(url, method=method, headers={"User-Agent": "napari-corrclip"})
+
+
+def _from(address: _Address, start: int) -> urllib.request.Request:
+    """Return the request for ``address`` from byte ``start`` on."""
+    request = _request(address.url)
+    if start:
+        request.add_header("Range", f"bytes={start}-")
+    for name, value in address.headers.items():
+        request.add_unredirected_header(name, value)
+    return request
 
 
 def _first_sentence(error: object) -> str:

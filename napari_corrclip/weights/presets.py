@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import Literal
@@ -54,6 +55,11 @@ class NetworkSpec:
     def title(self) -> str:
         """``architecture/pretrained`` as shown to people; of a local file its name alone."""
         return f"{self.architecture}/{Path(self.pretrained).name}"
+
+    @property
+    def free(self) -> bool:
+        """Whether the licence allows any use, commercial use included."""
+        return "-NC" not in self.licence.upper()
 
     @property
     def from_url(self) -> bool:
@@ -120,14 +126,51 @@ class Preset:
         return resolve(self.template_set)
 
 
-_OPENAI_B16 = NetworkSpec(
-    library="open_clip",
-    architecture="ViT-B-16-quickgelu",
-    pretrained="openai",
-    source="timm/vit_base_patch16_clip_224.openai",
-    filename="open_clip_model.safetensors",
-    licence="MIT",
-    size=598_482_948,
+def _open_clip(
+    architecture: str, pretrained: str, source: str, size: int, licence: str = "MIT"
+) -> NetworkSpec:
+    return NetworkSpec(
+        library="open_clip",
+        architecture=architecture,
+        pretrained=pretrained,
+        source=source,
+        filename="open_clip_model.safetensors",
+        licence=licence,
+        size=size,
+    )
+
+
+_OPENAI_B16 = _open_clip(
+    "ViT-B-16-quickgelu", "openai", "timm/vit_base_patch16_clip_224.openai", 598_482_948
+)
+_OPENAI_L14 = _open_clip(
+    "ViT-L-14-quickgelu", "openai", "timm/vit_large_patch14_clip_224.openai", 1_710_466_052
+)
+_LAION_H14 = _open_clip(
+    "ViT-H-14", "laion2b_s32b_b79k", "laion/CLIP-ViT-H-14-laion2B-s32B-b79K", 3_944_437_764
+)
+_METACLIP_B16 = _open_clip(
+    "ViT-B-16-quickgelu",
+    "metaclip_fullcc",
+    "timm/vit_base_patch16_clip_224.metaclip_2pt5b",
+    598_482_948,
+    "CC-BY-NC-4.0",
+)
+_METACLIP_L14 = _open_clip(
+    "ViT-L-14-quickgelu",
+    "metaclip_fullcc",
+    "timm/vit_large_patch14_clip_224.metaclip_2pt5b",
+    1_710_466_052,
+    "CC-BY-NC-4.0",
+)
+_DINO_S8 = NetworkSpec(
+    library="timm",
+    architecture="vit_small_patch8_224",
+    pretrained="dino",
+    source="timm/vit_small_patch8_224.dino",
+    filename="model.safetensors",
+    licence="Apache-2.0",
+    size=86_681_088,
 )
 _DINO_B8 = NetworkSpec(
     library="timm",
@@ -173,16 +216,56 @@ def _demo() -> Preset:
     )
 
 
-def _vit_b_16() -> Preset:
+_TABLE: Mapping[str, tuple[str, str, NetworkSpec, NetworkSpec]] = {
+    "vit-b-16": (
+        "ViT-B/16: OpenAI CLIP, DINO ViT-B/8, SAM ViT-B",
+        "The published combination with weights that anybody may use for any purpose. For "
+        "photographs; a graphics card is advised.",
+        _OPENAI_B16,
+        _DINO_B8,
+    ),
+    "lite": (
+        "Lite: OpenAI CLIP ViT-B/16, DINO ViT-S/8, SAM ViT-B",
+        "A smaller similarity tower, for a computer without a graphics card. Free for any use.",
+        _OPENAI_B16,
+        _DINO_S8,
+    ),
+    "vit-l-14": (
+        "ViT-L/14: OpenAI CLIP, DINO ViT-B/8, SAM ViT-B",
+        "A larger CLIP that knows more words; a graphics card is needed. Free for any use.",
+        _OPENAI_L14,
+        _DINO_B8,
+    ),
+    "vit-h-14": (
+        "ViT-H/14: LAION-2B CLIP, DINO ViT-B/8, SAM ViT-B",
+        "The largest CLIP; a graphics card is needed. Free for any use.",
+        _LAION_H14,
+        _DINO_B8,
+    ),
+    "vit-b-16-metaclip": (
+        "ViT-B/16: MetaCLIP, DINO ViT-B/8, SAM ViT-B (not for commercial use)",
+        "As published. The licence of MetaCLIP's weights does not allow commercial use.",
+        _METACLIP_B16,
+        _DINO_B8,
+    ),
+    "vit-l-14-metaclip": (
+        "ViT-L/14: MetaCLIP, DINO ViT-B/8, SAM ViT-B (not for commercial use)",
+        "As published, with the best figures. The licence of MetaCLIP's weights does not allow "
+        "commercial use.",
+        _METACLIP_L14,
+        _DINO_B8,
+    ),
+}
+
+
+def _published(name: str) -> Preset:
+    title, description, clip, similarity = _TABLE[name]
     return Preset(
-        name="vit-b-16",
-        title="ViT-B/16: OpenAI CLIP, DINO ViT-B/8, SAM ViT-B",
-        description=(
-            "The published combination with weights that anybody may use for any purpose. For "
-            "photographs; a graphics card is advised."
-        ),
-        clip=_OPENAI_B16,
-        similarity=_DINO_B8,
+        name=name,
+        title=title,
+        description=description,
+        clip=clip,
+        similarity=similarity,
         regions=_SAM_B,
         settings=Settings(),
         template_set="imagenet",
@@ -191,7 +274,7 @@ def _vit_b_16() -> Preset:
 
 # Functions, so that naming one preset loads nothing of another.
 _PRESETS: Mapping[str, Callable[[], Preset]] = MappingProxyType(
-    {"demo": _demo, "vit-b-16": _vit_b_16}
+    {"demo": _demo, **{name: partial(_published, name) for name in _TABLE}}
 )
 
 

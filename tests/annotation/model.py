@@ -225,7 +225,13 @@ class Model:
             if verdict is None or verdict[0] == "ignored":
                 if not rows[one].predicted:
                     raise Refused
+                self._keep_pixels(one, rows[one])
                 self.verdicts[one] = ("accepted", rows[one].predicted, True)
+
+    def _keep_pixels(self, region: int, row: Any) -> None:
+        if row.voting == "pixels":
+            own = (self.regions == region) & (self.pins < 0) & (self.prediction != row.predicted)
+            self.pins[own] = self.prediction[own]
 
     def accept_above(self, confidence: float) -> None:
         if not 0 <= confidence <= 1:
@@ -234,6 +240,7 @@ class Model:
             if row.verdict is None and row.predicted:
                 p = row.probabilities[self.vocabulary.values.index(row.predicted)]
                 if p > confidence:
+                    self._keep_pixels(one, row)
                     self.verdicts[one] = ("accepted", row.predicted, False)
 
     def ignore(self, regions: Any) -> None:

@@ -85,9 +85,11 @@ class Networks:
         self.asked.append(vocabulary)
         return result_of([[1, 2, 3]], [[len(vocabulary)] * 3], words=", ".join(vocabulary.names))
 
-    def encode(self, regions: NDArray[np.int32], vocabulary: Vocabulary) -> Segmentation:
+    def encode(
+        self, regions: NDArray[np.int32], vocabulary: Vocabulary
+    ) -> tuple[Segmentation, Networks]:
         self.asked.append(regions)
-        return result_of(regions, [[DOG] * 3])
+        return result_of(regions, [[DOG] * 3]), Networks()
 
     def click(self, points: Any, on: Any) -> NDArray[np.bool_] | None:
         self.asked.append((points.tolist(), on.tolist()))

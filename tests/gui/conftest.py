@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+
+# A widget that outlives its viewer fails the test; read when the first viewer is made.
+os.environ.setdefault("NAPARI_STRICT_QT", "1")
 
 import napari
 import numpy as np

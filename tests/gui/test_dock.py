@@ -331,6 +331,7 @@ def test_a_closed_dock_lets_go(person: Person) -> None:
     assert not mode.on
     assert "undo" not in vars(layers.labels)
     assert person.names() == ["demo scene", "labels (before)", "regions (before)"]
+    person.dock.deleteLater()  # nobody else does: whoever holds it may dock it again
 
 
 def test_another_image_leaves_the_layers_of_the_former_one(person: Person) -> None:

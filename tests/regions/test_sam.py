@@ -1,4 +1,4 @@
-"""SAM's own generator and predictor, driven piece by piece, say what they say in one piece."""
+"""SAM as it is run here says what segment-anything's own generator and predictor say."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from napari_corrclip.demo.training.sam import initialise
 from napari_corrclip.errors import InputError
 from napari_corrclip.progress import finish
 from napari_corrclip.regions import RegionSource, SamEmbedding, SamRegions, paint
-from napari_corrclip.regions import sam as module
+from napari_corrclip.regions.sam import source as module
 
 IMAGE = np.random.default_rng(0).integers(0, 256, (40, 56, 3), np.uint8)
 ANYTHING = {"iou_threshold": 0.0, "stability_threshold": 0.0}  # 0 lets every mask pass
@@ -74,7 +74,7 @@ def test_another_network_is_told_apart(sam: Sam) -> None:
 def test_three_masks_a_point_are_those_of_the_stock_generator(
     sam: Sam, monkeypatch: pytest.MonkeyPatch, points_at_once: int, painting: str
 ) -> None:
-    monkeypatch.setattr(module, "_POINTS_AT_ONCE", points_at_once)
+    monkeypatch.setattr(module, "_POINTS_AT_ONCE", {"cpu": points_at_once})
     stock = SamAutomaticMaskGenerator(
         sam, points_per_side=4, pred_iou_thresh=0.0, stability_score_thresh=0.3, box_nms_thresh=0.9
     )
@@ -119,7 +119,7 @@ def test_it_yields_between_the_blocks_and_can_be_closed_there(sam: Sam) -> None:
     source = SamRegions(sam, points_per_side=3)
     ran: list[int] = []
     hooks = [
-        block.register_forward_hook(lambda *_, index=index: ran.append(index))
+        block.mlp.register_forward_hook(lambda *_, index=index: ran.append(index))
         for index, block in enumerate(sam.image_encoder.blocks)
     ]
     try:
@@ -145,7 +145,7 @@ def test_it_yields_between_the_blocks_and_can_be_closed_there(sam: Sam) -> None:
 def test_the_generator_encodes_nothing_again(sam: Sam) -> None:
     source = SamRegions(sam, points_per_side=4)
     ran = []
-    hook = sam.image_encoder.blocks[0].register_forward_hook(lambda *_: ran.append(1))
+    hook = sam.image_encoder.blocks[0].mlp.register_forward_hook(lambda *_: ran.append(1))
     try:
         finish(source.segment(IMAGE))
         embedding = source.last_embedding
@@ -219,14 +219,6 @@ def test_the_encoder_may_run_in_a_smaller_type(sam: Sam) -> None:
 def test_a_network_given_in_float16_still_takes_points(sam: Sam) -> None:
     source = SamRegions(copy.deepcopy(sam).bfloat16())
     assert source.click(finish(source.encode(IMAGE)), (3, 3)).shape == (40, 56)
-
-
-def test_large_images_take_fewer_points_at_once(sam: Sam) -> None:
-    source = SamRegions(sam, points_per_side=8, masks_per_point=3)
-    assert [len(batch) for batch in source._point_batches((256, 256))] == [64]
-    batches = source._point_batches((3000, 3000))
-    assert sum(len(batch) for batch in batches) == 64
-    assert max(len(batch) for batch in batches) == 2
 
 
 @pytest.mark.parametrize(

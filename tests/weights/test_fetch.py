@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import socket
-import threading
+import subprocess
+import sys
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,59 +15,19 @@ import pytest
 from napari_corrclip.errors import WeightsError
 from napari_corrclip.progress import finish
 from napari_corrclip.weights.cache import cache_folder
-from napari_corrclip.weights.fetch import fetch, file_url
-from napari_corrclip.weights.presets import NetworkSpec
+from napari_corrclip.weights.fetch import fetch, file_url, missing
+from napari_corrclip.weights.presets import NetworkSpec, get_preset
+from tests.weights.serving import Server, serving
 
 CONTENT = bytes(range(256)) * 12_000  # three chunks
 DIGEST = hashlib.sha256(CONTENT).hexdigest()
 
 
-@dataclass
-class Server:
-    """A file server; ``cut`` ends every answer after so many bytes."""
-
-    url: str
-    files: dict[str, bytes] = field(default_factory=dict)
-    cut: int | None = None
-    requests: list[str] = field(default_factory=list)
-
-
 @pytest.fixture
 def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
     monkeypatch.setenv("no_proxy", "127.0.0.1")
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_HEAD(self) -> None:
-            self.answer(with_body=False)
-
-        def do_GET(self) -> None:
-            self.answer(with_body=True)
-
-        def answer(self, *, with_body: bool) -> None:
-            state.requests.append(f"{self.command} {self.path}")
-            content = state.files.get(self.path)
-            if content is None:
-                self.send_error(404)
-                return
-            self.send_response(200)
-            self.send_header("Content-Length", str(len(content)))
-            # What the hub sends besides.
-            self.send_header("ETag", f'"{hashlib.sha256(content).hexdigest()}"')
-            self.send_header("X-Repo-Commit", "0" * 40)
-            self.end_headers()
-            if with_body:
-                self.wfile.write(content[: state.cut])
-
-        def log_message(self, *args: object) -> None:
-            pass
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as http:
-        state = Server(f"http://127.0.0.1:{http.server_port}")
-        thread = threading.Thread(target=http.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
+    with serving() as state:
         yield state
-        http.shutdown()
-        thread.join()
 
 
 @pytest.fixture
@@ -105,7 +65,9 @@ HUB_PATH = "/somebody/vit_tiny.test/resolve/main/model.safetensors"
 
 
 def files_in(folder: Path) -> list[str]:
-    return sorted(path.name for path in folder.rglob("*") if path.is_file())
+    """Names of all files but the locks."""
+    names = (path.name for path in folder.rglob("*") if path.is_file())
+    return sorted(name for name in names if not name.endswith(".lock"))
 
 
 def test_a_url_is_fetched_once_with_progress_in_bytes(server: Server, tmp_path: Path) -> None:
@@ -120,9 +82,10 @@ def test_a_url_is_fetched_once_with_progress_in_bytes(server: Server, tmp_path: 
         path = stop.value
     assert path == tmp_path / "small.pth"
     assert path.read_bytes() == CONTENT
-    assert {event.stage for event in events} == {f"download small.pth ({spec.licence})"}
+    download = f"download small.pth ({spec.licence})"
+    assert [*dict.fromkeys(event.stage for event in events)] == [download, "check small.pth"]
     assert {event.total for event in events} == {len(CONTENT)}
-    done = [event.done for event in events]
+    done = [event.done for event in events if event.stage == download]
     assert done == sorted(done)
     assert (done[0], done[-1]) == (0, len(CONTENT))
     assert len(done) >= 4
@@ -140,26 +103,72 @@ def test_a_wrong_checksum_leaves_nothing(server: Server, tmp_path: Path) -> None
     assert files_in(tmp_path) == []
 
 
-def test_a_cut_connection_leaves_nothing_and_the_next_try_works(
-    server: Server, tmp_path: Path
+@pytest.mark.parametrize("ranges", [True, False])
+def test_a_cut_download_goes_on_where_it_was_cut(
+    server: Server, tmp_path: Path, ranges: bool
 ) -> None:
     server.files["/sam/small.pth"] = CONTENT
+    server.ranges = ranges
     server.cut = 1_500_000
     with pytest.raises(WeightsError, match="could not be fetched"):
         finish(fetch(url_spec(server.url), tmp_path))
-    assert files_in(tmp_path) == []
+    assert files_in(tmp_path) == ["small.pth.part"]
+    kept = (tmp_path / "small.pth.part").stat().st_size
+    assert 0 < kept <= 1_500_000
     server.cut = None
-    assert finish(fetch(url_spec(server.url), tmp_path)).read_bytes() == CONTENT
+    steps = fetch(url_spec(server.url), tmp_path)
+    assert next(steps).done == (kept if ranges else 0)
+    assert finish(steps).read_bytes() == CONTENT
+    assert server.requests[-1] == f"GET /sam/small.pth bytes={kept}-"
+    assert files_in(tmp_path) == ["small.pth"]
 
 
-def test_cancelling_in_the_middle_leaves_nothing(server: Server, tmp_path: Path) -> None:
+def test_a_cancelled_download_goes_on_later(server: Server, tmp_path: Path) -> None:
     server.files["/sam/small.pth"] = CONTENT
     steps = fetch(url_spec(server.url), tmp_path)
     while next(steps).done == 0:
         pass
-    assert len(files_in(tmp_path)) == 1
     steps.close()
+    assert files_in(tmp_path) == ["small.pth.part"]
+    assert finish(fetch(url_spec(server.url), tmp_path)).read_bytes() == CONTENT
+    assert "bytes=" in server.requests[-1]
+
+
+def test_what_was_left_of_a_longer_file_is_fetched_anew(server: Server, tmp_path: Path) -> None:
+    server.files["/sam/small.pth"] = CONTENT
+    (tmp_path / "small.pth.part").write_bytes(CONTENT + b"more")
+    assert finish(fetch(url_spec(server.url), tmp_path)).read_bytes() == CONTENT
+
+
+def test_what_was_left_of_another_file_is_refused_and_removed(
+    server: Server, tmp_path: Path
+) -> None:
+    server.files["/sam/small.pth"] = CONTENT
+    (tmp_path / "small.pth.part").write_bytes(b"another")
+    with pytest.raises(WeightsError, match="is not the published"):
+        finish(fetch(url_spec(server.url), tmp_path))
     assert files_in(tmp_path) == []
+    assert finish(fetch(url_spec(server.url), tmp_path)).read_bytes() == CONTENT
+
+
+def test_two_processes_fetch_a_file_once(server: Server, tmp_path: Path) -> None:
+    server.files["/sam/small.pth"] = CONTENT
+    server.pause = 0.02
+    code = (
+        "from pathlib import Path\n"
+        "from napari_corrclip.progress import finish\n"
+        "from napari_corrclip.weights.fetch import fetch\n"
+        "from napari_corrclip.weights.presets import NetworkSpec\n"
+        f"finish(fetch({url_spec(server.url)!r}, Path({str(tmp_path)!r})))"
+    )
+    both = [
+        subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.PIPE) for _ in range(2)
+    ]
+    for process in both:
+        _, told = process.communicate(timeout=120)
+        assert process.returncode == 0, told
+    assert (tmp_path / "small.pth").read_bytes() == CONTENT
+    assert server.requests == ["GET /sam/small.pth"]
 
 
 def test_a_url_that_is_gone_says_so(server: Server, tmp_path: Path) -> None:
@@ -195,6 +204,48 @@ def test_a_hub_file_is_fetched_to_its_place(
     assert len(server.requests) == asked
 
 
+def test_a_hub_file_comes_with_progress_in_bytes_and_goes_on_after_a_cancel(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HF_ENDPOINT", server.url)
+    server.files[HUB_PATH] = CONTENT
+    server.pause = 0.02
+    steps = fetch(HUB_SPEC, tmp_path)
+    stage = f"download vit_tiny_patch16_224 ({HUB_SPEC.licence})"
+    while (event := next(steps)).done == 0:
+        pass
+    assert (event.stage, event.total) == (stage, len(CONTENT))
+    assert event.done < len(CONTENT)
+    steps.close()
+    assert "model.safetensors" not in files_in(tmp_path)
+    server.pause = 0.0
+    steps, done = fetch(HUB_SPEC, tmp_path), []
+    try:
+        while True:
+            event = next(steps)
+            if event.stage == stage:
+                done.append(event.done)
+    except StopIteration as stop:
+        path = stop.value
+    assert path.read_bytes() == CONTENT
+    assert done == sorted(done)
+    assert done[-1] == len(CONTENT)
+    assert "bytes=" in server.requests[-1]
+
+
+def test_a_hub_file_is_held_against_the_checksum_that_the_hub_tells(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HF_ENDPOINT", server.url)
+    server.files[HUB_PATH] = CONTENT
+    part = tmp_path / "vit_tiny.test" / "model.safetensors.part"
+    part.parent.mkdir()
+    part.write_bytes(b"another")
+    with pytest.raises(WeightsError, match="is not the published"):
+        finish(fetch(HUB_SPEC, tmp_path))
+    assert files_in(tmp_path) == []
+
+
 def test_a_hub_file_that_is_gone_says_so(
     server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -226,6 +277,26 @@ def test_offline_asks_nobody(server: Server, tmp_path: Path) -> None:
     with pytest.raises(WeightsError, match="offline mode opens no connection"):
         finish(fetch(url_spec(server.url), tmp_path, offline=True))
     assert server.requests == []
+
+
+@pytest.mark.parametrize("variable", ["NAPARI_CORRCLIP_OFFLINE", "HF_HUB_OFFLINE"])
+def test_offline_may_be_said_by_the_environment(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, variable: str
+) -> None:
+    monkeypatch.setenv(variable, "1")
+    with pytest.raises(WeightsError, match="offline mode opens no connection"):
+        finish(fetch(url_spec(server.url), tmp_path))
+    assert server.requests == []
+
+
+def test_missing_files_are_named_without_network(tmp_path: Path) -> None:
+    networks = get_preset("vit-b-16").networks
+    assert missing(networks, tmp_path) == networks
+    assert missing([*networks, *networks], tmp_path) == networks
+    place = tmp_path / networks[2].place
+    place.write_bytes(b"")
+    assert missing(networks, tmp_path) == networks[:2]
+    assert missing(get_preset("demo").networks, tmp_path) == ()
 
 
 @pytest.mark.parametrize("source", ["url", "hub"])

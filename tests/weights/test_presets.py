@@ -25,7 +25,10 @@ def test_every_preset_has_its_name_and_says_what_it_is() -> None:
 
 @pytest.mark.parametrize("name", ["", "vit-b16", "Demo", None, ["demo"]])
 def test_an_unknown_preset_is_refused_with_those_there_are(name: str) -> None:
-    expected = f"There is no preset {name!r}; choose one of demo, vit-b-16."
+    expected = (
+        f"There is no preset {name!r}; choose one of demo, vit-b-16, lite, vit-l-14, vit-h-14, "
+        "vit-b-16-metaclip, vit-l-14-metaclip."
+    )
     with pytest.raises(InputError, match=f"^{re.escape(expected)}$"):
         get_preset(name)
 
@@ -47,23 +50,38 @@ def tensor_bytes(module: torch.nn.Module) -> int:
     return sum(parameter.nbytes for parameter in module.parameters())
 
 
-def test_vit_b_16_s_clip_is_what_open_clip_calls_openai() -> None:
-    spec = get_preset("vit-b-16").clip
+PUBLISHED = [name for name in preset_names() if name != "demo"]
+
+
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_clip_is_what_open_clip_calls_so(name: str) -> None:
+    spec = get_preset(name).clip
     known = open_clip.get_pretrained_cfg(spec.architecture, spec.pretrained)
     assert known["hf_hub"] == f"{spec.source}/"
-    assert known["quick_gelu"]
+    assert bool(known.get("quick_gelu")) == spec.architecture.endswith("quickgelu")
     with torch.device("meta"):
         model = open_clip.CLIP(**open_clip.get_model_config(spec.architecture))
     assert spec.size == tensor_bytes(model)
 
 
-def test_vit_b_16_s_similarity_tower_is_what_timm_calls_dino() -> None:
-    spec = get_preset("vit-b-16").similarity
+@pytest.mark.parametrize("name", ["vit-b-16", "lite"])
+def test_the_similarity_tower_is_what_timm_calls_dino(name: str) -> None:
+    spec = get_preset(name).similarity
     known = timm.models.get_pretrained_cfg(f"{spec.architecture}.{spec.pretrained}")
     assert known is not None
     assert known.hf_hub_id == spec.source
-    model = timm.create_model(spec.architecture, pretrained=False, num_classes=0)
+    assert known.license == spec.licence.casefold()
+    with torch.device("meta"):
+        model = timm.create_model(spec.architecture, pretrained=False, num_classes=0)
     assert spec.size == tensor_bytes(model)
+
+
+def test_metaclip_alone_is_not_free_for_any_use() -> None:
+    unfree = [name for name in preset_names() if not all(n.free for n in get_preset(name).networks)]
+    assert unfree == ["vit-b-16-metaclip", "vit-l-14-metaclip"]
+    for name in unfree:
+        assert get_preset(name).clip.licence == "CC-BY-NC-4.0"
+        assert "does not allow commercial use" in get_preset(name).description
 
 
 def test_vit_b_16_s_sam_is_one_of_segment_anything() -> None:

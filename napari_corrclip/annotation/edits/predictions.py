@@ -53,18 +53,22 @@ def change_vocabulary(
     table = np.arange(-1, 1 << 16, dtype=np.int32)  # entry 1 + value: what a pin of it becomes
     for before, after in moved.items():
         table[1 + before] = NOT_PINNED if after is None else after
-    patches: dict[Map, Patch | None] = {
-        "pins": _patch(state.pins, table[1 + state.pins], state.full)
-    }
+    patches: dict[Map, Patch | None] = {}
+    if moved:
+        patches["pins"] = _patch(state.pins, table[1 + state.pins], state.full)
+    probabilities: NDArray[np.float32] | None
     if result is None:
         kept = np.isin(np.arange(1 << 16), vocabulary.values)
         known = state.evidence.prediction
-        patches["prediction"] = _patch(known, np.where(kept[known], known, 0), state.full)
-        probabilities = np.zeros((len(state.evidence.probabilities), len(vocabulary)), np.float32)
-        for index, value in enumerate(vocabulary.values):
-            if value in old.values:
-                column = old.values.index(value)
-                probabilities[:, index] = state.evidence.probabilities[:, column]
+        probabilities = None  # where the classes and their order stay
+        if vocabulary.values != old.values:
+            patches["prediction"] = _patch(known, np.where(kept[known], known, 0), state.full)
+            shape = len(state.evidence.probabilities), len(vocabulary)
+            probabilities = np.zeros(shape, np.float32)
+            for index, value in enumerate(vocabulary.values):
+                if value in old.values:
+                    column = old.values.index(value)
+                    probabilities[:, index] = state.evidence.probabilities[:, column]
     else:
         _belongs(state, result, vocabulary)
         evidence = Evidence.of(result)
@@ -77,7 +81,9 @@ def change_vocabulary(
             _present(patches),
             verdicts,
             vocabulary=Swap(old, vocabulary),
-            probabilities=Swap(state.evidence.probabilities, probabilities),
+            probabilities=None
+            if probabilities is None
+            else Swap(state.evidence.probabilities, probabilities),
         ),
         renamed,
     )

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_corrclip.annotation.boxes import padded, window
+from napari_corrclip.annotation.boxes import Box, padded, window
 from napari_corrclip.annotation.change import Change, Plan, Swap
 from napari_corrclip.annotation.edits.targets import count, mask_of, points_of, region_of
 from napari_corrclip.annotation.regions import Region
@@ -55,10 +55,27 @@ def split_points(
     image: NDArray[np.uint8] | None = None,
     click: Click | None = None,
 ) -> Plan:
-    """Cut away the part on which the ``cut`` points lie from that on which the ``keep`` points do.
+    """Cut away the part on which the ``cut`` points lie from that on which the ``keep`` points do."""
+    _, parts = split_preview(state, region, keep, cut, image=image, click=click)
+    return _divide(state, region_of(state, region), parts)
+
+
+def split_preview(
+    state: State,
+    region: int,
+    keep: Points,
+    cut: Points,
+    *,
+    image: NDArray[np.uint8] | None = None,
+    click: Click | None = None,
+) -> tuple[Box, NDArray[np.integer]]:
+    """Say how :func:`split_points` would divide a region; nothing is planned.
 
     SAM's decoder tells the part, where there is one and its mask divides the region as the clicks
     do; else a watershed from the points on the image's edges.
+
+    Returns:
+        The region's box, and (h, w) in it: 1 what stays, 2 what is cut away, 0 outside the region.
     """
     row = _divisible(state, region)
     inside = state.regions[window(row.box)] == row.id
@@ -70,13 +87,13 @@ def split_points(
         points = np.concatenate([away, kept])
         mask = click(points, np.arange(len(points)) < len(away))
         if mask is not None and mask[tuple(away.T)].all() and not mask[tuple(kept.T)].any():
-            return _divide(state, row, _cut(inside, mask[window(row.box)]))
+            return row.box, _cut(inside, mask[window(row.box)])
     if image is None:
         raise InputError(
             f"Region {row.id} cannot be split by clicks without the image; open the session with it, "
             "or split by a mask."
         )
-    return _divide(state, row, _watershed(image, row, inside, kept, away))
+    return row.box, _watershed(image, row, inside, kept, away)
 
 
 def _watershed(

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Literal
 
 import numpy as np
 
+from napari_corrclip.annotation.boxes import union, window
 from napari_corrclip.annotation.change import Change, Plan, Swap
 from napari_corrclip.annotation.edits.targets import (
     Regions,
@@ -18,7 +20,8 @@ from napari_corrclip.annotation.edits.targets import (
     value_of,
 )
 from napari_corrclip.annotation.regions import VOTINGS, Region, Verdict, Voting
-from napari_corrclip.annotation.state import State
+from napari_corrclip.annotation.runs import Patch
+from napari_corrclip.annotation.state import NOT_PINNED, State
 from napari_corrclip.errors import InputError
 
 Which = Regions | Literal["undecided", "all"]
@@ -33,7 +36,10 @@ def assign(state: State, regions: Regions, which: str | int) -> Plan:
 
 
 def accept(state: State, regions: Regions) -> Plan:
-    """Say that the predicted class is right; what was assigned or accepted before stays as it is."""
+    """Say that what regions show is right; what was assigned or accepted before stays as it is.
+
+    A region whose pixels show their own classes keeps them, as painted pixels.
+    """
     rows = regions_of(state, regions)
     open_rows = [row for row in rows if row.verdict is None or row.verdict.kind == "ignored"]
     for row in open_rows:
@@ -42,7 +48,8 @@ def accept(state: State, regions: Regions) -> Plan:
                 f"Region {row.id} has no predicted class to accept; assign one, or ignore it."
             )
     verdicts = {row.id: Verdict("accepted", row.predicted) for row in open_rows}
-    return Plan(f"Accept {count(len(rows), 'region')}", _decide(open_rows, verdicts))
+    title = f"Accept {count(len(rows), 'region')}"
+    return Plan(title, _kept_by_pixels(state, open_rows, _decide(open_rows, verdicts)))
 
 
 def accept_above(state: State, confidence: float) -> Plan:
@@ -60,7 +67,7 @@ def accept_above(state: State, confidence: float) -> Plan:
     ]
     verdicts = {row.id: Verdict("accepted", row.predicted, looked=False) for row in rows}
     title = f"Accept {count(len(rows), 'region')} above {confidence:g}"
-    return Plan(title, _decide(rows, verdicts))
+    return Plan(title, _kept_by_pixels(state, rows, _decide(rows, verdicts)))
 
 
 def ignore(state: State, regions: Regions) -> Plan:
@@ -129,6 +136,29 @@ def revote(state: State, which: Which, by: Voting = "majority", *, overrule: boo
     verdicts = _decide(decided, {row.id: None for row in decided}).verdicts
     title = f"Re-vote {count(len(rows), 'region')} by {by}"
     return Plan(title, Change(verdicts=verdicts, votings=votings))
+
+
+def _kept_by_pixels(state: State, rows: Iterable[Region], change: Change) -> Change:
+    """Pin the pixels of accepted ``rows`` that show a class of their own.
+
+    Where each pixel shows its own class, that is what was accepted, and not the most frequent one. As
+    pins they stay, whatever is predicted later.
+    """
+    rows = [row for row in rows if row.voting == "pixels"]
+    around = union(row.box for row in rows)
+    if around is None:
+        return change
+    before = state.pins[window(around)]
+    after = before.copy()
+    for row in rows:
+        top, left = row.box[0] - around[0], row.box[1] - around[1]
+        pins = after[top : top + row.box[2] - row.box[0], left : left + row.box[3] - row.box[1]]
+        where = window(row.box)
+        shown = state.evidence.prediction[where]
+        own = (state.regions[where] == row.id) & (pins == NOT_PINNED) & (shown != row.predicted)
+        pins[own] = shown[own]
+    patch = Patch.between(before, after, around)
+    return change if patch is None else replace(change, patches={"pins": patch})
 
 
 def _decide(rows: Iterable[Region], verdicts: Mapping[int, Verdict | None]) -> Change:

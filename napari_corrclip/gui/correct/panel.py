@@ -1,13 +1,17 @@
-"""The dock's part for correcting: the mode's switch, undo and redo, what is left, the keys."""
+"""The dock's part for correcting: the mode's switch, undo and redo, the queue, the keys."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 from psygnal import Signal
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from napari_corrclip.annotation import Changed
-from napari_corrclip.gui.correct.mode import CorrectMode, help_text
+from napari_corrclip.gui.correct.commands import Moment, help_text
+from napari_corrclip.gui.correct.finding import Finder
+from napari_corrclip.gui.correct.mode import CorrectMode
 from napari_corrclip.gui.layers import Tell
 from napari_corrclip.gui.widgets import button
 
@@ -43,38 +47,66 @@ class CorrectPanel(QWidget):
         self.button.toggled.connect(self._switch)
         self.selection = QLabel("")
         self.left = QLabel("")
-        self.left.hide()
+        self.back_button = button("Back", "Go to the region before (A)")
+        self.next_button = button("Next", "Go to the region that is most worth a look (D)")
+        self.refresh_button = button(
+            "Refresh", "Order the undecided regions anew by what is known now"
+        )
+        self.small = QLabel("")
+        self.small.setToolTip("Undecided regions under 0.02 % of the image each")
+        self.accept_button = button("Accept all", "Accept the predicted class of all small regions")
+        self.absorb_button = button(
+            "Absorb", "Make each small region part of the neighbour with the longest common border"
+        )
+        for clicked, act in (
+            (self.back_button, lambda mode: mode.walk.back()),
+            (self.next_button, lambda mode: mode.walk.next()),
+            (self.refresh_button, lambda mode: mode.walk.refresh()),
+            (self.accept_button, lambda mode: mode.walk.accept_small()),
+            (self.absorb_button, lambda mode: mode.walk.absorb_small()),
+        ):
+            clicked.setFocusPolicy(Qt.FocusPolicy.NoFocus)  # the keys stay with the canvas
+            clicked.clicked.connect(self._acts(act))
+        self.finder = Finder()
+        self.finder.closed.connect(lambda: self._moment("normal"))
         self.keys = QLabel(help_text())
         self.keys.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self.keys.setStyleSheet("font-size: 8pt")  # setFont is overruled by napari's theme
         self.keys.hide()
-        first = QHBoxLayout()
-        first.addWidget(self.button)
-        first.addWidget(self.selection, 1)
-        second = QHBoxLayout()
-        second.addWidget(self.undo_button)
-        second.addWidget(self.redo_button)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
-        layout.addLayout(first)
-        layout.addLayout(second)
-        layout.addWidget(self.left)
-        layout.addWidget(self.keys)
+        layout.addLayout(_row(self.button, self.selection, stretch=1))
+        walking = (self.back_button, self.next_button, self.refresh_button)
+        layout.addLayout(_row(self.undo_button, self.redo_button, *walking))
+        self._walking = (self.left, *walking)
+        self._small = _box(self.small, self.accept_button, self.absorb_button)
+        for one in (self.left, self._small, self.finder, self.keys):
+            layout.addWidget(one)
+        for one in (*self._walking, self._small):
+            one.hide()
         self._enable()
 
     def open(self, mode: CorrectMode) -> None:
         """Correct by ``mode`` from now on."""
         self.close_mode()
         self.mode = mode
+        mode.host = self
         mode.selected.connect(self._selected)
+        mode.moment.connect(self._moment)
+        mode.find_asked.connect(self._find)
         mode.session.changed.connect(self._changed)
         self._enable()
 
     def close_mode(self) -> None:
         """Let go of the mode."""
         mode, self.mode = self.mode, None
+        self.finder.close_list()
         if mode is not None:
             mode.stop()
+            mode.host = None
             mode.selected.disconnect(self._selected)
+            mode.moment.disconnect(self._moment)
+            mode.find_asked.disconnect(self._find)
             mode.session.changed.disconnect(self._changed)
         self.button.setChecked(False)
         self.selection.setText("")
@@ -87,26 +119,56 @@ class CorrectPanel(QWidget):
             layers = mode.viewer.layers
             if layers.selection.active not in mode.layers.layers:
                 layers.selection.active = mode.layers.labels
-            self._tell("Click on a region, or press D for the one that is most worth a look.")
+            if mode.queue.left.regions:
+                self._tell("Click on a region, or press D for the one that is most worth a look.")
+            else:
+                self._tell("All regions are decided; click on one to change it.")
         elif mode is not None:
+            self.finder.close_list()
             mode.stop()
         self.keys.setVisible(on)
-        self.left.setVisible(on)
+        self._moment("normal")
         self._count_left()
         self.switched.emit(on)
 
     def _selected(self, selection: tuple[int, ...]) -> None:
         self.selection.setText(f"{len(selection)} selected" if selection else "")
 
-    def _changed(self, _changed: Changed) -> None:
+    def _moment(self, moment: Moment) -> None:
+        self.keys.setText(help_text(moment))
+
+    def _find(self, title: str, names: tuple[str, ...], chosen: Callable[[str], object]) -> None:
+        self.finder.open(names, title, chosen)
+        self._moment("finding")
+
+    def _changed(self, changed: Changed) -> None:
+        if changed.vocabulary:
+            self.finder.close_list()  # it lists the classes that there were
         self._count_left()
         self._enable()
 
     def _count_left(self) -> None:
         """Say how much of the queue is left."""
-        if self.mode is not None and self.mode.on:
-            left = self.mode.queue.left
-            self.left.setText(f"<b>{left.regions:,} left ≈ {left.share:.0%} of the area</b>")
+        on = self.mode is not None and self.mode.on
+        for one in self._walking:
+            one.setVisible(on)
+        small = self.mode.walk.small if on and self.mode is not None else ()
+        self._small.setVisible(bool(small))
+        if self.mode is not None and on:
+            self.left.setText(f"<b>{self.mode.walk.header()}</b>")
+            self.small.setText(f"small ({len(small):,})")
+
+    def _acts(self, act: Callable[[CorrectMode], object]) -> Callable[[], None]:
+        def clicked() -> None:
+            mode = self.mode
+            if mode is None or not mode.on:
+                return
+            if mode.splitting.on:
+                self._tell("A split is under way; finish it with Enter, or leave it with Esc.")
+                return
+            act(mode)
+
+        return clicked
 
     def _undo(self) -> None:
         if self.mode is not None:
@@ -121,3 +183,20 @@ class CorrectPanel(QWidget):
         self.button.setEnabled(session is not None)
         self.undo_button.setEnabled(session is not None and session.can_undo)
         self.redo_button.setEnabled(session is not None and session.can_redo)
+
+
+def _row(*widgets: QWidget, stretch: int = 0) -> QHBoxLayout:
+    made = QHBoxLayout()
+    made.setContentsMargins(0, 0, 0, 0)
+    for at, one in enumerate(widgets):
+        made.addWidget(one, stretch if at else 0)
+    return made
+
+
+def _box(first: QWidget, *others: QWidget) -> QWidget:
+    """Return a line whose first widget takes what room there is."""
+    made = QWidget()
+    row = _row(first, *others)
+    row.setStretch(0, 1)
+    made.setLayout(row)
+    return made

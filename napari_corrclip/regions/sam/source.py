@@ -1,23 +1,17 @@
-"""Regions by SAM: everything that a grid of points hits, and single clicks.
-
-The networks and the generator of masks are segment-anything's own. Its image encoder, the slow
-part, runs block by block here, so that it can be cancelled between two blocks and its result can be
-kept for clicks; the generator then finds the image encoded.
-"""
+"""SAM as a source of regions: what its parts find, put together."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
-from segment_anything import SamAutomaticMaskGenerator, SamPredictor
 from segment_anything.modeling import Sam
-from segment_anything.utils.amg import build_point_grid, rle_to_mask
+from segment_anything.utils.amg import build_point_grid
 from segment_anything.utils.transforms import ResizeLongestSide
 from torch import Tensor
 from torchvision.ops import nms
@@ -26,12 +20,14 @@ from napari_corrclip.devices import choose_dtype
 from napari_corrclip.encoders.fingerprint import fingerprint
 from napari_corrclip.errors import InputError
 from napari_corrclip.progress import Progress, Steps
-from napari_corrclip.regions.painting import Painting, check_order, paint
+from napari_corrclip.regions.painting import Painting, check_order
 from napari_corrclip.regions.protocol import Described, check_count, check_image, check_share
+from napari_corrclip.regions.sam import encoder as encoding
+from napari_corrclip.regions.sam.decoder import PointDecoder
+from napari_corrclip.regions.sam.masks import Upsampler
 
-_POINTS_AT_ONCE = 64
-# Masks are float logits at the image's size (or SAM's, if larger) until they are thresholded.
-_LOGITS_AT_ONCE = 1 << 26
+# Every point has its own copy of the image's tokens: 4 MB of 4096 x 256.
+_POINTS_AT_ONCE = {"cpu": 16, "cuda": 64}
 
 
 @dataclass(frozen=True, eq=False)
@@ -160,7 +156,8 @@ class SamRegions:
         Yields between the blocks of the image encoder and between batches of points. Keeps the
         embedding in :attr:`last_embedding`.
         """
-        points = self._point_batches(check_image(image))
+        check_image(image)
+        points = self._point_batches()
         total = self._encoding_steps() + len(points)
         self.last_embedding = None
         embedding = yield from self._encode(image, total)
@@ -180,9 +177,27 @@ class SamRegions:
     def divide(self, embedding: SamEmbedding) -> Steps[NDArray[np.int32]]:
         """Divide an encoded image as :meth:`segment` does; yields between batches of points."""
         self._check(embedding)
-        points = self._point_batches(embedding.image_size)
+        points = self._point_batches()
         regions = yield from self._divide(embedding, points, 0, len(points))
         return regions
+
+    def masks(self, embedding: SamEmbedding) -> Steps[NDArray[np.bool_]]:
+        """Find the masks that :meth:`divide` paints; yields between batches of points.
+
+        Returns:
+            (K, H, W) bool, of the highest predicted IoU first; they overlap.
+        """
+        self._check(embedding)
+        points = self._point_batches()
+        masks = yield from self._find(embedding, points, 0, len(points))
+        found = np.zeros((len(masks.areas), *embedding.image_size), np.bool_)
+        with torch.no_grad():
+            upsampler = self._upsampler(embedding)
+            for window in upsampler.windows(masks.logits, self.sam.mask_threshold):
+                where = slice(window.masks.start, window.masks.stop)
+                inside = (window.logits > self.sam.mask_threshold).cpu().numpy()
+                found[where, window.rows, window.columns] = inside
+        return found
 
     def click(
         self,
@@ -220,10 +235,17 @@ class SamRegions:
         labels = np.ones(len(at), np.int64) if keep is None else np.asarray(keep, np.bool_)
         if labels.shape != (len(at),):
             raise InputError(f"There are {len(at)} points and {labels.size} labels; give one each.")
-        predictor = _Predictor(self.sam, embedding, masks_per_point)
-        masks, scores, _ = predictor.predict(at[:, ::-1], labels.astype(np.int64))
-        best: NDArray[np.bool_] = masks[int(scores.argmax())]
-        return best
+        with torch.no_grad():
+            decoder = self._decoder(embedding, several=masks_per_point == 3)
+            prompts = self._in_frame(at[:, ::-1], embedding.image_size)[None]
+            decoded = decoder.decode(
+                prompts, torch.from_numpy(labels.astype(np.int64)[None]).to(self.device)
+            )
+            logits = decoder.logits(decoded, torch.zeros(1, dtype=torch.int64, device=self.device))
+            best = logits[:, int(decoded.scores.argmax())]
+            mask = self._upsampler(embedding).whole(best)[0] > self.sam.mask_threshold
+        found: NDArray[np.bool_] = mask.cpu().numpy()
+        return found
 
     def _encoding_steps(self) -> int:
         return len(self.sam.image_encoder.blocks) + 1
@@ -242,64 +264,89 @@ class SamRegions:
             resized = ResizeLongestSide(encoder.img_size).apply_image(image)
             pixels = torch.from_numpy(resized).permute(2, 0, 1)[None].to(self.device)
             padded = self.sam.preprocess(pixels.float())
-            tokens = encoder.patch_embed(padded.to(encoder.patch_embed.proj.weight.dtype))
-            if encoder.pos_embed is not None:
-                tokens = tokens + encoder.pos_embed
+            tokens = encoding.embed(encoder, padded)
         for done, block in enumerate(encoder.blocks, start=1):
             with torch.no_grad():
-                tokens = block(tokens)
+                tokens = encoding.run_block(block, tokens)
             yield Progress("regions", done, total)
         with torch.no_grad():
             features = encoder.neck(tokens.permute(0, 3, 1, 2)).float().cpu()
         yield Progress("regions", len(encoder.blocks) + 1, total)
         return SamEmbedding(features, size)
 
-    def _point_batches(self, size: tuple[int, int]) -> list[NDArray[np.float64]]:
+    def _point_batches(self) -> list[NDArray[np.float64]]:
         """The grid of points, x and y from 0 to 1, in batches that fit the memory."""
         grid = build_point_grid(self.points_per_side)
-        pixels = max(size[0] * size[1], self.sam.image_encoder.img_size**2)
-        batch = _LOGITS_AT_ONCE // (pixels * self.masks_per_point)
-        batch = min(_POINTS_AT_ONCE, max(1, batch))
+        batch = _POINTS_AT_ONCE.get(self.device.type, _POINTS_AT_ONCE["cpu"])
         return [grid[start : start + batch] for start in range(0, len(grid), batch)]
 
     def _divide(
         self, embedding: SamEmbedding, batches: list[NDArray[np.float64]], done: int, total: int
     ) -> Steps[NDArray[np.int32]]:
-        found: list[dict[str, Any]] = []
-        predictor = _Predictor(self.sam, embedding, self.masks_per_point)
-        # The generator looks at no pixel: the predictor has the embedding already.
-        blank = np.broadcast_to(np.uint8(0), (*embedding.image_size, 3))
-        for points in batches:
-            generator = SamAutomaticMaskGenerator(
-                self.sam,
-                points_per_side=None,
-                point_grids=[points],
-                points_per_batch=len(points),
-                pred_iou_thresh=self.iou_threshold,
-                stability_score_thresh=self.stability_threshold,
-                box_nms_thresh=1.0,  # below, over all batches together
-                output_mode="uncompressed_rle",
+        masks = yield from self._find(embedding, batches, done, total)
+        with torch.no_grad():
+            regions = self._upsampler(embedding).paint(
+                masks.logits, self.sam.mask_threshold, masks.areas.numpy(), self.painting
             )
-            generator.predictor = predictor
-            found += generator.generate(blank)
+            return regions.int().cpu().numpy()
+
+    def _find(
+        self, embedding: SamEmbedding, batches: list[NDArray[np.float64]], done: int, total: int
+    ) -> Steps[_Masks]:
+        """The masks that stay, the highest score first."""
+        found = []
+        with torch.no_grad():
+            decoder = self._decoder(embedding, several=self.masks_per_point == 3)
+            upsampler = self._upsampler(embedding)
+        for points in batches:
+            with torch.no_grad():
+                found.append(self._good_masks(decoder, upsampler, points))
             done += 1
             yield Progress("regions", done, total)
-        kept = [mask for mask in self._distinct(found) if mask["area"] >= max(1, self.min_area)]
-        return paint(
-            _RunLengthMasks([mask["segmentation"] for mask in kept]),
-            self.painting,
-            shape=embedding.image_size,
-            areas=[mask["area"] for mask in kept],
-        )
+        with torch.no_grad():
+            masks = _joined(found)
+            # As segment-anything does it over one image: by boxes, the highest score first.
+            masks = masks[nms(masks.boxes.float(), masks.scores, self.nms_threshold)]
+            return masks[masks.areas >= max(1, self.min_area)]
 
-    def _distinct(self, masks: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        """Non-maximum suppression by boxes, as the generator does it over one image."""
-        if not masks:
-            return []
-        boxes = torch.tensor([mask["bbox"] for mask in masks], dtype=torch.float32)
-        boxes[:, 2:] += boxes[:, :2]
-        scores = torch.tensor([mask["predicted_iou"] for mask in masks])
-        return [masks[index] for index in nms(boxes, scores, self.nms_threshold).tolist()]
+    def _good_masks(
+        self, decoder: PointDecoder, upsampler: Upsampler, points: NDArray[np.float64]
+    ) -> _Masks:
+        """The masks of some points that are good and stable enough to stay."""
+        height, width = upsampler.size
+        at = self._in_frame(points * (width, height), upsampler.size)[:, None]
+        decoded = decoder.decode(at, torch.ones(at.shape[:2], dtype=torch.int64, device=at.device))
+        good = torch.ones_like(decoded.scores, dtype=torch.bool)
+        if self.iou_threshold > 0:
+            good = decoded.scores > self.iou_threshold
+        # A point's logits cost about the same for one mask and for three.
+        asked = good.any(dim=1).nonzero().flatten()
+        logits = decoder.logits(decoded, asked)[good[asked]]
+        measured = upsampler.measure(logits, self.sam.mask_threshold)
+        masks = _Masks(decoded.scores[good].cpu(), logits, measured.areas, measured.boxes)
+        if self.stability_threshold > 0:
+            masks = masks[measured.stability >= self.stability_threshold]
+        return masks
+
+    def _decoder(self, embedding: SamEmbedding, *, several: bool) -> PointDecoder:
+        return PointDecoder(self.sam, embedding.features.to(self.device), several=several)
+
+    def _in_frame(self, points: NDArray[np.floating], size: tuple[int, int]) -> Tensor:
+        """Points (n, 2), x and y in the image of ``size``, in the encoder's frame."""
+        scaled = ResizeLongestSide(self.sam.image_encoder.img_size).apply_coords(points, size)
+        # float32 before it goes to the device: Apple's have no float64.
+        return torch.from_numpy(scaled.astype(np.float32)).to(self.device)
+
+    def _upsampler(self, embedding: SamEmbedding) -> Upsampler:
+        frame = self.sam.image_encoder.img_size
+        height, width = embedding.features.shape[2:]
+        return Upsampler(
+            (4 * height, 4 * width),
+            frame,
+            ResizeLongestSide.get_preprocess_shape(*embedding.image_size, frame),
+            embedding.image_size,
+            self.device,
+        )
 
     def _check(self, embedding: SamEmbedding) -> None:
         encoder = self.sam.prompt_encoder
@@ -311,57 +358,28 @@ class SamRegions:
             )
 
 
-class _Predictor(SamPredictor):  # type: ignore[misc]  # segment-anything has no types
-    """segment-anything's predictor over an image that is encoded already."""
+@dataclass(frozen=True)
+class _Masks:
+    """What is kept of K masks: scores, areas and boxes on the CPU, logits where they were made."""
 
-    def __init__(self, sam: Sam, embedding: SamEmbedding, masks_per_point: int) -> None:
-        super().__init__(sam)
-        self.transform = _Resize(sam.image_encoder.img_size)
-        self._embedding = embedding
-        self._several = masks_per_point == 3
-        self.set_image(None)
+    scores: Tensor
+    logits: Tensor
+    areas: Tensor
+    boxes: Tensor
 
-    def set_image(self, image: object, image_format: str = "RGB") -> None:
-        """Take the embedding, whatever the image: the generator asks for it once a batch."""
-        size = self._embedding.image_size
-        self.features = self._embedding.features.to(self.model.device)
-        self.original_size = size
-        self.input_size = self.transform.get_preprocess_shape(
-            *size, self.model.image_encoder.img_size
+    def __getitem__(self, which: Tensor) -> _Masks:
+        return _Masks(
+            self.scores[which],
+            self.logits[which.to(self.logits.device)],
+            self.areas[which],
+            self.boxes[which],
         )
-        self.is_image_set = True
-
-    def predict_torch(self, *args: Any, **options: Any) -> tuple[Tensor, Tensor, Tensor]:
-        """Predict as many masks as this predictor is for; the generator always asks for three."""
-        # predict() hands multimask_output over by position, the generator by name
-        names = ("point_coords", "point_labels", "boxes", "mask_input", "multimask_output")
-        options |= dict(zip(names, args, strict=False))
-        options["multimask_output"] = self._several
-        masks, scores, low = super().predict_torch(**options)
-        return masks, scores, low
 
 
-class _Resize(ResizeLongestSide):  # type: ignore[misc]  # segment-anything has no types
-    """Points in float32: Apple's devices have no float64, which NumPy would hand them."""
-
-    def apply_coords(
-        self, coords: NDArray[np.floating], original_size: tuple[int, ...]
-    ) -> NDArray[np.float32]:
-        resized: NDArray[np.floating] = super().apply_coords(coords, original_size)
-        return resized.astype(np.float32)
-
-
-class _RunLengthMasks(Sequence[NDArray[np.bool_]]):
-    """Run-length encoded masks, each decoded when it is taken: thousands may exist."""
-
-    def __init__(self, encoded: list[dict[str, Any]]) -> None:
-        self._encoded = encoded
-
-    def __len__(self) -> int:
-        return len(self._encoded)
-
-    def __getitem__(self, index: Any) -> Any:
-        return rle_to_mask(self._encoded[index])
-
-    def __iter__(self) -> Iterator[NDArray[np.bool_]]:
-        return (rle_to_mask(mask) for mask in self._encoded)
+def _joined(parts: Sequence[_Masks]) -> _Masks:
+    return _Masks(
+        *(
+            torch.cat([getattr(part, name) for part in parts])
+            for name in ("scores", "logits", "areas", "boxes")
+        )
+    )

@@ -1,0 +1,84 @@
+"""Keys that act while they are held, and their release, which may happen where nobody looks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from qtpy.QtCore import QEvent, QObject, Qt
+from qtpy.QtGui import QKeyEvent, QMouseEvent
+from qtpy.QtWidgets import QApplication, QWidget
+
+_KEYS = (QEvent.Type.ShortcutOverride, QEvent.Type.KeyPress, QEvent.Type.KeyRelease)
+_LOST = (QEvent.Type.WindowDeactivate, QEvent.Type.FocusOut)
+_WATCHED = frozenset((*_KEYS, *_LOST, QEvent.Type.MouseMove))
+
+
+class HeldKeys(QObject):
+    """Watches the application for Alt, and for the key of peeking being let go.
+
+    The canvas alone does not see all of it: a window manager or a menu may take the release, or the
+    focus may be elsewhere by then. So a move of the mouse without Alt, another window and another
+    focus end what is held, too.
+
+    Args:
+        alt: is told whether Alt is held; returns whether it is of use, and then no menu gets it.
+        let_go: is called when a held key is let go or lost.
+        key: the key of peeking.
+    """
+
+    def __init__(
+        self, alt: Callable[[bool], bool], let_go: Callable[[], object], key: Qt.Key
+    ) -> None:
+        super().__init__()
+        self.host: QWidget | None = None
+        """A widget of the window that is watched; ``None``: all windows."""
+        self.held = False
+        self._used = False
+        self._alt = alt
+        self._let_go = let_go
+        self._key = key
+
+    def start(self) -> None:
+        """Watch from now on."""
+        app = QApplication.instance()
+        if app is not None:
+            app.installEventFilter(self)
+
+    def stop(self) -> None:
+        """Watch no more; everything is let go."""
+        app = QApplication.instance()
+        if app is not None:
+            app.removeEventFilter(self)
+        self._lost()
+
+    def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:
+        """See Qt; takes nothing from anybody but Alt from the menu bar."""
+        kind = None if event is None else event.type()
+        if kind not in _WATCHED or not isinstance(watched, QWidget) or not self._ours(watched):
+            return False
+        if kind in _LOST:
+            self._lost()
+        elif isinstance(event, QMouseEvent):
+            if self.held and not event.modifiers() & Qt.KeyboardModifier.AltModifier:
+                self._hold(False)
+        elif isinstance(event, QKeyEvent) and not event.isAutoRepeat():
+            down = kind != QEvent.Type.KeyRelease
+            if event.key() == Qt.Key.Key_Alt:
+                # On some desktops the menu bar takes Alt, and the focus with it.
+                return self._hold(down) and kind == QEvent.Type.ShortcutOverride
+            if event.key() == self._key and not down:
+                self._let_go()
+        return False
+
+    def _ours(self, watched: QWidget) -> bool:
+        return self.host is None or watched.window() is self.host.window()
+
+    def _hold(self, held: bool) -> bool:
+        if held != self.held:
+            self.held = held
+            self._used = self._alt(held)
+        return self._used
+
+    def _lost(self) -> None:
+        self._hold(False)
+        self._let_go()

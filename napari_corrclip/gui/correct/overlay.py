@@ -1,0 +1,128 @@
+"""Small layers that lie over a box of the regions: outlines and previews."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from napari.layers import Labels
+from napari.utils.colormaps import DirectLabelColormap
+from napari.utils.transforms import Affine
+from numpy.typing import NDArray
+
+from napari_corrclip.annotation.boxes import Box, padded, union, window
+from napari_corrclip.gui.describing import CLEAR
+from napari_corrclip.gui.layers import SessionLayers
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    import napari
+
+Color = tuple[float, float, float, float]
+
+
+class Overlay:
+    """A layer no larger than the box that it marks; it is made when it is first shown.
+
+    Args:
+        viewer: gets the layer.
+        layers: of the session; the overlay lies where ``regions`` does.
+        name: of the layer.
+        colors: RGBA, 0 to 1, by value.
+        contour: width of outlines in pixels of the screen; 0: filled.
+        opacity: 0 to 1.
+    """
+
+    def __init__(
+        self,
+        viewer: napari.Viewer,
+        layers: SessionLayers,
+        name: str,
+        colors: dict[int, Color],
+        *,
+        contour: int = 0,
+        opacity: float = 1.0,
+    ) -> None:
+        self._viewer = viewer
+        self._layers = layers
+        self._name = name
+        self._colors = colors
+        self._contour = contour
+        self._opacity = opacity
+        self._layer: Labels | None = None
+
+    @property
+    def visible(self) -> bool:
+        """Whether something is shown."""
+        return self._there and self._layer is not None and bool(self._layer.visible)
+
+    @visible.setter
+    def visible(self, on: bool) -> None:
+        if self._there and self._layer is not None:
+            self._layer.visible = on
+
+    @property
+    def _there(self) -> bool:
+        return self._layer is not None and self._layer in self._viewer.layers
+
+    def show(self, box: Box, values: NDArray[np.uint8]) -> None:
+        """Show ``values``, (h, w), in ``box`` of the image."""
+        active = self._viewer.layers.selection.active
+        layer = self._layer
+        if layer is None or layer not in self._viewer.layers:
+            layer = self._layer = self._made(values)
+            self._viewer.add_layer(layer)
+        layer.data = values
+        # Where the box's corner lies before the layer's own affine, which the overlay has too.
+        regions = self._layers.regions
+        to_physical = Affine(
+            scale=regions.scale,
+            translate=regions.translate,
+            rotate=regions.rotate,
+            shear=regions.shear,
+        )
+        layer.translate = to_physical(np.array(box[:2], np.float64))
+        layer.visible = True
+        # A new layer becomes the active one; keys belong to ours.
+        if active is not None and self._viewer.layers.selection.active is not active:
+            self._viewer.layers.selection.active = active
+
+    def outline(self, regions: Iterable[int]) -> None:
+        """Outline ``regions``; hide where there are none."""
+        session = self._layers.session
+        rows = [row for one in regions if (row := session.find(one)) is not None]
+        around = union(row.box for row in rows)
+        if around is None:
+            self.visible = False
+            return
+        box = padded(around, 2, session.shape)
+        inside = np.isin(session.regions[window(box)], [row.id for row in rows])
+        self.show(box, inside.astype(np.uint8))
+
+    def remove(self) -> None:
+        """Take the layer out of the viewer."""
+        layer, self._layer = self._layer, None
+        if layer is not None and layer in self._viewer.layers:
+            self._viewer.layers.remove(layer)
+
+    def _made(self, values: NDArray[np.uint8]) -> Labels:
+        regions = self._layers.regions
+        colors: dict[int | None, Color] = {None: CLEAR, 0: CLEAR}
+        for value, color in self._colors.items():
+            colors[value] = color
+        made = Labels(
+            values,
+            name=self._name,
+            colormap=DirectLabelColormap(color_dict=colors),
+            opacity=self._opacity,
+            scale=regions.scale,
+            rotate=regions.rotate,
+            shear=regions.shear,
+            affine=regions.affine,
+            units=regions.units,
+            axis_labels=regions.axis_labels,
+        )
+        made.contour = self._contour
+        made.editable = False
+        return made

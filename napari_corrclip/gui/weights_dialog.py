@@ -1,0 +1,87 @@
+"""Asks before anything is downloaded: which files, how large, by whose licence."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from html import escape
+
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QDialog, QDialogButtonBox, QLabel, QVBoxLayout, QWidget
+
+from napari_corrclip.weights.cache import cache_folder
+from napari_corrclip.weights.presets import NetworkSpec
+
+
+def size_text(size: int) -> str:
+    """``375 MB``, ``1.3 GB``; ``size unknown`` for 0."""
+    if not size:
+        return "size unknown"
+    return f"{size / 1e9:.1f} GB" if size >= 1e9 else f"{max(size / 1e6, 1):.0f} MB"
+
+
+class WeightsDialog(QDialog):
+    """Asks whether the files of ``networks`` may be downloaded.
+
+    Args:
+        networks: those whose files are missing.
+        parent: what it stands before.
+    """
+
+    def __init__(self, networks: Sequence[NetworkSpec], parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setWindowTitle("Download weights")
+        total = sum(spec.size for spec in networks)
+        rows = "".join(
+            f"<tr><td>{escape(spec.title)}&nbsp;&nbsp;</td>"
+            f"<td align='right'>{size_text(spec.size)}&nbsp;&nbsp;</td>"
+            f"<td>{escape(spec.licence)}</td></tr>"
+            for spec in networks
+        )
+        unfree = [spec for spec in networks if not spec.free]
+        text = (
+            "<p>The networks of this preset are not on this computer yet:</p>"
+            f"<table>{rows}</table><p>Together {size_text(total)}, once, into<br>"
+            f"{escape(str(cache_folder()))}</p>"
+        )
+        if unfree:
+            names = " and ".join(escape(spec.title) for spec in unfree)
+            text += (
+                f"<p><b>Not for commercial use:</b> the licence of {names} is Creative Commons "
+                f"Attribution-NonCommercial 4.0 ({escape(unfree[0].licence)}). Results may be used "
+                "for research and teaching alone.</p>"
+            )
+        self.label = QLabel(text)
+        self.label.setTextFormat(Qt.TextFormat.RichText)
+        self.label.setWordWrap(True)
+        self.label.setMinimumWidth(420)
+        self.buttons = QDialogButtonBox()
+        self.download_button = self.buttons.addButton(
+            f"Download {size_text(total)}", QDialogButtonBox.ButtonRole.AcceptRole
+        )
+        self.refuse_button = self.buttons.addButton(
+            "Not now", QDialogButtonBox.ButtonRole.RejectRole
+        )
+        self.buttons.accepted.connect(self.accept)
+        self.buttons.rejected.connect(self.reject)
+        layout = QVBoxLayout(self)
+        layout.addWidget(self.label)
+        layout.addWidget(self.buttons)
+
+
+class WeightsQuestion:
+    """Asks once: files that somebody agreed to are not asked about again, after a cut for example."""
+
+    def __init__(self) -> None:
+        self._agreed: set[NetworkSpec] = set()
+
+    def ask(self, networks: Sequence[NetworkSpec], parent: QWidget | None = None) -> bool:
+        """Return whether ``networks`` may be downloaded."""
+        new = [spec for spec in networks if spec not in self._agreed]
+        if not new:
+            return True
+        dialog = WeightsDialog(networks, parent)
+        agreed = dialog.exec() == QDialog.DialogCode.Accepted
+        dialog.deleteLater()
+        if agreed:
+            self._agreed.update(new)
+        return bool(agreed)

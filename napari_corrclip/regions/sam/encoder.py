@@ -1,0 +1,103 @@
+"""SAM's image encoder, block by block, with fused attention.
+
+segment-anything writes out every attention matrix: 4096 x 4096 for each head of a global block. Here
+torch's fused attention runs over the same weights. The decomposed relative positions (section 4.3 of
+MViTv2, as SAM uses them) go in as its bias, a few heads at a time.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+# A bias of 64 x 64 cells has 2^24 elements a head.
+_BIAS_ELEMENTS = {"cpu": 1 << 24, "cuda": 1 << 28}
+
+
+def embed(encoder: Any, pixels: Tensor) -> Tensor:
+    """Patches with their positions (B, h, w, C), in the encoder's dtype.
+
+    Args:
+        encoder: segment-anything's ``ImageEncoderViT``.
+        pixels: (B, 3, S, S) normalised and padded to the encoder's side S.
+    """
+    tokens: Tensor = encoder.patch_embed(pixels.to(encoder.patch_embed.proj.weight.dtype))
+    return tokens if encoder.pos_embed is None else tokens + encoder.pos_embed
+
+
+def run_block(block: Any, tokens: Tensor) -> Tensor:
+    """One block over tokens (B, h, w, C), in windows where the block has a window size."""
+    normed = block.norm1(tokens)
+    if block.window_size > 0:
+        windows, grid = _cut(normed, block.window_size)
+        attended = _join(attend(block.attn, windows), grid, tokens.shape[1:3])
+    else:
+        attended = attend(block.attn, normed)
+    tokens = tokens + attended
+    rest: Tensor = tokens + block.mlp(block.norm2(tokens))
+    return rest
+
+
+def attend(attention: Any, tokens: Tensor) -> Tensor:
+    """Multi-head attention over grids of tokens (B, h, w, C), all positions of a grid at once.
+
+    The bias of query (y, x) and key (y', x') is q . R_h[y - y'] + q . R_w[x - x'].
+    """
+    batch, height, width, channels = tokens.shape
+    heads = attention.num_heads
+    projected = attention.qkv(tokens).reshape(batch, height * width, 3, heads, channels // heads)
+    q, k, v = projected.permute(2, 0, 3, 1, 4)
+    if not attention.use_rel_pos:
+        attended = F.scaled_dot_product_attention(q, k, v)
+    else:
+        rows = _relative(attention.rel_pos_h, height)
+        columns = _relative(attention.rel_pos_w, width)
+        limit = _BIAS_ELEMENTS.get(tokens.device.type, _BIAS_ELEMENTS["cpu"])
+        at_once = max(1, limit // (batch * (height * width) ** 2))
+        parts = zip(*(x.split(at_once, dim=1) for x in (q, k, v)), strict=True)
+        attended = torch.cat(
+            [
+                F.scaled_dot_product_attention(q, k, v, attn_mask=_bias(q, rows, columns))
+                for q, k, v in parts
+            ],
+            dim=1,
+        )
+    merged: Tensor = attention.proj(attended.transpose(1, 2).reshape(tokens.shape))
+    return merged
+
+
+def _relative(table: Tensor, side: int) -> Tensor:
+    """(side, side, d): of a query's and a key's place along one axis the row for their distance."""
+    places = torch.arange(side, device=table.device)
+    return table[places[:, None] - places[None, :] + side - 1]
+
+
+def _bias(queries: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
+    """Relative positions as a bias (B, heads, N, N) of queries (B, heads, N, d)."""
+    height, width = len(rows), len(columns)
+    grid = queries.unflatten(2, (height, width))
+    by_row = torch.einsum("bnyxd,ykd->bnyxk", grid, rows)
+    by_column = torch.einsum("bnyxd,xkd->bnyxk", grid, columns)
+    bias = by_row[..., :, None] + by_column[..., None, :]
+    return bias.flatten(4).flatten(2, 3)
+
+
+def _cut(tokens: Tensor, side: int) -> tuple[Tensor, tuple[int, int]]:
+    """Cut (B, h, w, C) into (B * n, side, side, C), zeros at the end; and the windows an axis."""
+    batch, height, width, channels = tokens.shape
+    tokens = F.pad(tokens, (0, 0, 0, -width % side, 0, -height % side))
+    rows, columns = tokens.shape[1] // side, tokens.shape[2] // side
+    windows = tokens.view(batch, rows, side, columns, side, channels).transpose(2, 3)
+    return windows.reshape(-1, side, side, channels), (rows, columns)
+
+
+def _join(windows: Tensor, grid: tuple[int, int], size: tuple[int, ...]) -> Tensor:
+    """What :func:`_cut` cut, without the zeros at the end."""
+    rows, columns = grid
+    side = windows.shape[1]
+    whole = windows.view(-1, rows, columns, side, side, windows.shape[-1]).transpose(2, 3)
+    tokens = whole.reshape(-1, rows * side, columns * side, windows.shape[-1])
+    return tokens[:, : size[0], : size[1]]

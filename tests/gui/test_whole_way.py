@@ -1,0 +1,190 @@
+"""The whole way as a user goes it, by real mouse and keys; pixels compared with the session at each step."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import imageio.v3 as iio
+import napari
+import numpy as np
+import pytest
+from pytestqt.qtbot import QtBot
+from qtpy.QtCore import Qt
+from scipy.ndimage import distance_transform_edt
+
+from napari_corrclip.annotation import Session
+from napari_corrclip.demo.scenes import generate_scene
+from napari_corrclip.gui.dock import CorrClipDock
+from tests.gui.conftest import Window
+from tests.gui.test_dock import Person
+
+pytestmark = pytest.mark.canvas
+
+SHIFT, CONTROL = Qt.KeyboardModifier.ShiftModifier, Qt.KeyboardModifier.ControlModifier
+
+
+class User(Person):
+    """Somebody with a whole window: the dock's buttons, and the canvas."""
+
+    @property
+    def session(self) -> Session:
+        session = self.dock.controller.session
+        assert session is not None, self.dock.status.text()
+        return session
+
+    @property
+    def window(self) -> Window:
+        layers = self.dock.layers
+        assert layers is not None
+        # The plugin sees what plugins may see; the mouse needs the canvas, which is private.
+        seen_by_us: Any = self.viewer
+        return Window(seen_by_us.__wrapped__, self.session, layers, [])
+
+    def inside(self, region: int) -> tuple[float, float]:
+        """A pixel well inside a region."""
+        depth = distance_transform_edt(np.pad(self.session.regions == region, 1))[1:-1, 1:-1]
+        row, column = np.unravel_index(int(depth.argmax()), depth.shape)
+        return float(row), float(column)
+
+    def undo_all(self) -> int:
+        steps = 0
+        while self.session.can_undo:
+            self.window.undo()
+            self.agree()
+            steps += 1
+        return steps
+
+
+def start(viewer: napari.Viewer, qtbot: QtBot) -> User:
+    viewer.window.resize(1300, 850)
+    dock = CorrClipDock(viewer)
+    viewer.window.add_dock_widget(dock, name="CorrCLIP")
+    return User(viewer, dock, qtbot)
+
+
+def open_file(user: User, path: Path) -> None:
+    (layer,) = user.viewer.open(str(path), plugin="napari")
+    user.dock.reset_choices()
+    user.dock.image.layer = layer
+
+
+def test_a_user_goes_the_whole_way(
+    make_napari_viewer_proxy: Callable[..., napari.Viewer],
+    qtbot: QtBot,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("NAPARI_CORRCLIP_SESSIONS", str(tmp_path / "sessions"))
+    path = tmp_path / "scene.png"
+    iio.imwrite(path, generate_scene(7).image)
+    viewer = make_napari_viewer_proxy(show=True)
+    user = start(viewer, qtbot)
+    open_file(user, path)
+
+    # Type, run, wait.
+    user.type("purple circle, blue square, white cross, yellow circle")
+    user.type("green square, green triangle, wood, water")
+    user.press(user.dock.bar.run_button)
+    user.wait()
+    session = user.session
+    assert {"labels", "regions"} <= set(user.names())
+    viewer.reset_view()
+    user.agree()
+    seen = [session.labels.copy()]
+    regions = [session.regions.copy()]
+
+    def step(changed: bool = True) -> None:
+        """Layers show the session, and something happened that one undo takes back."""
+        user.agree()
+        seen.append(session.labels.copy())
+        regions.append(session.regions.copy())
+        now = len(session.history.done)
+        assert now == len(seen) - 1, user.dock.status.text()
+        if changed:
+            same = np.array_equal(seen[-1], seen[-2]) and np.array_equal(regions[-1], regions[-2])
+            assert not same, user.dock.status.text()
+
+    # Select by click, assign by key.
+    user.press(user.dock.correct.button)
+    mode, window = user.dock.correct.mode, user.window
+    assert mode is not None
+    viewer.layers.selection.active = user.window.layers.labels
+    large = sorted(session.rows(), key=lambda row: -row.area)
+    first = next(row for row in large if row.value != session.vocabulary.values[2])
+    window.click(*user.inside(first.id))
+    assert mode.selection == (first.id,)
+    window.key(Qt.Key.Key_3)
+    step()
+    assert session.region(first.id).value == session.vocabulary.values[2]
+
+    # Merge two neighbours, split them again by their connected parts or by clicks.
+    window.key(Qt.Key.Key_Escape)
+    second = large[1].id
+    near = max(session.neighbours(second), key=lambda one: session.region(one).area)
+    window.click(*user.inside(second))
+    window.click(*user.inside(near), SHIFT)
+    assert set(mode.selection) == {second, near}
+    window.key(Qt.Key.Key_G)
+    step()
+    merged = mode.selection[0]
+    window.key(Qt.Key.Key_Escape)
+    window.key(Qt.Key.Key_Escape)
+    user.press(user.dock.correct.button)
+
+    # Paint on both layers.
+    layers = user.window.layers
+    viewer.layers.selection.active = layers.labels
+    layers.labels.mode = "paint"
+    layers.labels.brush_size = 8
+    layers.labels.selected_label = session.vocabulary.values[1]
+    window.stroke((12, 12), (12, 60))
+    step()
+    assert session.labels[12, 30] == session.vocabulary.values[1]
+    viewer.layers.selection.active = layers.regions
+    layers.regions.mode = "paint"
+    layers.regions.brush_size = 8
+    row, column = user.inside(merged)
+    window.stroke((row, column), (min(row + 60, 250), column))
+    step(changed=False)
+    layers.labels.mode = layers.regions.mode = "pan_zoom"
+
+    # The queue: next, accept.
+    user.press(user.dock.correct.button)
+    viewer.layers.selection.active = layers.labels
+    window.key(Qt.Key.Key_D)
+    assert mode.selection
+    window.key(Qt.Key.Key_Return)
+    step(changed=False)
+
+    # Undo all, redo all.
+    count = len(session.history.done)
+    last = session.labels.copy(), session.regions.copy()
+    for back in range(count - 1, -1, -1):
+        window.undo()
+        user.agree()
+        np.testing.assert_array_equal(session.labels, seen[back])
+        np.testing.assert_array_equal(session.regions, regions[back])
+    assert not session.can_undo
+    for forth in range(1, count + 1):
+        window.redo()
+        user.agree()
+        np.testing.assert_array_equal(session.labels, seen[forth])
+    np.testing.assert_array_equal(session.regions, last[1])
+
+    # Close without a word; another window restores all of it.
+    user.dock.cleanup()
+    viewer.layers.clear()
+    again = start(viewer, qtbot)
+    open_file(again, path)
+    assert not again.dock.keeper.isHidden()
+    again.press(again.dock.keeper.restore_button)
+    again.wait()
+    again.agree()
+    np.testing.assert_array_equal(again.session.labels, last[0])
+    np.testing.assert_array_equal(again.session.regions, last[1])
+    assert again.session.vocabulary == session.vocabulary
+    assert again.undo_all() == count
+    np.testing.assert_array_equal(again.session.labels, seen[0])
+    again.dock.cleanup()

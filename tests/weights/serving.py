@@ -1,0 +1,89 @@
+"""A real file server on this machine, in the layouts of the real sources."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import re
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+
+@dataclass
+class Server:
+    """A file server.
+
+    Attributes:
+        url: where it answers.
+        files: path to content.
+        cut: ends every answer after so many bytes.
+        ranges: whether it sends parts.
+        pause: seconds to wait after every 64 KiB.
+        requests: what was asked, such as ``GET /a``, with the range where there was one.
+    """
+
+    url: str
+    files: dict[str, bytes] = field(default_factory=dict)
+    cut: int | None = None
+    ranges: bool = True
+    pause: float = 0.0
+    requests: list[str] = field(default_factory=list)
+
+
+@contextlib.contextmanager
+def serving() -> Iterator[Server]:
+    """Serve files until the end of the block."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_HEAD(self) -> None:
+            self.answer(with_body=False)
+
+        def do_GET(self) -> None:
+            self.answer(with_body=True)
+
+        def answer(self, *, with_body: bool) -> None:
+            asked = self.headers.get("Range") or ""
+            state.requests.append(f"{self.command} {self.path} {asked}".strip())
+            content = state.files.get(self.path)
+            if content is None:
+                self.send_error(404)
+                return
+            part = re.fullmatch(r"bytes=(\d+)-", asked) if state.ranges else None
+            start = int(part[1]) if part else 0
+            if start and start >= len(content):
+                self.send_error(416)
+                return
+            self.send_response(206 if part else 200)
+            if part:
+                self.send_header(
+                    "Content-Range", f"bytes {start}-{len(content) - 1}/{len(content)}"
+                )
+            self.send_header("Content-Length", str(len(content) - start))
+            # What the hub sends besides.
+            self.send_header("ETag", f'"{hashlib.sha256(content).hexdigest()}"')
+            self.send_header("X-Repo-Commit", "0" * 40)
+            self.end_headers()
+            if with_body:
+                self.send(content[start:][: state.cut])
+
+        def send(self, content: bytes) -> None:
+            with contextlib.suppress(ConnectionError):
+                for first in range(0, len(content), 1 << 16):
+                    self.wfile.write(content[first : first + (1 << 16)])
+                    time.sleep(state.pause)
+
+        def log_message(self, *args: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as http:
+        state = Server(f"http://127.0.0.1:{http.server_port}")
+        thread = threading.Thread(target=http.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        try:
+            yield state
+        finally:
+            http.shutdown()
+            thread.join()
