@@ -31,6 +31,9 @@ class SessionMenu(QToolButton):
         self._tell = tell
         self.setText("…")
         self.setToolTip("Save the session")
+        self.setMinimumWidth(28)
+        # The arrow of a menu would be drawn over the dots.
+        self.setStyleSheet("QToolButton::menu-indicator { image: none; width: 0px; }")
         self.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
         entries = QMenu(self)
         self.save_action = entries.addAction("Save session…")
