@@ -154,7 +154,7 @@ class Story:
         self.key(Qt.Key.Key_Escape)
         self.split(large[0].id)
         self.queue()
-        self.key(Qt.Key.Key_3)
+        self.key(Qt.Key.Key_8)  # it is water
         self.key(Qt.Key.Key_Return)
         self.key(Qt.Key.Key_Return)
         self.shoot("7-after-correcting")
