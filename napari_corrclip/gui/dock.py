@@ -29,6 +29,7 @@ from napari_corrclip.gui.correct import CorrectMode, CorrectPanel
 from napari_corrclip.gui.image_panel import ImagePanel
 from napari_corrclip.gui.keeper import Keeper
 from napari_corrclip.gui.layers import SessionLayers
+from napari_corrclip.gui.libraries import mend_drawing
 from napari_corrclip.gui.look import Look
 from napari_corrclip.gui.model_panel import ModelPanel
 from napari_corrclip.gui.picture import Picture
@@ -59,6 +60,7 @@ class CorrClipDock(QWidget):
 
     def __init__(self, viewer: napari.viewer.Viewer) -> None:
         super().__init__()
+        mend_drawing()
         self.viewer = viewer
         self.controller = Controller()
         self.layers: SessionLayers | None = None
