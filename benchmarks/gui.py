@@ -28,8 +28,8 @@ from qtpy.QtWidgets import QApplication
 from napari_corrclip.annotation import Session
 from napari_corrclip.demo.scenes import generate_scene
 from napari_corrclip.gui.layers import SessionLayers
-from napari_corrclip.gui.libraries import prepare_imports
 from napari_corrclip.gui.worker import Job
+from napari_corrclip.libraries import prepare_imports
 from napari_corrclip.progress import finish
 
 BEAT = 10

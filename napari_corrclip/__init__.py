@@ -6,6 +6,7 @@ napari and no Qt.
 
 from __future__ import annotations
 
+import sys
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -59,6 +60,9 @@ _HOME = {
 }
 """Each public name and the module it comes from."""
 
+_WITH_TORCH = {"engine", "features", "segmenter"}
+"""The modules among them that import torch."""
+
 __all__ = [
     "CorrClipError",
     "Features",
@@ -91,6 +95,11 @@ def __getattr__(name: str) -> Any:
 
         value: Any = version("napari-corrclip")
     elif name in _HOME:
+        if _HOME[name] in _WITH_TORCH and "vispy" in sys.modules:
+            # A canvas may be drawn already: napari's console, or a script that opened a viewer.
+            from napari_corrclip.libraries import prepare_imports
+
+            prepare_imports()
         value = getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
     else:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -33,7 +33,8 @@ from napari_corrclip.settings import Settings
 
 T = TypeVar("T")
 
-_STRIPE_ELEMENTS = 1 << 23
+# Of a stripe of pixels x queries: a CPU's cache holds it over all steps; a card takes all at once.
+_STRIPE_ELEMENTS = {"cpu": 1 << 19, "cuda": 1 << 26}
 
 
 @dataclass(frozen=True)
@@ -305,9 +306,10 @@ def classify_pixels(
     rows, ids = merging.number_regions(region_map)
     # A region may have millions of pixels: add up in double, where the device has it.
     exact = torch.float32 if logits.device.type == "mps" else torch.float64
-    sums = torch.zeros(classes, len(ids) + 1, dtype=exact, device=logits.device)
+    sums = torch.zeros(len(ids) + 1, classes, dtype=exact, device=logits.device)
     labels, confidence = [], []
-    height = max(1, _STRIPE_ELEMENTS // (len(logits) * size[1]))
+    elements = _STRIPE_ELEMENTS.get(logits.device.type, 1 << 23)
+    height = max(1, elements // (len(logits) * size[1]))
     for top in range(0, size[0], height):
         stripe = range(top, min(top + height, size[0]))
         queries = prediction.query_probabilities(
@@ -318,9 +320,9 @@ def classify_pixels(
         labels.append(prediction.apply_background(winner, sure, thresholds, background))
         confidence.append(sure)
         owners = rows[stripe.start : stripe.stop].flatten()
-        sums.index_add_(1, owners, probabilities.flatten(1).to(exact))
+        sums.index_add_(0, owners, probabilities.flatten(1).to(exact).T)
     pixel_labels = torch.cat(labels)
-    votes = correction.count_votes(pixel_labels, region_map, classes)
+    votes = correction.count_votes(pixel_labels, rows, classes)
     corrected = pixel_labels
     if settings.correction:
         corrected = correction.apply_votes(pixel_labels, votes.rows, votes.winners)
@@ -330,7 +332,7 @@ def classify_pixels(
         labels=corrected,
         confidence=torch.cat(confidence),
         region_ids=ids,
-        region_probabilities=(sums.T[1:] / pixels).float(),
+        region_probabilities=(sums[1:] / pixels).float(),
         votes=votes.counts,
     )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import platform
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
+from functools import cache
 from importlib import metadata
 from types import MappingProxyType
 from typing import Any
@@ -124,6 +125,11 @@ class Provenance:
 
 def package_versions() -> dict[str, str]:
     """Return the versions of Python and of the packages that compute; "" for a missing one."""
+    return dict(_package_versions())
+
+
+@cache  # Reading a package's metadata takes a millisecond.
+def _package_versions() -> dict[str, str]:
     found = {"python": platform.python_version()}
     for name in _PACKAGES:
         try:

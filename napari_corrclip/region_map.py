@@ -63,9 +63,12 @@ def number_regions(regions: NDArray[np.integer]) -> tuple[NDArray[np.int32], NDA
     highest = int(flat.max()) if flat.size else 0
     if highest <= 4 * flat.size + 1024:
         occurs = np.bincount(flat, minlength=1) > 0
+        occurs[0] = True
+        if occurs.all():
+            return regions.astype(np.int32), np.arange(1, highest + 1)
         occurs[0] = False
         numbers = (np.cumsum(occurs) * occurs).astype(np.int32)
-        return numbers[flat].reshape(regions.shape), np.flatnonzero(occurs).astype(np.int64)
+        return numbers.take(flat).reshape(regions.shape), np.flatnonzero(occurs).astype(np.int64)
     # Ids may be far apart (another program's numbers); sorting then costs less than counting.
     found, positions = np.unique(flat, return_inverse=True)
     segmented = found > 0

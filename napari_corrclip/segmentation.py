@@ -271,20 +271,21 @@ def build_segmentation(
         raise ValueError("region_ids are not the ids that occur in regions, ascending")
     before, after = _array(pixels.pixel_labels), _array(pixels.labels)
     confidence = np.asarray(_array(pixels.confidence), np.float32)
-    overruled = after != before
-    if overruled.any():
+    overruled = np.flatnonzero(after != before)
+    if len(overruled):
         # a first column for "no class", and a first row for pixels without a region
         means = np.pad(probabilities, ((1, 0), (1, 0)))
-        where = numbers[overruled], after[overruled] + 1
-        confidence = confidence.copy()
-        confidence[overruled] = means[where]
-    values = np.array([0, *vocabulary.values], np.uint16)
+        shown = confidence.flatten()
+        shown[overruled] = means[numbers.ravel()[overruled], after.ravel()[overruled] + 1]
+        confidence = shown.reshape(confidence.shape)
+    # The last one is that of index -1, no class.
+    values = np.array([*vocabulary.values, 0], np.uint16)
     return Segmentation(
-        labels=values[after + 1],
+        labels=values[after],
         regions=regions,
         confidence=confidence.astype(np.float16),
         table=tables.region_table(ids, numbers, votes, probabilities, vocabulary),
-        pixel_labels=values[before + 1],
+        pixel_labels=values[before],
         region_probabilities=probabilities,
         vocabulary=vocabulary,
         provenance=provenance,

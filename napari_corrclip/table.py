@@ -44,19 +44,13 @@ def count_votes(
 
 def bounding_boxes(numbers: NDArray[np.int32], regions: int) -> NDArray[np.int32]:
     """Return (R, 4) int32: min_row, min_col, max_row, max_col of each region, maxima excluded."""
-    height, width = numbers.shape
-    flat = numbers.ravel()
-    rows = np.repeat(np.arange(height, dtype=np.int32), width)
-    columns = np.tile(np.arange(width, dtype=np.int32), height)
-    boxes = np.empty((regions + 1, 4), np.int32)
-    boxes[:, :2] = max(height, width)
-    boxes[:, 2:] = -1
-    for axis, positions in ((0, rows), (1, columns)):
-        lowest, highest = boxes[:, axis].copy(), boxes[:, axis + 2].copy()
-        np.minimum.at(lowest, flat, positions)
-        np.maximum.at(highest, flat, positions)
-        boxes[:, axis], boxes[:, axis + 2] = lowest, highest + 1
-    return boxes[1:]
+    from scipy.ndimage import find_objects
+
+    boxes = [
+        (rows.start, columns.start, rows.stop, columns.stop)
+        for rows, columns in find_objects(numbers, max_label=regions)
+    ]
+    return np.array(boxes, np.int32).reshape(regions, 4)
 
 
 def mean_probabilities(

@@ -20,6 +20,7 @@ OPEN = {
     "files",
     "image_files",
     "images",
+    "libraries",
     "progress",
     "region_map",
     "settings",

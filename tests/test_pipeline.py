@@ -243,7 +243,7 @@ def test_pixel_classes_equal_the_plain_transcription(
     logits = torch.tensor(rng.uniform(-0.1, 0.2, size=(4, 6, 8)), dtype=torch.float32)
     owner = torch.tensor([0, 2, 1, 0])
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(pipeline, "_STRIPE_ELEMENTS", stripe)
+        patch.setattr(pipeline, "_STRIPE_ELEMENTS", {"cpu": stripe})
         ours = pipeline.classify_pixels(
             logits, regions, owner, torch.full((3,), threshold), 0, SMALL
         )

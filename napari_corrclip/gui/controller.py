@@ -22,11 +22,11 @@ from napari_corrclip.errors import CorrClipError
 from napari_corrclip.gui.choice import REGIONS, SAM, Choice
 from napari_corrclip.gui.estimates import ESTIMATES
 from napari_corrclip.gui.jobs import JobFactory, Jobs
-from napari_corrclip.gui.libraries import prepare_imports
 from napari_corrclip.gui.picture import Picture
 from napari_corrclip.gui.planes import Where
 from napari_corrclip.gui.relabelling import Relabelling
 from napari_corrclip.gui.worker import Job
+from napari_corrclip.libraries import prepare_imports
 from napari_corrclip.progress import Progress, Steps
 from napari_corrclip.segmentation import Segmentation
 from napari_corrclip.vocabulary import Vocabulary

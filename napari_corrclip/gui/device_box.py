@@ -5,7 +5,7 @@ from __future__ import annotations
 from qtpy.QtWidgets import QComboBox, QWidget
 
 from napari_corrclip.gui.jobs import Jobs
-from napari_corrclip.gui.libraries import prepare_imports
+from napari_corrclip.libraries import prepare_imports
 from napari_corrclip.progress import Progress, Steps
 
 

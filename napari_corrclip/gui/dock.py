@@ -35,6 +35,7 @@ from napari_corrclip.gui.model_panel import ModelPanel
 from napari_corrclip.gui.picture import Picture
 from napari_corrclip.gui.regions_table import RegionsBar
 from napari_corrclip.gui.run_bar import RunBar
+from napari_corrclip.gui.session_menu import SessionMenu
 from napari_corrclip.gui.stack import Stack
 from napari_corrclip.gui.vocabulary_panel import VocabularyPanel, ask_about_removed
 from napari_corrclip.gui.widgets import Column
@@ -75,6 +76,8 @@ class CorrClipDock(QWidget):
         self.words = VocabularyPanel()
         self.model = ModelPanel(viewer)
         self.bar = RunBar()
+        self.menu = SessionMenu(lambda: self.session, self.say)
+        self.bar.row.addWidget(self.menu)
         self.correct = CorrectPanel(self.say)
         self.regions = RegionsBar(viewer)
         self.status = QLabel(FIRST)

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from napari_corrclip.errors import InputError
-from napari_corrclip.gui.libraries import prepare_imports
 from napari_corrclip.gui.picture import picture_of
+from napari_corrclip.libraries import prepare_imports
 from napari_corrclip.segmentation import Segmentation
 from napari_corrclip.vocabulary import VocabularyLike
 

@@ -44,7 +44,7 @@ class RunBar(QWidget):
         self._clock = QTimer(self)
         self._clock.setInterval(1000)
         self._clock.timeout.connect(self._tick)
-        row = QHBoxLayout()
+        self.row = row = QHBoxLayout()
         row.addWidget(self.run_button, 2)
         row.addWidget(self.demo_button, 1)
         layout = QVBoxLayout(self)

@@ -91,9 +91,14 @@ def winners(probabilities: Tensor) -> tuple[Tensor, Tensor]:
     Returns:
         class indices (int64) and probabilities, both of the pixels' shape.
     """
-    # argmax returns the first of equals, which max does not promise.
-    labels = probabilities.argmax(dim=0)
-    return labels, probabilities.gather(0, labels[None])[0]
+    highest = probabilities.amax(dim=0)
+    # max promises no order among equals, and argmax over the first dimension is slow on a CPU: of the
+    # classes that reach the highest, the first is the one with most classes from it to the end.
+    classes = len(probabilities)
+    left = torch.arange(classes, 0, -1, dtype=torch.int32, device=probabilities.device)
+    reach = (probabilities == highest) * left.view(-1, *[1] * highest.ndim)
+    # NaN equals nothing; it goes to the last class.
+    return classes - reach.amax(dim=0).clamp(min=1).long(), highest
 
 
 def apply_background(

@@ -104,6 +104,18 @@ class Window:
 
 
 @pytest.fixture
+def make_napari_viewer(
+    make_napari_viewer: Callable[..., napari.Viewer],
+) -> Iterator[Callable[..., napari.Viewer]]:
+    """napari's own, with what was to be deleted deleted before it looks for leaks.
+
+    An event loop that runs does so; that of a test has ended.
+    """
+    yield make_napari_viewer
+    QApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
+
+
+@pytest.fixture
 def window(make_napari_viewer: Callable[..., napari.Viewer]) -> Iterator[Window]:
     result, image = small_result((SIDE, SIDE))
     viewer = make_napari_viewer(show=True)

@@ -182,17 +182,16 @@ class _Axis:
         self.matrix = F.interpolate(steps, size=size, mode="linear", align_corners=False)[0].T
         seen = (self.matrix != 0).cpu()
         # Of each low-resolution place the pixels that see it, and of each pixel the places it sees.
-        self._pixels = _runs(seen.T)
+        # Places of the padding are last, and no pixel sees them.
+        self._pixels = [run for run in _runs(seen.T) if run[1]]
         self._places = _runs(seen)
 
     def spans(self, present: Tensor) -> list[tuple[int, int]]:
         """Of each mask (K, low) the pixels that may be above the threshold where ``present``."""
-        found = []
-        for first, stop in _runs(present.cpu()):
-            # Places of the padding are seen by no pixel.
-            runs = [run for run in self._pixels[first:stop] if run[1]]
-            found.append((runs[0][0], runs[-1][1]) if runs else (0, 1))
-        return found
+        return [
+            (self._pixels[first][0], self._pixels[stop - 1][1]) if first < stop else (0, 1)
+            for first, stop in _runs(present[:, : len(self._pixels)].cpu())
+        ]
 
     def part(self, span: tuple[int, int]) -> tuple[slice, Tensor]:
         """The places that the pixels of ``span`` see, and the matrix (pixels, places) of these."""
@@ -220,8 +219,9 @@ def _ends(present: Tensor) -> tuple[Tensor, Tensor]:
 
 def _boxes(masks: Tensor, corner: tuple[int, int]) -> Tensor:
     """(K, 4) int64 left, top, right, bottom of masks (K, h, w); ``corner`` is left and top of 0, 0."""
-    left, right = _ends(masks.any(dim=1))
-    top, bottom = _ends(masks.any(dim=2))
+    columns, rows = masks.any(dim=1), masks.any(dim=2)
+    left, right = _ends(columns)
+    top, bottom = _ends(rows)
     boxes = torch.stack([left, top, right, bottom], dim=1)
     boxes += torch.tensor(corner * 2, device=masks.device)
-    return boxes * masks.flatten(1).any(dim=1)[:, None]
+    return boxes * rows.any(dim=1)[:, None]
