@@ -1,11 +1,10 @@
-"""What libraries need to live beside each other: torch beside a canvas, vispy beside Mesa."""
+"""Importing torch beside a viewer that is drawing already."""
 
 from __future__ import annotations
 
 import contextlib
 import os
 import sys
-from typing import Any
 
 
 def prepare_imports() -> None:
@@ -24,23 +23,3 @@ def prepare_imports() -> None:
             import triton  # noqa: F401
     finally:
         sys.setdlopenflags(former)
-
-
-def mend_drawing() -> None:
-    """Keep the process from dying after a layer was removed; call it before layers are.
-
-    Where Mesa draws (Intel, AMD and in software on Linux; seen with Mesa 22.3, vispy 0.17, PyQt6), the
-    deletion of a program with its layer ends in a segmentation fault at a later draw of another layer. The
-    programs of removed layers are kept until the process ends; each takes a few kilobytes.
-    """
-    if not sys.platform.startswith("linux"):
-        return
-    from vispy.gloo import glir
-
-    program: Any = getattr(glir, "GlirProgram", None)
-    if program is not None:
-        program.delete = _keep
-
-
-def _keep(_program: object) -> None:
-    """Delete nothing."""

@@ -26,10 +26,10 @@ from napari_corrclip.annotation.session import SESSION
 from napari_corrclip.errors import InputError
 from napari_corrclip.gui.controller import Controller
 from napari_corrclip.gui.correct import CorrectMode, CorrectPanel
+from napari_corrclip.gui.drawing import mend_drawing
 from napari_corrclip.gui.image_panel import ImagePanel
 from napari_corrclip.gui.keeper import Keeper
 from napari_corrclip.gui.layers import SessionLayers
-from napari_corrclip.gui.libraries import mend_drawing
 from napari_corrclip.gui.look import Look
 from napari_corrclip.gui.model_panel import ModelPanel
 from napari_corrclip.gui.picture import Picture
