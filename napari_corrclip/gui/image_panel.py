@@ -18,7 +18,7 @@ from napari_corrclip.gui.picture import Picture, picture_of, source_of
 from napari_corrclip.gui.planes import Box, axis_name, level_for, plane_of, shape_at
 from napari_corrclip.gui.widgets import button, combo
 
-WHOLE, VIEW, RECTANGLE = AREAS = ("whole image", "current view", "drawn rectangle")
+WHOLE, VIEW, RECTANGLE = AREAS = ("whole image", "current view", "rectangle")
 SHOWN, RANKED = CONTRASTS = ("as shown", "percentiles")
 THIS = "this plane"
 
