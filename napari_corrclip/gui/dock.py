@@ -26,6 +26,7 @@ from napari_corrclip.annotation.session import SESSION
 from napari_corrclip.errors import InputError
 from napari_corrclip.gui.controller import Controller
 from napari_corrclip.gui.correct import CorrectMode, CorrectPanel
+from napari_corrclip.gui.drawing import mend_drawing
 from napari_corrclip.gui.image_panel import ImagePanel
 from napari_corrclip.gui.keeper import Keeper
 from napari_corrclip.gui.layers import SessionLayers
@@ -60,6 +61,7 @@ class CorrClipDock(QWidget):
 
     def __init__(self, viewer: napari.viewer.Viewer) -> None:
         super().__init__()
+        mend_drawing()
         self.viewer = viewer
         self.controller = Controller()
         self.layers: SessionLayers | None = None

@@ -8,7 +8,7 @@ import napari
 from magicgui.widgets import create_widget
 from napari.layers import Image
 from psygnal import Signal
-from qtpy.QtWidgets import QCheckBox, QDoubleSpinBox, QFormLayout, QHBoxLayout, QWidget
+from qtpy.QtWidgets import QCheckBox, QDoubleSpinBox, QFormLayout, QHBoxLayout, QSizePolicy, QWidget
 
 from napari_corrclip.annotation import Source
 from napari_corrclip.errors import InputError
@@ -18,7 +18,7 @@ from napari_corrclip.gui.picture import Picture, picture_of, source_of
 from napari_corrclip.gui.planes import Box, axis_name, level_for, plane_of, shape_at
 from napari_corrclip.gui.widgets import button, combo
 
-WHOLE, VIEW, RECTANGLE = AREAS = ("whole image", "current view", "drawn rectangle")
+WHOLE, VIEW, RECTANGLE = AREAS = ("whole image", "current view", "rectangle")
 SHOWN, RANKED = CONTRASTS = ("as shown", "percentiles")
 THIS = "this plane"
 
@@ -54,6 +54,7 @@ class ImagePanel(QWidget):
             for name in ("red", "green", "blue")
         ]
         self.area = combo(AREAS, "Which part of the image is segmented")
+        self.area.setMinimumContentsLength(6)
         self.draw_button = button("Draw rectangle", "Drag a rectangle over the image")
         self.planes = combo(
             [THIS],
@@ -65,8 +66,8 @@ class ImagePanel(QWidget):
         self.contrast = combo(CONTRASTS, "What becomes black and white for the networks")
         self.low, self.high = (_percentile(value) for value in PERCENTILES)
         ranks = QHBoxLayout()
-        for widget in (self.contrast, self.low, self.high):
-            ranks.addWidget(widget)
+        for spin in (self.low, self.high):
+            ranks.addWidget(spin)
         parts = QHBoxLayout()
         parts.addWidget(self.area)
         parts.addWidget(self.draw_button)
@@ -79,11 +80,12 @@ class ImagePanel(QWidget):
         self._form.addRow("Run on", parts)
         self._form.addRow("Planes", self.planes)
         self._form.addRow("Level", self.level)
-        self._form.addRow("Contrast", ranks)
-        self._rows: dict[str, Any] = {"parts": parts, "ranks": ranks}
+        self._form.addRow("Contrast", self.contrast)
+        self._form.addRow("From, to", ranks)
+        self._ranks = ranks
         for choice in (self.layers, *self.channels):
             choice.changed.connect(self._layer_chosen)
-        self.channels_box.toggled.connect(self._layer_chosen)
+        self.channels_box.toggled.connect(self._channels_wanted)
         self.area.currentTextChanged.connect(self._show_rows)
         self.contrast.currentTextChanged.connect(self._show_rows)
         self.level.currentIndexChanged.connect(lambda _: self.part_chosen.emit())
@@ -226,6 +228,15 @@ class ImagePanel(QWidget):
 
     # -- rows
 
+    def _channels_wanted(self, on: bool) -> None:
+        """Begin with the grayscale layers of one size, from below."""
+        if on and not any(self._chosen_channels()):
+            gray = [one for one in self.viewer.layers if isinstance(one, Image) and not one.rgb]
+            alike = [one for one in gray if shape_at(one) == shape_at(gray[0])]
+            for channel, layer in zip(self.channels, alike, strict=False):
+                channel.value = layer
+        self._layer_chosen()
+
     def _layer_chosen(self, *_: object) -> None:
         layer = self.layer
         axes = 0 if layer is None else layer.ndim - 2
@@ -256,10 +267,9 @@ class ImagePanel(QWidget):
         for channel in self.channels:
             self._form.setRowVisible(channel.native, many)
         self.draw_button.setVisible(self.area.currentText() == RECTANGLE)
-        self._form.setRowVisible(self._rows["ranks"], layer is not None and not layer.rgb)
-        for spin in (self.low, self.high):
-            spin.setVisible(self.contrast.currentText() == RANKED)
-        self.part_chosen.emit()
+        shades = layer is not None and not layer.rgb
+        self._form.setRowVisible(self.contrast, shades)
+        self._form.setRowVisible(self._ranks, shades and self.contrast.currentText() == RANKED)
 
 
 def _percentile(value: float) -> QDoubleSpinBox:
@@ -267,6 +277,8 @@ def _percentile(value: float) -> QDoubleSpinBox:
     made.setRange(0, 100)
     made.setDecimals(1)
     made.setSuffix(" %")
+    # Two of them share the width of a narrow dock.
+    made.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
     made.setValue(value)
     made.setToolTip("Percentile of the pixels that becomes black, or white")
     return made

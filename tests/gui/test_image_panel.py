@@ -280,6 +280,7 @@ def test_grayscale_layers_are_channels(person: Person) -> None:
     ready(person, person.viewer.layers["r"])
     panel = person.dock.image
     tick(person, panel.channels_box)
+    assert [channel.value.name for channel in panel.channels] == ["r", "g", "b"]
     for channel in panel.channels:
         channel.value = None
     person.press(person.dock.bar.run_button)
