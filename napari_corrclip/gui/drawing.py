@@ -11,7 +11,7 @@ def mend_drawing() -> None:
 
     Where Mesa draws (Intel, AMD and in software on Linux; seen with Mesa 22.3, vispy 0.17, PyQt6), the
     deletion of a program with its layer ends in a segmentation fault at a later draw of another layer. The
-    programs of removed layers are kept until the process ends; each takes a few kilobytes.
+    programs of removed layers are kept until the process ends; how much memory that takes was not measured.
     """
     if not sys.platform.startswith("linux"):
         return
