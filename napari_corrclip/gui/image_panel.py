@@ -270,6 +270,7 @@ class ImagePanel(QWidget):
         shades = layer is not None and not layer.rgb
         self._form.setRowVisible(self.contrast, shades)
         self._form.setRowVisible(self._ranks, shades and self.contrast.currentText() == RANKED)
+        self.part_chosen.emit()
 
 
 def _percentile(value: float) -> QDoubleSpinBox:
