@@ -291,6 +291,14 @@ class Controller:
         """Abandon what runs: nobody listens any more."""
         self._jobs.drop()
 
+    def fall_silent(self) -> None:
+        """Tell nobody anything more: whoever listened is being deleted."""
+        for signal in (
+            self.status, self.busy, self.progressed, self.regions_found,
+            self.opened, self.relabelled, self.sliced,
+        ):  # fmt: skip
+            signal.disconnect()
+
     # -- jobs
 
     def _start(

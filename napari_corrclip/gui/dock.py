@@ -12,8 +12,7 @@ from typing import Any
 import napari
 import numpy as np
 from numpy.typing import NDArray
-from qtpy.QtCore import Qt, QTimer
-from qtpy.QtGui import QHideEvent
+from qtpy.QtCore import QEvent, Qt, QTimer
 from qtpy.QtWidgets import (
     QGroupBox,
     QLabel,
@@ -130,6 +129,9 @@ class CorrClipDock(QWidget):
         self.controller.sliced.connect(self.stack.take)
         self.viewer.dims.events.point.connect(self._slider_moved)
         self.viewer.layers.events.removed.connect(self._layer_removed)
+        # A viewer that is closed deletes what is docked without another word; no bound method, which Qt
+        # would not call any more.
+        self.destroyed.connect(lambda: self._let_go())
 
     @property
     def session(self) -> Session:
@@ -214,17 +216,30 @@ class CorrClipDock(QWidget):
         self._forget_layers()
         self.stack.close()
         self.viewer.dims.events.point.disconnect(self._slider_moved)
+        self.viewer.layers.events.removed.disconnect(self._layer_removed)
 
-    def hideEvent(self, event: QHideEvent | None) -> None:
-        """Let go when the dock is closed; behind another tab it is only hidden."""
-        super().hideEvent(event)
+    def changeEvent(self, event: QEvent | None) -> None:
+        """Let go when the dock is closed, even behind another tab, where nothing is hidden any more."""
+        super().changeEvent(event)
         # napari closes a dock by taking the widget out of it, which is done when this is.
-        QTimer.singleShot(0, self._clean_up_if_closed)
+        if event is not None and event.type() == QEvent.Type.ParentChange:
+            QTimer.singleShot(0, self._clean_up_if_closed)
 
     def _clean_up_if_closed(self) -> None:
         if self.parent() is None:
             self.cleanup()
             self.controller.unload()
+
+    def _let_go(self) -> None:
+        """Stop what runs, and touch no widget: they are being deleted."""
+        self.controller.fall_silent()
+        self.controller.close()
+        self.model.device.close_jobs()
+        self.bar.end_activity()
+        self.keeper.close_journal()
+        self.stack.stop()
+        self.viewer.dims.events.point.disconnect(self._slider_moved)
+        self.viewer.layers.events.removed.disconnect(self._layer_removed)
 
     def say(self, sentence: str) -> None:
         """Show a sentence."""

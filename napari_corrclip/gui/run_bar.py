@@ -60,7 +60,7 @@ class RunBar(QWidget):
         self.bar.setVisible(busy)
         self.bar.setRange(0, 0)
         self._text, self._stage, self._total = "", "CorrCLIP", 0
-        self._end_activity()
+        self.end_activity()
         if busy:
             self._began = perf_counter()
             self._clock.start()
@@ -86,9 +86,10 @@ class RunBar(QWidget):
     def close_activity(self) -> None:
         """Stop the clock and leave napari's activity dock; the dock is closed."""
         self._clock.stop()
-        self._end_activity()
+        self.end_activity()
 
-    def _end_activity(self) -> None:
+    def end_activity(self) -> None:
+        """Leave napari's activity dock; the bar itself may be deleted already."""
         if self.activity is not None:
             self.activity.close()
             self.activity = None

@@ -70,8 +70,14 @@ class Stack:
 
     def close(self) -> None:
         """Follow no more; what is held in memory becomes layers."""
-        self._viewer.dims.events.point.disconnect(self._moved)
+        self.stop()
         self.end()
+
+    def stop(self) -> None:
+        """Follow no more, and leave the layers as they are."""
+        self._viewer.dims.events.point.disconnect(self._moved)
+        self._timer.stop()
+        self._jobs.drop()
 
     def follow(self, picture: Picture) -> None:
         """Follow the stack that ``picture`` is a plane of; another one is left."""

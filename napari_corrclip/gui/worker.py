@@ -70,6 +70,7 @@ class Job(Generic[T]):
         self._worker.warned.disconnect()
         self._worker.yielded.connect(self._on_progress)
         self._worker.returned.connect(self._on_return)
+        self._worker.finished.connect(self._on_finished)
 
     def start(self) -> Job[T]:
         """Begin; returns itself."""
@@ -108,6 +109,13 @@ class Job(Generic[T]):
     def _on_progress(self, event: Any) -> None:
         if not self._cancelled:
             self._progressed(event)
+
+    def _on_finished(self) -> None:
+        """The thread is left; without a result if napari quit the worker, as a window does that is closed."""
+        if self in self._running:
+            self.cancel()
+            self._steps.close()
+            self._on_return(_Cancelled())
 
     def _on_return(self, result: T | _Failed | _Cancelled) -> None:
         self._running.discard(self)

@@ -117,3 +117,15 @@ def test_a_job_that_was_cancelled_before_it_began_does_nothing(qtbot: QtBot) -> 
     job.cancel()
     job.start()
     qtbot.waitUntil(lambda: heard.stopped == 1, timeout=5000)
+
+
+def test_a_job_whose_worker_napari_quits_ends_as_cancelled(qtbot: QtBot) -> None:
+    heard, work = Heard(), Work(10_000)
+    job = heard.job(work.steps()).start()
+    qtbot.waitUntil(lambda: len(heard.events) > 2, timeout=5000)
+    job._worker.quit()
+    qtbot.waitUntil(lambda: heard.stopped == 1, timeout=5000)
+    assert work.closed
+    assert job not in Job._running
+    assert not heard.done
+    assert not heard.failed

@@ -1,0 +1,122 @@
+"""Closing the dock or the viewer at each stage of a run harms nothing; another tab closes nothing."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import napari
+import pytest
+from pytestqt.qtbot import QtBot
+from qtpy.QtCore import QEvent
+from qtpy.QtWidgets import QApplication, QDockWidget, QLabel
+
+from napari_corrclip.gui.dock import CorrClipDock
+from tests.gui.test_dock import MINUTE, Person
+from tests.gui.test_run_faults import STAGES, Barrier, barrier, bars, threads_end
+
+__all__ = ["barrier"]
+
+
+@pytest.fixture
+def person(make_napari_viewer: Callable[..., napari.Viewer], qtbot: QtBot) -> Iterator[Person]:
+    """As in test_dock, on the screen; nobody but the dock itself cleans up."""
+    viewer = make_napari_viewer(show=True)
+    dock = CorrClipDock(viewer)
+    gone: list[bool] = []
+    dock.destroyed.connect(lambda: gone.append(True))
+    viewer.window.add_dock_widget(dock, name="CorrCLIP")
+    yield Person(viewer, dock, qtbot)
+    if not gone:
+        dock.deleteLater()
+        delete_now()
+
+
+def delete_now() -> None:
+    """Delete what is to be deleted, as a running event loop does."""
+    QApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
+
+
+def begin_demo(person: Person, barrier: Barrier) -> QDockWidget:
+    person.press(person.dock.bar.demo_button)
+    person.qtbot.waitUntil(barrier.reached.is_set, timeout=MINUTE)
+    place = person.dock.parent()
+    assert isinstance(place, QDockWidget)
+    return place
+
+
+def cover(person: Person, place: QDockWidget) -> None:
+    """Bring another tab before the dock."""
+    other = person.viewer.window.add_dock_widget(QLabel("another"), name="another")
+    place.window().tabifyDockWidget(place, other)
+    other.show()
+    other.raise_()
+    person.qtbot.waitUntil(lambda: person.dock.visibleRegion().isEmpty(), timeout=MINUTE)
+
+
+@pytest.mark.parametrize(
+    ("stage", "what"), [*((stage, "viewer") for stage in STAGES), ("windows", "window")]
+)
+def test_closing_the_viewer(stage: str, what: str, tmp_path: Path) -> None:
+    """In a process of its own: what could go wrong kills it."""
+    ran = subprocess.run(
+        [sys.executable, "-m", "tests.gui.closing_process", stage, what],
+        capture_output=True,
+        text=True,
+        timeout=400,
+        check=False,
+        env={**os.environ, "NAPARI_CORRCLIP_CACHE": str(tmp_path)},
+    )
+    assert (ran.returncode, ran.stdout) == (0, "closed well\n"), ran.stderr
+    assert "Error" not in ran.stderr
+    assert "Traceback" not in ran.stderr
+
+
+@pytest.mark.parametrize("behind", [False, True])
+def test_closing_the_dock(person: Person, barrier: Barrier, behind: bool) -> None:
+    place = begin_demo(person, barrier)
+    if behind:
+        cover(person, place)
+    person.viewer.window.remove_dock_widget(place)
+    person.qtbot.waitUntil(lambda: not person.dock.controller.running, timeout=MINUTE)
+    barrier.go.set()
+    threads_end(person.qtbot)
+    assert person.names() == ["demo scene"]
+    assert person.dock.controller.session is None
+    assert bars() == []
+
+
+def test_a_dock_that_is_deleted_hears_nothing_more(person: Person, barrier: Barrier) -> None:
+    place = begin_demo(person, barrier)
+    dock = person.dock
+    place.setWidget(QLabel("another"))
+    dock.setParent(None)
+    dock.deleteLater()
+    delete_now()
+    assert not dock.controller.running
+    before = person.names()
+    barrier.go.set()
+    threads_end(person.qtbot)
+    assert person.names() == before
+    assert bars() == []
+    person.viewer.layers.clear()
+
+
+def test_another_tab_before_the_dock_closes_nothing(person: Person, barrier: Barrier) -> None:
+    place = begin_demo(person, barrier)
+    cover(person, place)
+    person.qtbot.wait(50)
+    assert person.dock.controller.running
+    barrier.go.set()
+    person.wait()
+    assert person.names() == ["demo scene", "labels", "regions"]
+    person.agree()
+    place.raise_()
+    person.qtbot.waitUntil(lambda: not person.dock.visibleRegion().isEmpty(), timeout=MINUTE)
+    session = person.dock.controller.session
+    assert session is not None
+    session.assign(session.ids[:1], session.vocabulary.names[0])
+    person.agree()
