@@ -254,7 +254,9 @@ def stage_owners() -> list[tuple[Any, str, str]]:
         (ClipImageEncoder, "cell_features", "branches"),
         (pipeline, "blended_logits", "classify: logits"),
         (pipeline, "classify_pixels", "classify: pixels, votes"),
+        (pipeline, "pixel_values", "classify: values to the host"),
         (segmenter, "build_segmentation", "classify: result (CPU)"),
+        (segmenter, "segmentation_from_values", "classify: table (CPU)"),
     ]
 
 

@@ -29,6 +29,7 @@ __all__ = [
     "class_layer",
     "package_versions",
     "segmentation_from_probabilities",
+    "segmentation_from_values",
 ]
 
 LayerData = tuple[NDArray[Any], dict[str, Any], str]
@@ -56,6 +57,19 @@ class PixelResults(Protocol):
     def region_probabilities(self) -> Any: ...  # noqa: D102
     @property
     def votes(self) -> Any: ...  # noqa: D102
+
+
+class PixelValues(Protocol):
+    """Maps in label values and the regions' boxes, as :class:`Segmentation` and its table keep them."""
+
+    @property
+    def labels(self) -> NDArray[np.uint16]: ...
+    @property
+    def pixel_labels(self) -> NDArray[np.uint16]: ...
+    @property
+    def confidence(self) -> NDArray[np.float16]: ...
+    @property
+    def boxes(self) -> NDArray[np.int32]: ...
 
 
 @dataclass(frozen=True, eq=False)
@@ -286,6 +300,46 @@ def build_segmentation(
         confidence=confidence.astype(np.float16),
         table=tables.region_table(ids, numbers, votes, probabilities, vocabulary),
         pixel_labels=values[before],
+        region_probabilities=probabilities,
+        vocabulary=vocabulary,
+        provenance=provenance,
+        notes=tuple(notes),
+    )
+
+
+def segmentation_from_values(
+    pixels: PixelResults,
+    values: PixelValues,
+    regions: NDArray[np.int32],
+    vocabulary: Vocabulary,
+    provenance: Provenance,
+    *,
+    notes: Sequence[str] = (),
+) -> Segmentation:
+    """Return what :func:`build_segmentation` does, of pixels that are finished where they are.
+
+    Args:
+        pixels: of which regions and votes are taken.
+        values: their maps, in label values, and the regions' boxes.
+        regions: (H, W) raw region ids, 0 = unsegmented.
+        vocabulary: the K classes.
+        provenance: what made it.
+        notes: sentences for the user.
+    """
+    probabilities = np.asarray(_array(pixels.region_probabilities), np.float32)
+    table = tables.frame(
+        np.asarray(_array(pixels.region_ids), np.int64),
+        values.boxes,
+        np.asarray(_array(pixels.votes), np.int64),
+        probabilities,
+        vocabulary,
+    )
+    return Segmentation(
+        labels=values.labels,
+        regions=regions,
+        confidence=values.confidence,
+        table=table,
+        pixel_labels=values.pixel_labels,
         region_probabilities=probabilities,
         vocabulary=vocabulary,
         provenance=provenance,

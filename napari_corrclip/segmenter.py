@@ -38,6 +38,7 @@ from napari_corrclip.segmentation import (
     Segmentation,
     build_segmentation,
     package_versions,
+    segmentation_from_values,
 )
 from napari_corrclip.settings import Detail, Settings, at_detail
 from napari_corrclip.templates import SINGLE_TEMPLATES, fill, resolve
@@ -285,25 +286,29 @@ class Segmenter:
             -1 if background is None else background,
             settings,
         )
+        values = None
+        if self.clip.device.type == "cuda":
+            values = pipeline.pixel_values(pixels, words.values)
         seconds = dict(features.seconds)
         seconds |= {"text": ready - began, "classify": time.perf_counter() - ready}
-        result = build_segmentation(
-            pixels,
-            features.regions,
-            words,
-            Provenance(
-                versions=package_versions(),
-                preset=self.preset,
-                networks=self.networks,
-                device=describe_device(self.clip.device),
-                dtype=str(self.clip.dtype).removeprefix("torch."),
-                settings=settings,
-                templates=templates,
-                regions=dict(features.region_source),
-                seconds=seconds,
-            ),
-            notes=self._notes(words),
+        provenance = Provenance(
+            versions=package_versions(),
+            preset=self.preset,
+            networks=self.networks,
+            device=describe_device(self.clip.device),
+            dtype=str(self.clip.dtype).removeprefix("torch."),
+            settings=settings,
+            templates=templates,
+            regions=dict(features.region_source),
+            seconds=seconds,
         )
+        notes = self._notes(words)
+        if values is None:
+            result = build_segmentation(pixels, features.regions, words, provenance, notes=notes)
+        else:
+            result = segmentation_from_values(
+                pixels, values, features.regions, words, provenance, notes=notes
+            )
         yield Progress("classify", 1, 1)
         return result
 

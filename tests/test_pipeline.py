@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from hypothesis import given
@@ -18,7 +20,13 @@ from napari_corrclip import pipeline, windows
 from napari_corrclip.encoders.protocols import run
 from napari_corrclip.errors import InputError
 from napari_corrclip.progress import finish
+from napari_corrclip.segmentation import (
+    Provenance,
+    build_segmentation,
+    segmentation_from_values,
+)
 from napari_corrclip.settings import STAGES, Settings
+from napari_corrclip.vocabulary import Vocabulary
 from tests import reference
 from tests.towers import random_towers
 
@@ -260,6 +268,35 @@ def test_pixel_classes_equal_the_plain_transcription(
         inside = torch.from_numpy(regions == region)
         torch.testing.assert_close(ours.region_probabilities[row], best[:, inside].mean(dim=1))
         assert ours.votes[row].sum() == inside.sum()
+
+
+@hypothesis_settings(max_examples=15)
+@given(
+    st.integers(0, 1000), st.sampled_from([0.0, 0.6]), st.sampled_from([[0], [0, 9], [4, 7, 90]])
+)
+def test_pixels_finished_on_a_card_make_the_result_of_the_host(
+    seed: int, threshold: float, ids: list[int]
+) -> None:
+    """Values beyond int16, pixels without class or region, regions in pieces, none at all."""
+    rng = np.random.default_rng(seed)
+    regions = rng.choice(ids, size=(7, 9)).astype(np.int32)
+    logits = torch.tensor(rng.uniform(-0.02, 0.02, size=(3, 7, 9)), dtype=torch.float32)
+    words = Vocabulary.from_names(["a", "b", "c"])
+    classes = [replace(c, value=v) for c, v in zip(words.classes, (65535, 32768, 3), strict=True)]
+    words = replace(words, classes=tuple(classes), next_value=65536)
+    pixels = pipeline.classify_pixels(
+        logits, regions, torch.arange(3), torch.full((3,), threshold), -1, SMALL
+    )
+    provenance = Provenance(versions={})
+    host = build_segmentation(pixels, regions, words, provenance)
+    card = segmentation_from_values(
+        pixels, pipeline.pixel_values(pixels, words.values), regions, words, provenance
+    )
+    for name in ("labels", "pixel_labels", "confidence", "region_probabilities"):
+        ours, theirs = getattr(card, name), getattr(host, name)
+        assert ours.dtype == theirs.dtype
+        np.testing.assert_array_equal(ours, theirs)
+    pd.testing.assert_frame_equal(card.table, host.table)
 
 
 def test_without_correction_or_regions_pixels_keep_their_class() -> None:
