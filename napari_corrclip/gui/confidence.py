@@ -41,7 +41,6 @@ class ConfidenceLayer:
         self._viewer = viewer
         self.session: Session = layers.session
         active = viewer.layers.selection.active
-        beside = layers.regions
         self.layer = Image(
             confidence_map(self.session, (0, 0, *self.session.shape)),
             name=NAME,
@@ -49,13 +48,7 @@ class ConfidenceLayer:
             contrast_limits=(0.0, 1.0),
             opacity=0.7,
             blending="translucent",
-            scale=beside.scale,
-            translate=beside.translate,
-            rotate=beside.rotate,
-            shear=beside.shear,
-            affine=beside.affine,
-            units=beside.units,
-            axis_labels=beside.axis_labels,
+            **layers.place,
         )
         viewer.layers.insert(_place(viewer, layers), self.layer)
         viewer.layers.selection.active = active  # a new layer takes the place of the painted one

@@ -12,7 +12,7 @@ from typing import Any
 import napari
 import numpy as np
 from numpy.typing import NDArray
-from qtpy.QtCore import QEvent, Qt, QTimer
+from qtpy.QtCore import Qt, QTimer
 from qtpy.QtWidgets import (
     QGroupBox,
     QLabel,
@@ -37,7 +37,7 @@ from napari_corrclip.gui.run_bar import RunBar
 from napari_corrclip.gui.session_menu import SessionMenu
 from napari_corrclip.gui.stack import Stack
 from napari_corrclip.gui.vocabulary_panel import VocabularyPanel, ask_about_removed
-from napari_corrclip.gui.widgets import Column
+from napari_corrclip.gui.widgets import Column, Docked
 from napari_corrclip.vocabulary import Vocabulary
 
 FIRST = (
@@ -46,7 +46,7 @@ FIRST = (
 )
 
 
-class CorrClipDock(QWidget):
+class CorrClipDock(Docked):
     """The widget that napari docks.
 
     Args:
@@ -218,17 +218,10 @@ class CorrClipDock(QWidget):
         self.viewer.dims.events.point.disconnect(self._slider_moved)
         self.viewer.layers.events.removed.disconnect(self._layer_removed)
 
-    def changeEvent(self, event: QEvent | None) -> None:
-        """Let go when the dock is closed, even behind another tab, where nothing is hidden any more."""
-        super().changeEvent(event)
-        # napari closes a dock by taking the widget out of it, which is done when this is.
-        if event is not None and event.type() == QEvent.Type.ParentChange:
-            QTimer.singleShot(0, self._clean_up_if_closed)
-
-    def _clean_up_if_closed(self) -> None:
-        if self.parent() is None:
-            self.cleanup()
-            self.controller.unload()
+    def dock_closed(self) -> None:
+        """Let go of the layers, and of the networks' memory."""
+        self.cleanup()
+        self.controller.unload()
 
     def _let_go(self) -> None:
         """Stop what runs, and touch no widget: they are being deleted."""

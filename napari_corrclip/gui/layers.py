@@ -123,6 +123,12 @@ class SessionLayers:
         session.changed.connect(self._show)
 
     @property
+    def place(self) -> dict[str, Any]:
+        """Where both layers lie, for a layer that lies over them."""
+        names = ("scale", "translate", "rotate", "shear", "affine", "units", "axis_labels")
+        return {name: getattr(self.regions, name) for name in names}
+
+    @property
     def layers(self) -> tuple[Labels, Labels]:
         """Both layers, the upper one last."""
         return self.labels, self.regions

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from psygnal import Signal
 from qtpy.QtCore import QItemSelection, QItemSelectionModel, Qt, QTimer
-from qtpy.QtGui import QFocusEvent, QHideEvent, QKeyEvent
+from qtpy.QtGui import QFocusEvent, QKeyEvent
 from qtpy.QtWidgets import (
     QAbstractItemView,
     QApplication,
@@ -31,7 +31,7 @@ from napari_corrclip.errors import InputError
 from napari_corrclip.gui.confidence import ConfidenceLayer
 from napari_corrclip.gui.correct import CorrectMode
 from napari_corrclip.gui.regions_model import COLUMNS, RegionsModel, parse_filter, spans
-from napari_corrclip.gui.widgets import button
+from napari_corrclip.gui.widgets import Docked, button
 
 if TYPE_CHECKING:
     import napari
@@ -89,7 +89,7 @@ class RegionsView(QTableView):
         super().focusOutEvent(event)
 
 
-class RegionsTable(QWidget):
+class RegionsTable(Docked):
     """A line to filter by, the table, and how many regions are shown.
 
     Args:
@@ -168,14 +168,9 @@ class RegionsTable(QWidget):
         self.mode.selected.disconnect(self._selected)
         self.mode.session.changed.disconnect(self._changed)
 
-    def hideEvent(self, event: QHideEvent | None) -> None:
-        """Tell when the dock is closed; behind another tab it is only hidden."""
-        super().hideEvent(event)
-        # napari closes a dock by taking the widget out of it, which is done when this is.
-        QTimer.singleShot(0, self._tell_if_closed)
-
-    def _tell_if_closed(self) -> None:
-        if not self._ended and self.parent() is None:
+    def dock_closed(self) -> None:
+        """Tell whoever opened the table."""
+        if not self._ended:
             self.closed.emit()
 
     def filter(self, *_: object) -> None:

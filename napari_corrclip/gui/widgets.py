@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from qtpy.QtCore import QEvent, QObject, QSize, Qt
+from qtpy.QtCore import QEvent, QObject, QSize, Qt, QTimer
 from qtpy.QtWidgets import QComboBox, QFrame, QPushButton, QScrollArea, QWidget
 
 
@@ -48,3 +48,25 @@ class Column(QScrollArea):
         if event is not None and event.type() == QEvent.Type.LayoutRequest:
             self.updateGeometry()  # a row that was hidden may be wider
         return super().eventFilter(watched, event)
+
+
+class Docked(QWidget):
+    """A widget in a dock of napari's, which is told when that is closed.
+
+    napari closes a dock by taking the widget out of it; behind another tab, or in a window that is not
+    shown, nothing is hidden then.
+    """
+
+    def changeEvent(self, event: QEvent | None) -> None:  # noqa: D102
+        super().changeEvent(event)
+        if event is not None and event.type() == QEvent.Type.ParentChange:
+            # When the widget has another dock, or really none.
+            QTimer.singleShot(0, self._tell_if_closed)
+
+    def _tell_if_closed(self) -> None:
+        if self.parent() is None:
+            self.dock_closed()
+
+    def dock_closed(self) -> None:
+        """Let go of what is outside of the widget."""
+        raise NotImplementedError

@@ -18,6 +18,7 @@ from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication, QWidget
 
 from napari_corrclip.annotation import Session
+from napari_corrclip.gui.correct import CorrectMode
 from napari_corrclip.gui.layers import SessionLayers
 from tests.annotation.images import small_result
 
@@ -127,3 +128,12 @@ def window(make_napari_viewer: Callable[..., napari.Viewer]) -> Iterator[Window]
     QApplication.processEvents()
     yield Window(viewer, session, layers, told)
     layers.close()
+
+
+@pytest.fixture
+def mode(window: Window) -> Iterator[CorrectMode]:
+    mode = CorrectMode(window.viewer, window.layers, window.told.append)
+    mode.start()
+    window.viewer.layers.selection.active = window.layers.labels
+    yield mode
+    mode.stop()

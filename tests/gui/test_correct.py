@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import numpy as np
 import pytest
 from qtpy.QtCore import Qt
@@ -16,15 +14,6 @@ from tests.gui.conftest import Window
 pytestmark = pytest.mark.canvas
 
 SHIFT = Qt.KeyboardModifier.ShiftModifier
-
-
-@pytest.fixture
-def mode(window: Window) -> Iterator[CorrectMode]:
-    mode = CorrectMode(window.viewer, window.layers, window.told.append)
-    mode.start()
-    window.viewer.layers.selection.active = window.layers.labels
-    yield mode
-    mode.stop()
 
 
 def centre(window: Window, region: int) -> tuple[float, float]:

@@ -24,15 +24,6 @@ ALT = Qt.KeyboardModifier.AltModifier
 
 
 @pytest.fixture
-def mode(window: Window) -> Iterator[CorrectMode]:
-    mode = CorrectMode(window.viewer, window.layers, window.told.append)
-    mode.start()
-    window.viewer.layers.selection.active = window.layers.labels
-    yield mode
-    mode.stop()
-
-
-@pytest.fixture
 def panel(window: Window) -> Iterator[CorrectPanel]:
     """The mode with its panel in the window, switched on by a click."""
     panel = CorrectPanel(window.told.append)

@@ -16,6 +16,7 @@ from pytestqt.qtbot import QtBot
 from qtpy.QtCore import Qt, QTimer
 from qtpy.QtWidgets import QApplication, QInputDialog, QPushButton
 
+from napari_corrclip.annotation import Session
 from napari_corrclip.demo.scenes import generate_scene
 from napari_corrclip.gui.dock import CorrClipDock
 from napari_corrclip.gui.vocabulary_panel import NAME, PROMPTS, THRESHOLD
@@ -40,6 +41,14 @@ class Person:
 
     def wait(self) -> None:
         self.qtbot.waitUntil(lambda: not self.dock.controller.running, timeout=MINUTE)
+
+    def run(self, *, demo: bool = False) -> Session:
+        """Press the button, wait, and return what is corrected then."""
+        self.press(self.dock.bar.demo_button if demo else self.dock.bar.run_button)
+        self.wait()
+        session = self.dock.controller.session
+        assert session is not None, self.dock.status.text()
+        return session
 
     def names(self) -> list[str]:
         return [layer.name for layer in self.viewer.layers]
@@ -218,10 +227,7 @@ def test_correcting_is_switched_on_and_off(person: Person) -> None:
 
 
 def test_running_again_takes_no_decision_away(person: Person) -> None:
-    person.press(person.dock.bar.demo_button)
-    person.wait()
-    session = person.dock.controller.session
-    assert session is not None
+    session = person.run(demo=True)
     largest = max(session.rows(), key=lambda row: row.area)
     decided = session.regions == largest.id
     session.assign(largest.id, "purple circle")
@@ -244,10 +250,7 @@ def test_running_again_takes_no_decision_away(person: Person) -> None:
 def test_removing_a_class_asks_what_becomes_of_its_decisions(person: Person, answer: str) -> None:
     open_scene(person)
     person.type("red, green, blue")
-    person.press(person.dock.bar.run_button)
-    person.wait()
-    session = person.dock.controller.session
-    assert session is not None
+    session = person.run()
     session.assign(session.ids[:2], "blue")
 
     def reply() -> None:
@@ -278,10 +281,7 @@ def test_removing_a_class_asks_what_becomes_of_its_decisions(person: Person, ans
 def test_the_panel_follows_what_is_undone(person: Person) -> None:
     open_scene(person)
     person.type("red, green")
-    person.press(person.dock.bar.run_button)
-    person.wait()
-    session = person.dock.controller.session
-    assert session is not None
+    session = person.run()
     person.type("blue")
     person.wait()
     person.press(person.dock.correct.undo_button)
@@ -303,10 +303,7 @@ def test_the_panel_follows_what_is_undone(person: Person) -> None:
 def test_words_for_another_image_change_nothing_here(person: Person) -> None:
     open_scene(person)
     person.type("red, green")
-    person.press(person.dock.bar.run_button)
-    person.wait()
-    session = person.dock.controller.session
-    assert session is not None
+    session = person.run()
     other = person.viewer.add_image(generate_scene(8).image, name="other", rgb=True)
     person.dock.reset_choices()
     person.dock.image.layer = other
@@ -366,10 +363,7 @@ def test_corrections_of_a_file_are_kept_and_offered(
     opened()
     person.dock.model.regions.setCurrentText("superpixels")
     person.type("red, green, blue, wood")
-    person.press(person.dock.bar.run_button)
-    person.wait()
-    session = person.dock.controller.session
-    assert session is not None
+    session = person.run()
     session.assign(session.ids[:3], "blue")
     labels, decided = session.labels.copy(), np.isin(session.regions, session.ids[:3])
 

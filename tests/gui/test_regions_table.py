@@ -10,7 +10,7 @@ import pytest
 from pytestqt.qtbot import QtBot
 from qtpy.QtCore import QEvent, QModelIndex, QPoint, Qt
 from qtpy.QtTest import QTest
-from qtpy.QtWidgets import QApplication, QDockWidget
+from qtpy.QtWidgets import QApplication, QDockWidget, QLabel
 
 from napari_corrclip.annotation import Session
 from napari_corrclip.demo.scenes import generate_scene
@@ -366,6 +366,24 @@ def test_closed_and_opened_again(bar: RegionsBar, table: RegionsTable, window: W
     assert [bar.table.model.ids[index.row()] for index in _rows(bar.table)] == [
         window.session.region_at(70, 70)
     ]
+
+
+def test_closed_behind_another_tab(bar: RegionsBar, table: RegionsTable, window: Window) -> None:
+    # A dock beside it, raised: nothing of the table is to be seen, so nothing is hidden when it goes.
+    label = QLabel("front")
+    window.viewer.window.add_dock_widget(label, name="front", tabify=True)
+    front = label.parent()
+    assert isinstance(front, QDockWidget)
+    front.raise_()
+    QApplication.processEvents()
+    assert table.visibleRegion().isEmpty()
+    window.viewer.window.remove_dock_widget(table)
+    for _ in range(10):
+        QApplication.processEvents()
+    assert bar.table is None
+    window.session.assign(30, "dog")  # nobody is told who is gone
+    window.viewer.window.remove_dock_widget(label)
+    label.deleteLater()
 
 
 def _rows(table: RegionsTable) -> list[QModelIndex]:

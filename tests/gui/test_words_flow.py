@@ -69,10 +69,7 @@ def session(person: Person, gate: Gate, tmp_path: Path) -> Session:
     path = tmp_path / "words.yaml"
     path.write_text("classes: [red, green, wood]\n" + TEMPLATES)
     person.dock.words.load(path, replace=True)
-    person.press(person.dock.bar.run_button)
-    person.wait()
-    session = person.dock.controller.session
-    assert session is not None
+    session = person.run()
     assert session.vocabulary.templates is not None
     gate.read.clear()
     return session

@@ -241,10 +241,7 @@ def test_replacing_asks_about_decisions_of_classes_that_go(
 ) -> None:
     open_scene(person)
     person.type("red, green, blue")
-    person.press(person.dock.bar.run_button)
-    person.wait()
-    session = person.dock.controller.session
-    assert session is not None
+    session = person.run()
     session.assign(session.ids[:2], "blue")
     session.assign(int(session.ids[2]), "green")
     labels = session.labels.copy()
@@ -275,10 +272,7 @@ def test_replacing_asks_about_decisions_of_classes_that_go(
 
 
 def test_clearing_while_something_is_corrected_is_refused(person: Person) -> None:
-    person.press(person.dock.bar.demo_button)
-    person.wait()
-    session = person.dock.controller.session
-    assert session is not None
+    session = person.run(demo=True)
     count = len(session.vocabulary)
     person.press(person.dock.words.clear_button)
     assert "What is corrected needs a class" in person.dock.status.text()

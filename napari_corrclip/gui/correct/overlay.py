@@ -107,7 +107,6 @@ class Overlay:
             self._viewer.layers.remove(layer)
 
     def _made(self, values: NDArray[np.uint8]) -> Labels:
-        regions = self._layers.regions
         colors: dict[int | None, Color] = {None: CLEAR, 0: CLEAR}
         for value, color in self._colors.items():
             colors[value] = color
@@ -116,12 +115,7 @@ class Overlay:
             name=self._name,
             colormap=DirectLabelColormap(color_dict=colors),
             opacity=self._opacity,
-            scale=regions.scale,
-            rotate=regions.rotate,
-            shear=regions.shear,
-            affine=regions.affine,
-            units=regions.units,
-            axis_labels=regions.axis_labels,
+            **self._layers.place,
         )
         made.contour = self._contour
         made.editable = False
