@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -102,6 +103,19 @@ class Window:
     def agree(self) -> None:
         np.testing.assert_array_equal(self.layers.labels.data, self.session.labels)
         np.testing.assert_array_equal(self.layers.regions.data, self.session.regions)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _old_objects_are_left_alone() -> None:
+    """Take all that is there by now (libraries, other tests) out of garbage collection.
+
+    napari's fixture collects five times a test; looking through torch each time takes longer than most
+    tests.
+    """
+    import torch  # noqa: F401
+
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture
