@@ -63,8 +63,8 @@ def main(stage: str, what: str) -> None:
         viewer.close()
     else:  # the window's own X
         dock.window().close()
-    before = [layer.name for layer in viewer.layers]
     wait(lambda: bool(gone))
+    before = [layer.name for layer in viewer.layers]  # what was on its way came while it closed
     go.set()
     wait(lambda: not Job._running and QThreadPool.globalInstance().activeThreadCount() == 0)
     end = time.time() + 2  # what is late would come now
