@@ -217,11 +217,16 @@ def encode_windows(
         windows, regions=merged if settings.semantic else None, spatial=settings.spatial
     )
 
-    attention: Tensor | None = None
+    attention: scope.Attend | None = None
     if settings.scope and merged is not None:
-        alike = similarities(last, seen, size, settings).to(clip.device)
-        within = scope.scope(merged.flatten(1), alike, settings.unsegmented)
-        attention = scope.attention(alike, within, settings.tau)
+        left, right = compared_cells(last, seen, size, settings)
+        attention = scope.attend_within(
+            left.to(clip.device),
+            right.to(clip.device),
+            merged.flatten(1),
+            settings.unsegmented,
+            settings.tau,
+        )
     return clip.cell_features(
         last,
         attention,
@@ -251,25 +256,26 @@ def merged_regions(regions: Tensor, seen: SimilarityFeatures | None, settings: S
     )
 
 
-def similarities(
+def compared_cells(
     last: LastBlock, seen: SimilarityFeatures | None, size: tuple[int, int], settings: Settings
-) -> Tensor:
-    """S (B, N, N) between the feature grid's cells (section 2), by the settings' similarity."""
+) -> tuple[Tensor, Tensor]:
+    """The cells (B, N, d) of the feature grid whose products are S (section 2), by the settings."""
     name = _similarity_name(settings)
     if name == "uniform":
-        return similarity.uniform(len(last.queries), size[0] * size[1], device=last.queries.device)
+        cells = similarity.uniform(len(last.queries), size[0] * size[1], device=last.queries.device)
+        return cells, cells
     if name == "clip-qq" or name == "clip-qk":
         queries, keys = (
-            similarity.on_feature_grid(unfold(tokens[:, 1:], last.grid), size)
+            similarity.on_feature_grid(unfold(tokens[:, 1:], last.grid), size).flatten(1, 2)
             for tokens in (last.queries, last.keys if name == "clip-qk" else last.queries)
         )
-        return similarity.cosines(queries, keys)
+        return queries, keys
     if seen is None:
         raise ValueError(f"the similarity {name!r} needs the similarity tower's features")
     features = seen.output if name == "dino-xx" else seen.query_key
     if features is None:
         raise ValueError("the similarity 'dino-xx' needs the similarity tower's output")
-    return similarity.cosines(features)
+    return features.flatten(1, 2), features.flatten(1, 2)
 
 
 def _similarity_name(settings: Settings) -> str:
