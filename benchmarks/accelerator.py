@@ -250,7 +250,7 @@ def stage_owners() -> list[tuple[Any, str, str]]:
         (ClipImageEncoder, "last_block", "CLIP"),
         (scope, "attend_within", "similarities, scope, attention"),
         (ClipImageEncoder, "cell_features", "branches"),
-        (pipeline, "blended_logits", "classify: logits"),
+        (pipeline.Logits, "rows", "classify: logits"),
         (pipeline, "classify_pixels", "classify: pixels, votes"),
         (pipeline, "pixel_values", "classify: values to the host"),
         (segmenter, "build_segmentation", "classify: result (CPU)"),

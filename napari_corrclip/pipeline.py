@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import TypeVar, cast
 
 import numpy as np
 import torch
@@ -27,7 +27,7 @@ from napari_corrclip.encoders.protocols import (
 )
 from napari_corrclip.errors import InputError
 from napari_corrclip.method import correction, merging, prediction, scope, similarity
-from napari_corrclip.method.grids import nearest, unfold
+from napari_corrclip.method.grids import nearest, source_rows, unfold
 from napari_corrclip.method.similarity import unit_cells
 from napari_corrclip.progress import Progress, Steps
 from napari_corrclip.settings import Settings
@@ -36,6 +36,8 @@ T = TypeVar("T")
 
 # Of a stripe of pixels x queries: a CPU's cache holds it over all steps; a card takes all at once.
 _STRIPE_ELEMENTS = {"cpu": 1 << 19, "cuda": 1 << 26}
+# Of logits at inference size that are computed at once, 256 MB: all of a photo for 300 queries.
+_BAND_ELEMENTS = 1 << 26
 
 
 @dataclass(frozen=True)
@@ -287,26 +289,53 @@ def _needs_similarity(settings: Settings) -> bool:
     return merges or (settings.scope and _similarity_name(settings).startswith("dino"))
 
 
-@torch.no_grad()
-def blended_logits(features: WindowFeatures, text: Tensor) -> Tensor:
-    """Cosine logits of all queries at inference size (section 6); fast.
+@dataclass(frozen=True, eq=False)
+class Logits:
+    """Cosine logits of all queries at inference size (section 6), computed where they are asked for.
 
     Args:
         features: what :func:`encode_image` returned.
         text: (Q, D) of unit length; the computation runs on its device.
-
-    Returns:
-        (Q, rows, columns) float32: logits of each window bilinear to its pixels, windows blended.
     """
-    logits = (
-        prediction.cosine_logits(window.to(text.device), text) for window in features.features
-    )
-    return win.blend(logits, features.layout)
+
+    features: WindowFeatures
+    text: Tensor
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """(Q, rows, columns)."""
+        return (len(self.text), *self.features.layout.size)
+
+    @property
+    def device(self) -> torch.device:
+        """Where they are computed."""
+        return self.text.device
+
+    @torch.no_grad()
+    def rows(self, rows: range) -> Tensor:
+        """Some consecutive rows (Q, len(rows), columns) float32.
+
+        Logits of each window bilinear to its pixels, windows blended.
+        """
+        cells = self.features.features
+
+        def window(number: int, part: range) -> Tensor:
+            seen = cells[number, part.start : part.stop].to(self.text.device)
+            return prediction.cosine_logits(seen, self.text)
+
+        grid = (cells.shape[1], cells.shape[2])
+        return win.blend(window, grid, self.features.layout, rows)
+
+
+def blended_logits(features: WindowFeatures, text: Tensor) -> Tensor:
+    """All :class:`Logits` (Q, rows, columns) at once."""
+    logits = Logits(features, text)
+    return logits.rows(range(logits.shape[1]))
 
 
 @torch.no_grad()
 def classify_pixels(
-    logits: Tensor,
+    logits: Tensor | Logits,
     regions: NDArray[np.int32],
     query_class: Tensor,
     thresholds: Tensor,
@@ -318,7 +347,8 @@ def classify_pixels(
     Works in stripes of rows, so that memory does not grow with image size times queries.
 
     Args:
-        logits: (Q, rows, columns) blended logits at inference size.
+        logits: (Q, rows, columns) blended logits at inference size; where they are computed as they
+            are asked for, that too is done in bands of rows.
         regions: (H, W) raw region ids at full resolution, 0 = unsegmented.
         query_class: (Q,) int64 class index of each query.
         thresholds: (K,) the background threshold of each class; its length is the number of
@@ -334,12 +364,21 @@ def classify_pixels(
     exact = torch.float32 if logits.device.type == "mps" else torch.float64
     sums = torch.zeros(len(ids) + 1, classes, dtype=exact, device=logits.device)
     labels, confidence = [], []
+    queries_count, old, columns = logits.shape
     elements = _STRIPE_ELEMENTS.get(logits.device.type, 1 << 23)
-    height = max(1, elements // (len(logits) * size[1]))
+    height = max(1, elements // (queries_count * size[1]))
+    at_once = max(1, _BAND_ELEMENTS // (queries_count * columns))
+    band, part = range(old), None if isinstance(logits, Logits) else logits
     for top in range(0, size[0], height):
         stripe = range(top, min(top + height, size[0]))
+        needed = source_rows(stripe, old, size[0])
+        if isinstance(logits, Logits) and (part is None or needed.stop > band.stop):
+            part = None  # before the next one is made
+            band = range(needed.start, min(old, max(needed.stop, needed.start + at_once)))
+            part = logits.rows(band)
         queries = prediction.query_probabilities(
-            prediction.upsample(logits, size, stripe), settings.logit_scale
+            prediction.upsample(cast("Tensor", part), size, stripe, first=band.start, height=old),
+            settings.logit_scale,
         )
         probabilities = prediction.class_probabilities(queries, query_class, classes)
         winner, sure = prediction.winners(probabilities)

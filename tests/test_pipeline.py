@@ -28,6 +28,7 @@ from napari_corrclip.segmentation import (
 from napari_corrclip.settings import STAGES, Settings
 from napari_corrclip.vocabulary import Vocabulary
 from tests import reference
+from tests.held import Held
 from tests.towers import random_towers
 
 CLIP, DINO = random_towers(0)
@@ -297,6 +298,55 @@ def test_pixels_finished_on_a_card_make_the_result_of_the_host(
         assert ours.dtype == theirs.dtype
         np.testing.assert_array_equal(ours, theirs)
     pd.testing.assert_frame_equal(card.table, host.table)
+
+
+@pytest.mark.parametrize("shape", [(90, 130), (224, 320)])
+def test_bands_of_logits_change_nothing(shape: tuple[int, int]) -> None:
+    """Larger than at inference and smaller, three bands at least."""
+    image, regions = _scene(5, shape)
+    settings = SMALL.replace(short_side=150)
+    features = finish(pipeline.encode_image(image, regions, CLIP, DINO, settings))
+    owner, thresholds = torch.arange(5), torch.full((5,), 0.25)
+    whole = pipeline.classify_pixels(
+        pipeline.blended_logits(features, TEXT), regions, owner, thresholds, -1, settings
+    )
+    logits = pipeline.Logits(features, TEXT)
+    asked: list[range] = []
+    with pytest.MonkeyPatch.context() as patch:
+        rows = pipeline.Logits.rows
+        patch.setattr(pipeline, "_BAND_ELEMENTS", 50 * 5 * logits.shape[2])
+        patch.setattr(pipeline, "_STRIPE_ELEMENTS", {"cpu": 5 * 7 * shape[1]})
+        patch.setattr(
+            pipeline.Logits, "rows", lambda self, band: asked.append(band) or rows(self, band)
+        )
+        banded = pipeline.classify_pixels(logits, regions, owner, thresholds, -1, settings)
+    assert len(asked) >= 3
+    assert max(len(band) for band in asked) <= 50
+    torch.testing.assert_close(banded.confidence, whole.confidence, rtol=0, atol=1e-5)
+    torch.testing.assert_close(
+        banded.region_probabilities, whole.region_probabilities, rtol=0, atol=1e-5
+    )
+    assert (banded.labels == whole.labels).float().mean() >= 0.9999
+
+
+def test_a_thousand_queries_need_no_array_of_queries_and_pixels() -> None:
+    """Torch's own count of what it holds at once, which an array of all would go beyond."""
+    image, regions = _scene(6, (400, 640))
+    settings = SMALL.replace(short_side=336, window=336, stride=112)
+    features = finish(pipeline.encode_image(image, regions, CLIP, DINO, settings))
+    text = F.normalize(torch.randn(1000, 16, generator=torch.Generator().manual_seed(1)), dim=-1)
+    logits = pipeline.Logits(features, text)
+    array = 4 * 1000 * logits.shape[1] * logits.shape[2]
+    with pytest.MonkeyPatch.context() as patch, Held() as held:
+        patch.setattr(pipeline, "_BAND_ELEMENTS", 1 << 22)
+        found = pipeline.classify_pixels(
+            logits, regions, torch.arange(1000), torch.zeros(1000), -1, settings
+        )
+    assert found.labels.shape == (400, 640)
+    assert held.most < array / 4
+    with Held() as whole:
+        pipeline.blended_logits(features, text)
+    assert array <= whole.most
 
 
 def test_without_correction_or_regions_pixels_keep_their_class() -> None:
