@@ -18,6 +18,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from napari_corrclip import windows as win
+from napari_corrclip.devices import explained, free_memory, is_out_of_memory
 from napari_corrclip.encoders.protocols import (
     Blocks,
     ImageEncoder,
@@ -130,7 +131,8 @@ def encode_image(
     """Encode an image window by window; slow, and free of any vocabulary.
 
     Yields after every block of every batch of windows, which is where it can be cancelled. No
-    gradient is kept.
+    gradient is kept. Where the device's memory does not suffice for a batch, it is halved for the
+    rest of the image.
 
     Args:
         rgb: (H, W, 3) uint8.
@@ -141,6 +143,7 @@ def encode_image(
 
     Raises:
         InputError: where image or regions have the wrong shape, type or values.
+        NotEnoughMemory: the device cannot hold a single window.
     """
     _check(rgb, regions)
     layout = win.plan(
@@ -150,30 +153,66 @@ def encode_image(
     region_map = win.prepare_regions(regions, layout.size)
     padding = int(region_map.max()) + 1
 
-    blocks = clip.blocks + (similarity.blocks if _needs_similarity(settings) else 0)
-    done, total = 0, len(list(win.batches(layout, settings.batch_size))) * blocks
-    yield Progress("windows", 0, total)
-    features = []
-    for start, stop in win.batches(layout, settings.batch_size):
-        encoding = encode_windows(
+    def encode(start: int, stop: int) -> Blocks[Tensor]:
+        batch = yield from encode_windows(
             win.cut(pixels, layout, start, stop).to(clip.device),
             win.cut(region_map, layout, start, stop, fill=padding).to(clip.device),
             clip,
             similarity,
             settings,
         )
-        try:
-            while True:
+        return unit_cells(batch).cpu()
+
+    blocks = clip.blocks + (similarity.blocks if _needs_similarity(settings) else 0)
+    size, start, done = settings.batch_size, 0, 0
+    total = len(range(0, len(layout), size)) * blocks
+    yield Progress("windows", 0, total)
+    features = []
+    while start < len(layout):
+        stop = min(start + size, len(layout))
+        steps = _unless_full(encode(start, stop), last_try=stop - start == 1)
+        with explained(
+            clip.device,
+            f"one window of {layout.padded[0]} × {layout.padded[1]} pixels",
+            f"window in the settings ({settings.window})",
+        ):
+            try:
+                while True:
+                    next(steps)
+                    done += 1
+                    yield Progress("windows", done, total)
+            except StopIteration as stopped:
+                batch: Tensor | None = stopped.value
+            finally:
+                steps.close()
+        if batch is None:
+            size = (stop - start + 1) // 2
+            total = done + len(range(start, len(layout), size)) * blocks
+            continue
+        features.append(batch)
+        start = stop
+    return WindowFeatures(torch.cat(features), layout)
+
+
+def _unless_full(encoding: Blocks[Tensor], *, last_try: bool) -> Blocks[Tensor | None]:
+    """Drive ``encoding`` without gradients; ``None`` where memory ran out, all of which is free then."""
+    try:
+        while True:
+            try:
+                # Never across a yield: the mode belongs to the thread, not to this work.
                 with torch.no_grad():
                     next(encoding)
-                done += 1
-                yield Progress("windows", done, total)
-        except StopIteration as stopped:
-            batch: Tensor = stopped.value
-        finally:
-            encoding.close()
-        features.append(unit_cells(batch).cpu())
-    return WindowFeatures(torch.cat(features), layout)
+            except StopIteration as stopped:
+                result: Tensor = stopped.value
+                return result
+            yield
+    except (RuntimeError, MemoryError) as error:
+        if last_try or not is_out_of_memory(error):
+            raise
+    finally:
+        encoding.close()
+    free_memory()  # here, where the error with its frames has gone
+    return None
 
 
 def encode_windows(
@@ -364,28 +403,40 @@ def classify_pixels(
     exact = torch.float32 if logits.device.type == "mps" else torch.float64
     sums = torch.zeros(len(ids) + 1, classes, dtype=exact, device=logits.device)
     labels, confidence = [], []
-    queries_count, old, columns = logits.shape
-    elements = _STRIPE_ELEMENTS.get(logits.device.type, 1 << 23)
-    height = max(1, elements // (queries_count * size[1]))
-    at_once = max(1, _BAND_ELEMENTS // (queries_count * columns))
+    count, old, columns = logits.shape
+    height = max(1, _STRIPE_ELEMENTS.get(logits.device.type, 1 << 23) // (count * size[1]))
+    at_once = max(1, _BAND_ELEMENTS // (count * columns))
     band, part = range(old), None if isinstance(logits, Logits) else logits
-    for top in range(0, size[0], height):
+    top = 0
+    while top < size[0]:
         stripe = range(top, min(top + height, size[0]))
         needed = source_rows(stripe, old, size[0])
-        if isinstance(logits, Logits) and (part is None or needed.stop > band.stop):
-            part = None  # before the next one is made
-            band = range(needed.start, min(old, max(needed.stop, needed.start + at_once)))
-            part = logits.rows(band)
-        queries = prediction.query_probabilities(
-            prediction.upsample(cast("Tensor", part), size, stripe, first=band.start, height=old),
-            settings.logit_scale,
-        )
-        probabilities = prediction.class_probabilities(queries, query_class, classes)
-        winner, sure = prediction.winners(probabilities)
-        labels.append(prediction.apply_background(winner, sure, thresholds, background))
+        try:
+            if isinstance(logits, Logits) and (part is None or needed.stop > band.stop):
+                part = None  # before the next one is made
+                band = range(needed.start, min(old, max(needed.stop, needed.start + at_once)))
+                part = logits.rows(band)
+            queries = prediction.query_probabilities(
+                prediction.upsample(
+                    cast("Tensor", part), size, stripe, first=band.start, height=old
+                ),
+                settings.logit_scale,
+            )
+            probabilities = prediction.class_probabilities(queries, query_class, classes)
+            winner, sure = prediction.winners(probabilities)
+            winner = prediction.apply_background(winner, sure, thresholds, background)
+            owners = rows[stripe.start : stripe.stop].flatten()
+            sums.index_add_(0, owners, probabilities.flatten(1).to(exact).T)
+        except (RuntimeError, MemoryError) as error:
+            if height == at_once == 1 or not is_out_of_memory(error):
+                raise
+            height, at_once = (height + 1) // 2, (at_once + 1) // 2
+            if isinstance(logits, Logits):
+                part = None
+            continue
+        labels.append(winner)
         confidence.append(sure)
-        owners = rows[stripe.start : stripe.stop].flatten()
-        sums.index_add_(0, owners, probabilities.flatten(1).to(exact).T)
+        top = stripe.stop
     pixel_labels = torch.cat(labels)
     votes = correction.count_votes(pixel_labels, rows, classes)
     corrected = pixel_labels

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -332,9 +332,3 @@ def cover_count(layout: Layout) -> Tensor:
     for top, left, bottom, right in layout.boxes:
         count[top:bottom, left:right] += 1
     return count
-
-
-def batches(layout: Layout, batch_size: int) -> Iterator[tuple[int, int]]:
-    """First and last-plus-one window of every batch."""
-    for start in range(0, len(layout), batch_size):
-        yield start, min(start + batch_size, len(layout))

@@ -214,13 +214,6 @@ def test_the_number_of_windows_is_known_before_anything_runs() -> None:
     assert len(windows.plan((480, 640), Settings(short_side=672), (16, 8))) == 24
 
 
-@given(layouts(), st.integers(1, 7))
-def test_batches_are_the_windows_in_order(layout: windows.Layout, size: int) -> None:
-    seen = [i for start, stop in windows.batches(layout, size) for i in range(start, stop)]
-    assert seen == list(range(len(layout)))
-    assert all(b - a <= size for a, b in windows.batches(layout, size))
-
-
 def test_an_image_is_resized_and_normalised() -> None:
     rgb = np.full((20, 30, 3), 51, dtype=np.uint8)
     pixels = windows.prepare_image(rgb, (40, 60), (0.2, 0.1, 0.0), (1.0, 0.5, 0.1))
