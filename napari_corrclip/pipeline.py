@@ -8,6 +8,7 @@ off in the settings, down to the base of the ablation.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from typing import TypeVar, cast
 
@@ -37,8 +38,8 @@ T = TypeVar("T")
 
 # Of a stripe of pixels x queries: a CPU's cache holds it over all steps; a card takes all at once.
 _STRIPE_ELEMENTS = {"cpu": 1 << 19, "cuda": 1 << 26}
-# Of logits at inference size that are computed at once, 256 MB: all of a photo for 300 queries.
-_BAND_ELEMENTS = 1 << 26
+# Of logits at inference size that are computed at once, 64 MB: all of a photo for 90 queries.
+_BAND_ELEMENTS = 1 << 24
 
 
 @dataclass(frozen=True)
@@ -153,6 +154,36 @@ def encode_image(
     region_map = win.prepare_regions(regions, layout.size)
     padding = int(region_map.max()) + 1
 
+    once, blocks = 0, clip.blocks
+    if _needs_similarity(settings) and settings.windows == "shared":
+        once = similarity.blocks
+    elif _needs_similarity(settings):
+        blocks += similarity.blocks
+    size, start, done = settings.batch_size, 0, 0
+    total = once + len(range(0, len(layout), size)) * blocks
+    yield Progress("windows", 0, total)
+
+    def counted(steps: Blocks[T], what: str, lower: str) -> Steps[T]:
+        nonlocal done
+        with explained(clip.device, what, lower), closing(steps):
+            while True:
+                try:
+                    next(steps)
+                except StopIteration as stopped:
+                    result: T = stopped.value
+                    return result
+                done += 1
+                yield Progress("windows", done, total)
+
+    image: SimilarityFeatures | None = None
+    if once:
+        around = win.around(pixels, layout, similarity.patch_size).to(clip.device)
+        image = yield from counted(
+            _unless_full(_look(around, clip, similarity, settings), last_try=True),
+            "the similarity tower over the whole image",
+            f"short_side in the settings ({settings.short_side}), set windows to separate",
+        )
+
     def encode(start: int, stop: int) -> Blocks[Tensor]:
         batch = yield from encode_windows(
             win.cut(pixels, layout, start, stop).to(clip.device),
@@ -160,31 +191,20 @@ def encode_image(
             clip,
             similarity,
             settings,
+            seen=None
+            if image is None
+            else _cut_out(image, layout, similarity.patch_size, start, stop),
         )
         return unit_cells(batch).cpu()
 
-    blocks = clip.blocks + (similarity.blocks if _needs_similarity(settings) else 0)
-    size, start, done = settings.batch_size, 0, 0
-    total = len(range(0, len(layout), size)) * blocks
-    yield Progress("windows", 0, total)
     features = []
     while start < len(layout):
         stop = min(start + size, len(layout))
-        steps = _unless_full(encode(start, stop), last_try=stop - start == 1)
-        with explained(
-            clip.device,
+        batch = yield from counted(
+            _unless_full(encode(start, stop), last_try=stop - start == 1),
             f"one window of {layout.padded[0]} × {layout.padded[1]} pixels",
             f"window in the settings ({settings.window})",
-        ):
-            try:
-                while True:
-                    next(steps)
-                    done += 1
-                    yield Progress("windows", done, total)
-            except StopIteration as stopped:
-                batch: Tensor | None = stopped.value
-            finally:
-                steps.close()
+        )
         if batch is None:
             size = (stop - start + 1) // 2
             total = done + len(range(start, len(layout), size)) * blocks
@@ -194,7 +214,7 @@ def encode_image(
     return WindowFeatures(torch.cat(features), layout)
 
 
-def _unless_full(encoding: Blocks[Tensor], *, last_try: bool) -> Blocks[Tensor | None]:
+def _unless_full(encoding: Blocks[T], *, last_try: bool) -> Blocks[T | None]:
     """Drive ``encoding`` without gradients; ``None`` where memory ran out, all of which is free then."""
     try:
         while True:
@@ -203,7 +223,7 @@ def _unless_full(encoding: Blocks[Tensor], *, last_try: bool) -> Blocks[Tensor |
                 with torch.no_grad():
                     next(encoding)
             except StopIteration as stopped:
-                result: Tensor = stopped.value
+                result: T = stopped.value
                 return result
             yield
     except (RuntimeError, MemoryError) as error:
@@ -221,6 +241,7 @@ def encode_windows(
     clip: ImageEncoder,
     similarity_tower: SimilarityEncoder,
     settings: Settings,
+    seen: SimilarityFeatures | None = None,
 ) -> Blocks[Tensor]:
     """Features of a batch of windows (sections 2 to 5); yields after every block that ran.
 
@@ -232,6 +253,7 @@ def encode_windows(
         clip: the image tower.
         similarity_tower: the similarity tower.
         settings: the stages of the method.
+        seen: what the similarity tower says of the windows; ``None`` = ask it, where it is needed.
 
     Returns:
         F (B, h, w, D) float32, after the projection, not normalised. Cells are those of the
@@ -241,14 +263,8 @@ def encode_windows(
     patch = similarity_tower.patch_size
     size = (height // patch, width // patch)
 
-    seen: SimilarityFeatures | None = None
-    if _needs_similarity(settings):
-        pixels = win.renormalise(
-            windows, clip.mean, clip.std, similarity_tower.mean, similarity_tower.std
-        ).to(similarity_tower.device)
-        seen = yield from similarity_tower.features(
-            pixels, output=_similarity_name(settings) == "dino-xx"
-        )
+    if seen is None and _needs_similarity(settings):
+        seen = yield from _look(windows, clip, similarity_tower, settings)
 
     merged: Tensor | None = None
     if settings.scope or settings.semantic:
@@ -275,6 +291,27 @@ def encode_windows(
         alpha=settings.alpha,
         beta=settings.beta,
     )
+
+
+def _look(
+    windows: Tensor, clip: ImageEncoder, tower: SimilarityEncoder, settings: Settings
+) -> Blocks[SimilarityFeatures]:
+    """What the similarity tower says of windows (B, 3, H, W) in CLIP's normalisation."""
+    pixels = win.renormalise(windows, clip.mean, clip.std, tower.mean, tower.std)
+    output = _similarity_name(settings) == "dino-xx"
+    return (yield from tower.features(pixels.to(tower.device), output=output))
+
+
+def _cut_out(
+    image: SimilarityFeatures, layout: win.Layout, patch: int, start: int, stop: int
+) -> SimilarityFeatures:
+    """What was said of the whole image, of windows start..stop-1."""
+
+    def cut(cells: Tensor) -> Tensor:
+        return unit_cells(win.cut_cells(cells[0], layout, patch, start, stop))
+
+    output = None if image.output is None else cut(image.output)
+    return SimilarityFeatures(query_key=cut(image.query_key), output=output)
 
 
 def merged_regions(regions: Tensor, seen: SimilarityFeatures | None, settings: Settings) -> Tensor:

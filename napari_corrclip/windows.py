@@ -253,6 +253,47 @@ def cut(maps: Tensor, layout: Layout, start: int, stop: int, fill: int = 0) -> T
     return F.pad(crops, (left, right, top, bottom), value=fill)
 
 
+def around(pixels: Tensor, layout: Layout, patch: int) -> Tensor:
+    """Pad the whole image (3, rows, columns) as its windows are, and to whole patches.
+
+    Returns:
+        (1, 3, H, W); the padded window of a box begins at the box's own top and left.
+    """
+    top, left, bottom, right = layout.padding
+    height, width = layout.size[0] + top + bottom, layout.size[1] + left + right
+    return F.pad(pixels, (left, right + -width % patch, top, bottom + -height % patch))[None]
+
+
+def cut_cells(cells: Tensor, layout: Layout, patch: int, start: int, stop: int) -> Tensor:
+    """Cut the cells of windows start..stop-1 out of those of the whole image.
+
+    Cells of a window that begins between two cells of the image are interpolated between these.
+
+    Args:
+        cells: (h, w, d) of :func:`around`, one for each patch.
+        layout: where the windows lie.
+        patch: side of a patch in pixels.
+        start: first window.
+        stop: last window plus one.
+
+    Returns:
+        (stop - start, rows, columns, d) on the grid of the padded window, of no certain length.
+    """
+    found = []
+    for box in layout.boxes[start:stop]:
+        window = cells
+        for axis in (0, 1):
+            first, beyond = divmod(box[axis], patch)
+            own = first + torch.arange(layout.padded[axis] // patch, device=cells.device)
+            part = window.index_select(axis, own)
+            if beyond:
+                after = window.index_select(axis, (own + 1).clamp(max=window.shape[axis] - 1))
+                part = torch.lerp(part, after, beyond / patch)
+            window = part
+        found.append(window)
+    return torch.stack(found)
+
+
 def blend(
     window: Callable[[int, range], Tensor],
     grid: Size,
