@@ -192,7 +192,7 @@ def classify_case() -> Case:
     segmenter.regions = SuperpixelRegions()
     features = segmenter.encode(picture((800, 1280)), progress=False)
     segmenter.classify(features, WORDS, progress=False)
-    regions = torch.from_numpy(features.regions).long()
+    regions = torch.from_numpy(features.regions.copy()).long()
     text = torch.randn(20, segmenter.clip.embed_dim)
     stripe = torch.randn(20, 1 << 14)
 
