@@ -24,6 +24,7 @@ from napari_corrclip.annotation import Changed, Session
 from napari_corrclip.annotation.session import SESSION
 from napari_corrclip.errors import InputError
 from napari_corrclip.gui.controller import Controller
+from napari_corrclip.gui.copying import ScriptCopier
 from napari_corrclip.gui.correct import CorrectMode, CorrectPanel
 from napari_corrclip.gui.drawing import mend_drawing
 from napari_corrclip.gui.image_panel import ImagePanel
@@ -75,7 +76,15 @@ class CorrClipDock(Docked):
         self.words = VocabularyPanel()
         self.model = ModelPanel(viewer)
         self.bar = RunBar()
-        self.menu = SessionMenu(lambda: self.session, self.say)
+        self.copier = ScriptCopier(
+            self,
+            lambda: self.session,
+            lambda: self.controller.running,
+            lambda: "image" if self.controller.picture is None else self.controller.picture.name,
+            self.controller.work,
+            self.say,
+        )
+        self.menu = SessionMenu(lambda: self.session, self.say, self.copier.copy)
         self.bar.row.addWidget(self.menu)
         self.correct = CorrectPanel(self.say)
         self.regions = RegionsBar(viewer)
