@@ -25,6 +25,7 @@ from napari_corrclip.gui.drawing import mend_drawing
 from napari_corrclip.gui.image_panel import ImagePanel
 from napari_corrclip.gui.keeper import Keeper
 from napari_corrclip.gui.layers import SessionLayers
+from napari_corrclip.gui.loading import Loading
 from napari_corrclip.gui.model_panel import ModelPanel
 from napari_corrclip.gui.picture import Picture
 from napari_corrclip.gui.regions_table import RegionsBar
@@ -64,8 +65,6 @@ class CorrClipDock(Docked):
         self.words = VocabularyPanel()
         self.model = ModelPanel(viewer)
         self.bar = RunBar()
-        self.menu = SessionMenu(lambda: self.session, self.say)
-        self.bar.row.addWidget(self.menu)
         self.correct = CorrectPanel(self.say)
         self.regions = RegionsBar(viewer)
         self.shown = Shown(
@@ -78,6 +77,11 @@ class CorrClipDock(Docked):
             tell_stroke=self._say_with_undo,
         )
         self.stack = self.shown.stack
+        loading = Loading(
+            self.image, self.controller, self.keeper, self.stack, self.say, parent=self
+        )
+        self.menu = SessionMenu(lambda: self.session, loading, self.say)
+        self.bar.row.addWidget(self.menu)
         self.status = QLabel(FIRST)
         self.status.setWordWrap(True)
         self.status.setTextInteractionFlags(
@@ -296,6 +300,7 @@ class CorrClipDock(Docked):
     def _restored(self, session: Session, picture: Picture) -> None:
         self.words.show_vocabulary(session.vocabulary)
         self.controller.open(session, picture)
+        self._image_chosen()  # what was put aside is not offered any more
 
     def _opened(self, session: Session, picture: Picture) -> None:
         self.shown.open(session, picture)
