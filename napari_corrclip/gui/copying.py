@@ -11,7 +11,7 @@ from qtpy.QtWidgets import QApplication, QFileDialog, QWidget
 from napari_corrclip.annotation import Session
 from napari_corrclip.errors import InputError
 from napari_corrclip.files import atomic_path
-from napari_corrclip.gui.keeper import Work
+from napari_corrclip.gui.controller import Controller
 from napari_corrclip.gui.layers import Tell
 from napari_corrclip.progress import Progress, Steps
 from napari_corrclip.scripting import Script, script_steps
@@ -23,9 +23,7 @@ class ScriptCopier:
     Args:
         parent: of the dialog.
         session: returns what is corrected; raises :class:`InputError` where nothing is.
-        busy: whether something runs that is not to be stopped for it.
-        name: returns what the image is called.
-        work: does what takes long.
+        controller: works in the thread.
         tell: shows a sentence.
     """
 
@@ -33,16 +31,12 @@ class ScriptCopier:
         self,
         parent: QWidget,
         session: Callable[[], Session],
-        busy: Callable[[], bool],
-        name: Callable[[], str],
-        work: Work,
+        controller: Controller,
         tell: Tell,
     ) -> None:
         self._parent = parent
         self._session = session
-        self._busy = busy
-        self._name = name
-        self._work = work
+        self._controller = controller
         self._tell = tell
 
     def copy(self) -> None:
@@ -52,10 +46,10 @@ class ScriptCopier:
         except InputError as error:
             self._tell(str(error))
             return
-        if self._busy():
+        if self._controller.running:
             self._tell("Something runs; copy when it has ended, or cancel it first.")
             return
-        self._work(script_steps(session), lambda script: self._done(session, script))
+        self._controller.work(script_steps(session), lambda script: self._done(session, script))
 
     def _done(self, session: Session, script: Script) -> None:
         if not script.image:
@@ -72,10 +66,12 @@ class ScriptCopier:
 
     def _save_image(self, session: Session) -> None:
         """Ask for a file for an image that has none, save it, and begin again."""
+        picture = self._controller.picture
+        name = "image" if picture is None else picture.name
         path, _ = QFileDialog.getSaveFileName(
             self._parent,
             "A script needs the image in a file: save it as it was segmented",
-            f"{self._name()}.png",
+            f"{name}.png",
             "PNG (*.png)",
         )
         if not path:
@@ -83,7 +79,9 @@ class ScriptCopier:
             return
         if Path(path).suffix.lower() != ".png":
             path += ".png"
-        self._work(_save_steps(session, path), lambda script: self._done(session, script))
+        self._controller.work(
+            _save_steps(session, path), lambda script: self._done(session, script)
+        )
 
 
 def _save_steps(session: Session, path: str) -> Steps[Script]:
