@@ -127,6 +127,7 @@ class CorrClipDock(Docked):
         self.controller.relabelled.connect(self._relabelled)
         self.controller.admits = self.stack.admit
         self.controller.sliced.connect(self.stack.take)
+        self.controller.unloading.connect(self.stack.unload)
         self.viewer.dims.events.point.connect(self._slider_moved)
         self.viewer.layers.events.removed.connect(self._layer_removed)
         # A viewer that is closed deletes what is docked without another word; no bound method, which Qt
@@ -229,8 +230,10 @@ class CorrClipDock(Docked):
         self.controller.close()
         self.model.device.close_jobs()
         self.bar.end_activity()
+        self.controller.let_go()
         self.keeper.close_journal()
         self.stack.stop()
+        self.stack.unload()
         self.viewer.dims.events.point.disconnect(self._slider_moved)
         self.viewer.layers.events.removed.disconnect(self._layer_removed)
 
