@@ -49,11 +49,15 @@ class FeatureCache:
 
     Args:
         limit: in bytes; ``None``: as the environment variable ``NAPARI_CORRCLIP_FEATURE_CACHE`` says, a
-            number of GiB, else :data:`DEFAULT_LIMIT`.
+            number of GiB, else ``preferred``.
+
+    Attributes:
+        preferred: in bytes, what a person chose in napari, if anything.
     """
 
     def __init__(self, limit: int | None = None) -> None:
         self._limit = limit
+        self.preferred = DEFAULT_LIMIT
         self._kept: list[weakref.ref[Kept]] = []  # the least recently used first
         self._lock = threading.RLock()
 
@@ -67,7 +71,7 @@ class FeatureCache:
         if self._limit is not None:
             return self._limit
         given = limit_of_environment()
-        return DEFAULT_LIMIT if given is None else given
+        return self.preferred if given is None else given
 
     @limit.setter
     def limit(self, limit: int | None) -> None:

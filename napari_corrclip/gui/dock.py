@@ -102,6 +102,7 @@ class CorrClipDock(Docked):
         layout.addWidget(self.bar)
         layout.addWidget(self.status)
         self._connect()
+        self.model.begin()
         self.reset_choices()
 
     def _connect(self) -> None:
