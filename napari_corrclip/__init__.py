@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from napari_corrclip.errors import CorrClipError as CorrClipError
     from napari_corrclip.errors import InputError as InputError
     from napari_corrclip.errors import WeightsError as WeightsError
+    from napari_corrclip.feature_cache import set_feature_cache_limit as set_feature_cache_limit
     from napari_corrclip.features import Features as Features
     from napari_corrclip.gui.opening import open_widget as open_widget
     from napari_corrclip.gui.opening import segment_layer as segment_layer
@@ -58,6 +59,7 @@ _HOME = {
     "read_image": "images",
     "segment": "segmenter",
     "segment_layer": "gui.opening",
+    "set_feature_cache_limit": "feature_cache",
     "to_rgb": "images",
 }
 """Each public name and the module it comes from."""
@@ -88,6 +90,7 @@ __all__ = [
     "read_image",
     "segment",
     "segment_layer",
+    "set_feature_cache_limit",
     "to_rgb",
 ]
 

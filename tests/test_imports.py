@@ -17,6 +17,7 @@ NAME = "napari_corrclip"
 OPEN = {
     "devices",
     "errors",
+    "feature_cache",
     "files",
     "image_files",
     "images",

@@ -107,6 +107,7 @@ class CorrClipDock(Docked):
         layout.addWidget(self.bar)
         layout.addWidget(self.status)
         self._connect()
+        self.model.begin()
         self.reset_choices()
 
     def _connect(self) -> None:
@@ -133,6 +134,7 @@ class CorrClipDock(Docked):
         self.shown.edited.connect(self._edited)
         self.controller.admits = self.stack.admit
         self.controller.sliced.connect(self.stack.take)
+        self.controller.unloading.connect(self.stack.unload)
         self.viewer.dims.events.point.connect(self._slider_moved)
         # A viewer that is closed deletes what is docked without another word; no bound method, which Qt
         # would not call any more.
@@ -237,6 +239,8 @@ class CorrClipDock(Docked):
         self.model.device.close_jobs()
         self.bar.end_activity()
         self.shown.stop()
+        self.controller.let_go()
+        self.stack.unload()
         self.viewer.dims.events.point.disconnect(self._slider_moved)
 
     def say(self, sentence: str) -> None:

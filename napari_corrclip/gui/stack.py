@@ -17,6 +17,7 @@ from qtpy.QtCore import QTimer
 
 from napari_corrclip.annotation import Journal, Session, has_session, journal_folder, kept_parts
 from napari_corrclip.errors import InputError
+from napari_corrclip.feature_cache import FEATURES, Kept
 from napari_corrclip.gui.describing import class_colormap
 from napari_corrclip.gui.jobs import Jobs
 from napari_corrclip.gui.keeper import restore_steps
@@ -61,6 +62,7 @@ class Stack:
         self.opening = False
         self._like: Picture | None = None
         self._held: dict[Key, tuple[Session, Picture]] = {}
+        self._encoded: dict[Key, tuple[str, Kept]] = {}  # of planes that are on the disk
         self._jobs = Jobs()
         self._timer = QTimer()
         self._timer.setSingleShot(True)
@@ -72,6 +74,12 @@ class Stack:
         """Follow no more; what is held in memory becomes layers."""
         self.stop()
         self.end()
+
+    def unload(self) -> None:
+        """Let go of the encoded images of the planes that are not shown."""
+        self._encoded.clear()
+        for session, _ in self._held.values():
+            session.engine = None
 
     def stop(self) -> None:
         """Follow no more, and leave the layers as they are."""
@@ -91,6 +99,7 @@ class Stack:
         self._timer.stop()
         self._jobs.drop()
         held, self._held = list(self._held.values()), {}
+        self._encoded.clear()
         layer, self.layer = self.layer, None
         if layer is not None and held:
             self.freeze(layer, held)
@@ -136,6 +145,8 @@ class Stack:
             self._open(session, picture)
         elif session.source is None or problem is not None:
             self._hold(session, picture)
+        else:
+            self._keep_encoded(session, picture)
 
     def freeze(
         self,
@@ -177,7 +188,9 @@ class Stack:
             if picture.layer is not layer or self.shows(picture):
                 return
             self._like = picture
-            if not self._leave():
+            if self._leave():
+                self._keep_encoded(session, picture)
+            else:
                 self._keep(session, picture)
         self._timer.start()
 
@@ -203,6 +216,7 @@ class Stack:
 
         def done(session: Session) -> None:
             if self.layer is layer and self.shows(picture) and self._controller.session is None:
+                self._find_encoded(session, picture)
                 self._open(session, picture)
 
         self._jobs.start(
@@ -226,10 +240,23 @@ class Stack:
         except InputError as error:
             self._hold(session, picture)
             self._tell(f"{error} Corrections are kept in memory only.")
+        else:
+            self._keep_encoded(session, picture)
 
     def _hold(self, session: Session, picture: Picture) -> None:
-        session.engine = None  # the features of a whole stack would fill the memory
         self._held[_key(picture)] = session, picture
+
+    def _keep_encoded(self, session: Session, picture: Picture) -> None:
+        """Keep the encoded image of a plane whose session is read from the disk when it comes back."""
+        engine = session.engine
+        if engine is not None:
+            self._encoded[_key(picture)] = session.run_digest, FEATURES.keep(engine)
+
+    def _find_encoded(self, session: Session, picture: Picture) -> None:
+        """Give a session that was read from the disk its encoded image, if that is still there."""
+        run, kept = self._encoded.pop(_key(picture), ("", None))
+        if kept is not None and kept.engine is not None and run == session.run_digest:
+            session.engine = kept.engine
 
 
 def _key(picture: Picture) -> Key:
