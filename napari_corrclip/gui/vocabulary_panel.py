@@ -120,15 +120,16 @@ class VocabularyPanel(QWidget):
                 self.table.select(kept)
         self._buttons()
 
-    def show_shares(self, session: Session) -> None:
+    def show_shares(self, session: Session | None) -> None:
         """Show each class's share of the session's image, when nothing more is edited for a moment."""
         self._session = session
         self._count_later.start()
 
-    def take_typed(self) -> None:
-        """Add what stands in the line, as if Enter had been pressed."""
+    def take_typed(self) -> bool:
+        """Add what stands in the line, as if Enter had been pressed; return whether it could be read."""
         if self.line.text().strip():
             self._typed()
+        return not self.line.text().strip()
 
     # -- files and lists
 
@@ -302,7 +303,9 @@ class VocabularyPanel(QWidget):
 
     def _count(self) -> None:
         session = self._session
-        if session is not None:
+        if session is None:
+            self.model.show_shares({})
+        else:
             counts = np.bincount(session.labels.ravel(), minlength=1 << 16)
             size = session.labels.size
             shares = {value: float(counts[value]) / size for value in session.vocabulary.values}
