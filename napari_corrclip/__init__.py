@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from napari_corrclip.images import read_image as read_image
     from napari_corrclip.images import to_rgb as to_rgb
     from napari_corrclip.progress import Progress as Progress
+    from napari_corrclip.scripting import as_python as as_python
     from napari_corrclip.segmentation import Segmentation as Segmentation
     from napari_corrclip.segmenter import Segmenter as Segmenter
     from napari_corrclip.segmenter import segment as segment
@@ -51,6 +52,7 @@ _HOME = {
     "VocabularyClass": "vocabulary",
     "WeightsError": "errors",
     "annotate": "engine",
+    "as_python": "scripting",
     "get_preset": "weights.presets",
     "open_widget": "gui.opening",
     "presets": "weights.presets",
@@ -81,6 +83,7 @@ __all__ = [
     "WeightsError",
     "__version__",
     "annotate",
+    "as_python",
     "get_preset",
     "open_widget",
     "presets",

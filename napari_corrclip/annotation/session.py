@@ -37,6 +37,7 @@ from napari_corrclip.annotation.source import Source
 from napari_corrclip.annotation.state import Changed, State, folded
 from napari_corrclip.errors import InputError
 from napari_corrclip.feature_cache import FEATURES, Kept
+from napari_corrclip.provenance import Provenance
 from napari_corrclip.segmentation import Segmentation
 from napari_corrclip.vocabulary import Vocabulary
 
@@ -253,6 +254,11 @@ class Session:
     def prediction(self) -> NDArray[np.uint16]:
         """(H, W) label values of the last run before map correction; a read-only view."""
         return _view(self._state.evidence.prediction)
+
+    @property
+    def provenance(self) -> Provenance:
+        """How the last run came about; empty where that is not known."""
+        return self._state.provenance
 
     @property
     def vocabulary(self) -> Vocabulary:
@@ -571,6 +577,18 @@ class Session:
             )
         result, engine = former.encode(np.array(self._state.regions), self.vocabulary)
         return self.rerun(result, engine=engine)
+
+    def repeat(self, step: Step) -> Edited:
+        """Make a step that was recorded of an equal session, exactly.
+
+        Raises:
+            InputError: the session is not as the other one was before the step; nothing changes then.
+        """
+        with self.step(step.title):
+            made = [self._perform(Plan(step.title, change)) for change in step.changes]
+        removed = {one for edited in made for one in edited.removed} - set(self._state.rows)
+        updated = {one for edited in made for one in edited.updated} & set(self._state.rows)
+        return Edited(step.title, tuple(sorted(updated)), tuple(sorted(removed)))
 
     # -- history
 

@@ -12,6 +12,7 @@ from napari_corrclip.annotation import (
     Journal,
     Session,
     Source,
+    has_session,
     journal_folder,
     kept_parts,
     put_aside,
@@ -113,6 +114,34 @@ class Keeper(QWidget):
         journal.close()
         return journal.problem is None
 
+    def keeps(self, session: Session) -> bool:
+        """Whether all of a session is on the disk."""
+        journal = self.journal
+        return journal is not None and journal.session is session and journal.problem is None
+
+    def make_room(self, source: Source | None) -> str:
+        """Put what is kept of an image aside, so that another session can be kept in its place.
+
+        Returns:
+            A sentence on where it lies now; empty where there was nothing.
+
+        Raises:
+            InputError: it cannot be put aside, and is as it was.
+        """
+        if source is None or not has_session(journal_folder(source)):
+            return ""
+        folder, journal = journal_folder(source), self.journal
+        mine = None if journal is None or journal.folder != folder else journal
+        if mine is not None:
+            self.close_journal()
+        try:
+            aside = put_aside(folder)
+        except InputError:
+            if mine is not None:
+                self.keep(mine.session)
+            raise
+        return f"The former corrections lie in {str(aside)!r} now."
+
     def restore(self) -> None:
         """Open the corrections that are offered."""
         source: Source | None = self.parts.currentData()
@@ -126,26 +155,27 @@ class Keeper(QWidget):
 
         def done(session: Session) -> None:
             self._withdraw()
-            self.restored.emit(session, picture)
             steps = len(session.history.done)
             self._tell(
                 " ".join(
                     [f"Restored {len(session.ids)} regions and {steps} steps.", *session.notes]
                 )
             )
+            # After that sentence: what goes wrong with opening it is to be read.
+            self.restored.emit(session, picture)
 
         self._work(restore_steps(picture, source), done)
 
     def begin_anew(self) -> None:
         """Leave the corrections on the disk alone, and begin anew with the next run."""
         source: Source | None = self.parts.currentData()
-        if source is not None:
-            try:
-                aside = put_aside(journal_folder(source))
-            except InputError as error:
-                self._tell(str(error))
-                return
-            self._tell(f"The former corrections lie in {str(aside)!r} now.")
+        try:
+            aside = self.make_room(source)
+        except InputError as error:
+            self._tell(str(error))
+            return
+        if aside:
+            self._tell(aside)
         self._withdraw()
 
     def _withdraw(self) -> None:

@@ -119,6 +119,11 @@ class Stack:
             keys.add(_key(picture))
         return {one.where for one in pictures if one.layer is self.layer and _key(one) in keys}
 
+    def closed_by(self, picture: Picture) -> list[Session]:
+        """Return the sessions in memory that end when a session of ``picture`` is opened."""
+        same = picture.where and picture.layer is self.layer
+        return [one for key, (one, _) in self._held.items() if not same or key == _key(picture)]
+
     def admit(self, session: Session, picture: Picture) -> bool:
         """Return whether a new session is to be opened; if its plane is not shown it is kept for then."""
         if self.shows(picture):
