@@ -350,12 +350,13 @@ class CorrClipDock(Docked):
             self.shown.look_as_before()
 
     def _relabelled(self, session: Session) -> None:
-        self.shown.forget_preview()  # the run went into the open session, or nowhere
         if not self._typed:
             self.words.show_vocabulary(session.vocabulary)
 
     def _busy(self, busy: bool) -> None:
-        if not busy:  # what the job brought comes first
+        if not busy:
+            self.shown.forget_preview()  # a run that was stopped or failed leaves nothing
+            # What the job brought comes first.
             QTimer.singleShot(0, self._take_words_typed_meanwhile)
 
     def _edited(self, changed: Changed) -> None:

@@ -176,6 +176,11 @@ class Keeper(QWidget):
             return
         try:
             picture = self._picture(source)
+            if picture.source is None:
+                raise InputError(
+                    f"The layer {picture.name!r} does not show its file any more; open "
+                    f"{source.path!r} again to restore its corrections."
+                )
         except InputError as error:
             self._tell(str(error))
             return
