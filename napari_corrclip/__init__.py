@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from napari_corrclip.settings import Settings as Settings
     from napari_corrclip.vocabulary import Vocabulary as Vocabulary
     from napari_corrclip.vocabulary import VocabularyClass as VocabularyClass
+    from napari_corrclip.weights.naming import make_preset as make_preset
+    from napari_corrclip.weights.own import save_preset as save_preset
     from napari_corrclip.weights.presets import Preset as Preset
     from napari_corrclip.weights.presets import get_preset as get_preset
     from napari_corrclip.weights.presets import presets as presets
@@ -51,9 +53,11 @@ _HOME = {
     "WeightsError": "errors",
     "annotate": "engine",
     "get_preset": "weights.presets",
+    "make_preset": "weights.naming",
     "open_widget": "gui.opening",
     "presets": "weights.presets",
     "read_image": "images",
+    "save_preset": "weights.own",
     "segment": "segmenter",
     "segment_layer": "gui.opening",
     "to_rgb": "images",
@@ -80,9 +84,11 @@ __all__ = [
     "__version__",
     "annotate",
     "get_preset",
+    "make_preset",
     "open_widget",
     "presets",
     "read_image",
+    "save_preset",
     "segment",
     "segment_layer",
     "to_rgb",
