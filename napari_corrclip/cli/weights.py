@@ -58,9 +58,9 @@ def download(name: str, *, agreed: bool) -> None:
             "says, or leave offline mode."
         )
     total = sum(spec.size for spec in needed)
-    say(f"{name}: {_megabytes(total)} into {cache_folder()}")
+    say(f"{name}: {megabytes(total)} into {cache_folder()}")
     for spec in needed:
-        say(f"  {spec.title}: {_megabytes(spec.size)}, licence {spec.licence}")
+        say(f"  {spec.title}: {megabytes(spec.size)}, licence {spec.licence}")
     _ask_about_licences(needed, agreed=agreed)
     try:
         for spec in networks:
@@ -143,7 +143,7 @@ def _block(preset: Preset, *, own: bool = False) -> Iterator[str]:
     free = all(spec.free and spec.licence != "unknown" for spec in preset.networks)
     unfree = any(not spec.free for spec in preset.networks)
     use = "not for commercial use" if unfree else "free for any use" if free else "see the licences"
-    yield f"  {size}; {_megabytes(preset.size) if preset.size else 'nothing'} to download; {use}"
+    yield f"  {size}; {megabytes(preset.size) if preset.size else 'nothing'} to download; {use}"
     rows = [(one.title, one.licence, _here(one)) for one in preset.networks]
     first, second = (max(len(row[column]) for row in rows) for column in (0, 1))
     for role, row in zip(("CLIP", "DINO", "SAM"), rows, strict=True):
@@ -160,8 +160,8 @@ def _here(spec: NetworkSpec) -> str:
         return f"your file {path} is missing"
     part = part_path(path)
     if part.is_file():
-        return f"{_megabytes(part.stat().st_size)} of {_megabytes(spec.size)} here"
-    return f"{_megabytes(spec.size)} to download"
+        return f"{megabytes(part.stat().st_size)} of {megabytes(spec.size)} here"
+    return f"{megabytes(spec.size)} to download"
 
 
 def _ask_about_licences(networks: Sequence[NetworkSpec], *, agreed: bool) -> None:
@@ -181,7 +181,8 @@ def _ask_about_licences(networks: Sequence[NetworkSpec], *, agreed: bool) -> Non
         raise typer.Exit(FAILED)
 
 
-def _megabytes(size: int) -> str:
+def megabytes(size: int) -> str:
+    """``375 MB``, ``1.3 GB``; ``size unknown`` for 0."""
     if not size:
         return "size unknown"
     return f"{size / 1e9:.1f} GB" if size >= 1e9 else f"{max(size / 1e6, 0.1):.{size < 1e7:d}f} MB"
@@ -220,4 +221,6 @@ def _finish(steps: Steps[T]) -> T:
 
 
 def _line(event: Progress) -> str:
-    return f"{event.stage}: {_megabytes(event.done) if event.done else '0'} of {_megabytes(event.total)}"
+    return (
+        f"{event.stage}: {megabytes(event.done) if event.done else '0'} of {megabytes(event.total)}"
+    )
