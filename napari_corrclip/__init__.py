@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from napari_corrclip.settings import Settings as Settings
     from napari_corrclip.vocabulary import Vocabulary as Vocabulary
     from napari_corrclip.vocabulary import VocabularyClass as VocabularyClass
+    from napari_corrclip.weights.naming import make_preset as make_preset
+    from napari_corrclip.weights.own import save_preset as save_preset
     from napari_corrclip.weights.presets import Preset as Preset
     from napari_corrclip.weights.presets import get_preset as get_preset
     from napari_corrclip.weights.presets import presets as presets
@@ -54,9 +56,11 @@ _HOME = {
     "annotate": "engine",
     "as_python": "scripting",
     "get_preset": "weights.presets",
+    "make_preset": "weights.naming",
     "open_widget": "gui.opening",
     "presets": "weights.presets",
     "read_image": "images",
+    "save_preset": "weights.own",
     "segment": "segmenter",
     "segment_layer": "gui.opening",
     "set_feature_cache_limit": "feature_cache",
@@ -85,9 +89,11 @@ __all__ = [
     "annotate",
     "as_python",
     "get_preset",
+    "make_preset",
     "open_widget",
     "presets",
     "read_image",
+    "save_preset",
     "segment",
     "segment_layer",
     "set_feature_cache_limit",

@@ -50,7 +50,7 @@ class ModelPanel(QGroupBox):
         for number, preset in enumerate(presets()):
             self.preset.addItem(preset.name)
             self.preset.setItemData(
-                number, f"{preset.title}. {preset.description}", Qt.ItemDataRole.ToolTipRole
+                number, f"{preset.title}. {preset.description}".strip(), Qt.ItemDataRole.ToolTipRole
             )
         self.regions = combo(REGIONS, "Where regions come from: found, or a Labels layer of yours")
         self.detail = combo(
