@@ -31,10 +31,11 @@ from napari_corrclip.gui.loading import Loading
 from napari_corrclip.gui.model_panel import ModelPanel
 from napari_corrclip.gui.picture import Picture
 from napari_corrclip.gui.regions_table import RegionsBar
+from napari_corrclip.gui.removing import ask_about_removed
 from napari_corrclip.gui.run_bar import RunBar
 from napari_corrclip.gui.session_menu import SessionMenu
 from napari_corrclip.gui.shown import Shown
-from napari_corrclip.gui.vocabulary_panel import VocabularyPanel, ask_about_removed
+from napari_corrclip.gui.vocabulary_panel import VocabularyPanel
 from napari_corrclip.gui.widgets import Column, Docked
 from napari_corrclip.vocabulary import Vocabulary
 
@@ -126,8 +127,9 @@ class CorrClipDock(Docked):
         self.bar.run.connect(self.run)
         self.bar.cancel.connect(self.controller.cancel)
         self.bar.demo.connect(self.try_demo)
-        # The model's settings make room for the keys.
-        self.correct.switched.connect(lambda on: self.model.setVisible(not on))
+        # What is for the next run makes room for the keys.
+        for panel in (self.image, self.model):
+            self.correct.switched.connect(lambda on, panel=panel: panel.setVisible(not on))
         self.controller.status.connect(self.say)
         self.controller.busy.connect(self.bar.show_busy)
         self.controller.busy.connect(self.model.tell_windows)

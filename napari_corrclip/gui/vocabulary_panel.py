@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,7 +15,6 @@ from qtpy.QtWidgets import (
     QColorDialog,
     QFileDialog,
     QHBoxLayout,
-    QInputDialog,
     QLineEdit,
     QMenu,
     QVBoxLayout,
@@ -310,47 +309,3 @@ class VocabularyPanel(QWidget):
             size = session.labels.size
             shares = {value: float(counts[value]) / size for value in session.vocabulary.values}
             self.model.show_shares(shares)
-
-
-def ask_about_removed(
-    parent: QWidget,
-    session: Session,
-    vocabulary: Vocabulary,
-    answered: Mapping[str | int, str | int | None],
-) -> dict[str | int, str | int | None] | None:
-    """Ask what becomes of the decisions of each class that is not in ``vocabulary``.
-
-    Args:
-        parent: the window of the questions.
-        session: what was decided in.
-        vocabulary: the classes from now on, with the session's values.
-        answered: what was said before of classes that still are to go.
-
-    Returns:
-        By label value, the value of the class that takes the decisions, or ``None`` to take them
-        back; ``None`` for all of it: nothing is to be removed.
-    """
-    reassign: dict[str | int, str | int | None] = {}
-    for one in session.vocabulary:
-        if one.value in vocabulary.values:
-            continue
-        target = answered.get(one.value)
-        if one.value in answered and (target is None or target in vocabulary.values):
-            reassign[one.value] = target
-            continue
-        regions, pixels = session.decided_as(one.value)
-        if not regions and not pixels:
-            continue
-        kept = [f"give them to {name!r}" for name in vocabulary.names]
-        chosen, sure = QInputDialog.getItem(
-            parent,
-            f"Remove {one.name!r}",
-            f"{regions:,} regions and {pixels:,} painted pixels are {one.name!r}:",
-            ["take these decisions back", *kept],
-            editable=False,
-        )
-        if not sure:
-            return None
-        place = kept.index(chosen) if chosen in kept else None
-        reassign[one.value] = None if place is None else vocabulary.values[place]
-    return reassign
