@@ -86,7 +86,7 @@ class Storage(QWidget):
         self.limit.valueChanged.connect(self._limit_edited)
         self.used = QLabel()
         buttons = QHBoxLayout()
-        buttons.addWidget(self.free, 1)
+        buttons.addStretch(1)
         buttons.addWidget(self.default_button)
         buttons.addWidget(self.choose_button)
         memory = QHBoxLayout()
@@ -95,6 +95,7 @@ class Storage(QWidget):
         form = QFormLayout(self)
         form.setContentsMargins(0, 0, 0, 0)
         form.addRow("weights folder", self.folder)
+        form.addRow("", self.free)
         form.addRow("", buttons)
         form.addRow("feature cache", memory)
 
