@@ -22,7 +22,7 @@ from napari_corrclip.gui.dock import CorrClipDock
 from napari_corrclip.gui.removing import TAKE_BACK, RemovalDialog
 from napari_corrclip.gui.vocabulary_panel import NAME, PROMPTS, THRESHOLD
 
-MINUTE = 60_000
+MINUTE = 240_000  # of a machine that has much else to do
 
 
 @dataclass
