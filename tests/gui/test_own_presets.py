@@ -60,3 +60,20 @@ def test_a_local_file_that_is_gone_is_told_in_the_status_line(
     said = person.dock.status.text()
     assert f"The weights file {tmp_path / 'gone.pth'} for timm's vit_tiny_patch16_224" in said
     assert person.names() == ["scene"]
+
+
+def test_a_preset_whose_file_is_removed_meanwhile_is_told_in_the_status_line(
+    person: Person, tmp_path: Path
+) -> None:
+    open_scene(person)
+    person.type("red, green")
+    model = person.dock.model
+    model.preset.setCurrentText("mine")
+    (tmp_path / "presets" / "mine.json").unlink()
+    person.press(person.dock.bar.run_button)
+    person.wait()
+    assert "There is no preset 'mine'; choose one of demo," in person.dock.status.text()
+    model.preset.setCurrentText("demo")
+    person.press(person.dock.bar.run_button)
+    person.wait()
+    assert person.dock.controller.session is not None
