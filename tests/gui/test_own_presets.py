@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from qtpy.QtCore import Qt
+from qtpy.QtCore import QPointF, Qt
+from qtpy.QtGui import QEnterEvent
+from qtpy.QtWidgets import QApplication
 
 from napari_corrclip.weights.own import save_preset
 from napari_corrclip.weights.presets import NetworkSpec, get_preset, preset_names
@@ -77,3 +79,20 @@ def test_a_preset_whose_file_is_removed_meanwhile_is_told_in_the_status_line(
     person.press(person.dock.bar.run_button)
     person.wait()
     assert person.dock.controller.session is not None
+
+
+def test_a_preset_that_is_saved_while_the_dock_is_open_is_offered(
+    person: Person, tmp_path: Path
+) -> None:
+    box = person.dock.model.preset
+    box.setCurrentText("lite")
+    count = box.count()
+    save_preset(replace(get_preset("demo"), name="late", title="Late", description=""))
+    (tmp_path / "presets" / "broken too.json").write_text("{")
+    middle = QPointF(5, 5)
+    QApplication.sendEvent(person.dock.model, QEnterEvent(middle, middle, middle))
+    assert box.count() == count + 1
+    assert box.itemText(count) == "late"
+    assert box.currentText() == "lite"
+    box.setCurrentText("late")
+    assert person.dock.model.choice.preset == "late"
