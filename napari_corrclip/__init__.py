@@ -17,12 +17,14 @@ if TYPE_CHECKING:
     from napari_corrclip.errors import CorrClipError as CorrClipError
     from napari_corrclip.errors import InputError as InputError
     from napari_corrclip.errors import WeightsError as WeightsError
+    from napari_corrclip.feature_cache import set_feature_cache_limit as set_feature_cache_limit
     from napari_corrclip.features import Features as Features
     from napari_corrclip.gui.opening import open_widget as open_widget
     from napari_corrclip.gui.opening import segment_layer as segment_layer
     from napari_corrclip.images import read_image as read_image
     from napari_corrclip.images import to_rgb as to_rgb
     from napari_corrclip.progress import Progress as Progress
+    from napari_corrclip.scripting import as_python as as_python
     from napari_corrclip.segmentation import Segmentation as Segmentation
     from napari_corrclip.segmenter import Segmenter as Segmenter
     from napari_corrclip.segmenter import segment as segment
@@ -52,6 +54,7 @@ _HOME = {
     "VocabularyClass": "vocabulary",
     "WeightsError": "errors",
     "annotate": "engine",
+    "as_python": "scripting",
     "get_preset": "weights.presets",
     "make_preset": "weights.naming",
     "open_widget": "gui.opening",
@@ -60,6 +63,7 @@ _HOME = {
     "save_preset": "weights.own",
     "segment": "segmenter",
     "segment_layer": "gui.opening",
+    "set_feature_cache_limit": "feature_cache",
     "to_rgb": "images",
 }
 """Each public name and the module it comes from."""
@@ -83,6 +87,7 @@ __all__ = [
     "WeightsError",
     "__version__",
     "annotate",
+    "as_python",
     "get_preset",
     "make_preset",
     "open_widget",
@@ -91,6 +96,7 @@ __all__ = [
     "save_preset",
     "segment",
     "segment_layer",
+    "set_feature_cache_limit",
     "to_rgb",
 ]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 CACHE_VARIABLE = "NAPARI_CORRCLIP_CACHE"
@@ -12,10 +13,30 @@ PRESETS_VARIABLE = "NAPARI_CORRCLIP_PRESETS"
 OFFLINE_VARIABLES = ("NAPARI_CORRCLIP_OFFLINE", "HF_HUB_OFFLINE")
 
 
+@dataclass
+class Preferences:
+    """What a person prefers in this process, where the environment says nothing.
+
+    Attributes:
+        folder: of the weights; empty: the system's folder for a user's caches.
+        offline: whether connections are forbidden.
+    """
+
+    folder: str = ""
+    offline: bool = False
+
+
+PREFERENCES = Preferences()
+
+
 def is_offline() -> bool:
-    """Whether the environment forbids connections: one of :data:`OFFLINE_VARIABLES` is 1 or true."""
-    values = (os.environ.get(name, "").strip().lower() for name in OFFLINE_VARIABLES)
-    return any(value in {"1", "true", "yes", "on"} for value in values)
+    """Whether connections are forbidden: one of :data:`OFFLINE_VARIABLES` is 1 or true.
+
+    Where the first of them is not set at all, :data:`PREFERENCES` may forbid them too.
+    """
+    values = [os.environ.get(name, "").strip().lower() for name in OFFLINE_VARIABLES]
+    said = any(value in {"1", "true", "yes", "on"} for value in values)
+    return said or (not values[0] and PREFERENCES.offline)
 
 
 @contextlib.contextmanager
@@ -38,9 +59,10 @@ def cache_folder(folder: str | os.PathLike[str] | None = None) -> Path:
 
     Args:
         folder: a folder to use; ``None`` takes the one that the environment variable
-            ``NAPARI_CORRCLIP_CACHE`` names, else the system's folder for a user's caches.
+            ``NAPARI_CORRCLIP_CACHE`` names, else that of :data:`PREFERENCES`, else the system's folder
+            for a user's caches.
     """
-    chosen = folder or os.environ.get(CACHE_VARIABLE)
+    chosen = folder or os.environ.get(CACHE_VARIABLE) or PREFERENCES.folder
     if chosen:
         return Path(chosen).expanduser().absolute()
     from platformdirs import user_cache_path
