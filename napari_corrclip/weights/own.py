@@ -30,6 +30,8 @@ _ROLES: Mapping[str, Library] = {
     "similarity": "timm",
     "regions": "segment_anything",
 }
+_URL = r"https?://[A-Za-z0-9._:-]+/[!-~]+"
+_REPOSITORY = r"[A-Za-z0-9_-][A-Za-z0-9_.-]*/[A-Za-z0-9_-][A-Za-z0-9_.-]*"
 _KEYS = ("title", "description", *_ROLES, "settings", "templates")
 _SUFFIX = ".json"
 
@@ -155,8 +157,8 @@ def _network(document: object, where: str, role: str, folder: Path) -> NetworkSp
     values = _mapping(document, where, names, needed=("library", "architecture", "pretrained"))
     for key, value in values.items():
         if key == "size":
-            if type(value) is not int or value < 0:
-                raise InputError(f"{where}: 'size' is {value!r}; give the number of bytes.")
+            if type(value) is not int or not 0 <= value < 1 << 50:
+                raise InputError(f"{where}: 'size' is {_kind(value)}; give the number of bytes.")
         elif key != "sha256" or value is not None:
             _text(value, f"{where}: {key!r}")
     spec = NetworkSpec(**values)
@@ -174,7 +176,7 @@ def _network(document: object, where: str, role: str, folder: Path) -> NetworkSp
             raise InputError(
                 f"{where}: 'filename' is {spec.filename!r}; give a file's name without a folder."
             )
-        if not spec.from_url and not re.fullmatch(r"[\w-][\w.-]*/[\w-][\w.-]*", spec.source):
+        if not re.fullmatch(_URL if spec.from_url else _REPOSITORY, spec.source):
             raise InputError(
                 f"{where}: 'source' is {spec.source!r}; give an https address or a repository of the "
                 "Hugging Face hub (owner/name)."

@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from qtpy.QtCore import Qt
+from qtpy.QtCore import QPointF, Qt
+from qtpy.QtGui import QEnterEvent
+from qtpy.QtWidgets import QApplication
 
 from napari_corrclip.weights.own import save_preset
 from napari_corrclip.weights.presets import NetworkSpec, get_preset, preset_names
@@ -60,3 +62,37 @@ def test_a_local_file_that_is_gone_is_told_in_the_status_line(
     said = person.dock.status.text()
     assert f"The weights file {tmp_path / 'gone.pth'} for timm's vit_tiny_patch16_224" in said
     assert person.names() == ["scene"]
+
+
+def test_a_preset_whose_file_is_removed_meanwhile_is_told_in_the_status_line(
+    person: Person, tmp_path: Path
+) -> None:
+    open_scene(person)
+    person.type("red, green")
+    model = person.dock.model
+    model.preset.setCurrentText("mine")
+    (tmp_path / "presets" / "mine.json").unlink()
+    person.press(person.dock.bar.run_button)
+    person.wait()
+    assert "There is no preset 'mine'; choose one of demo," in person.dock.status.text()
+    model.preset.setCurrentText("demo")
+    person.press(person.dock.bar.run_button)
+    person.wait()
+    assert person.dock.controller.session is not None
+
+
+def test_a_preset_that_is_saved_while_the_dock_is_open_is_offered(
+    person: Person, tmp_path: Path
+) -> None:
+    box = person.dock.model.preset
+    box.setCurrentText("lite")
+    count = box.count()
+    save_preset(replace(get_preset("demo"), name="late", title="Late", description=""))
+    (tmp_path / "presets" / "broken too.json").write_text("{")
+    middle = QPointF(5, 5)
+    QApplication.sendEvent(person.dock.model, QEnterEvent(middle, middle, middle))
+    assert box.count() == count + 1
+    assert box.itemText(count) == "late"
+    assert box.currentText() == "lite"
+    box.setCurrentText("late")
+    assert person.dock.model.choice.preset == "late"

@@ -122,7 +122,6 @@ def test_a_folder_that_cannot_be_made_is_told(mine: Preset, folder: Path) -> Non
         save_preset(mine)
 
 
-HUB = {"source": "timm/a", "filename": "model.safetensors"}
 WRONG: list[tuple[Mapping[str, Any], str]] = [
     ({"colour": 1}, "has the unknown key 'colour'; known are title, description, clip,"),
     ({"clip": None}, "'clip' is null; give an object with library, architecture, pretrained"),
@@ -141,7 +140,10 @@ WRONG: list[tuple[Mapping[str, Any], str]] = [
     ({"regions.library": "timm"}, "'library' is 'timm'; it can be segment_anything or demo"),
     ({"clip.architecture": ""}, "'architecture' or 'pretrained' is empty; name both"),
     ({"clip.size": -1}, "'size' is -1; give the number of bytes"),
-    ({"clip.size": True}, "'size' is True; give the number of bytes"),
+    ({"clip.size": 10**400}, "'size' is 1000.*; give the number of bytes"),
+    ({"clip.source": "https://[a/b.pt"}, "'source' is 'https://\\[a/b.pt'; give an https address"),
+    ({"clip.source": "https://a/b c.pt"}, "'source' is 'https://a/b c.pt'; give an https address"),
+    ({"clip.size": True}, "'size' is true; give the number of bytes"),
     ({"clip.sha256": "ab"}, "'sha256' is 'ab'; give 64 digits from 0 to f"),
     ({"clip.filename": "../../.bashrc"}, "'filename' is '../../.bashrc'; give a file's name"),
     ({"clip.filename": "/etc/passwd"}, "'filename' is '/etc/passwd'; give a file's name"),
