@@ -57,6 +57,7 @@ ALLOWED: dict[str, set[str]] = {
     "engine": ENGINE | {"annotation", "segmenter"},
     "annotation": FINDINGS | {"method"},
     "export": FINDINGS | {"annotation"},
+    "large": ENGINE | {"export", "segmenter"},
     "stack": ENGINE | {"annotation", "engine", "segmenter"},
     "project": ENGINE | RESULTS,
     "evaluation": ENGINE | RESULTS,
