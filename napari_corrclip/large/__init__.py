@@ -2,8 +2,8 @@
 
 How a pixel goes through, with what is in memory in brackets::
 
-    image (zarr, dask, memmap, tiled TIFF)                              reading.py
-      |
+    image (zarr, dask, memmap, tiled TIFF)
+      |                                                                  planes.py, reading.py
       |-- tile + margin -> a region source -> ids of this tile alone     [one tile]
       |        joined with the neighbours' ids over the shared strips    grid.py, joining.py
       |        -> regions on the disk, numbered through                  regions.py
@@ -21,3 +21,10 @@ So a tile is how much is read and kept at a time, and not what is inferred by it
 regions the labels are those of the image in one piece. Only regions that are found see the tiles, as
 their source looks at a tile at a time.
 """
+
+from __future__ import annotations
+
+from napari_corrclip.large.result import LargeSegmentation
+from napari_corrclip.large.run import large_steps, segment_large
+
+__all__ = ["LargeSegmentation", "large_steps", "segment_large"]

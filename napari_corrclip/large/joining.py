@@ -42,7 +42,8 @@ def matches(
     codes, common = np.unique(a[both] * width + b[both], return_counts=True)
     pairs = np.stack([codes // width, codes % width], axis=1)
     union = sizes[0][pairs[:, 0]] + sizes[1][pairs[:, 1]] - common
-    return pairs[common > threshold * union]
+    kept: NDArray[np.int64] = pairs[common > threshold * union]
+    return kept
 
 
 class Joiner:
