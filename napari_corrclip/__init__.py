@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from napari_corrclip.gui.opening import segment_layer as segment_layer
     from napari_corrclip.images import read_image as read_image
     from napari_corrclip.images import to_rgb as to_rgb
+    from napari_corrclip.large import LargeSegmentation as LargeSegmentation
+    from napari_corrclip.large import segment_large as segment_large
     from napari_corrclip.progress import Progress as Progress
     from napari_corrclip.segmentation import Segmentation as Segmentation
     from napari_corrclip.segmenter import Segmenter as Segmenter
@@ -39,6 +41,7 @@ _HOME = {
     "CorrClipError": "errors",
     "Features": "features",
     "InputError": "errors",
+    "LargeSegmentation": "large",
     "Preset": "weights.presets",
     "Progress": "progress",
     "Queue": "annotation",
@@ -55,18 +58,20 @@ _HOME = {
     "presets": "weights.presets",
     "read_image": "images",
     "segment": "segmenter",
+    "segment_large": "large",
     "segment_layer": "gui.opening",
     "to_rgb": "images",
 }
 """Each public name and the module it comes from."""
 
-_WITH_TORCH = {"engine", "features", "segmenter"}
+_WITH_TORCH = {"engine", "features", "large", "segmenter"}
 """The modules among them that import torch."""
 
 __all__ = [
     "CorrClipError",
     "Features",
     "InputError",
+    "LargeSegmentation",
     "Preset",
     "Progress",
     "Queue",
@@ -84,6 +89,7 @@ __all__ = [
     "presets",
     "read_image",
     "segment",
+    "segment_large",
     "segment_layer",
     "to_rgb",
 ]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -32,17 +31,20 @@ class Tile:
 
 @dataclass(frozen=True)
 class TileGrid:
-    """Tiles of one size that overlap, spread evenly, so that all are seen at one scale.
+    """Tiles of one size that overlap, so that all are seen at one scale; the last ends at the border.
 
     Attributes:
         size: rows and columns of the image.
         side: of a tile in pixels; an image smaller than that is one tile along that axis.
         overlap: pixels that neighbours share at least.
+        pitch: tiles begin at its multiples, but for the last of a row or column, so that what a
+            source lays over a tile with this period (SAM's points) is one grid over the image.
     """
 
     size: Size
     side: int
     overlap: int
+    pitch: int = 1
 
     def __post_init__(self) -> None:
         """Look at the numbers."""
@@ -53,11 +55,13 @@ class TileGrid:
                 f"The overlap of the tiles is {self.overlap} pixels; give 2 to {self.side // 2}, "
                 f"half a tile of {self.side}."
             )
+        if not 1 <= self.pitch <= self.side // 2:
+            raise ValueError(f"a pitch of {self.pitch} pixels for tiles of {self.side}")
 
     @cached_property
     def tiles(self) -> tuple[Tile, ...]:
         """All tiles, row by row."""
-        rows, columns = (_spread(side, self.side, self.overlap) for side in self.size)
+        rows, columns = (_along(side, self.side, self.overlap, self.pitch) for side in self.size)
         return tuple(
             Tile((row, column), (t, le, b, r), (core_t, core_l, core_b, core_r))
             for row, ((t, b), (core_t, core_b)) in enumerate(rows)
@@ -75,11 +79,13 @@ class TileGrid:
         return [self._by_place[place] for place in places if place in self._by_place]
 
 
-def _spread(side: int, tile: int, overlap: int) -> list[tuple[tuple[int, int], tuple[int, int]]]:
+def _along(
+    side: int, tile: int, overlap: int, pitch: int
+) -> list[tuple[tuple[int, int], tuple[int, int]]]:
     """(start, stop) of every tile along an axis, and of its core up to the middle of the overlaps."""
     tile = min(tile, side)
-    steps = math.ceil((side - tile) / (tile - min(overlap, tile - 1))) if side > tile else 0
-    starts = [step * (side - tile) // max(steps, 1) for step in range(steps + 1)]
+    stride = max(pitch, (tile - overlap) // pitch * pitch)
+    starts = [*range(0, side - tile, stride), side - tile]
     middles = [(before + tile + after) // 2 for before, after in pairwise(starts)]
     cores = pairwise([0, *middles, side])
     return [((start, start + tile), core) for start, core in zip(starts, cores, strict=True)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -30,6 +31,39 @@ def default_tile(source: RegionSource, scale: float) -> int:
 
     frame = int(source.sam.image_encoder.img_size) if isinstance(source, SamRegions) else _FRAME
     return max(64, round(frame / scale))
+
+
+def tile_grid(
+    size: tuple[int, int],
+    scale: float,
+    source: RegionSource,
+    tile: int | None = None,
+    overlap: int | None = None,
+) -> TileGrid:
+    """Return the tiles in which ``source`` finds regions.
+
+    SAM's points are one grid over the whole image where a tile is a multiple of their number wide:
+    neighbours are then asked at the same places, and their masks differ less.
+
+    Args:
+        size: of the image.
+        scale: at which windows see it.
+        source: what is shown the tiles.
+        tile: side in pixels; ``None``: :func:`default_tile`.
+        overlap: pixels that neighbours share at least; ``None``: a quarter of a tile.
+
+    Raises:
+        InputError: the numbers cannot be.
+    """
+    points = int(getattr(source, "points_per_side", 0))
+    side = tile
+    if side is None:
+        side = default_tile(source, scale)
+        side = max(points, side // points * points) if points else side
+    grid = TileGrid(size, side, side // 4 if overlap is None else overlap)
+    if points < 2 or side % points:
+        return grid
+    return replace(grid, pitch=side // points)
 
 
 def find_regions(grid: TileGrid, image: LazyImage, source: RegionSource, store: Any) -> Steps[int]:

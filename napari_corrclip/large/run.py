@@ -19,10 +19,10 @@ from napari_corrclip.errors import InputError
 from napari_corrclip.export.folder import LARGE_FORMAT
 from napari_corrclip.images import PERCENTILES, ImageOptions
 from napari_corrclip.large.blocks import block_side, classify_block
-from napari_corrclip.large.grid import TileGrid, blocks, slices
+from napari_corrclip.large.grid import blocks, slices
 from napari_corrclip.large.planes import Plane, opened
 from napari_corrclip.large.reading import LazyImage, LazyRegions
-from napari_corrclip.large.regions import default_tile, find_regions
+from napari_corrclip.large.regions import find_regions, tile_grid
 from napari_corrclip.large.result import LargeSegmentation
 from napari_corrclip.large.storage import (
     CHUNK,
@@ -90,9 +90,8 @@ def large_steps(
         source = segmenter.regions if regions is None else regions
         given, described = None, {}
         if isinstance(source, RegionSource) and not isinstance(source, GivenRegions):
-            side = default_tile(source, scale) if tile is None else tile
-            tiles = TileGrid(pixels.size, side, side // 4 if overlap is None else overlap)
-            tiling |= {"tile": side, "overlap": tiles.overlap, "tiles": len(tiles.tiles)}
+            tiles = tile_grid(pixels.size, scale, source, tile, overlap)
+            tiling |= {"tile": tiles.side, "overlap": tiles.overlap, "tiles": len(tiles.tiles)}
             described = dict(source.describe())
         else:
             given, described = _given(source, pixels.size, stack)

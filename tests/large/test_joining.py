@@ -22,7 +22,7 @@ Found = list[tuple[object, NDArray[np.integer]]]
 def grids(draw: st.DrawFn) -> TileGrid:
     side = draw(st.integers(4, 40))
     size = draw(st.tuples(st.integers(1, 90), st.integers(1, 90)))
-    return TileGrid(size, side, draw(st.integers(2, side // 2)))
+    return TileGrid(size, side, draw(st.integers(2, side // 2)), draw(st.integers(1, side // 2)))
 
 
 @st.composite
@@ -60,6 +60,9 @@ def test_cores_are_a_partition_and_neighbours_share_the_overlap(grid: TileGrid) 
             axis = 0 if other.place[0] != tile.place[0] else 1
             lower, upper = sorted([tile.box, other.box])
             assert lower[axis + 2] - upper[axis] >= grid.overlap
+        for axis in (0, 1):
+            last = tile.box[axis + 2] == grid.size[axis]
+            assert last or tile.box[axis] % grid.pitch == 0
     assert (cover == 1).all()
 
 
@@ -189,6 +192,8 @@ def test_useless_numbers_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     for threshold in (0.4, 1.0):
         with pytest.raises(InputError, match=rf"joined is {threshold}; give a number from 0.5"):
             Joiner(grid, threshold)
+    with pytest.raises(ValueError, match="a pitch of 11 pixels for tiles of 20"):
+        TileGrid((9, 9), 20, 4, 11)
     monkeypatch.setattr(joining, "MAX_ID", 5)
     with pytest.raises(InputError, match="more than 5 regions in the tiles"):
         Joiner(grid).add(grid.tiles[0], np.arange(81).reshape(9, 9))
