@@ -61,7 +61,7 @@ ALLOWED: dict[str, set[str]] = {
     "stack": ENGINE | {"annotation", "engine", "segmenter"},
     "project": ENGINE | RESULTS,
     "evaluation": ENGINE | RESULTS,
-    "cli": ENGINE | RESULTS | {"demo.evaluate", "evaluation", "project"},
+    "cli": ENGINE | RESULTS | {"demo.evaluate", "evaluation", "large", "project"},
     "gui": ENGINE | RESULTS | {"evaluation", "project", "stack"},
     "_sample": {"demo"},
     "_reader": RESULTS | FINDINGS,
