@@ -369,7 +369,7 @@ def segment(
     image: Image,
     vocabulary: VocabularyLike,
     *,
-    preset: str = "demo",
+    preset: str | Preset = "demo",
     device: str | torch.device = "auto",
     dtype: str | torch.dtype = "auto",
     regions: Regions = "sam",

@@ -17,6 +17,7 @@ NAME = "napari_corrclip"
 OPEN = {
     "devices",
     "errors",
+    "feature_cache",
     "files",
     "image_files",
     "images",
@@ -62,7 +63,8 @@ ALLOWED: dict[str, set[str]] = {
     "project": ENGINE | RESULTS,
     "evaluation": ENGINE | RESULTS,
     "cli": ENGINE | RESULTS | {"demo.evaluate", "evaluation", "large", "project"},
-    "gui": ENGINE | RESULTS | {"evaluation", "project", "stack"},
+    "scripting": FINDINGS | {"annotation", "demo", "regions", "weights"},
+    "gui": ENGINE | RESULTS | {"evaluation", "project", "scripting", "stack"},
     "_sample": {"demo"},
     "_reader": RESULTS | FINDINGS,
     "_writer": RESULTS,

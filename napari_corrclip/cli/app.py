@@ -8,7 +8,8 @@ from typing import Annotated
 
 import typer
 
-from napari_corrclip.cli.console import guarded, lost_stdout, tell
+from napari_corrclip.cli import models
+from napari_corrclip.cli.console import Debug, Offline, guarded, lost_stdout, tell
 
 # Without rich, help is plain text: it starts faster and reads the same in a log.
 app = typer.Typer(
@@ -54,15 +55,7 @@ Dtype = Annotated[
         help="What CLIP and the similarity tower compute in.",
     ),
 ]
-Debug = Annotated[
-    bool,
-    typer.Option(
-        "--debug",
-        envvar="NAPARI_CORRCLIP_DEBUG",
-        show_envvar=True,
-        help="Show the traceback of a failure, and warnings of libraries.",
-    ),
-]
+app.add_typer(models.app, name="models")
 
 
 def run(args: Sequence[str]) -> int:
@@ -108,7 +101,12 @@ def segment(
             "--output", "-o", parser=Path, metavar="DIR", help="Gets a folder of results per image."
         ),
     ],
-    preset: Annotated[str, typer.Option(metavar="demo|vit-b-16", help="Which networks.")] = "demo",
+    preset: Annotated[
+        str,
+        typer.Option(
+            metavar="demo|vit-b-16|…", help="Which networks; 'models list' tells which there are."
+        ),
+    ] = "demo",
     regions: Regions = "sam",
     region_option: RegionOptions = None,
     device: Device = "auto",
@@ -184,6 +182,7 @@ def segment(
             "--skip-existing", help="Leave images out that have results; others are replaced."
         ),
     ] = False,
+    _offline: Offline = False,
     debug: Debug = False,
 ) -> None:
     """Segment images by words.

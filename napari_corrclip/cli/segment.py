@@ -260,15 +260,16 @@ class Job:
 
 def to_be_fetched(preset: Preset, *, with_sam: bool) -> Iterator[str]:
     """A line for each network that must be downloaded first: what, how much, under which licence."""
-    from napari_corrclip.weights.cache import cache_folder
+    from napari_corrclip.weights.cache import is_offline
+    from napari_corrclip.weights.fetch import missing
 
-    networks = preset.networks if with_sam else preset.networks[:2]
-    for network in networks:
-        if network.source and not (cache_folder() / network.place).exists():
-            yield (
-                f"Fetching the weights of {network.title}: {network.size / 1e6:.0f} MB, "
-                f"licence {network.licence}."
-            )
+    if is_offline():
+        return
+    for network in missing(preset.networks if with_sam else preset.networks[:2]):
+        yield (
+            f"Fetching the weights of {network.title}: {network.size / 1e6:.0f} MB, "
+            f"licence {network.licence}."
+        )
 
 
 def read_settings(path: Path, base: Settings) -> Settings:

@@ -13,6 +13,7 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QFormLayout, QGroupBox, QHBoxLayout, QLabel, QWidget
 
 from napari_corrclip.errors import InputError
+from napari_corrclip.gui import configuration
 from napari_corrclip.gui.advanced import Advanced
 from napari_corrclip.gui.choice import DETAILS, LAYER, REGIONS, Choice, detail_title
 from napari_corrclip.gui.device_box import DeviceBox
@@ -34,7 +35,7 @@ class ModelPanel(QGroupBox):
 
     Signals (psygnal):
         unload: the networks are to be let go of.
-        refused: a sentence, why a value cannot be.
+        refused: a sentence, why a value cannot be or what it means.
     """
 
     unload = Signal()
@@ -49,7 +50,7 @@ class ModelPanel(QGroupBox):
         for number, preset in enumerate(presets()):
             self.preset.addItem(preset.name)
             self.preset.setItemData(
-                number, f"{preset.title}. {preset.description}", Qt.ItemDataRole.ToolTipRole
+                number, f"{preset.title}. {preset.description}".strip(), Qt.ItemDataRole.ToolTipRole
             )
         self.regions = combo(REGIONS, "Where regions come from: found, or a Labels layer of yours")
         self.detail = combo(
@@ -80,6 +81,7 @@ class ModelPanel(QGroupBox):
             one.currentIndexChanged.connect(self.tell_windows)
         self.advanced.changed.connect(self._settings_changed)
         self.advanced.refused.connect(self.refused.emit)
+        self.advanced.storage.told.connect(self.refused.emit)
         self._settings_changed()
         self.reset_choices()
 
@@ -119,6 +121,19 @@ class ModelPanel(QGroupBox):
         needed = choice.missing
         # Offline, the run itself says which file is missing and where to put it.
         return not needed or is_offline() or self._question.ask(needed, self)
+
+    def begin(self) -> None:
+        """Take what a person set in napari's preferences."""
+        configuration.apply(self.refused.emit)
+        self.advanced.storage.refresh()
+        preset = configuration.setting("start", "preset").strip()
+        if self.preset.findText(preset) >= 0:
+            self.preset.setCurrentText(preset)
+        else:
+            self.refused.emit(
+                f"There is no preset {preset!r}, which the preferences name; choose one here."
+            )
+        self.device.choose(configuration.setting("start", "device").strip() or "auto")
 
     def reset_choices(self) -> None:
         """Offer the Labels layers that there are."""
