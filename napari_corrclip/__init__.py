@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from napari_corrclip.gui.opening import segment_layer as segment_layer
     from napari_corrclip.images import read_image as read_image
     from napari_corrclip.images import to_rgb as to_rgb
+    from napari_corrclip.large import LargeSegmentation as LargeSegmentation
+    from napari_corrclip.large import segment_large as segment_large
     from napari_corrclip.progress import Progress as Progress
     from napari_corrclip.scripting import as_python as as_python
     from napari_corrclip.segmentation import Segmentation as Segmentation
@@ -43,6 +45,7 @@ _HOME = {
     "CorrClipError": "errors",
     "Features": "features",
     "InputError": "errors",
+    "LargeSegmentation": "large",
     "Preset": "weights.presets",
     "Progress": "progress",
     "Queue": "annotation",
@@ -62,19 +65,21 @@ _HOME = {
     "read_image": "images",
     "save_preset": "weights.own",
     "segment": "segmenter",
+    "segment_large": "large",
     "segment_layer": "gui.opening",
     "set_feature_cache_limit": "feature_cache",
     "to_rgb": "images",
 }
 """Each public name and the module it comes from."""
 
-_WITH_TORCH = {"engine", "features", "segmenter"}
+_WITH_TORCH = {"engine", "features", "large", "segmenter"}
 """The modules among them that import torch."""
 
 __all__ = [
     "CorrClipError",
     "Features",
     "InputError",
+    "LargeSegmentation",
     "Preset",
     "Progress",
     "Queue",
@@ -95,6 +100,7 @@ __all__ = [
     "read_image",
     "save_preset",
     "segment",
+    "segment_large",
     "segment_layer",
     "set_feature_cache_limit",
     "to_rgb",

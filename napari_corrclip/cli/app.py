@@ -151,6 +151,31 @@ def segment(
             help="The same by percentiles, for images of more than 8 bits without --limits.",
         ),
     ] = (0.1, 99.9),
+    scale: Annotated[
+        float | None,
+        typer.Option(
+            metavar="S",
+            help="For images too large for memory: the networks see S pixels for each of the image's, "
+            "such as 0.25, in tiles, and maps are written as zarr. IMAGE may be a zarr folder, and "
+            "a tiled TIFF is read tile by tile.",
+        ),
+    ] = None,
+    tile: Annotated[
+        int | None,
+        typer.Option(
+            metavar="PIXELS",
+            help="With --scale: how much sam or superpixels are shown at a time.",
+            show_default="1024 / S",
+        ),
+    ] = None,
+    overlap: Annotated[
+        int | None,
+        typer.Option(
+            metavar="PIXELS",
+            help="With --scale: what neighbouring tiles share.",
+            show_default="a quarter of a tile",
+        ),
+    ] = None,
     skip_existing: Annotated[
         bool,
         typer.Option(
@@ -185,6 +210,9 @@ def segment(
                 threshold=threshold,
                 limits=limits,
                 percentiles=percentiles,
+                scale=scale,
+                tile=tile,
+                overlap=overlap,
                 skip_existing=skip_existing,
             ),
             debug=debug,
