@@ -279,7 +279,7 @@ class Segmenter:
             logit_scale=self.settings.logit_scale, correction=self.settings.correction
         )
         pixels = pipeline.classify_pixels(
-            pipeline.blended_logits(features.windows, text.to(self.clip.device)),
+            pipeline.Logits(features.windows, text.to(self.clip.device)),
             features.regions,
             torch.tensor(words.query_class, device=self.clip.device),
             torch.tensor(words.thresholds, device=self.clip.device),

@@ -345,7 +345,7 @@ class Controller:
             self.progressed.emit(event)
 
     def _failed(self, error: Exception) -> None:
-        if isinstance(error, CorrClipError):
+        if isinstance(error, CorrClipError) and not isinstance(error, MemoryError):
             self.status.emit(str(error))
             return
         text = " ".join(str(error).split())[:300]
@@ -366,8 +366,8 @@ class Controller:
         lower = []
         if choice.detail != "standard":
             lower.append(f"the detail ({choice.detail})")
-        if choice.base.batch_size > 1:
-            lower.append(f"the batch size ({choice.base.batch_size})")
+        if choice.base.window > 224:
+            lower.append(f"the window ({choice.base.window})")
         if choice.kind == SAM and choice.regions != next(iter(REGIONS)):
             lower.append(f"the points ({choice.regions})")
         if not lower:

@@ -336,7 +336,7 @@ def test_out_of_memory_says_what_to_lower_and_lets_go(
     said = person.dock.status.text()
     assert "not enough memory" in said
     detail = "the detail (fine)"
-    for value in (detail, "the batch size (", "the points (SAM normal (16 × 16))", "the CPU"):
+    for value in (detail, "the points (SAM normal (16 × 16))", "the CPU"):
         assert value in said
     assert person.dock.controller._loaded is None
     assert person.dock.controller.session is session
