@@ -106,6 +106,16 @@ class Engine:
             self._cells = self.features.cells()
         return self._cells
 
+    @property
+    def nbytes(self) -> int:
+        """Memory that is free when it is let go of, in bytes.
+
+        Networks are shared with other images, and the image is the session's too: neither counts.
+        """
+        clicks = 0 if self._embedding is None else self._embedding.features.nbytes
+        cells = 0 if self._cells is None else self._cells.nbytes
+        return self.features.nbytes + clicks + cells
+
 
 def run_steps(
     segmenter: Segmenter,

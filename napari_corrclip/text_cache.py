@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import io
 import json
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -19,6 +21,11 @@ from napari_corrclip.files import write_bytes
 from napari_corrclip.progress import Steps
 from napari_corrclip.templates import SINGLE_TEMPLATES
 
+LIMIT = 256 << 20
+"""Bytes on the disk: about a hundred thousand prompts."""
+MEMORY_LIMIT = 64 << 20
+"""Bytes in memory."""
+
 
 class TextCache:
     """Looks features up before a text tower is asked.
@@ -27,13 +34,23 @@ class TextCache:
     and these are its key: nothing needs to be invalidated. A damaged or unwritable cache costs time,
     never a result.
 
+    Above its limits it forgets what was used least recently, on the disk and in memory.
+
     Args:
         folder: where the files lie; ``None`` keeps the features in memory only.
+        limit: bytes on the disk.
+        memory_limit: bytes in memory.
     """
 
-    def __init__(self, folder: Path | None) -> None:
+    def __init__(
+        self, folder: Path | None, *, limit: int = LIMIT, memory_limit: int = MEMORY_LIMIT
+    ) -> None:
         self.folder = folder
-        self._memory: dict[str, Tensor] = {}
+        self.limit = limit
+        self.memory_limit = memory_limit
+        self._memory: dict[str, Tensor] = {}  # the least recently used first
+        self._in_memory = 0
+        self._on_disk: int | None = None  # bytes; not looked at yet
 
     def features(
         self, encoder: ImageTextEncoder, queries: Sequence[str], templates: Sequence[str]
@@ -44,13 +61,17 @@ class TextCache:
             InputError: a prompt in its template is longer than the text tower reads.
         """
         keys = {query: self._key(encoder, templates, query) for query in queries}
-        missing = [q for q, key in keys.items() if self._look_up(key, encoder.embed_dim) is None]
+        # Held here: they may be more than the limit.
+        found = {query: self._look_up(key, encoder.embed_dim) for query, key in keys.items()}
+        known = {query: feature for query, feature in found.items() if feature is not None}
+        missing = [query for query in keys if query not in known]
         if missing:
             encoded = yield from text_features(encoder, missing, templates)
             for query, feature in zip(missing, encoded, strict=True):
+                known[query] = feature
                 self._keep(keys[query], feature)
-        known = [self._memory[keys[query]] for query in queries]
-        return torch.stack(known) if known else torch.zeros(0, encoder.embed_dim)
+        rows = [known[query] for query in queries]
+        return torch.stack(rows) if rows else torch.zeros(0, encoder.embed_dim)
 
     def missing(
         self, encoder: ImageTextEncoder, queries: Sequence[str], templates: Sequence[str]
@@ -87,8 +108,10 @@ class TextCache:
         return None if self.folder is None else self.folder / key[:2] / f"{key}.npy"
 
     def _look_up(self, key: str, length: int) -> Tensor | None:
-        if key in self._memory:
-            return self._memory[key]
+        known = self._memory.pop(key, None)
+        if known is not None:
+            self._memory[key] = known  # used last
+            return known
         path = self._path(key)
         if path is None:
             return None
@@ -102,11 +125,23 @@ class TextCache:
             or not np.isfinite(feature).all()
         ):
             return None
-        self._memory[key] = torch.from_numpy(feature)
-        return self._memory[key]
+        with contextlib.suppress(OSError):  # a read-only folder
+            os.utime(path)  # used last
+        known = torch.from_numpy(feature)
+        self._remember(key, known)
+        return known
+
+    def _remember(self, key: str, feature: Tensor) -> None:
+        former = self._memory.pop(key, None)
+        # A row of a batch would keep the whole batch in memory.
+        self._memory[key] = feature = feature.clone()
+        self._in_memory += feature.nbytes - (0 if former is None else former.nbytes)
+        while self._in_memory > self.memory_limit:
+            oldest = next(iter(self._memory))
+            self._in_memory -= self._memory.pop(oldest).nbytes
 
     def _keep(self, key: str, feature: Tensor) -> None:
-        self._memory[key] = feature
+        self._remember(key, feature)
         path = self._path(key)
         if path is None:
             return
@@ -118,3 +153,32 @@ class TextCache:
         except (OSError, InputError):
             # A read-only or full cache folder must not stop anybody's work.
             self.folder = None
+            return
+        if self._on_disk is None:
+            self._on_disk = sum(size for _, size, _ in _files(path.parent.parent))
+        else:
+            self._on_disk += buffer.tell()
+        if self._on_disk > self.limit:
+            self._make_room(path.parent.parent)
+
+    def _make_room(self, folder: Path) -> None:
+        """Remove the files that were used least recently, until a tenth of the limit is free."""
+        files = sorted(_files(folder))
+        total = sum(size for _, size, _ in files)
+        for _, size, path in files:
+            if total <= self.limit * 0.9:
+                break
+            with contextlib.suppress(OSError):  # another process has removed it, or holds it
+                path.unlink()
+            total -= size
+        self._on_disk = total
+
+
+def _files(folder: Path) -> list[tuple[float, int, Path]]:
+    """Return when each file of a cache was used last, its size and where it is."""
+    found = []
+    for path in folder.glob("??/*.npy"):
+        with contextlib.suppress(OSError):  # removed meanwhile
+            stat = path.stat()
+            found.append((stat.st_mtime, stat.st_size, path))
+    return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -111,6 +112,53 @@ def test_without_a_folder_it_keeps_them_in_memory(encoder: Counting) -> None:
     finish(cache.features(encoder, QUERIES, TEMPLATES))
     finish(cache.features(encoder, QUERIES, TEMPLATES))
     assert len(encoder.encoded) == 6
+
+
+def test_what_was_used_least_recently_makes_room(encoder: Counting, tmp_path: Path) -> None:
+    size = 128 + 4 * encoder.embed_dim  # a file: NumPy's header and the feature
+    words = [f"red {number}" for number in range(6)]
+    first = TextCache(tmp_path, limit=4 * size)
+    for age, word in enumerate(words[:4]):
+        finish(first.features(encoder, [word], ("{}",)))
+        path = first._path(first._key(encoder, ("{}",), word))
+        assert path is not None
+        assert path.stat().st_size == size
+        os.utime(path, (1000 + age, 1000 + age))
+    assert len(files(tmp_path)) == 4
+    # Used in another process: it is the youngest now.
+    again = TextCache(tmp_path, limit=4 * size)
+    finish(again.features(encoder, words[:1], ("{}",)))
+    encoder.encoded.clear()
+    finish(again.features(encoder, words[4:5], ("{}",)))
+    assert len(files(tmp_path)) == 3
+    encoder.encoded.clear()
+    other = TextCache(tmp_path, limit=4 * size)
+    assert other.missing(encoder, words[:5], ("{}",)) == (words[1], words[2])
+
+
+def test_files_of_others_are_left_alone(encoder: Counting, tmp_path: Path) -> None:
+    other = tmp_path / "ab" / "notes.txt"
+    other.parent.mkdir()
+    other.write_text("mine")
+    finish(TextCache(tmp_path, limit=0).features(encoder, QUERIES, TEMPLATES))
+    assert files(tmp_path) == [other]
+
+
+def test_more_than_the_memory_holds_is_still_found(encoder: Counting) -> None:
+    size = 4 * encoder.embed_dim
+    expected = finish(TextCache(None).features(encoder, QUERIES, TEMPLATES))
+    cache = TextCache(None, memory_limit=2 * size)
+    encoder.encoded.clear()
+    assert torch.equal(finish(cache.features(encoder, QUERIES, TEMPLATES)), expected)
+    assert len(cache._memory) == 2
+    assert cache._in_memory == 2 * size
+    assert cache.missing(encoder, QUERIES, TEMPLATES) == QUERIES[:1]
+    finish(cache.features(encoder, QUERIES[1:2], TEMPLATES))  # used last
+    finish(cache.features(encoder, ("sand",), TEMPLATES))
+    assert cache.missing(encoder, QUERIES, TEMPLATES) == (QUERIES[0], QUERIES[2])
+    nothing = TextCache(None, memory_limit=0)
+    assert torch.equal(finish(nothing.features(encoder, QUERIES, TEMPLATES)), expected)
+    assert nothing._memory == {}
 
 
 def test_a_cancelled_encoding_keeps_nothing_half(encoder: Counting, tmp_path: Path) -> None:

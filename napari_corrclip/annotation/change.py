@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from napari_corrclip.annotation.engine import Engine
 from napari_corrclip.annotation.regions import Verdict, Voting
 from napari_corrclip.annotation.runs import Patch
+from napari_corrclip.provenance import Provenance
 from napari_corrclip.vocabulary import Vocabulary
 
 T = TypeVar("T")
@@ -43,16 +44,20 @@ class Change:
         patches: the changed pixels of each map.
         verdicts: the changed verdicts by region id; ``None`` = undecided.
         votings: the changed ways of voting by region id; ``None`` = the session's own.
+        voting: another way that is the session's own; goes with another run.
         vocabulary: another vocabulary, with the probabilities of its classes in the run's regions.
         probabilities: (R, K) of the run's regions; goes with the vocabulary or another run.
+        provenance: how the run came about that it brings; goes with another run.
         engine: another encoded image, with another run; not written to files.
     """
 
     patches: Mapping[Map, Patch] = field(default_factory=dict)
     verdicts: Mapping[int, Swap[Verdict | None]] = field(default_factory=dict)
     votings: Mapping[int, Swap[Voting | None]] = field(default_factory=dict)
+    voting: Swap[Voting] | None = None
     vocabulary: Swap[Vocabulary] | None = None
     probabilities: Swap[NDArray[np.float32]] | None = None
+    provenance: Swap[Provenance] | None = None
     engine: Swap[EngineRef] | None = None
 
     def inverse(self) -> Change:
@@ -61,8 +66,10 @@ class Change:
             {name: patch.inverse() for name, patch in self.patches.items()},
             {number: swap.inverse() for number, swap in self.verdicts.items()},
             {number: swap.inverse() for number, swap in self.votings.items()},
+            None if self.voting is None else self.voting.inverse(),
             None if self.vocabulary is None else self.vocabulary.inverse(),
             None if self.probabilities is None else self.probabilities.inverse(),
+            None if self.provenance is None else self.provenance.inverse(),
             None if self.engine is None else self.engine.inverse(),
         )
 
@@ -73,6 +80,7 @@ class Change:
             self.patches
             or self.verdicts
             or self.votings
+            or self.voting
             or self.vocabulary
             or self.probabilities is not None
         )
@@ -82,6 +90,7 @@ class Change:
         """Whether it brings another prediction or vocabulary, and not decisions alone."""
         return (
             self.vocabulary is not None
+            or self.voting is not None
             or self.probabilities is not None
             or not {"prediction", "numbers"}.isdisjoint(self.patches)
         )

@@ -33,3 +33,7 @@ class Engine(Protocol):
 
     def cells(self) -> NDArray[np.float32]:
         """Return (h, w, D), the encoded image as one grid that covers it evenly."""
+
+    @property
+    def nbytes(self) -> int:
+        """Memory of the encoded image in bytes, without networks and without the image itself."""

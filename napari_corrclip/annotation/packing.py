@@ -22,6 +22,7 @@ from napari_corrclip.annotation.regions import KINDS, VOTINGS, Verdict, Voting
 from napari_corrclip.annotation.runs import Patch
 from napari_corrclip.annotation.state import NOT_PINNED, State
 from napari_corrclip.errors import InputError
+from napari_corrclip.provenance import Provenance
 from napari_corrclip.vocabulary import Vocabulary
 from napari_corrclip.vocabulary.files import from_document, to_document
 
@@ -45,12 +46,18 @@ def pack_step(step: Step) -> bytes:
             _put_patch(arrays, f"{number}.{name}", patch)
         arrays[f"{number}.verdicts"] = _verdict_swaps(change.verdicts)
         arrays[f"{number}.votings"] = _voting_swaps(change.votings)
+        if change.voting is not None:
+            texts[f"{number}.voting.old"] = change.voting.old
+            texts[f"{number}.voting.new"] = change.voting.new
         if change.vocabulary is not None:
             texts[f"{number}.vocabulary.old"] = _vocabulary_text(change.vocabulary.old)
             texts[f"{number}.vocabulary.new"] = _vocabulary_text(change.vocabulary.new)
         if change.probabilities is not None:
             arrays[f"{number}.probabilities.old"] = change.probabilities.old
             arrays[f"{number}.probabilities.new"] = change.probabilities.new
+        if change.provenance is not None:
+            texts[f"{number}.provenance.old"] = _provenance_text(change.provenance.old)
+            texts[f"{number}.provenance.new"] = _provenance_text(change.provenance.new)
     return _pack(arrays, texts)
 
 
@@ -88,6 +95,7 @@ def pack_state(state: State, texts: Mapping[str, str]) -> bytes:
         "format": STATE_FORMAT,
         "vocabulary": _vocabulary_text(state.vocabulary),
         "voting": state.voting,
+        "provenance": _provenance_text(state.provenance),
     }
     return _pack(arrays, {**texts, **known})
 
@@ -133,6 +141,7 @@ def unpack_state(data: bytes) -> tuple[State, dict[str, str]]:
             pins=pins,
             verdicts={one: verdict for one, verdict in verdicts.items() if verdict is not None},
             votings={one: voting for one, voting in votings.items() if voting is not None},
+            provenance=_read_provenance(texts.get("provenance", "{}")),
         )
     except (InputError, KeyError, IndexError, TypeError, ValueError) as error:
         raise Damaged(str(error)) from None
@@ -165,7 +174,7 @@ def _check_values(
 
 
 def _change(arrays: Arrays, texts: Mapping[str, str], at: str) -> Change:
-    vocabulary = probabilities = None
+    vocabulary = probabilities = provenance = None
     if f"{at}.vocabulary.old" in texts:
         vocabulary = Swap(
             _read_vocabulary(texts[f"{at}.vocabulary.old"]),
@@ -176,13 +185,30 @@ def _change(arrays: Arrays, texts: Mapping[str, str], at: str) -> Change:
             _array(arrays, f"{at}.probabilities.old", np.float32, 2),
             _array(arrays, f"{at}.probabilities.new", np.float32, 2),
         )
+    voting = None
+    if f"{at}.voting.old" in texts:
+        before, after = (texts[f"{at}.voting.{when}"] for when in ("old", "new"))
+        voting = Swap(VOTINGS[VOTINGS.index(before)], VOTINGS[VOTINGS.index(after)])
+    if f"{at}.provenance.old" in texts:
+        provenance = Swap(
+            _read_provenance(texts[f"{at}.provenance.old"]),
+            _read_provenance(texts[f"{at}.provenance.new"]),
+        )
     return Change(
         {name: _patch(arrays, f"{at}.{name}") for name in _MAPS if f"{at}.{name}.box" in arrays},
         _swapped_verdicts(arrays[f"{at}.verdicts"]),
         _swapped_votings(arrays[f"{at}.votings"]),
+        voting,
         vocabulary,
         probabilities,
+        provenance,
+        # An engine that the loaded session is given is of its last run, and of no run before it.
+        None if provenance is None else Swap(_nobody, _nobody),
     )
+
+
+def _nobody() -> None:
+    """Refer to no engine."""
 
 
 def _put_patch(arrays: Arrays, name: str, patch: Patch) -> None:
@@ -275,6 +301,14 @@ def _read_vocabulary(text: str) -> Vocabulary:
     document = dict(json.loads(text))
     origin = str(document.pop("origin"))
     return replace(from_document(document), origin=origin)
+
+
+def _provenance_text(provenance: Provenance) -> str:
+    return json.dumps(provenance.to_document())
+
+
+def _read_provenance(text: str) -> Provenance:
+    return Provenance.from_document(json.loads(text))
 
 
 def _pack(arrays: Arrays, texts: Mapping[str, str]) -> bytes:

@@ -36,6 +36,8 @@ from napari_corrclip.annotation.regions import Region, Voting
 from napari_corrclip.annotation.source import Source
 from napari_corrclip.annotation.state import Changed, State, folded
 from napari_corrclip.errors import InputError
+from napari_corrclip.feature_cache import FEATURES, Kept
+from napari_corrclip.provenance import Provenance
 from napari_corrclip.segmentation import Segmentation
 from napari_corrclip.vocabulary import Vocabulary
 
@@ -50,7 +52,8 @@ SESSION = "napari-corrclip session"
 """Where a layer of an open session keeps it in its ``metadata``."""
 
 ENGINES = 2
-"""So many encoded images are kept for undo: that of the last run, and of the one before it."""
+"""So many encoded images are kept for undo, if the feature cache has room: that of the last run, and of
+the one before it."""
 
 
 class Session:
@@ -146,8 +149,8 @@ class Session:
         self._state = state
         self.history = history
         self.image = image
-        self._engine: Engine | None = None
-        self._kept: deque[Engine] = deque(maxlen=ENGINES)
+        self._engine = _reference(None)
+        self._kept: deque[Kept] = deque(maxlen=ENGINES)
         self.engine = engine
         self.source = source
         self.notes = ()
@@ -203,17 +206,29 @@ class Session:
         """The encoded image of the run that is shown; ``None`` where there is none, or no longer.
 
         Undo leads back to the engine of the run before the last one; those of older runs are let go,
-        for the sake of memory. To set it to ``None`` lets go of all.
+        for the sake of memory, and those for which :data:`~napari_corrclip.feature_cache.FEATURES` has
+        no room. To set it to ``None`` lets go of all.
         """
-        return self._engine
+        engine = self._engine()
+        if engine is not None:
+            FEATURES.use(engine)
+        return engine
 
     @engine.setter
     def engine(self, engine: Engine | None) -> None:
-        self._engine = engine
+        self._engine = _reference(engine)
         if engine is None:
             self._kept.clear()
         else:
-            self._kept.append(engine)
+            self._kept.append(FEATURES.keep(engine))
+
+    @property
+    def run_digest(self) -> str:
+        """A checksum of the run that is shown: where its regions lie.
+
+        An encoded image is of a session that was saved and loaded meanwhile, if this stayed the same.
+        """
+        return storage.digest(self._state.evidence.numbers)
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -239,6 +254,11 @@ class Session:
     def prediction(self) -> NDArray[np.uint16]:
         """(H, W) label values of the last run before map correction; a read-only view."""
         return _view(self._state.evidence.prediction)
+
+    @property
+    def provenance(self) -> Provenance:
+        """How the last run came about; empty where that is not known."""
+        return self._state.provenance
 
     @property
     def vocabulary(self) -> Vocabulary:
@@ -332,8 +352,9 @@ class Session:
         Raises:
             InputError: the session has neither engine nor image.
         """
-        if self.engine is not None:
-            return descriptors.cell_descriptors(self._state, rows, self.engine.cells())
+        engine = self.engine
+        if engine is not None:
+            return descriptors.cell_descriptors(self._state, rows, engine.cells())
         if self.image is None:
             raise InputError(
                 "Likeness needs the networks or the image; open the session with either."
@@ -417,7 +438,8 @@ class Session:
             keep: (row, column) points that stay in it.
             cut: (row, column) points of what gets a new id.
         """
-        click = None if self.engine is None else self.engine.click
+        engine = self.engine
+        click = None if engine is None else engine.click
         plan = splitting.split_points(self._state, region, keep, cut, image=self.image, click=click)
         return self._perform(plan)
 
@@ -429,7 +451,8 @@ class Session:
         Returns:
             The region's box, and (h, w) in it: 1 what stays, 2 what is cut away, 0 outside the region.
         """
-        click = None if self.engine is None else self.engine.click
+        engine = self.engine
+        click = None if engine is None else engine.click
         return splitting.split_preview(
             self._state, region, keep, cut, image=self.image, click=click
         )
@@ -486,8 +509,9 @@ class Session:
         predictions.moved_decisions(self._state, words, reassign or {})
         # The very same words are a wish to look again.
         told = words != self.vocabulary and words.finds_the_same(self.vocabulary)
-        if result is None and classify and self.engine is not None and not told:
-            result = self.engine.classify(words)
+        engine = self.engine
+        if result is None and classify and engine is not None and not told:
+            result = engine.classify(words)
         plan = predictions.change_vocabulary(self._state, words, result, reassign)
         # What was predicted at a first look and stays is still that.
         return self._perform(plan, provisional if result is not None else self.provisional)
@@ -533,11 +557,11 @@ class Session:
         """
         plan = predictions.rerun(self._state, result)
         if engine is not None:
-            swap = Swap(_reference(self._engine), _reference(engine))
+            swap = Swap(self._engine, _reference(engine))
             plan = replace(plan, change=replace(plan.change, engine=swap))
-            self._kept.append(engine)
+            self._kept.append(FEATURES.keep(engine))
             if plan.change.empty:
-                self._engine = engine
+                self._engine = swap.new
         return self._perform(plan)
 
     def reencode(self) -> Edited:
@@ -546,12 +570,25 @@ class Session:
         Raises:
             InputError: the session has no engine.
         """
-        if self.engine is None:
+        former = self.engine
+        if former is None:
             raise InputError(
                 "The session was opened without networks; open it with an engine to encode."
             )
-        result, engine = self.engine.encode(np.array(self._state.regions), self.vocabulary)
+        result, engine = former.encode(np.array(self._state.regions), self.vocabulary)
         return self.rerun(result, engine=engine)
+
+    def repeat(self, step: Step) -> Edited:
+        """Make a step that was recorded of an equal session, exactly.
+
+        Raises:
+            InputError: the session is not as the other one was before the step; nothing changes then.
+        """
+        with self.step(step.title):
+            made = [self._perform(Plan(step.title, change)) for change in step.changes]
+        removed = {one for edited in made for one in edited.removed} - set(self._state.rows)
+        updated = {one for edited in made for one in edited.updated} & set(self._state.rows)
+        return Edited(step.title, tuple(sorted(updated)), tuple(sorted(removed)))
 
     # -- history
 
@@ -621,7 +658,7 @@ class Session:
     def _apply(self, change: Change) -> Changed:
         touched = self._state.apply(change)
         if change.engine is not None:
-            self._engine = change.engine.new()
+            self._engine = change.engine.new
         return touched
 
     def _record(self, step: Step) -> None:

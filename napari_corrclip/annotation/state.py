@@ -8,6 +8,7 @@ regions times pixels.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from copy import copy
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
@@ -23,6 +24,7 @@ from napari_corrclip.annotation.evidence import Evidence
 from napari_corrclip.annotation.regions import Region, Verdict, Voting, elect
 from napari_corrclip.annotation.runs import Patch
 from napari_corrclip.errors import InputError
+from napari_corrclip.provenance import Provenance
 from napari_corrclip.region_map import number_regions
 from napari_corrclip.segmentation import Segmentation
 from napari_corrclip.vocabulary import Vocabulary
@@ -78,10 +80,11 @@ class State:
         regions: (H, W) int32 ids, 0 = unsegmented; kept and changed in place.
         evidence: what was predicted.
         vocabulary: the classes.
-        voting: how regions vote that nobody re-voted.
+        voting: how regions vote that nobody re-voted, as of the last run.
         pins: (H, W) int32 painted label values, -1 = not painted; ``None``: none are.
         verdicts: by region id.
         votings: of regions that were re-voted, by id.
+        provenance: how the last run came about; empty where that is not known.
 
     Attributes:
         labels: (H, W) uint16, prediction + decisions; derived.
@@ -98,6 +101,7 @@ class State:
         pins: NDArray[np.int32] | None = None,
         verdicts: dict[int, Verdict] | None = None,
         votings: dict[int, Voting] | None = None,
+        provenance: Provenance | None = None,
     ) -> None:
         # Changes are written by the pixels' places in the flat maps.
         self.regions = np.ascontiguousarray(regions)
@@ -112,6 +116,7 @@ class State:
         self.pins = bare if pins is None else np.ascontiguousarray(pins)
         self.verdicts = verdicts or {}
         self.votings = votings or {}
+        self.provenance = Provenance() if provenance is None else provenance
         self.labels = np.zeros(regions.shape, np.uint16)
         self.rows: dict[int, Region] = {}
         self._adjacency: Adjacency | None = None
@@ -128,7 +133,11 @@ class State:
         # A map that was not corrected shows every pixel's own class; a vote would change it.
         for voting in ("majority", "pixels"):
             state = cls(
-                np.array(result.regions), Evidence.of(result), result.vocabulary, voting=voting
+                np.array(result.regions),
+                Evidence.of(result),
+                result.vocabulary,
+                voting=voting,
+                provenance=result.provenance,
             )
             if np.array_equal(state.labels, result.labels):
                 return state
@@ -136,6 +145,17 @@ class State:
             "The result's labels are not those that its pixels elect; open the result as it was "
             "saved, and correct it here."
         )
+
+    def copy(self) -> State:
+        """Return one of its own, which the changes of this one do not touch."""
+        other = copy(self)
+        old = self.evidence
+        other.evidence = Evidence(old.prediction.copy(), old.numbers.copy(), old.probabilities)
+        other._ballots = Ballots.of(other.evidence, self.vocabulary)
+        for name in ("regions", "pins", "labels", "verdicts", "votings", "rows"):
+            setattr(other, name, getattr(self, name).copy())
+        other._adjacency = None
+        return other
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -203,8 +223,12 @@ class State:
             _put(self.verdicts, region, verdict.new)
         for region, voting in change.votings.items():
             _put(self.votings, region, voting.new)
+        if change.voting is not None:
+            self.voting = change.voting.new
         if change.vocabulary is not None:
             self.vocabulary = change.vocabulary.new
+        if change.provenance is not None:
+            self.provenance = change.provenance.new
         if change.probabilities is not None:
             old = self.evidence
             self.evidence = Evidence(old.prediction, old.numbers, change.probabilities.new)
@@ -225,7 +249,7 @@ class State:
         # Other names and colours alone leave every count as it was.
         others = words is not None and words.old.values != words.new.values
         predicted = not {"prediction", "numbers"}.isdisjoint(change.patches)
-        if others or predicted or change.probabilities is not None:
+        if others or predicted or change.voting or change.probabilities is not None:
             gone = set(self.rows)
             self._count()
             self._draw(self.full)

@@ -72,7 +72,7 @@ class Saved:
     image: str
 
 
-def digest(image: NDArray[np.uint8]) -> str:
+def digest(image: NDArray[np.integer]) -> str:
     """Return a checksum of an image's shape and pixels."""
     found = hashlib.sha256(repr(image.shape).encode())
     found.update(np.ascontiguousarray(image).data)

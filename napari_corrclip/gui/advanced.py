@@ -18,6 +18,7 @@ from qtpy.QtWidgets import (
 from superqt import QCollapsible
 
 from napari_corrclip.errors import InputError
+from napari_corrclip.gui.storage import Storage
 from napari_corrclip.gui.widgets import button, combo
 from napari_corrclip.settings import Settings
 
@@ -56,6 +57,9 @@ class Advanced(QCollapsible):
     Signals (psygnal):
         changed: other :class:`Settings`.
         refused: a sentence, why a value cannot be.
+
+    Attributes:
+        storage: what is not of the method: the folder of weights, the memory of encoded images.
     """
 
     changed = Signal(object)
@@ -81,6 +85,8 @@ class Advanced(QCollapsible):
         column = QVBoxLayout(inside)
         column.setContentsMargins(0, 0, 0, 0)
         column.addLayout(form)
+        self.storage = Storage()
+        column.addWidget(self.storage)
         self.addWidget(inside)
         self._show()
 

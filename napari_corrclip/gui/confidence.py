@@ -12,6 +12,7 @@ from psygnal import Signal
 from napari_corrclip.annotation import Changed, Region, Session
 from napari_corrclip.annotation.boxes import Box, union, window
 from napari_corrclip.gui.layers import SessionLayers
+from napari_corrclip.gui.picture import OURS
 from napari_corrclip.gui.regions_model import confidence
 
 if TYPE_CHECKING:
@@ -48,6 +49,7 @@ class ConfidenceLayer:
             contrast_limits=(0.0, 1.0),
             opacity=0.7,
             blending="translucent",
+            metadata={OURS: NAME},
             **layers.place,
         )
         viewer.layers.insert(_place(viewer, layers), self.layer)

@@ -19,6 +19,7 @@ from psygnal import Signal
 from napari_corrclip.annotation import Session
 from napari_corrclip.annotation.edits.predictions import Reassign
 from napari_corrclip.errors import CorrClipError
+from napari_corrclip.feature_cache import FEATURES, GIB
 from napari_corrclip.gui.choice import REGIONS, SAM, Choice
 from napari_corrclip.gui.estimates import ESTIMATES
 from napari_corrclip.gui.jobs import JobFactory, Jobs
@@ -65,6 +66,7 @@ class Controller:
         relabelled: the session has another vocabulary.
         sliced: a plane of a stack is done: its new session, its picture, and why the session could not be
             written, or ``None``.
+        unloading: the networks go; whoever keeps an image that they encoded lets go of it.
     """
 
     status = Signal(str)
@@ -74,6 +76,7 @@ class Controller:
     opened = Signal(object, object)
     relabelled = Signal(object)
     sliced = Signal(object, object, object)
+    unloading = Signal()
 
     def __init__(self, job: JobFactory = Job) -> None:
         self._jobs = Jobs(job)
@@ -128,6 +131,8 @@ class Controller:
             except CorrClipError as error:
                 self.status.emit(str(error))
                 return
+            if engine not in FEATURES:
+                notes.append(too_large_to_keep(engine.nbytes))
             count = len(result.table)
             self.status.emit(
                 f"{_said(picture)}{count} region{'' if count == 1 else 's'} in "
@@ -137,7 +142,7 @@ class Controller:
             if not again:  # after that sentence: what goes wrong with opening it is to be read
                 self.open(session, picture)
 
-        self._chosen = choice
+        self._choose(choice)
         self._start(self._run_steps(picture, vocabulary, choice), done)
         self.segmenting = True
         self.status.emit(f"Segmenting {picture.title} …")
@@ -205,7 +210,7 @@ class Controller:
         def event(found: Any) -> None:
             sliced(found) if type(found).__name__ == "Sliced" else self._event(found)
 
-        self._chosen = choice
+        self._choose(choice)
         self._start(
             self._stack_steps(pictures, vocabulary, choice, have),
             done,
@@ -275,13 +280,15 @@ class Controller:
         if self.running:
             self.status.emit("The networks are at work; cancel the run before they are unloaded.")
             return
-        self._let_go()
+        self.let_go()
         self.status.emit("The networks are unloaded; the next run loads them again.")
 
-    def _let_go(self) -> None:
+    def let_go(self) -> None:
+        """Let go of the networks, and tell nobody but those who keep what they encoded."""
         self._loaded = None
         if self.session is not None:
             self.session.engine = None
+        self.unloading.emit()
         if "torch" in sys.modules:
             from napari_corrclip.devices import free_memory
 
@@ -295,11 +302,20 @@ class Controller:
         """Tell nobody anything more: whoever listened is being deleted."""
         for signal in (
             self.status, self.busy, self.progressed, self.regions_found,
-            self.opened, self.relabelled, self.sliced,
+            self.opened, self.relabelled, self.sliced, self.unloading,
         ):  # fmt: skip
             signal.disconnect()
 
     # -- jobs
+
+    def _choose(self, choice: Choice) -> None:
+        """Take note of what is to run; other networks than the loaded ones go first.
+
+        Two sets of networks may not fit at once, and one that planes of a stack hold stays.
+        """
+        self._chosen = choice
+        if self._loaded is not None and not self._loaded[0].same_towers(choice):
+            self.unloading.emit()
 
     def _start(
         self,
@@ -336,7 +352,7 @@ class Controller:
         if "out of memory" in text or isinstance(error, MemoryError):
             # The frames of the error hold what filled the memory.
             error.__traceback__ = error.__context__ = error.__cause__ = None
-            self._let_go()
+            self.let_go()
             self.status.emit(self._too_large())
         else:
             self.status.emit(f"The run failed ({type(error).__name__}: {text}); please report it.")
@@ -410,8 +426,18 @@ class Controller:
         if former is not None and not former[0].same_towers(choice):
             self._loaded = former = None  # two sets of networks may not fit at once
         segmenter = yield from choice.load_steps(former)
+        yield Progress("load the networks", 1, 1)  # a run that is not wanted any more ends here
         self._loaded = choice, segmenter
         return segmenter
+
+
+def too_large_to_keep(nbytes: int) -> str:
+    """Say that an encoded image is over the limit by itself, and what that means."""
+    return (
+        f"The encoded image ({nbytes / GIB:.2g} GiB) is more than the feature cache holds "
+        f"({FEATURES.limit / GIB:.2g} GiB) and was let go of: other classes need another run, or a "
+        "higher limit under Advanced."
+    )
 
 
 def _said(picture: Picture) -> str:

@@ -30,6 +30,12 @@ class DeviceBox(QComboBox):
         """The name of the chosen one."""
         return str(self.currentData())
 
+    def choose(self, device: str) -> None:
+        """Choose a device by its name; whether there is such a one, the run finds out."""
+        if self.findData(device) < 0:
+            self.addItem(device, device)
+        self.setCurrentIndex(self.findData(device))
+
     def showPopup(self) -> None:
         """Open the list, and look for devices the first time."""
         if not self.listed and not self._jobs.running:

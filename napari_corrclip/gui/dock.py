@@ -7,11 +7,8 @@ its own room.
 from __future__ import annotations
 
 import html
-from typing import Any
 
 import napari
-import numpy as np
-from numpy.typing import NDArray
 from qtpy.QtCore import Qt, QTimer
 from qtpy.QtWidgets import (
     QGroupBox,
@@ -21,22 +18,24 @@ from qtpy.QtWidgets import (
 )
 
 from napari_corrclip.annotation import Changed, Session
-from napari_corrclip.annotation.session import SESSION
 from napari_corrclip.errors import InputError
 from napari_corrclip.gui.controller import Controller
-from napari_corrclip.gui.correct import CorrectMode, CorrectPanel
+from napari_corrclip.gui.copying import ScriptCopier
+from napari_corrclip.gui.correct import CorrectPanel
 from napari_corrclip.gui.drawing import mend_drawing
+from napari_corrclip.gui.held import Held, held_of, unload
 from napari_corrclip.gui.image_panel import ImagePanel
 from napari_corrclip.gui.keeper import Keeper
 from napari_corrclip.gui.layers import SessionLayers
-from napari_corrclip.gui.look import Look
+from napari_corrclip.gui.loading import Loading
 from napari_corrclip.gui.model_panel import ModelPanel
 from napari_corrclip.gui.picture import Picture
 from napari_corrclip.gui.regions_table import RegionsBar
+from napari_corrclip.gui.removing import ask_about_removed
 from napari_corrclip.gui.run_bar import RunBar
 from napari_corrclip.gui.session_menu import SessionMenu
-from napari_corrclip.gui.stack import Stack
-from napari_corrclip.gui.vocabulary_panel import VocabularyPanel, ask_about_removed
+from napari_corrclip.gui.shown import Shown
+from napari_corrclip.gui.vocabulary_panel import VocabularyPanel
 from napari_corrclip.gui.widgets import Column, Docked
 from napari_corrclip.vocabulary import Vocabulary
 
@@ -55,30 +54,39 @@ class CorrClipDock(Docked):
     Attributes:
         controller: does what the buttons say.
         image, words, model, bar, correct, regions, keeper: the panels.
-        layers: of the session that is corrected; ``None`` before the first run.
+        shown: the layers of the session that is corrected.
     """
 
     def __init__(self, viewer: napari.viewer.Viewer) -> None:
         super().__init__()
         mend_drawing()
+        self._closed = False
         self.viewer = viewer
         self.controller = Controller()
-        self.layers: SessionLayers | None = None
-        self._preview: Any = None
         self._typed = False
-        self._previewed: Picture | None = None
-        self._shown: Picture | None = None
         self.image = ImagePanel(viewer)
         self.keeper = Keeper(self.say, self.image.picture_for, self.controller.work)
-        self.stack = Stack(viewer, self.controller, self._leave_plane, self.say)
-        self.look = Look()
         self.words = VocabularyPanel()
         self.model = ModelPanel(viewer)
         self.bar = RunBar()
-        self.menu = SessionMenu(lambda: self.session, self.say)
-        self.bar.row.addWidget(self.menu)
         self.correct = CorrectPanel(self.say)
         self.regions = RegionsBar(viewer)
+        self.shown = Shown(
+            viewer,
+            self.controller,
+            correct=self.correct,
+            regions=self.regions,
+            keeper=self.keeper,
+            tell=self.say,
+            tell_stroke=self._say_with_undo,
+        )
+        self.stack = self.shown.stack
+        loading = Loading(
+            self.image, self.controller, self.keeper, self.stack, self.say, parent=self
+        )
+        copier = ScriptCopier(self, lambda: self.session, self.controller, self.say)
+        self.menu = SessionMenu(lambda: self.session, loading, copier, self.say)
+        self.bar.row.addWidget(self.menu)
         self.status = QLabel(FIRST)
         self.status.setWordWrap(True)
         self.status.setTextInteractionFlags(
@@ -102,11 +110,16 @@ class CorrClipDock(Docked):
         layout.addWidget(self.bar)
         layout.addWidget(self.status)
         self._connect()
+        self.model.begin()
         self.reset_choices()
 
     def _connect(self) -> None:
         self.image.chosen.connect(self._image_chosen)
         self.keeper.restored.connect(self._restored)
+        self.keeper.taken_up.connect(self._taken_up)
+        # A job of its own would end what runs.
+        self.controller.busy.connect(lambda busy: self.keeper.setEnabled(not busy))
+        self.shown.left.connect(self._nothing_shown)
         self.words.changed.connect(self._words_changed)
         self.words.refused.connect(self.say)
         self.model.unload.connect(self.controller.unload)
@@ -114,21 +127,24 @@ class CorrClipDock(Docked):
         self.bar.run.connect(self.run)
         self.bar.cancel.connect(self.controller.cancel)
         self.bar.demo.connect(self.try_demo)
-        # The model's settings make room for the keys.
-        self.correct.switched.connect(lambda on: self.model.setVisible(not on))
+        # What is for the next run makes room for the keys.
+        for panel in (self.image, self.model):
+            self.correct.switched.connect(lambda on, panel=panel: panel.setVisible(not on))
         self.controller.status.connect(self.say)
         self.controller.busy.connect(self.bar.show_busy)
         self.controller.busy.connect(self.model.tell_windows)
         self.image.part_chosen.connect(lambda: self.model.show_shape(self.image.shape))
         self.controller.busy.connect(self._busy)
         self.controller.progressed.connect(self.bar.show_progress)
-        self.controller.regions_found.connect(self._regions_found)
+        self.controller.regions_found.connect(self.shown.preview)
         self.controller.opened.connect(self._opened)
         self.controller.relabelled.connect(self._relabelled)
+        self.shown.edited.connect(self._edited)
         self.controller.admits = self.stack.admit
         self.controller.sliced.connect(self.stack.take)
+        self.controller.unloading.connect(self.stack.unload)
+        self.controller.unloading.connect(lambda: unload(self.viewer.layers))
         self.viewer.dims.events.point.connect(self._slider_moved)
-        self.viewer.layers.events.removed.connect(self._layer_removed)
         # A viewer that is closed deletes what is docked without another word; no bound method, which Qt
         # would not call any more.
         self.destroyed.connect(lambda: self._let_go())
@@ -143,6 +159,11 @@ class CorrClipDock(Docked):
         if self.controller.session is None:
             raise InputError("There is no session yet; press Run, or restore one.")
         return self.controller.session
+
+    @property
+    def layers(self) -> SessionLayers | None:
+        """Those of the session that is corrected; ``None`` before the first run."""
+        return self.shown.layers
 
     # -- what a person does
 
@@ -164,7 +185,8 @@ class CorrClipDock(Docked):
 
     def run(self) -> None:
         """Segment the chosen image by the vocabulary."""
-        self.words.take_typed()
+        if not self.words.take_typed():
+            return  # what is wrong with it has been said
         try:
             picture = self.image.picture()
         except InputError as error:
@@ -189,7 +211,7 @@ class CorrClipDock(Docked):
         if self.image.axis is not None:
             self._run_stack(self.words.vocabulary)
             return
-        if self.keeper.offer(picture.source, self.controller.session):
+        if self.keeper.offer(picture.source, self.controller.session, held_of(picture), picture):
             self.say("There are corrections of this image; restore them, or begin anew.")
             return
         vocabulary, session, reassign = self.words.vocabulary, self.controller.session, None
@@ -209,14 +231,14 @@ class CorrClipDock(Docked):
 
     def cleanup(self) -> None:
         """Stop what runs and let go of the layers; the dock is closed."""
+        if self._closed:
+            return
+        self._closed = True
         self.controller.close()
         self.bar.close_activity()
         self.model.device.close_jobs()
-        self._forget_preview()
-        self._forget_layers()
-        self.stack.close()
+        self.shown.close()
         self.viewer.dims.events.point.disconnect(self._slider_moved)
-        self.viewer.layers.events.removed.disconnect(self._layer_removed)
 
     def dock_closed(self) -> None:
         """Let go of the layers, and of the networks' memory."""
@@ -225,21 +247,26 @@ class CorrClipDock(Docked):
 
     def _let_go(self) -> None:
         """Stop what runs, and touch no widget: they are being deleted."""
+        if self._closed:
+            return
+        self._closed = True
         self.controller.fall_silent()
         self.controller.close()
         self.model.device.close_jobs()
         self.bar.end_activity()
-        self.keeper.close_journal()
-        self.stack.stop()
+        self.shown.stop()
+        self.controller.let_go()
+        self.stack.unload()
         self.viewer.dims.events.point.disconnect(self._slider_moved)
-        self.viewer.layers.events.removed.disconnect(self._layer_removed)
 
     def say(self, sentence: str) -> None:
         """Show a sentence."""
+        self.status.setTextFormat(Qt.TextFormat.PlainText)  # names may look like tags
         self.status.setText(sentence)
 
     def _say_with_undo(self, sentence: str) -> None:
         """Show a sentence on what can be taken back by a click."""
+        self.status.setTextFormat(Qt.TextFormat.RichText)
         self.status.setText(f'{html.escape(sentence)} <a href="undo">Undo</a>')
 
     def _undo(self, _link: str) -> None:
@@ -249,13 +276,18 @@ class CorrClipDock(Docked):
     def _image_chosen(self) -> None:
         stack = self.stack.layer
         if self.controller.session is None and stack is not None and stack is self.image.layer:
-            self.keeper.offer(None, None)  # what there is comes with its plane
+            self.keeper.offer(None, None, self._held())  # what else there is comes with its plane
         else:
-            self.keeper.offer(self.image.source(), self.controller.session)
+            self.keeper.offer(self.image.source(), self.controller.session, self._held())
+
+    def _held(self) -> list[Held]:
+        """Return what is kept in memory of the chosen image."""
+        try:
+            return held_of(self.image.picture())
+        except InputError:  # no image, or channels that do not fit
+            return []
 
     def _slider_moved(self, _event: object = None) -> None:
-        if self._previewed is not None and not self.stack.shows(self._previewed):
-            self._forget_preview()
         if self.image.layer is not None and self.image.layer.ndim > 2:
             self._image_chosen()
 
@@ -296,133 +328,43 @@ class CorrClipDock(Docked):
 
     # -- what the controller tells
 
-    def _regions_found(self, regions: NDArray[np.int32], picture: Picture) -> None:
-        """Show the regions while the classes are still being computed."""
-        self._forget_preview()
-        if not self.stack.shows(picture):
-            return
-        self._previewed = picture
-        self._preview = self.viewer.add_labels(
-            regions, name="regions (classes follow)", opacity=0.8, **picture.spatial
-        )
-        self._preview.contour = 1
-        self._preview.editable = False
-
     def _restored(self, session: Session, picture: Picture) -> None:
         self.words.show_vocabulary(session.vocabulary)
         self.controller.open(session, picture)
+        self._image_chosen()  # what was put aside is not offered any more
+
+    def _taken_up(self, held: Held) -> None:
+        self.shown.take_up(held)
+        self._restored(held.session, held.picture)
+
+    def _nothing_shown(self) -> None:
+        self.words.show_shares(None)
+        self._image_chosen()
 
     def _opened(self, session: Session, picture: Picture) -> None:
-        self._forget_preview()
-        self._forget_layers()
-        self.stack.follow(picture)
-        self._shown = picture
-        self.layers = SessionLayers(
-            self.viewer,
-            session,
-            spatial=picture.spatial,
-            tell=self.say,
-            tell_stroke=self._say_with_undo,
-        )
-        for layer in self.layers.layers:
-            layer.metadata[SESSION] = session  # what the writer of sessions is given
-        mode = CorrectMode(self.viewer, self.layers, self.say)
-        self.correct.open(mode)
-        self.regions.open(mode)
-        self.viewer.layers.selection.active = self.layers.labels
-        session.changed.connect(self._session_changed)
-        self.keeper.keep(session)
-        if self.stack.opening:
-            self._show_plane(session)
-            return
-        self._relabelled(session)
-        self.words.show_shares(session)
-
-    def _show_plane(self, session: Session) -> None:
-        """Show a plane's session that came with the slider as the one before was shown."""
-        if not self.controller.segmenting:  # else what is typed is for the next run
+        self.shown.open(session, picture)
+        if not self.stack.opening:
+            self._relabelled(session)
+        elif not self.controller.segmenting:  # else what is typed is for the next run
             self.words.show_vocabulary(session.vocabulary)
         self.words.show_shares(session)
-        if self.layers is not None:
-            self.look.apply(self.viewer, self.layers)
-        self.correct.button.setChecked(self.look.correcting)
+        if self.stack.opening:
+            self.shown.look_as_before()
 
     def _relabelled(self, session: Session) -> None:
-        self._forget_preview()  # the run went into the open session, or nowhere
         if not self._typed:
             self.words.show_vocabulary(session.vocabulary)
 
     def _busy(self, busy: bool) -> None:
-        if not busy:  # what the job brought comes first
+        if not busy:
+            self.shown.forget_preview()  # a run that was stopped or failed leaves nothing
+            # What the job brought comes first.
             QTimer.singleShot(0, self._take_words_typed_meanwhile)
 
-    def _session_changed(self, changed: Changed) -> None:
+    def _edited(self, changed: Changed) -> None:
         session = self.controller.session
         if session is not None:
             if changed.vocabulary:  # an undo, or the console
                 self._relabelled(session)
             self.words.show_shares(session)
             self.controller.look_again()
-
-    # -- layers
-
-    def _forget_layers(self) -> None:
-        """Let go of the session's layers and its journal; the layers stay in the viewer as they are."""
-        self.regions.close_mode()
-        self.correct.close_mode()
-        self.keeper.close_journal()
-        former, self.layers = self.layers, None
-        shown, self._shown = self._shown, None
-        if former is None:
-            return
-        for layer in former.layers:
-            layer.metadata.pop(SESSION, None)
-        former.close()
-        left = [layer for layer in former.layers if layer in self.viewer.layers]
-        stack = shown.layer if shown is not None and shown.where else None
-        if shown is None or stack is None:
-            for layer in left:
-                layer.name = f"{layer.name} (before)"
-            return
-        # Two axes would be drawn over every plane of the stack.
-        which = ["labels" if layer is former.labels else "regions" for layer in left]
-        for layer in left:
-            self.viewer.layers.remove(layer)
-        self.stack.freeze(stack, [(former.session, shown)], which)
-
-    def _leave_plane(self) -> bool:
-        """Take the session's layers away; return whether it is wholly on the disk."""
-        former, self.layers = self.layers, None
-        self._shown = None
-        if former is None:
-            return False
-        self.look.note(self.viewer, former, self.correct.button.isChecked())
-        former.session.changed.disconnect(self._session_changed)
-        self.correct.close_mode()
-        written = self.keeper.close_journal()
-        self.controller.leave()
-        former.close()
-        for layer in former.layers:
-            self.viewer.layers.remove(layer)
-        return written
-
-    def _layer_removed(self, event: Any) -> None:
-        """A layer of ours that somebody removes ends the correcting; the labels are not lost sight of."""
-        if self.layers is not None and event.value in self.layers.layers:
-            self._forget_layers()
-            self.controller.close()
-            self.controller.session = None
-            self.say(f"The layer {event.value.name!r} was removed; press Run for new ones.")
-        if self.stack.layer is not None and event.value is self.stack.layer:
-            self._forget_layers()
-            self.stack.end()
-            self.controller.close()
-            self.controller.leave()
-            self.say(f"The image {event.value.name!r} was removed; its labels stay as layers.")
-        if event.value is self._preview:
-            self._preview = self._previewed = None
-
-    def _forget_preview(self) -> None:
-        preview, self._preview, self._previewed = self._preview, None, None
-        if preview is not None and preview in self.viewer.layers:
-            self.viewer.layers.remove(preview)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from functools import partial
 from typing import Any
 
@@ -10,9 +11,11 @@ import numpy as np
 from napari.layers import Labels
 from psygnal import Signal
 from qtpy.QtCore import Qt
+from qtpy.QtGui import QEnterEvent
 from qtpy.QtWidgets import QFormLayout, QGroupBox, QHBoxLayout, QLabel, QWidget
 
 from napari_corrclip.errors import InputError
+from napari_corrclip.gui import configuration
 from napari_corrclip.gui.advanced import Advanced
 from napari_corrclip.gui.choice import DETAILS, LAYER, REGIONS, Choice, detail_title
 from napari_corrclip.gui.device_box import DeviceBox
@@ -23,7 +26,9 @@ from napari_corrclip.gui.weights_dialog import WeightsQuestion
 from napari_corrclip.gui.widgets import button, combo
 from napari_corrclip.tiling import Size
 from napari_corrclip.weights.cache import is_offline
-from napari_corrclip.weights.presets import get_preset, presets
+from napari_corrclip.weights.presets import get_preset, preset_names
+
+_log = logging.getLogger(__name__)
 
 
 class ModelPanel(QGroupBox):
@@ -34,7 +39,7 @@ class ModelPanel(QGroupBox):
 
     Signals (psygnal):
         unload: the networks are to be let go of.
-        refused: a sentence, why a value cannot be.
+        refused: a sentence, why a value cannot be or what it means.
     """
 
     unload = Signal()
@@ -46,11 +51,7 @@ class ModelPanel(QGroupBox):
         self._shape: Size | None = None
         self._question = WeightsQuestion()
         self.preset = combo([], "Which networks")
-        for number, preset in enumerate(presets()):
-            self.preset.addItem(preset.name)
-            self.preset.setItemData(
-                number, f"{preset.title}. {preset.description}", Qt.ItemDataRole.ToolTipRole
-            )
+        self._offer_presets()
         self.regions = combo(REGIONS, "Where regions come from: found, or a Labels layer of yours")
         self.detail = combo(
             [],
@@ -80,8 +81,30 @@ class ModelPanel(QGroupBox):
             one.currentIndexChanged.connect(self.tell_windows)
         self.advanced.changed.connect(self._settings_changed)
         self.advanced.refused.connect(self.refused.emit)
+        self.advanced.storage.told.connect(self.refused.emit)
         self._settings_changed()
         self.reset_choices()
+
+    def enterEvent(self, event: QEnterEvent | None) -> None:
+        """Look for presets that were saved since, before the mouse is at the list."""
+        self._offer_presets()
+        super().enterEvent(event)
+
+    def _offer_presets(self) -> None:
+        for name in preset_names():
+            if self.preset.findText(name) >= 0:
+                continue
+            try:
+                preset = get_preset(name)
+            except InputError as error:  # a file that somebody is writing, perhaps
+                _log.info("%s", error)
+                continue
+            self.preset.addItem(name)
+            self.preset.setItemData(
+                self.preset.count() - 1,
+                f"{preset.title}. {preset.description}".strip(),
+                Qt.ItemDataRole.ToolTipRole,
+            )
 
     @property
     def choice(self) -> Choice:
@@ -119,6 +142,19 @@ class ModelPanel(QGroupBox):
         needed = choice.missing
         # Offline, the run itself says which file is missing and where to put it.
         return not needed or is_offline() or self._question.ask(needed, self)
+
+    def begin(self) -> None:
+        """Take what a person set in napari's preferences."""
+        configuration.apply(self.refused.emit)
+        self.advanced.storage.refresh()
+        preset = configuration.setting("start", "preset").strip()
+        if self.preset.findText(preset) >= 0:
+            self.preset.setCurrentText(preset)
+        else:
+            self.refused.emit(
+                f"There is no preset {preset!r}, which the preferences name; choose one here."
+            )
+        self.device.choose(configuration.setting("start", "device").strip() or "auto")
 
     def reset_choices(self) -> None:
         """Offer the Labels layers that there are."""

@@ -1,4 +1,4 @@
-"""The "…" beside Run: what is done with a whole session."""
+"""The menu beside Run: what is done with a whole session."""
 
 from __future__ import annotations
 
@@ -7,9 +7,11 @@ from pathlib import Path
 
 from qtpy.QtWidgets import QFileDialog, QMenu, QToolButton, QWidget
 
-from napari_corrclip.annotation import Session
+from napari_corrclip.annotation import Session, has_session
 from napari_corrclip.annotation.storage import STATE_FILE
 from napari_corrclip.errors import InputError
+from napari_corrclip.gui.copying import ScriptCopier
+from napari_corrclip.gui.loading import Loading
 
 
 class SessionMenu(QToolButton):
@@ -17,29 +19,38 @@ class SessionMenu(QToolButton):
 
     Args:
         session: returns what is corrected; raises :class:`InputError` where nothing is.
+        loading: opens a saved one.
+        copier: puts one as a script on the clipboard.
         tell: shows a sentence.
     """
 
     def __init__(
         self,
         session: Callable[[], Session],
+        loading: Loading,
+        copier: ScriptCopier,
         tell: Callable[[str], object],
         parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent)
         self._session = session
+        self._loading = loading
         self._tell = tell
-        self.setText("…")
-        self.setToolTip("Save the session")
-        self.setMinimumWidth(28)
-        # The arrow of a menu would be drawn over the dots.
-        self.setStyleSheet("QToolButton::menu-indicator { image: none; width: 0px; }")
+        self.setText("Session")
+        self.setToolTip("Save or load the session, or copy it as Python")
         self.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
         entries = QMenu(self)
         self.save_action = entries.addAction("Save session…")
+        self.load_action = entries.addAction("Load session…")
+        self.copy_action = entries.addAction("Copy as Python")
         self.setMenu(entries)
-        if self.save_action is not None:
-            self.save_action.triggered.connect(lambda: self.save())
+        for action, call in (
+            (self.save_action, self.save),
+            (self.load_action, self.load),
+            (self.copy_action, copier.copy),
+        ):
+            if action is not None:
+                action.triggered.connect(lambda *_, call=call: call())
 
     def save(self) -> None:
         """Ask for a folder and write the session into it; one that is there already is kept."""
@@ -48,10 +59,20 @@ class SessionMenu(QToolButton):
             folder = QFileDialog.getExistingDirectory(self, "Save the session in a folder")
             if not folder:
                 return
-            if (Path(folder) / STATE_FILE).exists():
+            if (Path(folder) / STATE_FILE).exists() or has_session(folder):
                 raise InputError(f"{folder!r} holds a session already; choose another folder.")
             session.save(folder)
         except InputError as error:
             self._tell(str(error))
             return
         self._tell(f"The session was saved in {folder!r}.")
+
+    def load(self) -> None:
+        """Ask for a folder and open the session in it on the image that is chosen."""
+        try:
+            self._loading.check()
+            folder = QFileDialog.getExistingDirectory(self, "Load the session of a folder")
+            if folder:
+                self._loading.begin(folder)
+        except InputError as error:
+            self._tell(str(error))

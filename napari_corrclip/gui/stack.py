@@ -17,7 +17,9 @@ from qtpy.QtCore import QTimer
 
 from napari_corrclip.annotation import Journal, Session, has_session, journal_folder, kept_parts
 from napari_corrclip.errors import InputError
+from napari_corrclip.feature_cache import FEATURES, Kept
 from napari_corrclip.gui.describing import class_colormap
+from napari_corrclip.gui.held import Held, hold
 from napari_corrclip.gui.jobs import Jobs
 from napari_corrclip.gui.keeper import restore_steps
 from napari_corrclip.gui.layers import Tell
@@ -61,6 +63,7 @@ class Stack:
         self.opening = False
         self._like: Picture | None = None
         self._held: dict[Key, tuple[Session, Picture]] = {}
+        self._encoded: dict[Key, tuple[str, Kept]] = {}  # of planes that are on the disk
         self._jobs = Jobs()
         self._timer = QTimer()
         self._timer.setSingleShot(True)
@@ -72,6 +75,12 @@ class Stack:
         """Follow no more; what is held in memory becomes layers."""
         self.stop()
         self.end()
+
+    def unload(self) -> None:
+        """Let go of the encoded images of the planes that are not shown."""
+        self._encoded.clear()
+        for session, _ in self._held.values():
+            session.engine = None
 
     def stop(self) -> None:
         """Follow no more, and leave the layers as they are."""
@@ -91,9 +100,12 @@ class Stack:
         self._timer.stop()
         self._jobs.drop()
         held, self._held = list(self._held.values()), {}
+        self._encoded.clear()
         layer, self.layer = self.layer, None
         if layer is not None and held:
             self.freeze(layer, held)
+            for session, picture in held:
+                hold(Held(session, picture))
 
     def shows(self, picture: Picture) -> bool:
         """Whether the viewer shows the plane that a picture is of."""
@@ -109,6 +121,11 @@ class Stack:
         if session is not None and picture is not None and picture.layer is self.layer:
             keys.add(_key(picture))
         return {one.where for one in pictures if one.layer is self.layer and _key(one) in keys}
+
+    def closed_by(self, picture: Picture) -> list[Session]:
+        """Return the sessions in memory that end when a session of ``picture`` is opened."""
+        same = picture.where and picture.layer is self.layer
+        return [one for key, (one, _) in self._held.items() if not same or key == _key(picture)]
 
     def admit(self, session: Session, picture: Picture) -> bool:
         """Return whether a new session is to be opened; if its plane is not shown it is kept for then."""
@@ -131,6 +148,8 @@ class Stack:
             self._open(session, picture)
         elif session.source is None or problem is not None:
             self._hold(session, picture)
+        else:
+            self._keep_encoded(session, picture)
 
     def freeze(
         self,
@@ -172,7 +191,9 @@ class Stack:
             if picture.layer is not layer or self.shows(picture):
                 return
             self._like = picture
-            if not self._leave():
+            if self._leave():
+                self._keep_encoded(session, picture)
+            else:
                 self._keep(session, picture)
         self._timer.start()
 
@@ -198,6 +219,7 @@ class Stack:
 
         def done(session: Session) -> None:
             if self.layer is layer and self.shows(picture) and self._controller.session is None:
+                self._find_encoded(session, picture)
                 self._open(session, picture)
 
         self._jobs.start(
@@ -221,10 +243,23 @@ class Stack:
         except InputError as error:
             self._hold(session, picture)
             self._tell(f"{error} Corrections are kept in memory only.")
+        else:
+            self._keep_encoded(session, picture)
 
     def _hold(self, session: Session, picture: Picture) -> None:
-        session.engine = None  # the features of a whole stack would fill the memory
         self._held[_key(picture)] = session, picture
+
+    def _keep_encoded(self, session: Session, picture: Picture) -> None:
+        """Keep the encoded image of a plane whose session is read from the disk when it comes back."""
+        engine = session.engine
+        if engine is not None:
+            self._encoded[_key(picture)] = session.run_digest, FEATURES.keep(engine)
+
+    def _find_encoded(self, session: Session, picture: Picture) -> None:
+        """Give a session that was read from the disk its encoded image, if that is still there."""
+        run, kept = self._encoded.pop(_key(picture), ("", None))
+        if kept is not None and kept.engine is not None and run == session.run_digest:
+            session.engine = kept.engine
 
 
 def _key(picture: Picture) -> Key:

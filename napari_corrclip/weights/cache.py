@@ -1,18 +1,57 @@
-"""The folder in which weights are kept."""
+"""The folders in which weights and presets of one's own are kept."""
 
 from __future__ import annotations
 
+import contextlib
 import os
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 CACHE_VARIABLE = "NAPARI_CORRCLIP_CACHE"
+PRESETS_VARIABLE = "NAPARI_CORRCLIP_PRESETS"
 OFFLINE_VARIABLES = ("NAPARI_CORRCLIP_OFFLINE", "HF_HUB_OFFLINE")
 
 
+@dataclass
+class Preferences:
+    """What a person prefers in this process, where the environment says nothing.
+
+    Attributes:
+        folder: of the weights; empty: the system's folder for a user's caches.
+        offline: whether connections are forbidden.
+    """
+
+    folder: str = ""
+    offline: bool = False
+
+
+PREFERENCES = Preferences()
+
+
 def is_offline() -> bool:
-    """Whether the environment forbids connections: one of :data:`OFFLINE_VARIABLES` is 1 or true."""
-    values = (os.environ.get(name, "").strip().lower() for name in OFFLINE_VARIABLES)
-    return any(value in {"1", "true", "yes", "on"} for value in values)
+    """Whether connections are forbidden: one of :data:`OFFLINE_VARIABLES` is 1 or true.
+
+    Where the first of them is not set at all, :data:`PREFERENCES` may forbid them too.
+    """
+    values = [os.environ.get(name, "").strip().lower() for name in OFFLINE_VARIABLES]
+    said = any(value in {"1", "true", "yes", "on"} for value in values)
+    return said or (not values[0] and PREFERENCES.offline)
+
+
+@contextlib.contextmanager
+def offline() -> Iterator[None]:
+    """Forbid connections in this process until the end of the block."""
+    name = OFFLINE_VARIABLES[0]
+    before = os.environ.get(name)
+    os.environ[name] = "1"
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[name]
+        else:
+            os.environ[name] = before
 
 
 def cache_folder(folder: str | os.PathLike[str] | None = None) -> Path:
@@ -20,11 +59,27 @@ def cache_folder(folder: str | os.PathLike[str] | None = None) -> Path:
 
     Args:
         folder: a folder to use; ``None`` takes the one that the environment variable
-            ``NAPARI_CORRCLIP_CACHE`` names, else the system's folder for a user's caches.
+            ``NAPARI_CORRCLIP_CACHE`` names, else that of :data:`PREFERENCES`, else the system's folder
+            for a user's caches.
     """
-    chosen = folder or os.environ.get(CACHE_VARIABLE)
+    chosen = folder or os.environ.get(CACHE_VARIABLE) or PREFERENCES.folder
     if chosen:
         return Path(chosen).expanduser().absolute()
     from platformdirs import user_cache_path
 
     return user_cache_path("napari-corrclip", appauthor=False)
+
+
+def presets_folder() -> Path:
+    """Return the folder of the presets that a person saved; it need not exist yet.
+
+    The one that the environment variable ``NAPARI_CORRCLIP_PRESETS`` names, else ``presets`` in the
+    system's folder for a user's configuration: caches may be emptied at any time, and what somebody
+    made must outlive that.
+    """
+    chosen = os.environ.get(PRESETS_VARIABLE)
+    if chosen:
+        return Path(chosen).expanduser().absolute()
+    from platformdirs import user_config_path
+
+    return user_config_path("napari-corrclip", appauthor=False) / "presets"

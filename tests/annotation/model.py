@@ -480,8 +480,7 @@ class Model:
                     said[at][2] for at in inside if at in said and said[at][:2] == (kind, value)
                 )
                 self.verdicts[one] = (kind, value, looks[True] >= looks[False])
-        voting = self._voting_of(result)
-        self.votings = dict.fromkeys(self.ids, voting)
+        self.default = self._voting_of(result)  # of regions that are made later, too
         # No decision is lost: what shows otherwise, or could from now on, is painted.
         shown = np.full(self.regions.shape, -1, np.int64)
         for one, (_, value, _) in self.verdicts.items():

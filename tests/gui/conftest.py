@@ -11,6 +11,7 @@ from dataclasses import dataclass
 os.environ.setdefault("NAPARI_STRICT_QT", "1")
 
 import napari
+import napari.settings
 import numpy as np
 import pytest
 from qtpy.QtCore import QEvent, QPoint, QPointF, Qt
@@ -19,8 +20,10 @@ from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication, QWidget
 
 from napari_corrclip.annotation import Session
+from napari_corrclip.feature_cache import FEATURES
 from napari_corrclip.gui.correct import CorrectMode
 from napari_corrclip.gui.layers import SessionLayers
+from napari_corrclip.weights.cache import PREFERENCES
 from tests.annotation.images import small_result
 
 SIDE = 96
@@ -80,11 +83,12 @@ class Window:
         row: float,
         column: float,
         modifiers: Qt.KeyboardModifier = Qt.KeyboardModifier.NoModifier,
+        button: Qt.MouseButton = Qt.MouseButton.LeftButton,
     ) -> None:
         where = self.at(row, column)
         QTest.mouseMove(self.canvas, where)
         QApplication.processEvents()
-        QTest.mouseClick(self.canvas, Qt.MouseButton.LeftButton, modifiers, where)
+        QTest.mouseClick(self.canvas, button, modifiers, where)
         QApplication.processEvents()
 
     def key(
@@ -116,6 +120,28 @@ def _old_objects_are_left_alone() -> None:
 
     gc.collect()
     gc.freeze()
+
+
+@pytest.fixture(autouse=True)
+def _own_preferences(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Read and write settings of plugins in a folder of the test's own, and forget them after it.
+
+    napari's fixture for that, ``plugin_settings``, hides installed plugins; and this one is to be there.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("folder", "offline"):
+            patch.setattr(PREFERENCES, name, getattr(PREFERENCES, name))
+        for name in ("_limit", "preferred"):
+            patch.setattr(FEATURES, name, getattr(FEATURES, name))
+        forget = getattr(napari.settings, "_clear_plugin_settings_cache", None)  # napari >= 0.9
+        if forget is None:
+            yield
+            return
+        place = tmp_path_factory.mktemp("preferences") / "settings.yaml"
+        patch.setattr(napari.settings, "_CFG_PATH", str(place))
+        forget()
+        yield
+        forget()
 
 
 @pytest.fixture

@@ -116,11 +116,15 @@ def test_without_a_viewer_the_dock_is_refused() -> None:
 
 
 def test_the_examples_of_the_docs_run(
-    viewer: napari.Viewer, qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    viewer: napari.Viewer,
+    qtbot: QtBot,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     text = (ROOT / "docs" / "scripting.md").read_text(encoding="utf-8")
     blocks = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
-    assert len(blocks) == 4
+    assert len(blocks) == 5
     monkeypatch.chdir(tmp_path)
     names: dict[str, Any] = {"viewer": viewer}
     for block in blocks:
@@ -129,6 +133,8 @@ def test_the_examples_of_the_docs_run(
             dock = names["widget"]
             qtbot.waitUntil(lambda dock=dock: not dock.controller.running, timeout=120_000)
     session = names["session"]
+    printed = capsys.readouterr().out
+    assert re.search(r"generate_scene\(7\)\.image,.*\n\nsession\.assign\(\[", printed, re.DOTALL)
     np.testing.assert_array_equal(names["again"].labels, session.labels)
     np.testing.assert_array_equal(viewer.layers[-2].data, session.labels)
     assert (tmp_path / "labels.classes.csv").is_file()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import pytest
 from pytestqt.qtbot import QtBot
 from qtpy.QtWidgets import QFileDialog
 
-from napari_corrclip.annotation import Session
+from napari_corrclip.annotation import Journal, Session
 from napari_corrclip.gui.dock import CorrClipDock
 
 
@@ -48,7 +49,65 @@ def test_a_session_is_saved_and_never_over_another(
 
     session.undo()
     dock.menu.save_action.trigger()
-    assert "holds a session already; choose another folder." in dock.status.text()
+    assert dock.status.text() == (
+        f"{str(tmp_path)!r} holds a session already; choose another folder."
+    )
     assert (tmp_path / "session.safetensors").read_bytes() == former
     dock.cleanup()
     qtbot.wait(50)
+
+
+def test_a_session_that_is_not_saved_is_said_and_stays(
+    make_napari_viewer: Callable[..., napari.Viewer],
+    qtbot: QtBot,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    dock = CorrClipDock(viewer := make_napari_viewer())
+    viewer.window.add_dock_widget(dock, name="CorrCLIP")
+    dock.try_demo()
+    qtbot.waitUntil(lambda: dock.controller.session is not None, timeout=120_000)
+    qtbot.waitUntil(lambda: not dock.controller.running, timeout=120_000)
+    session = dock.session
+    session.assign([int(session.ids[0])], session.vocabulary.names[-1])
+    labels = session.labels.copy()
+
+    def save(folder: str) -> str:
+        monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *_: folder)
+        assert dock.menu.save_action is not None
+        dock.menu.save_action.trigger()
+        return dock.status.text()
+
+    # The dialog was cancelled.
+    before, here = dock.status.text(), sorted(Path.cwd().iterdir())
+    assert save("") == before
+    assert sorted(Path.cwd().iterdir()) == here
+
+    # Nobody can write there, an administrator neither.
+    file = tmp_path / "file"
+    file.write_text("a file where a folder should be")
+    blocked = [str(file), str(file / "below"), *(["/proc/self"] if sys.platform == "linux" else [])]
+    for folder in blocked:
+        said = save(folder)
+        assert said.startswith(f"{folder!r} cannot be written ("), said
+        assert "choose a folder that exists, that you may write to" in said
+    assert file.read_text() == "a file where a folder should be"
+
+    # A journal's folder is a session, too.
+    Journal(Session.load(session_of(session, tmp_path / "saved")), tmp_path / "kept").close()
+    kept = sorted((tmp_path / "kept").rglob("*"))
+    assert save(str(tmp_path / "kept")).endswith("holds a session already; choose another folder.")
+    assert sorted((tmp_path / "kept").rglob("*")) == kept
+
+    # Nothing of that was lost, and a good folder is as good as ever.
+    np.testing.assert_array_equal(session.labels, labels)
+    assert session.can_undo
+    assert save(str(tmp_path / "good")) == f"The session was saved in {str(tmp_path / 'good')!r}."
+    np.testing.assert_array_equal(Session.load(tmp_path / "good").labels, labels)
+    dock.cleanup()
+    qtbot.wait(50)
+
+
+def session_of(session: Session, folder: Path) -> Path:
+    session.save(folder)
+    return folder

@@ -138,7 +138,6 @@ def rerun(state: State, result: Segmentation) -> Plan:
         for one, code, look in zip(ids, winner.tolist(), looks.tolist(), strict=True)
         if code > 0
     }
-    votings = dict.fromkeys(ids[1:], None if fresh.voting == state.voting else fresh.voting)
     values = np.array([NOT_PINNED, *(verdict.value for verdict in said[1:])], np.int32)
     unkept = (codes > 0) & (values[shown] != values[codes]) & (state.pins == NOT_PINNED)
     conflicts = sorted({ids[number] for number in np.unique(evidence.numbers[unkept])} - {0})
@@ -163,12 +162,10 @@ def rerun(state: State, result: Segmentation) -> Plan:
                 for one in sorted({*state.verdicts, *verdicts})
                 if state.verdicts.get(one) != verdicts.get(one)
             },
-            {
-                one: Swap(state.votings.get(one), votings.get(one))
-                for one in sorted({*state.votings, *votings})
-                if state.votings.get(one) != votings.get(one)
-            },
+            {one: Swap(by, None) for one, by in sorted(state.votings.items())},
+            None if fresh.voting == state.voting else Swap(state.voting, fresh.voting),
             probabilities=Swap(state.evidence.probabilities, evidence.probabilities),
+            provenance=Swap(state.provenance, result.provenance),
         ),
         tuple(notes),
         tuple(conflicts),

@@ -43,13 +43,22 @@ class HeldKeys(QObject):
         app = QApplication.instance()
         if app is not None:
             app.installEventFilter(self)
+        if (
+            self.host is not None
+        ):  # it may be deleted with its viewer, and nobody stops the mode then
+            self.host.destroyed.connect(self._unwatch)
 
     def stop(self) -> None:
         """Watch no more; everything is let go."""
+        if self.host is not None:
+            self.host.destroyed.disconnect(self._unwatch)
+        self._unwatch()
+        self._lost()
+
+    def _unwatch(self, *_: object) -> None:
         app = QApplication.instance()
         if app is not None:
             app.removeEventFilter(self)
-        self._lost()
 
     def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:
         """See Qt; takes nothing from anybody but Alt from the menu bar."""

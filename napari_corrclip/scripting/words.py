@@ -1,0 +1,76 @@
+"""Vocabularies as Python: the shortest expression that gives exactly the same classes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import partial
+
+from napari_corrclip.errors import InputError
+from napari_corrclip.vocabulary import Vocabulary
+
+Make = Callable[[], Vocabulary]
+
+
+def vocabulary_expression(words: Vocabulary) -> str:
+    """Return an argument that :meth:`Vocabulary.coerce` makes equal classes of."""
+    for text in (", ".join(words.names), words.to_text()):
+        if _made(partial(Vocabulary.coerce, text)) == words:
+            return repr(text)
+    return f"nc.Vocabulary({_fields(words)})"
+
+
+def vocabulary_calls(old: Vocabulary, new: Vocabulary) -> Iterator[str]:
+    """Yield arguments for ``session.set_vocabulary`` that make ``new`` of ``old``; there is always one."""
+    for text, make in _edits(old, new):
+        if _made(make) == new:
+            yield f"session.vocabulary.{text}"
+    for text in (", ".join(new.names), new.to_text()):
+        if _made(partial(_matched, old, text)) == new:
+            yield repr(text)
+    yield f"replace(session.vocabulary, {_fields(new)})"
+
+
+def _edits(old: Vocabulary, new: Vocabulary) -> Iterator[tuple[str, Make]]:
+    """Yield single edits that might lead from ``old`` to ``new``."""
+    known = {one.value: one for one in old}
+    for at, one in enumerate(new):
+        name = one.name
+        if one.value not in known:
+            yield f"add({name!r})", partial(old.add, name)
+            yield f"add({name!r}, index={at})", partial(old.add, name, index=at)
+            continue
+        before = known[one.value]
+        if before.name != name:
+            yield f"rename({before.name!r}, {name!r})", partial(old.rename, before.name, name)
+        if before.color != one.color:
+            yield f"recolor({name!r}, {one.color!r})", partial(old.recolor, name, one.color)
+        if before.prompts != one.prompts:
+            prompts = list(one.prompts)
+            yield f"with_prompts({name!r}, {prompts!r})", partial(old.with_prompts, name, prompts)
+        if before.threshold != one.threshold:
+            least = one.threshold
+            yield f"with_threshold({least!r}, {name!r})", partial(old.with_threshold, least, name)
+    for one in old:
+        if one.value not in new.values:
+            yield f"remove({one.name!r})", partial(old.remove, one.name)
+    if sorted(old.values) == sorted(new.values):
+        yield f"reorder({list(new.names)!r})", partial(old.reorder, new.names)
+
+
+def _matched(old: Vocabulary, text: str) -> Vocabulary:
+    return old.matched(Vocabulary.coerce(text))
+
+
+def _fields(words: Vocabulary) -> str:
+    classes = "".join(f"nc.{one!r}, " for one in words)
+    return (
+        f"classes=({classes}), next_value={words.next_value}, threshold={words.threshold}, "
+        f"templates={words.templates!r}"
+    )
+
+
+def _made(make: Make) -> Vocabulary | None:
+    try:
+        return make()
+    except InputError:
+        return None
