@@ -45,10 +45,11 @@ if TYPE_CHECKING:
 FORMAT = "napari-corrclip result 1"
 LARGE_FORMAT = "napari-corrclip result 1, large"
 LARGE_MAPS = "maps.zarr"
+"""A large image's maps; see :mod:`napari_corrclip.large.storage`."""
 OWNED = frozenset(
     {
         "labels.png", "labels.tif", "regions.tif", "regions.csv", "overlay.png", "vocabulary.yaml",
-        "provenance.json", "arrays.npz", "demo.png", LARGE_MAPS,
+        "provenance.json", "arrays.npz", "demo.png",
     }
 )  # fmt: skip
 """Every file name that a result may have."""

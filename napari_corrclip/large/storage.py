@@ -62,7 +62,9 @@ def check_target(folder: Path) -> None:
         return
     if not folder.is_dir():
         raise InputError(f"{str(folder)!r} is there and no folder; choose another one.")
-    foreign = sorted(path.name for path in folder.iterdir() if path.name not in OWNED)
+    foreign = sorted(
+        path.name for path in folder.iterdir() if path.name not in {*OWNED, LARGE_MAPS}
+    )
     if not foreign and read_provenance(folder) is None:
         foreign = sorted(path.name for path in folder.iterdir())
     if foreign:
