@@ -31,17 +31,20 @@ class Command:
     always: bool = False
 
 
-def _assigns(digit: str) -> Command:
-    return Command(digit, f"assign class {digit}", lambda mode: mode.assign(digit))
+def _assigns(digit: str, held: str = "") -> Command:
+    return Command(f"{held}{digit}", f"assign class {digit}", lambda mode: mode.assign(digit))
 
 
-def _spreads(digit: str) -> Command:
-    return Command(f"Alt-{digit}", f"spread class {digit}", lambda mode: mode.spread(digit))
+def _spreads(digit: str, held: str = "Alt-") -> Command:
+    return Command(f"{held}{digit}", f"spread class {digit}", lambda mode: mode.spread(digit))
 
 
 COMMANDS: tuple[Command, ...] = (
     *(_assigns(digit) for digit in DIGITS),
     *(_spreads(digit) for digit in DIGITS),
+    # Where digits are typed with Shift, as on a French keyboard.
+    *(_assigns(digit, "Shift-") for digit in DIGITS),
+    *(_spreads(digit, "Alt-Shift-") for digit in DIGITS),
     Command("/", "find a class and assign it", lambda mode: mode.find()),
     # Where / is typed with Shift.
     Command("Shift-/", "find a class and assign it", lambda mode: mode.find()),

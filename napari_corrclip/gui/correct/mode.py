@@ -76,7 +76,9 @@ class CorrectMode:
         self.splitting: Splitting = Splitting(self)
         self.spreading: Spreading = Spreading(self)
         self._pointer = Pointer(self)
-        self._held = HeldKeys(self.spreading.hold, self.peek_no_more, Qt.Key.Key_H)
+        self._held = HeldKeys(
+            self.spreading.hold, self.peek_no_more, Qt.Key.Key_H, self._spread_digit
+        )
         self._peeking: list[tuple[Labels, bool]] = []
         self._camera_before: tuple[float, tuple[float, ...]] | None = None
         self._modes: list[str] = []
@@ -342,6 +344,13 @@ class CorrectMode:
         name = self._named(digit)
         if name is not None:
             self._decide(lambda: self.spreading.assign(self.targets(), name))
+
+    def _spread_digit(self, digit: str) -> None:
+        """Spread by a key that napari does not know as a digit's."""
+        try:
+            self.spread(digit)
+        except InputError as error:
+            self.say(str(error))
 
     def find(self, *, spread: bool = False) -> None:
         """Ask for the name of a class, and assign or spread it."""
