@@ -114,7 +114,7 @@ def help_text(moment: Moment = "normal") -> str:
     """
     rows = []
     for group, told in _HELP[moment]:
-        keys = " &middot; ".join(
+        keys = "&nbsp;&middot; ".join(
             f"<b>{key}</b> {title}".replace(" ", "&nbsp;") for key, title in told
         )
         rows.append(f"<tr><td><i>{group}</i>&ensp;</td><td>{keys}</td></tr>")

@@ -73,6 +73,7 @@ class CorrectPanel(QWidget):
         self.keys = QLabel(help_text())
         self.keys.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self.keys.setWordWrap(True)
+        self.keys.setAlignment(Qt.AlignmentFlag.AlignTop)
         self.keys.hide()
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
