@@ -74,7 +74,7 @@ class Splitting:
         self.keep.clear()
         self.cut.clear()
         self._mask = None
-        self.overlay.visible = False
+        self.overlay.hide()
         self._mode.moment.emit("normal")
 
     def click(self, at: tuple[int, int], *, cut: bool) -> None:
