@@ -387,6 +387,10 @@ class Session:
         """Take the verdicts on regions back."""
         return self._perform(verdicts.clear(self._state, regions))
 
+    def undecide(self, regions: Regions) -> Edited:
+        """Take back all that was decided on regions: verdicts, and what was painted inside them."""
+        return self._perform(verdicts.undecide(self._state, regions))
+
     def spread(self, region: int, which: str | int) -> Edited:
         """Assign a class to a region and to the whole patch of :meth:`patch_of`."""
         return self._perform(verdicts.spread(self._state, region, which))

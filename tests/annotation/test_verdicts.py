@@ -95,3 +95,23 @@ def test_revoting_by_mean_and_back() -> None:
     assert session.labels.tolist() == [[CAT, CAT, CAT]]
     session.undo()
     assert session.labels.tolist() == [[DOG, DOG, DOG]]
+
+
+def test_undeciding_takes_verdicts_and_paint_back_and_leaves_other_regions() -> None:
+    session = strip([1, 1, 2, 2, 3], [CAT, CAT, DOG, DOG, CAT])
+    session.assign([1, 3], "sky")
+    session.paint(([0, 0, 0], [1, 2, 4]), "dog")
+    before = session.labels.copy()
+    edited = session.undecide([1, 2])
+    assert edited.title == "Undecide 2 regions"
+    assert session.labels.tolist() == [[CAT, CAT, DOG, DOG, DOG]]
+    assert session.pins.tolist() == [[-1, -1, -1, -1, DOG]]
+    assert session.table["state"].tolist() == ["", "", "assigned"]
+    session.undo()
+    np.testing.assert_array_equal(session.labels, before)
+    session.redo()
+    steps = len(session.history.done)
+    session.undecide(1)  # nothing is decided any more
+    assert len(session.history.done) == steps
+    with pytest.raises(InputError, match="There is no region 9"):
+        session.undecide(9)

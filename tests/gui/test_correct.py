@@ -68,6 +68,21 @@ def test_a_key_with_nothing_selected_is_for_the_region_under_the_cursor(
     assert verdict.kind == "ignored"
 
 
+def test_u_takes_a_decision_and_paint_back(window: Window, mode: CorrectMode) -> None:
+    session = window.session
+    before = session.labels.copy()
+    session.assign(30, "dog")
+    inside = session.regions == 30
+    session.paint(inside & (np.indices(session.shape)[0] % 2 == 0), "cat")
+    window.click(*centre(window, 30))
+    window.key(Qt.Key.Key_U)
+    assert "Undecide 1 region" in window.told[-1]
+    np.testing.assert_array_equal(session.labels, before)
+    window.agree()
+    window.undo()
+    assert session.region(30).verdict is not None
+
+
 def test_shift_and_a_drag_draw_a_box(window: Window, mode: CorrectMode) -> None:
     zoom = getattr(window.viewer, "scene", window.viewer).camera.center
     start, end = window.at(14, 14), window.at(42, 42)

@@ -85,6 +85,19 @@ def clear(state: State, regions: Regions) -> Plan:
     return Plan(title, _decide(rows, {row.id: None for row in rows}))
 
 
+def undecide(state: State, regions: Regions) -> Plan:
+    """Take back all that was decided on regions: their verdicts, and what was painted inside them."""
+    rows = regions_of(state, regions)
+    change = _decide(rows, {row.id: None for row in rows})
+    box = union(row.box for row in rows)
+    assert box is not None
+    before = state.pins[window(box)]
+    inside = np.isin(state.regions[window(box)], [row.id for row in rows])
+    patch = Patch.between(before, np.where(inside, np.int32(NOT_PINNED), before), box)
+    title = f"Undecide {count(len(rows), 'region')}"
+    return Plan(title, change if patch is None else replace(change, patches={"pins": patch}))
+
+
 def patch_of(state: State, region: int) -> list[int]:
     """Return the ids, ascending, of ``region`` and of all undecided regions with its prediction to
     which a chain of such regions leads from it.

@@ -370,6 +370,10 @@ class CorrectMode:
         """Leave the targets out."""
         self._decide(lambda: self.session.ignore(self.targets()))
 
+    def undecide(self) -> None:
+        """Take back what was decided on the targets and painted in them."""
+        self.perform(lambda: self.session.undecide(self.targets()))
+
     def runner_up(self) -> None:
         """Assign the likeliest class besides the predicted one, to each region its own."""
 
