@@ -245,7 +245,7 @@ def test_the_camera_moves_only_as_far_as_needed(window: Window, mode: CorrectMod
     camera.center = (0.0, 20.0, 20.0)
     QTest.qWait(200)
     zoom, before = camera.zoom, camera.center
-    top, left, bottom, right = mode.in_view()
+    top, left, bottom, right = mode.sight.in_view()
     inside = next(
         row.id
         for row in window.session.rows()
@@ -263,7 +263,7 @@ def test_the_camera_moves_only_as_far_as_needed(window: Window, mode: CorrectMod
     QTest.qWait(200)
     assert camera.zoom == zoom
     assert camera.center[-2] == before[-2]
-    seen = mode.in_view()
+    seen = mode.sight.in_view()
     assert seen[1] <= box[1]
     assert box[3] <= seen[3]
     # As far as the margin, and not to the middle.

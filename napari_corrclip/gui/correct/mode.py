@@ -7,7 +7,7 @@ tools are back. Whoever takes one of these tools leaves the mode. The keys are i
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -19,11 +19,11 @@ from qtpy.QtWidgets import QMessageBox, QWidget
 
 from napari_corrclip.annotation import Changed, Edited, Queue
 from napari_corrclip.errors import InputError
-from napari_corrclip.gui.area import corners_in_view, shown_axes
 from napari_corrclip.gui.correct.commands import COMMANDS, DIGITS, Command
 from napari_corrclip.gui.correct.held import HeldKeys
 from napari_corrclip.gui.correct.overlay import Overlay
 from napari_corrclip.gui.correct.selecting import Pointer
+from napari_corrclip.gui.correct.sight import Sight
 from napari_corrclip.gui.correct.splitting import Splitting
 from napari_corrclip.gui.correct.spreading import Spreading
 from napari_corrclip.gui.correct.walking import Walk
@@ -49,6 +49,7 @@ class CorrectMode:
 
     Attributes:
         selection: ids of the selected regions, in the order in which they were selected.
+        sight: what the canvas shows.
         walk: the way through the queue.
         splitting: the split that is under way.
         spreading: the patch that Alt outlines.
@@ -72,6 +73,7 @@ class CorrectMode:
         self.selection: tuple[int, ...] = ()
         self.say = tell
         self._outline = Overlay(viewer, layers, "selection", {1: (1.0, 1.0, 1.0, 1.0)}, contour=2)
+        self.sight: Sight = Sight(self)
         self.walk: Walk = Walk(self)
         self.splitting: Splitting = Splitting(self)
         self.spreading: Spreading = Spreading(self)
@@ -80,7 +82,6 @@ class CorrectMode:
             self.spreading.hold, self.peek_no_more, Qt.Key.Key_H, self._spread_digit
         )
         self._peeking: list[tuple[Labels, bool]] = []
-        self._camera_before: tuple[float, tuple[float, ...]] | None = None
         self._modes: list[str] = []
         self._kept: tuple[int, ...] = ()
         # Another layer is active for a moment whenever one is added.
@@ -119,7 +120,7 @@ class CorrectMode:
             layer.events.mode.connect(self._tool_taken, position="last")
             for command in COMMANDS:
                 layer.bind_key(command.key, self._bound(command), overwrite=True)
-        self.viewer.mouse_double_click_callbacks.insert(0, self._note_camera)
+        self.viewer.mouse_double_click_callbacks.insert(0, self.sight.note_camera)
         self.viewer.layers.selection.events.changed.connect(self._layers_selected)
         self.session.changed.connect(self._changed)
         self._held.start()
@@ -136,7 +137,7 @@ class CorrectMode:
         self.splitting.leave()
         self.session.changed.disconnect(self._changed)
         self.viewer.layers.selection.events.changed.disconnect(self._layers_selected)
-        self.viewer.mouse_double_click_callbacks.remove(self._note_camera)
+        self.viewer.mouse_double_click_callbacks.remove(self.sight.note_camera)
         self._pointer.unbind()
         for layer, mode in zip(self.layers.layers, self._modes, strict=True):
             layer.events.mode.disconnect(self._tool_taken)
@@ -255,29 +256,6 @@ class CorrectMode:
         """The viewer's camera, wherever this napari keeps it."""
         return getattr(self.viewer, "scene", self.viewer).camera
 
-    def in_view(self) -> tuple[float, float, float, float]:
-        """Return what the canvas shows as (top, left, bottom, right), in pixels of the image.
-
-        It may reach far beyond the image. Edges of pixels are whole numbers.
-
-        Raises:
-            InputError: other axes than rows and columns are shown.
-        """
-        world = corners_in_view(self.viewer, self.host)
-        pixels = np.array([self.layers.regions.world_to_data(one)[-2:] for one in world]) + 0.5
-        (top, left), (bottom, right) = pixels.min(axis=0).tolist(), pixels.max(axis=0).tolist()
-        return top, left, bottom, right
-
-    def look_at(self, world: Sequence[float]) -> None:
-        """Have a place in the world, (row, column), in the middle of the canvas."""
-        down, right = shown_axes(self.viewer)
-        self.camera.center = (0.0, world[down], world[right])
-
-    def looks_at(self) -> tuple[float, float]:
-        """Return what place of the world is in the middle of the canvas, (row, column)."""
-        row, column = np.asarray(self.camera.center[-2:])[shown_axes(self.viewer)].tolist()
-        return row, column
-
     def show(self, region: int) -> bool:
         """Move the camera to a region, as far as needed; return whether that could be, or say why not."""
         try:
@@ -286,16 +264,6 @@ class CorrectMode:
             self.say(str(error))
             return False
         return True
-
-    def _note_camera(self, _viewer: object, _event: object) -> None:
-        """Before napari zooms by a double click, which selects here."""
-        ours = self.viewer.layers.selection.active in self.layers.layers
-        self._camera_before = (self.camera.zoom, self.camera.center) if ours else None
-
-    def zoom_back(self) -> None:
-        """Take back what others' answer to a double click on our layers did to the camera."""
-        if self._camera_before is not None:
-            self.camera.zoom, self.camera.center = self._camera_before
 
     def pixel_on_screen(self) -> float:
         """Return how wide a pixel of the image is on the screen."""

@@ -142,13 +142,13 @@ class Pointer:
     def _double_clicked(self, _layer: Labels, event: Any) -> None:
         """Select all of that class in view."""
         mode = self._mode
-        mode.zoom_back()
+        mode.sight.zoom_back()
         region = mode.region_at(event.position)
         if not region or mode.splitting.on:
             return
         value = mode.session.region(region).value
         try:
-            top, left, bottom, right = mode.in_view()
+            top, left, bottom, right = mode.sight.in_view()
         except InputError as error:
             mode.say(str(error))
             return

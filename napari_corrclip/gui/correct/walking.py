@@ -126,7 +126,7 @@ class Walk:
         """
         mode = self._mode
         box = mode.session.region(region).box
-        view = mode.in_view()
+        view = mode.sight.in_view()
         camera = mode.camera
         extent = view[2] - view[0], view[3] - view[1]
         share = max((box[2] - box[0]) / extent[0], (box[3] - box[1]) / extent[1])
@@ -135,7 +135,7 @@ class Walk:
         everything = view[0] <= 0 and view[1] <= 0 and view[2] >= height and view[3] >= width
         if share < LOW or (share > HIGH and not everything):
             middle = ((box[0] + box[2] - 1) / 2, (box[1] + box[3] - 1) / 2)
-            mode.look_at(mode.layers.regions.data_to_world(middle)[-2:])
+            mode.sight.look_at(mode.layers.regions.data_to_world(middle)[-2:])
             camera.zoom *= (GOOD if share < LOW else HIGH) / share
             return
         by = [
@@ -150,8 +150,8 @@ class Walk:
                     regions.data_to_world(by)[-2:], regions.data_to_world((0, 0))[-2:], strict=True
                 )
             ]
-            row, column = mode.looks_at()
-            mode.look_at((row + moved[0], column + moved[1]))
+            row, column = mode.sight.looks_at()
+            mode.sight.look_at((row + moved[0], column + moved[1]))
 
 
 def _shift(low: float, high: float, first: float, last: float, margin: float) -> float:
