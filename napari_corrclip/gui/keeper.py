@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from psygnal import Signal
+from qtpy import QtCore
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from napari_corrclip.annotation import (
@@ -45,6 +46,8 @@ class Keeper(QWidget):
     """
 
     restored = Signal(object, object)
+    # What a journal tells from its thread is said in the widget's.
+    _failed = QtCore.Signal(str)  # type: ignore[attr-defined]
 
     def __init__(
         self,
@@ -55,6 +58,7 @@ class Keeper(QWidget):
     ) -> None:
         super().__init__(parent)
         self._tell = tell
+        self._failed.connect(self._say_failed)
         self._picture = picture
         self._work = work
         self.journal: Journal | None = None
@@ -100,11 +104,14 @@ class Keeper(QWidget):
         if session.source is None:
             return
         try:
-            self.journal = Journal(session, journal_folder(session.source))
+            self.journal = Journal(session, journal_folder(session.source), wait=False)
         except InputError as error:
             self._tell(f"{error} Corrections are kept in memory only.")
             return
-        self.journal.failed.connect(self._tell)
+        self.journal.failed.connect(self._failed.emit)
+
+    def _say_failed(self, sentence: str) -> None:
+        self._tell(sentence)
 
     def close_journal(self) -> bool:
         """Write no more; return whether everything was written."""
