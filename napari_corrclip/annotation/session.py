@@ -503,11 +503,18 @@ class Session:
         Returns:
             The region's box, and (h, w) in it: 1 what stays, 2 what is cut away, 0 outside the region.
         """
+        divider = self.divider(region)
+        return divider.box, divider.divide(*divider.points(keep, cut))
+
+    def divider(self, region: int) -> splitting.Divider:
+        """Return what tells :meth:`split_preview` of one region again and again, in any thread.
+
+        Raises:
+            InputError: there is no such region, or it is a single pixel.
+        """
         engine = self.engine
         click = None if engine is None else engine.click
-        return splitting.split_preview(
-            self._state, region, keep, cut, image=self.image, click=click
-        )
+        return splitting.Divider(self._state, region, image=self.image, click=click)
 
     def paint_regions(self, pixels: Pixels, region: int | None) -> Edited:
         """Give pixels to a region; ``None``: to a new one; 0: to none.
