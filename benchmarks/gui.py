@@ -5,7 +5,8 @@
 On the machine's own screen or Xvfb: the same encoding in a worker and called directly (the
 ratio of their times); the delay of a 10 ms timer on the GUI thread while the worker encodes; at 4 megapixels
 and 2,000 regions, the time of an edit in the session, in the slots that copy it into the layers, and in
-drawing, and what follows a brush stroke; and the regions table with 10,000 rows.
+drawing, what follows a brush stroke, and every other slot that could hold the viewer up, with the
+heartbeat while drafts and snapshots are made beside it; and the regions table with 10,000 rows.
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ import argparse
 import json
 import platform
 import statistics
+import tempfile
+from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 from time import perf_counter
@@ -24,13 +27,21 @@ import numpy as np
 from annotation import synthetic
 from qtpy.QtCore import QEventLoop, QTimer
 from qtpy.QtWidgets import QApplication
+from scipy import ndimage
 
-from napari_corrclip.annotation import Session
+from napari_corrclip.annotation import Changed, Draft, Journal, Session
+from napari_corrclip.annotation.boxes import window
+from napari_corrclip.annotation.counting import count_values
 from napari_corrclip.demo.scenes import generate_scene
+from napari_corrclip.gui.confidence import ConfidenceLayer
+from napari_corrclip.gui.correct import CorrectMode
+from napari_corrclip.gui.describing import region_features
 from napari_corrclip.gui.layers import SessionLayers
 from napari_corrclip.gui.worker import Job
 from napari_corrclip.libraries import prepare_imports
-from napari_corrclip.progress import finish
+from napari_corrclip.progress import Progress, Steps, finish
+from napari_corrclip.segmentation import Segmentation, segmentation_from_probabilities
+from napari_corrclip.vocabulary import Vocabulary
 
 BEAT = 10
 
@@ -186,6 +197,109 @@ def strokes(viewer: napari.Viewer, side: int, count: int, repeats: int) -> list[
     return rows
 
 
+def slots(viewer: napari.Viewer, side: int, count: int, rows: int) -> list[dict[str, Any]]:
+    """Milliseconds of what is done in the GUI thread when long work ends, and the beats while it runs."""
+    result, again = (synthetic(side, count, 20, seed) for seed in (0, 1))
+    image = np.random.default_rng(0).integers(0, 256, (side, side, 3), np.uint8)
+    session = Session(result, image)
+    session.state.adjacency  # noqa: B018  # as a run leaves it
+    measured: list[dict[str, Any]] = []
+
+    def note(slot: str, act: Callable[[], Any]) -> Any:
+        began = perf_counter()
+        found = act()
+        measured.append({"slot": slot, "ms": 1000 * (perf_counter() - began)})
+        print(f"{slot:<60}{measured[-1]['ms']:>8.1f} ms")
+        return found
+
+    def beside(what: str, edit: Callable[[Session], Any]) -> Draft[Any]:
+        made: list[Draft[Any]] = []
+
+        def steps() -> Steps[None]:
+            yield Progress("draft", 0, 1)
+            made.append(Draft.make(session, edit))
+
+        took, late = in_worker(steps())
+        worst = {"p99_ms": float(np.percentile(late, 99)), "most_ms": max(late)}
+        measured.append({"slot": f"beside: {what}", "s": took, **worst})
+        print(
+            f"beside: {what}: {took:.2f} s; the heartbeat is late by p99 {worst['p99_ms']:.0f} ms, "
+            f"most {worst['most_ms']:.0f} ms"
+        )
+        return made[0]
+
+    with tempfile.TemporaryDirectory() as folder:
+        layers = note("open: the two layers", lambda: SessionLayers(viewer, session))
+        journal = note("open: the journal", lambda: Journal(session, folder, wait=False))
+        note("(edit within a moment of opening waits for the disk)", journal._wait)
+        QApplication.processEvents()
+        largest = max(session.rows(), key=lambda row: row.area).id
+        note("edit: session, journal and layers", lambda: session.assign(largest, "class 3"))
+        note("journal: copy for a snapshot", lambda: journal._write_beside(first=False))
+        journal._wait()
+        words = session.vocabulary.add("one more")
+        labelled = _with_class(result, words)
+        draft = beside(
+            "other words worked out",
+            lambda copy: copy.set_vocabulary(words, result=labelled, classify=False),
+        )
+        note("other words taken: session, journal and layers", draft.take)
+        note("  of it the labels drawn", QApplication.processEvents)
+        session.undo()
+        QApplication.processEvents()
+        draft = beside("a run planned, counted and written", lambda copy: copy.rerun(again))
+        note("a run taken: session, journal and layers", draft.take)
+        note("  of it events until all is drawn", QApplication.processEvents)
+        note("undo of the run", session.undo)
+        QApplication.processEvents()
+        confident = note("confidence: layer made", lambda: ConfidenceLayer(viewer, layers))
+        whole = Changed(vocabulary=True)
+        note("confidence: other words", lambda: confident._changed(whole))
+        some = Changed(updated=(largest,))
+        note("confidence: the largest region", lambda: confident._changed(some))
+        confident.close()
+        mode = CorrectMode(viewer, layers, lambda _: None)
+        mode.start()
+        row = session.region(largest)
+        top, left = row.box[:2]
+        inside = np.argwhere(session.regions[window(row.box)] == largest) + np.array((top, left))
+        mode.select([largest])
+        note("split: S", mode.splitting.begin)
+        first, last = tuple(inside[0].tolist()), tuple(inside[-1].tolist())
+        note("split: first click", lambda: mode.splitting.click(first, cut=False))
+        note("split: second click", lambda: mode.splitting.click(last, cut=True))
+        note("(until its preview is seen)", lambda: _until(lambda: not mode.splitting.busy))
+        middle = tuple(inside[len(inside) // 2].tolist())
+        note("split: another click", lambda: mode.splitting.click(middle, cut=True))
+        note("(until its preview is seen)", lambda: _until(lambda: not mode.splitting.busy))
+        note("split: Enter", mode.splitting.commit)
+        mode.stop()
+        note("shares of the classes", lambda: count_values(session.labels))
+        journal.close()
+        layers.close()
+    many = Session(synthetic(1024, rows, 20, 0))
+    listed = many.rows()
+    note(f"{len(listed):,} regions described", lambda: region_features(listed, many.vocabulary))
+    return measured
+
+
+def _until(done: Callable[[], bool]) -> None:
+    while not done():
+        QApplication.processEvents()
+
+
+def _with_class(result: Segmentation, words: Vocabulary) -> Segmentation:
+    """The same image classified by other words, as a network would tell."""
+    random = np.random.default_rng(2)
+    coarse = random.random((len(words), 24, 24)) ** 4
+    zoom = result.shape[0] / 24
+    planes = np.stack([ndimage.zoom(one, zoom, order=1).astype(np.float32) for one in coarse])
+    planes = np.clip(planes, 1e-3, 1)
+    return segmentation_from_probabilities(
+        planes / planes.sum(axis=0), np.array(result.regions), words
+    )
+
+
 def table(rows: int) -> dict[str, float]:
     """The regions table: built, sorted, filtered, and after an edit."""
     from napari_corrclip.gui.regions_model import RegionsModel, parse_filter
@@ -243,18 +357,24 @@ def main() -> None:
     parser.add_argument("--side", type=int, default=2048)
     parser.add_argument("--regions", type=int, default=2000)
     parser.add_argument("--rows", type=int, default=10_000)
+    parser.add_argument("--only", choices=("encode", "edits", "strokes", "slots", "table"))
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
     viewer = napari.Viewer(show=True)
     QApplication.processEvents()
     print(f"{platform.machine()}, napari {napari.__version__}, {date.today()}")
-    document = {
-        "date": str(date.today()),
-        "encode": encoding(options.repeats),
-        "edits": edits(viewer, options.side, options.regions, options.edits),
-        "strokes": strokes(viewer, options.side, options.regions, options.edits // 4),
-        "table": table(options.rows),
+    side, count = options.side, options.regions
+    parts: dict[str, Callable[[], Any]] = {
+        "encode": lambda: encoding(options.repeats),
+        "edits": lambda: edits(viewer, side, count, options.edits),
+        "strokes": lambda: strokes(viewer, side, count, options.edits // 4),
+        "slots": lambda: slots(viewer, side, count, options.rows),
+        "table": lambda: table(options.rows),
     }
+    document: dict[str, Any] = {"date": str(date.today())}
+    for part, measure in parts.items():
+        if options.only in (None, part):
+            document[part] = measure()
     if options.json is not None:
         options.json.write_text(json.dumps(document, indent=2) + "\n")
     viewer.close()

@@ -56,7 +56,7 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
             yield temporary
             _sync_file(temporary)
             temporary.replace(path)
-            _sync_folder(path.parent)
+            sync_folder(path.parent)
         finally:
             with contextlib.suppress(OSError):
                 temporary.unlink()
@@ -155,7 +155,7 @@ def _replace_folder(target: Path, writers: Mapping[str, Writer]) -> None:
         if not target.exists() and previous.exists():
             previous.rename(target)
         shutil.rmtree(temporary, ignore_errors=True)
-    _sync_folder(target.parent)
+    sync_folder(target.parent)
     with contextlib.suppress(OSError):
         # Renamed first: a half-removed folder must never be taken for one to recover.
         previous.rename(temporary)
@@ -181,7 +181,7 @@ def _exchange_files(target: Path, writers: Mapping[str, Writer], names: Collecti
         if exchanging and not done:
             _put_back(target, new, old, writers)
         shutil.rmtree(temporary, ignore_errors=True)
-    _sync_folder(target)
+    sync_folder(target)
 
 
 def _put_back(target: Path, new: Path, old: Path, writers: Mapping[str, Writer]) -> None:
@@ -196,7 +196,7 @@ def _write_all(folder: Path, writers: Mapping[str, Writer]) -> None:
     for name, write in writers.items():
         write(folder / name)
         _sync_file(folder / name)
-    _sync_folder(folder)
+    sync_folder(folder)
 
 
 def _sync_file(path: Path) -> None:
@@ -204,7 +204,8 @@ def _sync_file(path: Path) -> None:
         os.fsync(file.fileno())
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
+    """Flush to the disk what ``folder`` holds by which name; what is in the files is not."""
     # Windows cannot open folders; there the rename alone has to do.
     with contextlib.suppress(OSError):
         handle = os.open(folder, os.O_RDONLY)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from napari_corrclip.annotation.change import Edited
+from napari_corrclip.annotation.draft import Draft
 from napari_corrclip.annotation.journal import (
     Journal,
     has_session,
@@ -20,6 +21,7 @@ from napari_corrclip.annotation.state import Changed
 __all__ = [
     "ORDERS",
     "Changed",
+    "Draft",
     "Edited",
     "Journal",
     "Left",

@@ -16,6 +16,9 @@ from napari_corrclip.annotation.evidence import Evidence
 from napari_corrclip.region_map import number_regions
 from napari_corrclip.vocabulary import Vocabulary
 
+STRIPE = 1 << 15
+"""Pixels that are counted at once."""
+
 
 @dataclass(frozen=True, eq=False)
 class Counts:
@@ -129,3 +132,14 @@ def count_all(
     np.maximum.at(boxes[:, 2], owner, row + 1)
     np.maximum.at(boxes[:, 3], owner, column + length)
     return ids, boxes, ballots.count(owner.astype(np.int64), start, len(ids), length)
+
+
+def count_values(labels: NDArray[np.uint16]) -> NDArray[np.int64]:
+    """Return (65536,) how many pixels of ``labels`` have each value."""
+    counts = np.zeros(1 << 16, np.int64)
+    rows = max(1, STRIPE // labels.shape[1])
+    # What is counted is widened to int64 first: in stripes, that stays in the processor's cache.
+    for top in range(0, len(labels), rows):
+        part = np.bincount(labels[top : top + rows].ravel())
+        counts[: len(part)] += part
+    return counts

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from copy import copy
 from dataclasses import replace
 
 from napari_corrclip.annotation.change import Step
@@ -32,6 +33,12 @@ class History:
         self.forgotten = 0
         self._held = sum(step.nbytes for step in (*self.done, *self.undone))
         self._trim()
+
+    def copy(self) -> History:
+        """Return one of its own; the steps never change, and both have the same."""
+        other = copy(self)
+        other.done, other.undone = list(self.done), list(self.undone)
+        return other
 
     @property
     def nbytes(self) -> int:

@@ -4,11 +4,13 @@ A journal is a folder of one image::
 
     snapshot-7/        a saved session
     journal-7.bin      what was done, undone and redone since, appended record by record
+    journal-8.bin      what was done then: "continues 7 1234", that many bytes of it
     lock
 
-A new snapshot is written before the former one and its journal go, so that there is always a whole one.
-After a crash the newest whole snapshot is read and its journal followed as far as it is whole: at most
-the edit that was being written is missing.
+Snapshots are written in a thread, from a copy. Meanwhile a new file continues the former one, so that
+there is always a whole snapshot with all that was done since; it goes, with the files that follow from
+it, when the next one is whole. After a crash the newest whole snapshot is read and its files are followed
+as far as they are whole: at most the edit that was being written is missing.
 """
 
 from __future__ import annotations
@@ -18,7 +20,9 @@ import os
 import re
 import shutil
 import sys
+import threading
 import time
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -33,13 +37,44 @@ from napari_corrclip.annotation.packing import Damaged
 from napari_corrclip.annotation.records import MAGIC, Kind, follow, pack_record, read_records
 from napari_corrclip.annotation.session import Session
 from napari_corrclip.annotation.source import Source
-from napari_corrclip.annotation.storage import load_parts, save_session
+from napari_corrclip.annotation.storage import Saved, load_parts, save_parts
 from napari_corrclip.errors import InputError
-from napari_corrclip.files import cannot_write
+from napari_corrclip.files import cannot_write, sync_folder
 
 FOLDER_VARIABLE = "NAPARI_CORRCLIP_SESSIONS"
 _CROP = re.compile(r"-(\d+)-(\d+)-(\d+)-(\d+)")
 _SNAPSHOT = re.compile(r"snapshot-(\d+)")
+_RECORDS = re.compile(r"journal-(\d+)\.bin")
+_CONTINUES = re.compile(rb"continues (\d+) (\d+)\n")
+LARGE = 1 << 20
+"""Bytes of a step that is written down before it is made; see :meth:`Journal.prepare`."""
+
+
+@dataclass(frozen=True, slots=True)
+class OnDisk:
+    """Where a journal ends that says all of a session.
+
+    Attributes:
+        revision: of the session.
+        number: of the last file of records.
+        size: bytes of it.
+        records: how many follow the snapshot.
+    """
+
+    revision: int
+    number: int
+    size: int
+    records: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Prepared:
+    """A file that begins with ``step`` and is to follow ``size`` bytes of file ``number``."""
+
+    step: Step
+    path: Path
+    number: int
+    size: int
 
 
 def journal_folder(source: Source) -> Path:
@@ -72,10 +107,18 @@ class Journal:
         folder: made where it does not exist.
         records: so many are appended before a new snapshot is made.
         replace: whether another session that is kept in the folder is to be given up.
+        wait: whether to come back only when the session is on the disk. Otherwise the first edit waits
+            for that, and what is wrong with it is told by ``failed``.
 
     Raises:
         InputError: the folder keeps another session (one that was not restored from it), another
             program writes there, or it cannot be written.
+
+    Attributes:
+        problem: what is wrong; ``None``: all of the session is on the disk, or on its way there.
+
+    Signals (psygnal):
+        failed: a sentence; from the thread that wrote, where that is not the session's.
     """
 
     failed = Signal(str)
@@ -87,13 +130,18 @@ class Journal:
         *,
         records: int = 200,
         replace: bool = False,
+        wait: bool = True,
     ) -> None:
         self.session = session
         self.folder = Path(folder)
         self.records = records
         self.problem: str | None = None
-        self._count = 0
         self._file: int | None = None
+        self._number = self._size = self._count = 0
+        self._rooted = False  # whether a snapshot is there that the records follow from
+        self._thread: threading.Thread | None = None
+        self._prepared: _Prepared | None = None
+        self._closed = False
         if not os.fspath(folder):
             raise InputError("The journal's folder has no name; give one.")
         place = self.folder.absolute()
@@ -104,7 +152,7 @@ class Journal:
             )
         self._lock = _lock(self.folder)
         try:
-            self._snapshot()
+            self._begin(session._on_disk if session.journal_folder == place else None, wait)
         except BaseException:
             self._lock.release()
             raise
@@ -122,66 +170,196 @@ class Journal:
         self.close()
 
     def close(self) -> None:
-        """Stop listening; what was done is on the disk already."""
+        """Stop listening; what was done is on the disk then."""
         with contextlib.suppress(ValueError):
             self.session.recorded.disconnect(self._append)
+        self._wait()
+        self._closed = True
+        if self._rooted and self.problem is None:
+            self.session._on_disk = OnDisk(
+                self.session._revision, self._number, self._size, self._count
+            )
         self._close_file()
+        self._forget_prepared()
         self._lock.release()
         if self.session._journal is self:
             self.session._journal = None
 
+    def prepare(self, kind: Kind, step: Step) -> None:
+        """Write down a large step that is about to be made, in the thread that worked it out.
+
+        When it is made, its file is there already and has to be renamed alone. Nothing is told of what is
+        wrong here: then it is written when it is made.
+        """
+        if step.nbytes < LARGE or not self._rooted or self._closed:
+            return
+        number, size = self._number, self._size
+        path = self.folder / f"prepared-{time.time_ns()}.tmp"
+        with contextlib.suppress(OSError, InputError):
+            file = _create(path, _head(number, size) + pack_record(kind, step))
+            os.close(file)
+            self._prepared, former = _Prepared(step, path, number, size), self._prepared
+            if former is not None:
+                former.path.unlink(missing_ok=True)
+        if self._closed:
+            self._forget_prepared()
+
+    def _begin(self, on_disk: OnDisk | None, wait: bool) -> None:
+        for left in self.folder.glob("prepared-*.tmp"):  # by a crash
+            left.unlink(missing_ok=True)
+        if on_disk is not None and on_disk.revision == self.session._revision:
+            # All of it is here; the first edit begins a file that continues the last.
+            self._number, self._size = on_disk.number, on_disk.size
+            self._count, self._rooted = on_disk.records, True
+        elif wait:
+            self._write_anew()
+        else:
+            self._next_file(MAGIC)
+            self._write_beside(first=True)
+
     def _append(self, kind: Kind, step: Step) -> None:
         # Nothing is raised from here: the edit has been made, and whoever made it is not to blame.
         try:
-            if self._file is None or self._count >= self.records:
-                self._snapshot()
-            else:
+            if not self._rooted:
+                self._wait()
+            if not self._rooted:
+                self._write_anew()
+            elif not self._rename_prepared(step):
+                if self._file is None:
+                    self._next_file(_head(self._number, self._size))
                 self._write(pack_record(kind, step))
         except Exception as error:
             self._close_file()  # its end may be half a record; the next edit writes everything anew
-            wrong: Exception = error
-            if isinstance(error, OSError):
-                wrong = cannot_write(self.folder, error)
-            elif not isinstance(error, InputError):
-                wrong = InputError(
-                    f"The journal in {str(self.folder)!r} failed ({type(error).__name__}: {error}); "
-                    "save the session to another folder."
-                )
-            self.problem = f"{wrong} What you did is kept in memory until then."
-            self.failed.emit(self.problem)
+            self._rooted = False
+            self._tell(error)
             return
         self.problem = None
+        if self._count >= self.records and self._thread is None:
+            try:
+                self._next_file(_head(self._number, self._size))
+            except (OSError, InputError) as error:
+                self._tell_late(error)
+            else:
+                self._write_beside(first=False)
+
+    def _sentence(self, error: Exception) -> str:
+        if isinstance(error, OSError):
+            return str(cannot_write(self.folder, error))
+        if isinstance(error, InputError):
+            return str(error)
+        return (
+            f"The journal in {str(self.folder)!r} failed ({type(error).__name__}: {error}); save the "
+            "session to another folder."
+        )
+
+    def _tell(self, error: Exception) -> None:
+        self.problem = f"{self._sentence(error)} What you did is kept in memory until then."
+        self.failed.emit(self.problem)
+
+    def _tell_late(self, error: Exception) -> None:
+        """Tell that what is on the disk could not be put together; nothing is missing there."""
+        self._count = 0  # it is tried again later
+        self.failed.emit(f"{self._sentence(error)} What you did so far is on the disk.")
+
+    # -- records
+
+    def _next_file(self, head: bytes) -> None:
+        """Begin another file of records."""
+        number = max(_used(self.folder), default=0) + 1
+        file = _create(self.folder / f"journal-{number}.bin", head)
+        self._close_file()
+        self._file, self._number, self._size = file, number, len(head)
 
     def _write(self, record: bytes) -> None:
         assert self._file is not None
-        left = memoryview(record)
-        while left:
-            left = left[os.write(self._file, left) :]
-        os.fsync(self._file)
+        _write_all(self._file, record)
+        self._size += len(record)
         self._count += 1
 
-    def _snapshot(self) -> None:
-        """Save the session as it is and begin a new file of records."""
-        former = _numbers(self.folder)
-        number = max(former, default=0) + 1
-        save_session(self.session, self.folder / f"snapshot-{number}")
+    def _rename_prepared(self, step: Step) -> bool:
+        """Let the file that was prepared for ``step`` follow; return whether there is one."""
+        prepared = self._prepared
+        if prepared is None or prepared.step is not step:
+            return False
+        self._prepared = None
+        if (prepared.number, prepared.size) != (self._number, self._size):
+            prepared.path.unlink(missing_ok=True)
+            return False
+        number = max(_used(self.folder), default=0) + 1
+        path = self.folder / f"journal-{number}.bin"
+        prepared.path.replace(path)
+        sync_folder(self.folder)
         self._close_file()
-        try:
-            self._file = os.open(
-                self.folder / f"journal-{number}.bin", os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o666
-            )
-            self._write(MAGIC)
-        except OSError as error:
-            raise cannot_write(self.folder, error) from None
-        self._count = 0
-        for old in former:
-            shutil.rmtree(self.folder / f"snapshot-{old}", ignore_errors=True)
-            (self.folder / f"journal-{old}.bin").unlink(missing_ok=True)
+        self._file = os.open(path, os.O_WRONLY | os.O_APPEND)
+        self._number, self._size = number, path.stat().st_size
+        self._count += 1
+        return True
+
+    def _forget_prepared(self) -> None:
+        prepared, self._prepared = self._prepared, None
+        if prepared is not None:
+            with contextlib.suppress(OSError):
+                prepared.path.unlink(missing_ok=True)
 
     def _close_file(self) -> None:
         if self._file is not None:
             os.close(self._file)
             self._file = None
+
+    # -- snapshots
+
+    def _write_anew(self) -> None:
+        """Save the session as it is, now, and begin a file of records that needs no former one."""
+        self._wait()
+        session = self.session
+        number = max(_used(self.folder), default=0) + 1
+        self._save(
+            Saved(session.state, session.history, session.source, session.image_digest), number
+        )
+        file = _create(self.folder / f"journal-{number}.bin", MAGIC)
+        self._close_file()
+        self._file, self._number, self._size, self._count = file, number, len(MAGIC), 0
+        self._rooted = True
+        self._remove_before(number)
+
+    def _write_beside(self, *, first: bool) -> None:
+        """Save the session as it is in a thread; the file of records that follows is there already."""
+        session, number = self.session, self._number
+        saved = Saved(
+            session.state.copy(derived=False),
+            session.history.copy(),
+            session.source,
+            session.image_digest,
+        )
+        self._count = 0
+
+        def work() -> None:
+            try:
+                self._save(saved, number)
+                self._rooted = True
+                self._remove_before(number)
+            except Exception as error:
+                self._tell(error) if first else self._tell_late(error)
+            finally:
+                self._thread = None
+
+        # The interpreter waits for it before it ends.
+        self._thread = threading.Thread(target=work, name="journal")
+        self._thread.start()
+
+    def _save(self, saved: Saved, number: int) -> None:
+        save_parts(saved, self.folder / f"snapshot-{number}")
+
+    def _remove_before(self, number: int) -> None:
+        for old in [one for one in _used(self.folder) if one < number]:
+            shutil.rmtree(self.folder / f"snapshot-{old}", ignore_errors=True)
+            (self.folder / f"journal-{old}.bin").unlink(missing_ok=True)
+
+    def _wait(self) -> None:
+        """Wait for the snapshot that is being written."""
+        thread = self._thread
+        if thread is not None and thread is not threading.current_thread():
+            thread.join()
 
 
 def put_aside(folder: str | os.PathLike[str]) -> Path:
@@ -249,36 +427,112 @@ def restore(
         InputError: there is none, all are damaged, or it is of another image.
     """
     folder = Path(folder)
+    while True:
+        highest = max(_numbers(folder), default=0)
+        saved, number, notes = _newest(folder)
+        end = OnDisk(0, number, 0, 0)
+        try:
+            end = _follow_all(folder, saved, end)
+        except (Damaged, InputError) as error:
+            notes.append(
+                f"The journal in {str(folder)!r} is damaged ({error}); what was done before that is "
+                "here."
+            )
+        if max(_numbers(folder), default=0) <= highest:
+            break  # else somebody writes there, and took away what was to be read
+    saved.history.limit_to(history_limit)  # not before: an undo in the journal may reach far back
+    session = Session._of(saved, image, engine, source)
+    session._on_disk = None if notes else replace(end, revision=session._revision)
+    session.notes = (*session.notes, *notes)
+    session.journal_folder = folder.absolute()
+    return session
+
+
+def _newest(folder: Path) -> tuple[Saved, int, list[str]]:
+    """Return the newest whole snapshot, its number, and what is to be told.
+
+    Raises:
+        InputError: there is none.
+    """
     numbers = sorted(_numbers(folder), reverse=True)
     if not numbers:
         raise InputError(f"There is no session in {str(folder)!r}; start a new one.")
     notes: list[str] = []
     for number in numbers:
         try:
-            saved = load_parts(folder / f"snapshot-{number}", sys.maxsize)
+            return load_parts(folder / f"snapshot-{number}", sys.maxsize), number, notes
         except InputError as error:
+            if max(_numbers(folder), default=0) > numbers[0]:
+                return _newest(folder)
             if number == numbers[-1]:
                 raise
             notes.append(f"{error} An older state was taken.")
-            continue
-        break
-    try:
-        data = (folder / f"journal-{number}.bin").read_bytes()
-    except OSError:
-        data = b""  # the crash came between the snapshot and its journal: nothing was done since
-    try:
-        for kind, step, _ in read_records(data) if data else ():
+    raise AssertionError("the last one was raised")
+
+
+def _follow_all(folder: Path, saved: Saved, end: OnDisk) -> OnDisk:
+    """Make what the files of records say that follow from a snapshot; return where they end.
+
+    Raises:
+        Damaged: a file is none of records.
+        InputError: they belong to another session.
+    """
+    for number in sorted(one for one in _used(folder) if one >= end.number):
+        try:
+            data = (folder / f"journal-{number}.bin").read_bytes()
+        except OSError:
+            continue  # the crash came before it was made
+        found = _CONTINUES.match(data)
+        start = 0 if found is None else found.end()
+        if number > end.number:
+            former = None if found is None else (int(found[1]), int(found[2]))
+            if former != (end.number, end.size):
+                continue  # it follows from a snapshot that there is none of
+        size, records = start + len(MAGIC), end.records
+        for kind, step, at in read_records(data[start:]) if data else ():
             for change in follow(saved.history, kind, step).changes:
                 saved.state.apply(change)
-    except (Damaged, InputError) as error:
-        notes.append(
-            f"The journal in {str(folder)!r} is damaged ({error}); what was done before that is here."
-        )
-    saved.history.limit_to(history_limit)  # not before: an undo in the journal may reach far back
-    session = Session._of(saved, image, engine, source)
-    session.notes = (*session.notes, *notes)
-    session.journal_folder = folder.absolute()
-    return session
+            size, records = start + at, records + 1
+        end = OnDisk(0, number, size if data else 0, records)
+    return end
+
+
+def _used(folder: Path) -> list[int]:
+    """Return the numbers of snapshots and files of records in ``folder``."""
+    try:
+        names = [path.name for path in folder.iterdir()]
+    except OSError:
+        return []
+    found = (_SNAPSHOT.fullmatch(name) or _RECORDS.fullmatch(name) for name in names)
+    return sorted({int(one[1]) for one in found if one})
+
+
+def _head(number: int, size: int) -> bytes:
+    """Return how a file of records begins that continues another one."""
+    return b"continues %d %d\n" % (number, size) + MAGIC
+
+
+def _create(path: Path, data: bytes) -> int:
+    """Make a file of ``data`` and return it, open for more."""
+    try:
+        file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o666)
+        try:
+            _write_all(file, data)
+        except BaseException:
+            os.close(file)
+            path.unlink(missing_ok=True)
+            raise
+    except OSError as error:
+        raise cannot_write(path.parent, error) from None
+    return file
+
+
+def _write_all(file: int, data: bytes) -> None:
+    """Write ``data``, which is on the disk then."""
+    left = memoryview(data)
+    while left:
+        left = left[os.write(file, left) :]
+    os.fsync(file)
 
 
 def _numbers(folder: Path) -> list[int]:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import os
+import threading
 import weakref
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeVar
@@ -32,6 +33,7 @@ from napari_corrclip.annotation.edits.verdicts import Which
 from napari_corrclip.annotation.engine import Engine
 from napari_corrclip.annotation.frame import region_frame
 from napari_corrclip.annotation.history import LIMIT, History
+from napari_corrclip.annotation.records import Kind, follow
 from napari_corrclip.annotation.regions import Region, Voting
 from napari_corrclip.annotation.source import Source
 from napari_corrclip.annotation.state import Changed, State, folded
@@ -44,6 +46,7 @@ from napari_corrclip.vocabulary import Vocabulary
 if TYPE_CHECKING:
     import pandas as pd
 
+    from napari_corrclip.annotation.journal import Journal, OnDisk
     from napari_corrclip.vocabulary import VocabularyLike
 
 T = TypeVar("T", bound=np.generic)
@@ -146,18 +149,65 @@ class Session:
                 f"The image has shape {image.shape} and type {image.dtype}; the session needs "
                 f"{(*state.shape, 3)} of uint8."
             )
+        self.image_digest = "" if image is None else storage.digest(image)
+        self._hold(state, history, image, source)
+        self.engine = engine
+
+    def _hold(
+        self,
+        state: State,
+        history: History,
+        image: NDArray[np.uint8] | None,
+        source: Source | None,
+    ) -> None:
+        # What changes the session holds this, so that another thread copies it between two edits.
+        self._lock = threading.RLock()
+        self._revision = 0
         self._state = state
         self.history = history
         self.image = image
         self._engine = _reference(None)
         self._kept: deque[Kept] = deque(maxlen=ENGINES)
-        self.engine = engine
         self.source = source
         self.notes = ()
         self.journal_folder = None
-        self._journal: object = None
-        self.image_digest = "" if image is None else storage.digest(image)
+        self._journal: Journal | None = None
+        self._on_disk: OnDisk | None = None
         self._group: list[Change] | None = None
+
+    def _copy(self) -> tuple[Session, int]:
+        """Return one of its own, and which revision of this one it is; any thread may ask."""
+        with self._lock:
+            self._check_no_group()
+            other = Session.__new__(Session)
+            other._hold(self._state.copy(), self.history.copy(), self.image, self.source)
+            other.image_digest = self.image_digest
+            other._engine, other._kept = self._engine, self._kept.copy()
+            return other, self._revision
+
+    def _adopt(
+        self, other: Session, revision: int, records: Sequence[tuple[Kind, Step]], told: Changed
+    ) -> bool:
+        """Become as ``other``, a copy of this one at ``revision``, in which ``records`` were made.
+
+        Returns:
+            Whether it did: not where something else was done meanwhile.
+        """
+        with self._lock:
+            self._check_no_group()
+            if self._revision != revision:
+                return False
+            self._revision += 1
+            self._engine, self._kept = other._engine, other._kept
+            if records:
+                self._state.adopt(other._state)
+            for kind, step in records:
+                follow(self.history, kind, step)
+        for kind, step in records:
+            self.recorded.emit(kind, step)
+        if records:
+            self.changed.emit(told)
+        return True
 
     def save(self, folder: str | os.PathLike[str]) -> None:
         """Write everything into ``folder``, all of it or nothing: regions, decisions, history.
@@ -216,11 +266,13 @@ class Session:
 
     @engine.setter
     def engine(self, engine: Engine | None) -> None:
-        self._engine = _reference(engine)
-        if engine is None:
-            self._kept.clear()
-        else:
-            self._kept.append(FEATURES.keep(engine))
+        with self._lock:
+            self._revision += 1
+            self._engine = _reference(engine)
+            if engine is None:
+                self._kept.clear()
+            else:
+                self._kept.append(FEATURES.keep(engine))
 
     @property
     def run_digest(self) -> str:
@@ -455,11 +507,18 @@ class Session:
         Returns:
             The region's box, and (h, w) in it: 1 what stays, 2 what is cut away, 0 outside the region.
         """
+        divider = self.divider(region)
+        return divider.box, divider.divide(*divider.points(keep, cut))
+
+    def divider(self, region: int) -> splitting.Divider:
+        """Return what tells :meth:`split_preview` of one region again and again, in any thread.
+
+        Raises:
+            InputError: there is no such region, or it is a single pixel.
+        """
         engine = self.engine
         click = None if engine is None else engine.click
-        return splitting.split_preview(
-            self._state, region, keep, cut, image=self.image, click=click
-        )
+        return splitting.Divider(self._state, region, image=self.image, click=click)
 
     def paint_regions(self, pixels: Pixels, region: int | None) -> Edited:
         """Give pixels to a region; ``None``: to a new one; 0: to none.
@@ -537,9 +596,10 @@ class Session:
         self._check_no_group()
         plan = predictions.change_vocabulary(self._state, self.vocabulary, result)
         change = replace(plan.change, vocabulary=None)
-        touched = self._state.apply(change)
         step = Step(plan.title, (change,))
-        self.history.amend(step)
+        with self._lock:
+            touched = self._apply(change)
+            self.history.amend(step)
         self.recorded.emit("amend", step)
         self.changed.emit(touched)
         return Edited(plan.title, touched.updated, touched.removed)
@@ -563,9 +623,11 @@ class Session:
         if engine is not None:
             swap = Swap(self._engine, _reference(engine))
             plan = replace(plan, change=replace(plan.change, engine=swap))
-            self._kept.append(FEATURES.keep(engine))
-            if plan.change.empty:
-                self._engine = swap.new
+            with self._lock:
+                self._kept.append(FEATURES.keep(engine))
+                if plan.change.empty:
+                    self._revision += 1
+                    self._engine = swap.new
         return self._perform(plan)
 
     def reencode(self) -> Edited:
@@ -609,18 +671,23 @@ class Session:
     def undo(self) -> Edited:
         """Take the last step back; does nothing where there is none."""
         self._check_no_group()
-        step = self.history.undo()
-        if step is None:
-            return Edited("")
-        return self._run("undo", step, step.inverse())
+        with self._lock:
+            step = self.history.undo()
+            if step is None:
+                return Edited("")
+            back = step.inverse()
+            told = self._apply_all(back)
+        return self._tell("undo", step, back, told)
 
     def redo(self) -> Edited:
         """Make the last undone step again; does nothing where there is none."""
         self._check_no_group()
-        step = self.history.redo()
-        if step is None:
-            return Edited("")
-        return self._run("redo", step, step)
+        with self._lock:
+            step = self.history.redo()
+            if step is None:
+                return Edited("")
+            told = self._apply_all(step)
+        return self._tell("redo", step, step, told)
 
     @contextlib.contextmanager
     def step(self, title: str) -> Iterator[None]:
@@ -629,18 +696,23 @@ class Session:
         Args:
             title: what is done, in words for a person.
         """
-        self._check_no_group()
-        self._group = []
-        try:
-            yield
-        except BaseException:
+        with self._lock:
+            self._check_no_group()
+            self._group = []
+            try:
+                yield
+            except BaseException:
+                made, self._group = self._group, None
+                if made:
+                    back = [self._apply(one.inverse()) for one in reversed(made)]
+                    self.changed.emit(folded(back))
+                raise
             made, self._group = self._group, None
+            step = Step(title, tuple(made))
             if made:
-                self.changed.emit(folded([self._apply(one.inverse()) for one in reversed(made)]))
-            raise
-        made, self._group = self._group, None
+                self.history.record(step)
         if made:
-            self._record(Step(title, tuple(made)))
+            self.recorded.emit("do", step)
             self.changed.emit(Changed())  # what can be undone is another step now
 
     def _check_no_group(self) -> None:
@@ -651,29 +723,34 @@ class Session:
         """Make a plan and record it; a plan that changes nothing is no step."""
         if plan.change.empty:
             return Edited(plan.title, notes=plan.notes, conflicts=plan.conflicts)
-        touched = self._apply(plan.change)
-        if self._group is not None:
-            self._group.append(plan.change)
-        else:
-            self._record(Step(plan.title, (plan.change,), provisional))
+        step = Step(plan.title, (plan.change,), provisional)
+        with self._lock:
+            touched = self._apply(plan.change)
+            alone = self._group is None
+            if self._group is not None:
+                self._group.append(plan.change)
+            else:
+                self.history.record(step)
+        if alone:
+            self.recorded.emit("do", step)
         self.changed.emit(touched)
         return Edited(plan.title, touched.updated, touched.removed, plan.notes, plan.conflicts)
 
     def _apply(self, change: Change) -> Changed:
         touched = self._state.apply(change)
+        self._revision += 1
         if change.engine is not None:
             self._engine = change.engine.new
         return touched
 
-    def _record(self, step: Step) -> None:
-        self.history.record(step)
-        self.recorded.emit("do", step)
-
-    def _run(self, kind: Literal["undo", "redo"], step: Step, applied: Step) -> Edited:
-        """Apply a step of the history or its inverse."""
+    def _apply_all(self, step: Step) -> Changed:
         # All of it before anybody is told, whose failure would leave it half done; and told as one,
         # because a listener finds the session as it is after the last of the changes.
-        told = folded([self._apply(change) for change in applied.changes])
+        return folded([self._apply(change) for change in step.changes])
+
+    def _tell(
+        self, kind: Literal["undo", "redo"], step: Step, applied: Step, told: Changed
+    ) -> Edited:
         self.recorded.emit(kind, step)
         self.changed.emit(told)
         return Edited(applied.title, told.updated, told.removed)

@@ -33,6 +33,7 @@ V = TypeVar("V")
 
 NOT_PINNED = -1
 _LOCAL = 4
+_PREDICTED: tuple[Map, ...] = ("prediction", "numbers")
 MAX_ID = int(np.iinfo(np.int32).max)
 
 
@@ -146,16 +147,33 @@ class State:
             "saved, and correct it here."
         )
 
-    def copy(self) -> State:
-        """Return one of its own, which the changes of this one do not touch."""
-        other = copy(self)
-        old = self.evidence
-        other.evidence = Evidence(old.prediction.copy(), old.numbers.copy(), old.probabilities)
-        other._ballots = Ballots.of(other.evidence, self.vocabulary)
-        for name in ("regions", "pins", "labels", "verdicts", "votings", "rows"):
-            setattr(other, name, getattr(self, name).copy())
+    def copy(self, *, derived: bool = True) -> State:
+        """Return one of its own, which the changes of this one do not touch.
+
+        Args:
+            derived: labels and rows, too; without them it is good for being written to a file alone.
+        """
+        other = copy(self)  # the evidence is theirs in common: it is never written to
         other._adjacency = None
+        for name in ("regions", "pins", "verdicts", "votings"):
+            setattr(other, name, getattr(self, name).copy())
+        other.labels = self.labels.copy() if derived else np.zeros((0, 0), np.uint16)
+        other.rows = self.rows.copy() if derived else {}
         return other
+
+    def adopt(self, other: State) -> None:
+        """Become as ``other``, a changed :meth:`copy` of this one that nobody changes any more.
+
+        The maps stay the arrays that they are, so that views of them follow.
+        """
+        if not np.array_equal(self.regions, other.regions):
+            self._adjacency = other._adjacency
+        for name in ("regions", "pins", "labels"):
+            np.copyto(getattr(self, name), getattr(other, name))
+        for name in (
+            "evidence", "vocabulary", "voting", "provenance", "verdicts", "votings", "rows", "_ballots"
+        ):  # fmt: skip
+            setattr(self, name, getattr(other, name))
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -173,6 +191,11 @@ class State:
         if self._adjacency is None:
             self._adjacency = Adjacency(self.regions)
         return self._adjacency
+
+    @property
+    def has_adjacency(self) -> bool:
+        """Whether somebody has asked for :attr:`adjacency`."""
+        return self._adjacency is not None
 
     def new_ids(self, count: int) -> list[int]:
         """Return ``count`` ids above all that exist.
@@ -202,6 +225,7 @@ class State:
                 "belongs to."
             )
         done: list[Map] = []
+        evidence: dict[Map, NDArray[np.integer]] = {}
         adjacency = self._adjacency
         moved = change.patches.get("regions")
         if moved is not None and _LOCAL * area(moved.box) > self.regions.size:
@@ -210,8 +234,12 @@ class State:
             adjacency.leave(self.regions, moved.box)
         try:
             for name, patch in change.patches.items():
-                patch.apply(self._map(name))
-                done.append(name)
+                if name in _PREDICTED:  # others may share it
+                    evidence[name] = self._map(name).copy()
+                    patch.apply(evidence[name])
+                else:
+                    patch.apply(self._map(name))
+                    done.append(name)
         except InputError:
             for name in done:
                 change.patches[name].inverse().apply(self._map(name))
@@ -230,8 +258,9 @@ class State:
         if change.provenance is not None:
             self.provenance = change.provenance.new
         if change.probabilities is not None:
-            old = self.evidence
-            self.evidence = Evidence(old.prediction, old.numbers, change.probabilities.new)
+            self.evidence = replace(self.evidence, probabilities=change.probabilities.new)
+        if evidence:
+            self.evidence = replace(self.evidence, **evidence)  # type: ignore[arg-type]
         return self._derive(change)
 
     def _map(self, name: Map) -> NDArray[np.integer]:
@@ -248,7 +277,7 @@ class State:
         words = change.vocabulary
         # Other names and colours alone leave every count as it was.
         others = words is not None and words.old.values != words.new.values
-        predicted = not {"prediction", "numbers"}.isdisjoint(change.patches)
+        predicted = not set(_PREDICTED).isdisjoint(change.patches)
         if others or predicted or change.voting or change.probabilities is not None:
             gone = set(self.rows)
             self._count()

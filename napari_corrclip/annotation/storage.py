@@ -39,13 +39,22 @@ def save_session(session: Session, folder: str | os.PathLike[str]) -> None:
     Raises:
         InputError: it cannot be written; a session that was saved there before is as it was then.
     """
+    save_parts(Saved(session.state, session.history, session.source, session.image_digest), folder)
+
+
+def save_parts(saved: Saved, folder: str | os.PathLike[str]) -> None:
+    """Write what :func:`load_parts` reads; nobody changes it meanwhile.
+
+    Raises:
+        InputError: as of :func:`save_session`.
+    """
     if not os.fspath(folder):
         raise InputError("The folder has no name; give one to save the session in.")
-    texts = {} if session.source is None else {"source": session.source.to_json()}
-    if session.image_digest:
-        texts["image"] = session.image_digest
-    state = pack_state(session.state, texts)
-    history = pack_history(session.history)
+    texts = {} if saved.source is None else {"source": saved.source.to_json()}
+    if saved.image:
+        texts["image"] = saved.image
+    state = pack_state(saved.state, texts)
+    history = pack_history(saved.history)
     write_folder(
         folder,
         {

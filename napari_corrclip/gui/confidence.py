@@ -9,16 +9,19 @@ from napari.layers import Image
 from numpy.typing import NDArray
 from psygnal import Signal
 
-from napari_corrclip.annotation import Changed, Region, Session
-from napari_corrclip.annotation.boxes import Box, union, window
+from napari_corrclip.annotation import Changed, Session
+from napari_corrclip.annotation.boxes import Box, area, window
+from napari_corrclip.gui.describing import confidences
 from napari_corrclip.gui.layers import SessionLayers
 from napari_corrclip.gui.picture import OURS
-from napari_corrclip.gui.regions_model import confidence
+from napari_corrclip.region_map import number_regions
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
 
 NAME = "confidence"
+SPARE = 256
+"""So many new regions are looked up before all are numbered anew."""
 
 
 class ConfidenceLayer:
@@ -41,9 +44,10 @@ class ConfidenceLayer:
     def __init__(self, viewer: ViewerModel, layers: SessionLayers) -> None:
         self._viewer = viewer
         self.session: Session = layers.session
+        self._table = _table(self.session)
         active = viewer.layers.selection.active
         self.layer = Image(
-            confidence_map(self.session, (0, 0, *self.session.shape)),
+            self._computed((0, 0, *self.session.shape)),
             name=NAME,
             colormap="viridis",
             contrast_limits=(0.0, 1.0),
@@ -74,22 +78,45 @@ class ConfidenceLayer:
 
     def _changed(self, changed: Changed) -> None:
         """Compute anew where regions or what they show differ."""
-        rows = [row for one in changed.updated if (row := self.session.find(one)) is not None]
+        session = self.session
+        rows = [row for one in changed.updated if (row := session.find(one)) is not None]
         boxes: list[Box] = [*changed.regions, *(row.box for row in rows)]
-        around = (0, 0, *self.session.shape) if changed.vocabulary else union(boxes)
-        if around is None:
+        whole = (0, 0, *session.shape)
+        if changed.vocabulary or sum(map(area, boxes)) > area(whole):
+            boxes = [whole]
+        if not boxes:
             return
-        self.layer.data[window(around)] = confidence_map(self.session, around)
+        table = self._table
+        if changed.vocabulary or table is None or max(changed.updated, default=0) >= len(table):
+            self._table = _table(session)
+        elif rows:
+            table[[row.id for row in rows]] = confidences(rows, session.vocabulary)
+        for box in boxes:
+            self.layer.data[window(box)] = self._computed(box)
         self.layer.refresh(extent=False)
+
+    def _computed(self, box: Box) -> NDArray[np.float32]:
+        if self._table is None:
+            return confidence_map(self.session, box)
+        return self._table.take(self.session.regions[window(box)])
 
 
 def confidence_map(session: Session, box: Box) -> NDArray[np.float32]:
     """Return (h, w) float32, the confidence of the region at each pixel of ``box``; 0 = no region."""
-    ids, places = np.unique(session.regions[window(box)], return_inverse=True)
-    rows: list[Region | None] = [session.find(one) for one in ids.tolist()]
-    shown = [0.0 if row is None else confidence(row, session.vocabulary) for row in rows]
-    height, width = box[2] - box[0], box[3] - box[1]
-    return np.array(shown, np.float32)[places].reshape(height, width)
+    numbers, ids = number_regions(session.regions[window(box)])
+    rows = [session.region(one) for one in ids.tolist()]
+    return np.append(np.float32(0), confidences(rows, session.vocabulary)).take(numbers)
+
+
+def _table(session: Session) -> NDArray[np.float32] | None:
+    """Return the confidence of each region by its id; ``None``: the ids are too far apart for that."""
+    ids = session.ids
+    highest = int(ids.max(initial=0))
+    if highest > 4 * session.regions.size + 1024:
+        return None
+    table = np.zeros(highest + 1 + SPARE, np.float32)
+    table[ids] = confidences(session.rows(), session.vocabulary)
+    return table
 
 
 def _place(viewer: ViewerModel, layers: SessionLayers) -> int:

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from psygnal import Signal
 
-from napari_corrclip.annotation import Session
+from napari_corrclip.annotation import Draft, Session
 from napari_corrclip.annotation.edits.predictions import Reassign
 from napari_corrclip.errors import CorrClipError
 from napari_corrclip.feature_cache import FEATURES, GIB
@@ -37,6 +37,9 @@ if TYPE_CHECKING:
     from napari_corrclip.segmenter import Segmenter
     from napari_corrclip.stack import Sliced, StackRun
 
+TRIES = 4
+"""So often what was edited meanwhile is waited for."""
+
 
 @dataclass(frozen=True, eq=False)
 class Found:
@@ -44,6 +47,15 @@ class Found:
 
     regions: NDArray[np.int32]
     picture: Picture
+
+
+@dataclass(frozen=True, eq=False)
+class _Ran:
+    """A run that has ended, and the session that it opens, or a draft of the one that takes it in."""
+
+    result: Segmentation
+    engine: Engine
+    made: Session | Draft[tuple[str, ...]]
 
 
 class Controller:
@@ -117,33 +129,44 @@ class Controller:
         """
         self._jobs.drop()
         self._words.forget()
-        began = perf_counter()
+        began, tries = perf_counter(), 0
 
-        def done(ran: tuple[Segmentation, Engine]) -> None:
-            result, engine = ran
-            session, notes = self.session, list(result.notes)
-            again = session is not None and self.shows(picture)
-            try:
-                if session is not None and again:
-                    notes += self._rerun(session, result, engine, reassign or {})
-                else:
-                    session = Session(result, picture.rgb, engine=engine, source=picture.source)
-            except CorrClipError as error:
-                self.status.emit(str(error))
+        def done(ran: _Ran) -> None:
+            nonlocal tries
+            result, engine, made = ran.result, ran.engine, ran.made
+            notes = list(result.notes)
+            session = self.session if self.shows(picture) else None
+            fits = made.of is session if isinstance(made, Draft) else session is None
+            if fits and isinstance(made, Draft) and tries == TRIES:
+                # Somebody edits without a pause; this once they are kept waiting.
+                made = Draft.make(made.of, _rerun(result, engine, reassign or {}))
+            if not fits or (isinstance(made, Draft) and not made.take()):
+                tries += 1
+                self._start(self._made_steps(picture, result, engine, reassign or {}), done)
+                self.segmenting = True
                 return
+            if isinstance(made, Draft):
+                notes += made.made
+                self.relabelled.emit(session)
             if engine not in FEATURES:
                 notes.append(too_large_to_keep(engine.nbytes))
             count = len(result.table)
             self.status.emit(
                 f"{_said(picture)}{count} region{'' if count == 1 else 's'} in "
                 f"{perf_counter() - began:.1f} s. "
-                + " ".join([*notes, "Paint on the layers to correct them, or type more classes."])
+                + " ".join(
+                    [
+                        *notes,
+                        "Press Correct regions, click one and press the digit of its class; or type more classes.",
+                    ]
+                )
             )
-            if not again:  # after that sentence: what goes wrong with opening it is to be read
-                self.open(session, picture)
+            if isinstance(made, Session):
+                # After that sentence: what goes wrong with opening it is to be read.
+                self.open(made, picture)
 
         self._choose(choice)
-        self._start(self._run_steps(picture, vocabulary, choice), done)
+        self._start(self._run_steps(picture, vocabulary, choice, reassign or {}), done)
         self.segmenting = True
         self.status.emit(f"Segmenting {picture.title} …")
 
@@ -208,7 +231,8 @@ class Controller:
             )
 
         def event(found: Any) -> None:
-            sliced(found) if type(found).__name__ == "Sliced" else self._event(found)
+            # Another event is progress; the class itself would load the networks' library here.
+            self._event(found) if isinstance(found, Progress) else sliced(found)
 
         self._choose(choice)
         self._start(
@@ -223,27 +247,6 @@ class Controller:
     def shows(self, picture: Picture) -> bool:
         """Whether the session is of this image; its contrast may differ."""
         return self.picture is not None and self.picture.same_as(picture)
-
-    def _rerun(
-        self, session: Session, result: Segmentation, engine: Engine, reassign: Reassign
-    ) -> tuple[str, ...]:
-        """Take a run into the open session, as one step that can be undone."""
-        words, notes = result.vocabulary, list[str]()
-        answers = dict(reassign)
-        for one in session.vocabulary:
-            # Decided while the run went on, as a class that it does not know; nobody could be asked.
-            gone = one.value not in words.values and one.value not in answers
-            if gone and any(session.decided_as(one.value)):
-                answers[one.value] = None
-                notes.append(
-                    f"What was decided as {one.name!r} was taken back; undo brings it again."
-                )
-        with session.step("Run again"):
-            if session.vocabulary != words:
-                session.set_vocabulary(words, reassign=answers, classify=False)
-            edited = session.rerun(result, engine=engine)
-        self.relabelled.emit(session)
-        return *notes, *edited.notes
 
     # -- other words
 
@@ -384,8 +387,8 @@ class Controller:
     # -- the work itself, in the thread
 
     def _run_steps(
-        self, picture: Picture, vocabulary: Vocabulary, choice: Choice
-    ) -> Generator[Progress | Found, None, tuple[Segmentation, Engine]]:
+        self, picture: Picture, vocabulary: Vocabulary, choice: Choice, reassign: Reassign
+    ) -> Generator[Progress | Found, None, _Ran]:
         yield Progress("load the libraries", 0, 1)
         prepare_imports()
         from napari_corrclip.engine import run_steps
@@ -402,7 +405,20 @@ class Controller:
         found = FoundRegions(regions, segmenter.regions)
         result, engine = yield from run_steps(segmenter, picture.rgb, vocabulary, found)
         ESTIMATES.note(choice, picture.shape, seconds, result.provenance.seconds["encode"])
-        return result, engine
+        return (yield from self._made_steps(picture, result, engine, reassign))
+
+    def _made_steps(
+        self, picture: Picture, result: Segmentation, engine: Engine, reassign: Reassign
+    ) -> Steps[_Ran]:
+        """Make a session of a run, or take it into the one that is open on the same picture."""
+        yield Progress("count the regions", 0, 1)
+        session = self.session if self.shows(picture) else None
+        if session is not None:
+            draft = Draft.make(session, _rerun(result, engine, reassign))
+            return _Ran(result, engine, draft)
+        session = Session(result, picture.rgb, engine=engine, source=picture.source)
+        session.state.adjacency  # noqa: B018  # which the first key would have to wait for
+        return _Ran(result, engine, session)
 
     def _stack_steps(
         self,
@@ -429,6 +445,31 @@ class Controller:
         yield Progress("load the networks", 1, 1)  # a run that is not wanted any more ends here
         self._loaded = choice, segmenter
         return segmenter
+
+
+def _rerun(
+    result: Segmentation, engine: Engine, reassign: Reassign
+) -> Callable[[Session], tuple[str, ...]]:
+    """Return what takes a run into a session, as one step that can be undone, and returns notes."""
+
+    def edit(session: Session) -> tuple[str, ...]:
+        words, notes = result.vocabulary, list[str]()
+        answers = dict(reassign)
+        for one in session.vocabulary:
+            # Decided while the run went on, as a class that it does not know; nobody could be asked.
+            gone = one.value not in words.values and one.value not in answers
+            if gone and any(session.decided_as(one.value)):
+                answers[one.value] = None
+                notes.append(
+                    f"What was decided as {one.name!r} was taken back; undo brings it again."
+                )
+        with session.step("Run again"):
+            if session.vocabulary != words:
+                session.set_vocabulary(words, reassign=answers, classify=False)
+            edited = session.rerun(result, engine=engine)
+        return *notes, *edited.notes
+
+    return edit
 
 
 def too_large_to_keep(nbytes: int) -> str:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 from napari.utils.colormaps import DirectLabelColormap
+from numpy.typing import NDArray
 
 from napari_corrclip.annotation import Region
 from napari_corrclip.vocabulary import Vocabulary
@@ -32,28 +35,64 @@ def region_features(rows: list[Region], vocabulary: Vocabulary) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "index": [0, *(row.id for row in rows)],
-            "region": ["unsegmented", *(describe(row, vocabulary) for row in rows)],
+            "region": ["unsegmented", *descriptions(rows, vocabulary)],
         }
     )
 
 
 def describe(row: Region, vocabulary: Vocabulary) -> str:
     """Say a region's class, how probable it is, and the likeliest other one."""
-    index = {one.value: at for at, one in enumerate(vocabulary)}
-    ranked = np.argsort(-row.probabilities, kind="stable").tolist()
-    other = next((at for at in ranked if vocabulary.values[at] != row.value), None)
-    if row.verdict is not None and row.verdict.kind == "ignored":
-        shown = "ignored"
-    elif row.value in index:
-        at = index[row.value]
-        shown = f"{vocabulary.names[at]} {row.probabilities[at]:.2f}"
-    else:
-        shown = "no class"
-    if row.verdict is not None and row.verdict.kind != "ignored":
-        shown += f", {row.verdict.kind}"
-    if other is None:
-        return shown
-    return f"{shown} ({vocabulary.names[other]} {row.probabilities[other]:.2f})"
+    return descriptions([row], vocabulary)[0]
+
+
+def descriptions(rows: Sequence[Region], vocabulary: Vocabulary) -> list[str]:
+    """Say that of many regions at once."""
+    if not rows:
+        return []
+    names = vocabulary.names
+    probable = np.array([row.probabilities for row in rows])
+    mine = places_of(rows, vocabulary)
+    others = probable.copy()
+    has_class = np.flatnonzero(mine >= 0)
+    others[has_class, mine[has_class]] = -1
+    other = others.argmax(axis=1)
+    every = np.arange(len(rows))
+    found = []
+    for row, at, sure, second, less in zip(
+        rows,
+        mine.tolist(),
+        probable[every, mine].tolist(),
+        other.tolist(),
+        others[every, other].tolist(),
+        strict=True,
+    ):
+        verdict = row.verdict
+        if verdict is not None and verdict.kind == "ignored":
+            shown = "ignored"
+        else:
+            shown = "no class" if at < 0 else f"{names[at]} {sure:.2f}"
+            if verdict is not None:
+                shown += f", {verdict.kind}"
+        found.append(shown if less < 0 else f"{shown} ({names[second]} {less:.2f})")
+    return found
+
+
+def places_of(rows: Sequence[Region], vocabulary: Vocabulary) -> NDArray[np.int64]:
+    """Return (R,) the place in the vocabulary of the class that each region shows, -1 = no class."""
+    places = np.full(1 << 16, -1)
+    places[list(vocabulary.values)] = np.arange(len(vocabulary))
+    found: NDArray[np.int64] = places[[row.value for row in rows]]
+    return found
+
+
+def confidences(rows: Sequence[Region], vocabulary: Vocabulary) -> NDArray[np.float32]:
+    """Return (R,) the mean probability of the class that each region shows, or of the likeliest."""
+    if not rows:
+        return np.zeros(0, np.float32)
+    probable = np.array([row.probabilities for row in rows])
+    at = places_of(rows, vocabulary)
+    shown = probable[np.arange(len(rows)), at]
+    return np.where(at >= 0, shown, probable.max(axis=1)).astype(np.float32)
 
 
 def painting_title(vocabulary: Vocabulary, values: list[int], pixels: int) -> str:

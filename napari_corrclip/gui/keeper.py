@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from psygnal import Signal
+from qtpy import QtCore
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from napari_corrclip.annotation import (
@@ -49,6 +50,8 @@ class Keeper(QWidget):
 
     restored = Signal(object, object)
     taken_up = Signal(Held)
+    # What a journal tells from its thread is said in the widget's.
+    _failed = QtCore.Signal(str)  # type: ignore[attr-defined]
 
     def __init__(
         self,
@@ -59,6 +62,7 @@ class Keeper(QWidget):
     ) -> None:
         super().__init__(parent)
         self._tell = tell
+        self._failed.connect(self._say_failed)
         self._picture = picture
         self._work = work
         self.journal: Journal | None = None
@@ -121,11 +125,14 @@ class Keeper(QWidget):
         if session.source is None:
             return
         try:
-            self.journal = Journal(session, journal_folder(session.source))
+            self.journal = Journal(session, journal_folder(session.source), wait=False)
         except InputError as error:
             self._tell(f"{error} Corrections are kept in memory only.")
             return
-        self.journal.failed.connect(self._tell)
+        self.journal.failed.connect(self._failed.emit)
+
+    def _say_failed(self, sentence: str) -> None:
+        self._tell(sentence)
 
     def close_journal(self) -> bool:
         """Write no more; return whether everything was written."""

@@ -6,21 +6,24 @@ place and holds its words, too. In the session, the first look and the better on
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from napari_corrclip.annotation import Session
+from napari_corrclip.annotation import Draft, Session
 from napari_corrclip.annotation.change import Edited
 from napari_corrclip.annotation.edits.predictions import Reassign
 from napari_corrclip.errors import CorrClipError
 from napari_corrclip.gui.jobs import Jobs
-from napari_corrclip.progress import Progress
+from napari_corrclip.progress import Progress, Steps
 from napari_corrclip.segmentation import Segmentation
 from napari_corrclip.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
     from napari_corrclip.engine import Preview
+
+TRIES = 4
+"""So often what was edited meanwhile is waited for."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,6 +32,29 @@ class _Change:
 
     vocabulary: Vocabulary
     reassign: Reassign
+
+    def take(self, session: Session, result: Segmentation | None, *, provisional: bool) -> Edited:
+        """Give a session these words, and what was found by them."""
+        return session.set_vocabulary(
+            self.vocabulary,
+            result=result,
+            reassign=self.reassign,
+            classify=False,
+            provisional=provisional,
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class _Look:
+    """What was found, and the session as it will be by it.
+
+    Attributes:
+        waiting: whether the words are not shown yet, and come with it.
+    """
+
+    result: Segmentation
+    waiting: bool
+    draft: Draft[Edited | None]
 
 
 class Relabelling:
@@ -128,38 +154,120 @@ class Relabelling:
         if engine is None or not session.provisional or session.vocabulary == self._left:
             return
         words = self._looking = session.vocabulary
-        self._jobs.start(
-            engine.segmenter.classify_steps(engine.features, words),
-            done=lambda result: self._finish(session, result),
-            failed=self._give_up,
-            progressed=self._progressed,
-            stopped=self._cancelled,
-        )
+        steps = engine.segmenter.classify_steps(engine.features, words)
+        self._start(session, None, self._looked(session, None, steps))
 
     def _look(self, session: Session, engine: Any, change: _Change) -> None:
-        from napari_corrclip.engine import Preview  # torch came with the engine
+        self._looking = change.vocabulary
+        steps = engine.relabel_steps(change.vocabulary)
+        self._start(session, change, self._looked(session, change, steps))
 
-        words = self._looking = change.vocabulary
-
-        def event(event: Progress | Preview) -> None:
-            if not isinstance(event, Preview):
+    def _start(
+        self,
+        session: Session,
+        change: _Change | None,
+        steps: Generator[Progress | _Look, None, _Look],
+        tries: int = 0,
+    ) -> None:
+        def event(event: Progress | _Look) -> None:
+            if isinstance(event, Progress):
                 self._progressed(event)
-            elif self._take(session, change, event.result, provisional=True) is not None:
-                self._say(f"A first look for {_classes(words)}; a better one follows …")
+            elif self._change is change and change is not None:
+                self._take_look(session, change, event, provisional=True)
 
-        def done(result: Segmentation) -> None:
-            if self._change is not change:
-                self._finish(session, result)
-            elif (edited := self._take(session, change, result)) is not None:
-                self._say(_labelled(result, edited))
+        def done(look: _Look) -> None:
+            self._end(session, change, look, tries)
 
         self._jobs.start(
-            engine.relabel_steps(words),
+            steps,
             done=done,
             failed=self._give_up,
             progressed=event,
             stopped=self._cancelled,
         )
+
+    def _looked(
+        self,
+        session: Session,
+        change: _Change | None,
+        steps: Generator[Progress | Preview, None, Segmentation],
+    ) -> Generator[Progress | _Look, None, _Look]:
+        """Look by ``steps``, in the thread, and make drafts of the session as it will be."""
+        try:
+            while True:
+                try:
+                    event = next(steps)
+                except StopIteration as stop:
+                    result: Segmentation = stop.value
+                    break
+                if isinstance(event, Progress):
+                    yield event
+                elif change is not None:
+                    yield self._drafted(session, change, event.result, provisional=True)
+        finally:
+            steps.close()
+        return (yield from self._drafted_steps(session, change, result))
+
+    def _drafted_steps(
+        self, session: Session, change: _Change | None, result: Segmentation
+    ) -> Steps[_Look]:
+        yield Progress("count the regions", 0, 1)
+        return self._drafted(session, change, result)
+
+    def _drafted(
+        self,
+        session: Session,
+        change: _Change | None,
+        result: Segmentation,
+        *,
+        provisional: bool = False,
+    ) -> _Look:
+        waiting = change is not None and self._change is change
+
+        def edit(session: Session) -> Edited | None:
+            if waiting and change is not None:
+                return change.take(session, result, provisional=provisional)
+            if session.vocabulary == result.vocabulary and session.provisional:
+                return session.refine(result)
+            return None  # undone meanwhile
+
+        return _Look(result, waiting, Draft.make(session, edit))
+
+    def _end(self, session: Session, change: _Change | None, look: _Look, tries: int) -> None:
+        """Take the better look."""
+        waiting = change is not None and self._change is change
+        if waiting and change is not None and tries == TRIES:
+            # Somebody edits without a pause; this once they are kept waiting.
+            self._take_look(session, change, look)
+        elif look.waiting != waiting or not look.draft.take():
+            again = self._drafted_steps(session, change, look.result)
+            self._start(session, change, again, min(tries + 1, TRIES))
+        else:
+            edited = look.draft.made
+            if waiting:
+                self._change = None
+                self._show(session)
+            if edited is not None:
+                self._say(_labelled(look.result, edited))
+
+    def _take_look(
+        self, session: Session, change: _Change, look: _Look, *, provisional: bool = False
+    ) -> None:
+        """Take words and what was found by them now, whatever was edited meanwhile."""
+        edited: Edited | None
+        if look.waiting and look.draft.take():
+            self._change = None
+            self._show(session)
+            edited = look.draft.made
+        else:
+            edited = self._take(session, change, look.result, provisional=provisional)
+        if edited is None:
+            return
+        if provisional:
+            words = _classes(change.vocabulary)
+            self._say(f"A first look for {words}; a better one follows …")
+        else:
+            self._say(_labelled(look.result, edited))
 
     def _take(
         self,
@@ -172,13 +280,7 @@ class Relabelling:
         """Give the session the changed words, and what was found by them; ``None``: it refuses."""
         self._change = None
         try:
-            return session.set_vocabulary(
-                change.vocabulary,
-                result=result,
-                reassign=change.reassign,
-                classify=False,
-                provisional=provisional,
-            )
+            return change.take(session, result, provisional=provisional)
         except CorrClipError as error:
             self._jobs.drop()
             self._say(str(error))
@@ -195,12 +297,6 @@ class Relabelling:
         said = f"There are {_classes(words)}." if known else "Press Run to look for these classes."
         self._say(" ".join([said, *edited.notes]))
         self.look_again()
-
-    def _finish(self, session: Session, result: Segmentation) -> None:
-        """Take a better look by the words that the session has, if it still has them."""
-        if session.vocabulary == result.vocabulary and session.provisional:
-            session.refine(result)
-            self._say(_labelled(result))
 
     def _give_up(self, error: Exception) -> None:
         self._leave()

@@ -7,7 +7,6 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
 from psygnal import Signal
 from qtpy.QtCore import QModelIndex, QTimer
 from qtpy.QtGui import QColor
@@ -21,6 +20,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_corrclip.annotation.counting import count_values
 from napari_corrclip.errors import InputError
 from napari_corrclip.gui.class_table import (
     COLOR,
@@ -305,7 +305,7 @@ class VocabularyPanel(QWidget):
         if session is None:
             self.model.show_shares({})
         else:
-            counts = np.bincount(session.labels.ravel(), minlength=1 << 16)
+            counts = count_values(session.labels)
             size = session.labels.size
             shares = {value: float(counts[value]) / size for value in session.vocabulary.values}
             self.model.show_shares(shares)

@@ -39,3 +39,21 @@ def test_what_cannot_be_previewed_is_said() -> None:
         session.split_preview(region, [(12, 12)], [(0, 30)])
     with pytest.raises(InputError, match="cannot be split by clicks without the image"):
         Session(result).split_preview(region, [(12, 12)], [(13, 13)])
+
+
+def test_a_divider_tells_again_and_again_what_the_split_does() -> None:
+    result, image = small_result()
+    session = Session(result, image)
+    session.merge(session.ids)
+    region = int(session.ids[0])
+    divider = session.divider(region)
+    clicks = [(KEEP, CUT), (KEEP, [*CUT, (20.0, 20.0)]), (CUT, KEEP)]
+    parts = [divider.divide(*divider.points(*one)) for one in clicks]
+    points = divider.points(*clicks[0])
+    session.split_points(region, *clicks[0])  # what it tells is of the region as it was
+    np.testing.assert_array_equal(divider.divide(*points), parts[0])
+    for one, found in zip(clicks, parts, strict=True):
+        fresh = Session(result, image)
+        fresh.merge(fresh.ids)
+        _, expected = fresh.split_preview(region, *one)
+        np.testing.assert_array_equal(found, expected)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import napari
 import numpy as np
@@ -12,8 +15,10 @@ from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication
 
 from napari_corrclip.annotation import Session
+from napari_corrclip.annotation.edits.splitting import Divider
 from napari_corrclip.gui.correct import CorrectMode
 from napari_corrclip.gui.layers import SessionLayers
+from napari_corrclip.gui.worker import Job
 from tests.annotation.images import small_result
 from tests.gui.conftest import SIDE, Window
 
@@ -54,6 +59,16 @@ def right_click(window: Window, row: float, column: float) -> None:
         window.canvas, Qt.MouseButton.RightButton, Qt.KeyboardModifier.NoModifier, where
     )
     QApplication.processEvents()
+    settle()
+
+
+def settle() -> None:
+    """Wait until the preview of the clicks is there."""
+    until = time.monotonic() + 60
+    while Job._running:
+        assert time.monotonic() < until
+        QApplication.processEvents()
+        time.sleep(0.005)
 
 
 def begin(window: Window) -> None:
@@ -201,4 +216,116 @@ def test_switching_the_mode_off_leaves_it(halves: tuple[Window, CorrectMode]) ->
     assert "split preview" not in window.viewer.layers
     mode.start()
     window.key(Qt.Key.Key_Escape)
+    assert len(window.session.history.done) == 1
+
+
+class Gate:
+    """Holds the thread before it divides, until somebody lets it through."""
+
+    def __init__(self, patch: pytest.MonkeyPatch) -> None:
+        self.asked: list[int] = []
+        self.threads: set[threading.Thread] = set()
+        self.open = threading.Event()
+        divide = Divider.divide
+
+        def held(divider: Divider, kept: Any, away: Any) -> Any:
+            self.asked.append(len(away))
+            self.threads.add(threading.current_thread())
+            assert self.open.wait(60)
+            return divide(divider, kept, away)
+
+        patch.setattr(Divider, "divide", held)
+
+
+def right_press(window: Window, row: float, column: float) -> None:
+    where = QPoint(window.at(row, column))
+    QTest.mouseClick(
+        window.canvas, Qt.MouseButton.RightButton, Qt.KeyboardModifier.NoModifier, where
+    )
+    QApplication.processEvents()
+
+
+def wait_for(gate: Gate, count: int) -> None:
+    until = time.monotonic() + 60
+    while len(gate.asked) < count:
+        assert time.monotonic() < until
+        QApplication.processEvents()
+
+
+def test_the_latest_clicks_win_and_enter_waits_for_them(
+    halves: tuple[Window, CorrectMode], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    window, mode = halves
+    gate = Gate(monkeypatch)
+    begin(window)
+    right_press(window, 20, 80)
+    wait_for(gate, 1)
+    assert mode.splitting.busy
+    assert "Looking where the region is divided" in window.told[-1]
+    right_press(window, 30, 80)  # the former preview is not wanted any more
+    window.key(Qt.Key.Key_Return)
+    assert mode.splitting.on
+    assert "split in a moment" in window.told[-1]
+    assert len(window.session.history.done) == 1
+    gate.open.set()
+    settle()
+    assert gate.asked == [1, 2]
+    assert threading.main_thread() not in gate.threads
+    assert not mode.splitting.on
+    assert len(window.session.history.done) == 2
+    assert (window.session.regions[:, : SIDE // 2] != window.session.ids.max()).all()
+    window.agree()
+
+
+def test_a_click_after_enter_is_looked_at_first(
+    halves: tuple[Window, CorrectMode], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    window, mode = halves
+    gate = Gate(monkeypatch)
+    begin(window)
+    right_press(window, 20, 80)
+    wait_for(gate, 1)
+    window.key(Qt.Key.Key_Return)
+    right_press(window, 30, 80)
+    gate.open.set()
+    settle()
+    assert mode.splitting.on
+    assert "Enter splits it" in window.told[-1]
+    assert len(window.session.history.done) == 1
+
+
+@pytest.mark.parametrize("how", ["escape", "undo", "off"])
+def test_a_split_that_was_left_does_not_come_late(
+    halves: tuple[Window, CorrectMode], monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
+    window, mode = halves
+    gate = Gate(monkeypatch)
+    begin(window)
+    right_press(window, 20, 80)
+    wait_for(gate, 1)
+    window.key(Qt.Key.Key_Return)
+    if how == "escape":
+        window.key(Qt.Key.Key_Escape)
+    elif how == "undo":
+        window.undo()
+    else:
+        mode.stop()
+    before, told = window.session.regions.copy(), list(window.told)
+    gate.open.set()
+    settle()
+    assert not mode.splitting.on
+    np.testing.assert_array_equal(window.session.regions, before)
+    assert window.told == told
+
+
+def test_a_session_without_image_says_why_it_cannot_split(
+    halves: tuple[Window, CorrectMode],
+) -> None:
+    window, mode = halves
+    window.session.image = None
+    begin(window)
+    right_click(window, 20, 80)
+    assert "cannot be split by clicks without the image" in window.told[-1]
+    window.key(Qt.Key.Key_Return)
+    assert mode.splitting.on
     assert len(window.session.history.done) == 1

@@ -93,7 +93,7 @@ def _renamed(state: State, vocabulary: Vocabulary) -> tuple[str, ...]:
     """Return what to tell of classes that have decisions and another name."""
     new = {one.value: one.name for one in vocabulary}
     decided = {verdict.value for verdict in state.verdicts.values()}
-    decided |= set(np.unique(state.pins).tolist())
+    decided |= _painted(state)
     others = [
         (one.name, new[one.value])
         for one in state.vocabulary
@@ -103,6 +103,13 @@ def _renamed(state: State, vocabulary: Vocabulary) -> tuple[str, ...]:
         f"{before!r} is called {after!r} now, and what was decided as it, too."
         for before, after in others
     )
+
+
+def _painted(state: State) -> set[int]:
+    """Return the values that pixels are pinned to."""
+    # Much faster than sorting; values are those of uint16.
+    counts = np.bincount(state.pins.ravel() - NOT_PINNED)
+    return set((np.flatnonzero(counts) + NOT_PINNED).tolist()) - {NOT_PINNED}
 
 
 def rerun(state: State, result: Segmentation) -> Plan:
@@ -213,7 +220,7 @@ def moved_decisions(
         if value in vocabulary.values:
             raise InputError(f"{which!r} is no removed class; reassign only classes that go.")
         asked[value] = None if target is None else value_of(vocabulary, target)
-    pinned = set(np.unique(state.pins).tolist()) - {NOT_PINNED, 0}
+    pinned = _painted(state) - {0}
     moved: dict[int, int | None] = {}
     for value in old.values:
         if value in vocabulary.values:

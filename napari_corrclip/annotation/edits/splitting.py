@@ -77,49 +77,113 @@ def split_preview(
     Returns:
         The region's box, and (h, w) in it: 1 what stays, 2 what is cut away, 0 outside the region.
     """
-    row = _divisible(state, region)
-    inside = state.regions[window(row.box)] == row.id
-    kept = points_of(state, row, keep, "keep")
-    away = points_of(state, row, cut, "cut")
-    if set(map(tuple, kept.tolist())) & set(map(tuple, away.tolist())):
-        raise InputError("A point is both to keep and to cut; click on different pixels.")
-    if click is not None:
-        points = np.concatenate([away, kept])
-        mask = click(points, np.arange(len(points)) < len(away))
-        if mask is not None and mask[tuple(away.T)].all() and not mask[tuple(kept.T)].any():
-            return row.box, _cut(inside, mask[window(row.box)])
-    if image is None:
-        raise InputError(
-            f"Region {row.id} cannot be split by clicks without the image; open the session with it, "
-            "or split by a mask."
-        )
-    return row.box, _watershed(image, row, inside, kept, away)
+    divider = Divider(state, region, image=image, click=click)
+    return divider.box, divider.divide(*divider.points(keep, cut))
+
+
+class Divider:
+    """Divides one region by clicks, again and again; see :func:`split_preview`.
+
+    Its edges are computed once. :meth:`divide` may run in another thread while the state is edited: it
+    tells of the region as it was.
+
+    Args:
+        state: as it is.
+        region: the one to divide.
+        image: (H, W, 3) uint8.
+        click: SAM's decoder.
+
+    Raises:
+        InputError: there is no such region, or it is a single pixel.
+
+    Attributes:
+        box: the region's.
+    """
+
+    def __init__(
+        self,
+        state: State,
+        region: int,
+        *,
+        image: NDArray[np.uint8] | None = None,
+        click: Click | None = None,
+    ) -> None:
+        self._state = state
+        self._row = _divisible(state, region)
+        self._inside = state.regions[window(self._row.box)] == self._row.id
+        self._image = image
+        self._click = click
+        self._edges: NDArray[np.float32] | None = None
+
+    @property
+    def box(self) -> Box:
+        """The region's box."""
+        return self._row.box
+
+    def points(self, keep: Points, cut: Points) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Return (n, 2) rows and columns of the points that stay, and of those that are cut away.
+
+        Raises:
+            InputError: they cannot divide it.
+        """
+        kept = points_of(self._state, self._row, keep, "keep")
+        away = points_of(self._state, self._row, cut, "cut")
+        if set(map(tuple, kept.tolist())) & set(map(tuple, away.tolist())):
+            raise InputError("A point is both to keep and to cut; click on different pixels.")
+        return kept, away
+
+    def divide(self, kept: NDArray[np.int64], away: NDArray[np.int64]) -> NDArray[np.integer]:
+        """Return (h, w) in the box: 1 what stays, 2 what is cut away, 0 outside the region.
+
+        Raises:
+            InputError: that takes the image, and there is none.
+        """
+        row, inside = self._row, self._inside
+        if self._click is not None:
+            points = np.concatenate([away, kept])
+            mask = self._click(points, np.arange(len(points)) < len(away))
+            if mask is not None and mask[tuple(away.T)].all() and not mask[tuple(kept.T)].any():
+                return _cut(inside, mask[window(row.box)])
+        if self._image is None:
+            raise InputError(
+                f"Region {row.id} cannot be split by clicks without the image; open the session with it, "
+                "or split by a mask."
+            )
+        if self._edges is None:
+            self._edges = _edges(self._image, row.box)
+        corner = np.array(row.box[:2])
+        return _watershed(self._edges, inside, kept - corner, away - corner)
+
+
+def _edges(image: NDArray[np.uint8], box: Box) -> NDArray[np.float32]:
+    """Return (h, w) float32, the strongest edge of the three colours at each pixel of ``box``."""
+    from skimage.filters import sobel
+
+    # One pixel around, so that the border of the box makes no edge.
+    around = padded(box, 1, image.shape[:2])
+    part = image[window(around)]
+    edges = np.zeros(part.shape[:2], np.float32)
+    for plane in range(3):  # one at a time: a large region is a large part of the memory
+        np.maximum(edges, sobel(part[..., plane].astype(np.float32) / 255), out=edges)
+    top, left = box[0] - around[0], box[1] - around[1]
+    return edges[top : top + box[2] - box[0], left : left + box[3] - box[1]]
 
 
 def _watershed(
-    image: NDArray[np.uint8],
-    row: Region,
+    edges: NDArray[np.float32],
     inside: NDArray[np.bool_],
     kept: NDArray[np.int64],
     away: NDArray[np.int64],
-) -> NDArray[np.int64]:
-    from skimage.filters import sobel
+) -> NDArray[np.integer]:
     from skimage.segmentation import watershed
 
-    # One pixel around, so that the border of the box makes no edge.
-    around = padded(row.box, 1, image.shape[:2])
-    edges = np.max(
-        [sobel(plane) for plane in np.moveaxis(image[window(around)], 2, 0) / 255], axis=0
-    )
-    top, left = row.box[0] - around[0], row.box[1] - around[1]
-    edges = edges[top : top + inside.shape[0], left : left + inside.shape[1]]
-    corner = np.array(row.box[:2])
     seeds = np.zeros(inside.shape, np.int32)
-    seeds[tuple((kept - corner).T)] = 1
-    seeds[tuple((away - corner).T)] = 2
+    seeds[tuple(kept.T)] = 1
+    seeds[tuple(away.T)] = 2
     flooded = watershed(edges, seeds, mask=inside)
     # A part that no flood reaches stays with the region.
-    return np.where(inside, np.maximum(flooded, 1), 0)
+    parts: NDArray[np.integer] = np.where(inside, np.maximum(flooded, 1), 0)
+    return parts
 
 
 def _divisible(state: State, region: int) -> Region:

@@ -5,11 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from napari_corrclip.annotation import Changed
 from napari_corrclip.annotation.boxes import Box, window
+from napari_corrclip.annotation.edits.splitting import Divider
 from napari_corrclip.errors import InputError
 from napari_corrclip.gui.correct.overlay import Overlay
+from napari_corrclip.gui.jobs import Jobs
+from napari_corrclip.progress import Progress, Steps
 
 if TYPE_CHECKING:
     from napari_corrclip.gui.correct.mode import CorrectMode
@@ -38,7 +42,15 @@ class Splitting:
         self.region = 0
         self.keep: list[tuple[int, int]] = []
         self.cut: list[tuple[int, int]] = []
-        self._mask: np.ndarray[tuple[int, ...], np.dtype[np.bool_]] | None = None
+        self._divider: Divider | None = None
+        self._parts: NDArray[np.integer] | None = None
+        self._jobs = Jobs()
+        self._committing = False
+
+    @property
+    def busy(self) -> bool:
+        """Whether it is being worked out how the region would be divided."""
+        return self._jobs.running
 
     @property
     def on(self) -> bool:
@@ -55,9 +67,9 @@ class Splitting:
         if len(targets) > 1:
             raise InputError(f"{len(targets)} regions are selected; select the one to split.")
         region = targets[0]
-        if self._mode.session.region(region).area < 2:
-            raise InputError(f"Region {region} is a single pixel; there is nothing to split.")
-        self._mode.select(targets)
+        self._divider = self._mode.session.divider(region)
+        if self._mode.selection != (region,):  # to outline a large region takes long
+            self._mode.select(targets)
         self.region = region
         self._draw()
         self._mode.say(
@@ -73,7 +85,8 @@ class Splitting:
         self.region = 0
         self.keep.clear()
         self.cut.clear()
-        self._mask = None
+        self._divider = self._parts = None
+        self._jobs.drop()
         self.overlay.hide()
         self._mode.moment.emit("normal")
 
@@ -90,14 +103,17 @@ class Splitting:
         self._look()
 
     def commit(self) -> None:
-        """Split as it is shown."""
-        mask, region = self._mask, self.region
-        if mask is None:
-            self._mode.say(self._missing())
+        """Split as it is shown, or as soon as it is."""
+        parts, region, session = self._parts, self.region, self._mode.session
+        if parts is None:
+            self._committing = self.busy
+            self._mode.say("It is split in a moment …" if self.busy else self._missing())
             return
+        mask = np.zeros(session.shape, bool)
+        mask[window(session.region(region).box)] = parts == _CUT
         self.leave()
         edited = self._mode.perform(lambda: self._mode.session.split_mask(region, mask))
-        if edited is not None:
+        if edited is not None and self._mode.selection != (region,):
             self._mode.select([region])
 
     def changed(self, changed: Changed) -> None:
@@ -117,31 +133,48 @@ class Splitting:
         return "The clicks do not divide the region; click on other places, or leave with Esc."
 
     def _look(self) -> None:
-        self._mask = None
-        if self.keep and self.cut:
-            try:
-                box, parts = self._mode.session.split_preview(self.region, self.keep, self.cut)
-            except InputError as error:
-                self._draw()
-                self._mode.say(str(error))
-                return
-            self._mask = np.zeros(self._mode.session.shape, bool)
-            self._mask[window(box)] = parts == _CUT
-            inside, away = int((parts > 0).sum()), int((parts == _CUT).sum())
-            percent = 100 * away / inside
-            share = "Under 1" if percent < 1 else "Over 99" if percent > 99 else f"{percent:.0f}"
-            self._mode.say(f"{share} % of the region is cut away; Enter splits it.")
-        else:
-            self._mode.say(self._missing())
+        """Find out in a thread how the clicks divide the region; what former clicks asked is dropped."""
+        self._jobs.drop()
+        self._parts = None
+        self._committing = False
+        divider = self._divider
         self._draw()
+        if divider is None or not (self.keep and self.cut):
+            self._mode.say(self._missing())
+            return
+        try:
+            points = divider.points(self.keep, self.cut)
+        except InputError as error:
+            self._mode.say(str(error))
+            return
+        self._mode.say("Looking where the region is divided …")
+        self._jobs.start(_divided(divider, *points), done=self._divided, failed=self._refused)
+
+    def _divided(self, parts: NDArray[np.integer]) -> None:
+        self._parts = parts
+        inside, away = int((parts > 0).sum()), int((parts == _CUT).sum())
+        percent = 100 * away / inside
+        share = "Under 1" if percent < 1 else "Over 99" if percent > 99 else f"{percent:.0f}"
+        if self._committing:
+            self.commit()
+            return
+        self._draw()
+        self._mode.say(f"{share} % of the region is cut away; Enter splits it.")
+
+    def _refused(self, error: Exception) -> None:
+        self._mode.say(
+            str(error)
+            if isinstance(error, InputError)
+            else f"The region cannot be divided ({type(error).__name__}: {error}); click elsewhere."
+        )
 
     def _draw(self) -> None:
         session = self._mode.session
         box = session.region(self.region).box
         inside = session.regions[window(box)] == self.region
         shown = inside.astype(np.uint8)
-        if self._mask is not None:
-            shown[self._mask[window(box)]] = _CUT
+        if self._parts is not None:
+            shown[self._parts == _CUT] = _CUT
         radius = DOT / self._mode.pixel_on_screen()
         for points, color in ((self.keep, _KEPT), (self.cut, _CUT)):
             for row, column in points:
@@ -157,8 +190,18 @@ def _dot(
     color: int,
 ) -> None:
     """Draw a white point with its kind's colour in the middle, where there is room for one."""
-    rows, columns = np.ogrid[: shown.shape[0], : shown.shape[1]]
-    away = (rows + box[0] - at[0]) ** 2 + (columns + box[1] - at[1]) ** 2
-    shown[away <= radius**2] = _POINT
+    wide = int(radius) + 1
+    top, left = max(at[0] - box[0] - wide, 0), max(at[1] - box[1] - wide, 0)
+    near = shown[top : at[0] - box[0] + wide + 1, left : at[1] - box[1] + wide + 1]
+    rows, columns = np.ogrid[: near.shape[0], : near.shape[1]]
+    away = (rows + top + box[0] - at[0]) ** 2 + (columns + left + box[1] - at[1]) ** 2
+    near[away <= radius**2] = _POINT
     if radius >= 2:
-        shown[away <= (radius / 2) ** 2] = color
+        near[away <= (radius / 2) ** 2] = color
+
+
+def _divided(
+    divider: Divider, kept: NDArray[np.int64], away: NDArray[np.int64]
+) -> Steps[NDArray[np.integer]]:
+    yield Progress("divide the region", 0, 1)
+    return divider.divide(kept, away)
