@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from napari_corrclip.gui.opening import segment_layer as segment_layer
     from napari_corrclip.images import read_image as read_image
     from napari_corrclip.images import to_rgb as to_rgb
+    from napari_corrclip.large import LargeSegmentation as LargeSegmentation
+    from napari_corrclip.large import segment_large as segment_large
     from napari_corrclip.progress import Progress as Progress
     from napari_corrclip.scripting import as_python as as_python
     from napari_corrclip.segmentation import Segmentation as Segmentation
@@ -31,6 +33,8 @@ if TYPE_CHECKING:
     from napari_corrclip.settings import Settings as Settings
     from napari_corrclip.vocabulary import Vocabulary as Vocabulary
     from napari_corrclip.vocabulary import VocabularyClass as VocabularyClass
+    from napari_corrclip.weights.naming import make_preset as make_preset
+    from napari_corrclip.weights.own import save_preset as save_preset
     from napari_corrclip.weights.presets import Preset as Preset
     from napari_corrclip.weights.presets import get_preset as get_preset
     from napari_corrclip.weights.presets import presets as presets
@@ -41,6 +45,7 @@ _HOME = {
     "CorrClipError": "errors",
     "Features": "features",
     "InputError": "errors",
+    "LargeSegmentation": "large",
     "Preset": "weights.presets",
     "Progress": "progress",
     "Queue": "annotation",
@@ -54,23 +59,27 @@ _HOME = {
     "annotate": "engine",
     "as_python": "scripting",
     "get_preset": "weights.presets",
+    "make_preset": "weights.naming",
     "open_widget": "gui.opening",
     "presets": "weights.presets",
     "read_image": "images",
+    "save_preset": "weights.own",
     "segment": "segmenter",
+    "segment_large": "large",
     "segment_layer": "gui.opening",
     "set_feature_cache_limit": "feature_cache",
     "to_rgb": "images",
 }
 """Each public name and the module it comes from."""
 
-_WITH_TORCH = {"engine", "features", "segmenter"}
+_WITH_TORCH = {"engine", "features", "large", "segmenter"}
 """The modules among them that import torch."""
 
 __all__ = [
     "CorrClipError",
     "Features",
     "InputError",
+    "LargeSegmentation",
     "Preset",
     "Progress",
     "Queue",
@@ -85,10 +94,13 @@ __all__ = [
     "annotate",
     "as_python",
     "get_preset",
+    "make_preset",
     "open_widget",
     "presets",
     "read_image",
+    "save_preset",
     "segment",
+    "segment_large",
     "segment_layer",
     "set_feature_cache_limit",
     "to_rgb",

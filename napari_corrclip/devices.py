@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import gc
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import MappingProxyType
 from typing import Final
 
 import torch
 
-from napari_corrclip.errors import InputError
+from napari_corrclip.errors import CorrClipError, InputError, NotEnoughMemory
 
 DTYPES: Final = MappingProxyType(
     {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
@@ -96,6 +98,42 @@ def short_description(name: str) -> str:
     if hasattr(os, "sysconf") and "SC_PHYS_PAGES" in os.sysconf_names:
         return f"{name} ({os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES') / 1e9:.0f} GB)"
     return name
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether ``error`` is a device's, or the computer's, that has no memory left."""
+    if isinstance(error, CorrClipError):
+        return False
+    # On the CPU and on MPS it is a plain RuntimeError that says so.
+    said = "out of memory" in str(error) or "allocate memory" in str(error)
+    return isinstance(error, torch.OutOfMemoryError | MemoryError) or (
+        isinstance(error, RuntimeError) and said
+    )
+
+
+@contextmanager
+def explained(device: torch.device, what: str, lower: str) -> Iterator[None]:
+    """Meanwhile a lack of memory becomes a sentence.
+
+    Args:
+        device: where it is lacking.
+        what: what there is too little memory for.
+        lower: what to lower.
+
+    Raises:
+        NotEnoughMemory: instead of what the libraries raise.
+    """
+    try:
+        yield
+    except (RuntimeError, MemoryError) as error:
+        if not is_out_of_memory(error):
+            raise
+        # The frames of the error would hold what fills the memory.
+        error.__traceback__ = None
+        other = "close other programs" if device.type == "cpu" else "use the CPU"
+        raise NotEnoughMemory(
+            f"{describe_device(device)} has not enough memory for {what}; lower {lower}, or {other}."
+        ) from None
 
 
 def free_memory() -> None:

@@ -16,3 +16,7 @@ class InputError(CorrClipError, ValueError):
 
 class WeightsError(InputError):
     """A network's weights are missing, broken or of another architecture."""
+
+
+class NotEnoughMemory(CorrClipError, MemoryError):
+    """A device has too little memory, even for the smallest piece of the work at a time."""

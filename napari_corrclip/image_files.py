@@ -7,6 +7,7 @@ import logging
 import os
 import stat
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -191,6 +192,59 @@ def _read_tiff(path: Path) -> NDArray[Any]:
             array = np.moveaxis(array, kept.index("C"), -1)
         tag = page.tags.get(_ORIENTATION)
         return _upright(_tiff_colors(array, page), 1 if tag is None else int(tag.value))
+
+
+@contextlib.contextmanager
+def open_tiff_plane(path: Path) -> Iterator[tuple[Any, str] | None]:
+    """Give a TIFF's plane as an array that reads a tile where it is asked for, and its axes.
+
+    Gives ``None`` where the pixels are not what is stored (a palette, a rotation, a compression of
+    another library), or lie in one piece that can only be read whole: :func:`read_image` has them.
+
+    Raises:
+        InputError: the file is cut short.
+    """
+    from tifffile import COMPRESSION, PHOTOMETRIC, TiffFile, TiffFileError
+
+    logger = logging.getLogger("tifffile")
+    if not logger.handlers:
+        logger.addHandler(logging.NullHandler())
+    with contextlib.ExitStack() as stack:
+        plane = None
+        try:
+            tiff = stack.enter_context(TiffFile(path))
+            series = [one for one in tiff.series if not one.keyframe.is_reduced]
+            page = series[0].keyframe if len(series) == 1 else None
+            if page is not None and (
+                page.photometric in (PHOTOMETRIC.MINISBLACK, PHOTOMETRIC.RGB)
+                and page.compression
+                in (COMPRESSION.NONE, COMPRESSION.DEFLATE, COMPRESSION.ADOBE_DEFLATE)
+                and page.dtype is not None
+                and page.dtype.kind != "b"
+                and int(getattr(page.tags.get(_ORIENTATION), "value", 1)) == 1
+                and (series[0].dataoffset is not None or len(page.dataoffsets) > 1)
+            ):
+                axes = "".join(axis or "1" for axis in _check_plane(path, series[0]))
+                _check_complete(path, tiff)
+                plane = _lazy_tiff(series[0], stack), axes
+        except InputError:
+            raise
+        except (TiffFileError, ValueError, TypeError, KeyError, IndexError, AttributeError):
+            plane = None  # read_image says what is wrong with it
+        yield plane
+
+
+def _lazy_tiff(series: TiffPageSeries, stack: contextlib.ExitStack) -> Any:
+    """Map pixels that lie in one piece; read tiles or strips through zarr."""
+    shape, dtype = series.get_shape(squeeze=False), series.dtype
+    if series.dataoffset is not None:
+        tiff: Any = series.parent
+        kind = np.dtype(dtype).newbyteorder(tiff.byteorder)
+        return np.memmap(tiff.filehandle.path, kind, "r", series.dataoffset, shape)
+    import zarr
+
+    store = stack.enter_context(series.aszarr(level=0, squeeze=False))
+    return zarr.open_array(store, mode="r")
 
 
 def _check_plane(path: Path, series: TiffPageSeries) -> list[str]:

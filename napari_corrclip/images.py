@@ -17,7 +17,15 @@ from numpy.typing import ArrayLike, NDArray
 from napari_corrclip.errors import InputError
 from napari_corrclip.image_files import read_image
 
-__all__ = ["PERCENTILES", "ImageOptions", "read_image", "read_rgb", "to_rgb"]
+__all__ = [
+    "PERCENTILES",
+    "ImageOptions",
+    "channels_last",
+    "check_type",
+    "read_image",
+    "read_rgb",
+    "to_rgb",
+]
 
 PERCENTILES = (0.1, 99.9)
 """The percentiles that become black and white where no limits are given."""
@@ -71,8 +79,8 @@ def to_rgb(
         array = np.asarray(image)
     except ValueError as error:  # rows of different lengths
         raise InputError(f"The image is no array ({error}); give rows of equal length.") from None
-    _check_type(array)
-    array = _channels_last(array, channel_axis)
+    check_type(array)
+    array = channels_last(array, channel_axis)
     if array.dtype.kind == "f":
         _check_finite(array)
     if limits is not None:
@@ -104,7 +112,8 @@ def to_rgb(
     return _as_rgb(_stretch(array, low, high))
 
 
-def _check_type(array: NDArray[Any]) -> None:
+def check_type(array: NDArray[Any]) -> None:
+    """Raise an ``InputError`` where an array of this type and shape can be no image."""
     if array.dtype.kind not in "buif":
         raise InputError(
             f"The image holds values of type {array.dtype}; give booleans, integers or floats."
@@ -115,8 +124,8 @@ def _check_type(array: NDArray[Any]) -> None:
         )
 
 
-def _channels_last(array: NDArray[Any], channel_axis: int | None) -> NDArray[Any]:
-    """Return ``array`` as (H, W, 1) or (H, W, 3), or say what is wrong with its shape."""
+def channels_last(array: NDArray[Any], channel_axis: int | None) -> NDArray[Any]:
+    """Return ``array`` as (H, W, 1) or (H, W, 3), or raise what is wrong with its shape."""
     shape = array.shape
     if array.ndim not in (2, 3):
         raise InputError(

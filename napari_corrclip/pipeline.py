@@ -8,8 +8,9 @@ off in the settings, down to the base of the ablation.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import TypeVar, cast
 
 import numpy as np
 import torch
@@ -18,6 +19,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from napari_corrclip import windows as win
+from napari_corrclip.devices import explained, free_memory, is_out_of_memory
 from napari_corrclip.encoders.protocols import (
     Blocks,
     ImageEncoder,
@@ -27,7 +29,7 @@ from napari_corrclip.encoders.protocols import (
 )
 from napari_corrclip.errors import InputError
 from napari_corrclip.method import correction, merging, prediction, scope, similarity
-from napari_corrclip.method.grids import nearest, unfold
+from napari_corrclip.method.grids import nearest, source_rows, unfold
 from napari_corrclip.method.similarity import unit_cells
 from napari_corrclip.progress import Progress, Steps
 from napari_corrclip.settings import Settings
@@ -36,6 +38,8 @@ T = TypeVar("T")
 
 # Of a stripe of pixels x queries: a CPU's cache holds it over all steps; a card takes all at once.
 _STRIPE_ELEMENTS = {"cpu": 1 << 19, "cuda": 1 << 26}
+# Of logits at inference size that are computed at once, 64 MB: all of a photo for 90 queries.
+_BAND_ELEMENTS = 1 << 24
 
 
 @dataclass(frozen=True)
@@ -128,7 +132,8 @@ def encode_image(
     """Encode an image window by window; slow, and free of any vocabulary.
 
     Yields after every block of every batch of windows, which is where it can be cancelled. No
-    gradient is kept.
+    gradient is kept. Where the device's memory does not suffice for a batch, it is halved for the
+    rest of the image.
 
     Args:
         rgb: (H, W, 3) uint8.
@@ -139,6 +144,7 @@ def encode_image(
 
     Raises:
         InputError: where image or regions have the wrong shape, type or values.
+        NotEnoughMemory: the device cannot hold a single window.
     """
     _check(rgb, regions)
     layout = win.plan(
@@ -148,30 +154,85 @@ def encode_image(
     region_map = win.prepare_regions(regions, layout.size)
     padding = int(region_map.max()) + 1
 
-    blocks = clip.blocks + (similarity.blocks if _needs_similarity(settings) else 0)
-    done, total = 0, len(list(win.batches(layout, settings.batch_size))) * blocks
+    once, blocks = 0, clip.blocks
+    if _needs_similarity(settings) and settings.windows == "shared":
+        once = similarity.blocks
+    elif _needs_similarity(settings):
+        blocks += similarity.blocks
+    size, start, done = settings.batch_size, 0, 0
+    total = once + len(range(0, len(layout), size)) * blocks
     yield Progress("windows", 0, total)
-    features = []
-    for start, stop in win.batches(layout, settings.batch_size):
-        encoding = encode_windows(
+
+    def counted(steps: Blocks[T], what: str, lower: str) -> Steps[T]:
+        nonlocal done
+        with explained(clip.device, what, lower), closing(steps):
+            while True:
+                try:
+                    next(steps)
+                except StopIteration as stopped:
+                    result: T = stopped.value
+                    return result
+                done += 1
+                yield Progress("windows", done, total)
+
+    image: SimilarityFeatures | None = None
+    if once:
+        around = win.around(pixels, layout, similarity.patch_size).to(clip.device)
+        image = yield from counted(
+            _unless_full(_look(around, clip, similarity, settings), last_try=True),
+            "the similarity tower over the whole image",
+            f"short_side in the settings ({settings.short_side}), set windows to separate",
+        )
+
+    def encode(start: int, stop: int) -> Blocks[Tensor]:
+        batch = yield from encode_windows(
             win.cut(pixels, layout, start, stop).to(clip.device),
             win.cut(region_map, layout, start, stop, fill=padding).to(clip.device),
             clip,
             similarity,
             settings,
+            seen=None
+            if image is None
+            else _cut_out(image, layout, similarity.patch_size, start, stop),
         )
-        try:
-            while True:
+        return unit_cells(batch).cpu()
+
+    features = []
+    while start < len(layout):
+        stop = min(start + size, len(layout))
+        batch = yield from counted(
+            _unless_full(encode(start, stop), last_try=stop - start == 1),
+            f"one window of {layout.padded[0]} × {layout.padded[1]} pixels",
+            f"window in the settings ({settings.window})",
+        )
+        if batch is None:
+            size = (stop - start + 1) // 2
+            total = done + len(range(start, len(layout), size)) * blocks
+            continue
+        features.append(batch)
+        start = stop
+    return WindowFeatures(torch.cat(features), layout)
+
+
+def _unless_full(encoding: Blocks[T], *, last_try: bool) -> Blocks[T | None]:
+    """Drive ``encoding`` without gradients; ``None`` where memory ran out, all of which is free then."""
+    try:
+        while True:
+            try:
+                # Never across a yield: the mode belongs to the thread, not to this work.
                 with torch.no_grad():
                     next(encoding)
-                done += 1
-                yield Progress("windows", done, total)
-        except StopIteration as stopped:
-            batch: Tensor = stopped.value
-        finally:
-            encoding.close()
-        features.append(unit_cells(batch).cpu())
-    return WindowFeatures(torch.cat(features), layout)
+            except StopIteration as stopped:
+                result: T = stopped.value
+                return result
+            yield
+    except (RuntimeError, MemoryError) as error:
+        if last_try or not is_out_of_memory(error):
+            raise
+    finally:
+        encoding.close()
+    free_memory()  # here, where the error with its frames has gone
+    return None
 
 
 def encode_windows(
@@ -180,6 +241,7 @@ def encode_windows(
     clip: ImageEncoder,
     similarity_tower: SimilarityEncoder,
     settings: Settings,
+    seen: SimilarityFeatures | None = None,
 ) -> Blocks[Tensor]:
     """Features of a batch of windows (sections 2 to 5); yields after every block that ran.
 
@@ -191,6 +253,7 @@ def encode_windows(
         clip: the image tower.
         similarity_tower: the similarity tower.
         settings: the stages of the method.
+        seen: what the similarity tower says of the windows; ``None`` = ask it, where it is needed.
 
     Returns:
         F (B, h, w, D) float32, after the projection, not normalised. Cells are those of the
@@ -200,14 +263,8 @@ def encode_windows(
     patch = similarity_tower.patch_size
     size = (height // patch, width // patch)
 
-    seen: SimilarityFeatures | None = None
-    if _needs_similarity(settings):
-        pixels = win.renormalise(
-            windows, clip.mean, clip.std, similarity_tower.mean, similarity_tower.std
-        ).to(similarity_tower.device)
-        seen = yield from similarity_tower.features(
-            pixels, output=_similarity_name(settings) == "dino-xx"
-        )
+    if seen is None and _needs_similarity(settings):
+        seen = yield from _look(windows, clip, similarity_tower, settings)
 
     merged: Tensor | None = None
     if settings.scope or settings.semantic:
@@ -217,11 +274,16 @@ def encode_windows(
         windows, regions=merged if settings.semantic else None, spatial=settings.spatial
     )
 
-    attention: Tensor | None = None
+    attention: scope.Attend | None = None
     if settings.scope and merged is not None:
-        alike = similarities(last, seen, size, settings).to(clip.device)
-        within = scope.scope(merged.flatten(1), alike, settings.unsegmented)
-        attention = scope.attention(alike, within, settings.tau)
+        left, right = compared_cells(last, seen, size, settings)
+        attention = scope.attend_within(
+            left.to(clip.device),
+            right.to(clip.device),
+            merged.flatten(1),
+            settings.unsegmented,
+            settings.tau,
+        )
     return clip.cell_features(
         last,
         attention,
@@ -229,6 +291,27 @@ def encode_windows(
         alpha=settings.alpha,
         beta=settings.beta,
     )
+
+
+def _look(
+    windows: Tensor, clip: ImageEncoder, tower: SimilarityEncoder, settings: Settings
+) -> Blocks[SimilarityFeatures]:
+    """What the similarity tower says of windows (B, 3, H, W) in CLIP's normalisation."""
+    pixels = win.renormalise(windows, clip.mean, clip.std, tower.mean, tower.std)
+    output = _similarity_name(settings) == "dino-xx"
+    return (yield from tower.features(pixels.to(tower.device), output=output))
+
+
+def _cut_out(
+    image: SimilarityFeatures, layout: win.Layout, patch: int, start: int, stop: int
+) -> SimilarityFeatures:
+    """What was said of the whole image, of windows start..stop-1."""
+
+    def cut(cells: Tensor) -> Tensor:
+        return unit_cells(win.cut_cells(cells[0], layout, patch, start, stop))
+
+    output = None if image.output is None else cut(image.output)
+    return SimilarityFeatures(query_key=cut(image.query_key), output=output)
 
 
 def merged_regions(regions: Tensor, seen: SimilarityFeatures | None, settings: Settings) -> Tensor:
@@ -251,25 +334,26 @@ def merged_regions(regions: Tensor, seen: SimilarityFeatures | None, settings: S
     )
 
 
-def similarities(
+def compared_cells(
     last: LastBlock, seen: SimilarityFeatures | None, size: tuple[int, int], settings: Settings
-) -> Tensor:
-    """S (B, N, N) between the feature grid's cells (section 2), by the settings' similarity."""
+) -> tuple[Tensor, Tensor]:
+    """The cells (B, N, d) of the feature grid whose products are S (section 2), by the settings."""
     name = _similarity_name(settings)
     if name == "uniform":
-        return similarity.uniform(len(last.queries), size[0] * size[1], device=last.queries.device)
+        cells = similarity.uniform(len(last.queries), size[0] * size[1], device=last.queries.device)
+        return cells, cells
     if name == "clip-qq" or name == "clip-qk":
         queries, keys = (
-            similarity.on_feature_grid(unfold(tokens[:, 1:], last.grid), size)
+            similarity.on_feature_grid(unfold(tokens[:, 1:], last.grid), size).flatten(1, 2)
             for tokens in (last.queries, last.keys if name == "clip-qk" else last.queries)
         )
-        return similarity.cosines(queries, keys)
+        return queries, keys
     if seen is None:
         raise ValueError(f"the similarity {name!r} needs the similarity tower's features")
     features = seen.output if name == "dino-xx" else seen.query_key
     if features is None:
         raise ValueError("the similarity 'dino-xx' needs the similarity tower's output")
-    return similarity.cosines(features)
+    return features.flatten(1, 2), features.flatten(1, 2)
 
 
 def _similarity_name(settings: Settings) -> str:
@@ -281,26 +365,53 @@ def _needs_similarity(settings: Settings) -> bool:
     return merges or (settings.scope and _similarity_name(settings).startswith("dino"))
 
 
-@torch.no_grad()
-def blended_logits(features: WindowFeatures, text: Tensor) -> Tensor:
-    """Cosine logits of all queries at inference size (section 6); fast.
+@dataclass(frozen=True, eq=False)
+class Logits:
+    """Cosine logits of all queries at inference size (section 6), computed where they are asked for.
 
     Args:
         features: what :func:`encode_image` returned.
         text: (Q, D) of unit length; the computation runs on its device.
-
-    Returns:
-        (Q, rows, columns) float32: logits of each window bilinear to its pixels, windows blended.
     """
-    logits = (
-        prediction.cosine_logits(window.to(text.device), text) for window in features.features
-    )
-    return win.blend(logits, features.layout)
+
+    features: WindowFeatures
+    text: Tensor
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """(Q, rows, columns)."""
+        return (len(self.text), *self.features.layout.size)
+
+    @property
+    def device(self) -> torch.device:
+        """Where they are computed."""
+        return self.text.device
+
+    @torch.no_grad()
+    def rows(self, rows: range) -> Tensor:
+        """Some consecutive rows (Q, len(rows), columns) float32.
+
+        Logits of each window bilinear to its pixels, windows blended.
+        """
+        cells = self.features.features
+
+        def window(number: int, part: range) -> Tensor:
+            seen = cells[number, part.start : part.stop].to(self.text.device)
+            return prediction.cosine_logits(seen, self.text)
+
+        grid = (cells.shape[1], cells.shape[2])
+        return win.blend(window, grid, self.features.layout, rows)
+
+
+def blended_logits(features: WindowFeatures, text: Tensor) -> Tensor:
+    """All :class:`Logits` (Q, rows, columns) at once."""
+    logits = Logits(features, text)
+    return logits.rows(range(logits.shape[1]))
 
 
 @torch.no_grad()
 def classify_pixels(
-    logits: Tensor,
+    logits: Tensor | Logits,
     regions: NDArray[np.int32],
     query_class: Tensor,
     thresholds: Tensor,
@@ -312,7 +423,8 @@ def classify_pixels(
     Works in stripes of rows, so that memory does not grow with image size times queries.
 
     Args:
-        logits: (Q, rows, columns) blended logits at inference size.
+        logits: (Q, rows, columns) blended logits at inference size; where they are computed as they
+            are asked for, that too is done in bands of rows.
         regions: (H, W) raw region ids at full resolution, 0 = unsegmented.
         query_class: (Q,) int64 class index of each query.
         thresholds: (K,) the background threshold of each class; its length is the number of
@@ -328,19 +440,40 @@ def classify_pixels(
     exact = torch.float32 if logits.device.type == "mps" else torch.float64
     sums = torch.zeros(len(ids) + 1, classes, dtype=exact, device=logits.device)
     labels, confidence = [], []
-    elements = _STRIPE_ELEMENTS.get(logits.device.type, 1 << 23)
-    height = max(1, elements // (len(logits) * size[1]))
-    for top in range(0, size[0], height):
+    count, old, columns = logits.shape
+    height = max(1, _STRIPE_ELEMENTS.get(logits.device.type, 1 << 23) // (count * size[1]))
+    at_once = max(1, _BAND_ELEMENTS // (count * columns))
+    band, part = range(old), None if isinstance(logits, Logits) else logits
+    top = 0
+    while top < size[0]:
         stripe = range(top, min(top + height, size[0]))
-        queries = prediction.query_probabilities(
-            prediction.upsample(logits, size, stripe), settings.logit_scale
-        )
-        probabilities = prediction.class_probabilities(queries, query_class, classes)
-        winner, sure = prediction.winners(probabilities)
-        labels.append(prediction.apply_background(winner, sure, thresholds, background))
+        needed = source_rows(stripe, old, size[0])
+        try:
+            if isinstance(logits, Logits) and (part is None or needed.stop > band.stop):
+                part = None  # before the next one is made
+                band = range(needed.start, min(old, max(needed.stop, needed.start + at_once)))
+                part = logits.rows(band)
+            queries = prediction.query_probabilities(
+                prediction.upsample(
+                    cast("Tensor", part), size, stripe, first=band.start, height=old
+                ),
+                settings.logit_scale,
+            )
+            probabilities = prediction.class_probabilities(queries, query_class, classes)
+            winner, sure = prediction.winners(probabilities)
+            winner = prediction.apply_background(winner, sure, thresholds, background)
+            owners = rows[stripe.start : stripe.stop].flatten()
+            sums.index_add_(0, owners, probabilities.flatten(1).to(exact).T)
+        except (RuntimeError, MemoryError) as error:
+            if height == at_once == 1 or not is_out_of_memory(error):
+                raise
+            height, at_once = (height + 1) // 2, (at_once + 1) // 2
+            if isinstance(logits, Logits):
+                part = None
+            continue
+        labels.append(winner)
         confidence.append(sure)
-        owners = rows[stripe.start : stripe.stop].flatten()
-        sums.index_add_(0, owners, probabilities.flatten(1).to(exact).T)
+        top = stripe.stop
     pixel_labels = torch.cat(labels)
     votes = correction.count_votes(pixel_labels, rows, classes)
     corrected = pixel_labels

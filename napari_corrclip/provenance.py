@@ -53,6 +53,8 @@ class Provenance:
         regions: the region source and its parameters.
         seconds: wall time of each stage, to a tenth of a millisecond.
         image: the image's file, if it came from one.
+        tiling: of a large image: ``scale`` (inference pixels a pixel), ``windows``, and ``tile``,
+            ``overlap`` and ``tiles`` where regions were found tile by tile.
     """
 
     versions: Mapping[str, str] = field(default_factory=dict)
@@ -65,10 +67,11 @@ class Provenance:
     regions: Mapping[str, str | int | float | bool] = field(default_factory=dict)
     seconds: Mapping[str, float] = field(default_factory=dict)
     image: str = ""
+    tiling: Mapping[str, int | float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Close what could be changed from outside."""
-        for name in ("versions", "regions"):
+        for name in ("versions", "regions", "tiling"):
             object.__setattr__(self, name, MappingProxyType(dict(getattr(self, name))))
         # so that what is read again equals what was written, legibly
         seconds = {stage: round(value, 4) for stage, value in self.seconds.items()}
@@ -89,6 +92,7 @@ class Provenance:
             "regions": dict(self.regions),
             "seconds": dict(self.seconds),
             "image": self.image,
+            "tiling": dict(self.tiling),
         }
 
     @classmethod

@@ -279,7 +279,7 @@ class Segmenter:
             logit_scale=self.settings.logit_scale, correction=self.settings.correction
         )
         pixels = pipeline.classify_pixels(
-            pipeline.blended_logits(features.windows, text.to(self.clip.device)),
+            pipeline.Logits(features.windows, text.to(self.clip.device)),
             features.regions,
             torch.tensor(words.query_class, device=self.clip.device),
             torch.tensor(words.thresholds, device=self.clip.device),
@@ -302,7 +302,7 @@ class Segmenter:
             regions=dict(features.region_source),
             seconds=seconds,
         )
-        notes = self._notes(words)
+        notes = self.notes(words)
         if values is None:
             result = build_segmentation(pixels, features.regions, words, provenance, notes=notes)
         else:
@@ -348,7 +348,8 @@ class Segmenter:
             [prompt for query in vocabulary.queries for prompt in fill(templates, query)]
         )
 
-    def _notes(self, vocabulary: Vocabulary) -> tuple[str, ...]:
+    def notes(self, vocabulary: Vocabulary) -> tuple[str, ...]:
+        """Return what the user is to be told about a result, a sentence each."""
         if self._unknown_words is None:
             return ()
         said = [*vocabulary.queries, *(vocabulary.templates or ())]
@@ -368,7 +369,7 @@ def segment(
     image: Image,
     vocabulary: VocabularyLike,
     *,
-    preset: str = "demo",
+    preset: str | Preset = "demo",
     device: str | torch.device = "auto",
     dtype: str | torch.dtype = "auto",
     regions: Regions = "sam",

@@ -22,6 +22,7 @@ from napari_corrclip.textfiles import dump_yaml, load_json, load_yaml, read_text
 
 Similarity = Literal["dino-qk", "dino-xx", "clip-qk", "clip-qq", "uniform"]
 Unsegmented = Literal["cross", "closed"]
+Windows = Literal["separate", "shared"]
 Detail = Literal["standard", "fine", "native"]
 Stage = Literal["base", "scope", "value", "refinement", "full"]
 
@@ -104,6 +105,11 @@ class Settings(BaseModel):
         ge=1,
         le=4096,
         description="Step of the sliding window in pixels; at most `window`.",
+    )
+    windows: Windows = Field(
+        default="separate",
+        description="Whether the similarity tower sees each window by itself (separate; published) "
+        "or the whole image once (shared; faster where windows overlap, and other labels).",
     )
     batch_size: int = Field(
         default=4, ge=1, le=1024, description="Windows that go through the towers at once."

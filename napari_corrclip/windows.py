@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from napari_corrclip.errors import InputError
-from napari_corrclip.method.grids import bilinear, nearest
+from napari_corrclip.method.grids import bilinear, bilinear_rows, nearest, source_rows
 from napari_corrclip.tiling import Size, TilingSettings, inference_size, window_count
 
 Box = tuple[int, int, int, int]
@@ -253,28 +253,84 @@ def cut(maps: Tensor, layout: Layout, start: int, stop: int, fill: int = 0) -> T
     return F.pad(crops, (left, right, top, bottom), value=fill)
 
 
-def blend(windows: Iterable[Tensor], layout: Layout) -> Tensor:
+def around(pixels: Tensor, layout: Layout, patch: int) -> Tensor:
+    """Pad the whole image (3, rows, columns) as its windows are, and to whole patches.
+
+    Returns:
+        (1, 3, H, W); the padded window of a box begins at the box's own top and left.
+    """
+    top, left, bottom, right = layout.padding
+    height, width = layout.size[0] + top + bottom, layout.size[1] + left + right
+    return F.pad(pixels, (left, right + -width % patch, top, bottom + -height % patch))[None]
+
+
+def cut_cells(cells: Tensor, layout: Layout, patch: int, start: int, stop: int) -> Tensor:
+    """Cut the cells of windows start..stop-1 out of those of the whole image.
+
+    Cells of a window that begins between two cells of the image are interpolated between these.
+
+    Args:
+        cells: (h, w, d) of :func:`around`, one for each patch.
+        layout: where the windows lie.
+        patch: side of a patch in pixels.
+        start: first window.
+        stop: last window plus one.
+
+    Returns:
+        (stop - start, rows, columns, d) on the grid of the padded window, of no certain length.
+    """
+    found = []
+    for box in layout.boxes[start:stop]:
+        window = cells
+        for axis in (0, 1):
+            first, beyond = divmod(box[axis], patch)
+            own = first + torch.arange(layout.padded[axis] // patch, device=cells.device)
+            part = window.index_select(axis, own)
+            if beyond:
+                after = window.index_select(axis, (own + 1).clamp(max=window.shape[axis] - 1))
+                part = torch.lerp(part, after, beyond / patch)
+            window = part
+        found.append(window)
+    return torch.stack(found)
+
+
+def blend(
+    window: Callable[[int, range], Tensor],
+    grid: Size,
+    layout: Layout,
+    rows: range | None = None,
+) -> Tensor:
     """Blend the windows' maps: crop the padding, add, divide by the cover count.
 
     Args:
-        windows: one map (Q, h, w) a window, on any grid; bilinear to the padded window. An iterator
-            is read one by one, so that the windows need not all be in memory.
-        layout: where they lie.
+        window: of a window's number and rows of its grid, those rows (Q, len, w) of its map. Asked
+            for one window after the other, so that they need not all be in memory.
+        grid: (h, w) of each map; bilinear to the padded window.
+        layout: where the windows lie.
+        rows: consecutive rows wanted at inference size; ``None`` = all.
 
     Returns:
-        (Q, rows, columns) float32 at inference size.
+        (Q, len(rows), columns) float32.
     """
-    top, left, _, _ = layout.padding
-    height, width = layout.window
+    rows = range(layout.size[0]) if rows is None else rows
+    before, left, _, _ = layout.padding
+    width = layout.window[1]
     total: Tensor | None = None
-    for window, (t, le, b, r) in zip(windows, layout.boxes, strict=True):
+    for number, (top, le, bottom, right) in enumerate(layout.boxes):
+        own = range(max(top, rows.start), min(bottom, rows.stop))
+        if not own:
+            continue
+        padded = range(own.start - top + before, own.stop - top + before)
+        cells = source_rows(padded, grid[0], layout.padded[0])
+        part = window(number, cells).float()
+        part = bilinear_rows(part, padded, grid[0], layout.padded[0], cells.start)
+        part = bilinear(part[None], (len(padded), layout.padded[1]))[0, ..., left : left + width]
         if total is None:
-            total = torch.zeros(len(window), *layout.size, device=window.device)
-        full = bilinear(window[None].float(), layout.padded)[0]
-        total[:, t:b, le:r] += full[:, top : top + height, left : left + width]
+            total = torch.zeros(len(part), len(rows), layout.size[1], device=part.device)
+        total[:, own.start - rows.start : own.stop - rows.start, le:right] += part
     if total is None:
         raise ValueError("there are no windows to blend")
-    return total.div_(cover_count(layout).to(total.device))
+    return total.div_(cover_count(layout)[rows.start : rows.stop].to(total.device))
 
 
 def mosaic(cells: Tensor, layout: Layout) -> Tensor:
@@ -317,9 +373,3 @@ def cover_count(layout: Layout) -> Tensor:
     for top, left, bottom, right in layout.boxes:
         count[top:bottom, left:right] += 1
     return count
-
-
-def batches(layout: Layout, batch_size: int) -> Iterator[tuple[int, int]]:
-    """First and last-plus-one window of every batch."""
-    for start in range(0, len(layout), batch_size):
-        yield start, min(start + batch_size, len(layout))

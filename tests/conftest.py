@@ -44,8 +44,9 @@ if not HAS_SCREEN:
 
 @pytest.fixture(scope="session", autouse=True)
 def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> None:
-    """Keep tests away from the user's cache: text features in it may be of other weights."""
+    """Keep tests away from the user's cache and presets: text features in it may be of other weights."""
     os.environ["NAPARI_CORRCLIP_CACHE"] = str(tmp_path_factory.mktemp("cache"))
+    os.environ["NAPARI_CORRCLIP_PRESETS"] = str(tmp_path_factory.mktemp("presets"))
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

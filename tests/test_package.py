@@ -99,6 +99,17 @@ def test_importing_the_package_loads_nothing_heavy() -> None:
     assert not loaded & HEAVY
 
 
+@pytest.mark.parametrize("command", [["--help"], ["segment", "--help"]])
+def test_help_of_the_command_line_loads_nothing_heavy(command: list[str]) -> None:
+    loaded = loaded_by(
+        f"from napari_corrclip.cli import main; assert main({command}) == 0; print()"
+    )
+    assert {"napari_corrclip", "typer"} <= loaded
+    # The help of a command tells of defaults, which are pydantic's.
+    heavy = HEAVY | {"rich", "scipy", "skimage", "PIL"}
+    assert not loaded & (heavy - ({"pydantic"} if len(command) > 1 else set()))
+
+
 @pytest.mark.parametrize(
     "statement",
     [

@@ -18,7 +18,7 @@ from torch.nn import functional as F
 
 from napari_corrclip import pipeline, windows
 from napari_corrclip.encoders.protocols import run
-from napari_corrclip.errors import InputError
+from napari_corrclip.errors import InputError, NotEnoughMemory
 from napari_corrclip.progress import finish
 from napari_corrclip.segmentation import (
     Provenance,
@@ -28,6 +28,7 @@ from napari_corrclip.segmentation import (
 from napari_corrclip.settings import STAGES, Settings
 from napari_corrclip.vocabulary import Vocabulary
 from tests import reference
+from tests.held import Held
 from tests.towers import random_towers
 
 CLIP, DINO = random_towers(0)
@@ -185,6 +186,73 @@ def test_patches_that_do_not_divide_56_are_padded_to_their_least_common_multiple
     assert features.features.shape == (1, 12, 16, 16)
 
 
+def test_a_shared_look_at_one_window_is_a_look_at_the_window() -> None:
+    image, regions = _scene(4, (112, 112))
+    ours = _logits(image, regions, SMALL.replace(windows="shared"))
+    torch.testing.assert_close(ours, _logits(image, regions, SMALL), rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("similarity", SIMILARITIES[:2])
+@pytest.mark.parametrize("shape", [(120, 170), (50, 230)])
+def test_windows_that_share_a_look_take_their_cells_of_the_whole_image(
+    similarity: Any, shape: tuple[int, int]
+) -> None:
+    """Padded windows too, and a last one that begins between two patches."""
+    image, regions = _scene(5, shape)
+    settings = SMALL.replace(windows="shared", similarity=similarity)
+    looks: list[torch.Size] = []
+    cut: list[Tensor] = []
+    with pytest.MonkeyPatch.context() as patch:
+        look, cutting = type(DINO).features, windows.cut_cells
+        patch.setattr(
+            type(DINO),
+            "features",
+            lambda self, pixels, **k: looks.append(pixels.shape) or look(self, pixels, **k),
+        )
+        patch.setattr(
+            windows, "cut_cells", lambda *args: cut.append((args, cutting(*args))) or cut[-1][1]
+        )
+        events = list(pipeline.encode_image(image, regions, CLIP, DINO, settings))
+    assert len(looks) == 1
+    assert looks[0][0] == 1
+    assert [e.done for e in events] == list(range((events[-1].total or 0) + 1))
+    layout = windows.plan(shape, settings, (16, 8))
+    cells = cut[0][0][0]
+    for number, box in enumerate(layout.boxes[: len(cut[0][1])]):
+        if box[0] % 8 == box[1] % 8 == 0:
+            rows, columns = layout.padded[0] // 8, layout.padded[1] // 8
+            plain = cells[box[0] // 8 :, box[1] // 8 :][:rows, :columns]
+            torch.testing.assert_close(cut[0][1][number], plain)
+    logits = _logits(image, regions, settings)
+    assert logits.isfinite().all()
+    # It is near to what the windows see by themselves, and not the same.
+    apart = _logits(image, regions, settings.replace(windows="separate"))
+    assert 1e-6 < (logits - apart).abs().max() < 0.5
+
+
+def test_cells_between_two_patches_are_interpolated() -> None:
+    layout = windows.plan((64, 68), Settings(short_side=None, window=64, stride=64), (16, 8))
+    assert [box[1] for box in layout.boxes] == [0, 4]
+    assert layout.padded == (112, 112)
+    pixels = torch.zeros(3, 64, 68)
+    around = windows.around(pixels, layout, 8)
+    assert around.shape == (1, 3, 112, 120)
+    columns = torch.arange(15.0).expand(14, 15)[..., None]
+    first, second = windows.cut_cells(columns, layout, 8, 0, 2)
+    assert first[0, :, 0].tolist() == list(range(14))
+    assert second[3, :, 0].tolist() == [x + 0.5 for x in range(14)]
+
+
+def test_a_whole_image_that_does_not_fit_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr(type(DINO), "features", full)
+    image, regions = _scene()
+    with pytest.raises(NotEnoughMemory, match=r"the whole image; lower short_side .*separate, or"):
+        _logits(image, regions, SMALL.replace(windows="shared"))
+
+
 def test_progress_counts_every_block_of_every_batch() -> None:
     image, regions = _scene()
     settings = SMALL.replace(batch_size=4)
@@ -297,6 +365,55 @@ def test_pixels_finished_on_a_card_make_the_result_of_the_host(
         assert ours.dtype == theirs.dtype
         np.testing.assert_array_equal(ours, theirs)
     pd.testing.assert_frame_equal(card.table, host.table)
+
+
+@pytest.mark.parametrize("shape", [(90, 130), (224, 320)])
+def test_bands_of_logits_change_nothing(shape: tuple[int, int]) -> None:
+    """Larger than at inference and smaller, three bands at least."""
+    image, regions = _scene(5, shape)
+    settings = SMALL.replace(short_side=150)
+    features = finish(pipeline.encode_image(image, regions, CLIP, DINO, settings))
+    owner, thresholds = torch.arange(5), torch.full((5,), 0.25)
+    whole = pipeline.classify_pixels(
+        pipeline.blended_logits(features, TEXT), regions, owner, thresholds, -1, settings
+    )
+    logits = pipeline.Logits(features, TEXT)
+    asked: list[range] = []
+    with pytest.MonkeyPatch.context() as patch:
+        rows = pipeline.Logits.rows
+        patch.setattr(pipeline, "_BAND_ELEMENTS", 50 * 5 * logits.shape[2])
+        patch.setattr(pipeline, "_STRIPE_ELEMENTS", {"cpu": 5 * 7 * shape[1]})
+        patch.setattr(
+            pipeline.Logits, "rows", lambda self, band: asked.append(band) or rows(self, band)
+        )
+        banded = pipeline.classify_pixels(logits, regions, owner, thresholds, -1, settings)
+    assert len(asked) >= 3
+    assert max(len(band) for band in asked) <= 50
+    torch.testing.assert_close(banded.confidence, whole.confidence, rtol=0, atol=1e-5)
+    torch.testing.assert_close(
+        banded.region_probabilities, whole.region_probabilities, rtol=0, atol=1e-5
+    )
+    assert (banded.labels == whole.labels).float().mean() >= 0.9999
+
+
+def test_a_thousand_queries_need_no_array_of_queries_and_pixels() -> None:
+    """Torch's own count of what it holds at once, which an array of all would go beyond."""
+    image, regions = _scene(6, (400, 640))
+    settings = SMALL.replace(short_side=336, window=336, stride=112)
+    features = finish(pipeline.encode_image(image, regions, CLIP, DINO, settings))
+    text = F.normalize(torch.randn(1000, 16, generator=torch.Generator().manual_seed(1)), dim=-1)
+    logits = pipeline.Logits(features, text)
+    array = 4 * 1000 * logits.shape[1] * logits.shape[2]
+    with pytest.MonkeyPatch.context() as patch, Held() as held:
+        patch.setattr(pipeline, "_BAND_ELEMENTS", 1 << 22)
+        found = pipeline.classify_pixels(
+            logits, regions, torch.arange(1000), torch.zeros(1000), -1, settings
+        )
+    assert found.labels.shape == (400, 640)
+    assert held.most < array / 4
+    with Held() as whole:
+        pipeline.blended_logits(features, text)
+    assert array <= whole.most
 
 
 def test_without_correction_or_regions_pixels_keep_their_class() -> None:

@@ -12,6 +12,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from torch.nn import functional as F
 
 from napari_corrclip import windows
 from napari_corrclip.errors import InputError
@@ -53,7 +54,7 @@ def test_windows_start_where_the_plain_rule_says(side: int, window: int, stride:
 
 @given(layouts(), st.floats(-1, 1))
 def test_blending_a_constant_gives_the_constant(layout: windows.Layout, value: float) -> None:
-    blended = windows.blend([torch.full((2, 3, 4), value)] * len(layout), layout)
+    blended = windows.blend(lambda _, rows: torch.full((2, len(rows), 4), value), (3, 4), layout)
     assert blended.shape == (2, *layout.size)
     torch.testing.assert_close(blended, torch.full_like(blended, value))
 
@@ -63,7 +64,39 @@ def test_cutting_then_blending_gives_the_map_back(layout: windows.Layout) -> Non
     maps = torch.rand(2, *layout.size, generator=torch.Generator().manual_seed(0))
     cut = windows.cut(maps, layout, 0, len(layout), fill=9)
     assert cut.shape == (len(layout), 2, *layout.padded)
-    torch.testing.assert_close(windows.blend(cut, layout), maps)
+
+    def window(number: int, rows: range) -> torch.Tensor:
+        return cut[number, :, rows.start : rows.stop]
+
+    torch.testing.assert_close(windows.blend(window, layout.padded, layout), maps)
+
+
+@given(layouts(), st.integers(1, 9), st.integers(1, 9), st.integers(1, 60))
+def test_bands_of_rows_are_those_of_the_whole(
+    layout: windows.Layout, height: int, width: int, step: int
+) -> None:
+    maps = torch.rand(len(layout), 2, height, width, generator=torch.Generator().manual_seed(0))
+    asked: list[int] = []
+
+    def window(number: int, rows: range) -> torch.Tensor:
+        asked.append(len(rows))
+        return maps[number, :, rows.start : rows.stop]
+
+    # The plain rule: each map to its padded window, cropped, added, divided.
+    total = torch.zeros(2, *layout.size)
+    before, left, _, _ = layout.padding
+    for one, (t, le, b, r) in zip(maps, layout.boxes, strict=True):
+        full = F.interpolate(one[None], size=layout.padded, mode="bilinear")[0]
+        total[:, t:b, le:r] += full[:, before : before + b - t, left : left + r - le]
+    total /= windows.cover_count(layout)
+    rows = layout.size[0]
+    bands = [
+        windows.blend(window, (height, width), layout, range(top, min(top + step, rows)))
+        for top in range(0, rows, step)
+    ]
+    torch.testing.assert_close(torch.cat(bands, dim=1), total, rtol=0, atol=1e-5)
+    # A band asks for no more of a window than its rows lie between.
+    assert max(asked) <= step * height // layout.padded[0] + 3
 
 
 @given(layouts())
@@ -179,13 +212,6 @@ def test_padding_is_half_on_each_side_and_the_odd_pixel_behind() -> None:
 def test_the_number_of_windows_is_known_before_anything_runs() -> None:
     assert len(windows.plan((480, 640), Settings(), (16, 8))) == 2
     assert len(windows.plan((480, 640), Settings(short_side=672), (16, 8))) == 24
-
-
-@given(layouts(), st.integers(1, 7))
-def test_batches_are_the_windows_in_order(layout: windows.Layout, size: int) -> None:
-    seen = [i for start, stop in windows.batches(layout, size) for i in range(start, stop)]
-    assert seen == list(range(len(layout)))
-    assert all(b - a <= size for a, b in windows.batches(layout, size))
 
 
 def test_an_image_is_resized_and_normalised() -> None:

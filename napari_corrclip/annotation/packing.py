@@ -202,7 +202,13 @@ def _change(arrays: Arrays, texts: Mapping[str, str], at: str) -> Change:
         vocabulary,
         probabilities,
         provenance,
+        # An engine that the loaded session is given is of its last run, and of no run before it.
+        None if provenance is None else Swap(_nobody, _nobody),
     )
+
+
+def _nobody() -> None:
+    """Refer to no engine."""
 
 
 def _put_patch(arrays: Arrays, name: str, patch: Patch) -> None:

@@ -8,7 +8,8 @@ from typing import Annotated
 
 import typer
 
-from napari_corrclip.cli.console import guarded, lost_stdout, tell
+from napari_corrclip.cli import models
+from napari_corrclip.cli.console import Debug, Offline, guarded, lost_stdout, tell
 
 # Without rich, help is plain text: it starts faster and reads the same in a log.
 app = typer.Typer(
@@ -54,15 +55,7 @@ Dtype = Annotated[
         help="What CLIP and the similarity tower compute in.",
     ),
 ]
-Debug = Annotated[
-    bool,
-    typer.Option(
-        "--debug",
-        envvar="NAPARI_CORRCLIP_DEBUG",
-        show_envvar=True,
-        help="Show the traceback of a failure, and warnings of libraries.",
-    ),
-]
+app.add_typer(models.app, name="models")
 
 
 def run(args: Sequence[str]) -> int:
@@ -108,7 +101,12 @@ def segment(
             "--output", "-o", parser=Path, metavar="DIR", help="Gets a folder of results per image."
         ),
     ],
-    preset: Annotated[str, typer.Option(metavar="demo|vit-b-16", help="Which networks.")] = "demo",
+    preset: Annotated[
+        str,
+        typer.Option(
+            metavar="demo|vit-b-16|…", help="Which networks; 'models list' tells which there are."
+        ),
+    ] = "demo",
     regions: Regions = "sam",
     region_option: RegionOptions = None,
     device: Device = "auto",
@@ -153,12 +151,38 @@ def segment(
             help="The same by percentiles, for images of more than 8 bits without --limits.",
         ),
     ] = (0.1, 99.9),
+    scale: Annotated[
+        float | None,
+        typer.Option(
+            metavar="S",
+            help="For images too large for memory: the networks see S pixels for each of the image's, "
+            "such as 0.25, in tiles, and maps are written as zarr. IMAGE may be a zarr folder, and "
+            "a tiled TIFF is read tile by tile.",
+        ),
+    ] = None,
+    tile: Annotated[
+        int | None,
+        typer.Option(
+            metavar="PIXELS",
+            help="With --scale: how much sam or superpixels are shown at a time.",
+            show_default="1024 / S",
+        ),
+    ] = None,
+    overlap: Annotated[
+        int | None,
+        typer.Option(
+            metavar="PIXELS",
+            help="With --scale: what neighbouring tiles share.",
+            show_default="a quarter of a tile",
+        ),
+    ] = None,
     skip_existing: Annotated[
         bool,
         typer.Option(
             "--skip-existing", help="Leave images out that have results; others are replaced."
         ),
     ] = False,
+    _offline: Offline = False,
     debug: Debug = False,
 ) -> None:
     """Segment images by words.
@@ -186,6 +210,9 @@ def segment(
                 threshold=threshold,
                 limits=limits,
                 percentiles=percentiles,
+                scale=scale,
+                tile=tile,
+                overlap=overlap,
                 skip_existing=skip_existing,
             ),
             debug=debug,

@@ -11,11 +11,40 @@ import sys
 import traceback
 import warnings
 from collections.abc import Iterator
-from typing import TextIO
+from typing import Annotated, TextIO
 
 import typer
 
 from napari_corrclip.errors import CorrClipError, InputError
+
+Debug = Annotated[
+    bool,
+    typer.Option(
+        "--debug",
+        envvar="NAPARI_CORRCLIP_DEBUG",
+        show_envvar=True,
+        help="Show the traceback of a failure, and warnings of libraries.",
+    ),
+]
+
+
+def _go_offline(context: typer.Context, wanted: bool) -> None:
+    """Forbid connections until the command ends: as if the environment had said so."""
+    if wanted:
+        from napari_corrclip.weights.cache import offline
+
+        context.with_resource(offline())
+
+
+Offline = Annotated[
+    bool,
+    typer.Option(
+        "--offline",
+        callback=_go_offline,
+        is_eager=True,
+        help="Open no connection; what is missing is named. Also: NAPARI_CORRCLIP_OFFLINE=1.",
+    ),
+]
 
 FAILED = 1
 UNUSABLE = 2

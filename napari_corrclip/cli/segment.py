@@ -33,12 +33,14 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from napari_corrclip.large.result import LargeSegmentation
     from napari_corrclip.regions.protocol import RegionSource
     from napari_corrclip.segmentation import Segmentation
     from napari_corrclip.segmenter import Segmenter
     from napari_corrclip.settings import Detail
 
 REGION_SUFFIXES = (".tif", ".tiff", ".png", ".npy")
+ZARR_FILES = ("zarr.json", ".zarray", ".zgroup")
 
 
 @dataclass(frozen=True)
@@ -58,6 +60,9 @@ class Options:
     threshold: float | None = None
     limits: tuple[float, float] | None = None
     percentiles: tuple[float, float] = PERCENTILES
+    scale: float | None = None
+    tile: int | None = None
+    overlap: int | None = None
     skip_existing: bool = False
 
 
@@ -73,7 +78,8 @@ def segment_images(images: Sequence[Path], options: Options, *, debug: bool = Fa
     check_folder(options.output)
     folders = result_folders(images, options.output)
     # The only image is read before torch is imported: a slip in its name is told at once.
-    read = {image: job.read(image) for image in folders} if len(folders) == 1 else {}
+    only = len(folders) == 1 and options.scale is None
+    read = {image: job.read(image) for image in folders} if only else {}
     job.check()
     codes = []
     for image, folder in folders.items():
@@ -81,9 +87,13 @@ def segment_images(images: Sequence[Path], options: Options, *, debug: bool = Fa
             say(f"{image}: has results in {folder}; left out.")
             continue
         try:
-            rgb = read[image] if image in read else job.read(image)
-            result = job.run(image, rgb)
-            result.save(folder, image=rgb)
+            result: Segmentation | LargeSegmentation
+            if options.scale is not None:
+                result = job.run_large(image, folder, options.scale)
+            else:
+                rgb = read[image] if image in read else job.read(image)
+                result = job.run(image, rgb)
+                result.save(folder, image=rgb)
         except Exception as error:
             # Without weights no other image would fare better.
             if len(folders) == 1 or isinstance(error, WeightsError):
@@ -136,9 +146,26 @@ class Job:
         choose_device(self.options.device)
         choose_dtype(self.options.dtype)
         at_detail(self.settings, cast("Detail", self.options.detail))
+        self._check_scale()
         check_prompts(self.vocabulary, self.preset)
         check_regions(self.options.regions)
         check_region_options(self.options.region_options, self.options.regions)
+
+    def _check_scale(self) -> None:
+        options = self.options
+        if options.scale is None:
+            for name in ("tile", "overlap"):
+                if getattr(options, name) is not None:
+                    raise InputError(f"--{name} goes with --scale; add it or leave --{name} out.")
+            return
+        if options.detail != "standard":
+            raise InputError(
+                f"--detail {options.detail} does not go with --scale, which sets the size that the "
+                "networks see; leave one of the two out."
+            )
+        from napari_corrclip.large.storage import check_zarr
+
+        check_zarr()
 
     def read(self, image: Path) -> NDArray[np.uint8]:
         """(H, W, 3) uint8 of the file ``image``."""
@@ -157,6 +184,35 @@ class Job:
         say(f"{image}: {height} × {width} pixels, {windows} window{'s' if windows > 1 else ''}")
         result = drive(segmenter.segment_steps(rgb, self.vocabulary))
         return replace(result, provenance=replace(result.provenance, image=origin(image)))
+
+    def run_large(self, image: Path, folder: Path, scale: float) -> LargeSegmentation:
+        """Segment ``image`` by tiles into ``folder``."""
+        from napari_corrclip.large.planes import opened
+        from napari_corrclip.large.reading import LazyImage
+        from napari_corrclip.large.run import large_steps
+        from napari_corrclip.large.windows import check_scale
+
+        with opened(image, "image") as plane:  # before networks are loaded
+            size = LazyImage(plane, self.image_options).size
+            check_scale(scale, size)
+        given = None
+        if self.options.regions not in REGION_KINDS:
+            given = self._regions_file(image)
+        segmenter = self._segmenter
+        say(f"{image}: {size[0]} × {size[1]} pixels, at the scale {scale:g}")
+        steps = large_steps(
+            segmenter,
+            image,
+            self.vocabulary,
+            folder,
+            scale=scale,
+            regions=given,
+            tile=self.options.tile,
+            overlap=self.options.overlap,
+            options=self.image_options,
+            origin=origin(image),
+        )
+        return drive(steps)
 
     @cached_property
     def _segmenter(self) -> Segmenter:
@@ -185,8 +241,12 @@ class Job:
             return None
         from napari_corrclip.regions.given import GivenRegions
 
+        return GivenRegions.from_file(self._regions_file(image))
+
+    def _regions_file(self, image: Path) -> Path:
+        """The file, or zarr folder, of the given regions of ``image``."""
         path = Path(self.options.regions)
-        if path.is_dir():
+        if path.is_dir() and not any((path / name).exists() for name in ZARR_FILES):
             choices = [path / f"{image.stem}{suffix}" for suffix in REGION_SUFFIXES]
             found = next((choice for choice in choices if choice.is_file()), None)
             if found is None:
@@ -195,20 +255,21 @@ class Job:
                     f"{choices[0].name!r} there, or one on {', '.join(REGION_SUFFIXES[1:])}."
                 )
             path = found
-        return GivenRegions.from_file(path)
+        return path
 
 
 def to_be_fetched(preset: Preset, *, with_sam: bool) -> Iterator[str]:
     """A line for each network that must be downloaded first: what, how much, under which licence."""
-    from napari_corrclip.weights.cache import cache_folder
+    from napari_corrclip.weights.cache import is_offline
+    from napari_corrclip.weights.fetch import missing
 
-    networks = preset.networks if with_sam else preset.networks[:2]
-    for network in networks:
-        if network.source and not (cache_folder() / network.place).exists():
-            yield (
-                f"Fetching the weights of {network.title}: {network.size / 1e6:.0f} MB, "
-                f"licence {network.licence}."
-            )
+    if is_offline():
+        return
+    for network in missing(preset.networks if with_sam else preset.networks[:2]):
+        yield (
+            f"Fetching the weights of {network.title}: {network.size / 1e6:.0f} MB, "
+            f"licence {network.licence}."
+        )
 
 
 def read_settings(path: Path, base: Settings) -> Settings:
@@ -242,7 +303,7 @@ def check_prompts(vocabulary: Vocabulary, preset: Preset) -> None:
         tokenize(tokenizer, fill(templates, query), tokenizer.context_length)
 
 
-def report(result: Segmentation, folder: Path) -> None:
+def report(result: Segmentation | LargeSegmentation, folder: Path) -> None:
     """Print what was found and where it lies; what the user is to be told goes to stderr."""
     for note in result.notes:
         say(f"Note: {note}")
@@ -250,17 +311,16 @@ def report(result: Segmentation, folder: Path) -> None:
     tell("\n".join([f"{folder}{os.sep}", *lines]))
 
 
-def class_lines(result: Segmentation) -> Iterator[str]:
+def class_lines(result: Segmentation | LargeSegmentation) -> Iterator[str]:
     """A line a class: value, name, share of the image's pixels, number of regions."""
-    import numpy as np
-
-    counts = np.bincount(result.labels.ravel(), minlength=1 + max(result.vocabulary.values))
+    shares = result.class_shares()
+    unlabelled = 1 - sum(shares.values())
     regions = result.table["value"].value_counts()
-    rows = [(one.value, one.name) for one in result.vocabulary]
-    if counts[0]:
-        rows.append((0, "(unlabelled)"))
-    width = max(5, *(len(name) for _, name in rows))
+    rows = [(one.value, one.name, shares[one.name]) for one in result.vocabulary]
+    # half a pixel, for the sum's last digits
+    if unlabelled * result.shape[0] * result.shape[1] > 0.5:
+        rows.append((0, "(unlabelled)", unlabelled))
+    width = max(5, *(len(name) for _, name, _ in rows))
     yield f"{'value':>5}  {'class':<{width}}  {'share':>7}  {'regions':>7}"
-    for value, name in rows:
-        share = counts[value] / result.labels.size
+    for value, name, share in rows:
         yield f"{value:>5}  {name:<{width}}  {share:>7.1%}  {int(regions.get(value, 0)):>7}"

@@ -12,6 +12,7 @@ from torch.nn import functional as F
 from napari_corrclip.errors import InputError
 from napari_corrclip.method import baseline, refinement
 from napari_corrclip.method.grids import nearest, unfold
+from napari_corrclip.method.scope import Attend
 
 from .fingerprint import fingerprint
 from .positions import resample_positions
@@ -115,7 +116,11 @@ class ClipImageEncoder:
         """
         passed = self.last_block(pixels, regions=regions if semantic else None, spatial=spatial)
         size = (int(regions.shape[-2]), int(regions.shape[-1]))
-        return self.cell_features(run(passed), attention, size, alpha=alpha, beta=beta)
+
+        def attend(values: Tensor) -> Tensor:
+            return attention.to(values.dtype) @ values
+
+        return self.cell_features(run(passed), attend, size, alpha=alpha, beta=beta)
 
     def last_block(
         self, pixels: Tensor, *, regions: Tensor | None = None, spatial: bool = True
@@ -176,7 +181,7 @@ class ClipImageEncoder:
     def cell_features(
         self,
         last: LastBlock,
-        attention: Tensor | None,
+        attention: Attend | None,
         size: tuple[int, int],
         *,
         alpha: float,
@@ -186,8 +191,8 @@ class ClipImageEncoder:
 
         Args:
             last: what :meth:`last_block` returned.
-            attention: (B, N, N) Attn between the cells of ``size``; ``None`` = the base's q.q
-                attention (eq. 1-4), whose cells are those of the tower's own grid.
+            attention: Attn between the cells of ``size``; ``None`` = the base's q.q attention
+                (eq. 1-4), whose cells are those of the tower's own grid.
             size: the grid of the cells wanted; with ``attention=None`` the tower's own.
             alpha: weight of the spatial branch, where it ran.
             beta: weight of the semantic branch, where it ran.

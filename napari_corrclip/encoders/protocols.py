@@ -13,6 +13,8 @@ from typing import Protocol, TypeVar, runtime_checkable
 import torch
 from torch import Tensor
 
+from napari_corrclip.method.scope import Attend
+
 T = TypeVar("T")
 
 Blocks = Generator[None, None, T]
@@ -126,13 +128,16 @@ class ImageEncoder(Encoder, Protocol):
     def cell_features(
         self,
         last: LastBlock,
-        attention: Tensor | None,
+        attention: Attend | None,
         size: tuple[int, int],
         *,
         alpha: float,
         beta: float,
     ) -> Tensor:
-        """Refined features F (B, h, w, D) float32; ``attention=None``: the base, own grid."""
+        """Refined features F (B, h, w, D) float32; ``attention=None``: the base, own grid.
+
+        Else ``attention`` takes values (B, N, C) of the cells of ``size`` and returns Attn . v.
+        """
 
 
 @runtime_checkable

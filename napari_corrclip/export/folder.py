@@ -43,6 +43,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
 FORMAT = "napari-corrclip result 1"
+LARGE_FORMAT = "napari-corrclip result 1, large"
+LARGE_MAPS = "maps.zarr"
+"""A large image's maps; see :mod:`napari_corrclip.large.storage`."""
 OWNED = frozenset(
     {
         "labels.png", "labels.tif", "regions.tif", "regions.csv", "overlay.png", "vocabulary.yaml",
@@ -128,7 +131,7 @@ def read_provenance(folder: Path) -> dict[str, object] | None:
         document = json.loads((folder / "provenance.json").read_bytes())
     except (OSError, ValueError, RecursionError):
         return None
-    kind = FORMAT.rstrip("0123456789")
+    kind = FORMAT.rstrip("0123456789")  # large ones too
     if isinstance(document, dict) and str(document.get("format")).startswith(kind):
         return document
     return None
@@ -159,6 +162,10 @@ def read_result(folder: Path) -> ReadResult:
         raise InputError(f"There is no folder {str(folder)!r}; give the folder of a saved result.")
     source = folder / "provenance.json"
     document = load_json(read_text(source, "provenance"), repr(str(source)))
+    if isinstance(document, dict) and document.get("format") == LARGE_FORMAT:
+        raise InputError(
+            f"{str(folder)!r} holds the result of a large image; open it by LargeSegmentation.load."
+        )
     if not isinstance(document, dict) or document.get("format") != FORMAT:
         raise InputError(
             f"{str(folder)!r} is no result of this version; it should be {FORMAT!r}: segment the "

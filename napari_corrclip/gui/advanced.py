@@ -40,6 +40,7 @@ SYMBOLS: Mapping[str, str] = {
     "long_side": "the long side of the image",
     "window": "side of the sliding window",
     "stride": "step of the sliding window",
+    "windows": "not in the paper; changes labels",
     "batch_size": "not in the paper; memory alone",
 }
 """What the paper calls each setting."""

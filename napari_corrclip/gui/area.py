@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import napari
 import numpy as np
 from numpy.typing import NDArray
-from qtpy.QtWidgets import QWidget
+from qtpy.QtWidgets import QApplication, QWidget
 
 from napari_corrclip.errors import InputError
 from napari_corrclip.gui.planes import Box, factors_at, place, shape_at
@@ -79,12 +79,7 @@ class Area:
         """
         if self._viewer.dims.ndisplay != 2:
             raise InputError("The view is 3-D; switch to 2-D, or run on the whole image.")
-        canvas = canvas_beside(beside)
-        camera: Any = getattr(self._viewer, "scene", self._viewer).camera  # napari 0.9 moved it
-        size = np.array([canvas.height(), canvas.width()]) / camera.zoom
-        middle = np.array(camera.center[-2:])
-        low, high = middle - size / 2, middle + size / 2
-        world = np.array([low, (low[0], high[1]), high, (high[0], low[1])])
+        world = corners_in_view(self._viewer, beside)
         return self._box(image, level, world, "view", "move the image into view")
 
     def _box(
@@ -113,8 +108,46 @@ class Area:
         return None if box == (0, 0, rows, columns) else box
 
 
-def canvas_beside(widget: QWidget) -> QWidget:
-    """Return what napari draws on in the window of ``widget``.
+def shown_axes(viewer: napari.components.ViewerModel) -> NDArray[np.intp]:
+    """Return which of rows (0) and columns (1) runs down the screen, and which to the right.
+
+    Rows and columns are the last two axes; the viewer may show them transposed.
+
+    Raises:
+        InputError: the viewer shows other axes.
+    """
+    axes: NDArray[np.intp] = np.array(viewer.dims.displayed, np.intp) - (viewer.dims.ndim - 2)
+    if sorted(axes.tolist()) != [0, 1]:
+        raise InputError(
+            "The viewer does not show the rows and columns of the image; "
+            "bring its last two axes to the front again."
+        )
+    return axes
+
+
+def corners_in_view(
+    viewer: napari.components.ViewerModel, beside: QWidget | None
+) -> NDArray[np.float64]:
+    """Return the corners of what the canvas shows, (4, 2) (row, column) in the world.
+
+    The canvas may show much more than the image, or hardly any of it.
+
+    Raises:
+        InputError: there is no canvas, or it shows other axes than rows and columns.
+    """
+    axes = shown_axes(viewer)
+    canvas = canvas_beside(beside)
+    camera: Any = getattr(viewer, "scene", viewer).camera  # napari 0.9 moved it
+    size = np.array([canvas.height(), canvas.width()]) / camera.zoom
+    middle = np.array(camera.center[-2:])
+    low, high = middle - size / 2, middle + size / 2
+    on_screen = np.array([low, (low[0], high[1]), high, (high[0], low[1])])
+    # Of two axes, an order is its own inverse.
+    return on_screen.take(axes, axis=1)
+
+
+def canvas_beside(widget: QWidget | None) -> QWidget:
+    """Return what napari draws on in the window of ``widget``; ``None``: in any window.
 
     napari has no public name for it; it is the window's only OpenGL widget.
 
@@ -123,8 +156,13 @@ def canvas_beside(widget: QWidget) -> QWidget:
     """
     from qtpy.QtOpenGLWidgets import QOpenGLWidget
 
-    window = widget.window()
-    found: list[QWidget] = [] if window is None else window.findChildren(QOpenGLWidget)
+    windows = QApplication.topLevelWidgets() if widget is None else [widget.window()]
+    found: list[QWidget] = [
+        one
+        for window in windows
+        if window is not None
+        for one in window.findChildren(QOpenGLWidget)
+    ]
     if not found:
         raise InputError("There is no view of the image here; run on the whole image.")
     return max(found, key=lambda one: one.width() * one.height())

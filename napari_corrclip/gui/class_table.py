@@ -13,12 +13,12 @@ from qtpy.QtWidgets import QHeaderView, QTableView, QWidget
 from napari_corrclip.errors import InputError
 from napari_corrclip.vocabulary import Vocabulary, grammar
 
-COLUMNS = ("", "#", "class", "prompts", "p ≥", "share")
+COLUMNS = ("", "#", "class", "prompts", "min. p", "share")
 COLOR, KEY, NAME, PROMPTS, THRESHOLD, SHARE = range(len(COLUMNS))
 KEYS = "1234567890"
 """The key of each of the first ten classes."""
 ROWS = "application/x-napari-corrclip-rows"
-WIDTHS = {COLOR: 18, KEY: 18, PROMPTS: 56, THRESHOLD: 34, SHARE: 46}
+WIDTHS = {COLOR: 18, KEY: 18, PROMPTS: 56, THRESHOLD: 44, SHARE: 46}
 """Pixels; the name has the rest, and gives a wide table's prompts some of it."""
 TIPS = {
     COLOR: "Click to choose the colour",
@@ -140,6 +140,8 @@ class VocabularyModel(QAbstractTableModel):
             if column == PROMPTS:
                 return f"{', '.join(one.prompts)}\n{TIPS[PROMPTS]}"
             return TIPS[column]
+        if role == Qt.ItemDataRole.ForegroundRole and column == PROMPTS:
+            return QColor(128, 128, 128) if one.prompts == (one.name,) else None
         if role == Qt.ItemDataRole.TextAlignmentRole and column in (THRESHOLD, SHARE):
             return int(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
         if role not in (Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.EditRole):
@@ -150,8 +152,7 @@ class VocabularyModel(QAbstractTableModel):
         if column == NAME:
             return f"{one.name}  (background)" if one.background and not editing else one.name
         if column == PROMPTS:
-            own = one.prompts != (one.name,) or editing
-            return grammar.write_prompts(one.prompts, ", ") if own else ""
+            return grammar.write_prompts(one.prompts, ", ")
         if column == THRESHOLD:
             return "" if one.threshold is None else f"{one.threshold:g}"
         if column == SHARE:

@@ -13,6 +13,7 @@ from napari_corrclip.annotation import Changed, Session
 from napari_corrclip.annotation.boxes import Box, area, window
 from napari_corrclip.gui.describing import confidences
 from napari_corrclip.gui.layers import SessionLayers
+from napari_corrclip.gui.picture import OURS
 from napari_corrclip.region_map import number_regions
 
 if TYPE_CHECKING:
@@ -52,6 +53,7 @@ class ConfidenceLayer:
             contrast_limits=(0.0, 1.0),
             opacity=0.7,
             blending="translucent",
+            metadata={OURS: NAME},
             **layers.place,
         )
         viewer.layers.insert(_place(viewer, layers), self.layer)

@@ -343,7 +343,7 @@ class Controller:
             self.progressed.emit(event)
 
     def _failed(self, error: Exception) -> None:
-        if isinstance(error, CorrClipError):
+        if isinstance(error, CorrClipError) and not isinstance(error, MemoryError):
             self.status.emit(str(error))
             return
         text = " ".join(str(error).split())[:300]
@@ -364,8 +364,8 @@ class Controller:
         lower = []
         if choice.detail != "standard":
             lower.append(f"the detail ({choice.detail})")
-        if choice.base.batch_size > 1:
-            lower.append(f"the batch size ({choice.base.batch_size})")
+        if choice.base.window > 224:
+            lower.append(f"the window ({choice.base.window})")
         if choice.kind == SAM and choice.regions != next(iter(REGIONS)):
             lower.append(f"the points ({choice.regions})")
         if not lower:
@@ -399,8 +399,10 @@ class Controller:
         yield Found(regions, picture)
         found = FoundRegions(regions, segmenter.regions)
         result, engine = yield from run_steps(segmenter, picture.rgb, vocabulary, found)
-        ESTIMATES.note(choice, picture.shape, seconds, result.provenance.seconds["encode"])
-        return (yield from self._made_steps(picture, result, engine, reassign))
+        ran = yield from self._made_steps(picture, result, engine, reassign)
+        encode, whole = result.provenance.seconds["encode"], perf_counter() - began
+        ESTIMATES.note(choice, picture.shape, seconds, encode, whole)
+        return ran
 
     def _made_steps(
         self, picture: Picture, result: Segmentation, engine: Engine, reassign: Reassign

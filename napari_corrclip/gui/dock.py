@@ -23,6 +23,7 @@ from napari_corrclip.gui.controller import Controller
 from napari_corrclip.gui.copying import ScriptCopier
 from napari_corrclip.gui.correct import CorrectPanel
 from napari_corrclip.gui.drawing import mend_drawing
+from napari_corrclip.gui.held import Held, held_of, unload
 from napari_corrclip.gui.image_panel import ImagePanel
 from napari_corrclip.gui.keeper import Keeper
 from napari_corrclip.gui.layers import SessionLayers
@@ -30,10 +31,11 @@ from napari_corrclip.gui.loading import Loading
 from napari_corrclip.gui.model_panel import ModelPanel
 from napari_corrclip.gui.picture import Picture
 from napari_corrclip.gui.regions_table import RegionsBar
+from napari_corrclip.gui.removing import ask_about_removed
 from napari_corrclip.gui.run_bar import RunBar
 from napari_corrclip.gui.session_menu import SessionMenu
 from napari_corrclip.gui.shown import Shown
-from napari_corrclip.gui.vocabulary_panel import VocabularyPanel, ask_about_removed
+from napari_corrclip.gui.vocabulary_panel import VocabularyPanel
 from napari_corrclip.gui.widgets import Column, Docked
 from napari_corrclip.vocabulary import Vocabulary
 
@@ -58,6 +60,7 @@ class CorrClipDock(Docked):
     def __init__(self, viewer: napari.viewer.Viewer) -> None:
         super().__init__()
         mend_drawing()
+        self._closed = False
         self.viewer = viewer
         self.controller = Controller()
         self._typed = False
@@ -113,6 +116,10 @@ class CorrClipDock(Docked):
     def _connect(self) -> None:
         self.image.chosen.connect(self._image_chosen)
         self.keeper.restored.connect(self._restored)
+        self.keeper.taken_up.connect(self._taken_up)
+        # A job of its own would end what runs.
+        self.controller.busy.connect(lambda busy: self.keeper.setEnabled(not busy))
+        self.shown.left.connect(self._nothing_shown)
         self.words.changed.connect(self._words_changed)
         self.words.refused.connect(self.say)
         self.model.unload.connect(self.controller.unload)
@@ -120,8 +127,9 @@ class CorrClipDock(Docked):
         self.bar.run.connect(self.run)
         self.bar.cancel.connect(self.controller.cancel)
         self.bar.demo.connect(self.try_demo)
-        # The model's settings make room for the keys.
-        self.correct.switched.connect(lambda on: self.model.setVisible(not on))
+        # What is for the next run makes room for the keys.
+        for panel in (self.image, self.model):
+            self.correct.switched.connect(lambda on, panel=panel: panel.setVisible(not on))
         self.controller.status.connect(self.say)
         self.controller.busy.connect(self.bar.show_busy)
         self.controller.busy.connect(self.model.tell_windows)
@@ -135,6 +143,7 @@ class CorrClipDock(Docked):
         self.controller.admits = self.stack.admit
         self.controller.sliced.connect(self.stack.take)
         self.controller.unloading.connect(self.stack.unload)
+        self.controller.unloading.connect(lambda: unload(self.viewer.layers))
         self.viewer.dims.events.point.connect(self._slider_moved)
         # A viewer that is closed deletes what is docked without another word; no bound method, which Qt
         # would not call any more.
@@ -176,7 +185,8 @@ class CorrClipDock(Docked):
 
     def run(self) -> None:
         """Segment the chosen image by the vocabulary."""
-        self.words.take_typed()
+        if not self.words.take_typed():
+            return  # what is wrong with it has been said
         try:
             picture = self.image.picture()
         except InputError as error:
@@ -201,7 +211,7 @@ class CorrClipDock(Docked):
         if self.image.axis is not None:
             self._run_stack(self.words.vocabulary)
             return
-        if self.keeper.offer(picture.source, self.controller.session):
+        if self.keeper.offer(picture.source, self.controller.session, held_of(picture), picture):
             self.say("There are corrections of this image; restore them, or begin anew.")
             return
         vocabulary, session, reassign = self.words.vocabulary, self.controller.session, None
@@ -221,6 +231,9 @@ class CorrClipDock(Docked):
 
     def cleanup(self) -> None:
         """Stop what runs and let go of the layers; the dock is closed."""
+        if self._closed:
+            return
+        self._closed = True
         self.controller.close()
         self.bar.close_activity()
         self.model.device.close_jobs()
@@ -234,6 +247,9 @@ class CorrClipDock(Docked):
 
     def _let_go(self) -> None:
         """Stop what runs, and touch no widget: they are being deleted."""
+        if self._closed:
+            return
+        self._closed = True
         self.controller.fall_silent()
         self.controller.close()
         self.model.device.close_jobs()
@@ -245,10 +261,12 @@ class CorrClipDock(Docked):
 
     def say(self, sentence: str) -> None:
         """Show a sentence."""
+        self.status.setTextFormat(Qt.TextFormat.PlainText)  # names may look like tags
         self.status.setText(sentence)
 
     def _say_with_undo(self, sentence: str) -> None:
         """Show a sentence on what can be taken back by a click."""
+        self.status.setTextFormat(Qt.TextFormat.RichText)
         self.status.setText(f'{html.escape(sentence)} <a href="undo">Undo</a>')
 
     def _undo(self, _link: str) -> None:
@@ -258,9 +276,16 @@ class CorrClipDock(Docked):
     def _image_chosen(self) -> None:
         stack = self.stack.layer
         if self.controller.session is None and stack is not None and stack is self.image.layer:
-            self.keeper.offer(None, None)  # what there is comes with its plane
+            self.keeper.offer(None, None, self._held())  # what else there is comes with its plane
         else:
-            self.keeper.offer(self.image.source(), self.controller.session)
+            self.keeper.offer(self.image.source(), self.controller.session, self._held())
+
+    def _held(self) -> list[Held]:
+        """Return what is kept in memory of the chosen image."""
+        try:
+            return held_of(self.image.picture())
+        except InputError:  # no image, or channels that do not fit
+            return []
 
     def _slider_moved(self, _event: object = None) -> None:
         if self.image.layer is not None and self.image.layer.ndim > 2:
@@ -308,6 +333,14 @@ class CorrClipDock(Docked):
         self.controller.open(session, picture)
         self._image_chosen()  # what was put aside is not offered any more
 
+    def _taken_up(self, held: Held) -> None:
+        self.shown.take_up(held)
+        self._restored(held.session, held.picture)
+
+    def _nothing_shown(self) -> None:
+        self.words.show_shares(None)
+        self._image_chosen()
+
     def _opened(self, session: Session, picture: Picture) -> None:
         self.shown.open(session, picture)
         if not self.stack.opening:
@@ -319,12 +352,13 @@ class CorrClipDock(Docked):
             self.shown.look_as_before()
 
     def _relabelled(self, session: Session) -> None:
-        self.shown.forget_preview()  # the run went into the open session, or nowhere
         if not self._typed:
             self.words.show_vocabulary(session.vocabulary)
 
     def _busy(self, busy: bool) -> None:
-        if not busy:  # what the job brought comes first
+        if not busy:
+            self.shown.forget_preview()  # a run that was stopped or failed leaves nothing
+            # What the job brought comes first.
             QTimer.singleShot(0, self._take_words_typed_meanwhile)
 
     def _edited(self, changed: Changed) -> None:

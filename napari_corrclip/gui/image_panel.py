@@ -13,8 +13,9 @@ from qtpy.QtWidgets import QCheckBox, QDoubleSpinBox, QFormLayout, QHBoxLayout, 
 from napari_corrclip.annotation import Source
 from napari_corrclip.errors import InputError
 from napari_corrclip.gui.area import Area
+from napari_corrclip.gui.as_read import note
 from napari_corrclip.gui.contrast import PERCENTILES, Contrast
-from napari_corrclip.gui.picture import Picture, picture_of, source_of
+from napari_corrclip.gui.picture import OURS, Picture, picture_of, source_of
 from napari_corrclip.gui.planes import Box, axis_name, level_for, plane_of, shape_at
 from napari_corrclip.gui.widgets import button, combo
 
@@ -46,13 +47,10 @@ class ImagePanel(QWidget):
         super().__init__(parent)
         self.viewer = viewer
         self.drawn = Area(viewer)
-        self.layers = cast(Any, create_widget(annotation=Image, label="image"))
+        self.layers = _choice(Image, "image")
         self.channels_box = QCheckBox("Channels of one image")
         self.channels_box.setToolTip("Take up to three grayscale layers as red, green and blue")
-        self.channels = [
-            cast(Any, create_widget(annotation=Image | None, label=name))
-            for name in ("red", "green", "blue")
-        ]
+        self.channels = [_choice(Image | None, name) for name in ("red", "green", "blue")]
         self.area = combo(AREAS, "Which part of the image is segmented")
         self.area.setMinimumContentsLength(6)
         self.draw_button = button("Draw rectangle", "Drag a rectangle over the image")
@@ -228,16 +226,22 @@ class ImagePanel(QWidget):
 
     # -- rows
 
+    def _gray(self) -> list[Image]:
+        """Return the grayscale layers, from below."""
+        images = [one for one in self.viewer.layers if isinstance(one, Image)]
+        return [one for one in images if not one.rgb and OURS not in one.metadata]
+
     def _channels_wanted(self, on: bool) -> None:
         """Begin with the grayscale layers of one size, from below."""
         if on and not any(self._chosen_channels()):
-            gray = [one for one in self.viewer.layers if isinstance(one, Image) and not one.rgb]
+            gray = self._gray()
             alike = [one for one in gray if shape_at(one) == shape_at(gray[0])]
             for channel, layer in zip(self.channels, alike, strict=False):
                 channel.value = layer
         self._layer_chosen()
 
     def _layer_chosen(self, *_: object) -> None:
+        note(self.layers.choices)
         layer = self.layer
         axes = 0 if layer is None else layer.ndim - 2
         chosen = self.planes.currentText()
@@ -261,8 +265,7 @@ class ImagePanel(QWidget):
 
     def _show_rows(self, *_: object) -> None:
         layer, many = self.layer, self.channels_box.isChecked()
-        gray = sum(1 for one in self.viewer.layers if isinstance(one, Image) and not one.rgb)
-        self._form.setRowVisible(self.channels_box, gray > 1 or many)
+        self._form.setRowVisible(self.channels_box, len(self._gray()) > 1 or many)
         self._form.setRowVisible(self.layers.native, not many)
         for channel in self.channels:
             self._form.setRowVisible(channel.native, many)
@@ -271,6 +274,19 @@ class ImagePanel(QWidget):
         self._form.setRowVisible(self.contrast, shades)
         self._form.setRowVisible(self._ranks, shades and self.contrast.currentText() == RANKED)
         self.part_chosen.emit()
+
+
+def _choice(annotation: object, label: str) -> Any:
+    """Return a list of the viewer's images to choose from, without those that are made of a session."""
+    made = cast(Any, create_widget(annotation=cast(Any, annotation), label=label))
+    every = made.options["choices"]  # napari's own: the layers of the viewer that the widget is in
+
+    def choices(widget: object) -> list[Image]:
+        return [one for one in every(widget) if OURS not in one.metadata]
+
+    return create_widget(
+        annotation=cast(Any, annotation), label=label, options={"choices": choices}
+    )
 
 
 def _percentile(value: float) -> QDoubleSpinBox:

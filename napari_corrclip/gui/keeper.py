@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from psygnal import Signal
@@ -20,8 +20,10 @@ from napari_corrclip.annotation import (
     restore,
 )
 from napari_corrclip.errors import InputError
+from napari_corrclip.gui.held import Held, release
 from napari_corrclip.gui.layers import Tell
 from napari_corrclip.gui.picture import Picture
+from napari_corrclip.gui.planes import Box
 from napari_corrclip.gui.widgets import button, combo
 from napari_corrclip.progress import Progress, Steps
 
@@ -43,11 +45,13 @@ class Keeper(QWidget):
 
     Signals (psygnal):
         restored: the :class:`Session` and its :class:`Picture`.
+        taken_up: a session that was kept in memory.
     """
 
     restored = Signal(object, object)
     # What a journal tells from its thread is said in the widget's.
     _failed = QtCore.Signal(str)  # type: ignore[attr-defined]
+    taken_up = Signal(Held)
 
     def __init__(
         self,
@@ -79,11 +83,23 @@ class Keeper(QWidget):
         rows.addWidget(self.parts)
         self.hide()
 
-    def offer(self, source: Source | None, open_now: Session | None) -> bool:
+    def offer(
+        self,
+        source: Source | None,
+        open_now: Session | None,
+        held: Sequence[Held] = (),
+        asked: Picture | None = None,
+    ) -> bool:
         """Offer what is kept of an image and its parts and is not open.
 
+        Args:
+            source: the image's file, whose parts are looked for on the disk.
+            open_now: the session that is open.
+            held: what is kept of it in memory.
+            asked: what is about to be run on.
+
         Returns:
-            Whether ``source`` itself is among them.
+            Whether ``source`` itself, or ``asked``, is among them.
         """
         mine = None if open_now is None or open_now.source is None else open_now.source.key
         found = [] if source is None else [one for one in kept_parts(source) if one.key != mine]
@@ -91,12 +107,17 @@ class Keeper(QWidget):
         for one in found:
             self.parts.addItem(part_name(one), one)
         keys = [one.key for one in found]
-        asked = keys.index(source.key) if source is not None and source.key in keys else -1
-        if asked >= 0:
-            self.parts.setCurrentIndex(asked)
-        self.parts.setVisible(any(one.crop is not None for one in found))
-        self.setVisible(bool(found))
-        return asked >= 0
+        at = keys.index(source.key) if source is not None and source.key in keys else -1
+        for kept in held:
+            self.parts.addItem(f"{box_name(kept.picture.box)}, in memory", kept)
+            if asked is not None and kept.picture.same_as(asked):
+                at = self.parts.count() - 1
+        if at >= 0:
+            self.parts.setCurrentIndex(at)
+        cut = any(one.crop is not None for one in found) or any(one.picture.box for one in held)
+        self.parts.setVisible(cut or self.parts.count() > 1)
+        self.setVisible(self.parts.count() > 0)
+        return at >= 0
 
     def keep(self, session: Session) -> None:
         """Write every edit to the disk from now on, if the image is a file."""
@@ -151,11 +172,22 @@ class Keeper(QWidget):
 
     def restore(self) -> None:
         """Open the corrections that are offered."""
-        source: Source | None = self.parts.currentData()
+        source: Source | Held | None = self.parts.currentData()
         if source is None:
+            return
+        if isinstance(source, Held):
+            release(source)
+            self._withdraw()
+            self._tell("Here is what was corrected before.")
+            self.taken_up.emit(source)
             return
         try:
             picture = self._picture(source)
+            if picture.source is None:
+                raise InputError(
+                    f"The layer {picture.name!r} does not show its file any more; open "
+                    f"{source.path!r} again to restore its corrections."
+                )
         except InputError as error:
             self._tell(str(error))
             return
@@ -175,7 +207,12 @@ class Keeper(QWidget):
 
     def begin_anew(self) -> None:
         """Leave the corrections on the disk alone, and begin anew with the next run."""
-        source: Source | None = self.parts.currentData()
+        source: Source | Held | None = self.parts.currentData()
+        if isinstance(source, Held):
+            release(source)
+            self._tell("Begun anew; what was corrected before is in the layers only.")
+            self._withdraw()
+            return
         try:
             aside = self.make_room(source)
         except InputError as error:
@@ -201,7 +238,12 @@ def restore_steps(picture: Picture, source: Source) -> Steps[Session]:
 
 def part_name(source: Source) -> str:
     """Say which part of its image a source is."""
-    if source.crop is None:
+    return box_name(source.crop)
+
+
+def box_name(box: Box | None) -> str:
+    """Say which part of an image a box is."""
+    if box is None:
         return "whole image"
-    top, left, bottom, right = source.crop
+    top, left, bottom, right = box
     return f"rows {top}–{bottom - 1}, columns {left}–{right - 1}"

@@ -133,6 +133,11 @@ class SessionLayers:
         """Both layers, the upper one last."""
         return self.labels, self.regions
 
+    @property
+    def drawing(self) -> bool:
+        """Whether a stroke is being drawn on one of them."""
+        return self._stroke is not None
+
     def close(self) -> None:
         """Leave the layers alone from now on; their own undo is theirs again, and empty."""
         if self._closed:

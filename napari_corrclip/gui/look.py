@@ -17,10 +17,11 @@ class Look:
 
     Attributes:
         correcting: whether correct mode was on.
+        confident: whether the confidence was shown.
     """
 
     def __init__(self) -> None:
-        self.correcting = False
+        self.correcting = self.confident = False
         self._settings: tuple[dict[str, Any], ...] = ()
         self._active: int | None = None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from functools import partial
 from typing import Any
 
@@ -10,6 +11,7 @@ import numpy as np
 from napari.layers import Labels
 from psygnal import Signal
 from qtpy.QtCore import Qt
+from qtpy.QtGui import QEnterEvent
 from qtpy.QtWidgets import QFormLayout, QGroupBox, QHBoxLayout, QLabel, QWidget
 
 from napari_corrclip.errors import InputError
@@ -24,7 +26,9 @@ from napari_corrclip.gui.weights_dialog import WeightsQuestion
 from napari_corrclip.gui.widgets import button, combo
 from napari_corrclip.tiling import Size
 from napari_corrclip.weights.cache import is_offline
-from napari_corrclip.weights.presets import get_preset, presets
+from napari_corrclip.weights.presets import get_preset, preset_names
+
+_log = logging.getLogger(__name__)
 
 
 class ModelPanel(QGroupBox):
@@ -47,11 +51,7 @@ class ModelPanel(QGroupBox):
         self._shape: Size | None = None
         self._question = WeightsQuestion()
         self.preset = combo([], "Which networks")
-        for number, preset in enumerate(presets()):
-            self.preset.addItem(preset.name)
-            self.preset.setItemData(
-                number, f"{preset.title}. {preset.description}", Qt.ItemDataRole.ToolTipRole
-            )
+        self._offer_presets()
         self.regions = combo(REGIONS, "Where regions come from: found, or a Labels layer of yours")
         self.detail = combo(
             [],
@@ -84,6 +84,27 @@ class ModelPanel(QGroupBox):
         self.advanced.storage.told.connect(self.refused.emit)
         self._settings_changed()
         self.reset_choices()
+
+    def enterEvent(self, event: QEnterEvent | None) -> None:
+        """Look for presets that were saved since, before the mouse is at the list."""
+        self._offer_presets()
+        super().enterEvent(event)
+
+    def _offer_presets(self) -> None:
+        for name in preset_names():
+            if self.preset.findText(name) >= 0:
+                continue
+            try:
+                preset = get_preset(name)
+            except InputError as error:  # a file that somebody is writing, perhaps
+                _log.info("%s", error)
+                continue
+            self.preset.addItem(name)
+            self.preset.setItemData(
+                self.preset.count() - 1,
+                f"{preset.title}. {preset.description}".strip(),
+                Qt.ItemDataRole.ToolTipRole,
+            )
 
     @property
     def choice(self) -> Choice:

@@ -7,7 +7,6 @@ is in the worker's thread.
 
 from __future__ import annotations
 
-import weakref
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -18,6 +17,7 @@ from numpy.typing import NDArray
 
 from napari_corrclip.annotation import Source
 from napari_corrclip.errors import InputError
+from napari_corrclip.gui.as_read import file_of, weakly
 from napari_corrclip.gui.contrast import Contrast, Shown, colours, gray
 from napari_corrclip.gui.planes import (
     Box,
@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from napari.layers import Image
 
 Read = Callable[[], NDArray[np.uint8]]
+OURS = "napari-corrclip shows"
+"""In the ``metadata`` of an image layer that is made of a session, and is no image to segment."""
 TRANSFORMS = ("scale", "translate", "rotate", "shear", "affine")
 
 
@@ -77,8 +79,8 @@ class Picture:
         self.contrast = contrast
         self._read: Read | None = read
         self._rgb: NDArray[np.uint8] | None = None
-        self._layers = [_weak(layer) for layer in layers]
-        self._data = [_weak(None if layer is None else data_at(layer, level)) for layer in layers]
+        self._layers = [weakly(layer) for layer in layers]
+        self._data = [weakly(None if layer is None else data_at(layer, level)) for layer in layers]
 
     @property
     def rgb(self) -> NDArray[np.uint8]:
@@ -117,17 +119,18 @@ class Picture:
         return [one() for one in self._layers]
 
     def same_as(self, other: Picture) -> bool:
-        """Whether both are of one image, though its contrast may differ: of the same file and part, or of
-        the same layer, or else of equal pixels.
-        """  # noqa: D205
+        """Whether both are of one image and part: of one file, or of one layer with the same data.
+
+        Contrast may differ. No pixel is read: two layers with equal pixels are two images.
+        """
         if self.shape != other.shape:
             return False
         if self.source is not None and other.source is not None:
             return self.source.key == other.source.key
         mine, others = ([one() for one in (*of._layers, *of._data)] for of in (self, other))
-        if self.layer is not None and _identical(mine, others):
-            return (self.where, self.level, self.box) == (other.where, other.level, other.box)
-        return np.array_equal(self.rgb, other.rgb)
+        if self.layer is None or not _identical(mine, others):
+            return False
+        return (self.where, self.level, self.box) == (other.where, other.level, other.box)
 
 
 def picture_of(
@@ -223,8 +226,8 @@ def source_of(
 ) -> Source | None:
     """Return the file and part that a picture comes from, without reading it; ``None``: from no file."""
     used = [one for one in channels if one is not None] or [layer]
-    paths = [one.source.path for one in used]
-    if not all(path and Path(path).exists() for path in paths):
+    paths = [path for one in used if (path := file_of(one)) and Path(path).exists()]
+    if len(paths) < len(used):
         return None
     names = tuple(
         "" if one is None else f"{one.source.path}" if len(set(paths)) > 1 else one.name
@@ -298,12 +301,3 @@ def _size(layer: Image) -> str:
 
 def _identical(some: Sequence[Any], others: Sequence[Any]) -> bool:
     return len(some) == len(others) and all(a is b for a, b in zip(some, others, strict=True))
-
-
-def _weak(thing: Any) -> Callable[[], Any]:
-    if thing is None:
-        return lambda: None
-    try:
-        return weakref.ref(thing)
-    except TypeError:  # a list of levels, and what others made
-        return lambda: thing

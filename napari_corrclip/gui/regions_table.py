@@ -1,4 +1,6 @@
-"""The regions as a table beside the dock: sort, filter, select, show; and the switch of the confidence.
+"""The regions as a table below the image or beside it, and the switch of the confidence.
+
+Sort, filter, select, show.
 
 The table follows the selection on the canvas and the canvas that of the table. It takes no focus and
 scrolls nowhere by itself: what is selected on the canvas is found by the word ``selected`` in the filter.
@@ -37,6 +39,8 @@ if TYPE_CHECKING:
     import napari
 
 NAME = "CorrCLIP regions"
+LOW_WINDOW = 800
+"""Pixels of height from which on there is room for a table below the image."""
 TYPING = 250
 """Milliseconds after the last key before the filter is read."""
 WIDTHS = {"id": 40, "conf": 42, "margin": 52, "area": 56, "state": 64}
@@ -302,15 +306,25 @@ class RegionsBar(QWidget):
         self.hide()
 
     def show_table(self, *_: object) -> None:
-        """Open the table behind a tab beside the dock, or bring it to the front."""
+        """Open the table, or bring it to the front.
+
+        It comes below the image, so that dock and table are both seen; in a low window, which has room for
+        two rows there, behind a tab beside the dock.
+        """
         if self.mode is None:
             return
         self._wanted = True
         if self.table is None:
             self.table = RegionsTable(self.mode)
             self.table.closed.connect(self._closed)
+            window = self.window()
+            low = window is not None and window.height() < LOW_WINDOW
             self.viewer.window.add_dock_widget(
-                self.table, name=NAME, area="right", add_vertical_stretch=False, tabify=True
+                self.table,
+                name=NAME,
+                area="right" if low else "bottom",
+                tabify=low,
+                add_vertical_stretch=False,
             )
         dock = self.table.parent()
         if isinstance(dock, QWidget):

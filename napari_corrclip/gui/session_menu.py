@@ -1,4 +1,4 @@
-"""The "…" beside Run: what is done with a whole session."""
+"""The menu beside Run: what is done with a whole session."""
 
 from __future__ import annotations
 
@@ -36,11 +36,8 @@ class SessionMenu(QToolButton):
         self._session = session
         self._loading = loading
         self._tell = tell
-        self.setText("…")
+        self.setText("Session")
         self.setToolTip("Save or load the session, or copy it as Python")
-        self.setMinimumWidth(28)
-        # The arrow of a menu would be drawn over the dots.
-        self.setStyleSheet("QToolButton::menu-indicator { image: none; width: 0px; }")
         self.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
         entries = QMenu(self)
         self.save_action = entries.addAction("Save session…")

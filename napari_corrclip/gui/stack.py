@@ -19,6 +19,7 @@ from napari_corrclip.annotation import Journal, Session, has_session, journal_fo
 from napari_corrclip.errors import InputError
 from napari_corrclip.feature_cache import FEATURES, Kept
 from napari_corrclip.gui.describing import class_colormap
+from napari_corrclip.gui.held import Held, hold
 from napari_corrclip.gui.jobs import Jobs
 from napari_corrclip.gui.keeper import restore_steps
 from napari_corrclip.gui.layers import Tell
@@ -103,6 +104,8 @@ class Stack:
         layer, self.layer = self.layer, None
         if layer is not None and held:
             self.freeze(layer, held)
+            for session, picture in held:
+                hold(Held(session, picture))
 
     def shows(self, picture: Picture) -> bool:
         """Whether the viewer shows the plane that a picture is of."""

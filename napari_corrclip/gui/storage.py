@@ -80,10 +80,13 @@ class Storage(QWidget):
         self.limit.setSingleStep(0.5)
         self.limit.setSuffix(" GiB")
         self.limit.setKeyboardTracking(False)
+        self.limit.setButtonSymbols(
+            QDoubleSpinBox.ButtonSymbols.NoButtons
+        )  # a narrow dock cuts them
         self.limit.valueChanged.connect(self._limit_edited)
         self.used = QLabel()
         buttons = QHBoxLayout()
-        buttons.addWidget(self.free, 1)
+        buttons.addStretch(1)
         buttons.addWidget(self.default_button)
         buttons.addWidget(self.choose_button)
         memory = QHBoxLayout()
@@ -91,7 +94,8 @@ class Storage(QWidget):
         memory.addWidget(self.used, 1)
         form = QFormLayout(self)
         form.setContentsMargins(0, 0, 0, 0)
-        form.addRow("weights", self.folder)
+        form.addRow("weights folder", self.folder)
+        form.addRow("", self.free)
         form.addRow("", buttons)
         form.addRow("feature cache", memory)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,7 +14,6 @@ from qtpy.QtWidgets import (
     QColorDialog,
     QFileDialog,
     QHBoxLayout,
-    QInputDialog,
     QLineEdit,
     QMenu,
     QVBoxLayout,
@@ -120,15 +119,16 @@ class VocabularyPanel(QWidget):
                 self.table.select(kept)
         self._buttons()
 
-    def show_shares(self, session: Session) -> None:
+    def show_shares(self, session: Session | None) -> None:
         """Show each class's share of the session's image, when nothing more is edited for a moment."""
         self._session = session
         self._count_later.start()
 
-    def take_typed(self) -> None:
-        """Add what stands in the line, as if Enter had been pressed."""
+    def take_typed(self) -> bool:
+        """Add what stands in the line, as if Enter had been pressed; return whether it could be read."""
         if self.line.text().strip():
             self._typed()
+        return not self.line.text().strip()
 
     # -- files and lists
 
@@ -302,52 +302,10 @@ class VocabularyPanel(QWidget):
 
     def _count(self) -> None:
         session = self._session
-        if session is not None:
+        if session is None:
+            self.model.show_shares({})
+        else:
             counts = count_values(session.labels)
             size = session.labels.size
             shares = {value: float(counts[value]) / size for value in session.vocabulary.values}
             self.model.show_shares(shares)
-
-
-def ask_about_removed(
-    parent: QWidget,
-    session: Session,
-    vocabulary: Vocabulary,
-    answered: Mapping[str | int, str | int | None],
-) -> dict[str | int, str | int | None] | None:
-    """Ask what becomes of the decisions of each class that is not in ``vocabulary``.
-
-    Args:
-        parent: the window of the questions.
-        session: what was decided in.
-        vocabulary: the classes from now on, with the session's values.
-        answered: what was said before of classes that still are to go.
-
-    Returns:
-        By label value, the value of the class that takes the decisions, or ``None`` to take them
-        back; ``None`` for all of it: nothing is to be removed.
-    """
-    reassign: dict[str | int, str | int | None] = {}
-    for one in session.vocabulary:
-        if one.value in vocabulary.values:
-            continue
-        target = answered.get(one.value)
-        if one.value in answered and (target is None or target in vocabulary.values):
-            reassign[one.value] = target
-            continue
-        regions, pixels = session.decided_as(one.value)
-        if not regions and not pixels:
-            continue
-        kept = [f"give them to {name!r}" for name in vocabulary.names]
-        chosen, sure = QInputDialog.getItem(
-            parent,
-            f"Remove {one.name!r}",
-            f"{regions:,} regions and {pixels:,} painted pixels are {one.name!r}:",
-            ["take these decisions back", *kept],
-            editable=False,
-        )
-        if not sure:
-            return None
-        place = kept.index(chosen) if chosen in kept else None
-        reassign[one.value] = None if place is None else vocabulary.values[place]
-    return reassign

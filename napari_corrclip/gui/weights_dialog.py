@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from html import escape
+from pathlib import Path
 
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QDialog, QDialogButtonBox, QLabel, QVBoxLayout, QWidget
@@ -69,14 +70,17 @@ class WeightsDialog(QDialog):
 
 
 class WeightsQuestion:
-    """Asks once: files that somebody agreed to are not asked about again, after a cut for example."""
+    """Asks once: files that somebody agreed to are not asked about again, after a cut for example.
+
+    For another folder it asks anew.
+    """
 
     def __init__(self) -> None:
-        self._agreed: set[NetworkSpec] = set()
+        self._agreed: set[tuple[NetworkSpec, Path]] = set()
 
     def ask(self, networks: Sequence[NetworkSpec], parent: QWidget | None = None) -> bool:
         """Return whether ``networks`` may be downloaded."""
-        new = [spec for spec in networks if spec not in self._agreed]
+        new = {(spec, cache_folder()) for spec in networks} - self._agreed
         if not new:
             return True
         dialog = WeightsDialog(networks, parent)

@@ -57,11 +57,17 @@ class Docked(QWidget):
     shown, nothing is hidden then.
     """
 
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        # A child, for PySide's QTimer.singleShot also calls a method of a widget that was deleted.
+        self._moved = QTimer(self)
+        self._moved.setSingleShot(True)
+        self._moved.timeout.connect(self._tell_if_closed)
+
     def changeEvent(self, event: QEvent | None) -> None:  # noqa: D102
         super().changeEvent(event)
         if event is not None and event.type() == QEvent.Type.ParentChange:
-            # When the widget has another dock, or really none.
-            QTimer.singleShot(0, self._tell_if_closed)
+            self._moved.start(0)  # when the widget has another dock, or really none
 
     def _tell_if_closed(self) -> None:
         if self.parent() is None:

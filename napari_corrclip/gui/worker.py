@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Generic, TypeVar
 
 from napari.qt.threading import create_worker
+from qtpy.QtCore import QTimer
 
 T = TypeVar("T")
 
@@ -45,6 +46,8 @@ class Job(Generic[T]):
 
     # Signals hold bound methods weakly: without this a job that nobody keeps would fall silent.
     _running: ClassVar[set[Job[Any]]] = set()
+    # PySide crashes if a listener is freed that signals are still on their way to: jobs are kept longer.
+    _kept: ClassVar[set[Job[Any]]] = set()
 
     def __init__(
         self,
@@ -75,6 +78,7 @@ class Job(Generic[T]):
     def start(self) -> Job[T]:
         """Begin; returns itself."""
         self._running.add(self)
+        self._kept.add(self)
         self._worker.start()
         return self
 
@@ -116,6 +120,7 @@ class Job(Generic[T]):
             self.cancel()
             self._steps.close()
             self._on_return(_Cancelled())
+        QTimer.singleShot(0, lambda: self._kept.discard(self))
 
     def _on_return(self, result: T | _Failed | _Cancelled) -> None:
         self._running.discard(self)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from .grids import bilinear
+from .grids import bilinear, bilinear_rows
 
 
 def cosine_logits(features: Tensor, text: Tensor) -> Tensor:
@@ -21,31 +21,34 @@ def cosine_logits(features: Tensor, text: Tensor) -> Tensor:
     return (features.float() @ text.float().T).movedim(-1, -3)
 
 
-def upsample(logits: Tensor, size: tuple[int, int], rows: range | None = None) -> Tensor:
+def upsample(
+    logits: Tensor,
+    size: tuple[int, int],
+    rows: range | None = None,
+    *,
+    first: int = 0,
+    height: int | None = None,
+) -> Tensor:
     """Bring logits bilinearly to the original image, or to a stripe of it.
 
     A stripe holds exactly the rows that the whole would have there, so that a large image with many
     queries need not be in memory at once.
 
     Args:
-        logits: (Q, H, W).
+        logits: (Q, h, W), all rows, or those of :func:`~.grids.source_rows` at least.
         size: rows and columns of the original image.
         rows: the consecutive rows wanted; ``None`` = all.
+        first: which of all rows ``logits`` begin with.
+        height: how many rows there are in all; ``None`` = those of ``logits``.
 
     Returns:
         (Q, len(rows), columns) float32.
     """
-    height, width = logits.shape[-2:]
-    if rows is None or tuple(logits.shape[-2:]) == tuple(size):
-        whole = bilinear(logits[None], size)[0]
-        return whole if rows is None else whole[:, rows.start : rows.stop]
-    centres = torch.arange(rows.start, rows.stop, device=logits.device, dtype=torch.float32)
-    source = ((centres + 0.5) * (height / size[0]) - 0.5).clamp(min=0)
-    above = source.long().clamp(max=height - 1)
-    below = (above + 1).clamp(max=height - 1)
-    weight = (source - above)[:, None]
-    stripe = torch.lerp(logits[:, above], logits[:, below], weight)
-    return bilinear(stripe[None], (len(rows), size[1]))[0] if width != size[1] else stripe
+    if rows is None:
+        return bilinear(logits[None], size)[0]
+    height = logits.shape[-2] if height is None else height
+    stripe = bilinear_rows(logits, rows, height, size[0], first)
+    return bilinear(stripe[None], (len(rows), size[1]))[0]
 
 
 def query_probabilities(logits: Tensor, logit_scale: float) -> Tensor:

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from .grids import bilinear_cells, nearest, unfold
+from .scope import Attend
 
 
 def spatial_blocks(layers: int) -> range:
@@ -22,11 +23,11 @@ def spatial_blocks(layers: int) -> range:
     return range(layers - 2 - count, layers - 2)
 
 
-def attend(attention: Tensor, values: Tensor, size: tuple[int, int]) -> Tensor:
+def attend(attention: Attend, values: Tensor, size: tuple[int, int]) -> Tensor:
     """Attn . v with one head, on the feature grid.
 
     Args:
-        attention: (B, N, N) float32.
+        attention: Attn between the cells of the feature grid.
         values: (B, h', w', C) on the image tower's grid.
         size: the feature grid, N = h * w.
 
@@ -34,7 +35,7 @@ def attend(attention: Tensor, values: Tensor, size: tuple[int, int]) -> Tensor:
         (B, h, w, C) in the values' dtype, before the output projection.
     """
     cells = bilinear_cells(values, size).flatten(1, 2)
-    return unfold(attention.to(cells.dtype) @ cells, size)
+    return unfold(attention(cells), size)
 
 
 def mask_token_scope(regions: Tensor, count: int) -> Tensor:

@@ -28,24 +28,38 @@ def similarity_features(queries: Tensor, keys: Tensor) -> Tensor:
     return unit_cells(queries.float() + keys.float())
 
 
-def cosines(left: Tensor, right: Tensor | None = None) -> Tensor:
+def cosines(left: Tensor, right: Tensor) -> Tensor:
     """S: cosines between all cells of a window (eq. 10).
 
     Args:
-        left: (B, h, w, d) of unit length.
-        right: the same shape, for a similarity of two different features; ``None`` means ``left``.
+        left: (B, N, d) of unit length.
+        right: the same shape; the same features, but for a similarity of two different ones.
 
     Returns:
         (B, N, N) float32.
     """
-    a = left.flatten(1, 2)
-    b = a if right is None else right.flatten(1, 2)
-    return a @ b.transpose(1, 2)
+    return left @ right.transpose(1, 2)
+
+
+def mean_cosine(left: Tensor, right: Tensor) -> Tensor:
+    """mean(S) of each window without S: the product of the two mean cells.
+
+    Args:
+        left: (B, N, d) as in :func:`cosines`.
+        right: likewise.
+
+    Returns:
+        (B,) float32.
+    """
+    # In double, where the device has it: what follows is a hard cut.
+    exact = torch.float32 if left.device.type == "mps" else torch.float64
+    mean = left.mean(dim=1, dtype=exact) * right.mean(dim=1, dtype=exact)
+    return mean.sum(dim=1).float()
 
 
 def uniform(batch: int, cells: int, *, device: torch.device | None = None) -> Tensor:
-    """S = 0 everywhere, (B, N, N) float32: the softmax is then even over the scope."""
-    return torch.zeros(batch, cells, cells, device=device)
+    """Cells (B, N, 1) whose S is 0 everywhere: the softmax is then even over the scope."""
+    return torch.zeros(batch, cells, 1, device=device)
 
 
 def on_feature_grid(cells: Tensor, size: tuple[int, int]) -> Tensor:

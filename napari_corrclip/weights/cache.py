@@ -1,12 +1,15 @@
-"""The folder in which weights are kept."""
+"""The folders in which weights and presets of one's own are kept."""
 
 from __future__ import annotations
 
+import contextlib
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 CACHE_VARIABLE = "NAPARI_CORRCLIP_CACHE"
+PRESETS_VARIABLE = "NAPARI_CORRCLIP_PRESETS"
 OFFLINE_VARIABLES = ("NAPARI_CORRCLIP_OFFLINE", "HF_HUB_OFFLINE")
 
 
@@ -36,6 +39,21 @@ def is_offline() -> bool:
     return said or (not values[0] and PREFERENCES.offline)
 
 
+@contextlib.contextmanager
+def offline() -> Iterator[None]:
+    """Forbid connections in this process until the end of the block."""
+    name = OFFLINE_VARIABLES[0]
+    before = os.environ.get(name)
+    os.environ[name] = "1"
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[name]
+        else:
+            os.environ[name] = before
+
+
 def cache_folder(folder: str | os.PathLike[str] | None = None) -> Path:
     """Return the folder in which downloaded weights are kept; it need not exist yet.
 
@@ -50,3 +68,18 @@ def cache_folder(folder: str | os.PathLike[str] | None = None) -> Path:
     from platformdirs import user_cache_path
 
     return user_cache_path("napari-corrclip", appauthor=False)
+
+
+def presets_folder() -> Path:
+    """Return the folder of the presets that a person saved; it need not exist yet.
+
+    The one that the environment variable ``NAPARI_CORRCLIP_PRESETS`` names, else ``presets`` in the
+    system's folder for a user's configuration: caches may be emptied at any time, and what somebody
+    made must outlive that.
+    """
+    chosen = os.environ.get(PRESETS_VARIABLE)
+    if chosen:
+        return Path(chosen).expanduser().absolute()
+    from platformdirs import user_config_path
+
+    return user_config_path("napari-corrclip", appauthor=False) / "presets"

@@ -60,14 +60,14 @@ def fetch(
         WeightsError: the file is not there and cannot be fetched, or is not what was published.
     """
     if not spec.source:
-        path = Path(spec.pretrained).expanduser()
+        path = file_path(spec, cache)
         if not path.is_file():
             raise WeightsError(
                 f"The weights file {path} for {spec.library}'s {spec.architecture} does not exist; "
                 "check the path."
             )
         return path
-    path = cache_folder(cache) / spec.place
+    path = file_path(spec, cache)
     if path.is_file():
         return path
     if is_offline() if offline is None else offline:
@@ -91,6 +91,28 @@ def fetch(
     with contextlib.suppress(OSError):
         lock.unlink()
     return path
+
+
+def file_path(spec: NetworkSpec, cache: str | os.PathLike[str] | None = None) -> Path:
+    """Return where ``spec``'s file lies or belongs; networks of the demo have none.
+
+    Args:
+        spec: the network.
+        cache: the cache folder; ``None`` as in :func:`~napari_corrclip.weights.cache.cache_folder`.
+    """
+    if spec.source:
+        return cache_folder(cache) / spec.place
+    return Path(spec.pretrained).expanduser()
+
+
+def part_path(path: Path) -> Path:
+    """Return where a download of ``path`` is kept until it is complete."""
+    return path.with_name(f"{path.name}.part")
+
+
+def checksum_path(path: Path) -> Path:
+    """Return where the SHA-256 of a downloaded ``path`` lies, as ``sha256sum --check`` reads it."""
+    return path.with_name(f"{path.name}.sha256")
 
 
 def missing(
@@ -145,7 +167,19 @@ def _from_hub(spec: NetworkSpec, path: Path) -> Steps[None]:
 
     The client's own download begins anew after a cut and cannot be stopped in the middle.
     """
-    from huggingface_hub import get_hf_file_metadata, get_token
+    from huggingface_hub import get_token
+
+    url = file_url(spec)
+    location, sha256 = _ask_hub(spec, path)
+    # A person's token is for the hub, and not for the store of files that it names.
+    token = get_token() if _host(location) == _host(url) else None
+    headers = {"Authorization": f"Bearer {token}"} if token else {}
+    yield from _from_url(spec, path, _Address(location, spec.sha256 or sha256, headers))
+
+
+def _ask_hub(spec: NetworkSpec, path: Path) -> tuple[str, str | None]:
+    """Return where the hub keeps ``spec``'s file, and its SHA-256 if the hub tells it."""
+    from huggingface_hub import get_hf_file_metadata
 
     url = file_url(spec)
     reason = _unreachable(url)
@@ -156,13 +190,27 @@ def _from_hub(spec: NetworkSpec, path: Path) -> Steps[None]:
         facts = get_hf_file_metadata(url, endpoint=_hub_endpoint())
     except Exception as error:
         raise _missing(spec, path, _first_sentence(error)) from error
-    location, etag = facts.location or url, facts.etag or ""
-    # A person's token is for the hub, and not for the store of files that it names.
-    token = get_token() if _host(location) == _host(url) else None
-    headers = {"Authorization": f"Bearer {token}"} if token else {}
     # Of large files the tag is the SHA-256.
-    sha256 = spec.sha256 or (etag if re.fullmatch("[0-9a-f]{64}", etag) else None)
-    yield from _from_url(spec, path, _Address(location, sha256, headers))
+    etag = facts.etag or ""
+    return facts.location or url, etag if re.fullmatch("[0-9a-f]{64}", etag) else None
+
+
+def published_sha256(spec: NetworkSpec, path: Path, *, offline: bool | None = None) -> str | None:
+    """Return the SHA-256 that the file of ``spec`` at ``path`` must have; ``None``: nobody knows.
+
+    What the preset says counts, else what was written down when the file was downloaded, else what the
+    hub says, which is asked unless ``offline`` is true.
+    """
+    if spec.sha256:
+        return spec.sha256
+    with contextlib.suppress(OSError, UnicodeDecodeError):
+        written = checksum_path(path).read_text(encoding="ascii")[:64]
+        if re.fullmatch("[0-9a-f]{64}", written):
+            return written
+    if spec.source and not spec.from_url and not (is_offline() if offline is None else offline):
+        with contextlib.suppress(WeightsError):
+            return _ask_hub(spec, path)[1]
+    return None
 
 
 def _host(url: str) -> str:
@@ -174,10 +222,12 @@ def _unreachable(url: str) -> str | None:
 
     The hub's client tries a closed door six times over half a minute before it says so.
     """
+    opener = urllib.request.build_opener(_NoRedirect)
     try:
-        with urllib.request.urlopen(_request(url, method="HEAD"), timeout=_TIMEOUT_S):
+        with opener.open(_request(url, method="HEAD"), timeout=_TIMEOUT_S):
             return None
-    except urllib.error.HTTPError:
+    except urllib.error.HTTPError as error:
+        error.close()
         return None  # a server that answers; the client knows better what the answer means
     except urllib.error.URLError as error:
         # Of certificates the client may know more than urllib.
@@ -186,6 +236,13 @@ def _unreachable(url: str) -> str | None:
         )
         return _first_sentence(error.reason) if is_connection else None
     except (OSError, http.client.HTTPException):
+        return None
+
+
+class _NoRedirect(urllib.request.HTTPRedirectHandler):
+    """Goes nowhere else: urllib would ask the hub's store for the file itself, by GET."""
+
+    def redirect_request(self, *_: object) -> None:
         return None
 
 
@@ -198,7 +255,7 @@ class _Address:
 
 def _from_url(spec: NetworkSpec, path: Path, address: _Address) -> Steps[None]:
     """Fetch into a file beside ``path`` that outlives a cut, so that the next try goes on there."""
-    part = path.with_name(f"{path.name}.part")
+    part = part_path(path)
     start = part.stat().st_size if part.is_file() else 0
     try:
         response = urllib.request.urlopen(_from(address, start), timeout=_TIMEOUT_S)
@@ -214,8 +271,16 @@ def _from_url(spec: NetworkSpec, path: Path, address: _Address) -> Steps[None]:
         if response.status != http.client.PARTIAL_CONTENT:
             start = 0  # a server that knows no ranges sends the whole file
         yield from _copy(spec, path, part, response, start)
-    yield from _check(spec, address.sha256, part)
+    found = yield from sha256_of(part)
+    if address.sha256 not in (None, found):
+        part.unlink()
+        raise WeightsError(
+            f"What {file_url(spec)} sent is not the published {spec.filename} (SHA-256 "
+            f"{found[:12]}… instead of {address.sha256[:12]}…) and was removed; try again, "
+            f"or get the file by other means and put it in {part.parent}."
+        )
     try:
+        checksum_path(path).write_text(f"{found}  {path.name}\n", encoding="ascii")
         os.replace(part, path)
     except OSError as error:
         raise _unwritable(path.parent, error) from None
@@ -230,7 +295,8 @@ def _copy(
     total, done = (start + announced) if announced else spec.size, start
     yield Progress(stage, done, total)
     try:
-        file = part.open("r+b" if start else "wb")
+        # Unbuffered: where the disk is full, closing must not try to write what is left once more.
+        file = part.open("r+b" if start else "wb", buffering=0)
     except OSError as error:
         raise _unwritable(path.parent, error) from None
     with file:
@@ -242,9 +308,10 @@ def _copy(
                 raise _missing(spec, path, _first_sentence(error)) from None
             if not chunk:
                 break
+            rest = memoryview(chunk)
             try:
-                file.write(chunk)
-                file.flush()
+                while rest:
+                    rest = rest[file.write(rest) :]
             except OSError as error:
                 raise _unwritable(path.parent, error) from None
             done += len(chunk)
@@ -253,24 +320,16 @@ def _copy(
         raise _missing(spec, path, f"the connection ended after {done} of {total} bytes")
 
 
-def _check(spec: NetworkSpec, sha256: str | None, part: Path) -> Steps[None]:
-    """Raise WeightsError and remove ``part`` where it is not what was published."""
-    if sha256 is None:
-        return
-    digest, done, total = hashlib.sha256(), 0, part.stat().st_size
-    with part.open("rb") as file:
+def sha256_of(path: Path) -> Steps[str]:
+    """Return the SHA-256 of ``path``; yields progress in bytes."""
+    digest, done, total = hashlib.sha256(), 0, path.stat().st_size
+    name = path.name.removesuffix(".part")
+    with path.open("rb") as file:
         while chunk := file.read(_CHUNK):
             digest.update(chunk)
             done += len(chunk)
-            yield Progress(f"check {spec.filename}", done, total)
-    found = digest.hexdigest()
-    if found != sha256:
-        part.unlink()
-        raise WeightsError(
-            f"What {file_url(spec)} sent is not the published {spec.filename} (SHA-256 "
-            f"{found[:12]}… instead of {sha256[:12]}…) and was removed; try again, "
-            f"or get the file by other means and put it in {part.parent}."
-        )
+            yield Progress(f"check {name}", done, total)
+    return digest.hexdigest()
 
 
 def _request(url: str, method: str = "GET") -> urllib.request.Request:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import pickle
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn, cast
 
@@ -89,8 +89,22 @@ def load_similarity(
         from napari_corrclip.demo import networks
 
         return networks.load_similarity().to(device=device).eval()
+    from timm.models.vision_transformer import checkpoint_filter_fn
+
+    model = _similarity_tower(spec)
+    path = drive(fetch(spec, cache))
+    state = read_checkpoint(path)
+    try:
+        known = checkpoint_filter_fn(state, model)
+        model.load_state_dict({k: v for k, v in known.items() if not k.startswith("head.")})
+    except Exception as error:
+        _refuse(spec, path, state, model, error)
+    return model.to(device=device).eval()
+
+
+def _similarity_tower(spec: NetworkSpec) -> VisionTransformer:
     import timm
-    from timm.models.vision_transformer import VisionTransformer, checkpoint_filter_fn
+    from timm.models.vision_transformer import VisionTransformer
 
     _check_library(spec, "timm")
     if not timm.is_model(spec.architecture):
@@ -106,14 +120,7 @@ def load_similarity(
             f"timm's {spec.architecture} is a {type(model).__name__} and not a plain vision "
             "transformer; give one such as vit_base_patch8_224."
         )
-    path = drive(fetch(spec, cache))
-    state = read_checkpoint(path)
-    try:
-        known = checkpoint_filter_fn(state, model)
-        model.load_state_dict({k: v for k, v in known.items() if not k.startswith("head.")})
-    except Exception as error:
-        _refuse(spec, path, state, model, error)
-    return model.to(device=device).eval()
+    return model
 
 
 def load_sam(spec: NetworkSpec, device: torch.device | str = "cpu", cache: Cache = None) -> Sam:
@@ -126,6 +133,19 @@ def load_sam(spec: NetworkSpec, device: torch.device | str = "cpu", cache: Cache
         from napari_corrclip.demo import networks
 
         return networks.load_sam().to(device=device).eval()
+    build = _sam_builder(spec)
+    path = drive(fetch(spec, cache))
+    # Read here, because its own builder unpickles without weights_only.
+    state = read_checkpoint(path)
+    model = build()
+    try:
+        model.load_state_dict(state)
+    except RuntimeError as error:
+        _refuse(spec, path, state, model, error)
+    return model.to(device=device).eval()
+
+
+def _sam_builder(spec: NetworkSpec) -> Callable[[], Sam]:
     from segment_anything import sam_model_registry
 
     _check_library(spec, "segment_anything")
@@ -134,15 +154,27 @@ def load_sam(spec: NetworkSpec, device: torch.device | str = "cpu", cache: Cache
             f"segment-anything has no architecture {spec.architecture!r}; choose one of "
             f"{', '.join(name for name in sam_model_registry if name != 'default')}."
         )
-    path = drive(fetch(spec, cache))
-    # Read here, because its own builder unpickles without weights_only.
-    state = read_checkpoint(path)
-    model: Sam = sam_model_registry[spec.architecture]()
-    try:
-        model.load_state_dict(state)
-    except RuntimeError as error:
-        _refuse(spec, path, state, model, error)
-    return model.to(device=device).eval()
+    build: Callable[[], Sam] = sam_model_registry[spec.architecture]
+    return build
+
+
+def tensor_bytes(spec: NetworkSpec) -> int:
+    """Return how many bytes ``spec``'s weights have in float32; builds its shapes, fetches nothing.
+
+    Raises:
+        InputError: the library has no such architecture, or not as one that is served.
+    """
+    with torch.device("meta"):
+        model: nn.Module
+        if spec.library == "open_clip":
+            import open_clip
+
+            model = open_clip.CLIP(**_clip_config(spec))
+        elif spec.library == "timm":
+            model = _similarity_tower(spec)
+        else:
+            model = _sam_builder(spec)()
+    return sum(parameter.nbytes for parameter in model.parameters())
 
 
 def read_checkpoint(path: Path) -> dict[str, torch.Tensor]:

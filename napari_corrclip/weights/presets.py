@@ -5,6 +5,7 @@ Nothing here imports torch or the networks' libraries, so that presets can be li
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -16,6 +17,9 @@ from napari_corrclip.errors import InputError
 from napari_corrclip.settings import Settings
 
 Library = Literal["open_clip", "timm", "segment_anything", "demo"]
+
+_SAM_HOME = "https://dl.fbaipublicfiles.com/segment_anything/"
+_HUB_OWNERS = ("timm", "laion")
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,11 +75,16 @@ class NetworkSpec:
         """Where the file lies, relative to the cache folder.
 
         Files of the hub are often called ``model.safetensors``; their repository's name tells them
-        apart.
+        apart. What comes from anywhere but where the presets' files come from lies in a folder that
+        names its owner or host, so that it can never take the place of a published file.
         """
-        if not self.source or self.from_url:
+        if not self.source or self.source == f"{_SAM_HOME}{self.filename}":
             return Path(self.filename)
-        return Path(self.source.rpartition("/")[2]) / self.filename
+        if self.from_url:
+            where = self.source.partition("://")[2].rpartition("/")[0]
+            return Path("web-" + re.sub("[^A-Za-z0-9.]+", "-", where)) / self.filename
+        owner, _, name = self.source.rpartition("/")
+        return Path(name if owner in _HUB_OWNERS else f"{owner}--{name}") / self.filename
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,25 +190,57 @@ _DINO_B8 = NetworkSpec(
     licence="Apache-2.0",
     size=343_231_488,
 )
-_SAM_B = NetworkSpec(
-    library="segment_anything",
-    architecture="vit_b",
-    pretrained="01ec64",
-    source="https://dl.fbaipublicfiles.com/segment_anything/sam_vit_b_01ec64.pth",
-    filename="sam_vit_b_01ec64.pth",
-    licence="Apache-2.0",
-    size=375_042_383,
-    # The name's 01ec64 begins the file's MD5, not this.
-    sha256="ec2df62732614e57411cdcf32a23ffdf28910380d03139ee0f4fcbe91eb8c912",
+
+
+def _sam(architecture: str, pretrained: str, size: int, sha256: str) -> NetworkSpec:
+    filename = f"sam_{architecture}_{pretrained}.pth"
+    return NetworkSpec(
+        library="segment_anything",
+        architecture=architecture,
+        pretrained=pretrained,
+        source=f"{_SAM_HOME}{filename}",
+        filename=filename,
+        licence="Apache-2.0",
+        size=size,
+        sha256=sha256,
+    )
+
+
+# The names hold the beginning of the files' MD5, not of this.
+_SAM_B = _sam(
+    "vit_b",
+    "01ec64",
+    375_042_383,
+    "ec2df62732614e57411cdcf32a23ffdf28910380d03139ee0f4fcbe91eb8c912",
 )
+SAMS: Mapping[str, NetworkSpec] = MappingProxyType(
+    {
+        "vit_b": _SAM_B,
+        "vit_l": _sam(
+            "vit_l",
+            "0b3195",
+            1_249_524_607,
+            "3adcc4315b642a4d2101128f611684e8734c41232a17c648ed1693702a49a622",
+        ),
+        "vit_h": _sam(
+            "vit_h",
+            "4b8939",
+            2_564_550_879,
+            "a7bf3b02f3ebf1267aba913ff637d9a2d5c33d3173bb679e46d9f338c26f262e",
+        ),
+    }
+)
+"""segment-anything's published checkpoints by architecture."""
+
+
+def embedded(architecture: Literal["clip", "similarity", "sam"]) -> NetworkSpec:
+    """Return a network of the demo, which needs no file."""
+    return NetworkSpec("demo", architecture, pretrained="embedded", licence="BSD-3-Clause")
 
 
 def _demo() -> Preset:
     from napari_corrclip.demo.networks import SETTINGS
     from napari_corrclip.demo.world import TEMPLATES
-
-    def embedded(architecture: str) -> NetworkSpec:
-        return NetworkSpec("demo", architecture, pretrained="embedded", licence="BSD-3-Clause")
 
     return Preset(
         name="demo",
@@ -278,26 +319,36 @@ _PRESETS: Mapping[str, Callable[[], Preset]] = MappingProxyType(
 )
 
 
-def preset_names() -> tuple[str, ...]:
-    """Return the names of all presets."""
+def built_in_names() -> tuple[str, ...]:
+    """Return the names of the presets that come with the package."""
     return tuple(_PRESETS)
 
 
+def preset_names() -> tuple[str, ...]:
+    """Return the names of all presets: those of the package, then those that a person saved."""
+    from napari_corrclip.weights.own import own_names
+
+    return (*_PRESETS, *own_names())
+
+
 def get_preset(name: str) -> Preset:
-    """Return the preset called ``name``.
+    """Return the preset called ``name``, of the package or saved by :func:`save_preset`.
 
     Raises:
-        InputError: there is none of that name.
+        InputError: there is none of that name, or its file cannot be used.
     """
-    try:
-        make = _PRESETS[name]
-    except (KeyError, TypeError):
-        raise InputError(
-            f"There is no preset {name!r}; choose one of {', '.join(_PRESETS)}."
-        ) from None
-    return make()
+    from napari_corrclip.weights.own import own_names, read_preset
+
+    if isinstance(name, str):
+        if name in _PRESETS:
+            return _PRESETS[name]()
+        if name in own_names():
+            return read_preset(name)
+    raise InputError(f"There is no preset {name!r}; choose one of {', '.join(preset_names())}.")
 
 
 def presets() -> tuple[Preset, ...]:
-    """Return all presets."""
-    return tuple(make() for make in _PRESETS.values())
+    """Return all presets; one that a person saved and that cannot be read is left out with a warning."""
+    from napari_corrclip.weights.own import own_presets
+
+    return (*(make() for make in _PRESETS.values()), *own_presets())

@@ -181,6 +181,21 @@ def test_undoing_a_run_brings_its_engine_back(session: Session) -> None:
     assert session.regions.tolist() == [[1, 2, 3]]
 
 
+def test_an_engine_that_a_loaded_session_is_given_is_of_its_last_run(
+    session: Session, tmp_path: Path
+) -> None:
+    session.rerun(result_of([[7, 7, 8]], [[DOG, DOG, SKY]]))
+    session.assign(7, "cat")
+    session.save(tmp_path / "session")
+    networks = Networks()
+    loaded = Session.load(tmp_path / "session", engine=networks)
+    loaded.undo()
+    assert loaded.engine is networks
+    loaded.undo()
+    assert loaded.regions.tolist() == [[1, 2, 3]]
+    assert loaded.engine is None
+
+
 def test_a_step_that_is_refused_leaves_the_engine(session: Session) -> None:
     first = Networks()
     session.engine = first

@@ -83,11 +83,12 @@ class Window:
         row: float,
         column: float,
         modifiers: Qt.KeyboardModifier = Qt.KeyboardModifier.NoModifier,
+        button: Qt.MouseButton = Qt.MouseButton.LeftButton,
     ) -> None:
         where = self.at(row, column)
         QTest.mouseMove(self.canvas, where)
         QApplication.processEvents()
-        QTest.mouseClick(self.canvas, Qt.MouseButton.LeftButton, modifiers, where)
+        QTest.mouseClick(self.canvas, button, modifiers, where)
         QApplication.processEvents()
 
     def key(

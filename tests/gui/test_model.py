@@ -97,7 +97,8 @@ def test_weights_are_asked_about_once_with_size_and_licence_in_words(
     person.press(person.dock.bar.run_button)  # Cancel
     person.wait()
     assert "Cancelled" in person.dock.status.text()
-    part = tmp_path / "cache" / "tiny.pt.part"
+    file = next((tmp_path / "cache").rglob("tiny.pt.part")).with_suffix("")
+    part = file.with_name("tiny.pt.part")
     kept = part.stat().st_size
     assert 0 < kept < len(FILE)
 
@@ -105,7 +106,7 @@ def test_weights_are_asked_about_once_with_size_and_licence_in_words(
     server.pause = 0.0
     person.press(person.dock.bar.run_button)
     person.wait()
-    assert (tmp_path / "cache" / "tiny.pt").read_bytes() == FILE
+    assert file.read_bytes() == FILE
     assert server.requests[-1] == f"GET /tiny.pt bytes={kept}-"
     assert "cannot be read as tensors" in person.dock.status.text()
     assert person.names() == ["scene"]
@@ -335,7 +336,7 @@ def test_out_of_memory_says_what_to_lower_and_lets_go(
     said = person.dock.status.text()
     assert "not enough memory" in said
     detail = "the detail (fine)"
-    for value in (detail, "the batch size (", "the points (SAM normal (16 × 16))", "the CPU"):
+    for value in (detail, "the points (SAM normal (16 × 16))", "the CPU"):
         assert value in said
     assert person.dock.controller._loaded is None
     assert person.dock.controller.session is session

@@ -94,7 +94,7 @@ def test_cancelling_at_each_stage_leaves_nothing(person: Person, barrier: Barrie
     threads_end(person.qtbot)
     assert person.dock.status.text() == "Cancelled; nothing was changed."
     assert person.dock.controller.session is None
-    assert "labels" not in person.names()
+    assert person.names() == ["scene"]
     assert bars() == []
 
 

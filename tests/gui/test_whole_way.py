@@ -6,19 +6,18 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import imageio.v3 as iio
 import napari
 import numpy as np
 import pytest
 from pytestqt.qtbot import QtBot
 from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QDockWidget, QFileDialog, QPushButton
 from scipy.ndimage import distance_transform_edt
 
 from napari_corrclip.annotation import Session
-from napari_corrclip.demo.scenes import generate_scene
 from napari_corrclip.gui.dock import CorrClipDock
 from tests.gui.conftest import Window
-from tests.gui.test_dock import Person
+from tests.gui.test_dock import MINUTE, Person
 
 pytestmark = pytest.mark.canvas
 
@@ -64,10 +63,23 @@ def start(viewer: napari.Viewer, qtbot: QtBot) -> User:
     return User(viewer, dock, qtbot)
 
 
-def open_file(user: User, path: Path) -> None:
-    (layer,) = user.viewer.open(str(path), plugin="napari")
+def open_sample(user: User) -> None:
+    image, truth = user.viewer.open_sample("napari-corrclip", "scene")
+    user.viewer.layers.remove(truth)
     user.dock.reset_choices()
-    user.dock.image.layer = layer
+    user.dock.image.layer = image
+
+
+def close_by_title_bar(user: User) -> None:
+    place = user.dock.parent()
+    assert isinstance(place, QDockWidget)
+    bar = place.titleBarWidget()
+    assert bar is not None
+    (cross,) = (
+        one for one in bar.findChildren(QPushButton) if one.objectName() == "QTitleBarCloseButton"
+    )
+    user.qtbot.mouseClick(cross, Qt.MouseButton.LeftButton)
+    user.qtbot.waitUntil(lambda: user.dock.layers is None, timeout=MINUTE)
 
 
 def test_a_user_goes_the_whole_way(
@@ -76,12 +88,11 @@ def test_a_user_goes_the_whole_way(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setenv("NAPARI_CORRCLIP_SESSIONS", str(tmp_path / "sessions"))
-    path = tmp_path / "scene.png"
-    iio.imwrite(path, generate_scene(7).image)
+    folder = tmp_path / "scene.corrclip"
+    monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *_: str(folder))
     viewer = make_napari_viewer_proxy(show=True)
     user = start(viewer, qtbot)
-    open_file(user, path)
+    open_sample(user)
 
     # Type, run, wait.
     user.type("purple circle, blue square, white cross, yellow circle")
@@ -119,16 +130,29 @@ def test_a_user_goes_the_whole_way(
     step()
     assert session.region(first.id).value == session.vocabulary.values[2]
 
-    # Merge two neighbours, split them again by their connected parts or by clicks.
+    # Merge two neighbours, and split them again by a click on each.
     window.key(Qt.Key.Key_Escape)
     second = large[1].id
     near = max(session.neighbours(second), key=lambda one: session.region(one).area)
-    window.click(*user.inside(second))
-    window.click(*user.inside(near), SHIFT)
+    points = [user.inside(second), user.inside(near)]
+    window.click(*points[0])
+    window.click(*points[1], SHIFT)
     assert set(mode.selection) == {second, near}
     window.key(Qt.Key.Key_G)
     step()
     merged = mode.selection[0]
+    assert len(session.ids) == len(large) - 1
+    window.key(Qt.Key.Key_S)
+    window.click(*points[0])
+    window.click(*points[1], button=Qt.MouseButton.RightButton)
+    qtbot.waitUntil(lambda: "split preview" in user.names(), timeout=MINUTE)
+    window.key(Qt.Key.Key_Return)
+    qtbot.waitUntil(lambda: len(session.history.done) == len(seen), timeout=MINUTE)
+    step()
+    assert len(session.ids) == len(large)
+    parts = [session.region_at(*(int(one) for one in point)) for point in points]
+    assert len({*parts}) == 2
+    assert merged in parts
     window.key(Qt.Key.Key_Escape)
     window.key(Qt.Key.Key_Escape)
     user.press(user.dock.correct.button)
@@ -147,7 +171,9 @@ def test_a_user_goes_the_whole_way(
     layers.regions.brush_size = 8
     row, column = user.inside(merged)
     window.stroke((row, column), (min(row + 60, 250), column))
-    step(changed=False)
+    step()
+    assert not np.array_equal(regions[-1], regions[-2])
+    assert session.region(merged).area > np.count_nonzero(regions[-2] == merged)
     layers.labels.mode = layers.regions.mode = "pan_zoom"
 
     # The queue: next, accept.
@@ -155,8 +181,13 @@ def test_a_user_goes_the_whole_way(
     viewer.layers.selection.active = layers.labels
     window.key(Qt.Key.Key_D)
     assert mode.selection
+    (undecided,) = mode.selection
+    assert session.region(undecided).verdict is None
     window.key(Qt.Key.Key_Return)
-    step(changed=False)
+    step(changed=False)  # what was shown is right
+    accepted = session.region(undecided).verdict
+    assert accepted is not None
+    assert accepted.kind == "accepted"
 
     # Undo all, redo all.
     count = len(session.history.done)
@@ -173,13 +204,18 @@ def test_a_user_goes_the_whole_way(
         np.testing.assert_array_equal(session.labels, seen[forth])
     np.testing.assert_array_equal(session.regions, last[1])
 
-    # Close without a word; another window restores all of it.
-    user.dock.cleanup()
+    # Save, close; another dock loads all of it.
+    assert user.dock.menu.save_action is not None
+    user.dock.menu.save_action.trigger()
+    assert "was saved in" in user.dock.status.text()
+    close_by_title_bar(user)
     viewer.layers.clear()
+    user.dock.deleteLater()
     again = start(viewer, qtbot)
-    open_file(again, path)
-    assert not again.dock.keeper.isHidden()
-    again.press(again.dock.keeper.restore_button)
+    open_sample(again)
+    assert again.dock.menu.load_action is not None
+    again.dock.menu.load_action.trigger()
+    qtbot.waitUntil(lambda: again.dock.controller.session is not None, timeout=MINUTE)
     again.wait()
     again.agree()
     np.testing.assert_array_equal(again.session.labels, last[0])

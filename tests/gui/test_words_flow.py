@@ -9,11 +9,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 from qtpy.QtCore import Qt, QTimer
-from qtpy.QtWidgets import QApplication, QInputDialog
+from qtpy.QtWidgets import QApplication, QDialog, QLabel
 
 from napari_corrclip.annotation import Session
 from napari_corrclip.encoders.clip import OpenClipEncoder
 from napari_corrclip.gui.class_table import COLOR, NAME
+from napari_corrclip.gui.removing import TAKE_BACK, RemovalDialog
 from napari_corrclip.progress import finish
 from napari_corrclip.regions.superpixels import SuperpixelRegions
 from tests.gui.test_dock import MINUTE, Person, open_scene, person
@@ -309,17 +310,19 @@ def test_a_class_removed_during_a_run_is_asked_about_when_it_has_ended(
     session.assign(session.ids[:2], "wood")
     answers: list[str] = []
 
-    def reply(parent: object, title: str, label: str, items: list[str], **_: object) -> object:
-        answers.append(label)
-        return items[1], True
+    def reply(dialog: RemovalDialog) -> int:
+        answers.extend(label.text() for label in dialog.findChildren(QLabel))
+        (box,) = dialog.boxes.values()
+        box.setCurrentIndex(1)
+        return QDialog.DialogCode.Accepted
 
-    monkeypatch.setattr(QInputDialog, "getItem", reply)
+    monkeypatch.setattr(RemovalDialog, "exec", reply)
     person.press(person.dock.bar.run_button)
     person.dock.words.table.select([2])
     person.press(person.dock.words.remove_button)
     assert not answers
     until(person, lambda: len(session.vocabulary) == 2 and not person.dock.controller.running)
-    assert answers == ["2 regions and 0 painted pixels are 'wood':"]
+    assert "'wood': 2 regions" in answers
     verdicts = [row.verdict for row in session.rows() if row.verdict is not None]
     assert {verdict.value for verdict in verdicts} == {1}
     person.agree()
@@ -330,10 +333,8 @@ def test_a_run_without_a_decided_class_asks_before_it_begins(
 ) -> None:
     session.assign(session.ids[:2], "wood")
     person.dock.words.show_vocabulary(session.vocabulary.remove("wood"))
-    sure = [False, True]
-    monkeypatch.setattr(
-        QInputDialog, "getItem", lambda *_, **__: ("take these decisions back", sure.pop(0))
-    )
+    sure = [QDialog.DialogCode.Rejected, QDialog.DialogCode.Accepted]
+    monkeypatch.setattr(RemovalDialog, "exec", lambda _: sure.pop(0))
     person.press(person.dock.bar.run_button)
     assert not person.dock.controller.running
     person.press(person.dock.bar.run_button)
@@ -354,11 +355,13 @@ def test_an_answer_is_asked_for_once_though_words_follow(
     session.assign(session.ids[:2], "wood")
     asked: list[str] = []
 
-    def reply(parent: object, title: str, label: str, items: list[str], **_: object) -> object:
-        asked.append(title)
-        return items[2], True  # give them to 'green'
+    def reply(dialog: RemovalDialog) -> int:
+        asked.append(dialog.windowTitle())
+        (box,) = dialog.boxes.values()
+        box.setCurrentIndex(2)  # give them to 'green'
+        return QDialog.DialogCode.Accepted
 
-    monkeypatch.setattr(QInputDialog, "getItem", reply)
+    monkeypatch.setattr(RemovalDialog, "exec", reply)
     gate.close()
     person.type("blue")
     until(person, lambda: gate.waiting > 0)
@@ -462,3 +465,32 @@ def test_a_click_on_the_colour_opens_the_dialog(person: Person, session: Session
     where = table.visualRect(table.model().index(1, COLOR)).center()
     person.qtbot.mouseClick(table.viewport(), Qt.MouseButton.LeftButton, pos=where)
     assert session.vocabulary.classes[1].color == (0x33, 0x66, 0x99)
+
+
+def test_several_classes_are_asked_about_in_one_window(
+    person: Person, session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session.assign(int(session.ids[0]), "wood")
+    session.assign(session.ids[1:3], "green")
+    session.paint(([0, 0], [0, 1]), "green")
+    asked: list[list[str]] = []
+
+    def reply(dialog: RemovalDialog) -> int:
+        asked.append([label.text() for label in dialog.findChildren(QLabel)])
+        for box, choice in zip(
+            dialog.boxes.values(), ("give them to 'red'", TAKE_BACK), strict=True
+        ):
+            box.setCurrentText(choice)
+        return QDialog.DialogCode.Accepted
+
+    monkeypatch.setattr(RemovalDialog, "exec", reply)
+    person.dock.words.table.select([1, 2])
+    person.press(person.dock.words.remove_button)
+    person.wait()
+    (labels,) = asked
+    assert "'green': 2 regions and 2 painted pixels" in labels
+    assert "'wood': 1 region" in labels
+    assert session.vocabulary.names == ("red",)
+    assert session.decided_as("red") == (2, 2)
+    assert session.region(int(session.ids[0])).verdict is None
+    person.agree()

@@ -45,9 +45,13 @@ def shown(person: Person) -> None:
 
 def action(menu: QMenu, *path: str) -> QAction:
     """An entry of the menu by the beginnings of its texts."""
-    (found,) = [one for one in menu.actions() if one.text().startswith(path[0])]
-    below = found.menu()
-    return found if len(path) == 1 else action(below, *path[1:])
+    *above, name = path
+    for (
+        title
+    ) in above:  # by its parent: PySide lets go of what QAction.menu() gave, entries and all
+        (menu,) = [one for one in menu.findChildren(QMenu) if one.title().startswith(title)]
+    (found,) = [one for one in menu.actions() if one.text().startswith(name)]
+    return found
 
 
 def choose(person: Person, *path: str) -> None:

@@ -44,7 +44,7 @@ def test_cells_take_the_token_of_their_region() -> None:
 def test_attend_averages_values_on_the_feature_grid() -> None:
     values = torch.randn(1, 2, 2, 3)
     even = torch.full((1, 16, 16), 1 / 16)
-    cells = refinement.attend(even, values, (4, 4))
+    cells = refinement.attend(lambda cells: even @ cells, values, (4, 4))
     torch.testing.assert_close(cells, values.mean(dim=(1, 2), keepdim=True).expand(1, 4, 4, 3))
 
 

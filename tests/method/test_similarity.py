@@ -17,13 +17,13 @@ def test_similarity_features_are_the_normalised_sum() -> None:
 
 
 def test_cosines_pair_every_cell_with_every_cell() -> None:
-    cells = similarity.unit_cells(torch.randn(2, 2, 3, 5))
-    others = similarity.unit_cells(torch.randn(2, 2, 3, 5))
-    same = similarity.cosines(cells)
+    cells = similarity.unit_cells(torch.randn(2, 6, 5))
+    others = similarity.unit_cells(torch.randn(2, 6, 5))
+    same = similarity.cosines(cells, cells)
     assert same.shape == (2, 6, 6)
     torch.testing.assert_close(same.diagonal(dim1=1, dim2=2), torch.ones(2, 6))
     different = similarity.cosines(cells, others)
-    torch.testing.assert_close(different[1, 4, 2], cells[1, 1, 1] @ others[1, 0, 2])
+    torch.testing.assert_close(different[1, 4, 2], cells[1, 4] @ others[1, 2])
 
 
 def test_clip_cells_come_to_the_feature_grid_normalised_twice() -> None:
@@ -35,13 +35,20 @@ def test_clip_cells_come_to_the_feature_grid_normalised_twice() -> None:
 
 
 def test_uniform_is_zero_everywhere() -> None:
-    assert similarity.uniform(2, 5).shape == (2, 5, 5)
-    assert not similarity.uniform(2, 5).any()
+    cells = similarity.uniform(2, 5)
+    assert similarity.cosines(cells, cells).tolist() == torch.zeros(2, 5, 5).tolist()
 
 
 def test_zero_features_stay_finite() -> None:
-    zeros = torch.zeros(1, 2, 2, 4)
-    assert similarity.cosines(similarity.unit_cells(zeros)).isfinite().all()
+    zeros = similarity.unit_cells(torch.zeros(1, 4, 4))
+    assert similarity.cosines(zeros, zeros).isfinite().all()
+
+
+def test_the_mean_needs_no_matrix() -> None:
+    left, right = (similarity.unit_cells(torch.randn(3, 50, 7)) for _ in range(2))
+    for other in (left, right):
+        mean = similarity.cosines(left, other).double().mean(dim=(1, 2))
+        torch.testing.assert_close(similarity.mean_cosine(left, other).double(), mean)
 
 
 def test_half_precision_features_are_compared_in_float32() -> None:

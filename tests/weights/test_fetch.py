@@ -15,7 +15,7 @@ import pytest
 from napari_corrclip.errors import WeightsError
 from napari_corrclip.progress import finish
 from napari_corrclip.weights.cache import cache_folder
-from napari_corrclip.weights.fetch import fetch, file_url, missing
+from napari_corrclip.weights.fetch import checksum_path, fetch, file_url, missing, part_path
 from napari_corrclip.weights.presets import NetworkSpec, get_preset
 from tests.weights.serving import Server, serving
 
@@ -65,9 +65,16 @@ HUB_PATH = "/somebody/vit_tiny.test/resolve/main/model.safetensors"
 
 
 def files_in(folder: Path) -> list[str]:
-    """Names of all files but the locks."""
+    """Names of all files but locks and checksums."""
     names = (path.name for path in folder.rglob("*") if path.is_file())
-    return sorted(name for name in names if not name.endswith(".lock"))
+    return sorted(name for name in names if not name.endswith((".lock", ".sha256")))
+
+
+def place(base: str, cache: Path) -> Path:
+    """Where the file of :func:`url_spec` lies, in a folder that is there."""
+    path = cache / url_spec(base).place
+    path.parent.mkdir(exist_ok=True)
+    return path
 
 
 def test_a_url_is_fetched_once_with_progress_in_bytes(server: Server, tmp_path: Path) -> None:
@@ -80,7 +87,8 @@ def test_a_url_is_fetched_once_with_progress_in_bytes(server: Server, tmp_path: 
             events.append(next(steps))
     except StopIteration as stop:
         path = stop.value
-    assert path == tmp_path / "small.pth"
+    assert path == place(server.url, tmp_path)
+    assert path.parent.name == f"web-{server.url[7:].replace(':', '-')}-sam"
     assert path.read_bytes() == CONTENT
     download = f"download small.pth ({spec.licence})"
     assert [*dict.fromkeys(event.stage for event in events)] == [download, "check small.pth"]
@@ -94,6 +102,8 @@ def test_a_url_is_fetched_once_with_progress_in_bytes(server: Server, tmp_path: 
     assert finish(fetch(spec, tmp_path)) == path
     assert len(server.requests) == asked
     assert files_in(tmp_path) == ["small.pth"]
+    # As sha256sum writes it.
+    assert checksum_path(path).read_text() == f"{DIGEST}  small.pth\n"
 
 
 def test_a_wrong_checksum_leaves_nothing(server: Server, tmp_path: Path) -> None:
@@ -113,7 +123,7 @@ def test_a_cut_download_goes_on_where_it_was_cut(
     with pytest.raises(WeightsError, match="could not be fetched"):
         finish(fetch(url_spec(server.url), tmp_path))
     assert files_in(tmp_path) == ["small.pth.part"]
-    kept = (tmp_path / "small.pth.part").stat().st_size
+    kept = part_path(place(server.url, tmp_path)).stat().st_size
     assert 0 < kept <= 1_500_000
     server.cut = None
     steps = fetch(url_spec(server.url), tmp_path)
@@ -136,7 +146,7 @@ def test_a_cancelled_download_goes_on_later(server: Server, tmp_path: Path) -> N
 
 def test_what_was_left_of_a_longer_file_is_fetched_anew(server: Server, tmp_path: Path) -> None:
     server.files["/sam/small.pth"] = CONTENT
-    (tmp_path / "small.pth.part").write_bytes(CONTENT + b"more")
+    part_path(place(server.url, tmp_path)).write_bytes(CONTENT + b"more")
     assert finish(fetch(url_spec(server.url), tmp_path)).read_bytes() == CONTENT
 
 
@@ -144,7 +154,7 @@ def test_what_was_left_of_another_file_is_refused_and_removed(
     server: Server, tmp_path: Path
 ) -> None:
     server.files["/sam/small.pth"] = CONTENT
-    (tmp_path / "small.pth.part").write_bytes(b"another")
+    part_path(place(server.url, tmp_path)).write_bytes(b"another")
     with pytest.raises(WeightsError, match="is not the published"):
         finish(fetch(url_spec(server.url), tmp_path))
     assert files_in(tmp_path) == []
@@ -167,7 +177,7 @@ def test_two_processes_fetch_a_file_once(server: Server, tmp_path: Path) -> None
     for process in both:
         _, told = process.communicate(timeout=120)
         assert process.returncode == 0, told
-    assert (tmp_path / "small.pth").read_bytes() == CONTENT
+    assert place(server.url, tmp_path).read_bytes() == CONTENT
     assert server.requests == ["GET /sam/small.pth"]
 
 
@@ -184,7 +194,7 @@ def test_without_network_a_url_says_which_file_from_where_and_where_to_put_it(
         finish(fetch(spec, tmp_path))
     message = str(caught.value)
     assert message.startswith("The weights of vit_b/test (3 MB, Apache-2.0) are not at ")
-    assert str(tmp_path / "small.pth") in message
+    assert str(place(closed_port, tmp_path)) in message
     assert spec.source in message
     assert "refused" in message
     assert "NAPARI_CORRCLIP_CACHE" in message
@@ -197,7 +207,7 @@ def test_a_hub_file_is_fetched_to_its_place(
     monkeypatch.setenv("HF_ENDPOINT", server.url)
     server.files[HUB_PATH] = CONTENT
     path = finish(fetch(HUB_SPEC, tmp_path))
-    assert path == tmp_path / "vit_tiny.test" / "model.safetensors"
+    assert path == tmp_path / "somebody--vit_tiny.test" / "model.safetensors"
     assert path.read_bytes() == CONTENT
     asked = len(server.requests)
     assert finish(fetch(HUB_SPEC, tmp_path)) == path
@@ -238,7 +248,7 @@ def test_a_hub_file_is_held_against_the_checksum_that_the_hub_tells(
 ) -> None:
     monkeypatch.setenv("HF_ENDPOINT", server.url)
     server.files[HUB_PATH] = CONTENT
-    part = tmp_path / "vit_tiny.test" / "model.safetensors.part"
+    part = tmp_path / "somebody--vit_tiny.test" / "model.safetensors.part"
     part.parent.mkdir()
     part.write_bytes(b"another")
     with pytest.raises(WeightsError, match="is not the published"):
@@ -261,14 +271,14 @@ def test_without_network_a_hub_file_says_which_file_from_where_and_where_to_put_
     with pytest.raises(WeightsError) as caught:
         finish(fetch(HUB_SPEC, tmp_path))
     message = str(caught.value)
-    assert str(tmp_path / "vit_tiny.test" / "model.safetensors") in message
+    assert str(tmp_path / "somebody--vit_tiny.test" / "model.safetensors") in message
     assert f"{closed_port}{HUB_PATH}" in message
     assert "refused" in message
     assert "\n" not in message
 
 
 def test_a_file_put_at_its_place_by_hand_is_used(closed_port: str, tmp_path: Path) -> None:
-    (tmp_path / "small.pth").write_bytes(b"mine")
+    place(closed_port, tmp_path).write_bytes(b"mine")
     assert finish(fetch(url_spec(closed_port), tmp_path)).read_bytes() == b"mine"
 
 

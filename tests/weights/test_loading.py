@@ -117,8 +117,8 @@ def test_sam_from_a_file(tmp_path: Path) -> None:
 
 def test_weights_are_looked_for_in_the_given_cache(tmp_path: Path) -> None:
     model = timm.create_model("vit_tiny_patch16_224", num_classes=0)
-    (tmp_path / "vit_tiny.test").mkdir()
-    saved(model, tmp_path / "vit_tiny.test" / "model.safetensors")
+    (tmp_path / "somebody--vit_tiny.test").mkdir()
+    saved(model, tmp_path / "somebody--vit_tiny.test" / "model.safetensors")
     spec = NetworkSpec(
         "timm", "vit_tiny_patch16_224", "test", "somebody/vit_tiny.test", "model.safetensors"
     )

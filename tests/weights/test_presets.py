@@ -10,7 +10,8 @@ import timm
 import torch
 
 from napari_corrclip.errors import InputError
-from napari_corrclip.weights.presets import NetworkSpec, get_preset, preset_names, presets
+from napari_corrclip.weights.loading import tensor_bytes as tensor_bytes_of
+from napari_corrclip.weights.presets import SAMS, NetworkSpec, get_preset, preset_names, presets
 
 
 def test_every_preset_has_its_name_and_says_what_it_is() -> None:
@@ -84,9 +85,12 @@ def test_metaclip_alone_is_not_free_for_any_use() -> None:
         assert "does not allow commercial use" in get_preset(name).description
 
 
-def test_vit_b_16_s_sam_is_one_of_segment_anything() -> None:
-    spec = get_preset("vit-b-16").regions
+@pytest.mark.parametrize("architecture", ["vit_b", "vit_l", "vit_h"])
+def test_sam_s_checkpoints_are_pinned_by_their_checksums(architecture: str) -> None:
+    spec = SAMS[architecture]
     assert spec.architecture in segment_anything.sam_model_registry
+    # The tensors, and a little for the pickle around them.
+    assert 0 < spec.size - tensor_bytes_of(spec) < 200_000
     assert spec.source.endswith(f"/{spec.filename}")
     assert spec.sha256 is not None
     assert re.fullmatch("[0-9a-f]{64}", spec.sha256)
@@ -95,10 +99,37 @@ def test_vit_b_16_s_sam_is_one_of_segment_anything() -> None:
 def test_files_of_equal_names_have_places_of_their_own() -> None:
     first = NetworkSpec("timm", "a", "x", source="timm/a.x", filename="model.safetensors")
     second = NetworkSpec("timm", "b", "x", source="timm/b.x", filename="model.safetensors")
-    url = NetworkSpec("timm", "c", "x", source="https://host/some/c.pth", filename="c.pth")
     assert first.place == Path("a.x/model.safetensors")
     assert second.place == Path("b.x/model.safetensors")
-    assert url.place == Path("c.pth")
+    assert get_preset("vit-b-16").regions.place == Path("sam_vit_b_01ec64.pth")
+
+
+@pytest.mark.parametrize(
+    ("source", "filename", "expected"),
+    [
+        ("somebody/a.x", "model.safetensors", "somebody--a.x/model.safetensors"),
+        ("https://host/some/c.pth", "c.pth", "web-host-some/c.pth"),
+        ("https://host:8000/../../c.pth", "c.pth", "web-host-8000-..-../c.pth"),
+        ("https://../c.pth", "c.pth", "web-../c.pth"),
+        (
+            "http://host/sam_vit_b_01ec64.pth",
+            "sam_vit_b_01ec64.pth",
+            "web-host/sam_vit_b_01ec64.pth",
+        ),
+        (
+            "http://CLIP-ViT-H-14-laion2B-s32B-b79K/open_clip_model.safetensors",
+            "open_clip_model.safetensors",
+            "web-CLIP-ViT-H-14-laion2B-s32B-b79K/open_clip_model.safetensors",
+        ),
+    ],
+)
+def test_files_from_elsewhere_cannot_take_a_published_file_s_place(
+    source: str, filename: str, expected: str
+) -> None:
+    spec = NetworkSpec("timm", "c", "x", source=source, filename=filename)
+    assert spec.place == Path(expected)
+    published = {one.place for preset in presets() for one in preset.networks}
+    assert spec.place not in published
 
 
 def test_a_spec_of_a_local_file_has_no_source() -> None:

@@ -31,17 +31,20 @@ class Command:
     always: bool = False
 
 
-def _assigns(digit: str) -> Command:
-    return Command(digit, f"assign class {digit}", lambda mode: mode.assign(digit))
+def _assigns(digit: str, held: str = "") -> Command:
+    return Command(f"{held}{digit}", f"assign class {digit}", lambda mode: mode.assign(digit))
 
 
-def _spreads(digit: str) -> Command:
-    return Command(f"Alt-{digit}", f"spread class {digit}", lambda mode: mode.spread(digit))
+def _spreads(digit: str, held: str = "Alt-") -> Command:
+    return Command(f"{held}{digit}", f"spread class {digit}", lambda mode: mode.spread(digit))
 
 
 COMMANDS: tuple[Command, ...] = (
     *(_assigns(digit) for digit in DIGITS),
     *(_spreads(digit) for digit in DIGITS),
+    # Where digits are typed with Shift, as on a French keyboard.
+    *(_assigns(digit, "Shift-") for digit in DIGITS),
+    *(_spreads(digit, "Alt-Shift-") for digit in DIGITS),
     Command("/", "find a class and assign it", lambda mode: mode.find()),
     # Where / is typed with Shift.
     Command("Shift-/", "find a class and assign it", lambda mode: mode.find()),
@@ -62,51 +65,57 @@ COMMANDS: tuple[Command, ...] = (
 )
 """The keys of the mode."""
 
-_HELP: dict[Moment, tuple[tuple[str, str], ...]] = {
+_HELP: dict[Moment, tuple[tuple[str, tuple[tuple[str, str], ...]], ...]] = {
     "normal": (
-        ("click", "select"),
-        ("Shift+click", "add, remove"),
-        ("Shift+drag", "box"),
-        ("double click", "same class"),
-        ("1 … 9, 0", "assign"),
-        ("/", "find a class"),
-        ("Alt+1 … 0, /", "spread"),
-        ("Enter", "accept"),
-        ("Backspace", "ignore"),
-        ("Ctrl+Shift+Z", "redo"),
-        ("Ctrl+Z", "undo"),
-        ("R", "runner-up"),
-        ("D, A", "next, back"),
-        ("F", "add similar"),
-        ("G", "merge"),
-        ("S", "split"),
-        ("Shift+S", "split parts"),
-        ("V", "re-vote"),
-        ("hold H", "hide layers"),
-        ("Esc", "select none"),
+        (
+            "Select",
+            (
+                ("click", "one"),
+                ("Shift+click", "add or remove"),
+                ("Shift+drag", "box"),
+                ("double click", "same class"),
+                ("F", "add similar"),
+                ("Esc", "none"),
+            ),
+        ),
+        (
+            "Decide",
+            (
+                ("1 … 9, 0", "assign"),
+                ("/", "find a class"),
+                ("Alt+1 … 0, /", "spread"),
+                ("Enter", "accept"),
+                ("R", "runner-up"),
+                ("Backspace", "ignore"),
+                ("V", "re-vote"),
+            ),
+        ),
+        ("Shape", (("G", "merge"), ("S", "split"), ("Shift+S", "split parts"))),
+        ("View", (("D", "next"), ("A", "back"), ("hold H", "hide layers"), ("drag", "pan"))),
+        ("Edit", (("Ctrl+Z", "undo"), ("Ctrl+Shift+Z", "redo"))),
     ),
     "splitting": (
-        ("left click", "stays"),
-        ("right click", "cut away"),
-        ("Enter", "split"),
-        ("Esc", "leave it"),
-        ("hold H", "hide layers"),
-        ("drag", "pan"),
+        ("Click", (("left", "stays"), ("right", "cut away"))),
+        ("Split", (("Enter", "as shown"), ("Esc", "leave it"))),
+        ("View", (("drag", "pan"), ("hold H", "hide layers"))),
     ),
     "finding": (
-        ("type", "part of a name"),
-        ("↑, ↓", "choose"),
-        ("Enter", "assign"),
-        ("Esc", "close"),
+        ("Find", (("type", "part of a name"), ("↑, ↓", "choose"))),
+        ("Class", (("Enter", "assign"), ("Esc", "close"))),
     ),
 }
+"""By moment: groups of what a key or the mouse is, and what it does."""
 
 
 def help_text(moment: Moment = "normal") -> str:
-    """Return the keys of the moment and what the mouse does, two a line, as a table in HTML."""
-    told = _HELP[moment]
-    half = (len(told) + 1) // 2
-    cells = [f"<td><b>{key}</b>&nbsp;</td><td>{title}&nbsp;</td>" for key, title in told]
-    cells += [""] * (2 * half - len(cells))
-    rows = [f"<tr>{cells[at]}{cells[half + at]}</tr>" for at in range(half)]
-    return f"<table cellspacing='0'>{''.join(rows)}</table>"
+    """Return the keys of the moment and what the mouse does in groups, a row each, as a table in HTML.
+
+    Lines break between two keys only, so that it fits whatever the width and the size of letters.
+    """
+    rows = []
+    for group, told in _HELP[moment]:
+        keys = "&nbsp;&middot; ".join(
+            f"<b>{key}</b> {title}".replace(" ", "&nbsp;") for key, title in told
+        )
+        rows.append(f"<tr><td><i>{group}</i>&ensp;</td><td>{keys}</td></tr>")
+    return f"<table cellspacing='0' cellpadding='1'>{''.join(rows)}</table>"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 
 from qtpy.QtCore import QEvent, QObject, Qt
@@ -11,6 +12,19 @@ from qtpy.QtWidgets import QApplication, QWidget
 _KEYS = (QEvent.Type.ShortcutOverride, QEvent.Type.KeyPress, QEvent.Type.KeyRelease)
 _LOST = (QEvent.Type.WindowDeactivate, QEvent.Type.FocusOut)
 _WATCHED = frozenset((*_KEYS, *_LOST, QEvent.Type.MouseMove))
+MAC_DIGITS = {
+    18: "1",
+    19: "2",
+    20: "3",
+    21: "4",
+    23: "5",
+    22: "6",
+    26: "7",
+    28: "8",
+    25: "9",
+    29: "0",
+}
+"""Digits by macOS's codes of keys (``kVK_ANSI_1`` and so on, Carbon's HIToolbox/Events.h)."""
 
 
 class HeldKeys(QObject):
@@ -24,10 +38,15 @@ class HeldKeys(QObject):
         alt: is told whether Alt is held; returns whether it is of use, and then no menu gets it.
         let_go: is called when a held key is let go or lost.
         key: the key of peeking.
+        digit: is called with a digit that is pressed with Alt on macOS, where Option and 1 type ¡.
     """
 
     def __init__(
-        self, alt: Callable[[bool], bool], let_go: Callable[[], object], key: Qt.Key
+        self,
+        alt: Callable[[bool], bool],
+        let_go: Callable[[], object],
+        key: Qt.Key,
+        digit: Callable[[str], object],
     ) -> None:
         super().__init__()
         self.host: QWidget | None = None
@@ -37,19 +56,29 @@ class HeldKeys(QObject):
         self._alt = alt
         self._let_go = let_go
         self._key = key
+        self._digit = digit
 
     def start(self) -> None:
         """Watch from now on."""
         app = QApplication.instance()
         if app is not None:
             app.installEventFilter(self)
+        if (
+            self.host is not None
+        ):  # it may be deleted with its viewer, and nobody stops the mode then
+            self.host.destroyed.connect(self._unwatch)
 
     def stop(self) -> None:
         """Watch no more; everything is let go."""
+        if self.host is not None:
+            self.host.destroyed.disconnect(self._unwatch)
+        self._unwatch()
+        self._lost()
+
+    def _unwatch(self, *_: object) -> None:
         app = QApplication.instance()
         if app is not None:
             app.removeEventFilter(self)
-        self._lost()
 
     def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:
         """See Qt; takes nothing from anybody but Alt from the menu bar."""
@@ -66,6 +95,11 @@ class HeldKeys(QObject):
             if event.key() == Qt.Key.Key_Alt:
                 # On some desktops the menu bar takes Alt, and the focus with it.
                 return self._hold(down) and kind == QEvent.Type.ShortcutOverride
+            if self._used and sys.platform == "darwin" and kind == QEvent.Type.KeyPress:
+                digit = MAC_DIGITS.get(event.nativeVirtualKey())
+                if digit is not None:
+                    self._digit(digit)
+                    return True
             if event.key() == self._key and not down:
                 self._let_go()
         return False

@@ -1,24 +1,25 @@
 """Correct mode: regions are selected by mouse and decided by keys, while napari pans and zooms.
 
 All keys and mouse callbacks are bound on our two layers, and only while the mode is on; off, napari's own
-tools are back. The keys are in :mod:`~napari_corrclip.gui.correct.commands`.
+tools are back. Whoever takes one of these tools leaves the mode. The keys are in
+:mod:`~napari_corrclip.gui.correct.commands`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from napari.layers import Labels
 from psygnal import Signal
-from qtpy.QtCore import Qt
+from qtpy.QtCore import Qt, QTimer
 from qtpy.QtWidgets import QMessageBox, QWidget
 
 from napari_corrclip.annotation import Changed, Edited, Queue
-from napari_corrclip.annotation.boxes import Box
 from napari_corrclip.errors import InputError
+from napari_corrclip.gui.area import corners_in_view, shown_axes
 from napari_corrclip.gui.correct.commands import COMMANDS, DIGITS, Command
 from napari_corrclip.gui.correct.held import HeldKeys
 from napari_corrclip.gui.correct.overlay import Overlay
@@ -33,6 +34,9 @@ if TYPE_CHECKING:
 
 SIMILAR = 5
 """Regions that one press of F adds."""
+PAN_ZOOM = "pan_zoom"
+"""The mode of both layers while correct mode is on."""
+UNDER_WAY = "A split is under way; finish it with Enter, or leave it with Esc."
 
 
 class CorrectMode:
@@ -52,11 +56,13 @@ class CorrectMode:
     Signals (psygnal):
         selected: the selection is another.
         moment: what a person does now: ``normal``, ``splitting`` or ``finding``.
+        ended: a tool of napari's was taken, which ended the mode.
         find_asked: a class is to be found: the title, the names, and who takes the name.
     """
 
     selected = Signal(tuple)
     moment = Signal(str)
+    ended = Signal()
     find_asked = Signal(str, tuple, object)
 
     def __init__(self, viewer: napari.Viewer, layers: SessionLayers, tell: Tell) -> None:
@@ -70,10 +76,18 @@ class CorrectMode:
         self.splitting: Splitting = Splitting(self)
         self.spreading: Spreading = Spreading(self)
         self._pointer = Pointer(self)
-        self._held = HeldKeys(self.spreading.hold, self.peek_no_more, Qt.Key.Key_H)
-        self._peeking: list[tuple[Any, bool]] = []
-        self._zooming: list[Any] = []
+        self._held = HeldKeys(
+            self.spreading.hold, self.peek_no_more, Qt.Key.Key_H, self._spread_digit
+        )
+        self._peeking: list[tuple[Labels, bool]] = []
+        self._camera_before: tuple[float, tuple[float, ...]] | None = None
         self._modes: list[str] = []
+        self._kept: tuple[int, ...] = ()
+        # Another layer is active for a moment whenever one is added.
+        self._listening = QTimer()
+        self._listening.setSingleShot(True)
+        self._listening.setInterval(0)
+        self._listening.timeout.connect(self._tell_if_deaf)
         self.on = False
 
     @property
@@ -93,21 +107,24 @@ class CorrectMode:
     # -- on and off
 
     def start(self) -> None:
-        """Take the mouse and the keys of both layers."""
+        """Take the mouse and the keys of both layers; what a tool interrupted is selected again."""
         if self.on:
             return
         self.on = True
         self._modes = [str(layer.mode) for layer in self.layers.layers]
         self._pointer.bind()
         for layer in self.layers.layers:
-            layer.mode = "pan_zoom"
+            layer.mode = PAN_ZOOM
+            # After napari's own buttons, which show the mode that an event names.
+            layer.events.mode.connect(self._tool_taken, position="last")
             for command in COMMANDS:
                 layer.bind_key(command.key, self._bound(command), overwrite=True)
-        # A double click selects here, and zooms elsewhere.
-        self._zooming = list(self.viewer.mouse_double_click_callbacks)
-        self.viewer.mouse_double_click_callbacks.clear()
+        self.viewer.mouse_double_click_callbacks.insert(0, self._note_camera)
+        self.viewer.layers.selection.events.changed.connect(self._layers_selected)
         self.session.changed.connect(self._changed)
         self._held.start()
+        kept, self._kept = self._kept, ()
+        self.select(kept)
 
     def stop(self) -> None:
         """Give mouse and keys back."""
@@ -115,17 +132,55 @@ class CorrectMode:
             return
         self.on = False
         self._held.stop()
+        self._listening.stop()
         self.splitting.leave()
         self.session.changed.disconnect(self._changed)
-        self.viewer.mouse_double_click_callbacks.extend(self._zooming)
+        self.viewer.layers.selection.events.changed.disconnect(self._layers_selected)
+        self.viewer.mouse_double_click_callbacks.remove(self._note_camera)
         self._pointer.unbind()
         for layer, mode in zip(self.layers.layers, self._modes, strict=True):
+            layer.events.mode.disconnect(self._tool_taken)
             for command in COMMANDS:
                 layer.bind_key(command.key, None)
-            layer.mode = mode
+            if str(layer.mode) == PAN_ZOOM:  # else a tool was taken just now
+                layer.mode = mode
         self.select(())
         for overlay in self._overlays:
             overlay.remove()
+
+    def _tool_taken(self, event: Any) -> None:
+        """Make way for a tool of napari's; but not in the middle of a split, which would be lost."""
+        layer = event.source
+        tool = str(layer.mode)
+        if tool == PAN_ZOOM:
+            return
+        if self.splitting.on:
+            layer.mode = PAN_ZOOM
+            self.say(UNDER_WAY)
+            return
+        kept = self.selection
+        self.stop()
+        self._kept = kept
+        self.ended.emit()
+        self.say(
+            f"napari's tool {tool.replace('_', ' ')!r} is on, so correct mode is off; "
+            "press 'Correct regions' to come back."
+        )
+
+    def _layers_selected(self, _event: object = None) -> None:
+        self._listening.start()
+
+    def _tell_if_deaf(self) -> None:
+        """Say why mouse and keys do nothing where another layer than ours, or several, are selected."""
+        selection = self.viewer.layers.selection
+        if not self.on or selection.active in self.layers.layers:
+            return
+        labels, regions = self.layers.layers
+        if labels in selection and regions in selection:
+            said = f"{labels.name!r} and {regions.name!r} are both selected in the layer list"
+        else:
+            said = f"Neither {labels.name!r} nor {regions.name!r} is the selected layer"
+        self.say(f"{said}; click on one of the two there to correct regions.")
 
     @property
     def _overlays(self) -> tuple[Overlay, ...]:
@@ -140,7 +195,7 @@ class CorrectMode:
     def _bound(self, command: Command) -> Callable[[Labels], None]:
         def act(_layer: Labels) -> None:
             if self.splitting.on and not command.always:
-                self.say("A split is under way; finish it with Enter, or leave it with Esc.")
+                self.say(UNDER_WAY)
                 return
             try:
                 command.run(self)
@@ -200,14 +255,47 @@ class CorrectMode:
         """The viewer's camera, wherever this napari keeps it."""
         return getattr(self.viewer, "scene", self.viewer).camera
 
-    def in_view(self) -> Box:
-        """Return the box of the image that is seen."""
-        corners = np.asarray(self.layers.regions.corner_pixels)[:, -2:].tolist()
-        return corners[0][0], corners[0][1], corners[1][0] + 1, corners[1][1] + 1
+    def in_view(self) -> tuple[float, float, float, float]:
+        """Return what the canvas shows as (top, left, bottom, right), in pixels of the image.
 
-    def show(self, region: int) -> None:
-        """Move the camera to a region, as far as needed."""
-        self.walk.show(region)
+        It may reach far beyond the image. Edges of pixels are whole numbers.
+
+        Raises:
+            InputError: other axes than rows and columns are shown.
+        """
+        world = corners_in_view(self.viewer, self.host)
+        pixels = np.array([self.layers.regions.world_to_data(one)[-2:] for one in world]) + 0.5
+        (top, left), (bottom, right) = pixels.min(axis=0).tolist(), pixels.max(axis=0).tolist()
+        return top, left, bottom, right
+
+    def look_at(self, world: Sequence[float]) -> None:
+        """Have a place in the world, (row, column), in the middle of the canvas."""
+        down, right = shown_axes(self.viewer)
+        self.camera.center = (0.0, world[down], world[right])
+
+    def looks_at(self) -> tuple[float, float]:
+        """Return what place of the world is in the middle of the canvas, (row, column)."""
+        row, column = np.asarray(self.camera.center[-2:])[shown_axes(self.viewer)].tolist()
+        return row, column
+
+    def show(self, region: int) -> bool:
+        """Move the camera to a region, as far as needed; return whether that could be, or say why not."""
+        try:
+            self.walk.show(region)
+        except InputError as error:
+            self.say(str(error))
+            return False
+        return True
+
+    def _note_camera(self, _viewer: object, _event: object) -> None:
+        """Before napari zooms by a double click, which selects here."""
+        ours = self.viewer.layers.selection.active in self.layers.layers
+        self._camera_before = (self.camera.zoom, self.camera.center) if ours else None
+
+    def zoom_back(self) -> None:
+        """Take back what others' answer to a double click on our layers did to the camera."""
+        if self._camera_before is not None:
+            self.camera.zoom, self.camera.center = self._camera_before
 
     def pixel_on_screen(self) -> float:
         """Return how wide a pixel of the image is on the screen."""
@@ -217,15 +305,21 @@ class CorrectMode:
         """Hide everything but the image until :meth:`peek_no_more`."""
         if self._peeking:
             return
-        self._peeking = [(one, one.visible) for one in (*self.layers.layers, *self._overlays)]
-        for one, _ in self._peeking:
-            one.visible = False
+        self._peeking = [(layer, layer.visible) for layer in self.layers.layers]
+        for layer, _ in self._peeking:
+            layer.visible = False
+        for overlay in self._overlays:
+            overlay.veil(True)
 
     def peek_no_more(self) -> None:
         """Show again what :meth:`peek` hid."""
+        if not self._peeking:
+            return
         hidden, self._peeking = self._peeking, []
-        for one, visible in hidden:
-            one.visible = visible
+        for layer, visible in hidden:
+            layer.visible = visible
+        for overlay in self._overlays:
+            overlay.veil(False)
 
     # -- deciding
 
@@ -250,6 +344,13 @@ class CorrectMode:
         name = self._named(digit)
         if name is not None:
             self._decide(lambda: self.spreading.assign(self.targets(), name))
+
+    def _spread_digit(self, digit: str) -> None:
+        """Spread by a key that napari does not know as a digit's."""
+        try:
+            self.spread(digit)
+        except InputError as error:
+            self.say(str(error))
 
     def find(self, *, spread: bool = False) -> None:
         """Ask for the name of a class, and assign or spread it."""

@@ -51,16 +51,21 @@ class Overlay:
         self._contour = contour
         self._opacity = opacity
         self._layer: Labels | None = None
+        self._shown = self._veiled = False
 
-    @property
-    def visible(self) -> bool:
-        """Whether something is shown."""
-        return self._there and self._layer is not None and bool(self._layer.visible)
+    def hide(self) -> None:
+        """Mark nothing."""
+        self._shown = False
+        self._draw()
 
-    @visible.setter
-    def visible(self, on: bool) -> None:
+    def veil(self, on: bool) -> None:
+        """Let nothing be seen for a while, whatever is to be shown meanwhile."""
+        self._veiled = on
+        self._draw()
+
+    def _draw(self) -> None:
         if self._there and self._layer is not None:
-            self._layer.visible = on
+            self._layer.visible = self._shown and not self._veiled
 
     @property
     def _there(self) -> bool:
@@ -68,11 +73,18 @@ class Overlay:
 
     def show(self, box: Box, values: NDArray[np.uint8]) -> None:
         """Show ``values``, (h, w), in ``box`` of the image."""
-        active = self._viewer.layers.selection.active
+        selection = self._viewer.layers.selection
+        selected, active = set(selection), selection.active
         layer = self._layer
         if layer is None or layer not in self._viewer.layers:
             layer = self._layer = self._made(values)
             self._viewer.add_layer(layer)
+            # A new layer becomes the active one; keys belong to ours.
+            if active is not None:
+                selection.active = active
+            else:
+                selection.clear()
+                selection.update(selected)
         layer.data = values
         # Where the box's corner lies before the layer's own affine, which the overlay has too.
         regions = self._layers.regions
@@ -83,10 +95,8 @@ class Overlay:
             shear=regions.shear,
         )
         layer.translate = to_physical(np.array(box[:2], np.float64))
-        layer.visible = True
-        # A new layer becomes the active one; keys belong to ours.
-        if active is not None and self._viewer.layers.selection.active is not active:
-            self._viewer.layers.selection.active = active
+        self._shown = True
+        self._draw()
 
     def outline(self, regions: Iterable[int]) -> None:
         """Outline ``regions``; hide where there are none."""
@@ -94,7 +104,7 @@ class Overlay:
         rows = [row for one in regions if (row := session.find(one)) is not None]
         around = union(row.box for row in rows)
         if around is None:
-            self.visible = False
+            self.hide()
             return
         box = padded(around, 2, session.shape)
         inside = np.isin(session.regions[window(box)], [row.id for row in rows])
@@ -102,6 +112,7 @@ class Overlay:
 
     def remove(self) -> None:
         """Take the layer out of the viewer."""
+        self._shown = self._veiled = False
         layer, self._layer = self._layer, None
         if layer is not None and layer in self._viewer.layers:
             self._viewer.layers.remove(layer)

@@ -6,12 +6,12 @@ from collections.abc import Callable
 
 from psygnal import Signal
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QDockWidget, QHBoxLayout, QLabel, QScrollArea, QVBoxLayout, QWidget
 
 from napari_corrclip.annotation import Changed
 from napari_corrclip.gui.correct.commands import Moment, help_text
 from napari_corrclip.gui.correct.finding import Finder
-from napari_corrclip.gui.correct.mode import CorrectMode
+from napari_corrclip.gui.correct.mode import UNDER_WAY, CorrectMode
 from napari_corrclip.gui.layers import Tell
 from napari_corrclip.gui.widgets import button
 
@@ -47,10 +47,11 @@ class CorrectPanel(QWidget):
         self.button.toggled.connect(self._switch)
         self.selection = QLabel("")
         self.left = QLabel("")
+        self.left.setWordWrap(True)
         self.back_button = button("Back", "Go to the region before (A)")
         self.next_button = button("Next", "Go to the region that is most worth a look (D)")
         self.refresh_button = button(
-            "Refresh", "Order the undecided regions anew by what is known now"
+            "Re-order", "Order the undecided regions anew by what is known now"
         )
         self.small = QLabel("")
         self.small.setToolTip("Undecided regions under 0.02 % of the image each")
@@ -71,18 +72,19 @@ class CorrectPanel(QWidget):
         self.finder.closed.connect(lambda: self._moment("normal"))
         self.keys = QLabel(help_text())
         self.keys.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-        self.keys.setStyleSheet("font-size: 8pt")  # setFont is overruled by napari's theme
+        self.keys.setWordWrap(True)
+        self.keys.setAlignment(Qt.AlignmentFlag.AlignTop)
         self.keys.hide()
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
-        layout.addLayout(_row(self.button, self.selection, stretch=1))
-        walking = (self.back_button, self.next_button, self.refresh_button)
-        layout.addLayout(_row(self.undo_button, self.redo_button, *walking))
-        self._walking = (self.left, *walking)
+        layout.addLayout(
+            _row(self.button, self.selection, self.undo_button, self.redo_button, at=1)
+        )
+        self._queue = _box(self.left, self.back_button, self.next_button, self.refresh_button)
         self._small = _box(self.small, self.accept_button, self.absorb_button)
-        for one in (self.left, self._small, self.finder, self.keys):
+        for one in (self._queue, self._small, self.finder, self.keys):
             layout.addWidget(one)
-        for one in (*self._walking, self._small):
+        for one in (self._queue, self._small):
             one.hide()
         self._enable()
 
@@ -93,6 +95,7 @@ class CorrectPanel(QWidget):
         mode.host = self
         mode.selected.connect(self._selected)
         mode.moment.connect(self._moment)
+        mode.ended.connect(self._ended)
         mode.find_asked.connect(self._find)
         mode.session.changed.connect(self._changed)
         self._enable()
@@ -106,6 +109,7 @@ class CorrectPanel(QWidget):
             mode.host = None
             mode.selected.disconnect(self._selected)
             mode.moment.disconnect(self._moment)
+            mode.ended.disconnect(self._ended)
             mode.find_asked.disconnect(self._find)
             mode.session.changed.disconnect(self._changed)
         self.button.setChecked(False)
@@ -131,6 +135,9 @@ class CorrectPanel(QWidget):
         self._count_left()
         self.switched.emit(on)
 
+    def _ended(self) -> None:
+        self.button.setChecked(False)
+
     def _selected(self, selection: tuple[int, ...]) -> None:
         self.selection.setText(f"{len(selection)} selected" if selection else "")
 
@@ -140,6 +147,19 @@ class CorrectPanel(QWidget):
     def _find(self, title: str, names: tuple[str, ...], chosen: Callable[[str], object]) -> None:
         self.finder.open(names, title, chosen)
         self._moment("finding")
+        self._come_to_sight()
+
+    def _come_to_sight(self) -> None:
+        """Have what is typed into seen: before the tab of another dock, and not scrolled away."""
+        above = self.parentWidget()
+        while above is not None:
+            if isinstance(above, QScrollArea):
+                above.ensureWidgetVisible(self.finder)
+            elif isinstance(above, QDockWidget):
+                above.show()
+                above.raise_()
+            above = above.parentWidget()
+        self.finder.line.setFocus()
 
     def _changed(self, changed: Changed) -> None:
         if changed.vocabulary:
@@ -150,12 +170,12 @@ class CorrectPanel(QWidget):
     def _count_left(self) -> None:
         """Say how much of the queue is left."""
         on = self.mode is not None and self.mode.on
-        for one in self._walking:
-            one.setVisible(on)
+        self._queue.setVisible(on)
         small = self.mode.walk.small if on and self.mode is not None else ()
         self._small.setVisible(bool(small))
         if self.mode is not None and on:
-            self.left.setText(f"<b>{self.mode.walk.header()}</b>")
+            left, _, share = self.mode.walk.header().partition(" ≈ ")
+            self.left.setText(f"<b>{left}</b>" + (f"<br>≈ {share}" if share else ""))
             self.small.setText(f"small ({len(small):,})")
 
     def _acts(self, act: Callable[[CorrectMode], object]) -> Callable[[], None]:
@@ -164,7 +184,7 @@ class CorrectPanel(QWidget):
             if mode is None or not mode.on:
                 return
             if mode.splitting.on:
-                self._tell("A split is under way; finish it with Enter, or leave it with Esc.")
+                self._tell(UNDER_WAY)
                 return
             act(mode)
 
@@ -185,18 +205,18 @@ class CorrectPanel(QWidget):
         self.redo_button.setEnabled(session is not None and session.can_redo)
 
 
-def _row(*widgets: QWidget, stretch: int = 0) -> QHBoxLayout:
+def _row(*widgets: QWidget, at: int) -> QHBoxLayout:
+    """Return a line in which the widget at a place takes what room there is."""
     made = QHBoxLayout()
     made.setContentsMargins(0, 0, 0, 0)
-    for at, one in enumerate(widgets):
-        made.addWidget(one, stretch if at else 0)
+    for one in widgets:
+        made.addWidget(one)
+    made.setStretch(at, 1)
     return made
 
 
 def _box(first: QWidget, *others: QWidget) -> QWidget:
     """Return a line whose first widget takes what room there is."""
     made = QWidget()
-    row = _row(first, *others)
-    row.setStretch(0, 1)
-    made.setLayout(row)
+    made.setLayout(_row(first, *others, at=0))
     return made

@@ -1,4 +1,7 @@
-"""Selecting regions by mouse."""
+"""Selecting regions by mouse.
+
+A box is what it looks like: upright on the screen, however the image is turned.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from napari.layers import Labels
 from numpy.typing import NDArray
+from qtpy.QtCore import QRect, Qt
+from qtpy.QtWidgets import QFrame
+
+from napari_corrclip.annotation.boxes import window
+from napari_corrclip.errors import InputError
+from napari_corrclip.gui.area import canvas_beside
 
 if TYPE_CHECKING:
     from napari_corrclip.gui.correct.mode import CorrectMode
@@ -15,6 +24,8 @@ if TYPE_CHECKING:
 CLICK = 4.0
 """A press that moves less than this, in screen pixels, is a click and no drag."""
 _LEFT, _RIGHT = 1, 2
+FRAME = "border: 1px solid white; background: rgba(255, 255, 255, 40)"
+"""How the box looks that is being drawn."""
 
 
 class Pointer:
@@ -47,17 +58,24 @@ class Pointer:
         button = event.button
         boxes = "Shift" in event.modifiers and not splitting
         start, pressed = tuple(event.position), np.array(event.pos)
+        frame = None
         if boxes:
             layer.mouse_pan = False
+            frame = self._frame()
         dragged = False
         try:
             yield
             while event.type == "mouse_move":
                 dragged = dragged or _far(pressed, event.pos)
+                if frame is not None and dragged:
+                    _stretch(frame, pressed, event.pos)
                 yield
         finally:
             if boxes:
                 layer.mouse_pan = True
+            if frame is not None:
+                frame.hide()
+                frame.deleteLater()
         # Where the moves between were too fast to be told, the release lies elsewhere all the same.
         dragged = dragged or _far(pressed, event.pos)
         if self._mode.splitting.on:
@@ -81,26 +99,59 @@ class Pointer:
             mode.select([*mode.selection, region])
 
     def _boxed(self, start: tuple[float, ...], end: tuple[float, ...]) -> None:
-        """Add the regions that lie whole in a box."""
+        """Add the regions that lie whole in a box on the screen, whose corners are in the world."""
         mode = self._mode
-        corners = [mode.layers.regions.world_to_data(point[-2:])[-2:] for point in (start, end)]
-        low, high = np.min(corners, axis=0) - 0.5, np.max(corners, axis=0) + 1.5
-        inside = [
-            row.id
-            for row in mode.session.rows()
-            if row.box[0] >= low[0] and row.box[1] >= low[1]
-            and row.box[2] <= high[0] and row.box[3] <= high[1]
-        ]  # fmt: skip
-        mode.select([*mode.selection, *inside])
+        session, regions = mode.session, mode.layers.regions
+        origin, down, right = (
+            np.asarray(regions.data_to_world(at)[-2:]) for at in ((0, 0), (1, 0), (0, 1))
+        )
+        steps = np.array([down - origin, right - origin])  # the world along rows and columns
+        half = np.abs(steps).sum(axis=0) / 2  # a pixel that is half inside counts
+        ends = np.array([start[-2:], end[-2:]])
+        low, high = ends.min(axis=0) - half, ends.max(axis=0) + half
+
+        def within(pixels: NDArray[np.intp]) -> NDArray[np.bool_]:
+            world = origin + pixels @ steps
+            inside: NDArray[np.bool_] = ((world >= low) & (world <= high)).all(axis=-1)
+            return inside
+
+        rows = session.rows()
+        edges = np.array([row.box for row in rows], np.intp).reshape(-1, 4) - (0, 0, 1, 1)
+        corners = within(edges[:, [[0, 1], [0, 3], [2, 1], [2, 3]]])
+        whole: NDArray[np.bool_] = np.all(corners, axis=1)
+        if np.count_nonzero(np.abs(steps) > 1e-9 * half.max()) > 2:
+            # Turned or sheared: a region may be inside where a corner of its upright box is not.
+            for at in np.flatnonzero(~whole).tolist():
+                box = rows[at].box
+                pixels = np.argwhere(session.regions[window(box)] == rows[at].id) + box[:2]
+                whole[at] = within(pixels).all()
+        mode.select([*mode.selection, *(rows[at].id for at in np.flatnonzero(whole).tolist())])
+
+    def _frame(self) -> QFrame | None:
+        """Return a box to be drawn over the canvas, which is no layer and takes no events."""
+        try:
+            made = QFrame(canvas_beside(self._mode.host))
+        except InputError:
+            return None
+        made.setObjectName("selection box")
+        made.setStyleSheet(FRAME)
+        made.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
+        made.hide()
+        return made
 
     def _double_clicked(self, _layer: Labels, event: Any) -> None:
         """Select all of that class in view."""
         mode = self._mode
+        mode.zoom_back()
         region = mode.region_at(event.position)
         if not region or mode.splitting.on:
             return
         value = mode.session.region(region).value
-        top, left, bottom, right = mode.in_view()
+        try:
+            top, left, bottom, right = mode.in_view()
+        except InputError as error:
+            mode.say(str(error))
+            return
         mode.select(
             row.id
             for row in mode.session.rows()
@@ -111,6 +162,14 @@ class Pointer:
 
     def _moved(self, _layer: Labels, _event: Any) -> None:
         self._mode.spreading.follow()
+
+
+def _stretch(frame: QFrame, pressed: NDArray[np.floating], position: Any) -> None:
+    """Draw the box from where the mouse was pressed to where it is."""
+    ends = np.rint([pressed, position]).astype(int)
+    (left, top), (right, bottom) = ends.min(axis=0).tolist(), ends.max(axis=0).tolist()
+    frame.setGeometry(QRect(left, top, right - left + 1, bottom - top + 1))
+    frame.show()
 
 
 def _far(pressed: NDArray[np.floating], position: Any) -> bool:

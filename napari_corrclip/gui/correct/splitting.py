@@ -87,7 +87,7 @@ class Splitting:
         self.cut.clear()
         self._divider = self._parts = None
         self._jobs.drop()
-        self.overlay.visible = False
+        self.overlay.hide()
         self._mode.moment.emit("normal")
 
     def click(self, at: tuple[int, int], *, cut: bool) -> None:

@@ -40,7 +40,7 @@ class Spreading:
         self.follow()
         if not self._held and self.patch:
             self.patch = ()
-            self.overlay.visible = False
+            self.overlay.hide()
         return self._held
 
     def follow(self) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from napari_corrclip.annotation import Edited, Queue, SmallGroup
+from napari_corrclip.gui.correct.commands import DIGITS
+from napari_corrclip.gui.describing import describe
 
 if TYPE_CHECKING:
     from napari_corrclip.gui.correct.mode import CorrectMode
@@ -62,7 +64,6 @@ class Walk:
             )
         else:
             self._go(found)
-            mode.say(f"{self.header()}.")
 
     def back(self) -> None:
         """Select the region that was looked at before."""
@@ -97,24 +98,44 @@ class Walk:
         return self._mode.perform(lambda: self._mode.session.absorb(small))
 
     def _go(self, region: int) -> None:
-        self._mode.select([region])
-        self.at = self._mode.selection
-        self.show(region)
+        mode = self._mode
+        mode.select([region])
+        self.at = mode.selection
+        if mode.show(region):
+            mode.say(self._invitation(region))
+
+    def _invitation(self, region: int) -> str:
+        """Say what a region is and which keys are likeliest: ``#12: water 0.41 (wood 0.38) – …``."""
+        session = self._mode.session
+        row = session.region(region)
+        said = f"#{region}: {describe(row, session.vocabulary)}"
+        if row.verdict is not None:
+            return f"{said}."
+        keys = ["Enter accepts"] if row.predicted else []
+        other = self.queue.runner_up(region)
+        if other:
+            index = session.vocabulary.names.index(other)
+            keys.append(f"{DIGITS[index] if index < len(DIGITS) else 'R'} = {other}")
+        return f"{said} – {', '.join(keys)}." if keys else f"{said}."
 
     def show(self, region: int) -> None:
-        """Move the camera as little as shows a region; zoom if it is tiny or fills the view."""
+        """Move the camera as little as shows a region; zoom if it is tiny or fills the view.
+
+        Raises:
+            InputError: other axes than rows and columns are shown.
+        """
         mode = self._mode
         box = mode.session.region(region).box
         view = mode.in_view()
         camera = mode.camera
-        extent = [max(view[2] - view[0], 1), max(view[3] - view[1], 1)]
+        extent = view[2] - view[0], view[3] - view[1]
         share = max((box[2] - box[0]) / extent[0], (box[3] - box[1]) / extent[1])
-        # What is seen ends with the image: where all of it is seen, no zoom shows more.
+        # Where all of the image is seen, no zoom shows more.
         height, width = mode.session.shape
         everything = view[0] <= 0 and view[1] <= 0 and view[2] >= height and view[3] >= width
         if share < LOW or (share > HIGH and not everything):
             middle = ((box[0] + box[2] - 1) / 2, (box[1] + box[3] - 1) / 2)
-            camera.center = (0.0, *mode.layers.regions.data_to_world(middle)[-2:])
+            mode.look_at(mode.layers.regions.data_to_world(middle)[-2:])
             camera.zoom *= (GOOD if share < LOW else HIGH) / share
             return
         by = [
@@ -129,8 +150,8 @@ class Walk:
                     regions.data_to_world(by)[-2:], regions.data_to_world((0, 0))[-2:], strict=True
                 )
             ]
-            row, column = camera.center[-2:]
-            camera.center = (0.0, row + moved[0], column + moved[1])
+            row, column = mode.looks_at()
+            mode.look_at((row + moved[0], column + moved[1]))
 
 
 def _shift(low: float, high: float, first: float, last: float, margin: float) -> float:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Literal
 
@@ -16,7 +17,7 @@ from segment_anything.utils.transforms import ResizeLongestSide
 from torch import Tensor
 from torchvision.ops import nms
 
-from napari_corrclip.devices import choose_dtype
+from napari_corrclip.devices import choose_dtype, explained, free_memory, is_out_of_memory
 from napari_corrclip.encoders.fingerprint import fingerprint
 from napari_corrclip.errors import InputError
 from napari_corrclip.progress import Progress, Steps
@@ -259,6 +260,11 @@ class SamRegions:
                 "superpixels or cut it."
             )
         yield Progress("regions", 0, total)
+        with explained(self.device, "SAM's image encoder", "the size of SAM (its preset)"):
+            return (yield from self._run_encoder(image, total))
+
+    def _run_encoder(self, image: NDArray[np.uint8], total: int) -> Steps[SamEmbedding]:
+        encoder = self.sam.image_encoder
         # No gradients, but never across a yield: the mode belongs to the thread, not to this work.
         with torch.no_grad():
             resized = ResizeLongestSide(encoder.img_size).apply_image(image)
@@ -272,7 +278,7 @@ class SamRegions:
         with torch.no_grad():
             features = encoder.neck(tokens.permute(0, 3, 1, 2)).float().cpu()
         yield Progress("regions", len(encoder.blocks) + 1, total)
-        return SamEmbedding(features, size)
+        return SamEmbedding(features, (image.shape[0], image.shape[1]))
 
     def _point_batches(self) -> list[NDArray[np.float64]]:
         """The grid of points, x and y from 0 to 1, in batches that fit the memory."""
@@ -284,7 +290,7 @@ class SamRegions:
         self, embedding: SamEmbedding, batches: list[NDArray[np.float64]], done: int, total: int
     ) -> Steps[NDArray[np.int32]]:
         masks = yield from self._find(embedding, batches, done, total)
-        with torch.no_grad():
+        with torch.no_grad(), self._explained():
             regions = self._upsampler(embedding).paint(
                 masks.logits, self.sam.mask_threshold, masks.areas.numpy(), self.painting
             )
@@ -295,19 +301,43 @@ class SamRegions:
     ) -> Steps[_Masks]:
         """The masks that stay, the highest score first."""
         found = []
-        with torch.no_grad():
-            decoder = self._decoder(embedding, several=self.masks_per_point == 3)
-            upsampler = self._upsampler(embedding)
-        for points in batches:
+        with self._explained():
             with torch.no_grad():
-                found.append(self._good_masks(decoder, upsampler, points))
-            done += 1
-            yield Progress("regions", done, total)
-        with torch.no_grad():
-            masks = _joined(found)
-            # As segment-anything does it over one image: by boxes, the highest score first.
-            masks = masks[nms(masks.boxes.float(), masks.scores, self.nms_threshold)]
-            return masks[masks.areas >= max(1, self.min_area)]
+                decoder = self._decoder(embedding, several=self.masks_per_point == 3)
+                upsampler = self._upsampler(embedding)
+            while batches:
+                points, *rest = batches
+                masks = self._unless_full(decoder, upsampler, points)
+                if masks is None:
+                    left, half = np.concatenate(batches), (len(points) + 1) // 2
+                    batches = [left[start : start + half] for start in range(0, len(left), half)]
+                    total = done + len(batches)
+                    continue
+                found.append(masks)
+                batches, done = rest, done + 1
+                yield Progress("regions", done, total)
+            with torch.no_grad():
+                masks = _joined(found)
+                # As segment-anything does it over one image: by boxes, the highest score first.
+                masks = masks[nms(masks.boxes.float(), masks.scores, self.nms_threshold)]
+                return masks[masks.areas >= max(1, self.min_area)]
+
+    def _explained(self) -> AbstractContextManager[None]:
+        lower = f"points_per_side ({self.points_per_side})"
+        return explained(self.device, "SAM's masks, with one point at a time", lower)
+
+    def _unless_full(
+        self, decoder: PointDecoder, upsampler: Upsampler, points: NDArray[np.float64]
+    ) -> _Masks | None:
+        """:meth:`_good_masks`, or ``None`` where memory ran out, which may suffice for half of them."""
+        try:
+            with torch.no_grad():
+                return self._good_masks(decoder, upsampler, points)
+        except (RuntimeError, MemoryError) as error:
+            if len(points) == 1 or not is_out_of_memory(error):
+                raise
+        free_memory()  # here, where the error with its frames has gone
+        return None
 
     def _good_masks(
         self, decoder: PointDecoder, upsampler: Upsampler, points: NDArray[np.float64]

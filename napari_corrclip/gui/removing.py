@@ -1,0 +1,125 @@
+"""Asks what becomes of the decisions of classes that are to go: all of them in one window."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import (
+    QComboBox,
+    QDialog,
+    QDialogButtonBox,
+    QFormLayout,
+    QLabel,
+    QScrollArea,
+    QVBoxLayout,
+    QWidget,
+)
+
+from napari_corrclip.annotation import Session
+from napari_corrclip.vocabulary import Vocabulary, VocabularyClass
+
+TAKE_BACK = "take them back"
+Reassigned = dict[str | int, str | int | None]
+
+
+class RemovalDialog(QDialog):
+    """A row for each class, with what becomes of its decisions.
+
+    Args:
+        decided: each class that goes, with its decided regions and painted pixels.
+        vocabulary: the classes from now on.
+        parent: what it stands before.
+
+    Attributes:
+        boxes: the choice for each class, by label value.
+    """
+
+    def __init__(
+        self,
+        decided: Mapping[VocabularyClass, tuple[int, int]],
+        vocabulary: Vocabulary,
+        parent: QWidget | None = None,
+    ) -> None:
+        super().__init__(parent)
+        names = [one.name for one in decided]
+        what = repr(names[0]) if len(names) == 1 else f"{len(names)} classes"
+        self.setWindowTitle(f"Remove {what}")
+        self._values = vocabulary.values
+        self.boxes: dict[int, QComboBox] = {}
+        rows = QWidget()
+        form = QFormLayout(rows)
+        for one, (regions, pixels) in decided.items():
+            box = QComboBox()
+            box.addItems([TAKE_BACK, *(f"give them to {name!r}" for name in vocabulary.names)])
+            self.boxes[one.value] = box
+            label = QLabel(f"{one.name!r}: {_counted(regions, pixels)}")
+            label.setTextFormat(Qt.TextFormat.PlainText)
+            form.addRow(label, box)
+        buttons = QDialogButtonBox()
+        buttons.addButton("Remove", QDialogButtonBox.ButtonRole.AcceptRole)
+        buttons.addButton(QDialogButtonBox.StandardButton.Cancel)
+        buttons.accepted.connect(self.accept)
+        buttons.rejected.connect(self.reject)
+        several = QScrollArea()
+        several.setWidgetResizable(True)
+        several.setFrameShape(QScrollArea.Shape.NoFrame)
+        several.setWidget(rows)
+        layout = QVBoxLayout(self)
+        layout.addWidget(QLabel("What becomes of what was decided as a class that goes?"))
+        layout.addWidget(several if len(decided) > 8 else rows)
+        layout.addWidget(buttons)
+
+    @property
+    def answers(self) -> Reassigned:
+        """By label value, the value of the class that takes the decisions, ``None`` to take them back."""
+        return {
+            value: self._values[box.currentIndex() - 1] if box.currentIndex() else None
+            for value, box in self.boxes.items()
+        }
+
+
+def ask_about_removed(
+    parent: QWidget,
+    session: Session,
+    vocabulary: Vocabulary,
+    answered: Mapping[str | int, str | int | None],
+) -> Reassigned | None:
+    """Ask what becomes of the decisions of each class that is not in ``vocabulary``.
+
+    Args:
+        parent: the window of the question.
+        session: what was decided in.
+        vocabulary: the classes from now on, with the session's values.
+        answered: what was said before of classes that still are to go.
+
+    Returns:
+        By label value, the value of the class that takes the decisions, or ``None`` to take them
+        back; ``None`` for all of it: nothing is to be removed.
+    """
+    reassign: Reassigned = {}
+    decided: dict[VocabularyClass, tuple[int, int]] = {}
+    for one in session.vocabulary:
+        if one.value in vocabulary.values:
+            continue
+        target = answered.get(one.value)
+        if one.value in answered and (target is None or target in vocabulary.values):
+            reassign[one.value] = target
+        elif any(counts := session.decided_as(one.value)):
+            decided[one] = counts
+    if not decided:
+        return reassign
+    dialog = RemovalDialog(decided, vocabulary, parent)
+    sure = dialog.exec() == QDialog.DialogCode.Accepted
+    answers = dialog.answers
+    dialog.deleteLater()
+    return {**reassign, **answers} if sure else None
+
+
+def _counted(regions: int, pixels: int) -> str:
+    parts = []
+    if regions:
+        parts.append(f"{regions:,} region{'' if regions == 1 else 's'}")
+    if pixels:
+        parts.append(f"{pixels:,} painted pixel{'' if pixels == 1 else 's'}")
+    return " and ".join(parts)

@@ -1,0 +1,212 @@
+"""One plane of an array that need not be in memory: zarr, dask, memmap, a tiled TIFF, NumPy."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_corrclip.errors import InputError
+from napari_corrclip.image_files import open_tiff_plane, read_image
+from napari_corrclip.images import channels_last, check_type
+from napari_corrclip.large.grid import Box
+
+# Most elements that are read at once where only some rows of them are wanted.
+_BAND = 1 << 24
+_FORMATS = "give a TIFF, a zarr folder, an .npy file or another picture"
+
+
+@runtime_checkable
+class LazyArray(Protocol):
+    """What can be cut: the cut is read when :func:`numpy.asarray` asks for it."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Length of every axis."""
+        ...
+
+    @property
+    def dtype(self) -> Any:
+        """Type of the elements."""
+        ...
+
+    def __getitem__(self, key: Any) -> Any:
+        """Return a cut by a tuple of slices and numbers."""
+        ...
+
+
+@dataclass(frozen=True)
+class Plane:
+    """Rows and columns, and perhaps channels, of a lazy array.
+
+    Attributes:
+        array: read only where it is asked for.
+        axes: a letter an axis: "Y" rows, "X" columns, "C" channels, "1" one of length 1.
+        name: for errors; "image" or "regions", with the file's name where there is one.
+    """
+
+    array: LazyArray
+    axes: str
+    name: str
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Rows and columns."""
+        return self.array.shape[self.axes.index("Y")], self.array.shape[self.axes.index("X")]
+
+    def read(self, box: Box) -> NDArray[Any]:
+        """Return the (h, w) or (h, w, C) pixels of ``box``.
+
+        Raises:
+            InputError: they cannot be read.
+        """
+        top, left, bottom, right = box
+        key = {"Y": slice(top, bottom), "X": slice(left, right), "C": slice(None), "1": 0}
+        try:
+            cut = np.asarray(self.array[tuple(key[axis] for axis in self.axes)])
+        except MemoryError:
+            raise
+        except Exception as error:  # libraries raise whatever comes where data are damaged
+            reason = " ".join(str(error).split()) or type(error).__name__
+            raise InputError(
+                f"The {self.name} cannot be read at rows {top} to {bottom}, columns {left} to "
+                f"{right} ({reason[:200]}); save or copy it again."
+            ) from None
+        order = self.axes.replace("1", "")
+        return cut.transpose([order.index(axis) for axis in "YXC" if axis in order])
+
+    def pick(self, rows: NDArray[np.intp], columns: NDArray[np.intp]) -> NDArray[Any]:
+        """Return the pixels at the crossings of ``rows`` and ``columns``, both ascending.
+
+        What lies between them is read a band at a time and left.
+        """
+        left, right = int(columns[0]), int(columns[-1]) + 1
+        height = max(1, _BAND // (right - left))
+        parts, start = [], 0
+        while start < len(rows):
+            top = int(rows[start])
+            stop = int(np.searchsorted(rows, top + height))
+            band = self.read((top, left, int(rows[stop - 1]) + 1, right))
+            parts.append(band[rows[start:stop] - top][:, columns - left])
+            start = stop
+        return np.concatenate(parts)
+
+
+def as_plane(array: Any, name: str, channel_axis: int | None = None) -> Plane:
+    """Return an array's plane; reads nothing of it.
+
+    Args:
+        array: whatever can be cut, (H, W), (H, W, channels) or with channels at ``channel_axis``.
+        name: for errors.
+        channel_axis: the axis of the channels if it is not the last.
+
+    Raises:
+        InputError: another shape or type, or no pixels.
+    """
+    if not isinstance(array, LazyArray):
+        array = np.asarray(array)
+    shape = tuple(int(side) for side in array.shape)
+    # as long as the array and of one element in memory
+    like = np.broadcast_to(np.zeros((), np.dtype(array.dtype)), shape)
+    check_type(like)
+    channels_last(like, channel_axis)
+    if len(shape) == 2:
+        return Plane(array, "YX", name)
+    at = (channel_axis if channel_axis is not None else -1) % 3
+    return Plane(array, "YX"[:at] + "C" + "YX"[at:], name)
+
+
+@contextlib.contextmanager
+def opened(source: Any, name: str, channel_axis: int | None = None) -> Iterator[Plane]:
+    """Give the plane of an array or of a file, which stays open meanwhile.
+
+    A TIFF and a zarr folder (of one array, or OME-Zarr, whose largest level is taken) are read
+    where they are asked for, an .npy file is mapped, other pictures are read whole.
+
+    Args:
+        source: an array, or the path of a file or of a zarr folder.
+        name: "image" or "regions".
+        channel_axis: of an array, see :func:`as_plane`; files say it themselves.
+
+    Raises:
+        InputError: it cannot be read, or is not one plane.
+    """
+    if not isinstance(source, str | os.PathLike):
+        yield as_plane(source, name, channel_axis)
+        return
+    path = Path(source)
+    name = f"{name} {str(path)!r}"
+    with contextlib.ExitStack() as stack:
+        try:
+            plane = _open(path, name, channel_axis, stack)
+        except OSError as error:
+            raise InputError(
+                f"The {name} cannot be read ({error.strerror or error}); {_FORMATS}."
+            ) from None
+        yield plane
+
+
+def _open(path: Path, name: str, channel_axis: int | None, stack: contextlib.ExitStack) -> Plane:
+    if path.is_dir():
+        array, axes = _open_zarr(path, name)
+    elif path.suffix.lower() == ".npy":
+        try:
+            array, axes = np.load(path, mmap_mode="r", allow_pickle=False), ""
+        except (ValueError, EOFError) as error:
+            raise InputError(f"The {name} is no NumPy array ({error}); {_FORMATS}.") from None
+    elif path.suffix.lower() in (".tif", ".tiff"):
+        tiff = stack.enter_context(open_tiff_plane(path))
+        array, axes = (read_image(path), "") if tiff is None else tiff
+    else:
+        array, axes = read_image(path), ""
+    if not axes:
+        return as_plane(array, name, channel_axis)
+    # its one plane in the usual order, for the same look at its type and channels
+    order = [axes.index(axis) for axis in "YXC" if axis in axes]
+    shape = [array.shape[axis] for axis in order]
+    like = np.broadcast_to(np.zeros((), np.dtype(array.dtype)), shape)
+    check_type(like)
+    channels_last(like, None)
+    return Plane(array, axes, name)
+
+
+def _open_zarr(path: Path, name: str) -> tuple[Any, str]:
+    """The array of a zarr folder, and its axes where the folder says what they are."""
+    import zarr
+
+    advice = "give a folder of one zarr array, or OME-Zarr"
+    try:
+        found: Any = zarr.open(os.fspath(path), mode="r")
+    except Exception as error:  # zarr and its codecs raise whatever a damaged folder makes them
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise InputError(f"The {name} is no zarr ({reason[:200]}); {advice}.") from None
+    if isinstance(found, zarr.Array):
+        return found, ""
+    attributes = found.attrs.asdict()
+    scales = attributes.get("multiscales", attributes.get("ome", {}).get("multiscales"))
+    if not scales:
+        arrays = [array for _, array in found.arrays()]
+        if len(arrays) != 1:
+            raise InputError(f"The {name} holds {len(arrays)} arrays; {advice}.")
+        return arrays[0], ""
+    try:
+        names = [str(one["name"]).lower() for one in scales[0]["axes"]]
+        array = found[scales[0]["datasets"][0]["path"]]
+        axes = "".join(
+            one.upper() if one in "yx" or (one == "c" and size > 1) else "1" if size == 1 else "?"
+            for one, size in zip(names, array.shape, strict=True)
+        )
+    except (KeyError, IndexError, TypeError, ValueError, AttributeError):
+        raise InputError(f"The {name} is no OME-Zarr that can be read; {advice}.") from None
+    if sorted(axes.replace("1", "")) not in (["X", "Y"], ["C", "X", "Y"]):
+        raise InputError(
+            f"The {name} has the shape {tuple(array.shape)} (axes {', '.join(names)}) and is not "
+            "one plane; cut out the plane to segment and give it as an array."
+        )
+    return array, axes
