@@ -168,6 +168,7 @@ class Story:
         inside = np.argwhere(self.session.regions == region)
         far = inside[np.abs(inside - (row, column)).sum(axis=1).argmax()]
         self.click(*map(float, far), button=RIGHT)
+        self.wait(lambda: "Enter splits it" in self.dock.status.text())
         self.shoot("5-split-preview")
         self.key(Qt.Key.Key_Escape)
 

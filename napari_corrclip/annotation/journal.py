@@ -59,12 +59,14 @@ class OnDisk:
         number: of the last file of records.
         size: bytes of it.
         records: how many follow the snapshot.
+        file: what tells whether it is still that file; ``None``: it was not there.
     """
 
     revision: int
     number: int
     size: int
     records: int
+    file: tuple[int, int, int] | None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -177,7 +179,11 @@ class Journal:
         self._closed = True
         if self._rooted and self.problem is None:
             self.session._on_disk = OnDisk(
-                self.session._revision, self._number, self._size, self._count
+                self.session._revision,
+                self._number,
+                self._size,
+                self._count,
+                _identity(self.folder, self._number),
             )
         self._close_file()
         self._forget_prepared()
@@ -207,7 +213,13 @@ class Journal:
     def _begin(self, on_disk: OnDisk | None, wait: bool) -> None:
         for left in self.folder.glob("prepared-*.tmp"):  # by a crash
             left.unlink(missing_ok=True)
-        if on_disk is not None and on_disk.revision == self.session._revision:
+        if (
+            on_disk is not None
+            and on_disk.revision == self.session._revision
+            and on_disk.file is not None
+            and on_disk.file == _identity(self.folder, on_disk.number)
+            and has_session(self.folder)
+        ):
             # All of it is here; the first edit begins a file that continues the last.
             self._number, self._size = on_disk.number, on_disk.size
             self._count, self._rooted = on_disk.records, True
@@ -430,7 +442,7 @@ def restore(
     while True:
         highest = max(_numbers(folder), default=0)
         saved, number, notes = _newest(folder)
-        end = OnDisk(0, number, 0, 0)
+        end = OnDisk(0, number, 0, 0, None)
         try:
             end = _follow_all(folder, saved, end)
         except (Damaged, InputError) as error:
@@ -493,8 +505,17 @@ def _follow_all(folder: Path, saved: Saved, end: OnDisk) -> OnDisk:
             for change in follow(saved.history, kind, step).changes:
                 saved.state.apply(change)
             size, records = start + at, records + 1
-        end = OnDisk(0, number, size if data else 0, records)
+        end = OnDisk(0, number, size if data else 0, records, _identity(folder, number))
     return end
+
+
+def _identity(folder: Path, number: int) -> tuple[int, int, int] | None:
+    """Return what differs between a file of records and another one in its place."""
+    try:
+        found = (folder / f"journal-{number}.bin").stat()
+    except OSError:
+        return None
+    return found.st_ino, found.st_size, found.st_mtime_ns
 
 
 def _used(folder: Path) -> list[int]:

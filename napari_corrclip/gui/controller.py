@@ -41,6 +41,9 @@ TRIES = 4
 """So often what was edited meanwhile is waited for."""
 
 
+NEXT = "Press Correct regions, click one and press the digit of its class; or type more classes."
+
+
 @dataclass(frozen=True, eq=False)
 class Found:
     """An event between progress: the regions are there, before anything is classified."""
@@ -153,13 +156,7 @@ class Controller:
             count = len(result.table)
             self.status.emit(
                 f"{_said(picture)}{count} region{'' if count == 1 else 's'} in "
-                f"{perf_counter() - began:.1f} s. "
-                + " ".join(
-                    [
-                        *notes,
-                        "Press Correct regions, click one and press the digit of its class; or type more classes.",
-                    ]
-                )
+                f"{perf_counter() - began:.1f} s. " + " ".join([*notes, NEXT])
             )
             if isinstance(made, Session):
                 # After that sentence: what goes wrong with opening it is to be read.
@@ -404,8 +401,10 @@ class Controller:
         yield Found(regions, picture)
         found = FoundRegions(regions, segmenter.regions)
         result, engine = yield from run_steps(segmenter, picture.rgb, vocabulary, found)
-        ESTIMATES.note(choice, picture.shape, seconds, result.provenance.seconds["encode"])
-        return (yield from self._made_steps(picture, result, engine, reassign))
+        ran = yield from self._made_steps(picture, result, engine, reassign)
+        encode, whole = result.provenance.seconds["encode"], perf_counter() - began
+        ESTIMATES.note(choice, picture.shape, seconds, encode, whole)
+        return ran
 
     def _made_steps(
         self, picture: Picture, result: Segmentation, engine: Engine, reassign: Reassign

@@ -9,14 +9,30 @@ from napari_corrclip.tiling import Size
 
 
 class Estimates:
-    """Remembers seconds per window, and of regions: of SAM per grid of points, else per pixel."""
+    """Remembers seconds per window, and of regions: of SAM per grid of points, else per pixel.
+
+    What comes after that, classifying and counting, goes by the pixels.
+    """
 
     def __init__(self) -> None:
         self._window: dict[tuple[str, str, int], float] = {}
         self._regions: dict[tuple[str, str, str], float] = {}
+        self._rest: dict[tuple[str, str, int], float] = {}
 
-    def note(self, choice: Choice, shape: Size, regions: float, encode: float) -> None:
-        """Remember the seconds of a run on an image of ``shape``."""
+    def note(
+        self, choice: Choice, shape: Size, regions: float, encode: float, whole: float
+    ) -> None:
+        """Remember the seconds of a run on an image of ``shape``.
+
+        Args:
+            choice: what ran.
+            shape: rows and columns.
+            regions: of finding the regions.
+            encode: of all windows.
+            whole: of the run, from the loaded networks to the session.
+        """
+        # Classifying and counting go by the pixels.
+        self._rest[_towers(choice)] = max(0.0, whole - regions - encode) / math.prod(shape)
         self._window[_towers(choice)] = encode / math.prod(choice.windows(shape))
         self._regions[_source(choice)] = regions / _units(choice, shape)
 
@@ -27,7 +43,8 @@ class Estimates:
             regions = 0.0
         if window is None or regions is None:
             return None
-        return window * math.prod(choice.windows(shape)) + regions * _units(choice, shape)
+        rest = self._rest[_towers(choice)] * math.prod(shape)
+        return window * math.prod(choice.windows(shape)) + regions * _units(choice, shape) + rest
 
 
 def _towers(choice: Choice) -> tuple[str, str, int]:

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from napari_corrclip.annotation import Draft, Journal, has_session, restore
+from napari_corrclip.annotation import Draft, Journal, has_session, put_aside, restore
 from tests.annotation.images import small_result
 from tests.annotation.random_edits import SHAPE, digest, edit, new_session
 from tests.annotation.test_storage import files_of_at_most
@@ -196,3 +196,21 @@ def test_files_that_follow_from_nothing_are_left_alone(tmp_path: Path) -> None:
     (tmp_path / "journal-8.bin").write_bytes(b"continues 1 5\n" + path.read_bytes())
     (tmp_path / "journal-9.bin").write_bytes(path.read_bytes())
     assert digest(restore(tmp_path)) == digest(session)
+
+
+def test_a_session_whose_folder_was_put_aside_is_written_again(tmp_path: Path) -> None:
+    place = tmp_path / "place"
+    session = new_session(8)
+    with Journal(session, place):
+        session.assign(1, "sky")
+    put_aside(place)
+    with Journal(session, place):  # nothing was done since, and nothing is there
+        assert digest(restore(place)) == digest(session)
+        session.assign(2, "sky")
+        assert digest(restore(place)) == digest(session)
+    put_aside(place)
+    with Journal(new_session(9), place) as other:
+        other.session.assign(3, "sky")
+    with Journal(session, place):  # another one lies in its place
+        session.assign(4, "sky")
+        assert digest(restore(place)) == digest(session)

@@ -10,6 +10,9 @@ import numpy as np
 import pytest
 
 from napari_corrclip.annotation import Draft, Session
+from napari_corrclip.gui.choice import Choice
+from napari_corrclip.gui.estimates import Estimates
+from napari_corrclip.tiling import Size
 from tests.annotation.random_edits import digest
 from tests.gui.test_dock import MINUTE, Person, open_scene, person
 
@@ -163,3 +166,28 @@ def test_an_edit_made_while_words_are_taken_in_is_kept(person: Person, pause: Pa
     session.redo()
     assert digest(session) == found
     person.agree()
+
+
+def test_the_estimate_is_of_the_whole_run(person: Person, monkeypatch: pytest.MonkeyPatch) -> None:
+    fresh = Estimates()
+    noted: list[tuple[float, float, float]] = []
+    note = fresh.note
+
+    def noting(choice: Choice, shape: Size, *seconds: float) -> None:
+        regions, encode, whole = seconds
+        noted.append((regions, encode, whole))
+        note(choice, shape, *seconds)
+
+    monkeypatch.setattr(fresh, "note", noting)
+    monkeypatch.setattr("napari_corrclip.gui.controller.ESTIMATES", fresh)
+    open_scene(person)
+    person.type("red, green, blue")
+    session = person.run()
+    ((regions, encode, whole),) = noted
+    assert whole > regions + encode
+    choice = person.dock.model.choice
+    assert fresh.seconds(choice, session.shape) == pytest.approx(whole)
+    rows, columns = session.shape
+    larger = fresh.seconds(choice, (4 * rows, 4 * columns))
+    assert larger is not None
+    assert larger > 4 * (whole - encode)
