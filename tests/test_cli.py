@@ -418,7 +418,10 @@ def test_ctrl_c_ends_with_130_and_one_line(
 
 
 @pytest.mark.skipif(os.name != "posix", reason="signals are sent as POSIX has them")
-def test_ctrl_c_at_a_process_leaves_old_and_finished_output(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_process_that_is_stopped_leaves_old_and_finished_output(
+    tmp_path: Path, number: int, status: int
+) -> None:
     first = save(tmp_path / "first.png", generate_scene(1).image)
     large = save(tmp_path / "large.png", np.tile(generate_scene(2).image, (3, 3, 1)))
     assert run(large, "--classes", "red, blue") == 0
@@ -440,13 +443,22 @@ def test_ctrl_c_at_a_process_leaves_old_and_finished_output(tmp_path: Path) -> N
         for line in process.stderr:
             told.append(line)
             if line.startswith(str(large)):
-                process.send_signal(signal.SIGINT)
-    assert process.returncode == 130, told
+                process.send_signal(number)
+    assert process.returncode == status, told
     assert "Traceback" not in "".join(told)
     assert told[-1].startswith("Interrupted;")
     assert names("out") == {"first", "large"}
     assert Segmentation.load("out/first").vocabulary.names == ("green", "wood")
     assert {path.name: path.read_bytes() for path in Path("out/large").iterdir()} == before
+
+
+def test_the_package_itself_is_the_command() -> None:
+    command = [sys.executable, "-m", "napari_corrclip", "--version"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout.strip()) == (
+        0,
+        f"napari-corrclip {napari_corrclip.__version__}",
+    )
 
 
 def test_a_process_prints_one_sentence_and_no_traceback(tmp_path: Path) -> None:

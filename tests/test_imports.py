@@ -65,6 +65,7 @@ ALLOWED: dict[str, set[str]] = {
     "cli": ENGINE | RESULTS | {"demo.evaluate", "evaluation", "large", "project"},
     "scripting": FINDINGS | {"annotation", "demo", "regions", "weights"},
     "gui": ENGINE | RESULTS | {"evaluation", "project", "scripting", "stack"},
+    "__main__": {"cli"},
     "_sample": {"demo"},
     "_reader": RESULTS | FINDINGS,
     "_writer": RESULTS,

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
+import threading
 from collections.abc import Sequence
 
 
@@ -11,17 +13,27 @@ def main(args: Sequence[str] | None = None) -> int:
     """Run ``napari-corrclip`` and return its exit code.
 
     0: done; 1: a failure that is not the user's; 2: something that was given cannot be used;
-    130: interrupted; 141: whoever read the output has gone.
+    130: interrupted; 141: whoever read the output has gone; 143: terminated, as a cluster does, and
+    cleaned up like an interrupted one.
 
     Args:
         args: what follows the program's name; ``None``: what the process was started with.
     """
     if sys.stderr is None:  # closed; Python would print to stdout what is meant for it
         sys.stderr = open(os.devnull, "w")  # noqa: SIM115 - it stays
+    terminated: list[int] = []
+
+    def terminate(number: int, _frame: object) -> None:
+        terminated.append(number)
+        raise KeyboardInterrupt
+
+    if args is None and threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, terminate)
     try:
         from napari_corrclip.cli.app import run
 
-        return run(sys.argv[1:] if args is None else list(args))
+        code = run(sys.argv[1:] if args is None else list(args))
     except KeyboardInterrupt:
         print("Interrupted.", file=sys.stderr)
-        return 130
+        code = 130
+    return 128 + terminated[0] if terminated else code

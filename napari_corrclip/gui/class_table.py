@@ -18,7 +18,7 @@ COLOR, KEY, NAME, PROMPTS, THRESHOLD, SHARE = range(len(COLUMNS))
 KEYS = "1234567890"
 """The key of each of the first ten classes."""
 ROWS = "application/x-napari-corrclip-rows"
-WIDTHS = {COLOR: 18, KEY: 18, PROMPTS: 56, THRESHOLD: 44, SHARE: 46}
+WIDTHS = {COLOR: 18, KEY: 18, PROMPTS: 50, THRESHOLD: 42, SHARE: 44}
 """Pixels; the name has the rest, and gives a wide table's prompts some of it."""
 TIPS = {
     COLOR: "Click to choose the colour",

@@ -28,7 +28,7 @@ class ConfidenceLayer:
     """Shows the confidence of ``layers``' session, and keeps it in step with every edit.
 
     Args:
-        viewer: gets the layer, below the labels.
+        viewer: gets the layer, between the labels and the outlines.
         layers: of the session.
 
     Attributes:
@@ -120,6 +120,6 @@ def _table(session: Session) -> NDArray[np.float32] | None:
 
 
 def _place(viewer: ViewerModel, layers: SessionLayers) -> int:
-    """Return where it lies below both layers."""
-    places = [viewer.layers.index(one) for one in layers.layers if one in viewer.layers]
-    return min(places, default=len(viewer.layers))
+    """Return where it lies over the labels, with which its colours would mix, and below the outlines."""
+    there = layers.regions in viewer.layers
+    return viewer.layers.index(layers.regions) if there else len(viewer.layers)

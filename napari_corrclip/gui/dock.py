@@ -7,8 +7,11 @@ its own room.
 from __future__ import annotations
 
 import html
+import weakref
+from collections.abc import Callable
 
 import napari
+from napari.layers import Image
 from qtpy.QtCore import Qt, QTimer
 from qtpy.QtWidgets import (
     QGroupBox,
@@ -60,7 +63,8 @@ class CorrClipDock(Docked):
     def __init__(self, viewer: napari.viewer.Viewer) -> None:
         super().__init__()
         mend_drawing()
-        self._closed = False
+        self._closed = self._deleted = False
+        self._asked_about: Callable[[], Image | None] = lambda: None
         self.viewer = viewer
         self.controller = Controller()
         self._typed = False
@@ -247,6 +251,7 @@ class CorrClipDock(Docked):
 
     def _let_go(self) -> None:
         """Stop what runs, and touch no widget: they are being deleted."""
+        self._deleted = True
         if self._closed:
             return
         self._closed = True
@@ -261,6 +266,8 @@ class CorrClipDock(Docked):
 
     def say(self, sentence: str) -> None:
         """Show a sentence."""
+        if self._deleted:
+            return  # a late word, to nobody
         self.status.setTextFormat(Qt.TextFormat.PlainText)  # names may look like tags
         self.status.setText(sentence)
 
@@ -279,6 +286,11 @@ class CorrClipDock(Docked):
             self.keeper.offer(None, None, self._held())  # what else there is comes with its plane
         else:
             self.keeper.offer(self.image.source(), self.controller.session, self._held())
+        layer, former = self.image.layer, self._asked_about()
+        self._asked_about = (lambda: None) if layer is None else weakref.ref(layer)
+        idle = self.controller.session is None and not self.controller.running
+        if idle and layer is not former and not self.keeper.isHidden():
+            self.say("This image was corrected before: Restore goes on with it, or Begin anew.")
 
     def _held(self) -> list[Held]:
         """Return what is kept in memory of the chosen image."""
@@ -299,7 +311,8 @@ class CorrClipDock(Docked):
             self.controller.session, self.controller.picture, self.image.layer
         )  # fmt: skip
         if session is None or picture is None:
-            return  # the next run takes them
+            self.say("Press Run to look for these classes." if vocabulary is not None else FIRST)
+            return
         if layer is not None and layer is not picture.layer:
             self.say(f"These classes are for the next run; the labels are of {picture.name!r}.")
             return
@@ -350,6 +363,8 @@ class CorrClipDock(Docked):
         self.words.show_shares(session)
         if self.stack.opening:
             self.shown.look_as_before()
+        if picture.layer is None or picture.layer not in self.viewer.layers:
+            self.say(f"{self.status.text()} The image {picture.name!r} is in the viewer no more.")
 
     def _relabelled(self, session: Session) -> None:
         if not self._typed:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -19,6 +20,7 @@ from napari_corrclip.annotation import (
     put_aside,
     restore,
 )
+from napari_corrclip.annotation.change import Step
 from napari_corrclip.errors import InputError
 from napari_corrclip.gui.held import Held, release
 from napari_corrclip.gui.layers import Tell
@@ -66,6 +68,8 @@ class Keeper(QWidget):
         self._picture = picture
         self._work = work
         self.journal: Journal | None = None
+        # The session whose journal was closed last, with its last step.
+        self._wrote: tuple[Callable[[], Session | None], list[Step]] = (lambda: None), []
         self.parts = combo([], "Which part of the image")
         self.restore_button = button("Restore", "Go on where this image was left")
         self.restore_button.clicked.connect(self.restore)
@@ -140,7 +144,16 @@ class Keeper(QWidget):
         if journal is None:
             return False
         journal.close()
-        return journal.problem is None
+        if journal.problem is not None:
+            return False
+        session = journal.session
+        self._wrote = weakref.ref(session), session.history.done[-1:]
+        return True
+
+    def wrote(self, session: Session) -> bool:
+        """Whether all of a session was on the disk when its journal was closed, and it is as it was then."""
+        last, done = self._wrote
+        return last() is session and session.history.done[-1:] == done
 
     def keeps(self, session: Session) -> bool:
         """Whether all of a session is on the disk."""
@@ -168,7 +181,9 @@ class Keeper(QWidget):
             if mine is not None:
                 self.keep(mine.session)
             raise
-        return f"The former corrections lie in {str(aside)!r} now."
+        return (
+            f"The former corrections lie in {str(aside)!r} now; Session > Load session… opens them."
+        )
 
     def restore(self) -> None:
         """Open the corrections that are offered."""

@@ -170,7 +170,7 @@ class SessionLayers:
     def redo(self) -> None:
         """Make the last undone step again, and say which."""
         edited = self.session.redo()
-        self._tell(f"{edited.title}." if edited.title else "There is nothing to redo.")
+        self._tell(f"Redo: {edited.title}." if edited.title else "There is nothing to redo.")
 
     # -- what the session changed
 
@@ -247,7 +247,8 @@ class SessionLayers:
             if position is None:
                 return status
             place = layer.world_to_data(position[-2:]) if how.get("world") else position
-            said = self._say_pixel(*_pixel(place))
+            # What looks like a tag would be taken for one.
+            said = self._say_pixel(*_pixel(place)).replace("<", "<\u200b")
             if said:
                 status["coordinates"] = f"{status['coordinates'].partition(':')[0]}: {said}"
                 status["value"] = said

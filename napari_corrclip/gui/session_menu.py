@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from weakref import WeakKeyDictionary
 
 from qtpy.QtWidgets import QFileDialog, QMenu, QToolButton, QWidget
 
@@ -36,6 +37,7 @@ class SessionMenu(QToolButton):
         self._session = session
         self._loading = loading
         self._tell = tell
+        self._saved: WeakKeyDictionary[Session, str] = WeakKeyDictionary()
         self.setText("Session")
         self.setToolTip("Save or load the session, or copy it as Python")
         self.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
@@ -59,9 +61,12 @@ class SessionMenu(QToolButton):
             folder = QFileDialog.getExistingDirectory(self, "Save the session in a folder")
             if not folder:
                 return
-            if (Path(folder) / STATE_FILE).exists() or has_session(folder):
+            there = (Path(folder) / STATE_FILE).exists() or has_session(folder)
+            # What this session wrote there it may write again.
+            if there and self._saved.get(session) != folder:
                 raise InputError(f"{folder!r} holds a session already; choose another folder.")
             session.save(folder)
+            self._saved[session] = folder
         except InputError as error:
             self._tell(str(error))
             return

@@ -155,6 +155,7 @@ class Shown:
         former, picture = self._take()
         if former is None:
             return
+        written = written or self._keeper.wrote(former.session)
         for layer in former.layers:
             layer.metadata.pop(SESSION, None)
         former.close()
@@ -271,11 +272,13 @@ class Shown:
             self.forget()
             self._controller.close()
             self._controller.leave()
-            self._tell(
-                f"The layer {name!r} was removed; Restore brings back what was corrected, and Run makes "
-                "new ones."
-            )
             self.left.emit()
+            again = not self._keeper.isHidden()
+            self._tell(
+                f"The layer {name!r} was removed; "
+                + ("Restore brings back what was corrected, and " if again else "")
+                + "Run makes new ones."
+            )
         if self.stack.layer is not None and event.value is self.stack.layer:
             self.forget()
             self.stack.end()

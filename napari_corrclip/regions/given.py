@@ -50,9 +50,11 @@ class GivenRegions:
                     "integers, a TIFF or a PNG."
                 ) from None
         else:
+            from napari_corrclip.image_files import read_indices
             from napari_corrclip.images import read_image
 
-            array = read_image(path)
+            indices = read_indices(path)
+            array = read_image(path) if indices is None else indices
         try:
             return cls(array, origin=str(path))
         except InputError as error:

@@ -133,6 +133,7 @@ def _own_preferences(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]
             patch.setattr(PREFERENCES, name, getattr(PREFERENCES, name))
         for name in ("_limit", "preferred"):
             patch.setattr(FEATURES, name, getattr(FEATURES, name))
+        patch.setattr(FEATURES, "_kept", [])  # what other tests left is not counted
         forget = getattr(napari.settings, "_clear_plugin_settings_cache", None)  # napari >= 0.9
         if forget is None:
             yield

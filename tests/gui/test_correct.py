@@ -164,3 +164,31 @@ def test_every_key_is_told_once() -> None:
     keys = [command.key for command in COMMANDS]
     assert len(keys) == len(set(keys))
     assert all(command.title for command in COMMANDS)
+
+
+def test_what_changes_nothing_is_said_to_be_so(window: Window, mode: CorrectMode) -> None:
+    session = window.session
+    window.click(*centre(window, 30))
+    window.key(Qt.Key.Key_Backspace)
+    assert window.told[-1] == "Ignore 1 region."
+    for key in (Qt.Key.Key_Backspace, Qt.Key.Key_U, Qt.Key.Key_U):
+        steps = len(session.history.done)
+        window.click(*centre(window, 30))
+        window.key(key)
+        changed = len(session.history.done) > steps
+        assert (window.told[-1] == "Nothing changed; it was so already.") is not changed
+    assert len(session.history.done) == 2
+    window.key(Qt.Key.Key_V)  # elects what it showed before
+    assert window.told[-1] == "Nothing changed; it was so already."
+    window.undo()
+    assert window.told[-1] == "Undo: Undecide 1 region."
+    window.redo()
+    assert window.told[-1] == "Redo: Undecide 1 region."
+
+
+def test_the_status_bar_tells_of_the_keys_of_the_mode(window: Window, mode: CorrectMode) -> None:
+    assert window.layers.labels.help.startswith("click selects")
+    mode.stop()
+    assert "click selects" not in window.layers.labels.help
+    window.layers.labels.mode = "paint"
+    assert "click selects" not in window.layers.labels.help

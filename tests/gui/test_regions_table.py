@@ -399,7 +399,8 @@ def test_confidence_on_request(bar: RegionsBar, window: Window) -> None:
     bar.check.click()
     layer = viewer.layers["confidence"]
     assert viewer.layers.selection.active is window.layers.labels
-    assert viewer.layers.index(layer) < viewer.layers.index(window.layers.labels)
+    labels, outlines = map(viewer.layers.index, window.layers.layers)
+    assert labels < viewer.layers.index(layer) < outlines
 
     def right() -> None:
         assert layer.data.dtype == np.float32

@@ -226,7 +226,9 @@ def test_what_the_journal_keeps_is_put_aside(
     (aside,) = [
         one for one in (scene.parent / "sessions").iterdir() if "." in one.name and has_session(one)
     ]
-    assert loader.said.endswith(f"The former corrections lie in {str(aside)!r} now.")
+    assert loader.said.endswith(
+        f"The former corrections lie in {str(aside)!r} now; Session > Load session… opens them."
+    )
     np.testing.assert_array_equal(restore(aside).labels, labels)
     assert keeper.isHidden()
     loader.shows(corrected)

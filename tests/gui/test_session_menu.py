@@ -48,11 +48,18 @@ def test_a_session_is_saved_and_never_over_another(
     former = (tmp_path / "session.safetensors").read_bytes()
 
     session.undo()
+    dock.menu.save_action.trigger()  # its own folder
+    assert dock.status.text() == f"The session was saved in {str(tmp_path)!r}."
+    assert (tmp_path / "session.safetensors").read_bytes() != former
+    np.testing.assert_array_equal(Session.load(tmp_path).labels, session.labels)
+
+    other = tmp_path / "other"
+    again.save(other)
+    former = (other / "session.safetensors").read_bytes()
+    monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *_: str(other))
     dock.menu.save_action.trigger()
-    assert dock.status.text() == (
-        f"{str(tmp_path)!r} holds a session already; choose another folder."
-    )
-    assert (tmp_path / "session.safetensors").read_bytes() == former
+    assert dock.status.text() == (f"{str(other)!r} holds a session already; choose another folder.")
+    assert (other / "session.safetensors").read_bytes() == former
     dock.cleanup()
     qtbot.wait(50)
 

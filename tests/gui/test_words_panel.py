@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 from qtpy.QtCore import QMimeData, QModelIndex, Qt, QTimer
 from qtpy.QtGui import QAction
-from qtpy.QtWidgets import QApplication, QFileDialog, QInputDialog, QLineEdit, QMenu
+from qtpy.QtWidgets import QApplication, QFileDialog, QLabel, QLineEdit, QMenu
 
 from napari_corrclip.gui.class_table import KEY, NAME, PROMPTS, ROWS, SHARE, THRESHOLD
+from napari_corrclip.gui.removing import RemovalDialog
 from napari_corrclip.vocabulary import Vocabulary
 from napari_corrclip.vocabulary.benchmarks import BENCHMARKS, benchmark
 from tests.gui.test_dock import Person, open_scene, person
@@ -254,9 +255,10 @@ def test_replacing_asks_about_decisions_of_classes_that_go(
 
     def reply() -> None:
         dialog = QApplication.activeModalWidget()
-        assert isinstance(dialog, QInputDialog)
-        assert "2 regions and 0 painted pixels are 'blue'" in dialog.labelText()
-        dialog.setTextValue("give them to 'stone'")
+        assert isinstance(dialog, RemovalDialog)
+        assert "'blue': 2 regions" in [label.text() for label in dialog.findChildren(QLabel)]
+        (box,) = dialog.boxes.values()
+        box.setCurrentText("give them to 'stone'")
         dialog.accept() if sure else dialog.reject()
 
     QTimer.singleShot(300, reply)

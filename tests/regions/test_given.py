@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from PIL import Image
 
 from napari_corrclip.errors import InputError
 from napari_corrclip.progress import finish
@@ -106,3 +107,18 @@ def test_numbering_is_the_same_by_counting_and_by_sorting(regions: np.ndarray) -
     expected = np.unique(regions[regions > 0])
     np.testing.assert_array_equal(ids, expected)
     np.testing.assert_array_equal(np.concatenate([[0], ids])[numbers], regions)
+
+
+def test_a_class_map_with_a_palette_holds_its_indices(tmp_path: Path) -> None:
+    """Such as our own ``labels.png``."""
+    ids = np.arange(48, dtype=np.uint8).reshape(6, 8) // 7
+    path = tmp_path / "labels.png"
+    picture = Image.fromarray(ids)
+    picture.putpalette([*range(0, 240), *range(0, 240), *range(0, 240)][: 3 * 240])
+    picture.save(path)
+    with Image.open(path) as written:
+        assert written.mode == "P"
+    np.testing.assert_array_equal(GivenRegions.from_file(path).regions, ids)
+    Image.fromarray(ids * 30).convert("RGB").save(path)
+    with pytest.raises(InputError, match="have shape"):
+        GivenRegions.from_file(path)

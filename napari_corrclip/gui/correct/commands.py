@@ -85,6 +85,7 @@ _HELP: dict[Moment, tuple[tuple[str, tuple[tuple[str, str], ...]], ...]] = {
                 ("1 … 9, 0", "assign"),
                 ("/", "find a class"),
                 ("Alt+1 … 0, /", "spread"),
+                ("hold Alt", "see how far"),
                 ("Enter", "accept"),
                 ("R", "runner-up"),
                 ("Backspace", "ignore"),

@@ -18,6 +18,7 @@ from qtpy.QtCore import Qt, QTimer
 from qtpy.QtWidgets import QMessageBox, QWidget
 
 from napari_corrclip.annotation import Changed, Edited, Queue
+from napari_corrclip.annotation.edits.targets import count as counted
 from napari_corrclip.errors import InputError
 from napari_corrclip.gui.correct.commands import COMMANDS, DIGITS, Command
 from napari_corrclip.gui.correct.held import HeldKeys
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
 
 SIMILAR = 5
 """Regions that one press of F adds."""
+HELP = "click selects, a digit assigns its class, D goes to the next: the dock has the keys"
+"""What the status bar tells of keys while the mode is on."""
 PAN_ZOOM = "pan_zoom"
 """The mode of both layers while correct mode is on."""
 UNDER_WAY = "A split is under way; finish it with Enter, or leave it with Esc."
@@ -116,6 +119,7 @@ class CorrectMode:
         self._pointer.bind()
         for layer in self.layers.layers:
             layer.mode = PAN_ZOOM
+            layer.help = HELP  # napari's own tells of keys that are ours now
             # After napari's own buttons, which show the mode that an event names.
             layer.events.mode.connect(self._tool_taken, position="last")
             for command in COMMANDS:
@@ -143,6 +147,8 @@ class CorrectMode:
             layer.events.mode.disconnect(self._tool_taken)
             for command in COMMANDS:
                 layer.bind_key(command.key, None)
+            if layer.help == HELP:
+                layer.help = ""
             if str(layer.mode) == PAN_ZOOM:  # else a tool was taken just now
                 layer.mode = mode
         self.select(())
@@ -293,12 +299,15 @@ class CorrectMode:
 
     def perform(self, action: Callable[[], Edited]) -> Edited | None:
         """Do something to the session and say what, or why not."""
+        before = self.session.history.done[-1:]
         try:
             edited = action()
         except InputError as error:
             self.say(str(error))
             return None
-        self.say(" ".join([f"{edited.title}.", *edited.notes]))
+        same = [*map(id, self.session.history.done[-1:])] == [*map(id, before)]
+        said = "Nothing changed; it was so already." if same else f"{edited.title}."
+        self.say(" ".join([said, *edited.notes]))
         return edited
 
     def assign(self, digit: str) -> None:
@@ -348,10 +357,12 @@ class CorrectMode:
         def work() -> Edited:
             targets = self.targets()
             edited = Edited("")
-            with self.session.step(f"Runner-up of {len(targets)} regions"):
+            with self.session.step(f"Runner-up of {counted(len(targets), 'region')}"):
                 for one in targets:
                     edited = self.session.assign(one, self.queue.runner_up(one))
-            return replace(edited, title=f"Assign the runner-up to {len(targets)} regions")
+            return replace(
+                edited, title=f"Assign the runner-up to {counted(len(targets), 'region')}"
+            )
 
         self._decide(work)
 
