@@ -89,15 +89,13 @@ class Storage(QWidget):
         buttons.addStretch(1)
         buttons.addWidget(self.default_button)
         buttons.addWidget(self.choose_button)
-        memory = QHBoxLayout()
-        memory.addWidget(self.limit)
-        memory.addWidget(self.used, 1)
         form = QFormLayout(self)
         form.setContentsMargins(0, 0, 0, 0)
         form.addRow("weights folder", self.folder)
         form.addRow("", self.free)
         form.addRow("", buttons)
-        form.addRow("feature cache", memory)
+        form.addRow("feature cache", self.limit)
+        form.addRow("", self.used)  # beside the limit it would widen the dock
 
     def refresh(self) -> None:
         """Show what counts now."""
