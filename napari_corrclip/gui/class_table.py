@@ -13,12 +13,12 @@ from qtpy.QtWidgets import QHeaderView, QTableView, QWidget
 from napari_corrclip.errors import InputError
 from napari_corrclip.vocabulary import Vocabulary, grammar
 
-COLUMNS = ("", "#", "class", "prompts", "min. p", "share")
+COLUMNS = ("", "#", "class", "prompts", "min p", "share")
 COLOR, KEY, NAME, PROMPTS, THRESHOLD, SHARE = range(len(COLUMNS))
 KEYS = "1234567890"
 """The key of each of the first ten classes."""
 ROWS = "application/x-napari-corrclip-rows"
-WIDTHS = {COLOR: 18, KEY: 18, PROMPTS: 50, THRESHOLD: 42, SHARE: 44}
+WIDTHS = {COLOR: 18, KEY: 18, PROMPTS: 50, THRESHOLD: 44, SHARE: 42}
 """Pixels; the name has the rest, and gives a wide table's prompts some of it."""
 TIPS = {
     COLOR: "Click to choose the colour",

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from weakref import WeakKeyDictionary
 
-from qtpy.QtWidgets import QFileDialog, QMenu, QToolButton, QWidget
+from qtpy.QtWidgets import QFileDialog, QMenu, QPushButton, QWidget
 
 from napari_corrclip.annotation import Session, has_session
 from napari_corrclip.annotation.storage import STATE_FILE
@@ -15,7 +15,7 @@ from napari_corrclip.gui.copying import ScriptCopier
 from napari_corrclip.gui.loading import Loading
 
 
-class SessionMenu(QToolButton):
+class SessionMenu(QPushButton):
     """A button with a small menu.
 
     Args:
@@ -40,7 +40,6 @@ class SessionMenu(QToolButton):
         self._saved: WeakKeyDictionary[Session, str] = WeakKeyDictionary()
         self.setText("Session")
         self.setToolTip("Save or load the session, or copy it as Python")
-        self.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
         entries = QMenu(self)
         self.save_action = entries.addAction("Save session…")
         self.load_action = entries.addAction("Load session…")
