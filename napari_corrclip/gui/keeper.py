@@ -169,12 +169,14 @@ class Keeper(QWidget):
         Raises:
             InputError: it cannot be put aside, and is as it was.
         """
-        if source is None or not has_session(journal_folder(source)):
+        if source is None:
             return ""
         folder, journal = journal_folder(source), self.journal
         mine = None if journal is None or journal.folder != folder else journal
         if mine is not None:
-            self.close_journal()
+            self.close_journal()  # it may be about to write there for the first time
+        if not has_session(folder):
+            return ""
         try:
             aside = put_aside(folder)
         except InputError:

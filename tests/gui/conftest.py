@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import gc
 import os
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 # A widget that outlives its viewer fails the test; read when the first viewer is made.
 os.environ.setdefault("NAPARI_STRICT_QT", "1")
@@ -53,7 +55,22 @@ class Window:
             round(size.height() / 2 + (row - centre_row) * zoom),
         )
 
+    def settle(self) -> None:
+        """Wait until rows that came or went above and beside the canvas have given it its size.
+
+        A hand sees where it presses; a point that was computed for another size is elsewhere.
+        """
+        since = time.monotonic()
+        size, rest = self.canvas.size(), 0
+        while rest < 3 and time.monotonic() - since < 10:
+            QTest.qWait(10)
+            shown = tuple(int(side) for side in self.viewer.window._qt_viewer.canvas._scene_canvas.size)
+            now = self.canvas.size()
+            rest = rest + 1 if now == size and shown == (now.width(), now.height()) else 0
+            size = now
+
     def stroke(self, start: tuple[float, float], end: tuple[float, float]) -> None:
+        self.settle()
         steps = [QPoint(self.at(*start)), QPoint(self.at(*end))]
         QTest.mouseMove(self.canvas, steps[0])
         QTest.mousePress(self.canvas, Qt.MouseButton.LeftButton, pos=steps[0])
@@ -85,6 +102,7 @@ class Window:
         modifiers: Qt.KeyboardModifier = Qt.KeyboardModifier.NoModifier,
         button: Qt.MouseButton = Qt.MouseButton.LeftButton,
     ) -> None:
+        self.settle()
         where = self.at(row, column)
         QTest.mouseMove(self.canvas, where)
         QApplication.processEvents()
@@ -107,6 +125,18 @@ class Window:
     def agree(self) -> None:
         np.testing.assert_array_equal(self.layers.labels.data, self.session.labels)
         np.testing.assert_array_equal(self.layers.regions.data, self.session.regions)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """In CI, give the tests of the window a second chance; the summary names those that took it.
+
+    They press and wait in real time beside a window system, threads and other tests. At one's desk they
+    have one chance, as all others have everywhere; so has what hypothesis finds.
+    """
+    if os.environ.get("CI"):
+        for item in items:
+            if item.path.parent == Path(__file__).parent and "hypothesis" not in item.keywords:
+                item.add_marker(pytest.mark.flaky(reruns=1))
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -165,9 +195,11 @@ def window(make_napari_viewer: Callable[..., napari.Viewer]) -> Iterator[Window]
     session = Session(result, image)
     told: list[str] = []
     layers = SessionLayers(viewer, session, tell=told.append)
+    window = Window(viewer, session, layers, told)
+    window.settle()
     viewer.reset_view()
     QApplication.processEvents()
-    yield Window(viewer, session, layers, told)
+    yield window
     layers.close()
 
 

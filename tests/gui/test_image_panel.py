@@ -21,7 +21,7 @@ from napari_corrclip.errors import InputError
 from napari_corrclip.gui.area import canvas_beside
 from napari_corrclip.gui.dock import CorrClipDock
 from napari_corrclip.gui.image_panel import RANKED, RECTANGLE, VIEW
-from tests.gui.test_dock import Person, person
+from tests.gui.test_dock import MINUTE, Person, person
 
 __all__ = ["person"]
 
@@ -367,7 +367,8 @@ def test_corrections_of_a_part_are_offered_with_its_image(
     assert session is not None
     assert session.source is not None
     assert session.source.crop == (10, 20, 60, 80)
-    assert has_session(journal_folder(session.source))
+    folder = journal_folder(session.source)
+    person.qtbot.waitUntil(lambda: has_session(folder), timeout=MINUTE)  # written in a thread
     assert not has_session(journal_folder(session.source.part(None)))
     session.assign(session.ids[:2], "blue")
     labels = session.labels.copy()
