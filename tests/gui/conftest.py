@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,6 +20,7 @@ from qtpy.QtCore import QEvent, QPoint, QPointF, Qt
 from qtpy.QtGui import QMouseEvent
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication, QWidget
+from scipy.ndimage import binary_erosion
 
 from napari_corrclip.annotation import Session
 from napari_corrclip.feature_cache import FEATURES
@@ -64,7 +65,9 @@ class Window:
         size, rest = self.canvas.size(), 0
         while rest < 3 and time.monotonic() - since < 10:
             QTest.qWait(10)
-            shown = tuple(int(side) for side in self.viewer.window._qt_viewer.canvas._scene_canvas.size)
+            shown = tuple(
+                int(side) for side in self.viewer.window._qt_viewer.canvas._scene_canvas.size
+            )
             now = self.canvas.size()
             rest = rest + 1 if now == size and shown == (now.width(), now.height()) else 0
             size = now
@@ -114,6 +117,17 @@ class Window:
     ) -> None:
         QTest.keyClick(self.canvas, key, modifiers)
         QApplication.processEvents()
+
+    def outlines(self, name: str, regions: Sequence[int]) -> None:
+        """Check that an overlay marks the outline of ``regions``, two pixels wide, where they are."""
+        overlay = self.viewer.layers[name]
+        inside = np.isin(self.session.regions, list(regions))
+        want = inside & ~binary_erosion(inside, iterations=2)
+        row, column = np.round(self.layers.regions.world_to_data(overlay.data_to_world((0, 0))))
+        drawn = np.zeros(inside.shape, bool)
+        high, wide = overlay.data.shape
+        drawn[int(row) : int(row) + high, int(column) : int(column) + wide] = overlay.data
+        np.testing.assert_array_equal(drawn, want)
 
     def undo(self) -> None:
         self.key(Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)

@@ -86,7 +86,7 @@ def test_alt_outlines_what_a_class_spreads_over(window: Window, mode: CorrectMod
     assert sorted(mode.spreading.patch) == patch
     outline = window.viewer.layers["patch"]
     assert outline.visible
-    assert outline.data.sum() == sum(session.region(one).area for one in patch)
+    window.outlines("patch", patch)
     window.key(Qt.Key.Key_2, ALT)
     value = session.vocabulary.values[1]
     assert all(session.region(one).value == value for one in patch)

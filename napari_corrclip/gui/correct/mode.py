@@ -75,7 +75,7 @@ class CorrectMode:
         self.session = layers.session
         self.selection: tuple[int, ...] = ()
         self.say = tell
-        self._outline = Overlay(viewer, layers, "selection", {1: (1.0, 1.0, 1.0, 1.0)}, contour=2)
+        self._outline = Overlay(viewer, layers, "selection", {1: (1.0, 1.0, 1.0, 1.0)})
         self.sight: Sight = Sight(self)
         self.walk: Walk = Walk(self)
         self.splitting: Splitting = Splitting(self)

@@ -20,6 +20,25 @@ if TYPE_CHECKING:
     import napari
 
 Color = tuple[float, float, float, float]
+WIDTH = 2
+"""Of outlines, in pixels of the image."""
+
+
+def border(mask: NDArray[np.bool_], width: int) -> NDArray[np.bool_]:
+    """Return the pixels of ``mask``, (h, w), within ``width`` steps of what is outside it.
+
+    Beyond the edges is outside, so that a region that fills the image has an outline, too. napari's own
+    ``contour`` takes ten times as long, which is felt where a region covers most of a large image.
+    """
+    inside = mask.copy()
+    for _ in range(width):
+        wider = inside.copy()
+        inside[1:] &= wider[:-1]
+        inside[:-1] &= wider[1:]
+        inside[:, 1:] &= wider[:, :-1]
+        inside[:, :-1] &= wider[:, 1:]
+        inside[[0, -1]] = inside[:, [0, -1]] = False
+    return mask & ~inside
 
 
 class Overlay:
@@ -30,7 +49,6 @@ class Overlay:
         layers: of the session; the overlay lies where ``regions`` does.
         name: of the layer.
         colors: RGBA, 0 to 1, by value.
-        contour: width of outlines in pixels of the screen; 0: filled.
         opacity: 0 to 1.
     """
 
@@ -41,14 +59,12 @@ class Overlay:
         name: str,
         colors: dict[int, Color],
         *,
-        contour: int = 0,
         opacity: float = 1.0,
     ) -> None:
         self._viewer = viewer
         self._layers = layers
         self._name = name
         self._colors = colors
-        self._contour = contour
         self._opacity = opacity
         self._layer: Labels | None = None
         self._shown = self._veiled = False
@@ -106,9 +122,10 @@ class Overlay:
         if around is None:
             self.hide()
             return
-        box = padded(around, 2, session.shape)
-        inside = np.isin(session.regions[window(box)], [row.id for row in rows])
-        self.show(box, inside.astype(np.uint8))
+        box = padded(around, 1, session.shape)
+        ids = session.regions[window(box)]
+        inside = ids == rows[0].id if len(rows) == 1 else np.isin(ids, [row.id for row in rows])
+        self.show(box, border(inside, WIDTH).view(np.uint8))
 
     def remove(self) -> None:
         """Take the layer out of the viewer."""
@@ -128,6 +145,5 @@ class Overlay:
             opacity=self._opacity,
             **self._layers.place,
         )
-        made.contour = self._contour
         made.editable = False
         return made

@@ -24,9 +24,7 @@ class Spreading:
 
     def __init__(self, mode: CorrectMode) -> None:
         self._mode = mode
-        self.overlay = Overlay(
-            mode.viewer, mode.layers, "patch", {1: (1.0, 0.8, 0.1, 1.0)}, contour=2
-        )
+        self.overlay = Overlay(mode.viewer, mode.layers, "patch", {1: (1.0, 0.8, 0.1, 1.0)})
         self.patch: tuple[int, ...] = ()
         self._held = False
         self._around: list[int] = []
