@@ -9,7 +9,7 @@ from typing import Generic, TypeVar
 from napari_corrclip.annotation.change import Step
 from napari_corrclip.annotation.records import Kind
 from napari_corrclip.annotation.session import Session
-from napari_corrclip.annotation.state import Changed, folded
+from napari_corrclip.annotation.state import Changed, State, folded
 
 T = TypeVar("T")
 
@@ -29,6 +29,7 @@ class Draft(Generic[T]):
     _revision: int
     _records: tuple[tuple[Kind, Step], ...]
     _told: Changed
+    _former: State
 
     @classmethod
     def make(cls, session: Session, edit: Callable[[Session], T]) -> Draft[T]:
@@ -42,6 +43,7 @@ class Draft(Generic[T]):
             InputError: the edit is refused.
         """
         copy, revision = session._copy()
+        former = copy.state.copy()
         records: list[tuple[Kind, Step]] = []
         told: list[Changed] = []
 
@@ -57,7 +59,7 @@ class Draft(Generic[T]):
             session._journal.prepare(*records[0])
         if session._state.has_adjacency:
             copy.state.adjacency  # noqa: B018  # counted here, and not where it is asked for
-        return cls(session, made, copy, revision, tuple(records), folded(told))
+        return cls(session, made, copy, revision, tuple(records), folded(told), former)
 
     def take(self) -> bool:
         """Make the session what the copy is, as the same step of its history, and tell of it.
@@ -68,4 +70,6 @@ class Draft(Generic[T]):
             Whether it did: where the session was edited meanwhile nothing happens, and another draft is
             to be made.
         """
-        return self.of._adopt(self._session, self._revision, self._records, self._told)
+        return self.of._adopt(
+            self._session, self._revision, self._records, self._told, self._former
+        )

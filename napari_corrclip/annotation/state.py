@@ -162,7 +162,7 @@ class State:
         return other
 
     def adopt(self, other: State) -> None:
-        """Become as ``other``, a changed :meth:`copy` of this one that nobody changes any more.
+        """Become as ``other``, a changed :meth:`copy` of this one, which stays as it is.
 
         The maps stay the arrays that they are, so that views of them follow.
         """
@@ -170,10 +170,18 @@ class State:
             self._adjacency = other._adjacency
         for name in ("regions", "pins", "labels"):
             np.copyto(getattr(self, name), getattr(other, name))
-        for name in (
-            "evidence", "vocabulary", "voting", "provenance", "verdicts", "votings", "rows", "_ballots"
-        ):  # fmt: skip
+        for name in ("verdicts", "votings", "rows"):
+            setattr(self, name, getattr(other, name).copy())
+        for name in ("evidence", "vocabulary", "voting", "provenance", "_ballots"):
             setattr(self, name, getattr(other, name))
+
+    def forget_adjacency(self) -> None:
+        """Count it anew when it is asked for."""
+        self._adjacency = None
+
+    def share_adjacency(self, other: State) -> None:
+        """Take what ``other``, which has the same regions and is about to get others, has counted."""
+        self._adjacency = other._adjacency
 
     @property
     def shape(self) -> tuple[int, int]:

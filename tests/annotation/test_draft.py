@@ -11,6 +11,7 @@ from napari_corrclip.annotation import Changed, Draft, Session
 from napari_corrclip.annotation.change import Step
 from napari_corrclip.annotation.state import State
 from napari_corrclip.errors import InputError
+from napari_corrclip.segmentation import Segmentation, segmentation_from_probabilities
 from tests.annotation.images import small_result
 from tests.annotation.random_edits import SHAPE, digest, edit, new_session
 
@@ -52,6 +53,51 @@ def test_a_taken_draft_is_the_edit_itself(seed: int) -> None:
     while direct.undo():
         session.undo()
         assert digest(session) == digest(direct)
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_what_was_taken_is_undone_and_redone_as_an_edit_is(seed: int) -> None:
+    direct, session = new_session(seed), new_session(seed)
+    views = session.labels, session.regions, session.pins
+    random = np.random.default_rng(seed)
+    undone = 0
+    for number in range(120):
+        kind = random.choice(["edit", "draft", "run", "undo", "redo"], p=[0.3, 0.1, 0.1, 0.3, 0.2])
+        if kind == "run":
+            raw = random.random((len(session.vocabulary), *SHAPE)).astype(np.float32) ** 4 + 1e-3
+            regions = np.kron(random.integers(0, 9, (12, 16)), np.ones((4, 4))).astype(np.int32)
+            result = segmentation_from_probabilities(
+                raw / raw.sum(axis=0), regions, session.vocabulary
+            )
+
+            def again(copy: Session, result: Segmentation = result) -> object:
+                return copy.rerun(result)
+
+            again(direct)
+            assert Draft.make(session, again).take()
+        elif kind == "draft":
+            edit(direct, seed, number)
+            assert Draft.make(session, lambda copy, number=number: edit(copy, seed, number)).take()
+        elif kind == "edit":
+            edit(direct, seed, number)
+            edit(session, seed, number)
+        else:
+            former = session._taken
+            step = (session.history.done if kind == "undo" else session.history.undone)[-1:]
+            undone += former is not None and step == [former.step]
+            told: list[Changed] = []
+            session.changed.connect(told.append)
+            getattr(direct, kind)()
+            getattr(session, kind)()
+            session.changed.disconnect(told.append)
+            assert bool(told) == bool(step)
+        assert digest(session) == digest(direct)
+        if random.random() < 0.5:  # else nobody has asked for neighbours yet
+            for region in session.ids.tolist():
+                assert session.neighbours(region) == direct.neighbours(region)
+    assert undone > 3  # by what was kept
+    for view, truth in zip(views, (direct.labels, direct.regions, direct.pins), strict=True):
+        np.testing.assert_array_equal(view, truth)
 
 
 def run_again(session: Session) -> None:
