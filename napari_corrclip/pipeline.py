@@ -179,7 +179,7 @@ def encode_image(
     if once:
         around = win.around(pixels, layout, similarity.patch_size).to(clip.device)
         image = yield from counted(
-            _unless_full(_look(around, clip, similarity, settings), last_try=True),
+            unless_full(_look(around, clip, similarity, settings), last_try=True),
             "the similarity tower over the whole image",
             f"short_side in the settings ({settings.short_side}), set windows to separate",
         )
@@ -201,7 +201,7 @@ def encode_image(
     while start < len(layout):
         stop = min(start + size, len(layout))
         batch = yield from counted(
-            _unless_full(encode(start, stop), last_try=stop - start == 1),
+            unless_full(encode(start, stop), last_try=stop - start == 1),
             f"one window of {layout.padded[0]} × {layout.padded[1]} pixels",
             f"window in the settings ({settings.window})",
         )
@@ -214,7 +214,7 @@ def encode_image(
     return WindowFeatures(torch.cat(features), layout)
 
 
-def _unless_full(encoding: Blocks[T], *, last_try: bool) -> Blocks[T | None]:
+def unless_full(encoding: Blocks[T], *, last_try: bool) -> Blocks[T | None]:
     """Drive ``encoding`` without gradients; ``None`` where memory ran out, all of which is free then."""
     try:
         while True:

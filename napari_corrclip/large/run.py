@@ -78,6 +78,11 @@ def large_steps(
     check_target(folder)
     words = Vocabulary.coerce(vocabulary)
     segmenter.check_prompts(words)
+    if segmenter.settings.windows != "separate":
+        raise InputError(
+            f"windows is {segmenter.settings.windows!r} in the settings, for which the similarity tower "
+            "sees the whole image at once; a large one is seen window by window, so set it to 'separate'."
+        )
     options = options or ImageOptions()
     seconds: dict[str, float] = {}
     with contextlib.ExitStack() as stack:

@@ -11,6 +11,7 @@ import math
 from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -21,6 +22,7 @@ from torch.nn import functional as F
 
 from napari_corrclip import pipeline
 from napari_corrclip import windows as win
+from napari_corrclip.devices import explained
 from napari_corrclip.encoders.protocols import ImageEncoder, SimilarityEncoder
 from napari_corrclip.errors import InputError
 from napari_corrclip.large.grid import Box, shared
@@ -161,6 +163,7 @@ class WindowLogits:
         self._text = text
         self._kept: dict[Place, Tensor] = {}
         self._left = Counter(place for tile in tiles for place in grid.covering(grid.seen(tile)))
+        self._at_once = settings.batch_size  # halved where the device's memory does not suffice
         self.done = 0
 
     def __len__(self) -> int:
@@ -180,24 +183,49 @@ class WindowLogits:
             max(box[3] for box in boxes),
         )
         pixels, regions = self._pixels(around), self._ids(around)
-        size = self._settings.batch_size
-        for start in range(0, len(new), size):
-            batch = boxes[start : start + size]
-            encoding = pipeline.encode_windows(
-                self._cut(pixels, batch, around).to(self._clip.device),
-                self._cut(regions, batch, around, fill=_PADDING).to(self._clip.device),
-                self._clip,
-                self._similarity,
-                self._settings,
+        start = 0
+        while start < len(new):
+            batch = boxes[start : start + self._at_once]
+            features = yield from self._encode(
+                self._cut(pixels, batch, around), self._cut(regions, batch, around, fill=_PADDING)
             )
-            progress = Progress("windows", self.done, len(self.grid))
-            features = yield from without_gradients(encoding, progress)
+            if features is None:
+                self._at_once = (len(batch) + 1) // 2
+                continue
             logits = prediction.cosine_logits(
                 unit_cells(features).to(self._text.device), self._text
             )
-            self._kept.update(zip(new[start : start + size], logits.unbind(), strict=True))
+            self._kept.update(zip(new[start : start + len(batch)], logits.unbind(), strict=True))
+            start += len(batch)
             self.done += len(batch)
             yield Progress("windows", self.done, len(self.grid))
+
+    def _encode(self, windows: Tensor, regions: Tensor) -> Steps[Tensor | None]:
+        """Features of a batch, without gradients; ``None`` where memory ran out for more than one.
+
+        Yields after every block.
+
+        Raises:
+            NotEnoughMemory: the device cannot hold a single window.
+        """
+        device = self._clip.device
+        high, wide = self.grid.padded
+        steps = pipeline.unless_full(
+            pipeline.encode_windows(
+                windows.to(device), regions.to(device), self._clip, self._similarity, self._settings
+            ),
+            last_try=len(windows) == 1,
+        )
+        what = f"one window of {high} × {wide} pixels"
+        lower = f"window in the settings ({self._settings.window})"
+        with explained(device, what, lower), closing(steps):
+            while True:
+                try:
+                    next(steps)
+                except StopIteration as stopped:
+                    features: Tensor | None = stopped.value
+                    return features
+                yield Progress("windows", self.done, len(self.grid))
 
     def release(self, tile: Box) -> None:
         """Let go of the windows that no later tile needs."""
@@ -282,20 +310,6 @@ class WindowLogits:
             [maps[..., t - row : b - row, le - column : r - column] for t, le, b, r in boxes]
         )
         return F.pad(crops, (left, right, top, bottom), value=fill)
-
-
-def without_gradients(steps: Iterator[object], event: Progress) -> Steps[Tensor]:
-    """Drive a network's blocks and yield ``event`` after each; return what they return."""
-    try:
-        while True:
-            with torch.no_grad():
-                next(steps)
-            yield event
-    except StopIteration as stopped:
-        result: Tensor = stopped.value
-        return result
-    finally:
-        steps.close()  # type: ignore[attr-defined]
 
 
 def check_scale(scale: float, size: Size) -> float:

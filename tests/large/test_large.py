@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import tifffile
+import torch
 import zarr
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
@@ -22,7 +23,8 @@ from skimage.measure import label
 import napari_corrclip
 from napari_corrclip.demo.scenes import generate_scene
 from napari_corrclip.demo.world import GROUNDS
-from napari_corrclip.errors import InputError
+from napari_corrclip.encoders.clip_image import ClipImageEncoder
+from napari_corrclip.errors import InputError, NotEnoughMemory
 from napari_corrclip.large import LargeSegmentation, large_steps, segment_large, storage
 from napari_corrclip.large import run as running
 from napari_corrclip.large.regions import tile_grid
@@ -31,6 +33,7 @@ from napari_corrclip.regions.given import GivenRegions
 from napari_corrclip.segmentation import Segmentation
 from napari_corrclip.segmenter import Segmenter
 from napari_corrclip.vocabulary import Vocabulary
+from tests.test_memory import holds
 
 SCENE = generate_scene(5)
 SIZE = (420, 520)
@@ -540,3 +543,54 @@ def damaged(sound: Path, tmp_path: Path) -> Iterator[Path]:
 
     shutil.copytree(sound, tmp_path / "o")
     return tmp_path / "o"
+
+
+# -- memory
+
+
+@pytest.mark.parametrize("most", [3, 1])
+def test_batches_are_halved_where_memory_is_short(
+    segmenter: Segmenter, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, most: int
+) -> None:
+    image, regions = IMAGE[:300, :360], REGIONS[:300, :360]
+    sizes = {3: 2, 1: 1}  # of 8, 4, 2 and 1
+    smaller = segmenter.with_parts(
+        segmenter.regions, segmenter.settings.replace(batch_size=sizes[most])
+    )
+
+    def labels(of: Segmenter, folder: str) -> NDArray[np.uint16]:
+        steps = large_steps(of, image, WORDS, tmp_path / folder, scale=1, regions=regions)
+        return np.asarray(finish(steps).labels[...])
+
+    expected = labels(smaller, "smaller")
+    seen: list[int] = []
+    limited = holds(most, torch.OutOfMemoryError("CUDA out of memory"), ClipImageEncoder.last_block)
+
+    def watched(self: ClipImageEncoder, pixels: torch.Tensor, **options: Any) -> Any:
+        seen.append(len(pixels))
+        return limited(self, pixels, **options)
+
+    monkeypatch.setattr(ClipImageEncoder, "last_block", watched)
+    np.testing.assert_array_equal(labels(segmenter, "halved"), expected)
+    assert seen[:2] == [8, 4]
+    assert max(seen[3:]) <= most  # the size that fits is kept for the rest of the image
+
+
+def test_a_window_that_does_not_fit_is_said_and_nothing_is_left(
+    segmenter: Segmenter, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    full = holds(0, MemoryError("Unable to allocate 1 TiB"), ClipImageEncoder.last_block)
+    monkeypatch.setattr(ClipImageEncoder, "last_block", full)
+    steps = large_steps(segmenter, IMAGE, WORDS, tmp_path / "o", scale=1, regions=REGIONS)
+    with pytest.raises(
+        NotEnoughMemory, match=r"not enough memory for one window of 1.*; lower window"
+    ):
+        finish(steps)
+    assert not list(tmp_path.iterdir())
+
+
+def test_shared_windows_are_refused(segmenter: Segmenter, tmp_path: Path) -> None:
+    shared = segmenter.with_parts(segmenter.regions, segmenter.settings.replace(windows="shared"))
+    with pytest.raises(InputError, match=r"windows is 'shared' in the settings.*'separate'"):
+        finish(large_steps(shared, IMAGE, WORDS, tmp_path / "o", scale=1, regions=REGIONS))
+    assert not list(tmp_path.iterdir())
