@@ -1,23 +1,38 @@
-"""How long a run will take, by those before it in this process; nothing is said before the first."""
+"""How long a run will take, by those before it on this computer; nothing is said before the first."""
 
 from __future__ import annotations
 
+import contextlib
+import json
 import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 from napari_corrclip.gui.choice import SAM, SUPERPIXELS, Choice
 from napari_corrclip.tiling import Size
+from napari_corrclip.weights.cache import cache_folder
+
+Key = tuple[str | int, ...]
+Table = dict[Key, float]
 
 
 class Estimates:
     """Remembers seconds per window, and of regions: of SAM per grid of points, else per pixel.
 
     What comes after that, classifying and counting, goes by the pixels.
+
+    Args:
+        file: says where they are kept from one start to the next; what cannot be read or written there
+            is forgotten. ``None``: they are not.
     """
 
-    def __init__(self) -> None:
-        self._window: dict[tuple[str, str, int], float] = {}
-        self._regions: dict[tuple[str, str, str], float] = {}
-        self._rest: dict[tuple[str, str, int], float] = {}
+    def __init__(self, file: Callable[[], Path] | None = None) -> None:
+        self._file = file
+        self._read = file is None
+        self._window: Table = {}
+        self._regions: Table = {}
+        self._rest: Table = {}
 
     def note(
         self, choice: Choice, shape: Size, regions: float, encode: float, whole: float
@@ -31,13 +46,16 @@ class Estimates:
             encode: of all windows.
             whole: of the run, from the loaded networks to the session.
         """
+        self._recall()
         # Classifying and counting go by the pixels.
         self._rest[_towers(choice)] = max(0.0, whole - regions - encode) / math.prod(shape)
         self._window[_towers(choice)] = encode / math.prod(choice.windows(shape))
         self._regions[_source(choice)] = regions / _units(choice, shape)
+        self._keep()
 
     def seconds(self, choice: Choice, shape: Size) -> float | None:
         """About how long a run takes; ``None``: there was none like it."""
+        self._recall()
         window, regions = self._window.get(_towers(choice)), self._regions.get(_source(choice))
         if choice.given is not None:
             regions = 0.0
@@ -46,12 +64,55 @@ class Estimates:
         rest = self._rest[_towers(choice)] * math.prod(shape)
         return window * math.prod(choice.windows(shape)) + regions * _units(choice, shape) + rest
 
+    @property
+    def _tables(self) -> dict[str, Table]:
+        return {"window": self._window, "regions": self._regions, "rest": self._rest}
 
-def _towers(choice: Choice) -> tuple[str, str, int]:
+    def _recall(self) -> None:
+        """Read what former processes measured, once."""
+        if self._read or self._file is None:
+            return
+        self._read = True
+        with contextlib.suppress(OSError, ValueError, TypeError, KeyError, AttributeError):
+            document = json.loads(self._file().read_text(encoding="utf-8"))
+            found = {name: _table(document[name]) for name in self._tables}
+            if set(found["window"]) == set(found["rest"]):  # they are asked for together
+                for name, table in self._tables.items():
+                    table.update(found[name])
+
+    def _keep(self) -> None:
+        if self._file is None:
+            return
+        document = {
+            name: [[list(key), value] for key, value in table.items()]
+            for name, table in self._tables.items()
+        }
+        with contextlib.suppress(OSError):
+            path = self._file()
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(json.dumps(document), encoding="utf-8")
+
+
+def _table(rows: Any) -> Table:
+    """Return the measured seconds of a file.
+
+    Raises:
+        TypeError, ValueError: it has something else in it.
+    """
+    table: Table = {}
+    for key, value in rows:
+        seconds = float(value)
+        if not (math.isfinite(seconds) and seconds >= 0):
+            raise ValueError(value)
+        table[tuple(part if isinstance(part, int) else str(part) for part in key)] = seconds
+    return table
+
+
+def _towers(choice: Choice) -> Key:
     return choice.preset, choice.device, choice.base.window
 
 
-def _source(choice: Choice) -> tuple[str, str, str]:
+def _source(choice: Choice) -> Key:
     # Superpixels run on the CPU, whatever the preset.
     if choice.kind == SUPERPIXELS:
         return "", "", choice.kind
@@ -70,5 +131,5 @@ def about(seconds: float) -> str:
     return f"about {seconds / 60:.0f} min"
 
 
-ESTIMATES = Estimates()
-"""Of this process."""
+ESTIMATES = Estimates(lambda: cache_folder() / "seconds.json")
+"""Of this computer."""

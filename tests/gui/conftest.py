@@ -84,9 +84,13 @@ class Window:
         QTest.mouseRelease(self.canvas, Qt.MouseButton.LeftButton, pos=steps[1])
         QApplication.processEvents()
 
-    def _move(self, where: QPoint) -> None:
-        """Move with the left button held down, which QTest.mouseMove does not say."""
-        held = Qt.MouseButton.LeftButton
+    def hover(self, row: float, column: float) -> None:
+        """Move without a button; of a QTest.mouseMove Qt tells when the screen does."""
+        self.settle()
+        self._move(self.at(row, column), Qt.MouseButton.NoButton)
+
+    def _move(self, where: QPoint, held: Qt.MouseButton = Qt.MouseButton.LeftButton) -> None:
+        """Move with a button held down, which QTest.mouseMove does not say."""
         event = QMouseEvent(
             QEvent.Type.MouseMove,
             QPointF(where),

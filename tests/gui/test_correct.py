@@ -65,8 +65,7 @@ def test_clicks_select_and_keys_decide(window: Window, mode: CorrectMode, layer:
 def test_a_key_with_nothing_selected_is_for_the_region_under_the_cursor(
     window: Window, mode: CorrectMode
 ) -> None:
-    QTest.mouseMove(window.canvas, window.at(*centre(window, 30)))
-    QApplication.processEvents()
+    window.hover(*centre(window, 30))
     window.key(Qt.Key.Key_Backspace)
     verdict = window.session.region(30).verdict
     assert verdict is not None

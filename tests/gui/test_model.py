@@ -207,6 +207,44 @@ def test_windows_are_counted_as_they_are_planned_and_time_is_told_after_a_run(
     assert ", about " in model.windows.text()
 
 
+def test_estimates_outlive_the_process(person: Person, tmp_path: Path) -> None:
+    choice, shape = person.dock.model.choice, (300, 400)
+    file = tmp_path / "of a cache" / "seconds.json"
+    first = Estimates(lambda: file)
+    assert first.seconds(choice, shape) is None
+    first.note(choice, shape, regions=2.0, encode=3.0, whole=6.0)
+    second = Estimates(lambda: file)
+    assert second.seconds(choice, shape) == pytest.approx(6.0)
+    assert second.seconds(choice, (600, 800)) == pytest.approx(first.seconds(choice, (600, 800)))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "", "{", "[]", "3", '{"window": [], "regions": []}', '{"window": 3, "regions": [], "rest": []}',
+        '{"window": [[["demo", "cpu", 3], -1]], "regions": [], "rest": [[["demo", "cpu", 3], 1]]}',
+        '{"window": [[["demo", "cpu", 3], NaN]], "regions": [], "rest": [[["demo", "cpu", 3], 1]]}',
+        '{"window": [[["demo", "cpu", 3], "x"]], "regions": [], "rest": []}',
+        '{"window": [[["demo", "cpu", 3], 1]], "regions": [], "rest": []}',
+    ],
+)  # fmt: skip
+def test_estimates_that_are_spoilt_are_forgotten(person: Person, tmp_path: Path, text: str) -> None:
+    choice, shape = person.dock.model.choice, (300, 400)
+    file = tmp_path / "seconds.json"
+    file.write_text(text)
+    estimates = Estimates(lambda: file)
+    assert estimates.seconds(choice, shape) is None
+    estimates.note(choice, shape, regions=2.0, encode=3.0, whole=6.0)
+    assert Estimates(lambda: file).seconds(choice, shape) == pytest.approx(6.0)
+
+
+def test_estimates_that_cannot_be_written_hold_for_the_process(person: Person) -> None:
+    choice, shape = person.dock.model.choice, (300, 400)
+    estimates = Estimates(lambda: Path("/dev/null/seconds.json"))
+    estimates.note(choice, shape, regions=2.0, encode=3.0, whole=6.0)
+    assert estimates.seconds(choice, shape) == pytest.approx(6.0)
+
+
 def test_devices_are_looked_for_when_the_list_is_opened(person: Person) -> None:
     box = person.dock.model.device
     assert [box.itemText(number) for number in range(box.count())] == ["auto", "cpu"]
