@@ -291,6 +291,15 @@ class CorrClipDock(Docked):
         idle = self.controller.session is None and not self.controller.running
         if idle and layer is not former and not self.keeper.isHidden():
             self.say("This image was corrected before: Restore goes on with it, or Begin anew.")
+        shown = self.controller.picture if self.controller.session is not None else None
+        if shown is None or layer is None or layer is former or self.controller.running:
+            return
+        if shown.layer not in self.viewer.layers or former is None:
+            return
+        if layer in shown.layers:
+            self.say(f"The labels are those of {shown.name!r}.")
+        else:
+            self.say(f"The labels are still those of {shown.name!r}; Run segments {layer.name!r}.")
 
     def _held(self) -> list[Held]:
         """Return what is kept in memory of the chosen image."""

@@ -436,3 +436,17 @@ def test_torch_is_imported_beside_a_drawn_canvas(tmp_path: Path) -> None:
     )
     assert done.returncode == 0, done.stderr[-2000:]
     assert "['demo scene', 'labels', 'regions']" in done.stdout, done.stdout
+
+
+def test_another_image_in_the_list_is_not_that_of_the_labels(person: Person) -> None:
+    open_scene(person)
+    person.type("red, green, blue")
+    session = person.run()
+    other = person.viewer.add_image(generate_scene(8).image, name="other", rgb=True)
+    person.dock.reset_choices()
+    person.dock.image.layer = other
+    said = person.dock.status
+    assert said.text() == "The labels are still those of 'scene'; Run segments 'other'."
+    assert person.dock.controller.session is session
+    person.dock.image.layer = person.viewer.layers["scene"]
+    assert said.text() == "The labels are those of 'scene'."
