@@ -128,7 +128,7 @@ def test_the_link_takes_a_stroke_back(person: Person) -> None:
     layers = person.dock.layers
     assert layers is not None
     window = Window(person.viewer, session, layers, [])
-    person.qtbot.wait(500)  # the dock's new rows give the canvas another size
+    window.settle()
     person.viewer.reset_view()
     person.viewer.layers.selection.active = layers.labels
     layers.labels.mode = "paint"
