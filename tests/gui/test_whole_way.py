@@ -169,8 +169,8 @@ def test_a_user_goes_the_whole_way(
     viewer.layers.selection.active = layers.regions
     layers.regions.mode = "paint"
     layers.regions.brush_size = 8
-    row, column = user.inside(merged)
-    window.stroke((row, column), (min(row + 60, 250), column))
+    beside = max(session.neighbours(merged), key=lambda one: session.region(one).area)
+    window.stroke(user.inside(merged), user.inside(beside))
     step()
     assert not np.array_equal(regions[-1], regions[-2])
     assert session.region(merged).area > np.count_nonzero(regions[-2] == merged)
