@@ -58,8 +58,9 @@ class Draft(Generic[T]):
         made = edit(copy)
         copy.recorded.disconnect()
         copy.changed.disconnect()
-        if session._journal is not None and len(records) == 1:
-            session._journal.prepare(*records[0])
+        journal = session._journal  # another thread may close it meanwhile
+        if journal is not None and len(records) == 1:
+            journal.prepare(*records[0])
         if session._state.has_adjacency:
             copy.state.adjacency  # noqa: B018  # counted here, and not where it is asked for
         return cls(session, made, copy, revision, tuple(records), folded(told), former)

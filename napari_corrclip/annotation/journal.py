@@ -348,7 +348,8 @@ class Journal:
         def work() -> None:
             try:
                 self._save(saved, number)
-                self._rooted = True
+                if first:  # a record that was lost since a later one's copy is not in it
+                    self._rooted = True
                 self._remove_before(number)
             except Exception as error:
                 self._tell(error) if first else self._tell_late(error)

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from napari_corrclip.annotation import Draft, Journal, has_session, put_aside, restore
+from napari_corrclip.annotation import Draft, Journal, Session, has_session, put_aside, restore
 from tests.annotation.images import small_result
 from tests.annotation.random_edits import SHAPE, digest, edit, new_session
 from tests.annotation.test_storage import files_of_at_most
@@ -46,6 +46,38 @@ def held_back(journal: Journal) -> Iterator[threading.Event]:
         yield go
         go.set()
         journal._wait()
+
+
+def test_an_edit_that_is_lost_beside_a_snapshot_is_made_good(tmp_path: Path) -> None:
+    session = new_session(0)
+    with Journal(session, tmp_path, records=2, wait=False) as journal, held_back(journal) as go:
+        session.assign(1, "dog")
+        session.assign(2, "dog")
+        assert journal._thread is not None
+        with files_of_at_most(20):
+            session.assign(3, "sky")
+        assert journal.problem is not None
+        threading.Timer(0.2, go.set).start()
+        session.assign(4, "sky")
+        assert journal.problem is None
+        assert digest(restore(tmp_path)) == digest(session)
+        session.assign(5, "sky")
+        assert digest(restore(tmp_path)) == digest(session)
+
+
+def test_a_journal_may_be_closed_while_a_draft_is_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session = new_session(0)
+    with Journal(session, tmp_path) as journal:
+        # Whoever looks again finds none: it was closed in between.
+        seen = iter([journal])
+        looked = property(lambda _: next(seen, None), lambda *_: None)
+        with monkeypatch.context() as patch:
+            patch.setattr(Session, "_journal", looked, raising=False)
+            draft = Draft.make(session, lambda copy: copy.assign(1, "sky"))
+        assert draft.take()
+        assert digest(restore(tmp_path)) == digest(session)
 
 
 def test_the_first_edit_waits_until_the_session_is_on_the_disk(tmp_path: Path) -> None:
