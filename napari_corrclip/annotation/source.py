@@ -21,7 +21,8 @@ class Source:
         mtime: when it was last changed, in nanoseconds since 1970; 0 where it is no file.
         level: of a multiscale image.
         slice: the index along each axis that is not shown.
-        channels: the layers that were taken as red, green and blue, by file or name; empty for one image.
+        channels: the layers that were taken as red, green and blue, by file or name, or the one of several
+            layers that the file gave; empty for one image.
         crop: the rows and columns ``(top, left, bottom, right)`` of the level that are corrected, the
             last ones excluded; ``None`` for all.
     """

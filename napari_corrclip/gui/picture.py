@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from napari_corrclip.annotation import Source
 from napari_corrclip.errors import InputError
-from napari_corrclip.gui.as_read import file_of, weakly
+from napari_corrclip.gui.as_read import file_of, part_of, weakly
 from napari_corrclip.gui.contrast import Contrast, Shown, colours, gray
 from napari_corrclip.gui.planes import (
     Box,
@@ -125,12 +125,12 @@ class Picture:
         """
         if self.shape != other.shape:
             return False
-        if self.source is not None and other.source is not None:
-            return self.source.key == other.source.key
         mine, others = ([one() for one in (*of._layers, *of._data)] for of in (self, other))
-        if self.layer is None or not _identical(mine, others):
+        if self.layer is not None and _identical(mine, others):
+            return (self.where, self.level, self.box) == (other.where, other.level, other.box)
+        if self.source is None or other.source is None:
             return False
-        return (self.where, self.level, self.box) == (other.where, other.level, other.box)
+        return self.source.key == other.source.key
 
 
 def picture_of(
@@ -233,6 +233,8 @@ def source_of(
         "" if one is None else f"{one.source.path}" if len(set(paths)) > 1 else one.name
         for one in channels
     )
+    if not channels and (part := part_of(layer)):
+        names = (part,)  # a file may give a layer a channel
     return Source.of(paths[0], level=level, slice=where, channels=names, crop=box)
 
 

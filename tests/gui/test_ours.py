@@ -7,12 +7,14 @@ from pathlib import Path
 import imageio.v3 as iio
 import numpy as np
 import pytest
+import tifffile
 import zarr
 from napari.layers import Image
 from napari.layers._source import layer_source
 
 from napari_corrclip.annotation import journal_folder, restore
 from napari_corrclip.demo.scenes import generate_scene
+from napari_corrclip.gui.dock import CorrClipDock
 from napari_corrclip.gui.picture import source_of
 from tests.gui.test_dock import Person, open_scene, person
 
@@ -106,3 +108,72 @@ def test_arrays_of_every_kind_are_known_again(kind: str, tmp_path: Path) -> None
     layer.data = data()
     for _ in range(2):
         assert source_of(layer) is None
+
+
+def test_two_layers_of_one_file_are_two_images(
+    person: Person, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NAPARI_CORRCLIP_SESSIONS", str(tmp_path / "sessions"))
+    path = tmp_path / "two.tif"
+    planes = [generate_scene(7).image[..., 0], generate_scene(8).image[..., 1]]
+    tifffile.imwrite(path, np.stack(planes))
+
+    def opened() -> list[Image]:
+        layers = person.viewer.open(str(path), plugin="napari", layer_type="image", channel_axis=0)
+        person.dock.reset_choices()
+        return layers
+
+    first, second = opened()
+    assert first.source.path == second.source.path
+    person.dock.model.regions.setCurrentText("superpixels")
+    person.type("red, green, blue")
+    person.dock.image.layer = first
+    one = person.run()
+    one.assign(one.ids[:3].tolist(), "blue")
+    person.dock.image.layer = second
+    assert not person.dock.image.picture().same_as(person.dock.controller.picture)  # type: ignore[arg-type]
+    assert person.dock.keeper.isHidden()
+    other = person.run()
+    assert other is not one
+    np.testing.assert_array_equal(other.image[..., 0], person.dock.image.picture().rgb[..., 0])
+    other.assign(other.ids[:5].tolist(), "red")
+    assert one.source is not None
+    assert other.source is not None
+    assert one.source.key != other.source.key
+
+    # Each finds its own again, in whatever order and under whatever name the layers stand.
+    person.dock.cleanup()
+    person.viewer.layers.clear()
+    person.dock = CorrClipDock(person.viewer)
+    person.viewer.window.add_dock_widget(person.dock, name="second")
+    first, second = opened()
+    person.viewer.layers.reverse()
+    second.name = "a"
+    for layer, session in ((second, other), (first, one)):
+        person.dock.image.layer = layer
+        assert not person.dock.keeper.isHidden()
+        person.press(person.dock.keeper.restore_button)
+        person.wait()
+        assert person.dock.session is not session
+        np.testing.assert_array_equal(person.dock.session.labels, session.labels)
+        person.agree()
+
+
+def test_a_file_that_is_opened_twice_keeps_its_corrections(
+    person: Person, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NAPARI_CORRCLIP_SESSIONS", str(tmp_path / "sessions"))
+    path = tmp_path / "scene.png"
+    iio.imwrite(path, generate_scene(7).image)
+    (first,) = person.viewer.open(str(path), plugin="napari")
+    person.dock.reset_choices()
+    person.dock.model.regions.setCurrentText("superpixels")
+    person.type("red, green, blue")
+    session = person.run()
+    session.assign(session.ids[:3].tolist(), "blue")
+    person.viewer.open(str(path), plugin="napari")
+    person.dock.reset_choices()
+    person.dock.image.layer = first
+    again = person.run()
+    assert again is session
+    assert session.source == person.dock.image.source()
