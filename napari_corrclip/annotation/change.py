@@ -36,6 +36,19 @@ class Swap(Generic[T]):
         return Swap(self.new, self.old)
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Seen:
+    """What a run saw of the image, which another contrast makes another picture.
+
+    Attributes:
+        digest: checksum of the pixels; empty where they are not known.
+        pixels: (H, W, 3) uint8; ``None`` where they are not at hand, as after loading.
+    """
+
+    digest: str
+    pixels: NDArray[np.uint8] | None
+
+
 @dataclass(frozen=True, eq=False)
 class Change:
     """How one state of a session becomes another; applied as it is, taken back by its inverse.
@@ -49,6 +62,7 @@ class Change:
         probabilities: (R, K) of the run's regions; goes with the vocabulary or another run.
         provenance: how the run came about that it brings; goes with another run.
         engine: another encoded image, with another run; not written to files.
+        image: other pixels, with another run; of these files have the checksum alone.
     """
 
     patches: Mapping[Map, Patch] = field(default_factory=dict)
@@ -59,6 +73,7 @@ class Change:
     probabilities: Swap[NDArray[np.float32]] | None = None
     provenance: Swap[Provenance] | None = None
     engine: Swap[EngineRef] | None = None
+    image: Swap[Seen] | None = None
 
     def inverse(self) -> Change:
         """Return the change that takes this one back; it shares the arrays."""
@@ -71,6 +86,7 @@ class Change:
             None if self.probabilities is None else self.probabilities.inverse(),
             None if self.provenance is None else self.provenance.inverse(),
             None if self.engine is None else self.engine.inverse(),
+            None if self.image is None else self.image.inverse(),
         )
 
     @property
@@ -101,6 +117,8 @@ class Change:
         held = sum(patch.nbytes for patch in self.patches.values())
         if self.probabilities is not None:
             held += self.probabilities.old.nbytes + self.probabilities.new.nbytes
+        if self.image is not None and self.image.old.pixels is not None:
+            held += self.image.old.pixels.nbytes
         return held + 300 * (len(self.verdicts) + len(self.votings)) + 500
 
 

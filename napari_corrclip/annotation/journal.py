@@ -505,6 +505,8 @@ def _follow_all(folder: Path, saved: Saved, end: OnDisk) -> OnDisk:
         for kind, step, at in read_records(data[start:]) if data else ():
             for change in follow(saved.history, kind, step).changes:
                 saved.state.apply(change)
+                if change.image is not None:
+                    saved.image = change.image.new.digest
             size, records = start + at, records + 1
         end = OnDisk(0, number, size if data else 0, records, _identity(folder, number))
     return end

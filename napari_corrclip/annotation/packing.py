@@ -16,7 +16,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
 from napari_corrclip.annotation.boxes import Box
-from napari_corrclip.annotation.change import Change, Map, Step, Swap
+from napari_corrclip.annotation.change import Change, Map, Seen, Step, Swap
 from napari_corrclip.annotation.evidence import Evidence
 from napari_corrclip.annotation.regions import KINDS, VOTINGS, Verdict, Voting
 from napari_corrclip.annotation.runs import Patch
@@ -58,6 +58,9 @@ def pack_step(step: Step) -> bytes:
         if change.provenance is not None:
             texts[f"{number}.provenance.old"] = _provenance_text(change.provenance.old)
             texts[f"{number}.provenance.new"] = _provenance_text(change.provenance.new)
+        if change.image is not None:
+            texts[f"{number}.image.old"] = change.image.old.digest
+            texts[f"{number}.image.new"] = change.image.new.digest
     return _pack(arrays, texts)
 
 
@@ -194,6 +197,9 @@ def _change(arrays: Arrays, texts: Mapping[str, str], at: str) -> Change:
             _read_provenance(texts[f"{at}.provenance.old"]),
             _read_provenance(texts[f"{at}.provenance.new"]),
         )
+    image = None
+    if f"{at}.image.old" in texts:
+        image = Swap(Seen(texts[f"{at}.image.old"], None), Seen(texts[f"{at}.image.new"], None))
     return Change(
         {name: _patch(arrays, f"{at}.{name}") for name in _MAPS if f"{at}.{name}.box" in arrays},
         _swapped_verdicts(arrays[f"{at}.verdicts"]),
@@ -204,6 +210,7 @@ def _change(arrays: Arrays, texts: Mapping[str, str], at: str) -> Change:
         provenance,
         # An engine that the loaded session is given is of its last run, and of no run before it.
         None if provenance is None else Swap(_nobody, _nobody),
+        image,
     )
 
 

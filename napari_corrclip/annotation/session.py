@@ -18,7 +18,7 @@ from psygnal import Signal
 
 from napari_corrclip.annotation import descriptors, storage
 from napari_corrclip.annotation.boxes import Box
-from napari_corrclip.annotation.change import Change, Edited, EngineRef, Plan, Step, Swap
+from napari_corrclip.annotation.change import Change, Edited, EngineRef, Plan, Seen, Step, Swap
 from napari_corrclip.annotation.edits import merging, painting, predictions, splitting, verdicts
 from napari_corrclip.annotation.edits.predictions import Reassign
 from napari_corrclip.annotation.edits.splitting import Points
@@ -162,14 +162,19 @@ class Session:
         engine: Engine | None,
         source: Source | None,
     ) -> None:
-        if image is not None and (image.shape != (*state.shape, 3) or image.dtype != np.uint8):
+        if image is not None:
+            self._check_image(image, state)
+        self.image_digest = "" if image is None else storage.digest(image)
+        self._hold(state, history, image, source)
+        self.engine = engine
+
+    @staticmethod
+    def _check_image(image: NDArray[np.uint8], state: State) -> None:
+        if image.shape != (*state.shape, 3) or image.dtype != np.uint8:
             raise InputError(
                 f"The image has shape {image.shape} and type {image.dtype}; the session needs "
                 f"{(*state.shape, 3)} of uint8."
             )
-        self.image_digest = "" if image is None else storage.digest(image)
-        self._hold(state, history, image, source)
-        self.engine = engine
 
     def _hold(
         self,
@@ -225,6 +230,7 @@ class Session:
                 return False
             self._revision += 1
             self._engine, self._kept = other._engine, other._kept
+            self.image, self.image_digest = other.image, other.image_digest
             if records:
                 former.share_adjacency(self._state)
                 self._state.adopt(other._state)
@@ -634,7 +640,13 @@ class Session:
         self.changed.emit(touched)
         return Edited(plan.title, touched.updated, touched.removed)
 
-    def rerun(self, result: Segmentation, *, engine: Engine | None = None) -> Edited:
+    def rerun(
+        self,
+        result: Segmentation,
+        *,
+        engine: Engine | None = None,
+        image: NDArray[np.uint8] | None = None,
+    ) -> Edited:
         """Take another run of the same image and vocabulary: other regions, preset or settings.
 
         Verdicts carry over by their pixels; a new region is decided where at least half of it was.
@@ -645,19 +657,28 @@ class Session:
             result: the run.
             engine: the image as that run encoded it, the session's from now on; undo brings the former
                 one back. ``None``: the session's stays.
+            image: (H, W, 3) uint8, what that run saw, as with another contrast; the session's from now
+                on, and undone with it. ``None``: what the session has.
 
         Raises:
             InputError: the result is of another image or another vocabulary.
         """
         plan = predictions.rerun(self._state, result)
+        if image is not None and image is not self.image:
+            self._check_image(image, self._state)
+            seen = Seen(storage.digest(image), image)
+            if seen.digest != self.image_digest:
+                pixels = Swap(Seen(self.image_digest, self.image), seen)
+                plan = replace(plan, change=replace(plan.change, image=pixels))
         if engine is not None:
             swap = Swap(self._engine, _reference(engine))
             plan = replace(plan, change=replace(plan.change, engine=swap))
             with self._lock:
                 self._kept.append(FEATURES.keep(engine))
-                if plan.change.empty:
-                    self._revision += 1
-                    self._engine = swap.new
+        if plan.change.empty and not (plan.change.engine is None and plan.change.image is None):
+            with self._lock:
+                self._revision += 1
+                self._see(plan.change)
         return self._perform(plan)
 
     def reencode(self) -> Edited:
@@ -777,9 +798,18 @@ class Session:
     def _apply(self, change: Change) -> Changed:
         touched = self._state.apply(change)
         self._revision += 1
+        self._see(change)
+        return touched
+
+    def _see(self, change: Change) -> None:
+        """Take the encoded image and the pixels that come with a run."""
         if change.engine is not None:
             self._engine = change.engine.new
-        return touched
+        if change.image is not None:
+            seen = change.image.new
+            self.image_digest = seen.digest
+            # After loading those of a former run are not at hand; these have another contrast alone.
+            self.image = self.image if seen.pixels is None else seen.pixels
 
     def _swap(self, step: Step, state: State) -> Changed:
         """Become as ``state``, which is what ``step`` leads to, without counting all of it anew."""
@@ -788,8 +818,7 @@ class Session:
         state.forget_adjacency()
         self._revision += 1
         for change in step.changes:
-            if change.engine is not None:
-                self._engine = change.engine.new
+            self._see(change)
         whole = (self._state.full,)
         return Changed(
             whole,

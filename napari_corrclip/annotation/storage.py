@@ -64,9 +64,9 @@ def save_parts(saved: Saved, folder: str | os.PathLike[str]) -> None:
     )
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class Saved:
-    """What a folder held.
+    """What a folder held; what follows from a journal's records is put into it.
 
     Attributes:
         state: maps, decisions, vocabulary.

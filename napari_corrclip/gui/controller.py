@@ -142,7 +142,7 @@ class Controller:
             fits = made.of is session if isinstance(made, Draft) else session is None
             if fits and isinstance(made, Draft) and tries == TRIES:
                 # Somebody edits without a pause; this once they are kept waiting.
-                made = Draft.make(made.of, _rerun(result, engine, reassign or {}))
+                made = Draft.make(made.of, _rerun(result, engine, reassign or {}, picture.rgb))
             if not fits or (isinstance(made, Draft) and not made.take()):
                 tries += 1
                 self._start(self._made_steps(picture, result, engine, reassign or {}), done)
@@ -413,7 +413,7 @@ class Controller:
         yield Progress("count the regions", 0, 1)
         session = self.session if self.shows(picture) else None
         if session is not None:
-            draft = Draft.make(session, _rerun(result, engine, reassign))
+            draft = Draft.make(session, _rerun(result, engine, reassign, picture.rgb))
             return _Ran(result, engine, draft)
         session = Session(result, picture.rgb, engine=engine, source=picture.source)
         session.state.adjacency  # noqa: B018  # which the first key would have to wait for
@@ -447,7 +447,7 @@ class Controller:
 
 
 def _rerun(
-    result: Segmentation, engine: Engine, reassign: Reassign
+    result: Segmentation, engine: Engine, reassign: Reassign, image: NDArray[np.uint8]
 ) -> Callable[[Session], tuple[str, ...]]:
     """Return what takes a run into a session, as one step that can be undone, and returns notes."""
 
@@ -465,7 +465,7 @@ def _rerun(
         with session.step("Run again"):
             if session.vocabulary != words:
                 session.set_vocabulary(words, reassign=answers, classify=False)
-            edited = session.rerun(result, engine=engine)
+            edited = session.rerun(result, engine=engine, image=image)
         return *notes, *edited.notes
 
     return edit

@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from napari_corrclip.annotation import Journal, Session, restore
+from napari_corrclip.annotation import Draft, Journal, Session, restore
+from napari_corrclip.annotation.storage import digest as image_digest
 from napari_corrclip.errors import InputError
 from napari_corrclip.vocabulary import Vocabulary
 from tests.annotation.random_edits import digest, edit, new_session
@@ -249,3 +250,56 @@ def test_a_record_of_a_better_look_is_followed(tmp_path: Path, session: Session)
     restored.undo()
     assert restored.labels.tolist() == [[CAT, CAT, CAT]]
     assert not restored.can_undo
+
+
+# -- what a run saw
+
+
+def pixels(value: int) -> np.ndarray:
+    return np.full((1, 3, 3), value, np.uint8)
+
+
+@pytest.mark.parametrize("drafted", [False, True])
+def test_a_run_on_another_contrast_brings_its_pixels_and_undo_takes_them_back(
+    tmp_path: Path, drafted: bool
+) -> None:
+    session = Session(result_of([[1, 2, 3]], [[CAT, CAT, CAT]]), pixels(10))
+    result = result_of([[7, 7, 8]], [[DOG, DOG, SKY]])
+
+    def run(on: Session) -> object:
+        return on.rerun(result, image=pixels(20))
+
+    with Journal(session, tmp_path / "journal"):
+        if drafted:
+            assert Draft.make(session, run).take()
+        else:
+            run(session)
+        for _ in range(2):
+            assert session.image[0, 0, 0] == 20
+            assert session.image_digest == image_digest(pixels(20))
+            # Whoever restores it with what the run saw is told of no other pixels.
+            assert restore(tmp_path / "journal", pixels(20)).notes == ()
+            assert "other pixels" in restore(tmp_path / "journal", pixels(10)).notes[0]
+            session.undo()
+            assert session.image[0, 0, 0] == 10
+            assert session.image_digest == image_digest(pixels(10))
+            assert restore(tmp_path / "journal", pixels(10)).notes == ()
+            session.redo()
+    session.save(tmp_path / "saved")
+    loaded = Session.load(tmp_path / "saved", pixels(20))
+    assert loaded.notes == ()
+    loaded.undo()
+    assert loaded.image_digest == image_digest(pixels(10))
+    assert loaded.image[0, 0, 0] == 20  # nobody has the others
+    loaded.save(tmp_path / "saved")
+    assert Session.load(tmp_path / "saved", pixels(10)).notes == ()
+
+
+def test_the_same_pixels_are_no_change_and_others_do_not_fit() -> None:
+    session = Session(result_of([[1, 2, 3]], [[CAT, CAT, CAT]]), pixels(10))
+    session.rerun(result_of([[7, 7, 8]], [[DOG, DOG, SKY]]), image=pixels(10))
+    assert session.history.done[-1].changes[0].image is None
+    with pytest.raises(InputError, match=r"The image has shape \(2, 3, 3\) and type uint8"):
+        session.rerun(
+            result_of([[7, 7, 9]], [[DOG, DOG, SKY]]), image=np.zeros((2, 3, 3), np.uint8)
+        )

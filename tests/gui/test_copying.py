@@ -116,3 +116,27 @@ def test_without_a_session_or_beside_a_run_nothing_is_copied(person: Person) -> 
     said = "Something runs; copy when it has ended, or cancel it first."
     assert person.dock.status.text() == said
     person.qtbot.waitUntil(lambda: not person.dock.controller.running, timeout=MINUTE)
+
+
+def test_the_script_makes_the_run_on_the_contrast_that_it_saw(
+    person: Person, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    saved = str(tmp_path / "image.png")
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (saved, "PNG (*.png)"))
+    deep = generate_scene(5).image[:200, :150, 0].astype(np.uint16) * 100
+    layer = person.viewer.add_image(deep, name="deep", contrast_limits=(0, 25500))
+    person.dock.image.layer = layer
+    person.dock.words.line.setText("red, green, grass, sand")
+    person.dock.model.regions.setCurrentText("superpixels")
+    session = person.run()
+    session.assign(session.ids[:2].tolist(), "red")
+    before = session.image
+    layer.contrast_limits = (3000, 9000)
+    assert person.run() is session
+    assert session.image is not None
+    assert not np.array_equal(session.image, before)
+    session.assign(session.ids[3:5].tolist(), "green")
+    agree(person, copied(person), tmp_path)
+    session.undo()
+    session.undo()
+    assert session.image is before
