@@ -19,6 +19,7 @@ import urllib.parse
 import urllib.request
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from email.message import Message
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -256,24 +257,34 @@ class _Address:
 def _from_url(spec: NetworkSpec, path: Path, address: _Address) -> Steps[None]:
     """Fetch into a file beside ``path`` that outlives a cut, so that the next try goes on there."""
     part = part_path(path)
-    start = part.stat().st_size if part.is_file() else 0
+    start, version = _begun(part)
+    if version is None and address.sha256 is None:
+        start = 0  # nobody could tell whether the rest is of the same file
     try:
-        response = urllib.request.urlopen(_from(address, start), timeout=_TIMEOUT_S)
+        response = urllib.request.urlopen(_from(address, start, version), timeout=_TIMEOUT_S)
     except urllib.error.HTTPError as error:
         if not start or error.code != http.client.REQUESTED_RANGE_NOT_SATISFIABLE:
             raise _missing(spec, path, _first_sentence(error)) from None
-        part.unlink()  # longer than what the server has
-        yield from _from_url(spec, path, address)
-        return
+        if _range(error.headers) != (None, start):  # else all of it is here, and was not checked
+            _discard(part)  # longer than what the server has
+            yield from _from_url(spec, path, address)
+            return
     except (OSError, http.client.HTTPException) as error:
         raise _missing(spec, path, _first_sentence(error)) from None
-    with response:
-        if response.status != http.client.PARTIAL_CONTENT:
-            start = 0  # a server that knows no ranges sends the whole file
-        yield from _copy(spec, path, part, response, start)
+    else:
+        with response:
+            if response.status != http.client.PARTIAL_CONTENT:
+                start = 0  # a server that knows no ranges, or has another file now, sends all of it
+            elif _range(response.headers)[0] != start:
+                _discard(part)  # another piece than the one that was asked for
+                yield from _from_url(spec, path, address)
+                return
+            if not start:
+                _note_version(part, response.headers)
+            yield from _copy(spec, path, part, response, start)
     found = yield from sha256_of(part)
     if address.sha256 not in (None, found):
-        part.unlink()
+        _discard(part)
         raise WeightsError(
             f"What {file_url(spec)} sent is not the published {spec.filename} (SHA-256 "
             f"{found[:12]}… instead of {address.sha256[:12]}…) and was removed; try again, "
@@ -282,8 +293,50 @@ def _from_url(spec: NetworkSpec, path: Path, address: _Address) -> Steps[None]:
     try:
         checksum_path(path).write_text(f"{found}  {path.name}\n", encoding="ascii")
         os.replace(part, path)
+        _discard(part)
     except OSError as error:
         raise _unwritable(path.parent, error) from None
+
+
+def _begun(part: Path) -> tuple[int, str | None]:
+    """Return how many bytes there are of a file, and of which version of it, as the server called it."""
+    if not part.is_file():
+        return 0, None
+    version = None
+    with contextlib.suppress(OSError, UnicodeDecodeError):
+        version = _version_path(part).read_text(encoding="ascii").strip() or None
+    return part.stat().st_size, version
+
+
+def _note_version(part: Path, headers: Message) -> None:
+    """Remember what the server calls the file, so that the rest is asked for of the same one alone."""
+    tag = headers.get("ETag") or ""
+    # A weak tag may stand for other bytes (RFC 9110, 13.1.5).
+    version = (tag if not tag.startswith("W/") else "") or headers.get("Last-Modified") or ""
+    with contextlib.suppress(OSError, UnicodeEncodeError):
+        _version_path(part).unlink(missing_ok=True)
+        if version:
+            _version_path(part).write_text(version, encoding="ascii")
+
+
+def _version_path(part: Path) -> Path:
+    return part.with_name(f"{part.name}.version")
+
+
+def _discard(part: Path) -> None:
+    part.unlink(missing_ok=True)
+    with contextlib.suppress(OSError):
+        _version_path(part).unlink(missing_ok=True)
+
+
+def _range(headers: Message) -> tuple[int | None, int | None]:
+    """Return the first byte and the length of the whole that a server tells of a piece."""
+    found = re.fullmatch(
+        r"bytes (?:(\d+)-\d+|\*)/(\d+|\*)", headers.get("Content-Range", "").strip()
+    )
+    if found is None:
+        return None, None
+    return int(found[1]) if found[1] else None, int(found[2]) if found[2] != "*" else None
 
 
 def _copy(
@@ -336,11 +389,13 @@ def _request(url: str, method: str = "GET") -> urllib.request.Request:
     return urllib.request.Request(url, method=method, headers={"User-Agent": "napari-corrclip"})
 
 
-def _from(address: _Address, start: int) -> urllib.request.Request:
-    """Return the request for ``address`` from byte ``start`` on."""
+def _from(address: _Address, start: int, version: str | None) -> urllib.request.Request:
+    """Return the request for ``address`` from byte ``start`` on, of that version or else of all of it."""
     request = _request(address.url)
     if start:
         request.add_header("Range", f"bytes={start}-")
+        if version is not None:
+            request.add_header("If-Range", version)
     for name, value in address.headers.items():
         request.add_unredirected_header(name, value)
     return request

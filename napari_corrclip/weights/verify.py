@@ -27,7 +27,8 @@ class FileCheck:
     Attributes:
         spec: the network.
         path: where its file lies or belongs.
-        state: ``intact``: as published; ``unchecked``: there, and nobody knows its checksum;
+        state: ``intact``: as published, or, where nobody published a checksum, as it was downloaded;
+            ``unchecked``: there, and nobody knows its checksum;
             ``missing``; ``damaged``: it cannot be read or is not what was published.
         detail: what to know and to do, in a sentence; empty where it is intact.
     """

@@ -21,6 +21,8 @@ class Server:
         files: path to content.
         cut: ends every answer after so many bytes.
         ranges: whether it sends parts.
+        named: whether it tells versions of files apart, by tags.
+        shift: how many bytes a part begins before the place that was asked for.
         store: whether files of the hub lie in a store that the hub only names, as large ones do.
         pause: seconds to wait after every 64 KiB.
         requests: what was asked, such as ``GET /a``, with the range where there was one.
@@ -30,6 +32,8 @@ class Server:
     files: dict[str, bytes] = field(default_factory=dict)
     cut: int | None = None
     ranges: bool = True
+    named: bool = True
+    shift: int = 0
     store: bool = False
     pause: float = 0.0
     requests: list[str] = field(default_factory=list)
@@ -66,11 +70,18 @@ def serving() -> Iterator[Server]:
                 self.send_header("Content-Length", "0")
                 self.end_headers()
                 return
-            part = re.fullmatch(r"bytes=(\d+)-", asked) if state.ranges else None
+            tag = f'"{hashlib.sha256(content).hexdigest()}"'
+            of = self.headers.get("If-Range")
+            same = of is None or (state.named and of == tag)
+            part = re.fullmatch(r"bytes=(\d+)-", asked) if state.ranges and same else None
             start = int(part[1]) if part else 0
             if start and start >= len(content):
-                self.send_error(416)
+                self.send_response(416)
+                self.send_header("Content-Range", f"bytes */{len(content)}")
+                self.send_header("Content-Length", "0")
+                self.end_headers()
                 return
+            start = max(0, start - state.shift)
             self.send_response(206 if part else 200)
             if part:
                 self.send_header(
@@ -78,7 +89,8 @@ def serving() -> Iterator[Server]:
                 )
             self.send_header("Content-Length", str(len(content) - start))
             # What the hub sends besides.
-            self.send_header("ETag", f'"{hashlib.sha256(content).hexdigest()}"')
+            if state.named:
+                self.send_header("ETag", tag)
             self.send_header("X-Repo-Commit", "0" * 40)
             self.end_headers()
             if with_body:

@@ -15,8 +15,16 @@ import pytest
 from napari_corrclip.errors import WeightsError
 from napari_corrclip.progress import finish
 from napari_corrclip.weights.cache import cache_folder
-from napari_corrclip.weights.fetch import checksum_path, fetch, file_url, missing, part_path
+from napari_corrclip.weights.fetch import (
+    checksum_path,
+    fetch,
+    file_path,
+    file_url,
+    missing,
+    part_path,
+)
 from napari_corrclip.weights.presets import NetworkSpec, get_preset
+from napari_corrclip.weights.verify import verify
 from tests.weights.serving import Server, serving
 
 CONTENT = bytes(range(256)) * 12_000  # three chunks
@@ -65,9 +73,9 @@ HUB_PATH = "/somebody/vit_tiny.test/resolve/main/model.safetensors"
 
 
 def files_in(folder: Path) -> list[str]:
-    """Names of all files but locks and checksums."""
+    """Names of all files but locks, checksums and versions."""
     names = (path.name for path in folder.rglob("*") if path.is_file())
-    return sorted(name for name in names if not name.endswith((".lock", ".sha256")))
+    return sorted(name for name in names if not name.endswith((".lock", ".sha256", ".version")))
 
 
 def place(base: str, cache: Path) -> Path:
@@ -142,6 +150,81 @@ def test_a_cancelled_download_goes_on_later(server: Server, tmp_path: Path) -> N
     assert files_in(tmp_path) == ["small.pth.part"]
     assert finish(fetch(url_spec(server.url), tmp_path)).read_bytes() == CONTENT
     assert "bytes=" in server.requests[-1]
+
+
+def without_checksum(base: str) -> NetworkSpec:
+    return replace(url_spec(base), sha256=None)
+
+
+def begun(spec: NetworkSpec, folder: Path) -> bytes:
+    """Fetch a part, and return it."""
+    steps = fetch(spec, folder)
+    while next(steps).done < 1_000_000:
+        pass
+    steps.close()
+    return part_path(file_path(spec, folder)).read_bytes()
+
+
+def test_what_was_cancelled_while_it_was_checked_is_not_fetched_again(
+    server: Server, tmp_path: Path
+) -> None:
+    server.files["/sam/small.pth"] = CONTENT
+    for spec in (url_spec(server.url), without_checksum(server.url)):
+        steps = fetch(spec, tmp_path)
+        while not next(steps).stage.startswith("check "):
+            pass
+        steps.close()
+        part = part_path(file_path(spec, tmp_path))
+        before = part.stat()
+        assert before.st_size == len(CONTENT)
+        path = finish(fetch(spec, tmp_path))
+        assert server.requests[-1] == f"GET /sam/small.pth bytes={len(CONTENT)}-"
+        assert path.stat().st_ino == before.st_ino  # it was moved to its place
+        assert path.read_bytes() == CONTENT
+        assert [one.name for one in path.parent.iterdir() if "part" in one.name] == []
+        path.unlink()
+
+
+@pytest.mark.parametrize("size", [len(CONTENT), len(CONTENT) // 2, 1000])
+@pytest.mark.parametrize("known", [True, False])
+def test_the_rest_of_another_version_is_not_joined(
+    server: Server, tmp_path: Path, known: bool, size: int
+) -> None:
+    server.files["/sam/small.pth"] = CONTENT[::-1]
+    spec = without_checksum(server.url)
+    assert begun(spec, tmp_path) == CONTENT[::-1][: 1 << 20]
+    server.files["/sam/small.pth"] = CONTENT[:size]
+    if known:
+        spec = replace(spec, sha256=hashlib.sha256(CONTENT[:size]).hexdigest())
+    assert finish(fetch(spec, tmp_path)).read_bytes() == CONTENT[:size]
+    assert finish(verify(spec, tmp_path)).state == "intact"
+
+
+def test_where_nobody_can_tell_versions_apart_it_begins_anew(
+    server: Server, tmp_path: Path
+) -> None:
+    server.named = False
+    server.files["/sam/small.pth"] = CONTENT[::-1]
+    begun(without_checksum(server.url), tmp_path)
+    server.files["/sam/small.pth"] = CONTENT
+    path = finish(fetch(without_checksum(server.url), tmp_path))
+    assert path.read_bytes() == CONTENT
+    assert server.requests[-1] == "GET /sam/small.pth"
+    # A checksum tells them apart in the end.
+    path.unlink()
+    begun(url_spec(server.url), tmp_path)
+    assert finish(fetch(url_spec(server.url), tmp_path)).read_bytes() == CONTENT
+    assert "bytes=" in server.requests[-1]
+
+
+def test_another_piece_than_what_was_asked_for_is_not_joined(
+    server: Server, tmp_path: Path
+) -> None:
+    server.files["/sam/small.pth"] = CONTENT
+    begun(url_spec(server.url), tmp_path)
+    server.shift = 10
+    assert finish(fetch(url_spec(server.url), tmp_path)).read_bytes() == CONTENT
+    assert server.requests[-1] == "GET /sam/small.pth"
 
 
 def test_what_was_left_of_a_longer_file_is_fetched_anew(server: Server, tmp_path: Path) -> None:
