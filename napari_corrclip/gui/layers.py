@@ -29,6 +29,7 @@ from napari_corrclip.gui.describing import (
     painting_title,
     region_features,
 )
+from napari_corrclip.gui.outside import Outside
 from napari_corrclip.gui.painted import Places, copy_boxes, draw_strip, is_written, painted_pixels
 
 if TYPE_CHECKING:
@@ -115,6 +116,7 @@ class SessionLayers:
             # Before napari's own callback, which paints with the label that is selected then.
             layer.mouse_drag_callbacks.insert(0, self._pressed)
             layer.events.set_data.connect(self._redrawn)
+        self._outside = [Outside(layer, self._take_given) for layer in self.layers]
         # After others who listen: the history that the event carries is emptied here.
         self.labels.events.paint.connect(self._labels_painted, position="last")
         self.regions.events.paint.connect(self._regions_painted, position="last")
@@ -146,6 +148,8 @@ class SessionLayers:
         self._take_early()
         self._closed = True
         self._later.stop()
+        for outside in self._outside:
+            outside.close()
         while self._strips:
             self._draw_next()
         self.session.changed.disconnect(self._show)
@@ -375,6 +379,28 @@ class SessionLayers:
             # Pixels that were refused, and ids that are others than those which napari painted.
             self._copy(layer, truth, (box,))
             self._end_stroke()
+
+    def _take_given(self, layer: Labels, given: Any) -> None:
+        """Pin what differs in data that others have set on ``labels``; of ``regions`` nothing is taken."""
+        truth = self.session.labels
+        if layer is self.regions:
+            self._tell(
+                "Regions change by strokes, merges, splits or another run; the data that were set on "
+                "'regions' were taken off it again."
+            )
+        elif np.shape(given) != truth.shape:
+            self._tell(
+                f"Data of shape {np.shape(given)} were set on 'labels', which has {truth.shape}; they were "
+                "taken off it again."
+            )
+        else:
+            given = np.asarray(given)
+            at = np.nonzero(given != truth)
+            try:
+                if len(at[0]):
+                    self._pin(given[at], at)
+            except InputError as error:
+                self._tell(str(error))
 
     def _pin(self, painted: NDArray[np.integer], at: Places) -> None:
         """Pin the painted pixels to the painted classes."""

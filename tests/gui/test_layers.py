@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from pytestqt.qtbot import QtBot
+from qtpy.QtTest import QTest
 
 from tests.gui.conftest import Window
 
@@ -141,3 +142,56 @@ def test_closed_layers_are_napari_s_own_again(window: Window) -> None:
     np.testing.assert_array_equal(window.session.labels, before)
     window.undo()  # the stroke that the session has is the session's to undo
     np.testing.assert_array_equal(window.layers.labels.data, before)
+
+
+# -- data that others set
+
+
+def test_labels_that_others_set_are_pinned(window: Window) -> None:
+    session, layer = window.session, window.layers.labels
+    own = layer.data
+    given = layer.data.copy()
+    given[10:20, 10:30] = session.vocabulary.values[1]
+    given[40:50, 10:30] = session.vocabulary.values[2]
+    expected = given.copy()
+    layer.data = given
+    QTest.qWait(20)
+    np.testing.assert_array_equal(session.labels, expected)
+    window.agree()
+    assert layer.data is own
+    assert len(session.history.done) == 1
+    window.stroke((70, 70), (70, 88))
+    window.agree()
+    session.undo()
+    session.undo()
+    window.agree()
+    assert not session.can_undo
+
+
+@pytest.mark.parametrize("what", ["a value of no class", "another shape", "regions"])
+def test_what_others_set_and_cannot_be_taken_is_taken_off_again(window: Window, what: str) -> None:
+    session = window.session
+    layer = window.layers.regions if what == "regions" else window.layers.labels
+    if what == "another shape":
+        layer.data = np.zeros((10, 12), np.uint16)
+    else:
+        given = layer.data.copy()
+        given[10:20, 10:30] = 77
+        layer.data = given
+    QTest.qWait(20)
+    said = {
+        "a value of no class": "77",
+        "another shape": "Data of shape (10, 12) were set on 'labels', which has (96, 96)",
+        "regions": "Regions change by strokes, merges, splits or another run",
+    }
+    assert said[what] in window.told[-1]
+    window.agree()
+    assert not session.can_undo
+
+
+def test_data_that_are_set_on_layers_left_alone_stay(window: Window) -> None:
+    window.layers.close()
+    given = np.zeros((96, 96), np.uint16)
+    window.layers.labels.data = given
+    QTest.qWait(20)
+    assert window.layers.labels.data is given
