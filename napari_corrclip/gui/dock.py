@@ -30,7 +30,7 @@ from napari_corrclip.gui.held import Held, held_of, unload
 from napari_corrclip.gui.image_panel import ImagePanel
 from napari_corrclip.gui.keeper import Keeper
 from napari_corrclip.gui.layers import SessionLayers
-from napari_corrclip.gui.loading import Loading
+from napari_corrclip.gui.loading import Loading, ask_to_leave
 from napari_corrclip.gui.model_panel import ModelPanel
 from napari_corrclip.gui.picture import Picture
 from napari_corrclip.gui.regions_table import RegionsBar
@@ -212,6 +212,9 @@ class CorrClipDock(Docked):
                 "Nothing was downloaded, and nothing was run; the preset 'demo' needs no download."
             )
             return
+        if not self._may_leave(picture):
+            self.say("Nothing was run; what is corrected is as it was.")
+            return
         if self.image.axis is not None:
             self._run_stack(self.words.vocabulary)
             return
@@ -225,6 +228,19 @@ class CorrClipDock(Docked):
             if reassign is None:
                 return
         self.controller.run(picture, vocabulary, choice, reassign)
+
+    def _may_leave(self, picture: Picture) -> bool:
+        """Ask where corrections would be lost: in memory alone, of an image that is there no more."""
+        session, shown = self.controller.session, self.controller.picture
+        if session is None or shown is None or self.controller.shows(picture):
+            return True
+        there = shown.layer is not None and shown.layer in self.viewer.layers
+        if there or self.keeper.keeps(session) or not session.can_undo:
+            return True
+        because = (
+            f"The image {shown.name!r} is in the viewer no more, and nobody could find them again. "
+        )
+        return ask_to_leave(self, len(session.history.done), "Run on another image", "Run", because)
 
     def _run_stack(self, vocabulary: Vocabulary) -> None:
         """Segment all planes that have no session yet."""

@@ -9,6 +9,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from napari_corrclip.errors import InputError
+from napari_corrclip.files import write_bytes
 from napari_corrclip.gui.choice import SAM, SUPERPIXELS, Choice
 from napari_corrclip.tiling import Size
 from napari_corrclip.weights.cache import cache_folder
@@ -46,6 +48,7 @@ class Estimates:
             encode: of all windows.
             whole: of the run, from the loaded networks to the session.
         """
+        self._read = self._file is None  # another process may have measured meanwhile
         self._recall()
         # Classifying and counting go by the pixels.
         self._rest[_towers(choice)] = max(0.0, whole - regions - encode) / math.prod(shape)
@@ -69,7 +72,7 @@ class Estimates:
         return {"window": self._window, "regions": self._regions, "rest": self._rest}
 
     def _recall(self) -> None:
-        """Read what former processes measured, once."""
+        """Read what other processes measured."""
         if self._read or self._file is None:
             return
         self._read = True
@@ -78,7 +81,7 @@ class Estimates:
             found = {name: _table(document[name]) for name in self._tables}
             if set(found["window"]) == set(found["rest"]):  # they are asked for together
                 for name, table in self._tables.items():
-                    table.update(found[name])
+                    table.update({**found[name], **table})
 
     def _keep(self) -> None:
         if self._file is None:
@@ -87,10 +90,10 @@ class Estimates:
             name: [[list(key), value] for key, value in table.items()]
             for name, table in self._tables.items()
         }
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError, InputError):
             path = self._file()
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(json.dumps(document), encoding="utf-8")
+            write_bytes(path, json.dumps(document).encode())
 
 
 def _table(rows: Any) -> Table:

@@ -116,7 +116,7 @@ class Loading:
         # A layer that is of no file is not to be kept as if it were the file that was saved.
         session.source = picture.source
         lost = self._steps_in_memory(picture)
-        if lost and not ask_to_load(self._parent, lost):
+        if lost and not ask_to_leave(self._parent, lost, "Load a session", "Load"):
             self._tell("Nothing was loaded; what is corrected is as it was.")
             return
         try:
@@ -137,19 +137,27 @@ class Loading:
         return sum(len(one.history.done) for one in closed)
 
 
-def ask_to_load(parent: QWidget, steps: int) -> bool:
-    """Ask whether a session is loaded though ``steps`` steps in memory could not be undone any more."""
+def ask_to_leave(parent: QWidget, steps: int, title: str, act: str, because: str = "") -> bool:
+    """Ask whether a session is left though ``steps`` steps in memory could not be undone any more.
+
+    Args:
+        parent: of the window that asks.
+        steps: how many.
+        title: of the window.
+        act: what the button says that leaves it.
+        because: a sentence on why they cannot be kept.
+    """
     box = QMessageBox(parent)
-    box.setWindowTitle("Load a session")
+    box.setWindowTitle(title)
     box.setText(
         f"{steps:,} step{'' if steps == 1 else 's'} of what is corrected now {'is' if steps == 1 else 'are'} "
-        "kept in memory only. The layers stay, as '(before)'; the decisions and their undo go. "
+        f"kept in memory only. {because}The layers stay, as '(before)'; the decisions and their undo go. "
         "To keep them, press Cancel and save the session first."
     )
-    load = box.addButton("Load", QMessageBox.ButtonRole.AcceptRole)
+    leave = box.addButton(act, QMessageBox.ButtonRole.AcceptRole)
     box.setDefaultButton(box.addButton(QMessageBox.StandardButton.Cancel))
     box.exec()
-    answer = box.clickedButton() is load
+    answer = box.clickedButton() is leave
     box.deleteLater()
     return answer
 

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from pytestqt.qtbot import QtBot
 from qtpy.QtCore import Qt, QTimer
-from qtpy.QtWidgets import QApplication, QLabel, QPushButton
+from qtpy.QtWidgets import QApplication, QLabel, QMessageBox, QPushButton
 
 from napari_corrclip.annotation import Session
 from napari_corrclip.demo.scenes import generate_scene
@@ -450,3 +450,59 @@ def test_another_image_in_the_list_is_not_that_of_the_labels(person: Person) -> 
     assert person.dock.controller.session is session
     person.dock.image.layer = person.viewer.layers["scene"]
     assert said.text() == "The labels are those of 'scene'."
+
+
+@pytest.mark.parametrize("answer", ["Run", "Cancel"])
+def test_corrections_whose_image_is_gone_are_not_left_without_a_question(
+    person: Person, answer: str
+) -> None:
+    open_scene(person)
+    person.type("red, green, blue")
+    session = person.run()
+    session.assign(session.ids[:3].tolist(), "blue")
+    person.viewer.layers.remove("scene")
+    other = person.viewer.add_image(generate_scene(8).image, name="other", rgb=True)
+    person.dock.reset_choices()
+    person.dock.image.layer = other
+    asked: list[str] = []
+
+    def answer_it() -> None:
+        box = QApplication.activeModalWidget()
+        if not isinstance(box, QMessageBox):
+            QTimer.singleShot(20, answer_it)
+            return
+        asked.append(box.text())
+        (button,) = (one for one in box.buttons() if one.text().replace("&", "") == answer)
+        person.press(button)
+
+    QTimer.singleShot(0, answer_it)
+    person.press(person.dock.bar.run_button)
+    person.wait()
+    assert "1 step of what is corrected now is kept in memory only. The image 'scene'" in asked[0]
+    if answer == "Run":
+        assert person.dock.controller.session is not session
+        assert "labels (before)" in person.names()
+    else:
+        assert person.dock.controller.session is session
+        assert person.dock.status.text() == "Nothing was run; what is corrected is as it was."
+    person.agree()
+
+
+def test_an_image_that_is_there_or_without_corrections_is_left_without_a_question(
+    person: Person,
+) -> None:
+    open_scene(person)
+    person.type("red, green, blue")
+    first = person.run()
+    first.assign(first.ids[:3].tolist(), "blue")
+    other = person.viewer.add_image(generate_scene(8).image, name="other", rgb=True)
+    person.dock.reset_choices()
+    person.dock.image.layer = other
+    second = person.run()
+    assert second is not first
+    person.viewer.layers.remove("other")
+    person.dock.reset_choices()
+    person.dock.image.layer = person.viewer.layers["scene"]
+    person.press(person.dock.keeper.restore_button)
+    person.wait()
+    assert person.dock.controller.session is first
