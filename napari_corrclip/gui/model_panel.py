@@ -22,6 +22,7 @@ from napari_corrclip.gui.device_box import DeviceBox
 from napari_corrclip.gui.estimates import ESTIMATES, about
 from napari_corrclip.gui.picture import Picture
 from napari_corrclip.gui.planes import shape_at
+from napari_corrclip.gui.weight_files import WeightFiles
 from napari_corrclip.gui.weights_dialog import WeightsQuestion
 from napari_corrclip.gui.widgets import button, combo
 from napari_corrclip.tiling import Size
@@ -66,6 +67,8 @@ class ModelPanel(QGroupBox):
         self.unload_button = button("Unload", "Free the memory that the networks take")
         self.unload_button.clicked.connect(lambda: self.unload.emit())
         self.advanced = Advanced(self._preset_settings)
+        self.files = WeightFiles(self._question)
+        self.advanced.addWidget(self.files)
         device = QHBoxLayout()
         device.addWidget(self.device, 1)
         device.addWidget(self.unload_button)
@@ -82,6 +85,11 @@ class ModelPanel(QGroupBox):
         self.advanced.changed.connect(self._settings_changed)
         self.advanced.refused.connect(self.refused.emit)
         self.advanced.storage.told.connect(self.refused.emit)
+        self.advanced.storage.told.connect(
+            lambda _: self.files.refresh()
+        )  # another folder, perhaps
+        self.files.told.connect(self.refused.emit)
+        self.files.show_networks(get_preset(self.preset.currentText()).networks)
         self._settings_changed()
         self.reset_choices()
 
@@ -195,6 +203,7 @@ class ModelPanel(QGroupBox):
 
     def _preset_chosen(self, _: str) -> None:
         self.advanced.set_defaults(self._preset_settings)
+        self.files.show_networks(get_preset(self.preset.currentText()).networks)
         self._settings_changed()
 
     def _settings_changed(self, *_: object) -> None:

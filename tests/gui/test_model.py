@@ -399,3 +399,70 @@ def test_layers_of_a_crop_are_cut_alike(person: Person) -> None:
     np.testing.assert_array_equal(_regions_of(small, picture)(), mine[:17, :26])
     with pytest.raises(InputError, match="choose a Labels layer of the image's height and width"):
         _regions_of(person.viewer.add_labels(mine[:4].astype(np.int32)), picture)
+
+
+# -- the files, without a run
+
+
+def test_files_are_listed_fetched_and_checked_without_a_run(
+    person: Person, server: Server, tmp_path: Path
+) -> None:
+    files = person.dock.model.files
+    assert files.label.text() == "This preset needs no download."
+    assert not files.download_button.isEnabled()
+    assert not files.verify_button.isEnabled()
+    person.dock.model.preset.addItem("tiny")
+    person.dock.model.preset.setCurrentText("tiny")
+    said = "5&nbsp;MB, CC-BY-NC-4.0: <b>{}</b>"
+    assert said.format("missing") in files.label.text()
+    person.press(files.verify_button)
+    person.wait()
+    assert "tiny.pt is missing; get" in person.dock.status.text()
+
+    answer(lambda dialog: person.press(dialog.refuse_button))
+    person.press(files.download_button)
+    assert person.dock.status.text() == "Nothing was downloaded."
+    assert not server.requests
+    server.pause = 0.02
+    answer(lambda dialog: person.press(dialog.download_button))
+    person.press(files.download_button)
+    bar = person.dock.bar.bar
+    person.qtbot.waitUntil(lambda: "of 5 MB" in bar.format(), timeout=MINUTE)
+    person.press(files.verify_button)
+    assert person.dock.status.text() == "Something is at work; wait for it or cancel it first."
+    person.press(person.dock.bar.run_button)  # Cancel
+    person.wait()
+    assert "Cancelled" in person.dock.status.text()
+    assert said.format("missing") in files.label.text()
+    server.pause = 0.0
+    person.press(files.download_button)
+    person.wait()
+    assert person.dock.status.text() == "1 file downloaded; all of them are here."
+    assert said.format("here") in files.label.text()
+    assert not files.download_button.isEnabled()
+
+    person.press(files.verify_button)
+    person.wait()
+    assert person.dock.status.text() == "1 file is as published."
+    assert said.format("intact") in files.label.text()
+    (path,) = (tmp_path / "cache").rglob("tiny.pt")
+    path.write_bytes(FILE[:-1] + b"X")
+    files.refresh()
+    assert said.format("here") in files.label.text()  # another file than the one that was checked
+    person.press(files.verify_button)
+    person.wait()
+    assert "is not the published file" in person.dock.status.text()
+    assert said.format("damaged") in files.label.text()
+
+
+def test_offline_a_download_says_which_file_is_missing(
+    person: Person, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NAPARI_CORRCLIP_OFFLINE", "1")
+    person.dock.model.preset.addItem("tiny")
+    person.dock.model.preset.setCurrentText("tiny")
+    answer(lambda dialog: person.press(dialog.download_button))
+    person.press(person.dock.model.files.download_button)
+    person.wait()
+    assert "offline mode opens no connection" in person.dock.status.text()
+    assert not server.requests
