@@ -439,7 +439,10 @@ def classify_pixels(
     # A region may have millions of pixels: add up in double, where the device has it.
     exact = torch.float32 if logits.device.type == "mps" else torch.float64
     sums = torch.zeros(len(ids) + 1, classes, dtype=exact, device=logits.device)
-    labels, confidence = [], []
+    # Not collected stripe by stripe: small tensors that stay, between large ones that go, leave a heap with
+    # holes that are a little too small, and it grows by the size of all stripes together.
+    pixel_labels = torch.empty(size, dtype=torch.int64, device=logits.device)
+    confidence = torch.empty(size, dtype=torch.float32, device=logits.device)
     count, old, columns = logits.shape
     height = max(1, _STRIPE_ELEMENTS.get(logits.device.type, 1 << 23) // (count * size[1]))
     at_once = max(1, _BAND_ELEMENTS // (count * columns))
@@ -471,10 +474,9 @@ def classify_pixels(
             if isinstance(logits, Logits):
                 part = None
             continue
-        labels.append(winner)
-        confidence.append(sure)
+        pixel_labels[stripe.start : stripe.stop] = winner
+        confidence[stripe.start : stripe.stop] = sure
         top = stripe.stop
-    pixel_labels = torch.cat(labels)
     votes = correction.count_votes(pixel_labels, rows, classes)
     corrected = pixel_labels
     if settings.correction:
@@ -483,7 +485,7 @@ def classify_pixels(
     return PixelClasses(
         pixel_labels=pixel_labels,
         labels=corrected,
-        confidence=torch.cat(confidence),
+        confidence=confidence,
         region_ids=ids,
         region_probabilities=(sums[1:] / pixels).float(),
         votes=votes.counts,
