@@ -545,6 +545,18 @@ def test_a_closed_stdout_is_told_before_anything_is_computed(picture: Path) -> N
 
 
 @pytest.mark.skipif(os.name != "posix", reason="pipes are closed as POSIX has it")
+@pytest.mark.parametrize("args", [["--help"], ["segment", "--help"], ["models", "--help"]])
+def test_help_that_nobody_reads_is_no_error(args: list[str]) -> None:
+    read, write = os.pipe()
+    os.close(read)
+    command = [sys.executable, "-m", "napari_corrclip.cli", *args]
+    done = subprocess.run(command, stdout=write, stderr=subprocess.PIPE, check=False)
+    os.close(write)
+    assert done.returncode == 141
+    assert done.stderr == b""
+
+
+@pytest.mark.skipif(os.name != "posix", reason="pipes are closed as POSIX has it")
 def test_a_reader_that_goes_away_is_no_error(
     picture: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

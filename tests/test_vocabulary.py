@@ -287,3 +287,34 @@ TestChanges.settings = settings(
     # Awkward text is often no name at all, and then another is drawn.
     suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow],
 )
+
+
+@given(
+    st.lists(st.sampled_from("abcdefgh"), unique=True, min_size=1),
+    st.lists(st.sampled_from("abcdefgh"), unique=True),
+    st.dictionaries(st.sampled_from("abcdefghxyz"), st.integers(1, 30)),
+)
+def test_beside_other_maps_a_value_means_one_class(
+    first: list[str], more: list[str], given: dict[str, int]
+) -> None:
+    former = Vocabulary.from_names(first)
+    changed = former
+    for name in more:
+        if name not in changed.names:
+            changed = changed.add(name)
+    found = changed.beside(former, given)
+    assert found.names == changed.names
+    assert len(set(found.values)) == len(found.values)
+    assert found.next_value > max(found.values)
+    for one in found:
+        if one.name in first:
+            assert one.value == former.values[former.index(one.name)]
+        elif (
+            one.name in given
+            and given[one.name] not in former.values
+            and (list(given.values()).count(given[one.name]) == 1)
+        ):
+            assert one.value == given[one.name]
+        else:
+            assert one.value not in former.values
+            assert one.value not in given.values() or one.name in given

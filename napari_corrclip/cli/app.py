@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
@@ -9,7 +10,7 @@ from typing import Annotated
 import typer
 
 from napari_corrclip.cli import models
-from napari_corrclip.cli.console import Debug, Offline, guarded, lost_stdout, tell
+from napari_corrclip.cli.console import READER_GONE, Debug, Offline, guarded, lost_stdout, tell
 
 # Without rich, help is plain text: it starts faster and reads the same in a log.
 app = typer.Typer(
@@ -65,6 +66,9 @@ def run(args: Sequence[str]) -> int:
     try:
         command.main(args=list(args), prog_name="napari-corrclip", standalone_mode=True)
     except SystemExit as stop:
+        # What click puts in its place when help is printed to a reader that has gone.
+        if stop.code == 1 and type(sys.stdout).__name__.endswith("PacifyFlushWrapper"):
+            return READER_GONE
         return stop.code if isinstance(stop.code, int) else int(stop.code is not None)
     except OSError as error:  # of help, which typer prints by itself
         return lost_stdout(error)

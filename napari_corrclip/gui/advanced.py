@@ -19,7 +19,7 @@ from superqt import QCollapsible
 
 from napari_corrclip.errors import InputError
 from napari_corrclip.gui.storage import Storage
-from napari_corrclip.gui.widgets import button, combo
+from napari_corrclip.gui.widgets import Line, button, combo
 from napari_corrclip.settings import Settings
 
 SYMBOLS: Mapping[str, str] = {
@@ -115,7 +115,7 @@ class Advanced(QCollapsible):
             choices = combo(get_args(kind), "")
             choices.currentTextChanged.connect(lambda text: self._edited(name, text))
             return choices
-        line = QLineEdit()
+        line = Line()
         line.editingFinished.connect(lambda: self._edited(name, _number(name, line.text())))
         return line
 

@@ -2,28 +2,36 @@
 
 napari goes on naming the file of a layer whose data somebody replaced. So its data are remembered as they
 were when the layer was first seen, which the dock does as soon as there is one. Nor does it say that a file
-gave several layers, a channel each; those that were seen side by side are told apart by their first names.
+gave several layers, a channel each. Those that were seen side by side are told apart by a sample of their
+pixels, since names and order change; data that are read late by their first names.
 """
 
 from __future__ import annotations
 
+import hashlib
 import weakref
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 if TYPE_CHECKING:
     from napari.layers import Layer
 
 
+SAMPLE = 65_536
+"""Values of an array, about, by which it is told from others."""
+
+
 @dataclass
 class _Seen:
-    """What a layer was when it was first seen; ``names`` are those of the same file's layers."""
+    """What a layer was when it was first seen; ``parts`` are those of the same file's layers."""
 
     data: Callable[[], Any]
-    name: str
-    names: set[str] = field(default_factory=set)
+    part: str
+    parts: set[str] = field(default_factory=set)
 
 
 _SEEN: weakref.WeakKeyDictionary[Layer, _Seen] = weakref.WeakKeyDictionary()
@@ -36,20 +44,32 @@ def note(layers: Iterable[Layer | None]) -> None:
         if layer is None:
             continue
         if layer not in _SEEN:
-            _SEEN[layer] = _Seen(weakly(layer.data), layer.name)
+            _SEEN[layer] = _Seen(weakly(layer.data), _sample(layer))
         if layer.source.path:
             files[layer.source.path].append(_SEEN[layer])
     for seen in files.values():
-        names = {one.name for one in seen}
+        parts = {one.part for one in seen}
         for one in seen:
-            one.names |= names
+            one.parts |= parts
 
 
-def part_of(layer: Layer) -> str:
-    """Return which of several layers of one file a layer is; empty for the first by name, and for one."""
+def part_of(layer: Layer) -> tuple[str, bool]:
+    """Return which of several layers of one file a layer would be, and whether there are several."""
     note([layer])
     seen = _SEEN[layer]
-    return "" if seen.name == min(seen.names, default=seen.name) else seen.name
+    return seen.part, len(seen.parts) > 1
+
+
+def _sample(layer: Layer) -> str:
+    """Return a checksum of some of a layer's values; its name where they are not in memory."""
+    data = layer.data
+    if not layer.source.path or not isinstance(data, np.ndarray) or isinstance(data, np.memmap):
+        return str(layer.name)
+    side = max(1, int(SAMPLE ** (1 / max(data.ndim, 1))))
+    some = data[tuple(slice(None, None, -(-size // side) or 1) for size in data.shape)]
+    found = hashlib.sha256(f"{data.shape} {data.dtype.str}".encode())
+    found.update(np.ascontiguousarray(some).data)
+    return found.hexdigest()[:16]
 
 
 def file_of(layer: Layer) -> str | None:

@@ -216,7 +216,9 @@ class Controller:
         def done(run: StackRun) -> None:
             parts = [f"{len(run.done)} of {count} planes segmented."]
             if run.skipped:
-                parts.append(f"{len(run.skipped)} had a session already and are as they were.")
+                parts.append(
+                    f"{len(run.skipped)} had a session already and are as they were, words too."
+                )
             if run.failed:
                 where, why = run.failed[0]
                 parts.append(f"{len(run.failed)} failed, the first at {_place(where)}: {why}")

@@ -12,10 +12,17 @@ from collections.abc import Callable
 
 import napari
 from napari.layers import Image
+from napari.utils.theme import get_theme
 from qtpy.QtCore import Qt, QTimer
+from qtpy.QtGui import QKeyEvent
 from qtpy.QtWidgets import (
+    QAbstractItemView,
+    QAbstractSpinBox,
+    QCheckBox,
+    QComboBox,
     QGroupBox,
     QLabel,
+    QLineEdit,
     QVBoxLayout,
     QWidget,
 )
@@ -39,7 +46,7 @@ from napari_corrclip.gui.run_bar import RunBar
 from napari_corrclip.gui.session_menu import SessionMenu
 from napari_corrclip.gui.shown import Shown
 from napari_corrclip.gui.vocabulary_panel import VocabularyPanel
-from napari_corrclip.gui.widgets import Column, Docked
+from napari_corrclip.gui.widgets import Column, Docked, is_enter
 from napari_corrclip.vocabulary import Vocabulary
 
 FIRST = (
@@ -225,7 +232,7 @@ class CorrClipDock(Docked):
             return
         vocabulary, session, reassign = self.words.vocabulary, self.controller.session, None
         if session is not None and self.controller.shows(picture):
-            vocabulary = session.vocabulary.matched(vocabulary)
+            vocabulary = self.stack.numbered(session.vocabulary.matched(vocabulary), session)
             reassign = ask_about_removed(self, session, vocabulary, self.controller.answers)
             if reassign is None:
                 return
@@ -282,6 +289,14 @@ class CorrClipDock(Docked):
         self.stack.unload()
         self.viewer.dims.events.point.disconnect(self._slider_moved)
 
+    def keyPressEvent(self, event: QKeyEvent | None) -> None:
+        """Keep Enter from the canvas, where it accepts a region, if it was for a field of the dock."""
+        fields = (QLineEdit, QComboBox, QAbstractSpinBox, QAbstractItemView, QCheckBox)
+        if event is not None and is_enter(event) and isinstance(self.focusWidget(), fields):
+            event.accept()
+            return
+        super().keyPressEvent(event)
+
     def say(self, sentence: str) -> None:
         """Show a sentence."""
         if self._deleted:
@@ -292,7 +307,11 @@ class CorrClipDock(Docked):
     def _say_with_undo(self, sentence: str) -> None:
         """Show a sentence on what can be taken back by a click."""
         self.status.setTextFormat(Qt.TextFormat.RichText)
-        self.status.setText(f'{html.escape(sentence)} <a href="undo">Undo</a>')
+        # A link's own colour is dark blue, whatever the theme.
+        color = get_theme(self.viewer.theme).text.as_hex()
+        self.status.setText(
+            f'{html.escape(sentence)} <a href="undo" style="color: {color}">Undo</a>'
+        )
 
     def _undo(self, _link: str) -> None:
         if self.layers is not None:
@@ -308,7 +327,7 @@ class CorrClipDock(Docked):
         self._asked_about = (lambda: None) if layer is None else weakref.ref(layer)
         idle = self.controller.session is None and not self.controller.running
         if idle and layer is not former and not self.keeper.isHidden():
-            self.say("This image was corrected before: Restore goes on with it, or Begin anew.")
+            self.say("This image was segmented before: Restore goes on with it, or Begin anew.")
         shown = self.controller.picture if self.controller.session is not None else None
         if shown is None or layer is None or layer is former or self.controller.running:
             return
@@ -349,7 +368,7 @@ class CorrClipDock(Docked):
                 "What is corrected needs a class; add the new ones first, then remove the others."
             )
             return
-        vocabulary = session.vocabulary.matched(vocabulary)
+        vocabulary = self.stack.numbered(session.vocabulary.matched(vocabulary), session)
         reassign = ask_about_removed(self, session, vocabulary, self.controller.answers)
         if reassign is None:
             self.words.show_vocabulary(self.controller.vocabulary)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_corrclip.annotation import Source
+from napari_corrclip.annotation import Source, has_session, journal_folder
 from napari_corrclip.errors import InputError
 from napari_corrclip.gui.as_read import file_of, part_of, weakly
 from napari_corrclip.gui.contrast import Contrast, Shown, colours, gray
@@ -233,9 +233,13 @@ def source_of(
         "" if one is None else f"{one.source.path}" if len(set(paths)) > 1 else one.name
         for one in channels
     )
-    if not channels and (part := part_of(layer)):
-        names = (part,)  # a file may give a layer a channel
-    return Source.of(paths[0], level=level, slice=where, channels=names, crop=box)
+    source = Source.of(paths[0], level=level, slice=where, channels=names, crop=box)
+    if channels:
+        return source
+    part, one_of_several = part_of(layer)  # a file may give a layer a channel
+    alone = replace(source, channels=(part,))
+    # The others may have been removed before anybody saw them side by side.
+    return alone if one_of_several or has_session(journal_folder(alone)) else source
 
 
 def check_channels(channels: Sequence[Image | None]) -> None:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from psygnal import Signal
 from qtpy.QtCore import QItemSelection, QItemSelectionModel, Qt, QTimer
-from qtpy.QtGui import QFocusEvent, QKeyEvent
+from qtpy.QtGui import QFocusEvent, QKeyEvent, QKeySequence
 from qtpy.QtWidgets import (
     QAbstractItemView,
     QApplication,
@@ -22,7 +22,6 @@ from qtpy.QtWidgets import (
     QHBoxLayout,
     QHeaderView,
     QLabel,
-    QLineEdit,
     QTableView,
     QVBoxLayout,
     QWidget,
@@ -33,7 +32,7 @@ from napari_corrclip.errors import InputError
 from napari_corrclip.gui.confidence import ConfidenceLayer
 from napari_corrclip.gui.correct import CorrectMode
 from napari_corrclip.gui.regions_model import COLUMNS, RegionsModel, parse_filter, spans
-from napari_corrclip.gui.widgets import Docked, button
+from napari_corrclip.gui.widgets import Docked, Line, button
 
 if TYPE_CHECKING:
     import napari
@@ -75,12 +74,16 @@ class RegionsView(QTableView):
         self.doubleClicked.connect(lambda index: self.opened.emit(index.row()))
 
     def keyPressEvent(self, event: QKeyEvent | None) -> None:
-        """Enter shows the current row; the others are Qt's."""
-        if event is not None and event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
+        """Enter shows the current row, arrows go to others, and the mode's keys are for the canvas."""
+        if event is None:
+            return
+        if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
             if self.currentIndex().isValid():
                 self.opened.emit(self.currentIndex().row())
-            return
-        super().keyPressEvent(event)
+        elif event.key() in _WALKS or event.matches(QKeySequence.StandardKey.SelectAll):
+            super().keyPressEvent(event)
+        else:
+            event.ignore()  # Qt would look for a row that begins with the digit of a class
 
     def focusInEvent(self, event: QFocusEvent | None) -> None:
         """Follow the arrow keys."""
@@ -91,6 +94,12 @@ class RegionsView(QTableView):
         """Stay where it is while somebody works on the canvas."""
         self.setAutoScroll(False)
         super().focusOutEvent(event)
+
+
+_WALKS = (
+    Qt.Key.Key_Up, Qt.Key.Key_Down, Qt.Key.Key_PageUp, Qt.Key.Key_PageDown, Qt.Key.Key_Home,
+    Qt.Key.Key_End, Qt.Key.Key_Left, Qt.Key.Key_Right, Qt.Key.Key_Tab, Qt.Key.Key_Backtab,
+)  # fmt: skip
 
 
 class RegionsTable(Docked):
@@ -118,7 +127,7 @@ class RegionsTable(Docked):
         self._ended = False
         self.model = RegionsModel(mode.session, self)
         self.setMinimumWidth(350)
-        self.line = QLineEdit()
+        self.line = Line()
         self.line.setPlaceholderText("cat undecided area>500 conf<0.4")
         self.line.setToolTip(
             "Shows the regions for which all parts hold: part of a class name; assigned, accepted, "

@@ -17,7 +17,7 @@ from psygnal import Signal
 from napari_corrclip.annotation import Changed, Session
 from napari_corrclip.annotation.session import SESSION
 from napari_corrclip.gui.correct import CorrectMode, CorrectPanel
-from napari_corrclip.gui.held import Held, hold
+from napari_corrclip.gui.held import HELD, Held, hold
 from napari_corrclip.gui.keeper import Keeper
 from napari_corrclip.gui.layers import SessionLayers, Tell
 from napari_corrclip.gui.look import Look
@@ -288,3 +288,8 @@ class Shown:
             self.left.emit()
         if event.value is self._preview:
             self._preview = self._previewed = None
+        if event.value.metadata.get(HELD):
+            self._tell(
+                f"The image {event.value.name!r} was removed, and with it what was corrected of it in "
+                "memory; only its labels stay, as layers."
+            )

@@ -7,6 +7,7 @@ there is none, and comes back with the plane.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +26,7 @@ from napari_corrclip.gui.keeper import restore_steps
 from napari_corrclip.gui.layers import Tell
 from napari_corrclip.gui.picture import Picture, picture_like, source_like
 from napari_corrclip.gui.planes import Box, Where, place, plane_of
+from napari_corrclip.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
     from napari_corrclip.gui.controller import Controller
@@ -63,6 +65,7 @@ class Stack:
         self.opening = False
         self._like: Picture | None = None
         self._held: dict[Key, tuple[Session, Picture]] = {}
+        self._values: dict[str, int] = {}  # of classes on all planes, by name
         self._encoded: dict[Key, tuple[str, Kept]] = {}  # of planes that are on the disk
         self._jobs = Jobs()
         self._timer = QTimer()
@@ -85,7 +88,8 @@ class Stack:
     def stop(self) -> None:
         """Follow no more, and leave the layers as they are."""
         self._viewer.dims.events.point.disconnect(self._moved)
-        self._timer.stop()
+        with contextlib.suppress(RuntimeError):  # Python ends, and Qt has deleted it
+            self._timer.stop()
         self._jobs.drop()
 
     def follow(self, picture: Picture) -> None:
@@ -100,12 +104,26 @@ class Stack:
         self._timer.stop()
         self._jobs.drop()
         held, self._held = list(self._held.values()), {}
+        self._values.clear()
         self._encoded.clear()
         layer, self.layer = self.layer, None
         if layer is not None and held:
             self.freeze(layer, held)
             for session, picture in held:
                 hold(Held(session, picture))
+
+    def numbered(self, words: Vocabulary, session: Session) -> Vocabulary:
+        """Return ``words``, which are to be ``session``'s, so that a value means one class on all planes."""
+        if self.layer is None:
+            return words
+        open_now = [one for one, _ in self._held.values()]
+        for one in (session, *open_now):
+            for entry in one.vocabulary:
+                self._values.setdefault(entry.name, entry.value)
+        words = words.beside(session.vocabulary, self._values)
+        for entry in words:
+            self._values.setdefault(entry.name, entry.value)
+        return words
 
     def shows(self, picture: Picture) -> bool:
         """Whether the viewer shows the plane that a picture is of."""

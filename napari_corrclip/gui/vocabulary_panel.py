@@ -14,7 +14,6 @@ from qtpy.QtWidgets import (
     QColorDialog,
     QFileDialog,
     QHBoxLayout,
-    QLineEdit,
     QMenu,
     QVBoxLayout,
     QWidget,
@@ -32,7 +31,7 @@ from napari_corrclip.gui.class_table import (
     ClassTable,
     VocabularyModel,
 )
-from napari_corrclip.gui.widgets import button
+from napari_corrclip.gui.widgets import Line, button
 from napari_corrclip.vocabulary import Vocabulary
 from napari_corrclip.vocabulary.benchmarks import BENCHMARKS, benchmark
 from napari_corrclip.vocabulary.model import FILE_SUFFIXES
@@ -60,7 +59,7 @@ class VocabularyPanel(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.line = QLineEdit()
+        self.line = Line()
         self.line.setPlaceholderText("cat, dog, sky – then Enter")
         self.line.setToolTip(
             "Commas separate classes. 'pet: cat, dog' is one class with two prompts; "

@@ -5,7 +5,43 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from qtpy.QtCore import QEvent, QObject, QSize, Qt, QTimer
-from qtpy.QtWidgets import QComboBox, QFrame, QPushButton, QScrollArea, QWidget
+from qtpy.QtGui import QKeyEvent
+from qtpy.QtWidgets import (
+    QAbstractSpinBox,
+    QApplication,
+    QComboBox,
+    QFrame,
+    QLineEdit,
+    QPushButton,
+    QScrollArea,
+    QWidget,
+)
+
+
+def is_enter(event: QKeyEvent) -> bool:
+    """Whether Enter was pressed, on either side of the keyboard."""
+    return event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter)
+
+
+def is_number_typed() -> bool:
+    """Whether the keyboard is at a spin box, as napari's brush size; Enter there is for nobody else."""
+    at = QApplication.focusWidget()
+    return isinstance(at, QAbstractSpinBox) or (
+        at is not None and isinstance(at.parent(), QAbstractSpinBox)
+    )
+
+
+class Line(QLineEdit):
+    """A line of text that keeps Enter to itself.
+
+    Qt's gives it on to whatever the line lies in, and napari's window hands it to the canvas, where it
+    accepts a region.
+    """
+
+    def keyPressEvent(self, event: QKeyEvent | None) -> None:  # noqa: D102
+        super().keyPressEvent(event)
+        if event is not None and is_enter(event):
+            event.accept()
 
 
 def combo(choices: Iterable[str], tip: str) -> QComboBox:

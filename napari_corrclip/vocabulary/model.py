@@ -464,6 +464,31 @@ class Vocabulary:
             classes.append(replace(one, value=value, color=color if own else one.color))
         return replace(other, classes=tuple(classes), next_value=next_value, origin=self.origin)
 
+    def beside(self, former: Vocabulary, given: Mapping[str, int]) -> Vocabulary:
+        """Return these classes with values that mean nothing else in label maps beside this one.
+
+        Args:
+            former: the vocabulary that this one was changed from; its classes keep their values.
+            given: value by name, of the maps beside it, such as other planes of a stack. A class that is
+                new here takes the value of its name there; else it gets one that nobody has.
+        """
+        known = {grammar.key(name): value for name, value in given.items()}
+        taken = {one.value for one in self.classes if one.value in former.values}
+        unused = max(former.next_value, 1 + max(known.values(), default=0))
+        classes = []
+        for one in self.classes:
+            if one.value not in former.values:
+                value = known.get(grammar.key(one.name), unused)
+                if value in taken:
+                    value = unused
+                unused = max(unused, value + 1)
+                own = one.color == own_color(one)
+                color = default_color(value, background=one.background) if own else one.color
+                one = replace(one, value=value, color=color)
+                taken.add(value)
+            classes.append(one)
+        return replace(self, classes=tuple(classes), next_value=max(self.next_value, unused))
+
     @classmethod
     def _complete(cls, entries: Sequence[Entry], background: str | int | None = None) -> Vocabulary:
         classes = complete(entries, background)

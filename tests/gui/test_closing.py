@@ -75,6 +75,41 @@ def test_closing_the_viewer(stage: str, what: str, tmp_path: Path) -> None:
     assert "Traceback" not in ran.stderr
 
 
+LEAVE = """
+import sys, time
+import napari
+import napari_corrclip as nc
+from qtpy.QtWidgets import QApplication
+
+viewer = napari.Viewer(show=True)
+dock = nc.open_widget(viewer)
+dock.try_demo()
+end = time.time() + 200
+while time.time() < end and (dock.controller.running or dock.controller.session is None):
+    QApplication.processEvents()
+    time.sleep(0.01)
+dock.correct.button.click()
+dock.regions.show_table()
+QApplication.processEvents()
+print("left", flush=True)
+sys.exit(0)
+"""
+
+
+def test_python_may_end_with_the_window_open(tmp_path: Path) -> None:
+    """Qt deletes what it likes first; nothing of ours may ask for what is gone."""
+    ran = subprocess.run(
+        [sys.executable, "-c", LEAVE],
+        capture_output=True,
+        text=True,
+        timeout=400,
+        check=False,
+        env={**os.environ, "NAPARI_CORRCLIP_CACHE": str(tmp_path)},
+    )
+    assert (ran.returncode, ran.stdout) == (0, "left\n"), ran.stderr
+    assert "Traceback" not in ran.stderr
+
+
 @pytest.mark.parametrize("behind", [False, True])
 def test_closing_the_dock(person: Person, barrier: Barrier, behind: bool) -> None:
     place = begin_demo(person, barrier)

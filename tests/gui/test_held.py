@@ -12,7 +12,7 @@ from napari_corrclip.demo.scenes import generate_scene
 from napari_corrclip.gui.dock import CorrClipDock
 from napari_corrclip.gui.held import HELD
 from napari_corrclip.gui.picture import picture_of
-from tests.gui.test_dock import MINUTE, Person, person
+from tests.gui.test_dock import MINUTE, Person, open_scene, person
 from tests.gui.test_stack import planes, ready, to
 
 __all__ = ["person"]
@@ -266,3 +266,14 @@ def test_equal_pixels_of_two_layers_are_two_images_and_nothing_is_read() -> None
     assert not picture_of(one).same_as(picture_of(other))
     assert picture_of(one).same_as(picture_of(one))
     assert not reads
+
+
+def test_it_is_said_that_corrections_went_with_their_image(person: Person) -> None:
+    open_scene(person)
+    person.type("red, green")
+    session = person.run()
+    session.assign(session.ids[:2].tolist(), "red")
+    person.viewer.layers.clear()
+    said = person.dock.status.text()
+    assert said.startswith("The image 'scene' was removed, and with it what was corrected of it")
+    assert person.dock.keeper.isHidden()

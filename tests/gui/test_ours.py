@@ -158,6 +158,24 @@ def test_two_layers_of_one_file_are_two_images(
         np.testing.assert_array_equal(person.dock.session.labels, session.labels)
         person.agree()
 
+    # One that was never seen beside the other finds its own, too, or nothing; never the other's.
+    for at, session in ((0, one), (1, other)):
+        person.dock.cleanup()
+        person.viewer.layers.clear()
+        layers = person.viewer.open(
+            str(path), plugin="napari", layer_type="image", channel_axis=0, name=["green", "red"]
+        )
+        person.viewer.layers.remove(layers[1 - at])
+        person.dock = CorrClipDock(person.viewer)
+        person.viewer.window.add_dock_widget(person.dock, name=f"of {at}")
+        person.dock.reset_choices()
+        person.dock.image.layer = layers[at]
+        assert not person.dock.keeper.isHidden()
+        person.press(person.dock.keeper.restore_button)
+        person.wait()
+        np.testing.assert_array_equal(person.dock.session.labels, session.labels)
+        assert person.dock.session.notes == ()
+
 
 def test_a_file_that_is_opened_twice_keeps_its_corrections(
     person: Person, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

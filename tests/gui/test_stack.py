@@ -379,3 +379,27 @@ def test_sliders_outside_the_stack_are_said(stack: Person) -> None:
     to(stack, 0)
     assert stack.dock.layers is not None
     stack.agree()
+
+
+def test_a_value_means_one_class_on_all_planes(stack: Person) -> None:
+    def typed(word: str) -> int:
+        stack.type(word)
+        stack.wait()
+        words = stack.dock.session.vocabulary
+        return words.values[words.index(word)]
+
+    stack.dock.image.planes.setCurrentIndex(1)
+    run(stack)
+    before = set(stack.dock.session.vocabulary.values)
+    sand = typed("sand")
+    to(stack, 2)
+    stone = typed("stone")
+    assert len({sand, stone} - before) == 2
+    assert typed("sand") == sand
+    to(stack, 1)
+    grass = typed("grass")
+    assert grass not in {sand, stone} | before
+    assert typed("stone") == stone
+    to(stack, 0)
+    assert typed("grass") == grass
+    stack.agree()

@@ -7,7 +7,9 @@ from collections.abc import Callable, Sequence
 from psygnal import Signal
 from qtpy.QtCore import QEvent, QObject, Qt
 from qtpy.QtGui import QKeyEvent
-from qtpy.QtWidgets import QLineEdit, QListWidget, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QListWidget, QVBoxLayout, QWidget
+
+from napari_corrclip.gui.widgets import Line
 
 ROWS = 5
 """Matches that are seen at once."""
@@ -46,7 +48,7 @@ class Finder(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.line = QLineEdit()
+        self.line = Line()
         self.line.textChanged.connect(self._filter)
         self.line.installEventFilter(self)
         self.list = QListWidget()

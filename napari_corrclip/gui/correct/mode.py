@@ -29,6 +29,7 @@ from napari_corrclip.gui.correct.splitting import Splitting
 from napari_corrclip.gui.correct.spreading import Spreading
 from napari_corrclip.gui.correct.walking import Walk
 from napari_corrclip.gui.layers import SessionLayers, Tell
+from napari_corrclip.gui.widgets import is_number_typed
 
 if TYPE_CHECKING:
     import napari
@@ -201,6 +202,8 @@ class CorrectMode:
 
     def _bound(self, command: Command) -> Callable[[Labels], None]:
         def act(_layer: Labels) -> None:
+            if is_number_typed():
+                return
             if self.splitting.on and not command.always:
                 self.say(UNDER_WAY)
                 return

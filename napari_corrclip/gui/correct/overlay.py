@@ -125,7 +125,9 @@ class Overlay:
         box = padded(around, 1, session.shape)
         ids = session.regions[window(box)]
         inside = ids == rows[0].id if len(rows) == 1 else np.isin(ids, [row.id for row in rows])
-        self.show(box, border(inside, WIDTH).view(np.uint8))
+        # A wider outline would cover all of a region of a tiny image.
+        width = WIDTH if max(session.shape) >= 64 else 1
+        self.show(box, border(inside, width).view(np.uint8))
 
     def remove(self) -> None:
         """Take the layer out of the viewer."""
