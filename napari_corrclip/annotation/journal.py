@@ -561,11 +561,20 @@ def _write_all(file: int, data: bytes) -> None:
 
 def _numbers(folder: Path) -> list[int]:
     """Return the numbers of the snapshots in ``folder``."""
-    try:
-        names = [path.name for path in folder.iterdir() if path.is_dir()]
-    except OSError:
-        return []
-    return sorted(int(found[1]) for name in names if (found := _SNAPSHOT.fullmatch(name)))
+    for _ in range(10):
+        try:
+            paths = list(folder.iterdir())
+        except OSError:
+            return []
+        numbers = [
+            int(found[1])
+            for path in paths
+            if (found := _SNAPSHOT.fullmatch(path.name)) and path.is_dir()
+        ]
+        if numbers or not any(_RECORDS.fullmatch(path.name) for path in paths):
+            return sorted(numbers)
+        # A journal without a snapshot: one is just taking the place of another, so look again.
+    return []
 
 
 def _lock(folder: Path) -> FileLock:

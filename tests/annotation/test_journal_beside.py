@@ -246,3 +246,25 @@ def test_a_session_whose_folder_was_put_aside_is_written_again(tmp_path: Path) -
     with Journal(session, place):  # another one lies in its place
         session.assign(4, "sky")
         assert digest(restore(place)) == digest(session)
+
+
+def test_a_snapshot_that_takes_anothers_place_meanwhile_is_seen(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session = new_session(0)
+    with Journal(session, tmp_path) as journal:
+        session.assign(1, "sky")
+        before = set(tmp_path.iterdir())
+        journal._write_anew()
+        real, calls = Path.iterdir, [0]
+
+        def late(path: Path) -> Iterator[Path]:
+            """The folder as it was, before the new snapshot came and the old one went."""
+            calls[0] += path == tmp_path
+            return iter(sorted(before)) if path == tmp_path and calls[0] == 1 else real(path)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(Path, "iterdir", late)
+            assert has_session(tmp_path)
+        assert calls[0] == 2
+        assert digest(restore(tmp_path)) == digest(session)
