@@ -30,7 +30,7 @@ def write_classes(path: str, data: Any, options: Mapping[str, Any]) -> list[str]
         InputError: it is no single plane, a value does not fit, or it cannot be written.
     """
     from napari_corrclip.export import maps
-    from napari_corrclip.files import atomic_path
+    from napari_corrclip.storage.files import atomic_path
 
     labels = np.asarray(data)
     if labels.ndim != 2:

@@ -10,8 +10,12 @@ class CorrClipError(Exception):
     """Any failure this package raises on purpose."""
 
 
-class InputError(CorrClipError, ValueError):
-    """Something the caller gave cannot be used; the command line ends with exit code 2."""
+class InputError(CorrClipError):
+    """Something the caller gave cannot be used; the command line ends with exit code 2.
+
+    It is no ``ValueError``: programs that call us (napari's writers, for one) take any of those for
+    something else, and the sentence would be lost on its way to the person.
+    """
 
 
 class WeightsError(InputError):

@@ -13,9 +13,9 @@ import torch
 from numpy.typing import NDArray
 
 from napari_corrclip.errors import InputError
-from napari_corrclip.files import write_bytes
 from napari_corrclip.pipeline import WindowFeatures
 from napari_corrclip.settings import Settings
+from napari_corrclip.storage.files import write_bytes
 from napari_corrclip.windows import mosaic
 
 FORMAT = "napari-corrclip features 1"
@@ -113,8 +113,6 @@ class Features:
                 if not windows.features.isfinite().all():
                     raise ValueError("not all of its features are finite")
         except (OSError, SafetensorError, KeyError, ValueError) as error:
-            if isinstance(error, InputError):
-                raise
             raise InputError(
                 f"The features in {os.fspath(path)!r} cannot be read ({error}); encode the image "
                 "again."

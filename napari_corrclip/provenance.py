@@ -120,7 +120,7 @@ class Provenance:
                 kept = {k: v for k, v in settings.items() if k in Settings.model_fields}
                 known["settings"] = Settings(**kept)
             return cls(**known)
-        except (AttributeError, KeyError, TypeError, ValueError) as error:
+        except (AttributeError, InputError, KeyError, TypeError, ValueError) as error:
             detail = f" ({error})" if isinstance(error, InputError) else ""
             raise InputError(
                 f"This is no provenance of a result{detail}; segment the image again."

@@ -17,8 +17,8 @@ from torch import Tensor
 from napari_corrclip.encoders.protocols import ImageTextEncoder
 from napari_corrclip.encoders.text import text_features
 from napari_corrclip.errors import InputError
-from napari_corrclip.files import write_bytes
 from napari_corrclip.progress import Steps
+from napari_corrclip.storage.files import write_bytes
 from napari_corrclip.templates import SINGLE_TEMPLATES
 
 LIMIT = 256 << 20

@@ -39,7 +39,7 @@ from napari_corrclip.annotation.session import Session
 from napari_corrclip.annotation.source import Source
 from napari_corrclip.annotation.storage import Saved, load_parts, save_parts
 from napari_corrclip.errors import InputError
-from napari_corrclip.files import cannot_write, sync_folder
+from napari_corrclip.storage.files import cannot_write, sync_folder
 
 FOLDER_VARIABLE = "NAPARI_CORRCLIP_SESSIONS"
 _CROP = re.compile(r"-(\d+)-(\d+)-(\d+)-(\d+)")

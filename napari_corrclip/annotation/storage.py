@@ -24,7 +24,7 @@ from napari_corrclip.annotation.records import pack_history, unpack_history
 from napari_corrclip.annotation.source import Source
 from napari_corrclip.annotation.state import State
 from napari_corrclip.errors import InputError
-from napari_corrclip.files import recover_folder, write_folder
+from napari_corrclip.storage.files import recover_folder, write_folder
 
 if TYPE_CHECKING:
     from napari_corrclip.annotation.session import Session

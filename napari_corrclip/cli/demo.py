@@ -25,8 +25,8 @@ from napari_corrclip.demo.words import what_is_in
 from napari_corrclip.demo.world import GROUNDS
 from napari_corrclip.errors import InputError
 from napari_corrclip.evaluation.metrics import Confusion
-from napari_corrclip.files import write_bytes
 from napari_corrclip.progress import drive
+from napari_corrclip.storage.files import write_bytes
 from napari_corrclip.vocabulary import Vocabulary
 from napari_corrclip.weights.presets import get_preset
 

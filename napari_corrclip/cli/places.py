@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from napari_corrclip.errors import InputError
-from napari_corrclip.files import cannot_write
+from napari_corrclip.storage.files import cannot_write
 
 PROVENANCE = "provenance.json"
 

@@ -25,7 +25,7 @@ from napari_corrclip.errors import InputError, WeightsError
 from napari_corrclip.images import PERCENTILES, ImageOptions, read_rgb
 from napari_corrclip.progress import drive, finish
 from napari_corrclip.settings import Settings
-from napari_corrclip.textfiles import load_json, load_yaml, read_text
+from napari_corrclip.storage.text import load_json, load_yaml, read_text
 from napari_corrclip.vocabulary import Vocabulary
 from napari_corrclip.weights.presets import Preset, get_preset
 

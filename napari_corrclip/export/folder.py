@@ -34,9 +34,9 @@ from numpy.typing import NDArray
 
 from napari_corrclip.errors import InputError
 from napari_corrclip.export import maps
-from napari_corrclip.files import Writer, recover_folder, write_folder
 from napari_corrclip.region_map import check_regions
-from napari_corrclip.textfiles import load_json, read_text
+from napari_corrclip.storage.files import Writer, recover_folder, write_folder
+from napari_corrclip.storage.text import load_json, read_text
 from napari_corrclip.vocabulary import Vocabulary
 
 if TYPE_CHECKING:

@@ -10,11 +10,11 @@ from qtpy.QtWidgets import QApplication, QFileDialog, QWidget
 
 from napari_corrclip.annotation import Session
 from napari_corrclip.errors import InputError
-from napari_corrclip.files import atomic_path
 from napari_corrclip.gui.controller import Controller
 from napari_corrclip.gui.layers import Tell
 from napari_corrclip.progress import Progress, Steps
 from napari_corrclip.scripting import Script, script_steps
+from napari_corrclip.storage.files import atomic_path
 
 
 class ScriptCopier:

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from napari_corrclip.errors import InputError
-from napari_corrclip.files import write_bytes
 from napari_corrclip.gui.choice import SAM, SUPERPIXELS, Choice
+from napari_corrclip.storage.files import write_bytes
 from napari_corrclip.tiling import Size
 from napari_corrclip.weights.cache import cache_folder
 

@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_corrclip.errors import InputError
-from napari_corrclip.image_files import open_tiff_plane, read_image
 from napari_corrclip.images import channels_last, check_type
+from napari_corrclip.images.files import open_tiff_plane, read_image
 from napari_corrclip.large.grid import Box
 
 # Most elements that are read at once where only some rows of them are wanted.

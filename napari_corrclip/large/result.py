@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 from napari_corrclip import table as tables
 from napari_corrclip.errors import InputError
 from napari_corrclip.export.folder import FORMAT, LARGE_FORMAT
-from napari_corrclip.files import recover_folder
 from napari_corrclip.large.storage import check_zarr, read_maps
 from napari_corrclip.provenance import Provenance
 from napari_corrclip.segmentation import LayerData, class_layer
-from napari_corrclip.textfiles import load_json, read_text
+from napari_corrclip.storage.files import recover_folder
+from napari_corrclip.storage.text import load_json, read_text
 from napari_corrclip.vocabulary import Vocabulary
 
 if TYPE_CHECKING:

@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 from napari_corrclip.errors import InputError
 from napari_corrclip.export.folder import LARGE_MAPS, OWNED, read_provenance
-from napari_corrclip.files import cannot_write
+from napari_corrclip.storage.files import cannot_write
 
 CHUNK = 1024
 MAPS = {

@@ -50,8 +50,8 @@ class GivenRegions:
                     "integers, a TIFF or a PNG."
                 ) from None
         else:
-            from napari_corrclip.image_files import read_indices
             from napari_corrclip.images import read_image
+            from napari_corrclip.images.files import read_indices
 
             indices = read_indices(path)
             array = read_image(path) if indices is None else indices

@@ -40,8 +40,8 @@ from typing import TypeVar
 
 from napari_corrclip import templates as prompt_templates
 from napari_corrclip.errors import InputError
-from napari_corrclip.files import write_bytes
-from napari_corrclip.textfiles import dump_yaml, load_json, load_yaml, read_text
+from napari_corrclip.storage.files import write_bytes
+from napari_corrclip.storage.text import dump_yaml, load_json, load_yaml, read_text
 from napari_corrclip.vocabulary import grammar
 from napari_corrclip.vocabulary.classes import complete, is_int
 from napari_corrclip.vocabulary.grammar import Entry

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from napari_corrclip.errors import InputError
 from napari_corrclip.images import read_image, to_rgb
-from napari_corrclip.textfiles import read_text
+from napari_corrclip.storage.text import read_text
 from napari_corrclip.vocabulary import Vocabulary
 
 IMAGES, LABELS, CLASSES = "images", "labels", "classes.txt"

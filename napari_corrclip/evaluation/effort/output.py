@@ -7,7 +7,7 @@ from pathlib import Path
 
 from napari_corrclip.errors import InputError
 from napari_corrclip.evaluation.effort.report import Report
-from napari_corrclip.files import Writer, write_folder
+from napari_corrclip.storage.files import Writer, write_folder
 
 RECORD = "effort.json"
 GOALS_PLOT = "effort-goals.png"

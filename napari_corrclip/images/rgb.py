@@ -1,6 +1,6 @@
 """Images: from any array to the 8-bit RGB that the networks see.
 
-Reading a file (:mod:`napari_corrclip.image_files`) and converting are apart, so that an array that
+Reading a file (:mod:`napari_corrclip.images.files`) and converting are apart, so that an array that
 is already in memory (a layer, a slice of a stack) takes the same way as a file.
 """
 
@@ -15,17 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from napari_corrclip.errors import InputError
-from napari_corrclip.image_files import read_image
-
-__all__ = [
-    "PERCENTILES",
-    "ImageOptions",
-    "channels_last",
-    "check_type",
-    "read_image",
-    "read_rgb",
-    "to_rgb",
-]
+from napari_corrclip.images.files import read_image
 
 PERCENTILES = (0.1, 99.9)
 """The percentiles that become black and white where no limits are given."""

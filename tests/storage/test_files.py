@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from napari_corrclip import files
 from napari_corrclip.errors import InputError
-from napari_corrclip.files import atomic_path, recover_folder, write_bytes, write_folder
+from napari_corrclip.storage import files
+from napari_corrclip.storage.files import atomic_path, recover_folder, write_bytes, write_folder
 
 
 def contents(folder: Path) -> dict[str, str]:

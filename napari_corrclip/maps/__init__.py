@@ -1,0 +1,1 @@
+"""Integer maps of an image: label maps and region maps, their ids as they are stored."""

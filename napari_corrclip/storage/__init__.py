@@ -1,0 +1,1 @@
+"""The disk: files and folders whole or not at all, and strangers' files opened as untrusted."""
