@@ -26,7 +26,7 @@ from safetensors.numpy import load, save
 from napari_corrclip.annotation import Journal, Session, Source, restore
 from napari_corrclip.errors import InputError
 from tests.annotation.random_edits import edit
-from tests.annotation.seen import Seen, one_sentence
+from tests.annotation.seen import Seen
 from tests.annotation.worlds import random_image, random_result, random_vocabulary
 
 FORMATS = ("session.safetensors", "history.bin", "journal")
@@ -245,12 +245,15 @@ def read(base: Path, form: str, seed: int) -> str:
             path = here / "session" / form
             open_ = lambda place: Session.load(place / "session")  # noqa: E731
         path.write_bytes(changed(pick, form, path.read_bytes()))
+        refused = ""
         try:
             session = open_(here)
         except InputError as error:
-            assert "\n" not in str(error), str(error)
-            assert str(error).endswith("."), str(error)
-            assert len(str(error)) < 1200, str(error)[:300]
+            refused = str(error)
+        if refused:
+            assert "\n" not in refused, refused
+            assert refused.endswith("."), refused
+            assert len(refused) < 1200, refused[:300]
             return "refused"
         for note in session.notes:
             assert note.endswith("."), note
@@ -266,11 +269,14 @@ def works(session: Session, folder: Path) -> None:
     for move in (session.undo, session.redo):
         for _ in range(len(session.history.done) + len(session.history.undone)):
             before, steps = Seen(session), len(session.history.done)
+            refused = ""
             try:
                 if not move():
                     break
             except InputError as error:
-                assert one_sentence(str(error)) or "cannot be" in str(error), str(error)
+                refused = str(error)
+            if refused:
+                assert "cannot be" in refused, refused
                 Seen(session).same(before)
                 assert len(session.history.done) == steps
                 break
