@@ -15,6 +15,8 @@ import pytest
 from napari_corrclip.annotation import Draft, Journal, Queue, Session, restore
 from napari_corrclip.annotation.change import Step
 from napari_corrclip.errors import InputError
+from napari_corrclip.segmentation import Segmentation, segmentation_from_probabilities
+from napari_corrclip.vocabulary import Vocabulary
 from tests.annotation.images import small_result
 from tests.annotation.random_edits import SHAPE, digest, edit, new_session
 from tests.annotation.test_back_exactly import look, recounted
@@ -276,32 +278,32 @@ def test_a_listener_of_a_failed_journal_may_ask_the_session(
     assert digest(restore(tmp_path / "journal")) == digest(session)
 
 
-def test_nobody_waits_while_networks_look(tmp_path: Path) -> None:
+def test_nobody_waits_while_networks_look() -> None:
     class Slow:
         nbytes = 1
 
-        def classify(self, words: Any) -> Any:
-            began.set()
-            assert go.wait(WAIT)
-            go.clear()
+        def classify(self, words: Vocabulary) -> Segmentation:
             asked.append(words.names)
-            found = small_result(SHAPE, words=", ".join(words.names))[0]
-            return found
+            began.release()
+            assert go.acquire(timeout=WAIT)
+            chances = np.full((len(words), *SHAPE), 1 / len(words), np.float32)
+            return segmentation_from_probabilities(chances, np.array(session.regions), words)
 
-    began, go, asked = threading.Event(), threading.Event(), []
-    engine = Slow()
-    session = Session(*small_result(SHAPE), engine=engine)  # type: ignore[arg-type]
+    began, go, asked = threading.Semaphore(0), threading.Semaphore(0), []
+    session = Session(*small_result(SHAPE), engine=Slow())  # type: ignore[arg-type]
     thread = Beside(lambda: session.set_vocabulary("cat, dog, sky, ox"))
-    assert began.wait(WAIT)
+    assert began.acquire(timeout=WAIT)
     session.assign(3, "sky")
-    session.set_vocabulary(session.vocabulary.rename("dog", "hound"), classify=False)
-    go.set()
-    while len(asked) < 1:
-        pass
-    go.set()  # the classes were others meanwhile, so it looks again
-    thread.end()
-    assert session.vocabulary.names == ("cat", "dog", "sky", "ox")
+    session.set_vocabulary(session.vocabulary.rename("cat", "puma"))
+    go.release()
+    # The classes were others meanwhile: it looks again, and "cat" is a new one now.
+    assert began.acquire(timeout=WAIT)
     assert session.region(3).verdict is not None
+    go.release()
+    thread.end()
+    assert asked == [("cat", "dog", "sky", "ox")] * 2
+    assert session.vocabulary.names == asked[0]
+    assert session.vocabulary.values == (4, 2, 3, 5)
     recounted(session)
 
 
