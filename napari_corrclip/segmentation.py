@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from napari_corrclip import table as tables
 from napari_corrclip.errors import InputError
-from napari_corrclip.provenance import Network, Provenance, package_versions
+from napari_corrclip.provenance import Network, Provenance, Stretch, package_versions
 from napari_corrclip.region_map import check_regions, number_regions
 from napari_corrclip.vocabulary import Vocabulary
 
@@ -120,6 +120,10 @@ class Segmentation:
     def shape(self) -> tuple[int, int]:
         """Height and width in pixels."""
         return self.labels.shape[0], self.labels.shape[1]
+
+    def stretched(self, stretch: tuple[Stretch | None, ...]) -> Segmentation:
+        """Return it with a provenance that tells how the image became 8 bits."""
+        return replace(self, provenance=replace(self.provenance, stretch=stretch))
 
     def class_shares(self) -> dict[str, float]:
         """Return each class's share of all pixels, by name; unlabelled pixels are nobody's."""

@@ -12,6 +12,7 @@ from napari_corrclip.annotation import Journal, Session, Source, has_session, jo
 from napari_corrclip.engine import run_steps
 from napari_corrclip.errors import CorrClipError, InputError
 from napari_corrclip.progress import Progress
+from napari_corrclip.provenance import Stretch
 from napari_corrclip.segmenter import Segmenter
 from napari_corrclip.vocabulary import Vocabulary
 
@@ -24,11 +25,13 @@ class Slice:
         where: its index along each axis that is not shown; names it.
         read: returns (H, W, 3) uint8; called when it is its turn.
         source: the file, with this slice; ``None`` where there is none.
+        stretch: returns how it became 8 bits, as its provenance is to tell; called when it has been read.
     """
 
     where: tuple[int, ...]
     read: Callable[[], NDArray[np.uint8]]
     source: Source | None = None
+    stretch: Callable[[], tuple[Stretch | None, ...]] = tuple
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -101,6 +104,7 @@ def stack_steps(
                     result, engine = stop.value
                     break
                 yield Progress(f"{stage}: {event.stage}", event.done, event.total)
+            result = result.stretched(one.stretch())
             session = Session(result, rgb, engine=engine, source=one.source)
         except CorrClipError as error:
             failed.append((one.where, str(error)))

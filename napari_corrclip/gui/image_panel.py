@@ -14,13 +14,14 @@ from napari_corrclip.annotation import Source
 from napari_corrclip.errors import InputError
 from napari_corrclip.gui.area import Area
 from napari_corrclip.gui.as_read import note
-from napari_corrclip.gui.contrast import PERCENTILES, Contrast
+from napari_corrclip.gui.contrast import AUTOMATIC, Contrast
 from napari_corrclip.gui.picture import OURS, Picture, picture_of, source_of
 from napari_corrclip.gui.planes import Box, axis_name, level_for, plane_of, shape_at
 from napari_corrclip.gui.widgets import button, combo
+from napari_corrclip.images import PERCENTILES
 
 WHOLE, VIEW, RECTANGLE = AREAS = ("whole image", "current view", "rectangle")
-SHOWN, RANKED = CONTRASTS = ("as shown", "percentiles")
+AS_READ, SHOWN, RANKED = CONTRASTS = ("automatic", "as shown", "percentiles")
 THIS = "this plane"
 
 
@@ -61,7 +62,12 @@ class ImagePanel(QWidget):
         self.level = combo(
             [], "Which level of the multiscale image; results are scaled to lie over it"
         )
-        self.contrast = combo(CONTRASTS, "What becomes black and white for the networks")
+        self.contrast = combo(
+            CONTRASTS,
+            "What becomes black and white for the networks. Automatic: of more than 8 bits, the percentiles "
+            f"{PERCENTILES[0]:g} and {PERCENTILES[1]:g}, as by the command line and in scripts; as soon as "
+            "you set the layer's contrast or gamma, as shown",
+        )
         self.low, self.high = (_percentile(value) for value in PERCENTILES)
         ranks = QHBoxLayout()
         for spin in (self.low, self.high):
@@ -204,6 +210,8 @@ class ImagePanel(QWidget):
         return [choice.value for choice in self.channels]
 
     def _contrast(self) -> Contrast:
+        if self.contrast.currentText() == AS_READ:
+            return AUTOMATIC
         ranked = self.contrast.currentText() == RANKED
         return Contrast((self.low.value(), self.high.value()) if ranked else None)
 

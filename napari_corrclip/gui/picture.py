@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 
 from napari_corrclip.annotation import Source, has_session, journal_folder
 from napari_corrclip.errors import InputError
-from napari_corrclip.gui.as_read import file_of, part_of, weakly
-from napari_corrclip.gui.contrast import Contrast, Shown, colours, gray
+from napari_corrclip.gui.as_read import file_of, has_own_contrast, part_of, weakly
+from napari_corrclip.gui.contrast import Contrast, Shown, colours, find_stretch, gray
 from napari_corrclip.gui.planes import (
     Box,
     Where,
@@ -29,11 +29,16 @@ from napari_corrclip.gui.planes import (
     plane_name,
     shape_at,
 )
+from napari_corrclip.provenance import Stretch
 
 if TYPE_CHECKING:
     from napari.layers import Image
 
-Read = Callable[[], NDArray[np.uint8]]
+Stretches = tuple[Stretch | None, ...]
+"""How grayscale, or each of three channels, becomes 8 bits; empty of colours."""
+Read = Callable[[Contrast | Stretches], tuple[NDArray[np.uint8], Stretches]]
+"""Reads (H, W, 3) uint8 by a contrast or as it was once stretched, and returns how it was stretched."""
+_ReadOne = Callable[[Contrast | Stretch | None], tuple[NDArray[np.uint8], Stretch | None]]
 OURS = "napari-corrclip shows"
 """In the ``metadata`` of an image layer that is made of a session, and is no image to segment."""
 TRANSFORMS = ("scale", "translate", "rotate", "shear", "affine")
@@ -45,7 +50,7 @@ class Picture:
     Args:
         name: of the layer.
         shape: rows and columns.
-        read: returns (H, W, 3) uint8; called once at most, and let go of then.
+        read: returns (H, W, 3) uint8; let go of as soon as :attr:`rgb` is there.
         spatial: ``scale``, ``translate`` and the like of its two axes, for layers over it.
         source: the file, slice and crop it came from; ``None`` where it came from none.
         layers: that it is of, or its three channels; held weakly, a person may delete them.
@@ -54,6 +59,9 @@ class Picture:
         box: the part of that level; ``None``: all.
         plane: says which plane and part it is; empty for a whole 2-D image.
         contrast: of grayscale.
+
+    Attributes:
+        stretch: how it became 8 bits when it was read last; empty of colours, and before.
     """
 
     def __init__(
@@ -69,7 +77,7 @@ class Picture:
         level: int = 0,
         box: Box | None = None,
         plane: str = "",
-        contrast: Contrast | None = None,
+        contrast: Contrast = Contrast(),  # noqa: B008  # it is frozen
     ) -> None:
         self.name = name
         self.shape = shape
@@ -77,6 +85,7 @@ class Picture:
         self.source = source
         self.where, self.level, self.box, self.plane = where, level, box, plane
         self.contrast = contrast
+        self.stretch: Stretches = ()
         self._read: Read | None = read
         self._rgb: NDArray[np.uint8] | None = None
         self._layers = [weakly(layer) for layer in layers]
@@ -90,18 +99,27 @@ class Picture:
             InputError: it cannot be read.
         """
         if self._rgb is None:
-            self._rgb = self.read()
-            self._read = None  # and with it the array, which may be large
+            self.keep(self.read())
+        assert self._rgb is not None
         return self._rgb
 
-    def read(self) -> NDArray[np.uint8]:
+    def read(self, way: Contrast | Stretches | None = None) -> NDArray[np.uint8]:
         """Return :attr:`rgb` without keeping it, before it was asked for.
+
+        Args:
+            way: another contrast, or how it was stretched when a session was made of it.
 
         Raises:
             InputError: it cannot be read.
         """
         assert self._read is not None
-        return self._read()
+        rgb, self.stretch = self._read(self.contrast if way is None else way)
+        return rgb
+
+    def keep(self, rgb: NDArray[np.uint8]) -> None:
+        """Let :attr:`rgb` be what was read last."""
+        self._rgb = rgb
+        self._read = None  # and with it the array, which may be large
 
     @property
     def title(self) -> str:
@@ -139,7 +157,7 @@ def picture_of(
     *,
     level: int | None = None,
     box: Box | None = None,
-    contrast: Contrast | None = None,
+    contrast: Contrast = Contrast(),  # noqa: B008  # it is frozen
     channels: Sequence[Image | None] = (),
 ) -> Picture:
     """Return a plane of an image layer, or a part of it, to be read later.
@@ -151,7 +169,7 @@ def picture_of(
         where: the plane of an n-D layer; ``None``: the first one.
         level: of a multiscale layer; ``None``: by size, see :func:`.planes.level_for`.
         box: the part of that level.
-        contrast: of grayscale; ``None``: as the viewer shows it.
+        contrast: of grayscale; by default as the viewer shows it.
         channels: three grayscale layers over each other as red, green and blue, each may be ``None``;
             ``layer`` is the first that is none of those. Empty: the layer by itself.
 
@@ -165,17 +183,20 @@ def picture_of(
     if box is not None:
         rows, columns = box[2] - box[0], box[3] - box[1]
     readers = [
-        None if one is None else _reader(one, index_at(one, where, level), level, box, contrast)
+        None if one is None else _reader(one, index_at(one, where, level), level, box)
         for one in (channels or [layer])
     ]
 
-    def read() -> NDArray[np.uint8]:
-        if not channels:
-            assert readers[0] is not None
-            pixels = readers[0]()
-            return pixels if pixels.ndim == 3 else np.repeat(pixels[..., None], 3, axis=-1)
-        dark = np.zeros((rows, columns), np.uint8)
-        return np.stack([dark if one is None else one() for one in readers], axis=-1)
+    def read(way: Contrast | Stretches) -> tuple[NDArray[np.uint8], Stretches]:
+        ways = [way] * len(readers) if isinstance(way, Contrast) else way
+        planes, stretch = list[NDArray[np.uint8]](), list[Stretch | None]()
+        for one, by in zip(readers, ways, strict=True):
+            pixels, found = (np.zeros((rows, columns), np.uint8), None) if one is None else one(by)
+            planes.append(pixels)
+            stretch.append(found)
+        if planes[0].ndim == 3:
+            return planes[0], ()
+        return np.stack(planes * (3 // len(planes)), axis=-1), tuple(stretch)
 
     parts = [plane_name(layer, where)]
     if layer.multiscale:
@@ -273,16 +294,14 @@ def check_channels(channels: Sequence[Image | None]) -> None:
             )
 
 
-def _reader(
-    layer: Image, where: Where, level: int, box: Box | None, contrast: Contrast | None
-) -> Read:
+def _reader(layer: Image, where: Where, level: int, box: Box | None) -> _ReadOne:
     """Return what reads a part of a layer as it is now: (H, W) or (H, W, 3) uint8."""
     data, name, rgb = data_at(layer, level), layer.name, layer.rgb
     low, high = (0.0, 1.0) if rgb else (float(limit) for limit in layer.contrast_limits)
-    shown = Shown((low, high), float(layer.gamma))
+    shown = Shown((low, high), float(layer.gamma), not rgb and has_own_contrast(layer))
     part = (...,) if box is None else (slice(box[0], box[2]), slice(box[1], box[3]))
 
-    def read() -> NDArray[np.uint8]:
+    def read(by: Contrast | Stretch | None) -> tuple[NDArray[np.uint8], Stretch | None]:
         try:
             plane = np.asarray(data[(*where, *part)])
         except MemoryError:
@@ -294,7 +313,11 @@ def _reader(
                 "look after its file, or after what computes it."
             ) from error
         try:
-            return colours(plane) if rgb else gray(plane, contrast or Contrast(), shown)
+            if rgb:
+                return colours(plane), None
+            if isinstance(by, Contrast):
+                by = find_stretch(plane, by, shown)
+            return gray(plane, by), by
         except InputError as error:
             raise InputError(f"{name!r}: {error}") from None
 
