@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from napari_corrclip import table as tables
 from napari_corrclip.errors import InputError
+from napari_corrclip.plain import plain, plain_features
 from napari_corrclip.provenance import Network, Provenance, Stretch, package_versions
 from napari_corrclip.region_map import check_regions, number_regions
 from napari_corrclip.vocabulary import Vocabulary
@@ -157,7 +158,7 @@ class Segmentation:
                 {
                     "name": "regions",
                     "visible": False,
-                    "features": self.table.rename(columns={"id": "index"}),
+                    "features": plain_features(self.table.rename(columns={"id": "index"})),
                     "metadata": {"contour": 1},
                     **where,
                 },
@@ -258,9 +259,8 @@ def class_layer(labels: NDArray[np.integer], vocabulary: Vocabulary, **options: 
     colors: dict[int | None, tuple[float, float, float, float]] = {None: clear, 0: clear}
     for value, (red, green, blue) in vocabulary.colors.items():
         colors[value] = (red / 255, green / 255, blue / 255, 1.0)
-    classes = pd.DataFrame(
-        {"index": [0, *vocabulary.values], "class": ["unlabelled", *vocabulary.names]}
-    )
+    names = [plain(name) for name in vocabulary.names]
+    classes = pd.DataFrame({"index": [0, *vocabulary.values], "class": ["unlabelled", *names]})
     shown = {"name": "labels", "opacity": 0.4, "colormap": colors, "features": classes}
     return labels, {**shown, **options}, "labels"
 

@@ -46,7 +46,7 @@ class Contrast:
 AUTOMATIC = Contrast(PERCENTILES, unless_set=True)
 """As files are read, until somebody sets the layer's contrast."""
 BEFORE = (Contrast(PERCENTILES_BEFORE), Contrast())
-"""What the dock began with before sessions kept how their image was stretched: its percentiles, and as shown."""
+"""What the dock did before sessions kept how their image was stretched: by percentiles, or as shown."""
 
 
 @dataclass(frozen=True, slots=True)

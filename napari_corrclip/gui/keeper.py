@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from psygnal import Signal
 from qtpy import QtCore
-from qtpy.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from napari_corrclip.annotation import (
     Journal,
@@ -30,7 +30,7 @@ from napari_corrclip.gui.held import Held, release
 from napari_corrclip.gui.layers import Tell
 from napari_corrclip.gui.picture import Picture, Stretches
 from napari_corrclip.gui.planes import Box
-from napari_corrclip.gui.widgets import button, combo
+from napari_corrclip.gui.widgets import Label, button, combo
 from napari_corrclip.progress import Progress, Steps
 
 Work = Callable[[Steps[Any], Callable[[Any], object]], object]
@@ -82,7 +82,7 @@ class Keeper(QWidget):
         )
         self.anew_button.clicked.connect(self.begin_anew)
         row = QHBoxLayout()
-        row.addWidget(QLabel("Corrected before:"), 1)
+        row.addWidget(Label("Corrected before:"), 1)
         row.addWidget(self.restore_button)
         row.addWidget(self.anew_button)
         rows = QVBoxLayout(self)

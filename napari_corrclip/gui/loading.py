@@ -23,6 +23,7 @@ from napari_corrclip.gui.layers import Tell
 from napari_corrclip.gui.picture import Picture
 from napari_corrclip.gui.planes import plane_name
 from napari_corrclip.gui.stack import Stack
+from napari_corrclip.gui.widgets import question
 from napari_corrclip.progress import Progress, Steps
 
 
@@ -150,12 +151,12 @@ def ask_to_leave(parent: QWidget, steps: int, title: str, act: str, because: str
         act: what the button says that leaves it.
         because: a sentence on why they cannot be kept.
     """
-    box = QMessageBox(parent)
-    box.setWindowTitle(title)
-    box.setText(
+    box = question(
+        parent,
+        title,
         f"{steps:,} step{'' if steps == 1 else 's'} of what is corrected now {'is' if steps == 1 else 'are'} "
         f"kept in memory only. {because}The layers stay, as '(before)'; the decisions and their undo go. "
-        "To keep them, press Cancel and save the session first."
+        "To keep them, press Cancel and save the session first.",
     )
     leave = box.addButton(act, QMessageBox.ButtonRole.AcceptRole)
     box.setDefaultButton(box.addButton(QMessageBox.StandardButton.Cancel))
