@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from napari_corrclip.errors import InputError
 from napari_corrclip.images import channels_last, check_type
-from napari_corrclip.images.files import open_tiff_plane, read_image
+from napari_corrclip.images.files import is_tiff, open_tiff_plane, read_image, read_picture
 from napari_corrclip.large.grid import Box
 
 # Most elements that are read at once where only some rows of them are wanted.
@@ -160,9 +160,9 @@ def _open(path: Path, name: str, channel_axis: int | None, stack: contextlib.Exi
             array, axes = np.load(path, mmap_mode="r", allow_pickle=False), ""
         except (ValueError, EOFError) as error:
             raise InputError(f"The {name} is no NumPy array ({error}); {_FORMATS}.") from None
-    elif path.suffix.lower() in (".tif", ".tiff"):
-        tiff = stack.enter_context(open_tiff_plane(path))
-        array, axes = (read_image(path), "") if tiff is None else tiff
+    elif is_tiff(path):
+        tiff, notes = stack.enter_context(open_tiff_plane(path))
+        array, axes = read_picture(path).array if tiff is None else tiff, ""
     else:
         array, axes = read_image(path), ""
     if not axes:
