@@ -64,6 +64,36 @@ class FileBytes:
         return bytes(found)
 
 
+def check_mapped(array: Any, what: str) -> None:
+    """Refuse an array that is mapped from a file which has become shorter than the array is.
+
+    To look at it would end the program; nothing is done about an array of another kind.
+
+    Args:
+        array: looked at for a :class:`numpy.memmap` that it is a view of.
+        what: names it in the sentence, such as ``"image"``.
+
+    Raises:
+        InputError: the file is too short, or is gone.
+    """
+    root = array
+    while isinstance(root, np.ndarray) and isinstance(root.base, np.ndarray):
+        root = root.base
+    name = getattr(root, "filename", None) if isinstance(root, np.memmap) else None
+    if name is None:
+        return
+    end = root.offset + root.nbytes
+    try:
+        size = Path(name).stat().st_size
+    except OSError:
+        return  # a file that was removed stays whole as long as it is mapped
+    if size < end:
+        raise InputError(
+            f"The {what}, mapped from {str(name)!r}, is cut short: the file has {size} of {end} bytes; "
+            "save or copy it again."
+        )
+
+
 class FlatArray:
     """An array whose elements lie one after the other in a file; a cut is read when it is made.
 

@@ -542,7 +542,7 @@ class TiffPicture:
         samples = values.shape[2] if values.ndim == 3 else 1
         if kind == PHOTOMETRIC.PALETTE and page.colormap is not None and values.ndim == 2:
             return self._looked_up(values)
-        if kind in (PHOTOMETRIC.YCBCR, PHOTOMETRIC.RGB) and samples < 3 or kind in _UNREADABLE:
+        if (kind in (PHOTOMETRIC.YCBCR, PHOTOMETRIC.RGB) and samples < 3) or kind in _UNREADABLE:
             self._refuse(kind, samples)
         if kind == PHOTOMETRIC.SEPARATED:
             inks = tag_number(page, _INK_SET, 1)
