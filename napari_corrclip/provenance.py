@@ -84,8 +84,8 @@ class Provenance:
         tiling: of a large image: ``scale`` (inference pixels a pixel), ``windows``, and ``tile``,
             ``overlap`` and ``tiles`` where regions were found tile by tile.
         stretch: how the image became 8 bits, where the dock made it so: one of grayscale, or one of each
-            of three channels, ``None`` for an empty or even one; nothing where the image was taken as it
-            came, or where that is not known.
+            of three channels, ``None`` for an empty one; nothing where the image was taken as it came, or
+            where that is not known.
     """
 
     versions: Mapping[str, str] = field(default_factory=dict)

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_corrclip.errors import InputError
-from napari_corrclip.images import PERCENTILES, to_rgb
+from napari_corrclip.images import PERCENTILES, find_limits, to_rgb
 from napari_corrclip.provenance import PERCENTILES_BEFORE, Stretch
 
 
@@ -64,10 +64,10 @@ class Shown:
     is_set: bool = True
 
 
-def find_stretch(plane: NDArray[Any], contrast: Contrast, shown: Shown) -> Stretch | None:
-    """Return how a plane of one channel becomes 8 bits; ``None``: all of it is one value, and black.
+def find_stretch(plane: NDArray[Any], contrast: Contrast, shown: Shown) -> Stretch:
+    """Return how a plane of one channel becomes 8 bits.
 
-    Values that are no numbers count for nothing.
+    Values that are no numbers count for nothing, nor does what a masked array hides.
 
     Args:
         plane: (H, W) of booleans, integers or floats.
@@ -86,15 +86,11 @@ def find_stretch(plane: NDArray[Any], contrast: Contrast, shown: Shown) -> Stret
         # The viewer's limits of an image with infinite values are infinite.
         if math.isfinite(low) and math.isfinite(high) and low < high:
             return Stretch(low, high, shown.gamma)
-    else:
-        low, high = (float(value) for value in np.percentile(values, ranked))
-        if low < high:
-            return Stretch(low, high)
-    low, high = float(values.min()), float(values.max())
-    return Stretch(low, high, 1.0 if ranked else shown.gamma) if low < high else None
+        return Stretch(*find_limits(values, (0, 100)), shown.gamma)
+    return Stretch(*find_limits(values, ranked))
 
 
-def gray(plane: NDArray[Any], stretch: Stretch | None) -> NDArray[np.uint8]:
+def gray(plane: NDArray[Any], stretch: Stretch) -> NDArray[np.uint8]:
     """Return a plane of one channel as (H, W) uint8.
 
     NaN and minus infinity become black, plus infinity white.
@@ -103,8 +99,6 @@ def gray(plane: NDArray[Any], stretch: Stretch | None) -> NDArray[np.uint8]:
         plane: (H, W) of booleans, integers or floats.
         stretch: what :func:`find_stretch` found, now or when a session was made.
     """
-    if stretch is None:
-        return np.zeros(plane.shape, np.uint8)
     values = plane.astype(np.float32) if plane.dtype == np.float16 else plane
     if values.dtype.kind == "f" and not np.isfinite(values).all():
         values = np.nan_to_num(values, nan=stretch.low, posinf=stretch.high, neginf=stretch.low)
@@ -124,18 +118,14 @@ def colours(plane: NDArray[Any]) -> NDArray[np.uint8]:
 
 
 def _numbers(plane: NDArray[Any]) -> NDArray[Any]:
-    """Return the values of a plane that are numbers, of a type that can be ranked."""
-    if plane.dtype.kind == "b":
-        return plane.astype(np.uint8)
-    if plane.dtype.kind != "f":
-        return plane
-    values = plane.astype(np.float32) if plane.dtype == np.float16 else plane
-    finite = np.isfinite(values)
-    if finite.all():
-        return values
-    if not finite.any():
+    """Return the values of a plane that are numbers."""
+    values = plane.compressed() if isinstance(plane, np.ma.MaskedArray) else plane
+    if values.dtype.kind == "f":
+        finite = np.isfinite(values)
+        values = values if finite.all() else values[finite]
+    if not values.size:
         raise InputError(
-            "There is no number in this part of the image, all is NaN or infinite; "
+            "There is no number in this part of the image, all is NaN, infinite or no data; "
             "choose another part."
         )
-    return values[finite]
+    return values

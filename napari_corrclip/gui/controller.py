@@ -402,7 +402,7 @@ class Controller:
         seconds = perf_counter() - began
         yield Found(regions, picture)
         found = FoundRegions(regions, segmenter.regions)
-        result, engine = yield from run_steps(segmenter, picture.rgb, vocabulary, found)
+        result, engine = yield from run_steps(segmenter, picture.pixels, vocabulary, found)
         result = result.stretched(picture.stretch)
         ran = yield from self._made_steps(picture, result, engine, reassign)
         encode, whole = result.provenance.seconds["encode"], perf_counter() - began

@@ -269,9 +269,9 @@ def open_steps(
         read: returns the session, with the image or without.
     """
     yield Progress("read the image", 0, 2)
-    rgb = picture.read()
+    pixels = picture.read()
     yield Progress("read the corrections", 1, 2)
-    session = read(rgb)
+    session = read(pixels.rgb)
     now, then = picture.stretch, session.provenance.stretch
     if now and now != then:
         wanted = read(None).image_digest
@@ -280,10 +280,10 @@ def open_steps(
             ways = [then] if len(then) == len(now) else []
         for way in ways if wanted != session.image_digest else ():
             former = picture.read(way)
-            if digest(former) == wanted:
-                rgb, session = former, read(former)
+            if digest(former.rgb) == wanted:
+                pixels, session = former, read(former.rgb)
                 break
-    picture.keep(rgb)
+    picture.keep(pixels)
     return session
 
 

@@ -82,7 +82,7 @@ def segment_layer(
             f"{leading}, so give an index for each."
         )
     picture = picture_of(layer, given, contrast=AUTOMATIC)
-    result = segment(picture.rgb, vocabulary, **options).stretched(picture.stretch)
+    result = segment(picture.pixels, vocabulary, **options).stretched(picture.stretch)
     labels, regions = (
         Layer.create(data, about, kind) for data, about, kind in result.to_layers(**picture.spatial)
     )

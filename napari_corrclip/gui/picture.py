@@ -29,6 +29,8 @@ from napari_corrclip.gui.planes import (
     plane_name,
     shape_at,
 )
+from napari_corrclip.images import Pixels, read_picture
+from napari_corrclip.images.nodata import masked, without_data
 from napari_corrclip.provenance import Stretch
 
 if TYPE_CHECKING:
@@ -36,9 +38,9 @@ if TYPE_CHECKING:
 
 Stretches = tuple[Stretch | None, ...]
 """How grayscale, or each of three channels, becomes 8 bits; empty of colours."""
-Read = Callable[[Contrast | Stretches], tuple[NDArray[np.uint8], Stretches]]
-"""Reads (H, W, 3) uint8 by a contrast or as it was once stretched, and returns how it was stretched."""
-_ReadOne = Callable[[Contrast | Stretch | None], tuple[NDArray[np.uint8], Stretch | None]]
+Read = Callable[[Contrast | Stretches], tuple[Pixels, Stretches]]
+"""Reads pixels by a contrast or as they were once stretched, and returns how they were stretched."""
+_Part = tuple[NDArray[np.uint8], NDArray[np.bool_] | None, Stretch | None]
 OURS = "napari-corrclip shows"
 """In the ``metadata`` of an image layer that is made of a session, and is no image to segment."""
 TRANSFORMS = ("scale", "translate", "rotate", "shear", "affine")
@@ -50,7 +52,7 @@ class Picture:
     Args:
         name: of the layer.
         shape: rows and columns.
-        read: returns (H, W, 3) uint8; let go of as soon as :attr:`rgb` is there.
+        read: returns the pixels; let go of as soon as :attr:`pixels` are there.
         spatial: ``scale``, ``translate`` and the like of its two axes, for layers over it.
         source: the file, slice and crop it came from; ``None`` where it came from none.
         layers: that it is of, or its three channels; held weakly, a person may delete them.
@@ -87,24 +89,29 @@ class Picture:
         self.contrast = contrast
         self.stretch: Stretches = ()
         self._read: Read | None = read
-        self._rgb: NDArray[np.uint8] | None = None
+        self._pixels: Pixels | None = None
         self._layers = [weakly(layer) for layer in layers]
         self._data = [weakly(None if layer is None else data_at(layer, level)) for layer in layers]
 
     @property
-    def rgb(self) -> NDArray[np.uint8]:
-        """(H, W, 3) uint8; the first time it is read, which may take long.
+    def pixels(self) -> Pixels:
+        """What the networks see, and where there is no data; the first time it is read, which may take long.
 
         Raises:
             InputError: it cannot be read.
         """
-        if self._rgb is None:
+        if self._pixels is None:
             self.keep(self.read())
-        assert self._rgb is not None
-        return self._rgb
+        assert self._pixels is not None
+        return self._pixels
 
-    def read(self, way: Contrast | Stretches | None = None) -> NDArray[np.uint8]:
-        """Return :attr:`rgb` without keeping it, before it was asked for.
+    @property
+    def rgb(self) -> NDArray[np.uint8]:
+        """(H, W, 3) uint8 of :attr:`pixels`."""
+        return self.pixels.rgb
+
+    def read(self, way: Contrast | Stretches | None = None) -> Pixels:
+        """Return :attr:`pixels` without keeping them, before they were asked for.
 
         Args:
             way: another contrast, or how it was stretched when a session was made of it.
@@ -113,12 +120,12 @@ class Picture:
             InputError: it cannot be read.
         """
         assert self._read is not None
-        rgb, self.stretch = self._read(self.contrast if way is None else way)
-        return rgb
+        pixels, self.stretch = self._read(self.contrast if way is None else way)
+        return pixels
 
-    def keep(self, rgb: NDArray[np.uint8]) -> None:
-        """Let :attr:`rgb` be what was read last."""
-        self._rgb = rgb
+    def keep(self, pixels: Pixels) -> None:
+        """Let :attr:`pixels` be what was read last."""
+        self._pixels = pixels
         self._read = None  # and with it the array, which may be large
 
     @property
@@ -187,16 +194,20 @@ def picture_of(
         for one in (channels or [layer])
     ]
 
-    def read(way: Contrast | Stretches) -> tuple[NDArray[np.uint8], Stretches]:
+    def read(way: Contrast | Stretches) -> tuple[Pixels, Stretches]:
         ways = [way] * len(readers) if isinstance(way, Contrast) else way
-        planes, stretch = list[NDArray[np.uint8]](), list[Stretch | None]()
-        for one, by in zip(readers, ways, strict=True):
-            pixels, found = (np.zeros((rows, columns), np.uint8), None) if one is None else one(by)
-            planes.append(pixels)
-            stretch.append(found)
+        dark = np.zeros((rows, columns), np.uint8), None, None
+        found = [
+            dark if one is None or by is None else one(by)
+            for one, by in zip(readers, ways, strict=True)
+        ]
+        hidden = [lacking for _, lacking, _ in found if lacking is not None]
+        nodata = np.logical_or.reduce(hidden) if hidden else None
+        planes = [pixels for pixels, _, _ in found]
         if planes[0].ndim == 3:
-            return planes[0], ()
-        return np.stack(planes * (3 // len(planes)), axis=-1), tuple(stretch)
+            return Pixels(planes[0], nodata), ()
+        rgb = np.stack(planes * (3 // len(planes)), axis=-1)
+        return Pixels(rgb, nodata), tuple(stretch for _, _, stretch in found)
 
     parts = [plane_name(layer, where)]
     if layer.multiscale:
@@ -294,16 +305,20 @@ def check_channels(channels: Sequence[Image | None]) -> None:
             )
 
 
-def _reader(layer: Image, where: Where, level: int, box: Box | None) -> _ReadOne:
-    """Return what reads a part of a layer as it is now: (H, W) or (H, W, 3) uint8."""
+def _reader(
+    layer: Image, where: Where, level: int, box: Box | None
+) -> Callable[[Contrast | Stretch], _Part]:
+    """Return what reads a part of a layer as it is now: (H, W) or (H, W, 3) uint8, and (H, W) no data."""
     data, name, rgb = data_at(layer, level), layer.name, layer.rgb
     low, high = (0.0, 1.0) if rgb else (float(limit) for limit in layer.contrast_limits)
     shown = Shown((low, high), float(layer.gamma), not rgb and has_own_contrast(layer))
     part = (...,) if box is None else (slice(box[0], box[2]), slice(box[1], box[3]))
+    path = file_of(layer) if not where and not layer.multiscale else None
 
-    def read(by: Contrast | Stretch | None) -> tuple[NDArray[np.uint8], Stretch | None]:
+    def read(by: Contrast | Stretch) -> _Part:
         try:
-            plane = np.asarray(data[(*where, *part)])
+            plane = data[(*where, *part)]
+            plane = plane if isinstance(plane, np.ma.MaskedArray) else np.asarray(plane)
         except MemoryError:
             raise
         except Exception as error:  # whatever computes it may raise anything
@@ -312,16 +327,32 @@ def _reader(layer: Image, where: Where, level: int, box: Box | None) -> _ReadOne
                 f"The image {name!r} cannot be read ({type(error).__name__}: {text}); "
                 "look after its file, or after what computes it."
             ) from error
+        lacking = _hidden_by_file(path, data.shape[:2])
+        plane = masked(plane, None if lacking is None else lacking[part])
+        lacking = without_data(plane)
         try:
             if rgb:
-                return colours(plane), None
-            if isinstance(by, Contrast):
-                by = find_stretch(plane, by, shown)
-            return gray(plane, by), by
+                return colours(plane), lacking, None
+            stretch = find_stretch(plane, by, shown) if isinstance(by, Contrast) else by
+            pixels = gray(np.ma.getdata(plane), stretch)
         except InputError as error:
             raise InputError(f"{name!r}: {error}") from None
+        if lacking is not None:
+            pixels[lacking] = 0
+        return pixels, lacking, stretch
 
     return read
+
+
+def _hidden_by_file(path: str | None, shape: tuple[int, ...]) -> NDArray[np.bool_] | None:
+    """Return (H, W), where a TIFF says that it has no data, which napari does not read; ``None``: nowhere."""
+    if path is None or Path(path).suffix.lower() not in (".tif", ".tiff"):
+        return None
+    try:
+        lacking = without_data(read_picture(Path(path)).array)
+    except InputError:  # a stack, or what another reader reads
+        return None
+    return lacking if lacking is not None and lacking.shape == shape else None
 
 
 def _size(layer: Image) -> str:

@@ -8,18 +8,20 @@ from pathlib import Path
 import imageio.v3 as iio
 import numpy as np
 import pytest
+import tifffile
 from napari.layers import Image
+from napari.layers._source import layer_source
 from numpy.typing import NDArray
 
 import napari_corrclip as nc
-from napari_corrclip.annotation import Journal, Session, Source, journal_folder
+from napari_corrclip.annotation import Journal, Session, Source, has_session, journal_folder
 from napari_corrclip.cli import main
 from napari_corrclip.demo.scenes import generate_scene
 from napari_corrclip.errors import InputError
 from napari_corrclip.gui.contrast import AUTOMATIC, Contrast
 from napari_corrclip.gui.image_panel import RANKED, SHOWN
 from napari_corrclip.gui.picture import picture_of
-from napari_corrclip.images import ImageOptions, read_image, to_rgb
+from napari_corrclip.images import ImageOptions, read_image, read_pixels, to_rgb
 from napari_corrclip.large.planes import as_plane
 from napari_corrclip.large.reading import LazyImage
 from napari_corrclip.progress import finish
@@ -136,42 +138,45 @@ def test_the_viewers_contrast_counts_where_somebody_set_it(person: Person) -> No
 def made(path: Path, way: Contrast | tuple[Stretch], *, kept: bool) -> Session:
     """A session of the file, made by the dock with other limits, which it says or does not say."""
     picture = picture_of(Image(read_image(path)))
-    rgb = picture.read(way)
-    result = nc.segment(rgb, WORDS, regions="superpixels", progress=False)
+    pixels = picture.read(way)
+    result = nc.segment(pixels, WORDS, regions="superpixels", progress=False)
     if kept:
         result = result.stretched(picture.stretch)
-    session = Session(result, rgb, source=Source.of(path))
+    session = Session(result, pixels.rgb, source=Source.of(path))
     session.assign(session.ids[:3].tolist(), "red")
     return session
 
 
-@pytest.mark.parametrize(
-    ("way", "kept"),
-    [
-        (Contrast(BEFORE), False),  # as the dock's percentiles were, of which it said nothing
-        (Contrast(), False),  # as napari shows it by itself
-        (Contrast((20, 70)), True),
-        ((Stretch(300.0, 2000.0, 0.7),), True),
-    ],
-)
 def test_a_session_is_opened_with_the_limits_that_it_was_made_with(
-    person: Person, path: Path, way: Contrast | tuple[Stretch], kept: bool, tmp_path: Path
+    person: Person, path: Path, tmp_path: Path
 ) -> None:
-    session = made(path, way, kept=kept)
-    Journal(session, journal_folder(Source.of(path))).close()
-    session.save(tmp_path / "saved")
     opened(person, path)
-    person.press(person.dock.keeper.restore_button)
-    person.wait()
-    for _ in range(2):
+    folder = journal_folder(Source.of(path))
+
+    def opens(session: Session) -> None:
+        person.wait()
+        person.qtbot.waitUntil(lambda: person.dock.controller.session is not None, timeout=MINUTE)
         restored = person.dock.session
         np.testing.assert_array_equal(restored.image, session.image)
         np.testing.assert_array_equal(restored.labels, session.labels)
         assert restored.notes == ()
-        # The next one comes from the folder that was saved.
+        person.dock.keeper.close_journal()
         person.dock.controller.leave()
-        person.dock.menu._loading.begin(str(tmp_path / "saved"))
-        person.qtbot.waitUntil(lambda: person.dock.controller.session is not None, timeout=MINUTE)
+
+    ways: list[tuple[Contrast | tuple[Stretch], bool]] = [
+        (Contrast(BEFORE), False),  # as the dock's percentiles were, of which it said nothing
+        (Contrast(), False),  # as napari shows it by itself
+        ((Stretch(300.0, 2000.0, 0.7),), True),
+    ]
+    for number, (way, kept) in enumerate(ways):
+        session = made(path, way, kept=kept)
+        session.save(tmp_path / f"saved{number}")
+        person.dock.menu._loading.begin(str(tmp_path / f"saved{number}"))
+        opens(session)
+        assert has_session(folder)
+        person.dock.reset_choices()
+        person.press(person.dock.keeper.restore_button)
+        opens(session)
 
 
 @pytest.mark.parametrize(
@@ -243,3 +248,26 @@ def test_how_an_image_was_stretched_is_read_as_it_was_written() -> None:
             Provenance.from_document(made.to_document() | {"stretch": stretch})
     with pytest.raises(InputError, match="cannot be stretched from 2 to 2 by gamma 1"):
         replace(Stretch(1, 2), low=2, gamma=1)
+
+
+def test_what_a_file_calls_no_data_is_none_in_the_dock(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deep = deep_scene()
+    deep[:40, :50] = 65535
+    tag = [(42113, "s", 0, "65535", True)]
+    tifffile.imwrite(tmp_path / "deep.tif", deep, photometric="minisblack", extratags=tag)
+    with layer_source(path=str(tmp_path / "deep.tif")):
+        layer = Image(tifffile.imread(tmp_path / "deep.tif"))
+    for one in (layer, Image(np.ma.masked_equal(deep, 65535))):
+        pixels = picture_of(one, contrast=AUTOMATIC).pixels
+        expected = read_pixels(tmp_path / "deep.tif")
+        np.testing.assert_array_equal(pixels.rgb, expected.rgb)
+        np.testing.assert_array_equal(pixels.nodata, expected.nodata)
+        part = picture_of(one, box=(10, 30, 60, 90)).pixels
+        assert part.nodata is not None
+        np.testing.assert_array_equal(part.nodata, deep[10:60, 30:90] == 65535)
+    by_api = nc.segment(tmp_path / "deep.tif", WORDS, regions="superpixels", progress=False)
+    in_dock = nc.segment_layer(layer, WORDS, regions="superpixels", progress=False)
+    np.testing.assert_array_equal(in_dock.result.labels, by_api.labels)
+    assert not by_api.labels[:40, :50].any()
