@@ -6,8 +6,6 @@ is already in memory (a layer, a slice of a stack) takes the same way as a file.
 
 from __future__ import annotations
 
-import math
-import os
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,9 +14,10 @@ from numpy.typing import ArrayLike, NDArray
 
 from napari_corrclip.errors import InputError
 from napari_corrclip.images.files import read_image
-
-PERCENTILES = (0.1, 99.9)
-"""The percentiles that become black and white where no limits are given."""
+from napari_corrclip.images.flat import check_mapped
+from napari_corrclip.images.limits import PERCENTILES, check_percentiles, find_limits, pair
+from napari_corrclip.images.nodata import without_data
+from napari_corrclip.images.pictures import from_pillow, is_pillow
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,11 +52,14 @@ def to_rgb(
     and all deeper integers, is stretched linearly so that the lower of two values becomes 0 and the
     upper 255: ``limits`` if given (then for uint8 too), or else ``percentiles`` over all pixels and
     channels together, which keeps the colours' balance. Where both percentiles are one value, the
-    smallest and largest are taken, and a constant image becomes black.
+    smallest and largest are taken, and a constant image becomes black; see
+    :func:`napari_corrclip.images.limits.find_limits`. What a masked array hides is left out of that, and
+    is black.
 
     Args:
         image: (H, W), (H, W, 1), (H, W, 3) or (H, W, 4) of bool, integers or floats. Grayscale is
-            repeated; a fourth channel is opacity and is dropped.
+            repeated; a fourth channel is opacity and is dropped. Or an image of Pillow's, which is taken
+            as its file would be.
         limits: the values that become 0 and 255.
         percentiles: two percentiles, 0 to 100, used without ``limits``.
         channel_axis: the axis of the channels if it is not the last.
@@ -65,41 +67,51 @@ def to_rgb(
     Raises:
         InputError: another shape or type, no pixels, NaN or infinite values, or useless limits.
     """
-    try:
-        array = np.asarray(image)
-    except ValueError as error:  # rows of different lengths
-        raise InputError(f"The image is no array ({error}); give rows of equal length.") from None
+    array = as_array(image)
     check_type(array)
     array = channels_last(array, channel_axis)
+    lacking = without_data(array)
+    array = np.ma.getdata(array)
     if array.dtype.kind == "f":
+        if lacking is not None:
+            array = np.where(lacking[:, :, None], array.dtype.type(0), array)
         _check_finite(array)
     if limits is not None:
-        low, high = _pair(limits, "limits")
-        return _as_rgb(_stretch(array, low, high))
-    lower, upper = _pair(percentiles, "percentiles")
-    if not 0 <= lower < upper <= 100:
-        raise InputError(
-            f"The percentiles are {percentiles}; give a lower and a higher one from 0 to 100."
-        )
-    if array.dtype == np.uint8:
-        return _as_rgb(array)
-    if array.dtype.kind == "b":
-        return _as_rgb(array.astype(np.uint8) * np.uint8(255))
-    smallest, largest = float(array.min()), float(array.max())
-    if array.dtype.kind == "f" and array.shape[-1] == 3 and smallest >= 0 and largest <= 1:
-        return _as_rgb(_stretch(array, 0.0, 1.0))
-    if max(abs(smallest), abs(largest)) > 1e150:
-        # Differences of such values would overflow, and a stretch does not mind the scale.
-        array = array * 1e-150
-        smallest, largest = smallest * 1e-150, largest * 1e-150
-    # float16 percentiles would overflow between its largest values
-    measured = array.astype(np.float32) if array.dtype == np.float16 else array
-    low, high = (float(value) for value in np.percentile(measured, [lower, upper]))
-    if not low < high:
-        low, high = smallest, largest
-    if not low < high:
-        return np.zeros((*array.shape[:2], 3), np.uint8)
-    return _as_rgb(_stretch(array, low, high))
+        low, high = pair(limits, "limits")
+    else:
+        check_percentiles(percentiles)
+        if array.dtype == np.uint8:
+            return _blank(_as_rgb(array), lacking)
+        if array.dtype.kind == "b":
+            return _blank(_as_rgb(array.astype(np.uint8) * np.uint8(255)), lacking)
+        seen = array if lacking is None else array[~lacking]
+        low, high = find_limits(seen, percentiles, colors=array.shape[-1] == 3)
+    return _blank(_as_rgb(_stretch(array, low, high)), lacking)
+
+
+def as_array(image: Any) -> NDArray[Any]:
+    """Return an array, or an image of Pillow's, as an array; a masked one stays masked.
+
+    Raises:
+        InputError: it is no array.
+    """
+    if is_pillow(image):
+        return from_pillow(image, read_image)
+    if isinstance(image, np.ma.MaskedArray):
+        return image
+    check_mapped(image, "image")
+    try:
+        return np.asarray(image)
+    except ValueError as error:  # rows of different lengths
+        raise InputError(f"The image is no array ({error}); give rows of equal length.") from None
+
+
+def _blank(rgb: NDArray[np.uint8], lacking: NDArray[np.bool_] | None) -> NDArray[np.uint8]:
+    """Return ``rgb`` with black where there is no data."""
+    if lacking is not None:
+        rgb = rgb.copy()
+        rgb[lacking] = 0
+    return rgb
 
 
 def check_type(array: NDArray[Any]) -> None:
@@ -156,23 +168,15 @@ def _check_finite(array: NDArray[Any]) -> None:
     )
 
 
-def _pair(values: tuple[float, float], what: str) -> tuple[float, float]:
-    try:
-        low, high = (float(value) for value in values)
-    except (TypeError, ValueError):
-        raise InputError(f"The {what} are {values!r}; give two numbers.") from None
-    if not (math.isfinite(low) and math.isfinite(high) and low < high):
-        raise InputError(
-            f"The {what} are {values!r}; give two finite numbers, the lower one first."
-        )
-    return low, high
-
-
 def _stretch(array: NDArray[Any], low: float, high: float) -> NDArray[np.uint8]:
     """Map ``low`` to 0 and ``high`` to 255, rounded and clipped."""
     # float32 holds 16-bit integers exactly and takes half the memory of float64
     kind = np.float32 if array.dtype.itemsize <= 2 else np.float64
-    values: NDArray[Any] = np.clip(array.astype(kind), low, high)
+    values: NDArray[Any] = array.astype(kind)
+    if max(abs(low), abs(high)) > 1e150:
+        # differences of such values would overflow, and a stretch does not mind the scale
+        values, low, high = values * 1e-150, low * 1e-150, high * 1e-150
+    values = np.clip(values, low, high)
     # first to 0..1: 255 / (high - low) overflows for tiny ranges
     values = (values - low) / (high - low) * 255
     return np.asarray(np.rint(values), np.uint8)
@@ -183,14 +187,3 @@ def _as_rgb(array: NDArray[np.uint8]) -> NDArray[np.uint8]:
     if array.shape[-1] == 1:
         return np.repeat(array, 3, axis=-1)
     return np.ascontiguousarray(array)
-
-
-def read_rgb(
-    path: str | os.PathLike[str], options: ImageOptions | None = None
-) -> NDArray[np.uint8]:
-    """Return the image in ``path`` as (H, W, 3) uint8; errors name the file."""
-    image = read_image(path)
-    try:
-        return (options or ImageOptions()).rgb(image)
-    except InputError as error:
-        raise InputError(f"{os.fspath(path)!r}: {error}") from None

@@ -99,7 +99,7 @@ def large_steps(
             tiling |= {"tile": tiles.side, "overlap": tiles.overlap, "tiles": len(tiles.tiles)}
             described = dict(source.describe())
         else:
-            given, described = _given(source, pixels.size, stack)
+            given, described = _given(source, pixels, stack)
 
         temporary = stack.enter_context(new_result(folder))
         maps = create_maps(temporary, pixels.size)
@@ -112,12 +112,13 @@ def large_steps(
         if given is None:
             with _timed(seconds, "regions"):
                 yield from find_regions(tiles, pixels, source, maps["regions"])
-            found = LazyRegions(Plane(maps["regions"], "YX", "regions"))
+            found = LazyRegions(Plane(maps["regions"], "YX", "regions"), pixels)
         else:
             found = given
+        copied = given is not None or plane.masked
         with _timed(seconds, "windows"):
             tally = yield from _classify(
-                segmenter, grid, scale, pixels, found, text, words, maps, copy=given is not None
+                segmenter, grid, scale, pixels, found, text, words, maps, copy=copied
             )
         with _timed(seconds, "painting"):
             yield from _paint(maps, tally, words, correction=segmenter.settings.correction)
@@ -144,22 +145,23 @@ def large_steps(
             image=origin or (os.fspath(image) if isinstance(image, str | os.PathLike) else ""),
             tiling=tiling,
         )
-        _write_texts(temporary, tally, words, provenance, segmenter.notes(words))
+        notes = (*plane.notes, *segmenter.notes(words))
+        _write_texts(temporary, tally, words, provenance, notes)
     return LargeSegmentation.load(folder)
 
 
 def _given(
-    source: Any, size: tuple[int, int], stack: contextlib.ExitStack
+    source: Any, image: LazyImage, stack: contextlib.ExitStack
 ) -> tuple[LazyRegions, dict[str, str | int | float | bool]]:
     """Given regions and what the provenance says of them."""
     origin = os.fspath(source) if isinstance(source, str | os.PathLike) else "array"
     described: dict[str, str | int | float | bool] = {"source": "given", "origin": origin}
     if isinstance(source, GivenRegions):
         source, described = source.regions, dict(source.describe())
-    given = LazyRegions(stack.enter_context(opened(source, "regions")))
-    if given.size != size:
+    given = LazyRegions(stack.enter_context(opened(source, "regions")), image)
+    if given.size != image.size:
         raise InputError(
-            f"The regions have shape {given.size} and the image {size}; give regions of the "
+            f"The regions have shape {given.size} and the image {image.size}; give regions of the "
             "image's height and width."
         )
     return given, described
@@ -186,7 +188,7 @@ def _classify(
 ) -> Steps[Tally]:
     """Write classes and confidence before map correction; return what was counted of regions.
 
-    ``copy``: whether the regions are to be written to the result.
+    ``copy``: whether the regions are to be written to the result, as they are read.
     """
     device = segmenter.clip.device
     text = text.to(device)
@@ -219,8 +221,13 @@ def _classify(
                 segmenter.settings,
             )
             where = slices(block)
-            maps["pixel_labels"][where] = values[found.classes]
-            maps["confidence"][where] = found.confidence
+            nodata = pixels.nodata(block)
+            classes, confidence = found.classes, found.confidence
+            if nodata is not None:
+                classes = np.where(nodata, -1, classes)
+                confidence = np.where(nodata, np.float16(0), confidence)
+            maps["pixel_labels"][where] = values[classes]
+            maps["confidence"][where] = confidence
             if copy:
                 maps["regions"][where] = ids
             count.add(found.tally)

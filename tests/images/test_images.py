@@ -332,7 +332,7 @@ def test_what_is_no_image_file_is_said(tmp_path: Path) -> None:
     (tmp_path / "page.eps").write_text("%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n")
     cases = {
         "missing.png": "No such file",
-        "": "Is a directory",
+        "": "it is a folder",
         "empty.png": "empty file",
         "notes.txt": "no image",
         "page.eps": "no image",
