@@ -47,8 +47,9 @@ def bounding_boxes(numbers: NDArray[np.int32], regions: int) -> NDArray[np.int32
     from scipy.ndimage import find_objects
 
     boxes = [
-        (rows.start, columns.start, rows.stop, columns.stop)
-        for rows, columns in find_objects(numbers, max_label=regions)
+        (found[0].start, found[1].start, found[0].stop, found[1].stop)
+        for found in find_objects(numbers, max_label=regions)
+        if found is not None  # every number occurs
     ]
     return np.array(boxes, np.int32).reshape(regions, 4)
 

@@ -188,7 +188,7 @@ def click_ious(source: SamRegions, scene: Scene) -> list[float]:
 
 def iou(mask: NDArray[np.bool_], truth: NDArray[np.bool_]) -> float:
     """Intersection over union of two masks."""
-    return float((mask & truth).sum() / max(1, (mask | truth).sum()))
+    return float((mask & truth).sum() / max(1, int((mask | truth).sum())))
 
 
 def _scores(

@@ -40,7 +40,7 @@ class Confusion:
     @property
     def accuracy(self) -> float:
         """Share of the pixels with truth that have their class."""
-        return float(np.diag(self.counts)[1:].sum() / max(1, self.counts[1:].sum()))
+        return float(np.diag(self.counts)[1:].sum() / max(1, int(self.counts[1:].sum())))
 
     def mean_iou(self, classes: Iterable[int] | None = None) -> float:
         """Mean IoU over the classes that occur, of ``classes`` (0-based) or of all; NaN if none does."""
