@@ -115,7 +115,7 @@ def test_without_a_folder_it_keeps_them_in_memory(encoder: Counting) -> None:
 
 
 def test_what_was_used_least_recently_makes_room(encoder: Counting, tmp_path: Path) -> None:
-    size = 128 + 4 * encoder.embed_dim  # a file: NumPy's header and the feature
+    size = 128 + 4 * encoder.embed_dim + 32  # a file: NumPy's header, the feature, a checksum
     words = [f"red {number}" for number in range(6)]
     first = TextCache(tmp_path, limit=4 * size)
     for age, word in enumerate(words[:4]):
