@@ -205,8 +205,9 @@ def _read(path: Path, length: int) -> NDArray[np.float32] | None:
     if len(data) > end and hashlib.sha256(data[:end]).digest() != data[end:]:
         return None
     feature = np.frombuffer(data, dtype, length, start).astype(np.float32)
+    norm = np.linalg.norm(feature.astype(np.float64))  # in which no square overflows
     # NaN is not below either
-    return feature if abs(float(np.linalg.norm(feature)) - 1) < _TOLERANCE else None
+    return feature if abs(norm - 1) < _TOLERANCE else None
 
 
 def _files(folder: Path) -> list[tuple[float, int, Path]]:
