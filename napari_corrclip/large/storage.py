@@ -25,7 +25,6 @@ from numpy.typing import NDArray
 from napari_corrclip.errors import InputError
 from napari_corrclip.export.folder import LARGE_MAPS, OWNED, read_provenance
 from napari_corrclip.storage.files import cannot_write
-from napari_corrclip.storage.zarr_folders import check_zarr as check_zarr
 from napari_corrclip.storage.zarr_folders import (
     StoredArray,
     child,
@@ -33,6 +32,7 @@ from napari_corrclip.storage.zarr_folders import (
     read_node,
     read_rows,
 )
+from napari_corrclip.storage.zarr_folders import check_zarr as check_zarr
 
 CHUNK = 1024
 MAPS = {

@@ -39,7 +39,10 @@ def test_times_of_an_earlier_version_are_read(tmp_path: Path) -> None:
 def test_a_changed_digit_is_found_out(tmp_path: Path) -> None:
     path = tmp_path / "s.json"
     text = kept(path)
-    assert json.loads(text).keys() == {*ROWS, "sha256"}  # what an earlier version looks for is there
+    assert json.loads(text).keys() == {
+        *ROWS,
+        "sha256",
+    }  # what an earlier version looks for is there
     assert len(recalled(path)) == 3
     path.write_text(text.replace("0.25", "0.75"))
     assert recalled(path) == {}

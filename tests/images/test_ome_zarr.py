@@ -116,7 +116,9 @@ def bioformats(folder: Path, form: int, images: dict[str, Any], *, listed: bool 
 @pytest.mark.parametrize("form", [2, 3])
 @pytest.mark.parametrize("listed", [False, True])
 def test_bioformats2raw_with_one_image(tmp_path: Path, form: int, listed: bool) -> None:
-    assert np.array_equal(read(bioformats(tmp_path / "a.zarr", form, {"0": PLANE}, listed=listed)), PLANE)
+    assert np.array_equal(
+        read(bioformats(tmp_path / "a.zarr", form, {"0": PLANE}, listed=listed)), PLANE
+    )
 
 
 def test_bioformats2raw_with_a_slide_beside_its_label(tmp_path: Path) -> None:

@@ -329,7 +329,10 @@ def run(name: str, times: int, number: int = 0) -> Outcome:
 
         @seed(number)
         @settings(
-            max_examples=times, database=None, deadline=None, suppress_health_check=list(HealthCheck)
+            max_examples=times,
+            database=None,
+            deadline=None,
+            suppress_health_check=list(HealthCheck),
         )
         @given(changes)
         def feed(chosen: list[Any]) -> None:

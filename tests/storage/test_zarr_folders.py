@@ -168,18 +168,14 @@ def test_what_consolidated_metadata_say_is_not_asked_for(tmp_path: Path) -> None
     good = json.loads((version_2(tmp_path / "good") / ".zarray").read_text())
     (path / ".zgroup").write_text('{"zarr_format": 2}')
     said = {".zgroup": {"zarr_format": 2}, "a/.zarray": good}
-    (path / ".zmetadata").write_text(
-        json.dumps({"zarr_consolidated_format": 1, "metadata": said})
-    )
+    (path / ".zmetadata").write_text(json.dumps({"zarr_consolidated_format": 1, "metadata": said}))
     with pytest.raises(InputError, match="no numbers"):
         open_zarr_plane(path, WHAT)
     # and the other way round: the array's own file says what it is
     (path / "a" / ".zarray").write_text(json.dumps(good))
     (path / "a" / "0.0").write_bytes(bytes(32))
     said["a/.zarray"] = {**good, "filters": [PICKLE], "dtype": "|O"}
-    (path / ".zmetadata").write_text(
-        json.dumps({"zarr_consolidated_format": 1, "metadata": said})
-    )
+    (path / ".zmetadata").write_text(json.dumps({"zarr_consolidated_format": 1, "metadata": said}))
     array, _ = open_zarr_plane(path, WHAT)
     assert not array[...].any()
     assert not marker.exists()
@@ -234,7 +230,9 @@ def test_packed_arrays_of_version_2_are_read(tmp_path: Path, packed: dict[str, A
 
 
 def stored(path: Path) -> StoredArray:
-    return StoredArray(open_array(read_node(path, WHAT, "redo it"), WHAT, "redo it"), WHAT, "redo it")
+    return StoredArray(
+        open_array(read_node(path, WHAT, "redo it"), WHAT, "redo it"), WHAT, "redo it"
+    )
 
 
 def test_a_stored_array_is_like_an_array(tmp_path: Path) -> None:
@@ -285,7 +283,9 @@ def test_rows_are_all_there(tmp_path: Path) -> None:
         read_rows(read_node(path, WHAT, "redo it"), WHAT, "redo it")
 
 
-@pytest.mark.parametrize("path", ["../a.zarr", "/etc", "", ".", "a//b", "a\\b", "a\0b", None, 3, ["a"]])
+@pytest.mark.parametrize(
+    "path", ["../a.zarr", "/etc", "", ".", "a//b", "a\\b", "a\0b", None, 3, ["a"]]
+)
 def test_no_path_leads_out_of_a_group(tmp_path: Path, path: object) -> None:
     zarr.open_group(tmp_path / "g.zarr", mode="w")
     node = read_node(tmp_path / "g.zarr", WHAT, "redo it")
