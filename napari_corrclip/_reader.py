@@ -25,13 +25,17 @@ def get_reader(path: PathOrPaths) -> Callable[[PathOrPaths], list[Any]] | None:
     from napari_corrclip.export.folder import read_provenance
 
     place = Path(path)
-    folder = place if place.is_dir() else place.parent
-    if place.name.endswith(TABLE):
-        return _each(read_classes)
-    if place.name == "session.safetensors" or (folder / "session.safetensors").is_file():
-        return _each(read_session)
-    if (place.is_dir() or place.name == "provenance.json") and read_provenance(folder) is not None:
-        return _each(read_result)
+    try:
+        is_folder = place.is_dir()
+        folder = place if is_folder else place.parent
+        if place.name.endswith(TABLE):
+            return _each(read_classes)
+        if place.name == "session.safetensors" or (folder / "session.safetensors").is_file():
+            return _each(read_session)
+        if (is_folder or place.name == "provenance.json") and read_provenance(folder) is not None:
+            return _each(read_result)
+    except (OSError, ValueError):  # no name that a file can have
+        return None
     return None
 
 

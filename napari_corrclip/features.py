@@ -7,6 +7,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 import torch
@@ -16,9 +17,12 @@ from napari_corrclip.errors import InputError
 from napari_corrclip.pipeline import WindowFeatures
 from napari_corrclip.settings import Settings
 from napari_corrclip.storage.files import write_bytes
+from napari_corrclip.storage.text import load_json
+from napari_corrclip.storage.untrusted import check_regular, guarded
 from napari_corrclip.windows import mosaic
 
 FORMAT = "napari-corrclip features 1"
+_LONGEST = 1.01
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,58 +102,64 @@ class Features:
         Raises:
             InputError: it is missing, damaged or something else.
         """
-        from safetensors import SafetensorError, safe_open
-
+        name, remedy = os.fspath(path), "encode the image again"
+        check_regular(path, "features", f"give a file that Features.save wrote, or {remedy}")
         try:
-            with safe_open(os.fspath(path), framework="pt") as file:
-                metadata = file.metadata() or {}
-                if metadata.get("format") != FORMAT:
-                    raise InputError(
-                        f"{os.fspath(path)!r} is no file of features; give one that "
-                        "Features.save wrote."
-                    )
-                tensors = {name: file.get_tensor(name).clone() for name in file.keys()}  # noqa: SIM118
-                regions = tensors.pop("regions").numpy()
-                nodata = tensors.pop("nodata").numpy() if "nodata" in tensors else None
-                windows = WindowFeatures.from_parts(tensors, metadata["layout"])
-                source = json.loads(metadata["region_source"])
-                seconds = json.loads(metadata["seconds"])
-                settings = Settings.from_json(metadata["settings"])
-                clip = metadata["clip"]
-                notes = json.loads(metadata.get("notes", "[]"))
-                if not isinstance(notes, list) or not all(isinstance(one, str) for one in notes):
-                    raise ValueError("its notes are no sentences")
-                if nodata is not None and nodata.dtype != np.bool_:
-                    raise ValueError("its pixels without data are not true or false")
-                if not isinstance(source, dict) or not isinstance(seconds, dict):
-                    raise ValueError("its source and seconds are no objects")
-                if not all(isinstance(value, int | float) for value in seconds.values()):
-                    raise ValueError("its seconds are no numbers")
-                if not windows.features.isfinite().all():
-                    raise ValueError("not all of its features are finite")
-        except (OSError, SafetensorError, KeyError, ValueError) as error:
-            raise InputError(
-                f"The features in {os.fspath(path)!r} cannot be read ({error}); encode the image "
-                "again."
-            ) from error
-        if (
-            regions.shape != windows.layout.image_size
-            or (nodata is not None and nodata.shape != regions.shape)
-            or regions.dtype != np.int32
-            or (regions < 0).any()
-        ):
-            raise InputError(
-                f"The regions in {os.fspath(path)!r} have shape {regions.shape} and type "
-                f"{regions.dtype}, or ids below 0: not those of the image; encode it again."
-            )
-        regions.flags.writeable = False
-        return cls(
-            windows,
-            regions,
-            settings,
-            clip,
-            MappingProxyType(source),
-            MappingProxyType(seconds),
-            nodata,
-            tuple(notes),
+            return _read(name, remedy)
+        except InputError as error:
+            raise InputError(f"The features in {name!r} cannot be read: {error}") from error
+
+
+def _read(name: str, remedy: str) -> Features:
+    from safetensors import SafetensorError, safe_open
+
+    with (
+        guarded("the file", remedy, damage=(SafetensorError, ValueError)),
+        safe_open(name, framework="pt") as file,
+    ):
+        metadata = file.metadata() or {}
+        if metadata.get("format") != FORMAT:
+            raise InputError("it is no file of features; give one that Features.save wrote.")
+        wanted = {"layout", "settings", "clip", "region_source", "seconds"}
+        if wanted - metadata.keys() or {"features", "regions"} - set(file.keys()):
+            raise ValueError("a part of it is missing")
+        stored = file.get_tensor("regions")
+        if stored.dtype != torch.int32 or (stored < 0).any():
+            raise ValueError("its regions are no ids")
+        regions: NDArray[np.int32] = np.array(stored.numpy())
+        nodata = np.array(file.get_tensor("nodata").numpy()) if "nodata" in file.keys() else None  # noqa: SIM118
+        windows = WindowFeatures.from_parts(
+            {"features": file.get_tensor("features").clone()}, metadata["layout"]
         )
+        if regions.shape != windows.layout.image_size:
+            raise ValueError(f"its regions are of shape {regions.shape}, and not of the image's")
+        if nodata is not None and (nodata.shape, nodata.dtype) != (regions.shape, np.bool_):
+            raise ValueError("its pixels without data are none of the image's")
+        # Of unit length, where there is anything; NaN is not below either.
+        if not (windows.features.norm(dim=-1) < _LONGEST).all():
+            raise ValueError("not all of its features are of unit length")
+        settings = Settings.from_json(metadata["settings"])
+        source = _notes(metadata["region_source"], str | int | float)
+        seconds = _notes(metadata["seconds"], int | float)
+        notes = load_json(metadata.get("notes", "[]"), "the notes")
+        if not isinstance(notes, list) or not all(isinstance(one, str) for one in notes):
+            raise ValueError("its notes are no sentences")
+    regions.flags.writeable = False
+    return Features(
+        windows,
+        regions,
+        settings,
+        metadata["clip"],
+        MappingProxyType(source),
+        MappingProxyType(seconds),
+        nodata,
+        tuple(notes),
+    )
+
+
+def _notes(text: str, kinds: Any) -> dict[str, Any]:
+    """Return an object of plain values, as JSON has it."""
+    found = load_json(text, "a note")
+    if not isinstance(found, dict) or not all(isinstance(one, kinds) for one in found.values()):
+        raise ValueError("its notes are no objects of plain values")
+    return found

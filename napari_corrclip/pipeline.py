@@ -69,6 +69,7 @@ class WindowFeatures:
         features = tensors.get("features")
         if (
             features is None
+            or not features.is_floating_point()
             or features.ndim != 4
             or len(features) != len(restored)
             or not features.numel()

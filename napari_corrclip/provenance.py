@@ -142,13 +142,18 @@ class Provenance:
             if not isinstance(document, dict):
                 raise TypeError
             known = {one.name: document[one.name] for one in fields(cls) if one.name in document}
+            for name, kinds in _MAPPINGS.items():
+                _check_mapping(known.setdefault(name, {}), kinds)
             known["networks"] = tuple(
-                Network(**{one.name: str(network[one.name]) for one in fields(Network)})
+                Network(**{one.name: _text(network[one.name]) for one in fields(Network)})
                 for network in known.get("networks", ())
             )
             for name in ("preset", "device", "dtype", "image"):
-                known[name] = str(known.get(name, ""))
-            known["templates"] = tuple(str(template) for template in known.get("templates", ()))
+                known[name] = _text(known.get(name, ""))
+            templates = known.get("templates", [])
+            if not isinstance(templates, list):
+                raise TypeError
+            known["templates"] = tuple(_text(template) for template in templates)
             known["stretch"] = tuple(_stretch(one) for one in known.get("stretch", ()))
             settings = known.get("settings")
             if settings is not None:
@@ -169,10 +174,34 @@ class Provenance:
             ) from None
 
 
+_MAPPINGS: Mapping[str, tuple[type, ...]] = {
+    "versions": (str,),
+    "regions": (str, int, float),
+    "seconds": (int, float),
+    "tiling": (int, float),
+}
+"""Types of what is in a mapping; a document is a stranger's."""
+
+
 def _stretch(document: Mapping[str, Any] | None) -> Stretch | None:
     if document is None:
         return None
     return Stretch(**{one.name: float(document[one.name]) for one in fields(Stretch)})
+
+
+def _check_mapping(values: object, kinds: tuple[type, ...]) -> None:
+    if not isinstance(values, dict) or not all(
+        isinstance(key, str) and isinstance(value, kinds) for key, value in values.items()
+    ):
+        raise TypeError
+    if not all(math.isfinite(value) for value in values.values() if isinstance(value, float)):
+        raise ValueError
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError
+    return value
 
 
 def package_versions() -> dict[str, str]:

@@ -12,19 +12,25 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from napari_corrclip.encoders.protocols import ImageTextEncoder
 from napari_corrclip.encoders.text import text_features
 from napari_corrclip.errors import InputError
 from napari_corrclip.progress import Steps
+from napari_corrclip.storage.arrays import read_header
 from napari_corrclip.storage.files import write_bytes
+from napari_corrclip.storage.untrusted import read_bytes
 from napari_corrclip.templates import SINGLE_TEMPLATES
 
 LIMIT = 256 << 20
 """Bytes on the disk: about a hundred thousand prompts."""
 MEMORY_LIMIT = 64 << 20
 """Bytes in memory."""
+_CHECKSUM = hashlib.sha256().digest_size
+_HEADER = 1 << 10  # NumPy writes 128 bytes before a row of numbers
+_TOLERANCE = 1e-4
 
 
 class TextCache:
@@ -32,7 +38,8 @@ class TextCache:
 
     A feature depends on the weights, what the tower computes in, the templates and the prompt alone,
     and these are its key: nothing needs to be invalidated. A damaged or unwritable cache costs time,
-    never a result.
+    never a result: every file has a checksum, and what does not agree with it is removed and computed
+    again.
 
     Above its limits it forgets what was used least recently, on the disk and in memory.
 
@@ -115,15 +122,12 @@ class TextCache:
         path = self._path(key)
         if path is None:
             return None
-        try:
-            feature = np.load(path, allow_pickle=False)
-        except (OSError, ValueError, EOFError):
+        if not path.exists():
             return None
-        if (
-            feature.shape != (length,)
-            or feature.dtype != np.float32
-            or not np.isfinite(feature).all()
-        ):
+        feature = _read(path, length)
+        if feature is None:
+            with contextlib.suppress(OSError):  # a read-only folder, or a folder in its place
+                path.unlink()
             return None
         with contextlib.suppress(OSError):  # a read-only folder
             os.utime(path)  # used last
@@ -145,11 +149,10 @@ class TextCache:
         path = self._path(key)
         if path is None:
             return
-        buffer = io.BytesIO()
-        np.save(buffer, feature.numpy())
+        data = _pack(feature.numpy())
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            write_bytes(path, buffer.getvalue())
+            write_bytes(path, data)
         except (OSError, InputError):
             # A read-only or full cache folder must not stop anybody's work.
             self.folder = None
@@ -157,7 +160,7 @@ class TextCache:
         if self._on_disk is None:
             self._on_disk = sum(size for _, size, _ in _files(path.parent.parent))
         else:
-            self._on_disk += buffer.tell()
+            self._on_disk += len(data)
         if self._on_disk > self.limit:
             self._make_room(path.parent.parent)
 
@@ -172,6 +175,39 @@ class TextCache:
                 path.unlink()
             total -= size
         self._on_disk = total
+
+
+def _pack(feature: NDArray[np.float32]) -> bytes:
+    """Return an ``.npy`` file with its SHA-256 behind it, which NumPy does not look at."""
+    buffer = io.BytesIO()
+    np.save(buffer, feature)
+    data = buffer.getvalue()
+    return data + hashlib.sha256(data).digest()
+
+
+def _read(path: Path, length: int) -> NDArray[np.float32] | None:
+    """Return the feature in a file, ``None`` where it is damaged.
+
+    A file of an earlier version has no checksum; of its damage is seen what changes the feature's length,
+    which is 1.
+    """
+    most = _HEADER + 4 * length + _CHECKSUM
+    try:
+        data = read_bytes(path, "kept feature", "remove it", limit=most)
+        with io.BytesIO(data) as file:
+            shape, dtype = read_header(file, len(data), "it", "remove it")
+            start = file.tell()
+    except InputError:
+        return None
+    end = start + 4 * length
+    if shape != (length,) or dtype != np.float32 or len(data) not in (end, end + _CHECKSUM):
+        return None
+    if len(data) > end and hashlib.sha256(data[:end]).digest() != data[end:]:
+        return None
+    feature = np.frombuffer(data, dtype, length, start).astype(np.float32)
+    norm = np.linalg.norm(feature.astype(np.float64))  # in which no square overflows
+    # NaN is not below either
+    return feature if abs(norm - 1) < _TOLERANCE else None
 
 
 def _files(folder: Path) -> list[tuple[float, int, Path]]:

@@ -16,6 +16,7 @@ from torch.nn import functional as F
 
 from napari_corrclip.errors import InputError
 from napari_corrclip.method.grids import bilinear, bilinear_rows, nearest, source_rows
+from napari_corrclip.storage.text import load_json
 from napari_corrclip.tiling import Size, TilingSettings, inference_size, window_count
 
 Box = tuple[int, int, int, int]
@@ -83,8 +84,8 @@ class Layout:
         Raises:
             InputError: where the text is no layout or one that cannot be.
         """
+        data = load_json(text, "The layout of windows")
         try:
-            data = json.loads(text)
             layout = cls(
                 image_size=_pair(data["image_size"]),
                 size=_pair(data["size"]),
@@ -92,7 +93,7 @@ class Layout:
                 window=_pair(data["window"]),
                 padding=_box(data["padding"]),
             )
-        except (ValueError, KeyError, TypeError, RecursionError) as error:
+        except (ValueError, KeyError, TypeError) as error:
             raise InputError(
                 f"This is no layout of windows ({error}); encode the image again."
             ) from None

@@ -89,6 +89,9 @@ def test_saving_replaces_a_file_at_once(features: Features, tmp_path: Path) -> N
     assert [one.name for one in tmp_path.iterdir()] == ["f"]
 
 
+DEEP = "[" * 5000 + "]" * 5000
+
+
 @pytest.mark.parametrize(
     "change",
     [
@@ -108,6 +111,19 @@ def test_saving_replaces_a_file_at_once(features: Features, tmp_path: Path) -> N
         {"regions": None},
         {"features": torch.zeros(1, 2, 2, 96)},
         {"features": torch.full((1, 32, 32, 96), float("nan"))},
+        {"features": torch.full((9, 32, 32, 96), 1e30)},
+        {"features": torch.ones((9, 32, 32, 96), dtype=torch.int64)},
+        {"regions": torch.zeros(256, 256, dtype=torch.bfloat16)},
+        {"regions": torch.zeros(256, 256, dtype=torch.complex64)},
+        {"region_source": '{"source": 1e999}'},
+        {"region_source": '{"source": {"a": 1}}'},
+        {"region_source": DEEP},
+        {"seconds": f'{{"encode": {"9" * 400}}}'},
+        {"seconds": DEEP},
+        {"settings": DEEP},
+        {"settings": '{"tau": 1e999}'},
+        {"layout": DEEP},
+        {"layout": '{"image_size": [1e999, 256]}'},
         {"features": torch.zeros(25, 4)},
         {"features": torch.zeros(9, 0, 16, 96)},
         {"features": None},
@@ -128,5 +144,7 @@ def test_spoilt_files_are_refused(
         else:
             store[name] = value
     save_file(tensors, path, metadata)
-    with pytest.raises(InputError):
+    with pytest.raises(InputError) as caught:
         Features.load(path)
+    assert str(path) in str(caught.value)
+    assert "report this" not in str(caught.value)

@@ -100,6 +100,37 @@ def test_a_damaged_entry_is_encoded_anew(damage: object, encoder: Counting, tmp_
     assert torch.equal(found, expected)
 
 
+@pytest.mark.parametrize("at", [0, 7, 20, 127, 128, 300, -33, -32, -1])
+def test_one_flipped_bit_is_found_out_and_computed_again(
+    at: int, encoder: Counting, tmp_path: Path
+) -> None:
+    expected = finish(TextCache(tmp_path).features(encoder, ("red",), ("{}",)))
+    (path,) = files(tmp_path)
+    good = bytearray(path.read_bytes())
+    bad = good.copy()
+    bad[at] ^= 1
+    path.write_bytes(bad)
+    cache = TextCache(tmp_path)
+    assert cache.missing(encoder, ("red",), ("{}",)) == ("red",)
+    assert files(tmp_path) == []
+    assert torch.equal(finish(cache.features(encoder, ("red",), ("{}",))), expected)
+    assert path.read_bytes() == good
+
+
+def test_an_entry_of_an_earlier_version_has_no_checksum(encoder: Counting, tmp_path: Path) -> None:
+    expected = finish(TextCache(tmp_path).features(encoder, ("red",), ("{}",)))
+    (path,) = files(tmp_path)
+    earlier = path.read_bytes()[:-32]
+    assert np.array_equal(np.load(path), expected[0])  # as that version reads ours
+    path.write_bytes(earlier)
+    assert TextCache(tmp_path).missing(encoder, ("red",), ("{}",)) == ()
+    # its damage is seen where the feature's length is another
+    bad = bytearray(earlier)
+    bad[-1] ^= 64
+    path.write_bytes(bad)
+    assert TextCache(tmp_path).missing(encoder, ("red",), ("{}",)) == ("red",)
+
+
 def test_a_cache_that_cannot_be_written_costs_only_time(encoder: Counting, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("no folder")
     cache = TextCache(tmp_path / "file" / "cache")
@@ -115,7 +146,7 @@ def test_without_a_folder_it_keeps_them_in_memory(encoder: Counting) -> None:
 
 
 def test_what_was_used_least_recently_makes_room(encoder: Counting, tmp_path: Path) -> None:
-    size = 128 + 4 * encoder.embed_dim  # a file: NumPy's header and the feature
+    size = 128 + 4 * encoder.embed_dim + 32  # a file: NumPy's header, the feature, a checksum
     words = [f"red {number}" for number in range(6)]
     first = TextCache(tmp_path, limit=4 * size)
     for age, word in enumerate(words[:4]):

@@ -197,7 +197,7 @@ def test_unreadable_files_are_one_sentence(tmp_path: Path) -> None:
     for name, words in {
         "large.txt": "larger than 4 MiB",
         "latin.txt": "no UTF-8",
-        "folder.txt": "Is a directory",
+        "folder.txt": "it is a folder",
         "missing.txt": "No such file",
     }.items():
         with pytest.raises(InputError, match=words):

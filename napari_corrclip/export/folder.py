@@ -23,7 +23,6 @@ from __future__ import annotations
 
 import json
 import os
-import zipfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,6 +34,7 @@ from numpy.typing import NDArray
 from napari_corrclip.errors import InputError
 from napari_corrclip.export import maps
 from napari_corrclip.region_map import check_regions
+from napari_corrclip.storage.arrays import read_npz
 from napari_corrclip.storage.files import Writer, recover_folder, write_folder
 from napari_corrclip.storage.text import load_json, read_text
 from napari_corrclip.vocabulary import Vocabulary
@@ -128,8 +128,9 @@ def foreign_files(folder: Path) -> list[str]:
 def read_provenance(folder: Path) -> dict[str, object] | None:
     """Return what the results in ``folder``, of this version or another one, say of themselves."""
     try:
-        document = json.loads((folder / "provenance.json").read_bytes())
-    except (OSError, ValueError, RecursionError):
+        source = folder / "provenance.json"
+        document = load_json(read_text(source, "provenance"), repr(str(source)))
+    except InputError:
         return None
     kind = FORMAT.rstrip("0123456789")  # large ones too
     if isinstance(document, dict) and str(document.get("format")).startswith(kind):
@@ -175,7 +176,7 @@ def read_result(folder: Path) -> ReadResult:
     name = "labels.png" if max(vocabulary.values) <= 255 else "labels.tif"
     labels = maps.read_map(folder / name)
     regions = maps.read_map(folder / "regions.tif")
-    arrays = _read_arrays(folder / "arrays.npz")
+    arrays = _read_arrays(folder / "arrays.npz", labels.size, len(vocabulary))
     shapes = {
         name: labels.shape,
         "regions.tif": regions.shape,
@@ -200,15 +201,11 @@ def read_result(folder: Path) -> ReadResult:
     )
 
 
-def _read_arrays(path: Path) -> dict[str, NDArray[Any]]:
-    try:
-        # opened here, because np.load leaves a damaged file open
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
-            arrays = {name: np.asarray(stored[name]) for name in _ARRAYS}
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, AttributeError) as error:
-        raise InputError(
-            f"{str(path)!r} cannot be read ({error}); segment the image again."
-        ) from None
+def _read_arrays(path: Path, pixels: int, classes: int) -> dict[str, NDArray[Any]]:
+    """Return the arrays of a result of so many pixels, which are no fewer than its regions."""
+    remedy = "segment the image again"
+    largest = 4 * max(pixels, 1) * max(classes, 1)
+    arrays = read_npz(path, _ARRAYS, "file of arrays", remedy, largest=largest)
     for name, dtype in _ARRAYS.items():
         if arrays[name].dtype != dtype or arrays[name].ndim != 2:
             raise InputError(

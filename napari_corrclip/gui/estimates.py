@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import math
 from collections.abc import Callable
@@ -12,11 +13,15 @@ from typing import Any
 from napari_corrclip.errors import InputError
 from napari_corrclip.gui.choice import SAM, SUPERPIXELS, Choice
 from napari_corrclip.storage.files import write_bytes
+from napari_corrclip.storage.text import load_json, read_text
+from napari_corrclip.storage.untrusted import guarded
 from napari_corrclip.tiling import Size
 from napari_corrclip.weights.cache import cache_folder
 
 Key = tuple[str | int, ...]
 Table = dict[Key, float]
+_TABLES = ("window", "regions", "rest")
+_CHECKSUM = "sha256"
 
 
 class Estimates:
@@ -76,38 +81,63 @@ class Estimates:
         if self._read or self._file is None:
             return
         self._read = True
-        with contextlib.suppress(OSError, ValueError, TypeError, KeyError, AttributeError):
-            document = json.loads(self._file().read_text(encoding="utf-8"))
-            found = {name: _table(document[name]) for name in self._tables}
-            if set(found["window"]) == set(found["rest"]):  # they are asked for together
-                for name, table in self._tables.items():
-                    table.update({**found[name], **table})
+        path = self._file()
+        if not path.exists():
+            return
+        try:
+            found = _read(path)
+        except InputError:  # measured again
+            with contextlib.suppress(OSError):
+                path.unlink()
+            return
+        for name, table in self._tables.items():
+            table.update({**found[name], **table})
 
     def _keep(self) -> None:
         if self._file is None:
             return
-        document = {
+        document: dict[str, Any] = {
             name: [[list(key), value] for key, value in table.items()]
             for name, table in self._tables.items()
         }
+        document[_CHECKSUM] = _checksum(document)
         with contextlib.suppress(OSError, InputError):
             path = self._file()
             path.parent.mkdir(parents=True, exist_ok=True)
             write_bytes(path, json.dumps(document).encode())
 
 
-def _table(rows: Any) -> Table:
+def _read(path: Path) -> dict[str, Table]:
     """Return the measured seconds of a file.
 
     Raises:
-        TypeError, ValueError: it has something else in it.
+        InputError: it is damaged, or has something else in it.
     """
+    where = f"The measured times {str(path)!r}"
+    document = load_json(read_text(path, "measured times"), where)
+    # A file of an earlier version has no checksum.
+    with guarded(where, "remove it", damage=(ValueError, TypeError, KeyError, AttributeError)):
+        checksum = document.pop(_CHECKSUM, None)
+        if checksum not in (None, _checksum(document)):
+            raise ValueError("its checksum is another")
+        found = {name: _table(document[name]) for name in _TABLES}
+        if set(found["window"]) != set(found["rest"]):  # they are asked for together
+            raise ValueError("its tables do not belong together")
+        return found
+
+
+def _checksum(document: dict[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(document, sort_keys=True).encode()).hexdigest()
+
+
+def _table(rows: Any) -> Table:
     table: Table = {}
     for key, value in rows:
-        seconds = float(value)
-        if not (math.isfinite(seconds) and seconds >= 0):
-            raise ValueError(value)
-        table[tuple(part if isinstance(part, int) else str(part) for part in key)] = seconds
+        if isinstance(value, bool) or not isinstance(value, int | float) or value < 0:
+            raise ValueError(f"{value!r} are no seconds")
+        if not all(isinstance(part, str | int) for part in key):
+            raise ValueError(f"{key!r} is nothing that was measured")
+        table[tuple(key)] = float(value)
     return table
 
 

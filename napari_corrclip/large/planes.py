@@ -16,6 +16,7 @@ from napari_corrclip.errors import CorrClipError, InputError
 from napari_corrclip.images import channels_last, check_type
 from napari_corrclip.images.files import is_tiff, open_tiff_plane, read_picture
 from napari_corrclip.images.flat import FileBytes, FlatArray, check_mapped
+from napari_corrclip.images.ome_zarr import open_zarr_plane
 from napari_corrclip.large.grid import Box
 from napari_corrclip.storage.untrusted import guarded, reason
 
@@ -219,35 +220,4 @@ def _open_npy(
 
 def _open_zarr(path: Path, name: str) -> tuple[Any, str]:
     """The array of a zarr folder, and its axes where the folder says what they are."""
-    import zarr
-
-    advice = "give a folder of one zarr array, or OME-Zarr"
-    try:
-        found: Any = zarr.open(os.fspath(path), mode="r")
-    except Exception as error:  # zarr and its codecs raise whatever a damaged folder makes them
-        reason = " ".join(str(error).split()) or type(error).__name__
-        raise InputError(f"The {name} is no zarr ({reason[:200]}); {advice}.") from None
-    if isinstance(found, zarr.Array):
-        return found, ""
-    attributes = found.attrs.asdict()
-    scales = attributes.get("multiscales", attributes.get("ome", {}).get("multiscales"))
-    if not scales:
-        arrays = [array for _, array in found.arrays()]
-        if len(arrays) != 1:
-            raise InputError(f"The {name} holds {len(arrays)} arrays; {advice}.")
-        return arrays[0], ""
-    try:
-        names = [str(one["name"]).lower() for one in scales[0]["axes"]]
-        array = found[scales[0]["datasets"][0]["path"]]
-        axes = "".join(
-            one.upper() if one in "yx" or (one == "c" and size > 1) else "1" if size == 1 else "?"
-            for one, size in zip(names, array.shape, strict=True)
-        )
-    except (KeyError, IndexError, TypeError, ValueError, AttributeError):
-        raise InputError(f"The {name} is no OME-Zarr that can be read; {advice}.") from None
-    if sorted(axes.replace("1", "")) not in (["X", "Y"], ["C", "X", "Y"]):
-        raise InputError(
-            f"The {name} has the shape {tuple(array.shape)} (axes {', '.join(names)}) and is not "
-            "one plane; cut out the plane to segment and give it as an array."
-        )
-    return array, axes
+    return open_zarr_plane(path, f"The {name}")

@@ -25,6 +25,14 @@ from numpy.typing import NDArray
 from napari_corrclip.errors import InputError
 from napari_corrclip.export.folder import LARGE_MAPS, OWNED, read_provenance
 from napari_corrclip.storage.files import cannot_write
+from napari_corrclip.storage.zarr_folders import (
+    StoredArray,
+    child,
+    open_array,
+    read_node,
+    read_rows,
+)
+from napari_corrclip.storage.zarr_folders import check_zarr as check_zarr
 
 CHUNK = 1024
 MAPS = {
@@ -41,19 +49,6 @@ ROWS = {
     "region_probabilities": np.float32,
 }
 """A row a region."""
-
-
-def check_zarr() -> None:
-    """Raise an ``InputError`` where zarr, which large results are written with, is not there."""
-    try:
-        import zarr
-
-        _ = zarr.create_array
-    except (ImportError, AttributeError):
-        raise InputError(
-            "Large images need zarr 3, which is not installed; run "
-            "'pip install napari-corrclip[large]'."
-        ) from None
 
 
 def check_target(folder: Path) -> None:
@@ -141,20 +136,18 @@ def read_maps(folder: Path) -> dict[str, Any]:
     Raises:
         InputError: they are not there, damaged, or do not belong together.
     """
-    import zarr
-
     place = folder / LARGE_MAPS
     remedy = "segment the image again"
     if not place.is_dir():
         raise InputError(f"{str(folder)!r} holds no result of a large image; {remedy}.")
-    try:
-        group = zarr.open_group(place, mode="r")
-        found: dict[str, Any] = {name: group[name] for name in (*MAPS, *ROWS)}
-        for name in ROWS:
-            found[name] = np.asarray(found[name][...])
-    except Exception as error:  # zarr and its codecs raise whatever a damaged folder makes them
-        reason = " ".join(str(error).split()) or type(error).__name__
-        raise InputError(f"{str(place)!r} cannot be read ({reason[:200]}); {remedy}.") from None
+    what = f"The result {str(place)!r}"
+    group = read_node(place, what, remedy)
+    found: dict[str, Any] = {}
+    for name in MAPS:
+        array = open_array(child(group, name, what, remedy), f"{what}, {name!r},", remedy)
+        found[name] = StoredArray(array, f"{what}, {name!r},", remedy)
+    for name in ROWS:
+        found[name] = read_rows(child(group, name, what, remedy), f"{what}, {name!r},", remedy)
     for name, dtype in {**MAPS, **ROWS}.items():
         if found[name].dtype != dtype or found[name].ndim != (1 if name == "region_ids" else 2):
             raise InputError(

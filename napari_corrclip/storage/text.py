@@ -3,64 +3,87 @@
 from __future__ import annotations
 
 import json
+import math
 import os
+from collections import Counter
 from collections.abc import Hashable
-from pathlib import Path
 from typing import Any
 
 import yaml
 
 from napari_corrclip.errors import InputError
+from napari_corrclip.storage.untrusted import guarded, read_bytes
 
 MAX_BYTES = 4 << 20
 """Largest text file that is read; vocabularies and settings are far smaller."""
+MAX_DEPTH = 64
+"""Most lists and mappings inside one another in a document; ours have five."""
+MAX_NUMBER = 1 << 64
+"""A whole number in a document is nearer to 0 than this."""
 
 
-def read_text(path: str | os.PathLike[str], what: str) -> str:
-    """Return the UTF-8 text of ``path`` without a byte order mark; ``what`` names it in errors."""
-    path = Path(path)
-    try:
-        with path.open("rb") as file:
-            data = file.read(MAX_BYTES + 1)
-    except OSError as error:
-        reason = error.strerror or str(error)
-        raise InputError(
-            f"The {what} {str(path)!r} cannot be read ({reason}); check the path."
-        ) from None
-    except ValueError as error:  # a NUL in the path
-        raise InputError(f"{str(path)!r} names no {what} ({error}); check the path.") from None
-    if len(data) > MAX_BYTES:
-        raise InputError(
-            f"The {what} {str(path)!r} is larger than {MAX_BYTES >> 20} MiB; "
-            "give the right file or split it."
-        )
+def read_text(path: str | os.PathLike[str], what: str, *, limit: int = MAX_BYTES) -> str:
+    """Return the UTF-8 text of ``path`` without a byte order mark; ``what`` names it in errors.
+
+    Raises:
+        InputError: it is no regular file, cannot be read, is larger than ``limit`` bytes or no UTF-8.
+    """
+    advice = f"check the path, and that it is a text of at most {limit >> 20} MiB"
+    data = read_bytes(path, what, advice, limit=limit)
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise InputError(
-            f"The {what} {str(path)!r} is no UTF-8 text (byte {error.start}); save it as UTF-8."
+            f"The {what} {os.fspath(path)!r} is no UTF-8 text (byte {error.start}); save it as "
+            "UTF-8."
         ) from None
 
 
-def load_json(text: str, where: str) -> Any:
-    """Return the document in ``text``; a key given twice is an error."""
+def load_json(text: str, where: str, *, finite: bool = True) -> Any:
+    """Return the document in ``text``.
+
+    Args:
+        text: JSON.
+        where: the subject of the sentence, such as ``"The settings file 'a.json'"``.
+        finite: refuse NaN and infinity, which Python's JSON has and the standard has not.
+
+    Raises:
+        InputError: it is no JSON, or holds a key twice, a number that is not finite or beyond 64
+            bits, half a character (a lone surrogate), or more than :data:`MAX_DEPTH` levels.
+    """
     try:
-        return json.loads(text, object_pairs_hook=_pairs)
+        document = json.loads(text, object_pairs_hook=_pairs)
     except InputError as error:
         raise InputError(f"{where}: {error}") from None
-    except (ValueError, RecursionError) as error:
+    except RecursionError:
+        raise InputError(f"{where}: its JSON {_TOO_DEEP}") from None
+    except ValueError as error:
         raise InputError(f"{where} is no valid JSON ({error}); correct it there.") from None
+    return _checked(document, f"{where}: its JSON", finite=finite)
 
 
 def load_yaml(text: str, where: str) -> Any:
-    """Return the document in ``text`` by the safe loader; no aliases, no key given twice."""
-    try:
-        return yaml.load(text, Loader=_Loader)
-    except InputError as error:
-        raise InputError(f"{where}: {error}") from None
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        reason = " ".join(str(error).split())
-        raise InputError(f"{where} is no valid YAML ({reason}); correct it there.") from None
+    """Return the document in ``text`` by the safe loader; no aliases, no tags, no key given twice.
+
+    Args:
+        text: YAML 1.1.
+        where: as of :func:`load_json`.
+
+    Raises:
+        InputError: it is no YAML, or as of :func:`load_json`.
+    """
+    advice = "correct it there"
+    with guarded(where, advice):
+        try:
+            document = yaml.load(text, Loader=_Loader)
+        except InputError as error:
+            raise InputError(f"{where}: {error}") from None
+        except RecursionError:
+            raise InputError(f"{where}: its YAML {_TOO_DEEP}") from None
+        except (yaml.YAMLError, ValueError) as error:
+            reason = " ".join(str(error).split())
+            raise InputError(f"{where} is no valid YAML ({reason}); {advice}.") from None
+        return _checked(document, f"{where}: its YAML", finite=True)
 
 
 def dump_yaml(document: object) -> str:
@@ -69,11 +92,51 @@ def dump_yaml(document: object) -> str:
     return text
 
 
+_NUMBERS = ("tag:yaml.org,2002:int", "tag:yaml.org,2002:float")
+_LONGEST_NUMBER = 400  # the longest that is written of a float has about as many
+_TOO_DEEP = f"nests more than {MAX_DEPTH} levels; write it flatter."
+
+
+def _checked(document: Any, where: str, *, finite: bool) -> Any:
+    """Return ``document`` if all that is in it can be used: whoever reads on need not ask again.
+
+    It goes level by level, since whatever recurses into a document that is deep enough fails.
+    """
+    level, depth = [document], 0
+    while level:
+        if depth > MAX_DEPTH:
+            raise InputError(f"{where} {_TOO_DEEP}")
+        below: list[Any] = []
+        for value in level:
+            if isinstance(value, dict):
+                below += value
+                below += value.values()
+            elif isinstance(value, list | tuple | set):
+                below += value
+            elif (complaint := _complaint(value, finite)) is not None:
+                raise InputError(f"{where} holds {complaint}.")
+        level, depth = below, depth + 1
+    return document
+
+
+def _complaint(value: object, finite: bool) -> str | None:
+    """What is wrong with a scalar of a document, and what to do; ``None``: nothing."""
+    if isinstance(value, float) and finite and not math.isfinite(value):
+        return f"{value}, which is no finite number; write one"
+    if isinstance(value, int) and abs(value) >= MAX_NUMBER:
+        return f"a number of {value.bit_length()} bits; write one of at most 64"
+    if isinstance(value, str) and not value.isascii():
+        try:
+            value.encode()
+        except UnicodeEncodeError:
+            return f"the text {value[:40]!r} with half a character in it; write it anew"
+    return None
+
+
 def _pairs(pairs: list[tuple[str, object]]) -> dict[str, object]:
     found = dict(pairs)
     if len(found) < len(pairs):
-        keys = [key for key, _ in pairs]
-        twice = next(key for key in keys if keys.count(key) > 1)
+        (twice, _), *_ = Counter(key for key, _ in pairs).most_common(1)
         raise InputError(f"the key {twice!r} occurs twice; remove one.")
     return found
 
@@ -86,13 +149,26 @@ class _Dumper(yaml.SafeDumper):
 
 
 class _Loader(yaml.SafeLoader):
-    """The safe loader without aliases (a few lines of them unfold to gigabytes)."""
+    """The safe loader without aliases (a few lines of them unfold to gigabytes) and tags.
+
+    A tag makes a value what it does not look like, and PyYAML fails in many ways where it cannot be:
+    of tags there is ``!!str`` alone, and "!", which says the same.
+    """
+
+    _depth = 0
 
     def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
+        event = self.peek_event()  # type: ignore[no-untyped-call]
+        line = event.start_mark.line + 1
         if self.check_event(yaml.AliasEvent):
-            line = self.get_event().start_mark.line + 1  # type: ignore[no-untyped-call]
             raise InputError(f"line {line} holds a YAML alias (*); write the value out.")
+        if getattr(event, "tag", None) not in (None, "!", "tag:yaml.org,2002:str"):
+            raise yaml.YAMLError(f"line {line} has the tag {event.tag!r}, and no tags are read")
+        self._depth += 1
+        if self._depth > MAX_DEPTH + 1:
+            raise RecursionError
         node: yaml.Node | None = super().compose_node(parent, index)
+        self._depth -= 1
         return node
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
@@ -103,4 +179,16 @@ class _Loader(yaml.SafeLoader):
                 line = key.start_mark.line + 1
                 raise InputError(f"the key {key.value!r} occurs twice (line {line}); remove one.")
             seen.add(name)
-        return super().construct_mapping(node, deep=deep)
+        merges = any(tag == "tag:yaml.org,2002:merge" for tag, _ in seen)
+        found = super().construct_mapping(node, deep=deep)
+        if not merges and len(found) < len(seen):  # such as yes and true, or 1 and 0x1
+            line = node.start_mark.line + 1
+            raise InputError(f"two keys from line {line} on are the same value; remove one.")
+        return found
+
+    def construct_scalar(self, node: yaml.Node) -> Any:
+        # 1:30 is 90 in YAML 1.1; a megabyte of such digits would be counted for hours
+        if node.tag in _NUMBERS and len(node.value) > _LONGEST_NUMBER:
+            line = node.start_mark.line + 1
+            raise yaml.YAMLError(f"line {line} has a number of {len(node.value)} characters")
+        return super().construct_scalar(node)  # type: ignore[arg-type]

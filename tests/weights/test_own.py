@@ -140,7 +140,7 @@ WRONG: list[tuple[Mapping[str, Any], str]] = [
     ({"regions.library": "timm"}, "'library' is 'timm'; it can be segment_anything or demo"),
     ({"clip.architecture": ""}, "'architecture' or 'pretrained' is empty; name both"),
     ({"clip.size": -1}, "'size' is -1; give the number of bytes"),
-    ({"clip.size": 10**400}, "'size' is 1000.*; give the number of bytes"),
+    ({"clip.size": 10**400}, "a number of 1329 bits; write one of at most 64"),
     ({"clip.source": "https://[a/b.pt"}, "'source' is 'https://\\[a/b.pt'; give an https address"),
     ({"clip.source": "https://a/b c.pt"}, "'source' is 'https://a/b c.pt'; give an https address"),
     ({"clip.size": True}, "'size' is true; give the number of bytes"),

@@ -1,0 +1,73 @@
+"""Kept times are found out where they are damaged, and measured again."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from napari_corrclip.gui.estimates import Estimates
+
+ROWS = {
+    "window": [[["demo", "cpu", 336], 0.5]],
+    "regions": [[["", "", "superpixels"], 0.25]],
+    "rest": [[["demo", "cpu", 336], 0.125]],
+}
+
+
+def recalled(path: Path) -> dict[str, object]:
+    times = Estimates(lambda: path)
+    times._recall()
+    return {name: table for name, table in times._tables.items() if table}
+
+
+def kept(path: Path) -> str:
+    """What is written where ``ROWS`` were measured before."""
+    path.write_text(json.dumps(ROWS))
+    times = Estimates(lambda: path)
+    times._recall()
+    times._keep()
+    return path.read_text()
+
+
+def test_times_of_an_earlier_version_are_read(tmp_path: Path) -> None:
+    (tmp_path / "s.json").write_text(json.dumps(ROWS))
+    assert recalled(tmp_path / "s.json")["window"] == {("demo", "cpu", 336): 0.5}
+
+
+def test_a_changed_digit_is_found_out(tmp_path: Path) -> None:
+    path = tmp_path / "s.json"
+    text = kept(path)
+    assert json.loads(text).keys() == {
+        *ROWS,
+        "sha256",
+    }  # what an earlier version looks for is there
+    assert len(recalled(path)) == 3
+    path.write_text(text.replace("0.25", "0.75"))
+    assert recalled(path) == {}
+    assert not path.exists()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "[" * 100_000,
+        "{}",
+        "5",
+        json.dumps({**ROWS, "window": [[["demo", "cpu", 336], 10**400]]}),
+        json.dumps({**ROWS, "window": [[["demo", "cpu", 336], float("inf")]]}),
+        json.dumps({**ROWS, "window": [[["demo", "cpu", 336], -1]]}),
+        json.dumps({**ROWS, "window": [[["demo", [], 336], 1]]}),
+        json.dumps({**ROWS, "window": [[5, 1]]}),
+        json.dumps({**ROWS, "window": {"a": 1}}),
+        json.dumps({**ROWS, "rest": []}),
+        json.dumps({**ROWS, "sha256": 5}),
+    ],
+)
+def test_what_cannot_be_is_removed(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "s.json"
+    path.write_text(text)
+    assert recalled(path) == {}
+    assert not path.exists()
