@@ -52,7 +52,9 @@ class Provenance:
         templates: the prompt templates.
         regions: the region source and its parameters.
         seconds: wall time of each stage, to a tenth of a millisecond.
-        image: the image's file, if it came from one.
+        image: the image's file, if it came from one; a link is named and not what it leads to.
+        image_digest: checksum of what is in that file, see :class:`~napari_corrclip.images.origin.Origin`.
+        image_position: where the file lies as seen from the result's folder.
         tiling: of a large image: ``scale`` (inference pixels a pixel), ``windows``, and ``tile``,
             ``overlap`` and ``tiles`` where regions were found tile by tile.
     """
@@ -68,6 +70,8 @@ class Provenance:
     seconds: Mapping[str, float] = field(default_factory=dict)
     image: str = ""
     tiling: Mapping[str, int | float] = field(default_factory=dict)
+    image_digest: str = ""
+    image_position: str = ""
 
     def __post_init__(self) -> None:
         """Close what could be changed from outside."""
@@ -92,6 +96,8 @@ class Provenance:
             "regions": dict(self.regions),
             "seconds": dict(self.seconds),
             "image": self.image,
+            "image_digest": self.image_digest,
+            "image_position": self.image_position,
             "tiling": dict(self.tiling),
         }
 
@@ -112,7 +118,9 @@ class Provenance:
                 Network(**{one.name: str(network[one.name]) for one in fields(Network)})
                 for network in known.get("networks", ())
             )
-            for name in ("preset", "device", "dtype", "image"):
+            for name in (
+                "preset", "device", "dtype", "image", "image_digest", "image_position"
+            ):  # fmt: skip
                 known[name] = str(known.get(name, ""))
             known["templates"] = tuple(str(template) for template in known.get("templates", ()))
             settings = known.get("settings")

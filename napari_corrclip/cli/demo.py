@@ -65,7 +65,7 @@ def show(
     scene = generate_scene(seed)
     words = what_is_in(scene) if classes is None else read_classes(classes)
     check_folder(output)
-    check_replaceable(output, lambda owner: owner.startswith(SCENE))
+    check_replaceable(output, lambda owner: owner.image.startswith(SCENE))
     check_regions(regions)
 
     from napari_corrclip.cli.picture import comparison, png

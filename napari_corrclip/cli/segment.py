@@ -20,9 +20,10 @@ from napari_corrclip.cli.options import (
     check_regions,
     read_classes,
 )
-from napari_corrclip.cli.places import PROVENANCE, check_folder, origin, result_folders
+from napari_corrclip.cli.places import PROVENANCE, result_folders
 from napari_corrclip.errors import InputError, WeightsError
 from napari_corrclip.images import PERCENTILES, ImageOptions, read_rgb
+from napari_corrclip.images.origin import Origin
 from napari_corrclip.progress import drive, finish
 from napari_corrclip.settings import Settings
 from napari_corrclip.storage.text import load_json, load_yaml, read_text
@@ -75,8 +76,7 @@ def segment_images(images: Sequence[Path], options: Options, *, debug: bool = Fa
         typer.Exit: some of several images failed, with the exit code.
     """
     job = Job(options)
-    check_folder(options.output)
-    folders = result_folders(images, options.output)
+    folders = result_folders(images, options.output, skipping=options.skip_existing)
     # The only image is read before torch is imported: a slip in its name is told at once.
     only = len(folders) == 1 and options.scale is None
     read = {image: job.read(image) for image in folders} if only else {}
@@ -92,7 +92,7 @@ def segment_images(images: Sequence[Path], options: Options, *, debug: bool = Fa
                 result = job.run_large(image, folder, options.scale)
             else:
                 rgb = read[image] if image in read else job.read(image)
-                result = job.run(image, rgb)
+                result = job.run(image, folder, rgb)
                 result.save(folder, image=rgb)
         except Exception as error:
             # Without weights no other image would fare better.
@@ -171,8 +171,8 @@ class Job:
         """(H, W, 3) uint8 of the file ``image``."""
         return read_rgb(image, self.image_options)
 
-    def run(self, image: Path, rgb: NDArray[np.uint8]) -> Segmentation:
-        """Segment ``rgb``, which came from ``image``."""
+    def run(self, image: Path, folder: Path, rgb: NDArray[np.uint8]) -> Segmentation:
+        """Segment ``rgb``, which came from ``image`` and whose result goes into ``folder``."""
         given = self._given_regions(image)
         if given is not None:
             finish(given.segment(rgb))  # says whether they fit, before networks are loaded
@@ -183,7 +183,14 @@ class Job:
         windows = len(segmenter.plan((height, width)))
         say(f"{image}: {height} × {width} pixels, {windows} window{'s' if windows > 1 else ''}")
         result = drive(segmenter.segment_steps(rgb, self.vocabulary))
-        return replace(result, provenance=replace(result.provenance, image=origin(image)))
+        origin = Origin.of(image, folder)
+        provenance = replace(
+            result.provenance,
+            image=origin.image,
+            image_digest=origin.digest,
+            image_position=origin.position,
+        )
+        return replace(result, provenance=provenance)
 
     def run_large(self, image: Path, folder: Path, scale: float) -> LargeSegmentation:
         """Segment ``image`` by tiles into ``folder``."""
@@ -210,7 +217,7 @@ class Job:
             tile=self.options.tile,
             overlap=self.options.overlap,
             options=self.image_options,
-            origin=origin(image),
+            origin=Origin.of(image, folder),
         )
         return drive(steps)
 

@@ -24,6 +24,7 @@ from __future__ import annotations
 import json
 import os
 import zipfile
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,6 +37,7 @@ from napari_corrclip.errors import InputError
 from napari_corrclip.export import maps
 from napari_corrclip.region_map import check_regions
 from napari_corrclip.storage.files import Writer, recover_folder, write_folder
+from napari_corrclip.storage.names import MAX_BYTES, cut
 from napari_corrclip.storage.text import load_json, read_text
 from napari_corrclip.vocabulary import Vocabulary
 
@@ -222,17 +224,20 @@ def result_names(paths: Iterable[Path]) -> list[str]:
     """Return a folder name for each image, for results side by side in one folder.
 
     It is the file's name without its ending; images that would share one get their whole name, and
-    a number where even that occurs twice. No two are alike, whatever the case.
+    a number where even that occurs twice. No two are alike, whatever the case; none that is made here is
+    too long for a file system.
     """
     paths = list(paths)
     stems = [path.stem.casefold() for path in paths]
+    often = Counter(stems)
     taken: set[str] = set()
     names = []
     for path, stem in zip(paths, stems, strict=True):
-        name = base = path.stem if stems.count(stem) == 1 else path.name.replace(".", "_")
+        name = base = path.stem if often[stem] == 1 else path.name.replace(".", "_")
         number = 2
         while name.casefold() in taken:
-            name, number = f"{base}_{number}", number + 1
+            after = f"_{number}"
+            name, number = cut(base, MAX_BYTES - len(after)) + after, number + 1
         taken.add(name.casefold())
         names.append(name)
     return names

@@ -18,6 +18,7 @@ from napari_corrclip.devices import describe_device
 from napari_corrclip.errors import InputError
 from napari_corrclip.export.folder import LARGE_FORMAT
 from napari_corrclip.images import PERCENTILES, ImageOptions
+from napari_corrclip.images.origin import Origin
 from napari_corrclip.large.blocks import block_side, classify_block
 from napari_corrclip.large.grid import blocks, slices
 from napari_corrclip.large.planes import Plane, opened
@@ -57,7 +58,7 @@ def large_steps(
     tile: int | None = None,
     overlap: int | None = None,
     options: ImageOptions | None = None,
-    origin: str = "",
+    origin: Origin | None = None,
 ) -> Steps[LargeSegmentation]:
     """Generator of :func:`segment_large`, with a segmenter's networks, settings and regions.
 
@@ -71,7 +72,7 @@ def large_steps(
         tile: as there.
         overlap: as there.
         options: how the image becomes 8-bit RGB.
-        origin: what the provenance calls the image.
+        origin: what the provenance says of the image; ``None``: its path as it was given.
     """
     check_zarr()
     folder = Path(out)
@@ -84,6 +85,8 @@ def large_steps(
             "sees the whole image at once; a large one is seen window by window, so set it to 'separate'."
         )
     options = options or ImageOptions()
+    if origin is None:
+        origin = Origin(os.fspath(image) if isinstance(image, str | os.PathLike) else "")
     seconds: dict[str, float] = {}
     with contextlib.ExitStack() as stack:
         plane = stack.enter_context(opened(image, "image", options.channel_axis))
@@ -141,8 +144,10 @@ def large_steps(
             templates=templates,
             regions=described,
             seconds=seconds,
-            image=origin or (os.fspath(image) if isinstance(image, str | os.PathLike) else ""),
+            image=origin.image,
             tiling=tiling,
+            image_digest=origin.digest,
+            image_position=origin.position,
         )
         _write_texts(temporary, tally, words, provenance, segmenter.notes(words))
     return LargeSegmentation.load(folder)
