@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import traceback
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -12,7 +11,15 @@ from typing import TYPE_CHECKING, cast
 
 import typer
 
-from napari_corrclip.cli.console import FAILED, UNUSABLE, exit_code, say, sentence, tell
+from napari_corrclip.cli.console import (
+    FAILED,
+    UNUSABLE,
+    exit_code,
+    say,
+    sentence,
+    show_traceback,
+    tell,
+)
 from napari_corrclip.cli.options import (
     REGION_KINDS,
     RegionOptions,
@@ -101,7 +108,7 @@ def segment_images(images: Sequence[Path], options: Options, *, debug: bool = Fa
             text = sentence(error)
             say(f"Error: {text if str(image) in text else f'{image}: {text}'}")
             if debug:
-                traceback.print_exception(error)
+                show_traceback(error)
             codes.append(exit_code(error))
             continue
         report(result, folder)
@@ -314,8 +321,7 @@ def report(result: Segmentation | LargeSegmentation, folder: Path) -> None:
     """Print what was found and where it lies; what the user is to be told goes to stderr."""
     for note in result.notes:
         say(f"Note: {note}")
-    lines = (f"  {line}" for line in class_lines(result))
-    tell("\n".join([f"{folder}{os.sep}", *lines]))
+    tell(f"{folder}{os.sep}", *(f"  {line}" for line in class_lines(result)))
 
 
 def class_lines(result: Segmentation | LargeSegmentation) -> Iterator[str]:

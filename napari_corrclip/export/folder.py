@@ -36,6 +36,7 @@ from numpy.typing import NDArray
 from napari_corrclip.errors import InputError
 from napari_corrclip.export import maps
 from napari_corrclip.region_map import check_regions
+from napari_corrclip.storage.cells import table_to_csv
 from napari_corrclip.storage.files import Writer, recover_folder, write_folder
 from napari_corrclip.storage.names import MAX_BYTES, cut
 from napari_corrclip.storage.text import load_json, read_text
@@ -99,9 +100,7 @@ def write_result(
     document = {"format": FORMAT, "notes": list(notes), **provenance}
     writers: dict[str, Writer] = {
         "regions.tif": lambda path: maps.write_tiff(path, maps.smallest_type(regions)),
-        "regions.csv": lambda path: path.write_text(
-            table.to_csv(index=False, float_format="%.6g", lineterminator="\n"), encoding="utf-8"
-        ),
+        "regions.csv": lambda path: path.write_text(table_to_csv(table), encoding="utf-8"),
         "vocabulary.yaml": vocabulary.save,
         "arrays.npz": lambda path: np.savez_compressed(path, allow_pickle=False, **arrays),
         "provenance.json": lambda path: path.write_text(

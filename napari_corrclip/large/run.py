@@ -41,6 +41,7 @@ from napari_corrclip.regions.given import GivenRegions
 from napari_corrclip.regions.protocol import RegionSource
 from napari_corrclip.segmenter import Segmenter
 from napari_corrclip.settings import Settings
+from napari_corrclip.storage.cells import table_to_csv
 from napari_corrclip.vocabulary import Vocabulary, VocabularyLike
 
 # How much of the image, at inference size, has its windows encoded at a time.
@@ -260,7 +261,7 @@ def _write_texts(
     folder: Path, tally: Tally, words: Vocabulary, provenance: Provenance, notes: tuple[str, ...]
 ) -> None:
     table = tables.frame(tally.ids, tally.boxes, tally.votes, tally.probabilities, words)
-    table.to_csv(folder / "regions.csv", index=False, float_format="%.6g", lineterminator="\n")
+    (folder / "regions.csv").write_text(table_to_csv(table), encoding="utf-8")
     words.save(folder / "vocabulary.yaml")
     document = {"format": LARGE_FORMAT, "notes": list(notes), **provenance.to_document()}
     (folder / "provenance.json").write_text(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import json
 import os
 from collections.abc import Hashable
@@ -17,7 +18,10 @@ MAX_BYTES = 4 << 20
 
 
 def read_text(path: str | os.PathLike[str], what: str) -> str:
-    """Return the UTF-8 text of ``path`` without a byte order mark; ``what`` names it in errors."""
+    """Return the text of ``path`` without its byte order mark; ``what`` names it in errors.
+
+    It is UTF-8, or UTF-16 where its mark says so, as spreadsheets write "Unicode text".
+    """
     path = Path(path)
     try:
         with path.open("rb") as file:
@@ -35,7 +39,8 @@ def read_text(path: str | os.PathLike[str], what: str) -> str:
             "give the right file or split it."
         )
     try:
-        return data.decode("utf-8-sig")
+        wide = data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+        return data.decode("utf-16" if wide else "utf-8-sig")
     except UnicodeDecodeError as error:
         raise InputError(
             f"The {what} {str(path)!r} is no UTF-8 text (byte {error.start}); save it as UTF-8."

@@ -1,13 +1,14 @@
 r"""Text of others where somebody or something would obey it: made visible.
 
 Names of files and classes, titles and what a file says of itself may hold anything. A terminal obeys its
-escapes (ESC, C1), a reader of code is deceived by bidirectional controls, and a line break ends a comment. All
-of them are shown as Python writes them: ``\x1b``, ``\u202e``, ``\n``.
+escapes (ESC, C1), a reader of code is deceived by bidirectional controls, and a line break ends a comment.
+All of them are shown as Python writes them: ``\x1b``, ``\u202e``, ``\n``.
 """
 
 from __future__ import annotations
 
 import contextlib
+import io
 import re
 import sys
 from collections.abc import Iterable, Iterator
@@ -64,12 +65,21 @@ class VisibleStream:
 
 @contextlib.contextmanager
 def visible_streams() -> Iterator[None]:
-    """Print nothing but visible text within: also what libraries, warnings, threads and tracebacks print."""
-    streams = sys.stdout, sys.stderr
+    """Print nothing but visible text within: also what libraries, warnings, threads and tracebacks print.
+
+    What a stream's encoding has no character for is escaped too; a class name that a terminal cannot show
+    must not cost the images after it.
+    """
+    former = {"stdout": sys.stdout, "stderr": sys.stderr}
+    ours = {name: VisibleStream(stream) for name, stream in former.items() if stream is not None}
+    for name, stream in ours.items():
+        one = former[name]
+        if isinstance(one, io.TextIOWrapper):
+            one.reconfigure(errors="backslashreplace")
+        setattr(sys, name, stream)
     try:
-        for name, stream in zip(("stdout", "stderr"), streams, strict=True):
-            if stream is not None:
-                setattr(sys, name, VisibleStream(stream))
         yield
     finally:
-        sys.stdout, sys.stderr = streams
+        for name, stream in ours.items():
+            if getattr(sys, name) is stream:  # else somebody else has put something in its place
+                setattr(sys, name, former[name])
