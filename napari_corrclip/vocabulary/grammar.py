@@ -229,6 +229,10 @@ def parse_one(text: str) -> Entry:
 
     Elsewhere the grammar is the same, so ``background: sky, grass`` gives prompts here too.
     """
+    if len(lines_of(text.strip())) > 1:
+        raise InputError(
+            f"The class name {_start(text)!r} holds a line break; make a class of each line."
+        )
     entries = _line(_items(text, ";:"))
     if len(entries) != 1:
         raise InputError(f"The class name {text!r} is empty; write at least one letter.")
