@@ -12,6 +12,8 @@ from collections.abc import Generator
 from dataclasses import dataclass
 from typing import TypeVar
 
+from napari_corrclip.storage.visible import visible
+
 T = TypeVar("T")
 
 
@@ -57,6 +59,6 @@ def drive(steps: Steps[T], *, show: bool | None = None) -> T:
             except StopIteration as stop:
                 result: T = stop.value
                 return result
-            bar.set_description_str(event.stage)
+            bar.set_description_str(visible(event.stage))
             bar.total, bar.n = event.total, event.done
             bar.refresh()

@@ -80,7 +80,9 @@ class Provenance:
         templates: the prompt templates.
         regions: the region source and its parameters.
         seconds: wall time of each stage, to a tenth of a millisecond.
-        image: the image's file, if it came from one.
+        image: the image's file, if it came from one; a link is named and not what it leads to.
+        image_digest: checksum of what is in that file, see :class:`~napari_corrclip.images.origin.Origin`.
+        image_position: where the file lies as seen from the result's folder.
         tiling: of a large image: ``scale`` (inference pixels a pixel), ``windows``, and ``tile``,
             ``overlap`` and ``tiles`` where regions were found tile by tile.
         stretch: how the image became 8 bits, where the dock made it so: one of grayscale, or one of each
@@ -100,6 +102,8 @@ class Provenance:
     image: str = ""
     tiling: Mapping[str, int | float] = field(default_factory=dict)
     stretch: tuple[Stretch | None, ...] = ()
+    image_digest: str = ""
+    image_position: str = ""
 
     def __post_init__(self) -> None:
         """Close what could be changed from outside."""
@@ -125,6 +129,8 @@ class Provenance:
             "regions": dict(self.regions),
             "seconds": dict(self.seconds),
             "image": self.image,
+            "image_digest": self.image_digest,
+            "image_position": self.image_position,
             "tiling": dict(self.tiling),
             "stretch": [None if one is None else asdict(one) for one in self.stretch],
         }
@@ -148,7 +154,9 @@ class Provenance:
                 Network(**{one.name: _text(network[one.name]) for one in fields(Network)})
                 for network in known.get("networks", ())
             )
-            for name in ("preset", "device", "dtype", "image"):
+            for name in (
+                "preset", "device", "dtype", "image", "image_digest", "image_position"
+            ):  # fmt: skip
                 known[name] = _text(known.get(name, ""))
             templates = known.get("templates", [])
             if not isinstance(templates, list):

@@ -13,6 +13,7 @@ from napari_corrclip.annotation.engine import Engine
 from napari_corrclip.annotation.regions import Verdict, Voting
 from napari_corrclip.annotation.runs import Patch
 from napari_corrclip.provenance import Provenance
+from napari_corrclip.storage.visible import visible
 from napari_corrclip.vocabulary import Vocabulary
 
 T = TypeVar("T")
@@ -127,7 +128,8 @@ class Step:
     """What one undo takes back: an edit, or several that belong together.
 
     Attributes:
-        title: what was done, in words for a person: "Assign 3 regions to cat".
+        title: what was done, in words for a person: "Assign 3 regions to cat". One line of visible text,
+            whoever wrote the file that it comes from.
         changes: in the order in which they were made.
         provisional: whether its prediction is a first look that a better one is to follow; not written
             to files.
@@ -136,6 +138,10 @@ class Step:
     title: str
     changes: tuple[Change, ...]
     provisional: bool = False
+
+    def __post_init__(self) -> None:
+        """Make a title of others one that can be shown, and written to a file."""
+        object.__setattr__(self, "title", visible(self.title))
 
     def inverse(self) -> Step:
         """Return the step that takes this one back."""

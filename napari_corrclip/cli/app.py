@@ -11,6 +11,7 @@ import typer
 
 from napari_corrclip.cli import models
 from napari_corrclip.cli.console import READER_GONE, Debug, Offline, guarded, lost_stdout, tell
+from napari_corrclip.storage.visible import visible_streams
 
 # Without rich, help is plain text: it starts faster and reads the same in a log.
 app = typer.Typer(
@@ -61,6 +62,11 @@ app.add_typer(models.app, name="models")
 
 def run(args: Sequence[str]) -> int:
     """Run the command line ``args`` and return the exit code."""
+    with visible_streams():
+        return _run(args)
+
+
+def _run(args: Sequence[str]) -> int:
     # The command itself and not `app()`, which would replace sys.excepthook.
     command = typer.main.get_command(app)
     try:

@@ -1,10 +1,14 @@
-"""What people see: one sentence for an error, no noise, an exit code."""
+"""What people see: one sentence for an error, no noise, an exit code.
+
+Names and texts of others are printed with their control characters made visible: here, where a line break in
+a name would be taken for the end of a line, and once more by
+:func:`~napari_corrclip.storage.visible.visible_streams`, which holds for libraries and tracebacks too.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import errno
-import io
 import logging
 import os
 import sys
@@ -16,6 +20,7 @@ from typing import Annotated, TextIO
 import typer
 
 from napari_corrclip.errors import CorrClipError, InputError
+from napari_corrclip.storage.visible import visible
 
 Debug = Annotated[
     bool,
@@ -63,10 +68,6 @@ def guarded(debug: bool) -> Iterator[None]:
     """
     if sys.stdout is None:  # closed; to be told before a long computation and not after it
         raise typer.Exit(lost_stdout(OSError(errno.EBADF, "it is closed")))
-    for stream in (sys.stdout, sys.stderr):
-        # A class name that the terminal cannot show must not cost the images after it.
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")
     try:
         with contextlib.nullcontext() if debug else _quiet():
             yield
@@ -78,7 +79,7 @@ def guarded(debug: bool) -> Iterator[None]:
     except Exception as error:
         say(f"Error: {sentence(error)}")
         if debug:
-            traceback.print_exception(error)
+            show_traceback(error)
         raise typer.Exit(exit_code(error)) from None
 
 
@@ -106,27 +107,33 @@ def sentence(error: Exception) -> str:
     )
 
 
-def say(text: str) -> None:
-    """Print to stderr, where it does not mix with the results.
+def say(line: str) -> None:
+    """Print a line to stderr, where it does not mix with the results.
 
     Where even that cannot be written there is nobody to tell, and the work goes on.
     """
     try:
-        print(text, file=sys.stderr, flush=True)
+        print(visible(line), file=sys.stderr, flush=True)
     except OSError:
         _discard(sys.stderr)
 
 
-def tell(text: str) -> None:
-    """Print to stdout, at once: what is read by a program must not wait for the last image.
+def tell(*lines: str) -> None:
+    """Print lines to stdout, at once: what is read by a program must not wait for the last image.
 
     Raises:
         typer.Exit: it cannot be written, which has been said then.
     """
     try:
-        print(text, flush=True)
+        print(*map(visible, lines), sep="\n", flush=True)
     except OSError as error:
         raise typer.Exit(lost_stdout(error)) from None
+
+
+def show_traceback(error: Exception) -> None:
+    """Print where ``error`` came from to stderr."""
+    for line in "".join(traceback.format_exception(error)).rstrip("\n").split("\n"):
+        say(line)
 
 
 def lost_stdout(error: OSError) -> int:

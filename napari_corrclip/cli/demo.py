@@ -65,7 +65,7 @@ def show(
     scene = generate_scene(seed)
     words = what_is_in(scene) if classes is None else read_classes(classes)
     check_folder(output)
-    check_replaceable(output, lambda owner: owner.startswith(SCENE))
+    check_replaceable(output, lambda owner: owner.image.startswith(SCENE))
     check_regions(regions)
 
     from napari_corrclip.cli.picture import comparison, png
@@ -91,7 +91,7 @@ def show(
 
     for note in result.notes:
         say(f"Note: {note}")
-    tell("\n".join(class_lines(result)))
+    tell(*class_lines(result))
     found = agreement(truth, result.labels, words)
     if np.isnan(found.miou):
         tell("None of these words names anything in the scene, so there is no truth to compare.")
@@ -124,7 +124,7 @@ def evaluate(scenes: int, *, regions: str, device: str, dtype: str, json: Path |
     if json is not None:  # first, so that a stdout that cannot be written does not cost it
         json.absolute().parent.mkdir(parents=True, exist_ok=True)
         write_bytes(json, found.to_json().encode())
-    tell(found.table())
+    tell(*found.table().split("\n"))
     if json is not None:
         tell(str(json))
 

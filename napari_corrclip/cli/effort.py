@@ -89,7 +89,7 @@ def measure(options: Options) -> None:
         versions=package_versions(),
     )
     output.write_report(options.output, report, plots=options.plots)
-    tell("\n".join(goal_tables(report.studies, report.orders)))
+    tell(*"\n".join(goal_tables(report.studies, report.orders)).split("\n"))
     tell(f"{options.output}{os.sep}")
 
 

@@ -5,33 +5,59 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import re
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 from napari_corrclip.errors import InputError
+from napari_corrclip.images.origin import Origin, place_of
 from napari_corrclip.storage.files import cannot_write
 
 PROVENANCE = "provenance.json"
 
 
-def check_folder(folder: Path) -> None:
-    """Raise InputError where nothing can be written into ``folder``; leaves nothing there."""
+_PLAIN = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_. -]{0,62}[A-Za-z0-9_])?")
+"""Names that every file system can hold."""
+_INSIDE = "x" * 128
+"""Stands for the longest path of ours inside a folder of results."""
+
+
+def check_folder(folder: Path, names: Iterable[str] = ()) -> None:
+    """Raise InputError where nothing can be written into ``folder``; leaves nothing there.
+
+    What can be no name is told by the file system alone, so folders of these names are made for a moment:
+    in a folder of their own, since others may begin to write in this one.
+
+    Args:
+        folder: need not exist.
+        names: of what will be written into it.
+    """
     existing, missing = folder.absolute(), []
     with _refusing(folder):
         while not _is_there(existing) and existing != existing.parent:
             missing.append(existing.name)
             existing = existing.parent
         _check_is_folder(existing)
-        for name in missing:
-            _is_there(existing / name)  # too long is told only of a name in a folder that exists
-        with tempfile.TemporaryFile(dir=existing):
-            pass
+        trial = tempfile.TemporaryDirectory(dir=existing, prefix=".", suffix=".tmp")
+    with trial:
+        inside = Path(trial.name)
+        with _refusing(folder):
+            for name in reversed(missing):
+                inside /= name
+                inside.mkdir()
+        for name in names:
+            with _refusing(folder / name):
+                _is_there(folder.absolute() / name / _INSIDE)  # the whole path may be too long
+                if not _PLAIN.fullmatch(name):
+                    (inside / name).mkdir()
+                    (inside / name).rmdir()
 
 
 def check_file(file: Path) -> None:
     """Raise InputError where ``file`` cannot be written; leaves nothing there."""
-    check_folder(file.absolute().parent)
+    file = file.absolute()
+    check_folder(file.parent, [file.name])
     with _refusing(file):
         if _is_there(file) and not file.is_file():
             raise OSError("it is there and no file")
@@ -64,43 +90,50 @@ def _is_there(path: Path) -> bool:
     return True
 
 
-def result_folders(images: Sequence[Path], output: Path) -> dict[Path, Path]:
+def result_folders(
+    images: Sequence[Path], output: Path, *, skipping: bool = False
+) -> dict[Path, Path]:
     """The folder in ``output`` for each image's results: it is called as the image.
 
+    An image that is given twice has one; links are images of their own names, whatever they lead to.
+
+    Args:
+        images: files or zarr folders, as they were given.
+        output: need not exist.
+        skipping: whether results that are there will be left as they are. Then those of an earlier version,
+            which do not tell what the image held, are taken as those of an image of that name whose
+            former file is gone.
+
     Raises:
-        InputError: one of them has the results of another image, of an earlier run.
+        InputError: nothing can be written there, or one of them has the results of another image, of an
+            earlier run.
     """
     from napari_corrclip.export.folder import result_names
 
-    distinct = list({origin(image): image for image in images}.values())
+    distinct: dict[Path, Path] = {}
+    for image in images:
+        distinct.setdefault(place_of(image), image)
     names = result_names(distinct)
-    for image, name in zip(distinct, names, strict=True):
-        if name in {".", ".."}:
+    for image, name in zip(distinct.values(), names, strict=True):
+        if name in {"", ".", ".."}:
             raise InputError(f"The image {str(image)!r} has no name before its ending; rename it.")
-    folders = {image: output / name for image, name in zip(distinct, names, strict=True)}
+    check_folder(output, names)
+    folders = {image: output / name for image, name in zip(distinct.values(), names, strict=True)}
     for image, folder in folders.items():
-        check_replaceable(folder, origin(image).__eq__)
+
+        def mine(owner: Origin, image: Path = image, folder: Path = folder) -> bool:
+            return owner.is_of(image, folder) or (skipping and owner.may_be_of(image))
+
+        check_replaceable(folder, mine)
     return folders
 
 
-def origin(image: Path) -> str:
-    """What the provenance calls ``image``: its whole path, links followed.
-
-    Bytes of a name that are no text are escaped, for the file is UTF-8.
-    """
-    try:
-        image = image.resolve()
-    except (OSError, RuntimeError, ValueError):  # a loop of links, a NUL: reading it tells why
-        image = image.absolute()
-    return str(image).encode(errors="backslashreplace").decode()
-
-
-def check_replaceable(folder: Path, mine: Callable[[str], bool]) -> None:
+def check_replaceable(folder: Path, mine: Callable[[Origin], bool]) -> None:
     """Raise InputError where results of another image, or somebody's own files, would be replaced.
 
     Args:
         folder: gets results.
-        mine: whether results of what it is told, an image's path, are those to be replaced.
+        mine: whether results of what it is told are those to be replaced.
     """
     from napari_corrclip.export.folder import foreign_files, read_provenance
 
@@ -113,9 +146,9 @@ def check_replaceable(folder: Path, mine: Callable[[str], bool]) -> None:
             f"{str(folder / foreign[0])!r} is there and no result of this program's, and would be "
             "replaced; move it away or give another -o."
         )
-    owner = (read_provenance(folder) or {}).get("image")
-    if isinstance(owner, str) and owner and not mine(owner):
+    owner = Origin.from_document(read_provenance(folder) or {})
+    if owner.image and not mine(owner):
         raise InputError(
-            f"The folder {str(folder)!r} has the results of {owner!r}, which would be replaced; "
+            f"The folder {str(folder)!r} has the results of {owner.image!r}, which would be replaced; "
             "remove it or give another -o."
         )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import traceback
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -12,7 +11,15 @@ from typing import TYPE_CHECKING, cast
 
 import typer
 
-from napari_corrclip.cli.console import FAILED, UNUSABLE, exit_code, say, sentence, tell
+from napari_corrclip.cli.console import (
+    FAILED,
+    UNUSABLE,
+    exit_code,
+    say,
+    sentence,
+    show_traceback,
+    tell,
+)
 from napari_corrclip.cli.options import (
     REGION_KINDS,
     RegionOptions,
@@ -20,9 +27,10 @@ from napari_corrclip.cli.options import (
     check_regions,
     read_classes,
 )
-from napari_corrclip.cli.places import PROVENANCE, check_folder, origin, result_folders
+from napari_corrclip.cli.places import PROVENANCE, result_folders
 from napari_corrclip.errors import InputError, WeightsError
 from napari_corrclip.images import PERCENTILES, ImageOptions, Pixels, read_pixels
+from napari_corrclip.images.origin import Origin
 from napari_corrclip.progress import drive, finish
 from napari_corrclip.settings import Settings
 from napari_corrclip.storage.text import load_json, load_yaml, read_text
@@ -72,8 +80,7 @@ def segment_images(images: Sequence[Path], options: Options, *, debug: bool = Fa
         typer.Exit: some of several images failed, with the exit code.
     """
     job = Job(options)
-    check_folder(options.output)
-    folders = result_folders(images, options.output)
+    folders = result_folders(images, options.output, skipping=options.skip_existing)
     # The only image is read before torch is imported: a slip in its name is told at once.
     only = len(folders) == 1 and options.scale is None
     read = {image: job.read(image) for image in folders} if only else {}
@@ -89,7 +96,7 @@ def segment_images(images: Sequence[Path], options: Options, *, debug: bool = Fa
                 result = job.run_large(image, folder, options.scale)
             else:
                 pixels = read[image] if image in read else job.read(image)
-                result = job.run(image, pixels)
+                result = job.run(image, folder, pixels)
                 result.save(folder, image=pixels.rgb)
         except Exception as error:
             # Without weights no other image would fare better.
@@ -98,7 +105,7 @@ def segment_images(images: Sequence[Path], options: Options, *, debug: bool = Fa
             text = sentence(error)
             say(f"Error: {text if str(image) in text else f'{image}: {text}'}")
             if debug:
-                traceback.print_exception(error)
+                show_traceback(error)
             codes.append(exit_code(error))
             continue
         report(result, folder)
@@ -168,8 +175,8 @@ class Job:
         """Return what is in the file ``image``."""
         return read_pixels(image, self.image_options)
 
-    def run(self, image: Path, pixels: Pixels) -> Segmentation:
-        """Segment ``pixels``, which came from ``image``."""
+    def run(self, image: Path, folder: Path, pixels: Pixels) -> Segmentation:
+        """Segment ``pixels``, which came from ``image`` and whose result goes into ``folder``."""
         rgb = pixels.rgb
         given = self._given_regions(image)
         if given is not None:
@@ -181,7 +188,14 @@ class Job:
         windows = len(segmenter.plan((height, width)))
         say(f"{image}: {height} × {width} pixels, {windows} window{'s' if windows > 1 else ''}")
         result = drive(segmenter.segment_steps(pixels, self.vocabulary))
-        return replace(result, provenance=replace(result.provenance, image=origin(image)))
+        origin = Origin.of(image, folder)
+        provenance = replace(
+            result.provenance,
+            image=origin.image,
+            image_digest=origin.digest,
+            image_position=origin.position,
+        )
+        return replace(result, provenance=provenance)
 
     def run_large(self, image: Path, folder: Path, scale: float) -> LargeSegmentation:
         """Segment ``image`` by tiles into ``folder``."""
@@ -208,7 +222,7 @@ class Job:
             tile=self.options.tile,
             overlap=self.options.overlap,
             options=self.image_options,
-            origin=origin(image),
+            origin=Origin.of(image, folder),
         )
         return drive(steps)
 
@@ -305,8 +319,7 @@ def report(result: Segmentation | LargeSegmentation, folder: Path) -> None:
     """Print what was found and where it lies; what the user is to be told goes to stderr."""
     for note in result.notes:
         say(f"Note: {note}")
-    lines = (f"  {line}" for line in class_lines(result))
-    tell("\n".join([f"{folder}{os.sep}", *lines]))
+    tell(f"{folder}{os.sep}", *(f"  {line}" for line in class_lines(result)))
 
 
 def class_lines(result: Segmentation | LargeSegmentation) -> Iterator[str]:

@@ -10,6 +10,7 @@ import typer
 from napari_corrclip.cli.console import FAILED, INTERRUPTED, say, tell
 from napari_corrclip.errors import InputError, WeightsError
 from napari_corrclip.progress import Progress, Steps, T
+from napari_corrclip.storage.visible import visible
 from napari_corrclip.weights.cache import cache_folder, is_offline
 from napari_corrclip.weights.fetch import DOWNLOAD, fetch, file_path, missing, part_path
 from napari_corrclip.weights.own import own_names, read_preset, save_preset
@@ -20,13 +21,14 @@ from napari_corrclip.weights.verify import FileCheck, verify
 def show_list() -> None:
     """Print every preset with its networks; of a saved one that cannot be read, why."""
     broken = []
-    blocks = ["\n".join(_block(get_preset(name))) for name in built_in_names()]
+    blocks = [[*_block(get_preset(name))] for name in built_in_names()]
     for name in own_names():
         try:
-            blocks.append("\n".join(_block(read_preset(name), own=True)))
+            blocks.append([*_block(read_preset(name), own=True)])
         except InputError as error:
             broken.append(f"Left out: {error}")
-    tell("\n\n".join(blocks))
+    for number, block in enumerate(blocks):
+        tell(*([""] if number else []), *block)
     for line in broken:
         say(line)
 
@@ -116,7 +118,7 @@ def show_paths(name: str | None) -> None:
 def save(preset: Preset, *, replace: bool) -> None:
     """Save ``preset`` and tell what it is."""
     path = save_preset(preset, replace=replace)
-    tell("\n".join(_block(read_preset(preset.name), own=True)))
+    tell(*_block(read_preset(preset.name), own=True))
     say(f"Saved in {path}")
 
 
@@ -203,7 +205,7 @@ def _finish(steps: Steps[T]) -> T:
                 except StopIteration as stop:
                     result: T = stop.value
                     return result
-                bar.set_description_str(event.stage, refresh=False)
+                bar.set_description_str(visible(event.stage), refresh=False)
                 bar.total, bar.n = event.total, event.done
                 bar.refresh()
     told = ("", -1)

@@ -23,6 +23,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,7 +36,9 @@ from napari_corrclip.errors import InputError
 from napari_corrclip.export import maps
 from napari_corrclip.region_map import check_regions
 from napari_corrclip.storage.arrays import read_npz
+from napari_corrclip.storage.cells import table_to_csv
 from napari_corrclip.storage.files import Writer, recover_folder, write_folder
+from napari_corrclip.storage.names import MAX_BYTES, cut
 from napari_corrclip.storage.text import load_json, read_text
 from napari_corrclip.vocabulary import Vocabulary
 
@@ -97,9 +100,7 @@ def write_result(
     document = {"format": FORMAT, "notes": list(notes), **provenance}
     writers: dict[str, Writer] = {
         "regions.tif": lambda path: maps.write_tiff(path, maps.smallest_type(regions)),
-        "regions.csv": lambda path: path.write_text(
-            table.to_csv(index=False, float_format="%.6g", lineterminator="\n"), encoding="utf-8"
-        ),
+        "regions.csv": lambda path: path.write_text(table_to_csv(table), encoding="utf-8"),
         "vocabulary.yaml": vocabulary.save,
         "arrays.npz": lambda path: np.savez_compressed(path, allow_pickle=False, **arrays),
         "provenance.json": lambda path: path.write_text(
@@ -219,17 +220,20 @@ def result_names(paths: Iterable[Path]) -> list[str]:
     """Return a folder name for each image, for results side by side in one folder.
 
     It is the file's name without its ending; images that would share one get their whole name, and
-    a number where even that occurs twice. No two are alike, whatever the case.
+    a number where even that occurs twice. No two are alike, whatever the case; none that is made here is
+    too long for a file system.
     """
     paths = list(paths)
     stems = [path.stem.casefold() for path in paths]
+    often = Counter(stems)
     taken: set[str] = set()
     names = []
     for path, stem in zip(paths, stems, strict=True):
-        name = base = path.stem if stems.count(stem) == 1 else path.name.replace(".", "_")
+        name = base = path.stem if often[stem] == 1 else path.name.replace(".", "_")
         number = 2
         while name.casefold() in taken:
-            name, number = f"{base}_{number}", number + 1
+            after = f"_{number}"
+            name, number = cut(base, MAX_BYTES - len(after)) + after, number + 1
         taken.add(name.casefold())
         names.append(name)
     return names

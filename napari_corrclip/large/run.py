@@ -18,6 +18,7 @@ from napari_corrclip.devices import describe_device
 from napari_corrclip.errors import InputError
 from napari_corrclip.export.folder import LARGE_FORMAT
 from napari_corrclip.images import PERCENTILES, ImageOptions
+from napari_corrclip.images.origin import Origin
 from napari_corrclip.large.blocks import block_side, classify_block
 from napari_corrclip.large.grid import blocks, slices
 from napari_corrclip.large.planes import Plane, opened
@@ -40,6 +41,7 @@ from napari_corrclip.regions.given import GivenRegions
 from napari_corrclip.regions.protocol import RegionSource
 from napari_corrclip.segmenter import Segmenter
 from napari_corrclip.settings import Settings
+from napari_corrclip.storage.cells import table_to_csv
 from napari_corrclip.vocabulary import Vocabulary, VocabularyLike
 
 # How much of the image, at inference size, has its windows encoded at a time.
@@ -57,7 +59,7 @@ def large_steps(
     tile: int | None = None,
     overlap: int | None = None,
     options: ImageOptions | None = None,
-    origin: str = "",
+    origin: Origin | None = None,
 ) -> Steps[LargeSegmentation]:
     """Generator of :func:`segment_large`, with a segmenter's networks, settings and regions.
 
@@ -71,7 +73,7 @@ def large_steps(
         tile: as there.
         overlap: as there.
         options: how the image becomes 8-bit RGB.
-        origin: what the provenance calls the image.
+        origin: what the provenance says of the image; ``None``: its path as it was given.
     """
     check_zarr()
     folder = Path(out)
@@ -84,6 +86,8 @@ def large_steps(
             "sees the whole image at once; a large one is seen window by window, so set it to 'separate'."
         )
     options = options or ImageOptions()
+    if origin is None:
+        origin = Origin(os.fspath(image) if isinstance(image, str | os.PathLike) else "")
     seconds: dict[str, float] = {}
     with contextlib.ExitStack() as stack:
         plane = stack.enter_context(opened(image, "image", options.channel_axis))
@@ -142,8 +146,10 @@ def large_steps(
             templates=templates,
             regions=described,
             seconds=seconds,
-            image=origin or (os.fspath(image) if isinstance(image, str | os.PathLike) else ""),
+            image=origin.image,
             tiling=tiling,
+            image_digest=origin.digest,
+            image_position=origin.position,
         )
         notes = (*plane.notes, *segmenter.notes(words))
         _write_texts(temporary, tally, words, provenance, notes)
@@ -262,7 +268,7 @@ def _write_texts(
     folder: Path, tally: Tally, words: Vocabulary, provenance: Provenance, notes: tuple[str, ...]
 ) -> None:
     table = tables.frame(tally.ids, tally.boxes, tally.votes, tally.probabilities, words)
-    table.to_csv(folder / "regions.csv", index=False, float_format="%.6g", lineterminator="\n")
+    (folder / "regions.csv").write_text(table_to_csv(table), encoding="utf-8")
     words.save(folder / "vocabulary.yaml")
     document = {"format": LARGE_FORMAT, "notes": list(notes), **provenance.to_document()}
     (folder / "provenance.json").write_text(

@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 from napari_corrclip.errors import InputError
 from napari_corrclip.export.folder import LARGE_MAPS, OWNED, read_provenance
 from napari_corrclip.storage.files import cannot_write
+from napari_corrclip.storage.names import beside
 from napari_corrclip.storage.zarr_folders import (
     StoredArray,
     child,
@@ -80,7 +81,7 @@ def new_result(folder: Path) -> Iterator[Path]:
     """
     check_target(folder)
     target = folder.resolve()
-    temporary = target.with_name(f".{target.name}.{secrets.token_hex(4)}.tmp")
+    temporary = target.with_name(beside(target.name, ".", f".{secrets.token_hex(4)}.tmp"))
     former = temporary.with_suffix(".old")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)

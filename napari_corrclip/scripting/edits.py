@@ -23,6 +23,10 @@ from napari_corrclip.annotation.state import NOT_PINNED, State
 from napari_corrclip.errors import InputError
 from napari_corrclip.scripting.packed import pack, pack_mask
 from napari_corrclip.scripting.words import vocabulary_calls
+from napari_corrclip.storage.visible import visible
+
+_ABOVE = re.compile(r"above ([0-9]{1,4}(?:\.[0-9]{1,20})?(?:e-?[0-9]{1,2})?)\Z", re.ASCII)
+"""The bound in a title; titles in files are anybody's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +76,7 @@ def _lines(state: State, change: Change, title: str) -> Iterator[str]:
             yield from _lines(state, part, title)
         return
     state.apply(change)
-    yield f"repeat(session, '{pack(Step(title, (change,)))}')  # {title}"
+    yield f"repeat(session, '{pack(Step(title, (change,)))}')  # {visible(title)}"
 
 
 def _first(calls: Iterable[Call], change: Change) -> str | None:
@@ -129,7 +133,7 @@ def _verdicts(state: State, change: Change, title: str) -> Iterator[Call]:
     ids = list(change.verdicts)
     accepted = all(one is not None and one.kind == "accepted" for one in said)
     if accepted:
-        above = re.search(r"above (\S+)$", title)
+        above = _ABOVE.search(title)
         if above is not None:
             bound = float(above[1])
             yield Call(f"accept_above({bound!r})", lambda: verdicts.accept_above(state, bound))

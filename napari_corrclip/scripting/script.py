@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import inspect
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -275,14 +276,14 @@ def _settings(run: Provenance, preset: Settings) -> Iterator[str]:
 
 
 def _imports(body: str, further: str) -> list[str]:
-    lines = ["from dataclasses import replace"] if "replace(session" in body else []
-    lines += ["from pathlib import Path"] if "=Path(" in body else []
+    """Return the imports of what ``body`` calls; what stands in its texts is not looked at."""
+    used = {node.id for node in ast.walk(ast.parse(body)) if isinstance(node, ast.Name)}
+    lines = ["from dataclasses import replace"] if "replace" in used else []
+    lines += ["from pathlib import Path"] if "Path" in used else []
     lines += ["", "import napari_corrclip as nc"] if lines else ["import napari_corrclip as nc"]
     if further:
         lines.append(further)
-    called = [
-        name for name in ("check_regions", "label_map", "mask", "repeat") if f"{name}(" in body
-    ]
+    called = [name for name in ("check_regions", "label_map", "mask", "repeat") if name in used]
     if called:
         lines.append(f"from napari_corrclip.scripting import {', '.join(called)}")
     return lines

@@ -7,13 +7,14 @@ from functools import partial
 
 from napari_corrclip.errors import InputError
 from napari_corrclip.vocabulary import Vocabulary
+from napari_corrclip.vocabulary.model import FILE_SUFFIXES
 
 Make = Callable[[], Vocabulary]
 
 
 def vocabulary_expression(words: Vocabulary) -> str:
     """Return an argument that :meth:`Vocabulary.coerce` makes equal classes of."""
-    for text in (", ".join(words.names), words.to_text()):
+    for text in _texts(words):
         if _made(partial(Vocabulary.coerce, text)) == words:
             return repr(text)
     return f"nc.Vocabulary({_fields(words)})"
@@ -24,10 +25,17 @@ def vocabulary_calls(old: Vocabulary, new: Vocabulary) -> Iterator[str]:
     for text, make in _edits(old, new):
         if _made(make) == new:
             yield f"session.vocabulary.{text}"
-    for text in (", ".join(new.names), new.to_text()):
+    for text in _texts(new):
         if _made(partial(_matched, old, text)) == new:
             yield repr(text)
     yield f"replace(session.vocabulary, {_fields(new)})"
+
+
+def _texts(words: Vocabulary) -> Iterator[str]:
+    """Yield texts that may mean ``words``, but none that would be taken for the name of a file."""
+    for text in (", ".join(words.names), words.to_text()):
+        if not text.strip().lower().endswith(FILE_SUFFIXES):
+            yield text
 
 
 def _edits(old: Vocabulary, new: Vocabulary) -> Iterator[tuple[str, Make]]:

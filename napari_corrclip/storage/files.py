@@ -9,6 +9,7 @@ put back if anything stops the exchange, an interrupt included.
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import secrets
 import shutil
@@ -16,6 +17,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path
 
 from napari_corrclip.errors import InputError
+from napari_corrclip.storage.names import beside
 
 Writer = Callable[[Path], object]
 """Writes one file at the path it is given."""
@@ -24,10 +26,19 @@ Writer = Callable[[Path], object]
 def cannot_write(path: str | os.PathLike[str], error: OSError) -> InputError:
     """Return the sentence for ``error`` while ``path`` was being written."""
     reason = error.strerror or str(error)
-    return InputError(
-        f"{os.fspath(path)!r} cannot be written ({reason}); choose a folder that exists, that you "
-        "may write to and that has space left."
+    advice = _ADVICE.get(
+        error.errno or 0,
+        "choose a folder that exists, that you may write to and that has space left",
     )
+    return InputError(f"{os.fspath(path)!r} cannot be written ({reason}); {advice}.")
+
+
+_ADVICE = {
+    errno.ENAMETOOLONG: "give a shorter name",
+    errno.EINVAL: "give a name that the file system of that folder can hold",
+    errno.EILSEQ: "give a name that the file system of that folder can hold",
+}
+"""What to do, where it is the name that cannot be."""
 
 
 def write_bytes(path: str | os.PathLike[str], data: bytes) -> None:
@@ -50,7 +61,9 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
         InputError: it cannot be written.
     """
     path = Path(path)
-    temporary = path.with_name(f".{secrets.token_hex(4)}.tmp.{path.name}")
+    # The ending stays; what is between gives way, so that no name that just fits becomes too long.
+    ending = path.suffix if len(path.suffix) < 16 else ""
+    temporary = path.with_name(beside(path.stem, f".{secrets.token_hex(4)}.tmp.", ending))
     try:
         try:
             yield temporary
@@ -114,11 +127,11 @@ class _CannotMove(Exception):
 
 
 def _previous(folder: Path) -> Path:
-    return folder.with_name(f".{folder.name}.previous")
+    return folder.with_name(beside(folder.name, ".", ".previous"))
 
 
 def _temporary(folder: Path) -> Path:
-    return folder.with_name(f".{folder.name}.{secrets.token_hex(4)}.tmp")
+    return folder.with_name(beside(folder.name, ".", f".{secrets.token_hex(4)}.tmp"))
 
 
 def _may_be_replaced(target: Path, names: Collection[str]) -> bool:

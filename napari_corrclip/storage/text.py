@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import json
 import math
 import os
@@ -23,15 +24,18 @@ MAX_NUMBER = 1 << 64
 
 
 def read_text(path: str | os.PathLike[str], what: str, *, limit: int = MAX_BYTES) -> str:
-    """Return the UTF-8 text of ``path`` without a byte order mark; ``what`` names it in errors.
+    """Return the text of ``path`` without its byte order mark; ``what`` names it in errors.
+
+    It is UTF-8, or UTF-16 where its mark says so, as spreadsheets write "Unicode text".
 
     Raises:
-        InputError: it is no regular file, cannot be read, is larger than ``limit`` bytes or no UTF-8.
+        InputError: it is no regular file, cannot be read, is larger than ``limit`` bytes or no such text.
     """
     advice = f"check the path, and that it is a text of at most {limit >> 20} MiB"
     data = read_bytes(path, what, advice, limit=limit)
     try:
-        return data.decode("utf-8-sig")
+        wide = data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+        return data.decode("utf-16" if wide else "utf-8-sig")
     except UnicodeDecodeError as error:
         raise InputError(
             f"The {what} {os.fspath(path)!r} is no UTF-8 text (byte {error.start}); save it as "

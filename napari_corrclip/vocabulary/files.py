@@ -5,7 +5,11 @@
     files of the benchmarks are too: names, prompts and colours.
 ``.csv``
     A header and a row a class: ``name``, and if wanted ``prompts`` (separated by ``;``), ``color``
-    (``#rrggbb``), ``threshold``, ``value``, ``background`` (true or false).
+    (``#rrggbb``), ``threshold``, ``value``, ``background`` (true or false). Columns may be separated by
+    semicolons or tabs, as spreadsheets in other languages do. A text with such a header is a table in a
+    ``.txt`` file too, or pasted. ``class`` and ``category`` mean the name, ``id`` and ``idx`` the value; the
+    tables of ADE20K (``Idx Ratio Train Val Name``) are read, their names' synonyms as prompts. What a
+    spreadsheet would compute is written with a quote in front, see :mod:`napari_corrclip.storage.cells`.
 ``.yaml``, ``.yml``, ``.json``
     A list of classes, or a mapping from names to prompts, or all of a vocabulary::
 
@@ -33,6 +37,7 @@ import csv
 import difflib
 import io
 import os
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -40,6 +45,7 @@ from typing import TypeVar
 
 from napari_corrclip import templates as prompt_templates
 from napari_corrclip.errors import InputError
+from napari_corrclip.storage.cells import quoted, rows_to_csv, unquoted
 from napari_corrclip.storage.files import write_bytes
 from napari_corrclip.storage.text import dump_yaml, load_json, load_yaml, read_text
 from napari_corrclip.vocabulary import grammar
@@ -52,6 +58,16 @@ _N = TypeVar("_N", int, float)
 
 VERSION = 1
 _COLUMNS = ("name", "prompts", "color", "threshold", "value", "background")
+_ALSO = {
+    "class": "name", "class name": "name", "class_name": "name", "category": "name",
+    "id": "value", "idx": "value", "index": "value",
+}  # fmt: skip
+"""What tables of others call our columns."""
+_COUNTED = frozenset({"ratio", "train", "val", "stuff"})
+"""Columns of ADE20K's tables that say nothing of a class itself; beside them, names hold synonyms."""
+_SEPARATORS = ",;\t"
+_DECLARED = re.compile(r"\ufeff?\"?sep=(.)\"?[ \t]*(?:\r\n|\r|\n)", re.IGNORECASE)
+"""The first line by which Excel is told the separator."""
 _KEYS = ("version", "classes", "next_value", "threshold", "templates")
 _BOOLEANS = {
     "": None,
@@ -271,36 +287,78 @@ def _short(value: object) -> str:
 
 def to_csv(vocabulary: Vocabulary) -> str:
     """Return the classes of ``vocabulary`` as CSV, a row each under a header."""
-    file = io.StringIO()
-    writer = csv.writer(file, lineterminator="\n")
-    writer.writerow(_COLUMNS)
-    for one in vocabulary.classes:
-        writer.writerow(
-            (
-                one.name,
-                grammar.write_prompts(one.prompts, "; "),
-                grammar.color_to_text(one.color),
-                "" if one.threshold is None else repr(one.threshold),
-                one.value,
-                "true" if one.background else "false",
-            )
+    rows: list[tuple[object, ...]] = [_COLUMNS]
+    rows += (
+        (
+            quoted(one.name),
+            quoted(grammar.write_prompts(one.prompts, "; ")),
+            grammar.color_to_text(one.color),
+            "" if one.threshold is None else repr(one.threshold),
+            one.value,
+            "true" if one.background else "false",
         )
-    return file.getvalue()
+        for one in vocabulary.classes
+    )
+    return rows_to_csv(rows)
+
+
+def entries_of(
+    text: str, parse: Callable[[str], Sequence[Entry]] = grammar.parse
+) -> Sequence[Entry]:
+    """Return the classes of a text by the grammar, or of the table that it is."""
+    if not is_table(text):
+        return parse(text)
+    try:
+        return from_table(text)
+    except InputError as error:
+        raise InputError(f"The table of classes: {error}") from None
+
+
+def names_of_lines(text: str) -> Sequence[str]:
+    """Return the names in a text of one a line, where commas are characters, or in a table."""
+    if is_table(text):
+        return [entry.name for entry in entries_of(text)]
+    lines = [line for line in grammar.lines_of(text) if line.strip()]
+    grammar.check_unnumbered(lines)
+    return [grammar.parse_one(line).name for line in lines]
+
+
+def is_table(text: str) -> bool:
+    """Whether ``text`` has rows under a header that names our columns, or those of a table by tabs."""
+    declared = _DECLARED.match(text)
+    lines = [
+        line for line in grammar.lines_of(text[declared.end() if declared else 0 :]) if line.strip()
+    ]
+    if len(lines) < 2:
+        return False
+    for separator in _SEPARATORS:
+        columns = [_column(cell.strip().strip('"')) for cell in lines[0].split(separator)]
+        if len(columns) > 1 and "name" in columns:
+            return separator == "\t" or {*columns} <= {*_COLUMNS, *_COUNTED}
+    return False
 
 
 def from_csv(text: str, *, background: str | int | None = None) -> Vocabulary:
     """Return the vocabulary of a CSV table; the header tells whether commas, ; or tabs separate."""
+    return _vocabulary(from_table(text), background)
+
+
+def from_table(text: str) -> list[Entry]:
+    """Return the classes of a table; errors tell the row."""
+    declared = _DECLARED.match(text)
+    text = text[declared.end() if declared else 0 :].removeprefix("\ufeff")
     header = text.lstrip().partition("\n")[0]
-    delimiter = max(",;\t", key=header.count)
+    separator = declared[1] if declared else max(_SEPARATORS, key=header.count)
     try:
-        rows = list(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True))
-    except csv.Error as error:
+        rows = list(csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True))
+    except (csv.Error, TypeError, ValueError) as error:  # a separator that can be none
         raise InputError(f"it is no valid CSV table ({error}); correct it there.") from None
     filled = [(number, row) for number, row in enumerate(rows, start=1) if any(map(str.strip, row))]
     if not filled:
         raise InputError("it is empty; write a header 'name,prompts' and a row for each class.")
-    columns = [cell.strip().lower() for cell in filled[0][1]]
-    _check_keys(dict.fromkeys(columns), _COLUMNS, "the header")
+    columns = [_column(cell) for cell in filled[0][1]]
+    known = (*_COLUMNS, *_COUNTED)
+    _check_keys(dict.fromkeys(one for one in columns if one not in known), _COLUMNS, "the header")
     if "name" not in columns or len(set(columns)) < len(columns):
         raise InputError(
             f"its header is {','.join(columns)!r}; it must hold 'name' and no column twice."
@@ -312,12 +370,27 @@ def from_csv(text: str, *, background: str | int | None = None) -> Vocabulary:
                 f"row {number} has {len(row)} cells and the header {len(columns)}; make them equal "
                 "(a cell that holds the separator needs quotes)."
             )
-        cells = dict(zip(columns, (cell.strip() for cell in row), strict=True))
+        cells = dict(zip(columns, (unquoted(cell.strip()) for cell in row), strict=True))
+        if separator != ",":  # where a comma is the decimal sign
+            cells["threshold"] = cells.get("threshold", "").replace(",", ".")
+        if not _COUNTED.isdisjoint(columns) and "prompts" not in cells:
+            cells = _with_synonyms(cells)
         try:
             entries.append(_row(cells))
         except InputError as error:
             raise InputError(f"row {number}: {error}") from None
-    return _vocabulary(entries, background)
+    return entries
+
+
+def _column(cell: str) -> str:
+    name = " ".join(cell.lower().split())
+    return _ALSO.get(name, name)
+
+
+def _with_synonyms(cells: dict[str, str]) -> dict[str, str]:
+    """Return the cells of a class whose name is a list of words that mean the same."""
+    name = cells["name"].replace(";", ",").partition(",")[0].strip()
+    return {**cells, "name": name, "prompts": cells["name"]}
 
 
 def _row(cells: Mapping[str, str]) -> Entry:

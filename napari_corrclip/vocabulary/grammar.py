@@ -21,6 +21,11 @@ The rules, in full:
   character.
 * A name or prompt that begins with ``"`` goes on to the next single ``"``, and all in between is
   meant as it stands; ``""`` in it is one ``"``.
+* The separators, ``#`` and quotes of other scripts and of word processors count as these: ``，`` ``、`` ``،``
+  as commas, ``；`` as a semicolon, ``：`` as a colon, ``“…”`` and ``„…“`` as quotes.
+* A tab between two words is an error, for it separates the columns of a table; so is a list whose lines all
+  begin with their numbers (``1: wall``). A table with a header is one of
+  :mod:`~napari_corrclip.vocabulary.files`.
 * Space around and between words counts as one space; text is brought to Unicode's composed form
   (NFC). Blank lines and one comma at the end of a line are ignored; an empty name between commas is
   an error.
@@ -45,7 +50,20 @@ MAX_PROMPT = 1000
 """Most characters of a prompt (the text encoder has its own limit, in tokens)."""
 
 _COLOR = re.compile(r"#[0-9a-fA-F]{6}")
-_LINE_END = re.compile(r"\r\n|\r|\n")
+_LINE_END = re.compile(r"\r\n|[\n\r\x0b\x0c\x85\u2028\u2029]")
+
+_MEANT = {
+    **dict.fromkeys("，、﹐﹑､،", ","),
+    **dict.fromkeys("；﹔؛\u037e", ";"),
+    **dict.fromkeys("：﹕", ":"),
+}
+"""Separators of other scripts."""
+_CLOSING = {'"': '"', "“": '”"', "„": '“”"', "＂": "＂"}
+"""By what quotes are closed."""
+_MARKS = frozenset(",;:") | _MEANT.keys()
+
+# "1: wall", "2. building", "3\tsky"; or, where the numbers are in order, "1 wall", too.
+_NUMBERED = re.compile(r"\s*(\d+)\s*(?:([:：.．)）、\t])|\s)\s*\S")
 
 # Unicode's Default_Ignorable_Code_Point, with the annotation marks and the blank Braille pattern. Of
 # them, joiners, variation selectors and tags shape the character before: an emoji, or a letter of
@@ -149,10 +167,44 @@ def color_to_text(color: Color) -> str:
     return "#{:02x}{:02x}{:02x}".format(*color)
 
 
+def lines_of(text: str) -> list[str]:
+    """Return the lines of ``text``, ended as on any system or by a word processor."""
+    return _LINE_END.split(text.removeprefix("\ufeff"))
+
+
+def lists_several(text: str) -> bool:
+    """Whether ``text`` holds what separates classes."""
+    return len(lines_of(text)) > 1 or any(_MEANT.get(one, one) in ",;" for one in text)
+
+
+def check_unnumbered(lines: Sequence[str]) -> None:
+    """Raise InputError where each line has a number before its name: that would become part of it."""
+    found = [_NUMBERED.match(line) for line in lines if line.strip()]
+    rows = [row for row in found if row is not None]
+    if len(rows) < max(len(found), 2):
+        return
+    marked = all(row[2] is not None for row in rows)
+    first = int(rows[0][1])
+    in_order = [int(row[1]) for row in rows] == list(range(first, first + len(rows)))
+    if marked or (in_order and first < 2 and len(rows) > 2):
+        line = next(line for line in lines if line.strip())
+        raise InputError(
+            f"Every line of the classes begins with a number, as {_start(line)!r}; leave the numbers out, "
+            "or, if they belong to the names, put the names in double quotes."
+        )
+
+
+def _start(line: str) -> str:
+    line = line.strip()
+    return line if len(line) <= 40 else line[:39] + "…"
+
+
 def parse(text: str) -> tuple[Entry, ...]:
     """Return the classes that ``text`` names, in order; errors tell the line."""
     entries: list[Entry] = []
-    for number, line in enumerate(_LINE_END.split(text.removeprefix("\ufeff")), start=1):
+    lines = lines_of(text)
+    check_unnumbered(lines)
+    for number, line in enumerate(lines, start=1):
         try:
             entries += _line(_items(line, ",;:"))
         except InputError as error:
@@ -177,6 +229,10 @@ def parse_one(text: str) -> Entry:
 
     Elsewhere the grammar is the same, so ``background: sky, grass`` gives prompts here too.
     """
+    if len(lines_of(text.strip())) > 1:
+        raise InputError(
+            f"The class name {_start(text)!r} holds a line break; make a class of each line."
+        )
     entries = _line(_items(text, ";:"))
     if len(entries) != 1:
         raise InputError(f"The class name {text!r} is empty; write at least one letter.")
@@ -193,15 +249,21 @@ def parse_prompts(text: str) -> tuple[str, ...]:
 
 def write(entries: Iterable[Entry]) -> str:
     """Return the text that :func:`parse` reads as ``entries``, one class a line."""
-    lines = []
-    for entry in entries:
-        line = _quote(entry.name)
-        if entry.color is not None:
-            line += f" {color_to_text(entry.color)}"
-        if entry.prompts and entry.prompts != (entry.name,):
-            line += f": {write_prompts(entry.prompts, ', ')}"
-        lines.append(line + "\n")
-    return "".join(lines)
+    entries = list(entries)
+    lines = [_written(entry, _quote(entry.name)) for entry in entries]
+    try:
+        check_unnumbered(lines)
+    except InputError:
+        lines = [_written(entry, _in_quotes(normalize(entry.name))) for entry in entries]
+    return "".join(line + "\n" for line in lines)
+
+
+def _written(entry: Entry, line: str) -> str:
+    if entry.color is not None:
+        line += f" {color_to_text(entry.color)}"
+    if entry.prompts and entry.prompts != (entry.name,):
+        line += f": {write_prompts(entry.prompts, ', ')}"
+    return line
 
 
 def write_prompts(prompts: Sequence[str], separator: str) -> str:
@@ -211,10 +273,14 @@ def write_prompts(prompts: Sequence[str], separator: str) -> str:
 
 def _quote(text: str) -> str:
     text = normalize(text)
-    special = any(mark in text for mark in ",;:") or text.startswith('"')
-    if special or any(word.startswith("#") for word in text.split()):
-        return '"' + text.replace('"', '""') + '"'
+    special = not _MARKS.isdisjoint(text) or text[:1] in _CLOSING
+    if special or any(word[:1] in "#＃" for word in text.split()):
+        return _in_quotes(text)
     return text
+
+
+def _in_quotes(text: str) -> str:
+    return '"' + text.replace('"', '""') + '"'
 
 
 def _items(line: str, separators: str) -> list[_Item]:
@@ -226,30 +292,41 @@ def _items(line: str, separators: str) -> list[_Item]:
     words: list[str] = []
     item = _Item()
     at = 0
+    tab = False
     while at < len(line):
-        character = line[at]
+        character = _MEANT.get(line[at], line[at])
         if character in separators:
             item.end = character
             item.text = item.text or " ".join(words)
             items.append(item)
-            item, words = _Item(), []
+            item, words, tab = _Item(), [], False
             if character == ":":
                 separators = ",;:"  # prompts follow, and commas separate those everywhere
             at += 1
         elif character.isspace():
+            tab = tab or (character == "\t" and bool(words))
             at += 1
-        elif character == '"' and not words and not item.quoted:
+        elif character in _CLOSING and not words and not item.quoted:
             item.text, at = _quoted(line, at)
             item.quoted = True
         else:
             start = at
-            while at < len(line) and line[at] not in separators and not line[at].isspace():
+            while at < len(line) and not (
+                _MEANT.get(line[at], line[at]) in separators or line[at].isspace()
+            ):
                 at += 1
             word = line[start:at]
+            if word[0] == "＃":
+                word = "#" + word[1:]
             if word == "#":
                 break
             if word.startswith("#"):
                 _set_color(item, word)
+            elif tab:
+                raise InputError(
+                    f"there is a tab after {words[-1]!r}, as between the columns of a table; separate "
+                    "classes by commas or lines, or give the table a header with a column 'name'."
+                )
             elif item.quoted:
                 raise InputError(
                     f"after the quoted {item.text!r} comes {word!r}; put all of it in the quotes."
@@ -264,19 +341,20 @@ def _items(line: str, separators: str) -> list[_Item]:
 
 def _quoted(line: str, start: int) -> tuple[str, int]:
     """Return the text of the quotes that open at ``start``, and where they are closed."""
+    closing = _CLOSING[line[start]]
     parts: list[str] = []
     at = start + 1
     while True:
-        end = line.find('"', at)
+        end = next((where for where in range(at, len(line)) if line[where] in closing), -1)
         if end < 0:
             raise InputError(
                 f"the quotes in {line[start : start + 40]!r} are never closed; "
                 'add a " where the name ends.'
             )
         parts.append(line[at:end])
-        if not line.startswith('""', end):
+        if line[end + 1 : end + 2] != line[end]:
             return "".join(parts), end + 1
-        parts.append('"')
+        parts.append(line[end])
         at = end + 2
 
 

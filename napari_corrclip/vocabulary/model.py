@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -114,7 +113,9 @@ class Vocabulary:
         """
         if not isinstance(text, str):
             raise InputError(f"The classes are {text!r}; give text such as 'cat, dog'.")
-        return cls._complete(grammar.parse(text), background)
+        from napari_corrclip.vocabulary import files
+
+        return cls._complete(files.entries_of(text), background)
 
     @classmethod
     def typed(cls, text: str) -> Vocabulary:
@@ -124,7 +125,9 @@ class Vocabulary:
         (``cat; dog; sky``) means several classes and not the prompts of one. Several lines, which
         somebody pasted, are as in a file.
         """
-        return cls._complete(grammar.parse_typed(text))
+        from napari_corrclip.vocabulary import files
+
+        return cls._complete(files.entries_of(text, grammar.parse_typed))
 
     @classmethod
     def from_names(cls, names: Iterable[str]) -> Vocabulary:
@@ -305,7 +308,7 @@ class Vocabulary:
         Raises:
             InputError: the class cannot be, or the name reads like several.
         """
-        if prompts is None and isinstance(name, str) and re.search(r"[,;\n]", name):
+        if prompts is None and isinstance(name, str) and grammar.lists_several(name):
             raise InputError(
                 f"{name!r} reads like several classes; add those with extend({name!r}), or, if it is the "
                 "name of one, give its prompts too."
@@ -422,10 +425,12 @@ class Vocabulary:
         gives one) and being the background; the text's order and prompts hold; other names are
         new classes with new values.
         """
+        from napari_corrclip.vocabulary import files
+
         known = {grammar.key(one.name): one for one in self.classes}
         entries: list[Entry] = []
         next_value = self.next_value
-        for entry in grammar.parse(text):
+        for entry in files.entries_of(text):
             old = known.get(grammar.key(entry.name))
             if old is None:
                 entries.append(replace(entry, value=next_value))

@@ -14,6 +14,7 @@ from napari_corrclip.errors import InputError
 from napari_corrclip.images import read_image, to_rgb
 from napari_corrclip.storage.text import read_text
 from napari_corrclip.vocabulary import Vocabulary
+from napari_corrclip.vocabulary.files import names_of_lines
 
 IMAGES, LABELS, CLASSES = "images", "labels", "classes.txt"
 
@@ -145,8 +146,7 @@ def _names(folder: Path, classes: Sequence[str] | None) -> list[str] | None:
     path = folder / CLASSES
     if not path.exists():
         return None
-    lines = read_text(path, "class names").splitlines()
-    return [line.strip() for line in lines if line.strip()]
+    return list(names_of_lines(read_text(path, "class names")))
 
 
 def _numbers(

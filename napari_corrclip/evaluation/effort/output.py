@@ -8,6 +8,7 @@ from pathlib import Path
 from napari_corrclip.errors import InputError
 from napari_corrclip.evaluation.effort.report import Report
 from napari_corrclip.storage.files import Writer, write_folder
+from napari_corrclip.storage.names import MAX_BYTES, cut
 
 RECORD = "effort.json"
 GOALS_PLOT = "effort-goals.png"
@@ -15,7 +16,7 @@ GOALS_PLOT = "effort-goals.png"
 
 def plot_name(name: str) -> str:
     """Return the file name of the plot of a set."""
-    return f"effort-{name}.png"
+    return f"effort-{cut(name, MAX_BYTES - len('effort-.png'))}.png"
 
 
 def check_foreign(folder: Path) -> None:

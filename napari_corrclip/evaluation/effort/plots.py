@@ -12,6 +12,7 @@ from napari_corrclip.evaluation.effort.curves import Measure, mean_curve
 from napari_corrclip.evaluation.effort.goals import GOALS, counts_for_goals
 from napari_corrclip.evaluation.effort.prices import PRICES
 from napari_corrclip.evaluation.effort.study import SetStudy
+from napari_corrclip.storage.visible import visible
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -79,9 +80,10 @@ def curve_plot(study: SetStudy, arms: Sequence[Arm]) -> bytes:
     axes[0, 0].set_title("one by one", fontsize=9)
     axes[0, 1].set_title("with all tools", fontsize=9)
     figure.suptitle(
-        f"{study.title}: {len(study.best)} images, {study.regions:.0f} regions, pre-labels "
+        f"{visible(study.title)}: {len(study.best)} images, {study.regions:.0f} regions, pre-labels "
         f"{100 * study.accuracy:.0f} % right; dotted: what regions can reach, dashed: 95 % of it",
         fontsize=9,
+        parse_math=False,  # a $ in a folder's name begins no formula
     )
     return _png(figure)
 
@@ -106,7 +108,7 @@ def goal_plot(studies: Sequence[SetStudy], orders: Sequence[str]) -> bytes:
                 axis.plot([share[1]], [y], "o", color=color, markersize=4, label=label)
         axis.axvline(1, color="#D55E00", linewidth=0.8)
         axis.set_xlim(left=0)
-        axis.set_title(study.title, fontsize=8)
+        axis.set_title(visible(study.title), fontsize=8, parse_math=False)
         axis.set_xlabel("ratio / bound", fontsize=8)
     axes[0].set_yticks(
         range(len(GOALS)),

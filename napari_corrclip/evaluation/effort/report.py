@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import math
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 
@@ -22,6 +21,8 @@ from napari_corrclip.evaluation.effort.curves import (
 from napari_corrclip.evaluation.effort.goals import GOALS, counts_for_goals
 from napari_corrclip.evaluation.effort.prices import PRICES
 from napari_corrclip.evaluation.effort.study import SetStudy
+from napari_corrclip.storage.cells import quoted, rows_to_csv
+from napari_corrclip.storage.visible import visible
 
 AFTER = (10, 30, 100, 300)
 _TITLES: dict[Measure, str] = {"accuracy": "pixel accuracy", "miou": "mean IoU"}
@@ -63,8 +64,9 @@ class Report:
                 found = study.actions(arm, target, measure, prices)
                 for run, value in zip(study.runs[arm], found.tolist(), strict=True):
                     shown = "" if math.isnan(value) else f"{value:g}"
-                    rows.append((study.name, arm, run.case, prices, measure, target, shown))
-        return _csv(rows)
+                    names = quoted(study.name), arm, quoted(run.case)
+                    rows.append((*names, prices, measure, target, shown))
+        return rows_to_csv(rows)
 
     def curves_csv(self) -> str:
         """A row for each point of each mean curve, with its interval over images."""
@@ -79,10 +81,9 @@ class Report:
                         points = zip(curve.spent, curve.mean, curve.low, curve.high, strict=True)
                         for spent, *values in points:
                             shown = [f"{value:.5f}" for value in values]
-                            rows.append(
-                                (study.name, arm.name, prices, measure, f"{spent:g}", *shown)
-                            )
-        return _csv(rows)
+                            names = quoted(study.name), arm.name
+                            rows.append((*names, prices, measure, f"{spent:g}", *shown))
+        return rows_to_csv(rows)
 
     def markdown(self) -> str:
         """Tables for people."""
@@ -104,7 +105,8 @@ def goal_tables(studies: Sequence[SetStudy], orders: Sequence[str]) -> Iterator[
             'mean IoU. "of 23": on so many images, where the others have no gap or one arm did not '
             "get there. Sets that the goals are not meant for are in italics.\n"
         )
-        yield "| ratio | target | prices | at most | " + " | ".join(s.title for s in sets) + " |"
+        titles = " | ".join(_plain_text(study.title) for study in sets)
+        yield f"| ratio | target | prices | at most | {titles} |"
         yield "|---|---|---|---|" + "---|" * len(sets)
         for goal in GOALS:
             cells = []
@@ -136,7 +138,7 @@ def _verdict(ratio: Interval, bound: float) -> str:
 
 def _set_tables(study: SetStudy, arms: Sequence[Arm]) -> Iterator[str]:
     ceilings = {measure: study.ceiling(measure) for measure in MEASURES}
-    yield f"## {study.title}\n"
+    yield f"## {_plain_text(study.title)}\n"
     yield (
         f"{len(study.best)} images, {study.regions:.0f} regions each; {study.how}, right on "
         f"{100 * study.accuracy:.1f} % of the pixels. The regions' ceiling: "
@@ -262,17 +264,16 @@ def _cells(arms: Sequence[Arm]) -> Iterator[tuple[str, str, Measure, str]]:
                     yield arm.name, prices, measure, target
 
 
-def _csv(rows: Sequence[Sequence[str]]) -> str:
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows(rows)
-    return text.getvalue()
-
-
 def _interval(found: Interval, digits: int = 2) -> str:
     if math.isnan(found.value):
         return "–"
     value, low, high = (_number(one, digits) for one in (found.value, found.low, found.high))
     return f"{value} ({low}–{high})"
+
+
+def _plain_text(text: str) -> str:
+    """Return the name of somebody's folder so that Markdown shows it as it is."""
+    return re.sub(r"([\\`*\[\]<>|&])", r"\\\1", visible(text))
 
 
 def _number(value: float, digits: int = 2) -> str:
