@@ -78,6 +78,7 @@ def vocabulary_of(labels: NDArray[Any], options: Mapping[str, Any]) -> Vocabular
     """Return the classes of a layer: of its session, or by its features; ``None`` where it has none."""
     from napari_corrclip.annotation import Session
     from napari_corrclip.annotation.session import SESSION
+    from napari_corrclip.plain import as_given
     from napari_corrclip.vocabulary import Vocabulary, VocabularyClass
 
     features = options.get("features")
@@ -87,7 +88,7 @@ def vocabulary_of(labels: NDArray[Any], options: Mapping[str, Any]) -> Vocabular
     if isinstance(session, Session):
         return session.vocabulary
     rows = [
-        (int(value), str(name))
+        (int(value), as_given(str(name)))
         for value, name in zip(features["index"], features["class"], strict=True)
         if value > 0
     ]
