@@ -100,7 +100,8 @@ class Plane:
                 f"The {self.name} cannot be read at {where} ({reason(error)}); save or copy it again."
             ) from error
         order = self.axes.replace("1", "")
-        return cut.transpose([order.index(axis) for axis in "YXC" if axis in order])
+        turned: NDArray[Any] = cut.transpose([order.index(axis) for axis in "YXC" if axis in order])
+        return turned
 
     def pick(self, rows: NDArray[np.intp], columns: NDArray[np.intp]) -> NDArray[Any]:
         """Return the pixels at the crossings of ``rows`` and ``columns``, both ascending.
