@@ -34,6 +34,7 @@ from napari_corrclip.large.storage import (
 )
 from napari_corrclip.large.tally import Count, Tally
 from napari_corrclip.large.windows import WindowGrid, WindowLogits, check_scale
+from napari_corrclip.maps.reading import open_map
 from napari_corrclip.progress import Progress, Steps, drive
 from napari_corrclip.provenance import Provenance, package_versions
 from napari_corrclip.regions.given import GivenRegions
@@ -156,7 +157,11 @@ def _given(
     described: dict[str, str | int | float | bool] = {"source": "given", "origin": origin}
     if isinstance(source, GivenRegions):
         source, described = source.regions, dict(source.describe())
-    given = LazyRegions(stack.enter_context(opened(source, "regions")))
+    if isinstance(source, str | os.PathLike) and not Path(source).is_dir():
+        array, axes = stack.enter_context(open_map(source, "regions"))
+        given = LazyRegions(Plane(array, axes, f"regions {origin!r}"))
+    else:
+        given = LazyRegions(stack.enter_context(opened(source, "regions")))
     if given.size != size:
         raise InputError(
             f"The regions have shape {given.size} and the image {size}; give regions of the "
