@@ -41,9 +41,8 @@ def read_session(path: Path) -> list[Any]:
     Raises:
         InputError: it is damaged or of a newer version.
     """
-    import pandas as pd
-
     from napari_corrclip.annotation import Session
+    from napari_corrclip.plain import plain_features
     from napari_corrclip.segmentation import class_layer
 
     session = Session.load(path if path.is_dir() else path.parent)
@@ -51,7 +50,7 @@ def read_session(path: Path) -> list[Any]:
     regions = {
         "name": "regions",
         "visible": False,
-        "features": pd.DataFrame(table),
+        "features": plain_features(table),
         "metadata": {"contour": 1},
     }
     return [
@@ -78,6 +77,7 @@ def read_classes(path: Path) -> list[Any]:
         InputError: there is no map beside it, or one of the two cannot be read.
     """
     from napari_corrclip.maps.reading import find_map, read_map
+    from napari_corrclip.plain import plain
     from napari_corrclip.segmentation import class_layer
     from napari_corrclip.vocabulary import Vocabulary
 
@@ -88,7 +88,7 @@ def read_classes(path: Path) -> list[Any]:
             f"There is no class map {stem}.png or {stem}.tif beside {str(path)!r}; put it there."
         )
     labels = read_map(found, "class map")
-    return [class_layer(labels, Vocabulary.from_file(path), name=stem)]
+    return [class_layer(labels, Vocabulary.from_file(path), name=plain(stem))]
 
 
 def _each(read: Callable[[Path], list[Any]]) -> Callable[[PathOrPaths], list[Any]]:

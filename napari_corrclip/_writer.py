@@ -173,7 +173,10 @@ def _name(cell: Any) -> str:
     """Return the name in a cell of features; "" = none."""
     import pandas as pd
 
-    return "" if pd.api.types.is_scalar(cell) and pd.isna(cell) else str(cell).strip()
+    from napari_corrclip.plain import as_given
+
+    missing = pd.api.types.is_scalar(cell) and pd.isna(cell)
+    return "" if missing else as_given(str(cell)).strip()
 
 
 def _numbers(labels: NDArray[Any], options: Mapping[str, Any]) -> Vocabulary:

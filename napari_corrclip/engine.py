@@ -11,9 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_corrclip.annotation import Session, Source
+from napari_corrclip.images import Pixels, read_pixels
 from napari_corrclip.progress import Progress, Steps, drive, finish
 from napari_corrclip.regions.given import GivenRegions
-from napari_corrclip.segmenter import Image, Regions, Segmenter, as_rgb
+from napari_corrclip.segmenter import Image, Regions, Segmenter
 from napari_corrclip.settings import Detail
 from napari_corrclip.vocabulary import Vocabulary, VocabularyLike
 
@@ -82,7 +83,8 @@ class Engine:
         Without regions at all (only zeros) the image is one unsegmented part. Returns the result and
         the engine that made it; this one stays as it is.
         """
-        features = finish(self.segmenter.encode_steps(self.image, GivenRegions(regions)))
+        pixels = Pixels(self.image, self.features.nodata, self.features.notes)
+        features = finish(self.segmenter.encode_steps(pixels, GivenRegions(regions)))
         result = finish(self.segmenter.classify_steps(features, vocabulary))
         encoded = Engine(self.segmenter, self.image, features)
         # Clicks are of the image and not of its regions.
@@ -119,15 +121,16 @@ class Engine:
 
 def run_steps(
     segmenter: Segmenter,
-    image: NDArray[np.uint8],
+    image: NDArray[np.uint8] | Pixels,
     vocabulary: Vocabulary,
     regions: RegionSource | None = None,
 ) -> Steps[tuple[Segmentation, Engine]]:
     """Encode and classify (H, W, 3) uint8; returns the result and the engine that made it."""
     segmenter.check_prompts(vocabulary)  # before the slow part, so that a slip costs nothing
-    features = yield from segmenter.encode_steps(image, regions)
+    pixels = image if isinstance(image, Pixels) else Pixels(image)
+    features = yield from segmenter.encode_steps(pixels, regions)
     result = yield from segmenter.classify_steps(features, vocabulary)
-    return result, Engine(segmenter, image, features)
+    return result, Engine(segmenter, pixels.rgb, features)
 
 
 def annotate_steps(
@@ -147,9 +150,9 @@ def annotate_steps(
         regions: where regions come from this time; ``None``: the segmenter's own source.
         source: the file that the image is.
     """
-    words, rgb = Vocabulary.coerce(vocabulary), as_rgb(image)
-    result, engine = yield from run_steps(segmenter, rgb, words, regions)
-    return Session(result, rgb, engine=engine, source=source)
+    words, pixels = Vocabulary.coerce(vocabulary), read_pixels(image)
+    result, engine = yield from run_steps(segmenter, pixels, words, regions)
+    return Session(result, pixels.rgb, engine=engine, source=source)
 
 
 def annotate(
@@ -173,7 +176,7 @@ def annotate(
     """
     words = Vocabulary.coerce(vocabulary)
     source = Source.of(image) if isinstance(image, str | os.PathLike) else None
-    rgb = as_rgb(image)
+    pixels = read_pixels(image)
     segmenter = Segmenter.from_preset(
         preset,
         device=device,
@@ -183,7 +186,7 @@ def annotate(
         settings=settings,
         detail=detail,
     )
-    return drive(annotate_steps(segmenter, rgb, words, source=source), show=progress)
+    return drive(annotate_steps(segmenter, pixels, words, source=source), show=progress)
 
 
 def _clicks(segmenter: Segmenter) -> tuple[SamRegions | None, SamEmbedding | None]:

@@ -33,6 +33,9 @@ class Features:
             whatever dtype either computed.
         region_source: where the regions came from, with its parameters.
         seconds: wall time of each stage.
+        nodata: (H, W) bool, where the image holds no data: in no region, and never labelled; ``None``:
+            nowhere.
+        notes: what the user is to be told about the image, a sentence each.
     """
 
     windows: WindowFeatures
@@ -41,6 +44,8 @@ class Features:
     clip: str
     region_source: Mapping[str, str | int | float | bool]
     seconds: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
+    nodata: NDArray[np.bool_] | None = None
+    notes: tuple[str, ...] = ()
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -59,7 +64,8 @@ class Features:
     def nbytes(self) -> int:
         """Memory held, in bytes."""
         features = self.windows.features
-        return int(features.element_size() * features.nelement() + self.regions.nbytes)
+        hidden = 0 if self.nodata is None else self.nodata.nbytes
+        return int(features.element_size() * features.nelement() + self.regions.nbytes + hidden)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write a safetensors file, whole or not at all.
@@ -72,6 +78,8 @@ class Features:
         tensors, layout = self.windows.to_parts()
         tensors = {name: tensor.contiguous() for name, tensor in tensors.items()}
         tensors["regions"] = torch.from_numpy(np.array(self.regions))
+        if self.nodata is not None:
+            tensors["nodata"] = torch.from_numpy(np.array(self.nodata))
         metadata = {
             "format": FORMAT,
             "layout": layout,
@@ -79,6 +87,7 @@ class Features:
             "clip": self.clip,
             "region_source": json.dumps(dict(self.region_source)),
             "seconds": json.dumps(dict(self.seconds)),
+            "notes": json.dumps(self.notes),
         }
         write_bytes(path, save(tensors, metadata))
 
@@ -101,13 +110,19 @@ class Features:
                     )
                 tensors = {name: file.get_tensor(name).clone() for name in file.keys()}  # noqa: SIM118
                 regions = tensors.pop("regions").numpy()
+                nodata = tensors.pop("nodata").numpy() if "nodata" in tensors else None
                 windows = WindowFeatures.from_parts(tensors, metadata["layout"])
                 source = json.loads(metadata["region_source"])
                 seconds = json.loads(metadata["seconds"])
                 settings = Settings.from_json(metadata["settings"])
                 clip = metadata["clip"]
+                notes = json.loads(metadata.get("notes", "[]"))
+                if not isinstance(notes, list) or not all(isinstance(one, str) for one in notes):
+                    raise ValueError("its notes are no sentences")
+                if nodata is not None and nodata.dtype != np.bool_:
+                    raise ValueError("its pixels without data are not true or false")
                 if not isinstance(source, dict) or not isinstance(seconds, dict):
-                    raise ValueError("its notes are no objects")
+                    raise ValueError("its source and seconds are no objects")
                 if not all(isinstance(value, int | float) for value in seconds.values()):
                     raise ValueError("its seconds are no numbers")
                 if not windows.features.isfinite().all():
@@ -119,6 +134,7 @@ class Features:
             ) from error
         if (
             regions.shape != windows.layout.image_size
+            or (nodata is not None and nodata.shape != regions.shape)
             or regions.dtype != np.int32
             or (regions < 0).any()
         ):
@@ -128,5 +144,12 @@ class Features:
             )
         regions.flags.writeable = False
         return cls(
-            windows, regions, settings, clip, MappingProxyType(source), MappingProxyType(seconds)
+            windows,
+            regions,
+            settings,
+            clip,
+            MappingProxyType(source),
+            MappingProxyType(seconds),
+            nodata,
+            tuple(notes),
         )

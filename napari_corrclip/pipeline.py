@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar, cast
 
 import numpy as np
@@ -120,6 +120,22 @@ class PixelValues:
     pixel_labels: NDArray[np.uint16]
     confidence: NDArray[np.float16]
     boxes: NDArray[np.int32]
+
+
+def without(pixels: PixelClasses, nodata: Tensor) -> PixelClasses:
+    """Return ``pixels`` with no class and no confidence where there is no data.
+
+    Args:
+        pixels: classified.
+        nodata: (H, W) bool; such pixels are in no region already, and so in no vote.
+    """
+    where = nodata.to(pixels.labels.device)
+    return replace(
+        pixels,
+        pixel_labels=pixels.pixel_labels.masked_fill(where, -1),
+        labels=pixels.labels.masked_fill(where, -1),
+        confidence=pixels.confidence.masked_fill(where, 0.0),
+    )
 
 
 def encode_image(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import platform
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
@@ -17,6 +18,8 @@ _PACKAGES = (
     "napari-corrclip", "torch", "open_clip_torch", "timm", "segment-anything", "scikit-image",
     "numpy",
 )  # fmt: skip
+PERCENTILES_BEFORE = (1.0, 99.0)
+"""By which the dock stretched deep images before it kept that in the provenance."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +41,31 @@ class Network:
     licence: str = "unknown"
 
 
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """How one channel of an image became 8 bits.
+
+    Attributes:
+        low: the value that became black.
+        high: the value that became white; more than ``low``.
+        gamma: the exponent by which the shares of white in between were bent; 1 for none.
+
+    Raises:
+        InputError: these are no such numbers.
+    """
+
+    low: float
+    high: float
+    gamma: float = 1.0
+
+    def __post_init__(self) -> None:
+        if not (-math.inf < self.low < self.high < math.inf and 0 < self.gamma < math.inf):
+            raise InputError(
+                f"An image cannot be stretched from {self.low!r} to {self.high!r} by gamma "
+                f"{self.gamma!r}; give finite numbers, the lower one first, and a gamma above 0."
+            )
+
+
 @dataclass(frozen=True)
 class Provenance:
     """How a result came about. Mappings are copied and cannot be written to.
@@ -55,6 +83,9 @@ class Provenance:
         image: the image's file, if it came from one.
         tiling: of a large image: ``scale`` (inference pixels a pixel), ``windows``, and ``tile``,
             ``overlap`` and ``tiles`` where regions were found tile by tile.
+        stretch: how the image became 8 bits, where the dock made it so: one of grayscale, or one of each
+            of three channels, ``None`` for an empty one; nothing where the image was taken as it came, or
+            where that is not known.
     """
 
     versions: Mapping[str, str] = field(default_factory=dict)
@@ -68,6 +99,7 @@ class Provenance:
     seconds: Mapping[str, float] = field(default_factory=dict)
     image: str = ""
     tiling: Mapping[str, int | float] = field(default_factory=dict)
+    stretch: tuple[Stretch | None, ...] = ()
 
     def __post_init__(self) -> None:
         """Close what could be changed from outside."""
@@ -78,6 +110,7 @@ class Provenance:
         object.__setattr__(self, "seconds", MappingProxyType(seconds))
         object.__setattr__(self, "networks", tuple(self.networks))
         object.__setattr__(self, "templates", tuple(self.templates))
+        object.__setattr__(self, "stretch", tuple(self.stretch))
 
     def to_document(self) -> dict[str, Any]:
         """Return plain lists, dicts, texts and numbers, for JSON."""
@@ -93,6 +126,7 @@ class Provenance:
             "seconds": dict(self.seconds),
             "image": self.image,
             "tiling": dict(self.tiling),
+            "stretch": [None if one is None else asdict(one) for one in self.stretch],
         }
 
     @classmethod
@@ -115,16 +149,30 @@ class Provenance:
             for name in ("preset", "device", "dtype", "image"):
                 known[name] = str(known.get(name, ""))
             known["templates"] = tuple(str(template) for template in known.get("templates", ()))
+            known["stretch"] = tuple(_stretch(one) for one in known.get("stretch", ()))
             settings = known.get("settings")
             if settings is not None:
                 kept = {k: v for k, v in settings.items() if k in Settings.model_fields}
                 known["settings"] = Settings(**kept)
             return cls(**known)
-        except (AttributeError, InputError, KeyError, TypeError, ValueError) as error:
+        except (
+            AttributeError,
+            InputError,
+            KeyError,
+            OverflowError,
+            TypeError,
+            ValueError,
+        ) as error:
             detail = f" ({error})" if isinstance(error, InputError) else ""
             raise InputError(
                 f"This is no provenance of a result{detail}; segment the image again."
             ) from None
+
+
+def _stretch(document: Mapping[str, Any] | None) -> Stretch | None:
+    if document is None:
+        return None
+    return Stretch(**{one.name: float(document[one.name]) for one in fields(Stretch)})
 
 
 def package_versions() -> dict[str, str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from napari_corrclip import table as tables
 from napari_corrclip.errors import InputError
-from napari_corrclip.provenance import Network, Provenance, package_versions
+from napari_corrclip.plain import plain, plain_features
+from napari_corrclip.provenance import Network, Provenance, Stretch, package_versions
 from napari_corrclip.region_map import check_regions, number_regions
 from napari_corrclip.vocabulary import Vocabulary
 
@@ -121,6 +122,10 @@ class Segmentation:
         """Height and width in pixels."""
         return self.labels.shape[0], self.labels.shape[1]
 
+    def stretched(self, stretch: tuple[Stretch | None, ...]) -> Segmentation:
+        """Return it with a provenance that tells how the image became 8 bits."""
+        return replace(self, provenance=replace(self.provenance, stretch=stretch))
+
     def class_shares(self) -> dict[str, float]:
         """Return each class's share of all pixels, by name; unlabelled pixels are nobody's."""
         counts = np.bincount(self.labels.ravel(), minlength=max(self.vocabulary.values) + 1)
@@ -153,7 +158,7 @@ class Segmentation:
                 {
                     "name": "regions",
                     "visible": False,
-                    "features": self.table.rename(columns={"id": "index"}),
+                    "features": plain_features(self.table.rename(columns={"id": "index"})),
                     "metadata": {"contour": 1},
                     **where,
                 },
@@ -254,9 +259,8 @@ def class_layer(labels: NDArray[np.integer], vocabulary: Vocabulary, **options: 
     colors: dict[int | None, tuple[float, float, float, float]] = {None: clear, 0: clear}
     for value, (red, green, blue) in vocabulary.colors.items():
         colors[value] = (red / 255, green / 255, blue / 255, 1.0)
-    classes = pd.DataFrame(
-        {"index": [0, *vocabulary.values], "class": ["unlabelled", *vocabulary.names]}
-    )
+    names = [plain(name) for name in vocabulary.names]
+    classes = pd.DataFrame({"index": [0, *vocabulary.values], "class": ["unlabelled", *names]})
     shown = {"name": "labels", "opacity": 0.4, "colormap": colors, "features": classes}
     return labels, {**shown, **options}, "labels"
 

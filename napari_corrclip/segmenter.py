@@ -27,7 +27,7 @@ from napari_corrclip.encoders.dino import TimmSimilarityEncoder
 from napari_corrclip.encoders.protocols import ImageTextEncoder, SimilarityEncoder
 from napari_corrclip.errors import InputError
 from napari_corrclip.features import Features
-from napari_corrclip.images import read_image, to_rgb
+from napari_corrclip.images import Pixels, read_pixels
 from napari_corrclip.progress import Progress, Steps, drive
 from napari_corrclip.region_map import check_regions
 from napari_corrclip.regions.given import GivenRegions
@@ -49,7 +49,8 @@ from napari_corrclip.weights.presets import NetworkSpec, Preset, get_preset
 
 #: Where regions come from: a kind that the preset knows, a source, an integer array, or a file.
 Regions = RegionSource | str | Path | NDArray[np.integer]
-Image = NDArray[Any] | str | os.PathLike[str]
+#: An array, an image of Pillow's, a file, or what was read of one of them.
+Image = NDArray[Any] | str | os.PathLike[str] | Pixels
 
 
 class Segmenter:
@@ -197,13 +198,15 @@ class Segmenter:
     def encode_steps(self, image: Image, regions: RegionSource | None = None) -> Steps[Features]:
         """Generator of :meth:`encode`: yields between the blocks of each network."""
         source = self.regions if regions is None else regions
-        rgb = as_rgb(image)
+        pixels = read_pixels(image)
         began = time.perf_counter()
         # A source of anybody's: what it gives is looked at before it becomes int32.
-        found = check_regions((yield from source.segment(rgb)))
+        found = check_regions((yield from source.segment(pixels.rgb)))
+        if pixels.nodata is not None:
+            found = check_regions(np.where(pixels.nodata, 0, found))
         segmented = time.perf_counter()
         encoded = yield from pipeline.encode_image(
-            rgb, found, self.clip, self.similarity, self.settings
+            pixels.rgb, found, self.clip, self.similarity, self.settings
         )
         return Features(
             windows=encoded,
@@ -214,6 +217,8 @@ class Segmenter:
             seconds=MappingProxyType(
                 {"regions": segmented - began, "encode": time.perf_counter() - segmented}
             ),
+            nodata=pixels.nodata,
+            notes=pixels.notes,
         )
 
     def encode(
@@ -226,7 +231,8 @@ class Segmenter:
         """Find regions and encode the image; slow, and free of any vocabulary.
 
         Args:
-            image: an array as :func:`napari_corrclip.images.to_rgb` takes it, or a path.
+            image: an array as :func:`napari_corrclip.images.to_rgb` takes it, an image of Pillow's, or a
+                path. What a masked array hides, or a file calls no data, is in no region and unlabelled.
             regions: where regions come from this time; ``None``: the segmenter's own source.
             progress: draw a bar on stderr; ``None``: only where that is a terminal.
 
@@ -286,6 +292,8 @@ class Segmenter:
             -1 if background is None else background,
             settings,
         )
+        if features.nodata is not None:
+            pixels = pipeline.without(pixels, torch.from_numpy(features.nodata))
         values = None
         if self.clip.device.type == "cuda":
             values = pipeline.pixel_values(pixels, words.values)
@@ -302,7 +310,7 @@ class Segmenter:
             regions=dict(features.region_source),
             seconds=seconds,
         )
-        notes = self.notes(words)
+        notes = (*features.notes, *self.notes(words))
         if values is None:
             result = build_segmentation(pixels, features.regions, words, provenance, notes=notes)
         else:
@@ -383,7 +391,7 @@ def segment(
     Arguments and errors as :meth:`Segmenter.from_preset` and :meth:`Segmenter.segment`.
     """
     words = Vocabulary.coerce(vocabulary)
-    rgb = as_rgb(image)
+    pixels = read_pixels(image)
     segmenter = Segmenter.from_preset(
         preset,
         device=device,
@@ -393,14 +401,12 @@ def segment(
         settings=settings,
         detail=detail,
     )
-    return segmenter.segment(rgb, words, progress=progress)
+    return segmenter.segment(pixels, words, progress=progress)
 
 
 def as_rgb(image: Image) -> NDArray[np.uint8]:
     """(H, W, 3) uint8 of an array or of an image file."""
-    if isinstance(image, str | os.PathLike):
-        image = read_image(Path(image))
-    return to_rgb(image)
+    return read_pixels(image).rgb
 
 
 def region_source(

@@ -11,7 +11,9 @@ from numpy.typing import NDArray
 from napari_corrclip.annotation import Journal, Session, Source, has_session, journal_folder
 from napari_corrclip.engine import run_steps
 from napari_corrclip.errors import CorrClipError, InputError
+from napari_corrclip.images import Pixels, read_pixels
 from napari_corrclip.progress import Progress
+from napari_corrclip.provenance import Stretch
 from napari_corrclip.segmenter import Segmenter
 from napari_corrclip.vocabulary import Vocabulary
 
@@ -22,13 +24,16 @@ class Slice:
 
     Attributes:
         where: its index along each axis that is not shown; names it.
-        read: returns (H, W, 3) uint8; called when it is its turn.
+        read: returns (H, W, 3) uint8, or pixels that know where there is no data; called when it is its
+            turn.
         source: the file, with this slice; ``None`` where there is none.
+        stretch: returns how it became 8 bits, as its provenance is to tell; called when it has been read.
     """
 
     where: tuple[int, ...]
-    read: Callable[[], NDArray[np.uint8]]
+    read: Callable[[], NDArray[np.uint8] | Pixels]
     source: Source | None = None
+    stretch: Callable[[], tuple[Stretch | None, ...]] = tuple
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -92,8 +97,8 @@ def stack_steps(
         stage = f"plane {number} of {len(slices)}"
         yield Progress(f"{stage}: read", 0, 1)
         try:
-            rgb = one.read()
-            steps = run_steps(segmenter, rgb, vocabulary)
+            pixels = read_pixels(one.read())
+            steps = run_steps(segmenter, pixels, vocabulary)
             while True:
                 try:
                     event = next(steps)
@@ -101,14 +106,15 @@ def stack_steps(
                     result, engine = stop.value
                     break
                 yield Progress(f"{stage}: {event.stage}", event.done, event.total)
-            session = Session(result, rgb, engine=engine, source=one.source)
+            result = result.stretched(one.stretch())
+            session = Session(result, pixels.rgb, engine=engine, source=one.source)
         except CorrClipError as error:
             failed.append((one.where, str(error)))
             continue
         problem = _write(session)
         done.append(one.where)
         yield Sliced(one.where, session, problem)
-        del session, engine, result, rgb, steps  # not two slices at once
+        del session, engine, result, pixels, steps  # not two slices at once
     return StackRun(tuple(done), tuple(skipped), tuple(failed))
 
 

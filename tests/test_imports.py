@@ -21,6 +21,7 @@ OPEN = {
     "images",
     "libraries",
     "maps",
+    "plain",
     "progress",
     "region_map",
     "settings",

@@ -11,6 +11,9 @@ from napari_corrclip.errors import InputError
 from napari_corrclip.region_map import number_regions
 from napari_corrclip.segmentation import Segmentation, class_indices
 
+ROUNDING = 1e-3
+"""A mean of probabilities may be above 1 by so much, in half precision."""
+
 
 @dataclass(frozen=True, eq=False)
 class Evidence:
@@ -35,15 +38,23 @@ class Evidence:
         """Return the evidence in a result; the arrays are copies.
 
         Raises:
-            InputError: it has labels of no class, or probabilities that are no number. What follows
+            InputError: it has labels of no class, or probabilities that are none. What follows
                 from such ones could be saved and not be loaded again.
         """
         class_indices(result.pixel_labels, result.vocabulary)
         numbers, ids = number_regions(result.regions)
-        wrong = ~np.isfinite(result.region_probabilities).all(axis=1)
-        if wrong.any():
+        probabilities = result.region_probabilities
+        if not are_probabilities(probabilities):
+            right = [are_probabilities(row) for row in probabilities]
             raise InputError(
-                f"The probabilities of region {ids[wrong][0]} are no numbers; segment the image again, on "
-                "the CPU or in float32 where it was done otherwise."
+                f"The probabilities of region {ids[right.index(False)]} are not numbers from 0 to 1; "
+                "segment the image again, on the CPU or in float32 where it was done otherwise."
             )
-        return cls(result.pixel_labels.copy(), numbers, result.region_probabilities.copy())
+        return cls(result.pixel_labels.copy(), numbers, probabilities.copy())
+
+
+def are_probabilities(values: NDArray[np.floating]) -> bool:
+    """Whether all are finite and from 0 to 1, but for what rounding adds."""
+    if not values.size:
+        return True
+    return bool(values.min() >= -ROUNDING and values.max() <= 1 + ROUNDING)  # NaN is neither

@@ -23,6 +23,7 @@ import sys
 import threading
 import time
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -31,21 +32,29 @@ from numpy.typing import NDArray
 from psygnal import Signal
 
 from napari_corrclip.annotation.change import Step
+from napari_corrclip.annotation.checking import Damaged, apply_all
 from napari_corrclip.annotation.engine import Engine
 from napari_corrclip.annotation.history import LIMIT
-from napari_corrclip.annotation.packing import Damaged
-from napari_corrclip.annotation.records import MAGIC, Kind, follow, pack_record, read_records
+from napari_corrclip.annotation.records import (
+    MAGIC,
+    Kind,
+    due,
+    follow,
+    pack_record,
+    read_records,
+)
 from napari_corrclip.annotation.session import Session
 from napari_corrclip.annotation.source import Source
 from napari_corrclip.annotation.storage import Saved, load_parts, save_parts
 from napari_corrclip.errors import InputError
 from napari_corrclip.storage.files import cannot_write, sync_folder
+from napari_corrclip.storage.untrusted import guarded, read_bytes
 
 FOLDER_VARIABLE = "NAPARI_CORRCLIP_SESSIONS"
 _CROP = re.compile(r"-(\d+)-(\d+)-(\d+)-(\d+)")
 _SNAPSHOT = re.compile(r"snapshot-(\d+)")
 _RECORDS = re.compile(r"journal-(\d+)\.bin")
-_CONTINUES = re.compile(rb"continues (\d+) (\d+)\n")
+_CONTINUES = re.compile(rb"continues (\d{1,18}) (\d{1,18})\n")
 LARGE = 1 << 20
 """Bytes of a step that is written down before it is made; see :meth:`Journal.prepare`."""
 
@@ -142,6 +151,8 @@ class Journal:
         self._number = self._size = self._count = 0
         self._rooted = False  # whether a snapshot is there that the records follow from
         self._thread: threading.Thread | None = None
+        self._written = threading.Event()  # whether no snapshot is being written
+        self._written.set()
         self._prepared: _Prepared | None = None
         self._closed = False
         if not os.fspath(folder):
@@ -154,14 +165,16 @@ class Journal:
             )
         self._lock = _lock(self.folder)
         try:
-            self._begin(session._on_disk if session.journal_folder == place else None, wait)
+            # No edit of another thread between what is written now and the first record.
+            with session.locked():
+                session._check_no_group()
+                self._begin(session._on_disk if session.journal_folder == place else None, wait)
+                session._recorders.append(self._append)
+                session.journal_folder = place
+                session._journal = self
         except BaseException:
             self._lock.release()
             raise
-        session.recorded.connect(self._append)
-        session.journal_folder = place
-        # The signal alone would let it be collected, and nobody would be told.
-        session._journal = self
 
     def __enter__(self) -> Journal:
         """Return itself."""
@@ -173,13 +186,16 @@ class Journal:
 
     def close(self) -> None:
         """Stop listening; what was done is on the disk then."""
-        with contextlib.suppress(ValueError):
-            self.session.recorded.disconnect(self._append)
+        with self.session.locked():
+            with contextlib.suppress(ValueError):
+                self.session._recorders.remove(self._append)
+            revision = self.session._revision
         self._wait()
-        self._closed = True
+        with self.session.locked():
+            self._closed = True
         if self._rooted and self.problem is None:
             self.session._on_disk = OnDisk(
-                self.session._revision,
+                revision,
                 self._number,
                 self._size,
                 self._count,
@@ -199,12 +215,14 @@ class Journal:
         """
         if step.nbytes < LARGE or not self._rooted or self._closed:
             return
-        number, size = self._number, self._size
+        with self.session.locked():
+            number, size = self._number, self._size
         path = self.folder / f"prepared-{time.time_ns()}.tmp"
         with contextlib.suppress(OSError, InputError):
             file = _create(path, _head(number, size) + pack_record(kind, step))
             os.close(file)
-            self._prepared, former = _Prepared(step, path, number, size), self._prepared
+            with self.session.locked():  # else an edit might be taking the former one
+                self._prepared, former = _Prepared(step, path, number, size), self._prepared
             if former is not None:
                 former.path.unlink(missing_ok=True)
         if self._closed:
@@ -230,10 +248,11 @@ class Journal:
             self._write_beside(first=True)
 
     def _append(self, kind: Kind, step: Step) -> None:
-        # Nothing is raised from here: the edit has been made, and whoever made it is not to blame.
+        # The session calls it in its lock, so that records are in the order of the edits. Nothing is raised
+        # from here: the edit has been made, and whoever made it is not to blame.
         try:
             if not self._rooted:
-                self._wait()
+                self._written.wait()
             if not self._rooted:
                 self._write_anew()
             elif not self._rename_prepared(step):
@@ -265,13 +284,23 @@ class Journal:
         )
 
     def _tell(self, error: Exception) -> None:
-        self.problem = f"{self._sentence(error)} What you did is kept in memory until then."
-        self.failed.emit(self.problem)
+        problem = self.problem = (
+            f"{self._sentence(error)} What you did is kept in memory until then."
+        )
+        self._emit(problem)
 
     def _tell_late(self, error: Exception) -> None:
         """Tell that what is on the disk could not be put together; nothing is missing there."""
         self._count = 0  # it is tried again later
-        self.failed.emit(f"{self._sentence(error)} What you did so far is on the disk.")
+        self._emit(f"{self._sentence(error)} What you did so far is on the disk.")
+
+    def _emit(self, sentence: str) -> None:
+        """Tell it, in no lock: a listener may read the session, or save it elsewhere."""
+        if threading.current_thread() is self._thread:
+            self._written.set()  # an edit that waits for the snapshot goes on
+            self.failed.emit(sentence)
+        else:
+            self.session._tell(partial(self.failed.emit, sentence))
 
     # -- records
 
@@ -322,7 +351,7 @@ class Journal:
 
     def _write_anew(self) -> None:
         """Save the session as it is, now, and begin a file of records that needs no former one."""
-        self._wait()
+        self._written.wait()
         session = self.session
         number = max(_used(self.folder), default=0) + 1
         self._save(
@@ -354,9 +383,11 @@ class Journal:
             except Exception as error:
                 self._tell(error) if first else self._tell_late(error)
             finally:
+                self._written.set()
                 self._thread = None
 
         # The interpreter waits for it before it ends.
+        self._written.clear()
         self._thread = threading.Thread(target=work, name="journal")
         self._thread.start()
 
@@ -445,12 +476,14 @@ def restore(
         saved, number, notes = _newest(folder)
         end = OnDisk(0, number, 0, 0, None)
         try:
-            end = _follow_all(folder, saved, end)
-        except (Damaged, InputError) as error:
-            notes.append(
-                f"The journal in {str(folder)!r} is damaged ({error}); what was done before that is "
-                "here."
-            )
+            with guarded(
+                f"The journal in {str(folder)!r}",
+                "what was done before that is here",
+                damage=Damaged,
+            ):
+                end = _follow_all(folder, saved, end)
+        except InputError as error:
+            notes.append(str(error))
         if max(_numbers(folder), default=0) <= highest:
             break  # else somebody writes there, and took away what was to be read
     saved.history.limit_to(history_limit)  # not before: an undo in the journal may reach far back
@@ -486,15 +519,18 @@ def _newest(folder: Path) -> tuple[Saved, int, list[str]]:
 def _follow_all(folder: Path, saved: Saved, end: OnDisk) -> OnDisk:
     """Make what the files of records say that follow from a snapshot; return where they end.
 
+    Each record is looked at before it is applied (:func:`apply_all`); one that cannot be is left out, with
+    all that follow it.
+
     Raises:
-        Damaged: a file is none of records.
-        InputError: they belong to another session.
+        Damaged: a file is none of records, or one says what cannot be.
+        InputError: they belong to another session, or a file is none.
     """
     for number in sorted(one for one in _used(folder) if one >= end.number):
-        try:
-            data = (folder / f"journal-{number}.bin").read_bytes()
-        except OSError:
+        path = folder / f"journal-{number}.bin"
+        if not path.exists():
             continue  # the crash came before it was made
+        data = read_bytes(path, "journal's file", "what was done before that is here")
         found = _CONTINUES.match(data)
         start = 0 if found is None else found.end()
         if number > end.number:
@@ -503,8 +539,10 @@ def _follow_all(folder: Path, saved: Saved, end: OnDisk) -> OnDisk:
                 continue  # it follows from a snapshot that there is none of
         size, records = start + len(MAGIC), end.records
         for kind, step, at in read_records(data[start:]) if data else ():
-            for change in follow(saved.history, kind, step).changes:
-                saved.state.apply(change)
+            changes = due(saved.history, kind, step).changes
+            apply_all(saved.state, changes)
+            follow(saved.history, kind, step)
+            for change in changes:
                 if change.image is not None:
                     saved.image = change.image.new.digest
             size, records = start + at, records + 1

@@ -5,10 +5,12 @@ Both are safetensors: named arrays of known types and a few texts, nothing that 
 
 from __future__ import annotations
 
+import contextlib
 import json
-from collections.abc import Iterable, Mapping
+import math
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
-from typing import TypeVar, get_args
+from typing import Any, TypeVar, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,24 +19,34 @@ from safetensors.numpy import load, save
 
 from napari_corrclip.annotation.boxes import Box
 from napari_corrclip.annotation.change import Change, Map, Seen, Step, Swap
+from napari_corrclip.annotation.checking import Damaged, check_maps, check_patch, check_verdicts
 from napari_corrclip.annotation.evidence import Evidence
 from napari_corrclip.annotation.regions import KINDS, VOTINGS, Verdict, Voting
 from napari_corrclip.annotation.runs import Patch
 from napari_corrclip.annotation.state import NOT_PINNED, State
 from napari_corrclip.errors import InputError
 from napari_corrclip.provenance import Provenance
+from napari_corrclip.storage.text import load_json
 from napari_corrclip.vocabulary import Vocabulary
 from napari_corrclip.vocabulary.files import from_document, to_document
 
 D = TypeVar("D", bound=np.generic)
 Arrays = dict[str, NDArray[np.generic]]
 
+__all__ = [
+    "STATE_FORMAT",
+    "Damaged",
+    "load_document",
+    "pack_state",
+    "pack_step",
+    "unpack_state",
+    "unpack_step",
+]
+
 STATE_FORMAT = "napari-corrclip session 1"
 _MAPS: tuple[Map, ...] = get_args(Map)
-
-
-class Damaged(ValueError):
-    """Bytes that no session of this program wrote."""
+_DEPTH = 20
+"""Levels of lists and mappings; what is written has five."""
 
 
 def pack_step(step: Step) -> bytes:
@@ -70,13 +82,11 @@ def unpack_step(data: bytes) -> Step:
     Raises:
         Damaged: it is something else.
     """
-    arrays, texts = _unpack(data)
-    try:
+    with _told_as_damage():
+        arrays, texts = _unpack(data)
         count = int(texts["changes"])
         changes = tuple(_change(arrays, texts, str(number)) for number in range(count))
         return Step(texts["title"], changes)
-    except (InputError, KeyError, IndexError, TypeError, ValueError) as error:
-        raise Damaged(str(error)) from None
 
 
 def pack_state(state: State, texts: Mapping[str, str]) -> bytes:
@@ -110,7 +120,8 @@ def unpack_state(data: bytes) -> tuple[State, dict[str, str]]:
         Damaged: it is something else.
         InputError: a newer version of this program wrote it.
     """
-    arrays, texts = _unpack(data)
+    with _told_as_damage():
+        arrays, texts = _unpack(data)
     written = texts.get("format", "")
     if written != STATE_FORMAT:
         if written.startswith(STATE_FORMAT[:-1]):
@@ -119,7 +130,7 @@ def unpack_state(data: bytes) -> tuple[State, dict[str, str]]:
                 "use a newer version of it."
             )
         raise Damaged("it is no session")
-    try:
+    with _told_as_damage():
         regions = _array(arrays, "regions", np.int32, 2)
         evidence = Evidence(
             _array(arrays, "prediction", np.uint16, 2),
@@ -127,10 +138,15 @@ def unpack_state(data: bytes) -> tuple[State, dict[str, str]]:
             _array(arrays, "probabilities", np.float32, 2),
         )
         vocabulary = _read_vocabulary(texts["vocabulary"])
-        if not regions.shape == evidence.prediction.shape == evidence.numbers.shape:
-            raise Damaged("its maps are of different sizes")
         painted = _patch(arrays, "pins") if "pins.box" in arrays else None
-        _check_values(regions, evidence, painted, vocabulary)
+        check_maps(
+            regions,
+            evidence.prediction,
+            evidence.numbers,
+            evidence.probabilities,
+            painted,
+            vocabulary,
+        )
         pins = np.full(regions.shape, NOT_PINNED, np.int32)
         if painted is not None:
             painted.apply(pins)
@@ -146,34 +162,23 @@ def unpack_state(data: bytes) -> tuple[State, dict[str, str]]:
             votings={one: voting for one, voting in votings.items() if voting is not None},
             provenance=_read_provenance(texts.get("provenance", "{}")),
         )
-    except (InputError, KeyError, IndexError, TypeError, ValueError) as error:
-        raise Damaged(str(error)) from None
-    known = {0, *vocabulary.values}
-    for one, verdict in state.verdicts.items():
-        if one not in state.rows or verdict.value not in known:
-            raise Damaged(f"it has a verdict on region {one}, which cannot be")
-    return state, texts
+        check_verdicts(state)
+        return state, texts
 
 
-def _check_values(
-    regions: NDArray[np.int32],
-    evidence: Evidence,
-    pins: Patch | None,
-    vocabulary: Vocabulary,
-) -> None:
-    count, classes = evidence.probabilities.shape
-    if classes != len(vocabulary) or not np.isfinite(evidence.probabilities).all():
-        raise Damaged("its probabilities are not those of its classes")
-    if not regions.size or regions.min() < 0 or evidence.numbers.min() < 0:
-        raise Damaged("its regions have negative ids")
-    if evidence.numbers.max() > count:
-        raise Damaged("it has fewer probabilities than regions")
-    known = np.zeros(1 << 16, bool)
-    known[[0, *vocabulary.values]] = True
-    if not known[evidence.prediction].all():
-        raise Damaged("it predicts values that no class has")
-    if pins is not None and not all(0 <= value < 1 << 16 and known[value] for value in pins.new):
-        raise Damaged("it has painted values that no class has")
+@contextlib.contextmanager
+def _told_as_damage() -> Iterator[None]:
+    """Tell what the checks of the formats say, ours, safetensors' and JSON's, as damage."""
+    try:
+        yield
+    except Damaged:
+        raise
+    except KeyError as error:
+        raise Damaged(f"{error} is missing") from None
+    except (
+        InputError, SafetensorError, IndexError, TypeError, ValueError, OverflowError, MemoryError
+    ) as error:  # fmt: skip
+        raise Damaged(" ".join(str(error).split())[:200] or type(error).__name__) from None
 
 
 def _change(arrays: Arrays, texts: Mapping[str, str], at: str) -> Change:
@@ -231,18 +236,10 @@ def _patch(arrays: Arrays, name: str) -> Patch:
     top, left, bottom, right = box
     start, length = (_array(arrays, f"{name}.{one}", np.int64, 1) for one in ("start", "length"))
     old, new = (_array(arrays, f"{name}.{one}", np.int32, 1) for one in ("old", "new"))
-    if not (0 <= top < bottom and 0 <= left < right and len(start)):
-        raise Damaged("a change lies nowhere")
-    if not len(start) == len(length) == len(old) == len(new):
-        raise Damaged("a change has runs without values")
-    ends = start + length
-    pixels = (bottom - top) * (right - left)
-    if start[0] < 0 or length.min() < 1 or ends[-1] > pixels or (start[1:] < ends[:-1]).any():
-        raise Damaged("a change has runs outside its box")
-    if (start // (right - left) != (ends - 1) // (right - left)).any():
-        raise Damaged("a change has runs of several rows")
     corners: Box = (top, left, bottom, right)
-    return Patch(corners, start, length, old, new)
+    patch = Patch(corners, start, length, old, new)
+    check_patch(patch, name.rpartition(".")[2])
+    return patch
 
 
 def _verdict_swaps(swaps: Mapping[int, Swap[Verdict | None]]) -> NDArray[np.int64]:
@@ -305,9 +302,12 @@ def _vocabulary_text(vocabulary: Vocabulary) -> str:
 
 
 def _read_vocabulary(text: str) -> Vocabulary:
-    document = dict(json.loads(text))
+    document = dict(load_document(text, "its vocabulary"))
     origin = str(document.pop("origin"))
-    return replace(from_document(document), origin=origin)
+    vocabulary = replace(from_document(document), origin=origin)
+    # A name that UTF-8 does not have could be read, and never be written again.
+    json.dumps(to_document(vocabulary), ensure_ascii=False).encode()
+    return vocabulary
 
 
 def _provenance_text(provenance: Provenance) -> str:
@@ -315,7 +315,32 @@ def _provenance_text(provenance: Provenance) -> str:
 
 
 def _read_provenance(text: str) -> Provenance:
-    return Provenance.from_document(json.loads(text))
+    return Provenance.from_document(load_document(text, "its provenance"))
+
+
+def load_document(text: str, where: str) -> Any:
+    """Return the JSON document in ``text``, of which it is known that it can be written again.
+
+    Raises:
+        InputError: it is none, a number in it is infinite or none, or it is nested deeper than any that
+            is written.
+    """
+    document = load_json(text, where)
+    level = [document]
+    for _ in range(_DEPTH):
+        if any(isinstance(one, float) and not math.isfinite(one) for one in level):
+            raise InputError(
+                f"{where} has a number that is infinite or none; take it from a backup."
+            )
+        level = [
+            part
+            for one in level
+            if isinstance(one, dict | list)
+            for part in (one.values() if isinstance(one, dict) else one)
+        ]
+        if not level:
+            return document
+    raise InputError(f"{where} is nested too deeply; take it from a backup.")
 
 
 def _pack(arrays: Arrays, texts: Mapping[str, str]) -> bytes:
@@ -324,10 +349,7 @@ def _pack(arrays: Arrays, texts: Mapping[str, str]) -> bytes:
 
 
 def _unpack(data: bytes) -> tuple[Arrays, dict[str, str]]:
-    try:
-        length = int.from_bytes(data[:8], "little")
-        texts = json.loads(data[8 : 8 + length]).get("__metadata__", {})
-        arrays = load(data)
-    except (SafetensorError, ValueError, TypeError, AttributeError, KeyError) as error:
-        raise Damaged(str(error)) from None
-    return arrays, texts
+    arrays = load(data)  # which looks at the whole header, at its depth too
+    length = int.from_bytes(data[:8], "little")
+    texts = json.loads(data[8 : 8 + length]).get("__metadata__")
+    return arrays, texts or {}

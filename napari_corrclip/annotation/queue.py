@@ -51,7 +51,7 @@ class Queue:
     person works: it is refreshed by hand or after every ``refresh_every`` looks. Decided regions are
     passed over; regions under 0.02 % of the image come last, as one :class:`SmallGroup`. A region that
     was looked at and left undecided comes again at the end, when all others had their turn; with them
-    come those that a split made since the last refresh.
+    come those that a split made since the last refresh. Threads may share it, as they may the session.
 
     Args:
         session: what is reviewed.
@@ -91,8 +91,9 @@ class Queue:
 
     def refresh(self) -> None:
         """Order the undecided regions anew and begin with the first, whatever was passed by."""
-        self._shown = Counter[int]()
-        self._rank()
+        with self.session.locked():
+            self._shown = Counter[int]()
+            self._rank()
 
     def _rank(self) -> None:
         """Order the undecided regions anew, those first that were shown the fewest times."""
@@ -118,6 +119,10 @@ class Queue:
 
     def peek(self) -> int | SmallGroup | None:
         """Return what :meth:`next` would, and stay."""
+        with self.session.locked():  # else the last region might be decided between two looks at it
+            return self._ahead()
+
+    def _ahead(self) -> int | SmallGroup | None:
         if self.refresh_every and self._looks >= self.refresh_every:
             self._rank()
         for one in self._ids[self._at :]:
@@ -134,32 +139,35 @@ class Queue:
 
     def next(self) -> int | SmallGroup | None:
         """Return the region to look at, or the group of the small ones, or ``None`` at the end."""
-        found = self.peek()
-        if isinstance(found, int):
-            self._at = self._ids.index(found, self._at) + 1
-            self._looks += 1
-            self._shown[found] += 1
-            self._trail.append(found)
-        return found
+        with self.session.locked():
+            found = self._ahead()
+            if isinstance(found, int):
+                self._at = self._ids.index(found, self._at) + 1
+                self._looks += 1
+                self._shown[found] += 1
+                self._trail.append(found)
+            return found
 
     def back(self) -> int | None:
         """Return the region that was looked at before the last one, decided or not.
 
         ``None`` where there was none; regions that exist no more are passed over.
         """
-        while len(self._trail) > 1:
-            self._trail.pop()
-            if self.session.find(self._trail[-1]) is not None:
-                return self._trail[-1]
+        with self.session.locked():
+            while len(self._trail) > 1:
+                self._trail.pop()
+                if self.session.find(self._trail[-1]) is not None:
+                    return self._trail[-1]
         return None
 
     def runner_up(self, region: int) -> str:
         """Return the name of the likeliest class besides the predicted one; "" if there is none."""
-        row = self.session.region(region)
+        with self.session.locked():
+            row, classes = self.session.region(region), self.session.vocabulary.classes
         ranked = [
             one
             for index in (-row.probabilities).argsort(kind="stable").tolist()
-            if (one := self.session.vocabulary.classes[index]).value != row.predicted
+            if (one := classes[index]).value != row.predicted
         ]
         return ranked[0].name if ranked else ""
 

@@ -11,8 +11,9 @@ from collections.abc import Iterator
 from typing import Literal
 
 from napari_corrclip.annotation.change import Step
+from napari_corrclip.annotation.checking import Damaged, check_patch
 from napari_corrclip.annotation.history import History
-from napari_corrclip.annotation.packing import Damaged, pack_step, unpack_step
+from napari_corrclip.annotation.packing import pack_step, unpack_step
 
 Kind = Literal["do", "amend", "undo", "redo"]
 
@@ -59,14 +60,26 @@ def read_records(data: bytes) -> Iterator[tuple[Kind, Step | None, int]]:
         yield kind, unpack_step(payload) if kind in _TOLD else None, at
 
 
-def unpack_history(data: bytes, limit: int) -> History:
+def unpack_history(data: bytes, limit: int, shape: tuple[int, int] | None = None) -> History:
     """Return what :func:`pack_history` wrote.
 
+    Whether a step can be made is known when its turn comes, and looked at then
+    (:func:`~napari_corrclip.annotation.checking.apply_all`).
+
+    Args:
+        data: the file.
+        limit: as of :class:`History`.
+        shape: of the map that its steps are of; ``None``: of any.
+
     Raises:
-        Damaged: it is something else, or not whole.
+        Damaged: it is something else, not whole, or of a map of another size.
     """
     history, end = History(limit), len(MAGIC)
     for kind, step, at in read_records(data):
+        for change in () if step is None else step.changes:
+            for name, patch in change.patches.items():
+                check_patch(patch, name, shape)
+        due(history, kind, step)
         follow(history, kind, step)
         end = at
     if end != len(data):
@@ -74,21 +87,31 @@ def unpack_history(data: bytes, limit: int) -> History:
     return history
 
 
-def follow(history: History, kind: Kind, step: Step | None) -> Step:
-    """Do in ``history`` what a record says and return the step to be applied for it.
+def due(history: History, kind: Kind, step: Step | None) -> Step:
+    """Return the step that is to be applied to the state for a record, before :func:`follow`.
+
+    Args:
+        history: as it is.
+        kind: of the record.
+        step: of the record; ``None`` where the history knows it.
 
     Raises:
         Damaged: there is nothing to undo or redo.
     """
-    if kind == "do":
-        assert step is not None
-        history.record(step)
+    if step is not None and kind in _TOLD:
         return step
-    if kind == "amend":
-        assert step is not None
-        history.amend(step)
-        return step
-    found = history.undo() if kind == "undo" else history.redo()
-    if found is None:
+    steps = history.done if kind == "undo" else history.undone
+    if not steps:
         raise Damaged(f"there is nothing to {kind}")
-    return found.inverse() if kind == "undo" else found
+    return steps[-1].inverse() if kind == "undo" else steps[-1]
+
+
+def follow(history: History, kind: Kind, step: Step | None) -> None:
+    """Do in ``history`` what a record says, when the step that was :func:`due` has been applied."""
+    if kind in _TOLD:
+        assert step is not None
+        history.record(step) if kind == "do" else history.amend(step)
+    elif kind == "undo":
+        history.undo()
+    else:
+        history.redo()

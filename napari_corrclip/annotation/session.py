@@ -7,10 +7,11 @@ import os
 import threading
 import weakref
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, TypeVar
+from typing import TYPE_CHECKING, Concatenate, Literal, ParamSpec, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +20,7 @@ from psygnal import Signal
 from napari_corrclip.annotation import descriptors, storage
 from napari_corrclip.annotation.boxes import Box
 from napari_corrclip.annotation.change import Change, Edited, EngineRef, Plan, Seen, Step, Swap
+from napari_corrclip.annotation.checking import Damaged, apply_all, check_change
 from napari_corrclip.annotation.edits import merging, painting, predictions, splitting, verdicts
 from napari_corrclip.annotation.edits.predictions import Reassign
 from napari_corrclip.annotation.edits.splitting import Points
@@ -33,7 +35,7 @@ from napari_corrclip.annotation.edits.verdicts import Which
 from napari_corrclip.annotation.engine import Engine
 from napari_corrclip.annotation.frame import region_frame
 from napari_corrclip.annotation.history import LIMIT, History
-from napari_corrclip.annotation.records import Kind, follow
+from napari_corrclip.annotation.records import Kind, due, follow
 from napari_corrclip.annotation.regions import Region, Voting
 from napari_corrclip.annotation.source import Source
 from napari_corrclip.annotation.state import Changed, State, folded
@@ -49,6 +51,7 @@ if TYPE_CHECKING:
     from napari_corrclip.annotation.journal import Journal, OnDisk
     from napari_corrclip.vocabulary import VocabularyLike
 
+P = ParamSpec("P")
 T = TypeVar("T", bound=np.generic)
 
 SESSION = "napari-corrclip session"
@@ -62,6 +65,9 @@ the one before it."""
 @dataclass(frozen=True, eq=False)
 class Taken:
     """What the last step that was made on a copy started from and led to, so that it is undone at once.
+
+    It is true as long as undo leads back to this very state. A better prediction becomes part of an earlier
+    step (:meth:`History.amend`), and from then on it is of a past that never was.
 
     To apply and count the change of a whole run takes a quarter of a second at 4 megapixels; to copy the
     maps that there were, a tenth of that.
@@ -77,14 +83,32 @@ class Taken:
     made: State
 
 
+@dataclass(eq=False)
+class _Group:
+    """A step that is being put together.
+
+    Attributes:
+        changes: what was done so far.
+        told: what each touched.
+    """
+
+    changes: list[Change] = field(default_factory=list)
+    told: list[Changed] = field(default_factory=list)
+
+
 class Session:
     """An image's prediction, regions and vocabulary, and a person's decisions on them.
 
     The decisions (verdicts on regions, pinned pixels) are data of their own: ``labels`` is computed
     from prediction + decisions, so another run or vocabulary loses none of them. Every edit is
     checked whole before anything changes, then made, then recorded; a refusal is an ``InputError`` of
-    one sentence and leaves the session as it was. A class is given by its name or its *label value*
-    (not its index, as a :class:`Vocabulary` takes it), a region by its id.
+    one sentence and leaves the session as it was; so does an undo. A class is given by its name or its
+    *label value* (not its index, as a :class:`Vocabulary` takes it), a region by its id.
+
+    Threads may share it. An edit, its place in the history and its record in a journal are one: another
+    thread's edit comes before or after, and what is read in between is of one of both states. While a step
+    is put together (:meth:`step`), other threads wait. What is to belong together in several calls, or in
+    the maps, is read in :meth:`locked`.
 
     Args:
         result: what was predicted.
@@ -102,9 +126,15 @@ class Session:
         notes: what a person is to be told on opening it, a sentence each; of a result its own.
 
     Signals (psygnal):
-        changed: a :class:`~napari_corrclip.annotation.state.Changed` after every edit, undo and redo.
-        recorded: ("do" | "amend" | "undo" | "redo", :class:`~napari_corrclip.annotation.change.Step`); for a
-            journal.
+        changed: a :class:`~napari_corrclip.annotation.state.Changed` after every edit, undo and redo; after
+            a :meth:`step` once.
+        recorded: ("do" | "amend" | "undo" | "redo", :class:`~napari_corrclip.annotation.change.Step`).
+
+    They are emitted one after another in the order of the edits, when the edit has been recorded and the
+    session is free again: a listener may read it, edit it and wait for other threads. It is called in the
+    thread of the edit, or in that of an edit whose signals are just being emitted; an edit by a listener is
+    told when all have been told of the one before. What a listener raises reaches whoever edits, and the
+    edit is made all the same.
     """
 
     notes: tuple[str, ...]
@@ -183,8 +213,14 @@ class Session:
         image: NDArray[np.uint8] | None,
         source: Source | None,
     ) -> None:
-        # What changes the session holds this, so that another thread copies it between two edits.
+        # Who reads or changes the session holds this, from the plan to the record of an edit.
         self._lock = threading.RLock()
+        self._inside = 0
+        # What is to be told when nobody edits; one thread at a time does.
+        self._untold: deque[Callable[[], object]] = deque()
+        self._telling = False
+        self._turn = threading.Lock()
+        self._recorders: list[Callable[[Kind, Step], None]] = []
         self._revision = 0
         self._state = state
         self.history = history
@@ -196,7 +232,7 @@ class Session:
         self.journal_folder = None
         self._journal: Journal | None = None
         self._on_disk: OnDisk | None = None
-        self._group: list[Change] | None = None
+        self._group: _Group | None = None
         self._taken: Taken | None = None
 
     def _copy(self) -> tuple[Session, int]:
@@ -224,7 +260,7 @@ class Session:
         Returns:
             Whether it did: not where something else was done meanwhile.
         """
-        with self._lock:
+        with self.locked():
             self._check_no_group()
             if self._revision != revision:
                 return False
@@ -239,11 +275,28 @@ class Session:
             if len(records) == 1 and records[0][0] == "do":
                 other._state.forget_adjacency()  # it is this one's now, and follows its edits
                 self._taken = Taken(records[0][1], former, other._state)
-        for kind, step in records:
-            self.recorded.emit(kind, step)
-        if records:
-            self.changed.emit(told)
+            elif any(kind == "amend" for kind, _ in records):
+                self._taken = None
+            for kind, step in records:
+                self._record(kind, step)
+            if records:
+                self._tell(partial(self.changed.emit, told))
         return True
+
+    def _snapshot(self) -> storage.Saved:
+        """Return what is written to files, a copy; any thread may ask.
+
+        Raises:
+            InputError: a step is being put together.
+        """
+        with self._lock:
+            self._check_no_group()
+            return storage.Saved(
+                self._state.copy(derived=False),
+                self.history.copy(),
+                self.source,
+                self.image_digest,
+            )
 
     def save(self, folder: str | os.PathLike[str]) -> None:
         """Write everything into ``folder``, all of it or nothing: regions, decisions, history.
@@ -253,7 +306,6 @@ class Session:
         Raises:
             InputError: it cannot be written, or a step is being put together.
         """
-        self._check_no_group()
         storage.save_session(self, folder)
 
     @classmethod
@@ -279,6 +331,63 @@ class Session:
             InputError: something is missing, damaged, of a newer version, or of another image.
         """
         return cls._of(storage.load_parts(folder, history_limit), image, engine, source)
+
+    # -- threads
+
+    @contextlib.contextmanager
+    def locked(self) -> Iterator[None]:
+        """Let other threads wait: what is read inside belongs together, and nobody edits in between.
+
+        ::
+
+            with session.locked():
+                labels, table = session.labels.copy(), session.table
+
+        The signals of edits that are made inside are emitted at the end.
+        """
+        self._lock.acquire()
+        self._inside += 1
+        try:
+            yield
+        finally:
+            self._inside -= 1
+            last = not self._inside
+            self._lock.release()
+            if last:
+                self._tell_all()
+
+    def _tell(self, message: Callable[[], object]) -> None:
+        """Let ``message`` be called when nobody edits, after those before it; within :meth:`locked`."""
+        self._untold.append(message)
+
+    def _tell_all(self) -> None:
+        """Tell what is waiting, unless somebody does: a listener that edits, or another thread.
+
+        It is not told in the lock, so that a listener may wait for whom it likes.
+        """
+        if not self._untold:
+            return
+        with self._turn:
+            if self._telling:
+                return
+            self._telling = True
+        failure: Exception | None = None
+        try:
+            while True:
+                with self._turn:
+                    if not self._untold:
+                        self._telling = False  # who adds something after this tells it
+                        break
+                    message = self._untold.popleft()
+                try:
+                    message()
+                except Exception as error:
+                    failure = failure or error
+        except BaseException:
+            self._telling = False
+            raise
+        if failure is not None:
+            raise failure
 
     # -- what there is
 
@@ -356,7 +465,8 @@ class Session:
     @property
     def ids(self) -> NDArray[np.int64]:
         """(R,) ids of the regions, ascending."""
-        return np.array(sorted(self._state.rows), np.int64)
+        with self._lock:
+            return np.array(sorted(self._state.rows), np.int64)
 
     def region(self, region: int) -> Region:
         """Return the row of a region.
@@ -364,22 +474,26 @@ class Session:
         Raises:
             InputError: it does not exist.
         """
-        return region_of(self._state, region)
+        with self._lock:
+            return region_of(self._state, region)
 
     def find(self, region: int) -> Region | None:
         """Return the row of a region, ``None`` where it does not exist."""
-        return self._state.rows.get(region)
+        with self._lock:
+            return self._state.rows.get(region)
 
     def rows(self) -> list[Region]:
         """Return all regions by ascending id."""
-        return [self._state.rows[one] for one in sorted(self._state.rows)]
+        with self._lock:
+            return [self._state.rows[one] for one in sorted(self._state.rows)]
 
     def region_at(self, row: int, column: int) -> int:
         """Return the id of the region at a pixel, 0 where there is none or outside the image."""
         height, width = self.shape
         if not (0 <= row < height and 0 <= column < width):
             return 0
-        return int(self._state.regions[row, column])
+        with self._lock:
+            return int(self._state.regions[row, column])
 
     @property
     def table(self) -> pd.DataFrame:
@@ -389,22 +503,27 @@ class Session:
         ``assigned``, ``accepted``, ``ignored`` or ""; and ``label``, ``label_class``: value and name
         of what the region shows, by verdict or else as predicted.
         """
-        return region_frame(self.rows(), self.vocabulary)
+        with self._lock:
+            rows, vocabulary = self.rows(), self.vocabulary
+        return region_frame(rows, vocabulary)
 
     def decided_as(self, which: str | int) -> tuple[int, int]:
         """Return how many regions are decided as a class, and how many pixels are painted as it."""
-        value = value_of(self.vocabulary, which)
-        verdicts = self._state.verdicts.values()
-        regions = sum(verdict.value == value for verdict in verdicts)
-        return regions, int(np.count_nonzero(self._state.pins == value))
+        with self._lock:
+            value = value_of(self.vocabulary, which)
+            verdicts = self._state.verdicts.values()
+            regions = sum(verdict.value == value for verdict in verdicts)
+            return regions, int(np.count_nonzero(self._state.pins == value))
 
     def neighbours(self, region: int) -> Mapping[int, int]:
         """Return the ids that touch a region, each with its length of border in pixel sides."""
-        return dict(self._state.adjacency.neighbours(self.region(region).id))
+        with self._lock:
+            return dict(self._state.adjacency.neighbours(self.region(region).id))
 
     def patch_of(self, region: int) -> list[int]:
         """Return what :meth:`spread` would assign: the connected undecided regions of one prediction."""
-        return verdicts.patch_of(self._state, region)
+        with self._lock:
+            return verdicts.patch_of(self._state, region)
 
     def similar(self, region: int, count: int, *, among: Regions | None = None) -> list[int]:
         """Return the ids of the ``count`` regions most like a region, most alike first.
@@ -420,17 +539,20 @@ class Session:
         Raises:
             InputError: no such region, a count below 1, or neither engine nor image.
         """
-        row = self.region(region)
         if isinstance(count, bool) or not isinstance(count, int | np.integer) or count < 1:
+            self.region(region)  # what is wrong with the first argument is told first
             raise InputError(f"{count!r} similar regions cannot be selected; give 1 or more.")
-        if among is None:
-            others = [other for other in self.rows() if other.verdict is None]
-        else:
-            others = regions_of(self._state, among)
-        others = [other for other in others if other.id != row.id]
-        if not others:
-            return []
-        vectors = self.descriptors([row, *others])
+        cells = self._cells()
+        with self._lock:
+            row = self.region(region)
+            if among is None:
+                others = [other for other in self.rows() if other.verdict is None]
+            else:
+                others = regions_of(self._state, among)
+            others = [other for other in others if other.id != row.id]
+            if not others:
+                return []
+            vectors = self._describe([row, *others], cells)
         order = np.argsort(-(vectors[1:] @ vectors[0]), kind="stable")[:count]
         return [others[index].id for index in order.tolist()]
 
@@ -440,9 +562,20 @@ class Session:
         Raises:
             InputError: the session has neither engine nor image.
         """
+        cells = self._cells()
+        with self._lock:
+            return self._describe(rows, cells)
+
+    def _cells(self) -> NDArray[np.float32] | None:
+        """Return the encoded image as a grid, which may take long, so that nobody has to wait for it."""
         engine = self.engine
-        if engine is not None:
-            return descriptors.cell_descriptors(self._state, rows, engine.cells())
+        return None if engine is None else engine.cells()
+
+    def _describe(
+        self, rows: list[Region], cells: NDArray[np.float32] | None
+    ) -> NDArray[np.float32]:
+        if cells is not None:
+            return descriptors.cell_descriptors(self._state, rows, cells)
         if self.image is None:
             raise InputError(
                 "Likeness needs the networks or the image; open the session with either."
@@ -453,7 +586,7 @@ class Session:
 
     def assign(self, regions: Regions, which: str | int) -> Edited:
         """Give regions a class."""
-        return self._perform(verdicts.assign(self._state, regions, which))
+        return self._make(verdicts.assign, regions, which)
 
     def accept(self, regions: Regions) -> Edited:
         """Say that what regions show is right; it stays, whatever is predicted later.
@@ -461,27 +594,27 @@ class Session:
         Where the pixels of a region show their own classes (``pixels`` in :meth:`revote`), those that
         differ from its most frequent one are painted.
         """
-        return self._perform(verdicts.accept(self._state, regions))
+        return self._make(verdicts.accept, regions)
 
     def accept_above(self, confidence: float) -> Edited:
         """Accept all undecided regions whose class has a mean probability above ``confidence``."""
-        return self._perform(verdicts.accept_above(self._state, confidence))
+        return self._make(verdicts.accept_above, confidence)
 
     def ignore(self, regions: Regions) -> Edited:
         """Leave regions out: they are unlabelled, whatever is predicted."""
-        return self._perform(verdicts.ignore(self._state, regions))
+        return self._make(verdicts.ignore, regions)
 
     def clear(self, regions: Regions) -> Edited:
         """Take the verdicts on regions back."""
-        return self._perform(verdicts.clear(self._state, regions))
+        return self._make(verdicts.clear, regions)
 
     def undecide(self, regions: Regions) -> Edited:
         """Take back all that was decided on regions: verdicts, and what was painted inside them."""
-        return self._perform(verdicts.undecide(self._state, regions))
+        return self._make(verdicts.undecide, regions)
 
     def spread(self, region: int, which: str | int) -> Edited:
         """Assign a class to a region and to the whole patch of :meth:`patch_of`."""
-        return self._perform(verdicts.spread(self._state, region, which))
+        return self._make(verdicts.spread, region, which)
 
     def revote(
         self, which: Which = "undecided", by: Voting = "majority", *, overrule: bool = False
@@ -494,7 +627,7 @@ class Session:
                 each pixel shows its own class.
             overrule: take the verdicts of decided regions back; without it they are refused.
         """
-        return self._perform(verdicts.revote(self._state, which, by, overrule=overrule))
+        return self._make(verdicts.revote, which, by, overrule=overrule)
 
     # -- the shapes of regions
 
@@ -503,22 +636,22 @@ class Session:
 
         Of differing verdicts the largest decided region's wins, and ``notes`` says so.
         """
-        return self._perform(merging.merge(self._state, regions))
+        return self._make(merging.merge, regions)
 
     def absorb(self, regions: Regions) -> Edited:
         """Let undecided regions become part of the neighbours with the longest common borders."""
-        return self._perform(merging.absorb(self._state, regions))
+        return self._make(merging.absorb, regions)
 
     def split(self, region: int) -> Edited:
         """Make a region of each connected part; the largest keeps the id.
 
         The parts inherit an assigned class, else they vote anew; so it is for every split.
         """
-        return self._perform(splitting.split(self._state, region))
+        return self._make(splitting.split, region)
 
     def split_mask(self, region: int, mask: NDArray[np.bool_]) -> Edited:
         """Give what lies in ``mask``, (H, W) bool, an id of its own."""
-        return self._perform(splitting.split_mask(self._state, region, mask))
+        return self._make(splitting.split_mask, region, mask)
 
     def split_points(self, region: int, keep: Points, cut: Points) -> Edited:
         """Cut the part under the ``cut`` points away from that under the ``keep`` points.
@@ -532,8 +665,7 @@ class Session:
         """
         engine = self.engine
         click = None if engine is None else engine.click
-        plan = splitting.split_points(self._state, region, keep, cut, image=self.image, click=click)
-        return self._perform(plan)
+        return self._make(splitting.split_points, region, keep, cut, image=self.image, click=click)
 
     def split_preview(
         self, region: int, keep: Points, cut: Points
@@ -554,7 +686,8 @@ class Session:
         """
         engine = self.engine
         click = None if engine is None else engine.click
-        return splitting.Divider(self._state, region, image=self.image, click=click)
+        with self._lock:
+            return splitting.Divider(self._state, region, image=self.image, click=click)
 
     def paint_regions(self, pixels: Pixels, region: int | None) -> Edited:
         """Give pixels to a region; ``None``: to a new one; 0: to none.
@@ -563,7 +696,7 @@ class Session:
             pixels: (H, W) bool, or rows and columns.
             region: where the stroke began.
         """
-        return self._perform(painting.paint_regions(self._state, pixels, region))
+        return self._make(painting.paint_regions, pixels, region)
 
     def paint(self, pixels: Pixels, which: str | int | None) -> Edited:
         """Pin pixels to a class, to 0 (unlabelled), or to nothing (``None``): the pins go.
@@ -572,7 +705,7 @@ class Session:
             pixels: (H, W) bool, or rows and columns.
             which: the class.
         """
-        return self._perform(painting.paint(self._state, pixels, which))
+        return self._make(painting.paint, pixels, which)
 
     # -- another prediction under the same decisions
 
@@ -603,23 +736,31 @@ class Session:
             InputError: a removed class has decisions and ``reassign`` does not name it, the result
                 does not belong here, or this is no vocabulary.
         """
-        words = self.vocabulary.matched(Vocabulary.coerce(vocabulary))
-        # Looked at first, so that a refusal costs no classification.
-        predictions.moved_decisions(self._state, words, reassign or {})
-        # The very same words are a wish to look again.
-        told = words != self.vocabulary and words.finds_the_same(self.vocabulary)
-        engine = self.engine
-        if result is None and classify and engine is not None and not told:
-            result = engine.classify(words)
-        plan = predictions.change_vocabulary(self._state, words, result, reassign)
-        # What was predicted at a first look and stays is still that.
-        return self._perform(plan, provisional if result is not None else self.provisional)
+        wanted = Vocabulary.coerce(vocabulary)
+        while True:
+            with self._lock:
+                former = self.vocabulary
+                words = former.matched(wanted)
+                # Looked at first, so that a refusal costs no classification.
+                predictions.moved_decisions(self._state, words, reassign or {})
+            # The very same words are a wish to look again.
+            told = words != former and words.finds_the_same(former)
+            engine, found = self.engine, result
+            if found is None and classify and engine is not None and not told:
+                found = engine.classify(words)  # nobody waits for that
+            with self.locked():
+                if self.vocabulary is former:
+                    plan = predictions.change_vocabulary(self._state, words, found, reassign)
+                    # What was predicted at a first look and stays is still that.
+                    first = provisional if found is not None else self.provisional
+                    return self._perform(plan, first)
 
     @property
     def provisional(self) -> bool:
         """Whether what is predicted is a first look that a better one was to follow."""
-        at = self.history.last_prediction
-        return at is not None and self.history.done[at].provisional
+        with self._lock:
+            at = self.history.last_prediction
+            return at is not None and self.history.done[at].provisional
 
     def refine(self, result: Segmentation) -> Edited:
         """Take a better classification by the same vocabulary, as part of the step that brought it.
@@ -629,15 +770,16 @@ class Session:
         Raises:
             InputError: the result is of another image or vocabulary.
         """
-        self._check_no_group()
-        plan = predictions.change_vocabulary(self._state, self.vocabulary, result)
-        change = replace(plan.change, vocabulary=None)
-        step = Step(plan.title, (change,))
-        with self._lock:
+        with self.locked():
+            self._check_no_group()
+            plan = predictions.change_vocabulary(self._state, self.vocabulary, result)
+            change = replace(plan.change, vocabulary=None)
+            step = Step(plan.title, (change,))
             touched = self._apply(change)
             self.history.amend(step)
-        self.recorded.emit("amend", step)
-        self.changed.emit(touched)
+            self._taken = None  # there, the step that brought the prediction is another one
+            self._record("amend", step)
+            self._tell(partial(self.changed.emit, touched))
         return Edited(plan.title, touched.updated, touched.removed)
 
     def rerun(
@@ -663,23 +805,27 @@ class Session:
         Raises:
             InputError: the result is of another image or another vocabulary.
         """
-        plan = predictions.rerun(self._state, result)
-        if image is not None and image is not self.image:
-            self._check_image(image, self._state)
-            seen = Seen(storage.digest(image), image)
-            if seen.digest != self.image_digest:
-                pixels = Swap(Seen(self.image_digest, self.image), seen)
-                plan = replace(plan, change=replace(plan.change, image=pixels))
-        if engine is not None:
-            swap = Swap(self._engine, _reference(engine))
-            plan = replace(plan, change=replace(plan.change, engine=swap))
-            with self._lock:
-                self._kept.append(FEATURES.keep(engine))
-        if plan.change.empty and not (plan.change.engine is None and plan.change.image is None):
-            with self._lock:
+        kept = None if engine is None else FEATURES.keep(engine)
+        with self.locked():
+            plan = predictions.rerun(self._state, result)
+            if image is not None and image is not self.image:
+                self._check_image(image, self._state)
+                seen = Seen(storage.digest(image), image)
+                if seen.digest != self.image_digest:
+                    pixels = Swap(Seen(self.image_digest, self.image), seen)
+                    plan = replace(plan, change=replace(plan.change, image=pixels))
+            if kept is not None:
+                swap = Swap(self._engine, _reference(engine))
+                plan = replace(plan, change=replace(plan.change, engine=swap))
+                self._kept.append(kept)
+            change = plan.change
+            if change.empty and not (change.engine is None and change.image is None):
+                # It is no step, and goes with the one that is being put together.
                 self._revision += 1
-                self._see(plan.change)
-        return self._perform(plan)
+                self._see(change)
+                if self._group is not None:
+                    self._group.changes.append(change)
+            return self._perform(plan)
 
     def reencode(self) -> Edited:
         """Run the networks anew within the session's own regions; slow.
@@ -692,7 +838,9 @@ class Session:
             raise InputError(
                 "The session was opened without networks; open it with an engine to encode."
             )
-        result, engine = former.encode(np.array(self._state.regions), self.vocabulary)
+        with self._lock:
+            regions, words = np.array(self._state.regions), self.vocabulary
+        result, engine = former.encode(regions, words)
         return self.rerun(result, engine=engine)
 
     def repeat(self, step: Step) -> Edited:
@@ -701,10 +849,18 @@ class Session:
         Raises:
             InputError: the session is not as the other one was before the step; nothing changes then.
         """
-        with self.step(step.title):
-            made = [self._perform(Plan(step.title, change)) for change in step.changes]
-        removed = {one for edited in made for one in edited.removed} - set(self._state.rows)
-        updated = {one for edited in made for one in edited.updated} & set(self._state.rows)
+        made: list[Edited] = []
+        try:
+            with self.step(step.title):
+                for change in step.changes:
+                    check_change(self._state, change)
+                    made.append(self._perform(Plan(step.title, change)))
+        except Damaged as error:
+            raise _refused("made", step, error) from None
+        with self._lock:
+            there = set(self._state.rows)
+        removed = {one for edited in made for one in edited.removed} - there
+        updated = {one for edited in made for one in edited.updated} & there
         return Edited(step.title, tuple(sorted(updated)), tuple(sorted(removed)))
 
     # -- history
@@ -720,80 +876,106 @@ class Session:
         return bool(self.history.undone)
 
     def undo(self) -> Edited:
-        """Take the last step back; does nothing where there is none."""
-        self._check_no_group()
-        with self._lock:
-            step = self.history.undo()
-            if step is None:
-                return Edited("")
-            back = step.inverse()
-            taken = self._taken
-            if taken is not None and taken.step is step:
-                told = self._swap(back, taken.former)
-            else:
-                told = self._apply_all(back)
-        return self._tell("undo", step, back, told)
+        """Take the last step back; does nothing where there is none.
+
+        Raises:
+            InputError: a step is being put together, or the step, which was read from a file, cannot be
+                taken back; nothing changes then.
+        """
+        return self._move("undo")
 
     def redo(self) -> Edited:
-        """Make the last undone step again; does nothing where there is none."""
-        self._check_no_group()
-        with self._lock:
-            step = self.history.redo()
-            if step is None:
+        """Make the last undone step again; does nothing where there is none.
+
+        Raises:
+            InputError: as of :meth:`undo`.
+        """
+        return self._move("redo")
+
+    def _move(self, kind: Literal["undo", "redo"]) -> Edited:
+        """Lead the state one step back or forth, and then the history: neither where it is refused."""
+        with self.locked():
+            self._check_no_group()
+            steps = self.history.done if kind == "undo" else self.history.undone
+            if not steps:
                 return Edited("")
-            taken = self._taken
+            step, applied, taken = steps[-1], due(self.history, kind, None), self._taken
             if taken is not None and taken.step is step:
-                told = self._swap(step, taken.made)
+                told = self._swap(applied, taken.former if kind == "undo" else taken.made)
             else:
-                told = self._apply_all(step)
-        return self._tell("redo", step, step, told)
+                try:
+                    # Told as one: a listener finds the session as it is after the last of the changes.
+                    told = folded(apply_all(self._state, applied.changes))
+                except Damaged as error:
+                    raise _refused(f"{kind}ne", step, error) from None
+            self._revision += 1
+            for change in applied.changes:
+                self._see(change)
+            follow(self.history, kind, None)
+            self._record(kind, step)
+            self._tell(partial(self.changed.emit, told))
+        return Edited(applied.title, told.updated, told.removed)
 
     @contextlib.contextmanager
     def step(self, title: str) -> Iterator[None]:
         """Make all edits inside one step of the history; if one is refused, none is made.
 
+        Other threads wait until it is whole, and what changed is told then.
+
         Args:
             title: what is done, in words for a person.
         """
-        with self._lock:
+        with self.locked():
             self._check_no_group()
-            self._group = []
+            self._group = group = _Group()
             try:
                 yield
             except BaseException:
-                made, self._group = self._group, None
-                if made:
-                    back = [self._apply(one.inverse()) for one in reversed(made)]
-                    self.changed.emit(folded(back))
+                self._group = None
+                for change in reversed(group.changes):
+                    self._apply(change.inverse())
                 raise
-            made, self._group = self._group, None
-            step = Step(title, tuple(made))
-            if made:
+            self._group = None
+            step = Step(title, tuple(one for one in group.changes if not one.empty))
+            if step.changes:
                 self.history.record(step)
-        if made:
-            self.recorded.emit("do", step)
-            self.changed.emit(Changed())  # what can be undone is another step now
+                self._record("do", step)
+                self._tell(partial(self.changed.emit, folded(group.told)))
 
     def _check_no_group(self) -> None:
         if self._group is not None:
             raise InputError("A step is being put together; finish it first.")
 
+    def _make(
+        self,
+        plan: Callable[Concatenate[State, P], Plan],
+        *given: P.args,
+        **named: P.kwargs,
+    ) -> Edited:
+        """Plan an edit and make it; nobody edits in between."""
+        with self.locked():
+            return self._perform(plan(self._state, *given, **named))
+
     def _perform(self, plan: Plan, provisional: bool = False) -> Edited:
-        """Make a plan and record it; a plan that changes nothing is no step."""
+        """Make a plan and record it, within :meth:`locked`; a plan that changes nothing is no step."""
         if plan.change.empty:
             return Edited(plan.title, notes=plan.notes, conflicts=plan.conflicts)
-        step = Step(plan.title, (plan.change,), provisional)
-        with self._lock:
-            touched = self._apply(plan.change)
-            alone = self._group is None
-            if self._group is not None:
-                self._group.append(plan.change)
-            else:
-                self.history.record(step)
-        if alone:
-            self.recorded.emit("do", step)
-        self.changed.emit(touched)
+        touched = self._apply(plan.change)
+        if self._group is not None:
+            self._group.changes.append(plan.change)
+            self._group.told.append(touched)
+        else:
+            step = Step(plan.title, (plan.change,), provisional)
+            self.history.record(step)
+            self._record("do", step)
+            self._tell(partial(self.changed.emit, touched))
         return Edited(plan.title, touched.updated, touched.removed, plan.notes, plan.conflicts)
+
+    def _record(self, kind: Kind, step: Step) -> None:
+        """Let the journals write down what was done, and tell it."""
+        for write in tuple(self._recorders):
+            write(kind, step)
+        self._tell(partial(self.recorded.emit, kind, step))
 
     def _apply(self, change: Change) -> Changed:
         touched = self._state.apply(change)
@@ -816,9 +998,6 @@ class Session:
         gone = set(self._state.rows)
         self._state.adopt(state)
         state.forget_adjacency()
-        self._revision += 1
-        for change in step.changes:
-            self._see(change)
         whole = (self._state.full,)
         return Changed(
             whole,
@@ -828,17 +1007,13 @@ class Session:
             any(change.vocabulary is not None for change in step.changes),
         )
 
-    def _apply_all(self, step: Step) -> Changed:
-        # All of it before anybody is told, whose failure would leave it half done; and told as one,
-        # because a listener finds the session as it is after the last of the changes.
-        return folded([self._apply(change) for change in step.changes])
 
-    def _tell(
-        self, kind: Literal["undo", "redo"], step: Step, applied: Step, told: Changed
-    ) -> Edited:
-        self.recorded.emit(kind, step)
-        self.changed.emit(told)
-        return Edited(applied.title, told.updated, told.removed)
+def _refused(what: str, step: Step, error: Damaged) -> InputError:
+    """Return what is told of a step that came from a file and cannot be."""
+    return InputError(
+        f"The step {step.title[:100]!r} cannot be {what} ({error}); go on from here, or load the session "
+        "from a backup."
+    )
 
 
 def _reference(engine: Engine | None) -> EngineRef:

@@ -8,6 +8,7 @@ import os
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
+from napari_corrclip.annotation.packing import load_document
 from napari_corrclip.errors import InputError
 
 
@@ -108,7 +109,7 @@ class Source:
             InputError: it is something else.
         """
         try:
-            found = json.loads(text)
+            found = load_document(text, "the session's source")
             crop = found.get("crop")
             if crop is not None:
                 top, left, bottom, right = (int(one) for one in crop)
@@ -122,7 +123,7 @@ class Source:
                 tuple(str(one) for one in found.get("channels", ())),
                 crop,
             )
-        except (AttributeError, KeyError, TypeError, ValueError):
+        except (AttributeError, InputError, KeyError, TypeError, ValueError):
             raise InputError("The session's source cannot be read; open its image again.") from None
 
 

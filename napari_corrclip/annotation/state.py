@@ -232,6 +232,23 @@ class State:
                 f"The change was made when region {stale[0]} had another verdict; load the session it "
                 "belongs to."
             )
+        self._exchange(change)
+        try:
+            return self._derive(change)
+        except BaseException:
+            # As when memory runs out, or a person interrupts: the state is never half of another one.
+            self._exchange(change.inverse())
+            self._adjacency = None
+            self._count()
+            self._draw(self.full)
+            raise
+
+    def _exchange(self, change: Change) -> None:
+        """Put the new maps, decisions and classes in the place of the old ones; nothing is counted.
+
+        Raises:
+            InputError: the maps are others; nothing has changed then.
+        """
         done: list[Map] = []
         evidence: dict[Map, NDArray[np.integer]] = {}
         adjacency = self._adjacency
@@ -248,7 +265,7 @@ class State:
                 else:
                     patch.apply(self._map(name))
                     done.append(name)
-        except InputError:
+        except BaseException:
             for name in done:
                 change.patches[name].inverse().apply(self._map(name))
             raise
@@ -269,7 +286,6 @@ class State:
             self.evidence = replace(self.evidence, probabilities=change.probabilities.new)
         if evidence:
             self.evidence = replace(self.evidence, **evidence)  # type: ignore[arg-type]
-        return self._derive(change)
 
     def _map(self, name: Map) -> NDArray[np.integer]:
         if name == "regions":

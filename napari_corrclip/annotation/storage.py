@@ -25,6 +25,7 @@ from napari_corrclip.annotation.source import Source
 from napari_corrclip.annotation.state import State
 from napari_corrclip.errors import InputError
 from napari_corrclip.storage.files import recover_folder, write_folder
+from napari_corrclip.storage.untrusted import guarded
 
 if TYPE_CHECKING:
     from napari_corrclip.annotation.session import Session
@@ -39,7 +40,7 @@ def save_session(session: Session, folder: str | os.PathLike[str]) -> None:
     Raises:
         InputError: it cannot be written; a session that was saved there before is as it was then.
     """
-    save_parts(Saved(session.state, session.history, session.source, session.image_digest), folder)
+    save_parts(session._snapshot(), folder)
 
 
 def save_parts(saved: Saved, folder: str | os.PathLike[str]) -> None:
@@ -104,13 +105,11 @@ def load_parts(folder: str | os.PathLike[str], limit: int = LIMIT) -> Saved:
         raise InputError(
             f"There is no session in {str(folder)!r} ({reason}); give a folder that a session was saved to."
         ) from None
-    try:
+    with guarded(
+        f"The session in {str(folder)!r}", "take a copy of it from a backup", damage=Damaged
+    ):
         state, texts = unpack_state(data)
-        history = unpack_history(steps, sys.maxsize)
-    except Damaged as error:
-        raise InputError(
-            f"The session in {str(folder)!r} is damaged ({error}); take a copy of it from a backup."
-        ) from None
+        history = unpack_history(steps, sys.maxsize, state.shape)
+        source = Source.from_json(texts["source"]) if "source" in texts else None
     history.limit_to(limit)  # not before: what was undone last must be found among what was done
-    source = Source.from_json(texts["source"]) if "source" in texts else None
     return Saved(state, history, source, texts.get("image", ""))

@@ -22,7 +22,7 @@ from napari_corrclip.cli.options import (
 )
 from napari_corrclip.cli.places import PROVENANCE, check_folder, origin, result_folders
 from napari_corrclip.errors import InputError, WeightsError
-from napari_corrclip.images import PERCENTILES, ImageOptions, read_rgb
+from napari_corrclip.images import PERCENTILES, ImageOptions, Pixels, read_pixels
 from napari_corrclip.maps.reading import ENDINGS, find_map
 from napari_corrclip.progress import drive, finish
 from napari_corrclip.settings import Settings
@@ -31,9 +31,6 @@ from napari_corrclip.vocabulary import Vocabulary
 from napari_corrclip.weights.presets import Preset, get_preset
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
     from napari_corrclip.large.result import LargeSegmentation
     from napari_corrclip.regions.protocol import RegionSource
     from napari_corrclip.segmentation import Segmentation
@@ -91,9 +88,9 @@ def segment_images(images: Sequence[Path], options: Options, *, debug: bool = Fa
             if options.scale is not None:
                 result = job.run_large(image, folder, options.scale)
             else:
-                rgb = read[image] if image in read else job.read(image)
-                result = job.run(image, rgb)
-                result.save(folder, image=rgb)
+                pixels = read[image] if image in read else job.read(image)
+                result = job.run(image, pixels)
+                result.save(folder, image=pixels.rgb)
         except Exception as error:
             # Without weights no other image would fare better.
             if len(folders) == 1 or isinstance(error, WeightsError):
@@ -167,12 +164,13 @@ class Job:
 
         check_zarr()
 
-    def read(self, image: Path) -> NDArray[np.uint8]:
-        """(H, W, 3) uint8 of the file ``image``."""
-        return read_rgb(image, self.image_options)
+    def read(self, image: Path) -> Pixels:
+        """Return what is in the file ``image``."""
+        return read_pixels(image, self.image_options)
 
-    def run(self, image: Path, rgb: NDArray[np.uint8]) -> Segmentation:
-        """Segment ``rgb``, which came from ``image``."""
+    def run(self, image: Path, pixels: Pixels) -> Segmentation:
+        """Segment ``pixels``, which came from ``image``."""
+        rgb = pixels.rgb
         given = self._given_regions(image)
         if given is not None:
             finish(given.segment(rgb))  # says whether they fit, before networks are loaded
@@ -182,7 +180,7 @@ class Job:
         height, width = rgb.shape[:2]
         windows = len(segmenter.plan((height, width)))
         say(f"{image}: {height} × {width} pixels, {windows} window{'s' if windows > 1 else ''}")
-        result = drive(segmenter.segment_steps(rgb, self.vocabulary))
+        result = drive(segmenter.segment_steps(pixels, self.vocabulary))
         return replace(result, provenance=replace(result.provenance, image=origin(image)))
 
     def run_large(self, image: Path, folder: Path, scale: float) -> LargeSegmentation:

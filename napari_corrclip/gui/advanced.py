@@ -18,8 +18,9 @@ from qtpy.QtWidgets import (
 from superqt import QCollapsible
 
 from napari_corrclip.errors import InputError
+from napari_corrclip.gui.numbers import number, whole_number
 from napari_corrclip.gui.storage import Storage
-from napari_corrclip.gui.widgets import Line, button, combo
+from napari_corrclip.gui.widgets import Label, Line, button, combo, set_tip
 from napari_corrclip.settings import Settings
 
 SYMBOLS: Mapping[str, str] = {
@@ -76,7 +77,7 @@ class Advanced(QCollapsible):
         form.setContentsMargins(0, 0, 0, 0)
         for name in Settings.model_fields:
             self.fields[name] = field = self._field(name)
-            self.labels[name] = label = QLabel(name.replace("_", " "))
+            self.labels[name] = label = Label(name.replace("_", " "))
             form.addRow(label, field)
         self.reset_button = button("Reset", "Take the preset's values again")
         self.reset_button.clicked.connect(self.reset)
@@ -116,8 +117,19 @@ class Advanced(QCollapsible):
             choices.currentTextChanged.connect(lambda text: self._edited(name, text))
             return choices
         line = Line()
-        line.editingFinished.connect(lambda: self._edited(name, _number(name, line.text())))
+        line.editingFinished.connect(lambda: self._typed(name, line.text()))
         return line
+
+    def _typed(self, name: str, text: str) -> None:
+        if text == _text(getattr(self.settings, name)):
+            return  # the keyboard went by; what is shown may be rounded
+        try:
+            value = _number(name, text)
+        except InputError as error:
+            self._show()
+            self.refused.emit(f"The setting {name!r}: {error}")
+        else:
+            self._edited(name, value)
 
     def _edited(self, name: str, value: object) -> None:
         if value == getattr(self.settings, name):
@@ -159,8 +171,8 @@ class Advanced(QCollapsible):
                 f"{Settings.model_fields[name].description}\nIn the paper: {SYMBOLS[name]}.\n"
                 f"Default: {_text(default)}"
             )
-            label.setToolTip(tip)
-            field.setToolTip(tip)
+            set_tip(label, tip)
+            set_tip(field, tip)
         self.reset_button.setEnabled(changed > 0)
         self.setText(f"Advanced ({changed} changed)" if changed else "Advanced")
 
@@ -174,12 +186,14 @@ def _text(value: object) -> str:
 
 
 def _number(name: str, text: str) -> object:
-    """Return what is typed as a number; what is none as it is, for the settings to refuse."""
+    """Return what is typed as a number; what is none as it is, for the settings to refuse.
+
+    Raises:
+        InputError: it could be a thousand times as much.
+    """
     kind = cast(Any, Settings.model_fields[name].annotation)
     typed = text.strip()
     if kind == int | None and typed.casefold() in (_OWN, "native", ""):
         return None
-    try:
-        return float(typed) if kind is float else int(typed)
-    except ValueError:
-        return typed
+    found = number(typed) if kind is float else whole_number(typed)
+    return typed if found is None else found

@@ -1,4 +1,4 @@
-"""Which layers still hold what was read from their file, and which of several layers of one file they are.
+"""Which layers still are as they were read from their file, and which of several layers of one file they are.
 
 napari goes on naming the file of a layer whose data somebody replaced. So its data are remembered as they
 were when the layer was first seen, which the dock does as soon as there is one. Nor does it say that a file
@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 if TYPE_CHECKING:
-    from napari.layers import Layer
+    from napari.layers import Image, Layer
 
 
 SAMPLE = 65_536
@@ -31,6 +31,7 @@ class _Seen:
 
     data: Callable[[], Any]
     part: str
+    contrast: tuple[float, ...]
     parts: set[str] = field(default_factory=set)
 
 
@@ -44,7 +45,7 @@ def note(layers: Iterable[Layer | None]) -> None:
         if layer is None:
             continue
         if layer not in _SEEN:
-            _SEEN[layer] = _Seen(weakly(layer.data), _sample(layer))
+            _SEEN[layer] = _Seen(weakly(layer.data), _sample(layer), _contrast(layer))
         if layer.source.path:
             files[layer.source.path].append(_SEEN[layer])
     for seen in files.values():
@@ -77,6 +78,24 @@ def file_of(layer: Layer) -> str | None:
     note([layer])
     path: str | None = layer.source.path
     return path if _SEEN[layer].data() is layer.data else None
+
+
+def has_own_contrast(layer: Image) -> bool:
+    """Whether somebody chose how a grayscale layer is shown; else napari did, by its values.
+
+    napari does not say. But its choice is all of the range that it offers, without a gamma, and nobody has
+    changed it since the layer was first seen.
+    """
+    note([layer])
+    every = (*(float(limit) for limit in layer.contrast_limits_range), 1.0)
+    return not _contrast(layer) == _SEEN[layer].contrast == every
+
+
+def _contrast(layer: Layer) -> tuple[float, ...]:
+    """Return black, white and gamma of a grayscale layer."""
+    if getattr(layer, "rgb", True):
+        return ()
+    return (*(float(limit) for limit in layer.contrast_limits), float(layer.gamma))
 
 
 def weakly(thing: Any) -> Callable[[], Any]:

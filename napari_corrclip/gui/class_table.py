@@ -11,6 +11,8 @@ from qtpy.QtGui import QColor, QKeyEvent, QResizeEvent
 from qtpy.QtWidgets import QHeaderView, QTableView, QWidget
 
 from napari_corrclip.errors import InputError
+from napari_corrclip.gui.numbers import number
+from napari_corrclip.plain import plain
 from napari_corrclip.vocabulary import Vocabulary, grammar
 
 COLUMNS = ("", "#", "class", "prompts", "min p", "share")
@@ -136,9 +138,9 @@ class VocabularyModel(QAbstractTableModel):
             return QColor(*one.color)
         if role == Qt.ItemDataRole.ToolTipRole:
             if column == NAME and len(one.name) > 12:
-                return f"{one.name}\n{TIPS[NAME]}"
+                return plain(f"{one.name}\n{TIPS[NAME]}")
             if column == PROMPTS:
-                return f"{', '.join(one.prompts)}\n{TIPS[PROMPTS]}"
+                return plain(f"{', '.join(one.prompts)}\n{TIPS[PROMPTS]}")
             return TIPS[column]
         if role == Qt.ItemDataRole.ForegroundRole and column == PROMPTS:
             return QColor(128, 128, 128) if one.prompts == (one.name,) else None
@@ -276,9 +278,7 @@ def _renamed(vocabulary: Vocabulary, row: int, name: str) -> Vocabulary:
 def _threshold(text: str) -> float | None:
     if not text:
         return None
-    try:
-        return float(text.replace(",", "."))
-    except ValueError:
-        raise InputError(
-            f"The threshold {text!r} is no number; give one from 0 to 1, or nothing."
-        ) from None
+    found = number(text)
+    if found is None:
+        raise InputError(f"The threshold {text!r} is no number; give one from 0 to 1, or nothing.")
+    return found

@@ -1,4 +1,8 @@
-"""From a plane of any numbers to the 8 bits that the networks see: as the viewer shows it, or by rank."""
+"""Contrast: from a plane of any numbers to the 8 bits that the networks see, by rank or as it is shown.
+
+What becomes black and white by rank is found as everywhere, by :mod:`napari_corrclip.images`, so that an
+image has one label map in the dock, by the API and on the command line.
+"""
 
 from __future__ import annotations
 
@@ -10,10 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_corrclip.errors import InputError
-from napari_corrclip.images import to_rgb
-
-PERCENTILES = (1.0, 99.0)
-"""What the panel offers to become black and white."""
+from napari_corrclip.images import PERCENTILES, find_limits, to_rgb
+from napari_corrclip.provenance import PERCENTILES_BEFORE, Stretch
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,12 +24,15 @@ class Contrast:
 
     Attributes:
         percentiles: those that become black and white; ``None``: as the viewer shows the layer.
+        unless_set: the percentiles are for more than 8 bits alone, and for layers whose contrast nobody set;
+            others are taken as the viewer shows them.
 
     Raises:
         InputError: the percentiles are not a lower and a higher one of 0 to 100.
     """
 
     percentiles: tuple[float, float] | None = None
+    unless_set: bool = False
 
     def __post_init__(self) -> None:
         if self.percentiles is not None:
@@ -38,47 +43,68 @@ class Contrast:
                 )
 
 
+AUTOMATIC = Contrast(PERCENTILES, unless_set=True)
+"""As files are read, until somebody sets the layer's contrast."""
+BEFORE = (Contrast(PERCENTILES_BEFORE), Contrast())
+"""What the dock did before sessions kept how their image was stretched: by percentiles, or as shown."""
+
+
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """How the viewer shows a layer: what becomes black and white, and the gamma in between."""
+    """How the viewer shows a layer.
+
+    Attributes:
+        limits: what becomes black and white.
+        gamma: in between.
+        is_set: whether somebody chose that; else napari did, by the smallest and the largest value.
+    """
 
     limits: tuple[float, float]
     gamma: float = 1.0
+    is_set: bool = True
 
 
-def gray(plane: NDArray[Any], contrast: Contrast, shown: Shown) -> NDArray[np.uint8]:
-    """Return a plane of one channel as (H, W) uint8.
+def find_stretch(plane: NDArray[Any], contrast: Contrast, shown: Shown) -> Stretch:
+    """Return how a plane of one channel becomes 8 bits.
 
-    Values that are no numbers count for nothing: NaN and minus infinity become black, plus infinity white.
-    A plane of a single value is black, unless the viewer shows it otherwise.
+    Values that are no numbers count for nothing, nor does what a masked array hides.
 
     Args:
         plane: (H, W) of booleans, integers or floats.
-        contrast: how it becomes 8 bits.
+        contrast: what is wished for.
         shown: how the viewer shows it.
 
     Raises:
         InputError: it holds no number at all.
     """
+    values = _numbers(plane)
+    ranked = contrast.percentiles
+    if contrast.unless_set and (shown.is_set or plane.dtype == np.uint8 or plane.dtype.kind == "b"):
+        ranked = None
+    if ranked is None:
+        low, high = shown.limits
+        # The viewer's limits of an image with infinite values are infinite.
+        if math.isfinite(low) and math.isfinite(high) and low < high:
+            return Stretch(low, high, shown.gamma)
+        return Stretch(*find_limits(values, (0, 100)), shown.gamma)
+    return Stretch(*find_limits(values, ranked))
+
+
+def gray(plane: NDArray[Any], stretch: Stretch) -> NDArray[np.uint8]:
+    """Return a plane of one channel as (H, W) uint8.
+
+    NaN and minus infinity become black, plus infinity white.
+
+    Args:
+        plane: (H, W) of booleans, integers or floats.
+        stretch: what :func:`find_stretch` found, now or when a session was made.
+    """
     values = plane.astype(np.float32) if plane.dtype == np.float16 else plane
-    some = values
-    if values.dtype.kind == "f":
-        finite = np.isfinite(values)
-        if not finite.all():
-            some = values[finite]
-            if not some.size:
-                raise InputError(
-                    "There is no number in this part of the image, all is NaN or infinite; "
-                    "choose another part."
-                )
-    low, high = _limits(some, contrast, shown)
-    if not low < high:
-        return np.zeros(plane.shape, np.uint8)
-    if some is not values:
-        values = np.nan_to_num(values, nan=low, posinf=high, neginf=low)
-    bits = to_rgb(values, limits=(low, high))[..., 0]
-    if contrast.percentiles is None and shown.gamma != 1:
-        table = np.rint(255 * (np.arange(256) / 255) ** shown.gamma).astype(np.uint8)
+    if values.dtype.kind == "f" and not np.isfinite(values).all():
+        values = np.nan_to_num(values, nan=stretch.low, posinf=stretch.high, neginf=stretch.low)
+    bits = to_rgb(values, limits=(stretch.low, stretch.high))[..., 0]
+    if stretch.gamma != 1:
+        table = np.rint(255 * (np.arange(256) / 255) ** stretch.gamma).astype(np.uint8)
         bits = table[bits]
     return np.ascontiguousarray(bits)
 
@@ -91,16 +117,15 @@ def colours(plane: NDArray[Any]) -> NDArray[np.uint8]:
     return to_rgb(plane)
 
 
-def _limits(some: NDArray[Any], contrast: Contrast, shown: Shown) -> tuple[float, float]:
-    """Return what becomes black and white; equal where there is nothing to stretch."""
-    if contrast.percentiles is None:
-        low, high = shown.limits
-        # The viewer's limits of an image with infinite values are infinite.
-        if math.isfinite(low) and math.isfinite(high) and low < high:
-            return low, high
-    else:
-        ranked = some.astype(np.uint8) if some.dtype.kind == "b" else some
-        low, high = (float(value) for value in np.percentile(ranked, contrast.percentiles))
-        if low < high:
-            return low, high
-    return float(some.min()), float(some.max())
+def _numbers(plane: NDArray[Any]) -> NDArray[Any]:
+    """Return the values of a plane that are numbers."""
+    values = plane.compressed() if isinstance(plane, np.ma.MaskedArray) else plane
+    if values.dtype.kind == "f":
+        finite = np.isfinite(values)
+        values = values if finite.all() else values[finite]
+    if not values.size:
+        raise InputError(
+            "There is no number in this part of the image, all is NaN, infinite or no data; "
+            "choose another part."
+        )
+    return values

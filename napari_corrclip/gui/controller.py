@@ -402,7 +402,8 @@ class Controller:
         seconds = perf_counter() - began
         yield Found(regions, picture)
         found = FoundRegions(regions, segmenter.regions)
-        result, engine = yield from run_steps(segmenter, picture.rgb, vocabulary, found)
+        result, engine = yield from run_steps(segmenter, picture.pixels, vocabulary, found)
+        result = result.stretched(picture.stretch)
         ran = yield from self._made_steps(picture, result, engine, reassign)
         encode, whole = result.provenance.seconds["encode"], perf_counter() - began
         ESTIMATES.note(choice, picture.shape, seconds, encode, whole)
@@ -433,7 +434,9 @@ class Controller:
         from napari_corrclip.stack import Slice, stack_steps
 
         segmenter = yield from self._segmenter(choice)
-        slices = [Slice(one.where, one.read, one.source) for one in pictures]
+        slices = [
+            Slice(one.where, one.read, one.source, lambda one=one: one.stretch) for one in pictures
+        ]
         return (yield from stack_steps(segmenter, slices, vocabulary, have=have))
 
     def _segmenter(self, choice: Choice) -> Steps[Segmenter]:

@@ -10,6 +10,7 @@ from napari.utils.colormaps import DirectLabelColormap
 from numpy.typing import NDArray
 
 from napari_corrclip.annotation import Region
+from napari_corrclip.plain import plain
 from napari_corrclip.vocabulary import Vocabulary
 
 CLEAR = (0.0, 0.0, 0.0, 0.0)
@@ -25,9 +26,8 @@ def class_colormap(vocabulary: Vocabulary) -> DirectLabelColormap:
 
 def class_features(vocabulary: Vocabulary) -> pd.DataFrame:
     """Return what the status bar says of each label value."""
-    return pd.DataFrame(
-        {"index": [0, *vocabulary.values], "class": ["unlabelled", *vocabulary.names]}
-    )
+    names = [plain(name) for name in vocabulary.names]
+    return pd.DataFrame({"index": [0, *vocabulary.values], "class": ["unlabelled", *names]})
 
 
 def region_features(rows: list[Region], vocabulary: Vocabulary) -> pd.DataFrame:
@@ -35,7 +35,7 @@ def region_features(rows: list[Region], vocabulary: Vocabulary) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "index": [0, *(row.id for row in rows)],
-            "region": ["unsegmented", *descriptions(rows, vocabulary)],
+            "region": ["unsegmented", *map(plain, descriptions(rows, vocabulary))],
         }
     )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from qtpy.QtWidgets import QComboBox, QWidget
 
 from napari_corrclip.gui.jobs import Jobs
+from napari_corrclip.gui.widgets import set_tip
 from napari_corrclip.libraries import prepare_imports
 from napari_corrclip.progress import Progress, Steps
 
@@ -17,7 +18,7 @@ class DeviceBox(QComboBox):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.setToolTip("Where the networks run; auto is the fastest")
+        set_tip(self, "Where the networks run; auto is the fastest")
         self.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
         self.setMinimumContentsLength(10)
         self._jobs = Jobs()

@@ -21,7 +21,6 @@ from qtpy.QtWidgets import (
     QCheckBox,
     QComboBox,
     QGroupBox,
-    QLabel,
     QLineEdit,
     QVBoxLayout,
     QWidget,
@@ -46,7 +45,7 @@ from napari_corrclip.gui.run_bar import RunBar
 from napari_corrclip.gui.session_menu import SessionMenu
 from napari_corrclip.gui.shown import Shown
 from napari_corrclip.gui.vocabulary_panel import VocabularyPanel
-from napari_corrclip.gui.widgets import Column, Docked, is_enter
+from napari_corrclip.gui.widgets import Column, Docked, Label, is_enter
 from napari_corrclip.vocabulary import Vocabulary
 
 FIRST = (
@@ -98,7 +97,7 @@ class CorrClipDock(Docked):
         copier = ScriptCopier(self, lambda: self.session, self.controller, self.say)
         self.menu = SessionMenu(lambda: self.session, loading, copier, self.say)
         self.bar.row.addWidget(self.menu)
-        self.status = QLabel(FIRST)
+        self.status = Label(FIRST)
         self.status.setWordWrap(True)
         self.status.setTextInteractionFlags(
             Qt.TextInteractionFlag.TextSelectableByMouse

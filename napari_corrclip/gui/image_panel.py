@@ -8,19 +8,21 @@ import napari
 from magicgui.widgets import create_widget
 from napari.layers import Image
 from psygnal import Signal
-from qtpy.QtWidgets import QCheckBox, QDoubleSpinBox, QFormLayout, QHBoxLayout, QSizePolicy, QWidget
+from qtpy.QtWidgets import QCheckBox, QFormLayout, QHBoxLayout, QSizePolicy, QWidget
 
 from napari_corrclip.annotation import Source
 from napari_corrclip.errors import InputError
 from napari_corrclip.gui.area import Area
 from napari_corrclip.gui.as_read import note
-from napari_corrclip.gui.contrast import PERCENTILES, Contrast
+from napari_corrclip.gui.contrast import AUTOMATIC, Contrast
+from napari_corrclip.gui.numbers import NumberBox
 from napari_corrclip.gui.picture import OURS, Picture, picture_of, source_of
 from napari_corrclip.gui.planes import Box, axis_name, level_for, plane_of, shape_at
-from napari_corrclip.gui.widgets import button, combo
+from napari_corrclip.gui.widgets import button, combo, set_tip
+from napari_corrclip.images import PERCENTILES
 
 WHOLE, VIEW, RECTANGLE = AREAS = ("whole image", "current view", "rectangle")
-SHOWN, RANKED = CONTRASTS = ("as shown", "percentiles")
+AS_READ, SHOWN, RANKED = CONTRASTS = ("automatic", "as shown", "percentiles")
 THIS = "this plane"
 
 
@@ -49,7 +51,7 @@ class ImagePanel(QWidget):
         self.drawn = Area(viewer)
         self.layers = _choice(Image, "image")
         self.channels_box = QCheckBox("Channels of one image")
-        self.channels_box.setToolTip("Take up to three grayscale layers as red, green and blue")
+        set_tip(self.channels_box, "Take up to three grayscale layers as red, green and blue")
         self.channels = [_choice(Image | None, name) for name in ("red", "green", "blue")]
         self.area = combo(AREAS, "Which part of the image is segmented")
         self.area.setMinimumContentsLength(6)
@@ -61,7 +63,12 @@ class ImagePanel(QWidget):
         self.level = combo(
             [], "Which level of the multiscale image; results are scaled to lie over it"
         )
-        self.contrast = combo(CONTRASTS, "What becomes black and white for the networks")
+        self.contrast = combo(
+            CONTRASTS,
+            "What becomes black and white for the networks. Automatic: of more than 8 bits, the percentiles "
+            f"{PERCENTILES[0]:g} and {PERCENTILES[1]:g}, as by the command line and in scripts; as soon as "
+            "you set the layer's contrast or gamma, as shown",
+        )
         self.low, self.high = (_percentile(value) for value in PERCENTILES)
         ranks = QHBoxLayout()
         for spin in (self.low, self.high):
@@ -204,7 +211,11 @@ class ImagePanel(QWidget):
         return [choice.value for choice in self.channels]
 
     def _contrast(self) -> Contrast:
+        if self.contrast.currentText() == AS_READ:
+            return AUTOMATIC
         ranked = self.contrast.currentText() == RANKED
+        for spin in (self.low, self.high):
+            spin.interpretText()  # where a click on Run leaves the keyboard at the box
         return Contrast((self.low.value(), self.high.value()) if ranked else None)
 
     def _part(self, layer: Image) -> tuple[int, Box | None]:
@@ -289,15 +300,15 @@ def _choice(annotation: object, label: str) -> Any:
     )
 
 
-def _percentile(value: float) -> QDoubleSpinBox:
-    made = QDoubleSpinBox()
+def _percentile(value: float) -> NumberBox:
+    made = NumberBox()
     made.setRange(0, 100)
     made.setDecimals(1)
     made.setSuffix(" %")
     # Two of them share the width of a narrow dock.
     made.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
     made.setValue(value)
-    made.setToolTip("Percentile of the pixels that becomes black, or white")
+    set_tip(made, "Percentile of the pixels that becomes black, or white")
     return made
 
 

@@ -6,9 +6,11 @@ import weakref
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
 from psygnal import Signal
 from qtpy import QtCore
-from qtpy.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from napari_corrclip.annotation import (
     Journal,
@@ -21,12 +23,14 @@ from napari_corrclip.annotation import (
     restore,
 )
 from napari_corrclip.annotation.change import Step
+from napari_corrclip.annotation.storage import digest
 from napari_corrclip.errors import InputError
+from napari_corrclip.gui.contrast import BEFORE, Contrast
 from napari_corrclip.gui.held import Held, release
 from napari_corrclip.gui.layers import Tell
-from napari_corrclip.gui.picture import Picture
+from napari_corrclip.gui.picture import Picture, Stretches
 from napari_corrclip.gui.planes import Box
-from napari_corrclip.gui.widgets import button, combo
+from napari_corrclip.gui.widgets import Label, button, combo
 from napari_corrclip.progress import Progress, Steps
 
 Work = Callable[[Steps[Any], Callable[[Any], object]], object]
@@ -78,7 +82,7 @@ class Keeper(QWidget):
         )
         self.anew_button.clicked.connect(self.begin_anew)
         row = QHBoxLayout()
-        row.addWidget(QLabel("Corrected before:"), 1)
+        row.addWidget(Label("Corrected before:"), 1)
         row.addWidget(self.restore_button)
         row.addWidget(self.anew_button)
         rows = QVBoxLayout(self)
@@ -247,10 +251,40 @@ class Keeper(QWidget):
 
 def restore_steps(picture: Picture, source: Source) -> Steps[Session]:
     """Read a picture and the corrections that are kept of it."""
+    folder = journal_folder(source)
+    return open_steps(picture, lambda rgb: restore(folder, rgb, source=source))
+
+
+def open_steps(
+    picture: Picture, read: Callable[[NDArray[np.uint8] | None], Session]
+) -> Steps[Session]:
+    """Read a picture and a session of it, stretched as it was when the session was made.
+
+    The session knows its pixels. One that does not know how they were stretched is looked for by what the
+    dock did when none did. Where nothing gives those pixels, the picture stays as it is to be, and the
+    session's notes tell that it has others.
+
+    Args:
+        picture: is read here, and kept as it was read.
+        read: returns the session, with the image or without.
+    """
     yield Progress("read the image", 0, 2)
-    rgb = picture.rgb
+    pixels = picture.read()
     yield Progress("read the corrections", 1, 2)
-    return restore(journal_folder(source), rgb, source=source)
+    session = read(pixels.rgb)
+    now, then = picture.stretch, session.provenance.stretch
+    if now and now != then:
+        wanted = read(None).image_digest
+        ways: Sequence[Contrast | Stretches] = BEFORE
+        if then:
+            ways = [then] if len(then) == len(now) else []
+        for way in ways if wanted != session.image_digest else ():
+            former = picture.read(way)
+            if digest(former.rgb) == wanted:
+                pixels, session = former, read(former.rgb)
+                break
+    picture.keep(pixels)
+    return session
 
 
 def part_name(source: Source) -> str:

@@ -31,6 +31,7 @@ from napari_corrclip.gui.describing import (
 )
 from napari_corrclip.gui.outside import Outside
 from napari_corrclip.gui.painted import Places, copy_boxes, draw_strip, is_written, painted_pixels
+from napari_corrclip.plain import plain
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
@@ -231,7 +232,7 @@ class SessionLayers:
             return
         column = features.columns.get_loc("region")
         for row in rows:
-            features.iat[known[row.id], column] = describe(row, self.session.vocabulary)
+            features.iat[known[row.id], column] = plain(describe(row, self.session.vocabulary))
 
     def _describe_all(self) -> None:
         self.regions.features = region_features(self.session.rows(), self.session.vocabulary)
@@ -251,8 +252,7 @@ class SessionLayers:
             if position is None:
                 return status
             place = layer.world_to_data(position[-2:]) if how.get("world") else position
-            # What looks like a tag would be taken for one.
-            said = self._say_pixel(*_pixel(place)).replace("<", "<\u200b")
+            said = plain(self._say_pixel(*_pixel(place)))
             if said:
                 status["coordinates"] = f"{status['coordinates'].partition(':')[0]}: {said}"
                 status["value"] = said

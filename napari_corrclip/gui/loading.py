@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
 from qtpy.QtWidgets import QMessageBox, QWidget
 
 from napari_corrclip.annotation import Session, Source, has_session, restore
@@ -16,11 +18,12 @@ from napari_corrclip.annotation.storage import STATE_FILE
 from napari_corrclip.errors import InputError
 from napari_corrclip.gui.controller import Controller
 from napari_corrclip.gui.image_panel import ImagePanel
-from napari_corrclip.gui.keeper import Keeper
+from napari_corrclip.gui.keeper import Keeper, open_steps
 from napari_corrclip.gui.layers import Tell
 from napari_corrclip.gui.picture import Picture
 from napari_corrclip.gui.planes import plane_name
 from napari_corrclip.gui.stack import Stack
+from napari_corrclip.gui.widgets import question
 from napari_corrclip.progress import Progress, Steps
 
 
@@ -79,7 +82,8 @@ class Loading:
                 self._tell(str(error))
                 return
             self._controller.work(
-                _load_steps(folder, picture), lambda one: self._open(one, picture)
+                open_steps(picture, lambda rgb: _read(folder, rgb, picture.source)),
+                lambda one: self._open(one, picture),
             )
 
         self._controller.work(_look_steps(folder), found)
@@ -147,12 +151,12 @@ def ask_to_leave(parent: QWidget, steps: int, title: str, act: str, because: str
         act: what the button says that leaves it.
         because: a sentence on why they cannot be kept.
     """
-    box = QMessageBox(parent)
-    box.setWindowTitle(title)
-    box.setText(
+    box = question(
+        parent,
+        title,
         f"{steps:,} step{'' if steps == 1 else 's'} of what is corrected now {'is' if steps == 1 else 'are'} "
         f"kept in memory only. {because}The layers stay, as '(before)'; the decisions and their undo go. "
-        "To keep them, press Cancel and save the session first."
+        "To keep them, press Cancel and save the session first.",
     )
     leave = box.addButton(act, QMessageBox.ButtonRole.AcceptRole)
     box.setDefaultButton(box.addButton(QMessageBox.StandardButton.Cancel))
@@ -168,18 +172,11 @@ def _look_steps(folder: str) -> Steps[Session]:
     return _read(folder)
 
 
-def _load_steps(folder: str, picture: Picture) -> Steps[Session]:
-    """Read a picture and a session of it."""
-    yield Progress("read the image", 0, 2)
-    _ = picture.rgb
-    yield Progress("read the session", 1, 2)
-    return _read(folder, picture)
-
-
-def _read(folder: str, picture: Picture | None = None) -> Session:
+def _read(
+    folder: str, rgb: NDArray[np.uint8] | None = None, source: Source | None = None
+) -> Session:
     """Return what a folder holds: a saved session, or what a journal kept."""
     kept = has_session(Path(folder)) and not (Path(folder) / STATE_FILE).exists()
-    rgb, source = (None, None) if picture is None else (picture.rgb, picture.source)
     return (restore if kept else Session.load)(folder, rgb, source=source)
 
 

@@ -12,7 +12,7 @@ from napari.layers import Labels
 from psygnal import Signal
 from qtpy.QtCore import Qt
 from qtpy.QtGui import QEnterEvent
-from qtpy.QtWidgets import QFormLayout, QGroupBox, QHBoxLayout, QLabel, QWidget
+from qtpy.QtWidgets import QFormLayout, QGroupBox, QHBoxLayout, QWidget
 
 from napari_corrclip.errors import InputError
 from napari_corrclip.gui import configuration
@@ -24,7 +24,8 @@ from napari_corrclip.gui.picture import Picture
 from napari_corrclip.gui.planes import shape_at
 from napari_corrclip.gui.weight_files import WeightFiles
 from napari_corrclip.gui.weights_dialog import WeightsQuestion
-from napari_corrclip.gui.widgets import button, combo
+from napari_corrclip.gui.widgets import Label, button, combo, set_tip
+from napari_corrclip.plain import plain
 from napari_corrclip.tiling import Size
 from napari_corrclip.weights.cache import is_offline
 from napari_corrclip.weights.presets import get_preset, preset_names
@@ -61,8 +62,8 @@ class ModelPanel(QGroupBox):
         )
         for detail in DETAILS:
             self.detail.addItem(detail, detail)
-        self.windows = QLabel()
-        self.windows.setToolTip("Windows of the networks over the image, and the time of a run")
+        self.windows = Label()
+        set_tip(self.windows, "Windows of the networks over the image, and the time of a run")
         self.device = DeviceBox()
         self.unload_button = button("Unload", "Free the memory that the networks take")
         self.unload_button.clicked.connect(lambda: self.unload.emit())
@@ -110,7 +111,7 @@ class ModelPanel(QGroupBox):
             self.preset.addItem(name)
             self.preset.setItemData(
                 self.preset.count() - 1,
-                f"{preset.title}. {preset.description}".strip(),
+                plain(f"{preset.title}. {preset.description}".strip()),
                 Qt.ItemDataRole.ToolTipRole,
             )
 

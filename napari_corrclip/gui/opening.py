@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from napari_corrclip.errors import InputError
+from napari_corrclip.gui.contrast import AUTOMATIC
 from napari_corrclip.gui.picture import picture_of
 from napari_corrclip.libraries import prepare_imports
 from napari_corrclip.segmentation import Segmentation
@@ -49,7 +50,8 @@ def segment_layer(
     """Segment what is shown of an image layer; needs no dock.
 
     Args:
-        layer: RGB, or grayscale as its contrast limits show it.
+        layer: RGB, or grayscale: as its contrast limits show it, or by
+            :data:`napari_corrclip.images.PERCENTILES` where it has more than 8 bits and nobody set them.
         vocabulary: the classes, such as ``"cat, dog"``.
         where: the plane of a layer of more than two axes, an index for each of the others.
         **options: ``preset``, ``device``, ``regions``, ``detail`` … as of
@@ -79,8 +81,8 @@ def segment_layer(
             f"The plane {where!r} is none of the layer {layer.name!r}; its other axes have the sizes "
             f"{leading}, so give an index for each."
         )
-    picture = picture_of(layer, given)
-    result = segment(picture.rgb, vocabulary, **options)
+    picture = picture_of(layer, given, contrast=AUTOMATIC)
+    result = segment(picture.pixels, vocabulary, **options).stretched(picture.stretch)
     labels, regions = (
         Layer.create(data, about, kind) for data, about, kind in result.to_layers(**picture.spatial)
     )

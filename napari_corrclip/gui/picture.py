@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 
 from napari_corrclip.annotation import Source, has_session, journal_folder
 from napari_corrclip.errors import InputError
-from napari_corrclip.gui.as_read import file_of, part_of, weakly
-from napari_corrclip.gui.contrast import Contrast, Shown, colours, gray
+from napari_corrclip.gui.as_read import file_of, has_own_contrast, part_of, weakly
+from napari_corrclip.gui.contrast import Contrast, Shown, colours, find_stretch, gray
 from napari_corrclip.gui.planes import (
     Box,
     Where,
@@ -29,11 +29,18 @@ from napari_corrclip.gui.planes import (
     plane_name,
     shape_at,
 )
+from napari_corrclip.images import Pixels, read_picture
+from napari_corrclip.images.nodata import masked, without_data
+from napari_corrclip.provenance import Stretch
 
 if TYPE_CHECKING:
     from napari.layers import Image
 
-Read = Callable[[], NDArray[np.uint8]]
+Stretches = tuple[Stretch | None, ...]
+"""How grayscale, or each of three channels, becomes 8 bits; empty of colours."""
+Read = Callable[[Contrast | Stretches], tuple[Pixels, Stretches]]
+"""Reads pixels by a contrast or as they were once stretched, and returns how they were stretched."""
+_Part = tuple[NDArray[np.uint8], NDArray[np.bool_] | None, Stretch | None]
 OURS = "napari-corrclip shows"
 """In the ``metadata`` of an image layer that is made of a session, and is no image to segment."""
 TRANSFORMS = ("scale", "translate", "rotate", "shear", "affine")
@@ -45,7 +52,7 @@ class Picture:
     Args:
         name: of the layer.
         shape: rows and columns.
-        read: returns (H, W, 3) uint8; called once at most, and let go of then.
+        read: returns the pixels; let go of as soon as :attr:`pixels` are there.
         spatial: ``scale``, ``translate`` and the like of its two axes, for layers over it.
         source: the file, slice and crop it came from; ``None`` where it came from none.
         layers: that it is of, or its three channels; held weakly, a person may delete them.
@@ -54,6 +61,9 @@ class Picture:
         box: the part of that level; ``None``: all.
         plane: says which plane and part it is; empty for a whole 2-D image.
         contrast: of grayscale.
+
+    Attributes:
+        stretch: how it became 8 bits when it was read last; empty of colours, and before.
     """
 
     def __init__(
@@ -69,7 +79,7 @@ class Picture:
         level: int = 0,
         box: Box | None = None,
         plane: str = "",
-        contrast: Contrast | None = None,
+        contrast: Contrast = Contrast(),  # noqa: B008  # it is frozen
     ) -> None:
         self.name = name
         self.shape = shape
@@ -77,31 +87,46 @@ class Picture:
         self.source = source
         self.where, self.level, self.box, self.plane = where, level, box, plane
         self.contrast = contrast
+        self.stretch: Stretches = ()
         self._read: Read | None = read
-        self._rgb: NDArray[np.uint8] | None = None
+        self._pixels: Pixels | None = None
         self._layers = [weakly(layer) for layer in layers]
         self._data = [weakly(None if layer is None else data_at(layer, level)) for layer in layers]
 
     @property
-    def rgb(self) -> NDArray[np.uint8]:
-        """(H, W, 3) uint8; the first time it is read, which may take long.
+    def pixels(self) -> Pixels:
+        """What the networks see, and where there is no data; the first time it is read, which may take long.
 
         Raises:
             InputError: it cannot be read.
         """
-        if self._rgb is None:
-            self._rgb = self.read()
-            self._read = None  # and with it the array, which may be large
-        return self._rgb
+        if self._pixels is None:
+            self.keep(self.read())
+        assert self._pixels is not None
+        return self._pixels
 
-    def read(self) -> NDArray[np.uint8]:
-        """Return :attr:`rgb` without keeping it, before it was asked for.
+    @property
+    def rgb(self) -> NDArray[np.uint8]:
+        """(H, W, 3) uint8 of :attr:`pixels`."""
+        return self.pixels.rgb
+
+    def read(self, way: Contrast | Stretches | None = None) -> Pixels:
+        """Return :attr:`pixels` without keeping them, before they were asked for.
+
+        Args:
+            way: another contrast, or how it was stretched when a session was made of it.
 
         Raises:
             InputError: it cannot be read.
         """
         assert self._read is not None
-        return self._read()
+        pixels, self.stretch = self._read(self.contrast if way is None else way)
+        return pixels
+
+    def keep(self, pixels: Pixels) -> None:
+        """Let :attr:`pixels` be what was read last."""
+        self._pixels = pixels
+        self._read = None  # and with it the array, which may be large
 
     @property
     def title(self) -> str:
@@ -139,7 +164,7 @@ def picture_of(
     *,
     level: int | None = None,
     box: Box | None = None,
-    contrast: Contrast | None = None,
+    contrast: Contrast = Contrast(),  # noqa: B008  # it is frozen
     channels: Sequence[Image | None] = (),
 ) -> Picture:
     """Return a plane of an image layer, or a part of it, to be read later.
@@ -151,7 +176,7 @@ def picture_of(
         where: the plane of an n-D layer; ``None``: the first one.
         level: of a multiscale layer; ``None``: by size, see :func:`.planes.level_for`.
         box: the part of that level.
-        contrast: of grayscale; ``None``: as the viewer shows it.
+        contrast: of grayscale; by default as the viewer shows it.
         channels: three grayscale layers over each other as red, green and blue, each may be ``None``;
             ``layer`` is the first that is none of those. Empty: the layer by itself.
 
@@ -165,17 +190,24 @@ def picture_of(
     if box is not None:
         rows, columns = box[2] - box[0], box[3] - box[1]
     readers = [
-        None if one is None else _reader(one, index_at(one, where, level), level, box, contrast)
+        None if one is None else _reader(one, index_at(one, where, level), level, box)
         for one in (channels or [layer])
     ]
 
-    def read() -> NDArray[np.uint8]:
-        if not channels:
-            assert readers[0] is not None
-            pixels = readers[0]()
-            return pixels if pixels.ndim == 3 else np.repeat(pixels[..., None], 3, axis=-1)
-        dark = np.zeros((rows, columns), np.uint8)
-        return np.stack([dark if one is None else one() for one in readers], axis=-1)
+    def read(way: Contrast | Stretches) -> tuple[Pixels, Stretches]:
+        ways = [way] * len(readers) if isinstance(way, Contrast) else way
+        dark = np.zeros((rows, columns), np.uint8), None, None
+        found = [
+            dark if one is None or by is None else one(by)
+            for one, by in zip(readers, ways, strict=True)
+        ]
+        hidden = [lacking for _, lacking, _ in found if lacking is not None]
+        nodata = np.logical_or.reduce(hidden) if hidden else None
+        planes = [pixels for pixels, _, _ in found]
+        if planes[0].ndim == 3:
+            return Pixels(planes[0], nodata), ()
+        rgb = np.stack(planes * (3 // len(planes)), axis=-1)
+        return Pixels(rgb, nodata), tuple(stretch for _, _, stretch in found)
 
     parts = [plane_name(layer, where)]
     if layer.multiscale:
@@ -274,17 +306,19 @@ def check_channels(channels: Sequence[Image | None]) -> None:
 
 
 def _reader(
-    layer: Image, where: Where, level: int, box: Box | None, contrast: Contrast | None
-) -> Read:
-    """Return what reads a part of a layer as it is now: (H, W) or (H, W, 3) uint8."""
+    layer: Image, where: Where, level: int, box: Box | None
+) -> Callable[[Contrast | Stretch], _Part]:
+    """Return what reads a part of a layer as it is now: (H, W) or (H, W, 3) uint8, and (H, W) no data."""
     data, name, rgb = data_at(layer, level), layer.name, layer.rgb
     low, high = (0.0, 1.0) if rgb else (float(limit) for limit in layer.contrast_limits)
-    shown = Shown((low, high), float(layer.gamma))
+    shown = Shown((low, high), float(layer.gamma), not rgb and has_own_contrast(layer))
     part = (...,) if box is None else (slice(box[0], box[2]), slice(box[1], box[3]))
+    path = file_of(layer) if not where and not layer.multiscale else None
 
-    def read() -> NDArray[np.uint8]:
+    def read(by: Contrast | Stretch) -> _Part:
         try:
-            plane = np.asarray(data[(*where, *part)])
+            plane = data[(*where, *part)]
+            plane = plane if isinstance(plane, np.ma.MaskedArray) else np.asarray(plane)
         except MemoryError:
             raise
         except Exception as error:  # whatever computes it may raise anything
@@ -293,12 +327,32 @@ def _reader(
                 f"The image {name!r} cannot be read ({type(error).__name__}: {text}); "
                 "look after its file, or after what computes it."
             ) from error
+        lacking = _hidden_by_file(path, data.shape[:2])
+        plane = masked(plane, None if lacking is None else lacking[part])
+        lacking = without_data(plane)
         try:
-            return colours(plane) if rgb else gray(plane, contrast or Contrast(), shown)
+            if rgb:
+                return colours(plane), lacking, None
+            stretch = find_stretch(plane, by, shown) if isinstance(by, Contrast) else by
+            pixels = gray(np.ma.getdata(plane), stretch)
         except InputError as error:
             raise InputError(f"{name!r}: {error}") from None
+        if lacking is not None:
+            pixels[lacking] = 0
+        return pixels, lacking, stretch
 
     return read
+
+
+def _hidden_by_file(path: str | None, shape: tuple[int, ...]) -> NDArray[np.bool_] | None:
+    """Return (H, W), where a TIFF says that it has no data, which napari does not read; ``None``: nowhere."""
+    if path is None or Path(path).suffix.lower() not in (".tif", ".tiff"):
+        return None
+    try:
+        lacking = without_data(read_picture(Path(path)).array)
+    except InputError:  # a stack, or what another reader reads
+        return None
+    return lacking if lacking is not None and lacking.shape == shape else None
 
 
 def _size(layer: Image) -> str:

@@ -16,6 +16,8 @@ from qtpy.QtCore import QAbstractTableModel, QModelIndex, QObject, Qt
 
 from napari_corrclip.annotation import Changed, Region, Session
 from napari_corrclip.errors import InputError
+from napari_corrclip.gui.numbers import number, whole_number
+from napari_corrclip.plain import plain
 from napari_corrclip.vocabulary import Vocabulary
 
 COLUMNS = ("id", "class", "conf", "margin", "area", "state")
@@ -35,7 +37,8 @@ _COMPARED = {"id": "id", "conf": "conf", "confidence": "conf", "margin": "margin
 _SIGNS: dict[str, Callable[[Any, Any], bool]] = {
     "<": operator.lt, ">": operator.gt, "<=": operator.le, ">=": operator.ge, "=": operator.eq
 }  # fmt: skip
-_COMPARISON = re.compile(r"(\w+)\s*(<=|>=|<|>|=)\s*([^\s,]*)")
+# A comma is in a number where a digit follows it; else it ends one.
+_COMPARISON = re.compile(r"(\w+)\s*(<=|>=|<|>|=)\s*((?:[^\s,]|,(?=\d))*)")
 
 Keep = Callable[[Region], bool]
 """Whether a region is shown."""
@@ -64,8 +67,8 @@ def parse_filter(text: str, vocabulary: Vocabulary, selection: Container[int]) -
         InputError: no such column, no number, or a word that is neither a state nor in a class name.
     """
     keeps: list[Keep] = []
-    for name, sign, number in _COMPARISON.findall(text):
-        keeps.append(_comparison(name, sign, number, vocabulary))
+    for name, sign, typed in _COMPARISON.findall(text):
+        keeps.append(_comparison(name, sign, typed, vocabulary))
     words = re.split(r"[\s,]+", _COMPARISON.sub(" ", text).strip())
     names = []
     for word in words:
@@ -85,16 +88,15 @@ def parse_filter(text: str, vocabulary: Vocabulary, selection: Container[int]) -
     return lambda row: all(keep(row) for keep in keeps)
 
 
-def _comparison(name: str, sign: str, number: str, vocabulary: Vocabulary) -> Keep:
+def _comparison(name: str, sign: str, typed: str, vocabulary: Vocabulary) -> Keep:
     column = _COMPARED.get(name.casefold())
     if column is None:
         raise InputError(f"{name!r} cannot be compared; id, conf, margin and area can.")
-    try:
-        limit = float(number)
-    except ValueError:
+    limit = whole_number(typed) if column == "id" else number(typed)
+    if limit is None:
         raise InputError(
-            f"{number!r} is no number in '{name}{sign}{number}'; write such as '{name}{sign}0.4'."
-        ) from None
+            f"{typed!r} is no number in '{name}{sign}{typed}'; write such as '{name}{sign}0.4'."
+        )
     holds = _SIGNS[sign]
     read = _reader(column, vocabulary)
     return lambda row: holds(read(row), limit)
@@ -235,6 +237,10 @@ class RegionsModel(QAbstractTableModel):
         row = self.session.find(self.ids[index.row()])
         if row is None:  # between an edit and its signal
             return None
+        said = self._said(row, column)
+        return plain(said) if role == Qt.ItemDataRole.ToolTipRole else said
+
+    def _said(self, row: Region, column: str) -> str:
         match column:
             case "id":
                 return str(row.id)

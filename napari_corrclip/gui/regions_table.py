@@ -21,7 +21,6 @@ from qtpy.QtWidgets import (
     QCheckBox,
     QHBoxLayout,
     QHeaderView,
-    QLabel,
     QTableView,
     QVBoxLayout,
     QWidget,
@@ -32,7 +31,7 @@ from napari_corrclip.errors import InputError
 from napari_corrclip.gui.confidence import ConfidenceLayer
 from napari_corrclip.gui.correct import CorrectMode
 from napari_corrclip.gui.regions_model import COLUMNS, RegionsModel, parse_filter, spans
-from napari_corrclip.gui.widgets import Docked, Line, button
+from napari_corrclip.gui.widgets import Docked, Label, Line, button, set_tip
 
 if TYPE_CHECKING:
     import napari
@@ -129,9 +128,10 @@ class RegionsTable(Docked):
         self.setMinimumWidth(350)
         self.line = Line()
         self.line.setPlaceholderText("cat undecided area>500 conf<0.4")
-        self.line.setToolTip(
+        set_tip(
+            self.line,
             "Shows the regions for which all parts hold: part of a class name; assigned, accepted, "
-            "ignored, decided, undecided or selected; id, conf, margin or area with <, >, <=, >= or ="
+            "ignored, decided, undecided or selected; id, conf, margin or area with <, >, <=, >= or =",
         )
         self.line.setClearButtonEnabled(True)
         self.refresh_button = button("Refresh", "Filter and sort anew; edits keep rows in place")
@@ -146,7 +146,7 @@ class RegionsTable(Docked):
         columns.setSectionResizeMode(COLUMNS.index("class"), QHeaderView.ResizeMode.Stretch)
         for name, width in WIDTHS.items():
             self.view.setColumnWidth(COLUMNS.index(name), width)
-        self.said = QLabel()
+        self.said = Label()
         self.said.setWordWrap(True)
         first = QHBoxLayout()
         first.addWidget(self.line, 1)
@@ -290,7 +290,7 @@ class RegionsBar(QWidget):
         self.button = button("Regions table", "All regions, to sort, filter and select")
         self.button.clicked.connect(self.show_table)
         self.check = QCheckBox("Show confidence")
-        self.check.setToolTip("A layer with how probable the class of each region is")
+        set_tip(self.check, "A layer with how probable the class of each region is")
         self.check.toggled.connect(self._switch_confidence)
         layout = QHBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)

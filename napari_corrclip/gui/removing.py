@@ -4,19 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from qtpy.QtCore import Qt
 from qtpy.QtWidgets import (
     QComboBox,
     QDialog,
     QDialogButtonBox,
     QFormLayout,
-    QLabel,
     QScrollArea,
     QVBoxLayout,
     QWidget,
 )
 
 from napari_corrclip.annotation import Session
+from napari_corrclip.gui.widgets import Label
 from napari_corrclip.vocabulary import Vocabulary, VocabularyClass
 
 TAKE_BACK = "take them back"
@@ -53,8 +52,7 @@ class RemovalDialog(QDialog):
             box = QComboBox()
             box.addItems([TAKE_BACK, *(f"give them to {name!r}" for name in vocabulary.names)])
             self.boxes[one.value] = box
-            label = QLabel(f"{one.name!r}: {_counted(regions, pixels)}")
-            label.setTextFormat(Qt.TextFormat.PlainText)
+            label = Label(f"{one.name!r}: {_counted(regions, pixels)}")
             form.addRow(label, box)
         buttons = QDialogButtonBox()
         buttons.addButton("Remove", QDialogButtonBox.ButtonRole.AcceptRole)
@@ -66,7 +64,7 @@ class RemovalDialog(QDialog):
         several.setFrameShape(QScrollArea.Shape.NoFrame)
         several.setWidget(rows)
         layout = QVBoxLayout(self)
-        layout.addWidget(QLabel("What becomes of what was decided as a class that goes?"))
+        layout.addWidget(Label("What becomes of what was decided as a class that goes?"))
         layout.addWidget(several if len(decided) > 8 else rows)
         layout.addWidget(buttons)
 

@@ -11,6 +11,7 @@ from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QHBoxLayout, QProgressBar, QVBoxLayout, QWidget
 
 from napari_corrclip.gui.widgets import button
+from napari_corrclip.plain import plain
 from napari_corrclip.progress import Progress
 from napari_corrclip.weights.fetch import DOWNLOAD
 
@@ -103,8 +104,8 @@ class RunBar(QWidget):
         def on() -> bool:
             return activity is not None and self.activity is activity
 
-        if on() and activity.desc.removesuffix(": ") != stage:
-            activity.set_description(stage)
+        if on() and activity.desc.removesuffix(": ") != plain(stage):
+            activity.set_description(plain(stage))
         if on() and activity.total != total:
             activity.total = total
         if on() and total:
@@ -114,7 +115,8 @@ class RunBar(QWidget):
         if self._text:
             seconds = round(perf_counter() - self._began)
             time = f"{seconds} s" if seconds < 100 else f"{seconds // 60} min {seconds % 60} s"
-            self.bar.setFormat(f"{self._text} · {time}")
+            said = f"{self._text} · {time}"
+            self.bar.setFormat(said.replace("%", "%\u200b"))  # %p would be the share that is done
 
     def _pressed(self) -> None:
         (self.cancel if self._busy else self.run).emit()

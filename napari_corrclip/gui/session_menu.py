@@ -13,6 +13,7 @@ from napari_corrclip.annotation.storage import STATE_FILE
 from napari_corrclip.errors import InputError
 from napari_corrclip.gui.copying import ScriptCopier
 from napari_corrclip.gui.loading import Loading
+from napari_corrclip.gui.widgets import set_tip
 
 
 class SessionMenu(QPushButton):
@@ -39,7 +40,7 @@ class SessionMenu(QPushButton):
         self._tell = tell
         self._saved: WeakKeyDictionary[Session, str] = WeakKeyDictionary()
         self.setText("Session")
-        self.setToolTip("Save or load the session, or copy it as Python")
+        set_tip(self, "Save or load the session, or copy it as Python")
         entries = QMenu(self)
         self.save_action = entries.addAction("Save session…")
         self.load_action = entries.addAction("Load session…")

@@ -7,13 +7,11 @@ from pathlib import Path
 
 from psygnal import Signal
 from qtpy.QtCore import QEvent, Qt
-from qtpy.QtGui import QResizeEvent, QShowEvent, QWheelEvent
+from qtpy.QtGui import QResizeEvent, QShowEvent
 from qtpy.QtWidgets import (
-    QDoubleSpinBox,
     QFileDialog,
     QFormLayout,
     QHBoxLayout,
-    QLabel,
     QSizePolicy,
     QWidget,
 )
@@ -21,15 +19,16 @@ from qtpy.QtWidgets import (
 from napari_corrclip.errors import InputError
 from napari_corrclip.feature_cache import FEATURES, GIB, LIMIT_VARIABLE
 from napari_corrclip.gui import configuration
-from napari_corrclip.gui.widgets import button
+from napari_corrclip.gui.numbers import NumberBox
+from napari_corrclip.gui.widgets import Label, button, set_tip
 from napari_corrclip.weights.cache import CACHE_VARIABLE, PREFERENCES, cache_folder
 
 
-class PathLabel(QLabel):
+class PathLabel(Label):
     """A path in one line, whose middle gives way where there is no room for all of it."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+        super().__init__(parent=parent)
         self.path = ""
         self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
 
@@ -47,14 +46,6 @@ class PathLabel(QLabel):
         self.setText(self.fontMetrics().elidedText(self.path, middle, max(self.width(), 40)))
 
 
-class _SpinBox(QDoubleSpinBox):
-    """A number that the wheel does not change: the panels scroll under the mouse."""
-
-    def wheelEvent(self, event: QWheelEvent | None) -> None:
-        if event is not None:
-            event.ignore()
-
-
 class Storage(QWidget):
     """The folder of weights with its free space, and the limit of the feature cache with what is in use.
 
@@ -69,22 +60,19 @@ class Storage(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.folder = PathLabel()
-        self.free = QLabel()
+        self.free = Label()
         self.choose_button = button("Choose…", "Keep downloaded weights in another folder")
         self.choose_button.clicked.connect(self.ask)
         self.default_button = button("Default", "Use the system's folder for caches again")
         self.default_button.clicked.connect(lambda: self.choose(""))
-        self.limit = _SpinBox()
+        self.limit = NumberBox()
         self.limit.setRange(0, 1024)
         self.limit.setDecimals(1)
         self.limit.setSingleStep(0.5)
         self.limit.setSuffix(" GiB")
-        self.limit.setKeyboardTracking(False)
-        self.limit.setButtonSymbols(
-            QDoubleSpinBox.ButtonSymbols.NoButtons
-        )  # a narrow dock cuts them
+        self.limit.setButtonSymbols(NumberBox.ButtonSymbols.NoButtons)  # a narrow dock cuts them
         self.limit.valueChanged.connect(self._limit_edited)
-        self.used = QLabel()
+        self.used = Label()
         buttons = QHBoxLayout()
         buttons.addStretch(1)
         buttons.addWidget(self.default_button)
@@ -109,11 +97,12 @@ class Storage(QWidget):
             "" if configuration.is_kept() else "\nThis napari does not keep it for the next start."
         )
         by = f"\nSet by {CACHE_VARIABLE}, which wins." if fixed else kept
-        self.folder.setToolTip(f"Downloaded weights are kept in\n{folder}{by}")
-        self.choose_button.setToolTip(
+        set_tip(self.folder, f"Downloaded weights are kept in\n{folder}{by}")
+        set_tip(
+            self.choose_button,
             f"{CACHE_VARIABLE} names the folder; remove it to choose one here."
             if fixed
-            else f"Keep downloaded weights in another folder; what there is stays where it is.{kept}"
+            else f"Keep downloaded weights in another folder; what there is stays where it is.{kept}",
         )
         fixed = configuration.limit_is_of_environment()
         self.limit.blockSignals(True)
@@ -121,9 +110,10 @@ class Storage(QWidget):
         self.limit.blockSignals(False)
         self.limit.setEnabled(not fixed)
         by = f"\nSet by {LIMIT_VARIABLE}, which wins." if fixed else kept
-        self.limit.setToolTip(
+        set_tip(
+            self.limit,
             "Memory for encoded images, of planes and other images too. Above it the least recently\n"
-            f"used are let go of: their labels stay, new classes need another run.{by}"
+            f"used are let go of: their labels stay, new classes need another run.{by}",
         )
         used = FEATURES.nbytes
         self.used.setText(

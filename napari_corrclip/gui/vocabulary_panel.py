@@ -31,7 +31,7 @@ from napari_corrclip.gui.class_table import (
     ClassTable,
     VocabularyModel,
 )
-from napari_corrclip.gui.widgets import Line, button
+from napari_corrclip.gui.widgets import Line, button, set_tip
 from napari_corrclip.vocabulary import Vocabulary
 from napari_corrclip.vocabulary.benchmarks import BENCHMARKS, benchmark
 from napari_corrclip.vocabulary.model import FILE_SUFFIXES
@@ -61,9 +61,10 @@ class VocabularyPanel(QWidget):
         super().__init__(parent)
         self.line = Line()
         self.line.setPlaceholderText("cat, dog, sky – then Enter")
-        self.line.setToolTip(
+        set_tip(
+            self.line,
             "Commas separate classes. 'pet: cat, dog' is one class with two prompts; "
-            "'cat #ff8800' gives it a colour."
+            "'cat #ff8800' gives it a colour.",
         )
         self.line.returnPressed.connect(self._typed)
         self.model = VocabularyModel(self._edited, self)
@@ -160,7 +161,7 @@ class VocabularyPanel(QWidget):
         def add(to: QMenu, text: str, tip: str, call: Callable[[], object]) -> None:
             action = to.addAction(text)
             assert action is not None
-            action.setToolTip(tip)
+            set_tip(action, tip)
             action.triggered.connect(lambda *_: call())
 
         add(

@@ -8,12 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from psygnal import Signal
-from qtpy.QtCore import Qt
 from qtpy.QtGui import QShowEvent
-from qtpy.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from napari_corrclip.gui.weights_dialog import WeightsQuestion, size_text
-from napari_corrclip.gui.widgets import button
+from napari_corrclip.gui.widgets import MarkupLabel, button, set_tip
 from napari_corrclip.progress import Steps
 from napari_corrclip.weights.fetch import fetch, file_path, missing
 from napari_corrclip.weights.presets import NetworkSpec
@@ -47,8 +46,7 @@ class WeightFiles(QWidget):
         self._busy: Callable[[], bool] = lambda: False
         self._checked: dict[Version, FileCheck] = {}
         self.networks: tuple[NetworkSpec, ...] = ()
-        self.label = QLabel()
-        self.label.setTextFormat(Qt.TextFormat.RichText)
+        self.label = MarkupLabel()
         self.label.setWordWrap(True)
         self.download_button = button("Download", "Fetch what is missing, without a run")
         self.verify_button = button("Verify", "Compare the files with their published checksums")
@@ -81,7 +79,7 @@ class WeightFiles(QWidget):
             for one in self.networks
         ]
         self.label.setText("<br>".join(lines) or "This preset needs no download.")
-        self.label.setToolTip("\n".join(str(file_path(one)) for one in self.networks))
+        set_tip(self.label, "\n".join(str(file_path(one)) for one in self.networks))
         self.download_button.setEnabled(bool(missing(self.networks)))
         self.verify_button.setEnabled(bool(self.networks))
 

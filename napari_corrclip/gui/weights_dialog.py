@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from html import escape
 from pathlib import Path
 
-from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QDialog, QDialogButtonBox, QLabel, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QDialog, QDialogButtonBox, QVBoxLayout, QWidget
 
+from napari_corrclip.gui.widgets import MarkupLabel
 from napari_corrclip.weights.cache import cache_folder
 from napari_corrclip.weights.presets import NetworkSpec
 
@@ -51,8 +51,7 @@ class WeightsDialog(QDialog):
                 f"Attribution-NonCommercial 4.0 ({escape(unfree[0].licence)}). Results may be used "
                 "for research and teaching alone.</p>"
             )
-        self.label = QLabel(text)
-        self.label.setTextFormat(Qt.TextFormat.RichText)
+        self.label = MarkupLabel(text)
         self.label.setWordWrap(True)
         self.label.setMinimumWidth(420)
         self.buttons = QDialogButtonBox()

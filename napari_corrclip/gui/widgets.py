@@ -5,17 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from qtpy.QtCore import QEvent, QObject, QSize, Qt, QTimer
-from qtpy.QtGui import QKeyEvent
+from qtpy.QtGui import QAction, QKeyEvent
 from qtpy.QtWidgets import (
     QAbstractSpinBox,
     QApplication,
     QComboBox,
     QFrame,
+    QLabel,
     QLineEdit,
+    QMessageBox,
     QPushButton,
     QScrollArea,
     QWidget,
 )
+
+from napari_corrclip.plain import plain
 
 
 def is_enter(event: QKeyEvent) -> bool:
@@ -44,11 +48,43 @@ class Line(QLineEdit):
             event.accept()
 
 
+class Label(QLabel):
+    """A text that is shown as it stands, whatever it looks like; texts in the dock are these."""
+
+    def __init__(self, text: str = "", parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setTextFormat(Qt.TextFormat.PlainText)
+        self.setText(text)
+
+
+class MarkupLabel(QLabel):
+    """A text in HTML; what others wrote is escaped by whoever puts it in."""
+
+    def __init__(self, text: str = "", parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setTextFormat(Qt.TextFormat.RichText)
+        self.setText(text)
+
+
+def set_tip(on: QWidget | QAction, tip: str) -> None:
+    """Tell what something is for, in a text that is shown as it stands."""
+    on.setToolTip(plain(tip))
+
+
+def question(parent: QWidget | None, title: str, text: str) -> QMessageBox:
+    """Return a window that asks, without an answer yet; its text is shown as it stands."""
+    made = QMessageBox(parent)
+    made.setWindowTitle(title)
+    made.setTextFormat(Qt.TextFormat.PlainText)
+    made.setText(text)
+    return made
+
+
 def combo(choices: Iterable[str], tip: str) -> QComboBox:
     """Return a list to choose from that a long entry does not make wide."""
     made = QComboBox()
     made.addItems(list(choices))
-    made.setToolTip(tip)
+    set_tip(made, tip)
     made.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
     made.setMinimumContentsLength(10)
     return made
@@ -57,7 +93,7 @@ def combo(choices: Iterable[str], tip: str) -> QComboBox:
 def button(text: str, tip: str) -> QPushButton:
     """Return a button that says what it does."""
     made = QPushButton(text)
-    made.setToolTip(tip)
+    set_tip(made, tip)
     return made
 
 

@@ -18,7 +18,8 @@ from napari_corrclip.errors import InputError
 from napari_corrclip.images.flat import FileBytes
 from napari_corrclip.images.pictures import read_indices, read_with_pillow, upright
 from napari_corrclip.images.tiff import STARTS, full_picture, open_tiff
-from napari_corrclip.images.tiff_pixels import StoredPixels, TiffPicture
+from napari_corrclip.images.tiff_colors import TiffPicture
+from napari_corrclip.images.tiff_pixels import StoredPixels
 from napari_corrclip.images.unpacking import DamagedError
 from napari_corrclip.storage.untrusted import Damage, check_regular, guarded
 
@@ -124,7 +125,7 @@ def _opened(path: Path) -> Iterator[tuple[TiffPicture, str | None]]:
 
 
 @contextlib.contextmanager
-def open_tiff_plane(path: Path) -> Iterator[tuple[TiffPicture | None, tuple[str, ...]]]:
+def open_tiff_plane(path: Path) -> Iterator[tuple[GuardedPicture | None, tuple[str, ...]]]:
     """Give a TIFF's picture as an array that reads a piece where it is cut, and notes on it.
 
     Gives no picture where it lies in one piece that can only be read whole, or turned:
@@ -138,13 +139,19 @@ def open_tiff_plane(path: Path) -> Iterator[tuple[TiffPicture | None, tuple[str,
         with guarded(where, _AGAIN, damage=damage()):
             picture, note = stack.enter_context(_opened(path))
         yield (
-            _Guarded(picture, where) if picture.in_pieces else None,
+            GuardedPicture(picture, where) if picture.in_pieces else None,
             () if note is None else (note,),
         )
 
 
-class _Guarded:
-    """A picture of which every cut is told as one sentence where it fails."""
+class GuardedPicture:
+    """A TIFF's picture that is read where it is cut, and tells in one sentence where that fails.
+
+    Attributes:
+        shape: (H, W) or (H, W, 3).
+        dtype: of a cut.
+        masked: whether cuts may be masked arrays.
+    """
 
     def __init__(self, picture: TiffPicture, where: str) -> None:
         self._picture, self._where = picture, where

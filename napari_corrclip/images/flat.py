@@ -49,19 +49,58 @@ class FileBytes:
         Raises:
             InputError: the file ends before.
         """
-        found = bytearray()
+        found = bytearray(count)
+        self.fill(memoryview(found), offset)
+        return bytes(found)
+
+    def fill(self, found: memoryview, offset: int) -> None:
+        """Fill a view of bytes from ``offset``.
+
+        Raises:
+            InputError: the file ends before.
+        """
+        done = 0
         with self._lock:
             self._file.seek(offset)
-            while len(found) < count:
-                more = self._file.read(count - len(found))
-                if not more:
+            while done < len(found):
+                count = self._file.readinto(found[done:])
+                if not count:
                     raise InputError(
                         f"The {self.what} {str(self.path)!r} is cut short: it ends before byte "
-                        f"{offset + count}, or was made smaller while it was read; save or copy it "
+                        f"{offset + len(found)}, or was made smaller while it was read; save or copy it "
                         "again."
                     )
-                found += more
-        return bytes(found)
+                done += count
+
+
+def check_mapped(array: Any, what: str) -> None:
+    """Refuse an array that is mapped from a file which has become shorter than the array is.
+
+    To look at it would end the program; nothing is done about an array of another kind.
+
+    Args:
+        array: looked at for a :class:`numpy.memmap` that it is a view of.
+        what: names it in the sentence, such as ``"image"``.
+
+    Raises:
+        InputError: the file is too short, or is gone.
+    """
+    root = array
+    while isinstance(root, np.ndarray) and isinstance(root.base, np.ndarray):
+        root = root.base
+    name = getattr(root, "filename", None) if isinstance(root, np.memmap) else None
+    if name is None:
+        return
+    end = root.offset + root.nbytes
+    try:
+        size = Path(name).stat().st_size
+    except OSError:
+        return  # a file that was removed stays whole as long as it is mapped
+    if size < end:
+        raise InputError(
+            f"The {what}, mapped from {str(name)!r}, is cut short: the file has {size} of {end} bytes; "
+            "save or copy it again."
+        )
 
 
 class FlatArray:
@@ -85,26 +124,23 @@ class FlatArray:
         keys = key if isinstance(key, tuple) else (key,)
         keys = (*keys, *[slice(None)] * (len(self.shape) - len(keys)))
         spans = [_span(one, side) for one, side in zip(keys, self.shape, strict=True)]
-        found = np.empty([stop - start for start, stop in spans], self.dtype.newbyteorder("="))
+        found = np.empty([stop - start for start, stop in spans], self.dtype)
         if found.size:
             self._fill(found, spans)
-        return found[tuple(0 if not isinstance(one, slice) else slice(None) for one in keys)]
+        native = found.astype(self.dtype.newbyteorder("="), copy=False)
+        return native[tuple(slice(None) if isinstance(one, slice) else 0 for one in keys)]
 
     def _fill(self, found: NDArray[Any], spans: list[tuple[int, int]]) -> None:
         # the axes behind the last one that is cut lie together
         cut = [axis for axis, side in enumerate(self.shape) if spans[axis] != (0, side)]
         last = cut[-1] if cut else 0
         strides = [math.prod(self.shape[axis + 1 :]) for axis in range(len(self.shape))]
-        count = math.prod(found.shape[last:])
-        runs = found.reshape(-1, count)
+        runs = found.reshape(-1, math.prod(found.shape[last:])).view(np.uint8)
         starts = itertools.product(*(range(*span) for span in spans[:last]))
         for run, start in zip(runs, starts, strict=True):
-            first = (*start, spans[last][0]) if self.shape else ()
+            first = (*start, spans[last][0])
             at = sum(index * step for index, step in zip(first, strides, strict=False))
-            data = self.file.read(
-                self.offset + at * self.dtype.itemsize, count * self.dtype.itemsize
-            )
-            run[:] = np.frombuffer(data, self.dtype)
+            self.file.fill(memoryview(run), self.offset + at * self.dtype.itemsize)
 
 
 def _span(key: Any, side: int) -> tuple[int, int]:

@@ -67,7 +67,7 @@ def _nearest(number: int | float, dtype: np.dtype[Any]) -> float:
     except OverflowError:
         value = math.copysign(math.inf, number)
     largest = float(limits.max)
-    if largest < abs(value) <= largest * (1 + _NEAR):
+    if math.isfinite(value) and largest < abs(value) <= largest * (1 + _NEAR):
         return math.copysign(largest, value)
     with np.errstate(over="ignore"):
         return float(dtype.type(value))

@@ -6,8 +6,6 @@ is already in memory (a layer, a slice of a stack) takes the same way as a file.
 
 from __future__ import annotations
 
-import math
-import os
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from napari_corrclip.errors import InputError
 from napari_corrclip.images.files import read_image
+from napari_corrclip.images.flat import check_mapped
 from napari_corrclip.images.limits import PERCENTILES, check_percentiles, find_limits, pair
 from napari_corrclip.images.nodata import without_data
 from napari_corrclip.images.pictures import from_pillow, is_pillow
@@ -100,6 +99,7 @@ def as_array(image: Any) -> NDArray[Any]:
         return from_pillow(image, read_image)
     if isinstance(image, np.ma.MaskedArray):
         return image
+    check_mapped(image, "image")
     try:
         return np.asarray(image)
     except ValueError as error:  # rows of different lengths
@@ -187,14 +187,3 @@ def _as_rgb(array: NDArray[np.uint8]) -> NDArray[np.uint8]:
     if array.shape[-1] == 1:
         return np.repeat(array, 3, axis=-1)
     return np.ascontiguousarray(array)
-
-
-def read_rgb(
-    path: str | os.PathLike[str], options: ImageOptions | None = None
-) -> NDArray[np.uint8]:
-    """Return the image in ``path`` as (H, W, 3) uint8; errors name the file."""
-    image = read_image(path)
-    try:
-        return (options or ImageOptions()).rgb(image)
-    except InputError as error:
-        raise InputError(f"{os.fspath(path)!r}: {error}") from None

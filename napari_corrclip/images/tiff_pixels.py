@@ -1,4 +1,4 @@
-"""The pixels of a TIFF's picture: as they are stored, and as they are meant; a piece at a time."""
+"""The numbers of a TIFF's picture as they are stored, a piece at a time."""
 
 from __future__ import annotations
 
@@ -18,15 +18,14 @@ from numpy.typing import NDArray
 from napari_corrclip.errors import InputError
 from napari_corrclip.images import unpacking
 from napari_corrclip.images.flat import FileBytes, FlatArray
-from napari_corrclip.images.nodata import NoData, masked
+from napari_corrclip.images.nodata import NoData
 from napari_corrclip.images.tiff import tag_number
 from napari_corrclip.images.unpacking import DamagedError
 
 if TYPE_CHECKING:
     from tifffile import TiffPage, TiffPageSeries
 
-ORIENTATION = 274
-_FILL_ORDER, _INK_SET, _JPEG_TABLES, _SUBSAMPLING, _NODATA = 266, 332, 347, 530, 42113
+_FILL_ORDER, _JPEG_TABLES, _SUBSAMPLING, _NODATA = 266, 347, 530, 42113
 # Unpacked strips and tiles that are kept, since the next piece may cut the same ones.
 _KEPT_BYTES = 1 << 27
 
@@ -63,7 +62,8 @@ Span = tuple[int, int]
 class StoredPixels:
     """The numbers of one picture in a TIFF, as they are stored; read where they are cut.
 
-    Whatever the tags say of colours, opacity or a rotation is left to :class:`TiffPicture`.
+    Whatever the tags say of colours, opacity or a rotation is left to
+    :class:`napari_corrclip.images.tiff_colors.TiffPicture`.
 
     Args:
         file: the same file as the series', open as long as this is used.
@@ -73,6 +73,7 @@ class StoredPixels:
         shape: (H, W) or (H, W, C).
         dtype: in the machine's byte order; wider than stored where bits are packed.
         bits: of a number as it is stored.
+        is_rgb: whether the library that unpacks them makes RGB of YCbCr as well.
 
     Raises:
         InputError: it is a stack, or stored in a way that cannot be read here; or the file ends before
@@ -88,6 +89,7 @@ class StoredPixels:
         first = self._parts[0]
         self.dtype, self.bits = first.dtype.newbyteorder("="), first.bits
         count = sum(part.channels for part in self._parts)
+        self.is_rgb = first.is_rgb
         self._has_channels = "C" in axes
         self.shape = (*first.size, count) if self._has_channels else first.size
 
@@ -162,7 +164,7 @@ class _Flat:
 
     def __init__(self, array: FlatArray, axes: Sequence[str], bits: int) -> None:
         self._array, self._axes, self.bits = array, axes, bits
-        self.dtype, self.in_pieces = array.dtype, True
+        self.dtype, self.in_pieces, self.is_rgb = array.dtype, True, False
         sizes = dict(zip(axes, array.shape, strict=True))
         self.size, self.channels = (sizes["Y"], sizes["X"]), sizes.get("C", 1)
         count = math.prod(array.shape) * array.dtype.itemsize
@@ -197,6 +199,7 @@ class _Paged:
         dtype: in the file's byte order.
         bits: of a sample.
         in_pieces: whether it is of several strips or tiles, or can be read by rows.
+        is_rgb: whether YCbCr comes as RGB.
     """
 
     def __init__(
@@ -209,6 +212,7 @@ class _Paged:
         self.bits = _bits(file, page)
         self._compression, self._predictor = int(page.compression), int(page.predictor)
         self._way = _way(file, page, self.bits, sum(counts))
+        self.is_rgb = self._way != "unpack" and int(page.photometric) in (2, 6)
         whole_bytes = self.bits in (8, 16, 32, 64)
         self._reversed = tag_number(page, _FILL_ORDER, 1) == 2
         self._in_place = (
@@ -450,7 +454,7 @@ def _way(file: FileBytes, page: TiffPage, bits: int, count: int) -> str:
         name = f"compression {compression}"
     if unpacking.unpacks(compression):
         raise InputError(
-            f"The TIFF {str(file.path)!r} holds {_color_name(photometric)} colours of "
+            f"The TIFF {str(file.path)!r} holds {color_name(photometric)} colours of "
             f"{page.samplesperpixel} × {bits} bits, which cannot be read here; save it as RGB."
         )
     raise InputError(
@@ -459,7 +463,8 @@ def _way(file: FileBytes, page: TiffPage, bits: int, count: int) -> str:
     )
 
 
-def _color_name(photometric: int) -> str:
+def color_name(photometric: int) -> str:
+    """Return the name of a colour model by its number."""
     from tifffile import PHOTOMETRIC
 
     try:
@@ -487,116 +492,3 @@ def _carried(page: TiffPage) -> Mapping[int, tuple[int, bytes]]:
     if page.samplesperpixel in (2, 4) and photometric != 5:
         tags[338] = (3, struct.pack("<H", 0))
     return tags
-
-
-class TiffPicture:
-    """One picture of a TIFF as it is meant, but for its orientation; read where it is cut.
-
-    Palettes are looked up, white-is-zero is inverted, numbers of less than 8 bits fill 0 to 255, CMYK and
-    YCbCr become RGB, and opacity is dropped. Cuts are masked where the file names a value for no data.
-
-    Args:
-        stored: its numbers.
-
-    Attributes:
-        shape: (H, W) or (H, W, 3).
-        dtype: of a cut.
-        masked: whether cuts may be masked arrays.
-
-    Raises:
-        InputError: its colours cannot be read here.
-    """
-
-    def __init__(self, stored: StoredPixels) -> None:
-        self._stored, self._page = stored, stored.page
-        self._nodata = nodata_of(stored.page)
-        self.masked = self._nodata is not None and self._nodata.value(stored.dtype) is not None
-        one = self._colors(np.zeros((1, 1, *stored.shape[2:]), stored.dtype))
-        self.dtype = one.dtype
-        self.shape = (*stored.shape[:2], *one.shape[2:])
-
-    def __getitem__(self, key: Any) -> NDArray[Any]:
-        """Return the rows and columns of two slices, (h, w) or (h, w, 3)."""
-        stored = self._stored[key if isinstance(key, tuple) else (key,)]
-        colors = self._colors(stored)
-        if self._nodata is None or not self.masked:
-            return colors
-        return masked(colors, self._nodata.mask(stored))
-
-    @property
-    def orientation(self) -> int:
-        """How a camera was held, 1 to 8 as in EXIF."""
-        return tag_number(self._page, ORIENTATION, 1)
-
-    @property
-    def in_pieces(self) -> bool:
-        """Whether less than all can be read, and lies as it is seen."""
-        return self._stored.in_pieces and self.orientation not in range(2, 9)
-
-    def _colors(self, values: NDArray[Any]) -> NDArray[Any]:
-        from PIL import Image
-        from tifffile import PHOTOMETRIC
-
-        page, bits = self._page, self._stored.bits
-        kind = int(page.photometric)
-        samples = values.shape[2] if values.ndim == 3 else 1
-        if kind == PHOTOMETRIC.PALETTE and page.colormap is not None and values.ndim == 2:
-            return self._looked_up(values)
-        if kind in (PHOTOMETRIC.YCBCR, PHOTOMETRIC.RGB) and samples < 3 or kind in _UNREADABLE:
-            self._refuse(kind, samples)
-        if kind == PHOTOMETRIC.SEPARATED:
-            inks = tag_number(page, _INK_SET, 1)
-            if values.dtype != np.uint8 or samples < 4 or inks != 1:
-                self._refuse(kind, samples)
-            cmyk = Image.frombytes(
-                "CMYK", values.shape[1::-1], np.ascontiguousarray(values[:, :, :4]).tobytes()
-            )
-            return np.array(cmyk.convert("RGB"))
-        if kind == PHOTOMETRIC.YCBCR:
-            if _way(self._stored.file, page, bits, sum(page.databytecounts)) == "unpack":
-                size = values.shape[1::-1]
-                full = Image.frombytes(
-                    "YCbCr", size, np.ascontiguousarray(values[:, :, :3]).tobytes()
-                )
-                return np.array(full.convert("RGB"))
-            return values[:, :, :3]
-        if kind == PHOTOMETRIC.MINISWHITE:
-            values = self._inverted(values)
-        if bits < 8 and values.dtype.kind == "u":
-            values = (values * np.float32(255 / (2**bits - 1)) + np.float32(0.5)).astype(np.uint8)
-        # samples beyond gray or RGB are opacity, or said to be none of the picture
-        if values.ndim == 3 and samples == 2:
-            return values[:, :, 0]
-        if values.ndim == 3 and samples > 3 and kind == PHOTOMETRIC.RGB:
-            return values[:, :, :3]
-        return values
-
-    def _inverted(self, values: NDArray[Any]) -> NDArray[Any]:
-        if values.dtype.kind == "f":
-            return -values  # floats have no white of their own
-        if values.dtype.kind == "u":
-            most = values.dtype.type(2**self._stored.bits - 1)
-            return most - values
-        return ~values
-
-    def _looked_up(self, values: NDArray[Any]) -> NDArray[np.uint8]:
-        table = np.asarray(self._page.colormap)
-        # 16 bits by the standard; programs wrote 8
-        colors = (table >> 8 if table.max() > 255 else table).astype(np.uint8).T
-        if values.size and int(values.max()) >= len(colors):
-            raise InputError(
-                f"The TIFF {str(self._stored.file.path)!r} names the colour {int(values.max())} of a "
-                f"palette of {len(colors)}; save it anew by another program."
-            )
-        found: NDArray[np.uint8] = colors[values]
-        return found
-
-    def _refuse(self, kind: int, samples: int) -> None:
-        raise InputError(
-            f"The TIFF {str(self._stored.file.path)!r} holds {_color_name(kind)} colours of {samples} × "
-            f"{self._stored.bits} bits, which cannot be read here; save it as RGB."
-        )
-
-
-# Colour models that are neither gray nor come to RGB here: CIE L*a*b*, colour filters of a camera, …
-_UNREADABLE = (8, 9, 10, 32803, 32844, 32845, 34892)

@@ -10,6 +10,7 @@ import functools
 import io
 import lzma
 import struct
+import warnings
 import zlib
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -164,9 +165,17 @@ def _libtiff(
             rows.append(struct.pack("<HHI", code, kind, count) + raw.ljust(4, b"\0"))
     directory = struct.pack("<H", len(rows)) + b"".join(rows) + bytes(4)
     file = io.BytesIO(b"II*\0" + struct.pack("<I", end) + b"".join(parts) + directory)
-    with Image.open(file, formats=("TIFF",)) as image:
-        image.load()
-        return image
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            with Image.open(file, formats=("TIFF",)) as image:
+                image.load()
+                return image
+    except Image.DecompressionBombError as error:
+        raise InputError(
+            f"A strip or tile of the TIFF is too large ({error}); save it in smaller tiles or "
+            "uncompressed."
+        ) from None
 
 
 def numbers(

@@ -5,20 +5,24 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_corrclip.errors import InputError
+from napari_corrclip.errors import CorrClipError, InputError
 from napari_corrclip.images import channels_last, check_type
-from napari_corrclip.images.files import is_tiff, open_tiff_plane, read_image, read_picture
+from napari_corrclip.images.files import is_tiff, open_tiff_plane, read_picture
+from napari_corrclip.images.flat import FileBytes, FlatArray, check_mapped
 from napari_corrclip.large.grid import Box
+from napari_corrclip.storage.untrusted import guarded, reason
 
 # Most elements that are read at once where only some rows of them are wanted.
 _BAND = 1 << 24
+# What libraries raise where they are at fault themselves, and not the data.
+_MISTAKES = (AttributeError, TypeError, NameError, ImportError, NotImplementedError, RecursionError)
 _FORMATS = "give a TIFF, a zarr folder, an .npy file or another picture"
 
 
@@ -49,11 +53,19 @@ class Plane:
         array: read only where it is asked for.
         axes: a letter an axis: "Y" rows, "X" columns, "C" channels, "1" one of length 1.
         name: for errors; "image" or "regions", with the file's name where there is one.
+        notes: what the user is to be told about it, a sentence each.
     """
 
     array: LazyArray
     axes: str
     name: str
+    notes: tuple[str, ...] = ()
+
+    @property
+    def masked(self) -> bool:
+        """Whether pieces may be masked arrays, which hide pixels without data."""
+        array = self.array
+        return isinstance(array, np.ma.MaskedArray) or bool(getattr(array, "masked", False))
 
     @property
     def size(self) -> tuple[int, int]:
@@ -61,25 +73,34 @@ class Plane:
         return self.array.shape[self.axes.index("Y")], self.array.shape[self.axes.index("X")]
 
     def read(self, box: Box) -> NDArray[Any]:
-        """Return the (h, w) or (h, w, C) pixels of ``box``.
+        """Return the (h, w) or (h, w, C) pixels of ``box``; masked where pixels without data are hidden.
 
         Raises:
             InputError: they cannot be read.
         """
         top, left, bottom, right = box
         key = {"Y": slice(top, bottom), "X": slice(left, right), "C": slice(None), "1": 0}
+        check_mapped(self.array, self.name)
+        where = f"rows {top} to {bottom}, columns {left} to {right}"
         try:
-            cut = np.asarray(self.array[tuple(key[axis] for axis in self.axes)])
-        except MemoryError:
+            cut = self.array[tuple(key[axis] for axis in self.axes)]
+            if not isinstance(cut, np.ma.MaskedArray):
+                cut = np.asarray(cut)
+        except (CorrClipError, MemoryError):
             raise
-        except Exception as error:  # libraries raise whatever comes where data are damaged
-            reason = " ".join(str(error).split()) or type(error).__name__
+        except _MISTAKES as error:
             raise InputError(
-                f"The {self.name} cannot be read at rows {top} to {bottom}, columns {left} to "
-                f"{right} ({reason[:200]}); save or copy it again."
-            ) from None
+                f"The {self.name} could not be read at {where}, because its reader failed "
+                f"({type(error).__name__}: {reason(error)}); give it as another array or file, and please "
+                "report this."
+            ) from error
+        except Exception as error:  # libraries raise whatever comes where data are damaged
+            raise InputError(
+                f"The {self.name} cannot be read at {where} ({reason(error)}); save or copy it again."
+            ) from error
         order = self.axes.replace("1", "")
-        return cut.transpose([order.index(axis) for axis in "YXC" if axis in order])
+        turned: NDArray[Any] = cut.transpose([order.index(axis) for axis in "YXC" if axis in order])
+        return turned
 
     def pick(self, rows: NDArray[np.intp], columns: NDArray[np.intp]) -> NDArray[Any]:
         """Return the pixels at the crossings of ``rows`` and ``columns``, both ascending.
@@ -95,7 +116,8 @@ class Plane:
             band = self.read((top, left, int(rows[stop - 1]) + 1, right))
             parts.append(band[rows[start:stop] - top][:, columns - left])
             start = stop
-        return np.concatenate(parts)
+        # of masked arrays NumPy's own would forget what they hide
+        return np.ma.concatenate(parts) if self.masked else np.concatenate(parts)
 
 
 def as_plane(array: Any, name: str, channel_axis: int | None = None) -> Plane:
@@ -127,7 +149,7 @@ def opened(source: Any, name: str, channel_axis: int | None = None) -> Iterator[
     """Give the plane of an array or of a file, which stays open meanwhile.
 
     A TIFF and a zarr folder (of one array, or OME-Zarr, whose largest level is taken) are read
-    where they are asked for, an .npy file is mapped, other pictures are read whole.
+    where they are asked for, as is an .npy file; other pictures are read whole.
 
     Args:
         source: an array, or the path of a file or of a zarr folder.
@@ -156,15 +178,13 @@ def _open(path: Path, name: str, channel_axis: int | None, stack: contextlib.Exi
     if path.is_dir():
         array, axes = _open_zarr(path, name)
     elif path.suffix.lower() == ".npy":
-        try:
-            array, axes = np.load(path, mmap_mode="r", allow_pickle=False), ""
-        except (ValueError, EOFError) as error:
-            raise InputError(f"The {name} is no NumPy array ({error}); {_FORMATS}.") from None
+        return _open_npy(path, name, channel_axis, stack)
     elif is_tiff(path):
         tiff, notes = stack.enter_context(open_tiff_plane(path))
-        array, axes = read_picture(path).array if tiff is None else tiff, ""
+        whole = read_picture(path).array if tiff is None else tiff
+        return replace(as_plane(whole, name, channel_axis), notes=notes)
     else:
-        array, axes = read_image(path), ""
+        array, axes = read_picture(path).array, ""
     if not axes:
         return as_plane(array, name, channel_axis)
     # its one plane in the usual order, for the same look at its type and channels
@@ -174,6 +194,28 @@ def _open(path: Path, name: str, channel_axis: int | None, stack: contextlib.Exi
     check_type(like)
     channels_last(like, None)
     return Plane(array, axes, name)
+
+
+def _open_npy(
+    path: Path, name: str, channel_axis: int | None, stack: contextlib.ExitStack
+) -> Plane:
+    """The plane of an .npy file, of which pieces are read and nothing stays mapped."""
+    try:
+        with guarded(f"The {name}", _FORMATS, damage=()):
+            # no byte of the array is looked at here
+            mapped = np.load(path, mmap_mode="r", allow_pickle=False)
+    except InputError as error:
+        if not isinstance(error.__cause__, ValueError | EOFError):
+            raise
+        raise InputError(f"The {name} is no NumPy array ({error.__cause__}); {_FORMATS}.") from None
+    if not isinstance(mapped, np.memmap):
+        raise InputError(f"The {name} is an archive of arrays; {_FORMATS}.")
+    plane = as_plane(mapped, name, channel_axis)
+    backwards = mapped.flags.f_contiguous and not mapped.flags.c_contiguous
+    order = -1 if backwards else 1
+    file = stack.enter_context(FileBytes(path, name.partition(" ")[0]))
+    array = FlatArray(file, mapped.offset, mapped.shape[::order], mapped.dtype)
+    return Plane(array, plane.axes[::order], name)
 
 
 def _open_zarr(path: Path, name: str) -> tuple[Any, str]:

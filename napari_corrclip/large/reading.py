@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_corrclip.errors import InputError
-from napari_corrclip.images import ImageOptions, to_rgb
+from napari_corrclip.images import ImageOptions, find_limits, to_rgb
+from napari_corrclip.images.nodata import without_data
 from napari_corrclip.large.grid import Box, blocks
 from napari_corrclip.large.planes import Plane
 from napari_corrclip.progress import Progress, Steps
@@ -60,8 +61,8 @@ class LazyImage:
             values = self._check(self.plane.read(box), *_lines(box))
             row, column = -box[0] % step, -box[1] % step
             # a copy, so that the whole block is let go
-            sample.append(_colors(values[row::step, column::step]).reshape(-1).copy())
-        self._limits = _limits(
+            sample.append(_measured(values[row::step, column::step]))
+        self._limits = find_limits(
             np.concatenate(sample), self._options.percentiles, colors=self._has_colors
         )
 
@@ -78,6 +79,16 @@ class LazyImage:
         """Return the (r, c, 3) pixels where ascending ``rows`` and ``columns`` cross."""
         return self._rgb(self.plane.pick(rows, columns), rows, columns)
 
+    def nodata(self, box: Box) -> NDArray[np.bool_] | None:
+        """Return (h, w), where there is no data in ``box``; ``None``: nowhere."""
+        return without_data(self.plane.read(box)) if self.plane.masked else None
+
+    def nodata_at(
+        self, rows: NDArray[np.intp], columns: NDArray[np.intp]
+    ) -> NDArray[np.bool_] | None:
+        """Return (r, c), where there is no data at the crossings; ``None``: nowhere."""
+        return without_data(self.plane.pick(rows, columns)) if self.plane.masked else None
+
     def _rgb(
         self, values: NDArray[Any], rows: NDArray[np.intp], columns: NDArray[np.intp]
     ) -> NDArray[np.uint8]:
@@ -88,7 +99,13 @@ class LazyImage:
     ) -> NDArray[Any]:
         """Return ``values`` if they are numbers; to_rgb would tell their place in this piece."""
         if values.dtype.kind == "f" and not np.isfinite(values).all():
-            row, column = (int(at) for at in np.argwhere(~np.isfinite(values))[0][:2])
+            wrong = ~np.isfinite(np.ma.getdata(values))
+            lacking = without_data(values)
+            if lacking is not None:
+                wrong[lacking] = False
+                if not wrong.any():
+                    return values
+            row, column = (int(at) for at in np.argwhere(wrong)[0][:2])
             raise InputError(
                 f"The {self.plane.name} holds values that are no numbers, one of them at row "
                 f"{int(rows[row])}, column {int(columns[column])}; replace them, for example by "
@@ -101,25 +118,11 @@ def _lines(box: Box) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     return np.arange(box[0], box[2]), np.arange(box[1], box[3])
 
 
-def _colors(values: NDArray[Any]) -> NDArray[Any]:
-    return values[:, :, :3] if values.ndim == 3 else values
-
-
-def _limits(
-    values: NDArray[Any], percentiles: tuple[float, float], *, colors: bool
-) -> tuple[float, float]:
-    """As :func:`napari_corrclip.images.to_rgb` finds them."""
-    smallest, largest = float(values.min()), float(values.max())
-    if values.dtype.kind == "f" and colors and smallest >= 0 and largest <= 1:
-        return 0.0, 1.0
-    measured = values.astype(np.float32) if values.dtype == np.float16 else values
-    low, high = (float(value) for value in np.percentile(measured, percentiles))
-    if low < high:
-        return low, high
-    if smallest < largest:
-        return smallest, largest
-    # all alike: black
-    return smallest, smallest + max(1.0, abs(smallest))
+def _measured(values: NDArray[Any]) -> NDArray[Any]:
+    """Return the colours of pixels with data, in one row of its own memory."""
+    lacking = without_data(values)
+    colors = np.ma.getdata(values[:, :, :3] if values.ndim == 3 else values)
+    return colors.reshape(-1).copy() if lacking is None else colors[~lacking].reshape(-1)
 
 
 class LazyRegions:
@@ -127,18 +130,19 @@ class LazyRegions:
 
     Args:
         plane: of integers, without channels.
+        image: of the same size; where it holds no data, there is no region either.
 
     Raises:
         InputError: it is of another type or shape.
     """
 
-    def __init__(self, plane: Plane) -> None:
+    def __init__(self, plane: Plane, image: LazyImage | None = None) -> None:
         if "C" in plane.axes:
             raise InputError(
                 f"The {plane.name} have the shape {tuple(plane.array.shape)}; give one 2-D array "
                 "of (height, width)."
             )
-        self.plane = plane
+        self.plane, self._image = plane, image
         check_regions(np.zeros((1, 1), np.dtype(plane.array.dtype)))
 
     @property
@@ -148,11 +152,17 @@ class LazyRegions:
 
     def read(self, box: Box) -> NDArray[np.int32]:
         """Return the (h, w) ids of ``box``."""
-        return check_regions(self.plane.read(box))
+        ids = check_regions(self.plane.read(box))
+        return _without(ids, None if self._image is None else self._image.nodata(box))
 
     def pick(self, rows: NDArray[np.intp], columns: NDArray[np.intp]) -> NDArray[np.int32]:
         """Return the (r, c) ids where ascending ``rows`` and ``columns`` cross."""
-        return check_regions(self.plane.pick(rows, columns))
+        ids = check_regions(self.plane.pick(rows, columns))
+        return _without(ids, None if self._image is None else self._image.nodata_at(rows, columns))
+
+
+def _without(ids: NDArray[np.int32], nodata: NDArray[np.bool_] | None) -> NDArray[np.int32]:
+    return ids if nodata is None else np.where(nodata, np.int32(0), ids)
 
 
 def reduced(image: LazyImage, box: Box, factor: int) -> NDArray[np.uint8]:

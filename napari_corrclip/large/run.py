@@ -100,7 +100,7 @@ def large_steps(
             tiling |= {"tile": tiles.side, "overlap": tiles.overlap, "tiles": len(tiles.tiles)}
             described = dict(source.describe())
         else:
-            given, described = _given(source, pixels.size, stack)
+            given, described = _given(source, pixels, stack)
 
         temporary = stack.enter_context(new_result(folder))
         maps = create_maps(temporary, pixels.size)
@@ -113,12 +113,13 @@ def large_steps(
         if given is None:
             with _timed(seconds, "regions"):
                 yield from find_regions(tiles, pixels, source, maps["regions"])
-            found = LazyRegions(Plane(maps["regions"], "YX", "regions"))
+            found = LazyRegions(Plane(maps["regions"], "YX", "regions"), pixels)
         else:
             found = given
+        copied = given is not None or plane.masked
         with _timed(seconds, "windows"):
             tally = yield from _classify(
-                segmenter, grid, scale, pixels, found, text, words, maps, copy=given is not None
+                segmenter, grid, scale, pixels, found, text, words, maps, copy=copied
             )
         with _timed(seconds, "painting"):
             yield from _paint(maps, tally, words, correction=segmenter.settings.correction)
@@ -145,12 +146,13 @@ def large_steps(
             image=origin or (os.fspath(image) if isinstance(image, str | os.PathLike) else ""),
             tiling=tiling,
         )
-        _write_texts(temporary, tally, words, provenance, segmenter.notes(words))
+        notes = (*plane.notes, *segmenter.notes(words))
+        _write_texts(temporary, tally, words, provenance, notes)
     return LargeSegmentation.load(folder)
 
 
 def _given(
-    source: Any, size: tuple[int, int], stack: contextlib.ExitStack
+    source: Any, image: LazyImage, stack: contextlib.ExitStack
 ) -> tuple[LazyRegions, dict[str, str | int | float | bool]]:
     """Given regions and what the provenance says of them."""
     origin = os.fspath(source) if isinstance(source, str | os.PathLike) else "array"
@@ -159,12 +161,13 @@ def _given(
         source, described = source.regions, dict(source.describe())
     if isinstance(source, str | os.PathLike) and not Path(source).is_dir():
         array, axes = stack.enter_context(open_map(source, "regions"))
-        given = LazyRegions(Plane(array, axes, f"regions {origin!r}"))
+        plane = Plane(array, axes, f"regions {origin!r}")
     else:
-        given = LazyRegions(stack.enter_context(opened(source, "regions")))
-    if given.size != size:
+        plane = stack.enter_context(opened(source, "regions"))
+    given = LazyRegions(plane, image)
+    if given.size != image.size:
         raise InputError(
-            f"The regions have shape {given.size} and the image {size}; give regions of the "
+            f"The regions have shape {given.size} and the image {image.size}; give regions of the "
             "image's height and width."
         )
     return given, described
@@ -191,7 +194,7 @@ def _classify(
 ) -> Steps[Tally]:
     """Write classes and confidence before map correction; return what was counted of regions.
 
-    ``copy``: whether the regions are to be written to the result.
+    ``copy``: whether the regions are to be written to the result, as they are read.
     """
     device = segmenter.clip.device
     text = text.to(device)
@@ -224,8 +227,13 @@ def _classify(
                 segmenter.settings,
             )
             where = slices(block)
-            maps["pixel_labels"][where] = values[found.classes]
-            maps["confidence"][where] = found.confidence
+            nodata = pixels.nodata(block)
+            classes, confidence = found.classes, found.confidence
+            if nodata is not None:
+                classes = np.where(nodata, -1, classes)
+                confidence = np.where(nodata, np.float16(0), confidence)
+            maps["pixel_labels"][where] = values[classes]
+            maps["confidence"][where] = confidence
             if copy:
                 maps["regions"][where] = ids
             count.add(found.tally)

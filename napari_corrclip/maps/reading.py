@@ -22,10 +22,12 @@ from numpy.typing import NDArray
 from napari_corrclip.errors import InputError
 from napari_corrclip.images.files import damage
 from napari_corrclip.images.flat import FileBytes, FlatArray
-from napari_corrclip.images.pictures import _open as open_picture
-from napari_corrclip.images.pictures import _orientation as orientation
-from napari_corrclip.images.pictures import _read_deep_png as read_deep_png
-from napari_corrclip.images.pictures import upright
+from napari_corrclip.images.pictures import (
+    open_picture,
+    orientation_of,
+    read_deep_png,
+    upright,
+)
 from napari_corrclip.images.tiff import STARTS, full_picture, open_tiff, tag_number
 from napari_corrclip.images.tiff_pixels import ORIENTATION, StoredPixels
 from napari_corrclip.storage.untrusted import check_regular, guarded, reason
@@ -266,7 +268,7 @@ def _picture_ids(path: Path, what: str, start: bytes) -> NDArray[Any]:
             raise InputError(
                 f"The {what} {str(path)!r} holds {frames} frames; save the one of the image."
             )
-        turned = orientation(image)
+        turned = orientation_of(image)
         if image.format == "PNG" and start[24:26] == b"\x10\x04":  # with opacity, 16 bits each
             array: NDArray[Any] = read_deep_png(path)
         elif image.mode not in _GRAY:

@@ -15,11 +15,12 @@ from napari_corrclip.annotation import Session
 from napari_corrclip.annotation.change import Change, Step, Swap
 from napari_corrclip.annotation.evidence import Evidence
 from napari_corrclip.annotation.runs import Patch
+from napari_corrclip.annotation.source import Source
 from napari_corrclip.annotation.state import NOT_PINNED, State
 from napari_corrclip.annotation.storage import digest
 from napari_corrclip.errors import CorrClipError, InputError
 from napari_corrclip.progress import Progress, Steps, finish
-from napari_corrclip.provenance import Provenance
+from napari_corrclip.provenance import PERCENTILES_BEFORE, Provenance, Stretch
 from napari_corrclip.region_map import number_regions
 from napari_corrclip.scripting.edits import effective, lines_of
 from napari_corrclip.scripting.packed import pack_label_map, regions_digest
@@ -86,12 +87,14 @@ class _Image:
 
     pixels: NDArray[np.uint8] | None
     digest: str
-    source: Any
+    source: Source | None
     given: str | None
+    stretch: tuple[Stretch | None, ...]
 
     @classmethod
     def of(cls, session: Session, given: str | None) -> _Image:
-        return cls(session.image, session.image_digest, session.source, given)
+        stretch = session.provenance.stretch
+        return cls(session.image, session.image_digest, session.source, given, stretch)
 
     def expression(self) -> tuple[str, str]:
         """Return an expression for ``nc.annotate`` and the import it needs; empty: there is none."""
@@ -113,17 +116,29 @@ class _Image:
         """Return how the file is read so that its pixels are those that were run on."""
         from napari_corrclip.images import read_image, to_rgb
 
+        assert self.source is not None
         path, crop = self.source.path, self.source.crop
+        top, left, bottom, right = crop or (0, 0, None, None)
+        part = "" if crop is None else f"[{top}:{bottom}, {left}:{right}]"
         try:
-            rgb = to_rgb(read_image(Path(path)))
+            image = read_image(Path(path))
+            for options in self._ways():
+                told = "".join(f", {name}={value!r}" for name, value in options.items())
+                if digest(to_rgb(image, **options)[top:bottom, left:right]) == self.digest:
+                    if not part and not told:
+                        return repr(path)
+                    return f"nc.to_rgb(nc.read_image({path!r}){told}){part}"
+                if part and digest(to_rgb(image[top:bottom, left:right], **options)) == self.digest:
+                    return f"nc.to_rgb(nc.read_image({path!r}){part}{told})"
         except CorrClipError:  # a stack, or a format of napari's
-            return ""
-        if crop is None:
-            return repr(path) if digest(rgb) == self.digest else ""
-        top, left, bottom, right = crop
-        if digest(rgb[top:bottom, left:right]) != self.digest:
-            return ""
-        return f"nc.to_rgb(nc.read_image({path!r}))[{top}:{bottom}, {left}:{right}]"
+            pass
+        return ""
+
+    def _ways(self) -> list[dict[str, tuple[float, float]]]:
+        """Return how the file may have become 8 bits: as the dock did, or as everything else does."""
+        if len(self.stretch) == 1 and self.stretch[0] is not None and self.stretch[0].gamma == 1:
+            return [{}, {"limits": (self.stretch[0].low, self.stretch[0].high)}]
+        return [{}] if self.stretch else [{}, {"percentiles": PERCENTILES_BEFORE}]
 
 
 def _write(state: State, done: list[Step], image: _Image) -> Steps[Script]:

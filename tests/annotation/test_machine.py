@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -23,7 +24,17 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from napari_corrclip.annotation import ORDERS, Changed, Edited, Queue, Session, SmallGroup
+from napari_corrclip.annotation import (
+    ORDERS,
+    Changed,
+    Draft,
+    Edited,
+    Queue,
+    Session,
+    SmallGroup,
+    Verdict,
+)
+from napari_corrclip.annotation.change import Change, Step, Swap
 from napari_corrclip.errors import InputError
 from tests.annotation.model import Model, Refused
 from tests.annotation.seen import Seen, one_sentence
@@ -287,6 +298,7 @@ class Machine(RuleBasedStateMachine):
         self.timeline = Timeline((self.model, Seen(self.session)))
         self.review: Review | None = None
         self.way = self.saved = 0
+        self.drafts = False
 
     def listen(self) -> None:
         self.heard: list[Changed] = []
@@ -310,7 +322,7 @@ class Machine(RuleBasedStateMachine):
         after = self.expected(before, call)
         refused = edited = None
         try:
-            edited = getattr(self.session, name)(*arguments, **keywords)
+            edited = self.perform(lambda session: getattr(session, name)(*arguments, **keywords))
         except InputError as error:
             refused = str(error)
         if refused is not None:
@@ -330,6 +342,14 @@ class Machine(RuleBasedStateMachine):
         assert edited.title
         assert all(one_sentence(note) for note in edited.notes)
         return after, edited
+
+    def perform(self, act: Callable[[Session], Any]) -> Any:
+        """Edit the session, or a copy that it takes."""
+        if not self.drafts:
+            return act(self.session)
+        draft = Draft.make(self.session, act)
+        assert draft.take()
+        return draft.made
 
     def make(self, name: str, data: st.DataObject) -> None:
         before, seen = self.timeline.now
@@ -479,6 +499,15 @@ class Machine(RuleBasedStateMachine):
         self.changed(model, seen, None)
         self.timeline.add((model, Seen(self.session)))
 
+    @rule(data=st.data(), name=st.sampled_from(sorted(EDITS)))
+    def drafted(self, data: st.DataObject, name: str) -> None:
+        self.drafts = True
+        try:
+            self.make(name, data)
+        finally:
+            self.drafts = False
+        ran["drafted", "done"] += 1
+
     # -- back and forth
 
     @precondition(lambda self: self.session.can_undo)
@@ -494,6 +523,22 @@ class Machine(RuleBasedStateMachine):
     def redo(self) -> None:
         self.move(1, self.session.redo)
         ran["redo", "done"] += 1
+
+    @rule(way=st.sampled_from(["undo", "redo"]))
+    def refused_move(self, way: str) -> None:
+        """A step that cannot be, as a file may hold one, stays where it is, and so does everything."""
+        _, seen = self.timeline.now
+        self.heard.clear()
+        step = Step("Impossible", (Change(verdicts={UNKNOWN: Swap(None, Verdict("ignored", 0))}),))
+        history = self.session.history
+        steps, step = (history.done, step.inverse()) if way == "undo" else (history.undone, step)
+        steps.append(step)
+        with pytest.raises(InputError) as told:
+            getattr(self.session, way)()
+        assert one_sentence(str(told.value))
+        assert steps.pop() is step
+        self.unchanged(seen)
+        ran[way, "refused"] += 1
 
     def move(self, by: int, call: Callable[[], Edited]) -> bool:
         _, seen = self.timeline.now

@@ -16,9 +16,11 @@ import tifffile
 from numpy.typing import NDArray
 from PIL import Image
 
+from napari_corrclip.cli.segment import Job, Options
 from napari_corrclip.errors import InputError
 from napari_corrclip.evaluation.effort.folder import read_folder
-from napari_corrclip.large.planes import Plane
+from napari_corrclip.large.planes import Plane, as_plane
+from napari_corrclip.large.reading import LazyImage, LazyRegions
 from napari_corrclip.large.run import _given
 from napari_corrclip.maps.reading import find_map, open_map, read_map
 from napari_corrclip.regions.given import GivenRegions
@@ -203,6 +205,15 @@ FILES: dict[str, tuple[WRITE, NDArray[np.integer]]] = {
 }  # fmt: skip
 
 
+def given(
+    path: Path, shape: tuple[int, ...], stack: contextlib.ExitStack
+) -> tuple[LazyRegions, object]:
+    """Return the regions of a large image of this shape, and where they come from."""
+    image = LazyImage(as_plane(np.zeros(shape, np.uint8), "image"))
+    regions, described = _given(path, image, stack)
+    return regions, described["origin"]
+
+
 @pytest.mark.parametrize("kind", FILES)
 def test_ids_are_read_as_they_are_stored(tmp_path: Path, kind: str) -> None:
     write, ids = FILES[kind]
@@ -215,10 +226,10 @@ def test_ids_are_read_as_they_are_stored(tmp_path: Path, kind: str) -> None:
     regions = GivenRegions.from_file(path).regions
     np.testing.assert_array_equal(regions, ids)
     with contextlib.ExitStack() as stack:
-        lazy, described = _given(path, ids.shape, stack)
+        lazy, origin = given(path, ids.shape, stack)
         np.testing.assert_array_equal(lazy.read((0, 0, *ids.shape)), ids)
         np.testing.assert_array_equal(lazy.read((0, 1, 1, 3)), ids[:1, 1:3])
-        assert described["origin"] == str(path)
+        assert origin == str(path)
 
 
 @pytest.mark.parametrize(
@@ -242,7 +253,7 @@ def test_a_map_that_shrinks_while_it_is_used_is_a_sentence(tmp_path: Path, kind:
     path = tmp_path / kind
     path.write_bytes(FILES[kind][0]())
     with contextlib.ExitStack() as stack:
-        lazy, _ = _given(path, IDS.shape, stack)
+        lazy, _ = given(path, IDS.shape, stack)
         os.truncate(path, 20)
         with pytest.raises(InputError, match="cut short"):
             lazy.read((0, 0, *IDS.shape))
@@ -333,7 +344,7 @@ def test_ids_that_no_region_may_have_are_refused_and_never_wrapped(
     with pytest.raises(InputError, match=sentence):
         GivenRegions.from_file(path)
     with contextlib.ExitStack() as stack, pytest.raises(InputError, match=sentence):
-        _given(path, ids.shape, stack)[0].read((0, 0, *ids.shape))
+        given(path, ids.shape, stack)[0].read((0, 0, *ids.shape))
 
 
 def test_an_ending_counts_in_whatever_case(tmp_path: Path) -> None:
@@ -354,3 +365,11 @@ def test_the_truth_of_photographs_is_read_as_it_is_stored(tmp_path: Path) -> Non
     (tmp_path / "labels" / "a.PNG").write_bytes(png(ids, 8, 3, **palette(8)))
     (truth,) = read_folder(tmp_path, classes=["a", "b", "c"]).images
     np.testing.assert_array_equal(truth.truth, ids + 1)
+
+
+def test_the_command_line_finds_regions_in_whatever_case(tmp_path: Path) -> None:
+    tifffile.imwrite(tmp_path / "A1.TIF", IDS)
+    job = Job(Options(classes="cat", output=tmp_path / "out", regions=str(tmp_path)))
+    assert job._regions_file(Path("A1.jpg")) == tmp_path / "A1.TIF"
+    with pytest.raises(InputError, match=r"has no regions for 'B\.jpg'; put 'B\.tif' there"):
+        job._regions_file(Path("B.jpg"))

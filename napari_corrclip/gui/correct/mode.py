@@ -29,7 +29,7 @@ from napari_corrclip.gui.correct.splitting import Splitting
 from napari_corrclip.gui.correct.spreading import Spreading
 from napari_corrclip.gui.correct.walking import Walk
 from napari_corrclip.gui.layers import SessionLayers, Tell
-from napari_corrclip.gui.widgets import is_number_typed
+from napari_corrclip.gui.widgets import is_number_typed, question
 
 if TYPE_CHECKING:
     import napari
@@ -387,11 +387,11 @@ class CorrectMode:
         if not decided:
             self.perform(lambda: self.session.revote(list(self.selection) or "undecided"))
             return
-        box = QMessageBox(self.host)
-        box.setWindowTitle("Re-vote")
-        box.setText(
+        box = question(
+            self.host,
+            "Re-vote",
             f"{len(decided)} of the {len(rows)} selected regions {'is' if len(decided) == 1 else 'are'} "
-            "decided. Take these decisions back and vote anew?"
+            "decided. Take these decisions back and vote anew?",
         )
         every = box.addButton("Take back and re-vote", QMessageBox.ButtonRole.AcceptRole)
         rest = [row.id for row in rows if row.verdict is None]

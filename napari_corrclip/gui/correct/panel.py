@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import html
 from collections.abc import Callable
 
 from psygnal import Signal
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QDockWidget, QHBoxLayout, QLabel, QScrollArea, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QDockWidget, QHBoxLayout, QScrollArea, QVBoxLayout, QWidget
 
 from napari_corrclip.annotation import Changed
 from napari_corrclip.gui.correct.commands import Moment, help_text
 from napari_corrclip.gui.correct.finding import Finder
 from napari_corrclip.gui.correct.mode import UNDER_WAY, CorrectMode
 from napari_corrclip.gui.layers import Tell
-from napari_corrclip.gui.widgets import button
+from napari_corrclip.gui.widgets import Label, MarkupLabel, button, set_tip
 
 
 class CorrectPanel(QWidget):
@@ -45,16 +46,16 @@ class CorrectPanel(QWidget):
         )
         self.button.setCheckable(True)
         self.button.toggled.connect(self._switch)
-        self.selection = QLabel("")
-        self.left = QLabel("")
+        self.selection = Label()
+        self.left = MarkupLabel()
         self.left.setWordWrap(True)
         self.back_button = button("Back", "Go to the region before (A)")
         self.next_button = button("Next", "Go to the region that is most worth a look (D)")
         self.refresh_button = button(
             "Re-order", "Order the undecided regions anew by what is known now"
         )
-        self.small = QLabel("")
-        self.small.setToolTip("Undecided regions under 0.02 % of the image each")
+        self.small = Label()
+        set_tip(self.small, "Undecided regions under 0.02 % of the image each")
         self.accept_button = button("Accept all", "Accept the predicted class of all small regions")
         self.absorb_button = button(
             "Absorb", "Make each small region part of the neighbour with the longest common border"
@@ -70,7 +71,7 @@ class CorrectPanel(QWidget):
             clicked.clicked.connect(self._acts(act))
         self.finder = Finder()
         self.finder.closed.connect(lambda: self._moment("normal"))
-        self.keys = QLabel(help_text())
+        self.keys = MarkupLabel(help_text())
         self.keys.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self.keys.setWordWrap(True)
         self.keys.setAlignment(Qt.AlignmentFlag.AlignTop)
@@ -174,7 +175,7 @@ class CorrectPanel(QWidget):
         small = self.mode.walk.small if on and self.mode is not None else ()
         self._small.setVisible(bool(small))
         if self.mode is not None and on:
-            left, _, share = self.mode.walk.header().partition(" ≈ ")
+            left, _, share = html.escape(self.mode.walk.header()).partition(" ≈ ")
             self.left.setText(f"<b>{left}</b>" + (f"<br>≈ {share}" if share else ""))
             self.small.setText(f"small ({len(small):,})")
 
