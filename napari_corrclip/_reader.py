@@ -28,7 +28,7 @@ def get_reader(path: PathOrPaths) -> Callable[[PathOrPaths], list[Any]] | None:
     try:
         is_folder = place.is_dir()
         folder = place if is_folder else place.parent
-        if place.name.endswith(TABLE):
+        if place.name.lower().endswith(TABLE):
             return _each(read_classes)
         if place.name == "session.safetensors" or (folder / "session.safetensors").is_file():
             return _each(read_session)
@@ -80,19 +80,19 @@ def read_classes(path: Path) -> list[Any]:
     Raises:
         InputError: there is no map beside it, or one of the two cannot be read.
     """
-    from napari_corrclip.export.maps import read_map
+    from napari_corrclip.maps.reading import find_map, read_map
     from napari_corrclip.plain import plain
     from napari_corrclip.segmentation import class_layer
     from napari_corrclip.vocabulary import Vocabulary
 
-    stem = path.name.removesuffix(TABLE)
-    found = [path.with_name(stem + ending) for ending in (".png", ".tif", ".tiff")]
-    maps = [one for one in found if one.is_file()]
-    if not maps:
+    stem = path.name[: -len(TABLE)]
+    found = find_map(path.parent, stem, (".png", ".tif", ".tiff"))
+    if found is None:
         raise InputError(
             f"There is no class map {stem}.png or {stem}.tif beside {str(path)!r}; put it there."
         )
-    return [class_layer(read_map(maps[0]), Vocabulary.from_file(path), name=plain(stem))]
+    labels = read_map(found, "class map")
+    return [class_layer(labels, Vocabulary.from_file(path), name=plain(stem))]
 
 
 def _each(read: Callable[[Path], list[Any]]) -> Callable[[PathOrPaths], list[Any]]:

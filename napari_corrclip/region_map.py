@@ -26,7 +26,7 @@ def check_regions(array: ArrayLike) -> NDArray[np.int32]:
             "The regions are bool, a mask and not regions; number its parts first, for example "
             "with skimage.measure.label."
         )
-    if not np.issubdtype(regions.dtype, np.integer):
+    if regions.dtype.kind not in "iu":
         raise InputError(
             f"The regions are {regions.dtype}; give whole numbers, such as uint16 or int32 labels."
         )

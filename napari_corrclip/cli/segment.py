@@ -31,6 +31,7 @@ from napari_corrclip.cli.places import PROVENANCE, result_folders
 from napari_corrclip.errors import InputError, WeightsError
 from napari_corrclip.images import PERCENTILES, ImageOptions, Pixels, read_pixels
 from napari_corrclip.images.origin import Origin
+from napari_corrclip.maps.reading import ENDINGS, find_map
 from napari_corrclip.progress import drive, finish
 from napari_corrclip.settings import Settings
 from napari_corrclip.storage.text import load_json, load_yaml, read_text
@@ -44,7 +45,6 @@ if TYPE_CHECKING:
     from napari_corrclip.segmenter import Segmenter
     from napari_corrclip.settings import Detail
 
-REGION_SUFFIXES = (".tif", ".tiff", ".png", ".npy")
 ZARR_FILES = ("zarr.json", ".zarray", ".zgroup")
 
 
@@ -259,12 +259,11 @@ class Job:
         """The file, or zarr folder, of the given regions of ``image``."""
         path = Path(self.options.regions)
         if path.is_dir() and not any((path / name).exists() for name in ZARR_FILES):
-            choices = [path / f"{image.stem}{suffix}" for suffix in REGION_SUFFIXES]
-            found = next((choice for choice in choices if choice.is_file()), None)
+            found = find_map(path, image.stem)
             if found is None:
                 raise InputError(
                     f"The folder {str(path)!r} has no regions for {str(image)!r}; put "
-                    f"{choices[0].name!r} there, or one on {', '.join(REGION_SUFFIXES[1:])}."
+                    f"{image.stem + ENDINGS[0]!r} there, or one on {', '.join(ENDINGS[1:])}."
                 )
             path = found
         return path

@@ -1,4 +1,4 @@
-"""Label maps and region maps as image files."""
+"""Label maps and region maps as image files: ids that another program reads as they are here."""
 
 from __future__ import annotations
 
@@ -8,22 +8,28 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_corrclip.errors import InputError
+from napari_corrclip.maps.reading import read_map
 from napari_corrclip.vocabulary import Vocabulary
+
+__all__ = ["read_map", "smallest_type", "write_label_png", "write_tiff"]
+
+_KEPT = (np.uint8, np.uint16, np.int32)  # types of a TIFF that other programs read
 
 
 def write_label_png(path: Path, labels: NDArray[np.integer], vocabulary: Vocabulary) -> None:
     """Write label values as an indexed PNG whose palette holds the classes' colours; 0 is black.
 
+    Args:
+        path: of the file.
+        labels: (H, W) integers, 0 to 255.
+        vocabulary: the classes; values above 255 have no place in the palette.
+
     Raises:
-        InputError: a value above 255, which an indexed PNG cannot hold.
+        InputError: a value below 0 or above 255, which an indexed PNG cannot hold, or no integers.
     """
     from PIL import Image
 
-    highest = int(labels.max(initial=0))
-    if highest > 255:
-        raise InputError(
-            f"The label {highest} does not fit an indexed PNG (0 to 255); write a TIFF."
-        )
+    check_values(labels, 255, "an indexed PNG", "write a TIFF")
     palette = np.zeros((256, 3), np.uint8)
     for value, color in vocabulary.colors.items():
         if value <= 255:
@@ -34,51 +40,65 @@ def write_label_png(path: Path, labels: NDArray[np.integer], vocabulary: Vocabul
 
 
 def write_tiff(path: Path, array: NDArray[np.integer]) -> None:
-    """Write an integer map as a TIFF, compressed without loss, in the type that it has."""
+    """Write an integer map as a TIFF, compressed without loss.
+
+    Args:
+        path: of the file.
+        array: (H, W), 0 to 2147483647. uint8, uint16 and int32 are written as they are, others as
+            what :func:`smallest_type` makes of them.
+
+    Raises:
+        InputError: a value does not fit, or no integers.
+    """
     import tifffile
 
+    check_values(
+        array,
+        np.iinfo(np.int32).max,
+        "a TIFF of labels",
+        "renumber them, for example with skimage.segmentation.relabel_sequential",
+    )
+    if array.dtype.newbyteorder("=") not in _KEPT:
+        array = smallest_type(array)
     tifffile.imwrite(
         path, np.ascontiguousarray(array), compression="zlib", photometric="minisblack"
     )
 
 
-def smallest_type(regions: NDArray[np.int32]) -> NDArray[np.integer]:
+def smallest_type(regions: NDArray[np.integer]) -> NDArray[np.integer]:
     """Return uint16 where all ids fit, which every program reads, and int32 otherwise."""
     if int(regions.max(initial=0)) <= np.iinfo(np.uint16).max:
         return regions.astype(np.uint16)
-    return regions
+    return regions.astype(np.int32, copy=False)
 
 
-def read_map(path: Path) -> NDArray[np.integer]:
-    """Return the integer map of an indexed or grayscale PNG, or of a TIFF.
+def check_values(labels: NDArray[np.generic], highest: int, where: str, advice: str) -> None:
+    """Refuse what a file could only hold as something else, before anything of it is written.
+
+    Args:
+        labels: to be written.
+        highest: largest value that fits; the smallest is 0.
+        where: names the file's kind in the sentence.
+        advice: what to do about a value that is too large.
 
     Raises:
-        InputError: it is missing, damaged or no map.
+        InputError: no (H, W) integers, no pixels, or a value that does not fit.
     """
-    try:
-        if path.suffix.lower() in {".tif", ".tiff"}:
-            import tifffile
-
-            array = np.asarray(tifffile.imread(path))
-        else:
-            from PIL import Image
-
-            with Image.open(path) as picture:
-                array = np.array(picture)
-    except FileNotFoundError:
-        raise InputError(f"The map {str(path)!r} does not exist; check the folder.") from None
-    except Exception as error:  # the readers raise whatever a damaged file makes them
+    if labels.ndim != 2 or not labels.size:
         raise InputError(
-            f"The map {str(path)!r} cannot be read ({_brief(error)}); write it again."
-        ) from None
-    if array.ndim != 2 or not np.issubdtype(array.dtype, np.integer):
-        raise InputError(
-            f"{str(path)!r} holds {array.dtype} of shape {array.shape}, which is no map of whole "
-            "numbers; write it again."
+            f"The labels have shape {labels.shape}; give one 2-D array of (height, width), of at "
+            "least one pixel."
         )
-    return array
-
-
-def _brief(error: Exception) -> str:
-    text = " ".join(str(error).split())
-    return text[:120] or type(error).__name__
+    if labels.dtype.kind not in "iu":
+        raise InputError(
+            f"The labels are {labels.dtype}, and {where} holds whole numbers; give for example "
+            "uint16."
+        )
+    low, high = int(labels.min()), int(labels.max())
+    if low < 0:
+        raise InputError(
+            f"The label {low} does not fit {where} (0 to {highest}); give those pixels a number of "
+            "their own from 1 on, or 0 for none."
+        )
+    if high > highest:
+        raise InputError(f"The label {high} does not fit {where} (0 to {highest}); {advice}.")

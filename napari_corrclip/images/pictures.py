@@ -35,7 +35,7 @@ def read_with_pillow(path: Path, advice: str) -> NDArray[Any]:
         start = file.read(33)
         file.seek(0)
         try:
-            opened = _open(file, path, FORMATS)
+            opened = open_picture(file, path, FORMATS)
         except UnidentifiedImageError:
             raise InputError(f"{str(path)!r} is no image that can be read; {advice}.") from None
         with opened as image:
@@ -45,14 +45,14 @@ def read_with_pillow(path: Path, advice: str) -> NDArray[Any]:
                 raise InputError(
                     f"The image {str(path)!r} holds {frames} frames; save the one to segment."
                 )
-            turned = _orientation(image)
+            turned = orientation_of(image)
             # Pillow keeps only the upper 8 bits of such PNGs: depth 16, colour types 2, 4 and 6
             if (
                 image.format == "PNG"
                 and start[24:25] == b"\x10"
                 and start[25:26] in b"\x02\x04\x06"
             ):
-                array = _read_deep_png(path)
+                array = read_deep_png(path)
             else:
                 array = _array(image)
     return upright(array, turned)
@@ -79,10 +79,10 @@ def from_pillow(image: Image.Image, read: Callable[[Path], NDArray[Any]]) -> NDA
     if waiting and isinstance(name, str | os.PathLike) and name and Path(name).is_file():
         return read(Path(name))
     array = _array(image)  # first, since a TIFF is turned as it is loaded
-    return upright(array, _orientation(image))
+    return upright(array, orientation_of(image))
 
 
-def _open(file: IO[bytes], path: Path, formats: tuple[str, ...]) -> Image.Image:
+def open_picture(file: IO[bytes], path: Path, formats: tuple[str, ...]) -> Image.Image:
     """Open a file by Pillow's decoders for ``formats`` alone.
 
     Given as an open file, since one that Pillow opens by its name is mapped into memory.
@@ -101,7 +101,7 @@ def _open(file: IO[bytes], path: Path, formats: tuple[str, ...]) -> Image.Image:
         ) from None
 
 
-def _orientation(image: Image.Image) -> int:
+def orientation_of(image: Image.Image) -> int:
     """How a camera was held, 1 to 8; 1 where what is noted beside the pixels cannot be read."""
     try:
         with warnings.catch_warnings():
@@ -145,7 +145,7 @@ def read_indices(path: str | os.PathLike[str]) -> NDArray[np.uint8] | None:
         return None  # whoever reads it then says what is wrong
 
 
-def _read_deep_png(path: Path) -> NDArray[np.uint16]:
+def read_deep_png(path: Path) -> NDArray[np.uint16]:
     """Return a 16-bit PNG of colours or with opacity, without its opacity.
 
     Of such values Pillow keeps the upper byte. So it decodes twice, the second time told that the
@@ -163,7 +163,7 @@ def _read_deep_png(path: Path) -> NDArray[np.uint16]:
 def _decode_png(path: Path, *, lower: bool) -> NDArray[np.uint8]:
     """Return the upper or lower bytes of a 16-bit PNG's values."""
     image: Any  # of PIL's ImageFile, whose tiles its types leave out
-    with path.open("rb") as file, _open(file, path, ("PNG",)) as image:
+    with path.open("rb") as file, open_picture(file, path, ("PNG",)) as image:
         codec, extents, offset, mode = image.tile[0]
         if mode == "LA;16B":
             image.tile = [(codec, extents, offset, "RGBA")]

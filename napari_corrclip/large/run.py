@@ -35,6 +35,7 @@ from napari_corrclip.large.storage import (
 )
 from napari_corrclip.large.tally import Count, Tally
 from napari_corrclip.large.windows import WindowGrid, WindowLogits, check_scale
+from napari_corrclip.maps.reading import open_map
 from napari_corrclip.progress import Progress, Steps, drive
 from napari_corrclip.provenance import Provenance, package_versions
 from napari_corrclip.regions.given import GivenRegions
@@ -164,7 +165,12 @@ def _given(
     described: dict[str, str | int | float | bool] = {"source": "given", "origin": origin}
     if isinstance(source, GivenRegions):
         source, described = source.regions, dict(source.describe())
-    given = LazyRegions(stack.enter_context(opened(source, "regions")), image)
+    if isinstance(source, str | os.PathLike) and not Path(source).is_dir():
+        array, axes = stack.enter_context(open_map(source, "regions"))
+        plane = Plane(array, axes, f"regions {origin!r}")
+    else:
+        plane = stack.enter_context(opened(source, "regions"))
+    given = LazyRegions(plane, image)
     if given.size != image.size:
         raise InputError(
             f"The regions have shape {given.size} and the image {image.size}; give regions of the "

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from napari_corrclip.errors import InputError
+from napari_corrclip.maps.reading import read_map
 from napari_corrclip.progress import Progress, Steps
 from napari_corrclip.region_map import check_regions
 from napari_corrclip.regions.protocol import Described, RegionSource, check_image
@@ -34,31 +34,16 @@ class GivenRegions:
 
     @classmethod
     def from_file(cls, path: str | os.PathLike[str]) -> GivenRegions:
-        """Read the regions from an image file or a NumPy ``.npy`` file.
+        """Read the regions from a file; see :func:`napari_corrclip.maps.reading.read_map`.
 
         Raises:
             InputError: it cannot be read or holds no regions.
         """
-        path = Path(path)
-        if path.suffix.lower() == ".npy":
-            try:
-                array = np.load(path, allow_pickle=False)
-            except (OSError, ValueError, EOFError) as error:
-                reason = getattr(error, "strerror", None) or "it is no NumPy array"
-                raise InputError(
-                    f"The regions {str(path)!r} cannot be read ({reason}); give a .npy file of "
-                    "integers, a TIFF or a PNG."
-                ) from None
-        else:
-            from napari_corrclip.images import read_image
-            from napari_corrclip.images.files import read_indices
-
-            indices = read_indices(path)
-            array = read_image(path) if indices is None else indices
+        array = read_map(path, "regions")
         try:
-            return cls(array, origin=str(path))
+            return cls(array, origin=os.fspath(path))
         except InputError as error:
-            raise InputError(f"{str(path)!r}: {error}") from None
+            raise InputError(f"{os.fspath(path)!r}: {error}") from None
 
     def segment(self, image: NDArray[np.uint8]) -> Steps[NDArray[np.int32]]:
         """Return the given regions if they fit ``image``; see :class:`RegionSource`."""

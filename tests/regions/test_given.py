@@ -120,5 +120,5 @@ def test_a_class_map_with_a_palette_holds_its_indices(tmp_path: Path) -> None:
         assert written.mode == "P"
     np.testing.assert_array_equal(GivenRegions.from_file(path).regions, ids)
     Image.fromarray(ids * 30).convert("RGB").save(path)
-    with pytest.raises(InputError, match="have shape"):
+    with pytest.raises(InputError, match="holds colours"):
         GivenRegions.from_file(path)

@@ -12,8 +12,10 @@ from numpy.typing import NDArray
 
 from napari_corrclip.errors import InputError
 from napari_corrclip.images import read_image, to_rgb
+from napari_corrclip.maps.reading import read_map
 from napari_corrclip.storage.text import read_text
 from napari_corrclip.vocabulary import Vocabulary
+from napari_corrclip.vocabulary.classes import MAX_VALUE
 from napari_corrclip.vocabulary.files import names_of_lines
 
 IMAGES, LABELS, CLASSES = "images", "labels", "classes.txt"
@@ -52,7 +54,7 @@ def read_folder(
     """Read all images of ``folder/images`` and their truth of ``folder/labels``.
 
     The truth of ``a.jpg`` is ``a.png`` (or another format), one whole number a pixel: the class's
-    number in the list of names, from 0.
+    number in the list of names, from 0, as it is stored: a palette or bit depth makes no difference.
 
     Args:
         folder: has the two folders, and may have ``classes.txt``, a name a line.
@@ -76,6 +78,11 @@ def read_folder(
     names = _names(folder, classes)
     if names is None:
         highest = max(int(truth[~np.isin(truth, list(ignore))].max(initial=0)) for truth in truths)
+        if highest >= MAX_VALUE:
+            raise InputError(
+                f"The truth of {str(folder)!r} holds the value {highest}, and class numbers end at "
+                f"{MAX_VALUE - 1}; give maps of classes, or leave it out by --ignore {highest}."
+            )
         names = [f"class {value}" for value in range(highest + 1)]
     numbers = [
         _numbers(path, truth, len(names), ignore)
@@ -128,15 +135,9 @@ def _by_stem(folder: Path) -> dict[str, Path]:
 
 
 def _read_truth(path: Path) -> NDArray[np.int64]:
-    try:
-        array = read_image(path)
-    except InputError as error:
-        raise InputError(f"The truth of an image cannot be used: {error}") from None
-    if array.ndim != 2 or not np.issubdtype(array.dtype, np.integer):
-        raise InputError(
-            f"The truth {str(path)!r} is {array.dtype} of shape {array.shape}; give gray images "
-            "whose whole numbers are the classes, without colours or a palette."
-        )
+    array = read_map(path, "truth")
+    if array.dtype == np.uint64:  # no number of a class is so large that it would be cut here
+        array = np.minimum(array, np.uint64(np.iinfo(np.int64).max))
     return array.astype(np.int64)
 
 

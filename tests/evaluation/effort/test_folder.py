@@ -95,8 +95,8 @@ def spoil_images(folder: Path) -> None:
     [
         (spoil_name, r"2\.jpg' has no counterpart in .*labels"),
         (spoil_size, r"48 × 48 pixels and its truth .*1\.png' 5 × 48"),
-        (spoil_file, r"truth of an image cannot be used: .*1\.png' is no image"),
-        (spoil_colour, r"1\.png' is uint8 of shape \(48, 48, 3\)"),
+        (spoil_file, r"The truth .*1\.png' is no image"),
+        (spoil_colour, r"1\.png' holds colours \(shape \(48, 48, 3\)\)"),
         (spoil_value, r"1\.png' holds the value 7, and there are names for 0 to 1"),
         (spoil_twice, r"1\.jpg' and .*1\.png' have the same name"),
         (spoil_labels, r"labels' cannot be read \(No such file"),
