@@ -6,13 +6,13 @@ import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from types import MappingProxyType
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from napari_corrclip.errors import InputError
+from napari_corrclip.frozen import Closed, FrozenMapping, closed
 from napari_corrclip.pipeline import WindowFeatures
 from napari_corrclip.settings import Settings
 from napari_corrclip.storage.files import write_bytes
@@ -22,7 +22,7 @@ FORMAT = "napari-corrclip features 1"
 
 
 @dataclass(frozen=True, eq=False)
-class Features:
+class Features(Closed):
     """An encoded image: everything a new vocabulary needs, and no network but the text tower.
 
     Attributes:
@@ -40,7 +40,13 @@ class Features:
     settings: Settings
     clip: str
     region_source: Mapping[str, str | int | float | bool]
-    seconds: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
+    seconds: Mapping[str, float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Close what could be changed from outside."""
+        object.__setattr__(self, "regions", closed(self.regions))
+        for name in ("region_source", "seconds"):
+            object.__setattr__(self, name, FrozenMapping(getattr(self, name)))
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -126,7 +132,4 @@ class Features:
                 f"The regions in {os.fspath(path)!r} have shape {regions.shape} and type "
                 f"{regions.dtype}, or ids below 0: not those of the image; encode it again."
             )
-        regions.flags.writeable = False
-        return cls(
-            windows, regions, settings, clip, MappingProxyType(source), MappingProxyType(seconds)
-        )
+        return cls(windows, regions, settings, clip, source, seconds)

@@ -13,7 +13,6 @@ import reprlib
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any, cast
 
 import numpy as np
@@ -210,10 +209,8 @@ class Segmenter:
             regions=found,
             settings=self.settings,
             clip=self.clip.fingerprint,
-            region_source=MappingProxyType(dict(source.describe())),
-            seconds=MappingProxyType(
-                {"regions": segmented - began, "encode": time.perf_counter() - segmented}
-            ),
+            region_source=source.describe(),
+            seconds={"regions": segmented - began, "encode": time.perf_counter() - segmented},
         )
 
     def encode(

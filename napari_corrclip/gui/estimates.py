@@ -76,7 +76,9 @@ class Estimates:
         if self._read or self._file is None:
             return
         self._read = True
-        with contextlib.suppress(OSError, ValueError, TypeError, KeyError, AttributeError):
+        with contextlib.suppress(
+            OSError, ValueError, TypeError, KeyError, AttributeError, InputError
+        ):
             document = json.loads(self._file().read_text(encoding="utf-8"))
             found = {name: _table(document[name]) for name in self._tables}
             if set(found["window"]) == set(found["rest"]):  # they are asked for together
