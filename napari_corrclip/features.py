@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from napari_corrclip.devices import plain_torch
 from napari_corrclip.errors import InputError
 from napari_corrclip.frozen import Closed, FrozenMapping, closed
 from napari_corrclip.pipeline import WindowFeatures
@@ -53,6 +54,7 @@ class Features(Closed):
         """Rows and columns of the image."""
         return self.windows.layout.image_size
 
+    @plain_torch()
     def cells(self) -> NDArray[np.float32]:
         """Return (h, w, D) float32, the windows' cells as one grid that covers the image evenly.
 
@@ -67,6 +69,7 @@ class Features(Closed):
         features = self.windows.features
         return int(features.element_size() * features.nelement() + self.regions.nbytes)
 
+    @plain_torch()
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write a safetensors file, whole or not at all.
 
@@ -89,6 +92,7 @@ class Features(Closed):
         write_bytes(path, save(tensors, metadata))
 
     @classmethod
+    @plain_torch()
     def load(cls, path: str | os.PathLike[str]) -> Features:
         """Read what :meth:`save` wrote; the file is taken as untrusted.
 

@@ -20,7 +20,13 @@ import torch
 from numpy.typing import NDArray
 
 from napari_corrclip import pipeline, windows
-from napari_corrclip.devices import choose_device, choose_dtype, describe_device
+from napari_corrclip.devices import (
+    choose_device,
+    choose_dtype,
+    describe_device,
+    plain_steps,
+    plain_torch,
+)
 from napari_corrclip.encoders.clip import OpenClipEncoder
 from napari_corrclip.encoders.dino import TimmSimilarityEncoder
 from napari_corrclip.encoders.protocols import ImageTextEncoder, SimilarityEncoder
@@ -103,6 +109,7 @@ class Segmenter:
         self._unknown_words = unknown_words
 
     @classmethod
+    @plain_torch()
     def from_preset(
         cls,
         preset: str | Preset = "demo",
@@ -193,6 +200,7 @@ class Segmenter:
         patches = (self.clip.patch_size, self.similarity.patch_size)
         return windows.plan(shape, self.settings, patches)
 
+    @plain_steps
     def encode_steps(self, image: Image, regions: RegionSource | None = None) -> Steps[Features]:
         """Generator of :meth:`encode`: yields between the blocks of each network."""
         source = self.regions if regions is None else regions
@@ -239,6 +247,7 @@ class Segmenter:
             return ()
         return self.text_cache.missing(self.clip, vocabulary.queries, templates)
 
+    @plain_steps
     def classify_steps(
         self, features: Features, vocabulary: VocabularyLike, *, quick: bool = False
     ) -> Steps[Segmentation]:
@@ -279,7 +288,7 @@ class Segmenter:
             pipeline.Logits(features.windows, text.to(self.clip.device)),
             features.regions,
             torch.tensor(words.query_class, device=self.clip.device),
-            torch.tensor(words.thresholds, device=self.clip.device),
+            torch.tensor(words.thresholds, dtype=torch.float32, device=self.clip.device),
             -1 if background is None else background,
             settings,
         )

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, NoReturn, cast
 import torch
 from torch import nn
 
+from napari_corrclip.devices import plain_torch
 from napari_corrclip.errors import InputError, WeightsError
 from napari_corrclip.progress import drive
 from napari_corrclip.weights.fetch import fetch
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 Cache = str | os.PathLike[str] | None
 
 
+@plain_torch(building=True)
 def load_clip(
     spec: NetworkSpec, device: torch.device | str = "cpu", cache: Cache = None
 ) -> open_clip.CLIP:
@@ -78,6 +80,7 @@ def load_tokenizer(spec: NetworkSpec) -> SimpleTokenizer:
     return SimpleTokenizer(context_length=text.get("context_length", DEFAULT_CONTEXT_LENGTH))
 
 
+@plain_torch(building=True)
 def load_similarity(
     spec: NetworkSpec, device: torch.device | str = "cpu", cache: Cache = None
 ) -> VisionTransformer:
@@ -123,6 +126,7 @@ def _similarity_tower(spec: NetworkSpec) -> VisionTransformer:
     return model
 
 
+@plain_torch(building=True)
 def load_sam(spec: NetworkSpec, device: torch.device | str = "cpu", cache: Cache = None) -> Sam:
     """Return the SAM of ``spec``.
 
@@ -158,6 +162,7 @@ def _sam_builder(spec: NetworkSpec) -> Callable[[], Sam]:
     return build
 
 
+@plain_torch(building=True)
 def tensor_bytes(spec: NetworkSpec) -> int:
     """Return how many bytes ``spec``'s weights have in float32; builds its shapes, fetches nothing.
 
@@ -177,6 +182,7 @@ def tensor_bytes(spec: NetworkSpec) -> int:
     return sum(parameter.nbytes for parameter in model.parameters())
 
 
+@plain_torch()
 def read_checkpoint(path: Path) -> dict[str, torch.Tensor]:
     """Return the tensors of a checkpoint on the CPU; nothing in the file is run.
 
