@@ -17,7 +17,7 @@ from typing import Any, get_args
 from napari_corrclip.errors import InputError
 from napari_corrclip.settings import Settings
 from napari_corrclip.storage.files import cannot_write, write_bytes
-from napari_corrclip.storage.places import expanded
+from napari_corrclip.storage.places import expanded, is_file
 from napari_corrclip.storage.text import load_json, read_text
 from napari_corrclip.templates import NAMES, check
 from napari_corrclip.weights.cache import presets_folder
@@ -83,7 +83,7 @@ def read_preset(name: str) -> Preset:
 
 def own_names() -> tuple[str, ...]:
     """Return the names of the saved presets, in the alphabet's order."""
-    found = (path.stem for path in presets_folder().glob(f"*{_SUFFIX}") if path.is_file())
+    found = (path.stem for path in presets_folder().glob(f"*{_SUFFIX}") if is_file(path))
     taken = {name.casefold() for name in built_in_names()}
     return tuple(sorted(n for n in found if _NAME.fullmatch(n) and n.casefold() not in taken))
 
