@@ -174,5 +174,3 @@ def test_no_words_are_of_float32_too() -> None:
         assert finish(text_features(segmenter.clip, [], ["{}"])).dtype == torch.float32
         assert segmenter.clip.encode_prompts([]).dtype == torch.float32
         assert finish(TextCache(None).features(segmenter.clip, [], ["{}"])).dtype == torch.float32
-
-

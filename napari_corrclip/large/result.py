@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from napari_corrclip import table as tables
 from napari_corrclip.errors import InputError
-from napari_corrclip.frozen import Closed, closed
 from napari_corrclip.export.folder import FORMAT, LARGE_FORMAT
+from napari_corrclip.frozen import Closed, closed
 from napari_corrclip.large.storage import check_zarr, read_maps
 from napari_corrclip.provenance import Provenance
 from napari_corrclip.segmentation import LayerData, class_layer

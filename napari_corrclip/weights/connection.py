@@ -1,4 +1,4 @@
-"""Connections for downloads: nothing but http and https, never less safe than what was asked for, never endless."""
+"""Connections for downloads: http and https alone, never less safe than was asked for, never endless."""
 
 from __future__ import annotations
 

@@ -417,7 +417,8 @@ def _discard(part: Path) -> None:
 def _range(headers: Message) -> tuple[int | None, int | None]:
     """Return the first byte and the length of the whole that a server tells of a piece."""
     found = re.fullmatch(
-        r"bytes (?:([0-9]{1,18})-[0-9]{1,18}|\*)/([0-9]{1,18}|\*)", headers.get("Content-Range", "").strip()
+        r"bytes (?:([0-9]{1,18})-[0-9]{1,18}|\*)/([0-9]{1,18}|\*)",
+        headers.get("Content-Range", "").strip(),
     )
     if found is None:
         return None, None

@@ -102,7 +102,9 @@ def named_network(library: Library, name: str) -> NetworkSpec:
 
     architecture, is_local, path = name.partition("=")
     if is_local:
-        spec = NetworkSpec.local(library, architecture.strip(), expanded(path.strip(), "The checkpoint"))
+        spec = NetworkSpec.local(
+            library, architecture.strip(), expanded(path.strip(), "The checkpoint")
+        )
         tensor_bytes(spec)  # says what is wrong with the architecture
         if not is_file(Path(spec.pretrained)):
             raise WeightsError(

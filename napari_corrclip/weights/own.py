@@ -185,7 +185,9 @@ def _network(document: object, where: str, role: str, folder: Path) -> NetworkSp
         return spec
     if spec.library == "demo":
         return spec
-    return replace(spec, pretrained=str(folder / expanded(spec.pretrained, f"{where}: 'pretrained'")))
+    return replace(
+        spec, pretrained=str(folder / expanded(spec.pretrained, f"{where}: 'pretrained'"))
+    )
 
 
 def _mapping(

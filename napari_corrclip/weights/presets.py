@@ -124,7 +124,9 @@ class NetworkSpec:
     def _is_plain(self) -> bool:
         """Whether no other repository, and nothing else of ours, can have the same folder."""
         owner, _, name = self.source.rpartition("/")
-        apart = "--" not in f"{owner}{name}" and not owner.endswith("-") and not name.startswith("-")
+        apart = (
+            "--" not in f"{owner}{name}" and not owner.endswith("-") and not name.startswith("-")
+        )
         return apart and not (self._is_short and (name == "text" or name.startswith("web-")))
 
 

@@ -147,7 +147,10 @@ def test_a_server_that_sends_other_pieces_is_asked_a_few_times(
 
 
 def test_no_piece_will_do_for_a_server_that_never_has_one(tmp_path: Path) -> None:
-    with answering(always(416, {"Content-Range": "bytes */3", "Content-Length": "0"})) as (url, asked):
+    with answering(always(416, {"Content-Range": "bytes */3", "Content-Length": "0"})) as (
+        url,
+        asked,
+    ):
         begin(spec(url), tmp_path)
         assert "Range Not Satisfiable" in told(spec(url), tmp_path).title()
     assert len(asked) == 2
@@ -211,7 +214,9 @@ def test_a_body_without_end_or_size_is_left_at_a_size_that_no_file_has(
 ) -> None:
     monkeypatch.setattr(fetching, "_MOST", 1 << 20)
     with answering(endless) as (url, _):
-        assert "more than 1048576 bytes and no end" in told(spec(url, size=0, sha256=None), tmp_path)
+        assert "more than 1048576 bytes and no end" in told(
+            spec(url, size=0, sha256=None), tmp_path
+        )
 
 
 def test_a_redirect_s_own_body_is_not_read(tmp_path: Path) -> None:

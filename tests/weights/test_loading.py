@@ -205,7 +205,11 @@ def dump(value: object, path: Path) -> None:
 @each_loader
 @pytest.mark.usefixtures("tiny_sam_is_known")
 def test_no_file_is_tried_once_more_with_less_care(
-    load: Loader, library: Library, architecture: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    load: Loader,
+    library: Library,
+    architecture: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     # It makes torch's careful reader fail by a TypeError, after which open_clip tries without it; and the
     # variable, which other packages ask for, makes that one run code.
