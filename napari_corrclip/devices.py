@@ -1,13 +1,15 @@
-"""Which device computes, and in which floating-point type."""
+"""Which device computes, in which floating-point type, and untouched by what others set in torch."""
 
 from __future__ import annotations
 
 import gc
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+import threading
+from collections.abc import Callable, Generator, Iterator
+from contextlib import ExitStack, contextmanager
+from functools import wraps
 from types import MappingProxyType
-from typing import Final
+from typing import Any, Final, Generic, ParamSpec, TypeVar
 
 import torch
 
@@ -143,3 +145,124 @@ def free_memory() -> None:
         torch.cuda.empty_cache()
     if torch.backends.mps.is_available():
         torch.mps.empty_cache()
+
+
+P = ParamSpec("P")
+Y = TypeVar("Y")
+R = TypeVar("R")
+
+
+@contextmanager
+def plain_torch(*, building: bool = False) -> Iterator[None]:
+    """Meanwhile torch computes as it does where nobody changed it; also a decorator of functions.
+
+    Other packages of a process set torch's defaults for their own work: the device of new tensors,
+    autocast, inference mode, the precision of float32 products. None of it may change a result of ours,
+    or be kept by it. Flags that make torch deterministic are left alone.
+
+    The default *dtype* belongs to the whole process, threads that compute something else included, so
+    it is set only where a library builds a network; in all other places a dtype is written out.
+
+    Never across a yield, for most of this belongs to a thread; see :func:`plain_steps`.
+
+    Args:
+        building: whether a library builds a network, which is to be float32.
+    """
+    with ExitStack() as stack:
+        if torch.is_inference_mode_enabled():
+            stack.enter_context(torch.inference_mode(mode=False))
+        for kind in _AUTOCAST:
+            if torch.is_autocast_enabled(kind):
+                stack.enter_context(torch.autocast(kind, enabled=False))
+        # Asked of a tensor, because there are three ways to set it.
+        if torch.empty(0).device.type != "cpu":
+            stack.enter_context(torch.device("cpu"))
+        stack.enter_context(_PRECISION)
+        if building:
+            stack.enter_context(_FLOAT32)
+        yield
+
+
+def plain_steps(
+    work: Callable[P, Generator[Y, None, R]],
+) -> Callable[P, Generator[Y, None, R]]:
+    """Decorator of a generator: :func:`plain_torch` from each of its yields to the next."""
+
+    @wraps(work)
+    def plain(*args: P.args, **kwargs: P.kwargs) -> Generator[Y, None, R]:
+        steps = work(*args, **kwargs)
+        try:
+            while True:
+                with plain_torch():
+                    try:
+                        event = next(steps)
+                    except StopIteration as stop:
+                        result: R = stop.value
+                        return result
+                yield event
+        finally:
+            with plain_torch():
+                steps.close()
+
+    return plain
+
+
+class _Shared(Generic[R]):
+    """Something that torch keeps for the whole process, set while anybody of ours needs it so.
+
+    Threads come and go in any order: the first one sets it, the last one puts back what there was.
+
+    Args:
+        get: returns what is set.
+        put: sets it.
+        wanted: what it is to be.
+    """
+
+    def __init__(self, get: Callable[[], R], put: Callable[[R], None], wanted: R) -> None:
+        self._get, self._put, self._wanted = get, put, wanted
+        self._lock = threading.Lock()
+        self._users = 0
+        self._former = wanted
+
+    def __enter__(self) -> None:
+        with self._lock:
+            if not self._users:
+                self._former = self._get()
+                if self._former != self._wanted:
+                    self._put(self._wanted)
+            self._users += 1
+
+    def __exit__(self, *_: object) -> None:
+        with self._lock:
+            self._users -= 1
+            # What somebody else set meanwhile stays.
+            if not self._users and self._former != self._wanted == self._get():
+                self._put(self._former)
+
+
+def _products() -> list[Any]:
+    """Return what holds the precision of float32 products, one for each library; of old torch none."""
+    backends = torch.backends
+    kept = (backends.cuda.matmul, getattr(backends.mkldnn, "matmul", None))
+    return [one for one in kept if hasattr(one, "fp32_precision")]
+
+
+def _precision() -> tuple[str, ...]:
+    # torch from 2.9 on refuses to tell one for all once somebody used its newer names.
+    found = tuple(str(one.fp32_precision) for one in _products())
+    whole = found or (torch.get_float32_matmul_precision(),)
+    return tuple({"none": "ieee"}.get(one, one) for one in whole)
+
+
+def _set_precision(wanted: tuple[str, ...]) -> None:
+    for one, precision in zip(_products(), wanted, strict=False):
+        one.fp32_precision = precision
+    if not _products():
+        torch.set_float32_matmul_precision(wanted[0])
+
+
+_AUTOCAST = ("cpu", "cuda", "mps", "xpu")
+_PRECISION = _Shared(
+    _precision, _set_precision, ("ieee",) * len(_products()) if _products() else ("highest",)
+)
+_FLOAT32 = _Shared(torch.get_default_dtype, torch.set_default_dtype, torch.float32)

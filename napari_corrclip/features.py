@@ -6,14 +6,15 @@ import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from napari_corrclip.devices import plain_torch
 from napari_corrclip.errors import InputError
+from napari_corrclip.frozen import Closed, FrozenMapping, closed
 from napari_corrclip.pipeline import WindowFeatures
 from napari_corrclip.settings import Settings
 from napari_corrclip.storage.files import write_bytes
@@ -26,7 +27,7 @@ _LONGEST = 1.01
 
 
 @dataclass(frozen=True, eq=False)
-class Features:
+class Features(Closed):
     """An encoded image: everything a new vocabulary needs, and no network but the text tower.
 
     Attributes:
@@ -47,15 +48,24 @@ class Features:
     settings: Settings
     clip: str
     region_source: Mapping[str, str | int | float | bool]
-    seconds: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
+    seconds: Mapping[str, float] = field(default_factory=dict)
     nodata: NDArray[np.bool_] | None = None
     notes: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Close what could be changed from outside."""
+        object.__setattr__(self, "regions", closed(self.regions))
+        if self.nodata is not None:
+            object.__setattr__(self, "nodata", closed(self.nodata))
+        for name in ("region_source", "seconds"):
+            object.__setattr__(self, name, FrozenMapping(getattr(self, name)))
 
     @property
     def shape(self) -> tuple[int, int]:
         """Rows and columns of the image."""
         return self.windows.layout.image_size
 
+    @plain_torch()
     def cells(self) -> NDArray[np.float32]:
         """Return (h, w, D) float32, the windows' cells as one grid that covers the image evenly.
 
@@ -71,6 +81,7 @@ class Features:
         hidden = 0 if self.nodata is None else self.nodata.nbytes
         return int(features.element_size() * features.nelement() + self.regions.nbytes + hidden)
 
+    @plain_torch()
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write a safetensors file, whole or not at all.
 
@@ -96,6 +107,7 @@ class Features:
         write_bytes(path, save(tensors, metadata))
 
     @classmethod
+    @plain_torch()
     def load(cls, path: str | os.PathLike[str]) -> Features:
         """Read what :meth:`save` wrote; the file is taken as untrusted.
 
@@ -133,7 +145,7 @@ def _read(name: str, remedy: str) -> Features:
         )
         if regions.shape != windows.layout.image_size:
             raise ValueError(f"its regions are of shape {regions.shape}, and not of the image's")
-        if nodata is not None and (nodata.shape, nodata.dtype) != (regions.shape, np.bool_):
+        if nodata is not None and (nodata.shape != regions.shape or nodata.dtype != np.bool_):
             raise ValueError("its pixels without data are none of the image's")
         # Of unit length, where there is anything; NaN is not below either.
         if not (windows.features.norm(dim=-1) < _LONGEST).all():
@@ -144,14 +156,13 @@ def _read(name: str, remedy: str) -> Features:
         notes = load_json(metadata.get("notes", "[]"), "the notes")
         if not isinstance(notes, list) or not all(isinstance(one, str) for one in notes):
             raise ValueError("its notes are no sentences")
-    regions.flags.writeable = False
     return Features(
         windows,
         regions,
         settings,
         metadata["clip"],
-        MappingProxyType(source),
-        MappingProxyType(seconds),
+        source,
+        seconds,
         nodata,
         tuple(notes),
     )

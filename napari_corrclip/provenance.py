@@ -8,10 +8,10 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from functools import cache
 from importlib import metadata
-from types import MappingProxyType
 from typing import Any
 
 from napari_corrclip.errors import InputError
+from napari_corrclip.frozen import FrozenMapping
 from napari_corrclip.settings import Settings
 
 _PACKAGES = (
@@ -108,10 +108,10 @@ class Provenance:
     def __post_init__(self) -> None:
         """Close what could be changed from outside."""
         for name in ("versions", "regions", "tiling"):
-            object.__setattr__(self, name, MappingProxyType(dict(getattr(self, name))))
+            object.__setattr__(self, name, FrozenMapping(getattr(self, name)))
         # so that what is read again equals what was written, legibly
         seconds = {stage: round(value, 4) for stage, value in self.seconds.items()}
-        object.__setattr__(self, "seconds", MappingProxyType(seconds))
+        object.__setattr__(self, "seconds", FrozenMapping(seconds))
         object.__setattr__(self, "networks", tuple(self.networks))
         object.__setattr__(self, "templates", tuple(self.templates))
         object.__setattr__(self, "stretch", tuple(self.stretch))

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from napari_corrclip.errors import InputError
+from napari_corrclip.frozen import closed
 
 _MAX_ID = int(np.iinfo(np.int32).max)
 
@@ -42,8 +43,7 @@ def check_regions(array: ArrayLike) -> NDArray[np.int32]:
                 f"The regions hold the id {high}, above {_MAX_ID}; renumber them, for example with "
                 "skimage.segmentation.relabel_sequential."
             )
-    kept = regions.astype(np.int32)
-    kept.flags.writeable = False
+    kept: NDArray[np.int32] = closed(regions.astype(np.int32))
     return kept
 
 

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from napari_corrclip import table as tables
 from napari_corrclip.errors import InputError
+from napari_corrclip.frozen import Closed, closed
 from napari_corrclip.plain import plain, plain_features
 from napari_corrclip.provenance import Network, Provenance, Stretch, package_versions
 from napari_corrclip.region_map import check_regions, number_regions
@@ -74,7 +75,7 @@ class PixelValues(Protocol):
 
 
 @dataclass(frozen=True, eq=False)
-class Segmentation:
+class Segmentation(Closed):
     """One segmented image. The arrays cannot be written to; copy what you want to change.
 
     Attributes:
@@ -112,9 +113,7 @@ class Segmentation:
             ("pixel_labels", np.uint16),
             ("region_probabilities", np.float32),
         ):
-            view = np.asarray(getattr(self, name), dtype).view()
-            view.flags.writeable = False
-            object.__setattr__(self, name, view)
+            object.__setattr__(self, name, closed(getattr(self, name), dtype))
         object.__setattr__(self, "notes", tuple(self.notes))
 
     @property

@@ -13,7 +13,6 @@ import reprlib
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any, cast
 
 import numpy as np
@@ -21,7 +20,13 @@ import torch
 from numpy.typing import NDArray
 
 from napari_corrclip import pipeline, windows
-from napari_corrclip.devices import choose_device, choose_dtype, describe_device
+from napari_corrclip.devices import (
+    choose_device,
+    choose_dtype,
+    describe_device,
+    plain_steps,
+    plain_torch,
+)
 from napari_corrclip.encoders.clip import OpenClipEncoder
 from napari_corrclip.encoders.dino import TimmSimilarityEncoder
 from napari_corrclip.encoders.protocols import ImageTextEncoder, SimilarityEncoder
@@ -105,6 +110,7 @@ class Segmenter:
         self._unknown_words = unknown_words
 
     @classmethod
+    @plain_torch()
     def from_preset(
         cls,
         preset: str | Preset = "demo",
@@ -195,6 +201,7 @@ class Segmenter:
         patches = (self.clip.patch_size, self.similarity.patch_size)
         return windows.plan(shape, self.settings, patches)
 
+    @plain_steps
     def encode_steps(self, image: Image, regions: RegionSource | None = None) -> Steps[Features]:
         """Generator of :meth:`encode`: yields between the blocks of each network."""
         source = self.regions if regions is None else regions
@@ -213,10 +220,8 @@ class Segmenter:
             regions=found,
             settings=self.settings,
             clip=self.clip.fingerprint,
-            region_source=MappingProxyType(dict(source.describe())),
-            seconds=MappingProxyType(
-                {"regions": segmented - began, "encode": time.perf_counter() - segmented}
-            ),
+            region_source=source.describe(),
+            seconds={"regions": segmented - began, "encode": time.perf_counter() - segmented},
             nodata=pixels.nodata,
             notes=pixels.notes,
         )
@@ -248,6 +253,7 @@ class Segmenter:
             return ()
         return self.text_cache.missing(self.clip, vocabulary.queries, templates)
 
+    @plain_steps
     def classify_steps(
         self, features: Features, vocabulary: VocabularyLike, *, quick: bool = False
     ) -> Steps[Segmentation]:
@@ -288,7 +294,7 @@ class Segmenter:
             pipeline.Logits(features.windows, text.to(self.clip.device)),
             features.regions,
             torch.tensor(words.query_class, device=self.clip.device),
-            torch.tensor(words.thresholds, device=self.clip.device),
+            torch.tensor(words.thresholds, dtype=torch.float32, device=self.clip.device),
             -1 if background is None else background,
             settings,
         )

@@ -78,7 +78,7 @@ class TextCache:
                 known[query] = feature
                 self._keep(keys[query], feature)
         rows = [known[query] for query in queries]
-        return torch.stack(rows) if rows else torch.zeros(0, encoder.embed_dim)
+        return torch.stack(rows) if rows else torch.zeros(0, encoder.embed_dim, dtype=torch.float32)
 
     def missing(
         self, encoder: ImageTextEncoder, queries: Sequence[str], templates: Sequence[str]

@@ -327,7 +327,9 @@ def blend(
         part = bilinear_rows(part, padded, grid[0], layout.padded[0], cells.start)
         part = bilinear(part[None], (len(padded), layout.padded[1]))[0, ..., left : left + width]
         if total is None:
-            total = torch.zeros(len(part), len(rows), layout.size[1], device=part.device)
+            total = torch.zeros(
+                len(part), len(rows), layout.size[1], dtype=torch.float32, device=part.device
+            )
         total[:, own.start - rows.start : own.stop - rows.start, le:right] += part
     if total is None:
         raise ValueError("there are no windows to blend")
@@ -350,11 +352,11 @@ def mosaic(cells: Tensor, layout: Layout) -> Tensor:
     pitches = [side / count for side, count in zip(layout.padded, cells.shape[1:3], strict=True)]
     centres = [
         # An image smaller than a cell has one, over its middle.
-        (torch.arange(max(1, int(side / pitch))) + 0.5) * min(pitch, side)
+        (torch.arange(max(1, int(side / pitch)), dtype=torch.float32) + 0.5) * min(pitch, side)
         for side, pitch in zip(layout.size, pitches, strict=True)
     ]
-    total = torch.zeros(len(centres[0]), len(centres[1]), cells.shape[3])
-    covers = torch.zeros(*total.shape[:2], 1)
+    total = torch.zeros(len(centres[0]), len(centres[1]), cells.shape[3], dtype=torch.float32)
+    covers = torch.zeros(*total.shape[:2], 1, dtype=torch.float32)
     for window, box in zip(cells, layout.boxes, strict=True):
         to, source = [], []
         for axis, places in enumerate(centres):
@@ -370,7 +372,7 @@ def mosaic(cells: Tensor, layout: Layout) -> Tensor:
 
 def cover_count(layout: Layout) -> Tensor:
     """How many windows cover each pixel at inference size, (rows, columns) float32, at least 1."""
-    count = torch.zeros(layout.size)
+    count = torch.zeros(layout.size, dtype=torch.float32)
     for top, left, bottom, right in layout.boxes:
         count[top:bottom, left:right] += 1
     return count

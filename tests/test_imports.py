@@ -18,6 +18,7 @@ OPEN = {
     "devices",
     "errors",
     "feature_cache",
+    "frozen",
     "images",
     "libraries",
     "maps",

@@ -48,9 +48,10 @@ from napari_corrclip.annotation.source import Source
 from napari_corrclip.annotation.storage import Saved, load_parts, save_parts
 from napari_corrclip.errors import InputError
 from napari_corrclip.storage.files import cannot_write, sync_folder
+from napari_corrclip.storage.places import SESSIONS_VARIABLE, sessions_folder
 from napari_corrclip.storage.untrusted import guarded, read_bytes
 
-FOLDER_VARIABLE = "NAPARI_CORRCLIP_SESSIONS"
+FOLDER_VARIABLE = SESSIONS_VARIABLE
 _CROP = re.compile(r"-(\d+)-(\d+)-(\d+)-(\d+)")
 _SNAPSHOT = re.compile(r"snapshot-(\d+)")
 _RECORDS = re.compile(r"journal-(\d+)\.bin")
@@ -94,14 +95,7 @@ def journal_folder(source: Source) -> Path:
     It lies in the folder that the environment variable ``NAPARI_CORRCLIP_SESSIONS`` names, else in the
     system's folder for a user's data.
     """
-    chosen = os.environ.get(FOLDER_VARIABLE)
-    if chosen:
-        base = Path(chosen).expanduser().absolute()
-    else:
-        from platformdirs import user_data_path
-
-        base = user_data_path("napari-corrclip", appauthor=False) / "sessions"
-    return base / source.key
+    return sessions_folder() / source.key
 
 
 class Journal:

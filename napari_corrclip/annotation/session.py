@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import sys
 import threading
 import weakref
 from collections import deque
@@ -11,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Concatenate, Literal, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, Concatenate, Literal, ParamSpec, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,7 +36,14 @@ from napari_corrclip.annotation.edits.verdicts import Which
 from napari_corrclip.annotation.engine import Engine
 from napari_corrclip.annotation.frame import region_frame
 from napari_corrclip.annotation.history import LIMIT, History
-from napari_corrclip.annotation.records import Kind, due, follow
+from napari_corrclip.annotation.packing import pack_state, unpack_state
+from napari_corrclip.annotation.records import (
+    Kind,
+    due,
+    follow,
+    pack_history,
+    unpack_history,
+)
 from napari_corrclip.annotation.regions import Region, Voting
 from napari_corrclip.annotation.source import Source
 from napari_corrclip.annotation.state import Changed, State, folded
@@ -297,6 +305,13 @@ class Session:
                 self.source,
                 self.image_digest,
             )
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """As a saved one, with its image: without the engine, the journal and who listens."""
+        copy, _ = self._copy()
+        state, history = pack_state(copy._state, {}), pack_history(copy.history)
+        rest = (copy.history.limit, copy.image, copy.image_digest, copy.source, self.notes)
+        return _unpickled, (type(self), state, history, *rest)
 
     def save(self, folder: str | os.PathLike[str]) -> None:
         """Write everything into ``folder``, all of it or nothing: regions, decisions, history.
@@ -1024,3 +1039,21 @@ def _view(array: NDArray[T]) -> NDArray[T]:
     view = array.view()
     view.flags.writeable = False
     return view
+
+
+def _unpickled(
+    kind: type[Session],
+    state: bytes,
+    history: bytes,
+    limit: int,
+    image: NDArray[np.uint8] | None,
+    digest: str,
+    source: Source | None,
+    notes: tuple[str, ...],
+) -> Session:
+    """Return the session that was pickled or copied; a history as large as it was."""
+    session, steps = kind.__new__(kind), unpack_history(history, sys.maxsize)
+    steps.limit_to(limit)
+    session._start(unpack_state(state)[0], steps, image, None, source)
+    session.image_digest, session.notes = digest, notes
+    return session

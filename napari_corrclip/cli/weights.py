@@ -10,6 +10,7 @@ import typer
 from napari_corrclip.cli.console import FAILED, INTERRUPTED, say, tell
 from napari_corrclip.errors import InputError, WeightsError
 from napari_corrclip.progress import Progress, Steps, T
+from napari_corrclip.storage.places import is_file
 from napari_corrclip.storage.visible import visible
 from napari_corrclip.weights.cache import cache_folder, is_offline
 from napari_corrclip.weights.fetch import DOWNLOAD, fetch, file_path, missing, part_path
@@ -44,8 +45,7 @@ def download(name: str, *, agreed: bool) -> None:
     needed = missing(networks)
     if not needed:
         for spec in networks:
-            if not spec.source:
-                _finish(fetch(spec))  # says so where a file of one's own is gone
+            _finish(fetch(spec))  # says so where a file of one's own is gone, or is another one
         say(
             f"All files of {name} are here."
             if networks
@@ -82,7 +82,7 @@ def show_checks(name: str | None) -> None:
     """
     if name is None:
         networks = [one for preset in _readable() for one in _with_files(preset)]
-        networks = [one for one in networks if file_path(one).is_file()]
+        networks = [one for one in networks if is_file(file_path(one))]
     else:
         networks = list(_with_files(get_preset(name)))
     checks: list[FileCheck] = []
@@ -156,12 +156,12 @@ def _here(spec: NetworkSpec) -> str:
     if spec.library == "demo":
         return "embedded"
     path = file_path(spec)
-    if path.is_file():
+    if is_file(path):
         return "here" if spec.source else f"your file {path}"
     if not spec.source:
         return f"your file {path} is missing"
     part = part_path(path)
-    if part.is_file():
+    if is_file(part):
         return f"{megabytes(part.stat().st_size)} of {megabytes(spec.size)} here"
     return f"{megabytes(spec.size)} to download"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeVar
@@ -128,23 +129,28 @@ def build_sam() -> Sam:
 
 def load_clip() -> open_clip.CLIP:
     """The demo's CLIP, float32, in evaluation mode."""
-    return _with_weights(build_clip(), "clip")
+    return _loaded(build_clip, "clip")
 
 
 def load_similarity() -> VisionTransformer:
     """The demo's similarity tower, float32, in evaluation mode."""
-    return _with_weights(build_similarity(), "similarity")
+    return _loaded(build_similarity, "similarity")
 
 
 def load_sam() -> Sam:
     """The demo's SAM, float32, in evaluation mode."""
-    return _with_weights(build_sam(), "sam")
+    return _loaded(build_sam, "sam")
 
 
-def _with_weights(network: Network, name: str) -> Network:
+def _loaded(build: Callable[[], Network], name: str) -> Network:
     from safetensors.torch import load_file
 
-    # Stored in float16 to keep the wheel small; computed in float32.
-    state = {key: value.float() for key, value in load_file(DATA / f"{name}.safetensors").items()}
-    network.load_state_dict(state)
+    # Here, because presets name these networks without loading torch.
+    from napari_corrclip.devices import plain_torch
+
+    with plain_torch(building=True):
+        network = build()
+        # Stored in float16 to keep the wheel small; computed in float32.
+        stored = load_file(DATA / f"{name}.safetensors")
+        network.load_state_dict({key: value.float() for key, value in stored.items()})
     return network.eval()

@@ -87,7 +87,7 @@ class ClipTextEncoder:
         tokens = self.tokenize(prompts)
         weight = self._tower.ln_final.weight
         if not tokens:
-            return torch.zeros(0, self._width(), device=weight.device)
+            return torch.zeros(0, self._width(), dtype=torch.float32, device=weight.device)
         # Prompts of like length share a batch, so that few of them are padded.
         order = sorted(range(len(tokens)), key=lambda i: len(tokens[i]))
         parts = []

@@ -32,7 +32,7 @@ def fingerprint(*parts: object) -> str:
 
 def _sample(module: nn.Module) -> bytes:
     named = [f"{name}:{type(child).__name__};" for name, child in module.named_modules()]
-    values = [torch.empty(0)]
+    values = [torch.empty(0, dtype=torch.float32)]
     for name, tensor in module.state_dict().items():
         named.append(f"{name}:{tuple(tensor.shape)};")
         # A tensor on the meta device has a shape and no values.

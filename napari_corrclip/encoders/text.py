@@ -43,4 +43,6 @@ def text_features(
         embeddings = encoder.encode_prompts(prompts)
         features.append(average_templates(embeddings.reshape(len(chunk), len(templates), -1)))
         yield Progress("text", start + len(chunk), len(queries))
-    return torch.cat(features) if features else torch.zeros(0, encoder.embed_dim)
+    return (
+        torch.cat(features) if features else torch.zeros(0, encoder.embed_dim, dtype=torch.float32)
+    )

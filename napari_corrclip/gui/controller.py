@@ -9,6 +9,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Collection, Generator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
@@ -435,7 +436,8 @@ class Controller:
 
         segmenter = yield from self._segmenter(choice)
         slices = [
-            Slice(one.where, one.read, one.source, lambda one=one: one.stretch) for one in pictures
+            Slice(one.where, one.read, one.source, partial(getattr, one, "stretch"))
+            for one in pictures
         ]
         return (yield from stack_steps(segmenter, slices, vocabulary, have=have))
 

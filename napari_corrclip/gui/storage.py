@@ -157,7 +157,7 @@ class Storage(QWidget):
 
 def _existing(folder: Path) -> Path:
     """Return the folder, or the nearest above it that there is."""
-    return next((one for one in (folder, *folder.parents) if one.is_dir()), Path.home())
+    return next((one for one in (folder, *folder.parents) if one.is_dir()), folder)
 
 
 def _free(folder: Path) -> str:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Protocol
 
 from qtpy.QtCore import QEvent, QObject, QSize, Qt, QTimer
-from qtpy.QtGui import QAction, QKeyEvent
+from qtpy.QtGui import QKeyEvent
 from qtpy.QtWidgets import (
     QAbstractSpinBox,
     QApplication,
@@ -66,7 +67,13 @@ class MarkupLabel(QLabel):
         self.setText(text)
 
 
-def set_tip(on: QWidget | QAction, tip: str) -> None:
+class _Tipped(Protocol):
+    """A widget or an action; Qt's stubs keep the latter in another module than Qt 6 does."""
+
+    def setToolTip(self, text: str) -> None: ...
+
+
+def set_tip(on: _Tipped, tip: str) -> None:
     """Tell what something is for, in a text that is shown as it stands."""
     on.setToolTip(plain(tip))
 

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 STARTS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 """How a TIFF begins: of either byte order, and its form for more than 4 GB."""
 
+ORIENTATION = 274
+"""The tag that says how the picture is turned."""
+
 _NEW_SUBFILE_TYPE, _SUBFILE_TYPE = 254, 255
 _REDUCED, _MASK = 1, 4  # bits of NewSubfileType
 # What slide scanners put beside the slide; tifffile names them in one way for all makers.

@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 
 from napari_corrclip.errors import InputError
 from napari_corrclip.images.nodata import masked
-from napari_corrclip.images.tiff import tag_number
+from napari_corrclip.images.tiff import ORIENTATION, tag_number
 from napari_corrclip.images.tiff_pixels import StoredPixels, color_name, nodata_of
 
-_ORIENTATION, _INK_SET = 274, 332
+_INK_SET = 332
 # Colour models that are neither gray nor come to RGB here: CIE L*a*b*, colour filters of a camera, …
 _UNREADABLE = (8, 9, 10, 32803, 32844, 32845, 34892)
 
@@ -54,7 +54,7 @@ class TiffPicture:
     @property
     def orientation(self) -> int:
         """How a camera was held, 1 to 8 as in EXIF."""
-        return tag_number(self._page, _ORIENTATION, 1)
+        return tag_number(self._page, ORIENTATION, 1)
 
     @property
     def in_pieces(self) -> bool:
@@ -93,10 +93,14 @@ class TiffPicture:
 
     def _inverted(self, values: NDArray[Any]) -> NDArray[Any]:
         if values.dtype.kind == "f":
-            return np.negative(values)  # floats have no white of their own
+            negative: NDArray[Any] = np.negative(values)  # floats have no white of their own
+            return negative
         if values.dtype.kind == "u":
-            return np.subtract(values.dtype.type(2**self._stored.bits - 1), values)
-        return np.invert(values)
+            white = values.dtype.type(2**self._stored.bits - 1)
+            from_white: NDArray[Any] = np.subtract(white, values)
+            return from_white
+        inverted: NDArray[Any] = np.invert(values)
+        return inverted
 
     def _looked_up(self, values: NDArray[Any]) -> NDArray[np.uint8]:
         table = np.asarray(self._page.colormap)

@@ -45,7 +45,7 @@ def lines(start: int, stop: int, old: int, new: int) -> Lines:
     """Lines ``start`` to ``stop - 1`` of ``old`` lines resampled to ``new``, half-pixel centres."""
     places = torch.arange(start, stop)
     if old == new:
-        return Lines(places, places, torch.zeros(len(places)))
+        return Lines(places, places, torch.zeros(len(places), dtype=torch.float32))
     source = ((places.float() + 0.5) * (old / new) - 0.5).clamp(min=0)
     before = source.long().clamp(max=old - 1)
     return Lines(before, (before + 1).clamp(max=old - 1), source - before)

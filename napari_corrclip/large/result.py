@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from napari_corrclip import table as tables
 from napari_corrclip.errors import InputError
 from napari_corrclip.export.folder import FORMAT, LARGE_FORMAT
+from napari_corrclip.frozen import Closed, closed
 from napari_corrclip.large.storage import check_zarr, read_maps
 from napari_corrclip.provenance import Provenance
 from napari_corrclip.segmentation import LayerData, class_layer
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, eq=False)
-class LargeSegmentation:
+class LargeSegmentation(Closed):
     """One segmented large image. Maps are zarr arrays that are read where they are cut.
 
     Attributes:
@@ -90,7 +91,6 @@ class LargeSegmentation:
                 f"vocabulary has {count}; its files do not belong together, so segment the image "
                 "again."
             )
-        probabilities.flags.writeable = False
         notes = document.get("notes", [])
         return cls(
             folder=folder,
@@ -99,7 +99,7 @@ class LargeSegmentation:
             confidence=maps["confidence"],
             pixel_labels=maps["pixel_labels"],
             table=tables.frame(ids, boxes, votes, probabilities, vocabulary),
-            region_probabilities=probabilities,
+            region_probabilities=closed(probabilities),
             vocabulary=vocabulary,
             provenance=Provenance.from_document(document),
             notes=tuple(str(note) for note in notes) if isinstance(notes, list) else (),

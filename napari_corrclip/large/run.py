@@ -14,7 +14,7 @@ import numpy as np
 import torch
 
 from napari_corrclip import table as tables
-from napari_corrclip.devices import describe_device
+from napari_corrclip.devices import describe_device, plain_steps
 from napari_corrclip.errors import InputError
 from napari_corrclip.export.folder import LARGE_FORMAT
 from napari_corrclip.images import PERCENTILES, ImageOptions
@@ -49,6 +49,7 @@ from napari_corrclip.vocabulary import Vocabulary, VocabularyLike
 _STEP = 1024
 
 
+@plain_steps
 def large_steps(
     segmenter: Segmenter,
     image: Any,
@@ -212,7 +213,7 @@ def _classify(
         grid, pixels, regions, segmenter.clip, segmenter.similarity, segmenter.settings, text, tiles
     )
     query_class = torch.tensor(words.query_class, device=device)
-    thresholds = torch.tensor(words.thresholds, device=device)
+    thresholds = torch.tensor(words.thresholds, dtype=torch.float32, device=device)
     background = -1 if words.background is None else words.background
     values = np.array([*words.values, 0], np.uint16)  # the last is that of index -1, no class
     count = Count(len(words))

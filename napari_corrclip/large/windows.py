@@ -242,8 +242,16 @@ class WindowLogits:
             (Q, rows, columns) float32.
         """
         top, left, bottom, right = box
-        total = torch.zeros(len(self._text), bottom - top, right - left, device=self._text.device)
-        covers = torch.zeros(bottom - top, right - left, device=self._text.device)
+        total = torch.zeros(
+            len(self._text),
+            bottom - top,
+            right - left,
+            dtype=torch.float32,
+            device=self._text.device,
+        )
+        covers = torch.zeros(
+            bottom - top, right - left, dtype=torch.float32, device=self._text.device
+        )
         for place in self.grid.covering(box):
             window = self.grid.box(place)
             part = shared(window, box)

@@ -67,7 +67,7 @@ def _between(rows: range, old: int, new: int) -> tuple[Tensor, Tensor, Tensor]:
     """For each row the one above its centre, the one below, and how near to the latter it is."""
     if old == new:
         same = torch.arange(rows.start, rows.stop)
-        return same, same, torch.zeros(len(rows))
+        return same, same, torch.zeros(len(rows), dtype=torch.float32)
     centres = torch.arange(rows.start, rows.stop, dtype=torch.float32)
     source = ((centres + 0.5) * (old / new) - 0.5).clamp(min=0)
     above = source.long().clamp(max=old - 1)

@@ -59,7 +59,7 @@ def mean_cosine(left: Tensor, right: Tensor) -> Tensor:
 
 def uniform(batch: int, cells: int, *, device: torch.device | None = None) -> Tensor:
     """Cells (B, N, 1) whose S is 0 everywhere: the softmax is then even over the scope."""
-    return torch.zeros(batch, cells, 1, device=device)
+    return torch.zeros(batch, cells, 1, dtype=torch.float32, device=device)
 
 
 def on_feature_grid(cells: Tensor, size: tuple[int, int]) -> Tensor:

@@ -9,13 +9,14 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from napari_corrclip.errors import InputError
+from napari_corrclip.frozen import Closed
 from napari_corrclip.maps.reading import read_map
 from napari_corrclip.progress import Progress, Steps
 from napari_corrclip.region_map import check_regions
 from napari_corrclip.regions.protocol import Described, RegionSource, check_image
 
 
-class GivenRegions:
+class GivenRegions(Closed):
     """A region map that is there already; its ids are kept as they are.
 
     Args:

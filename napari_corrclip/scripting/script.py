@@ -135,7 +135,7 @@ class _Image:
             pass
         return ""
 
-    def _ways(self) -> list[dict[str, tuple[float, float]]]:
+    def _ways(self) -> list[dict[str, Any]]:
         """Return how the file may have become 8 bits: as the dock did, or as everything else does."""
         if len(self.stretch) == 1 and self.stretch[0] is not None and self.stretch[0].gamma == 1:
             return [{}, {"limits": (self.stretch[0].low, self.stretch[0].high)}]

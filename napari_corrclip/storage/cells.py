@@ -47,7 +47,7 @@ def table_to_csv(table: pd.DataFrame) -> str:
     from pandas.api.types import is_numeric_dtype
 
     texts = {
-        name: [quoted(one) if isinstance(one, str) else one for one in column]
+        str(name): [quoted(one) if isinstance(one, str) else one for one in column]
         for name, column in table.items()
         if not is_numeric_dtype(column.dtype)
     }

@@ -1,4 +1,7 @@
-"""The folders in which weights and presets of one's own are kept."""
+"""Whether connections are allowed, and in which folders weights and presets of one's own are kept.
+
+The folders are those of :mod:`napari_corrclip.storage.places`.
+"""
 
 from __future__ import annotations
 
@@ -8,8 +11,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-CACHE_VARIABLE = "NAPARI_CORRCLIP_CACHE"
-PRESETS_VARIABLE = "NAPARI_CORRCLIP_PRESETS"
+from napari_corrclip.storage import places
+from napari_corrclip.storage.places import CACHE_VARIABLE, PRESETS_VARIABLE, presets_folder
+
+__all__ = [
+    "CACHE_VARIABLE", "OFFLINE_VARIABLES", "PREFERENCES", "PRESETS_VARIABLE", "Preferences",
+    "cache_folder", "is_offline", "offline", "presets_folder",
+]  # fmt: skip
+
 OFFLINE_VARIABLES = ("NAPARI_CORRCLIP_OFFLINE", "HF_HUB_OFFLINE")
 
 
@@ -61,25 +70,8 @@ def cache_folder(folder: str | os.PathLike[str] | None = None) -> Path:
         folder: a folder to use; ``None`` takes the one that the environment variable
             ``NAPARI_CORRCLIP_CACHE`` names, else that of :data:`PREFERENCES`, else the system's folder
             for a user's caches.
+
+    Raises:
+        InputError: it begins with the home of somebody who has none.
     """
-    chosen = folder or os.environ.get(CACHE_VARIABLE) or PREFERENCES.folder
-    if chosen:
-        return Path(chosen).expanduser().absolute()
-    from platformdirs import user_cache_path
-
-    return user_cache_path("napari-corrclip", appauthor=False)
-
-
-def presets_folder() -> Path:
-    """Return the folder of the presets that a person saved; it need not exist yet.
-
-    The one that the environment variable ``NAPARI_CORRCLIP_PRESETS`` names, else ``presets`` in the
-    system's folder for a user's configuration: caches may be emptied at any time, and what somebody
-    made must outlive that.
-    """
-    chosen = os.environ.get(PRESETS_VARIABLE)
-    if chosen:
-        return Path(chosen).expanduser().absolute()
-    from platformdirs import user_config_path
-
-    return user_config_path("napari-corrclip", appauthor=False) / "presets"
+    return places.cache_folder(folder, PREFERENCES.folder)

@@ -26,7 +26,9 @@ from filelock import FileLock, Timeout
 
 from napari_corrclip.errors import WeightsError
 from napari_corrclip.progress import Progress, Steps
+from napari_corrclip.storage.places import expanded, is_file
 from napari_corrclip.weights.cache import CACHE_VARIABLE, cache_folder, is_offline
+from napari_corrclip.weights.connection import PATIENCE_S, Refused, check_way, open_url
 from napari_corrclip.weights.presets import NetworkSpec
 
 _log = logging.getLogger(__name__)
@@ -36,7 +38,10 @@ DOWNLOAD = "download"
 
 _CHUNK = 1 << 20
 _POLL_S = 0.1
-_TIMEOUT_S = 20.0
+_TRIES = 3
+_LEAST_A_SECOND = 1024
+_MOST = 64 << 30
+"""Bytes: no network that is served has as many."""
 
 
 def fetch(
@@ -60,17 +65,15 @@ def fetch(
     Raises:
         WeightsError: the file is not there and cannot be fetched, or is not what was published.
     """
-    if not spec.source:
-        path = file_path(spec, cache)
-        if not path.is_file():
-            raise WeightsError(
-                f"The weights file {path} for {spec.library}'s {spec.architecture} does not exist; "
-                "check the path."
-            )
-        return path
     path = file_path(spec, cache)
-    if path.is_file():
+    if is_file(path):
+        yield from _check(spec, path)
         return path
+    if not spec.source:
+        raise WeightsError(
+            f"The weights file {path} for {spec.library}'s {spec.architecture} does not exist; "
+            "check the path."
+        )
     if is_offline() if offline is None else offline:
         raise _missing(spec, path, "offline mode opens no connection")
     # Off a terminal nobody sees the progress, and the licence is to be known before the first byte.
@@ -82,7 +85,9 @@ def fetch(
     except OSError as error:
         raise _unwritable(path.parent, error) from None
     try:
-        if not path.is_file():  # another process may have fetched it meanwhile
+        if is_file(path):  # another process fetched it meanwhile
+            yield from _check(spec, path)
+        else:
             if spec.from_url:
                 yield from _from_url(spec, path, _Address(spec.source, spec.sha256, {}))
             else:
@@ -97,13 +102,22 @@ def fetch(
 def file_path(spec: NetworkSpec, cache: str | os.PathLike[str] | None = None) -> Path:
     """Return where ``spec``'s file lies or belongs; networks of the demo have none.
 
+    What an earlier version kept elsewhere is found there, if its checksum was written down and is that of
+    ``spec``: files of other addresses may have had the same place.
+
     Args:
         spec: the network.
         cache: the cache folder; ``None`` as in :func:`~napari_corrclip.weights.cache.cache_folder`.
     """
-    if spec.source:
-        return cache_folder(cache) / spec.place
-    return Path(spec.pretrained).expanduser()
+    if not spec.source:
+        return expanded(spec.pretrained, "The checkpoint")
+    folder = cache_folder(cache)
+    path = folder / spec.place
+    if spec.sha256 and spec.former_place and not is_file(path):
+        former = folder / spec.former_place
+        if is_file(former) and _written_sha256(former) == spec.sha256:
+            return former
+    return path
 
 
 def part_path(path: Path) -> Path:
@@ -125,9 +139,8 @@ def missing(
         networks: for example :attr:`Preset.networks`.
         cache: the cache folder; ``None`` as in :func:`~napari_corrclip.weights.cache.cache_folder`.
     """
-    folder = cache_folder(cache)
-    files = {spec.place: spec for spec in networks if spec.source}
-    return tuple(spec for place, spec in files.items() if not (folder / place).is_file())
+    files = {file_path(spec, cache): spec for spec in networks if spec.source}
+    return tuple(spec for path, spec in files.items() if not is_file(path))
 
 
 def download_stage(spec: NetworkSpec) -> str:
@@ -172,6 +185,10 @@ def _from_hub(spec: NetworkSpec, path: Path) -> Steps[None]:
 
     url = file_url(spec)
     location, sha256 = _ask_hub(spec, path)
+    try:
+        check_way(url, location, downgrade=bool(spec.sha256 or sha256))
+    except Refused as error:
+        raise _missing(spec, path, str(error)) from None
     # A person's token is for the hub, and not for the store of files that it names.
     token = get_token() if _host(location) == _host(url) else None
     headers = {"Authorization": f"Bearer {token}"} if token else {}
@@ -204,18 +221,69 @@ def published_sha256(spec: NetworkSpec, path: Path, *, offline: bool | None = No
     """
     if spec.sha256:
         return spec.sha256
-    with contextlib.suppress(OSError, UnicodeDecodeError):
-        written = checksum_path(path).read_text(encoding="ascii")[:64]
-        if re.fullmatch("[0-9a-f]{64}", written):
-            return written
+    written = _written_sha256(path)
+    if written is not None:
+        return written
     if spec.source and not spec.from_url and not (is_offline() if offline is None else offline):
         with contextlib.suppress(WeightsError):
             return _ask_hub(spec, path)[1]
     return None
 
 
-def _host(url: str) -> str:
-    return urllib.parse.urlsplit(url).netloc
+def _written_sha256(path: Path) -> str | None:
+    """Return the SHA-256 that was written beside ``path`` when it was downloaded."""
+    with contextlib.suppress(OSError, UnicodeDecodeError):
+        with checksum_path(path).open(encoding="ascii") as file:
+            written = file.read(64)
+        if re.fullmatch("[0-9a-f]{64}", written):
+            return written
+    return None
+
+
+_Version = tuple[str, int, int, int, int, int]
+_checked: dict[_Version, str] = {}
+"""The SHA-256 of files as they were when this process read them."""
+
+
+def _check(spec: NetworkSpec, path: Path) -> Steps[None]:
+    """Hold a file that is there against the preset's checksum, if it has one; once in a process.
+
+    Whoever put it there: another preset, a person, an earlier version.
+
+    Raises:
+        WeightsError: it is another file, or cannot be read.
+    """
+    if spec.sha256 is None:
+        return
+    try:
+        version = _version(path)
+        found = _checked.get(version)
+        if found is None:
+            found = yield from sha256_of(path)
+            _checked[version] = found
+    except OSError as error:
+        raise WeightsError(
+            f"The weights file {path} cannot be read ({error.strerror or error}); give permission, or "
+            "remove it and fetch it again."
+        ) from None
+    if found != spec.sha256:
+        raise WeightsError(
+            f"The weights file {path} is not the one that the preset means (SHA-256 {found[:12]}… instead "
+            f"of {spec.sha256[:12]}…) and is not used; remove it and fetch it again, or correct the preset."
+        )
+
+
+def _version(path: Path) -> _Version:
+    """Return what changes where a file is replaced or written to."""
+    stat = path.stat()
+    return (
+        str(path), stat.st_dev, stat.st_ino, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns
+    )  # fmt: skip
+
+
+def _host(url: str) -> tuple[str, str]:
+    parts = urllib.parse.urlsplit(url)
+    return parts.scheme, parts.netloc
 
 
 def _unreachable(url: str) -> str | None:
@@ -223,9 +291,8 @@ def _unreachable(url: str) -> str | None:
 
     The hub's client tries a closed door six times over half a minute before it says so.
     """
-    opener = urllib.request.build_opener(_NoRedirect)
     try:
-        with opener.open(_request(url, method="HEAD"), timeout=_TIMEOUT_S):
+        with open_url(_request(url, method="HEAD"), downgrade=True, follow=False):
             return None
     except urllib.error.HTTPError as error:
         error.close()
@@ -236,14 +303,9 @@ def _unreachable(url: str) -> str | None:
             type(error.reason).__name__ == "gaierror"
         )
         return _first_sentence(error.reason) if is_connection else None
+    except Refused as error:
+        return str(error)
     except (OSError, http.client.HTTPException):
-        return None
-
-
-class _NoRedirect(urllib.request.HTTPRedirectHandler):
-    """Goes nowhere else: urllib would ask the hub's store for the file itself, by GET."""
-
-    def redirect_request(self, *_: object) -> None:
         return None
 
 
@@ -257,31 +319,15 @@ class _Address:
 def _from_url(spec: NetworkSpec, path: Path, address: _Address) -> Steps[None]:
     """Fetch into a file beside ``path`` that outlives a cut, so that the next try goes on there."""
     part = part_path(path)
-    start, version = _begun(part)
-    if version is None and address.sha256 is None:
-        start = 0  # nobody could tell whether the rest is of the same file
-    try:
-        response = urllib.request.urlopen(_from(address, start, version), timeout=_TIMEOUT_S)
-    except urllib.error.HTTPError as error:
-        if not start or error.code != http.client.REQUESTED_RANGE_NOT_SATISFIABLE:
-            raise _missing(spec, path, _first_sentence(error)) from None
-        if _range(error.headers) != (None, start):  # else all of it is here, and was not checked
-            _discard(part)  # longer than what the server has
-            yield from _from_url(spec, path, address)
-            return
-    except (OSError, http.client.HTTPException) as error:
-        raise _missing(spec, path, _first_sentence(error)) from None
+    for _ in range(_TRIES):
+        begun = _begun(part)
+        if begun[1] is None and address.sha256 is None:
+            begun = (0, None)  # nobody could tell whether the rest is of the same file
+        if (yield from _rest(spec, path, address, *begun)):
+            break
+        _discard(part)
     else:
-        with response:
-            if response.status != http.client.PARTIAL_CONTENT:
-                start = 0  # a server that knows no ranges, or has another file now, sends all of it
-            elif _range(response.headers)[0] != start:
-                _discard(part)  # another piece than the one that was asked for
-                yield from _from_url(spec, path, address)
-                return
-            if not start:
-                _note_version(part, response.headers)
-            yield from _copy(spec, path, part, response, start)
+        raise _missing(spec, path, "it sent other parts of the file than it was asked for")
     found = yield from sha256_of(part)
     if address.sha256 not in (None, found):
         _discard(part)
@@ -294,8 +340,42 @@ def _from_url(spec: NetworkSpec, path: Path, address: _Address) -> Steps[None]:
         checksum_path(path).write_text(f"{found}  {path.name}\n", encoding="ascii")
         os.replace(part, path)
         _discard(part)
+        _checked[_version(path)] = found
     except OSError as error:
         raise _unwritable(path.parent, error) from None
+
+
+def _rest(
+    spec: NetworkSpec, path: Path, address: _Address, start: int, version: str | None
+) -> Steps[bool]:
+    """Ask once for the file from byte ``start`` on; return whether the part beside ``path`` is whole.
+
+    It is not where the server answered with something that does not go on there.
+    """
+    part = part_path(path)
+    try:
+        response = open_url(_from(address, start, version), downgrade=address.sha256 is not None)
+    except urllib.error.HTTPError as error:
+        error.close()
+        if not start or error.code != http.client.REQUESTED_RANGE_NOT_SATISFIABLE:
+            raise _missing(spec, path, _first_sentence(error)) from None
+        # All of it is here and was not checked, or more than what the server has.
+        return _range(error.headers) == (None, start)
+    except (OSError, http.client.HTTPException) as error:
+        raise _missing(spec, path, _first_sentence(error)) from None
+    with response:
+        total = None
+        if response.status == http.client.PARTIAL_CONTENT:
+            first, total = _range(response.headers)
+            others = version is not None and _server_version(response.headers) not in ("", version)
+            if first != start or others:
+                return False
+        else:
+            start = 0  # a server that knows no ranges, or has another file now, sends all of it
+        if not start:
+            _note_version(part, response.headers)
+        yield from _copy(spec, path, part, response, start, total)
+    return True
 
 
 def _begun(part: Path) -> tuple[int, str | None]:
@@ -310,13 +390,18 @@ def _begun(part: Path) -> tuple[int, str | None]:
 
 def _note_version(part: Path, headers: Message) -> None:
     """Remember what the server calls the file, so that the rest is asked for of the same one alone."""
-    tag = headers.get("ETag") or ""
-    # A weak tag may stand for other bytes (RFC 9110, 13.1.5).
-    version = (tag if not tag.startswith("W/") else "") or headers.get("Last-Modified") or ""
+    version = _server_version(headers)
     with contextlib.suppress(OSError, UnicodeEncodeError):
         _version_path(part).unlink(missing_ok=True)
         if version:
             _version_path(part).write_text(version, encoding="ascii")
+
+
+def _server_version(headers: Message) -> str:
+    """Return what the server calls this version of the file; empty where it says nothing that holds."""
+    tag = headers.get("ETag") or ""
+    # A weak tag may stand for other bytes (RFC 9110, 13.1.5).
+    return (tag if not tag.startswith("W/") else "") or headers.get("Last-Modified") or ""
 
 
 def _version_path(part: Path) -> Path:
@@ -332,21 +417,64 @@ def _discard(part: Path) -> None:
 def _range(headers: Message) -> tuple[int | None, int | None]:
     """Return the first byte and the length of the whole that a server tells of a piece."""
     found = re.fullmatch(
-        r"bytes (?:(\d+)-\d+|\*)/(\d+|\*)", headers.get("Content-Range", "").strip()
+        r"bytes (?:([0-9]{1,18})-[0-9]{1,18}|\*)/([0-9]{1,18}|\*)",
+        headers.get("Content-Range", "").strip(),
     )
     if found is None:
         return None, None
     return int(found[1]) if found[1] else None, int(found[2]) if found[2] != "*" else None
 
 
+def _announced(
+    spec: NetworkSpec, headers: Message, start: int, total: int | None
+) -> tuple[int | None, int]:
+    """Return how long the whole file is by its headers, if they tell, and the most that is taken.
+
+    Args:
+        spec: the network; its size in a preset is about that of the file.
+        headers: of the answer.
+        start: at which byte of the file the answer begins.
+        total: the whole length, where the answer tells it beside the piece.
+
+    Raises:
+        Refused: they tell nonsense, or a file that no network has.
+    """
+    coding = (headers.get("Content-Encoding") or "identity").strip().lower()
+    if coding != "identity":
+        raise Refused(f"it sent the file in the coding {coding!r}, which was not asked for")
+    said = headers.get("Content-Length")
+    length = total
+    if said is not None:
+        if not re.fullmatch("[0-9]{1,18}", said.strip()):
+            raise Refused(f"it gave {said.strip()[:40]!r} as the file's length")
+        length = start + int(said)
+        if total not in (None, length):
+            raise Refused(f"it gave {length} and {total} bytes as the length of one file")
+    most = min(_MOST, 4 * spec.size + (1 << 30)) if spec.size else _MOST
+    if length is None:
+        # Until the connection ends, or what the preset tells has come.
+        return None, spec.size + spec.size // 64 + (1 << 20) if spec.size else _MOST
+    if length > most:
+        raise Refused(f"it gave {length} bytes as the file's length, far more than such a file has")
+    return length, length
+
+
 def _copy(
-    spec: NetworkSpec, path: Path, part: Path, response: http.client.HTTPResponse, start: int
+    spec: NetworkSpec,
+    path: Path,
+    part: Path,
+    response: http.client.HTTPResponse,
+    start: int,
+    total: int | None,
 ) -> Steps[None]:
     """Copy ``response``, which begins at byte ``start`` of the file, to ``part``."""
-    announced = int(response.headers.get("Content-Length") or 0)
+    try:
+        length, most = _announced(spec, response.headers, start, total)
+    except Refused as error:
+        raise _missing(spec, path, str(error)) from None
     stage = download_stage(spec)
-    total, done = (start + announced) if announced else spec.size, start
-    yield Progress(stage, done, total)
+    whole, done = spec.size if length is None else length, start
+    yield Progress(stage, done, whole)
     try:
         # Unbuffered: where the disk is full, closing must not try to write what is left once more.
         file = part.open("r+b" if start else "wb", buffering=0)
@@ -354,13 +482,17 @@ def _copy(
         raise _unwritable(path.parent, error) from None
     with file:
         file.seek(start)
+        told, waited, since = done, 0.0, done
         while True:
+            began = time.monotonic()
             try:
-                chunk = response.read(_CHUNK)
+                # What is there now, and not only when all of it has trickled in.
+                chunk = response.read1(_CHUNK - (done - told))
             except (OSError, http.client.HTTPException) as error:
                 raise _missing(spec, path, _first_sentence(error)) from None
             if not chunk:
                 break
+            waited += time.monotonic() - began
             rest = memoryview(chunk)
             try:
                 while rest:
@@ -368,9 +500,22 @@ def _copy(
             except OSError as error:
                 raise _unwritable(path.parent, error) from None
             done += len(chunk)
-            yield Progress(stage, done, total)
-    if announced and done != total:
-        raise _missing(spec, path, f"the connection ended after {done} of {total} bytes")
+            if done > most:
+                break
+            if waited > PATIENCE_S:
+                if done - since < _LEAST_A_SECOND * waited:
+                    raise _missing(spec, path, f"only {done - since} bytes came in {waited:.0f} s")
+                waited, since = 0.0, done
+            if done - told == _CHUNK or done == whole:
+                yield Progress(stage, done, whole)
+                told = done
+    if done > most:
+        _discard(part)
+        raise _missing(spec, path, f"it sent more than {most} bytes and no end")
+    if length is not None and done != length:
+        raise _missing(spec, path, f"the connection ended after {done} of {length} bytes")
+    if told != done:
+        yield Progress(stage, done, whole)
 
 
 def sha256_of(path: Path) -> Steps[str]:

@@ -15,8 +15,10 @@ from typing import TYPE_CHECKING, NoReturn, cast
 import torch
 from torch import nn
 
+from napari_corrclip.devices import plain_torch
 from napari_corrclip.errors import InputError, WeightsError
 from napari_corrclip.progress import drive
+from napari_corrclip.storage.untrusted import guarded
 from napari_corrclip.weights.fetch import fetch
 from napari_corrclip.weights.presets import NetworkSpec
 
@@ -28,7 +30,11 @@ if TYPE_CHECKING:
 
 Cache = str | os.PathLike[str] | None
 
+_NESTED = 3
+"""So deep a state_dict may lie in others; a pickle may also lie in itself."""
 
+
+@plain_torch(building=True)
 def load_clip(
     spec: NetworkSpec, device: torch.device | str = "cpu", cache: Cache = None
 ) -> open_clip.CLIP:
@@ -53,6 +59,9 @@ def load_clip(
     # Not create_model: it logs to the root logger and so sets up the host program's logging.
     config = _clip_config(spec)
     path = drive(fetch(spec, cache))  # first, because building takes seconds
+    if path.suffix != ".safetensors":
+        # Before open_clip does, which tries once more without weights_only where a file makes it fail.
+        read_checkpoint(path)
     model = open_clip.CLIP(**config)
     try:
         open_clip.load_checkpoint(model, str(path), strict=True, weights_only=True)
@@ -78,6 +87,7 @@ def load_tokenizer(spec: NetworkSpec) -> SimpleTokenizer:
     return SimpleTokenizer(context_length=text.get("context_length", DEFAULT_CONTEXT_LENGTH))
 
 
+@plain_torch(building=True)
 def load_similarity(
     spec: NetworkSpec, device: torch.device | str = "cpu", cache: Cache = None
 ) -> VisionTransformer:
@@ -123,6 +133,7 @@ def _similarity_tower(spec: NetworkSpec) -> VisionTransformer:
     return model
 
 
+@plain_torch(building=True)
 def load_sam(spec: NetworkSpec, device: torch.device | str = "cpu", cache: Cache = None) -> Sam:
     """Return the SAM of ``spec``.
 
@@ -140,7 +151,7 @@ def load_sam(spec: NetworkSpec, device: torch.device | str = "cpu", cache: Cache
     model = build()
     try:
         model.load_state_dict(state)
-    except RuntimeError as error:
+    except Exception as error:
         _refuse(spec, path, state, model, error)
     return model.to(device=device).eval()
 
@@ -158,6 +169,7 @@ def _sam_builder(spec: NetworkSpec) -> Callable[[], Sam]:
     return build
 
 
+@plain_torch(building=True)
 def tensor_bytes(spec: NetworkSpec) -> int:
     """Return how many bytes ``spec``'s weights have in float32; builds its shapes, fetches nothing.
 
@@ -177,6 +189,7 @@ def tensor_bytes(spec: NetworkSpec) -> int:
     return sum(parameter.nbytes for parameter in model.parameters())
 
 
+@plain_torch()
 def read_checkpoint(path: Path) -> dict[str, torch.Tensor]:
     """Return the tensors of a checkpoint on the CPU; nothing in the file is run.
 
@@ -186,21 +199,24 @@ def read_checkpoint(path: Path) -> dict[str, torch.Tensor]:
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 
-    try:
-        if path.suffix == ".safetensors":
-            return load_file(path)
-        state = torch.load(path, map_location="cpu", weights_only=True)
-    except (
+    damage = (
         OSError, EOFError, RuntimeError, ValueError, LookupError, pickle.UnpicklingError,
         SafetensorError,
-    ) as error:  # fmt: skip
-        raise WeightsError(
-            f"The weights file {path} cannot be read as tensors alone ({_brief(error)}); it is "
-            "damaged, not a checkpoint, or holds code, which is never run: remove it and fetch it "
-            "again."
-        ) from error
-    while isinstance(state, dict) and isinstance(inner := state.get("state_dict"), dict):
-        state = inner
+    )  # fmt: skip
+    with guarded(f"The weights file {path}", "remove it and fetch it again"):
+        try:
+            if path.suffix == ".safetensors":
+                return load_file(path)
+            state = torch.load(path, map_location="cpu", weights_only=True)
+        except damage as error:
+            raise WeightsError(
+                f"The weights file {path} cannot be read as tensors alone ({_brief(error)}); it is "
+                "damaged, not a checkpoint, or holds code, which is never run: remove it and fetch it "
+                "again."
+            ) from error
+    for _ in range(_NESTED):
+        if isinstance(state, dict) and isinstance(inner := state.get("state_dict"), dict):
+            state = inner
     if not isinstance(state, dict):
         raise WeightsError(
             f"The weights file {path} holds a {type(state).__name__} where a mapping of names to "

@@ -9,6 +9,7 @@ from typing import Any
 
 from napari_corrclip.errors import InputError, WeightsError
 from napari_corrclip.settings import Settings
+from napari_corrclip.storage.places import expanded, is_file
 from napari_corrclip.weights.presets import (
     SAMS,
     Library,
@@ -101,9 +102,11 @@ def named_network(library: Library, name: str) -> NetworkSpec:
 
     architecture, is_local, path = name.partition("=")
     if is_local:
-        spec = NetworkSpec.local(library, architecture.strip(), Path(path.strip()).expanduser())
+        spec = NetworkSpec.local(
+            library, architecture.strip(), expanded(path.strip(), "The checkpoint")
+        )
         tensor_bytes(spec)  # says what is wrong with the architecture
-        if not Path(spec.pretrained).is_file():
+        if not is_file(Path(spec.pretrained)):
             raise WeightsError(
                 f"The weights file {spec.pretrained} for {library}'s {spec.architecture} does not "
                 "exist; check the path."

@@ -17,6 +17,7 @@ from typing import Any, get_args
 from napari_corrclip.errors import InputError
 from napari_corrclip.settings import Settings
 from napari_corrclip.storage.files import cannot_write, write_bytes
+from napari_corrclip.storage.places import expanded, is_file
 from napari_corrclip.storage.text import load_json, read_text
 from napari_corrclip.templates import NAMES, check
 from napari_corrclip.weights.cache import presets_folder
@@ -82,7 +83,7 @@ def read_preset(name: str) -> Preset:
 
 def own_names() -> tuple[str, ...]:
     """Return the names of the saved presets, in the alphabet's order."""
-    found = (path.stem for path in presets_folder().glob(f"*{_SUFFIX}") if path.is_file())
+    found = (path.stem for path in presets_folder().glob(f"*{_SUFFIX}") if is_file(path))
     taken = {name.casefold() for name in built_in_names()}
     return tuple(sorted(n for n in found if _NAME.fullmatch(n) and n.casefold() not in taken))
 
@@ -126,7 +127,7 @@ def _document(preset: Preset) -> dict[str, Any]:
 
 def _network_document(spec: NetworkSpec) -> dict[str, Any]:
     if spec.library != "demo" and not spec.source:
-        spec = replace(spec, pretrained=str(Path(spec.pretrained).expanduser().absolute()))
+        spec = replace(spec, pretrained=str(expanded(spec.pretrained, "The checkpoint").absolute()))
     values = {field.name: getattr(spec, field.name) for field in fields(spec)}
     return {
         field.name: values[field.name]
@@ -184,7 +185,9 @@ def _network(document: object, where: str, role: str, folder: Path) -> NetworkSp
         return spec
     if spec.library == "demo":
         return spec
-    return replace(spec, pretrained=str(folder / Path(spec.pretrained).expanduser()))
+    return replace(
+        spec, pretrained=str(folder / expanded(spec.pretrained, f"{where}: 'pretrained'"))
+    )
 
 
 def _mapping(

@@ -5,6 +5,8 @@ Nothing here imports torch or the networks' libraries, so that presets can be li
 
 from __future__ import annotations
 
+import hashlib
+import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -19,7 +21,6 @@ from napari_corrclip.settings import Settings
 Library = Literal["open_clip", "timm", "segment_anything", "demo"]
 
 _SAM_HOME = "https://dl.fbaipublicfiles.com/segment_anything/"
-_HUB_OWNERS = ("timm", "laion")
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,19 +73,61 @@ class NetworkSpec:
 
     @property
     def place(self) -> Path:
-        """Where the file lies, relative to the cache folder.
+        """Where the file lies, relative to the cache folder: no other address has that place.
 
-        Files of the hub are often called ``model.safetensors``; their repository's name tells them
-        apart. What comes from anywhere but where the presets' files come from lies in a folder that
-        names its owner or host, so that it can never take the place of a published file.
+        Published files and repositories of the hub have names that can be read. Every other place is
+        made of the whole address, its query included, and of the checksum where there is one: file
+        stores tell files apart by what a name would leave out.
         """
-        if not self.source or self.source == f"{_SAM_HOME}{self.filename}":
+        if not self.source:
             return Path(self.filename)
+        if self.source == f"{_SAM_HOME}{self.filename}":
+            published = {one.filename: one.sha256 for one in SAMS.values()}
+            if self.sha256 in (None, published.get(self.filename)):
+                return Path(self.filename)
+        elif not self.from_url and self.sha256 is None and self._is_plain:
+            return Path(self._folder) / self.filename
+        address = json.dumps([self.source, self.filename, self.sha256])
+        # No repository of the hub can have a plus in its name.
+        folder = f"{self._folder[:60]}+{hashlib.sha256(address.encode()).hexdigest()[:16]}"
+        return Path(folder) / self.filename
+
+    @property
+    def former_place(self) -> Path | None:
+        """Where earlier versions kept the file, if elsewhere; other addresses may have had that too."""
+        if not self.source or self.source == f"{_SAM_HOME}{self.filename}":
+            former = Path(self.filename)
+        elif self.from_url:
+            former = Path(self._folder) / self.filename
+        else:
+            owner, _, name = self.source.rpartition("/")
+            former = Path(name if owner in ("timm", "laion") else self._folder) / self.filename
+        return None if former == self.place else former
+
+    @property
+    def _folder(self) -> str:
+        """A name for people to read: of the repository, or of where the file comes from."""
         if self.from_url:
             where = self.source.partition("://")[2].rpartition("/")[0]
-            return Path("web-" + re.sub("[^A-Za-z0-9.]+", "-", where)) / self.filename
+            return "web-" + re.sub("[^A-Za-z0-9.]+", "-", where)
         owner, _, name = self.source.rpartition("/")
-        return Path(name if owner in _HUB_OWNERS else f"{owner}--{name}") / self.filename
+        return name if self._is_short else f"{owner}--{name}"
+
+    @property
+    def _is_short(self) -> bool:
+        """Whether the repository is called by its name alone: one of the presets', or one like them."""
+        owner, _, name = self.source.rpartition("/")
+        # Both owners' names are told apart by how they begin.
+        return (owner == "laion") if name.casefold().startswith("clip-") else (owner == "timm")
+
+    @property
+    def _is_plain(self) -> bool:
+        """Whether no other repository, and nothing else of ours, can have the same folder."""
+        owner, _, name = self.source.rpartition("/")
+        apart = (
+            "--" not in f"{owner}{name}" and not owner.endswith("-") and not name.startswith("-")
+        )
+        return apart and not (self._is_short and (name == "text" or name.startswith("web-")))
 
 
 @dataclass(frozen=True, slots=True)

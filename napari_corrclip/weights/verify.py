@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from napari_corrclip.progress import Steps
+from napari_corrclip.storage.places import is_file
 from napari_corrclip.weights.fetch import (
     checksum_path,
     file_path,
@@ -62,7 +63,7 @@ def verify(
         progress in bytes.
     """
     path = file_path(spec, cache)
-    if not path.is_file():
+    if not is_file(path):
         where = f"get {file_url(spec)} and put it" if spec.source else "put it"
         return FileCheck(spec, path, "missing", f"{path} is missing; {where} there.")
     try:

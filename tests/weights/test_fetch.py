@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import socket
 import subprocess
 import sys
@@ -96,7 +97,7 @@ def test_a_url_is_fetched_once_with_progress_in_bytes(server: Server, tmp_path: 
     except StopIteration as stop:
         path = stop.value
     assert path == place(server.url, tmp_path)
-    assert path.parent.name == f"web-{server.url[7:].replace(':', '-')}-sam"
+    assert path.parent.name.startswith(f"web-{server.url[7:].replace(':', '-')}-sam+")
     assert path.read_bytes() == CONTENT
     download = f"download small.pth ({spec.licence})"
     assert [*dict.fromkeys(event.stage for event in events)] == [download, "check small.pth"]
@@ -361,8 +362,69 @@ def test_without_network_a_hub_file_says_which_file_from_where_and_where_to_put_
 
 
 def test_a_file_put_at_its_place_by_hand_is_used(closed_port: str, tmp_path: Path) -> None:
-    place(closed_port, tmp_path).write_bytes(b"mine")
-    assert finish(fetch(url_spec(closed_port), tmp_path)).read_bytes() == b"mine"
+    spec = without_checksum(closed_port)
+    path = file_path(spec, tmp_path)
+    path.parent.mkdir()
+    path.write_bytes(b"mine")
+    assert finish(fetch(spec, tmp_path)).read_bytes() == b"mine"
+    # Where a checksum is known, it is looked at.
+    place(closed_port, tmp_path).write_bytes(CONTENT)
+    assert finish(fetch(url_spec(closed_port), tmp_path)).read_bytes() == CONTENT
+
+
+def test_a_checksum_is_looked_at_whoever_put_the_file_there(
+    closed_port: str, tmp_path: Path
+) -> None:
+    spec, path = url_spec(closed_port), place(closed_port, tmp_path)
+    path.write_bytes(CONTENT)
+    read = [event.stage for event in fetch(spec, tmp_path)]
+    assert read
+    assert [event.stage for event in fetch(spec, tmp_path)] == []  # once in a process
+    before = path.stat()
+    path.write_bytes(CONTENT[::-1])
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+    with pytest.raises(WeightsError) as caught:
+        finish(fetch(spec, tmp_path))
+    message = str(caught.value)
+    assert message.startswith(f"The weights file {path} is not the one that the preset means (SHA-")
+    assert "is not used; remove it and fetch it again" in message
+    assert path.read_bytes() == CONTENT[::-1]  # it may be somebody's own
+    path.write_bytes(CONTENT)
+    assert finish(fetch(spec, tmp_path)) == path
+
+
+def test_files_of_one_host_are_told_apart(server: Server, tmp_path: Path) -> None:
+    files = {f"/files/{number}": bytes([number]) * 100 for number in (1, 2)}
+    server.files |= files
+    specs = [
+        replace(without_checksum(server.url), source=f"{server.url}{path}", filename="a.pth")
+        for path in files
+    ]
+    for spec, content in zip(specs, files.values(), strict=True):
+        assert finish(fetch(spec, tmp_path)).read_bytes() == content
+    assert missing(specs, tmp_path) == ()
+
+
+def test_what_an_earlier_version_fetched_is_found_by_its_checksum(
+    closed_port: str, tmp_path: Path
+) -> None:
+    spec = url_spec(closed_port)
+    assert spec.former_place is not None
+    former = tmp_path / spec.former_place
+    former.parent.mkdir()
+    former.write_bytes(CONTENT)
+    # Nothing tells whose file it is.
+    assert missing([spec], tmp_path) == (spec,)
+    checksum_path(former).write_text(f"{DIGEST}  small.pth\n")
+    assert missing([spec], tmp_path) == ()
+    assert file_path(spec, tmp_path) == former == finish(fetch(spec, tmp_path))
+    assert finish(verify(spec, tmp_path)).state == "intact"
+    # Of another address, or without a checksum, it may be anything.
+    for other in (without_checksum(closed_port), replace(spec, sha256="1" * 64)):
+        assert missing([other], tmp_path) == (other,)
+    former.write_bytes(b"replaced")
+    with pytest.raises(WeightsError, match="is not used"):
+        finish(fetch(spec, tmp_path))
 
 
 def test_offline_asks_nobody(server: Server, tmp_path: Path) -> None:

@@ -203,6 +203,66 @@ def dump(value: object, path: Path) -> None:
 
 
 @each_loader
+@pytest.mark.usefixtures("tiny_sam_is_known")
+def test_no_file_is_tried_once_more_with_less_care(
+    load: Loader,
+    library: Library,
+    architecture: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # It makes torch's careful reader fail by a TypeError, after which open_clip tries without it; and the
+    # variable, which other packages ask for, makes that one run code.
+    monkeypatch.setenv("TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD", "1")
+    careful: list[object] = []
+    real = torch.load
+
+    def load_it(*args: object, **options: object) -> object:
+        careful.append(options.get("weights_only"))
+        return real(*args, **options)
+
+    monkeypatch.setattr(torch, "load", load_it)
+    path = tmp_path / "odd.pth"
+    path.write_bytes(b"\x80\x02ccollections\nOrderedDict\nK\x05\x85R.")
+    with pytest.raises(InputError, match=r"odd\.pth cannot be read as tensors|its reader failed"):
+        load(NetworkSpec.local(library, architecture, path))
+    assert set(careful) == {True}
+
+
+@each_loader
+@pytest.mark.usefixtures("tiny_sam_is_known")
+def test_lengths_that_no_file_has_are_refused(
+    load: Loader, library: Library, architecture: str, tmp_path: Path
+) -> None:
+    huge = json.dumps({"a": {"dtype": "F32", "shape": [1 << 40, 4], "data_offsets": [0, 1 << 44]}})
+    header = len(huge).to_bytes(8, "little") + huge.encode()
+    for name, content in {
+        "header.safetensors": (1 << 62).to_bytes(8, "little") + b"{}",
+        "tensor.safetensors": header,
+        "deep.safetensors": (200_000).to_bytes(8, "little") + b"[" * 200_000,
+    }.items():
+        (tmp_path / name).write_bytes(content)
+        with pytest.raises(WeightsError, match="cannot be read as tensors alone"):
+            load(NetworkSpec.local(library, architecture, tmp_path / name))
+
+
+def test_a_checkpoint_that_lies_in_itself_is_refused(tmp_path: Path) -> None:
+    state: dict[str, object] = {}
+    state["state_dict"] = state
+    torch.save(state, tmp_path / "round.pth")
+    with pytest.raises(WeightsError, match="it has no '"):
+        load_similarity(NetworkSpec.local("timm", "vit_tiny_patch16_224", tmp_path / "round.pth"))
+
+
+def test_a_checkpoint_is_held_against_the_preset_s_checksum(tmp_path: Path) -> None:
+    model = timm.create_model("vit_tiny_patch16_224", num_classes=0)
+    path = saved(model, tmp_path / "mine.safetensors")
+    spec = NetworkSpec("timm", "vit_tiny_patch16_224", str(path), sha256="0" * 64)
+    with pytest.raises(WeightsError, match=r"is not the one that the preset means .* is not used"):
+        load_similarity(spec)
+
+
+@each_loader
 @pytest.mark.parametrize("suffix", [".pth", ".safetensors"])
 @pytest.mark.parametrize("kind", ["empty", "noise", "half"])
 @pytest.mark.usefixtures("tiny_sam_is_known")

@@ -104,32 +104,97 @@ def test_files_of_equal_names_have_places_of_their_own() -> None:
     assert get_preset("vit-b-16").regions.place == Path("sam_vit_b_01ec64.pth")
 
 
+def at(source: str, filename: str = "model.safetensors", sha256: str | None = None) -> NetworkSpec:
+    return NetworkSpec("timm", "c", "x", source=source, filename=filename, sha256=sha256)
+
+
+ONE, OTHER = "1" * 64, "2" * 64
+ADDRESSES = [
+    *(network for preset in presets() for network in preset.networks if network.source),
+    *SAMS.values(),
+    at("timm/a.x"),
+    at("timm/a.x", "other.safetensors"),
+    at("timm/a.x", sha256=ONE),
+    at("timm/a.x", sha256=OTHER),
+    at("laion/a.x"),
+    at("somebody/a.x"),
+    at("laion/CLIP-x"),
+    at("timm/CLIP-x"),
+    at("timm/CLIP-ViT-H-14-laion2B-s32B-b79K", "open_clip_model.safetensors"),
+    at("timm/laion--a.x"),
+    at("timm/web-host"),
+    at("timm/text"),
+    at("a/b--c"),
+    at("a--b/c"),
+    at("a-/b"),
+    at("a/-b"),
+    at("https://host/files/1"),
+    at("https://host/files/2"),
+    at("http://host/files/2"),
+    at("https://host:444/files/2"),
+    at("https://other/files/2"),
+    at("https://host/files/2", "other.safetensors"),
+    at("https://host/files/2", sha256=ONE),
+    at("https://host/files/2", sha256=OTHER),
+    at("https://host/files?id=1"),
+    at("https://host/files?id=2"),
+    at("https://host/a/b/model.safetensors"),
+    at("https://host/a-b/model.safetensors"),
+    at("https://host/A-B/model.safetensors"),
+    at("https://host/web-host/model.safetensors"),
+    at("https://host/sam_vit_b_01ec64.pth", "sam_vit_b_01ec64.pth"),
+    at(SAMS["vit_b"].source, "sam_vit_b_01ec64.pth", sha256=OTHER),
+    at("http://CLIP-ViT-H-14-laion2B-s32B-b79K/open_clip_model.safetensors"),
+    at("https://../c.pth", "c.pth"),
+    at("https://host:8000/../../c.pth", "c.pth"),
+    at("https://host/" + "long/" * 200 + "c.pth", "c.pth"),
+]
+
+
+def test_two_addresses_never_share_a_place() -> None:
+    different = {(one.source, one.filename, one.sha256): one for one in ADDRESSES}
+    # As a file system sees them that knows no capital letters.
+    places = {one.place.as_posix().casefold() for one in different.values()}
+    assert len(places) == len(different)
+    for place in places:
+        assert place.count("/") <= 1
+        assert ".." not in place.split("/")
+        assert max(map(len, place.split("/"))) < 120
+
+
+def test_the_same_address_has_one_place_whatever_it_is_called() -> None:
+    one = NetworkSpec("timm", "c", "x", "https://host/files/1", "a.pth", "MIT", 5)
+    assert one.place == at("https://host/files/1", "a.pth").place
+
+
 @pytest.mark.parametrize(
-    ("source", "filename", "expected"),
+    ("spec", "place"),
     [
-        ("somebody/a.x", "model.safetensors", "somebody--a.x/model.safetensors"),
-        ("https://host/some/c.pth", "c.pth", "web-host-some/c.pth"),
-        ("https://host:8000/../../c.pth", "c.pth", "web-host-8000-..-../c.pth"),
-        ("https://../c.pth", "c.pth", "web-../c.pth"),
-        (
-            "http://host/sam_vit_b_01ec64.pth",
-            "sam_vit_b_01ec64.pth",
-            "web-host/sam_vit_b_01ec64.pth",
-        ),
-        (
-            "http://CLIP-ViT-H-14-laion2B-s32B-b79K/open_clip_model.safetensors",
-            "open_clip_model.safetensors",
-            "web-CLIP-ViT-H-14-laion2B-s32B-b79K/open_clip_model.safetensors",
-        ),
+        (SAMS["vit_h"], "sam_vit_h_4b8939.pth"),
+        (at(SAMS["vit_h"].source, "sam_vit_h_4b8939.pth"), "sam_vit_h_4b8939.pth"),
+        (at("timm/vit_small.x"), "vit_small.x/model.safetensors"),
+        (at("laion/CLIP-x"), "CLIP-x/model.safetensors"),
+        (at("somebody/a.x"), "somebody--a.x/model.safetensors"),
     ],
 )
-def test_files_from_elsewhere_cannot_take_a_published_file_s_place(
-    source: str, filename: str, expected: str
+def test_published_files_and_the_hub_s_repositories_keep_their_places(
+    spec: NetworkSpec, place: str
 ) -> None:
-    spec = NetworkSpec("timm", "c", "x", source=source, filename=filename)
-    assert spec.place == Path(expected)
-    published = {one.place for preset in presets() for one in preset.networks}
-    assert spec.place not in published
+    assert spec.place == Path(place)
+    assert spec.former_place is None
+
+
+@pytest.mark.parametrize(
+    ("spec", "place"),
+    [
+        (at("https://host/some/c.pth", "c.pth"), "web-host-some/c.pth"),
+        (at("somebody/a.x", sha256=ONE), "somebody--a.x/model.safetensors"),
+        (at("laion/a.x"), "a.x/model.safetensors"),
+        (at(SAMS["vit_b"].source, "sam_vit_b_01ec64.pth", OTHER), "sam_vit_b_01ec64.pth"),
+    ],
+)
+def test_where_earlier_versions_kept_a_file_is_known(spec: NetworkSpec, place: str) -> None:
+    assert spec.former_place == Path(place)
 
 
 def test_a_spec_of_a_local_file_has_no_source() -> None:

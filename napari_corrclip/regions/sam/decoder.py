@@ -73,6 +73,8 @@ class PointDecoder:
         """
         decoder = self._decoder
         prompts, _ = self._prompts(points=(points, labels), boxes=None, masks=None)
+        # It joins them to an empty tensor of torch's default type.
+        prompts = prompts.float()
         outputs = torch.cat([decoder.iou_token.weight, decoder.mask_tokens.weight])
         asked = torch.cat([outputs.expand(len(prompts), -1, -1), prompts], dim=1)
         tokens, image = self._transform(asked)

@@ -177,7 +177,7 @@ class _Axis:
     """Rows or columns: the two bilinear steps as one matrix (low, size)."""
 
     def __init__(self, low: int, frame: int, inside: int, size: int, device: torch.device) -> None:
-        steps = torch.eye(low, device=device)[None]
+        steps = torch.eye(low, dtype=torch.float32, device=device)[None]
         steps = F.interpolate(steps, size=frame, mode="linear", align_corners=False)[..., :inside]
         self.matrix = F.interpolate(steps, size=size, mode="linear", align_corners=False)[0].T
         seen = (self.matrix != 0).cpu()

@@ -17,7 +17,14 @@ from segment_anything.utils.transforms import ResizeLongestSide
 from torch import Tensor
 from torchvision.ops import nms
 
-from napari_corrclip.devices import choose_dtype, explained, free_memory, is_out_of_memory
+from napari_corrclip.devices import (
+    choose_dtype,
+    explained,
+    free_memory,
+    is_out_of_memory,
+    plain_steps,
+    plain_torch,
+)
 from napari_corrclip.encoders.fingerprint import fingerprint
 from napari_corrclip.errors import InputError
 from napari_corrclip.progress import Progress, Steps
@@ -151,6 +158,7 @@ class SamRegions:
             "painting": self.painting,
         }
 
+    @plain_steps
     def segment(self, image: NDArray[np.uint8]) -> Steps[NDArray[np.int32]]:
         """Divide ``image`` into regions; see :class:`RegionSource`.
 
@@ -166,6 +174,7 @@ class SamRegions:
         regions = yield from self._divide(embedding, points, self._encoding_steps(), total)
         return regions
 
+    @plain_steps
     def encode(self, image: NDArray[np.uint8]) -> Steps[SamEmbedding]:
         """Run the image encoder on (H, W, 3) uint8; yields between its blocks.
 
@@ -175,6 +184,7 @@ class SamRegions:
         embedding = yield from self._encode(image, self._encoding_steps())
         return embedding
 
+    @plain_steps
     def divide(self, embedding: SamEmbedding) -> Steps[NDArray[np.int32]]:
         """Divide an encoded image as :meth:`segment` does; yields between batches of points."""
         self._check(embedding)
@@ -182,6 +192,7 @@ class SamRegions:
         regions = yield from self._divide(embedding, points, 0, len(points))
         return regions
 
+    @plain_steps
     def masks(self, embedding: SamEmbedding) -> Steps[NDArray[np.bool_]]:
         """Find the masks that :meth:`divide` paints; yields between batches of points.
 
@@ -200,6 +211,7 @@ class SamRegions:
                 found[where, window.rows, window.columns] = inside
         return found
 
+    @plain_torch()
     def click(
         self,
         embedding: SamEmbedding,
