@@ -13,6 +13,8 @@ from napari_corrclip.errors import InputError
 PERCENTILES = (0.1, 99.9)
 """The percentiles that become black and white where no limits are given."""
 
+_LARGEST = float(np.finfo(np.float64).max)
+
 
 def find_limits(
     values: NDArray[Any],
@@ -55,7 +57,10 @@ def find_limits(
         return low, high
     if smallest < largest:
         return smallest, largest
-    return smallest, smallest + max(1.0, abs(smallest))
+    # any higher value makes all black
+    return smallest, max(
+        math.nextafter(smallest, math.inf), min(smallest + max(1.0, abs(smallest)), _LARGEST)
+    )
 
 
 def check_percentiles(percentiles: tuple[float, float]) -> tuple[float, float]:
