@@ -56,6 +56,7 @@ _LOSSY_TIFF = {
 }
 # Pillow's modes of one value a pixel, with opacity beside it or not.
 _GRAY = frozenset({"1", "L", "P", "I", "F", "LA", "La", "PA", "I;16", "I;16B", "I;16L", "I;16N"})
+_ORIENTATION = 274  # the tag of a TIFF
 _NUMPY = b"\x93NUMPY"
 
 
@@ -99,7 +100,7 @@ def open_map(path: str | os.PathLike[str], what: str = "map") -> Iterator[tuple[
                 else:
                     tiff = stack.enter_context(open_tiff(path))
                     array, page, in_pieces = _tiff_ids(file, tiff, what)
-                    turned = tag_number(page, ORIENTATION, 1)
+                    turned = tag_number(page, _ORIENTATION, 1)
                     found = array if in_pieces else upright(array[:, :], turned), "YX"
         yield found
 
@@ -251,7 +252,7 @@ def _tiff_ids(file: FileBytes, tiff: TiffFile, what: str) -> tuple[_FirstSample,
     if len(stored.shape) == 3 and stored.shape[2] != 2:
         raise _colored(file.path, what, stored.shape)
     _check(stored.dtype, stored.shape[:2], file.path, what)
-    in_pieces = stored.in_pieces and tag_number(page, ORIENTATION, 1) not in range(2, 9)
+    in_pieces = stored.in_pieces and tag_number(page, _ORIENTATION, 1) not in range(2, 9)
     return _FirstSample(stored), page, in_pieces
 
 

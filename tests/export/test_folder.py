@@ -178,7 +178,7 @@ def other_format(folder: Path) -> None:
         (shrink_regions, r"do not belong together \(labels.png \(12, 16\), regions.tif \(3, 3\)"),
         (drop_a_region, r"probabilities of shape \(4, 3\) for 1 regions"),
         (unknown_label, "the value 9, which no class"),
-        (colour_labels, "no map of whole numbers"),
+        (colour_labels, "labels.png. holds colours"),
         (pickled_arrays, "arrays.npz.*cannot be read"),
         (wrong_arrays, "confidence as float64"),
         (truncated("labels.png"), "labels.png.*cannot be read"),
