@@ -9,8 +9,6 @@ gets one more, so that what is read is what was written.
 
 from __future__ import annotations
 
-import csv
-import io
 import re
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
@@ -37,9 +35,13 @@ def unquoted(cell: str) -> str:
 
 def rows_to_csv(rows: Iterable[Sequence[object]]) -> str:
     """Return rows as CSV by commas; their texts have been :func:`quoted` where they are others'."""
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows(rows)
-    return text.getvalue()
+    return "".join(",".join(map(_cell, row)) + "\n" for row in rows)
+
+
+def _cell(value: object) -> str:
+    # csv.writer of Python before 3.13 writes a carriage return bare.
+    text = str(value)
+    return '"' + text.replace('"', '""') + '"' if re.search(r'[,"\r\n]', text) else text
 
 
 def table_to_csv(table: pd.DataFrame) -> str:
