@@ -66,23 +66,22 @@ def check_change(state: State, change: Change) -> None:
     """
     _check_swaps(state, change)
     words = state.vocabulary if change.vocabulary is None else change.vocabulary.new
-    check_classes(words)
-    gone = set(state.vocabulary.values) - set(words.values)
+    values = {0, *words.values}
+    gone = not values.issuperset(state.vocabulary.values)
     for name, patch in change.patches.items():
         check_patch(patch, name, state.shape)
-    _check_evidence(state, change, words, gone=bool(gone))
-    known = known_values(words)
+    if change.predicts:
+        check_classes(words)
+        _check_evidence(state, change, words, gone=gone)
     pins = change.patches.get("pins")
-    if pins is not None and not _all_known(pins.new[pins.new != NOT_PINNED], known):
+    if pins is not None and not _all_known(pins.new, words, NOT_PINNED):
         raise Damaged("it paints values that no class has")
-    if gone:
-        painted = _after(state.pins, pins)
-        if not _all_known(painted[painted != NOT_PINNED], known):
-            raise Damaged("it leaves pixels painted as a class that goes")
+    if gone and not _all_known(_after(state.pins, pins), words, NOT_PINNED):
+        raise Damaged("it leaves pixels painted as a class that goes")
     regions = change.patches.get("regions")
     if regions is not None and int(regions.new.min()) < 0:
         raise Damaged("it makes regions of negative ids")
-    _check_verdicts(state, change, known, gone=bool(gone))
+    _check_verdicts(state, change, values, gone=gone)
     if change.image is not None:
         for seen in (change.image.old, change.image.new):
             _check_seen(seen, state.shape)
@@ -117,12 +116,11 @@ def check_maps(
         raise Damaged("its regions have negative ids")
     if numbers.max() > len(probabilities):
         raise Damaged("it has fewer probabilities than regions")
-    known = known_values(vocabulary)
-    if not known[prediction].all():
+    if not _all_known(prediction, vocabulary):
         raise Damaged("it predicts values that no class has")
     if pins is not None:
         check_patch(pins, "pins", (regions.shape[0], regions.shape[1]))
-        if not _all_known(pins.new, known):
+        if not _all_known(pins.new, vocabulary):
             raise Damaged("it has painted values that no class has")
 
 
@@ -132,11 +130,11 @@ def check_verdicts(state: State) -> None:
     Raises:
         Damaged: one is not.
     """
-    known = known_values(state.vocabulary)
+    values = {0, *state.vocabulary.values}
     for one, verdict in state.verdicts.items():
         if one not in state.rows:
             raise Damaged(f"it has a verdict on region {one}, which cannot be")
-        _check_verdict(one, verdict, known)
+        _check_verdict(one, verdict, values)
 
 
 def check_patch(patch: Patch, name: str, shape: tuple[int, int] | None = None) -> None:
@@ -165,13 +163,6 @@ def check_patch(patch: Patch, name: str, shape: tuple[int, int] | None = None) -
         raise Damaged(f"a change of its {name} has runs outside its box")
     if (start[1:] < (start + length)[:-1]).any():
         raise Damaged(f"a change of its {name} has runs that overlap")
-
-
-def known_values(vocabulary: Vocabulary) -> NDArray[np.bool_]:
-    """Return (65536,) which label values there are, 0 among them."""
-    known = np.zeros(1 << 16, bool)
-    known[[0, *vocabulary.values]] = True
-    return known
 
 
 def check_classes(vocabulary: Vocabulary) -> None:
@@ -210,11 +201,10 @@ def _check_evidence(state: State, change: Change, words: Vocabulary, *, gone: bo
         _check_probabilities(change.probabilities.new, words)
     elif words.values != state.vocabulary.values:
         raise Damaged("it has other classes and not their probabilities")
-    known = known_values(words)
     prediction = change.patches.get("prediction")
-    if prediction is not None and not _all_known(prediction.new, known):
+    if prediction is not None and not _all_known(prediction.new, words):
         raise Damaged("it predicts values that no class has")
-    if gone and not _all_known(_after(evidence.prediction, prediction), known):
+    if gone and not _all_known(_after(evidence.prediction, prediction), words):
         raise Damaged("it goes on predicting a class that goes")
     former = len(evidence.probabilities)
     count = former if change.probabilities is None else len(change.probabilities.new)
@@ -225,15 +215,15 @@ def _check_evidence(state: State, change: Change, words: Vocabulary, *, gone: bo
         raise Damaged("it leaves regions without probabilities")
 
 
-def _check_verdicts(state: State, change: Change, known: NDArray[np.bool_], *, gone: bool) -> None:
+def _check_verdicts(state: State, change: Change, values: set[int], *, gone: bool) -> None:
     """Look whether all verdicts are, after the change, on regions that exist and of known classes."""
     for one, swap in change.verdicts.items():
         if swap.new is not None:
-            _check_verdict(one, swap.new, known)
+            _check_verdict(one, swap.new, values)
     if gone:
         for one, verdict in state.verdicts.items():
             if one not in change.verdicts:
-                _check_verdict(one, verdict, known)
+                _check_verdict(one, verdict, values)
     areas = _areas(state, change)
     for one, swap in change.verdicts.items():
         exists = areas.get(one, 1 if one in state.rows else 0) > 0
@@ -263,8 +253,8 @@ def _areas(state: State, change: Change) -> dict[int, int]:
     }
 
 
-def _check_verdict(region: int, verdict: Verdict, known: NDArray[np.bool_]) -> None:
-    if not (0 <= verdict.value < len(known) and known[verdict.value]):
+def _check_verdict(region: int, verdict: Verdict, values: set[int]) -> None:
+    if verdict.value not in values:
         raise Damaged(f"it has a verdict on region {region} of no class, {verdict.value}")
 
 
@@ -283,10 +273,15 @@ def _check_seen(seen: Seen, shape: tuple[int, int]) -> None:
         raise Damaged("its image is of another size")
 
 
-def _all_known(values: NDArray[np.integer], known: NDArray[np.bool_]) -> bool:
+def _all_known(values: NDArray[np.integer], words: Vocabulary, lowest: int = 0) -> bool:
+    """Whether all ``values`` are 0, a class's, or ``lowest``."""
+    known = np.zeros(1 << 16, bool)
+    known[[0, *words.values]] = True
+    known = np.concatenate([np.ones(-lowest, bool), known])
     if not values.size:
         return True
-    return bool(values.min() >= 0 and values.max() < len(known) and known[values].all())
+    inside = values.min() >= lowest and values.max() < len(known) + lowest
+    return bool(inside and known[values - lowest].all())
 
 
 def _after(array: NDArray[np.integer], patch: Patch | None) -> NDArray[np.integer]:

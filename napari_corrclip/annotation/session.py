@@ -764,7 +764,8 @@ class Session:
             if found is None and classify and engine is not None and not told:
                 found = engine.classify(words)  # nobody waits for that
             with self.locked():
-                if self.vocabulary is former:
+                # Else somebody was faster: it is looked again, at what there is now.
+                if self.vocabulary is former and self._engine() is engine:
                     plan = predictions.change_vocabulary(self._state, words, found, reassign)
                     # What was predicted at a first look and stays is still that.
                     first = provisional if found is not None else self.provisional
