@@ -84,7 +84,7 @@ class Layout:
         Raises:
             InputError: where the text is no layout or one that cannot be.
         """
-        data = load_json(text, "The layout of windows")
+        data = load_json(text, "This is no layout of windows: it")
         try:
             layout = cls(
                 image_size=_pair(data["image_size"]),

@@ -372,6 +372,14 @@ class StoredArray:
                 raise error.__cause__ from None
             raise
 
+    def __setitem__(self, key: Any, value: Any) -> None:
+        """Refuse what would change a result.
+
+        Raises:
+            ValueError: always, as NumPy has it.
+        """
+        raise ValueError("assignment destination is read-only")
+
     def __array__(
         self, dtype: np.dtype[Any] | None = None, copy: bool | None = None
     ) -> NDArray[Any]:
