@@ -20,7 +20,7 @@ from napari_corrclip.cli.options import (
     check_regions,
     read_classes,
 )
-from napari_corrclip.cli.places import PROVENANCE, check_folder, origin, result_folders
+from napari_corrclip.cli.places import check_folder, has_whole_result, origin, result_folders
 from napari_corrclip.errors import InputError, WeightsError
 from napari_corrclip.images import PERCENTILES, ImageOptions, read_rgb
 from napari_corrclip.progress import drive, finish
@@ -83,7 +83,7 @@ def segment_images(images: Sequence[Path], options: Options, *, debug: bool = Fa
     job.check()
     codes = []
     for image, folder in folders.items():
-        if options.skip_existing and (folder / PROVENANCE).is_file():
+        if options.skip_existing and has_whole_result(folder):
             say(f"{image}: has results in {folder}; left out.")
             continue
         try:
