@@ -143,7 +143,9 @@ def has_whole_result(folder: Path) -> bool:
             from napari_corrclip.large.storage import MAPS, ROWS
 
             arrays = [locate(LARGE_MAPS) / name / "zarr.json" for name in (*MAPS, *ROWS)]
-            return has("regions.csv") and has("vocabulary.yaml") and all(p.is_file() for p in arrays)
+            return (
+                has("regions.csv") and has("vocabulary.yaml") and all(p.is_file() for p in arrays)
+            )
         labels = has("labels.png") or has("labels.tif")
         return labels and all(map(has, ALL_OWNED - _OPTIONAL))
 

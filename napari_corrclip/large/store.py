@@ -57,6 +57,14 @@ class MapsStore(LocalStore):
     def root(self, _: Path) -> None:
         pass  # it is found out each time
 
+    def __str__(self) -> str:
+        """Say which it is, also when it is there no more."""
+        return f"file://{self._folder.as_posix()}/{LARGE_MAPS}"
+
+    def __repr__(self) -> str:
+        """As ``str``."""
+        return f"{type(self).__name__}('{self}')"
+
     def with_read_only(self, read_only: bool = False) -> MapsStore:
         """Return another store of the same maps."""
         return type(self)(self.root, folder=self._folder, read_only=read_only)

@@ -1,16 +1,16 @@
-"""Folders whose files belong together: all of them old or all of them new, for writers, readers and after a crash.
+"""Folders whose files belong together: all of them old or all of them new, after a crash too.
 
-**Writing.** A new set of files is put together in a hidden folder (see :mod:`napari_corrclip.storage.temporary`)
-and flushed to the disk. Where ``NAME`` does not exist that folder lies beside it and is renamed. Where it
-does, it lies inside, and under a lock it is renamed to ``NAME/.napari-corrclip.new``: from then on that set is
-what the folder holds. It names its files in ``.files``, which are then given their places one by one, former
-ones of the set are removed, and everybody else's files stay.
+**Writing.** A new set of files is put together in a hidden folder and flushed to the disk (see
+:mod:`napari_corrclip.storage.temporary`). Where ``NAME`` does not exist that folder lies beside it and is
+renamed. Where it does, it lies inside, and under a lock it is renamed to ``NAME/.napari-corrclip.new``: from
+then on that set is what the folder holds. It names its files in ``.files``, which are then given their places
+one by one, former ones of the set are removed, and everybody else's files stay.
 
-**Reading.** :func:`read_whole` looks for each file in the new set first and then in its place, and reads again
-when a file was another one afterwards.
+**Reading.** :func:`read_whole` looks for each file in the new set first and then in its place, and reads
+again when a file was another one afterwards.
 
-**After a crash.** A new set whose lock nobody holds was left by a killed process; whoever reads or writes next
-gives its files their places. What never became a new set is removed.
+**After a crash.** A new set whose lock nobody holds was left by a killed process; whoever reads or writes
+next gives its files their places. What never became a new set is removed.
 """
 
 from __future__ import annotations
@@ -122,19 +122,19 @@ def _appears(stage: Path, target: Path) -> bool:
 def _exchange(stage: Path, target: Path, owned: Collection[str]) -> None:
     """Let what is in ``stage`` be what ``target`` holds."""
     # The system puts hidden files of its own wherever a person looks.
-    names = [name for name in os.listdir(stage) if not name.startswith(".")]
+    names = [path.name for path in stage.iterdir() if not path.name.startswith(".")]
     files = _Set(frozenset(names), frozenset(owned))
     files.write(stage)
     lock = _wait(target)
     try:
-        _complete(target)  # of one who was killed
+        _complete_former(target)
         for name in files.written:
             _check_place(stage / name, target / name)
         try:
             stage.rename(target / NEW)
             sync_folder(target)
         finally:
-            _complete(target)  # an interrupt may have come anywhere: what has begun is ended
+            _complete(target, stage)  # an interrupt may have come anywhere: what has begun is ended
     finally:
         lock.release()
 
@@ -157,24 +157,33 @@ def _check_place(new: Path, place: Path) -> None:
         )
 
 
-def _complete(target: Path) -> None:
-    """Give the files of a new set their places, if there is one; ``target`` is locked."""
-    if not os.path.lexists(target / NEW):
-        return
-    with temporary(target) as aside:
-        try:
+def _complete_former(target: Path) -> None:
+    """Do :func:`_complete` for one who was killed; ``target`` is locked."""
+    if os.path.lexists(target / NEW):
+        with temporary(target) as aside:
+            _complete(target, aside)
+
+
+def _complete(target: Path, aside: Path) -> None:
+    """Give the files of a new set their places, if there is one; ``target`` is locked.
+
+    Args:
+        target: the folder.
+        aside: where what is left over is put; nothing but renames is needed, which take no space.
+    """
+    try:
+        _give_places(target, aside)
+    except OSError:
+        _give_places(target, aside)
+    except BaseException:
+        # An interrupt comes once. Who cannot now leaves it to the next.
+        with contextlib.suppress(OSError):
             _give_places(target, aside)
-        except OSError:
-            _give_places(target, aside)
-        except BaseException:
-            # An interrupt comes once. Who cannot now leaves it to the next.
-            with contextlib.suppress(OSError):
-                _give_places(target, aside)
-            raise
+        raise
 
 
 def _give_places(target: Path, aside: Path) -> None:
-    """May be called again after any step; what is left over is put ``aside``."""
+    """Do what :func:`_complete` says; may be called again after any step."""
     new = target / NEW
     files = _Set.read(new)
     if files is not None:
@@ -232,7 +241,8 @@ class _Set:
     owned: frozenset[str]
 
     def write(self, folder: Path) -> None:
-        """Write them down in ``folder``, on the disk."""
+        """Write them down in ``folder``, on the disk, with a place for what they replace."""
+        (folder / _FORMER).mkdir()
         path = folder / _FILES
         document = {"written": sorted(self.written), "owned": sorted(self.owned)}
         path.write_text(json.dumps(document), encoding="utf-8")
@@ -257,7 +267,7 @@ class _Set:
 
 
 def _is_plain(name: str) -> bool:
-    return Path(name).name == name and not name.startswith(".") and "\0" not in name
+    return bool(name) and Path(name).name == name and not name.startswith(".") and "\0" not in name
 
 
 # -- reading
@@ -418,7 +428,7 @@ def _recover(target: Path) -> None:
         return
     try:
         if lock.sure:
-            _complete(target)
+            _complete_former(target)
     finally:
         lock.release()
 
@@ -446,7 +456,7 @@ def _recover_exchange(target: Path) -> None:
         lock = left.with_suffix(".lock")
         if os.path.lexists(lock) or not (_is_folder(new) and _is_folder(old)):
             continue
-        moved = os.listdir(old)
+        moved = [path.name for path in old.iterdir()]
         if moved:
             forward = any(os.path.lexists(target / name) for name in moved)
             for path in sorted((new if forward else old).iterdir()):
@@ -464,7 +474,6 @@ def _clean_beside(target: Path) -> None:
 
 def _matching(folder: Path, pattern: re.Pattern[str]) -> list[Path]:
     try:
-        names = os.listdir(folder)
+        return [path for path in folder.iterdir() if pattern.fullmatch(path.name)]
     except OSError:
         return []
-    return [folder / name for name in names if pattern.fullmatch(name)]

@@ -1,4 +1,4 @@
-"""Temporary files and folders with an owner: nobody takes a living process's for litter, nor leaves a dead one's.
+"""Temporary files and folders with an owner: a living process's are kept, a dead one's removed.
 
 ``.1a2b3c4d.tmp`` or ``.1a2b3c4d.tmp.NAME`` is what is being written; ``.1a2b3c4d.lock`` beside it is held
 by who writes it, from before it is there until after it is gone. Where that lock is free the process was
@@ -58,12 +58,16 @@ def clean(folder: Path, abandoned: re.Pattern[str] | None = None) -> None:
     """
     for name in _names(folder):
         found = _OWNED.fullmatch(name)
+        owner = found and found["owner"]
         with contextlib.suppress(OSError):
             if found and found["lock"]:
                 _clean(folder, found["owner"])
-            elif abandoned and abandoned.fullmatch(name):
-                if found is None or not os.path.lexists(folder / f".{found['owner']}.lock"):
-                    remove(folder / name)
+            elif (
+                abandoned is not None
+                and abandoned.fullmatch(name)
+                and not (owner and os.path.lexists(folder / f".{owner}.lock"))
+            ):
+                remove(folder / name)
 
 
 def _clean(folder: Path, owner: str) -> None:
@@ -71,7 +75,9 @@ def _clean(folder: Path, owner: str) -> None:
     if lock is None:
         return
     found = ((name, _OWNED.fullmatch(name)) for name in _names(folder))
-    left = [folder / name for name, one in found if one and one["owner"] == owner and not one["lock"]]
+    left = [
+        folder / name for name, one in found if one and one["owner"] == owner and not one["lock"]
+    ]
     if lock.sure:
         for path in left:
             remove(path)
@@ -80,6 +86,6 @@ def _clean(folder: Path, owner: str) -> None:
 
 def _names(folder: Path) -> list[str]:
     try:
-        return os.listdir(folder)
+        return [path.name for path in folder.iterdir()]
     except OSError:
         return []

@@ -1,4 +1,4 @@
-"""Kill, or hold, a process that saves, before every step that it takes on the disk, and look at what is there.
+"""Kill, or hold, a process that saves before every step that it takes on the disk; look at what is there.
 
 python -m tests.storage.killed --points all
 """
@@ -30,7 +30,6 @@ from napari_corrclip.errors import InputError
 from napari_corrclip.evaluation.effort.output import RECORD, write_report
 from napari_corrclip.evaluation.effort.report import Report
 from napari_corrclip.export.folder import LARGE_FORMAT
-from napari_corrclip.large.storage import create_maps, new_result, write_rows
 from napari_corrclip.segmentation import Segmentation
 from napari_corrclip.storage import folders
 from napari_corrclip.storage.files import write_bytes
@@ -64,9 +63,7 @@ class Kind:
 
 def _write_texts(folder: Path, value: int) -> None:
     names = ("a", "b", "c") if value % 2 else ("a", "d")
-    writers = {
-        name: lambda path, value=value: path.write_text(str(value)) for name in names
-    }
+    writers = {name: lambda path, value=value: path.write_text(str(value)) for name in names}
     write_folder(folder, writers, owned="abcd")
 
 
@@ -113,6 +110,9 @@ def _read_result(folder: Path) -> int:
 
 
 def _write_large(folder: Path, value: int) -> None:
+    # imports torch, which the others need not wait for
+    from napari_corrclip.large.storage import create_maps, new_result, write_rows
+
     words = Vocabulary.parse("cat")
     with new_result(folder) as stage:
         maps = create_maps(stage, (3, 4))
@@ -189,6 +189,16 @@ def prepared(kind: Kind, base: Path, place: str) -> Path:
     return folder
 
 
+@cache
+def warmed(name: str) -> Kind:
+    """A kind, with all loaded that a fork would load each time."""
+    with tempfile.TemporaryDirectory() as made:
+        for value in (OLD, NEW, NEXT):
+            KINDS[name].write(Path(made) / "saved", value)
+            assert KINDS[name].read(Path(made) / "saved") == value
+    return KINDS[name]
+
+
 def hidden(base: Path) -> list[str]:
     """What is hidden anywhere in ``base``."""
     return [str(path.relative_to(base)) for path in base.rglob(".*")]
@@ -199,8 +209,8 @@ def value_of(kind: Kind, folder: Path) -> int:
     try:
         return kind.read(folder)
     except InputError as error:
-        assert "damaged" not in str(error), error
-        assert "belong together" not in str(error), error
+        if any(words in str(error) for words in ("damaged", "belong together")):
+            raise AssertionError("what was read is mixed") from error
         return NOTHING
 
 
@@ -263,10 +273,6 @@ def kill_before(kind: Kind, place: str, step: int) -> int | None:
         # A journal is saved edit by edit.
         allowed = {NOTHING} if place == "new" else {OLD}
         allowed |= {OLD, NEW} if kind is KINDS["journal"] else {NEW}
-        if kind is KINDS["journal"] and place == "new":
-            allowed |= {NOTHING}
-            found_first = found
-            assert found_first in allowed or found_first == NOTHING, found_first
         assert found in allowed, found
         check_notes(folder, place)
         kind.write(folder, NEXT)
@@ -283,7 +289,7 @@ def check_notes(folder: Path, place: str) -> None:
 
 
 def hold_before(kind: Kind, place: str, step: int) -> bool:
-    """Hold a living process before a step, read and save beside it, and let it go on; return whether it was held.
+    """Hold a process before a step, read and save beside it, let it go on; return whether it was held.
 
     Raises:
         AssertionError: the one undid the other's work, or something was left over.
@@ -305,9 +311,11 @@ def hold_before(kind: Kind, place: str, step: int) -> bool:
             before = {NOTHING} if place == "new" else {OLD}
             assert value_of(kind, folder) in before | {NEW}
             try:
-                kind.write(folder, NEXT)
+                with impatient():
+                    kind.write(folder, NEXT)
             except InputError as error:
-                assert "is being written by another program" in str(error), error
+                if "is being written by another program" not in str(error):
+                    raise
                 assert value_of(kind, folder) in before | {NEW}
             else:
                 assert kind.read(folder) == NEXT
@@ -372,7 +380,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     began = time.monotonic()
     kills = holds = 0
     for name in options.kinds:
-        kind = KINDS[name]
+        kind = warmed(name)
         kind_began, outcomes = time.monotonic(), dict.fromkeys((NOTHING, OLD, NEW), 0)
         held = 0
         for place in PLACES:
@@ -382,10 +390,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
                 step += stride
             if name != "journal":  # has a lock of its own, which refuses a second one
                 step = 1
-                with impatient():
-                    while hold_before(kind, place, step):
-                        held += 1
-                        step += stride
+                while hold_before(kind, place, step):
+                    held += 1
+                    step += stride
         kills, holds = kills + sum(outcomes.values()), holds + held
         print(
             f"{name}: killed {sum(outcomes.values())} times; found nothing {outcomes[NOTHING]}, the old "
