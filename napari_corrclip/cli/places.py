@@ -142,7 +142,7 @@ def has_whole_result(folder: Path) -> bool:
         if kind == LARGE_FORMAT:
             from napari_corrclip.large.storage import MAPS, ROWS
 
-            arrays = [locate(LARGE_MAPS) / name / "zarr.json" for name in (*MAPS, *ROWS)]
+            arrays = [locate(LARGE_MAPS) / name / "zarr.json" for name in (".", *MAPS, *ROWS)]
             return (
                 has("regions.csv") and has("vocabulary.yaml") and all(p.is_file() for p in arrays)
             )

@@ -117,9 +117,8 @@ def test_a_living_one_is_left_alone(tmp_path: Path, moved: int) -> None:
     assert lock is not None
     before = contents(tmp_path)
     assert read_texts(tmp_path / "x") == {"a.txt": "3", "c.txt": "3"}
-    with pytest.raises(
-        InputError, match="is being written by another program, which has not ended"
-    ):
+    said = "is being written by another program, which has not ended"
+    with killed.impatient(), pytest.raises(InputError, match=said):
         write_folder(tmp_path / "x", texts(a_txt="4"))
     assert contents(tmp_path) == before
     lock.release()
@@ -288,7 +287,7 @@ def test_what_is_no_file_is_refused_and_not_read(
         else:
             with pytest.raises(InputError, match="it is a pipe, a device or the like"):
                 killed.KINDS[name].read(folder)
-            assert not has_whole_result(folder)
+            assert not has_whole_result(folder) or "c" in path.parts  # pieces are not looked at
             if path.name == "provenance.json":
                 assert read_provenance(folder) is None
         path.unlink()
@@ -346,8 +345,7 @@ def test_a_result_is_whole_with_all_its_files(tmp_path: Path, name: str) -> None
     killed.warmed(name).write(folder, OLD)
     assert has_whole_result(folder)
     for path in [one for one in sorted(folder.rglob("*")) if one.is_file()]:
-        # the group's own file and the pieces are told by the reader
-        if (path.name == "zarr.json" and path.parent.name == "maps.zarr") or "c" in path.parts:
+        if "c" in path.parts:  # pieces may be missing: they are zero then
             continue
         kept = path.read_bytes()
         path.unlink()
