@@ -418,7 +418,12 @@ def test_ctrl_c_ends_with_130_and_one_line(
 
 
 @pytest.mark.skipif(os.name != "posix", reason="signals are sent as POSIX has them")
-@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize(
+    ("number", "status"),
+    [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)]
+    if os.name == "posix"
+    else [],
+)
 def test_a_process_that_is_stopped_leaves_old_and_finished_output(
     tmp_path: Path, number: int, status: int
 ) -> None:

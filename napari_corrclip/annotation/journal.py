@@ -47,14 +47,16 @@ from napari_corrclip.annotation.session import Session
 from napari_corrclip.annotation.source import Source
 from napari_corrclip.annotation.storage import Saved, load_parts, save_parts
 from napari_corrclip.errors import InputError
-from napari_corrclip.storage.files import cannot_write, sync_folder
+from napari_corrclip.storage.disk import cannot_write, report, sync_folder
 from napari_corrclip.storage.places import SESSIONS_VARIABLE, sessions_folder
+from napari_corrclip.storage.temporary import clean
 from napari_corrclip.storage.untrusted import guarded, read_bytes
 
 FOLDER_VARIABLE = SESSIONS_VARIABLE
 _CROP = re.compile(r"-(\d+)-(\d+)-(\d+)-(\d+)")
 _SNAPSHOT = re.compile(r"snapshot-(\d+)")
 _RECORDS = re.compile(r"journal-(\d+)\.bin")
+_LEFT = re.compile(r"\.snapshot-\d+\.(?:[0-9a-f]{8}\.(?:tmp|old)|previous)")
 _CONTINUES = re.compile(rb"continues (\d{1,18}) (\d{1,18})\n")
 LARGE = 1 << 20
 """Bytes of a step that is written down before it is made; see :meth:`Journal.prepare`."""
@@ -223,8 +225,7 @@ class Journal:
             self._forget_prepared()
 
     def _begin(self, on_disk: OnDisk | None, wait: bool) -> None:
-        for left in self.folder.glob("prepared-*.tmp"):  # by a crash
-            left.unlink(missing_ok=True)
+        _clean(self.folder)
         if (
             on_disk is not None
             and on_disk.revision == self.session._revision
@@ -400,6 +401,14 @@ class Journal:
             thread.join()
 
 
+def _clean(folder: Path) -> None:
+    """Remove what a crash left half-written: steps, and snapshots of this version and earlier ones."""
+    with contextlib.suppress(OSError):
+        for left in folder.glob("prepared-*.tmp"):
+            left.unlink(missing_ok=True)
+    clean(folder, _LEFT)
+
+
 def put_aside(folder: str | os.PathLike[str]) -> Path:
     """Rename a journal's folder, so that another one can begin in its place; returns the new name.
 
@@ -522,7 +531,7 @@ def _follow_all(folder: Path, saved: Saved, end: OnDisk) -> OnDisk:
     """
     for number in sorted(one for one in _used(folder) if one >= end.number):
         path = folder / f"journal-{number}.bin"
-        if not path.exists():
+        if not os.path.lexists(path):
             continue  # the crash came before it was made
         data = read_bytes(path, "journal's file", "what was done before that is here")
         found = _CONTINUES.match(data)
@@ -587,7 +596,9 @@ def _write_all(file: int, data: bytes) -> None:
     """Write ``data``, which is on the disk then."""
     left = memoryview(data)
     while left:
+        report("write", "")
         left = left[os.write(file, left) :]
+    report("fsync", "")
     os.fsync(file)
 
 

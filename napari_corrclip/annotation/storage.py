@@ -24,7 +24,7 @@ from napari_corrclip.annotation.records import pack_history, unpack_history
 from napari_corrclip.annotation.source import Source
 from napari_corrclip.annotation.state import State
 from napari_corrclip.errors import InputError
-from napari_corrclip.storage.files import recover_folder, write_folder
+from napari_corrclip.storage.folders import Locate, read_whole, write_folder
 from napari_corrclip.storage.untrusted import guarded
 
 if TYPE_CHECKING:
@@ -96,10 +96,12 @@ def load_parts(folder: str | os.PathLike[str], limit: int = LIMIT) -> Saved:
         InputError: something is missing, damaged, or of a newer version.
     """
     folder = Path(folder)
-    recover_folder(folder)
+
+    def read(locate: Locate) -> tuple[bytes, bytes]:
+        return locate(STATE_FILE).read_bytes(), locate(HISTORY_FILE).read_bytes()
+
     try:
-        data = (folder / STATE_FILE).read_bytes()
-        steps = (folder / HISTORY_FILE).read_bytes()
+        data, steps = read_whole(folder, (STATE_FILE, HISTORY_FILE), read)
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise InputError(

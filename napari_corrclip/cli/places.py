@@ -14,7 +14,7 @@ from napari_corrclip.errors import InputError
 from napari_corrclip.images.origin import Origin, place_of
 from napari_corrclip.storage.files import cannot_write
 
-PROVENANCE = "provenance.json"
+_OPTIONAL = {"labels.png", "labels.tif", "overlay.png", "demo.png", "maps.zarr"}
 
 
 _PLAIN = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_. -]{0,62}[A-Za-z0-9_])?")
@@ -152,3 +152,39 @@ def check_replaceable(folder: Path, mine: Callable[[Origin], bool]) -> None:
             f"The folder {str(folder)!r} has the results of {owner.image!r}, which would be replaced; "
             "remove it or give another -o."
         )
+
+
+def has_whole_result(folder: Path) -> bool:
+    """Whether all files of a result, an ordinary or a large one, are in ``folder``; none is read through."""
+    from napari_corrclip.export.folder import (
+        ALL_OWNED,
+        FORMAT,
+        LARGE_FORMAT,
+        LARGE_MAPS,
+        read_provenance,
+    )
+    from napari_corrclip.storage.folders import Locate, read_whole
+
+    kind = (read_provenance(folder) or {}).get("format")
+
+    def look(locate: Locate) -> bool:
+        def has(name: str) -> bool:
+            path = locate(name)
+            return path.is_file() and path.stat().st_size > 0
+
+        if kind == LARGE_FORMAT:
+            from napari_corrclip.large.storage import MAPS, ROWS
+
+            arrays = [locate(LARGE_MAPS) / name / "zarr.json" for name in (".", *MAPS, *ROWS)]
+            return (
+                has("regions.csv") and has("vocabulary.yaml") and all(p.is_file() for p in arrays)
+            )
+        labels = has("labels.png") or has("labels.tif")
+        return labels and all(map(has, ALL_OWNED - _OPTIONAL))
+
+    if kind not in (FORMAT, LARGE_FORMAT):
+        return False
+    try:
+        return read_whole(folder, sorted(ALL_OWNED), look)
+    except InputError:
+        return False

@@ -27,7 +27,7 @@ from napari_corrclip.cli.options import (
     check_regions,
     read_classes,
 )
-from napari_corrclip.cli.places import PROVENANCE, result_folders
+from napari_corrclip.cli.places import has_whole_result, result_folders
 from napari_corrclip.errors import InputError, WeightsError
 from napari_corrclip.images import PERCENTILES, ImageOptions, Pixels, read_pixels
 from napari_corrclip.images.origin import Origin
@@ -87,7 +87,7 @@ def segment_images(images: Sequence[Path], options: Options, *, debug: bool = Fa
     job.check()
     codes = []
     for image, folder in folders.items():
-        if options.skip_existing and (folder / PROVENANCE).is_file():
+        if options.skip_existing and has_whole_result(folder):
             say(f"{image}: has results in {folder}; left out.")
             continue
         try:

@@ -37,7 +37,7 @@ from napari_corrclip.export import maps
 from napari_corrclip.region_map import check_regions
 from napari_corrclip.storage.arrays import read_npz
 from napari_corrclip.storage.cells import table_to_csv
-from napari_corrclip.storage.files import Writer, recover_folder, write_folder
+from napari_corrclip.storage.folders import Locate, Writer, read_whole, write_folder
 from napari_corrclip.storage.names import MAX_BYTES, cut
 from napari_corrclip.storage.text import load_json, read_text
 from napari_corrclip.vocabulary import Vocabulary
@@ -56,6 +56,10 @@ OWNED = frozenset(
     }
 )  # fmt: skip
 """Every file name that a result may have."""
+ALL_OWNED = OWNED | {LARGE_MAPS}
+"""Every name that any result, an ordinary or a large one, may have in its folder."""
+_PROVENANCE = "provenance.json"
+_READ = (_PROVENANCE, "vocabulary.yaml", "labels.png", "labels.tif", "regions.tif", "arrays.npz")
 
 _ARRAYS = {"confidence": np.float16, "pixel_labels": np.uint16, "region_probabilities": np.float32}
 
@@ -116,21 +120,23 @@ def write_result(
         writers["overlay.png"] = _overlay(image, labels, regions, vocabulary)
     if demo_picture is not None:
         writers["demo.png"] = lambda path: path.write_bytes(demo_picture)
-    write_folder(folder, writers, owned=OWNED)
+    write_folder(folder, writers, owned=ALL_OWNED)
 
 
 def foreign_files(folder: Path) -> list[str]:
     """Return the names in ``folder`` that a result would replace, where no result lies there."""
     if read_provenance(folder) is not None:
         return []
-    return [name for name in sorted(OWNED) if os.path.lexists(folder / name)]
+    return [name for name in sorted(ALL_OWNED) if os.path.lexists(folder / name)]
 
 
 def read_provenance(folder: Path) -> dict[str, object] | None:
     """Return what the results in ``folder``, of this version or another one, say of themselves."""
     try:
-        source = folder / "provenance.json"
-        document = load_json(read_text(source, "provenance"), repr(str(source)))
+        text = read_whole(
+            folder, [_PROVENANCE], lambda locate: read_text(locate(_PROVENANCE), "provenance")
+        )
+        document = load_json(text, repr(str(folder / _PROVENANCE)))
     except InputError:
         return None
     kind = FORMAT.rstrip("0123456789")  # large ones too
@@ -159,10 +165,13 @@ def read_result(folder: Path) -> ReadResult:
     Raises:
         InputError: something is missing, damaged, or of another shape than the rest.
     """
-    recover_folder(folder)
+    return read_whole(folder, _READ, lambda locate: _read(folder, locate))
+
+
+def _read(folder: Path, locate: Locate) -> ReadResult:
     if not folder.is_dir():
         raise InputError(f"There is no folder {str(folder)!r}; give the folder of a saved result.")
-    source = folder / "provenance.json"
+    source = locate(_PROVENANCE)
     document = load_json(read_text(source, "provenance"), repr(str(source)))
     if isinstance(document, dict) and document.get("format") == LARGE_FORMAT:
         raise InputError(
@@ -173,11 +182,11 @@ def read_result(folder: Path) -> ReadResult:
             f"{str(folder)!r} is no result of this version; it should be {FORMAT!r}: segment the "
             "image again."
         )
-    vocabulary = Vocabulary.from_file(folder / "vocabulary.yaml")
+    vocabulary = Vocabulary.from_file(locate("vocabulary.yaml"))
     name = "labels.png" if max(vocabulary.values) <= 255 else "labels.tif"
-    labels = maps.read_map(folder / name)
-    regions = maps.read_map(folder / "regions.tif")
-    arrays = _read_arrays(folder / "arrays.npz", labels.size, len(vocabulary))
+    labels = maps.read_map(locate(name))
+    regions = maps.read_map(locate("regions.tif"))
+    arrays = _read_arrays(locate("arrays.npz"), labels.size, len(vocabulary))
     shapes = {
         name: labels.shape,
         "regions.tif": regions.shape,

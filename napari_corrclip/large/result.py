@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,17 +13,19 @@ from numpy.typing import NDArray
 
 from napari_corrclip import table as tables
 from napari_corrclip.errors import InputError
-from napari_corrclip.export.folder import FORMAT, LARGE_FORMAT
+from napari_corrclip.export.folder import FORMAT, LARGE_FORMAT, LARGE_MAPS
 from napari_corrclip.frozen import Closed, closed
 from napari_corrclip.large.storage import check_zarr, read_maps
 from napari_corrclip.provenance import Provenance
 from napari_corrclip.segmentation import LayerData, class_layer
-from napari_corrclip.storage.files import recover_folder
+from napari_corrclip.storage.folders import Locate, read_whole
 from napari_corrclip.storage.text import load_json, read_text
 from napari_corrclip.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
     import pandas as pd
+
+_READ = ("provenance.json", "vocabulary.yaml", LARGE_MAPS)
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,7 +33,8 @@ class LargeSegmentation(Closed):
     """One segmented large image. Maps are zarr arrays that are read where they are cut.
 
     Attributes:
-        folder: where the maps lie; they can be read as long as it is there.
+        folder: where the maps lie; they can be read as long as it is there and another result has not
+            taken its place, which a read says with an ``InputError``.
         labels: (H, W) uint16, the class's *value*; 0 = unlabelled.
         regions: (H, W) int32, 0 = unsegmented.
         confidence: (H, W) float16, as of :class:`~napari_corrclip.segmentation.Segmentation`.
@@ -67,8 +71,13 @@ class LargeSegmentation(Closed):
         """
         check_zarr()
         folder = Path(folder).absolute()
-        recover_folder(folder)
-        source = folder / "provenance.json"
+        return read_whole(folder, _READ, lambda locate: cls._read(folder, locate))
+
+    @classmethod
+    def _read(cls, folder: Path, locate: Locate) -> LargeSegmentation:
+        from napari_corrclip.large.store import MapsStore, check_pieces
+
+        source = locate("provenance.json")
         document = load_json(read_text(source, "provenance"), repr(str(source)))
         kind = document.get("format") if isinstance(document, dict) else None
         if kind == FORMAT:
@@ -80,8 +89,10 @@ class LargeSegmentation(Closed):
                 f"{str(folder)!r} is no large result of this version; it should be "
                 f"{LARGE_FORMAT!r}: segment the image again."
             )
-        vocabulary = Vocabulary.from_file(folder / "vocabulary.yaml")
-        maps = read_maps(folder)
+        vocabulary = Vocabulary.from_file(locate("vocabulary.yaml"))
+        place = locate(LARGE_MAPS)
+        check_pieces(place)
+        maps = read_maps(place, partial(MapsStore, folder=folder))
         ids, boxes, votes = maps["region_ids"], maps["region_boxes"], maps["votes"]
         probabilities = maps["region_probabilities"]
         count = len(vocabulary)

@@ -13,9 +13,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-import secrets
-import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -23,9 +21,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_corrclip.errors import InputError
-from napari_corrclip.export.folder import LARGE_MAPS, OWNED, read_provenance
-from napari_corrclip.storage.files import cannot_write
-from napari_corrclip.storage.names import beside
+from napari_corrclip.export.folder import ALL_OWNED, LARGE_MAPS, read_provenance
+from napari_corrclip.storage.folders import staged
 from napari_corrclip.storage.zarr_folders import (
     StoredArray,
     child,
@@ -53,26 +50,28 @@ ROWS = {
 
 
 def check_target(folder: Path) -> None:
-    """Raise an ``InputError`` where ``folder`` has something that a new result may not replace."""
+    """Raise an ``InputError`` where ``folder`` has something that a new result may not replace.
+
+    Beside a former result everybody's files stay; a folder that has none must have nothing else, so that a
+    result does not end up among somebody's pictures. What is hidden, such as ``.DS_Store``, does not count.
+    """
     if not os.path.lexists(folder):
         return
     if not folder.is_dir():
         raise InputError(f"{str(folder)!r} is there and no folder; choose another one.")
-    foreign = sorted(
-        path.name for path in folder.iterdir() if path.name not in {*OWNED, LARGE_MAPS}
-    )
-    if not foreign and read_provenance(folder) is None:
-        foreign = sorted(path.name for path in folder.iterdir())
+    if read_provenance(folder) is not None:
+        return
+    foreign = sorted(path.name for path in folder.iterdir() if not path.name.startswith("."))
     if foreign:
         raise InputError(
-            f"{str(folder / foreign[0])!r} is there and no part of a result, which takes the place "
-            "of the whole folder; choose another folder or move the file away."
+            f"{str(folder / foreign[0])!r} is there and no part of a result; choose another folder or "
+            "move the file away."
         )
 
 
 @contextlib.contextmanager
 def new_result(folder: Path) -> Iterator[Path]:
-    """Give a temporary folder beside ``folder``; what was written there takes its place on success.
+    """Give a temporary folder; what was written there takes its place in ``folder`` on success.
 
     Whatever stops the work, an interrupt or a closed generator included, leaves what was there.
 
@@ -80,34 +79,9 @@ def new_result(folder: Path) -> Iterator[Path]:
         InputError: it cannot be written, or ``folder`` has something that is no result.
     """
     check_target(folder)
-    target = folder.resolve()
-    temporary = target.with_name(beside(target.name, ".", f".{secrets.token_hex(4)}.tmp"))
-    former = temporary.with_suffix(".old")
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        temporary.mkdir()
-        try:
-            yield temporary
-            _sync(temporary)
-            check_target(folder)
-            if target.exists():
-                target.rename(former)
-            temporary.rename(target)
-        finally:
-            if former.exists() and not target.exists():
-                former.rename(target)
-            shutil.rmtree(former, ignore_errors=True)
-            shutil.rmtree(temporary, ignore_errors=True)
-    except OSError as error:
-        raise cannot_write(folder, error) from None
-
-
-def _sync(folder: Path) -> None:
-    """Flush all files to the disk, so that no rename comes before what it names."""
-    for path in folder.rglob("*"):
-        if path.is_file():
-            with path.open("rb+") as file:
-                os.fsync(file.fileno())
+    with staged(folder, owned=ALL_OWNED) as temporary:
+        yield temporary
+        check_target(folder)
 
 
 def create_maps(folder: Path, size: tuple[int, int]) -> Any:
@@ -131,21 +105,25 @@ def write_rows(group: Any, rows: Mapping[str, NDArray[Any]]) -> None:
             array[...] = values
 
 
-def read_maps(folder: Path) -> dict[str, Any]:
+def read_maps(place: Path, store: Callable[[Path], Any] | None = None) -> dict[str, Any]:
     """Return the arrays of a result by name: those of the image's size as zarr, the others read.
+
+    Args:
+        place: the folder ``maps.zarr``.
+        store: makes the zarr store in which an array of the image's size lies.
 
     Raises:
         InputError: they are not there, damaged, or do not belong together.
     """
-    place = folder / LARGE_MAPS
     remedy = "segment the image again"
     if not place.is_dir():
-        raise InputError(f"{str(folder)!r} holds no result of a large image; {remedy}.")
+        raise InputError(f"{str(place.parent)!r} holds no result of a large image; {remedy}.")
     what = f"The result {str(place)!r}"
     group = read_node(place, what, remedy)
     found: dict[str, Any] = {}
     for name in MAPS:
-        array = open_array(child(group, name, what, remedy), f"{what}, {name!r},", remedy)
+        node = child(group, name, what, remedy)
+        array = open_array(node, f"{what}, {name!r},", remedy, store=store)
         found[name] = StoredArray(array, f"{what}, {name!r},", remedy)
     for name in ROWS:
         found[name] = read_rows(child(group, name, what, remedy), f"{what}, {name!r},", remedy)

@@ -28,7 +28,7 @@ from napari_corrclip.images.pictures import (
     read_deep_png,
     upright,
 )
-from napari_corrclip.images.tiff import ORIENTATION, STARTS, full_picture, open_tiff, tag_number
+from napari_corrclip.images.tiff import STARTS, full_picture, open_tiff, tag_number
 from napari_corrclip.images.tiff_pixels import StoredPixels
 from napari_corrclip.storage.untrusted import check_regular, guarded, reason
 

@@ -14,7 +14,7 @@ import os
 import re
 import warnings
 import zlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, NoReturn
@@ -144,13 +144,16 @@ def children(node: ZarrNode) -> list[str]:
     return sorted(found)
 
 
-def open_array(node: ZarrNode, what: str, advice: str) -> Any:
+def open_array(
+    node: ZarrNode, what: str, advice: str, *, store: Callable[[Path], Any] | None = None
+) -> Any:
     """Return the zarr array of a node, after its metadata were looked at; no chunk is read.
 
     Args:
         node: an array's.
         what: the subject of the sentence.
         advice: what to do where it is damaged.
+        store: makes zarr's store of the array's folder; ``None``: regular files alone are read.
 
     Raises:
         InputError: it is of anything but numbers, has a codec that is not known to hold numbers,
@@ -165,8 +168,8 @@ def open_array(node: ZarrNode, what: str, advice: str) -> Any:
     with guarded(what, advice, damage=_DAMAGE), warnings.catch_warnings():
         # Such as that other programs may not know a codec.
         warnings.simplefilter("ignore")
-        store = RegularFiles(node.path, read_only=True)
-        return zarr.open_array(store, mode="r", zarr_format=node.version)
+        opened = RegularFiles(node.path, read_only=True) if store is None else store(node.path)
+        return zarr.open_array(opened, mode="r", zarr_format=node.version)
 
 
 def check_array(node: ZarrNode, what: str, advice: str) -> None:

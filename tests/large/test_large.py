@@ -303,7 +303,7 @@ def test_what_is_cancelled_leaves_nothing(segmenter: Segmenter, tmp_path: Path, 
             break
     else:
         raise AssertionError(f"there is no stage {stage}")
-    assert len(list(folder.parent.iterdir())) == 1  # something was being written
+    assert len(list(folder.parent.glob(".*.tmp"))) == 1  # something was being written
     steps.close()
     assert not list(folder.parent.iterdir())
 

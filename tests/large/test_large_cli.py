@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -91,3 +96,28 @@ def test_what_does_not_fit_is_one_sentence(
     assert len(said) == 1
     assert sentence in said[0]
     assert not Path("out").exists() or not list(Path("out").iterdir())
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals are sent as POSIX has them")
+@pytest.mark.parametrize("name", ["SIGHUP", "SIGKILL"])
+def test_a_run_that_is_ended_leaves_the_former_result(picture: Path, name: str) -> None:
+    common = ("--scale", 1, "--regions", "superpixels")
+    assert run(picture, *common) == 0
+    Path("out/slide/notes.txt").write_text("mine")
+    before = sorted(str(path) for path in Path("out").rglob("*"))
+    tifffile.imwrite(picture, np.tile(SCENE.image, (6, 6, 1)), photometric="rgb")
+    args = [*map(str, ("segment", picture, *common)), "-c", "red, green", "-o", "out"]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "napari_corrclip", *args], stderr=subprocess.DEVNULL
+    )
+    while not list(Path("out/slide").glob(".*.tmp/maps.zarr")):
+        assert process.poll() is None
+        time.sleep(0.02)
+    number = getattr(signal, name)
+    process.send_signal(number)
+    killed = number == signal.SIGKILL
+    assert process.wait() == (-number if killed else 128 + number)
+    if not killed:
+        assert sorted(str(path) for path in Path("out").rglob("*")) == before
+    assert len(LargeSegmentation.load("out/slide").vocabulary.names) == 4
+    assert sorted(str(path) for path in Path("out").rglob("*")) == before

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from napari_corrclip.errors import InputError
 from napari_corrclip.evaluation.effort.report import Report
-from napari_corrclip.storage.files import Writer, write_folder
+from napari_corrclip.storage.folders import Writer, recover_folder, write_folder
 from napari_corrclip.storage.names import MAX_BYTES, cut
 
 RECORD = "effort.json"
@@ -21,6 +21,7 @@ def plot_name(name: str) -> str:
 
 def check_foreign(folder: Path) -> None:
     """Raise InputError where ``folder`` has a file of these names that no study is known to have made."""
+    recover_folder(folder)
     if (folder / RECORD).exists():
         return
     foreign = sorted(folder.glob("effort*")) if folder.is_dir() else []
@@ -52,6 +53,7 @@ def write_report(folder: str | os.PathLike[str], report: Report, *, plots: bool 
         for study in report.studies:
             writers[plot_name(study.name)] = _bytes(curve_plot(study, report.arms))
     target = Path(folder)
+    recover_folder(target)
     before = [path.name for path in target.glob("effort*.png")] if target.is_dir() else []
     write_folder(target, writers, owned={*writers, *before})
 

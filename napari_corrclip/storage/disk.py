@@ -1,0 +1,76 @@
+"""What the disk is asked for beyond reading and writing: flushing, removing, and saying why it refused."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import shutil
+import sys
+from pathlib import Path
+
+from napari_corrclip.errors import InputError
+
+
+def report(step: str, path: str | os.PathLike[str]) -> None:
+    """Raise the audit event ``napari_corrclip.STEP`` for what Python itself reports none of.
+
+    Tests kill a process before each such step, as before each rename; see ``tests/storage/killed.py``.
+    """
+    sys.audit(f"napari_corrclip.{step}", os.fspath(path))
+
+
+def cannot_write(path: str | os.PathLike[str], error: OSError) -> InputError:
+    """Return the sentence for ``error`` while ``path`` was being written."""
+    reason = error.strerror or str(error)
+    advice = _ADVICE.get(
+        error.errno or 0,
+        "choose a folder that exists, that you may write to and that has space left",
+    )
+    return InputError(f"{os.fspath(path)!r} cannot be written ({reason}); {advice}.")
+
+
+_ADVICE = {
+    errno.ENAMETOOLONG: "give a shorter name",
+    errno.EINVAL: "give a name that the file system of that folder can hold",
+    errno.EILSEQ: "give a name that the file system of that folder can hold",
+}
+"""What to do, where it is the name that cannot be."""
+
+
+def sync_file(path: Path) -> None:
+    """Flush what is in a file to the disk."""
+    with path.open("rb+") as file:
+        report("fsync", path)
+        os.fsync(file.fileno())
+
+
+def sync_folder(folder: Path) -> None:
+    """Flush to the disk what ``folder`` holds by which name; what is in the files is not."""
+    # Windows cannot open folders; there the rename alone has to do.
+    with contextlib.suppress(OSError):
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            report("fsync", folder)
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
+def sync_tree(folder: Path) -> None:
+    """Flush a folder with all in it, so that no rename comes before what it names."""
+    for place, _, names in os.walk(folder):
+        for name in names:
+            path = Path(place, name)
+            if not path.is_symlink():
+                sync_file(path)
+        sync_folder(Path(place))
+
+
+def remove(path: Path) -> None:
+    """Remove a file, a link or a folder with all in it, as far as can be; links are not followed."""
+    with contextlib.suppress(OSError):
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
