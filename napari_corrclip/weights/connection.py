@@ -9,7 +9,6 @@ import threading
 import urllib.error
 import urllib.parse
 import urllib.request
-from email.message import Message
 from typing import Any
 
 TIMEOUT_S = 20.0
@@ -98,7 +97,12 @@ class _Redirects(urllib.request.HTTPRedirectHandler):
         return super().redirect_request(req, fp, code, msg, headers, newurl)
 
     def http_error_302(
-        self, req: urllib.request.Request, fp: Any, code: int, msg: str, headers: Message
+        self,
+        req: urllib.request.Request,
+        fp: Any,
+        code: int,
+        msg: str,
+        headers: http.client.HTTPMessage,
     ) -> Any:
         try:
             # Before urllib does, which tells of other schemes as of an error of the server's.
