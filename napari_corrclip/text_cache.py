@@ -195,16 +195,16 @@ def _read(path: Path, length: int) -> NDArray[np.float32] | None:
     try:
         data = read_bytes(path, "kept feature", "remove it", limit=most)
         with io.BytesIO(data) as file:
-            shape, dtype = read_header(file, len(data), "it", "remove it")
-            start = file.tell()
+            header = read_header(file, len(data), "it", "remove it")
     except InputError:
         return None
-    end = start + 4 * length
-    if shape != (length,) or dtype != np.float32 or len(data) not in (end, end + _CHECKSUM):
+    end = header.offset + 4 * length
+    whole = len(data) in (end, end + _CHECKSUM)
+    if header.shape != (length,) or header.dtype != np.float32 or not whole:
         return None
     if len(data) > end and hashlib.sha256(data[:end]).digest() != data[end:]:
         return None
-    feature = np.frombuffer(data, dtype, length, start).astype(np.float32)
+    feature = np.frombuffer(data, header.dtype, length, header.offset).astype(np.float32)
     norm = np.linalg.norm(feature.astype(np.float64))  # in which no square overflows
     # NaN is not below either
     return feature if abs(norm - 1) < _TOLERANCE else None

@@ -18,7 +18,8 @@ from napari_corrclip.images.files import is_tiff, open_tiff_plane, read_picture
 from napari_corrclip.images.flat import FileBytes, FlatArray, check_mapped
 from napari_corrclip.images.ome_zarr import open_zarr_plane
 from napari_corrclip.large.grid import Box
-from napari_corrclip.storage.untrusted import guarded, reason
+from napari_corrclip.storage.arrays import read_npy
+from napari_corrclip.storage.untrusted import reason
 
 # Most elements that are read at once where only some rows of them are wanted.
 _BAND = 1 << 24
@@ -201,20 +202,12 @@ def _open_npy(
     path: Path, name: str, channel_axis: int | None, stack: contextlib.ExitStack
 ) -> Plane:
     """The plane of an .npy file, of which pieces are read and nothing stays mapped."""
-    try:
-        with guarded(f"The {name}", _FORMATS, damage=()):
-            # no byte of the array is looked at here
-            mapped = np.load(path, mmap_mode="r", allow_pickle=False)
-    except InputError as error:
-        if not isinstance(error.__cause__, ValueError | EOFError):
-            raise
-        raise InputError(f"The {name} is no NumPy array ({error.__cause__}); {_FORMATS}.") from None
-    if not isinstance(mapped, np.memmap):
-        raise InputError(f"The {name} is an archive of arrays; {_FORMATS}.")
+    kind = name.partition(" ")[0]
+    mapped = read_npy(path, kind, _FORMATS, mapped=True)  # no byte of the array is looked at here
     plane = as_plane(mapped, name, channel_axis)
     backwards = mapped.flags.f_contiguous and not mapped.flags.c_contiguous
     order = -1 if backwards else 1
-    file = stack.enter_context(FileBytes(path, name.partition(" ")[0]))
+    file = stack.enter_context(FileBytes(path, kind))
     array = FlatArray(file, mapped.offset, mapped.shape[::order], mapped.dtype)
     return Plane(array, plane.axes[::order], name)
 

@@ -9,7 +9,6 @@ as the image of such a file would, upright.
 from __future__ import annotations
 
 import contextlib
-import math
 import os
 import re
 from collections.abc import Iterable, Iterator
@@ -30,7 +29,8 @@ from napari_corrclip.images.pictures import (
 )
 from napari_corrclip.images.tiff import STARTS, full_picture, open_tiff, tag_number
 from napari_corrclip.images.tiff_pixels import StoredPixels
-from napari_corrclip.storage.untrusted import check_regular, guarded, reason
+from napari_corrclip.storage.arrays import read_header
+from napari_corrclip.storage.untrusted import check_regular, guarded
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -185,32 +185,12 @@ def _lossy(path: Path, what: str, kind: str) -> InputError:
 def _numpy_ids(file: FileBytes, what: str) -> tuple[FlatArray, str]:
     """Return the array of an .npy file, of which nothing but the header is read, and its axes."""
     path = file.path
-    try:
-        with path.open("rb") as header:
-            version = np.lib.format.read_magic(header)
-            if version not in ((1, 0), (2, 0), (3, 0)):
-                raise ValueError(f"it has the version {version}")
-            read = np.lib.format.read_array_header_1_0
-            if version > (1, 0):  # 3.0 differs in the text of names alone
-                read = np.lib.format.read_array_header_2_0
-            shape, by_columns, dtype = read(header)
-            offset = header.tell()
-        wanted, size = offset + math.prod(shape) * dtype.itemsize, path.stat().st_size
-        if wanted > size and not dtype.hasobject:
-            raise ValueError(f"it has {size} of {wanted} bytes")
-    except ValueError as error:
-        raise InputError(
-            f"The {what} {str(path)!r} is damaged or cut short ({reason(error)}); {_AGAIN}."
-        ) from None
-    if dtype.hasobject:
-        raise InputError(
-            f"The {what} {str(path)!r} holds Python objects, which may be a program and are not read; "
-            "save the map alone by numpy.save, as whole numbers."
-        )
-    _check(dtype, shape, path, what)
-    if by_columns:
-        return FlatArray(file, offset, shape[::-1], dtype), "XY"
-    return FlatArray(file, offset, shape, dtype), "YX"
+    with path.open("rb") as start:
+        said = read_header(start, path.stat().st_size, f"The {what} {str(path)!r}", _AGAIN)
+    _check(said.dtype, said.shape, path, what)
+    if said.by_columns:
+        return FlatArray(file, said.offset, said.shape[::-1], said.dtype), "XY"
+    return FlatArray(file, said.offset, said.shape, said.dtype), "YX"
 
 
 # -- TIFF

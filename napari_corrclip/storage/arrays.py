@@ -12,6 +12,7 @@ import tokenize
 import zipfile
 import zlib
 from collections.abc import Collection
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
@@ -107,10 +108,25 @@ _HEADER = 1 << 16
 """NumPy's headers are of a few hundred bytes, and refused by itself above 10,000."""
 
 
-def read_header(
-    file: IO[bytes], size: int, subject: str, advice: str
-) -> tuple[tuple[int, ...], np.dtype[Any]]:
-    """Return the shape and the type that an ``.npy`` says of itself.
+@dataclass(frozen=True)
+class Header:
+    """What an ``.npy`` says of itself.
+
+    Attributes:
+        shape: of the array.
+        dtype: of its numbers.
+        by_columns: whether the first axis varies first (Fortran's order).
+        offset: bytes before the first number.
+    """
+
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+    by_columns: bool
+    offset: int
+
+
+def read_header(file: IO[bytes], size: int, subject: str, advice: str) -> Header:
+    """Return what an ``.npy`` says of itself.
 
     Args:
         file: at its begin; it is left where the numbers begin.
@@ -130,15 +146,16 @@ def read_header(
             if version == (1, 0)
             else np.lib.format.read_array_header_2_0
         )
-        shape, _, dtype = read(file)
+        shape, by_columns, dtype = read(file)
     except (*_DAMAGE, MemoryError, RecursionError) as error:  # of Python's parser, the last two
         raise InputError(f"{subject} is no NumPy array ({reason(error)}); {advice}.") from None
-    return _check(shape, dtype, size - file.tell(), subject, advice)
+    header = Header(shape, dtype, by_columns, file.tell())
+    _check(header, size - header.offset, subject, advice)
+    return header
 
 
-def _check(
-    shape: tuple[int, ...], dtype: np.dtype[Any], room: int, subject: str, advice: str
-) -> tuple[tuple[int, ...], np.dtype[Any]]:
+def _check(header: Header, room: int, subject: str, advice: str) -> None:
+    shape, dtype = header.shape, header.dtype
     if dtype.hasobject:
         raise InputError(
             f"{subject} holds pickled Python objects, which may run anything and are never opened; "
@@ -153,4 +170,3 @@ def _check(
         raise InputError(
             f"{subject} is cut short: it has {max(room, 0)} of {needed} bytes; {advice}."
         )
-    return shape, dtype

@@ -295,9 +295,9 @@ NO_MAPS: dict[str, tuple[Callable[[Path], object], str]] = {
     ),
     "npy-bool": (lambda p: save_npy(p, IDS > 0), "bool, a mask"),
     "npy-float": (lambda p: save_npy(p, IDS / 2), "float64, and ids are"),
-    "npy-dates": (lambda p: save_npy(p, IDS.astype("m8[s]")), "no whole numbers"),
+    "npy-dates": (lambda p: save_npy(p, IDS.astype("m8[s]")), "and no numbers"),
     "npy-one-axis": (lambda p: save_npy(p, IDS[0]), r"shape \(5,\)"),
-    "npy-cut": (lambda p: p.write_bytes(written(np.save, MANY)[:-3]), "damaged or cut short"),
+    "npy-cut": (lambda p: p.write_bytes(written(np.save, MANY)[:-3]), "is cut short: it has"),
     "npz": (lambda p: p.write_bytes(written(np.savez, IDS)), r"an archive, such as \.npz"),
     "tif-cut": (lambda p: p.write_bytes(tiff(page(IDS))[:12]), "cut short|holds no picture"),
     "empty": (lambda p: p.write_bytes(b""), "empty"),
@@ -322,7 +322,7 @@ def test_what_holds_no_ids_is_refused_in_a_sentence(tmp_path: Path, kind: str) -
 def test_python_objects_are_refused_unread(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     np.save("map.npy", np.array([[Bomb()]], object), allow_pickle=True)
-    with pytest.raises(InputError, match="holds Python objects, which may be a program"):
+    with pytest.raises(InputError, match="holds pickled Python objects"):
         read_map("map.npy")
     assert not Path("exploded").exists()
 
