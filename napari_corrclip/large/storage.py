@@ -100,7 +100,13 @@ def write_rows(group: Any, rows: Mapping[str, NDArray[Any]]) -> None:
     for name, dtype in ROWS.items():
         values = np.asarray(rows[name], dtype)
         chunks = tuple(max(1, min(1 << 16, side)) for side in values.shape)
-        array = group.create_array(name, shape=values.shape, chunks=chunks, dtype=dtype)
+        array = group.create_array(
+            name,
+            shape=values.shape,
+            chunks=chunks,
+            dtype=dtype,
+            config={"write_empty_chunks": True},  # a chunk that is not there is damage
+        )
         if values.size:
             array[...] = values
 

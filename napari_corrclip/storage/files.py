@@ -41,8 +41,9 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
         InputError: it cannot be written.
     """
     path = Path(path)
-    # Of the name the ending alone, so that none that just fits becomes too long.
-    ending = path.suffix if len(os.fsencode(path.suffix)) < 16 else ""
+    # Of the name its endings alone, so that none that just fits becomes too long.
+    endings = ("".join(path.suffixes[-2:]), path.suffix, "")
+    ending = next(one for one in endings if len(os.fsencode(one)) < 32)
     try:
         # what earlier versions left, which knew no locks
         abandoned = re.compile(rf"\.[0-9a-f]{{8}}\.tmp\.{re.escape(path.name)}")

@@ -208,6 +208,10 @@ def check_array(node: ZarrNode, what: str, advice: str) -> None:
     if math.prod(shape) * kind.itemsize >= 1 << 62:
         _damaged(what, f"its shape is {shape}")
     fill = said.get("fill_value")
+    if kind.kind in "iu" and isinstance(fill, int | float):
+        bounds = np.iinfo(kind)
+        if not bounds.min <= fill <= bounds.max:  # NaN is not, either
+            _damaged(what, f"its fill value is {_short(fill)}, and its type {kind}")
     if not isinstance(fill, str | int | float | None) and not (
         isinstance(fill, list) and len(fill) == 2 and kind.kind == "c"
     ):

@@ -181,7 +181,7 @@ def other_format(folder: Path) -> None:
         (colour_labels, "labels.png. holds colours"),
         (pickled_arrays, "arrays.npz.*holds pickled Python objects"),
         (wrong_arrays, "confidence as float64"),
-        (truncated("labels.png"), "labels.png.*cannot be read"),
+        (truncated("labels.png"), "labels.png.*damaged or cut short"),
         (truncated("arrays.npz"), "arrays.npz.*is damaged or cut short"),
         (truncated("provenance.json"), "provenance.json.*no valid JSON"),
         (missing("labels.png"), "labels.png.*No such file"),
