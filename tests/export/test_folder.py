@@ -181,7 +181,7 @@ def other_format(folder: Path) -> None:
         (colour_labels, "labels.png. holds colours"),
         (pickled_arrays, "arrays.npz.*cannot be read"),
         (wrong_arrays, "confidence as float64"),
-        (truncated("labels.png"), "labels.png.*cannot be read"),
+        (truncated("labels.png"), "labels.png.*damaged or cut short"),
         (truncated("arrays.npz"), "arrays.npz.*cannot be read"),
         (truncated("provenance.json"), "provenance.json.*no valid JSON"),
         (missing("labels.png"), "labels.png.*No such file"),

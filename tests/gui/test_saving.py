@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import gc
+import sys
 import traceback
 from collections.abc import Callable
 from pathlib import Path
@@ -130,6 +132,10 @@ def save_selected(viewer: napari.Viewer) -> tuple[list[str], list[str]]:
         notification_manager.records.clear()
         for box in boxes:
             box.close()
+        for name in ("last_exc", "last_type", "last_value", "last_traceback"):
+            if hasattr(sys, name):
+                delattr(sys, name)
+        gc.collect()
 
 
 @pytest.mark.parametrize(("highest", "ending"), [(255, ".png"), (256, ".tif")])
