@@ -126,9 +126,12 @@ def save_selected(viewer: napari.Viewer) -> tuple[list[str], list[str]]:
     finally:
         notification_manager.notification_ready.disconnect(NapariQtNotification.show_notification)
         for one in notification_manager.records:
-            # the frames that an error came through hold the viewer
-            traceback.clear_frames(one.exception.__traceback__)
-            one.exception.__traceback__ = None
+            # the frames that an error, and those before it, came through hold the viewer
+            error = one.exception
+            while error is not None:
+                traceback.clear_frames(error.__traceback__)
+                error.__traceback__ = None
+                error = error.__context__
         notification_manager.records.clear()
         for box in boxes:
             box.close()
