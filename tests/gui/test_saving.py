@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import gc
+import sys
 import traceback
 from collections.abc import Callable
 from pathlib import Path
@@ -124,12 +126,19 @@ def save_selected(viewer: napari.Viewer) -> tuple[list[str], list[str]]:
     finally:
         notification_manager.notification_ready.disconnect(NapariQtNotification.show_notification)
         for one in notification_manager.records:
-            # the frames that an error came through hold the viewer
-            traceback.clear_frames(one.exception.__traceback__)
-            one.exception.__traceback__ = None
+            # the frames that an error, and those before it, came through hold the viewer
+            error = one.exception
+            while error is not None:
+                traceback.clear_frames(error.__traceback__)
+                error.__traceback__ = None
+                error = error.__context__
         notification_manager.records.clear()
         for box in boxes:
             box.close()
+        for name in ("last_exc", "last_type", "last_value", "last_traceback"):
+            if hasattr(sys, name):
+                delattr(sys, name)
+        gc.collect()
 
 
 @pytest.mark.parametrize(("highest", "ending"), [(255, ".png"), (256, ".tif")])
