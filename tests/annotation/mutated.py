@@ -227,8 +227,10 @@ def changed(pick: random.Random, form: str, data: bytes) -> bytes:
 # -- what must be true then
 
 
-def read(base: Path, form: str, seed: int) -> str:
+def read(base: Path, form: str, seed: int, moves: int = 100) -> str:
     """Change a file by ``seed`` and read it; return what came of it.
+
+    So many ``moves`` are undone and redone.
 
     Raises:
         AssertionError: neither a refusal of one sentence, nor a session that works.
@@ -257,17 +259,17 @@ def read(base: Path, form: str, seed: int) -> str:
             return "refused"
         for note in session.notes:
             assert note.endswith("."), note
-        works(session, here)
+        works(session, here, moves)
         return "read, with a note" if session.notes else "read"
 
 
-def works(session: Session, folder: Path) -> None:
+def works(session: Session, folder: Path, moves: int) -> None:
     """Assert that all can be read, saved and loaded, and undone and redone or refused."""
     look(session)
     session.save(folder / "saved")
     Seen(Session.load(folder / "saved")).same(Seen(session))
     for move in (session.undo, session.redo):
-        for _ in range(len(session.history.done) + len(session.history.undone)):
+        for _ in range(moves):
             before, steps = Seen(session), len(session.history.done)
             refused = ""
             try:

@@ -28,6 +28,6 @@ def test_a_changed_file_is_refused_or_works(base: Path, form: str) -> None:
     @hypothesis_settings(max_examples=200, deadline=None, database=None)
     @given(st.integers(0, 2**32 - 1))
     def reads(number: int) -> None:
-        read(base, form, number)
+        read(base, form, number, moves=3)
 
     reads()
