@@ -54,7 +54,9 @@ _TYPES = frozenset(
 _TYPE = re.compile(r"[<>|=]?(b1|[iu][1248]|f[248]|c(8|16))")
 _LONGEST = 1 << 48
 # What zarr and its codecs raise where a chunk or a metadata file is damaged.
-_DAMAGE = (ValueError, TypeError, KeyError, RuntimeError, EOFError, zlib.error, lzma.LZMAError)
+_DAMAGE = (
+    ValueError, TypeError, KeyError, OverflowError, RuntimeError, EOFError, zlib.error, lzma.LZMAError,
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
