@@ -239,6 +239,10 @@ class _Paged:
             raise DamagedError(f"it has {len(offsets)} of {expected} strips or tiles")
         if not any(counts):
             raise DamagedError("none of its strips or tiles was written")
+        # Before so much memory is asked for: a size is a number that anybody can write.
+        least = self.size[0] * self.size[1] * self.channels * self.bits // 8
+        if self._compression == unpacking.NONE and all(counts[:expected]) and sum(counts) < least:
+            raise DamagedError(f"it has {sum(counts)} of {least} bytes")
         self.in_pieces = self._in_place or expected > planes
 
     @property

@@ -203,7 +203,8 @@ def _open_npy(
 ) -> Plane:
     """The plane of an .npy file, of which pieces are read and nothing stays mapped."""
     kind = name.partition(" ")[0]
-    mapped = read_npy(path, kind, _FORMATS, mapped=True)  # no byte of the array is looked at here
+    # no byte of the array is looked at here
+    mapped: Any = read_npy(path, kind, _FORMATS, mapped=True)
     plane = as_plane(mapped, name, channel_axis)
     backwards = mapped.flags.f_contiguous and not mapped.flags.c_contiguous
     order = -1 if backwards else 1

@@ -53,8 +53,11 @@ _TYPES = frozenset(
 )  # fmt: skip
 _TYPE = re.compile(r"[<>|=]?(b1|[iu][1248]|f[248]|c(8|16))")
 _LONGEST = 1 << 48
+_SMALL = 64 << 20  # a chunk of so many bytes may be larger than its array
 # What zarr and its codecs raise where a chunk or a metadata file is damaged.
-_DAMAGE = (ValueError, TypeError, KeyError, RuntimeError, EOFError, zlib.error, lzma.LZMAError)
+_DAMAGE = (
+    ValueError, TypeError, KeyError, OverflowError, RuntimeError, EOFError, zlib.error, lzma.LZMAError,
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -200,7 +203,10 @@ def check_array(node: ZarrNode, what: str, advice: str) -> None:
         chunks = _check_codecs(said.get("codecs"), chunks, what)
     if len(chunks) != len(shape):
         _damaged(what, f"its chunks are {chunks} and its shape is {shape}")
-    if math.prod(chunks) * kind.itemsize > MAX_CHUNK:
+    size = math.prod(chunks) * kind.itemsize
+    if size > max(_SMALL, 2 * math.prod(shape) * kind.itemsize):
+        _damaged(what, f"its chunks are {chunks} and its shape is {shape}")
+    if size > MAX_CHUNK:
         raise InputError(
             f"{what} lies in chunks of {' × '.join(map(str, chunks))}, and at most "
             f"{MAX_CHUNK >> 30} GiB can be read at once; save it in smaller chunks."

@@ -37,5 +37,5 @@ class RegularFiles(LocalStore):
 
     def _check(self, key: str) -> None:
         path = self.root / key
-        if path.exists():
+        if key and path.exists():
             check_regular(path, "chunk", "save or copy the zarr again")

@@ -350,3 +350,12 @@ def test_a_tag_behind_the_end_is_no_default(tmp_path: Path) -> None:
     path.write_bytes(data[: bits + 8] + b"\xff\xff\xff\x7f" + data[bits + 12 :])
     with pytest.raises(InputError, match=r"damaged or cut short .*tag 258"):
         read_image(path)
+
+
+def test_a_size_without_pixels_asks_for_no_memory(tmp_path: Path) -> None:
+    path = tmp_path / "a.tif"
+    tifffile.imwrite(path, np.ones((12, 10), np.uint8))
+    with tifffile.TiffFile(path, mode="r+") as tiff:
+        tiff.pages.first.tags["ImageWidth"].overwrite(1 << 30)
+    with pytest.raises(InputError, match="it has 120 of 12884901888 bytes"):
+        read_image(path)
