@@ -50,6 +50,8 @@ def write_classes(path: str, data: Any, options: Mapping[str, Any]) -> list[str]
         place = _with_ending(Path(path), labels)
         words = vocabulary_of(options)
         table = place.with_name(f"{place.stem}.classes.csv")
+        if words is not None:
+            _check_fits(table)
         with contextlib.ExitStack() as both:
             if words is not None:
                 words.save(both.enter_context(atomic_path(table)))
@@ -59,7 +61,23 @@ def write_classes(path: str, data: Any, options: Mapping[str, Any]) -> list[str]
                 maps.write_label_png(temporary, labels, words or _numbers(labels, options))
             else:
                 maps.write_tiff(temporary, labels)
+        if words is None:
+            # That of the map that was there before: its names would be taken for this one's.
+            with contextlib.suppress(OSError):
+                table.unlink(missing_ok=True)
     return [str(place)] if words is None else [str(place), str(table)]
+
+
+def _check_fits(place: Path) -> None:
+    """Raise what the file system says of a name that it cannot hold, before anything is written."""
+    from napari_corrclip.storage.disk import cannot_write
+
+    try:
+        place.lstat()
+    except FileNotFoundError:
+        pass
+    except OSError as error:
+        raise cannot_write(place, error) from None
 
 
 def _with_ending(place: Path, labels: NDArray[Any]) -> Path:

@@ -6,13 +6,13 @@ import contextlib
 import errno
 import os
 import re
-import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 from napari_corrclip.errors import InputError
 from napari_corrclip.images.origin import Origin, place_of
-from napari_corrclip.storage.files import cannot_write
+from napari_corrclip.storage.disk import cannot_write
+from napari_corrclip.storage.temporary import temporary
 
 _OPTIONAL = {"labels.png", "labels.tif", "overlay.png", "demo.png", "maps.zarr"}
 
@@ -39,10 +39,10 @@ def check_folder(folder: Path, names: Iterable[str] = ()) -> None:
             missing.append(existing.name)
             existing = existing.parent
         _check_is_folder(existing)
-        trial = tempfile.TemporaryDirectory(dir=existing, prefix=".", suffix=".tmp")
-    with trial:
-        inside = Path(trial.name)
+    with contextlib.ExitStack() as trial:
         with _refusing(folder):
+            inside = trial.enter_context(temporary(existing))
+            inside.mkdir()
             for name in reversed(missing):
                 inside /= name
                 inside.mkdir()

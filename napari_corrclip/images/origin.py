@@ -82,7 +82,7 @@ def place_of(image: str | os.PathLike[str]) -> Path:
         return path.absolute()
 
 
-def escaped(place: Path) -> str:
+def escaped(place: str | Path) -> str:
     """Return a path as text; bytes of a name that are no text are escaped, for JSON is UTF-8."""
     return str(place).encode(errors="backslashreplace").decode()
 

@@ -18,7 +18,7 @@ from napari_corrclip.devices import describe_device, plain_steps
 from napari_corrclip.errors import InputError
 from napari_corrclip.export.folder import LARGE_FORMAT
 from napari_corrclip.images import PERCENTILES, ImageOptions
-from napari_corrclip.images.origin import Origin
+from napari_corrclip.images.origin import Origin, escaped
 from napari_corrclip.large.blocks import block_side, classify_block
 from napari_corrclip.large.grid import blocks, slices
 from napari_corrclip.large.planes import Plane, opened
@@ -89,7 +89,7 @@ def large_steps(
         )
     options = options or ImageOptions()
     if origin is None:
-        origin = Origin(os.fspath(image) if isinstance(image, str | os.PathLike) else "")
+        origin = Origin(escaped(os.fspath(image)) if isinstance(image, str | os.PathLike) else "")
     seconds: dict[str, float] = {}
     with contextlib.ExitStack() as stack:
         plane = stack.enter_context(opened(image, "image", options.channel_axis))
@@ -163,7 +163,7 @@ def _given(
 ) -> tuple[LazyRegions, dict[str, str | int | float | bool]]:
     """Given regions and what the provenance says of them."""
     origin = os.fspath(source) if isinstance(source, str | os.PathLike) else "array"
-    described: dict[str, str | int | float | bool] = {"source": "given", "origin": origin}
+    described: dict[str, str | int | float | bool] = {"source": "given", "origin": escaped(origin)}
     if isinstance(source, GivenRegions):
         source, described = source.regions, dict(source.describe())
     if isinstance(source, str | os.PathLike) and not Path(source).is_dir():

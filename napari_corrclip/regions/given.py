@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from napari_corrclip.errors import InputError
 from napari_corrclip.frozen import Closed
+from napari_corrclip.images.origin import escaped
 from napari_corrclip.maps.reading import read_map
 from napari_corrclip.progress import Progress, Steps
 from napari_corrclip.region_map import check_regions
@@ -59,7 +60,8 @@ class GivenRegions(Closed):
 
     def describe(self) -> Mapping[str, Described]:
         """Return the source, its origin and a checksum of the ids."""
-        return {"source": self.name, "origin": self.origin, "sha256": self._checksum()}
+        origin = escaped(self.origin)
+        return {"source": self.name, "origin": origin, "sha256": self._checksum()}
 
     def _checksum(self) -> str:
         import hashlib

@@ -20,6 +20,17 @@ def report(step: str, path: str | os.PathLike[str]) -> None:
     sys.audit(f"napari_corrclip.{step}", os.fspath(path))
 
 
+def check_name(path: str | os.PathLike[str]) -> None:
+    """Raise an ``InputError`` where ``path`` can be none on any disk: by a NUL, or half a character."""
+    try:
+        if b"\0" in os.fsencode(path):
+            raise ValueError("embedded null byte")
+    except ValueError as error:
+        raise InputError(
+            f"{os.fspath(path)!r} can be no name in a file system ({error}); give another one."
+        ) from None
+
+
 def cannot_write(path: str | os.PathLike[str], error: OSError) -> InputError:
     """Return the sentence for ``error`` while ``path`` was being written."""
     reason = error.strerror or str(error)

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from napari_corrclip.storage.disk import cannot_write, report, sync_file, sync_folder
+from napari_corrclip.storage.disk import cannot_write, check_name, report, sync_file, sync_folder
 from napari_corrclip.storage.folders import Writer, recover_folder, write_folder
 from napari_corrclip.storage.temporary import temporary
 
@@ -40,6 +40,7 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
     Raises:
         InputError: it cannot be written.
     """
+    check_name(path)
     path = Path(path)
     # Of the name its endings alone, so that none that just fits becomes too long.
     endings = ("".join(path.suffixes[-2:]), path.suffix, "")

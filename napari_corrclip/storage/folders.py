@@ -16,6 +16,7 @@ next gives its files their places. What never became a new set is removed.
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 import re
@@ -30,6 +31,7 @@ from typing import TypeVar
 from napari_corrclip.errors import InputError
 from napari_corrclip.storage.disk import (
     cannot_write,
+    check_name,
     remove,
     report,
     sync_file,
@@ -38,7 +40,7 @@ from napari_corrclip.storage.disk import (
 )
 from napari_corrclip.storage.locks import Lock, take
 from napari_corrclip.storage.temporary import clean, temporary
-from napari_corrclip.storage.untrusted import check_regular, read_bytes
+from napari_corrclip.storage.untrusted import check_regular
 
 Writer = Callable[[Path], object]
 """Writes one file at the path it is given."""
@@ -51,6 +53,8 @@ LOCK = ".napari-corrclip.lock"
 WAIT = 20.0
 """Seconds that a writer waits for another one, who needs thousandths of one for a few renames."""
 _FILES, _FORMER = ".files", ".former"
+_LONGEST = 1 << 20
+"""Bytes of a list of files."""
 _TRIES = 8
 
 
@@ -91,8 +95,9 @@ def staged(folder: str | os.PathLike[str], *, owned: Collection[str] = ()) -> It
     Raises:
         InputError: it cannot be written, or another program is writing there and does not end.
     """
+    check_name(folder)
     try:
-        target = Path(folder).resolve()
+        target = _resolved(Path(folder))
         target.parent.mkdir(parents=True, exist_ok=True)
         recover_folder(target)
         _clean_beside(target)
@@ -105,6 +110,13 @@ def staged(folder: str | os.PathLike[str], *, owned: Collection[str] = ()) -> It
                 _exchange(stage, target, owned)
     except OSError as error:
         raise cannot_write(folder, error) from None
+
+
+def _resolved(folder: Path) -> Path:
+    try:
+        return folder.resolve()
+    except RuntimeError as error:  # Python before 3.13 says so of links in a circle
+        raise OSError(errno.ELOOP, str(error)) from None
 
 
 def _appears(stage: Path, target: Path) -> bool:
@@ -134,7 +146,8 @@ def _exchange(stage: Path, target: Path, owned: Collection[str]) -> None:
             stage.rename(target / NEW)
             sync_folder(target)
         finally:
-            _complete(target, stage)  # an interrupt may have come anywhere: what has begun is ended
+            # An interrupt may have come anywhere: what has begun is ended.
+            _complete(target, stage, files)
     finally:
         lock.release()
 
@@ -164,28 +177,31 @@ def _complete_former(target: Path) -> None:
             _complete(target, aside)
 
 
-def _complete(target: Path, aside: Path) -> None:
+def _complete(target: Path, aside: Path, files: _Set | None = None) -> None:
     """Give the files of a new set their places, if there is one; ``target`` is locked.
 
     Args:
         target: the folder.
         aside: where what is left over is put; nothing but renames is needed, which take no space.
+        files: the set, where that is known; else its list is read.
     """
     try:
-        _give_places(target, aside)
+        _give_places(target, aside, files)
     except OSError:
-        _give_places(target, aside)
+        _give_places(target, aside, files)
     except BaseException:
         # An interrupt comes once. Who cannot now leaves it to the next.
         with contextlib.suppress(OSError):
-            _give_places(target, aside)
+            _give_places(target, aside, files)
         raise
 
 
-def _give_places(target: Path, aside: Path) -> None:
+def _give_places(target: Path, aside: Path, files: _Set | None) -> None:
     """Do what :func:`_complete` says; may be called again after any step."""
     new = target / NEW
-    files = _Set.read(new)
+    if not os.path.lexists(new):
+        return
+    files = files or _Set.read(new)
     if files is not None:
         former = new / _FORMER
         if not _is_folder(former):
@@ -202,9 +218,8 @@ def _give_places(target: Path, aside: Path) -> None:
             if os.path.lexists(target / name):
                 _put_away(target / name, former)
         sync_folder(target)
-    if os.path.lexists(new):
-        _rename(new, aside)
-        sync_folder(target)
+    _rename(new, aside)
+    sync_folder(target)
 
 
 def _put_away(place: Path, former: Path) -> None:
@@ -251,14 +266,23 @@ class _Set:
 
     @classmethod
     def read(cls, folder: Path) -> _Set | None:
-        """Return what was written down in ``folder``; ``None``: there is no such set."""
-        if not _is_folder(folder):
+        """Return what was written down in ``folder``; ``None``: there is no such set.
+
+        Raises:
+            OSError: it cannot be read now, which says nothing of what is there.
+        """
+        path = folder / _FILES
+        try:
+            if not _is_folder(folder) or not stat.S_ISREG(path.lstat().st_mode):
+                return None
+            with path.open("rb") as file:
+                data = file.read(_LONGEST + 1)
+        except FileNotFoundError:
             return None
         try:
-            data = read_bytes(folder / _FILES, "list of files", "remove it", limit=1 << 20)
-            document = json.loads(data)
+            document = json.loads(data[:_LONGEST])
             written, owned = (frozenset(map(str, document[key])) for key in ("written", "owned"))
-        except (InputError, ValueError, KeyError, TypeError, RecursionError):
+        except (ValueError, KeyError, TypeError, RecursionError):
             return None
         # Plain names and nothing hidden: it may be a stranger's.
         if not all(map(_is_plain, written | owned)):
@@ -302,7 +326,7 @@ def read_whole(
     # They are exchanged faster than they can be read.
     try:
         lock: Lock | None = _wait(folder)
-    except OSError:  # who may not write there cannot keep others from it
+    except (OSError, ValueError):  # who may not write there cannot keep others from it
         lock = None
     try:
         with _Seen(folder, names) as seen:
@@ -390,17 +414,26 @@ def _identity(file: Path | int) -> _Identity | None:
 
 
 def locate(folder: Path, name: str) -> Path:
-    """Return where the file ``name`` of what ``folder`` holds lies; it need not exist."""
+    """Return where the file ``name`` of what ``folder`` holds lies; it need not exist.
+
+    Raises:
+        InputError: it cannot be found out now.
+    """
     new = folder / NEW
     place = new / name
-    if os.path.lexists(place):
-        # The list was written before it became the new set, so it is whole.
-        return place if _Set.read(new) is not None else folder / name
-    if os.path.lexists(new):
+    if not os.path.lexists(new):
+        return folder / name
+    try:
+        # It was written before it became the new set, so it is whole.
         files = _Set.read(new)
-        if files is not None and name in files.owned - files.written:
-            return place  # where nothing is
-    return folder / name
+    except OSError as error:
+        raise InputError(
+            f"What is in {str(folder)!r} cannot be read ({error.strerror or error}); try again."
+        ) from None
+    if files is None:
+        return folder / name
+    # Where nothing is, if the set has none of this name.
+    return place if os.path.lexists(place) or name in files.owned - files.written else folder / name
 
 
 # -- after a crash

@@ -71,7 +71,10 @@ def clean(folder: Path, abandoned: re.Pattern[str] | None = None) -> None:
 
 
 def _clean(folder: Path, owner: str) -> None:
-    lock = take(folder / f".{owner}.lock", create=False)
+    path = folder / f".{owner}.lock"
+    if path.lstat().st_size:  # ours are empty: this is another program's
+        return
+    lock = take(path, create=False)
     if lock is None:
         return
     found = ((name, _OWNED.fullmatch(name)) for name in _names(folder))

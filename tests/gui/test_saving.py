@@ -193,6 +193,21 @@ def test_whatever_features_say_the_map_is_written(
         assert dict(zip(found.values, found.names, strict=True)) == classes
 
 
+def test_the_table_of_a_former_map_does_not_name_another_ones_classes(tmp_path: Path) -> None:
+    path = tmp_path / "map.png"
+    save(Labels(DATA, features=table([1, 3], ["cat", "dog"])), path)
+    assert (tmp_path / "map.classes.csv").exists()
+    assert save(Labels(DATA, features=table([1, 1], ["a", "b"])), path) == [str(path)]
+    assert not (tmp_path / "map.classes.csv").exists()
+
+
+def test_a_table_whose_name_is_too_long_costs_no_map(tmp_path: Path) -> None:
+    path = tmp_path / f"{'a' * 249}.png"
+    with pytest.raises(InputError, match=r"classes\.csv' cannot be written .*shorter name"):
+        save(Labels(DATA, features=table([1, 3], ["cat", "dog"])), path)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_the_regions_of_a_result_are_written(tmp_path: Path) -> None:
     """Their features have a row a region, with its class."""
     result, _ = small_result((40, 50))

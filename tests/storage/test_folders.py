@@ -7,6 +7,7 @@ import os
 import pickle
 import socket
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -361,3 +362,61 @@ def test_old_sessions_and_results_in_one_folder_stay_apart(tmp_path: Path) -> No
     result.save(tmp_path)
     assert np.array_equal(Segmentation.load(tmp_path).labels, result.labels)
     assert np.array_equal(Session.load(tmp_path).labels, result.labels)
+
+
+def test_a_list_that_cannot_be_read_now_costs_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_folder(tmp_path / "x", {name: _text("old") for name in "abc"})
+    replace = Path.replace
+    refused = []
+
+    def once(path: Path, target: Path) -> Path:
+        if path.name == "b" and not refused:
+            refused.append(path)
+            raise OSError(5, "Input/output error")
+        return replace(path, target)
+
+    def unreadable(folder: Path) -> None:
+        raise OSError(24, "Too many open files")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "replace", once)
+        patch.setattr(folders._Set, "read", unreadable)
+        write_folder(tmp_path / "x", {name: _text("new") for name in "abc"})
+    assert refused
+    assert {path.name: path.read_text() for path in (tmp_path / "x").iterdir()} == dict.fromkeys(
+        "abc", "new"
+    )
+
+
+def test_a_reader_that_cannot_see_the_list_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / folders.NEW).mkdir()
+
+    def unreadable(folder: Path) -> None:
+        raise OSError(24, "Too many open files")
+
+    monkeypatch.setattr(folders._Set, "read", unreadable)
+    with pytest.raises(InputError, match=r"cannot be read \(Too many open files\); try again"):
+        read_whole(tmp_path, ["a"], lambda locate: locate("a").read_text())
+
+
+@pytest.mark.parametrize("name", ["a\0b", "a\ud800b"])
+def test_what_can_be_no_name_is_one_sentence(tmp_path: Path, name: str) -> None:
+    with pytest.raises(InputError, match="can be no name in a file system"):
+        write_folder(f"{tmp_path}/{name}", {"a": _text("")})
+    with pytest.raises(InputError, match="can be no name in a file system"):
+        write_bytes(f"{tmp_path}/{name}", b"")
+
+
+def test_a_lock_of_another_program_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / ".deadbeef.lock").write_text("pid 7")
+    (tmp_path / ".deadbeef.tmp.doc").write_text("theirs")
+    write_folder(tmp_path, {"a": _text("")})
+    assert (tmp_path / ".deadbeef.tmp.doc").read_text() == "theirs"
+
+
+def _text(text: str) -> Callable[[Path], object]:
+    return lambda path: path.write_text(text)
