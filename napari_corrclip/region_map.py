@@ -17,6 +17,8 @@ def check_regions(array: ArrayLike) -> NDArray[np.int32]:
     Raises:
         InputError: it is not of integers, has negative ids or ids above 2147483647, or is not 2-D.
     """
+    if isinstance(array, np.ma.MaskedArray):
+        array = array.filled(0)  # what is hidden is in no region
     regions = np.asarray(array)
     if regions.ndim != 2:
         raise InputError(

@@ -299,7 +299,7 @@ class Segmenter:
             settings,
         )
         if features.nodata is not None:
-            pixels = pipeline.without(pixels, torch.from_numpy(features.nodata))
+            pixels = pipeline.without(pixels, torch.tensor(features.nodata))
         values = None
         if self.clip.device.type == "cuda":
             values = pipeline.pixel_values(pixels, words.values)
@@ -441,10 +441,10 @@ def region_source(
         known = _known(options, SamRegions)
         network = load_sam(preset.regions, device, cache) if sam is None else sam
         return SamRegions(network, device=device, **known)
-    if isinstance(regions, str):
+    if isinstance(regions, str) and not os.path.isfile(regions):  # noqa: PTH113 - of any length
         raise InputError(
-            f"There is no region source {regions!r}; choose sam or superpixels, or give an integer "
-            "array."
+            f"There is no region source {regions!r}, nor a file of that name; choose sam or "
+            "superpixels, or give an integer array or the path of a region map."
         )
     if options:
         raise InputError(
@@ -455,7 +455,7 @@ def region_source(
         return GivenRegions(regions)
     if isinstance(regions, RegionSource):
         return regions
-    if isinstance(regions, Path):
+    if isinstance(regions, str | Path):
         return GivenRegions.from_file(regions)
     raise InputError(
         f"Regions cannot come from a {type(regions).__name__}; give sam, superpixels, an integer "

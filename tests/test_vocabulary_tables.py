@@ -180,3 +180,8 @@ def test_any_text_is_a_vocabulary_that_comes_back_or_one_sentence(text: str) -> 
         message = ""
         assert Vocabulary.parse(found.to_text()) == found
     assert "\n" not in message
+
+
+def test_semicolons_alone_list_classes_where_they_are_handed_over() -> None:
+    assert Vocabulary.coerce("wood; water; white cross").names == ("wood", "water", "white cross")
+    assert Vocabulary.coerce("cat: cat; kitten").names == ("cat",)

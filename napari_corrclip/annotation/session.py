@@ -208,6 +208,11 @@ class Session:
 
     @staticmethod
     def _check_image(image: NDArray[np.uint8], state: State) -> None:
+        if not isinstance(image, np.ndarray):
+            raise InputError(
+                f"The image is a {type(image).__name__}; give the array that the session is of, for "
+                "example of nc.to_rgb(nc.read_image(path))."
+            )
         if image.shape != (*state.shape, 3) or image.dtype != np.uint8:
             raise InputError(
                 f"The image has shape {image.shape} and type {image.dtype}; the session needs "

@@ -158,9 +158,9 @@ class Vocabulary:
     ) -> Vocabulary:
         """Return the vocabulary that ``source`` means.
 
-        A vocabulary is returned as it is; a string is parsed, but a line that ends like a file
-        (``.yaml``, ``.yml``, ``.json``, ``.csv``, ``.txt``) is read as one, as is a path object;
-        of a list, each string is one class; a mapping is from names to prompts.
+        A vocabulary is returned as it is; a string is read as :meth:`typed` does, but a line that
+        ends like a file (``.yaml``, ``.yml``, ``.json``, ``.csv``, ``.txt``) is read as one, as is
+        a path object; of a list, each string is one class; a mapping is from names to prompts.
         """
         if isinstance(source, Vocabulary):
             return source
@@ -168,7 +168,7 @@ class Vocabulary:
             one_line = source.strip()
             if "\n" not in one_line and one_line.lower().endswith(FILE_SUFFIXES):
                 return cls.from_file(one_line)
-            return cls.parse(source)
+            return cls.typed(source)
         if isinstance(source, os.PathLike):
             return cls.from_file(source)
         from napari_corrclip.vocabulary import files

@@ -122,3 +122,8 @@ def test_a_class_map_with_a_palette_holds_its_indices(tmp_path: Path) -> None:
     Image.fromarray(ids * 30).convert("RGB").save(path)
     with pytest.raises(InputError, match="holds colours"):
         GivenRegions.from_file(path)
+
+
+def test_what_a_masked_array_hides_is_in_no_region() -> None:
+    hidden = np.ma.masked_array(np.full((2, 3), 3), np.array([[True] * 3, [False] * 3]))
+    np.testing.assert_array_equal(GivenRegions(hidden).regions, [[0] * 3, [3] * 3])

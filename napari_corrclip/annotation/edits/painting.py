@@ -63,7 +63,8 @@ def paint_regions(state: State, pixels: Pixels, region: int | None) -> Plan:
     if decided:
         notes = (
             f"{count(len(decided), 'decided region')} ({', '.join(map(str, decided[:5]))}) "
-            "lost all pixels and is gone; undo brings it back.",
+            f"lost all pixels and {'is' if len(decided) == 1 else 'are'} gone; undo brings "
+            f"{'it' if len(decided) == 1 else 'them'} back.",
         )
     return Plan(
         title,
