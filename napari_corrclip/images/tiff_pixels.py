@@ -55,6 +55,8 @@ _NEEDED_TAGS = frozenset(
     )
 )
 _MOST_TAGS = 4096
+# How many bytes a codec may make of one: Zstandard gives some ten thousand of a picture of one colour.
+_LARGEST_RATIO = 1 << 16
 
 Span = tuple[int, int]
 
@@ -241,8 +243,9 @@ class _Paged:
             raise DamagedError("none of its strips or tiles was written")
         # Before so much memory is asked for: a size is a number that anybody can write.
         least = self.size[0] * self.size[1] * self.channels * self.bits // 8
-        if self._compression == unpacking.NONE and all(counts[:expected]) and sum(counts) < least:
-            raise DamagedError(f"it has {sum(counts)} of {least} bytes")
+        most = sum(counts) * (1 if self._compression == unpacking.NONE else _LARGEST_RATIO)
+        if all(counts[:expected]) and most < least:
+            raise DamagedError(f"its {least} bytes of pixels are stored in {sum(counts)}")
         self.in_pieces = self._in_place or expected > planes
 
     @property
