@@ -244,7 +244,7 @@ class Journal:
 
     def _append(self, kind: Kind, step: Step) -> None:
         # The session calls it in its lock, so that records are in the order of the edits. Nothing is raised
-        # from here: the edit has been made, and whoever made it is not to blame.
+        # from here but interrupts: the edit has been made, and whoever made it is not to blame.
         try:
             if not self._rooted:
                 self._written.wait()
@@ -254,10 +254,13 @@ class Journal:
                 if self._file is None:
                     self._next_file(_head(self._number, self._size))
                 self._write(pack_record(kind, step))
-        except Exception as error:
-            self._close_file()  # its end may be half a record; the next edit writes everything anew
+        except BaseException as error:
+            # Its end may be half a record, or one that is not counted: the next edit writes all anew.
             self._rooted = False
+            self._close_file()
             self._tell(error)
+            if not isinstance(error, Exception):
+                raise
             return
         self.problem = None
         if self._count >= self.records and self._thread is None:
@@ -268,7 +271,7 @@ class Journal:
             else:
                 self._write_beside(first=False)
 
-    def _sentence(self, error: Exception) -> str:
+    def _sentence(self, error: BaseException) -> str:
         if isinstance(error, OSError):
             return str(cannot_write(self.folder, error))
         if isinstance(error, InputError):
@@ -278,7 +281,7 @@ class Journal:
             "session to another folder."
         )
 
-    def _tell(self, error: Exception) -> None:
+    def _tell(self, error: BaseException) -> None:
         problem = self.problem = (
             f"{self._sentence(error)} What you did is kept in memory until then."
         )

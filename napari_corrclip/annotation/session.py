@@ -285,10 +285,8 @@ class Session:
                 self._taken = Taken(records[0][1], former, other._state)
             elif any(kind == "amend" for kind, _ in records):
                 self._taken = None
-            for kind, step in records:
-                self._record(kind, step)
             if records:
-                self._tell(partial(self.changed.emit, told))
+                self._record(told, *records)
         return True
 
     def _snapshot(self) -> storage.Saved:
@@ -794,8 +792,7 @@ class Session:
             touched = self._apply(change)
             self.history.amend(step)
             self._taken = None  # there, the step that brought the prediction is another one
-            self._record("amend", step)
-            self._tell(partial(self.changed.emit, touched))
+            self._record(touched, ("amend", step))
         return Edited(plan.title, touched.updated, touched.removed)
 
     def rerun(
@@ -928,8 +925,7 @@ class Session:
             for change in applied.changes:
                 self._see(change)
             follow(self.history, kind, None)
-            self._record(kind, step)
-            self._tell(partial(self.changed.emit, told))
+            self._record(told, (kind, step))
         return Edited(applied.title, told.updated, told.removed)
 
     @contextlib.contextmanager
@@ -955,8 +951,7 @@ class Session:
             step = Step(title, tuple(one for one in group.changes if not one.empty))
             if step.changes:
                 self.history.record(step)
-                self._record("do", step)
-                self._tell(partial(self.changed.emit, folded(group.told)))
+                self._record(folded(group.told), ("do", step))
 
     def _check_no_group(self) -> None:
         if self._group is not None:
@@ -983,15 +978,20 @@ class Session:
         else:
             step = Step(plan.title, (plan.change,), provisional)
             self.history.record(step)
-            self._record("do", step)
-            self._tell(partial(self.changed.emit, touched))
+            self._record(touched, ("do", step))
         return Edited(plan.title, touched.updated, touched.removed, plan.notes, plan.conflicts)
 
-    def _record(self, kind: Kind, step: Step) -> None:
-        """Let the journals write down what was done, and tell it."""
-        for write in tuple(self._recorders):
-            write(kind, step)
-        self._tell(partial(self.recorded.emit, kind, step))
+    def _record(self, told: Changed, *records: tuple[Kind, Step]) -> None:
+        """Let the journals write down what was done, and tell it and what it changed.
+
+        It has been done: each journal hears of it, and it is told, if another journal is interrupted too.
+        """
+        with contextlib.ExitStack() as each:  # the last that is put on it comes first
+            each.callback(self._tell, partial(self.changed.emit, told))
+            for kind, step in reversed(records):
+                each.callback(self._tell, partial(self.recorded.emit, kind, step))
+                for write in reversed(self._recorders):
+                    each.callback(write, kind, step)
 
     def _apply(self, change: Change) -> Changed:
         touched = self._state.apply(change)
