@@ -181,27 +181,30 @@ class Journal:
         self.close()
 
     def close(self) -> None:
-        """Stop listening; what was done is on the disk then."""
+        """Stop listening; what was done is on the disk then. Once it is closed this does nothing."""
         with self.session.locked():
+            if self._closed:
+                return  # else it would be said that what was done since is on the disk
+            self._closed = True
             with contextlib.suppress(ValueError):
                 self.session._recorders.remove(self._append)
             revision = self.session._revision
-        self._wait()
-        with self.session.locked():
-            self._closed = True
-        if self._rooted and self.problem is None:
-            self.session._on_disk = OnDisk(
-                revision,
-                self._number,
-                self._size,
-                self._count,
-                _identity(self.folder, self._number),
-            )
-        self._close_file()
-        self._forget_prepared()
-        self._lock.release()
-        if self.session._journal is self:
-            self.session._journal = None
+        try:
+            self._wait()
+            if self._rooted and self.problem is None:
+                self.session._on_disk = OnDisk(
+                    revision,
+                    self._number,
+                    self._size,
+                    self._count,
+                    _identity(self.folder, self._number),
+                )
+        finally:
+            self._close_file()
+            self._forget_prepared()
+            self._lock.release()
+            if self.session._journal is self:
+                self.session._journal = None
 
     def prepare(self, kind: Kind, step: Step) -> None:
         """Write down a large step that is about to be made, in the thread that worked it out.

@@ -178,6 +178,16 @@ def test_a_closed_journal_hears_nothing(tmp_path: Path) -> None:
     assert digest(restore(tmp_path)) == before
 
 
+def test_a_journal_that_is_closed_twice_loses_nothing(tmp_path: Path) -> None:
+    session = new_session(0)
+    with Journal(session, tmp_path) as journal:
+        journal.close()
+        session.assign(1, "sky")
+    with Journal(session, tmp_path):
+        session.assign(2, "cat")
+        assert digest(restore(tmp_path)) == digest(session)
+
+
 def test_nothing_to_restore_is_told(tmp_path: Path) -> None:
     assert not has_session(tmp_path / "nowhere")
     with pytest.raises(InputError, match="There is no session in"):
