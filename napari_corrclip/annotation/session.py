@@ -227,6 +227,7 @@ class Session:
         # What is to be told when nobody edits; one thread at a time does.
         self._untold: deque[Callable[[], object]] = deque()
         self._telling = False
+        self._has_told = False  # whether who holds the lock has something told at the end
         self._turn = threading.Lock()
         self._recorders: list[Callable[[Kind, Step], None]] = []
         self._revision = 0
@@ -364,14 +365,18 @@ class Session:
             yield
         finally:
             self._inside -= 1
-            last = not self._inside
+            # Who has only read calls no listener: what is waiting is told by whoever edited.
+            tells = self._has_told and not self._inside
+            if tells:
+                self._has_told = False
             self._lock.release()
-            if last:
+            if tells:
                 self._tell_all()
 
     def _tell(self, message: Callable[[], object]) -> None:
         """Let ``message`` be called when nobody edits, after those before it; within :meth:`locked`."""
         self._untold.append(message)
+        self._has_told = True
 
     def _tell_all(self) -> None:
         """Tell what is waiting, unless somebody does: a listener that edits, or another thread.

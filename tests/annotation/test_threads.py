@@ -225,6 +225,33 @@ def test_a_listener_that_edits_is_told_of_in_order(tmp_path: Path) -> None:
         assert digest(restore(tmp_path)) == digest(session)
 
 
+def test_who_only_reads_calls_no_listener(monkeypatch: pytest.MonkeyPatch) -> None:
+    session = new_session(0)
+    heard: list[tuple[str, threading.Thread]] = []
+    session.recorded.connect(lambda kind, _: heard.append((kind, threading.current_thread())))
+    session.changed.connect(lambda _: heard.append(("changed", threading.current_thread())))
+    seen: list[object] = []
+    tell_all = Session._tell_all
+
+    def read() -> None:
+        with session.locked():
+            seen.append(session.region(1).verdict)
+
+    def late(self: Session) -> None:
+        """Let another thread read between an edit and its signals."""
+        if threading.current_thread() is here:
+            together(read)
+        tell_all(self)
+
+    here = threading.current_thread()
+    monkeypatch.setattr(Session, "_tell_all", late)
+    session.assign(1, "sky")
+    session.undo()
+    session.redo()
+    assert heard == [(kind, here) for one in ("do", "undo", "redo") for kind in (one, "changed")]
+    assert [verdict is None for verdict in seen] == [False, True, False]
+
+
 def test_one_session_may_have_two_journals_and_lose_one_beside_edits(tmp_path: Path) -> None:
     session = new_session(0)
     with Journal(session, tmp_path / "one"):
