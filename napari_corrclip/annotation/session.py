@@ -851,15 +851,23 @@ class Session:
         Raises:
             InputError: the session has no engine.
         """
-        former = self.engine
-        if former is None:
-            raise InputError(
-                "The session was opened without networks; open it with an engine to encode."
-            )
-        with self._lock:
-            regions, words = np.array(self._state.regions), self.vocabulary
-        result, engine = former.encode(regions, words)
-        return self.rerun(result, engine=engine)
+        while True:
+            with self._lock:
+                former = self.engine
+                regions, words = np.array(self._state.regions), self.vocabulary
+            if former is None:
+                raise InputError(
+                    "The session was opened without networks; open it with an engine to encode."
+                )
+            result, engine = former.encode(regions, words)  # nobody waits for that
+            with self.locked():
+                # Else somebody was faster: what there is now is encoded. Decisions carry over.
+                if (
+                    self.vocabulary is words
+                    and self._engine() is former
+                    and np.array_equal(self._state.regions, regions)
+                ):
+                    return self.rerun(result, engine=engine)
 
     def repeat(self, step: Step) -> Edited:
         """Make a step that was recorded of an equal session, exactly.

@@ -334,6 +334,35 @@ def test_nobody_waits_while_networks_look() -> None:
     recounted(session)
 
 
+def test_what_is_merged_while_networks_look_stays_merged() -> None:
+    class Slow:
+        nbytes = 1
+
+        def encode(self, regions: Any, words: Vocabulary) -> tuple[Segmentation, Any]:
+            asked.append(regions.copy())
+            began.release()
+            assert go.acquire(timeout=WAIT)
+            chances = np.full((len(words), *SHAPE), 1 / len(words), np.float32)
+            return segmentation_from_probabilities(chances, regions, words), Slow()
+
+    began, go, asked = threading.Semaphore(0), threading.Semaphore(0), []
+    engine = Slow()
+    session = Session(*small_result(SHAPE), engine=engine)  # type: ignore[arg-type]
+    thread = Beside(session.reencode)
+    assert began.acquire(timeout=WAIT)
+    session.merge([1, 2])
+    go.release()
+    assert began.acquire(timeout=WAIT)  # the regions were others: it looks again
+    session.assign(3, "sky")  # which is no reason to
+    go.release()
+    thread.end()
+    assert len(asked) == 2
+    np.testing.assert_array_equal(session.regions, asked[1])
+    assert 2 not in session.ids
+    assert session.region(3).verdict is not None
+    recounted(session)
+
+
 def test_a_queue_is_asked_by_several_threads() -> None:
     session = new_session(0)
     queue = Queue(session, "adaptive", refresh_every=3)
