@@ -466,7 +466,8 @@ def restore(
 ) -> Session:
     """Return the session that a journal kept in ``folder``, as it was after the last whole record.
 
-    Nothing in the folder is changed. The session's ``notes`` say what a person is to know: that the
+    What is kept in the folder stays as it is; where a killed process was just giving the files of a
+    snapshot their places, that is finished. The session's ``notes`` say what a person is to know: that the
     image was changed since, or that the newest snapshot is damaged and an older one was taken.
 
     Args:
