@@ -181,27 +181,30 @@ class Journal:
         self.close()
 
     def close(self) -> None:
-        """Stop listening; what was done is on the disk then."""
+        """Stop listening; what was done is on the disk then. Once it is closed this does nothing."""
         with self.session.locked():
+            if self._closed:
+                return  # else it would be said that what was done since is on the disk
+            self._closed = True
             with contextlib.suppress(ValueError):
                 self.session._recorders.remove(self._append)
             revision = self.session._revision
-        self._wait()
-        with self.session.locked():
-            self._closed = True
-        if self._rooted and self.problem is None:
-            self.session._on_disk = OnDisk(
-                revision,
-                self._number,
-                self._size,
-                self._count,
-                _identity(self.folder, self._number),
-            )
-        self._close_file()
-        self._forget_prepared()
-        self._lock.release()
-        if self.session._journal is self:
-            self.session._journal = None
+        try:
+            self._wait()
+            if self._rooted and self.problem is None:
+                self.session._on_disk = OnDisk(
+                    revision,
+                    self._number,
+                    self._size,
+                    self._count,
+                    _identity(self.folder, self._number),
+                )
+        finally:
+            self._close_file()
+            self._forget_prepared()
+            self._lock.release()
+            if self.session._journal is self:
+                self.session._journal = None
 
     def prepare(self, kind: Kind, step: Step) -> None:
         """Write down a large step that is about to be made, in the thread that worked it out.
@@ -244,7 +247,7 @@ class Journal:
 
     def _append(self, kind: Kind, step: Step) -> None:
         # The session calls it in its lock, so that records are in the order of the edits. Nothing is raised
-        # from here: the edit has been made, and whoever made it is not to blame.
+        # from here but interrupts: the edit has been made, and whoever made it is not to blame.
         try:
             if not self._rooted:
                 self._written.wait()
@@ -254,10 +257,13 @@ class Journal:
                 if self._file is None:
                     self._next_file(_head(self._number, self._size))
                 self._write(pack_record(kind, step))
-        except Exception as error:
-            self._close_file()  # its end may be half a record; the next edit writes everything anew
+        except BaseException as error:
+            # Its end may be half a record, or one that is not counted: the next edit writes all anew.
             self._rooted = False
+            self._close_file()
             self._tell(error)
+            if not isinstance(error, Exception):
+                raise
             return
         self.problem = None
         if self._count >= self.records and self._thread is None:
@@ -268,7 +274,7 @@ class Journal:
             else:
                 self._write_beside(first=False)
 
-    def _sentence(self, error: Exception) -> str:
+    def _sentence(self, error: BaseException) -> str:
         if isinstance(error, OSError):
             return str(cannot_write(self.folder, error))
         if isinstance(error, InputError):
@@ -278,7 +284,7 @@ class Journal:
             "session to another folder."
         )
 
-    def _tell(self, error: Exception) -> None:
+    def _tell(self, error: BaseException) -> None:
         problem = self.problem = (
             f"{self._sentence(error)} What you did is kept in memory until then."
         )
@@ -460,7 +466,8 @@ def restore(
 ) -> Session:
     """Return the session that a journal kept in ``folder``, as it was after the last whole record.
 
-    Nothing in the folder is changed. The session's ``notes`` say what a person is to know: that the
+    What is kept in the folder stays as it is; where a killed process was just giving the files of a
+    snapshot their places, that is finished. The session's ``notes`` say what a person is to know: that the
     image was changed since, or that the newest snapshot is damaged and an older one was taken.
 
     Args:

@@ -232,6 +232,7 @@ class Session:
         # What is to be told when nobody edits; one thread at a time does.
         self._untold: deque[Callable[[], object]] = deque()
         self._telling = False
+        self._has_told = False  # whether who holds the lock has something told at the end
         self._turn = threading.Lock()
         self._recorders: list[Callable[[Kind, Step], None]] = []
         self._revision = 0
@@ -290,10 +291,8 @@ class Session:
                 self._taken = Taken(records[0][1], former, other._state)
             elif any(kind == "amend" for kind, _ in records):
                 self._taken = None
-            for kind, step in records:
-                self._record(kind, step)
             if records:
-                self._tell(partial(self.changed.emit, told))
+                self._record(told, *records)
         return True
 
     def _snapshot(self) -> storage.Saved:
@@ -371,14 +370,18 @@ class Session:
             yield
         finally:
             self._inside -= 1
-            last = not self._inside
+            # Who has only read calls no listener: what is waiting is told by whoever edited.
+            tells = self._has_told and not self._inside
+            if tells:
+                self._has_told = False
             self._lock.release()
-            if last:
+            if tells:
                 self._tell_all()
 
     def _tell(self, message: Callable[[], object]) -> None:
         """Let ``message`` be called when nobody edits, after those before it; within :meth:`locked`."""
         self._untold.append(message)
+        self._has_told = True
 
     def _tell_all(self) -> None:
         """Tell what is waiting, unless somebody does: a listener that edits, or another thread.
@@ -799,8 +802,7 @@ class Session:
             touched = self._apply(change)
             self.history.amend(step)
             self._taken = None  # there, the step that brought the prediction is another one
-            self._record("amend", step)
-            self._tell(partial(self.changed.emit, touched))
+            self._record(touched, ("amend", step))
         return Edited(plan.title, touched.updated, touched.removed)
 
     def rerun(
@@ -854,15 +856,23 @@ class Session:
         Raises:
             InputError: the session has no engine.
         """
-        former = self.engine
-        if former is None:
-            raise InputError(
-                "The session was opened without networks; open it with an engine to encode."
-            )
-        with self._lock:
-            regions, words = np.array(self._state.regions), self.vocabulary
-        result, engine = former.encode(regions, words)
-        return self.rerun(result, engine=engine)
+        while True:
+            with self._lock:
+                former = self.engine
+                regions, words = np.array(self._state.regions), self.vocabulary
+            if former is None:
+                raise InputError(
+                    "The session was opened without networks; open it with an engine to encode."
+                )
+            result, engine = former.encode(regions, words)  # nobody waits for that
+            with self.locked():
+                # Else somebody was faster: what there is now is encoded. Decisions carry over.
+                if (
+                    self.vocabulary is words
+                    and self._engine() is former
+                    and np.array_equal(self._state.regions, regions)
+                ):
+                    return self.rerun(result, engine=engine)
 
     def repeat(self, step: Step) -> Edited:
         """Make a step that was recorded of an equal session, exactly.
@@ -933,8 +943,7 @@ class Session:
             for change in applied.changes:
                 self._see(change)
             follow(self.history, kind, None)
-            self._record(kind, step)
-            self._tell(partial(self.changed.emit, told))
+            self._record(told, (kind, step))
         return Edited(applied.title, told.updated, told.removed)
 
     @contextlib.contextmanager
@@ -960,8 +969,7 @@ class Session:
             step = Step(title, tuple(one for one in group.changes if not one.empty))
             if step.changes:
                 self.history.record(step)
-                self._record("do", step)
-                self._tell(partial(self.changed.emit, folded(group.told)))
+                self._record(folded(group.told), ("do", step))
 
     def _check_no_group(self) -> None:
         if self._group is not None:
@@ -988,15 +996,20 @@ class Session:
         else:
             step = Step(plan.title, (plan.change,), provisional)
             self.history.record(step)
-            self._record("do", step)
-            self._tell(partial(self.changed.emit, touched))
+            self._record(touched, ("do", step))
         return Edited(plan.title, touched.updated, touched.removed, plan.notes, plan.conflicts)
 
-    def _record(self, kind: Kind, step: Step) -> None:
-        """Let the journals write down what was done, and tell it."""
-        for write in tuple(self._recorders):
-            write(kind, step)
-        self._tell(partial(self.recorded.emit, kind, step))
+    def _record(self, told: Changed, *records: tuple[Kind, Step]) -> None:
+        """Let the journals write down what was done, and tell it and what it changed.
+
+        It has been done: each journal hears of it, and it is told, if another journal is interrupted too.
+        """
+        with contextlib.ExitStack() as each:  # the last that is put on it comes first
+            each.callback(self._tell, partial(self.changed.emit, told))
+            for kind, step in reversed(records):
+                each.callback(self._tell, partial(self.recorded.emit, kind, step))
+                for write in reversed(self._recorders):
+                    each.callback(write, kind, step)
 
     def _apply(self, change: Change) -> Changed:
         touched = self._state.apply(change)

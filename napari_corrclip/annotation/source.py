@@ -8,8 +8,8 @@ import os
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from napari_corrclip.annotation.packing import load_document
 from napari_corrclip.errors import InputError
+from napari_corrclip.storage.text import load_json
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +109,7 @@ class Source:
             InputError: it is something else.
         """
         try:
-            found = load_document(text, "the session's source")
+            found = load_json(text, "the session's source", surrogates=True)
             crop = found.get("crop")
             if crop is not None:
                 top, left, bottom, right = (int(one) for one in crop)

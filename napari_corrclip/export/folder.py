@@ -108,7 +108,9 @@ def write_result(
         "vocabulary.yaml": vocabulary.save,
         "arrays.npz": lambda path: np.savez_compressed(path, allow_pickle=False, **arrays),
         "provenance.json": lambda path: path.write_text(
-            json.dumps(document, indent=2, ensure_ascii=False) + "\n", encoding="utf-8"
+            json.dumps(document, indent=2, ensure_ascii=False) + "\n",
+            encoding="utf-8",
+            errors="backslashreplace",  # a path's bytes that are no text, as JSON escapes them
         ),
     }
     # By the vocabulary and not by what happens to occur: all images of a project are written alike.
@@ -136,7 +138,7 @@ def read_provenance(folder: Path) -> dict[str, object] | None:
         text = read_whole(
             folder, [_PROVENANCE], lambda locate: read_text(locate(_PROVENANCE), "provenance")
         )
-        document = load_json(text, repr(str(folder / _PROVENANCE)))
+        document = load_json(text, repr(str(folder / _PROVENANCE)), surrogates=True)
     except InputError:
         return None
     kind = FORMAT.rstrip("0123456789")  # large ones too
@@ -172,7 +174,7 @@ def _read(folder: Path, locate: Locate) -> ReadResult:
     if not folder.is_dir():
         raise InputError(f"There is no folder {str(folder)!r}; give the folder of a saved result.")
     source = locate(_PROVENANCE)
-    document = load_json(read_text(source, "provenance"), repr(str(source)))
+    document = load_json(read_text(source, "provenance"), repr(str(source)), surrogates=True)
     if isinstance(document, dict) and document.get("format") == LARGE_FORMAT:
         raise InputError(
             f"{str(folder)!r} holds the result of a large image; open it by LargeSegmentation.load."

@@ -78,7 +78,7 @@ class LargeSegmentation(Closed):
         from napari_corrclip.large.store import MapsStore, check_pieces
 
         source = locate("provenance.json")
-        document = load_json(read_text(source, "provenance"), repr(str(source)))
+        document = load_json(read_text(source, "provenance"), repr(str(source)), surrogates=True)
         kind = document.get("format") if isinstance(document, dict) else None
         if kind == FORMAT:
             raise InputError(

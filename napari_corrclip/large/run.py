@@ -279,7 +279,9 @@ def _write_texts(
     words.save(folder / "vocabulary.yaml")
     document = {"format": LARGE_FORMAT, "notes": list(notes), **provenance.to_document()}
     (folder / "provenance.json").write_text(
-        json.dumps(document, indent=2, ensure_ascii=False) + "\n", encoding="utf-8"
+        json.dumps(document, indent=2, ensure_ascii=False) + "\n",
+        encoding="utf-8",
+        errors="backslashreplace",  # a path's bytes that are no text, as JSON escapes them
     )
 
 

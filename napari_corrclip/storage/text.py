@@ -43,17 +43,19 @@ def read_text(path: str | os.PathLike[str], what: str, *, limit: int = MAX_BYTES
         ) from None
 
 
-def load_json(text: str, where: str, *, finite: bool = True) -> Any:
+def load_json(text: str, where: str, *, finite: bool = True, surrogates: bool = False) -> Any:
     """Return the document in ``text``.
 
     Args:
         text: JSON.
         where: the subject of the sentence, such as ``"The settings file 'a.json'"``.
         finite: refuse NaN and infinity, which Python's JSON has and the standard has not.
+        surrogates: take half a character (a lone surrogate), which is how Python holds a byte of a
+            file's name that is not UTF-8; for documents of ours that hold paths, escaped.
 
     Raises:
         InputError: it is no JSON, or holds a key twice, a number that is not finite or beyond 64
-            bits, half a character (a lone surrogate), or more than :data:`MAX_DEPTH` levels.
+            bits, half a character, or more than :data:`MAX_DEPTH` levels.
     """
     try:
         document = json.loads(text, object_pairs_hook=_pairs)
@@ -63,7 +65,7 @@ def load_json(text: str, where: str, *, finite: bool = True) -> Any:
         raise InputError(f"{where}: its JSON {_TOO_DEEP}") from None
     except ValueError as error:
         raise InputError(f"{where} is no valid JSON ({error}); correct it there.") from None
-    return _checked(document, f"{where}: its JSON", finite=finite)
+    return _checked(document, f"{where}: its JSON", finite=finite, surrogates=surrogates)
 
 
 def load_yaml(text: str, where: str) -> Any:
@@ -101,7 +103,7 @@ _LONGEST_NUMBER = 400  # the longest that is written of a float has about as man
 _TOO_DEEP = f"nests more than {MAX_DEPTH} levels; write it flatter."
 
 
-def _checked(document: Any, where: str, *, finite: bool) -> Any:
+def _checked(document: Any, where: str, *, finite: bool, surrogates: bool = False) -> Any:
     """Return ``document`` if all that is in it can be used: whoever reads on need not ask again.
 
     It goes level by level, since whatever recurses into a document that is deep enough fails.
@@ -117,19 +119,19 @@ def _checked(document: Any, where: str, *, finite: bool) -> Any:
                 below += value.values()
             elif isinstance(value, list | tuple | set):
                 below += value
-            elif (complaint := _complaint(value, finite)) is not None:
+            elif (complaint := _complaint(value, finite, surrogates)) is not None:
                 raise InputError(f"{where} holds {complaint}.")
         level, depth = below, depth + 1
     return document
 
 
-def _complaint(value: object, finite: bool) -> str | None:
+def _complaint(value: object, finite: bool, surrogates: bool) -> str | None:
     """What is wrong with a scalar of a document, and what to do; ``None``: nothing."""
     if isinstance(value, float) and finite and not math.isfinite(value):
         return f"{value}, which is no finite number; write one"
     if isinstance(value, int) and abs(value) >= MAX_NUMBER:
         return f"a number of {value.bit_length()} bits; write one of at most 64"
-    if isinstance(value, str) and not value.isascii():
+    if isinstance(value, str) and not (surrogates or value.isascii()):
         try:
             value.encode()
         except UnicodeEncodeError:

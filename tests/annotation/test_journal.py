@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 import shutil
 from pathlib import Path
 
@@ -95,6 +96,36 @@ def test_a_full_disk_costs_no_edit(tmp_path: Path) -> None:
         assert digest(restore(tmp_path)) == digest(session)
 
 
+@pytest.mark.parametrize(("place", "written"), [("write", 9), ("write", None), ("fsync", 0)])
+def test_an_interrupt_costs_no_edit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str, written: int | None
+) -> None:
+    session = new_session(0)
+    told: list[object] = []
+    session.recorded.connect(lambda *record: told.append(record[0]))
+    session.changed.connect(lambda _: told.append("changed"))
+    with Journal(session, tmp_path / "one") as journal, Journal(session, tmp_path / "two"):
+        session.assign(1, "sky")
+        write = os.write
+
+        def interrupted(file: int, data: bytes = b"") -> int:
+            monkeypatch.undo()
+            write(file, data[:written])
+            raise KeyboardInterrupt
+
+        monkeypatch.setattr(f"napari_corrclip.annotation.journal.os.{place}", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            session.assign(2, "cat")
+        assert told == ["do", "changed"] * 2
+        assert journal.problem is not None
+        # The other journal lacks nothing, and this one has it again with the next edit.
+        assert digest(restore(tmp_path / "two")) == digest(session)
+        session.assign(3, "cat")
+        assert journal.problem is None
+        for name in ("one", "two"):
+            assert digest(restore(tmp_path / name)) == digest(session)
+
+
 def test_a_folder_that_cannot_be_written_is_told(tmp_path: Path) -> None:
     tmp_path.chmod(0o755)
     with another_user(), pytest.raises(InputError, match="Permission denied"):
@@ -145,6 +176,16 @@ def test_a_closed_journal_hears_nothing(tmp_path: Path) -> None:
     journal.close()
     session.assign(1, "sky")
     assert digest(restore(tmp_path)) == before
+
+
+def test_a_journal_that_is_closed_twice_loses_nothing(tmp_path: Path) -> None:
+    session = new_session(0)
+    with Journal(session, tmp_path) as journal:
+        journal.close()
+        session.assign(1, "sky")
+    with Journal(session, tmp_path):
+        session.assign(2, "cat")
+        assert digest(restore(tmp_path)) == digest(session)
 
 
 def test_nothing_to_restore_is_told(tmp_path: Path) -> None:

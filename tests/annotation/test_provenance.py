@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from napari_corrclip.annotation import Journal, Session, restore
+from napari_corrclip.annotation import Journal, Session, Source, restore
 from napari_corrclip.annotation.packing import Damaged, pack_state, unpack_state
 from napari_corrclip.provenance import Network, Provenance
 from napari_corrclip.segmentation import Segmentation
@@ -97,3 +98,33 @@ def test_regions_made_after_another_run_vote_as_that_run_s_do() -> None:
     session.undo()
     session.undo()
     np.testing.assert_array_equal(session.labels, first.labels)
+
+
+def test_a_file_whose_name_is_no_text_has_a_session_and_a_result(tmp_path: Path) -> None:
+    photo = tmp_path / os.fsdecode(b"M\xfcnchen.png")
+    try:
+        photo.write_bytes(b"pixels")
+    except OSError:
+        pytest.skip("this disk has no such names")
+    provenance = replace(
+        made("lite"), image=str(photo), regions={"source": "given", "origin": str(photo)}
+    )
+    result, image = small_result()
+    result = replace(
+        result,
+        provenance=provenance,
+        vocabulary=replace(result.vocabulary, origin=str(photo.with_suffix(".yaml"))),
+    )
+    session = Session(result, image, source=Source.of(photo, channels=(str(photo),)))
+    with Journal(session, tmp_path / "journal"):
+        session.rerun(replace(result, provenance=replace(provenance, preset="")))  # in a record
+        session.assign(1, "sky")
+    session.save(tmp_path / "saved")
+    for found in (restore(tmp_path / "journal"), Session.load(tmp_path / "saved")):
+        assert found.source == session.source
+        assert found.provenance == session.provenance
+        assert found.vocabulary.origin == session.vocabulary.origin
+        np.testing.assert_array_equal(found.labels, session.labels)
+    result.save(tmp_path / "result")
+    again = Segmentation.load(tmp_path / "result").provenance
+    assert again.regions == provenance.regions

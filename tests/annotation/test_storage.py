@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import resource
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,7 +13,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import load
 
-from napari_corrclip.annotation import Session, Source
+from napari_corrclip.annotation import Journal, Session, Source, restore
 from napari_corrclip.annotation.packing import Damaged, pack_step, unpack_step
 from napari_corrclip.annotation.storage import HISTORY_FILE, STATE_FILE
 from napari_corrclip.errors import InputError
@@ -103,6 +105,39 @@ def test_damage_is_one_sentence(tmp_path: Path, name: str, harm: str) -> None:
         Session.load(tmp_path)
     assert str(told.value).endswith(".")
     assert "\n" not in str(told.value)
+
+
+def test_no_memory_is_no_damage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    session = new_session(0)
+    with Journal(session, tmp_path):
+        session.assign(1, "sky")
+    shutil.copytree(next(tmp_path.glob("snapshot-*")), tmp_path / "snapshot-9")
+
+    def full(_: bytes) -> None:
+        monkeypatch.undo()
+        raise MemoryError
+
+    monkeypatch.setattr("napari_corrclip.annotation.packing.load", full)
+    with pytest.raises(MemoryError):  # and no older snapshot is taken for the newest
+        restore(tmp_path)
+
+
+@pytest.mark.parametrize("claim", ["header", "offsets", "shape", "overflow"])
+def test_absurd_sizes_are_damage(tmp_path: Path, claim: str) -> None:
+    new_session(0).save(tmp_path)
+    path = tmp_path / STATE_FILE
+    data = path.read_bytes()
+    length = int.from_bytes(data[:8], "little")
+    header = json.loads(data[8 : 8 + length])
+    if claim == "offsets":
+        header["regions"]["data_offsets"][1] = 1 << 60
+    elif claim != "header":
+        header["regions"]["shape"] = [1 << 40, 1 if claim == "shape" else 1 << 40]
+    written = json.dumps(header).encode()
+    size = 1 << 60 if claim == "header" else len(written)
+    path.write_bytes(size.to_bytes(8, "little") + written + data[8 + length :])
+    with pytest.raises(InputError, match="damaged"):
+        Session.load(tmp_path)
 
 
 def test_a_newer_version_is_told(tmp_path: Path) -> None:

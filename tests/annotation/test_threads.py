@@ -225,6 +225,33 @@ def test_a_listener_that_edits_is_told_of_in_order(tmp_path: Path) -> None:
         assert digest(restore(tmp_path)) == digest(session)
 
 
+def test_who_only_reads_calls_no_listener(monkeypatch: pytest.MonkeyPatch) -> None:
+    session = new_session(0)
+    heard: list[tuple[str, threading.Thread]] = []
+    session.recorded.connect(lambda kind, _: heard.append((kind, threading.current_thread())))
+    session.changed.connect(lambda _: heard.append(("changed", threading.current_thread())))
+    seen: list[object] = []
+    tell_all = Session._tell_all
+
+    def read() -> None:
+        with session.locked():
+            seen.append(session.region(1).verdict)
+
+    def late(self: Session) -> None:
+        """Let another thread read between an edit and its signals."""
+        if threading.current_thread() is here:
+            together(read)
+        tell_all(self)
+
+    here = threading.current_thread()
+    monkeypatch.setattr(Session, "_tell_all", late)
+    session.assign(1, "sky")
+    session.undo()
+    session.redo()
+    assert heard == [(kind, here) for one in ("do", "undo", "redo") for kind in (one, "changed")]
+    assert [verdict is None for verdict in seen] == [False, True, False]
+
+
 def test_one_session_may_have_two_journals_and_lose_one_beside_edits(tmp_path: Path) -> None:
     session = new_session(0)
     with Journal(session, tmp_path / "one"):
@@ -304,6 +331,35 @@ def test_nobody_waits_while_networks_look() -> None:
     assert asked == [("cat", "dog", "sky", "ox")] * 2
     assert session.vocabulary.names == asked[0]
     assert session.vocabulary.values == (4, 2, 3, 5)
+    recounted(session)
+
+
+def test_what_is_merged_while_networks_look_stays_merged() -> None:
+    class Slow:
+        nbytes = 1
+
+        def encode(self, regions: Any, words: Vocabulary) -> tuple[Segmentation, Any]:
+            asked.append(regions.copy())
+            began.release()
+            assert go.acquire(timeout=WAIT)
+            chances = np.full((len(words), *SHAPE), 1 / len(words), np.float32)
+            return segmentation_from_probabilities(chances, regions, words), Slow()
+
+    began, go, asked = threading.Semaphore(0), threading.Semaphore(0), []
+    engine = Slow()
+    session = Session(*small_result(SHAPE), engine=engine)  # type: ignore[arg-type]
+    thread = Beside(session.reencode)
+    assert began.acquire(timeout=WAIT)
+    session.merge([1, 2])
+    go.release()
+    assert began.acquire(timeout=WAIT)  # the regions were others: it looks again
+    session.assign(3, "sky")  # which is no reason to
+    go.release()
+    thread.end()
+    assert len(asked) == 2
+    np.testing.assert_array_equal(session.regions, asked[1])
+    assert 2 not in session.ids
+    assert session.region(3).verdict is not None
     recounted(session)
 
 

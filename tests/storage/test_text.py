@@ -70,6 +70,7 @@ def test_what_no_document_of_ours_holds(load: Load, text: str, said: str) -> Non
 
 
 def test_what_others_write_beside_numbers_may_be_read() -> None:
+    assert load_json('["M\\udcfcnchen"]', "It", surrogates=True) == ["M\udcfcnchen"]
     assert load_json("[1e999, -1e999]", "It", finite=False) == [float("inf"), float("-inf")]
     with pytest.raises(InputError, match="64 levels"):
         load_json(nested(100), "It", finite=False)
