@@ -21,7 +21,7 @@ from napari_corrclip.errors import InputError
 from napari_corrclip.progress import Steps
 from napari_corrclip.storage.arrays import read_header
 from napari_corrclip.storage.files import write_bytes
-from napari_corrclip.storage.untrusted import read_bytes
+from napari_corrclip.storage.untrusted import check_regular
 from napari_corrclip.templates import SINGLE_TEMPLATES
 
 LIMIT = 256 << 20
@@ -120,11 +120,10 @@ class TextCache:
             self._memory[key] = known  # used last
             return known
         path = self._path(key)
-        if path is None:
+        data = None if path is None else _read(path, length)
+        if path is None or data is None:
             return None
-        if not path.exists():
-            return None
-        feature = _read(path, length)
+        feature = _unpack(data, length)
         if feature is None:
             with contextlib.suppress(OSError):  # a read-only folder, or a folder in its place
                 path.unlink()
@@ -185,15 +184,26 @@ def _pack(feature: NDArray[np.float32]) -> bytes:
     return data + hashlib.sha256(data).digest()
 
 
-def _read(path: Path, length: int) -> NDArray[np.float32] | None:
-    """Return the feature in a file, ``None`` where it is damaged.
+def _read(path: Path, length: int) -> bytes | None:
+    """Return the bytes of a file, of one that is too long no more than show it.
+
+    ``None``: it is not there or cannot be read now, which says nothing of what is in it.
+    """
+    try:
+        check_regular(path, "kept feature", "remove it")
+        with path.open("rb") as file:
+            return file.read(_HEADER + 4 * length + _CHECKSUM + 1)
+    except (OSError, InputError):
+        return None
+
+
+def _unpack(data: bytes, length: int) -> NDArray[np.float32] | None:
+    """Return the feature in the bytes of a file, ``None`` where they are damaged.
 
     A file of an earlier version has no checksum; of its damage is seen what changes the feature's length,
     which is 1.
     """
-    most = _HEADER + 4 * length + _CHECKSUM
     try:
-        data = read_bytes(path, "kept feature", "remove it", limit=most)
         with io.BytesIO(data) as file:
             header = read_header(file, len(data), "it", "remove it")
     except InputError:

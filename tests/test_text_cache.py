@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from pathlib import Path
 from typing import Any
@@ -82,6 +83,7 @@ def test_other_weights_and_dtypes_have_entries_of_their_own(
     [
         lambda path: path.write_bytes(b""),
         lambda path: path.write_bytes(path.read_bytes()[:-7]),
+        lambda path: path.write_bytes(path.read_bytes() + b"0" * 9000),
         lambda path: path.write_bytes(b"\x93NUMPY" + b"\xff" * 300),
         lambda path: np.save(path, np.zeros(3, np.float32)),
         lambda path: np.save(path, np.full(96, np.nan, np.float32)),
@@ -129,6 +131,20 @@ def test_an_entry_of_an_earlier_version_has_no_checksum(encoder: Counting, tmp_p
     bad[-1] ^= 64
     path.write_bytes(bad)
     assert TextCache(tmp_path).missing(encoder, ("red",), ("{}",)) == ("red",)
+
+
+def test_an_entry_that_cannot_be_read_now_stays(
+    encoder: Counting, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    finish(TextCache(tmp_path).features(encoder, ("red",), ("{}",)))
+
+    def refuse(*_: object, **__: object) -> Any:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "open", refuse)
+        assert TextCache(tmp_path).missing(encoder, ("red",), ("{}",)) == ("red",)
+    assert TextCache(tmp_path).missing(encoder, ("red",), ("{}",)) == ()
 
 
 def test_a_cache_that_cannot_be_written_costs_only_time(encoder: Counting, tmp_path: Path) -> None:
