@@ -410,11 +410,6 @@ def segment(
     return segmenter.segment(pixels, words, progress=progress)
 
 
-def as_rgb(image: Image) -> NDArray[np.uint8]:
-    """(H, W, 3) uint8 of an array or of an image file."""
-    return read_pixels(image).rgb
-
-
 def region_source(
     regions: Regions,
     preset: Preset,

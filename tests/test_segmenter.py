@@ -17,12 +17,13 @@ from napari_corrclip.demo.networks import load_clip, load_tokenizer
 from napari_corrclip.demo.scenes import generate_scene
 from napari_corrclip.encoders.clip import OpenClipEncoder
 from napari_corrclip.errors import InputError
+from napari_corrclip.images import read_pixels
 from napari_corrclip.progress import Progress
 from napari_corrclip.regions.given import GivenRegions
 from napari_corrclip.regions.painting import PAINTINGS
 from napari_corrclip.regions.sam import SamRegions
 from napari_corrclip.regions.superpixels import SuperpixelRegions
-from napari_corrclip.segmenter import Segmenter, as_rgb
+from napari_corrclip.segmenter import Segmenter
 from napari_corrclip.settings import Settings, at_detail
 from napari_corrclip.vocabulary import Vocabulary
 
@@ -412,9 +413,9 @@ def test_images_come_as_arrays_or_files(segmenter: Segmenter, tmp_path: object) 
 
     path = f"{tmp_path}/scene.png"
     Image.fromarray(SCENE.image).save(path)
-    np.testing.assert_array_equal(as_rgb(path), SCENE.image)
+    np.testing.assert_array_equal(read_pixels(path).rgb, SCENE.image)
     gray = SCENE.image[..., 0]
-    assert as_rgb(gray).shape == (256, 256, 3)
+    assert read_pixels(gray).rgb.shape == (256, 256, 3)
     assert segmenter.segment(gray.astype(np.float32), WORDS).labels.shape == (256, 256)
 
 

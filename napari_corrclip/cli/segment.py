@@ -35,6 +35,7 @@ from napari_corrclip.maps.reading import ENDINGS, find_map
 from napari_corrclip.progress import drive, finish
 from napari_corrclip.settings import Settings
 from napari_corrclip.storage.text import load_json, load_yaml, read_text
+from napari_corrclip.storage.zarr_folders import METADATA
 from napari_corrclip.vocabulary import Vocabulary
 from napari_corrclip.weights.presets import Preset, get_preset
 
@@ -44,8 +45,6 @@ if TYPE_CHECKING:
     from napari_corrclip.segmentation import Segmentation
     from napari_corrclip.segmenter import Segmenter
     from napari_corrclip.settings import Detail
-
-ZARR_FILES = ("zarr.json", ".zarray", ".zgroup")
 
 
 @dataclass(frozen=True)
@@ -258,7 +257,7 @@ class Job:
     def _regions_file(self, image: Path) -> Path:
         """The file, or zarr folder, of the given regions of ``image``."""
         path = Path(self.options.regions)
-        if path.is_dir() and not any((path / name).exists() for name in ZARR_FILES):
+        if path.is_dir() and not any((path / name).exists() for name in METADATA):
             found = find_map(path, image.stem)
             if found is None:
                 raise InputError(

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from napari_corrclip.errors import InputError
 from napari_corrclip.images import PERCENTILES, find_limits, to_rgb
+from napari_corrclip.images.limits import check_percentiles
 from napari_corrclip.provenance import PERCENTILES_BEFORE, Stretch
 
 
@@ -36,11 +37,7 @@ class Contrast:
 
     def __post_init__(self) -> None:
         if self.percentiles is not None:
-            low, high = self.percentiles
-            if not 0 <= low < high <= 100:
-                raise InputError(
-                    f"The percentiles are {low:g} and {high:g}; give a lower and a higher one from 0 to 100."
-                )
+            check_percentiles(self.percentiles)
 
 
 AUTOMATIC = Contrast(PERCENTILES, unless_set=True)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import os
 import threading
 from pathlib import Path
 from types import TracebackType
@@ -17,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_corrclip.errors import InputError
+from napari_corrclip.storage.arrays import read_header
 
 
 class FileBytes:
@@ -141,6 +143,26 @@ class FlatArray:
             first = (*start, spans[last][0])
             at = sum(index * step for index, step in zip(first, strides, strict=False))
             self.file.fill(memoryview(run), self.offset + at * self.dtype.itemsize)
+
+
+def open_npy(file: FileBytes, advice: str) -> tuple[FlatArray, bool]:
+    """Return the array of an ``.npy`` file, of which nothing but the header is read.
+
+    Args:
+        file: open as long as the array is used.
+        advice: what to do where it is none, the end of the sentence.
+
+    Returns:
+        The array as it lies, and whether it lies by columns: then its axes are in reversed order.
+
+    Raises:
+        InputError: as of :func:`~napari_corrclip.storage.arrays.read_header`.
+    """
+    with file.path.open("rb") as start:
+        size = os.fstat(start.fileno()).st_size
+        said = read_header(start, size, f"The {file.what} {str(file.path)!r}", advice)
+    shape = said.shape[::-1] if said.by_columns else said.shape
+    return FlatArray(file, said.offset, shape, said.dtype), said.by_columns
 
 
 def _span(key: Any, side: int) -> tuple[int, int]:

@@ -134,17 +134,6 @@ def _array(image: Image.Image) -> NDArray[Any]:
     return array.astype(array.dtype.newbyteorder("="), copy=False)
 
 
-def read_indices(path: str | os.PathLike[str]) -> NDArray[np.uint8] | None:
-    """Return the (H, W) indices of a PNG with a palette, such as our own ``labels.png``; else ``None``."""
-    from PIL import Image, UnidentifiedImageError
-
-    try:
-        with Image.open(path, formats=("PNG",)) as picture:
-            return np.asarray(picture) if picture.mode == "P" else None
-    except (OSError, ValueError, SyntaxError, UnidentifiedImageError, Image.DecompressionBombError):
-        return None  # whoever reads it then says what is wrong
-
-
 def read_deep_png(path: Path) -> NDArray[np.uint16]:
     """Return a 16-bit PNG of colours or with opacity, without its opacity.
 

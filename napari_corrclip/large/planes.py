@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 from napari_corrclip.errors import CorrClipError, InputError
 from napari_corrclip.images import channels_last, check_type
 from napari_corrclip.images.files import is_tiff, open_tiff_plane, read_picture
-from napari_corrclip.images.flat import FileBytes, FlatArray, check_mapped
+from napari_corrclip.images.flat import FileBytes, check_mapped, open_npy
 from napari_corrclip.images.ome_zarr import open_zarr_plane
 from napari_corrclip.large.grid import Box
-from napari_corrclip.storage.arrays import read_npy
+from napari_corrclip.storage.arrays import is_npy
 from napari_corrclip.storage.untrusted import reason
 
 # Most elements that are read at once where only some rows of them are wanted.
@@ -179,7 +179,7 @@ def opened(source: Any, name: str, channel_axis: int | None = None) -> Iterator[
 def _open(path: Path, name: str, channel_axis: int | None, stack: contextlib.ExitStack) -> Plane:
     if path.is_dir():
         array, axes = _open_zarr(path, name)
-    elif path.suffix.lower() == ".npy":
+    elif is_npy(path, name.partition(" ")[0], _FORMATS):
         return _open_npy(path, name, channel_axis, stack)
     elif is_tiff(path):
         tiff, notes = stack.enter_context(open_tiff_plane(path))
@@ -202,15 +202,11 @@ def _open_npy(
     path: Path, name: str, channel_axis: int | None, stack: contextlib.ExitStack
 ) -> Plane:
     """The plane of an .npy file, of which pieces are read and nothing stays mapped."""
-    kind = name.partition(" ")[0]
-    # no byte of the array is looked at here
-    mapped: Any = read_npy(path, kind, _FORMATS, mapped=True)
-    plane = as_plane(mapped, name, channel_axis)
-    backwards = mapped.flags.f_contiguous and not mapped.flags.c_contiguous
-    order = -1 if backwards else 1
-    file = stack.enter_context(FileBytes(path, kind))
-    array = FlatArray(file, mapped.offset, mapped.shape[::order], mapped.dtype)
-    return Plane(array, plane.axes[::order], name)
+    file = stack.enter_context(FileBytes(path, name.partition(" ")[0]))
+    array, by_columns = open_npy(file, _FORMATS)
+    order = -1 if by_columns else 1
+    like = np.broadcast_to(np.zeros((), array.dtype), array.shape[::order])
+    return Plane(array, as_plane(like, name, channel_axis).axes[::order], name)
 
 
 def _open_zarr(path: Path, name: str) -> tuple[Any, str]:

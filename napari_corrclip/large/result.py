@@ -16,6 +16,7 @@ from napari_corrclip.errors import InputError
 from napari_corrclip.export.folder import FORMAT, LARGE_FORMAT, LARGE_MAPS
 from napari_corrclip.frozen import Closed, closed
 from napari_corrclip.large.storage import check_zarr, read_maps
+from napari_corrclip.plain import plain_features
 from napari_corrclip.provenance import Provenance
 from napari_corrclip.segmentation import LayerData, class_layer
 from napari_corrclip.storage.folders import Locate, read_whole
@@ -138,7 +139,7 @@ class LargeSegmentation(Closed):
         regions = {
             "name": "regions",
             "visible": False,
-            "features": self.table.rename(columns={"id": "index"}),
+            "features": plain_features(self.table.rename(columns={"id": "index"})),
             **spatial,
         }
         return [

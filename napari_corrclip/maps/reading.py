@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from napari_corrclip.errors import InputError
 from napari_corrclip.images.files import damage
-from napari_corrclip.images.flat import FileBytes, FlatArray
+from napari_corrclip.images.flat import FileBytes, FlatArray, open_npy
 from napari_corrclip.images.pictures import (
     open_picture,
     orientation_of,
@@ -29,7 +29,7 @@ from napari_corrclip.images.pictures import (
 )
 from napari_corrclip.images.tiff import STARTS, full_picture, open_tiff, tag_number
 from napari_corrclip.images.tiff_pixels import StoredPixels
-from napari_corrclip.storage.arrays import read_header
+from napari_corrclip.storage.arrays import NPY_START
 from napari_corrclip.storage.untrusted import check_regular, guarded
 
 if TYPE_CHECKING:
@@ -57,7 +57,6 @@ _LOSSY_TIFF = {
 # Pillow's modes of one value a pixel, with opacity beside it or not.
 _GRAY = frozenset({"1", "L", "P", "I", "F", "LA", "La", "PA", "I;16", "I;16B", "I;16L", "I;16N"})
 _ORIENTATION = 274  # the tag of a TIFF
-_NUMPY = b"\x93NUMPY"
 
 
 def read_map(path: str | os.PathLike[str], what: str = "map") -> NDArray[np.integer]:
@@ -91,11 +90,11 @@ def open_map(path: str | os.PathLike[str], what: str = "map") -> Iterator[tuple[
     start = _start(path, what)
     with contextlib.ExitStack() as stack:
         with _told(path, what):
-            if not start.startswith((*STARTS, _NUMPY)):
+            if not start.startswith((*STARTS, NPY_START)):
                 found: tuple[Any, str] = _picture_ids(path, what, start), "YX"
             else:
                 file = stack.enter_context(FileBytes(path, what))
-                if start.startswith(_NUMPY):
+                if start.startswith(NPY_START):
                     found = _numpy_ids(file, what)
                 else:
                     tiff = stack.enter_context(open_tiff(path))
@@ -184,13 +183,9 @@ def _lossy(path: Path, what: str, kind: str) -> InputError:
 
 def _numpy_ids(file: FileBytes, what: str) -> tuple[FlatArray, str]:
     """Return the array of an .npy file, of which nothing but the header is read, and its axes."""
-    path = file.path
-    with path.open("rb") as start:
-        said = read_header(start, path.stat().st_size, f"The {what} {str(path)!r}", _AGAIN)
-    _check(said.dtype, said.shape, path, what)
-    if said.by_columns:
-        return FlatArray(file, said.offset, said.shape[::-1], said.dtype), "XY"
-    return FlatArray(file, said.offset, said.shape, said.dtype), "YX"
+    array, by_columns = open_npy(file, _AGAIN)
+    _check(array.dtype, array.shape[::-1] if by_columns else array.shape, file.path, what)
+    return array, "XY" if by_columns else "YX"
 
 
 # -- TIFF

@@ -23,38 +23,30 @@ from napari_corrclip.errors import InputError
 from napari_corrclip.storage.untrusted import check_regular, guarded, reason
 
 # What NumPy raises where a header is damaged: it is Python text, which goes through Python's parser.
-_DAMAGE = (ValueError, EOFError, SyntaxError, TypeError, KeyError, tokenize.TokenError)
-_ZIP_DAMAGE = (*_DAMAGE, zipfile.BadZipFile, zlib.error, NotImplementedError)
+_NO_HEADER = (ValueError, EOFError, SyntaxError, TypeError, KeyError, tokenize.TokenError)
+# What is raised of the archive and the numbers in it, after the headers were looked at.
+_DAMAGE = (ValueError, EOFError, zipfile.BadZipFile, zlib.error, NotImplementedError)
+NPY_START = b"\x93NUMPY"
+"""How every ``.npy`` file begins."""
 _KINDS = "biufc"
 """NumPy's kinds of numbers; all others are text, dates, records and objects."""
 _LONGEST = 1 << 48
 
 
-def read_npy(
-    path: str | os.PathLike[str], what: str, advice: str, *, mapped: bool = False
-) -> NDArray[Any]:
-    """Return the numbers in an ``.npy`` file.
+def is_npy(path: str | os.PathLike[str], what: str, advice: str) -> bool:
+    """Whether a file begins as an ``.npy`` file, whatever its name is.
 
     Args:
         path: of the file.
         what: names it in the sentence, such as ``"regions"``.
         advice: what to do, the end of the sentence.
-        mapped: read where the array is cut, and not now; it cannot be written to.
 
     Raises:
-        InputError: it is no regular file, no NumPy array, damaged or cut short, or of anything else
-            than numbers.
+        InputError: it is no regular file, or cannot be read.
     """
     check_regular(path, what, advice)
-    subject = f"The {what} {os.fspath(path)!r}"
-    with guarded(subject, advice, damage=_DAMAGE), Path(path).open("rb") as file:
-        size = os.fstat(file.fileno()).st_size
-        read_header(file, size, subject, advice)
-        if mapped:
-            return np.lib.format.open_memmap(path, mode="r")
-        file.seek(0)
-        array: NDArray[Any] = np.lib.format.read_array(file, allow_pickle=False)
-        return array
+    with guarded(f"The {what} {os.fspath(path)!r}", advice), Path(path).open("rb") as file:
+        return file.read(len(NPY_START)) == NPY_START
 
 
 def read_npz(
@@ -70,18 +62,19 @@ def read_npz(
     Args:
         path: of the file.
         names: of the arrays that are wanted; others are not looked at.
-        what: as of :func:`read_npy`.
-        advice: as of :func:`read_npy`.
+        what: as of :func:`is_npy`.
+        advice: as of :func:`is_npy`.
         largest: most bytes that an array may have in memory, since a small file may unfold to many.
 
     Raises:
-        InputError: as of :func:`read_npy`, an array is missing, encrypted, or larger than ``largest``.
+        InputError: it is no regular file, no archive of NumPy's, damaged or cut short; an array is
+            missing, encrypted, of anything else than numbers, or larger than ``largest``.
     """
     check_regular(path, what, advice)
     subject = f"The {what} {os.fspath(path)!r}"
     found = {}
     with (
-        guarded(subject, advice, damage=_ZIP_DAMAGE),
+        guarded(subject, advice, damage=_DAMAGE),
         zipfile.ZipFile(path) as archive,
     ):
         for name in names:
@@ -147,7 +140,7 @@ def read_header(file: IO[bytes], size: int, subject: str, advice: str) -> Header
             else np.lib.format.read_array_header_2_0
         )
         shape, by_columns, dtype = read(file)
-    except (*_DAMAGE, MemoryError, RecursionError) as error:  # of Python's parser, the last two
+    except (*_NO_HEADER, MemoryError, RecursionError) as error:  # of Python's parser, the last two
         raise InputError(f"{subject} is no NumPy array ({reason(error)}); {advice}.") from None
     header = Header(shape, dtype, by_columns, file.tell())
     _check(header, size - header.offset, subject, advice)

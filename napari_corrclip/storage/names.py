@@ -11,8 +11,6 @@ import os
 
 MAX_BYTES = 255
 """Most bytes of a name on the file systems in use."""
-_SHORT = 64
-"""Bytes that fit everywhere."""
 
 
 def size(name: str) -> int:
@@ -28,12 +26,3 @@ def cut(name: str, limit: int) -> str:
     while name and size(name) + len(mark) > limit:
         name = name[:-1]
     return name + mark
-
-
-def beside(name: str, before: str, after: str = "") -> str:
-    """Return a name for something that lies beside ``name``, as ``before`` + ``name`` + ``after``.
-
-    Where that would be longer than ``name``, and than what fits everywhere, it holds ``name`` shortened.
-    """
-    room = max(size(name), _SHORT) - size(before) - size(after)
-    return before + cut(name, room) + after

@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 from napari_corrclip.errors import InputError
 from napari_corrclip.storage.text import load_json, read_text
-from napari_corrclip.storage.untrusted import guarded
+from napari_corrclip.storage.untrusted import guarded, reason
 
 METADATA = ("zarr.json", ".zarray", ".zgroup")
 """What an array or a group of zarr has one of."""
@@ -54,10 +54,10 @@ _TYPES = frozenset(
 _TYPE = re.compile(r"[<>|=]?(b1|[iu][1248]|f[248]|c(8|16))")
 _LONGEST = 1 << 48
 _SMALL = 64 << 20  # a chunk of so many bytes may be larger than its array
-# What zarr and its codecs raise where a chunk or a metadata file is damaged.
-_DAMAGE = (
-    ValueError, TypeError, KeyError, OverflowError, RuntimeError, EOFError, zlib.error, lzma.LZMAError,
-)  # fmt: skip
+# What zarr's own checks raise of metadata; ours have looked at them before.
+_DAMAGED_METADATA = (ValueError,)
+# What zarr and its codecs raise where a chunk is damaged; RuntimeError is Blosc's and Zstandard's.
+_DAMAGED_CHUNK = (ValueError, RuntimeError, EOFError, zlib.error, lzma.LZMAError)
 
 
 @dataclass(frozen=True)
@@ -168,11 +168,19 @@ def open_array(
 
     from napari_corrclip.storage.zarr_store import RegularFiles
 
-    with guarded(what, advice, damage=_DAMAGE), warnings.catch_warnings():
+    with guarded(what, advice, damage=_DAMAGED_METADATA), warnings.catch_warnings():
         # Such as that other programs may not know a codec.
         warnings.simplefilter("ignore")
         opened = RegularFiles(node.path, read_only=True) if store is None else store(node.path)
-        return zarr.open_array(opened, mode="r", zarr_format=node.version)
+        try:
+            return zarr.open_array(opened, mode="r", zarr_format=node.version)
+        except (TypeError, KeyError) as error:
+            # Zarr hands what metadata say to its classes as it is. Where it opens a sound array, they are
+            # at fault, and else it raises its own fault again.
+            sound = zarr.storage.MemoryStore()
+            zarr.create_array(sound, shape=(1,), dtype="uint8", zarr_format=node.version)
+            zarr.open_array(sound, mode="r", zarr_format=node.version)
+            raise ValueError(reason(error)) from error
 
 
 def check_array(node: ZarrNode, what: str, advice: str) -> None:
@@ -378,7 +386,7 @@ class StoredArray:
             IndexError: there is no such cut.
         """
         try:
-            with guarded(self._what, self._advice, damage=_DAMAGE):
+            with guarded(self._what, self._advice, damage=_DAMAGED_CHUNK):
                 return self._array[key]
         except InputError as error:
             if isinstance(error.__cause__, IndexError):  # the caller's fault, no file's

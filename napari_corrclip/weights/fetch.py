@@ -22,10 +22,9 @@ from dataclasses import dataclass
 from email.message import Message
 from pathlib import Path
 
-from filelock import FileLock, Timeout
-
 from napari_corrclip.errors import WeightsError
 from napari_corrclip.progress import Progress, Steps
+from napari_corrclip.storage.locks import Lock, take
 from napari_corrclip.storage.places import expanded, is_file
 from napari_corrclip.weights.cache import CACHE_VARIABLE, cache_folder, is_offline
 from napari_corrclip.weights.connection import PATIENCE_S, Refused, check_way, open_url
@@ -94,8 +93,6 @@ def fetch(
                 yield from _from_hub(spec, path)
     finally:
         held.release()
-    with contextlib.suppress(OSError):
-        lock.unlink()
     return path
 
 
@@ -149,17 +146,12 @@ def download_stage(spec: NetworkSpec) -> str:
     return f"{DOWNLOAD} {name} ({spec.licence})"
 
 
-def _hold(lock: Path, spec: NetworkSpec) -> Steps[FileLock]:
+def _hold(path: Path, spec: NetworkSpec) -> Steps[Lock]:
     """Wait until no other process fetches the same file."""
-    held = FileLock(lock)
-    while True:
-        try:
-            held.acquire(timeout=0)
-        except Timeout:
-            yield Progress(f"wait for another download of {spec.filename}", 0, 1)
-            time.sleep(_POLL_S)
-        else:
-            return held
+    while (held := take(path)) is None:
+        yield Progress(f"wait for another download of {spec.filename}", 0, 1)
+        time.sleep(_POLL_S)
+    return held
 
 
 def file_url(spec: NetworkSpec) -> str:

@@ -271,7 +271,7 @@ def test_contrast_is_chosen(person: Person) -> None:
     assert abs((ranked == 0).mean() - 0.25) < 0.01
     panel.low.setValue(80)
     person.press(person.dock.bar.run_button)
-    assert "The percentiles are 80 and 75" in person.dock.status.text()
+    assert "The percentiles are (80.0, 75.0)" in person.dock.status.text()
 
 
 def test_grayscale_layers_are_channels(person: Person) -> None:

@@ -122,7 +122,7 @@ def test_contrast_as_shown_and_by_percentiles() -> None:
     layer.gamma = 0.5
     bright = picture_of(layer).rgb[..., 0]
     np.testing.assert_array_equal(bright, np.rint(255 * (shown / 255) ** 0.5))
-    with pytest.raises(InputError, match="percentiles are 99 and 1"):
+    with pytest.raises(InputError, match=r"percentiles are \(99, 1\)"):
         Contrast((99, 1))
 
 

@@ -201,13 +201,17 @@ def test_layers_of_results_and_sessions_are_plain(tmp_path: Path) -> None:
     data, about, kind = class_layer(np.asarray(result.labels), words)
     layer = Layer.create(data, about, kind)
     _writer.write_classes(str(tmp_path / "<b>x< b>.png"), data, layer.as_layer_data_tuple()[1])
+    before = Path(__file__).parent.parent / "data" / "before"
+    large = nc.LargeSegmentation.load(before / "large")
+    named = large.table.assign(**{"class": NAMES[0]})
     found = [
         *result.to_layers(),
+        *replace(large, table=named, vocabulary=words).to_layers(),
         *_reader.read_result(tmp_path / "result"),
         *_reader.read_session(tmp_path / "session"),
         *_reader.read_classes(tmp_path / "<b>x< b>.classes.csv"),
     ]
-    assert len(found) == 7
+    assert len(found) == 9
     for _, about, _ in found:
         assert not might_be_rich(about["name"])
         texts = about["features"].select_dtypes(exclude="number").to_numpy().ravel()

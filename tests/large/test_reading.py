@@ -203,7 +203,7 @@ def _cut_short(folder: Path) -> Path:
         (_two_arrays, "holds 2 arrays; give a folder of one zarr array, or OME-Zarr."),
         (_stack, "has the shape (5, 4, 4) (axes z, y, x) and is not one plane"),
         (_no_ome, "is no OME-Zarr that can be read"),
-        (_no_npy, "is no NumPy array"),
+        (_no_npy, "is no image that can be read"),
         (_tiff_stack, "holds a stack of the shape (5, 64, 64)"),
         (_cut_short, "is cut short"),
         (lambda folder: folder, "is no zarr ("),

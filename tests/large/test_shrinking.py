@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mmap
 import os
 from pathlib import Path
 from typing import Any
@@ -63,6 +64,15 @@ def test_pieces_of_a_file_are_those_of_the_image(
         for box in ((0, 0, 512, 256), (3, 5, 100, 77), (500, 0, 512, 256)):
             top, left, bottom, right = box
             assert np.array_equal(plane.read(box), IMAGE[top:bottom, left:right])
+
+
+def test_an_npy_file_is_told_by_its_content_and_never_mapped(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(mmap, "mmap", None)
+    path = _save(tmp_path / "a.npy").rename(tmp_path / "image")
+    with opened(path, "image") as plane:
+        assert np.array_equal(plane.read((3, 5, 9, 7)), IMAGE[3:9, 5:7])
 
 
 def test_an_array_that_is_mapped_is_looked_at_before_each_piece(tmp_path: Path) -> None:

@@ -251,8 +251,24 @@ def test_what_cannot_be_seen_or_clicked_is_refused(sam: Sam) -> None:
     wrong = SamEmbedding(embedding.features[:, :5], embedding.image_size)
     with pytest.raises(InputError, match="encode the image with this SAM"):
         source.click(wrong, (1, 1))
-    with pytest.raises(InputError, match="no embedding"):
-        SamEmbedding.from_parts({}, "{}")
+    tensors, rest = embedding.to_parts()
+    for parts in [
+        ({}, "{}"),
+        ({}, rest),
+        (tensors, "[]"),
+        (tensors, '{"image_size": ["8", 8]}'),
+        (tensors, '{"image_size": [8.5, 8]}'),
+        ({"features": tensors["features"][0]}, rest),
+    ]:
+        with pytest.raises(InputError, match="no embedding"):
+            SamEmbedding.from_parts(*parts)
+    for text, said in [
+        ("[" * 400 + "]" * 400, "levels"),
+        ('{"image_size": [1e999, 1]}', "finite"),
+        ("{", "valid"),
+    ]:
+        with pytest.raises(InputError, match=said):
+            SamEmbedding.from_parts(tensors, text)
 
 
 def test_every_setting_is_told(sam: Sam) -> None:

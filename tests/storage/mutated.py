@@ -27,8 +27,8 @@ from PIL import Image
 
 import napari_corrclip as nc
 from napari_corrclip.errors import InputError
+from napari_corrclip.images.flat import FileBytes, open_npy
 from napari_corrclip.regions.given import GivenRegions
-from napari_corrclip.storage.arrays import read_npy
 
 BEFORE = Path(__file__).parent.parent / "data" / "before"
 RNG = np.random.default_rng(0)
@@ -213,7 +213,9 @@ def _read_result(path: Path) -> object:
 
 
 def _read_npy(path: Path) -> object:
-    return read_npy(path, "array", "save it anew"), read_npy(path, "array", "", mapped=True)[:2]
+    with FileBytes(path, "array") as file:
+        array, _ = open_npy(file, "save it anew")
+        return array[:2]
 
 
 def _read_features(path: Path) -> object:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from napari_corrclip.errors import InputError
 from napari_corrclip.storage.files import atomic_path, write_bytes, write_folder
-from napari_corrclip.storage.names import beside, cut, size
+from napari_corrclip.storage.names import cut, size
 
 LONGEST = ("n" * 255, "顕" * 85, "e\u0301" * 85, "a." + "b" * 253, "x" * 251 + ".png")
 """255 bytes each."""
@@ -22,12 +22,6 @@ def test_a_name_is_cut_between_characters_and_stays_its_own(name: str, limit: in
     assert size(found) <= limit
     assert found == name or (size(name) > limit and name.startswith(found[:-9]))
     assert cut(name + "x", limit) != found
-
-
-@given(st.text("ab.é顕", min_size=1, max_size=90))
-def test_what_lies_beside_is_no_longer_than_the_name(name: str) -> None:
-    assert size(beside(name, ".", ".0123abcd.tmp")) <= max(size(name), 64)
-    assert beside("cells", ".", ".tmp") == ".cells.tmp"
 
 
 @pytest.mark.parametrize("name", LONGEST)

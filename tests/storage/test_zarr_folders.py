@@ -271,6 +271,25 @@ def test_a_damaged_chunk_is_one_sentence(
             array[key]
 
 
+@pytest.mark.parametrize("error", [TypeError, KeyError, RuntimeError, AttributeError])
+def test_a_failing_library_is_not_told_as_damage(
+    error: type[Exception], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object, **__: object) -> Any:
+        raise error("open_array() got an unexpected keyword argument")
+
+    monkeypatch.setattr(zarr, "open_array", fail)
+    node = read_node(version_3(tmp_path / "x.zarr"), WHAT, "copy it again")
+    with pytest.raises(InputError, match=f"its reader failed \\({error.__name__}: .*open_array"):
+        open_array(node, WHAT, "copy it again")
+
+
+def test_what_zarr_cannot_make_of_metadata_is_told_as_damage(tmp_path: Path) -> None:
+    folder = version_2(tmp_path / "x.zarr", compressor={"id": "zlib", "x": 1})
+    with pytest.raises(InputError, match=r"is damaged or cut short \(.*unexpected keyword"):
+        open_array(read_node(folder, WHAT, "copy it again"), WHAT, "copy it again")
+
+
 def test_rows_are_all_there(tmp_path: Path) -> None:
     path = written(tmp_path / "a.zarr")
     node = read_node(path, WHAT, "redo it")

@@ -15,6 +15,7 @@ import pytest
 
 from napari_corrclip.errors import WeightsError
 from napari_corrclip.progress import finish
+from napari_corrclip.storage.locks import Lock, take
 from napari_corrclip.weights.cache import cache_folder
 from napari_corrclip.weights.fetch import (
     checksum_path,
@@ -263,6 +264,40 @@ def test_two_processes_fetch_a_file_once(server: Server, tmp_path: Path) -> None
         assert process.returncode == 0, told
     assert place(server.url, tmp_path).read_bytes() == CONTENT
     assert server.requests == ["GET /sam/small.pth"]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="an open file cannot be removed there")
+def test_the_lock_is_still_held_when_its_file_is_removed(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else it were the next one's lock that is removed, and a third could take it, too."""
+    server.files["/sam/small.pth"] = CONTENT
+    taken: list[Lock | None] = []
+    remove = Path.unlink
+
+    def unlink(path: Path, missing_ok: bool = False) -> None:
+        if path.suffix == ".lock":
+            taken.append(take(path))
+        remove(path, missing_ok)
+
+    monkeypatch.setattr(Path, "unlink", unlink)
+    path = finish(fetch(url_spec(server.url), tmp_path))
+    assert taken == [None]
+    assert not list(path.parent.glob(".*.lock"))
+
+
+def test_whoever_waits_for_another_download_is_told_and_can_cancel(
+    server: Server, tmp_path: Path
+) -> None:
+    server.files["/sam/small.pth"] = CONTENT
+    path = place(server.url, tmp_path)
+    held = take(path.with_name(f".{path.name}.lock"))
+    assert held is not None
+    waiting = fetch(url_spec(server.url), tmp_path)
+    assert [next(waiting).stage for _ in range(2)] == ["wait for another download of small.pth"] * 2
+    waiting.close()
+    held.release()
+    assert finish(fetch(url_spec(server.url), tmp_path)).read_bytes() == CONTENT
 
 
 def test_a_url_that_is_gone_says_so(server: Server, tmp_path: Path) -> None:

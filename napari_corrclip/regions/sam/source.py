@@ -33,6 +33,8 @@ from napari_corrclip.regions.protocol import Described, check_count, check_image
 from napari_corrclip.regions.sam import encoder as encoding
 from napari_corrclip.regions.sam.decoder import PointDecoder
 from napari_corrclip.regions.sam.masks import Upsampler
+from napari_corrclip.storage.text import load_json
+from napari_corrclip.storage.untrusted import reason
 
 # Every point has its own copy of the image's tokens: 4 MB of 4096 x 256.
 _POINTS_AT_ONCE = {"cpu": 16, "cuda": 64}
@@ -62,13 +64,18 @@ class SamEmbedding:
             InputError: where the parts are none of an embedding.
         """
         try:
-            height, width = json.loads(rest)["image_size"]
+            said = load_json(rest, "The embedding of SAM")
+            height, width = said["image_size"]
             features = tensors["features"].float()
-            if features.ndim != 4 or min(int(height), int(width)) < 1:
-                raise ValueError
-        except (KeyError, TypeError, ValueError):
-            raise InputError("This is no embedding of SAM's; encode the image again.") from None
-        return cls(features, (int(height), int(width)))
+            if not all(type(side) is int and side > 0 for side in (height, width)):
+                raise ValueError(f"its image is of {height} × {width}")
+            if features.ndim != 4:
+                raise ValueError(f"its features are of shape {tuple(features.shape)}")
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise InputError(
+                f"This is no embedding of SAM's ({reason(error)}); encode the image again."
+            ) from None
+        return cls(features, (height, width))
 
 
 class SamRegions:
