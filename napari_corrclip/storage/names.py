@@ -1,7 +1,6 @@
 """Names of files and folders that a file system can hold.
 
-File systems count a name's bytes, mostly up to 255; an encrypted one (eCryptfs) stops at 143. So what is made
-beside a file or folder has no longer a name than that has itself: where a name fits, all of ours do.
+File systems count a name's bytes, mostly up to 255; an encrypted one (eCryptfs) stops at 143.
 """
 
 from __future__ import annotations
