@@ -11,7 +11,7 @@ from pathlib import Path
 
 from napari_corrclip.errors import InputError
 from napari_corrclip.images.origin import Origin, place_of
-from napari_corrclip.storage.disk import cannot_write
+from napari_corrclip.storage.disk import cannot_write, check_name
 from napari_corrclip.storage.temporary import temporary
 
 _OPTIONAL = {"labels.png", "labels.tif", "overlay.png", "demo.png", "maps.zarr"}
@@ -71,6 +71,7 @@ def _check_is_folder(path: Path) -> None:
 @contextlib.contextmanager
 def _refusing(path: Path) -> Iterator[None]:
     """Turn what the system says of ``path`` into an InputError."""
+    check_name(path)  # in words that are the same in every version of Python
     try:
         yield
     except OSError as error:

@@ -38,7 +38,9 @@ def check_regular(path: str | os.PathLike[str], what: str, advice: str) -> None:
             f"The {what} {name!r} cannot be read ({error.strerror or error}); {advice}."
         ) from None
     except ValueError as error:  # a NUL in the path
-        raise InputError(f"The {what} {name!r} names no file ({error}); {advice}.") from None
+        # each Python has other words for it
+        said = "embedded null byte" if "\0" in str(name) else error
+        raise InputError(f"The {what} {name!r} names no file ({said}); {advice}.") from None
     if not stat.S_ISREG(mode):
         reason = (
             "it is a folder"
