@@ -61,7 +61,7 @@ LAYERS: dict[str, tuple[Any, dict[str, Any], str, str]] = {
     "a stack": (np.ones((3, 4, 5), int), {}, "a.png", "save one plane at a time"),
     "no such folder": (DATA, {}, "none/a.png", "cannot be written"),
     "another ending": (DATA, {}, "a.gif", "ends like no class map; use .png, .tif or .tiff"),
-    "a name that cannot be": (DATA, {}, "a\0.png", "cannot be written"),
+    "a name that cannot be": (DATA, {}, "a\0.png", "can be no name in a file system"),
 }
 
 
