@@ -198,7 +198,7 @@ def test_a_split_by_one_click_where_it_pays() -> None:
 class Watched(Session):
     """A session that looks whether an edit stays inside its target."""
 
-    def _inside(self, target: np.ndarray, edit: Any, *args: Any) -> Any:
+    def _in_target(self, target: np.ndarray, edit: Any, *args: Any) -> Any:
         before = self.labels.copy()
         done = edit(*args)
         assert (self.labels == before)[~target].all()
@@ -206,26 +206,26 @@ class Watched(Session):
 
     def assign(self, regions: Any, which: Any) -> Any:
         target = np.isin(self.regions, regions)
-        return self._inside(target, super().assign, regions, which)
+        return self._in_target(target, super().assign, regions, which)
 
     def spread(self, region: Any, which: Any) -> Any:
         target = np.isin(self.regions, self.patch_of(region))
-        return self._inside(target, super().spread, region, which)
+        return self._in_target(target, super().spread, region, which)
 
     def accept(self, regions: Any) -> Any:
-        return self._inside(np.zeros(self.shape, bool), super().accept, regions)
+        return self._in_target(np.zeros(self.shape, bool), super().accept, regions)
 
     def absorb(self, regions: Any) -> Any:
-        return self._inside(np.isin(self.regions, regions), super().absorb, regions)
+        return self._in_target(np.isin(self.regions, regions), super().absorb, regions)
 
     def paint(self, pixels: Any, which: Any) -> Any:
         target = np.zeros(self.shape, bool)
         target[pixels] = True
-        return self._inside(target, super().paint, pixels, which)
+        return self._in_target(target, super().paint, pixels, which)
 
     def split_points(self, region: Any, keep: Any, cut: Any) -> Any:
         target = self.regions == region
-        return self._inside(target, super().split_points, region, keep, cut)
+        return self._in_target(target, super().split_points, region, keep, cut)
 
 
 @pytest.mark.parametrize("seed", range(3))
