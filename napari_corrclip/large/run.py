@@ -108,7 +108,7 @@ def large_steps(
             given, described = _given(source, pixels, stack)
 
         temporary = stack.enter_context(new_result(folder))
-        maps = create_maps(temporary, pixels.size)
+        maps = stack.enter_context(create_maps(temporary, pixels.size))
         yield from pixels.measure()
         templates = words.templates or segmenter.templates
         with _timed(seconds, "text"):

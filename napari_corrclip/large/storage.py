@@ -84,15 +84,22 @@ def new_result(folder: Path) -> Iterator[Path]:
         check_target(folder)
 
 
-def create_maps(folder: Path, size: tuple[int, int]) -> Any:
-    """Return a new group in ``folder`` with the arrays of :data:`MAPS`."""
+@contextlib.contextmanager
+def create_maps(folder: Path, size: tuple[int, int]) -> Iterator[Any]:
+    """Give a new group in ``folder`` with the arrays of :data:`MAPS`; nothing is written after the block."""
     import zarr
 
-    group = zarr.open_group(folder / LARGE_MAPS, mode="w")
-    for name, dtype in MAPS.items():
-        chunks = (min(CHUNK, size[0]), min(CHUNK, size[1]))
-        group.create_array(name, shape=size, chunks=chunks, dtype=dtype)
-    return group
+    from napari_corrclip.storage.zarr_store import EndedWrites
+
+    store = EndedWrites(folder / LARGE_MAPS)
+    try:
+        group = zarr.open_group(store, mode="w")
+        for name, dtype in MAPS.items():
+            chunks = (min(CHUNK, size[0]), min(CHUNK, size[1]))
+            group.create_array(name, shape=size, chunks=chunks, dtype=dtype)
+        yield group
+    finally:
+        store.end()
 
 
 def write_rows(group: Any, rows: Mapping[str, NDArray[Any]]) -> None:

@@ -1,8 +1,10 @@
-"""The store of a zarr folder of strangers; imports zarr, which may not be there."""
+"""Stores of zarr folders, strangers' and our own; imports zarr, which may not be there."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import contextlib
+import threading
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from zarr.storage import LocalStore
@@ -39,3 +41,60 @@ class RegularFiles(LocalStore):
         path = self.root / key
         if key and path.exists():
             check_regular(path, "chunk", "save or copy the zarr again")
+
+
+class EndedWrites(LocalStore):
+    """A folder into which nothing is written once :meth:`end` has returned.
+
+    zarr writes in threads of its own, which go on when an interrupt reaches the one that waits for them: what
+    they wrote after the folder had been removed would make it anew.
+    """
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._changed = threading.Condition()
+        self._ended = False
+        self._running = 0
+
+    def end(self) -> None:
+        """Wait for the writes that have begun; those that have not are refused."""
+        with self._changed:
+            self._ended = True
+            self._changed.wait_for(lambda: not self._running)
+
+    # zarr has no public name for the making of the folder.
+    async def _open(self, *args: Any, **options: Any) -> None:
+        with self._write():
+            await super()._open(*args, **options)
+
+    async def _ensure_open(self) -> None:
+        with self._write():
+            await super()._ensure_open()
+
+    async def set(self, key: str, value: Any) -> None:
+        """Write a file."""
+        with self._write():
+            await super().set(key, value)
+
+    async def set_if_not_exists(self, key: str, value: Any) -> None:
+        """Write a file that is not there."""
+        with self._write():
+            await super().set_if_not_exists(key, value)
+
+    def set_sync(self, key: str, value: Any) -> None:
+        """Write a file; zarr below 3.1.6 does not ask."""
+        with self._write():
+            super().set_sync(key, value)
+
+    @contextlib.contextmanager
+    def _write(self) -> Iterator[None]:
+        with self._changed:
+            if self._ended:
+                raise InterruptedError(f"The writing of {str(self.root)!r} has ended.")
+            self._running += 1
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._running -= 1
+                self._changed.notify_all()

@@ -114,8 +114,7 @@ def _write_large(folder: Path, value: int) -> None:
     from napari_corrclip.large.storage import create_maps, new_result, write_rows
 
     words = Vocabulary.parse("cat")
-    with new_result(folder) as stage:
-        maps = create_maps(stage, (3, 4))
+    with new_result(folder) as stage, create_maps(stage, (3, 4)) as maps:
         for name in ("labels", "regions", "confidence", "pixel_labels"):
             maps[name][...] = value
         boxes, one = np.zeros((1, 4)), np.ones((1, 2))
