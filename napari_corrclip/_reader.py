@@ -22,6 +22,7 @@ def get_reader(path: PathOrPaths) -> Callable[[PathOrPaths], list[Any]] | None:
     """
     if not isinstance(path, str):
         return None
+    from napari_corrclip.annotation.storage import STATE_FILE, is_session
     from napari_corrclip.export.folder import read_provenance
 
     place = Path(path)
@@ -30,7 +31,7 @@ def get_reader(path: PathOrPaths) -> Callable[[PathOrPaths], list[Any]] | None:
         folder = place if is_folder else place.parent
         if place.name.lower().endswith(TABLE):
             return _each(read_classes)
-        if place.name == "session.safetensors" or (folder / "session.safetensors").is_file():
+        if place.name == STATE_FILE or is_session(folder):
             return _each(read_session)
         if (is_folder or place.name == "provenance.json") and read_provenance(folder) is not None:
             return _each(read_result)

@@ -24,7 +24,7 @@ from napari_corrclip.annotation.records import pack_history, unpack_history
 from napari_corrclip.annotation.source import Source
 from napari_corrclip.annotation.state import State
 from napari_corrclip.errors import InputError
-from napari_corrclip.storage.folders import Locate, read_whole, write_folder
+from napari_corrclip.storage.folders import Locate, locate, read_whole, write_folder
 from napari_corrclip.storage.untrusted import guarded
 
 if TYPE_CHECKING:
@@ -32,6 +32,15 @@ if TYPE_CHECKING:
 
 STATE_FILE = "session.safetensors"
 HISTORY_FILE = "history.bin"
+
+
+def is_session(folder: str | os.PathLike[str]) -> bool:
+    """Whether a session was saved in ``folder``, also when the process that did it was killed at its end.
+
+    Raises:
+        InputError: it cannot be found out now.
+    """
+    return locate(Path(folder), STATE_FILE).is_file()
 
 
 def save_session(session: Session, folder: str | os.PathLike[str]) -> None:
@@ -97,8 +106,8 @@ def load_parts(folder: str | os.PathLike[str], limit: int = LIMIT) -> Saved:
     """
     folder = Path(folder)
 
-    def read(locate: Locate) -> tuple[bytes, bytes]:
-        return locate(STATE_FILE).read_bytes(), locate(HISTORY_FILE).read_bytes()
+    def read(place: Locate) -> tuple[bytes, bytes]:
+        return place(STATE_FILE).read_bytes(), place(HISTORY_FILE).read_bytes()
 
     try:
         data, steps = read_whole(folder, (STATE_FILE, HISTORY_FILE), read)

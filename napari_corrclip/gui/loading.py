@@ -7,14 +7,13 @@ what is in memory only is asked about.
 
 from __future__ import annotations
 
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 from qtpy.QtWidgets import QMessageBox, QWidget
 
 from napari_corrclip.annotation import Session, Source, has_session, restore
-from napari_corrclip.annotation.storage import STATE_FILE
+from napari_corrclip.annotation.storage import is_session
 from napari_corrclip.errors import InputError
 from napari_corrclip.gui.controller import Controller
 from napari_corrclip.gui.image_panel import ImagePanel
@@ -176,7 +175,7 @@ def _read(
     folder: str, rgb: NDArray[np.uint8] | None = None, source: Source | None = None
 ) -> Session:
     """Return what a folder holds: a saved session, or what a journal kept."""
-    kept = has_session(Path(folder)) and not (Path(folder) / STATE_FILE).exists()
+    kept = has_session(folder) and not is_session(folder)
     return (restore if kept else Session.load)(folder, rgb, source=source)
 
 

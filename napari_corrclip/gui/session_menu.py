@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from weakref import WeakKeyDictionary
 
 from qtpy.QtWidgets import QFileDialog, QMenu, QPushButton, QWidget
 
 from napari_corrclip.annotation import Session, has_session
-from napari_corrclip.annotation.storage import STATE_FILE
+from napari_corrclip.annotation.storage import is_session
 from napari_corrclip.errors import InputError
 from napari_corrclip.gui.copying import ScriptCopier
 from napari_corrclip.gui.loading import Loading
@@ -61,7 +60,7 @@ class SessionMenu(QPushButton):
             folder = QFileDialog.getExistingDirectory(self, "Save the session in a folder")
             if not folder:
                 return
-            there = (Path(folder) / STATE_FILE).exists() or has_session(folder)
+            there = is_session(folder) or has_session(folder)
             # What this session wrote there it may write again.
             if there and self._saved.get(session) != folder:
                 raise InputError(f"{folder!r} holds a session already; choose another folder.")

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import resource
 import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,9 +15,10 @@ import numpy as np
 import pytest
 from safetensors.numpy import load
 
+from napari_corrclip._reader import get_reader
 from napari_corrclip.annotation import Journal, Session, Source, restore
 from napari_corrclip.annotation.packing import Damaged, pack_step, unpack_step
-from napari_corrclip.annotation.storage import HISTORY_FILE, STATE_FILE
+from napari_corrclip.annotation.storage import HISTORY_FILE, STATE_FILE, is_session
 from napari_corrclip.errors import InputError
 from tests.annotation.images import small_result
 from tests.annotation.random_edits import digest, edit, new_session
@@ -60,6 +63,24 @@ def test_a_session_is_replaced_whole(tmp_path: Path) -> None:
     session.save(tmp_path / "saved")
     assert digest(Session.load(tmp_path / "saved")) == digest(session)
     assert {path.name for path in tmp_path.iterdir()} == {"saved"}
+
+
+def test_a_session_whose_writer_was_killed_at_its_end_is_one(tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("mine")
+    assert not is_session(tmp_path)
+    # The set is whole, and none of its files has its place.
+    program = (
+        "import os, sys; from napari_corrclip.storage import folders; "
+        "from tests.annotation.random_edits import new_session; "
+        "folders._complete = lambda *_: os._exit(9); new_session(0).save(sys.argv[1])"
+    )
+    ended = subprocess.run([sys.executable, "-c", program, str(tmp_path)], check=False)
+    assert ended.returncode == 9
+    assert not (tmp_path / STATE_FILE).exists()
+    assert is_session(tmp_path)
+    assert get_reader(str(tmp_path)) is not None
+    assert digest(Session.load(tmp_path)) == digest(new_session(0))
+    assert (tmp_path / STATE_FILE).is_file()
 
 
 def test_a_full_disk_leaves_the_former_session(tmp_path: Path) -> None:
