@@ -66,9 +66,9 @@ def read_picture(path: str | os.PathLike[str]) -> Picture:
     with guarded(f"The image {str(path)!r}", _AGAIN, damage=damage()):
         if not tiff:
             return Picture(read_with_pillow(path, _WANTED))
-        with _opened(path) as (picture, note):
+        with _opened(path) as (picture, notes):
             array = _whole(path, picture)
-            return Picture(upright(array, picture.orientation), () if note is None else (note,))
+            return Picture(upright(array, picture.orientation), notes)
 
 
 def is_tiff(path: Path) -> bool:
@@ -118,10 +118,11 @@ def _whole(path: Path, picture: TiffPicture) -> NDArray[Any]:
 
 
 @contextlib.contextmanager
-def _opened(path: Path) -> Iterator[tuple[TiffPicture, str | None]]:
+def _opened(path: Path) -> Iterator[tuple[TiffPicture, tuple[str, ...]]]:
     with open_tiff(path) as tiff, FileBytes(path) as file:
         series, note = full_picture(tiff, path)
-        yield TiffPicture(StoredPixels(file, series)), note
+        picture = TiffPicture(StoredPixels(file, series))
+        yield picture, tuple(one for one in (note, picture.note) if one is not None)
 
 
 @contextlib.contextmanager
@@ -137,11 +138,8 @@ def open_tiff_plane(path: Path) -> Iterator[tuple[GuardedPicture | None, tuple[s
     where = f"The image {str(path)!r}"
     with contextlib.ExitStack() as stack:
         with guarded(where, _AGAIN, damage=damage()):
-            picture, note = stack.enter_context(_opened(path))
-        yield (
-            GuardedPicture(picture, where) if picture.in_pieces else None,
-            () if note is None else (note,),
-        )
+            picture, notes = stack.enter_context(_opened(path))
+        yield (GuardedPicture(picture, where) if picture.in_pieces else None, notes)
 
 
 class GuardedPicture:

@@ -13,6 +13,8 @@ from napari_corrclip.images.tiff import ORIENTATION, tag_number
 from napari_corrclip.images.tiff_pixels import StoredPixels, color_name, nodata_of
 
 _INK_SET = 332
+# What a sample beyond the colours may say it is: colours were multiplied by it, or not.
+_OPACITY = (1, 2)
 # Colour models that are neither gray nor come to RGB here: CIE L*a*b*, colour filters of a camera, …
 _UNREADABLE = (8, 9, 10, 32803, 32844, 32845, 34892)
 
@@ -55,6 +57,22 @@ class TiffPicture:
     def orientation(self) -> int:
         """How a camera was held, 1 to 8 as in EXIF."""
         return tag_number(self._page, ORIENTATION, 1)
+
+    @property
+    def note(self) -> str | None:
+        """What the user is to be told of channels that are left out."""
+        samples = self._stored.shape[2] if len(self._stored.shape) == 3 else 1
+        taken = (*self.shape, 1)[2]
+        # the last of the samples, each by what it is said to be
+        unknown = [kind for kind in self._page.extrasamples if int(kind) not in _OPACITY]
+        if taken not in (1, 3) or samples <= taken or not unknown:
+            return None
+        left = "the last is" if len(unknown) == 1 else f"the last {len(unknown)} are"
+        colors = "gray" if taken == 1 else "RGB"
+        return (
+            f"{self._stored.file.path.name!r} has {samples} channels, of which the first are {colors}; {left} "
+            "of another kind and left out."
+        )
 
     @property
     def in_pieces(self) -> bool:

@@ -360,3 +360,31 @@ def test_a_size_without_pixels_asks_for_no_memory(tmp_path: Path, compression: s
         file.pages.first.tags["ImageWidth"].overwrite(1 << 30)
     with pytest.raises(InputError, match="its 12884901888 bytes of pixels are stored in"):
         read_image(path)
+
+
+@pytest.mark.parametrize(
+    ("channels", "kinds", "left"),
+    [
+        (4, ["unspecified"], "the last is"),
+        (5, ["unspecified", "unspecified"], "the last 2 are"),
+        (5, ["unassalpha", "unspecified"], "the last is"),
+        (4, ["unassalpha"], None),
+        (4, ["assocalpha"], None),
+    ],
+)
+def test_channels_that_are_left_out_are_told(
+    tmp_path: Path, channels: int, kinds: list[Any], left: str | None
+) -> None:
+    values = np.random.default_rng(3).integers(0, 256, (32, 48, channels), np.uint8)
+    path = tmp_path / "bands.tif"
+    tifffile.imwrite(path, values, photometric="rgb", extrasamples=kinds, tile=(16, 16))
+    picture = read_picture(path)
+    assert np.array_equal(picture.array, values[:, :, :3])
+    with open_tiff_plane(path) as (_, notes):
+        assert notes == picture.notes
+    if left is None:
+        assert picture.notes == ()
+    else:
+        (note,) = picture.notes
+        assert f"'bands.tif' has {channels} channels" in note
+        assert left in note
