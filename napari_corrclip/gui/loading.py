@@ -7,7 +7,6 @@ what is in memory only is asked about.
 
 from __future__ import annotations
 
-
 import numpy as np
 from numpy.typing import NDArray
 from qtpy.QtWidgets import QMessageBox, QWidget

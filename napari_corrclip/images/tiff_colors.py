@@ -70,8 +70,8 @@ class TiffPicture:
         left = "the last is" if len(unknown) == 1 else f"the last {len(unknown)} are"
         colors = "gray" if taken == 1 else "RGB"
         return (
-            f"{self._stored.file.path.name!r} has {samples} channels, of which the first are {colors}; {left} "
-            "of another kind and left out."
+            f"{self._stored.file.path.name!r} has {samples} channels, of which the first are {colors}; "
+            f"{left} of another kind and left out."
         )
 
     @property
