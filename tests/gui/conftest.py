@@ -158,15 +158,23 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _old_objects_are_left_alone() -> None:
-    """Take all that is there by now (libraries, other tests) out of garbage collection.
+def _libraries() -> None:
+    import napari._qt.qt_viewer
 
-    napari's fixture collects five times a test; looking through torch each time takes longer than most
-    tests.
-    """
-    import torch  # noqa: F401
+    import napari_corrclip.demo.networks
+    import napari_corrclip.gui.dock
+    import napari_corrclip.segmenter  # noqa: F401
 
     gc.collect()
+
+
+@pytest.fixture(autouse=True)
+def _old_objects_are_left_alone(_libraries: None) -> None:
+    """Take all that is there by now (libraries, what other tests left) out of garbage collection.
+
+    napari's fixture collects five times a test; looking through torch and what it brings each time takes
+    longer than most tests.
+    """
     gc.freeze()
 
 
