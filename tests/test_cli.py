@@ -25,6 +25,7 @@ from napari_corrclip.demo.words import what_is_in
 from napari_corrclip.segmentation import Segmentation
 from napari_corrclip.segmenter import Segmenter
 from napari_corrclip.vocabulary import Vocabulary
+from tests.forms import short
 
 WORDS = "red, blue, green, grass, water"
 FILES = {
@@ -371,6 +372,7 @@ def test_files_of_somebody_else_are_not_replaced(
     assert [path.read_bytes() for path in mine.parent.iterdir()] == [b"my own work"]
 
 
+@pytest.mark.process
 def test_names_that_the_terminal_cannot_show_stop_nothing(picture: Path) -> None:
     command = [sys.executable, "-m", "napari_corrclip.cli", "segment", str(picture), "-o", "out"]
     command += ["--regions", "superpixels", "-c", "red, w\u00f3od"]
@@ -380,6 +382,7 @@ def test_names_that_the_terminal_cannot_show_stop_nothing(picture: Path) -> None
     assert b"w\\xf3od" in done.stdout
 
 
+@pytest.mark.process
 def test_names_of_images_that_are_odd(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     scene = generate_scene(1).image
     plain = save(tmp_path / "plain.png", scene)
@@ -417,10 +420,11 @@ def test_ctrl_c_ends_with_130_and_one_line(
     assert capsys.readouterr().err.splitlines()[-1].startswith("Interrupted;")
 
 
+@pytest.mark.process
 @pytest.mark.skipif(os.name != "posix", reason="signals are sent as POSIX has them")
 @pytest.mark.parametrize(
     ("number", "status"),
-    [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)]
+    short((signal.SIGINT, 130), (signal.SIGHUP, 129), rest=[(signal.SIGTERM, 143)])
     if os.name == "posix"
     else [],
 )
@@ -530,8 +534,9 @@ def test_a_full_stdout_is_one_sentence(option: str, unbuffered: bool) -> None:
     assert "cannot be written (No space left on device)" in only_sentence(err)
 
 
+@pytest.mark.process
 @needs_dev_full
-@pytest.mark.parametrize("unbuffered", [False, True])
+@pytest.mark.parametrize("unbuffered", short(False, rest=[True]))
 def test_a_full_stdout_costs_no_result(picture: Path, unbuffered: bool) -> None:
     args = ["segment", picture, "-c", WORDS, "-o", "out", "--regions", "superpixels"]
     code, _, err = shell(">/dev/full", *args, unbuffered=unbuffered)
@@ -561,6 +566,7 @@ def test_help_that_nobody_reads_is_no_error(args: list[str]) -> None:
     assert done.stderr == b""
 
 
+@pytest.mark.process
 @pytest.mark.skipif(os.name != "posix", reason="pipes are closed as POSIX has it")
 def test_a_reader_that_goes_away_is_no_error(
     picture: Path, monkeypatch: pytest.MonkeyPatch
@@ -583,6 +589,7 @@ def test_a_reader_that_goes_away_is_no_error(
     assert names("out/other") == FILES
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("redirection", ["2>&-", pytest.param("2>/dev/full", marks=needs_dev_full)])
 def test_errors_that_nobody_can_be_told_leave_stdout_clean(redirection: str, picture: Path) -> None:
     assert shell(redirection, "segment", "none.png", "-c", "a", "-o", "out") == (2, "", "")

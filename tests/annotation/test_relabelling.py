@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from napari_corrclip.annotation import Draft, Journal, Session, restore
@@ -101,6 +101,7 @@ def test_where_no_step_brought_what_is_seen_it_is_one_itself(session: Session) -
     assert session.labels.tolist() == [[CAT, CAT, CAT]]
 
 
+@settings(max_examples=40)
 @given(st.integers(0, 10_000), st.lists(st.integers(0, 3), min_size=1, max_size=12))
 def test_any_order_of_edits_and_looks_can_be_undone_redone_and_restored(
     tmp_path_factory: pytest.TempPathFactory, seed: int, what: list[int]

@@ -159,7 +159,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session", autouse=True)
 def _libraries() -> None:
-    import napari._qt.qt_viewer
+    import napari._qt.qt_viewer  # noqa: F401
 
     import napari_corrclip.demo.networks
     import napari_corrclip.gui.dock

@@ -20,6 +20,7 @@ from napari_corrclip.gui.correct import CorrectMode
 from napari_corrclip.gui.layers import SessionLayers
 from napari_corrclip.gui.worker import Job
 from tests.annotation.images import small_result
+from tests.forms import short
 from tests.gui.conftest import SIDE, Window
 
 pytestmark = pytest.mark.canvas
@@ -193,7 +194,7 @@ def test_a_run_meanwhile_leaves_the_split(halves: tuple[Window, CorrectMode]) ->
     window.agree()
 
 
-@pytest.mark.parametrize("which", ["split preview", "labels", "selection"])
+@pytest.mark.parametrize("which", short("split preview", "labels", rest=["selection"]))
 def test_layers_may_go_meanwhile(halves: tuple[Window, CorrectMode], which: str) -> None:
     window, mode = halves
     begin(window)
@@ -294,7 +295,7 @@ def test_a_click_after_enter_is_looked_at_first(
     assert len(window.session.history.done) == 1
 
 
-@pytest.mark.parametrize("how", ["escape", "undo", "off"])
+@pytest.mark.parametrize("how", short("escape", "off", rest=["undo"]))
 def test_a_split_that_was_left_does_not_come_late(
     halves: tuple[Window, CorrectMode], monkeypatch: pytest.MonkeyPatch, how: str
 ) -> None:

@@ -10,6 +10,7 @@ from qtpy.QtWidgets import QApplication, QFrame
 
 from napari_corrclip.gui.area import Area
 from napari_corrclip.gui.correct import CorrectMode
+from tests.forms import short
 from tests.gui.conftest import SIDE, Window
 
 pytestmark = pytest.mark.canvas
@@ -31,7 +32,9 @@ def on_canvas(window: Window, mode: CorrectMode, region: int) -> bool:
     return True
 
 
-@pytest.mark.parametrize("corner", [(0.0, 0.0), (float(SIDE), float(SIDE)), (0.0, float(SIDE))])
+@pytest.mark.parametrize(
+    "corner", short((float(SIDE), float(SIDE)), rest=[((0.0, 0.0),), ((0.0, float(SIDE)),)])
+)
 def test_the_queue_finds_back_to_an_image_that_is_mostly_out_of_view(
     window: Window, mode: CorrectMode, corner: tuple[float, float]
 ) -> None:

@@ -10,6 +10,7 @@ from qtpy.QtWidgets import QAbstractSpinBox, QApplication, QWidget
 
 from napari_corrclip.annotation import Session
 from napari_corrclip.gui.vocabulary_panel import NAME
+from tests.forms import short
 from tests.gui.test_whole_way import User, open_sample, start
 
 pytestmark = pytest.mark.canvas
@@ -51,7 +52,7 @@ def test_the_mode_takes_enter_from_the_canvas(user: User) -> None:
     assert user.session.region(region).verdict is not None
 
 
-@pytest.mark.parametrize("text", ["stone", "", "red"])
+@pytest.mark.parametrize("text", short("stone", rest=["", "red"]))
 def test_enter_behind_a_word_accepts_nothing(user: User, text: str) -> None:
     select(user)
     user.type(text)
@@ -84,7 +85,9 @@ def fields(user: User) -> dict[str, QWidget]:
     }
 
 
-@pytest.mark.parametrize("which", ["the class table", "a setting", "a choice", "the limit"])
+@pytest.mark.parametrize(
+    "which", short("the class table", "a choice", rest=["a setting", "the limit"])
+)
 def test_enter_in_another_field_accepts_nothing(user: User, which: str) -> None:
     select(user)
     field = fields(user)[which]

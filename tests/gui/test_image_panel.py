@@ -21,6 +21,7 @@ from napari_corrclip.errors import InputError
 from napari_corrclip.gui.area import canvas_beside
 from napari_corrclip.gui.dock import CorrClipDock
 from napari_corrclip.gui.image_panel import RANKED, RECTANGLE, VIEW
+from tests.forms import short
 from tests.gui.test_dock import MINUTE, Person, person
 
 __all__ = ["person"]
@@ -403,8 +404,23 @@ def test_corrections_of_a_part_are_offered_with_its_image(
 # -- layers that change
 
 
-@pytest.mark.parametrize("when", ["while it runs", "while it is corrected"])
-@pytest.mark.parametrize("what", ["deleted", "renamed", "other pixels", "other contrast", "moved"])
+@pytest.mark.parametrize(
+    ("what", "when"),
+    short(
+        ("deleted", "while it runs"),
+        ("renamed", "while it is corrected"),
+        ("other pixels", "while it is corrected"),
+        ("other contrast", "while it runs"),
+        ("moved", "while it is corrected"),
+        rest=[
+            ("deleted", "while it is corrected"),
+            ("renamed", "while it runs"),
+            ("other pixels", "while it runs"),
+            ("other contrast", "while it is corrected"),
+            ("moved", "while it runs"),
+        ],
+    ),
+)
 def test_a_layer_that_changes_is_harmless(person: Person, when: str, what: str) -> None:
     gray = SCENE[..., 0]
     image = person.viewer.add_image(gray, name="scene", contrast_limits=(0, 255))

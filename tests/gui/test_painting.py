@@ -408,7 +408,7 @@ EDITS = st.lists(
 
 
 @settings(
-    max_examples=8, deadline=None, database=None,
+    max_examples=5, deadline=None, database=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )  # fmt: skip
 @given(edits=EDITS)

@@ -15,6 +15,7 @@ from napari_corrclip.encoders.dino import TimmSimilarityEncoder
 from napari_corrclip.gui.dock import CorrClipDock
 from napari_corrclip.gui.worker import Job
 from napari_corrclip.progress import Progress
+from tests.forms import short
 from tests.gui.test_dock import MINUTE, Person, open_scene, person
 
 __all__ = ["person"]
@@ -51,7 +52,7 @@ class Barrier:
         monkeypatch.setattr(Job, "_run", held)
 
 
-@pytest.fixture(params=STAGES)
+@pytest.fixture(params=short("load the networks", "windows", rest=("regions", "text")))
 def barrier(
     request: pytest.FixtureRequest,
     monkeypatch: pytest.MonkeyPatch,

@@ -13,6 +13,7 @@ from qtpy.QtCore import QEvent
 from qtpy.QtWidgets import QApplication
 
 from napari_corrclip.gui.dock import CorrClipDock
+from tests.forms import short
 from tests.gui.test_dock import MINUTE, Person, open_scene
 from tests.gui.test_run_faults import Barrier, bars, threads_end
 
@@ -21,7 +22,7 @@ pytestmark = pytest.mark.canvas
 Pair = tuple[Person, Person]
 
 
-@pytest.fixture(params=["two viewers", "one viewer"])
+@pytest.fixture(params=short("two viewers", rest=["one viewer"]))
 def pair(
     request: pytest.FixtureRequest, make_napari_viewer: Callable[..., napari.Viewer], qtbot: QtBot
 ) -> Iterator[Pair]:

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.forms import short
+
 SCRIPT = """
 import sys
 import napari
@@ -23,6 +25,7 @@ viewer.screenshot(canvas_only=True, flash=False)
 assert "torch" not in sys.modules
 
 import napari_corrclip as nc
+from tests.forms import short
 
 {call}
 print("torch" in sys.modules, found.labels.shape == scene.image.shape[:2])
@@ -31,7 +34,7 @@ viewer.close()
 
 
 @pytest.mark.canvas
-@pytest.mark.parametrize("name", ["segment", "annotate"])
+@pytest.mark.parametrize("name", short("annotate", rest=["segment"]))
 def test_a_console_may_call_it_beside_a_drawn_canvas(tmp_path: Path, name: str) -> None:
     script = tmp_path / "console.py"
     call = f"found = nc.{name}(scene.image, what_is_in(scene), preset='demo')"
