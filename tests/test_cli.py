@@ -424,7 +424,7 @@ def test_ctrl_c_ends_with_130_and_one_line(
 @pytest.mark.skipif(os.name != "posix", reason="signals are sent as POSIX has them")
 @pytest.mark.parametrize(
     ("number", "status"),
-    short((signal.SIGINT, 130), (signal.SIGHUP, 129), rest=[(signal.SIGTERM, 143)])
+    short((signal.SIGTERM, 143), rest=[(signal.SIGINT, 130), (signal.SIGHUP, 129)])
     if os.name == "posix"
     else [],
 )
@@ -590,7 +590,13 @@ def test_a_reader_that_goes_away_is_no_error(
 
 
 @pytest.mark.process
-@pytest.mark.parametrize("redirection", ["2>&-", pytest.param("2>/dev/full", marks=needs_dev_full)])
+@pytest.mark.parametrize(
+    "redirection",
+    [
+        pytest.param("2>&-", marks=pytest.mark.long),
+        pytest.param("2>/dev/full", marks=needs_dev_full),
+    ],
+)
 def test_errors_that_nobody_can_be_told_leave_stdout_clean(redirection: str, picture: Path) -> None:
     assert shell(redirection, "segment", "none.png", "-c", "a", "-o", "out") == (2, "", "")
     assert shell(redirection, "segment") == (2, "", "")

@@ -78,6 +78,7 @@ def test_the_demo_and_what_was_done_to_it(person: Person, tmp_path: Path) -> Non
     agree(person, text, tmp_path)
 
 
+@pytest.mark.long
 def test_an_image_in_memory_is_saved_where_the_person_says(
     person: Person, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -118,6 +119,7 @@ def test_without_a_session_or_beside_a_run_nothing_is_copied(person: Person) -> 
     person.qtbot.waitUntil(lambda: not person.dock.controller.running, timeout=MINUTE)
 
 
+@pytest.mark.long
 def test_the_script_makes_the_run_on_the_contrast_that_it_saw(
     person: Person, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -14,6 +14,7 @@ from scipy.ndimage import binary_erosion
 
 from napari_corrclip.gui.correct import COMMANDS, CorrectMode
 from napari_corrclip.gui.correct.overlay import border
+from tests.forms import short
 from tests.gui.conftest import Window
 
 pytestmark = pytest.mark.canvas
@@ -26,7 +27,7 @@ def centre(window: Window, region: int) -> tuple[float, float]:
     return (box[0] + box[2]) / 2, (box[1] + box[3]) / 2
 
 
-@pytest.mark.parametrize("layer", ["labels", "regions"])
+@pytest.mark.parametrize("layer", short("regions", rest=["labels"]))
 def test_clicks_select_and_keys_decide(window: Window, mode: CorrectMode, layer: str) -> None:
     session = window.session
     window.viewer.layers.selection.active = window.viewer.layers[layer]

@@ -16,6 +16,7 @@ from napari_corrclip.annotation import Session
 from napari_corrclip.gui.correct import CorrectMode, CorrectPanel, help_text
 from napari_corrclip.gui.layers import SessionLayers
 from tests.annotation.images import small_result
+from tests.forms import short
 from tests.gui.conftest import SIDE, Window
 
 pytestmark = pytest.mark.canvas
@@ -143,7 +144,7 @@ def test_both_layers_are_hidden_while_h_is_held(window: Window, mode: CorrectMod
     assert window.viewer.layers["selection"].visible
 
 
-@pytest.mark.parametrize("how", ["window", "focus", "off"])
+@pytest.mark.parametrize("how", short("focus", rest=["window", "off"]))
 def test_a_lost_release_shows_them_again(window: Window, mode: CorrectMode, how: str) -> None:
     QTest.keyPress(window.canvas, Qt.Key.Key_H)
     QApplication.processEvents()
@@ -160,7 +161,9 @@ def test_a_lost_release_shows_them_again(window: Window, mode: CorrectMode, how:
 # -- voting again
 
 
-@pytest.mark.parametrize("answer", ["Take back and re-vote", "Only the undecided", "Cancel"])
+@pytest.mark.parametrize(
+    "answer", short("Only the undecided", rest=["Take back and re-vote", "Cancel"])
+)
 def test_re_voting_over_decided_regions_asks(
     window: Window, mode: CorrectMode, answer: str
 ) -> None:

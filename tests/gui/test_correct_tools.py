@@ -11,6 +11,7 @@ from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication, QListView, QRadioButton
 
 from napari_corrclip.gui.correct import CorrectMode, CorrectPanel
+from tests.forms import short
 from tests.gui.conftest import Window
 
 pytestmark = pytest.mark.canvas
@@ -62,7 +63,7 @@ def double_click(window: Window, region: int) -> None:
 # -- tools
 
 
-@pytest.mark.parametrize("how", ["key", "button"])
+@pytest.mark.parametrize("how", short("button", rest=["key"]))
 def test_a_tool_of_napari_s_ends_the_mode_and_nothing_is_lost(
     window: Window, panel: CorrectPanel, how: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -207,7 +208,7 @@ def test_two_modes_leave_the_double_click_as_they_found_it(
 # -- peeking
 
 
-@pytest.mark.parametrize("how", ["queue", "click", "escape"])
+@pytest.mark.parametrize("how", short("click", rest=["queue", "escape"]))
 def test_the_outline_is_that_of_the_selection_after_a_peek(
     window: Window, mode: CorrectMode, how: str
 ) -> None:

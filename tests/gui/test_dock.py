@@ -21,6 +21,7 @@ from napari_corrclip.demo.scenes import generate_scene
 from napari_corrclip.gui.dock import CorrClipDock
 from napari_corrclip.gui.removing import TAKE_BACK, RemovalDialog
 from napari_corrclip.gui.vocabulary_panel import NAME, PROMPTS, THRESHOLD
+from tests.forms import short
 
 MINUTE = 240_000  # of a machine that has much else to do
 
@@ -185,7 +186,7 @@ def test_the_table_edits_the_vocabulary(person: Person) -> None:
     assert person.dock.words.vocabulary == words
 
 
-@pytest.mark.parametrize("which", ["labels", "regions"])
+@pytest.mark.parametrize("which", short("labels", rest=["regions"]))
 def test_a_removed_layer_ends_the_correcting(person: Person, which: str) -> None:
     person.press(person.dock.bar.demo_button)
     person.wait()

@@ -12,6 +12,7 @@ from napari_corrclip.demo.scenes import generate_scene
 from napari_corrclip.gui.dock import CorrClipDock
 from napari_corrclip.gui.held import HELD
 from napari_corrclip.gui.picture import picture_of
+from tests.forms import short
 from tests.gui.test_dock import MINUTE, Person, open_scene, person
 from tests.gui.test_stack import planes, ready, to
 
@@ -99,7 +100,7 @@ def test_to_begin_anew_leaves_the_layers(person: Person) -> None:
     np.testing.assert_array_equal(person.viewer.layers["labels (before)"].data, session.labels)
 
 
-@pytest.mark.parametrize("which", ["labels", "regions"])
+@pytest.mark.parametrize("which", short("regions", rest=["labels"]))
 def test_a_removed_layer_comes_back(person: Person, which: str) -> None:
     session = corrected(person)
     person.viewer.layers.remove(which)

@@ -61,6 +61,7 @@ def names(person: Person) -> tuple[str, ...]:
 
 
 @pytest.mark.skipif(not has_pointer(), reason="needs an X server with XTEST")
+@pytest.mark.long
 def test_rows_are_dragged(person: Person) -> None:
     open_scene(person)
     person.type("red, green, blue, wood")

@@ -22,6 +22,7 @@ from napari_corrclip.gui.dock import CorrClipDock
 from napari_corrclip.gui.layers import SessionLayers
 from napari_corrclip.gui.regions_model import RegionsModel
 from tests.annotation.images import small_result
+from tests.forms import short
 from tests.gui.conftest import Window
 
 pytestmark = pytest.mark.canvas
@@ -139,7 +140,7 @@ def test_alt_paints_a_new_region(window: Window) -> None:
     window.agree()
 
 
-@pytest.mark.parametrize("name", ["labels", "regions"])
+@pytest.mark.parametrize("name", short("labels", rest=["regions"]))
 def test_fill_erase_and_polygon(window: Window, name: str) -> None:
     session, layers = window.session, window.layers
     layer = layers.labels if name == "labels" else layers.regions
@@ -225,7 +226,7 @@ def test_one_edited_dimension(window: Window) -> None:
     assert len(rows) <= 1
 
 
-@pytest.mark.parametrize("name", ["labels", "regions"])
+@pytest.mark.parametrize("name", short("labels", rest=["regions"]))
 def test_an_edit_in_the_middle_of_a_stroke(window: Window, name: str, qtbot: QtBot) -> None:
     session, layers = window.session, window.layers
     layer = layers.labels if name == "labels" else layers.regions

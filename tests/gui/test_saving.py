@@ -30,6 +30,7 @@ from napari_corrclip.export import maps
 from napari_corrclip.export.maps import read_map
 from napari_corrclip.vocabulary import Vocabulary
 from tests.annotation.images import small_result
+from tests.forms import short
 
 Make = Callable[..., napari.Viewer]
 DATA = np.array([[0, 1, 1], [2, 2, 3]])
@@ -95,7 +96,9 @@ def test_an_error_of_a_library_is_told_too(tmp_path: Path, monkeypatch: pytest.M
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("case", ["negative", "a stack", "another ending", "no such folder"])
+@pytest.mark.parametrize(
+    "case", short("negative", "no such folder", rest=["a stack", "another ending"])
+)
 def test_the_dialog_tells_why(
     make_napari_viewer: Make, tmp_path: Path, ask: Callable[[Path], None], case: str
 ) -> None:

@@ -125,6 +125,7 @@ def test_one_is_closed_while_the_other_runs(pair: Pair, monkeypatch: pytest.Monk
     first.agree()
 
 
+@pytest.mark.long
 def test_one_is_closed_while_the_other_is_corrected(pair: Pair) -> None:
     run_both(pair)
     first, second = pair
@@ -176,6 +177,7 @@ def test_a_viewer_is_closed_while_the_other_runs(
 
 
 @pytest.mark.parametrize("pair", ["two viewers"], indirect=True)
+@pytest.mark.long
 def test_a_viewer_is_closed_in_correct_mode(pair: Pair) -> None:
     run_both(pair)
     first, second = pair

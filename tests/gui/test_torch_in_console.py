@@ -34,7 +34,7 @@ viewer.close()
 
 
 @pytest.mark.canvas
-@pytest.mark.parametrize("name", short("annotate", rest=["segment"]))
+@pytest.mark.parametrize("name", short(rest=["annotate", "segment"]))
 def test_a_console_may_call_it_beside_a_drawn_canvas(tmp_path: Path, name: str) -> None:
     script = tmp_path / "console.py"
     call = f"found = nc.{name}(scene.image, what_is_in(scene), preset='demo')"

@@ -17,6 +17,7 @@ from napari_corrclip.gui.class_table import COLOR, NAME
 from napari_corrclip.gui.removing import TAKE_BACK, RemovalDialog
 from napari_corrclip.progress import finish
 from napari_corrclip.regions.superpixels import SuperpixelRegions
+from tests.forms import short
 from tests.gui.test_dock import MINUTE, Person, open_scene, person
 
 __all__ = ["person"]
@@ -251,7 +252,7 @@ def test_a_new_name_between_two_looks_is_kept(person: Person, session: Session, 
     person.agree()
 
 
-@pytest.mark.parametrize("how", ["done", "cancelled", "failed"])
+@pytest.mark.parametrize("how", short("done", rest=["cancelled", "failed"]))
 def test_words_typed_during_another_run_are_taken_when_it_ends(
     person: Person, session: Session, gate: Gate, how: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

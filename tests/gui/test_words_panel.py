@@ -120,6 +120,7 @@ def test_keys_follow_the_order_and_values_stay(person: Person) -> None:
     assert "No class is selected" in person.dock.status.text()
 
 
+@pytest.mark.long
 def test_rows_are_dragged(person: Person) -> None:
     person.type("a, b, c, d, e")
     drop(person, [3, 4], 1)

@@ -33,6 +33,7 @@ from napari_corrclip.regions.given import GivenRegions
 from napari_corrclip.segmentation import Segmentation
 from napari_corrclip.segmenter import Segmenter
 from napari_corrclip.vocabulary import Vocabulary
+from tests.forms import short
 from tests.test_memory import holds
 
 SCENE = generate_scene(5)
@@ -548,7 +549,7 @@ def damaged(sound: Path, tmp_path: Path) -> Iterator[Path]:
 # -- memory
 
 
-@pytest.mark.parametrize("most", [3, 1])
+@pytest.mark.parametrize("most", short(1, rest=[3]))
 def test_batches_are_halved_where_memory_is_short(
     segmenter: Segmenter, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, most: int
 ) -> None:
