@@ -38,10 +38,10 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
 
 from napari_corrclip.devices import choose_device, choose_dtype, describe_device
+from napari_corrclip.engine.segmenter import Segmenter
 from napari_corrclip.progress import finish
 from napari_corrclip.regions.sam import SamRegions
-from napari_corrclip.segmentation import package_versions
-from napari_corrclip.segmenter import Segmenter
+from napari_corrclip.results.segmentation import package_versions
 
 PHOTO = (800, 1280)
 
@@ -228,9 +228,9 @@ def measure(
 
 def stage_owners() -> list[tuple[Any, str, str]]:
     """Where each stage's work is done: owner, its function's name, title."""
-    from napari_corrclip import pipeline, segmenter, windows
     from napari_corrclip.encoders.clip_image import ClipImageEncoder
     from napari_corrclip.encoders.dino import TimmSimilarityEncoder
+    from napari_corrclip.engine import pipeline, segmenter, windows
     from napari_corrclip.method import scope
     from napari_corrclip.regions.sam import encoder, source
     from napari_corrclip.regions.sam.decoder import PointDecoder

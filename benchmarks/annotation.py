@@ -27,7 +27,7 @@ from scipy import ndimage, spatial
 
 from napari_corrclip.annotation import Journal, Queue, Session, restore
 from napari_corrclip.annotation.state import State
-from napari_corrclip.segmentation import Segmentation, segmentation_from_probabilities
+from napari_corrclip.results.segmentation import Segmentation, segmentation_from_probabilities
 from napari_corrclip.vocabulary import Vocabulary
 
 

@@ -29,8 +29,8 @@ from qtpy.QtCore import QEventLoop, QTimer
 from qtpy.QtWidgets import QApplication
 from scipy import ndimage
 
+from napari_corrclip._torch_import import prepare_imports
 from napari_corrclip.annotation import Changed, Draft, Journal, Session
-from napari_corrclip.annotation.boxes import window
 from napari_corrclip.annotation.counting import count_values
 from napari_corrclip.demo.scenes import generate_scene
 from napari_corrclip.gui.confidence import ConfidenceLayer
@@ -38,9 +38,9 @@ from napari_corrclip.gui.correct import CorrectMode
 from napari_corrclip.gui.describing import region_features
 from napari_corrclip.gui.layers import SessionLayers
 from napari_corrclip.gui.worker import Job
-from napari_corrclip.libraries import prepare_imports
+from napari_corrclip.images.boxes import window
 from napari_corrclip.progress import Progress, Steps, finish
-from napari_corrclip.segmentation import Segmentation, segmentation_from_probabilities
+from napari_corrclip.results.segmentation import Segmentation, segmentation_from_probabilities
 from napari_corrclip.vocabulary import Vocabulary
 
 BEAT = 10
@@ -81,7 +81,7 @@ def in_worker(steps: Any) -> tuple[float, list[float]]:
 def encoding(repeats: int) -> dict[str, float]:
     """Worker against direct call, and the heartbeat."""
     prepare_imports()
-    from napari_corrclip.segmenter import Segmenter
+    from napari_corrclip.engine.segmenter import Segmenter
 
     segmenter = Segmenter.from_preset("demo")
     image = np.tile(generate_scene(7).image, (2, 2, 1))

@@ -69,9 +69,9 @@ def measure(case: str, preset: str, detail: str) -> dict[str, Any]:
     sys.path.insert(0, str(Path(__file__).parent))
     from speed import WORDS, build, picture
 
+    from napari_corrclip.engine.text_cache import TextCache
     from napari_corrclip.regions.superpixels import SuperpixelRegions
     from napari_corrclip.settings import at_detail
-    from napari_corrclip.text_cache import TextCache
     from napari_corrclip.vocabulary import Vocabulary
 
     torch.set_num_threads(1)  # what is measured is memory, whatever else the machine does

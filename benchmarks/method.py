@@ -34,15 +34,15 @@ from torch import Tensor
 sys.path.insert(0, str(Path(__file__).parent))
 from speed import WORDS, build, picture
 
-from napari_corrclip import pipeline
 from napari_corrclip.devices import describe_device
 from napari_corrclip.encoders.clip_image import ClipImageEncoder
 from napari_corrclip.encoders.protocols import SimilarityFeatures, run
+from napari_corrclip.engine import pipeline
 from napari_corrclip.method import correction
 from napari_corrclip.method.grids import bilinear
 from napari_corrclip.method.similarity import unit_cells
 from napari_corrclip.regions.superpixels import SuperpixelRegions
-from napari_corrclip.weights.presets import get_preset
+from napari_corrclip.weights.catalogue import get_preset
 
 WINDOW, CELLS = 336, 42
 

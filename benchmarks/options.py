@@ -33,9 +33,9 @@ from speed import build, picture
 from napari_corrclip.demo.scenes import TEST_SEED, generate_scene
 from napari_corrclip.demo.world import COLORS, GROUNDS
 from napari_corrclip.devices import describe_device
+from napari_corrclip.engine.segmenter import Segmenter
 from napari_corrclip.regions.given import GivenRegions
 from napari_corrclip.regions.superpixels import SuperpixelRegions
-from napari_corrclip.segmenter import Segmenter
 from napari_corrclip.settings import at_detail
 from napari_corrclip.vocabulary import Vocabulary
 

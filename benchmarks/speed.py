@@ -30,15 +30,15 @@ from napari_corrclip.demo.world import COLORS, COMBINATIONS, GROUNDS
 from napari_corrclip.devices import choose_device, choose_dtype, describe_device
 from napari_corrclip.encoders.clip import OpenClipEncoder
 from napari_corrclip.encoders.dino import TimmSimilarityEncoder
+from napari_corrclip.engine.segmenter import Segmenter
+from napari_corrclip.engine.text_cache import TextCache
 from napari_corrclip.regions.given import GivenRegions
 from napari_corrclip.regions.protocol import RegionSource
 from napari_corrclip.regions.sam import SamRegions
 from napari_corrclip.regions.superpixels import SuperpixelRegions
-from napari_corrclip.segmenter import Segmenter
 from napari_corrclip.settings import DETAILS, at_detail
-from napari_corrclip.text_cache import TextCache
 from napari_corrclip.vocabulary import Vocabulary
-from napari_corrclip.weights.presets import get_preset
+from napari_corrclip.weights.catalogue import get_preset
 
 WORDS = Vocabulary.parse(
     "person, dog, cat, bird, horse, cow, sheep, car, bus, train, boat, bicycle, bottle, chair, "

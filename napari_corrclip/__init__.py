@@ -10,70 +10,76 @@ import sys
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from napari_corrclip import _moved
+
 if TYPE_CHECKING:
     from napari_corrclip.annotation import Queue as Queue
     from napari_corrclip.annotation import Session as Session
-    from napari_corrclip.engine import annotate as annotate
+    from napari_corrclip.annotation.encoded_cache import (
+        set_feature_cache_limit as set_feature_cache_limit,
+    )
+    from napari_corrclip.engine.encoded_image import annotate as annotate
+    from napari_corrclip.engine.features import Features as Features
+    from napari_corrclip.engine.large import LargeSegmentation as LargeSegmentation
+    from napari_corrclip.engine.large import segment_large as segment_large
+    from napari_corrclip.engine.segmenter import Segmenter as Segmenter
+    from napari_corrclip.engine.segmenter import segment as segment
     from napari_corrclip.errors import CorrClipError as CorrClipError
     from napari_corrclip.errors import InputError as InputError
     from napari_corrclip.errors import WeightsError as WeightsError
-    from napari_corrclip.feature_cache import set_feature_cache_limit as set_feature_cache_limit
-    from napari_corrclip.features import Features as Features
     from napari_corrclip.gui.opening import open_widget as open_widget
     from napari_corrclip.gui.opening import segment_layer as segment_layer
     from napari_corrclip.images import read_image as read_image
     from napari_corrclip.images import to_rgb as to_rgb
-    from napari_corrclip.large import LargeSegmentation as LargeSegmentation
-    from napari_corrclip.large import segment_large as segment_large
     from napari_corrclip.progress import Progress as Progress
+    from napari_corrclip.results.segmentation import Segmentation as Segmentation
     from napari_corrclip.scripting import as_python as as_python
-    from napari_corrclip.segmentation import Segmentation as Segmentation
-    from napari_corrclip.segmenter import Segmenter as Segmenter
-    from napari_corrclip.segmenter import segment as segment
     from napari_corrclip.settings import Settings as Settings
     from napari_corrclip.vocabulary import Vocabulary as Vocabulary
     from napari_corrclip.vocabulary import VocabularyClass as VocabularyClass
+    from napari_corrclip.weights.catalogue import get_preset as get_preset
+    from napari_corrclip.weights.catalogue import presets as presets
     from napari_corrclip.weights.naming import make_preset as make_preset
-    from napari_corrclip.weights.own import save_preset as save_preset
     from napari_corrclip.weights.presets import Preset as Preset
-    from napari_corrclip.weights.presets import get_preset as get_preset
-    from napari_corrclip.weights.presets import presets as presets
+    from napari_corrclip.weights.saved import save_preset as save_preset
 
     __version__: str
 
 _HOME = {
     "CorrClipError": "errors",
-    "Features": "features",
+    "Features": "engine.features",
     "InputError": "errors",
-    "LargeSegmentation": "large",
+    "LargeSegmentation": "results.large",
     "Preset": "weights.presets",
     "Progress": "progress",
     "Queue": "annotation",
-    "Segmentation": "segmentation",
-    "Segmenter": "segmenter",
+    "Segmentation": "results.segmentation",
+    "Segmenter": "engine.segmenter",
     "Session": "annotation",
     "Settings": "settings",
     "Vocabulary": "vocabulary",
     "VocabularyClass": "vocabulary",
     "WeightsError": "errors",
-    "annotate": "engine",
+    "annotate": "engine.encoded_image",
     "as_python": "scripting",
-    "get_preset": "weights.presets",
+    "get_preset": "weights.catalogue",
     "make_preset": "weights.naming",
     "open_widget": "gui.opening",
-    "presets": "weights.presets",
+    "presets": "weights.catalogue",
     "read_image": "images",
-    "save_preset": "weights.own",
-    "segment": "segmenter",
-    "segment_large": "large",
+    "save_preset": "weights.saved",
+    "segment": "engine.segmenter",
+    "segment_large": "engine.large",
     "segment_layer": "gui.opening",
-    "set_feature_cache_limit": "feature_cache",
+    "set_feature_cache_limit": "annotation.encoded_cache",
     "to_rgb": "images",
 }
 """Each public name and the module it comes from."""
 
-_WITH_TORCH = {"engine", "features", "large", "segmenter"}
+_WITH_TORCH = {name for name in _HOME.values() if name.startswith("engine.")}
 """The modules among them that import torch."""
+
+_moved.install()
 
 __all__ = [
     "CorrClipError",
@@ -115,7 +121,7 @@ def __getattr__(name: str) -> Any:
     elif name in _HOME:
         if _HOME[name] in _WITH_TORCH and "vispy" in sys.modules:
             # A canvas may be drawn already: napari's console, or a script that opened a viewer.
-            from napari_corrclip.libraries import prepare_imports
+            from napari_corrclip._torch_import import prepare_imports
 
             prepare_imports()
         value = getattr(import_module(f"{__name__}.{_HOME[name]}"), name)

@@ -8,8 +8,8 @@ import torch
 
 from napari_corrclip.demo.scenes import TEST_SEED, generate_scene
 from napari_corrclip.demo.world import COLORS, GROUNDS
+from napari_corrclip.engine.segmenter import Segmenter
 from napari_corrclip.regions.given import GivenRegions
-from napari_corrclip.segmenter import Segmenter
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no graphics card")
 

@@ -19,9 +19,10 @@ from napari_corrclip.cli import main
 from napari_corrclip.cli.options import parse_region_options, read_classes
 from napari_corrclip.cli.places import check_folder
 from napari_corrclip.demo.scenes import generate_scene
+from napari_corrclip.engine.segmenter import Segmenter
 from napari_corrclip.errors import InputError, WeightsError
-from napari_corrclip.segmenter import Segmenter
-from napari_corrclip.weights.presets import NetworkSpec, get_preset
+from napari_corrclip.weights.catalogue import get_preset
+from napari_corrclip.weights.presets import NetworkSpec
 
 SCENE = generate_scene(1)
 SMALL = SCENE.image[:64, :64]

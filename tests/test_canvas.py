@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from napari_corrclip.demo.scenes import generate_scene
-from napari_corrclip.segmentation import Segmentation, segmentation_from_probabilities
+from napari_corrclip.results.segmentation import Segmentation, segmentation_from_probabilities
 from napari_corrclip.vocabulary import Vocabulary
 from tests import conftest
 

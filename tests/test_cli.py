@@ -22,8 +22,8 @@ from napari_corrclip.cli.demo import agreement, truth_labels
 from napari_corrclip.cli.picture import comparison
 from napari_corrclip.demo.scenes import generate_scene
 from napari_corrclip.demo.words import what_is_in
-from napari_corrclip.segmentation import Segmentation
-from napari_corrclip.segmenter import Segmenter
+from napari_corrclip.engine.segmenter import Segmenter
+from napari_corrclip.results.segmentation import Segmentation
 from napari_corrclip.vocabulary import Vocabulary
 from tests.forms import short
 

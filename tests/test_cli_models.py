@@ -20,9 +20,10 @@ from safetensors.torch import save
 
 import napari_corrclip
 from napari_corrclip.cli import main
+from napari_corrclip.weights.catalogue import get_preset, preset_names
 from napari_corrclip.weights.fetch import checksum_path, file_path
-from napari_corrclip.weights.own import save_preset
-from napari_corrclip.weights.presets import NetworkSpec, Preset, get_preset, preset_names
+from napari_corrclip.weights.presets import NetworkSpec, Preset
+from napari_corrclip.weights.saved import save_preset
 from tests.weights.serving import Server, serving
 
 Streams = pytest.CaptureFixture[str]

@@ -10,9 +10,9 @@ import pytest
 
 import napari_corrclip as nc
 from napari_corrclip.annotation import Session
-from napari_corrclip.engine import Engine, annotate
+from napari_corrclip.annotation.encoded_cache import DEFAULT_LIMIT, FEATURES, GIB, FeatureCache
+from napari_corrclip.engine.encoded_image import Engine, annotate
 from napari_corrclip.errors import InputError
-from napari_corrclip.feature_cache import DEFAULT_LIMIT, FEATURES, GIB, FeatureCache
 from tests.annotation.strips import CAT, Networks, result_of
 
 

@@ -12,9 +12,9 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 
 from napari_corrclip.demo.scenes import generate_scene
+from napari_corrclip.engine.features import Features
+from napari_corrclip.engine.segmenter import Segmenter
 from napari_corrclip.errors import InputError
-from napari_corrclip.features import Features
-from napari_corrclip.segmenter import Segmenter
 
 WORDS = "red, blue\nbackground: grass, water"
 

@@ -16,10 +16,10 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
-from napari_corrclip import pipeline, windows
 from napari_corrclip.encoders.clip_image import ClipImageEncoder
 from napari_corrclip.encoders.dino import TimmSimilarityEncoder
 from napari_corrclip.encoders.protocols import run
+from napari_corrclip.engine import pipeline, windows
 from napari_corrclip.progress import finish
 from napari_corrclip.settings import Settings
 from tests.towers import clip_tower, dino_tower

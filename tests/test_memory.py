@@ -12,19 +12,19 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from torch.nn import functional as F
 
-from napari_corrclip import pipeline
 from napari_corrclip.cli.console import FAILED, exit_code, sentence
 from napari_corrclip.demo.scenes import TEST_SEED, generate_scene
 from napari_corrclip.devices import explained, is_out_of_memory
 from napari_corrclip.encoders.clip_image import ClipImageEncoder
 from napari_corrclip.encoders.dino import TimmSimilarityEncoder
+from napari_corrclip.engine import pipeline
 from napari_corrclip.errors import InputError, NotEnoughMemory
 from napari_corrclip.progress import finish
 from napari_corrclip.regions.sam import SamRegions, encoder, source
 from napari_corrclip.regions.sam.decoder import PointDecoder
 from napari_corrclip.settings import Settings
+from napari_corrclip.weights.catalogue import get_preset
 from napari_corrclip.weights.loading import load_sam
-from napari_corrclip.weights.presets import get_preset
 from tests import reference
 from tests.towers import random_towers
 

@@ -14,7 +14,7 @@ import pytest
 from napari.layers import Image, Labels, Layer
 
 import napari_corrclip
-from napari_corrclip._sample import synthetic_scene
+from napari_corrclip.plugin.samples import synthetic_scene
 
 ROOT = Path(__file__).parents[1]
 MANIFEST = Path(napari_corrclip.__file__).with_name("napari.yaml")
@@ -115,7 +115,7 @@ def test_help_of_the_command_line_loads_nothing_heavy(command: list[str]) -> Non
     [
         "from napari_corrclip import Settings, Vocabulary",
         "from napari_corrclip import presets; presets()",
-        "import napari_corrclip._sample",
+        "import napari_corrclip.plugin.samples",
     ],
 )
 def test_data_without_networks_loads_no_torch_and_no_viewer(statement: str) -> None:

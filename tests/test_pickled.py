@@ -17,9 +17,9 @@ import torch
 import napari_corrclip as nc
 from napari_corrclip.annotation import Source
 from napari_corrclip.demo.scenes import generate_scene
-from napari_corrclip.engine import Preview
-from napari_corrclip.frozen import FrozenMapping
+from napari_corrclip.engine.encoded_image import Preview
 from napari_corrclip.regions.given import GivenRegions
+from napari_corrclip.storage.frozen import FrozenMapping
 
 COPIES = {
     "pickle": lambda one: pickle.loads(pickle.dumps(one)),

@@ -16,11 +16,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
-from napari_corrclip import pipeline, windows
 from napari_corrclip.encoders.protocols import run
+from napari_corrclip.engine import pipeline, windows
 from napari_corrclip.errors import InputError, NotEnoughMemory
 from napari_corrclip.progress import finish
-from napari_corrclip.segmentation import (
+from napari_corrclip.results.segmentation import (
     Provenance,
     build_segmentation,
     segmentation_from_values,

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from napari_corrclip.errors import InputError
-from napari_corrclip.provenance import Network, Provenance
+from napari_corrclip.results.provenance import Network, Provenance
 from napari_corrclip.settings import Settings
 
 MADE = Provenance(

@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from napari_corrclip.errors import InputError
-from napari_corrclip.provenance import Network, Provenance, package_versions
-from napari_corrclip.segmentation import (
+from napari_corrclip.results.provenance import Network, Provenance, package_versions
+from napari_corrclip.results.segmentation import (
     Segmentation,
     build_segmentation,
     segmentation_from_probabilities,

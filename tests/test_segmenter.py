@@ -16,6 +16,7 @@ import napari_corrclip
 from napari_corrclip.demo.networks import load_clip, load_tokenizer
 from napari_corrclip.demo.scenes import generate_scene
 from napari_corrclip.encoders.clip import OpenClipEncoder
+from napari_corrclip.engine.segmenter import Segmenter
 from napari_corrclip.errors import InputError
 from napari_corrclip.images import read_pixels
 from napari_corrclip.progress import Progress
@@ -23,7 +24,6 @@ from napari_corrclip.regions.given import GivenRegions
 from napari_corrclip.regions.painting import PAINTINGS
 from napari_corrclip.regions.sam import SamRegions
 from napari_corrclip.regions.superpixels import SuperpixelRegions
-from napari_corrclip.segmenter import Segmenter
 from napari_corrclip.settings import Settings, at_detail
 from napari_corrclip.vocabulary import Vocabulary
 

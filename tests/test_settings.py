@@ -176,7 +176,7 @@ def test_importing_loads_no_network_library() -> None:
 
     code = (
         "import sys, napari_corrclip.settings, napari_corrclip.vocabulary, "
-        "napari_corrclip.templates, napari_corrclip.images; "
+        "napari_corrclip.vocabulary.templates, napari_corrclip.images; "
         "sys.exit(bool({'torch', 'open_clip', 'napari', 'PIL', 'tifffile'} & set(sys.modules)))"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from napari_corrclip.region_map import number_regions
-from napari_corrclip.table import (
+from napari_corrclip.maps.regions import number_regions
+from napari_corrclip.maps.table import (
     COLUMNS,
     bounding_boxes,
     count_votes,

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from napari_corrclip import templates
 from napari_corrclip.errors import InputError
+from napari_corrclip.vocabulary import templates
 
 
 def test_imagenet_templates_are_those_of_open_clip() -> None:

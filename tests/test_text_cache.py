@@ -14,9 +14,9 @@ from torch import Tensor
 
 from napari_corrclip.demo.networks import load_clip, load_tokenizer
 from napari_corrclip.encoders.clip import OpenClipEncoder
+from napari_corrclip.engine.text_cache import TextCache
 from napari_corrclip.errors import InputError
 from napari_corrclip.progress import finish
-from napari_corrclip.text_cache import TextCache
 
 QUERIES = ("red", "blue circle", "grass")
 TEMPLATES = ("{}", "a photo of a {}.")

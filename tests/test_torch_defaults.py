@@ -17,8 +17,8 @@ import napari_corrclip as nc
 from napari_corrclip import devices
 from napari_corrclip.demo.scenes import generate_scene
 from napari_corrclip.encoders.text import text_features
+from napari_corrclip.engine.text_cache import TextCache
 from napari_corrclip.progress import finish
-from napari_corrclip.text_cache import TextCache
 
 WORDS = "wood, water, purple circle"
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from napari_corrclip.errors import InputError
 from napari_corrclip.vocabulary import Vocabulary
-from napari_corrclip.vocabulary.files import from_csv, names_of_lines, to_csv
+from napari_corrclip.vocabulary.files import names_of_lines, to_csv
 
 ADE20K = "Idx\tRatio\tTrain\tVal\tName\n1\t0.15\t11664\t1172\twall\n2\t0.1\t6046\t612\tbuilding, edifice\n"
 ADE20K_CSV = (
@@ -65,7 +65,7 @@ def test_a_table_in_a_text_file_is_a_table(text: str, encoding: str, tmp_path: P
 
 
 def test_a_decimal_comma_is_one_where_semicolons_separate() -> None:
-    assert from_csv("name;threshold\ncat;0,25\n").thresholds == (0.25,)
+    assert Vocabulary.parse("name;threshold\ncat;0,25\n").thresholds == (0.25,)
 
 
 @pytest.mark.parametrize(
@@ -162,12 +162,12 @@ def test_any_names_come_back_from_a_table(names: list[str]) -> None:
         words = Vocabulary.from_names(names)
     except InputError:
         return
-    assert from_csv(to_csv(words)) == words
+    assert Vocabulary.parse(to_csv(words)) == words
 
 
 def test_tables_of_before_are_read() -> None:
     text = "name,prompts\n=1+1,=1+1\n'tis,\n-5,\n"
-    assert from_csv(text).names == ("=1+1", "'tis", "-5")
+    assert Vocabulary.parse(text).names == ("=1+1", "'tis", "-5")
 
 
 @given(st.text('1、.: \t\n，；“”"ab#＃', max_size=20))

@@ -14,10 +14,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch.nn import functional as F
 
-from napari_corrclip import windows
+from napari_corrclip.engine import windows
+from napari_corrclip.engine.window_count import inference_size
 from napari_corrclip.errors import InputError
 from napari_corrclip.settings import Settings
-from napari_corrclip.tiling import inference_size
 from tests.reference import nearest, window_starts
 
 sides = st.integers(1, 300)

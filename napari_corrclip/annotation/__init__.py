@@ -15,8 +15,8 @@ from napari_corrclip.annotation.journal import (
 from napari_corrclip.annotation.queue import ORDERS, Left, Queue, SmallGroup
 from napari_corrclip.annotation.regions import Region, Verdict
 from napari_corrclip.annotation.session import Session
-from napari_corrclip.annotation.source import Source
 from napari_corrclip.annotation.state import Changed
+from napari_corrclip.images.source import Source
 
 __all__ = [
     "ORDERS",

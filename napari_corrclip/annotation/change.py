@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from napari_corrclip.annotation.engine import Engine
 from napari_corrclip.annotation.regions import Verdict, Voting
 from napari_corrclip.annotation.runs import Patch
-from napari_corrclip.provenance import Provenance
+from napari_corrclip.results.provenance import Provenance
 from napari_corrclip.storage.visible import visible
 from napari_corrclip.vocabulary import Vocabulary
 

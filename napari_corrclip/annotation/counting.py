@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from napari_corrclip.annotation.evidence import Evidence
-from napari_corrclip.region_map import number_regions
+from napari_corrclip.maps.regions import number_regions
 from napari_corrclip.vocabulary import Vocabulary
 
 STRIPE = 1 << 15

@@ -7,12 +7,15 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_corrclip.segmentation import Segmentation
+from napari_corrclip.results.segmentation import Segmentation
 from napari_corrclip.vocabulary import Vocabulary
 
 
 class Engine(Protocol):
-    """The encoded image of a session. :class:`napari_corrclip.engine.Engine` is the real one."""
+    """The encoded image of a session.
+
+    :class:`napari_corrclip.engine.encoded_image.Engine` is the real one.
+    """
 
     def classify(self, vocabulary: Vocabulary) -> Segmentation:
         """Classify the encoded image by ``vocabulary``; fast."""

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_corrclip.errors import InputError
-from napari_corrclip.region_map import number_regions
-from napari_corrclip.segmentation import Segmentation, class_indices
+from napari_corrclip.maps.regions import number_regions
+from napari_corrclip.results.segmentation import Segmentation, class_indices
 
 ROUNDING = 1e-3
 """A mean of probabilities may be above 1 by so much, in half precision."""

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_corrclip import table as tables
 from napari_corrclip.annotation.regions import Region
+from napari_corrclip.maps import table as tables
 from napari_corrclip.vocabulary import Vocabulary
 
 if TYPE_CHECKING:

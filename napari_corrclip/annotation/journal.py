@@ -44,9 +44,9 @@ from napari_corrclip.annotation.records import (
     read_records,
 )
 from napari_corrclip.annotation.session import Session
-from napari_corrclip.annotation.source import Source
 from napari_corrclip.annotation.storage import Saved, load_parts, save_parts
 from napari_corrclip.errors import InputError
+from napari_corrclip.images.source import Source
 from napari_corrclip.storage.disk import cannot_write, report, sync_folder
 from napari_corrclip.storage.places import SESSIONS_VARIABLE, sessions_folder
 from napari_corrclip.storage.temporary import clean

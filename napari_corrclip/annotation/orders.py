@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from napari_corrclip.annotation.regions import Region
 from napari_corrclip.annotation.session import Session
 from napari_corrclip.errors import InputError
-from napari_corrclip.table import entropies
+from napari_corrclip.maps.table import entropies
 
 Order = Callable[[Session, list[Region]], NDArray[np.floating]]
 """(session, R regions) -> (R,) scores; the highest is looked at first, the lowest id among equals."""

@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
-from napari_corrclip.annotation.boxes import Box
 from napari_corrclip.annotation.change import Change, Map, Seen, Step, Swap
 from napari_corrclip.annotation.checking import Damaged, check_maps, check_patch, check_verdicts
 from napari_corrclip.annotation.evidence import Evidence
@@ -24,10 +23,10 @@ from napari_corrclip.annotation.regions import KINDS, VOTINGS, Verdict, Voting
 from napari_corrclip.annotation.runs import Patch
 from napari_corrclip.annotation.state import NOT_PINNED, State
 from napari_corrclip.errors import InputError
-from napari_corrclip.provenance import Provenance
+from napari_corrclip.images.boxes import Box
+from napari_corrclip.results.provenance import Provenance
 from napari_corrclip.storage.text import load_json
 from napari_corrclip.vocabulary import Vocabulary
-from napari_corrclip.vocabulary.files import from_document, to_document
 
 D = TypeVar("D", bound=np.generic)
 Arrays = dict[str, NDArray[np.generic]]
@@ -298,15 +297,15 @@ def _array(arrays: Arrays, name: str, dtype: type[D], dimensions: int) -> NDArra
 
 
 def _vocabulary_text(vocabulary: Vocabulary) -> str:
-    return json.dumps({"origin": vocabulary.origin, **to_document(vocabulary)})
+    return json.dumps({"origin": vocabulary.origin, **vocabulary.to_document()})
 
 
 def _read_vocabulary(text: str) -> Vocabulary:
     document = dict(load_json(text, "its vocabulary", surrogates=True))  # in its origin, a path
     origin = str(document.pop("origin"))
-    vocabulary = replace(from_document(document), origin=origin)
+    vocabulary = replace(Vocabulary.from_document(document), origin=origin)
     # A name that UTF-8 does not have could be read, and never be written again.
-    json.dumps(to_document(vocabulary), ensure_ascii=False).encode()
+    json.dumps(vocabulary.to_document(), ensure_ascii=False).encode()
     return vocabulary
 
 

@@ -8,7 +8,7 @@ from typing import Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_corrclip.annotation.boxes import Box
+from napari_corrclip.images.boxes import Box
 
 Kind = Literal["assigned", "accepted", "ignored"]
 """What a person said of a region: its class, that the predicted one is right, or leave it out."""

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_corrclip.annotation.boxes import Box
 from napari_corrclip.errors import InputError
+from napari_corrclip.images.boxes import Box
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -19,7 +19,6 @@ from numpy.typing import NDArray
 from psygnal import Signal
 
 from napari_corrclip.annotation import descriptors, storage
-from napari_corrclip.annotation.boxes import Box
 from napari_corrclip.annotation.change import Change, Edited, EngineRef, Plan, Seen, Step, Swap
 from napari_corrclip.annotation.checking import Damaged, apply_all, check_change
 from napari_corrclip.annotation.edits import merging, painting, predictions, splitting, verdicts
@@ -33,6 +32,7 @@ from napari_corrclip.annotation.edits.targets import (
     value_of,
 )
 from napari_corrclip.annotation.edits.verdicts import Which
+from napari_corrclip.annotation.encoded_cache import FEATURES, Kept
 from napari_corrclip.annotation.engine import Engine
 from napari_corrclip.annotation.frame import region_frame
 from napari_corrclip.annotation.history import LIMIT, History
@@ -45,12 +45,12 @@ from napari_corrclip.annotation.records import (
     unpack_history,
 )
 from napari_corrclip.annotation.regions import Region, Voting
-from napari_corrclip.annotation.source import Source
 from napari_corrclip.annotation.state import Changed, State, folded
 from napari_corrclip.errors import InputError
-from napari_corrclip.feature_cache import FEATURES, Kept
-from napari_corrclip.provenance import Provenance
-from napari_corrclip.segmentation import Segmentation
+from napari_corrclip.images.boxes import Box
+from napari_corrclip.images.source import Source
+from napari_corrclip.results.provenance import Provenance
+from napari_corrclip.results.segmentation import Segmentation
 from napari_corrclip.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
@@ -424,8 +424,9 @@ class Session:
         """The encoded image of the run that is shown; ``None`` where there is none, or no longer.
 
         Undo leads back to the engine of the run before the last one; those of older runs are let go,
-        for the sake of memory, and those for which :data:`~napari_corrclip.feature_cache.FEATURES` has
-        no room. To set it to ``None`` lets go of all.
+        for the sake of memory, and those for which
+        :data:`~napari_corrclip.annotation.encoded_cache.FEATURES` has no room. To set it to ``None`` lets go
+        of all.
         """
         engine = self._engine()
         if engine is not None:
@@ -522,7 +523,7 @@ class Session:
     def table(self) -> pd.DataFrame:
         """A row a region, by ascending id.
 
-        The columns of :func:`napari_corrclip.table.region_table`, of the prediction; ``state``:
+        The columns of :func:`napari_corrclip.maps.table.region_table`, of the prediction; ``state``:
         ``assigned``, ``accepted``, ``ignored`` or ""; and ``label``, ``label_class``: value and name
         of what the region shows, by verdict or else as predicted.
         """

@@ -16,17 +16,17 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from napari_corrclip.annotation.adjacency import Adjacency
-from napari_corrclip.annotation.boxes import Box, area, union, window
 from napari_corrclip.annotation.change import Change, Map
 from napari_corrclip.annotation.counting import Ballots, Counts, count_all
 from napari_corrclip.annotation.evidence import Evidence
 from napari_corrclip.annotation.regions import Region, Verdict, Voting, elect
 from napari_corrclip.annotation.runs import Patch
 from napari_corrclip.errors import InputError
-from napari_corrclip.provenance import Provenance
-from napari_corrclip.region_map import number_regions
-from napari_corrclip.segmentation import Segmentation
+from napari_corrclip.images.boxes import Box, area, union, window
+from napari_corrclip.maps.adjacency import Adjacency
+from napari_corrclip.maps.regions import number_regions
+from napari_corrclip.results.provenance import Provenance
+from napari_corrclip.results.segmentation import Segmentation
 from napari_corrclip.vocabulary import Vocabulary
 
 V = TypeVar("V")

@@ -21,9 +21,9 @@ from numpy.typing import NDArray
 from napari_corrclip.annotation.history import LIMIT, History
 from napari_corrclip.annotation.packing import Damaged, pack_state, unpack_state
 from napari_corrclip.annotation.records import pack_history, unpack_history
-from napari_corrclip.annotation.source import Source
 from napari_corrclip.annotation.state import State
 from napari_corrclip.errors import InputError
+from napari_corrclip.images.source import Source
 from napari_corrclip.storage.folders import Locate, locate, read_whole, write_folder
 from napari_corrclip.storage.untrusted import guarded
 

@@ -28,10 +28,10 @@ from napari_corrclip.evaluation.metrics import Confusion
 from napari_corrclip.progress import drive
 from napari_corrclip.storage.files import write_bytes
 from napari_corrclip.vocabulary import Vocabulary
-from napari_corrclip.weights.presets import get_preset
+from napari_corrclip.weights.catalogue import get_preset
 
 if TYPE_CHECKING:
-    from napari_corrclip.segmenter import Regions
+    from napari_corrclip.engine.segmenter import Regions
 
 PICTURE = "demo.png"
 SCENE = "demo scene "
@@ -70,7 +70,7 @@ def show(
 
     from napari_corrclip.cli.picture import comparison, png
     from napari_corrclip.devices import describe_device
-    from napari_corrclip.segmenter import Segmenter
+    from napari_corrclip.engine.segmenter import Segmenter
 
     check_prompts(words, get_preset("demo"))
     check_region_options(region_options, regions)
@@ -118,7 +118,7 @@ def evaluate(scenes: int, *, regions: str, device: str, dtype: str, json: Path |
     if json is not None:
         check_file(json)
 
-    from napari_corrclip.demo.evaluate import evaluate_steps
+    from napari_corrclip.evaluation.demo_world import evaluate_steps
 
     found = drive(evaluate_steps(scenes, regions=regions, device=device, dtype=dtype))
     if json is not None:  # first, so that a stdout that cannot be written does not cost it

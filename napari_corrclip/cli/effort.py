@@ -60,7 +60,7 @@ def measure(options: Options) -> None:
     from napari_corrclip.evaluation.effort.arms import JUDGED, VARIANTS, standard_arms
     from napari_corrclip.evaluation.effort.report import Report, goal_tables
     from napari_corrclip.evaluation.effort.study import study_steps
-    from napari_corrclip.segmentation import package_versions
+    from napari_corrclip.results.segmentation import package_versions
 
     if options.images is not None and options.images < 1:
         raise InputError(f"--images {options.images} cannot be corrected; ask for at least one.")

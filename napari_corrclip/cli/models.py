@@ -125,8 +125,8 @@ def save(
     with guarded(debug):
         from napari_corrclip.cli import weights
         from napari_corrclip.cli.segment import read_settings
+        from napari_corrclip.weights.catalogue import get_preset
         from napari_corrclip.weights.naming import make_preset
-        from napari_corrclip.weights.presets import get_preset
 
         start = get_preset(base)
         preset = make_preset(

@@ -79,7 +79,7 @@ def check_region_options(options: RegionOptions, regions: str) -> None:
             f"--region-option {shown} goes with --regions {' or '.join(REGION_KINDS)}, and "
             f"{regions!r} is a region map that is there already; leave one of them out."
         )
-    from napari_corrclip.segmenter import Segmenter
+    from napari_corrclip.engine.segmenter import Segmenter
 
     try:
         # The demo's networks need no download and are small: a slip must not cost more than that.

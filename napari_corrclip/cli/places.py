@@ -109,7 +109,7 @@ def result_folders(
         InputError: nothing can be written there, or one of them has the results of another image, of an
             earlier run.
     """
-    from napari_corrclip.export.folder import result_names
+    from napari_corrclip.results.folder import result_names
 
     distinct: dict[Path, Path] = {}
     for image in images:
@@ -136,7 +136,7 @@ def check_replaceable(folder: Path, mine: Callable[[Origin], bool]) -> None:
         folder: gets results.
         mine: whether results of what it is told are those to be replaced.
     """
-    from napari_corrclip.export.folder import foreign_files, read_provenance
+    from napari_corrclip.results.folder import foreign_files, read_provenance
 
     if os.path.lexists(folder):
         with _refusing(folder):
@@ -157,7 +157,7 @@ def check_replaceable(folder: Path, mine: Callable[[Origin], bool]) -> None:
 
 def has_whole_result(folder: Path) -> bool:
     """Whether all files of a result, an ordinary or a large one, are in ``folder``; none is read through."""
-    from napari_corrclip.export.folder import (
+    from napari_corrclip.results.folder import (
         ALL_OWNED,
         FORMAT,
         LARGE_FORMAT,
@@ -174,7 +174,7 @@ def has_whole_result(folder: Path) -> bool:
             return path.is_file() and path.stat().st_size > 0
 
         if kind == LARGE_FORMAT:
-            from napari_corrclip.large.storage import MAPS, ROWS
+            from napari_corrclip.results.zarr_maps import MAPS, ROWS
 
             arrays = [locate(LARGE_MAPS) / name / "zarr.json" for name in (".", *MAPS, *ROWS)]
             return (

@@ -37,13 +37,14 @@ from napari_corrclip.settings import Settings
 from napari_corrclip.storage.text import load_json, load_yaml, read_text
 from napari_corrclip.storage.zarr_folders import METADATA
 from napari_corrclip.vocabulary import Vocabulary
-from napari_corrclip.weights.presets import Preset, get_preset
+from napari_corrclip.weights.catalogue import get_preset
+from napari_corrclip.weights.presets import Preset
 
 if TYPE_CHECKING:
-    from napari_corrclip.large.result import LargeSegmentation
+    from napari_corrclip.engine.segmenter import Segmenter
     from napari_corrclip.regions.protocol import RegionSource
-    from napari_corrclip.segmentation import Segmentation
-    from napari_corrclip.segmenter import Segmenter
+    from napari_corrclip.results.large import LargeSegmentation
+    from napari_corrclip.results.segmentation import Segmentation
     from napari_corrclip.settings import Detail
 
 
@@ -166,7 +167,7 @@ class Job:
                 f"--detail {options.detail} does not go with --scale, which sets the size that the "
                 "networks see; leave one of the two out."
             )
-        from napari_corrclip.large.storage import check_zarr
+        from napari_corrclip.results.zarr_maps import check_zarr
 
         check_zarr()
 
@@ -198,10 +199,10 @@ class Job:
 
     def run_large(self, image: Path, folder: Path, scale: float) -> LargeSegmentation:
         """Segment ``image`` by tiles into ``folder``."""
-        from napari_corrclip.large.planes import opened
-        from napari_corrclip.large.reading import LazyImage
-        from napari_corrclip.large.run import large_steps
-        from napari_corrclip.large.windows import check_scale
+        from napari_corrclip.engine.large.reading import LazyImage
+        from napari_corrclip.engine.large.run import large_steps
+        from napari_corrclip.engine.large.windows import check_scale
+        from napari_corrclip.images.planes import opened
 
         with opened(image, "image") as plane:  # before networks are loaded
             size = LazyImage(plane, self.image_options).size
@@ -228,7 +229,7 @@ class Job:
     @cached_property
     def _segmenter(self) -> Segmenter:
         from napari_corrclip.devices import describe_device
-        from napari_corrclip.segmenter import Segmenter
+        from napari_corrclip.engine.segmenter import Segmenter
 
         given = self.options.regions not in REGION_KINDS
         for line in to_be_fetched(self.preset, with_sam=self.options.regions == "sam"):
@@ -304,7 +305,7 @@ def read_settings(path: Path, base: Settings) -> Settings:
 def check_prompts(vocabulary: Vocabulary, preset: Preset) -> None:
     """Raise InputError where a prompt in its template is too long; loads no network."""
     from napari_corrclip.encoders.clip_text import tokenize
-    from napari_corrclip.templates import fill
+    from napari_corrclip.vocabulary.templates import fill
     from napari_corrclip.weights.loading import load_tokenizer
 
     tokenizer = load_tokenizer(preset.clip)

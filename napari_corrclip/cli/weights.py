@@ -13,9 +13,10 @@ from napari_corrclip.progress import Progress, Steps, T
 from napari_corrclip.storage.places import is_file
 from napari_corrclip.storage.visible import visible
 from napari_corrclip.weights.cache import cache_folder, is_offline
+from napari_corrclip.weights.catalogue import get_preset
 from napari_corrclip.weights.fetch import DOWNLOAD, fetch, file_path, missing, part_path
-from napari_corrclip.weights.own import own_names, read_preset, save_preset
-from napari_corrclip.weights.presets import NetworkSpec, Preset, built_in_names, get_preset
+from napari_corrclip.weights.presets import NetworkSpec, Preset, built_in_names
+from napari_corrclip.weights.saved import own_names, read_preset, save_preset
 from napari_corrclip.weights.verify import FileCheck, verify
 
 

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from napari_corrclip.method.text import average_templates
 from napari_corrclip.progress import Progress, Steps
-from napari_corrclip.templates import fill
+from napari_corrclip.vocabulary.templates import fill
 
 from .protocols import ImageTextEncoder
 

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from qtpy.QtWidgets import QApplication, QWidget
 
 from napari_corrclip.errors import InputError
-from napari_corrclip.gui.planes import Box, factors_at, place, shape_at
+from napari_corrclip.gui.planes import factors_at, place, shape_at
+from napari_corrclip.images.boxes import Box
 
 if TYPE_CHECKING:
     from napari.layers import Image, Shapes

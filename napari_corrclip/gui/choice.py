@@ -6,16 +6,17 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, cast
 
+from napari_corrclip.engine.window_count import Size, window_grid
 from napari_corrclip.progress import Progress, Steps
 from napari_corrclip.settings import DETAILS, Detail, Settings, at_detail
-from napari_corrclip.tiling import Size, window_grid
+from napari_corrclip.weights.catalogue import get_preset
 from napari_corrclip.weights.fetch import fetch, missing
-from napari_corrclip.weights.presets import NetworkSpec, get_preset
+from napari_corrclip.weights.presets import NetworkSpec
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from napari_corrclip.segmenter import Segmenter
+    from napari_corrclip.engine.segmenter import Segmenter
 
 
 __all__ = ["DETAILS", "LAYER", "REGIONS", "Choice", "detail_title"]
@@ -89,7 +90,7 @@ class Choice:
         for spec in self.missing:
             yield from fetch(spec)
         yield Progress("load the networks", 0, 1)
-        from napari_corrclip.segmenter import Segmenter, region_source
+        from napari_corrclip.engine.segmenter import Segmenter, region_source
 
         kind, options = REGIONS.get(self.regions, (GIVEN, {}))
         settings = at_detail(self.base, cast("Detail", self.detail))

@@ -12,7 +12,7 @@ from qtpy.QtWidgets import QHeaderView, QTableView, QWidget
 
 from napari_corrclip.errors import InputError
 from napari_corrclip.gui.numbers import number
-from napari_corrclip.plain import plain
+from napari_corrclip.storage.plain import plain
 from napari_corrclip.vocabulary import Vocabulary, grammar
 
 COLUMNS = ("", "#", "class", "prompts", "min p", "share")

@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 from psygnal import Signal
 
 from napari_corrclip.annotation import Changed, Session
-from napari_corrclip.annotation.boxes import Box, area, window
 from napari_corrclip.gui.describing import confidences
 from napari_corrclip.gui.layers import SessionLayers
 from napari_corrclip.gui.picture import OURS
-from napari_corrclip.region_map import number_regions
+from napari_corrclip.images.boxes import Box, area, window
+from napari_corrclip.maps.regions import number_regions
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel

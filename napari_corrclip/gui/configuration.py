@@ -12,8 +12,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from napari_corrclip.annotation.encoded_cache import FEATURES, LIMIT_VARIABLE, limit_in_bytes
 from napari_corrclip.errors import InputError
-from napari_corrclip.feature_cache import FEATURES, LIMIT_VARIABLE, limit_in_bytes
 from napari_corrclip.weights.cache import CACHE_VARIABLE, PREFERENCES, cache_folder
 
 PLUGIN = "napari-corrclip"

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from napari_corrclip.errors import InputError
 from napari_corrclip.images import PERCENTILES, find_limits, to_rgb
 from napari_corrclip.images.limits import check_percentiles
-from napari_corrclip.provenance import PERCENTILES_BEFORE, Stretch
+from napari_corrclip.results.provenance import PERCENTILES_BEFORE, Stretch
 
 
 @dataclass(frozen=True, slots=True)

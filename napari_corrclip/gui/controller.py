@@ -17,10 +17,11 @@ import numpy as np
 from numpy.typing import NDArray
 from psygnal import Signal
 
+from napari_corrclip._torch_import import prepare_imports
 from napari_corrclip.annotation import Draft, Session
 from napari_corrclip.annotation.edits.predictions import Reassign
+from napari_corrclip.annotation.encoded_cache import FEATURES, GIB
 from napari_corrclip.errors import CorrClipError
-from napari_corrclip.feature_cache import FEATURES, GIB
 from napari_corrclip.gui.choice import REGIONS, SAM, Choice
 from napari_corrclip.gui.estimates import ESTIMATES
 from napari_corrclip.gui.jobs import JobFactory, Jobs
@@ -28,15 +29,14 @@ from napari_corrclip.gui.picture import Picture
 from napari_corrclip.gui.planes import Where
 from napari_corrclip.gui.relabelling import Relabelling
 from napari_corrclip.gui.worker import Job
-from napari_corrclip.libraries import prepare_imports
 from napari_corrclip.progress import Progress, Steps
-from napari_corrclip.segmentation import Segmentation
+from napari_corrclip.results.segmentation import Segmentation
 from napari_corrclip.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
-    from napari_corrclip.engine import Engine
-    from napari_corrclip.segmenter import Segmenter
-    from napari_corrclip.stack import Sliced, StackRun
+    from napari_corrclip.engine.encoded_image import Engine
+    from napari_corrclip.engine.segmenter import Segmenter
+    from napari_corrclip.project.stack import Sliced, StackRun
 
 TRIES = 4
 """So often what was edited meanwhile is waited for."""
@@ -191,7 +191,7 @@ class Controller:
         choice: Choice,
         have: Collection[Where] = (),
     ) -> None:
-        """Segment planes in a thread, one after another; see :mod:`napari_corrclip.stack`.
+        """Segment planes in a thread, one after another; see :mod:`napari_corrclip.project.stack`.
 
         Args:
             pictures: the planes.
@@ -391,7 +391,7 @@ class Controller:
     ) -> Generator[Progress | Found, None, _Ran]:
         yield Progress("load the libraries", 0, 1)
         prepare_imports()
-        from napari_corrclip.engine import run_steps
+        from napari_corrclip.engine.encoded_image import run_steps
         from napari_corrclip.regions.given import FoundRegions
 
         yield Progress("read the image", 0, 1)
@@ -432,7 +432,7 @@ class Controller:
     ) -> Generator[Any, None, StackRun]:
         yield Progress("load the libraries", 0, 1)
         prepare_imports()
-        from napari_corrclip.stack import Slice, stack_steps
+        from napari_corrclip.project.stack import Slice, stack_steps
 
         segmenter = yield from self._segmenter(choice)
         slices = [

@@ -10,7 +10,7 @@ from napari.utils.colormaps import DirectLabelColormap
 from numpy.typing import NDArray
 
 from napari_corrclip.annotation import Region
-from napari_corrclip.plain import plain
+from napari_corrclip.storage.plain import plain
 from napari_corrclip.vocabulary import Vocabulary
 
 CLEAR = (0.0, 0.0, 0.0, 0.0)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from qtpy.QtWidgets import QComboBox, QWidget
 
+from napari_corrclip._torch_import import prepare_imports
 from napari_corrclip.gui.jobs import Jobs
 from napari_corrclip.gui.widgets import set_tip
-from napari_corrclip.libraries import prepare_imports
 from napari_corrclip.progress import Progress, Steps
 
 

@@ -17,9 +17,10 @@ from napari_corrclip.gui.as_read import note
 from napari_corrclip.gui.contrast import AUTOMATIC, Contrast
 from napari_corrclip.gui.numbers import NumberBox
 from napari_corrclip.gui.picture import OURS, Picture, picture_of, source_of
-from napari_corrclip.gui.planes import Box, axis_name, level_for, plane_of, shape_at
+from napari_corrclip.gui.planes import axis_name, level_for, plane_of, shape_at
 from napari_corrclip.gui.widgets import button, combo, set_tip
 from napari_corrclip.images import PERCENTILES
+from napari_corrclip.images.boxes import Box
 
 WHOLE, VIEW, RECTANGLE = AREAS = ("whole image", "current view", "rectangle")
 AS_READ, SHOWN, RANKED = CONTRASTS = ("automatic", "as shown", "percentiles")

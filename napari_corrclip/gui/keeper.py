@@ -29,8 +29,8 @@ from napari_corrclip.gui.contrast import BEFORE, Contrast
 from napari_corrclip.gui.held import Held, release
 from napari_corrclip.gui.layers import Tell
 from napari_corrclip.gui.picture import Picture, Stretches
-from napari_corrclip.gui.planes import Box
 from napari_corrclip.gui.widgets import Label, button, combo
+from napari_corrclip.images.boxes import Box
 from napari_corrclip.progress import Progress, Steps
 
 Work = Callable[[Steps[Any], Callable[[Any], object]], object]

@@ -19,7 +19,6 @@ from numpy.typing import NDArray
 from qtpy.QtCore import QTimer
 
 from napari_corrclip.annotation import Changed, Edited, Session
-from napari_corrclip.annotation.boxes import Box
 from napari_corrclip.annotation.state import folded
 from napari_corrclip.errors import InputError
 from napari_corrclip.gui.describing import (
@@ -31,7 +30,8 @@ from napari_corrclip.gui.describing import (
 )
 from napari_corrclip.gui.outside import Outside
 from napari_corrclip.gui.painted import Places, copy_boxes, draw_strip, is_written, painted_pixels
-from napari_corrclip.plain import plain
+from napari_corrclip.images.boxes import Box
+from napari_corrclip.storage.plain import plain
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel

@@ -14,6 +14,7 @@ from qtpy.QtCore import Qt
 from qtpy.QtGui import QEnterEvent
 from qtpy.QtWidgets import QFormLayout, QGroupBox, QHBoxLayout, QWidget
 
+from napari_corrclip.engine.window_count import Size
 from napari_corrclip.errors import InputError
 from napari_corrclip.gui import configuration
 from napari_corrclip.gui.advanced import Advanced
@@ -25,10 +26,9 @@ from napari_corrclip.gui.planes import shape_at
 from napari_corrclip.gui.weight_files import WeightFiles
 from napari_corrclip.gui.weights_dialog import WeightsQuestion
 from napari_corrclip.gui.widgets import Label, button, combo, set_tip
-from napari_corrclip.plain import plain
-from napari_corrclip.tiling import Size
+from napari_corrclip.storage.plain import plain
 from napari_corrclip.weights.cache import is_offline
-from napari_corrclip.weights.presets import get_preset, preset_names
+from napari_corrclip.weights.catalogue import get_preset, preset_names
 
 _log = logging.getLogger(__name__)
 

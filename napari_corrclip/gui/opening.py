@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from napari_corrclip._torch_import import prepare_imports
 from napari_corrclip.errors import InputError
 from napari_corrclip.gui.contrast import AUTOMATIC
 from napari_corrclip.gui.picture import picture_of
-from napari_corrclip.libraries import prepare_imports
-from napari_corrclip.segmentation import Segmentation
+from napari_corrclip.results.segmentation import Segmentation
 from napari_corrclip.vocabulary import VocabularyLike
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ def segment_layer(
     from napari.layers import Image, Layer
 
     prepare_imports()
-    from napari_corrclip.segmenter import segment
+    from napari_corrclip.engine.segmenter import segment
 
     if not isinstance(layer, Image):
         raise InputError(f"{layer!r} is no image layer; give one, such as viewer.layers['image'].")

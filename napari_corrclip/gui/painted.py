@@ -9,7 +9,7 @@ import numpy as np
 from napari.layers import Labels
 from numpy.typing import NDArray
 
-from napari_corrclip.annotation.boxes import Box, union, window
+from napari_corrclip.images.boxes import Box, union, window
 
 PIXELS = 50_000
 """Up to so many changed pixels are written one by one."""

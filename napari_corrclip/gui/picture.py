@@ -20,7 +20,6 @@ from napari_corrclip.errors import InputError
 from napari_corrclip.gui.as_read import file_of, has_own_contrast, part_of, weakly
 from napari_corrclip.gui.contrast import Contrast, Shown, colours, find_stretch, gray
 from napari_corrclip.gui.planes import (
-    Box,
     Where,
     data_at,
     index_at,
@@ -30,8 +29,9 @@ from napari_corrclip.gui.planes import (
     shape_at,
 )
 from napari_corrclip.images import Pixels, read_picture
+from napari_corrclip.images.boxes import Box
 from napari_corrclip.images.nodata import masked, without_data
-from napari_corrclip.provenance import Stretch
+from napari_corrclip.results.provenance import Stretch
 
 if TYPE_CHECKING:
     from napari.layers import Image

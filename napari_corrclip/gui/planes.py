@@ -13,13 +13,12 @@ from napari.utils.transforms import Affine
 from numpy.typing import NDArray
 
 from napari_corrclip.errors import InputError
+from napari_corrclip.images.boxes import Box
 
 if TYPE_CHECKING:
     from napari.components import Dims
     from napari.layers import Image
 
-Box = tuple[int, int, int, int]
-"""Rows and columns (top, left, bottom, right), the last ones excluded."""
 Where = tuple[int, ...]
 """An index along each leading axis."""
 LONG_SIDE = 2000

@@ -17,7 +17,7 @@ from qtpy.QtCore import QAbstractTableModel, QModelIndex, QObject, Qt
 from napari_corrclip.annotation import Changed, Region, Session
 from napari_corrclip.errors import InputError
 from napari_corrclip.gui.numbers import number, whole_number
-from napari_corrclip.plain import plain
+from napari_corrclip.storage.plain import plain
 from napari_corrclip.vocabulary import Vocabulary
 
 COLUMNS = ("id", "class", "conf", "margin", "area", "state")

@@ -16,11 +16,11 @@ from napari_corrclip.annotation.edits.predictions import Reassign
 from napari_corrclip.errors import CorrClipError
 from napari_corrclip.gui.jobs import Jobs
 from napari_corrclip.progress import Progress, Steps
-from napari_corrclip.segmentation import Segmentation
+from napari_corrclip.results.segmentation import Segmentation
 from napari_corrclip.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
-    from napari_corrclip.engine import Preview
+    from napari_corrclip.engine.encoded_image import Preview
 
 TRIES = 4
 """So often what was edited meanwhile is waited for."""

@@ -11,8 +11,8 @@ from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QHBoxLayout, QProgressBar, QVBoxLayout, QWidget
 
 from napari_corrclip.gui.widgets import button
-from napari_corrclip.plain import plain
 from napari_corrclip.progress import Progress
+from napari_corrclip.storage.plain import plain
 from napari_corrclip.weights.fetch import DOWNLOAD
 
 

@@ -17,15 +17,16 @@ from napari.layers import Image, Labels
 from qtpy.QtCore import QTimer
 
 from napari_corrclip.annotation import Journal, Session, has_session, journal_folder, kept_parts
+from napari_corrclip.annotation.encoded_cache import FEATURES, Kept
 from napari_corrclip.errors import InputError
-from napari_corrclip.feature_cache import FEATURES, Kept
 from napari_corrclip.gui.describing import class_colormap
 from napari_corrclip.gui.held import Held, hold
 from napari_corrclip.gui.jobs import Jobs
 from napari_corrclip.gui.keeper import restore_steps
 from napari_corrclip.gui.layers import Tell
 from napari_corrclip.gui.picture import Picture, picture_like, source_like
-from napari_corrclip.gui.planes import Box, Where, place, plane_of
+from napari_corrclip.gui.planes import Where, place, plane_of
+from napari_corrclip.images.boxes import Box
 from napari_corrclip.vocabulary import Vocabulary
 
 if TYPE_CHECKING:

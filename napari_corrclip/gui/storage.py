@@ -16,8 +16,8 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_corrclip.annotation.encoded_cache import FEATURES, GIB, LIMIT_VARIABLE
 from napari_corrclip.errors import InputError
-from napari_corrclip.feature_cache import FEATURES, GIB, LIMIT_VARIABLE
 from napari_corrclip.gui import configuration
 from napari_corrclip.gui.numbers import NumberBox
 from napari_corrclip.gui.widgets import Label, button, set_tip

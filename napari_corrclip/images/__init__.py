@@ -2,8 +2,8 @@
 
 from napari_corrclip.images.files import Picture, read_image, read_picture
 from napari_corrclip.images.limits import PERCENTILES, find_limits
+from napari_corrclip.images.pixels import Pixels, read_pixels, read_rgb
 from napari_corrclip.images.rgb import ImageOptions, channels_last, check_type, to_rgb
-from napari_corrclip.images.source import Pixels, read_pixels, read_rgb
 
 __all__ = [
     "PERCENTILES",

@@ -1,69 +1,141 @@
-"""Which image is meant, by whatever a person gives, and its pixels as the networks see them."""
+"""What image a session belongs to."""
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
 
 from napari_corrclip.errors import InputError
-from napari_corrclip.images.files import Picture, read_picture
-from napari_corrclip.images.nodata import without_data
-from napari_corrclip.images.rgb import ImageOptions, as_array, channels_last
+from napari_corrclip.storage.text import load_json
 
 
-@dataclass(frozen=True, eq=False)
-class Pixels:
-    """An image as 8-bit RGB, and where it holds no data.
+@dataclass(frozen=True, slots=True)
+class Source:
+    """The file, or the part of it, that is corrected.
 
     Attributes:
-        rgb: (H, W, 3) uint8.
-        nodata: (H, W), true where the image has no data; ``None``: nowhere.
-        notes: what the user is to be told about it, a sentence each.
+        path: absolute path of the file, or whatever else names the image.
+        size: bytes; 0 where it is no file.
+        mtime: when it was last changed, in nanoseconds since 1970; 0 where it is no file.
+        level: of a multiscale image.
+        slice: the index along each axis that is not shown.
+        channels: the layers that were taken as red, green and blue, by file or name, or the one of several
+            layers that the file gave; empty for one image.
+        crop: the rows and columns ``(top, left, bottom, right)`` of the level that are corrected, the
+            last ones excluded; ``None`` for all.
     """
 
-    rgb: NDArray[np.uint8]
-    nodata: NDArray[np.bool_] | None = None
-    notes: tuple[str, ...] = ()
+    path: str
+    size: int = 0
+    mtime: int = 0
+    level: int = 0
+    slice: tuple[int, ...] = ()
+    channels: tuple[str, ...] = ()
+    crop: tuple[int, int, int, int] | None = None
+
+    @classmethod
+    def of(
+        cls,
+        path: str | os.PathLike[str],
+        *,
+        level: int = 0,
+        slice: tuple[int, ...] = (),  # noqa: A002
+        channels: tuple[str, ...] = (),
+        crop: tuple[int, int, int, int] | None = None,
+    ) -> Source:
+        """Return the source that the file ``path`` is now.
+
+        Raises:
+            InputError: there is no such file.
+        """
+        try:
+            found = Path(path).resolve().stat()
+        except (OSError, ValueError) as error:
+            raise InputError(
+                f"The image {os.fspath(path)!r} cannot be found ({error}); check the path."
+            ) from None
+        return cls(
+            str(Path(path).resolve()),
+            found.st_size,
+            found.st_mtime_ns,
+            level,
+            tuple(slice),
+            tuple(channels),
+            crop,
+        )
+
+    @property
+    def key(self) -> str:
+        """A short name of the image, level, slice and crop that is fit for a folder; the same after the
+        file was changed, so that its session is found.
+
+        The key of a crop is the key of the whole and the crop's numbers, so that the crops of an image
+        are found by their names.
+        """  # noqa: D205
+        parts = [self.path, self.level, self.slice, *([self.channels] if self.channels else [])]
+        whole = hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:24]
+        return "-".join([whole, *(str(number) for number in self.crop or ())])
+
+    def part(self, crop: tuple[int, int, int, int] | None) -> Source:
+        """Return the source of a part of the same image; of all of it where ``crop`` is ``None``."""
+        return replace(self, crop=crop)
+
+    def difference(self, other: Source) -> str | None:
+        """Return a sentence on how ``other`` is not what this was; ``None`` where it is the same."""
+        if other.key != self.key:
+            return (
+                f"The session belongs to {_name(self)}, not to {_name(other)}; open it with its own "
+                "image."
+            )
+        if (other.size, other.mtime) != (self.size, self.mtime):
+            return (
+                f"{self.path!r} was changed after the session was saved; look whether its regions still "
+                "fit."
+            )
+        return None
+
+    def to_json(self) -> str:
+        """Return it as JSON."""
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def from_json(cls, text: str) -> Source:
+        """Return what :meth:`to_json` wrote.
+
+        Raises:
+            InputError: it is something else.
+        """
+        try:
+            found = load_json(text, "the session's source", surrogates=True)
+            crop = found.get("crop")
+            if crop is not None:
+                top, left, bottom, right = (int(one) for one in crop)
+                crop = top, left, bottom, right
+            return cls(
+                str(found["path"]),
+                int(found["size"]),
+                int(found["mtime"]),
+                int(found["level"]),
+                tuple(int(one) for one in found["slice"]),
+                tuple(str(one) for one in found.get("channels", ())),
+                crop,
+            )
+        except (AttributeError, InputError, KeyError, TypeError, ValueError):
+            raise InputError("The session's source cannot be read; open its image again.") from None
 
 
-def read_pixels(image: Any, options: ImageOptions | None = None) -> Pixels:
-    """Return the pixels of an image.
-
-    Args:
-        image: an array as :func:`napari_corrclip.images.to_rgb` takes it (what a masked one hides is no
-            data), an image of Pillow's, the path of a file, or :class:`Pixels`, which pass as they are.
-        options: limits or percentiles.
-
-    Raises:
-        InputError: it cannot be used; where it is a file, the sentence names it.
-    """
-    if isinstance(image, Pixels):
-        return image
-    options = options or ImageOptions()
-    if not isinstance(image, str | os.PathLike):
-        return _pixels(Picture(as_array(image)), options)
-    picture = read_picture(Path(image))
-    try:
-        return _pixels(picture, options)
-    except InputError as error:
-        raise InputError(f"{os.fspath(image)!r}: {error}") from None
-
-
-def _pixels(picture: Picture, options: ImageOptions) -> Pixels:
-    rgb = options.rgb(picture.array)
-    nodata = None
-    if isinstance(picture.array, np.ma.MaskedArray):
-        nodata = without_data(channels_last(picture.array, options.channel_axis))
-    return Pixels(rgb, nodata, picture.notes)
-
-
-def read_rgb(
-    path: str | os.PathLike[str], options: ImageOptions | None = None
-) -> NDArray[np.uint8]:
-    """Return the image in ``path`` as (H, W, 3) uint8; errors name the file."""
-    return read_pixels(Path(path), options).rgb
+def _name(source: Source) -> str:
+    parts = [repr(source.path)]
+    if source.level:
+        parts.append(f"level {source.level}")
+    if source.slice:
+        parts.append(f"slice {source.slice}")
+    if source.channels:
+        parts.append(f"channels {', '.join(source.channels)}")
+    if source.crop:
+        top, left, bottom, right = source.crop
+        parts.append(f"rows {top} to {bottom - 1} and columns {left} to {right - 1}")
+    return ", ".join(parts)

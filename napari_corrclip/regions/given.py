@@ -9,12 +9,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from napari_corrclip.errors import InputError
-from napari_corrclip.frozen import Closed
 from napari_corrclip.images.origin import escaped
 from napari_corrclip.maps.reading import read_map
+from napari_corrclip.maps.regions import check_regions
 from napari_corrclip.progress import Progress, Steps
-from napari_corrclip.region_map import check_regions
 from napari_corrclip.regions.protocol import Described, RegionSource, check_image
+from napari_corrclip.storage.frozen import Closed
 
 
 class GivenRegions(Closed):

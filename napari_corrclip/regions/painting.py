@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_corrclip.errors import InputError
-from napari_corrclip.region_map import number_regions
+from napari_corrclip.maps.regions import number_regions
 
 Painting = Literal["small-on-top", "large-on-top"]
 PAINTINGS: tuple[Painting, ...] = ("small-on-top", "large-on-top")

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_corrclip.errors import InputError
+from napari_corrclip.maps.regions import number_regions
 from napari_corrclip.progress import Progress, Steps
-from napari_corrclip.region_map import number_regions
 from napari_corrclip.regions.protocol import (
     Described,
     check_count,

@@ -16,18 +16,18 @@ from napari_corrclip.annotation import Session
 from napari_corrclip.annotation.change import Change, Step, Swap
 from napari_corrclip.annotation.evidence import Evidence
 from napari_corrclip.annotation.runs import Patch
-from napari_corrclip.annotation.source import Source
 from napari_corrclip.annotation.state import NOT_PINNED, State
 from napari_corrclip.annotation.storage import digest
 from napari_corrclip.errors import CorrClipError, InputError
+from napari_corrclip.images.source import Source
+from napari_corrclip.maps.regions import number_regions
 from napari_corrclip.progress import Progress, Steps, finish
-from napari_corrclip.provenance import PERCENTILES_BEFORE, Provenance, Stretch
-from napari_corrclip.region_map import number_regions
+from napari_corrclip.results.provenance import PERCENTILES_BEFORE, Provenance, Stretch
 from napari_corrclip.scripting.edits import effective, lines_of
 from napari_corrclip.scripting.packed import pack_label_map, regions_digest
 from napari_corrclip.scripting.words import vocabulary_expression
 from napari_corrclip.settings import DETAILS, Settings, at_detail
-from napari_corrclip.weights.presets import get_preset
+from napari_corrclip.weights.catalogue import get_preset
 
 SCENES = (7, 0, 2, 14)
 """Seeds of the demo scenes that the dock and napari's sample menu open."""
@@ -237,7 +237,7 @@ def _options(source: str, told: Mapping[str, Any]) -> dict[str, Any]:
 
     kind: type = SuperpixelRegions
     if source == "sam":
-        from napari_corrclip.libraries import prepare_imports
+        from napari_corrclip._torch_import import prepare_imports
 
         prepare_imports()
         from napari_corrclip.regions.sam import SamRegions

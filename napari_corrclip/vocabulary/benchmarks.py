@@ -12,7 +12,6 @@ from pathlib import Path
 from types import MappingProxyType
 
 from napari_corrclip.errors import InputError
-from napari_corrclip.vocabulary import files
 from napari_corrclip.vocabulary.model import Vocabulary
 
 DATA = Path(__file__).with_name("data")
@@ -67,5 +66,5 @@ def benchmark(name: str) -> Vocabulary:
         advice = f"did you mean {near[0]!r}" if near else f"there are {', '.join(BENCHMARKS)}"
         raise InputError(f"{name!r} is no benchmark's vocabulary; {advice}?")
     path = DATA / f"{found.name}.txt"
-    words = files.read(path, background=0 if found.background else None)
+    words = Vocabulary.from_file(path, background=0 if found.background else None)
     return words.with_threshold(found.threshold)

@@ -39,23 +39,23 @@ import io
 import os
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, Protocol, TypeVar
 
-from napari_corrclip import templates as prompt_templates
 from napari_corrclip.errors import InputError
 from napari_corrclip.storage.cells import quoted, rows_to_csv, unquoted
 from napari_corrclip.storage.files import write_bytes
 from napari_corrclip.storage.text import dump_yaml, load_json, load_yaml, read_text
 from napari_corrclip.vocabulary import grammar
-from napari_corrclip.vocabulary.classes import complete, is_int
+from napari_corrclip.vocabulary import templates as prompt_templates
+from napari_corrclip.vocabulary.classes import VocabularyClass, complete, is_int, own_color
 from napari_corrclip.vocabulary.grammar import Entry
-from napari_corrclip.vocabulary.model import FILE_SUFFIXES, Vocabulary
 from napari_corrclip.vocabulary.palette import Color
 
 _N = TypeVar("_N", int, float)
 
+SUFFIXES = (".yaml", ".yml", ".json", ".csv", ".txt")
 VERSION = 1
 _COLUMNS = ("name", "prompts", "color", "threshold", "value", "background")
 _ALSO = {
@@ -80,16 +80,48 @@ _BOOLEANS = {
 }
 
 
-def read(path: str | os.PathLike[str], *, background: str | int | None = None) -> Vocabulary:
-    """Return the vocabulary in the file ``path``; ``background`` as in :meth:`Vocabulary.parse`."""
+class Words(Protocol):
+    """What is written of a vocabulary; its attributes are told there."""
+
+    @property
+    def classes(self) -> tuple[VocabularyClass, ...]: ...  # noqa: D102
+    @property
+    def next_value(self) -> int: ...  # noqa: D102
+    @property
+    def threshold(self) -> float: ...  # noqa: D102
+    @property
+    def templates(self) -> tuple[str, ...] | None: ...  # noqa: D102
+
+
+@dataclass(frozen=True)
+class Document:
+    """What a text or a file says of a vocabulary, before anybody has looked whether it can be one.
+
+    The attributes are those of :class:`~napari_corrclip.vocabulary.model.Vocabulary`.
+    """
+
+    classes: tuple[VocabularyClass, ...]
+    next_value: Any
+    threshold: Any = 0.0
+    templates: tuple[str, ...] | None = None
+
+    @classmethod
+    def of(cls, entries: Sequence[Entry], background: str | int | None = None) -> Document:
+        """Return the document of classes of which some may have no value, colour or prompts."""
+        classes = complete(entries, background)
+        return cls(classes, next_value=max((one.value for one in classes), default=0) + 1)
+
+
+def read(path: str | os.PathLike[str], *, background: str | int | None = None) -> Document:
+    """Return what the file ``path`` says; ``background`` as in :meth:`Vocabulary.parse`."""
     suffix = _suffix(path)
-    where = f"The vocabulary file {os.fspath(path)!r}"
+    where = called(path)
     text = read_text(path, "vocabulary file")
     try:
         if suffix == ".txt":
-            return Vocabulary.parse(text, background=background)
+            return Document.of(entries_of(text), background)
         if suffix == ".csv":
-            return from_csv(text, background=background)
+            return Document.of(from_table(text), background)
     except InputError as error:
         raise InputError(f"{where}: {error}") from None
     data = load_json(text, where) if suffix == ".json" else load_yaml(text, where)
@@ -99,45 +131,50 @@ def read(path: str | os.PathLike[str], *, background: str | int | None = None) -
         raise InputError(f"{where}: {error}") from None
 
 
-def write(vocabulary: Vocabulary, path: str | os.PathLike[str]) -> None:
-    """Write ``vocabulary`` to ``path`` in the format of its ending."""
+def called(path: str | os.PathLike[str]) -> str:
+    """Return how a sentence calls the file ``path``."""
+    return f"The vocabulary file {os.fspath(path)!r}"
+
+
+def write(words: Words, path: str | os.PathLike[str]) -> None:
+    """Write ``words`` to ``path`` in the format of its ending."""
     suffix = _suffix(path)
     if suffix == ".json":
         import json
 
-        text = json.dumps(to_document(vocabulary), indent=2, ensure_ascii=False) + "\n"
+        text = json.dumps(to_document(words), indent=2, ensure_ascii=False) + "\n"
     elif suffix == ".csv":
-        text = to_csv(vocabulary)
-        _check_whole(vocabulary, from_csv(text), suffix)
+        text = to_csv(words)
+        _check_whole(words, Document.of(from_table(text)), suffix)
     elif suffix == ".txt":
-        text = vocabulary.to_text()
-        _check_whole(vocabulary, Vocabulary.parse(text), suffix)
+        text = to_text(words)
+        _check_whole(words, Document.of(entries_of(text)), suffix)
     else:
-        text = dump_yaml(to_document(vocabulary))
+        text = dump_yaml(to_document(words))
     write_bytes(path, text.encode())
 
 
 def _suffix(path: str | os.PathLike[str]) -> str:
     suffix = Path(path).suffix.lower()
-    if suffix not in FILE_SUFFIXES:
+    if suffix not in SUFFIXES:
         raise InputError(
-            f"{os.fspath(path)!r} ends like no vocabulary file; use one of "
-            f"{', '.join(FILE_SUFFIXES)}."
+            f"{os.fspath(path)!r} ends like no vocabulary file; use one of {', '.join(SUFFIXES)}."
         )
     return suffix
 
 
-def _check_whole(vocabulary: Vocabulary, read_back: Vocabulary, suffix: str) -> None:
-    if read_back == vocabulary:
+def _check_whole(words: Words, read_back: Document, suffix: str) -> None:
+    written = Document(words.classes, words.next_value, words.threshold, words.templates)
+    if read_back == written:
         return
     lost = []
-    if read_back.templates != vocabulary.templates:
+    if read_back.templates != written.templates:
         lost.append("templates")
-    if read_back.thresholds != vocabulary.thresholds:
+    if _thresholds(read_back) != _thresholds(written):
         lost.append("thresholds")
-    if read_back.values != vocabulary.values or read_back.next_value != vocabulary.next_value:
+    if _values(read_back) != _values(written):
         lost.append("values")
-    if read_back.background != vocabulary.background:
+    if [one.background for one in read_back.classes] != [one.background for one in words.classes]:
         lost.append("background")
     raise InputError(
         f"A {suffix} file cannot hold this vocabulary's {', '.join(lost) or 'colours'}; "
@@ -145,13 +182,32 @@ def _check_whole(vocabulary: Vocabulary, read_back: Vocabulary, suffix: str) -> 
     )
 
 
+def _thresholds(words: Document) -> list[float]:
+    return [words.threshold if one.threshold is None else one.threshold for one in words.classes]
+
+
+def _values(words: Document) -> tuple[int, ...]:
+    return (*(one.value for one in words.classes), words.next_value)
+
+
+# -- text
+
+
+def to_text(words: Words) -> str:
+    """Return the names, prompts and colours of ``words`` by the grammar, one class a line."""
+    return grammar.write(
+        Entry(one.name, one.prompts, None if one.color == own_color(one) else one.color)
+        for one in words.classes
+    )
+
+
 # -- YAML and JSON
 
 
-def to_document(vocabulary: Vocabulary) -> dict[str, object]:
-    """Return all of ``vocabulary`` as plain dicts and lists."""
+def to_document(words: Words) -> dict[str, object]:
+    """Return all of ``words`` as plain dicts and lists."""
     classes: list[dict[str, object]] = []
-    for one in vocabulary.classes:
+    for one in words.classes:
         fields: dict[str, object] = {"name": one.name, "value": one.value}
         fields["color"] = grammar.color_to_text(one.color)
         fields["prompts"] = list(one.prompts)
@@ -162,37 +218,32 @@ def to_document(vocabulary: Vocabulary) -> dict[str, object]:
         classes.append(fields)
     return {
         "version": VERSION,
-        "next_value": vocabulary.next_value,
-        "threshold": vocabulary.threshold,
-        "templates": None if vocabulary.templates is None else list(vocabulary.templates),
+        "next_value": words.next_value,
+        "threshold": words.threshold,
+        "templates": None if words.templates is None else list(words.templates),
         "classes": classes,
     }
 
 
-def from_document(data: object, *, background: str | int | None = None) -> Vocabulary:
-    """Return the vocabulary of what a YAML or JSON file holds (see the top of this module)."""
+def from_document(data: object, *, background: str | int | None = None) -> Document:
+    """Return what a YAML or JSON file says by what it holds (see the top of this module)."""
     if not isinstance(data, dict) or "classes" not in data:
-        return _vocabulary(_entries(data), background)
+        return Document.of(_entries(data), background)
     _check_keys(data, _KEYS, "the vocabulary")
     version = data.get("version", VERSION)
     if version != VERSION or isinstance(version, bool):
         raise InputError(
             f"it has the version {version!r}, this program knows {VERSION}; use a newer program."
         )
-    vocabulary = _vocabulary(_entries(data["classes"]), background)
+    document = Document.of(_entries(data["classes"]), background)
     if data.get("next_value") is not None:
-        vocabulary = replace(vocabulary, next_value=data["next_value"])
+        document = replace(document, next_value=data["next_value"])
     if data.get("threshold") is not None:
-        vocabulary = replace(vocabulary, threshold=data["threshold"])
+        document = replace(document, threshold=data["threshold"])
     if data.get("templates") is not None:
         templates = prompt_templates.resolve(data["templates"])
-        vocabulary = replace(vocabulary, templates=templates)
-    return vocabulary
-
-
-def _vocabulary(entries: Sequence[Entry], background: str | int | None) -> Vocabulary:
-    classes = complete(entries, background)
-    return Vocabulary(classes, next_value=max((one.value for one in classes), default=0) + 1)
+        document = replace(document, templates=templates)
+    return document
 
 
 def _entries(data: object) -> list[Entry]:
@@ -285,8 +336,8 @@ def _short(value: object) -> str:
 # -- CSV
 
 
-def to_csv(vocabulary: Vocabulary) -> str:
-    """Return the classes of ``vocabulary`` as CSV, a row each under a header."""
+def to_csv(words: Words) -> str:
+    """Return the classes of ``words`` as CSV, a row each under a header."""
     rows: list[tuple[object, ...]] = [_COLUMNS]
     rows += (
         (
@@ -297,7 +348,7 @@ def to_csv(vocabulary: Vocabulary) -> str:
             one.value,
             "true" if one.background else "false",
         )
-        for one in vocabulary.classes
+        for one in words.classes
     )
     return rows_to_csv(rows)
 
@@ -338,13 +389,8 @@ def is_table(text: str) -> bool:
     return False
 
 
-def from_csv(text: str, *, background: str | int | None = None) -> Vocabulary:
-    """Return the vocabulary of a CSV table; the header tells whether commas, ; or tabs separate."""
-    return _vocabulary(from_table(text), background)
-
-
 def from_table(text: str) -> list[Entry]:
-    """Return the classes of a table; errors tell the row."""
+    """Return the classes of a table; the header tells whether commas, ; or tabs separate, errors the row."""
     declared = _DECLARED.match(text)
     text = text[declared.end() if declared else 0 :].removeprefix("\ufeff")
     header = text.lstrip().partition("\n")[0]

@@ -16,9 +16,9 @@ from functools import cached_property
 from typing import Any
 from uuid import uuid4
 
-from napari_corrclip import templates as prompt_templates
 from napari_corrclip.errors import InputError
-from napari_corrclip.vocabulary import grammar
+from napari_corrclip.vocabulary import files, grammar
+from napari_corrclip.vocabulary import templates as prompt_templates
 from napari_corrclip.vocabulary.classes import (
     MAX_VALUE,
     VocabularyClass,
@@ -30,10 +30,11 @@ from napari_corrclip.vocabulary.classes import (
     is_int,
     own_color,
 )
+from napari_corrclip.vocabulary.files import Document
 from napari_corrclip.vocabulary.grammar import Entry
 from napari_corrclip.vocabulary.palette import Color, default_color
 
-FILE_SUFFIXES = (".yaml", ".yml", ".json", ".csv", ".txt")
+FILE_SUFFIXES = files.SUFFIXES
 
 
 @dataclass(frozen=True)
@@ -113,8 +114,6 @@ class Vocabulary:
         """
         if not isinstance(text, str):
             raise InputError(f"The classes are {text!r}; give text such as 'cat, dog'.")
-        from napari_corrclip.vocabulary import files
-
         return cls._complete(files.entries_of(text), background)
 
     @classmethod
@@ -125,8 +124,6 @@ class Vocabulary:
         (``cat; dog; sky``) means several classes and not the prompts of one. Several lines, which
         somebody pasted, are as in a file.
         """
-        from napari_corrclip.vocabulary import files
-
         return cls._complete(files.entries_of(text, grammar.parse_typed))
 
     @classmethod
@@ -147,9 +144,16 @@ class Vocabulary:
             background: as in :meth:`parse`. The class files of some benchmarks have their
                 background on the first line, without a name for it: pass 0 for those.
         """
-        from napari_corrclip.vocabulary import files
+        document = files.read(path, background=background)
+        try:
+            return cls._of(document)
+        except InputError as error:
+            raise InputError(f"{files.called(path)}: {error}") from None
 
-        return files.read(path, background=background)
+    @classmethod
+    def from_document(cls, document: object) -> Vocabulary:
+        """Return the vocabulary of what a YAML or JSON file holds, as plain dicts and lists."""
+        return cls._of(files.from_document(document))
 
     @classmethod
     def coerce(
@@ -171,10 +175,8 @@ class Vocabulary:
             return cls.typed(source)
         if isinstance(source, os.PathLike):
             return cls.from_file(source)
-        from napari_corrclip.vocabulary import files
-
         if isinstance(source, Mapping):
-            return files.from_document(dict(source))
+            return cls.from_document(dict(source))
         try:
             elements = list(source)
         except TypeError:
@@ -182,7 +184,7 @@ class Vocabulary:
                 f"{source!r} is no vocabulary; give text such as 'cat, dog', a list of names or a "
                 "file."
             ) from None
-        return files.from_document(elements)
+        return cls.from_document(elements)
 
     # -- reading it
 
@@ -234,8 +236,6 @@ class Vocabulary:
     @cached_property
     def fingerprint(self) -> str:
         """A short stable hash (16 hex digits) of everything in it."""
-        from napari_corrclip.vocabulary import files
-
         text = json.dumps(files.to_document(self), sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
@@ -266,10 +266,11 @@ class Vocabulary:
 
         Values, thresholds and templates have no place in the text; :meth:`edit` keeps them.
         """
-        return grammar.write(
-            Entry(one.name, one.prompts, None if one.color == own_color(one) else one.color)
-            for one in self.classes
-        )
+        return files.to_text(self)
+
+    def to_document(self) -> dict[str, object]:
+        """Return all of it as plain dicts and lists, which :meth:`from_document` reads."""
+        return files.to_document(self)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write it to a ``.yaml``, ``.yml``, ``.json``, ``.csv`` or ``.txt`` file, whole or not.
@@ -278,8 +279,6 @@ class Vocabulary:
             InputError: the file cannot be written, or its format cannot hold all that is in the
                 vocabulary (YAML and JSON always can).
         """
-        from napari_corrclip.vocabulary import files
-
         files.write(self, path)
 
     # -- changing it
@@ -414,7 +413,7 @@ class Vocabulary:
         return replace(self, classes=classes)
 
     def with_templates(self, templates: str | Sequence[str] | None) -> Vocabulary:
-        """Return it with the templates that :func:`napari_corrclip.templates.resolve` finds."""
+        """Return it with the templates that :func:`napari_corrclip.vocabulary.templates.resolve` finds."""
         resolved = None if templates is None else prompt_templates.resolve(templates)
         return replace(self, templates=resolved)
 
@@ -425,8 +424,6 @@ class Vocabulary:
         gives one) and being the background; the text's order and prompts hold; other names are
         new classes with new values.
         """
-        from napari_corrclip.vocabulary import files
-
         known = {grammar.key(one.name): one for one in self.classes}
         entries: list[Entry] = []
         next_value = self.next_value
@@ -496,8 +493,16 @@ class Vocabulary:
 
     @classmethod
     def _complete(cls, entries: Sequence[Entry], background: str | int | None = None) -> Vocabulary:
-        classes = complete(entries, background)
-        return cls(classes, next_value=max((one.value for one in classes), default=0) + 1)
+        return cls._of(Document.of(entries, background))
+
+    @classmethod
+    def _of(cls, document: Document) -> Vocabulary:
+        return cls(
+            document.classes,
+            next_value=document.next_value,
+            threshold=document.threshold,
+            templates=document.templates,
+        )
 
     def _with(self, which: str | int, new: VocabularyClass) -> Vocabulary:
         at = self.index(which)

@@ -10,6 +10,7 @@ from typing import Any
 from napari_corrclip.errors import InputError, WeightsError
 from napari_corrclip.settings import Settings
 from napari_corrclip.storage.places import expanded, is_file
+from napari_corrclip.weights.catalogue import get_preset
 from napari_corrclip.weights.presets import (
     SAMS,
     Library,
@@ -17,7 +18,6 @@ from napari_corrclip.weights.presets import (
     Preset,
     built_in_names,
     embedded,
-    get_preset,
 )
 
 Named = str | NetworkSpec
@@ -39,7 +39,7 @@ def make_preset(
 ) -> Preset:
     """Return a preset of any networks; what is left out is that of ``base``.
 
-    Use it as it is, or keep it with :func:`~napari_corrclip.weights.own.save_preset`.
+    Use it as it is, or keep it with :func:`~napari_corrclip.weights.saved.save_preset`.
 
     Args:
         name: what it is called.
@@ -50,7 +50,7 @@ def make_preset(
         regions: SAM: ``vit_b``, ``vit_l``, ``vit_h``, ``vit_b=/data/mine.pth``; or ``demo``.
         base: a preset or its name.
         settings: of the method.
-        templates: as in :func:`~napari_corrclip.templates.resolve`.
+        templates: as in :func:`~napari_corrclip.vocabulary.templates.resolve`.
         title: one line for a menu; left out: the networks' names.
         description: what it is good for.
 
@@ -58,7 +58,7 @@ def make_preset(
         InputError: a library knows no such network, or it is of a kind that is not served.
         WeightsError: a checkpoint of your own does not exist.
     """
-    from napari_corrclip.templates import NAMES, resolve
+    from napari_corrclip.vocabulary.templates import NAMES, resolve
 
     start = base if isinstance(base, Preset) else get_preset(base)
     asked: Mapping[Library, Named | None] = {

@@ -15,7 +15,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Literal
 
-from napari_corrclip.errors import InputError
+from napari_corrclip._moved import moved_names
 from napari_corrclip.settings import Settings
 
 Library = Literal["open_clip", "timm", "segment_anything", "demo"]
@@ -173,7 +173,7 @@ class Preset:
     def templates(self) -> tuple[str, ...]:
         """The prompt templates, each with ``{}`` where the prompt goes."""
         # Here and not above: the 80 ImageNet templates live in open_clip, which imports torch.
-        from napari_corrclip.templates import resolve
+        from napari_corrclip.vocabulary.templates import resolve
 
         return resolve(self.template_set)
 
@@ -367,31 +367,9 @@ def built_in_names() -> tuple[str, ...]:
     return tuple(_PRESETS)
 
 
-def preset_names() -> tuple[str, ...]:
-    """Return the names of all presets: those of the package, then those that a person saved."""
-    from napari_corrclip.weights.own import own_names
-
-    return (*_PRESETS, *own_names())
+def built_in(name: str) -> Preset:
+    """Return the preset of the package that is called ``name``, one of :func:`built_in_names`."""
+    return _PRESETS[name]()
 
 
-def get_preset(name: str) -> Preset:
-    """Return the preset called ``name``, of the package or saved by :func:`save_preset`.
-
-    Raises:
-        InputError: there is none of that name, or its file cannot be used.
-    """
-    from napari_corrclip.weights.own import own_names, read_preset
-
-    if isinstance(name, str):
-        if name in _PRESETS:
-            return _PRESETS[name]()
-        if name in own_names():
-            return read_preset(name)
-    raise InputError(f"There is no preset {name!r}; choose one of {', '.join(preset_names())}.")
-
-
-def presets() -> tuple[Preset, ...]:
-    """Return all presets; one that a person saved and that cannot be read is left out with a warning."""
-    from napari_corrclip.weights.own import own_presets
-
-    return (*(make() for make in _PRESETS.values()), *own_presets())
+__getattr__ = moved_names(__name__)

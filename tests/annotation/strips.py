@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_corrclip.annotation import Edited, Session
-from napari_corrclip.segmentation import Segmentation, segmentation_from_probabilities
+from napari_corrclip.results.segmentation import Segmentation, segmentation_from_probabilities
 from napari_corrclip.vocabulary import Vocabulary
 from tests.annotation.images import small_result
 

@@ -14,7 +14,7 @@ from napari_corrclip.annotation.change import Change, Step, Swap
 from napari_corrclip.annotation.regions import Verdict
 from napari_corrclip.annotation.state import State
 from napari_corrclip.errors import InputError
-from napari_corrclip.segmentation import segmentation_from_probabilities
+from napari_corrclip.results.segmentation import segmentation_from_probabilities
 from tests.annotation.random_edits import SHAPE, digest, edit, new_session
 from tests.annotation.seen import Seen, one_sentence
 

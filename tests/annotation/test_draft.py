@@ -11,7 +11,7 @@ from napari_corrclip.annotation import Changed, Draft, Session
 from napari_corrclip.annotation.change import Step
 from napari_corrclip.annotation.state import State
 from napari_corrclip.errors import InputError
-from napari_corrclip.segmentation import Segmentation, segmentation_from_probabilities
+from napari_corrclip.results.segmentation import Segmentation, segmentation_from_probabilities
 from tests.annotation.images import small_result
 from tests.annotation.random_edits import SHAPE, digest, edit, new_session
 

@@ -11,7 +11,7 @@ import pytest
 
 from napari_corrclip.annotation import Region, Session
 from napari_corrclip.errors import InputError
-from napari_corrclip.segmentation import segmentation_from_probabilities
+from napari_corrclip.results.segmentation import segmentation_from_probabilities
 from napari_corrclip.vocabulary import Vocabulary
 from tests.annotation.images import small_result
 from tests.annotation.seen import Seen, one_sentence

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from napari_corrclip.annotation import ORDERS, Left, Queue, Region, Session, SmallGroup
 from napari_corrclip.errors import InputError
-from napari_corrclip.segmentation import segmentation_from_probabilities
+from napari_corrclip.results.segmentation import segmentation_from_probabilities
 from napari_corrclip.vocabulary import Vocabulary
 from tests.annotation.images import small_result
 from tests.annotation.seen import one_sentence

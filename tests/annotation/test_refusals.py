@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from napari_corrclip.annotation import Session
 from napari_corrclip.errors import InputError
-from napari_corrclip.segmentation import segmentation_from_probabilities
+from napari_corrclip.results.segmentation import segmentation_from_probabilities
 from tests.annotation.images import small_result
 from tests.annotation.seen import Seen, one_sentence
 from tests.annotation.strips import (

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from napari_corrclip.annotation import Session
-from napari_corrclip.annotation.boxes import window
 from napari_corrclip.errors import InputError
+from napari_corrclip.images.boxes import window
 from tests.annotation.images import small_result
 
 KEEP, CUT = [(12.0, 4.0)], [(12.0, 28.0)]

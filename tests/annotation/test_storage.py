@@ -15,11 +15,11 @@ import numpy as np
 import pytest
 from safetensors.numpy import load
 
-from napari_corrclip._reader import get_reader
 from napari_corrclip.annotation import Journal, Session, Source, restore
 from napari_corrclip.annotation.packing import Damaged, pack_step, unpack_step
 from napari_corrclip.annotation.storage import HISTORY_FILE, STATE_FILE, is_session
 from napari_corrclip.errors import InputError
+from napari_corrclip.plugin.reader import get_reader
 from tests.annotation.images import small_result
 from tests.annotation.random_edits import digest, edit, new_session
 from tests.users import another_user

@@ -15,7 +15,7 @@ import pytest
 from napari_corrclip.annotation import Draft, Journal, Queue, Session, restore
 from napari_corrclip.annotation.change import Step
 from napari_corrclip.errors import InputError
-from napari_corrclip.segmentation import Segmentation, segmentation_from_probabilities
+from napari_corrclip.results.segmentation import Segmentation, segmentation_from_probabilities
 from napari_corrclip.vocabulary import Vocabulary
 from tests.annotation.images import small_result
 from tests.annotation.random_edits import SHAPE, digest, edit, new_session

@@ -7,7 +7,7 @@ import pytest
 
 from napari_corrclip.annotation import Session, Verdict
 from napari_corrclip.errors import InputError
-from napari_corrclip.segmentation import segmentation_from_probabilities
+from napari_corrclip.results.segmentation import segmentation_from_probabilities
 from napari_corrclip.vocabulary import Vocabulary
 from tests.annotation.strips import (
     CAT,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_corrclip.segmentation import Segmentation, segmentation_from_probabilities
+from napari_corrclip.results.segmentation import Segmentation, segmentation_from_probabilities
 from napari_corrclip.vocabulary import Vocabulary
 
 NAMES = ("cat", "dog", "sky", "road", "tree", "car", "sea", "bird", "lamp", "wall")

@@ -7,10 +7,10 @@ import json
 import numpy as np
 import pytest
 
-from napari_corrclip.demo.evaluate import GROUPS, evaluate_steps, iou
 from napari_corrclip.demo.scenes import VALIDATION_SEED, generate_scene
 from napari_corrclip.demo.world import COLORS, GROUNDS
 from napari_corrclip.errors import InputError
+from napari_corrclip.evaluation.demo_world import GROUPS, evaluate_steps, iou
 from napari_corrclip.evaluation.metrics import Confusion
 from napari_corrclip.progress import finish
 from napari_corrclip.settings import STAGES

@@ -10,12 +10,12 @@ import torch
 
 from napari_corrclip.demo import networks
 from napari_corrclip.demo.scenes import TRAIN_SEED
-from napari_corrclip.demo.training import clip, sam, similarity
-from napari_corrclip.demo.training.captions import make_bank, targets
-from napari_corrclip.demo.training.pack import pack
-from napari_corrclip.demo.training.pool import Pool, make_pool
 from napari_corrclip.demo.world import COLORS, GROUNDS, HELD_OUT, KNOWN_WORDS, SHAPES, TEXTURES
 from napari_corrclip.encoders.clip import OpenClipEncoder
+from tools.train_demo import clip, sam, similarity
+from tools.train_demo.captions import make_bank, targets
+from tools.train_demo.pack import pack
+from tools.train_demo.pool import Pool, make_pool
 
 
 @pytest.fixture(scope="module")

@@ -17,7 +17,7 @@ from napari_corrclip.encoders.clip import OpenClipEncoder
 from napari_corrclip.encoders.text import text_features
 from napari_corrclip.errors import InputError
 from napari_corrclip.progress import finish
-from napari_corrclip.templates import fill
+from napari_corrclip.vocabulary.templates import fill
 from tests.towers import small_clip
 
 TOKENIZER = SimpleTokenizer()

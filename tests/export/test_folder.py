@@ -14,8 +14,8 @@ import tifffile
 from PIL import Image
 
 from napari_corrclip.errors import InputError
-from napari_corrclip.export.folder import OWNED, result_names
-from napari_corrclip.segmentation import Segmentation, segmentation_from_probabilities
+from napari_corrclip.results.folder import OWNED, result_names
+from napari_corrclip.results.segmentation import Segmentation, segmentation_from_probabilities
 from napari_corrclip.vocabulary import Vocabulary
 
 IMAGE = np.random.default_rng(0).integers(0, 256, (12, 16, 3), np.uint8)

@@ -11,7 +11,7 @@ import tifffile
 from numpy.typing import NDArray
 
 from napari_corrclip.errors import InputError
-from napari_corrclip.export.maps import read_map, write_label_png, write_tiff
+from napari_corrclip.results.label_files import read_map, write_label_png, write_tiff
 from napari_corrclip.vocabulary import Vocabulary
 
 WORDS = Vocabulary.parse("cat, dog")

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from napari_corrclip.errors import InputError
-from napari_corrclip.export.overlay import (
+from napari_corrclip.results.overlay import (
     LARGEST,
     SMALLEST,
     beside,

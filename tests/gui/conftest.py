@@ -23,7 +23,7 @@ from qtpy.QtWidgets import QApplication, QWidget
 from scipy.ndimage import binary_erosion
 
 from napari_corrclip.annotation import Session
-from napari_corrclip.feature_cache import FEATURES
+from napari_corrclip.annotation.encoded_cache import FEATURES
 from napari_corrclip.gui.correct import CorrectMode
 from napari_corrclip.gui.layers import SessionLayers
 from napari_corrclip.weights.cache import PREFERENCES
@@ -160,10 +160,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(scope="session", autouse=True)
 def _libraries() -> None:
     import napari._qt.qt_viewer  # noqa: F401
-
-    import napari_corrclip.demo.networks
-    import napari_corrclip.gui.dock
-    import napari_corrclip.segmenter  # noqa: F401
 
     gc.collect()
 

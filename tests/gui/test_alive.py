@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from napari_corrclip.annotation import Draft, Session
+from napari_corrclip.engine.window_count import Size
 from napari_corrclip.gui.choice import Choice
 from napari_corrclip.gui.estimates import Estimates
-from napari_corrclip.tiling import Size
 from tests.annotation.random_edits import digest
 from tests.gui.test_dock import MINUTE, Person, open_scene, person
 

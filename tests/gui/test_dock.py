@@ -155,7 +155,7 @@ def test_what_is_missing_is_said(person: Person) -> None:
 def test_a_failure_in_the_thread_is_a_sentence(
     person: Person, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from napari_corrclip.segmenter import Segmenter
+    from napari_corrclip.engine.segmenter import Segmenter
 
     def broken(*_: object, **__: object) -> None:
         raise RuntimeError("CUDA out of memory. Tried to allocate 20 GiB")

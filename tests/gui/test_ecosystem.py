@@ -19,10 +19,12 @@ from napari.utils.colormaps import DirectLabelColormap
 from pytestqt.qtbot import QtBot
 
 import napari_corrclip as nc
-from napari_corrclip import _reader, _sample, _writer
 from napari_corrclip.annotation.session import SESSION
 from napari_corrclip.demo.scenes import generate_scene
 from napari_corrclip.errors import InputError
+from napari_corrclip.plugin import reader as _reader
+from napari_corrclip.plugin import samples as _sample
+from napari_corrclip.plugin import writer as _writer
 from tests.annotation.images import small_result
 
 ROOT = Path(__file__).parents[2]

@@ -17,15 +17,15 @@ import napari_corrclip as nc
 from napari_corrclip.annotation import Journal, Session, Source, has_session, journal_folder
 from napari_corrclip.cli import main
 from napari_corrclip.demo.scenes import generate_scene
+from napari_corrclip.engine.large.reading import LazyImage
 from napari_corrclip.errors import InputError
 from napari_corrclip.gui.contrast import AUTOMATIC, Contrast
 from napari_corrclip.gui.image_panel import RANKED, SHOWN
 from napari_corrclip.gui.picture import picture_of
 from napari_corrclip.images import ImageOptions, read_image, read_pixels, to_rgb
-from napari_corrclip.large.planes import as_plane
-from napari_corrclip.large.reading import LazyImage
+from napari_corrclip.images.planes import as_plane
 from napari_corrclip.progress import finish
-from napari_corrclip.provenance import Provenance, Stretch
+from napari_corrclip.results.provenance import Provenance, Stretch
 from napari_corrclip.scripting import as_python
 from tests.gui.test_dock import MINUTE, Person, person
 

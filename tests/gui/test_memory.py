@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from napari_corrclip.feature_cache import FEATURES
+from napari_corrclip.annotation.encoded_cache import FEATURES
 from tests.gui.test_closing import person as on_screen
 from tests.gui.test_dock import MINUTE, Person, person
 from tests.gui.test_stack import opened, run, saved, stack, to

@@ -15,13 +15,14 @@ from qtpy.QtCore import Qt, QTimer
 from qtpy.QtWidgets import QApplication, QCheckBox, QLineEdit
 
 from napari_corrclip.demo.scenes import generate_scene
+from napari_corrclip.engine.windows import plan
 from napari_corrclip.errors import InputError
 from napari_corrclip.gui.advanced import SYMBOLS
 from napari_corrclip.gui.estimates import Estimates
 from napari_corrclip.gui.weights_dialog import WeightsDialog, size_text
 from napari_corrclip.settings import DETAILS, Settings, at_detail
-from napari_corrclip.weights.presets import NetworkSpec, get_preset
-from napari_corrclip.windows import plan
+from napari_corrclip.weights.catalogue import get_preset
+from napari_corrclip.weights.presets import NetworkSpec
 from tests.gui.test_dock import MINUTE, Person, open_scene, person
 from tests.weights.serving import Server, serving
 

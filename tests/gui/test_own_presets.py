@@ -11,8 +11,9 @@ from qtpy.QtCore import QPointF, Qt
 from qtpy.QtGui import QEnterEvent
 from qtpy.QtWidgets import QApplication
 
-from napari_corrclip.weights.own import save_preset
-from napari_corrclip.weights.presets import NetworkSpec, get_preset, preset_names
+from napari_corrclip.weights.catalogue import get_preset, preset_names
+from napari_corrclip.weights.presets import NetworkSpec
+from napari_corrclip.weights.saved import save_preset
 from tests.gui.test_dock import Person, open_scene, person
 
 __all__ = ["person"]

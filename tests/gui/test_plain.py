@@ -28,17 +28,20 @@ from qtpy.QtWidgets import (
 )
 
 import napari_corrclip as nc
-from napari_corrclip import _reader, _writer, gui
+from napari_corrclip import gui
 from napari_corrclip.demo.scenes import generate_scene
 from napari_corrclip.gui.loading import ask_to_leave
 from napari_corrclip.gui.removing import RemovalDialog
 from napari_corrclip.gui.weights_dialog import WeightsDialog
-from napari_corrclip.plain import as_given, plain, plain_features
+from napari_corrclip.plugin import reader as _reader
+from napari_corrclip.plugin import writer as _writer
 from napari_corrclip.progress import Progress
-from napari_corrclip.segmentation import class_layer
+from napari_corrclip.results.segmentation import class_layer
+from napari_corrclip.storage.plain import as_given, plain, plain_features
 from napari_corrclip.vocabulary import Vocabulary
-from napari_corrclip.weights.own import save_preset
-from napari_corrclip.weights.presets import NetworkSpec, get_preset
+from napari_corrclip.weights.catalogue import get_preset
+from napari_corrclip.weights.presets import NetworkSpec
+from napari_corrclip.weights.saved import save_preset
 from tests.gui.test_dock import Person, person
 
 __all__ = ["person"]

@@ -14,7 +14,7 @@ from qtpy.QtCore import QPoint, QPointF, Qt, QTimer
 from qtpy.QtGui import QWheelEvent
 from qtpy.QtWidgets import QApplication, QFileDialog, QLabel, QLineEdit
 
-from napari_corrclip.feature_cache import FEATURES, GIB
+from napari_corrclip.annotation.encoded_cache import FEATURES, GIB
 from napari_corrclip.gui import configuration
 from napari_corrclip.gui.configuration import DEFAULTS, PLUGIN
 from napari_corrclip.gui.dock import FIRST, CorrClipDock

@@ -22,12 +22,13 @@ from napari.utils.notifications import notification_manager
 from PIL import Image as Picture
 from qtpy.QtWidgets import QApplication, QFileDialog
 
-from napari_corrclip import _reader, _writer
 from napari_corrclip.annotation import Session
 from napari_corrclip.annotation.session import SESSION
 from napari_corrclip.errors import InputError
-from napari_corrclip.export import maps
-from napari_corrclip.export.maps import read_map
+from napari_corrclip.plugin import reader as _reader
+from napari_corrclip.plugin import writer as _writer
+from napari_corrclip.results import label_files as maps
+from napari_corrclip.results.label_files import read_map
 from napari_corrclip.vocabulary import Vocabulary
 from tests.annotation.images import small_result
 from tests.forms import short

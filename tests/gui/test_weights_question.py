@@ -8,7 +8,7 @@ import pytest
 from qtpy.QtWidgets import QDialog
 
 from napari_corrclip.gui.weights_dialog import WeightsDialog, WeightsQuestion
-from napari_corrclip.weights.presets import get_preset
+from napari_corrclip.weights.catalogue import get_preset
 
 
 def test_each_folder_is_asked_about_once(

@@ -12,13 +12,13 @@ from numpy.typing import NDArray
 
 import napari_corrclip as nc
 from napari_corrclip.demo.scenes import generate_scene
-from napari_corrclip.engine import annotate_steps, run_steps
+from napari_corrclip.engine.encoded_image import annotate_steps, run_steps
+from napari_corrclip.engine.features import Features
+from napari_corrclip.engine.large import large_steps
+from napari_corrclip.engine.segmenter import Segmenter
 from napari_corrclip.errors import InputError
-from napari_corrclip.features import Features
 from napari_corrclip.images import find_limits, read_image, read_pixels, to_rgb
-from napari_corrclip.large import large_steps
 from napari_corrclip.progress import finish
-from napari_corrclip.segmenter import Segmenter
 from napari_corrclip.vocabulary import Vocabulary
 
 RNG = np.random.default_rng(0)

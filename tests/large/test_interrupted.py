@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from napari_corrclip.large.storage import create_maps, new_result
+from napari_corrclip.results.zarr_maps import create_maps, new_result
 
 
 @pytest.mark.skipif(os.name != "posix", reason="signals are sent as POSIX has them")

@@ -9,11 +9,11 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from skimage.measure import label
 
+from napari_corrclip.engine.large import joining
+from napari_corrclip.engine.large.grid import TileGrid, blocks, slices
+from napari_corrclip.engine.large.joining import Joiner, join, matches
 from napari_corrclip.errors import InputError
-from napari_corrclip.large import joining
-from napari_corrclip.large.grid import TileGrid, blocks, slices
-from napari_corrclip.large.joining import Joiner, join, matches
-from napari_corrclip.region_map import number_regions
+from napari_corrclip.maps.regions import number_regions
 
 Found = list[tuple[object, NDArray[np.integer]]]
 

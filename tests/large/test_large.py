@@ -24,14 +24,15 @@ import napari_corrclip
 from napari_corrclip.demo.scenes import generate_scene
 from napari_corrclip.demo.world import GROUNDS
 from napari_corrclip.encoders.clip_image import ClipImageEncoder
+from napari_corrclip.engine.large import LargeSegmentation, large_steps, segment_large
+from napari_corrclip.engine.large import run as running
+from napari_corrclip.engine.large.regions import tile_grid
+from napari_corrclip.engine.segmenter import Segmenter
 from napari_corrclip.errors import InputError, NotEnoughMemory
-from napari_corrclip.large import LargeSegmentation, large_steps, segment_large, storage
-from napari_corrclip.large import run as running
-from napari_corrclip.large.regions import tile_grid
 from napari_corrclip.progress import Progress, Steps, finish
 from napari_corrclip.regions.given import GivenRegions
-from napari_corrclip.segmentation import Segmentation
-from napari_corrclip.segmenter import Segmenter
+from napari_corrclip.results import zarr_maps as storage
+from napari_corrclip.results.segmentation import Segmentation
 from napari_corrclip.vocabulary import Vocabulary
 from tests.forms import short
 from tests.test_memory import holds

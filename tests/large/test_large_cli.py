@@ -17,7 +17,7 @@ import zarr
 import napari_corrclip
 from napari_corrclip.cli import main
 from napari_corrclip.demo.scenes import generate_scene
-from napari_corrclip.large import LargeSegmentation
+from napari_corrclip.engine.large import LargeSegmentation
 
 SCENE = generate_scene(1)
 

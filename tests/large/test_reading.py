@@ -14,14 +14,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from napari_corrclip.engine.large import reading as lazy
+from napari_corrclip.engine.large.reading import LazyImage, reduced
+from napari_corrclip.engine.large.resampling import bilinear, lines, nearest_lines
+from napari_corrclip.engine.large.tally import Count, Tally, total
 from napari_corrclip.errors import InputError
-from napari_corrclip.images import ImageOptions, to_rgb
-from napari_corrclip.large import planes
-from napari_corrclip.large import reading as lazy
-from napari_corrclip.large.planes import as_plane, opened
-from napari_corrclip.large.reading import LazyImage, reduced
-from napari_corrclip.large.resampling import bilinear, lines, nearest_lines
-from napari_corrclip.large.tally import Count, Tally, total
+from napari_corrclip.images import ImageOptions, planes, to_rgb
+from napari_corrclip.images.planes import as_plane, opened
 from napari_corrclip.method import grids
 from napari_corrclip.progress import finish
 

@@ -12,11 +12,11 @@ import pytest
 import tifffile
 
 from napari_corrclip.demo.scenes import generate_scene
+from napari_corrclip.engine.large import large_steps
+from napari_corrclip.engine.segmenter import Segmenter
 from napari_corrclip.errors import InputError
 from napari_corrclip.images import to_rgb
-from napari_corrclip.large import large_steps
-from napari_corrclip.large.planes import opened
-from napari_corrclip.segmenter import Segmenter
+from napari_corrclip.images.planes import opened
 
 IMAGE = np.tile(generate_scene(5).image, (2, 1, 1))
 

@@ -17,11 +17,11 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from napari_corrclip.cli.segment import Job, Options
+from napari_corrclip.engine.large.reading import LazyImage, LazyRegions
+from napari_corrclip.engine.large.run import _given
 from napari_corrclip.errors import InputError
 from napari_corrclip.evaluation.effort.folder import read_folder
-from napari_corrclip.large.planes import Plane, as_plane
-from napari_corrclip.large.reading import LazyImage, LazyRegions
-from napari_corrclip.large.run import _given
+from napari_corrclip.images.planes import Plane, as_plane
 from napari_corrclip.maps.reading import find_map, open_map, read_map
 from napari_corrclip.regions.given import GivenRegions
 from tests.images.tiffs import Page, page, tiff

@@ -12,8 +12,8 @@ from hypothesis.extra.numpy import arrays
 from PIL import Image
 
 from napari_corrclip.errors import InputError
+from napari_corrclip.maps.regions import check_regions, number_regions
 from napari_corrclip.progress import finish
-from napari_corrclip.region_map import check_regions, number_regions
 from napari_corrclip.regions import GivenRegions, RegionSource
 
 IMAGE = np.zeros((3, 4, 3), np.uint8)

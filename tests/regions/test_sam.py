@@ -12,11 +12,11 @@ from segment_anything import SamAutomaticMaskGenerator, SamPredictor
 from segment_anything.modeling import Sam
 
 from napari_corrclip.demo.networks import build_sam
-from napari_corrclip.demo.training.sam import initialise
 from napari_corrclip.errors import InputError
 from napari_corrclip.progress import finish
 from napari_corrclip.regions import RegionSource, SamEmbedding, SamRegions, paint
 from napari_corrclip.regions.sam import source as module
+from tools.train_demo.sam import initialise
 
 IMAGE = np.random.default_rng(0).integers(0, 256, (40, 56, 3), np.uint8)
 ANYTHING = {"iou_threshold": 0.0, "stability_threshold": 0.0}  # 0 lets every mask pass

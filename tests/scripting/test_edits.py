@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from napari_corrclip.annotation import Session
 from napari_corrclip.annotation.state import State
 from napari_corrclip.errors import InputError
-from napari_corrclip.provenance import Provenance
+from napari_corrclip.results.provenance import Provenance
+from napari_corrclip.results.segmentation import Segmentation
 from napari_corrclip.scripting import as_python
-from napari_corrclip.segmentation import Segmentation
 from napari_corrclip.settings import Settings
 from tests.annotation.images import small_result
 from tests.annotation.random_edits import SHAPE, edit

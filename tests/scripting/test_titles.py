@@ -14,7 +14,7 @@ from napari_corrclip.annotation import Session
 from napari_corrclip.annotation.change import Change, Step
 from napari_corrclip.annotation.runs import Patch
 from napari_corrclip.errors import InputError
-from napari_corrclip.provenance import Provenance
+from napari_corrclip.results.provenance import Provenance
 from napari_corrclip.scripting import as_python
 from napari_corrclip.scripting.words import vocabulary_expression
 from napari_corrclip.vocabulary import Vocabulary

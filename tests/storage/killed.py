@@ -29,8 +29,8 @@ from napari_corrclip.annotation import Journal, Session, restore
 from napari_corrclip.errors import InputError
 from napari_corrclip.evaluation.effort.output import RECORD, write_report
 from napari_corrclip.evaluation.effort.report import Report
-from napari_corrclip.export.folder import LARGE_FORMAT
-from napari_corrclip.segmentation import Segmentation
+from napari_corrclip.results.folder import LARGE_FORMAT
+from napari_corrclip.results.segmentation import Segmentation
 from napari_corrclip.storage import folders
 from napari_corrclip.storage.files import write_bytes
 from napari_corrclip.storage.folders import read_whole, write_folder
@@ -111,7 +111,7 @@ def _read_result(folder: Path) -> int:
 
 def _write_large(folder: Path, value: int) -> None:
     # imports torch, which the others need not wait for
-    from napari_corrclip.large.storage import create_maps, new_result, write_rows
+    from napari_corrclip.results.zarr_maps import create_maps, new_result, write_rows
 
     words = Vocabulary.parse("cat")
     with new_result(folder) as stage, create_maps(stage, (3, 4)) as maps:

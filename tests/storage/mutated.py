@@ -184,7 +184,7 @@ def _zarr(version: int, file: str) -> Callable[[Path], Path]:
 
 
 def _read_plane(path: Path) -> object:
-    from napari_corrclip.large.planes import opened
+    from napari_corrclip.images.planes import opened
 
     place = next(one for one in path.parents if one.suffix == ".zarr")
     with opened(place, "image") as plane:
@@ -199,14 +199,14 @@ def _read_large(path: Path) -> object:
 
 
 def _read_preset(path: Path) -> object:
-    from napari_corrclip.weights.own import read_preset
+    from napari_corrclip.weights.saved import read_preset
 
     os.environ["NAPARI_CORRCLIP_PRESETS"] = str(path.parent)
     return read_preset(path.stem)
 
 
 def _read_result(path: Path) -> object:
-    from napari_corrclip._reader import get_reader
+    from napari_corrclip.plugin.reader import get_reader
 
     get_reader(str(path.parent))  # raises nothing
     return nc.Segmentation.load(path.parent).to_layers()
@@ -219,13 +219,13 @@ def _read_npy(path: Path) -> object:
 
 
 def _read_features(path: Path) -> object:
-    from napari_corrclip.features import Features
+    from napari_corrclip.engine.features import Features
 
     return Features.load(path).cells()
 
 
 def _look_up(path: Path) -> object:
-    from napari_corrclip.text_cache import TextCache
+    from napari_corrclip.engine.text_cache import TextCache
 
     return TextCache(path.parent.parent)._look_up(path.stem, 96)
 

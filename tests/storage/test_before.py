@@ -14,10 +14,10 @@ from PIL import Image
 
 import napari_corrclip as nc
 from napari_corrclip.annotation import Journal, Session, restore
-from napari_corrclip.features import Features
+from napari_corrclip.engine.features import Features
+from napari_corrclip.engine.text_cache import TextCache
 from napari_corrclip.progress import finish
-from napari_corrclip.text_cache import TextCache
-from napari_corrclip.weights.presets import get_preset
+from napari_corrclip.weights.catalogue import get_preset
 
 BEFORE = Path(__file__).parent.parent / "data" / "before"
 EXPECTED: dict[str, dict[str, Any]] = json.loads((BEFORE / "expected.json").read_text())

@@ -15,11 +15,11 @@ import pytest
 
 from napari_corrclip.annotation import Journal, Session, restore
 from napari_corrclip.cli.places import has_whole_result
+from napari_corrclip.engine.large import LargeSegmentation
 from napari_corrclip.errors import InputError
-from napari_corrclip.export.folder import read_provenance
-from napari_corrclip.large import LargeSegmentation
-from napari_corrclip.large.storage import check_target
-from napari_corrclip.segmentation import Segmentation
+from napari_corrclip.results.folder import read_provenance
+from napari_corrclip.results.segmentation import Segmentation
+from napari_corrclip.results.zarr_maps import check_target
 from napari_corrclip.storage import folders
 from napari_corrclip.storage.files import recover_folder, write_bytes, write_folder
 from napari_corrclip.storage.folders import read_whole, staged

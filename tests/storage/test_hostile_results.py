@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 
 import napari_corrclip as nc
-from napari_corrclip._reader import get_reader
 from napari_corrclip.errors import InputError
+from napari_corrclip.plugin.reader import get_reader
 
 BEFORE = Path(__file__).parent.parent / "data" / "before"
 

@@ -15,8 +15,8 @@ from napari_corrclip.annotation import Source, journal_folder
 from napari_corrclip.errors import InputError
 from napari_corrclip.storage import places
 from napari_corrclip.weights import cache
-from napari_corrclip.weights.own import own_names, read_preset
-from napari_corrclip.weights.presets import preset_names
+from napari_corrclip.weights.catalogue import preset_names
+from napari_corrclip.weights.saved import own_names, read_preset
 
 FOLDERS = {
     places.CACHE_VARIABLE: places.cache_folder,

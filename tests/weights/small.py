@@ -11,7 +11,8 @@ from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
-from napari_corrclip.weights.presets import NetworkSpec, Preset, get_preset
+from napari_corrclip.weights.catalogue import get_preset
+from napari_corrclip.weights.presets import NetworkSpec, Preset
 from tests.weights.serving import Server
 
 NAME = "small"

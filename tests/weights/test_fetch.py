@@ -17,6 +17,7 @@ from napari_corrclip.errors import WeightsError
 from napari_corrclip.progress import finish
 from napari_corrclip.storage.locks import Lock, take
 from napari_corrclip.weights.cache import cache_folder
+from napari_corrclip.weights.catalogue import get_preset
 from napari_corrclip.weights.fetch import (
     checksum_path,
     fetch,
@@ -25,7 +26,7 @@ from napari_corrclip.weights.fetch import (
     missing,
     part_path,
 )
-from napari_corrclip.weights.presets import NetworkSpec, get_preset
+from napari_corrclip.weights.presets import NetworkSpec
 from napari_corrclip.weights.verify import verify
 from tests.weights.serving import Server, serving
 

@@ -23,6 +23,7 @@ from segment_anything.modeling import (
 from torch import nn
 
 from napari_corrclip.errors import InputError, WeightsError
+from napari_corrclip.weights.catalogue import get_preset
 from napari_corrclip.weights.loading import (
     first_mismatch,
     load_clip,
@@ -30,7 +31,7 @@ from napari_corrclip.weights.loading import (
     load_similarity,
     load_tokenizer,
 )
-from napari_corrclip.weights.presets import Library, NetworkSpec, get_preset
+from napari_corrclip.weights.presets import Library, NetworkSpec
 
 TINY_CLIP = "napari-corrclip-test"
 TINY_CONFIG = {

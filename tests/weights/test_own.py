@@ -15,8 +15,9 @@ import napari_corrclip as nc
 from napari_corrclip.errors import InputError
 from napari_corrclip.settings import Settings
 from napari_corrclip.weights.cache import presets_folder
-from napari_corrclip.weights.own import save_preset
-from napari_corrclip.weights.presets import NetworkSpec, Preset, get_preset, preset_names, presets
+from napari_corrclip.weights.catalogue import get_preset, preset_names, presets
+from napari_corrclip.weights.presets import NetworkSpec, Preset
+from napari_corrclip.weights.saved import save_preset
 
 
 @pytest.fixture(autouse=True)

@@ -10,8 +10,9 @@ import timm
 import torch
 
 from napari_corrclip.errors import InputError
+from napari_corrclip.weights.catalogue import get_preset, preset_names, presets
 from napari_corrclip.weights.loading import tensor_bytes as tensor_bytes_of
-from napari_corrclip.weights.presets import SAMS, NetworkSpec, get_preset, preset_names, presets
+from napari_corrclip.weights.presets import SAMS, NetworkSpec
 
 
 def test_every_preset_has_its_name_and_says_what_it_is() -> None:

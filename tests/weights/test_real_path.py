@@ -25,8 +25,8 @@ import napari_corrclip
 from napari_corrclip.cli import main
 from napari_corrclip.demo.scenes import generate_scene
 from napari_corrclip.weights.fetch import file_path, part_path
-from napari_corrclip.weights.own import save_preset
 from napari_corrclip.weights.presets import Preset
+from napari_corrclip.weights.saved import save_preset
 from tests.weights import small
 from tests.weights.serving import Server, serving
 

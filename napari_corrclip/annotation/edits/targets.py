@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from napari_corrclip.annotation.boxes import Box
 from napari_corrclip.annotation.regions import Region
 from napari_corrclip.annotation.state import State
 from napari_corrclip.errors import InputError
+from napari_corrclip.images.boxes import Box
 from napari_corrclip.vocabulary import Vocabulary
 
 Regions = int | Iterable[int]

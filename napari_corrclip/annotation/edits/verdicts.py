@@ -8,7 +8,6 @@ from typing import Literal
 
 import numpy as np
 
-from napari_corrclip.annotation.boxes import union, window
 from napari_corrclip.annotation.change import Change, Plan, Swap
 from napari_corrclip.annotation.edits.targets import (
     Regions,
@@ -23,6 +22,7 @@ from napari_corrclip.annotation.regions import VOTINGS, Region, Verdict, Voting
 from napari_corrclip.annotation.runs import Patch
 from napari_corrclip.annotation.state import NOT_PINNED, State
 from napari_corrclip.errors import InputError
+from napari_corrclip.images.boxes import union, window
 
 Which = Regions | Literal["undecided", "all"]
 

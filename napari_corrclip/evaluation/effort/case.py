@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_corrclip.segmentation import Segmentation, build_segmentation, class_indices
+from napari_corrclip.results.segmentation import Segmentation, build_segmentation, class_indices
 
 
 @dataclass(frozen=True, eq=False)

@@ -15,7 +15,7 @@ from napari_corrclip.evaluation.effort.folder import Photograph, Photographs
 from napari_corrclip.evaluation.effort.hold import hold
 from napari_corrclip.progress import Progress, Steps, finish
 from napari_corrclip.regions.superpixels import SuperpixelRegions
-from napari_corrclip.segmentation import Segmentation, segmentation_from_probabilities
+from napari_corrclip.results.segmentation import Segmentation, segmentation_from_probabilities
 from napari_corrclip.vocabulary import Vocabulary
 
 GRIDS = (70, 350, 1600)

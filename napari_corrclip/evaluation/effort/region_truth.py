@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 
 from napari_corrclip.evaluation.effort.case import Case
 from napari_corrclip.evaluation.metrics import Confusion, true_miou
-from napari_corrclip.region_map import number_regions
-from napari_corrclip.segmentation import class_indices
-from napari_corrclip.table import count_votes
+from napari_corrclip.maps.regions import number_regions
+from napari_corrclip.maps.table import count_votes
+from napari_corrclip.results.segmentation import class_indices
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,7 @@ from napari_corrclip.evaluation.effort.prices import PRICES, costs
 from napari_corrclip.evaluation.effort.region_truth import Measures, ceiling, true_numbers
 from napari_corrclip.evaluation.metrics import Confusion, true_miou
 from napari_corrclip.progress import Progress, Steps
-from napari_corrclip.segmentation import class_indices
+from napari_corrclip.results.segmentation import class_indices
 
 
 @dataclass(frozen=True, eq=False)

@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 from qtpy.QtCore import QRect, Qt
 from qtpy.QtWidgets import QFrame
 
-from napari_corrclip.annotation.boxes import window
 from napari_corrclip.errors import InputError
 from napari_corrclip.gui.area import canvas_beside
+from napari_corrclip.images.boxes import window
 
 if TYPE_CHECKING:
     from napari_corrclip.gui.correct.mode import CorrectMode

@@ -15,13 +15,13 @@ os.environ["NAPARI_CORRCLIP_PRESETS"] = str(here / "presets")
 
 # The folders are chosen before anything of ours looks at them.
 import numpy as np  # noqa: E402
+from napari_corrclip.weights.own import save_preset  # noqa: E402
 from PIL import Image  # noqa: E402
 
 import napari_corrclip as nc  # noqa: E402
 from napari_corrclip.annotation import Journal  # noqa: E402
 from napari_corrclip.demo.scenes import generate_scene  # noqa: E402
 from napari_corrclip.weights.naming import make_preset  # noqa: E402
-from napari_corrclip.weights.own import save_preset  # noqa: E402
 
 WORDS = "red circle, white cross, water\n=wood: wood"
 

@@ -1,0 +1,135 @@
+"""Former names of modules and what is in them, which work until 0.3 and say where things are now."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+import warnings
+from collections.abc import Callable, Sequence
+from importlib.abc import Loader, MetaPathFinder
+from importlib.machinery import ModuleSpec
+from types import ModuleType
+from typing import Any
+
+_PACKAGE = "napari_corrclip."
+
+MOVED = {
+    "annotation.adjacency": "maps.adjacency",
+    "annotation.boxes": "images.boxes",
+    "annotation.source": "images.source",
+    "demo.evaluate": "evaluation.demo_world",
+    "export": "results",
+    "export.folder": "results.folder",
+    "export.maps": "results.label_files",
+    "export.overlay": "results.overlay",
+    "feature_cache": "annotation.encoded_cache",
+    "features": "engine.features",
+    "frozen": "storage.frozen",
+    "large": "engine.large",
+    "large.planes": "images.planes",
+    "large.result": "results.large",
+    "large.storage": "results.zarr_maps",
+    "large.store": "results.maps_store",
+    "libraries": "_torch_import",
+    "pipeline": "engine.pipeline",
+    "plain": "storage.plain",
+    "provenance": "results.provenance",
+    "region_map": "maps.regions",
+    "segmentation": "results.segmentation",
+    "segmenter": "engine.segmenter",
+    "stack": "project.stack",
+    "table": "maps.table",
+    "templates": "vocabulary.templates",
+    "text_cache": "engine.text_cache",
+    "tiling": "engine.window_count",
+    "weights.own": "weights.saved",
+    "windows": "engine.windows",
+}
+"""Former name inside the package -> today's; modules of a package move with it."""
+
+MOVED_NAMES = {
+    "weights.presets": {
+        "get_preset": "weights.catalogue",
+        "preset_names": "weights.catalogue",
+        "presets": "weights.catalogue",
+    },
+}
+"""Module inside the package -> what it held before -> where that is today."""
+
+
+def moved_names(module: str) -> Callable[[str], Any]:
+    """Return a module's ``__getattr__``, which finds what it held before.
+
+    Args:
+        module: its ``__name__``.
+    """
+    names = MOVED_NAMES[module.removeprefix(_PACKAGE)]
+
+    def find(name: str) -> Any:
+        if name not in names:
+            raise AttributeError(f"module {module!r} has no attribute {name!r}")
+        home = f"{_PACKAGE}{names[name]}"
+        warnings.warn(
+            f"{module}.{name} is in {home} now; the former place works until 0.3.",
+            DeprecationWarning,
+            stacklevel=2,
+        )
+        return getattr(importlib.import_module(home), name)
+
+    return find
+
+
+def today(name: str) -> str | None:
+    """Return what the module ``name`` is called today; ``None``: it has not moved."""
+    if not name.startswith(_PACKAGE):
+        return None
+    head, tail = name.removeprefix(_PACKAGE), ""
+    while head:
+        if head in MOVED:
+            return f"{_PACKAGE}{MOVED[head]}{tail}"
+        head, _, last = head.rpartition(".")
+        tail = f".{last}{tail}"
+    return None
+
+
+class _FormerNames(MetaPathFinder):
+    """A finder of modules by their former names."""
+
+    def find_spec(
+        self, name: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        """Return how to load the module; ``None``: it has not moved."""
+        moved = today(name)
+        if moved is None:
+            return None
+        # The first frame above those of importlib is who imports.
+        warnings.warn(
+            f"{name} is called {moved} now; the former name works until 0.3.",
+            DeprecationWarning,
+            stacklevel=2,
+        )
+        return ModuleSpec(name, _Today(moved))
+
+
+class _Today(Loader):
+    """A loader that gives the module of today, so that both names are one module."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def create_module(self, spec: ModuleSpec) -> ModuleType:
+        """Return the module of today."""
+        module = importlib.import_module(self._name)
+        self._spec = module.__spec__
+        return module
+
+    def exec_module(self, module: ModuleType) -> None:
+        """Leave it as it is; importlib has written the former name's spec over its own."""
+        module.__spec__ = self._spec
+
+
+def install() -> None:
+    """Have former names found from now on."""
+    if not any(isinstance(finder, _FormerNames) for finder in sys.meta_path):
+        # Before the finder of files, which would load a module anew by a package's former name.
+        sys.meta_path.insert(0, _FormerNames())

@@ -1,0 +1,365 @@
+"""From a large image and a vocabulary to a result on the disk."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from napari_corrclip.devices import describe_device, plain_steps
+from napari_corrclip.engine.large.blocks import block_side, classify_block
+from napari_corrclip.engine.large.grid import blocks, slices
+from napari_corrclip.engine.large.reading import LazyImage, LazyRegions
+from napari_corrclip.engine.large.regions import find_regions, tile_grid
+from napari_corrclip.engine.large.tally import Count, Tally
+from napari_corrclip.engine.large.windows import WindowGrid, WindowLogits, check_scale
+from napari_corrclip.engine.segmenter import Segmenter
+from napari_corrclip.errors import InputError
+from napari_corrclip.images import PERCENTILES, ImageOptions
+from napari_corrclip.images.origin import Origin, escaped
+from napari_corrclip.images.planes import Plane, opened
+from napari_corrclip.maps import table as tables
+from napari_corrclip.maps.reading import open_map
+from napari_corrclip.progress import Progress, Steps, drive
+from napari_corrclip.regions.given import GivenRegions
+from napari_corrclip.regions.protocol import RegionSource
+from napari_corrclip.results.folder import LARGE_FORMAT
+from napari_corrclip.results.large import LargeSegmentation
+from napari_corrclip.results.provenance import Provenance, package_versions
+from napari_corrclip.results.zarr_maps import (
+    CHUNK,
+    check_target,
+    check_zarr,
+    create_maps,
+    new_result,
+    write_rows,
+)
+from napari_corrclip.settings import Settings
+from napari_corrclip.storage.cells import table_to_csv
+from napari_corrclip.vocabulary import Vocabulary, VocabularyLike
+
+# How much of the image, at inference size, has its windows encoded at a time.
+_STEP = 1024
+
+
+@plain_steps
+def large_steps(
+    segmenter: Segmenter,
+    image: Any,
+    vocabulary: VocabularyLike,
+    out: str | os.PathLike[str],
+    *,
+    scale: float,
+    regions: Any = None,
+    tile: int | None = None,
+    overlap: int | None = None,
+    options: ImageOptions | None = None,
+    origin: Origin | None = None,
+) -> Steps[LargeSegmentation]:
+    """Generator of :func:`segment_large`, with a segmenter's networks, settings and regions.
+
+    Args:
+        segmenter: of its settings all but the inference size is used.
+        image: as there.
+        vocabulary: as there.
+        out: as there.
+        scale: as there.
+        regions: a region source, or an array or file; ``None``: the segmenter's source.
+        tile: as there.
+        overlap: as there.
+        options: how the image becomes 8-bit RGB.
+        origin: what the provenance says of the image; ``None``: its path as it was given.
+    """
+    check_zarr()
+    folder = Path(out)
+    check_target(folder)
+    words = Vocabulary.coerce(vocabulary)
+    segmenter.check_prompts(words)
+    if segmenter.settings.windows != "separate":
+        raise InputError(
+            f"windows is {segmenter.settings.windows!r} in the settings, for which the similarity tower "
+            "sees the whole image at once; a large one is seen window by window, so set it to 'separate'."
+        )
+    options = options or ImageOptions()
+    if origin is None:
+        origin = Origin(escaped(os.fspath(image)) if isinstance(image, str | os.PathLike) else "")
+    seconds: dict[str, float] = {}
+    with contextlib.ExitStack() as stack:
+        plane = stack.enter_context(opened(image, "image", options.channel_axis))
+        pixels = LazyImage(plane, options)
+        scale = check_scale(scale, pixels.size)
+        patches = (segmenter.clip.patch_size, segmenter.similarity.patch_size)
+        grid = WindowGrid.plan(pixels.size, scale, segmenter.settings, patches)
+        tiling: dict[str, int | float] = {"scale": scale, "windows": len(grid)}
+        source = segmenter.regions if regions is None else regions
+        given, described = None, {}
+        if isinstance(source, RegionSource) and not isinstance(source, GivenRegions):
+            tiles = tile_grid(pixels.size, scale, source, tile, overlap)
+            tiling |= {"tile": tiles.side, "overlap": tiles.overlap, "tiles": len(tiles.tiles)}
+            described = dict(source.describe())
+        else:
+            given, described = _given(source, pixels, stack)
+
+        temporary = stack.enter_context(new_result(folder))
+        maps = stack.enter_context(create_maps(temporary, pixels.size))
+        yield from pixels.measure()
+        templates = words.templates or segmenter.templates
+        with _timed(seconds, "text"):
+            text = yield from segmenter.text_cache.features(
+                segmenter.clip, words.queries, templates
+            )
+        if given is None:
+            with _timed(seconds, "regions"):
+                yield from find_regions(tiles, pixels, source, maps["regions"])
+            found = LazyRegions(Plane(maps["regions"], "YX", "regions"), pixels)
+        else:
+            found = given
+        copied = given is not None or plane.masked
+        with _timed(seconds, "windows"):
+            tally = yield from _classify(
+                segmenter, grid, scale, pixels, found, text, words, maps, copy=copied
+            )
+        with _timed(seconds, "painting"):
+            yield from _paint(maps, tally, words, correction=segmenter.settings.correction)
+        write_rows(
+            maps,
+            {
+                "region_ids": tally.ids,
+                "region_boxes": tally.boxes,
+                "votes": tally.votes,
+                "region_probabilities": tally.probabilities,
+            },
+        )
+        provenance = Provenance(
+            versions=package_versions(),
+            preset=segmenter.preset,
+            networks=segmenter.networks,
+            device=describe_device(segmenter.clip.device),
+            dtype=str(segmenter.clip.dtype).removeprefix("torch."),
+            # the scale is what sets the inference size
+            settings=segmenter.settings.replace(short_side=None),
+            templates=templates,
+            regions=described,
+            seconds=seconds,
+            image=origin.image,
+            tiling=tiling,
+            image_digest=origin.digest,
+            image_position=origin.position,
+        )
+        notes = (*plane.notes, *segmenter.notes(words))
+        _write_texts(temporary, tally, words, provenance, notes)
+    return LargeSegmentation.load(folder)
+
+
+def _given(
+    source: Any, image: LazyImage, stack: contextlib.ExitStack
+) -> tuple[LazyRegions, dict[str, str | int | float | bool]]:
+    """Given regions and what the provenance says of them."""
+    origin = os.fspath(source) if isinstance(source, str | os.PathLike) else "array"
+    described: dict[str, str | int | float | bool] = {"source": "given", "origin": escaped(origin)}
+    if isinstance(source, GivenRegions):
+        source, described = source.regions, dict(source.describe())
+    if isinstance(source, str | os.PathLike) and not Path(source).is_dir():
+        array, axes = stack.enter_context(open_map(source, "regions"))
+        plane = Plane(array, axes, f"regions {origin!r}")
+    else:
+        plane = stack.enter_context(opened(source, "regions"))
+    given = LazyRegions(plane, image)
+    if given.size != image.size:
+        raise InputError(
+            f"The regions have shape {given.size} and the image {image.size}; give regions of the "
+            "image's height and width."
+        )
+    return given, described
+
+
+@contextlib.contextmanager
+def _timed(seconds: dict[str, float], stage: str) -> Any:
+    began = time.perf_counter()
+    yield
+    seconds[stage] = time.perf_counter() - began
+
+
+def _classify(
+    segmenter: Segmenter,
+    grid: WindowGrid,
+    scale: float,
+    pixels: LazyImage,
+    regions: LazyRegions,
+    text: torch.Tensor,
+    words: Vocabulary,
+    maps: Any,
+    *,
+    copy: bool,
+) -> Steps[Tally]:
+    """Write classes and confidence before map correction; return what was counted of regions.
+
+    ``copy``: whether the regions are to be written to the result, as they are read.
+    """
+    device = segmenter.clip.device
+    text = text.to(device)
+    side = block_side(len(words.queries), scale, CHUNK)
+    # whole chunks, so that none is written by two tiles
+    step = max(CHUNK, round(_STEP / scale / CHUNK) * CHUNK)
+    tiles = list(blocks((0, 0, *pixels.size), step))
+    logits = WindowLogits(
+        grid, pixels, regions, segmenter.clip, segmenter.similarity, segmenter.settings, text, tiles
+    )
+    query_class = torch.tensor(words.query_class, device=device)
+    thresholds = torch.tensor(words.thresholds, dtype=torch.float32, device=device)
+    background = -1 if words.background is None else words.background
+    values = np.array([*words.values, 0], np.uint16)  # the last is that of index -1, no class
+    count = Count(len(words))
+    yield Progress("windows", 0, len(grid))
+    for tile in tiles:
+        yield from logits.encode(tile)
+        for block in blocks(tile, side):
+            yield Progress("windows", logits.done, len(grid))
+            seen = grid.seen(block)
+            ids = regions.read(block)
+            found = classify_block(
+                logits.pixels(logits.blend(seen), seen, block),
+                ids,
+                block,
+                query_class,
+                thresholds,
+                background,
+                segmenter.settings,
+            )
+            where = slices(block)
+            nodata = pixels.nodata(block)
+            classes, confidence = found.classes, found.confidence
+            if nodata is not None:
+                classes = np.where(nodata, -1, classes)
+                confidence = np.where(nodata, np.float16(0), confidence)
+            maps["pixel_labels"][where] = values[classes]
+            maps["confidence"][where] = confidence
+            if copy:
+                maps["regions"][where] = ids
+            count.add(found.tally)
+        logits.release(tile)
+    return count.total()
+
+
+def _paint(maps: Any, tally: Tally, words: Vocabulary, *, correction: bool) -> Steps[None]:
+    """Write the labels: with map correction every region takes its most frequent class."""
+    winners = tally.votes.argmax(axis=1)  # of equals the first; 0 = no class
+    # a first row for pixels without a region
+    chosen = np.array([0, *words.values], np.uint16)[np.concatenate([[0], winners])]
+    means = np.pad(tally.probabilities, ((0, 0), (1, 0)))
+    sure = np.concatenate([[0], means[np.arange(len(winners)), winners]]).astype(np.float16)
+    boxes = list(blocks((0, 0, *maps["labels"].shape), CHUNK))
+    for done, box in enumerate(boxes):
+        yield Progress("painting", done, len(boxes))
+        where = slices(box)
+        labels = np.asarray(maps["pixel_labels"][where])
+        if correction:
+            ids = np.asarray(maps["regions"][where])
+            rows = np.where(ids > 0, np.searchsorted(tally.ids, ids) + 1, 0)
+            before, labels = labels, np.where(rows > 0, chosen[rows], labels)
+            overruled = labels != before
+            if overruled.any():
+                confidence = np.asarray(maps["confidence"][where])
+                maps["confidence"][where] = np.where(overruled, sure[rows], confidence)
+        maps["labels"][where] = labels
+
+
+def _write_texts(
+    folder: Path, tally: Tally, words: Vocabulary, provenance: Provenance, notes: tuple[str, ...]
+) -> None:
+    table = tables.frame(tally.ids, tally.boxes, tally.votes, tally.probabilities, words)
+    (folder / "regions.csv").write_text(table_to_csv(table), encoding="utf-8")
+    words.save(folder / "vocabulary.yaml")
+    document = {"format": LARGE_FORMAT, "notes": list(notes), **provenance.to_document()}
+    (folder / "provenance.json").write_text(
+        json.dumps(document, indent=2, ensure_ascii=False) + "\n",
+        encoding="utf-8",
+        errors="backslashreplace",  # a path's bytes that are no text, as JSON escapes them
+    )
+
+
+def segment_large(
+    image: Any,
+    vocabulary: VocabularyLike,
+    out: str | os.PathLike[str],
+    *,
+    scale: float,
+    preset: str = "demo",
+    device: str | torch.device = "auto",
+    dtype: str | torch.dtype = "auto",
+    regions: Any = "sam",
+    region_options: Mapping[str, Any] | None = None,
+    settings: Settings | None = None,
+    tile: int | None = None,
+    overlap: int | None = None,
+    limits: tuple[float, float] | None = None,
+    percentiles: tuple[float, float] = PERCENTILES,
+    channel_axis: int | None = None,
+    progress: bool | None = None,
+) -> LargeSegmentation:
+    """Segment an image that need not fit into memory; the result is written to a folder.
+
+    The image is seen at one ``scale`` by one grid of windows, each encoded once and blended with those
+    it overlaps, so that tiles leave no seams: with given regions the labels are those of the image in
+    one piece. Regions that are found are found tile by tile, and joined where a border cuts them.
+
+    Args:
+        image: (H, W), (H, W, 1), (H, W, 3) or (H, W, 4) array that can be cut (zarr, dask, a NumPy
+            memmap), or the path of a file or zarr folder; see
+            :func:`napari_corrclip.images.planes.opened`.
+        vocabulary: text such as ``"cat, dog"``, a file, names, or a :class:`Vocabulary`.
+        out: folder of the result; a former result there is replaced. Nothing is there before
+            everything is.
+        scale: pixels that the networks see for each pixel of the image along a side, such as 1 or
+            0.25: choose it so that things are about as large as in a photograph of 336 pixels.
+        preset: as :meth:`Segmenter.from_preset` takes it, like the next two.
+        device: where the networks run.
+        dtype: of the towers.
+        regions: ``sam``, ``superpixels``, a region source, or given ones: an integer array that can
+            be cut, or the path of a file or zarr folder.
+        region_options: of ``sam`` or ``superpixels``.
+        settings: ``None``: the preset's; the inference size in it does not matter.
+        tile: side in pixels of what the region source is shown at a time; ``None``: what SAM sees at
+            ``scale``, 1024 / scale. Has no effect on given regions.
+        overlap: pixels that neighbouring tiles share at least, at most half a tile; ``None``: a
+            quarter. Larger than what should not be cut.
+        limits: values that become black and white.
+        percentiles: the same by percentiles, for images of more than 8 bits.
+        channel_axis: of an array, the axis of the channels if it is not the last.
+        progress: draw a bar on stderr; ``None``: only where that is a terminal.
+
+    Raises:
+        InputError: something cannot be used; nothing is written then.
+        WeightsError: weights are missing and cannot be fetched.
+    """
+    check_zarr()
+    check_target(Path(out))
+    words = Vocabulary.coerce(vocabulary)
+    named = isinstance(regions, str) and regions in ("sam", "superpixels")
+    segmenter = Segmenter.from_preset(
+        preset,
+        device=device,
+        dtype=dtype,
+        regions=regions if named else "superpixels",
+        region_options=region_options if named else None,
+        settings=settings,
+    )
+    steps = large_steps(
+        segmenter,
+        image,
+        words,
+        out,
+        scale=scale,
+        regions=None if named else regions,
+        tile=tile,
+        overlap=overlap,
+        options=ImageOptions(limits, percentiles, channel_axis),
+    )
+    return drive(steps, show=progress)

@@ -1,0 +1,511 @@
+"""From an image and a vocabulary to a segmentation.
+
+Encoding is slow and knows no vocabulary; classifying is fast. Each exists as a generator of progress
+events (``*_steps``), which the viewer, the command line and scripts drive alike, and as a plain call.
+"""
+
+from __future__ import annotations
+
+import copy
+import inspect
+import os
+import reprlib
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from napari_corrclip.devices import (
+    choose_device,
+    choose_dtype,
+    describe_device,
+    plain_steps,
+    plain_torch,
+)
+from napari_corrclip.encoders.clip import OpenClipEncoder
+from napari_corrclip.encoders.dino import TimmSimilarityEncoder
+from napari_corrclip.encoders.protocols import ImageTextEncoder, SimilarityEncoder
+from napari_corrclip.engine import pipeline, windows
+from napari_corrclip.engine.features import Features
+from napari_corrclip.engine.text_cache import TextCache
+from napari_corrclip.errors import InputError
+from napari_corrclip.images import Pixels, read_pixels
+from napari_corrclip.maps.regions import check_regions
+from napari_corrclip.progress import Progress, Steps, drive
+from napari_corrclip.regions.given import GivenRegions
+from napari_corrclip.regions.protocol import RegionSource
+from napari_corrclip.results.segmentation import (
+    Network,
+    Provenance,
+    Segmentation,
+    build_segmentation,
+    package_versions,
+    segmentation_from_values,
+)
+from napari_corrclip.settings import Detail, Settings, at_detail
+from napari_corrclip.vocabulary import Vocabulary, VocabularyLike
+from napari_corrclip.vocabulary.templates import SINGLE_TEMPLATES, fill, resolve
+from napari_corrclip.weights.cache import cache_folder
+from napari_corrclip.weights.catalogue import get_preset
+from napari_corrclip.weights.presets import NetworkSpec, Preset
+
+#: Where regions come from: a kind that the preset knows, a source, an integer array, or a file.
+Regions = RegionSource | str | Path | NDArray[np.integer]
+#: An array, an image of Pillow's, a file, or what was read of one of them.
+Image = NDArray[Any] | str | os.PathLike[str] | Pixels
+
+
+class Segmenter:
+    """CorrCLIP, assembled from finished parts.
+
+    Args:
+        clip: image and text tower.
+        similarity: the tower whose features say what belongs together.
+        regions: where regions come from.
+        settings: the method's choices; ``None``: the published ones.
+        templates: prompt templates for vocabularies that bring none of their own, as
+            :func:`napari_corrclip.vocabulary.templates.resolve` takes them.
+        preset: the name to keep in the provenance; empty for a combination of one's own.
+        networks: what to keep in the provenance about the networks.
+        text_cache: where text features are kept; ``None``: in memory.
+        unknown_words: words of a prompt that the text tower never saw, for networks of a small world.
+
+    Raises:
+        InputError: a part is not what it should be; names it.
+    """
+
+    def __init__(
+        self,
+        clip: ImageTextEncoder,
+        similarity: SimilarityEncoder,
+        regions: RegionSource,
+        settings: Settings | None = None,
+        *,
+        templates: str | Sequence[str] = SINGLE_TEMPLATES,
+        preset: str = "",
+        networks: Sequence[Network] = (),
+        text_cache: TextCache | None = None,
+        unknown_words: Callable[[str], Sequence[str]] | None = None,
+    ) -> None:
+        _check_part("clip", clip, ImageTextEncoder, "an OpenClipEncoder")
+        _check_part("similarity", similarity, SimilarityEncoder, "a TimmSimilarityEncoder")
+        _check_part(
+            "regions",
+            regions,
+            RegionSource,
+            "SamRegions, SuperpixelRegions() or GivenRegions(array)",
+        )
+        self.clip = clip
+        self.similarity = similarity
+        self.regions = regions
+        self.settings = Settings() if settings is None else _check_settings(settings)
+        self.templates = resolve(templates)
+        self.preset = preset
+        self.networks = tuple(networks)
+        self.text_cache = TextCache(None) if text_cache is None else text_cache
+        _check_part("text_cache", self.text_cache, TextCache, "a TextCache")
+        self._unknown_words = unknown_words
+
+    @classmethod
+    @plain_torch()
+    def from_preset(
+        cls,
+        preset: str | Preset = "demo",
+        *,
+        device: str | torch.device = "auto",
+        dtype: str | torch.dtype = "auto",
+        regions: Regions = "sam",
+        region_options: Mapping[str, Any] | None = None,
+        settings: Settings | None = None,
+        detail: Detail = "standard",
+        cache: str | os.PathLike[str] | None = None,
+    ) -> Segmenter:
+        """Load a preset's networks and assemble them.
+
+        Args:
+            preset: its name, or a preset.
+            device: ``auto``, ``cpu``, ``cuda``, ``cuda:1``, ``mps``.
+            dtype: of CLIP and the similarity tower: ``auto``, ``float32``, ``float16``, ``bfloat16``.
+                SAM runs in float32, the type in which it takes points.
+            regions: ``sam``, ``superpixels``, a region source, or an integer array (H, W).
+            region_options: of ``sam`` (``points_per_side``, ``iou_threshold``, …) or ``superpixels``
+                (``n_segments``, …); see :class:`SamRegions` and :class:`SuperpixelRegions`. Other
+                regions take none.
+            settings: ``None``: the preset's.
+            detail: inference size: the preset's own (``standard``), twice that (``fine``), or the
+                image's own scale (``native``).
+            cache: folder of weights and text features; ``None``: the user's.
+
+        Raises:
+            InputError: unknown preset, device, dtype, regions or region options.
+            WeightsError: weights are missing and cannot be fetched, or are another network's.
+        """
+        from napari_corrclip.weights import loading
+
+        chosen = preset if isinstance(preset, Preset) else get_preset(preset)
+        place, kind = choose_device(device), choose_dtype(dtype)
+        options = at_detail(
+            chosen.settings if settings is None else _check_settings(settings), detail
+        )
+        # First, because it alone can be wrong in many ways, and a slip should cost no loading.
+        source = region_source(regions, chosen, place, cache, region_options)
+        clip = OpenClipEncoder(
+            # From the CPU, so that no device has to hold more than its own dtype needs.
+            loading.load_clip(chosen.clip, cache=cache),
+            loading.load_tokenizer(chosen.clip),
+            name=chosen.clip.title,
+            device=place,
+            dtype=kind,
+        )
+        similarity = TimmSimilarityEncoder(
+            loading.load_similarity(chosen.similarity, cache=cache),
+            name=chosen.similarity.title,
+            device=place,
+            dtype=kind,
+        )
+        used = [chosen.clip, chosen.similarity]
+        if isinstance(regions, str) and regions == "sam":
+            used.append(chosen.regions)
+        return cls(
+            clip,
+            similarity,
+            source,
+            options,
+            templates=chosen.templates,
+            preset=chosen.name,
+            networks=[_network(spec) for spec in used],
+            text_cache=TextCache(cache_folder(cache) / "text"),
+            unknown_words=_demo_unknown_words if chosen.clip.library == "demo" else None,
+        )
+
+    def with_parts(self, regions: RegionSource, settings: Settings) -> Segmenter:
+        """Return a segmenter of the same networks with other regions and settings."""
+        other = copy.copy(self)
+        other.regions, other.settings = regions, _check_settings(settings)
+        if self.preset:
+            used = get_preset(self.preset).networks[: 3 if regions.name == "sam" else 2]
+            other.networks = tuple(_network(spec) for spec in used)
+        return other
+
+    def plan(self, shape: tuple[int, int]) -> windows.Layout:
+        """Where the windows of an image of ``shape`` (rows, columns) would lie; runs nothing.
+
+        ``len()`` of it is the number of windows, to which the time is about proportional.
+
+        Raises:
+            InputError: ``shape`` is no size of an image.
+        """
+        patches = (self.clip.patch_size, self.similarity.patch_size)
+        return windows.plan(shape, self.settings, patches)
+
+    @plain_steps
+    def encode_steps(self, image: Image, regions: RegionSource | None = None) -> Steps[Features]:
+        """Generator of :meth:`encode`: yields between the blocks of each network."""
+        source = self.regions if regions is None else regions
+        pixels = read_pixels(image)
+        began = time.perf_counter()
+        # A source of anybody's: what it gives is looked at before it becomes int32.
+        found = check_regions((yield from source.segment(pixels.rgb)))
+        if pixels.nodata is not None:
+            found = check_regions(np.where(pixels.nodata, 0, found))
+        segmented = time.perf_counter()
+        encoded = yield from pipeline.encode_image(
+            pixels.rgb, found, self.clip, self.similarity, self.settings
+        )
+        return Features(
+            windows=encoded,
+            regions=found,
+            settings=self.settings,
+            clip=self.clip.fingerprint,
+            region_source=source.describe(),
+            seconds={"regions": segmented - began, "encode": time.perf_counter() - segmented},
+            nodata=pixels.nodata,
+            notes=pixels.notes,
+        )
+
+    def encode(
+        self,
+        image: Image,
+        *,
+        regions: RegionSource | None = None,
+        progress: bool | None = None,
+    ) -> Features:
+        """Find regions and encode the image; slow, and free of any vocabulary.
+
+        Args:
+            image: an array as :func:`napari_corrclip.images.to_rgb` takes it, an image of Pillow's, or a
+                path. What a masked array hides, or a file calls no data, is in no region and unlabelled.
+            regions: where regions come from this time; ``None``: the segmenter's own source.
+            progress: draw a bar on stderr; ``None``: only where that is a terminal.
+
+        Raises:
+            InputError: the image or the regions cannot be used.
+        """
+        return drive(self.encode_steps(image, regions), show=progress)
+
+    def unread(self, vocabulary: Vocabulary) -> tuple[str, ...]:
+        """Return the prompts that the text tower has yet to read in more than one template."""
+        templates = vocabulary.templates or self.templates
+        if len(templates) == 1:
+            return ()
+        return self.text_cache.missing(self.clip, vocabulary.queries, templates)
+
+    @plain_steps
+    def classify_steps(
+        self, features: Features, vocabulary: VocabularyLike, *, quick: bool = False
+    ) -> Steps[Segmentation]:
+        """Generator of :meth:`classify`: yields after every query that is encoded.
+
+        Args:
+            features: as in :meth:`classify`.
+            vocabulary: as there.
+            quick: read prompts that are new in one template alone, for a first look.
+        """
+        words = Vocabulary.coerce(vocabulary)
+        if not isinstance(features, Features):
+            raise InputError(
+                f"Features are needed to classify, not a {type(features).__name__}; encode the image."
+            )
+        if features.clip != self.clip.fingerprint:
+            raise InputError(
+                f"These features were computed by another CLIP than {self.clip.name!r}; encode the "
+                "image again, or load the networks it was encoded with."
+            )
+        if features.windows.features.shape[-1] != self.clip.embed_dim:
+            raise InputError(
+                f"These features have {features.windows.features.shape[-1]} channels and "
+                f"{self.clip.name!r} has {self.clip.embed_dim}; encode the image again."
+            )
+        began = time.perf_counter()
+        templates = words.templates or self.templates
+        read = self.text_cache.quick_features if quick else self.text_cache.features
+        text = yield from read(self.clip, words.queries, templates)
+        ready = time.perf_counter()
+        yield Progress("classify", 0, 1)
+        background = words.background
+        # What was encoded stays as it was; how pixels are classified is today's choice.
+        settings = features.settings.replace(
+            logit_scale=self.settings.logit_scale, correction=self.settings.correction
+        )
+        pixels = pipeline.classify_pixels(
+            pipeline.Logits(features.windows, text.to(self.clip.device)),
+            features.regions,
+            torch.tensor(words.query_class, device=self.clip.device),
+            torch.tensor(words.thresholds, dtype=torch.float32, device=self.clip.device),
+            -1 if background is None else background,
+            settings,
+        )
+        if features.nodata is not None:
+            pixels = pipeline.without(pixels, torch.tensor(features.nodata))
+        values = None
+        if self.clip.device.type == "cuda":
+            values = pipeline.pixel_values(pixels, words.values)
+        seconds = dict(features.seconds)
+        seconds |= {"text": ready - began, "classify": time.perf_counter() - ready}
+        provenance = Provenance(
+            versions=package_versions(),
+            preset=self.preset,
+            networks=self.networks,
+            device=describe_device(self.clip.device),
+            dtype=str(self.clip.dtype).removeprefix("torch."),
+            settings=settings,
+            templates=templates,
+            regions=dict(features.region_source),
+            seconds=seconds,
+        )
+        notes = (*features.notes, *self.notes(words))
+        if values is None:
+            result = build_segmentation(pixels, features.regions, words, provenance, notes=notes)
+        else:
+            result = segmentation_from_values(
+                pixels, values, features.regions, words, provenance, notes=notes
+            )
+        yield Progress("classify", 1, 1)
+        return result
+
+    def classify(
+        self, features: Features, vocabulary: VocabularyLike, *, progress: bool | None = None
+    ) -> Segmentation:
+        """Classify an encoded image; a new vocabulary costs milliseconds.
+
+        Args:
+            features: what :meth:`encode` returned, of the same CLIP.
+            vocabulary: text such as ``"cat, dog"``, a file, names, or a :class:`Vocabulary`.
+            progress: as in :meth:`encode`.
+
+        Raises:
+            InputError: the vocabulary cannot be used, or the features are of another CLIP.
+        """
+        return drive(self.classify_steps(features, vocabulary), show=progress)
+
+    def segment_steps(self, image: Image, vocabulary: VocabularyLike) -> Steps[Segmentation]:
+        """Generator of :meth:`segment`."""
+        words = Vocabulary.coerce(vocabulary)  # before the slow part, so that a slip costs nothing
+        self.check_prompts(words)
+        features = yield from self.encode_steps(image)
+        result = yield from self.classify_steps(features, words)
+        return result
+
+    def segment(
+        self, image: Image, vocabulary: VocabularyLike, *, progress: bool | None = None
+    ) -> Segmentation:
+        """:meth:`encode`, then :meth:`classify`."""
+        return drive(self.segment_steps(image, vocabulary), show=progress)
+
+    def check_prompts(self, vocabulary: Vocabulary) -> None:
+        """Raise InputError where a prompt in its longest template is too long for the text tower."""
+        templates = vocabulary.templates or self.templates
+        self.clip.check_prompts(
+            [prompt for query in vocabulary.queries for prompt in fill(templates, query)]
+        )
+
+    def notes(self, vocabulary: Vocabulary) -> tuple[str, ...]:
+        """Return what the user is to be told about a result, a sentence each."""
+        if self._unknown_words is None:
+            return ()
+        said = [*vocabulary.queries, *(vocabulary.templates or ())]
+        words = dict.fromkeys(word for text in said for word in self._unknown_words(text))
+        if not words:
+            return ()
+        listed = ", ".join(repr(word) for word in list(words)[:5])
+        if len(words) > 5:
+            listed += f" and {len(words) - 5} more"
+        return (
+            f"The {self.preset or self.clip.name} networks never saw {listed} in training, so what "
+            "they mark with it is a guess; use another preset for words of the real world.",
+        )
+
+
+def segment(
+    image: Image,
+    vocabulary: VocabularyLike,
+    *,
+    preset: str | Preset = "demo",
+    device: str | torch.device = "auto",
+    dtype: str | torch.dtype = "auto",
+    regions: Regions = "sam",
+    region_options: Mapping[str, Any] | None = None,
+    settings: Settings | None = None,
+    detail: Detail = "standard",
+    progress: bool | None = None,
+) -> Segmentation:
+    """Segment one image by a vocabulary; for several, keep a :class:`Segmenter`.
+
+    Arguments and errors as :meth:`Segmenter.from_preset` and :meth:`Segmenter.segment`.
+    """
+    words = Vocabulary.coerce(vocabulary)
+    pixels = read_pixels(image)
+    segmenter = Segmenter.from_preset(
+        preset,
+        device=device,
+        dtype=dtype,
+        regions=regions,
+        region_options=region_options,
+        settings=settings,
+        detail=detail,
+    )
+    return segmenter.segment(pixels, words, progress=progress)
+
+
+def region_source(
+    regions: Regions,
+    preset: Preset,
+    device: torch.device,
+    cache: str | os.PathLike[str] | None = None,
+    options: Mapping[str, Any] | None = None,
+    sam: Any = None,
+) -> RegionSource:
+    """The region source that ``regions`` names; loads SAM only where it is asked for.
+
+    ``sam`` is the preset's SAM where it is loaded already.
+
+    Raises:
+        InputError: there is no such source, or the array cannot hold regions.
+    """
+    if isinstance(regions, str) and regions == "superpixels":
+        from napari_corrclip.regions.superpixels import SuperpixelRegions
+
+        return SuperpixelRegions(**_known(options, SuperpixelRegions))
+    if isinstance(regions, str) and regions == "sam":
+        from napari_corrclip.regions.sam import SamRegions
+        from napari_corrclip.weights.loading import load_sam
+
+        known = _known(options, SamRegions)
+        network = load_sam(preset.regions, device, cache) if sam is None else sam
+        return SamRegions(network, device=device, **known)
+    if isinstance(regions, str) and not os.path.isfile(regions):  # noqa: PTH113 - of any length
+        raise InputError(
+            f"There is no region source {regions!r}, nor a file of that name; choose sam or "
+            "superpixels, or give an integer array or the path of a region map."
+        )
+    if options:
+        raise InputError(
+            f"The region options {options!r} are of sam or superpixels; leave them out where "
+            "regions are given, or choose one of these."
+        )
+    if isinstance(regions, np.ndarray):
+        return GivenRegions(regions)
+    if isinstance(regions, RegionSource):
+        return regions
+    if isinstance(regions, str | Path):
+        return GivenRegions.from_file(regions)
+    raise InputError(
+        f"Regions cannot come from a {type(regions).__name__}; give sam, superpixels, an integer "
+        "array, a pathlib.Path or a region source."
+    )
+
+
+def _known(options: Mapping[str, Any] | None, source: type) -> dict[str, Any]:
+    """``options`` where ``source`` takes them all; else InputError with those it takes."""
+    if options is not None and not isinstance(options, Mapping):
+        raise InputError(
+            f"The region options are {options!r}; give names with values, such as "
+            "{'points_per_side': 16}."
+        )
+    # The network is the preset's, and the device that of all networks.
+    taken = inspect.signature(source).parameters.keys() - {"sam", "device"}
+    for name in options or ():
+        if name not in taken:
+            raise InputError(
+                f"{source.__name__} has no option {name!r}; it takes {', '.join(sorted(taken))}."
+            )
+    return dict(options or {})
+
+
+def _check_settings(settings: object) -> Settings:
+    _check_part("settings", settings, Settings, "Settings(tau=0.25) or the like")
+    return cast("Settings", settings)
+
+
+def _check_part(name: str, part: object, kind: type, advice: str) -> None:
+    """Raise InputError where ``part`` is not of ``kind``, or is a class where one of it is needed."""
+    if isinstance(part, kind) and not isinstance(part, type):
+        return
+    if isinstance(part, type):
+        found = f"the class {part.__name__} itself"
+    else:
+        found = reprlib.repr(part) if isinstance(part, str | None) else f"a {type(part).__name__}"
+    raise InputError(
+        f"The segmenter's {name} cannot be {found}; give {advice}, or load a preset with "
+        "Segmenter.from_preset."
+    )
+
+
+def _network(spec: NetworkSpec) -> Network:
+    return Network(
+        library=spec.library,
+        name=spec.architecture,
+        weights=spec.pretrained,
+        source=spec.source,
+        licence=spec.licence,
+    )
+
+
+def _demo_unknown_words(prompt: str) -> tuple[str, ...]:
+    from napari_corrclip.demo.world import unknown_words
+
+    return unknown_words(prompt)

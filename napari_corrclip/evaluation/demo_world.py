@@ -1,0 +1,227 @@
+"""How good the demo preset is, on scenes that nothing was chosen on.
+
+Three figures for every stage of the ablation, each summed over the test scenes: a vocabulary of
+colours alone; and one of all 36 colour x shape pairs, scored apart on the pairs that were seen in
+training and on those held out of it. The base is the same CLIP, as it is.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Final, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_corrclip.demo.networks import SETTINGS
+from napari_corrclip.demo.scenes import TEST_SEED, Scene, generate_scene
+from napari_corrclip.demo.world import COLORS, COMBINATIONS, GROUNDS, HELD_OUT
+from napari_corrclip.engine.segmenter import Segmenter
+from napari_corrclip.errors import InputError
+from napari_corrclip.evaluation.metrics import Confusion
+from napari_corrclip.progress import Progress, Steps
+from napari_corrclip.regions.given import GivenRegions
+from napari_corrclip.regions.sam import SamRegions
+from napari_corrclip.settings import STAGES, Settings, Stage
+from napari_corrclip.vocabulary import Vocabulary
+
+PAIRS: Final = tuple(f"{color} {shape}" for color, shape in COMBINATIONS)
+GROUPS: Final = ("colours", "seen", "held_out")
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Score:
+    """Mean IoU over the classes of objects, and over those and the grounds."""
+
+    object_miou: float
+    miou: float
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What was measured.
+
+    Attributes:
+        scores: group (``colours``, ``seen``, ``held_out``) -> stage of the ablation -> scores.
+        click_iou: mean IoU of SAM's mask for one click on every object; NaN without SAM.
+        seconds: mean wall time a scene of ``regions``, ``encode`` and ``classify``, full method.
+        scenes: number of scenes.
+        regions: where regions came from.
+    """
+
+    scores: Mapping[str, Mapping[str, Score]]
+    click_iou: float
+    seconds: Mapping[str, float]
+    scenes: int
+    regions: str
+
+    def to_json(self) -> str:
+        """The scores at the top level, the rest beside them."""
+        document: dict[str, object] = {
+            group: {stage: asdict(score) for stage, score in stages.items()}
+            for group, stages in self.scores.items()
+        }
+        document["click_iou"] = None if np.isnan(self.click_iou) else self.click_iou
+        document["seconds_per_scene"] = dict(self.seconds)
+        document["scenes"] = self.scenes
+        document["regions"] = self.regions
+        return json.dumps(document, indent=2) + "\n"
+
+    def table(self) -> str:
+        """The scores as text: a row a stage, object mIoU / mIoU in each group."""
+        head = f"{'stage':<12}" + "".join(f"{group:>18}" for group in self.scores)
+        lines = [
+            f"object mIoU / mIoU over {self.scenes} test scenes, regions: {self.regions}",
+            head,
+        ]
+        for stage in self.scores["colours"]:
+            cells = [self.scores[group][stage] for group in self.scores]
+            lines.append(
+                f"{stage:<12}" + "".join(f"{c.object_miou:>10.3f} / {c.miou:.3f}" for c in cells)
+            )
+        if not np.isnan(self.click_iou):
+            lines.append(f"IoU of SAM's mask for one click on an object: {self.click_iou:.3f}")
+        spent = ", ".join(f"{stage} {value:.2f}" for stage, value in self.seconds.items())
+        total = sum(self.seconds.values())
+        lines.append(f"seconds a scene, full method: {total:.2f} ({spent})")
+        return "\n".join(lines)
+
+
+def evaluate_steps(
+    scenes: int = 100,
+    *,
+    regions: str = "sam",
+    device: str = "auto",
+    dtype: str = "auto",
+    settings: Settings | None = None,
+    first_seed: int = TEST_SEED,
+    stages: Sequence[Stage] = STAGES,
+) -> Steps[Evaluation]:
+    """Measure the demo preset; yields after every stage of every scene.
+
+    Args:
+        scenes: how many, from ``first_seed`` on.
+        regions: ``sam`` or ``superpixels``.
+        device: as in :meth:`Segmenter.from_preset`.
+        dtype: likewise.
+        settings: of the full method; ``None``: the preset's.
+        first_seed: seed of the first scene; the default begins the test split.
+        stages: which stages of the ablation.
+
+    Raises:
+        InputError: no scenes, or an argument that the segmenter refuses.
+    """
+    if scenes < 1:
+        raise InputError(f"{scenes} scenes cannot be evaluated; ask for at least one.")
+    full = settings or SETTINGS
+    segmenter = Segmenter.from_preset(
+        "demo", device=device, dtype=dtype, regions=regions, settings=full
+    )
+    source = segmenter.regions
+    vocabularies = {
+        "colours": Vocabulary.from_names([*COLORS, *GROUNDS]),
+        "pairs": Vocabulary.from_names([*PAIRS, *GROUNDS]),
+    }
+    counts = {
+        (name, stage): Confusion(len(words))
+        for name, words in vocabularies.items()
+        for stage in stages
+    }
+    seconds = dict.fromkeys(("regions", "encode", "classify"), 0.0)
+    clicks: list[float] = []
+    done, total = 0, scenes * len(stages)
+    yield Progress("evaluate", 0, total)
+    for seed in range(first_seed, first_seed + scenes):
+        scene = generate_scene(seed)
+        began = time.perf_counter()
+        found = yield from _muted(source.segment(scene.image), done, total)
+        seconds["regions"] += time.perf_counter() - began
+        if isinstance(source, SamRegions):
+            clicks += click_ious(source, scene)
+        segmenter.regions = GivenRegions(found)
+        for stage in stages:
+            segmenter.settings = Settings.ablation(stage, full)
+            began = time.perf_counter()
+            features = yield from _muted(segmenter.encode_steps(scene.image), done, total)
+            encoded = time.perf_counter()
+            for name, words in vocabularies.items():
+                result = yield from _muted(segmenter.classify_steps(features, words), done, total)
+                counts[name, stage].add(scene.truth(words.names), result.labels)
+            if stage == "full":
+                seconds["encode"] += encoded - began
+                seconds["classify"] += (time.perf_counter() - encoded) / len(vocabularies)
+            done += 1
+            yield Progress("evaluate", done, total)
+    return Evaluation(
+        scores=_scores(counts, stages),
+        click_iou=float(np.mean(clicks)) if clicks else float("nan"),
+        seconds={stage: value / scenes for stage, value in seconds.items()},
+        scenes=scenes,
+        regions=regions,
+    )
+
+
+def click_ious(source: SamRegions, scene: Scene) -> list[float]:
+    """IoU with the truth of the mask for one click a visible object of ``scene``.
+
+    The click is a pixel of the object drawn from the scene's seed, as a person's is: anywhere on it.
+    ``source`` must have segmented the scene's image last.
+    """
+    rng = np.random.default_rng(scene.seed)
+    embedding = source.last_embedding
+    if embedding is None:
+        raise ValueError("segment the scene's image first")
+    ious = []
+    for item in scene.objects:
+        truth = scene.instances == item.instance
+        rows, columns = np.nonzero(truth)
+        at = int(rng.integers(len(rows)))
+        mask = source.click(embedding, [(int(rows[at]), int(columns[at]))])
+        ious.append(iou(mask, truth))
+    return ious
+
+
+def iou(mask: NDArray[np.bool_], truth: NDArray[np.bool_]) -> float:
+    """Intersection over union of two masks."""
+    return float((mask & truth).sum() / max(1, int((mask | truth).sum())))
+
+
+def _scores(
+    counts: Mapping[tuple[str, Stage], Confusion], stages: Sequence[Stage]
+) -> dict[str, dict[str, Score]]:
+    def score(confusion: Confusion, objects: Iterable[int], first_ground: int) -> Score:
+        objects = list(objects)
+        grounds = range(first_ground, first_ground + len(GROUNDS))
+        return Score(confusion.mean_iou(objects), confusion.mean_iou([*objects, *grounds]))
+
+    held_out = [i for i, pair in enumerate(COMBINATIONS) if pair in HELD_OUT]
+    seen = [i for i, pair in enumerate(COMBINATIONS) if pair not in HELD_OUT]
+    return {
+        group: {
+            stage: score(
+                counts["colours" if group == "colours" else "pairs", stage],
+                {"colours": range(len(COLORS)), "seen": seen, "held_out": held_out}[group],
+                len(COLORS) if group == "colours" else len(PAIRS),
+            )
+            for stage in stages
+        }
+        for group in GROUPS
+    }
+
+
+def _muted(steps: Steps[T], done: int, total: int) -> Steps[T]:
+    """``steps`` with its events told as one: this evaluation's own count."""
+    try:
+        while True:
+            next(steps)
+            yield Progress("evaluate", done, total)
+    except StopIteration as stop:
+        result: T = stop.value
+        return result
+    finally:
+        steps.close()

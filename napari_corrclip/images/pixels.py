@@ -1,0 +1,69 @@
+"""Which image is meant, by whatever a person gives, and its pixels as the networks see them."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_corrclip.errors import InputError
+from napari_corrclip.images.files import Picture, read_picture
+from napari_corrclip.images.nodata import without_data
+from napari_corrclip.images.rgb import ImageOptions, as_array, channels_last
+
+
+@dataclass(frozen=True, eq=False)
+class Pixels:
+    """An image as 8-bit RGB, and where it holds no data.
+
+    Attributes:
+        rgb: (H, W, 3) uint8.
+        nodata: (H, W), true where the image has no data; ``None``: nowhere.
+        notes: what the user is to be told about it, a sentence each.
+    """
+
+    rgb: NDArray[np.uint8]
+    nodata: NDArray[np.bool_] | None = None
+    notes: tuple[str, ...] = ()
+
+
+def read_pixels(image: Any, options: ImageOptions | None = None) -> Pixels:
+    """Return the pixels of an image.
+
+    Args:
+        image: an array as :func:`napari_corrclip.images.to_rgb` takes it (what a masked one hides is no
+            data), an image of Pillow's, the path of a file, or :class:`Pixels`, which pass as they are.
+        options: limits or percentiles.
+
+    Raises:
+        InputError: it cannot be used; where it is a file, the sentence names it.
+    """
+    if isinstance(image, Pixels):
+        return image
+    options = options or ImageOptions()
+    if not isinstance(image, str | os.PathLike):
+        return _pixels(Picture(as_array(image)), options)
+    picture = read_picture(Path(image))
+    try:
+        return _pixels(picture, options)
+    except InputError as error:
+        raise InputError(f"{os.fspath(image)!r}: {error}") from None
+
+
+def _pixels(picture: Picture, options: ImageOptions) -> Pixels:
+    rgb = options.rgb(picture.array)
+    nodata = None
+    if isinstance(picture.array, np.ma.MaskedArray):
+        nodata = without_data(channels_last(picture.array, options.channel_axis))
+    return Pixels(rgb, nodata, picture.notes)
+
+
+def read_rgb(
+    path: str | os.PathLike[str], options: ImageOptions | None = None
+) -> NDArray[np.uint8]:
+    """Return the image in ``path`` as (H, W, 3) uint8; errors name the file."""
+    return read_pixels(Path(path), options).rgb

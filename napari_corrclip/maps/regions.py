@@ -1,0 +1,78 @@
+"""Region maps: integer images of ids; 0 is what is in no region."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from napari_corrclip.errors import InputError
+from napari_corrclip.storage.frozen import closed
+
+_MAX_ID = int(np.iinfo(np.int32).max)
+
+
+def check_regions(array: ArrayLike) -> NDArray[np.int32]:
+    """Return a read-only (H, W) int32 copy of a region map with the ids as they are.
+
+    Raises:
+        InputError: it is not of integers, has negative ids or ids above 2147483647, or is not 2-D.
+    """
+    if isinstance(array, np.ma.MaskedArray):
+        array = array.filled(0)  # what is hidden is in no region
+    regions = np.asarray(array)
+    if regions.ndim != 2:
+        raise InputError(
+            f"The regions have shape {regions.shape}; give one 2-D array of (height, width)."
+        )
+    if regions.dtype == np.bool_:
+        raise InputError(
+            "The regions are bool, a mask and not regions; number its parts first, for example "
+            "with skimage.measure.label."
+        )
+    if regions.dtype.kind not in "iu":
+        raise InputError(
+            f"The regions are {regions.dtype}; give whole numbers, such as uint16 or int32 labels."
+        )
+    if regions.size:
+        low, high = int(regions.min()), int(regions.max())
+        if low < 0:
+            raise InputError(
+                f"The regions hold the negative id {low}; use 0 for unsegmented pixels and ids "
+                "from 1 on."
+            )
+        if high > _MAX_ID:
+            raise InputError(
+                f"The regions hold the id {high}, above {_MAX_ID}; renumber them, for example with "
+                "skimage.segmentation.relabel_sequential."
+            )
+    kept: NDArray[np.int32] = closed(regions.astype(np.int32))
+    return kept
+
+
+def number_regions(regions: NDArray[np.integer]) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
+    """Number the regions that occur from 1 without gaps.
+
+    Args:
+        regions: ids >= 0 of any shape; 0 = unsegmented.
+
+    Returns:
+        each pixel's number (0 = unsegmented), int32; and the ids that occur, ascending: number r is
+        ``ids[r - 1]``.
+    """
+    # method.merging has the same on tensors of any device; it imports nothing of ours, and region
+    # maps are numbered here without loading torch.
+    flat = regions.ravel()
+    highest = int(flat.max()) if flat.size else 0
+    if highest <= 4 * flat.size + 1024:
+        occurs = np.bincount(flat, minlength=1) > 0
+        occurs[0] = True
+        if occurs.all():
+            return regions.astype(np.int32), np.arange(1, highest + 1)
+        occurs[0] = False
+        numbers = (np.cumsum(occurs) * occurs).astype(np.int32)
+        return numbers.take(flat).reshape(regions.shape), np.flatnonzero(occurs).astype(np.int64)
+    # Ids may be far apart (another program's numbers); sorting then costs less than counting.
+    found, positions = np.unique(flat, return_inverse=True)
+    segmented = found > 0
+    numbers = (np.cumsum(segmented) * segmented).astype(np.int32)
+    return numbers[positions].reshape(regions.shape), found[segmented].astype(np.int64)

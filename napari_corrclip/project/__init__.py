@@ -1,0 +1,1 @@
+"""Many images, or many planes of one."""
