@@ -33,11 +33,11 @@ from napari_corrclip._torch_import import prepare_imports
 from napari_corrclip.annotation import Changed, Draft, Journal, Session
 from napari_corrclip.annotation.counting import count_values
 from napari_corrclip.demo.scenes import generate_scene
-from napari_corrclip.gui.confidence import ConfidenceLayer
 from napari_corrclip.gui.correct import CorrectMode
-from napari_corrclip.gui.describing import region_features
-from napari_corrclip.gui.layers import SessionLayers
-from napari_corrclip.gui.worker import Job
+from napari_corrclip.gui.layers.captions import region_features
+from napari_corrclip.gui.layers.confidence import ConfidenceLayer
+from napari_corrclip.gui.layers.session_layers import SessionLayers
+from napari_corrclip.gui.work.job import Job
 from napari_corrclip.images.boxes import window
 from napari_corrclip.progress import Progress, Steps, finish
 from napari_corrclip.results.segmentation import Segmentation, segmentation_from_probabilities
@@ -302,8 +302,8 @@ def _with_class(result: Segmentation, words: Vocabulary) -> Segmentation:
 
 def table(rows: int) -> dict[str, float]:
     """The regions table: built, sorted, filtered, and after an edit."""
-    from napari_corrclip.gui.regions_model import RegionsModel, parse_filter
-    from napari_corrclip.gui.regions_table import RegionsView
+    from napari_corrclip.gui.regions.model import RegionsModel, parse_filter
+    from napari_corrclip.gui.regions.table import RegionsView
 
     session = Session(synthetic(1024, rows, 20, 0))
     spent: list[float] = []

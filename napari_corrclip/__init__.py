@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from napari_corrclip.errors import CorrClipError as CorrClipError
     from napari_corrclip.errors import InputError as InputError
     from napari_corrclip.errors import WeightsError as WeightsError
-    from napari_corrclip.gui.opening import open_widget as open_widget
-    from napari_corrclip.gui.opening import segment_layer as segment_layer
+    from napari_corrclip.gui.console import open_widget as open_widget
+    from napari_corrclip.gui.console import segment_layer as segment_layer
     from napari_corrclip.images import read_image as read_image
     from napari_corrclip.images import to_rgb as to_rgb
     from napari_corrclip.progress import Progress as Progress
@@ -64,13 +64,13 @@ _HOME = {
     "as_python": "scripting",
     "get_preset": "weights.catalogue",
     "make_preset": "weights.naming",
-    "open_widget": "gui.opening",
+    "open_widget": "gui.console",
     "presets": "weights.catalogue",
     "read_image": "images",
     "save_preset": "weights.saved",
     "segment": "engine.segmenter",
     "segment_large": "engine.large",
-    "segment_layer": "gui.opening",
+    "segment_layer": "gui.console",
     "set_feature_cache_limit": "annotation.encoded_cache",
     "to_rgb": "images",
 }

@@ -10,7 +10,7 @@ import warnings
 import pytest
 
 import napari_corrclip
-from napari_corrclip._moved import MOVED, today
+from napari_corrclip._moved import MOVED, MOVED_NAMES, today
 from napari_corrclip.cli import main
 from tests.test_imports import GRAPH
 
@@ -22,9 +22,12 @@ NAMES = [
     "annotation:SmallGroup",
     "annotation.source:Source",
     "demo.scenes:generate_scene",
+    "engine:annotate",
     "export.maps:write_tiff",
     "features:Features",
     "gui.dock:CorrClipDock",
+    "gui.layers:SessionLayers",
+    "gui.opening:open_widget",
     "images:find_limits",
     "large:LargeSegmentation",
     "large:segment_large",
@@ -91,6 +94,14 @@ def test_what_moved_out_of_a_module_is_found() -> None:
     assert told[0].filename == __file__
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
         _ = presets.nothing
+
+
+@pytest.mark.parametrize("module", MOVED_NAMES)
+def test_every_name_that_moved_is_there(module: str) -> None:
+    found = importlib.import_module(f"napari_corrclip.{module}")
+    for name, home in MOVED_NAMES[module].items():
+        with pytest.warns(DeprecationWarning, match=f"napari_corrclip.{home} now"):
+            assert getattr(found, name).__module__ == f"napari_corrclip.{home}"
 
 
 def test_no_former_name_hides_a_module() -> None:

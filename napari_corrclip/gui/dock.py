@@ -28,24 +28,24 @@ from qtpy.QtWidgets import (
 
 from napari_corrclip.annotation import Changed, Session
 from napari_corrclip.errors import InputError
-from napari_corrclip.gui.controller import Controller
-from napari_corrclip.gui.copying import ScriptCopier
 from napari_corrclip.gui.correct import CorrectPanel
-from napari_corrclip.gui.drawing import mend_drawing
-from napari_corrclip.gui.held import Held, held_of, unload
-from napari_corrclip.gui.image_panel import ImagePanel
-from napari_corrclip.gui.keeper import Keeper
-from napari_corrclip.gui.layers import SessionLayers
-from napari_corrclip.gui.loading import Loading, ask_to_leave
-from napari_corrclip.gui.model_panel import ModelPanel
-from napari_corrclip.gui.picture import Picture
-from napari_corrclip.gui.regions_table import RegionsBar
-from napari_corrclip.gui.removing import ask_about_removed
+from napari_corrclip.gui.image.panel import ImagePanel
+from napari_corrclip.gui.image.picture import Picture
+from napari_corrclip.gui.layers.session_layers import SessionLayers
+from napari_corrclip.gui.model.panel import ModelPanel
+from napari_corrclip.gui.regions.table import RegionsBar
 from napari_corrclip.gui.run_bar import RunBar
-from napari_corrclip.gui.session_menu import SessionMenu
-from napari_corrclip.gui.shown import Shown
-from napari_corrclip.gui.vocabulary_panel import VocabularyPanel
+from napari_corrclip.gui.session.copying import ScriptCopier
+from napari_corrclip.gui.session.display import Shown
+from napari_corrclip.gui.session.kept import Held, held_of, unload
+from napari_corrclip.gui.session.loading import Loading, ask_to_leave
+from napari_corrclip.gui.session.menu import SessionMenu
+from napari_corrclip.gui.session.restore_bar import Keeper
+from napari_corrclip.gui.vispy_fix import mend_drawing
 from napari_corrclip.gui.widgets import Column, Docked, Label, is_enter
+from napari_corrclip.gui.words.panel import VocabularyPanel
+from napari_corrclip.gui.words.removal import ask_about_removed
+from napari_corrclip.gui.work.controller import Controller
 from napari_corrclip.vocabulary import Vocabulary
 
 FIRST = (

@@ -16,7 +16,7 @@ from qtpy.QtCore import QThreadPool
 from qtpy.QtWidgets import QApplication
 
 from napari_corrclip.gui.dock import CorrClipDock
-from napari_corrclip.gui.worker import Job
+from napari_corrclip.gui.work.job import Job
 from napari_corrclip.progress import Progress
 
 reached, go = threading.Event(), threading.Event()

@@ -25,7 +25,7 @@ from scipy.ndimage import binary_erosion
 from napari_corrclip.annotation import Session
 from napari_corrclip.annotation.encoded_cache import FEATURES
 from napari_corrclip.gui.correct import CorrectMode
-from napari_corrclip.gui.layers import SessionLayers
+from napari_corrclip.gui.layers.session_layers import SessionLayers
 from napari_corrclip.weights.cache import PREFERENCES
 from tests.annotation.images import small_result
 

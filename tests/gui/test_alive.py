@@ -11,8 +11,8 @@ import pytest
 
 from napari_corrclip.annotation import Draft, Session
 from napari_corrclip.engine.window_count import Size
-from napari_corrclip.gui.choice import Choice
-from napari_corrclip.gui.estimates import Estimates
+from napari_corrclip.gui.work.choice import Choice
+from napari_corrclip.gui.work.estimates import Estimates
 from tests.annotation.random_edits import digest
 from tests.gui.test_dock import MINUTE, Person, open_scene, person
 
@@ -179,7 +179,7 @@ def test_the_estimate_is_of_the_whole_run(person: Person, monkeypatch: pytest.Mo
         note(choice, shape, *seconds)
 
     monkeypatch.setattr(fresh, "note", noting)
-    monkeypatch.setattr("napari_corrclip.gui.controller.ESTIMATES", fresh)
+    monkeypatch.setattr("napari_corrclip.gui.work.controller.ESTIMATES", fresh)
     open_scene(person)
     person.type("red, green, blue")
     session = person.run()

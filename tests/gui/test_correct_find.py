@@ -13,7 +13,7 @@ from qtpy.QtWidgets import QApplication
 from napari_corrclip.annotation import Session
 from napari_corrclip.gui.correct import CorrectMode, CorrectPanel, help_text
 from napari_corrclip.gui.correct.finding import matches
-from napari_corrclip.gui.layers import SessionLayers
+from napari_corrclip.gui.layers.session_layers import SessionLayers
 from tests.annotation.images import small_result
 from tests.gui.conftest import SIDE, Window
 

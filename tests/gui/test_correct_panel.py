@@ -13,9 +13,9 @@ from qtpy.QtWidgets import QApplication, QVBoxLayout, QWidget
 
 from napari_corrclip.annotation import Session
 from napari_corrclip.gui.correct import CorrectMode, CorrectPanel, help_text
-from napari_corrclip.gui.correct.commands import COMMANDS
-from napari_corrclip.gui.layers import SessionLayers
-from napari_corrclip.gui.regions_table import RegionsBar
+from napari_corrclip.gui.correct.keys import COMMANDS
+from napari_corrclip.gui.layers.session_layers import SessionLayers
+from napari_corrclip.gui.regions.table import RegionsBar
 from napari_corrclip.gui.widgets import Column
 from tests.annotation.images import small_result
 from tests.gui.conftest import SIDE, Window

@@ -17,8 +17,8 @@ from qtpy.QtWidgets import QApplication
 from napari_corrclip.annotation import Session
 from napari_corrclip.annotation.edits.splitting import Divider
 from napari_corrclip.gui.correct import CorrectMode
-from napari_corrclip.gui.layers import SessionLayers
-from napari_corrclip.gui.worker import Job
+from napari_corrclip.gui.layers.session_layers import SessionLayers
+from napari_corrclip.gui.work.job import Job
 from tests.annotation.images import small_result
 from tests.forms import short
 from tests.gui.conftest import SIDE, Window

@@ -8,8 +8,8 @@ from qtpy.QtCore import QRect, Qt
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication, QFrame
 
-from napari_corrclip.gui.area import Area
 from napari_corrclip.gui.correct import CorrectMode
+from napari_corrclip.gui.image.area import Area
 from tests.forms import short
 from tests.gui.conftest import SIDE, Window
 

@@ -12,10 +12,10 @@ import pytest
 from napari_corrclip.annotation import Region, Session
 from napari_corrclip.annotation.counting import count_values
 from napari_corrclip.errors import InputError
-from napari_corrclip.gui.confidence import ConfidenceLayer, confidence_map
-from napari_corrclip.gui.describing import confidences, describe, descriptions, region_features
-from napari_corrclip.gui.layers import SessionLayers
-from napari_corrclip.gui.regions_model import confidence
+from napari_corrclip.gui.layers.captions import confidences, describe, descriptions, region_features
+from napari_corrclip.gui.layers.confidence import ConfidenceLayer, confidence_map
+from napari_corrclip.gui.layers.session_layers import SessionLayers
+from napari_corrclip.gui.regions.model import confidence
 from napari_corrclip.vocabulary import Vocabulary
 from tests.annotation.random_edits import edit, new_session
 from tests.annotation.worlds import random_result, random_vocabulary

@@ -19,8 +19,8 @@ from qtpy.QtWidgets import QApplication, QLabel, QMessageBox, QPushButton
 from napari_corrclip.annotation import Session
 from napari_corrclip.demo.scenes import generate_scene
 from napari_corrclip.gui.dock import CorrClipDock
-from napari_corrclip.gui.removing import TAKE_BACK, RemovalDialog
-from napari_corrclip.gui.vocabulary_panel import NAME, PROMPTS, THRESHOLD
+from napari_corrclip.gui.words.panel import NAME, PROMPTS, THRESHOLD
+from napari_corrclip.gui.words.removal import TAKE_BACK, RemovalDialog
 from tests.forms import short
 
 MINUTE = 240_000  # of a machine that has much else to do

@@ -12,7 +12,7 @@ SCRIPT = """
 import time
 import napari, numpy as np
 from qtpy.QtWidgets import QApplication
-from napari_corrclip.gui.drawing import mend_drawing
+from napari_corrclip.gui.vispy_fix import mend_drawing
 mend_drawing()
 mend_drawing()
 viewer = napari.Viewer()

@@ -9,7 +9,7 @@ from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QAbstractSpinBox, QApplication, QWidget
 
 from napari_corrclip.annotation import Session
-from napari_corrclip.gui.vocabulary_panel import NAME
+from napari_corrclip.gui.words.panel import NAME
 from tests.forms import short
 from tests.gui.test_whole_way import User, open_sample, start
 

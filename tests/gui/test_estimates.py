@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from napari_corrclip.gui.estimates import Estimates
+from napari_corrclip.gui.work.estimates import Estimates
 
 ROWS = {
     "window": [[["demo", "cpu", 336], 0.5]],

@@ -10,8 +10,8 @@ from qtpy.QtCore import Qt
 from napari_corrclip.annotation import Session
 from napari_corrclip.demo.scenes import generate_scene
 from napari_corrclip.gui.dock import CorrClipDock
-from napari_corrclip.gui.held import HELD
-from napari_corrclip.gui.picture import picture_of
+from napari_corrclip.gui.image.picture import picture_of
+from napari_corrclip.gui.session.kept import HELD
 from tests.forms import short
 from tests.gui.test_dock import MINUTE, Person, open_scene, person
 from tests.gui.test_stack import planes, ready, to

@@ -18,9 +18,9 @@ from qtpy.QtWidgets import QApplication, QWidget
 from napari_corrclip.annotation import has_session, journal_folder
 from napari_corrclip.demo.scenes import generate_scene
 from napari_corrclip.errors import InputError
-from napari_corrclip.gui.area import canvas_beside
 from napari_corrclip.gui.dock import CorrClipDock
-from napari_corrclip.gui.image_panel import RANKED, RECTANGLE, VIEW
+from napari_corrclip.gui.image.area import canvas_beside
+from napari_corrclip.gui.image.panel import RANKED, RECTANGLE, VIEW
 from tests.forms import short
 from tests.gui.test_dock import MINUTE, Person, person
 

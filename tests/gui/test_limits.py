@@ -19,9 +19,9 @@ from napari_corrclip.cli import main
 from napari_corrclip.demo.scenes import generate_scene
 from napari_corrclip.engine.large.reading import LazyImage
 from napari_corrclip.errors import InputError
-from napari_corrclip.gui.contrast import AUTOMATIC, Contrast
-from napari_corrclip.gui.image_panel import RANKED, SHOWN
-from napari_corrclip.gui.picture import picture_of
+from napari_corrclip.gui.image.contrast import AUTOMATIC, Contrast
+from napari_corrclip.gui.image.panel import RANKED, SHOWN
+from napari_corrclip.gui.image.picture import picture_of
 from napari_corrclip.images import ImageOptions, read_image, read_pixels, to_rgb
 from napari_corrclip.images.planes import as_plane
 from napari_corrclip.progress import finish

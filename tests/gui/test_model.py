@@ -17,9 +17,9 @@ from qtpy.QtWidgets import QApplication, QCheckBox, QLineEdit
 from napari_corrclip.demo.scenes import generate_scene
 from napari_corrclip.engine.windows import plan
 from napari_corrclip.errors import InputError
-from napari_corrclip.gui.advanced import SYMBOLS
-from napari_corrclip.gui.estimates import Estimates
-from napari_corrclip.gui.weights_dialog import WeightsDialog, size_text
+from napari_corrclip.gui.model.advanced import SYMBOLS
+from napari_corrclip.gui.model.weights_question import WeightsDialog, size_text
+from napari_corrclip.gui.work.estimates import Estimates
 from napari_corrclip.settings import DETAILS, Settings, at_detail
 from napari_corrclip.weights.catalogue import get_preset
 from napari_corrclip.weights.presets import NetworkSpec
@@ -187,8 +187,8 @@ def test_windows_are_counted_as_they_are_planned_and_time_is_told_after_a_run(
     person: Person, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fresh = Estimates()  # other tests have run before
-    monkeypatch.setattr("napari_corrclip.gui.model_panel.ESTIMATES", fresh)
-    monkeypatch.setattr("napari_corrclip.gui.controller.ESTIMATES", fresh)
+    monkeypatch.setattr("napari_corrclip.gui.model.panel.ESTIMATES", fresh)
+    monkeypatch.setattr("napari_corrclip.gui.work.controller.ESTIMATES", fresh)
     model = person.dock.model
     assert model.windows.isHidden()
     open_scene(person)
@@ -386,8 +386,8 @@ def test_out_of_memory_says_what_to_lower_and_lets_go(
 
 
 def test_layers_of_a_crop_are_cut_alike(person: Person) -> None:
-    from napari_corrclip.gui.model_panel import _regions_of
-    from napari_corrclip.gui.picture import picture_of
+    from napari_corrclip.gui.image.picture import picture_of
+    from napari_corrclip.gui.model.panel import _regions_of
 
     open_scene(person)
     image = person.dock.image.layer

@@ -13,8 +13,8 @@ from qtpy.QtCore import QPoint, Qt
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication, QLabel
 
-from napari_corrclip.gui.class_table import KEY, NAME
 from napari_corrclip.gui.dock import CorrClipDock
+from napari_corrclip.gui.words.table import KEY, NAME
 from tests.gui.conftest import Window
 from tests.gui.pointer import drag, has_pointer
 from tests.gui.test_dock import MINUTE, Person, open_scene

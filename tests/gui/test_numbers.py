@@ -11,10 +11,10 @@ from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QAbstractSpinBox, QApplication, QLineEdit
 
 from napari_corrclip.errors import InputError
-from napari_corrclip.gui.class_table import _threshold
-from napari_corrclip.gui.image_panel import RANKED
+from napari_corrclip.gui.image.panel import RANKED
 from napari_corrclip.gui.numbers import NumberBox, number, whole_number
-from napari_corrclip.gui.regions_model import parse_filter
+from napari_corrclip.gui.regions.model import parse_filter
+from napari_corrclip.gui.words.table import _threshold
 from napari_corrclip.vocabulary import Vocabulary
 from tests.gui.test_dock import Person, person
 

@@ -15,7 +15,7 @@ from napari.layers._source import layer_source
 from napari_corrclip.annotation import journal_folder, restore
 from napari_corrclip.demo.scenes import generate_scene
 from napari_corrclip.gui.dock import CorrClipDock
-from napari_corrclip.gui.picture import source_of
+from napari_corrclip.gui.image.picture import source_of
 from tests.gui.test_dock import Person, open_scene, person
 
 __all__ = ["person"]

@@ -17,10 +17,10 @@ from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication, QLineEdit
 
 from napari_corrclip.annotation import Session
-from napari_corrclip.gui import painted as painting
 from napari_corrclip.gui.dock import CorrClipDock
-from napari_corrclip.gui.layers import SessionLayers
-from napari_corrclip.gui.regions_model import RegionsModel
+from napari_corrclip.gui.layers.session_layers import SessionLayers
+from napari_corrclip.gui.layers.session_layers import strokes as painting
+from napari_corrclip.gui.regions.model import RegionsModel
 from tests.annotation.images import small_result
 from tests.forms import short
 from tests.gui.conftest import Window

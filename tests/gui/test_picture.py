@@ -18,9 +18,9 @@ from napari.layers._source import layer_source
 
 from napari_corrclip.annotation import Source
 from napari_corrclip.errors import InputError
-from napari_corrclip.gui.contrast import Contrast
-from napari_corrclip.gui.picture import picture_of, source_of
-from napari_corrclip.gui.planes import level_for, place, plane_name, plane_of
+from napari_corrclip.gui.image.contrast import Contrast
+from napari_corrclip.gui.image.picture import picture_of, source_of
+from napari_corrclip.gui.image.planes import level_for, place, plane_name, plane_of
 
 RNG = np.random.default_rng(3)
 

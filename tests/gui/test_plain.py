@@ -30,9 +30,9 @@ from qtpy.QtWidgets import (
 import napari_corrclip as nc
 from napari_corrclip import gui
 from napari_corrclip.demo.scenes import generate_scene
-from napari_corrclip.gui.loading import ask_to_leave
-from napari_corrclip.gui.removing import RemovalDialog
-from napari_corrclip.gui.weights_dialog import WeightsDialog
+from napari_corrclip.gui.model.weights_question import WeightsDialog
+from napari_corrclip.gui.session.loading import ask_to_leave
+from napari_corrclip.gui.words.removal import RemovalDialog
 from napari_corrclip.plugin import reader as _reader
 from napari_corrclip.plugin import writer as _writer
 from napari_corrclip.progress import Progress

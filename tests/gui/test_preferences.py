@@ -15,10 +15,10 @@ from qtpy.QtGui import QWheelEvent
 from qtpy.QtWidgets import QApplication, QFileDialog, QLabel, QLineEdit
 
 from napari_corrclip.annotation.encoded_cache import FEATURES, GIB
-from napari_corrclip.gui import configuration
-from napari_corrclip.gui.configuration import DEFAULTS, PLUGIN
+from napari_corrclip.gui import preferences as configuration
 from napari_corrclip.gui.dock import FIRST, CorrClipDock
-from napari_corrclip.gui.storage import Storage
+from napari_corrclip.gui.model.resources import Storage
+from napari_corrclip.gui.preferences import DEFAULTS, PLUGIN
 from napari_corrclip.weights.cache import cache_folder, is_offline
 from tests.gui.test_dock import Person, person
 

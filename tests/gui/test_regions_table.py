@@ -17,8 +17,8 @@ from napari_corrclip.demo.scenes import generate_scene
 from napari_corrclip.errors import InputError
 from napari_corrclip.gui.correct import CorrectMode
 from napari_corrclip.gui.dock import CorrClipDock
-from napari_corrclip.gui.regions_model import COLUMNS, RegionsModel, parse_filter, spans
-from napari_corrclip.gui.regions_table import NAME, RegionsBar, RegionsTable
+from napari_corrclip.gui.regions.model import COLUMNS, RegionsModel, parse_filter, spans
+from napari_corrclip.gui.regions.table import NAME, RegionsBar, RegionsTable
 from tests.annotation.images import small_result
 from tests.gui.conftest import Window
 
@@ -161,7 +161,7 @@ def test_rows_keep_their_places_while_somebody_edits(
 
 def test_thousands_at_once(qapp: QApplication) -> None:
     """As many rows removed and added in one step as are not told one by one."""
-    from napari_corrclip.gui import regions_model
+    from napari_corrclip.gui.regions import model as regions_model
 
     result, image = small_result((96, 96))
     session = Session(result, image)

@@ -13,7 +13,7 @@ from qtpy.QtCore import QThreadPool
 
 from napari_corrclip.encoders.dino import TimmSimilarityEncoder
 from napari_corrclip.gui.dock import CorrClipDock
-from napari_corrclip.gui.worker import Job
+from napari_corrclip.gui.work.job import Job
 from napari_corrclip.progress import Progress
 from tests.forms import short
 from tests.gui.test_dock import MINUTE, Person, open_scene, person

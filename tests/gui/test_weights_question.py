@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from qtpy.QtWidgets import QDialog
 
-from napari_corrclip.gui.weights_dialog import WeightsDialog, WeightsQuestion
+from napari_corrclip.gui.model.weights_question import WeightsDialog, WeightsQuestion
 from napari_corrclip.weights.catalogue import get_preset
 
 

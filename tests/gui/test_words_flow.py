@@ -13,8 +13,8 @@ from qtpy.QtWidgets import QApplication, QDialog, QLabel
 
 from napari_corrclip.annotation import Session
 from napari_corrclip.encoders.clip import OpenClipEncoder
-from napari_corrclip.gui.class_table import COLOR, NAME
-from napari_corrclip.gui.removing import TAKE_BACK, RemovalDialog
+from napari_corrclip.gui.words.removal import TAKE_BACK, RemovalDialog
+from napari_corrclip.gui.words.table import COLOR, NAME
 from napari_corrclip.progress import finish
 from napari_corrclip.regions.superpixels import SuperpixelRegions
 from tests.forms import short

@@ -9,8 +9,8 @@ from qtpy.QtCore import QMimeData, QModelIndex, Qt, QTimer
 from qtpy.QtGui import QAction
 from qtpy.QtWidgets import QApplication, QFileDialog, QLabel, QLineEdit, QMenu
 
-from napari_corrclip.gui.class_table import KEY, NAME, PROMPTS, ROWS, SHARE, THRESHOLD
-from napari_corrclip.gui.removing import RemovalDialog
+from napari_corrclip.gui.words.removal import RemovalDialog
+from napari_corrclip.gui.words.table import KEY, NAME, PROMPTS, ROWS, SHARE, THRESHOLD
 from napari_corrclip.vocabulary import Vocabulary
 from napari_corrclip.vocabulary.benchmarks import BENCHMARKS, benchmark
 from tests.gui.test_dock import Person, open_scene, person

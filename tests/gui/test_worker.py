@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 import pytest
 from pytestqt.qtbot import QtBot
 
-from napari_corrclip.gui.worker import Job
+from napari_corrclip.gui.work.job import Job
 from napari_corrclip.progress import Progress, Steps
 
 

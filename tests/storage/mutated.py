@@ -231,7 +231,7 @@ def _look_up(path: Path) -> object:
 
 
 def _estimate(path: Path) -> object:
-    from napari_corrclip.gui.estimates import Estimates
+    from napari_corrclip.gui.work.estimates import Estimates
 
     times = Estimates(lambda: path)
     times._recall()

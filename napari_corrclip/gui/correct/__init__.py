@@ -1,6 +1,6 @@
 """Correct mode: regions are selected by mouse and decided by keys."""
 
-from napari_corrclip.gui.correct.commands import COMMANDS, Command, help_text
+from napari_corrclip.gui.correct.keys import COMMANDS, Command, help_text
 from napari_corrclip.gui.correct.mode import CorrectMode
 from napari_corrclip.gui.correct.panel import CorrectPanel
 

@@ -2,7 +2,7 @@
 
 All keys and mouse callbacks are bound on our two layers, and only while the mode is on; off, napari's own
 tools are back. Whoever takes one of these tools leaves the mode. The keys are in
-:mod:`~napari_corrclip.gui.correct.commands`.
+:mod:`~napari_corrclip.gui.correct.keys`.
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ from qtpy.QtWidgets import QMessageBox, QWidget
 from napari_corrclip.annotation import Changed, Edited, Queue
 from napari_corrclip.annotation.edits.targets import count as counted
 from napari_corrclip.errors import InputError
-from napari_corrclip.gui.correct.commands import COMMANDS, DIGITS, Command
-from napari_corrclip.gui.correct.held import HeldKeys
+from napari_corrclip.gui.correct.camera import Sight
+from napari_corrclip.gui.correct.held_keys import HeldKeys
+from napari_corrclip.gui.correct.keys import COMMANDS, DIGITS, Command
 from napari_corrclip.gui.correct.overlay import Overlay
-from napari_corrclip.gui.correct.selecting import Pointer
-from napari_corrclip.gui.correct.sight import Sight
+from napari_corrclip.gui.correct.pointer import Pointer
+from napari_corrclip.gui.correct.review import Walk
 from napari_corrclip.gui.correct.splitting import Splitting
 from napari_corrclip.gui.correct.spreading import Spreading
-from napari_corrclip.gui.correct.walking import Walk
-from napari_corrclip.gui.layers import SessionLayers, Tell
+from napari_corrclip.gui.layers.session_layers import SessionLayers, Tell
 from napari_corrclip.gui.widgets import is_number_typed, question
 
 if TYPE_CHECKING:

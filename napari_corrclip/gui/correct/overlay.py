@@ -10,8 +10,8 @@ from napari.utils.colormaps import DirectLabelColormap
 from napari.utils.transforms import Affine
 from numpy.typing import NDArray
 
-from napari_corrclip.gui.describing import CLEAR
-from napari_corrclip.gui.layers import SessionLayers
+from napari_corrclip.gui.layers.captions import CLEAR
+from napari_corrclip.gui.layers.session_layers import SessionLayers
 from napari_corrclip.images.boxes import Box, padded, union, window
 
 if TYPE_CHECKING:

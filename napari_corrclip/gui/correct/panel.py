@@ -10,10 +10,10 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QDockWidget, QHBoxLayout, QScrollArea, QVBoxLayout, QWidget
 
 from napari_corrclip.annotation import Changed
-from napari_corrclip.gui.correct.commands import Moment, help_text
 from napari_corrclip.gui.correct.finding import Finder
+from napari_corrclip.gui.correct.keys import Moment, help_text
 from napari_corrclip.gui.correct.mode import UNDER_WAY, CorrectMode
-from napari_corrclip.gui.layers import Tell
+from napari_corrclip.gui.layers.session_layers import Tell
 from napari_corrclip.gui.widgets import Label, MarkupLabel, button, set_tip
 
 

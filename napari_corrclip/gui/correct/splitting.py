@@ -11,7 +11,7 @@ from napari_corrclip.annotation import Changed
 from napari_corrclip.annotation.edits.splitting import Divider
 from napari_corrclip.errors import InputError
 from napari_corrclip.gui.correct.overlay import Overlay
-from napari_corrclip.gui.jobs import Jobs
+from napari_corrclip.gui.work.jobs import Jobs
 from napari_corrclip.images.boxes import Box, window
 from napari_corrclip.progress import Progress, Steps
 

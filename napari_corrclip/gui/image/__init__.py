@@ -1,0 +1,1 @@
+"""The image that is chosen: layer, plane, part, contrast."""

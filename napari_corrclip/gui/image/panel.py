@@ -1,0 +1,318 @@
+"""Which image, and which part of it: the choice of a layer, in step with the viewer."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+import napari
+from magicgui.widgets import create_widget
+from napari.layers import Image
+from psygnal import Signal
+from qtpy.QtWidgets import QCheckBox, QFormLayout, QHBoxLayout, QSizePolicy, QWidget
+
+from napari_corrclip.annotation import Source
+from napari_corrclip.errors import InputError
+from napari_corrclip.gui.image.area import Area
+from napari_corrclip.gui.image.contrast import AUTOMATIC, Contrast
+from napari_corrclip.gui.image.layer_files import note
+from napari_corrclip.gui.image.picture import OURS, Picture, picture_of, source_of
+from napari_corrclip.gui.image.planes import axis_name, level_for, plane_of, shape_at
+from napari_corrclip.gui.numbers import NumberBox
+from napari_corrclip.gui.widgets import button, combo, set_tip
+from napari_corrclip.images import PERCENTILES
+from napari_corrclip.images.boxes import Box
+
+WHOLE, VIEW, RECTANGLE = AREAS = ("whole image", "current view", "rectangle")
+AS_READ, SHOWN, RANKED = CONTRASTS = ("automatic", "as shown", "percentiles")
+THIS = "this plane"
+
+
+class ImagePanel(QWidget):
+    """Lets a person choose what is segmented; rows that do not apply to the chosen layer are hidden.
+
+    Args:
+        viewer: whose image layers are offered.
+
+    Attributes:
+        layers: the list of layers, a magicgui widget.
+        channels: lists for red, green and blue, in use while ``channels_box`` is checked.
+        area, planes, level, contrast: further choices.
+
+    Signals (psygnal):
+        chosen: another layer is chosen, or none is left.
+        part_chosen: that, or another part or level of it.
+    """
+
+    chosen = Signal()
+    part_chosen = Signal()
+
+    def __init__(self, viewer: napari.viewer.Viewer, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.viewer = viewer
+        self.drawn = Area(viewer)
+        self.layers = _choice(Image, "image")
+        self.channels_box = QCheckBox("Channels of one image")
+        set_tip(self.channels_box, "Take up to three grayscale layers as red, green and blue")
+        self.channels = [_choice(Image | None, name) for name in ("red", "green", "blue")]
+        self.area = combo(AREAS, "Which part of the image is segmented")
+        self.area.setMinimumContentsLength(6)
+        self.draw_button = button("Draw rectangle", "Drag a rectangle over the image")
+        self.planes = combo(
+            [THIS],
+            "The plane that the viewer shows, or one after another; those that are done are skipped",
+        )
+        self.level = combo(
+            [], "Which level of the multiscale image; results are scaled to lie over it"
+        )
+        self.contrast = combo(
+            CONTRASTS,
+            "What becomes black and white for the networks. Automatic: of more than 8 bits, the percentiles "
+            f"{PERCENTILES[0]:g} and {PERCENTILES[1]:g}, as by the command line and in scripts; as soon as "
+            "you set the layer's contrast or gamma, as shown",
+        )
+        self.low, self.high = (_percentile(value) for value in PERCENTILES)
+        ranks = QHBoxLayout()
+        for spin in (self.low, self.high):
+            ranks.addWidget(spin)
+        parts = QHBoxLayout()
+        parts.addWidget(self.area)
+        parts.addWidget(self.draw_button)
+        self._form = QFormLayout(self)
+        self._form.setContentsMargins(0, 0, 0, 0)
+        self._form.addRow("Image", self.layers.native)
+        self._form.addRow("", self.channels_box)
+        for label, channel in zip(("Red", "Green", "Blue"), self.channels, strict=True):
+            self._form.addRow(label, channel.native)
+        self._form.addRow("Run on", parts)
+        self._form.addRow("Planes", self.planes)
+        self._form.addRow("Level", self.level)
+        self._form.addRow("Contrast", self.contrast)
+        self._form.addRow("From, to", ranks)
+        self._ranks = ranks
+        for choice in (self.layers, *self.channels):
+            choice.changed.connect(self._layer_chosen)
+        self.channels_box.toggled.connect(self._channels_wanted)
+        self.area.currentTextChanged.connect(self._show_rows)
+        self.contrast.currentTextChanged.connect(self._show_rows)
+        self.level.currentIndexChanged.connect(lambda _: self.part_chosen.emit())
+        self.draw_button.clicked.connect(self.draw_rectangle)
+        self._layer_chosen()
+
+    @property
+    def layer(self) -> Image | None:
+        """The chosen layer; of channels the first."""
+        used = [one for one in self._chosen_channels() if one is not None]
+        return used[0] if used else self.layers.value
+
+    @layer.setter
+    def layer(self, layer: Image) -> None:
+        self.layers.reset_choices()
+        self.channels_box.setChecked(False)
+        self.layers.value = layer
+
+    @property
+    def axis(self) -> int | None:
+        """The leading axis along which all planes are to be segmented; ``None``: only this plane."""
+        found: int | None = self.planes.currentData()
+        return found
+
+    @property
+    def shape(self) -> tuple[int, int] | None:
+        """Rows and columns of what would be segmented; ``None`` where that is not known."""
+        try:
+            return self.picture().shape
+        except InputError:
+            return None
+
+    def reset_choices(self) -> None:
+        """Offer the layers that there are."""
+        for choice in (self.layers, *self.channels):
+            choice.reset_choices()
+        self._layer_chosen()
+
+    def draw_rectangle(self) -> None:
+        """Let a person draw the part that is segmented."""
+        if self.layer is not None:
+            self.area.setCurrentText(RECTANGLE)
+            self.drawn.draw(self.layer)
+
+    def picture(self) -> Picture:
+        """Return what is chosen; nothing is read yet.
+
+        Raises:
+            InputError: there is no layer, or this part of it cannot be segmented.
+        """
+        return self.pictures(None)[0]
+
+    def pictures(self, axis: int | None) -> list[Picture]:
+        """Return what is chosen of all planes along a leading axis; ``None``: of the one that is shown.
+
+        Raises:
+            InputError: as :meth:`picture`.
+        """
+        layer = self._layer()
+        where = plane_of(layer, self.viewer.dims)
+        level, box = self._part(layer)
+        contrast = self._contrast()
+        wheres = [where]
+        if axis is not None:
+            wheres = [
+                (*where[:axis], index, *where[axis + 1 :]) for index in range(shape_at(layer)[axis])
+            ]
+        return [
+            picture_of(
+                layer,
+                one,
+                level=level,
+                box=box,
+                contrast=contrast,
+                channels=self._chosen_channels(),
+            )
+            for one in wheres
+        ]
+
+    def picture_for(self, source: Source) -> Picture:
+        """Return the part of the chosen layer that ``source`` says; nothing is read yet.
+
+        Raises:
+            InputError: there is no layer.
+        """
+        return picture_of(
+            self._layer(),
+            source.slice,
+            level=source.level,
+            box=source.crop,
+            contrast=self._contrast(),
+            channels=self._chosen_channels(),
+        )
+
+    def source(self) -> Source | None:
+        """Return the file and plane that is looked at, without its part; ``None`` where there is none."""
+        try:
+            layer = self._layer()
+            where = plane_of(layer, self.viewer.dims)
+        except InputError:
+            return None
+        level = self.level.currentData()
+        return source_of(
+            layer,
+            where,
+            level=level_for(layer) if level is None else level,
+            channels=self._chosen_channels(),
+        )
+
+    def _layer(self) -> Image:
+        if self.layer is None:
+            raise InputError("There is no image; open one, or try the demo.")
+        return self.layer
+
+    def _chosen_channels(self) -> list[Image | None]:
+        if not self.channels_box.isChecked():
+            return []
+        return [choice.value for choice in self.channels]
+
+    def _contrast(self) -> Contrast:
+        if self.contrast.currentText() == AS_READ:
+            return AUTOMATIC
+        ranked = self.contrast.currentText() == RANKED
+        for spin in (self.low, self.high):
+            spin.interpretText()  # where a click on Run leaves the keyboard at the box
+        return Contrast((self.low.value(), self.high.value()) if ranked else None)
+
+    def _part(self, layer: Image) -> tuple[int, Box | None]:
+        """Return the level and the part of it that are chosen."""
+        area = self.area.currentText()
+
+        def at(level: int) -> Box | None:
+            if area == VIEW:
+                return self.drawn.view(layer, level, self)
+            return self.drawn.rectangle(layer, level) if area == RECTANGLE else None
+
+        level = self.level.currentData() if layer.multiscale else 0
+        if level is None:
+            box = at(0)
+            sides = shape_at(layer)[-2:]
+            share = 1.0 if box is None else max(box[2] - box[0], box[3] - box[1]) / max(sides)
+            level = level_for(layer, share)
+        return level, at(level)
+
+    # -- rows
+
+    def _gray(self) -> list[Image]:
+        """Return the grayscale layers, from below."""
+        images = [one for one in self.viewer.layers if isinstance(one, Image)]
+        return [one for one in images if not one.rgb and OURS not in one.metadata]
+
+    def _channels_wanted(self, on: bool) -> None:
+        """Begin with the grayscale layers of one size, from below."""
+        if on and not any(self._chosen_channels()):
+            gray = self._gray()
+            alike = [one for one in gray if shape_at(one) == shape_at(gray[0])]
+            for channel, layer in zip(self.channels, alike, strict=False):
+                channel.value = layer
+        self._layer_chosen()
+
+    def _layer_chosen(self, *_: object) -> None:
+        note(self.layers.choices)
+        layer = self.layer
+        axes = 0 if layer is None else layer.ndim - 2
+        chosen = self.planes.currentText()
+        self.planes.clear()
+        self.planes.addItem(THIS, None)
+        if layer is not None:
+            for axis, count in enumerate(shape_at(layer)[:-2]):
+                self.planes.addItem(f"all {count} along {axis_name(layer, axis)}", axis)
+        self.planes.setCurrentIndex(max(self.planes.findText(chosen), 0))
+        chosen = self.level.currentText()
+        self.level.clear()
+        if layer is not None and layer.multiscale:
+            self.level.addItem(f"by size ({_level_name(layer, level_for(layer))})", None)
+            for level in range(len(layer.level_shapes)):
+                self.level.addItem(_level_name(layer, level), level)
+            self.level.setCurrentIndex(max(self.level.findText(chosen), 0))
+        self._form.setRowVisible(self.planes, axes > 0)
+        self._form.setRowVisible(self.level, self.level.count() > 0)
+        self._show_rows()
+        self.chosen.emit()
+
+    def _show_rows(self, *_: object) -> None:
+        layer, many = self.layer, self.channels_box.isChecked()
+        self._form.setRowVisible(self.channels_box, len(self._gray()) > 1 or many)
+        self._form.setRowVisible(self.layers.native, not many)
+        for channel in self.channels:
+            self._form.setRowVisible(channel.native, many)
+        self.draw_button.setVisible(self.area.currentText() == RECTANGLE)
+        shades = layer is not None and not layer.rgb
+        self._form.setRowVisible(self.contrast, shades)
+        self._form.setRowVisible(self._ranks, shades and self.contrast.currentText() == RANKED)
+        self.part_chosen.emit()
+
+
+def _choice(annotation: object, label: str) -> Any:
+    """Return a list of the viewer's images to choose from, without those that are made of a session."""
+    made = cast(Any, create_widget(annotation=cast(Any, annotation), label=label))
+    every = made.options["choices"]  # napari's own: the layers of the viewer that the widget is in
+
+    def choices(widget: object) -> list[Image]:
+        return [one for one in every(widget) if OURS not in one.metadata]
+
+    return create_widget(
+        annotation=cast(Any, annotation), label=label, options={"choices": choices}
+    )
+
+
+def _percentile(value: float) -> NumberBox:
+    made = NumberBox()
+    made.setRange(0, 100)
+    made.setDecimals(1)
+    made.setSuffix(" %")
+    # Two of them share the width of a narrow dock.
+    made.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+    made.setValue(value)
+    set_tip(made, "Percentile of the pixels that becomes black, or white")
+    return made
+
+
+def _level_name(layer: Image, level: int) -> str:
+    rows, columns = shape_at(layer, level)[-2:]
+    return f"{level}: {rows:,} × {columns:,}"

@@ -1,0 +1,125 @@
+"""How probable the class of each region is, as an image layer over the picture."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from napari.layers import Image
+from numpy.typing import NDArray
+from psygnal import Signal
+
+from napari_corrclip.annotation import Changed, Session
+from napari_corrclip.gui.image.picture import OURS
+from napari_corrclip.gui.layers.captions import confidences
+from napari_corrclip.gui.layers.session_layers import SessionLayers
+from napari_corrclip.images.boxes import Box, area, window
+from napari_corrclip.maps.regions import number_regions
+
+if TYPE_CHECKING:
+    from napari.components import ViewerModel
+
+NAME = "confidence"
+SPARE = 256
+"""So many new regions are looked up before all are numbered anew."""
+
+
+class ConfidenceLayer:
+    """Shows the confidence of ``layers``' session, and keeps it in step with every edit.
+
+    Args:
+        viewer: gets the layer, between the labels and the outlines.
+        layers: of the session.
+
+    Attributes:
+        layer: float32, (H, W), 0 to 1: the mean probability of the class that a region shows; 0 where
+            there is no region.
+
+    Signals (psygnal):
+        removed: somebody removed the layer.
+    """
+
+    removed = Signal()
+
+    def __init__(self, viewer: ViewerModel, layers: SessionLayers) -> None:
+        self._viewer = viewer
+        self.session: Session = layers.session
+        self._table = _table(self.session)
+        active = viewer.layers.selection.active
+        self.layer = Image(
+            self._computed((0, 0, *self.session.shape)),
+            name=NAME,
+            colormap="viridis",
+            contrast_limits=(0.0, 1.0),
+            opacity=0.7,
+            blending="translucent",
+            metadata={OURS: NAME},
+            **layers.place,
+        )
+        viewer.layers.insert(_place(viewer, layers), self.layer)
+        viewer.layers.selection.active = active  # a new layer takes the place of the painted one
+        viewer.layers.events.removed.connect(self._removed)
+        self.session.changed.connect(self._changed)
+
+    def close(self) -> None:
+        """Take the layer away."""
+        self._let_go()
+        if self.layer in self._viewer.layers:
+            self._viewer.layers.remove(self.layer)
+
+    def _let_go(self) -> None:
+        self.session.changed.disconnect(self._changed, missing_ok=True)
+        self._viewer.layers.events.removed.disconnect(self._removed)
+
+    def _removed(self, event: Any) -> None:
+        if event.value is self.layer:
+            self._let_go()
+            self.removed.emit()
+
+    def _changed(self, changed: Changed) -> None:
+        """Compute anew where regions or what they show differ."""
+        session = self.session
+        rows = [row for one in changed.updated if (row := session.find(one)) is not None]
+        boxes: list[Box] = [*changed.regions, *(row.box for row in rows)]
+        whole = (0, 0, *session.shape)
+        if changed.vocabulary or sum(map(area, boxes)) > area(whole):
+            boxes = [whole]
+        if not boxes:
+            return
+        table = self._table
+        if changed.vocabulary or table is None or max(changed.updated, default=0) >= len(table):
+            self._table = _table(session)
+        elif rows:
+            table[[row.id for row in rows]] = confidences(rows, session.vocabulary)
+        for box in boxes:
+            self.layer.data[window(box)] = self._computed(box)
+        self.layer.refresh(extent=False)
+
+    def _computed(self, box: Box) -> NDArray[np.float32]:
+        if self._table is None:
+            return confidence_map(self.session, box)
+        return self._table.take(self.session.regions[window(box)])
+
+
+def confidence_map(session: Session, box: Box) -> NDArray[np.float32]:
+    """Return (h, w) float32, the confidence of the region at each pixel of ``box``; 0 = no region."""
+    numbers, ids = number_regions(session.regions[window(box)])
+    rows = [session.region(one) for one in ids.tolist()]
+    return np.append(np.float32(0), confidences(rows, session.vocabulary)).take(numbers)
+
+
+def _table(session: Session) -> NDArray[np.float32] | None:
+    """Return the confidence of each region by its id; ``None``: the ids are too far apart for that."""
+    ids = session.ids
+    highest = int(ids.max(initial=0))
+    if highest > 4 * session.regions.size + 1024:
+        return None
+    table = np.zeros(highest + 1 + SPARE, np.float32)
+    table[ids] = confidences(session.rows(), session.vocabulary)
+    return table
+
+
+def _place(viewer: ViewerModel, layers: SessionLayers) -> int:
+    """Return where it lies over the labels, with which its colours would mix, and below the outlines."""
+    there = layers.regions in viewer.layers
+    return viewer.layers.index(layers.regions) if there else len(viewer.layers)

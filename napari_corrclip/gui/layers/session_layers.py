@@ -1,0 +1,451 @@
+"""The two Labels layers of a session, kept in step with it in both directions.
+
+The session is the truth and the layers show it: an edit of the session is copied into them, in the boxes
+that it touched; a stroke on them becomes an edit of the session, or is wiped away with the reason why.
+While a stroke is being drawn, what the session changes waits for its end. There is one history, the
+session's: the layers' own undo and redo are replaced by it, and what napari keeps for its own is let go.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from napari.layers import Labels
+from numpy.typing import NDArray
+from qtpy.QtCore import QTimer
+
+from napari_corrclip.annotation import Changed, Edited, Session
+from napari_corrclip.annotation.state import folded
+from napari_corrclip.errors import InputError
+from napari_corrclip.gui.layers.captions import (
+    class_colormap,
+    class_features,
+    describe,
+    painting_title,
+    region_features,
+)
+from napari_corrclip.gui.layers.guard import Outside
+from napari_corrclip.gui.layers.strokes import (
+    Places,
+    copy_boxes,
+    draw_strip,
+    is_written,
+    painted_pixels,
+)
+from napari_corrclip.images.boxes import Box
+from napari_corrclip.storage.plain import plain
+
+if TYPE_CHECKING:
+    from napari.components import ViewerModel
+
+Tell = Callable[[str], object]
+"""Shows a person a sentence."""
+
+DELAY = 200
+"""Milliseconds without an edit before the regions' features are written anew."""
+DRAWING = ("paint", "erase", "fill")
+"""napari's tools that draw while a button is held."""
+
+
+class SessionLayers:
+    """Shows ``session`` as the layers ``labels`` and ``regions`` of ``viewer``.
+
+    Args:
+        viewer: gets the layers.
+        session: what is shown and edited.
+        spatial: ``scale``, ``translate`` and the like of the image's two axes.
+        tell: is given a sentence after every stroke and undo, and for every refusal.
+        tell_stroke: is given the sentences after a stroke that can be undone, in the place of ``tell``.
+
+    Attributes:
+        labels: uint16 classes, in the vocabulary's colours.
+        regions: int32 ids, as outlines.
+    """
+
+    def __init__(
+        self,
+        viewer: ViewerModel,
+        session: Session,
+        *,
+        spatial: Mapping[str, Any] | None = None,
+        tell: Tell = lambda _: None,
+        tell_stroke: Tell | None = None,
+    ) -> None:
+        self.session = session
+        self._viewer = viewer
+        self._tell = tell
+        self._tell_stroke = tell_stroke or tell
+        self._closed = False
+        self._stroke: Labels | None = None
+        self._strokes = 0
+        self._encircling = False
+        self._waiting: list[Changed] = []
+        self._copying = False
+        self._early: list[tuple[Labels, list[Any]]] = []
+        self._strips: deque[tuple[Labels, Box]] = deque()
+        self._drawing = QTimer()
+        self._drawing.timeout.connect(self._draw_next)
+        self._brush = 0.0
+        where = dict(spatial or {})
+        self.labels = Labels(
+            session.labels.copy(),
+            name="labels",
+            opacity=0.4,
+            colormap=class_colormap(session.vocabulary),
+            features=class_features(session.vocabulary),
+            **where,
+        )
+        self.regions = Labels(
+            session.regions.copy(),
+            name="regions",
+            opacity=0.8,
+            features=region_features(session.rows(), session.vocabulary),
+            **where,
+        )
+        self.regions.contour = 1
+        # What fill and polygon paint before a label is picked: the first class, and a new region.
+        self.labels.selected_label = min(session.vocabulary.values, default=1)
+        self.regions.selected_label = self._new_id()
+        self._rows_of = {one: at for at, one in enumerate(self.regions.features["index"])}
+        self._later = QTimer()
+        self._later.setSingleShot(True)
+        self._later.setInterval(DELAY)
+        self._later.timeout.connect(self._describe_all)
+        for layer in self.layers:
+            layer.undo = self.undo
+            layer.redo = self.redo
+            layer.get_status = self._status_of(layer)
+            viewer.add_layer(layer)
+            # Before napari's own callback, which paints with the label that is selected then.
+            layer.mouse_drag_callbacks.insert(0, self._pressed)
+            layer.events.set_data.connect(self._redrawn)
+        self._outside = [Outside(layer, self._take_given) for layer in self.layers]
+        # After others who listen: the history that the event carries is emptied here.
+        self.labels.events.paint.connect(self._labels_painted, position="last")
+        self.regions.events.paint.connect(self._regions_painted, position="last")
+        self.regions.mouse_move_callbacks.insert(0, self._hovered)
+        viewer.layers.selection.events.active.connect(self._left)
+        session.changed.connect(self._show)
+
+    @property
+    def place(self) -> dict[str, Any]:
+        """Where both layers lie, for a layer that lies over them."""
+        names = ("scale", "translate", "rotate", "shear", "affine", "units", "axis_labels")
+        return {name: getattr(self.regions, name) for name in names}
+
+    @property
+    def layers(self) -> tuple[Labels, Labels]:
+        """Both layers, the upper one last."""
+        return self.labels, self.regions
+
+    @property
+    def drawing(self) -> bool:
+        """Whether a stroke is being drawn on one of them."""
+        return self._stroke is not None
+
+    def close(self) -> None:
+        """Leave the layers alone from now on; their own undo is theirs again, and empty."""
+        if self._closed:
+            return
+        self._left()
+        self._take_early()
+        self._closed = True
+        self._later.stop()
+        for outside in self._outside:
+            outside.close()
+        while self._strips:
+            self._draw_next()
+        self.session.changed.disconnect(self._show)
+        self._viewer.layers.selection.events.active.disconnect(self._left)
+        self.labels.events.paint.disconnect(self._labels_painted)
+        self.regions.events.paint.disconnect(self._regions_painted)
+        self.regions.mouse_move_callbacks.remove(self._hovered)
+        for layer in self.layers:
+            layer.events.set_data.disconnect(self._redrawn)
+            layer.mouse_drag_callbacks.remove(self._pressed)
+            del layer.undo
+            del layer.redo
+            del layer.get_status
+            # Steps that were emptied would each cost an idle Ctrl+Z; no public way.
+            getattr(layer, "_reset_history", lambda: None)()
+
+    def undo(self) -> None:
+        """Take the session's last step back, and say which."""
+        edited = self.session.undo()
+        self._tell(f"{edited.title}." if edited.title else "There is nothing to undo.")
+
+    def redo(self) -> None:
+        """Make the last undone step again, and say which."""
+        edited = self.session.redo()
+        self._tell(f"Redo: {edited.title}." if edited.title else "There is nothing to redo.")
+
+    # -- what the session changed
+
+    def _show(self, changed: Changed) -> None:
+        """Copy what an edit touched into the layers, or do it when the stroke on them has ended."""
+        self._waiting.append(changed)
+        if self._stroke is None:
+            self._show_waiting()
+
+    def _show_waiting(self) -> None:
+        waiting, self._waiting = self._waiting, []
+        if not waiting:
+            return
+        changed = folded(waiting)
+        if changed.vocabulary:
+            self.labels.colormap = class_colormap(self.session.vocabulary)
+            self.labels.features = class_features(self.session.vocabulary)
+        self._copy(self.labels, self.session.labels, changed.labels)
+        self._copy(self.regions, self.session.regions, changed.regions)
+        self._describe(changed)
+
+    def _copy(self, layer: Labels, truth: NDArray[np.integer], boxes: Iterable[Box]) -> None:
+        with self._copies():
+            strips = copy_boxes(truth, layer, boxes)
+        if strips:
+            self._strips += [(layer, one) for one in strips]
+            self._drawing.start()
+
+    def _draw_next(self) -> None:
+        """Draw a strip of what was changed; between two of them a person's events get their turn."""
+        layer, box = self._strips.popleft()
+        if not self._strips:
+            self._drawing.stop()
+        with self._copies():
+            draw_strip(layer, box)
+
+    @contextmanager
+    def _copies(self) -> Iterator[None]:
+        """What is painted inside was not painted by a person."""
+        self._copying = True
+        try:
+            yield
+        finally:
+            self._copying = False
+
+    def _describe(self, changed: Changed) -> None:
+        """Keep the features in step: a changed row at once, another set of rows soon."""
+        features = self.regions.features
+        known = self._rows_of
+        rows = [row for one in changed.updated if (row := self.session.find(one)) is not None]
+        if changed.vocabulary or changed.removed or any(row.id not in known for row in rows):
+            # Thousands of rows take longer than an edit may; whoever edits on is not held up.
+            self._later.start()
+            return
+        column = features.columns.get_loc("region")
+        for row in rows:
+            features.iat[known[row.id], column] = plain(describe(row, self.session.vocabulary))
+
+    def _describe_all(self) -> None:
+        self.regions.features = region_features(self.session.rows(), self.session.vocabulary)
+        self._rows_of = {one: at for at, one in enumerate(self.regions.features["index"])}
+
+    # -- the status bar
+
+    def _status_of(self, layer: Labels) -> Callable[..., dict[str, Any]]:
+        """Return what tells napari's status bar of the region under the cursor, on either layer.
+
+        A layer's features say the same of every pixel of a value, so those of the labels cannot tell one
+        region from another.
+        """
+
+        def get_status(position: Any = None, **how: Any) -> dict[str, Any]:
+            status: dict[str, Any] = Labels.get_status(layer, position, **how)
+            if position is None:
+                return status
+            place = layer.world_to_data(position[-2:]) if how.get("world") else position
+            said = plain(self._say_pixel(*_pixel(place)))
+            if said:
+                status["coordinates"] = f"{status['coordinates'].partition(':')[0]}: {said}"
+                status["value"] = said
+            return status
+
+        return get_status
+
+    def _say_pixel(self, row: int, column: int) -> str:
+        """Say ``#412 cat 0.61 (dog 0.33)``, and what is painted there; empty outside the image."""
+        height, width = self.session.shape
+        if not (0 <= row < height and 0 <= column < width):
+            return ""
+        region = self.session.find(self.session.region_at(row, column))
+        words = self.session.vocabulary
+        said = "no region" if region is None else f"#{region.id} {describe(region, words)}"
+        pin = int(self.session.pins[row, column])
+        if pin >= 0:
+            said += f"; painted {words.by_value(pin).name if pin in words.values else 'unlabelled'}"
+        return said
+
+    # -- what a person paints
+
+    def _pressed(self, layer: Labels, event: Any) -> Generator[None, None, None]:
+        """Until the button is released, what the session changes is not copied over the stroke."""
+        mode = str(layer.mode)
+        if mode not in DRAWING:
+            return
+        if layer is self.regions and mode == "paint":
+            self._aim(event)
+        self._stroke = layer
+        self._strokes += 1
+        number = self._strokes
+        # The right button begins a stroke that goes on without it, until it is closed or left.
+        self._encircling = mode == "paint" and event.button == 2 and layer.n_edit_dimensions == 2
+        try:
+            yield
+            while event.type == "mouse_move":
+                yield
+        finally:
+            if not self._encircling:
+                # napari's own callback comes after this one; it may find that nothing was painted.
+                QTimer.singleShot(0, lambda: self._released(number))
+
+    def _released(self, number: int) -> None:
+        if number == self._strokes and not self._closed:
+            self._end_stroke()
+
+    def _end_stroke(self) -> None:
+        self._stroke = None
+        self._encircling = False
+        self._show_waiting()
+
+    def _redrawn(self, _event: object = None) -> None:
+        """A stroke around something that Escape gave up is drawn over by what was there."""
+        if self._encircling:
+            self._end_stroke()
+
+    def _left(self, _event: object = None) -> None:
+        """Take what was drawn so far when another layer becomes active: its release goes there."""
+        layer = self._stroke
+        if layer is None:
+            return
+        if not self._encircling:
+            with layer.block_history():
+                pass  # napari commits what it holds of the stroke
+        self._end_stroke()
+
+    def _hovered(self, layer: Labels, event: Any) -> None:
+        if "Alt" not in event.modifiers:
+            self._brush = layer.brush_size
+
+    def _aim(self, event: Any) -> None:
+        """A brush paints the region in which it begins; with Alt, or outside all, a new one."""
+        layer = self.regions
+        alt = "Alt" in event.modifiers
+        if alt and str(layer.cursor) == "circle_frozen":
+            # napari sizes the brush by moves under Alt, and paints nothing then.
+            layer.cursor = "circle"
+            layer.brush_size = self._brush or layer.brush_size
+        region = self.session.region_at(*_pixel(layer.world_to_data(event.position[-2:])))
+        layer.selected_label = self._new_id() if alt or region == 0 else region
+
+    def _new_id(self) -> int:
+        return int(self.session.ids.max(initial=0)) + 1
+
+    def _labels_painted(self, event: Any) -> None:
+        self._painted(event, self.labels)
+
+    def _regions_painted(self, event: Any) -> None:
+        self._painted(event, self.regions)
+
+    def _painted(self, event: Any, layer: Labels) -> None:
+        """Take what was painted, and let go of what napari keeps for an undo of its own."""
+        dabs = list(event.value)
+        event.value.clear()
+        if self._copying or not dabs:
+            return
+        if is_written(dabs[-1], layer.data):
+            self._take(layer, dabs)
+            event.value.clear()  # napari has added to it what was wiped away
+        else:  # outside a stroke, as by the polygon, napari tells before it writes
+            self._stroke = layer
+            self._early.append((layer, dabs))
+            QTimer.singleShot(0, self._take_early)
+
+    def _take_early(self) -> None:
+        while self._early:
+            self._take(*self._early.pop(0))
+
+    def _take(self, layer: Labels, dabs: list[Any]) -> None:
+        """Make an edit of what was painted, or wipe it away, and show what came of it."""
+        labels = layer is self.labels
+        truth: NDArray[np.integer] = self.session.labels if labels else self.session.regions
+        edit = self._pin if labels else self._extend
+        box, at = painted_pixels(dabs, layer.data, truth)
+        # What the edit changes waits too, so that all of it is shown at once.
+        self._stroke = layer
+        try:
+            if len(at[0]):
+                edit(np.asarray(layer.data[at]), at)
+        except InputError as error:
+            self._tell(str(error))
+        finally:
+            # Pixels that were refused, and ids that are others than those which napari painted.
+            self._copy(layer, truth, (box,))
+            self._end_stroke()
+
+    def _take_given(self, layer: Labels, given: Any) -> None:
+        """Pin what differs in data that others have set on ``labels``; of ``regions`` nothing is taken."""
+        truth = self.session.labels
+        if layer is self.regions:
+            self._tell(
+                "Regions change by strokes, merges, splits or another run; the data that were set on "
+                "'regions' were taken off it again."
+            )
+        elif np.shape(given) != truth.shape:
+            self._tell(
+                f"Data of shape {np.shape(given)} were set on 'labels', which has {truth.shape}; they were "
+                "taken off it again."
+            )
+        else:
+            given = np.asarray(given)
+            at = np.nonzero(given != truth)
+            try:
+                if len(at[0]):
+                    self._pin(given[at], at)
+            except InputError as error:
+                self._tell(str(error))
+
+    def _pin(self, painted: NDArray[np.integer], at: Places) -> None:
+        """Pin the painted pixels to the painted classes."""
+        values = np.unique(painted).tolist()
+        with self.session.step(painting_title(self.session.vocabulary, values, len(at[0]))):
+            for value in values:
+                here = painted == value
+                self.session.paint((at[0][here], at[1][here]), value)
+        self._tell_stroke(f"{self.session.history.done[-1].title}.")
+
+    def _extend(self, painted: NDArray[np.integer], at: Places) -> None:
+        """Extend the region in which a stroke began, or make a new one."""
+        for value in np.unique(painted).tolist():
+            here = painted == value
+            pixels = (at[0][here], at[1][here])
+            # The eraser's, a region's, or that of a new region.
+            target = value if value == 0 or self.session.find(value) else None
+            touched = {value, *np.unique(self.session.regions[pixels]).tolist()}
+            former = {one: row.value for one in touched if (row := self.session.find(one))}
+            edited = self.session.paint_regions(pixels, target)
+            self._tell_stroke(" ".join([said(edited, self.session, former), *edited.notes]))
+
+
+def said(edited: Edited, session: Session, former: Mapping[int, int]) -> str:
+    """Say what a stroke on the regions did: which voted anew, and how many show another class.
+
+    Args:
+        edited: the stroke.
+        session: as it is now.
+        former: what each region that was touched showed before.
+    """
+    rows = [row for one in edited.updated if (row := session.find(one)) is not None]
+    voted = [row for row in rows if row.verdict is None]
+    changed = sum(row.id in former and former[row.id] != row.value for row in voted)
+    regions = "region" if len(voted) == 1 else "regions"
+    return f"{edited.title}; {len(voted):,} {regions} re-voted, {changed:,} changed."
+
+
+def _pixel(place: Iterable[float]) -> tuple[int, int]:
+    """Return the pixel at data coordinates, which are those of pixels' centres."""
+    row, column = list(place)[-2:]
+    return int(np.floor(row + 0.5)), int(np.floor(column + 0.5))

@@ -1,0 +1,1 @@
+"""The networks: which, where, how fine; what is downloaded."""

@@ -1,0 +1,234 @@
+"""Which networks, where they run and how fine they look."""
+
+from __future__ import annotations
+
+import logging
+from functools import partial
+from typing import Any
+
+import napari
+import numpy as np
+from napari.layers import Labels
+from psygnal import Signal
+from qtpy.QtCore import Qt
+from qtpy.QtGui import QEnterEvent
+from qtpy.QtWidgets import QFormLayout, QGroupBox, QHBoxLayout, QWidget
+
+from napari_corrclip.engine.window_count import Size
+from napari_corrclip.errors import InputError
+from napari_corrclip.gui import preferences as configuration
+from napari_corrclip.gui.image.picture import Picture
+from napari_corrclip.gui.image.planes import shape_at
+from napari_corrclip.gui.model.advanced import Advanced
+from napari_corrclip.gui.model.device import DeviceBox
+from napari_corrclip.gui.model.weight_files import WeightFiles
+from napari_corrclip.gui.model.weights_question import WeightsQuestion
+from napari_corrclip.gui.widgets import Label, button, combo, set_tip
+from napari_corrclip.gui.work.choice import DETAILS, LAYER, REGIONS, Choice, detail_title
+from napari_corrclip.gui.work.estimates import ESTIMATES, about
+from napari_corrclip.storage.plain import plain
+from napari_corrclip.weights.cache import is_offline
+from napari_corrclip.weights.catalogue import get_preset, preset_names
+
+_log = logging.getLogger(__name__)
+
+
+class ModelPanel(QGroupBox):
+    """Lets a person choose the networks; :attr:`choice` is what is chosen.
+
+    Args:
+        viewer: whose Labels layers are offered as regions.
+
+    Signals (psygnal):
+        unload: the networks are to be let go of.
+        refused: a sentence, why a value cannot be or what it means.
+    """
+
+    unload = Signal()
+    refused = Signal(str)
+
+    def __init__(self, viewer: napari.viewer.Viewer, parent: QWidget | None = None) -> None:
+        super().__init__("Model", parent)
+        self.viewer = viewer
+        self._shape: Size | None = None
+        self._question = WeightsQuestion()
+        self.preset = combo([], "Which networks")
+        self._offer_presets()
+        self.regions = combo(REGIONS, "Where regions come from: found, or a Labels layer of yours")
+        self.detail = combo(
+            [],
+            "Short side, in pixels, at which the networks see the image: the preset's own, twice "
+            "that, or the image's own. Small things vanish below.",
+        )
+        for detail in DETAILS:
+            self.detail.addItem(detail, detail)
+        self.windows = Label()
+        set_tip(self.windows, "Windows of the networks over the image, and the time of a run")
+        self.device = DeviceBox()
+        self.unload_button = button("Unload", "Free the memory that the networks take")
+        self.unload_button.clicked.connect(lambda: self.unload.emit())
+        self.advanced = Advanced(self._preset_settings)
+        self.files = WeightFiles(self._question)
+        self.advanced.addWidget(self.files)
+        device = QHBoxLayout()
+        device.addWidget(self.device, 1)
+        device.addWidget(self.unload_button)
+        form = QFormLayout(self)
+        form.addRow("Preset", self.preset)
+        form.addRow("Regions", self.regions)
+        form.addRow("Detail", self.detail)
+        form.addRow("", self.windows)
+        form.addRow("Device", device)
+        form.addRow(self.advanced)
+        self.preset.currentTextChanged.connect(self._preset_chosen)
+        for one in (self.regions, self.detail, self.device):
+            one.currentIndexChanged.connect(self.tell_windows)
+        self.advanced.changed.connect(self._settings_changed)
+        self.advanced.refused.connect(self.refused.emit)
+        self.advanced.storage.told.connect(self.refused.emit)
+        self.advanced.storage.told.connect(
+            lambda _: self.files.refresh()
+        )  # another folder, perhaps
+        self.files.told.connect(self.refused.emit)
+        self.files.show_networks(get_preset(self.preset.currentText()).networks)
+        self._settings_changed()
+        self.reset_choices()
+
+    def enterEvent(self, event: QEnterEvent | None) -> None:
+        """Look for presets that were saved since, before the mouse is at the list."""
+        self._offer_presets()
+        super().enterEvent(event)
+
+    def _offer_presets(self) -> None:
+        for name in preset_names():
+            if self.preset.findText(name) >= 0:
+                continue
+            try:
+                preset = get_preset(name)
+            except InputError as error:  # a file that somebody is writing, perhaps
+                _log.info("%s", error)
+                continue
+            self.preset.addItem(name)
+            self.preset.setItemData(
+                self.preset.count() - 1,
+                plain(f"{preset.title}. {preset.description}".strip()),
+                Qt.ItemDataRole.ToolTipRole,
+            )
+
+    @property
+    def choice(self) -> Choice:
+        """What is chosen; regions of a layer are found by :meth:`choice_for`."""
+        settings = self.advanced.settings
+        return Choice(
+            self.preset.currentText(),
+            self.device.device,
+            self.detail.currentData(),
+            self.regions.currentText(),
+            None if settings == self._preset_settings else settings,
+        )
+
+    def choice_for(self, picture: Picture) -> Choice:
+        """What is chosen, with the regions of the chosen layer for ``picture``.
+
+        Raises:
+            InputError: the layer is not of the picture's size.
+        """
+        chosen = self.choice
+        layer: Any = self.regions.currentData()
+        if layer is None:
+            return chosen
+        return Choice(
+            chosen.preset,
+            chosen.device,
+            chosen.detail,
+            chosen.regions,
+            chosen.settings,
+            _regions_of(layer, picture),
+        )
+
+    def may_fetch(self, choice: Choice) -> bool:
+        """Whether a run may begin: asks once, where weights are missing and would be downloaded."""
+        needed = choice.missing
+        # Offline, the run itself says which file is missing and where to put it.
+        return not needed or is_offline() or self._question.ask(needed, self)
+
+    def begin(self) -> None:
+        """Take what a person set in napari's preferences."""
+        configuration.apply(self.refused.emit)
+        self.advanced.storage.refresh()
+        preset = configuration.setting("start", "preset").strip()
+        if self.preset.findText(preset) >= 0:
+            self.preset.setCurrentText(preset)
+        else:
+            self.refused.emit(
+                f"There is no preset {preset!r}, which the preferences name; choose one here."
+            )
+        self.device.choose(configuration.setting("start", "device").strip() or "auto")
+
+    def reset_choices(self) -> None:
+        """Offer the Labels layers that there are."""
+        chosen, layer = self.regions.currentText(), self.regions.currentData()
+        self.regions.blockSignals(True)
+        while self.regions.count() > len(REGIONS):
+            self.regions.removeItem(len(REGIONS))
+        for one in self.viewer.layers:
+            if isinstance(one, Labels) and one.editable is not False and one.data.ndim >= 2:
+                self.regions.addItem(f"{LAYER}{one.name}", one)
+        place = self.regions.findText(chosen)
+        for index in range(len(REGIONS), self.regions.count()):  # renamed, perhaps
+            if layer is not None and self.regions.itemData(index) is layer:
+                place = index
+        self.regions.setCurrentIndex(max(place, 0))
+        self.regions.blockSignals(False)
+        self.tell_windows()
+
+    def show_shape(self, shape: Size | None) -> None:
+        """Take the size of the chosen image, for the number of windows."""
+        self._shape = shape
+        self.tell_windows()
+
+    def tell_windows(self, *_: object) -> None:
+        """Show how many windows the image has, and about how long a run takes, if one like it was run."""
+        if self._shape is None:
+            self.windows.hide()
+            return
+        rows, columns = self.choice.windows(self._shape)
+        text = f"{rows} × {columns} windows" if rows * columns > 1 else "1 window"
+        seconds = ESTIMATES.seconds(self.choice, self._shape)
+        self.windows.setText(text if seconds is None else f"{text}, {about(seconds)}")
+        self.windows.show()
+
+    @property
+    def _preset_settings(self) -> Any:
+        return get_preset(self.preset.currentText()).settings
+
+    def _preset_chosen(self, _: str) -> None:
+        self.advanced.set_defaults(self._preset_settings)
+        self.files.show_networks(get_preset(self.preset.currentText()).networks)
+        self._settings_changed()
+
+    def _settings_changed(self, *_: object) -> None:
+        for number, detail in enumerate(DETAILS):
+            self.detail.setItemText(number, detail_title(self.advanced.settings, detail))
+        self.tell_windows()
+
+
+def _regions_of(layer: Labels, picture: Picture) -> Any:
+    """Return a function that gives the layer's part over ``picture``."""
+    data = layer.data
+    if data.ndim > 2 and data.ndim - 2 == len(picture.where):
+        data = data[picture.where]
+    shape, whole = tuple(int(side) for side in data.shape), picture.shape
+    if picture.layer is not None and picture.box is not None:
+        rows, columns = shape_at(picture.layer, picture.level)[-2:]
+        whole = rows, columns
+    if shape not in (picture.shape, whole):
+        raise InputError(
+            f"The layer {layer.name!r} has shape {shape} and the image {picture.shape}; choose a "
+            "Labels layer of the image's height and width, or other regions."
+        )
+    if shape != picture.shape and picture.box is not None:
+        top, left, bottom, right = picture.box
+        data = data[top:bottom, left:right]
+    # As it is now; a person may paint while the run goes on.
+    return partial(np.asarray, data.copy() if isinstance(data, np.ndarray) else data)

@@ -1,0 +1,159 @@
+"""The files of the chosen preset: which are here, fetching and checking them without a run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from html import escape
+from pathlib import Path
+from typing import Any
+
+from psygnal import Signal
+from qtpy.QtGui import QShowEvent
+from qtpy.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
+
+from napari_corrclip.gui.model.weights_question import WeightsQuestion, size_text
+from napari_corrclip.gui.widgets import MarkupLabel, button, set_tip
+from napari_corrclip.progress import Steps
+from napari_corrclip.weights.fetch import fetch, file_path, missing
+from napari_corrclip.weights.presets import NetworkSpec
+from napari_corrclip.weights.verify import FileCheck, verify
+
+Work = Callable[[Steps[Any], Callable[[Any], object]], None]
+"""Does steps in the thread, and calls back with what they return."""
+Version = tuple[Path, int, int]
+"""A file as it was: its path, size in bytes, and when it was last changed, in nanoseconds."""
+
+
+class WeightFiles(QWidget):
+    """A line a file: which network, how large, by which licence, whether it is here and as published.
+
+    Args:
+        question: asks before anything is downloaded.
+
+    Signals (psygnal):
+        told: a sentence.
+
+    Attributes:
+        networks: the preset's that have files.
+    """
+
+    told = Signal(str)
+
+    def __init__(self, question: WeightsQuestion, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._question = question
+        self._work: Work | None = None
+        self._busy: Callable[[], bool] = lambda: False
+        self._checked: dict[Version, FileCheck] = {}
+        self.networks: tuple[NetworkSpec, ...] = ()
+        self.label = MarkupLabel()
+        self.label.setWordWrap(True)
+        self.download_button = button("Download", "Fetch what is missing, without a run")
+        self.verify_button = button("Verify", "Compare the files with their published checksums")
+        self.download_button.clicked.connect(self.download)
+        self.verify_button.clicked.connect(self.verify)
+        buttons = QHBoxLayout()
+        buttons.addStretch(1)
+        buttons.addWidget(self.download_button)
+        buttons.addWidget(self.verify_button)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.addWidget(self.label)
+        column.addLayout(buttons)
+
+    def serve(self, work: Work, busy: Callable[[], bool]) -> None:
+        """Take what does long work, and says whether some is being done."""
+        self._work, self._busy = work, busy
+
+    def show_networks(self, networks: Sequence[NetworkSpec]) -> None:
+        """Show the files of another preset; those of the demo are part of the package."""
+        files = {file_path(one): one for one in networks if one.library != "demo"}
+        self.networks = tuple(files.values())
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Look what is here now."""
+        lines = [
+            f"{escape(one.title)} – {size_text(one.size).replace(' ', '&nbsp;')}, {escape(one.licence)}: "
+            f"<b>{self._state(one)}</b>"
+            for one in self.networks
+        ]
+        self.label.setText("<br>".join(lines) or "This preset needs no download.")
+        set_tip(self.label, "\n".join(str(file_path(one)) for one in self.networks))
+        self.download_button.setEnabled(bool(missing(self.networks)))
+        self.verify_button.setEnabled(bool(self.networks))
+
+    def download(self) -> None:
+        """Fetch what is missing, if a person agrees."""
+        needed = missing(self.networks)
+        if not needed or self._is_busy():
+            return
+        if not self._question.ask(needed, self):
+            self.told.emit("Nothing was downloaded.")
+            return
+
+        def steps() -> Steps[int]:
+            for spec in needed:
+                yield from fetch(spec)
+            return len(needed)
+
+        def done(count: int) -> None:
+            self.refresh()
+            self.told.emit(
+                f"{count} file{'' if count == 1 else 's'} downloaded; all of them are here."
+            )
+
+        self._do(steps(), done)
+
+    def verify(self) -> None:
+        """Compare the files with their checksums, and tell what is wrong with which."""
+        networks = self.networks
+        if not networks or self._is_busy():
+            return
+
+        def steps() -> Steps[list[FileCheck]]:
+            checks = []
+            for spec in networks:
+                checks.append((yield from verify(spec)))
+            return checks
+
+        def done(checks: list[FileCheck]) -> None:
+            for one in checks:
+                version = _version(one.path)
+                if version is not None:
+                    self._checked[version] = one
+            self.refresh()
+            details = [one.detail for one in checks if one.detail]
+            count = len(checks)
+            whole = f"{count} file{' is' if count == 1 else 's are'} as published."
+            self.told.emit(" ".join(details) or whole)
+
+        self._do(steps(), done)
+
+    def showEvent(self, event: QShowEvent | None) -> None:  # noqa: D102
+        super().showEvent(event)
+        self.refresh()
+
+    def _is_busy(self) -> bool:
+        if self._busy():
+            self.told.emit("Something is at work; wait for it or cancel it first.")
+        return self._busy()
+
+    def _do(self, steps: Steps[Any], done: Callable[[Any], object]) -> None:
+        assert self._work is not None
+        self._work(steps, done)
+
+    def _state(self, spec: NetworkSpec) -> str:
+        version = _version(file_path(spec))
+        if version is None:
+            return "missing"
+        check = self._checked.get(version)
+        return "here" if check is None else check.state
+
+
+def _version(path: Path) -> Version | None:
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return path, found.st_size, found.st_mtime_ns

@@ -1,0 +1,1 @@
+"""Sessions: shown, kept, restored, saved and loaded."""

@@ -1,0 +1,186 @@
+"""A session that was saved in a folder, opened on the image that is chosen.
+
+The folder is read in the thread, and so is the image. Then, without a pause in which a person could do
+anything, it takes the place of what is corrected: what was kept of the image is put aside on the disk, and
+what is in memory only is asked about.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from qtpy.QtWidgets import QMessageBox, QWidget
+
+from napari_corrclip.annotation import Session, Source, has_session, restore
+from napari_corrclip.annotation.storage import is_session
+from napari_corrclip.errors import InputError
+from napari_corrclip.gui.image.panel import ImagePanel
+from napari_corrclip.gui.image.picture import Picture
+from napari_corrclip.gui.image.planes import plane_name
+from napari_corrclip.gui.layers.session_layers import Tell
+from napari_corrclip.gui.session.restore_bar import Keeper, open_steps
+from napari_corrclip.gui.session.slider import Stack
+from napari_corrclip.gui.widgets import question
+from napari_corrclip.gui.work.controller import Controller
+from napari_corrclip.progress import Progress, Steps
+
+
+class Loading:
+    """Opens saved sessions.
+
+    Args:
+        image: the choice of the image.
+        controller: works in the thread, and has the open session.
+        keeper: keeps sessions on the disk, and tells of the one that is opened.
+        stack: the sessions of other planes.
+        tell: is given a sentence.
+        parent: what the question stands before.
+    """
+
+    def __init__(
+        self,
+        image: ImagePanel,
+        controller: Controller,
+        keeper: Keeper,
+        stack: Stack,
+        tell: Tell,
+        parent: QWidget,
+    ) -> None:
+        self._image = image
+        self._controller = controller
+        self._keeper = keeper
+        self._stack = stack
+        self._tell = tell
+        self._parent = parent
+
+    def check(self) -> None:
+        """See that a session can be loaded now.
+
+        Raises:
+            InputError: no image is chosen, or something runs that would be stopped.
+        """
+        self._image.picture()
+        if self._controller.running:
+            raise InputError(
+                "Something is at work; wait for it or cancel it, then load the session."
+            )
+
+    def begin(self, folder: str) -> None:
+        """Open the session that lies in ``folder``.
+
+        Raises:
+            InputError: as :meth:`check`; what else goes wrong is told.
+        """
+        self.check()
+
+        def found(session: Session) -> None:
+            try:
+                picture = self._picture_of(session)
+            except InputError as error:
+                self._tell(str(error))
+                return
+            self._controller.work(
+                open_steps(picture, lambda rgb: _read(folder, rgb, picture.source)),
+                lambda one: self._open(one, picture),
+            )
+
+        self._controller.work(_look_steps(folder), found)
+
+    def _picture_of(self, session: Session) -> Picture:
+        """Return the part of the chosen image that a session is of.
+
+        Raises:
+            InputError: it is of another plane, or of another size.
+        """
+        picture = self._image.picture()
+        here, there = picture.source, session.source
+        if here is not None and there is not None and _file(here) == _file(there):
+            if here.slice != there.slice and picture.layer is not None:
+                raise InputError(
+                    f"The session is of {plane_name(picture.layer, there.slice)}; "
+                    "move the slider there, and load it again."
+                )
+            if here.key != there.key:
+                picture = self._image.picture_for(there)
+        if picture.shape != session.shape:
+            raise InputError(
+                f"The session is of {_size(session.shape)} pixels, and {picture.title} has "
+                f"{_size(picture.shape)}; choose the image that it was saved of, and the same part of it."
+            )
+        return picture
+
+    def _open(self, session: Session, picture: Picture) -> None:
+        if not self._stack.shows(picture):
+            self._tell(
+                f"The slider has left {picture.title}; move it back, and load the session again."
+            )
+            return
+        # A layer that is of no file is not to be kept as if it were the file that was saved.
+        session.source = picture.source
+        lost = self._steps_in_memory(picture)
+        if lost and not ask_to_leave(self._parent, lost, "Load a session", "Load"):
+            self._tell("Nothing was loaded; what is corrected is as it was.")
+            return
+        try:
+            aside = self._keeper.make_room(picture.source)
+        except InputError as error:
+            self._tell(f"{error} Nothing was loaded.")
+            return
+        steps = len(session.history.done)
+        said = [f"Loaded {len(session.ids)} regions and {steps} steps.", *session.notes, aside]
+        self._tell(" ".join(filter(None, said)))
+        self._keeper.restored.emit(session, picture)
+
+    def _steps_in_memory(self, picture: Picture) -> int:
+        """Return how many steps of sessions that would be closed are not on the disk."""
+        open_now = self._controller.session
+        closed = [] if open_now is None or self._keeper.keeps(open_now) else [open_now]
+        closed += self._stack.closed_by(picture)
+        return sum(len(one.history.done) for one in closed)
+
+
+def ask_to_leave(parent: QWidget, steps: int, title: str, act: str, because: str = "") -> bool:
+    """Ask whether a session is left though ``steps`` steps in memory could not be undone any more.
+
+    Args:
+        parent: of the window that asks.
+        steps: how many.
+        title: of the window.
+        act: what the button says that leaves it.
+        because: a sentence on why they cannot be kept.
+    """
+    box = question(
+        parent,
+        title,
+        f"{steps:,} step{'' if steps == 1 else 's'} of what is corrected now {'is' if steps == 1 else 'are'} "
+        f"kept in memory only. {because}The layers stay, as '(before)'; the decisions and their undo go. "
+        "To keep them, press Cancel and save the session first.",
+    )
+    leave = box.addButton(act, QMessageBox.ButtonRole.AcceptRole)
+    box.setDefaultButton(box.addButton(QMessageBox.StandardButton.Cancel))
+    box.exec()
+    answer = box.clickedButton() is leave
+    box.deleteLater()
+    return answer
+
+
+def _look_steps(folder: str) -> Steps[Session]:
+    """Read a session without its image."""
+    yield Progress("read the session", 0, 1)
+    return _read(folder)
+
+
+def _read(
+    folder: str, rgb: NDArray[np.uint8] | None = None, source: Source | None = None
+) -> Session:
+    """Return what a folder holds: a saved session, or what a journal kept."""
+    kept = has_session(folder) and not is_session(folder)
+    return (restore if kept else Session.load)(folder, rgb, source=source)
+
+
+def _file(source: Source) -> tuple[str, tuple[str, ...]]:
+    return source.path, source.channels
+
+
+def _size(shape: tuple[int, int]) -> str:
+    return f"{shape[0]:,} × {shape[1]:,}"

@@ -1,0 +1,1 @@
+"""The vocabulary: the line to type into and the table of classes."""

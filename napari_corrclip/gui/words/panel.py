@@ -1,0 +1,311 @@
+"""The vocabulary: a line to type into, over a table with a row a class."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from psygnal import Signal
+from qtpy.QtCore import QModelIndex, QTimer
+from qtpy.QtGui import QColor
+from qtpy.QtWidgets import (
+    QColorDialog,
+    QFileDialog,
+    QHBoxLayout,
+    QMenu,
+    QVBoxLayout,
+    QWidget,
+)
+
+from napari_corrclip.annotation.counting import count_values
+from napari_corrclip.errors import InputError
+from napari_corrclip.gui.widgets import Line, button, set_tip
+from napari_corrclip.gui.words.table import (
+    COLOR,
+    KEY,
+    NAME,
+    PROMPTS,
+    SHARE,
+    THRESHOLD,
+    ClassTable,
+    VocabularyModel,
+)
+from napari_corrclip.vocabulary import Vocabulary
+from napari_corrclip.vocabulary.benchmarks import BENCHMARKS, benchmark
+from napari_corrclip.vocabulary.model import FILE_SUFFIXES
+
+if TYPE_CHECKING:
+    from napari_corrclip.annotation import Session
+
+__all__ = ["COLOR", "KEY", "NAME", "PROMPTS", "SHARE", "THRESHOLD", "VocabularyPanel"]
+
+FILES = f"Vocabularies ({' '.join('*' + suffix for suffix in FILE_SUFFIXES)})"
+DELAY = 150
+"""Milliseconds without an edit before the shares are counted."""
+
+
+class VocabularyPanel(QWidget):
+    """Lets a person type, edit, colour, sort and remove classes, and load and save them.
+
+    Signals (psygnal):
+        changed: the :class:`Vocabulary`, or ``None`` where none is left.
+        refused: a sentence.
+    """
+
+    changed = Signal(object)
+    refused = Signal(str)
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.line = Line()
+        self.line.setPlaceholderText("cat, dog, sky – then Enter")
+        set_tip(
+            self.line,
+            "Commas separate classes. 'pet: cat, dog' is one class with two prompts; "
+            "'cat #ff8800' gives it a colour.",
+        )
+        self.line.returnPressed.connect(self._typed)
+        self.model = VocabularyModel(self._edited, self)
+        self.table = ClassTable(self.model)
+        self.table.clicked.connect(self._choose_color)
+        self.table.moved.connect(self._move)
+        self.table.removed.connect(self._remove)
+        self.remove_button = button("Remove", "Remove the selected classes (Delete)")
+        self.remove_button.clicked.connect(self._remove)
+        self.clear_button = button("Clear", "Remove all classes")
+        self.clear_button.clicked.connect(lambda: self._set(None))
+        self.up_button = button("▲", "Move the selected classes up (Alt+Up); keys follow the order")
+        self.up_button.clicked.connect(lambda: self._move(-1))
+        self.down_button = button("▼", "Move the selected classes down (Alt+Down)")
+        self.down_button.clicked.connect(lambda: self._move(1))
+        self.lists_button = button("Lists", "Load and save the classes, or take a benchmark's")
+        self.lists_button.setMenu(self._menu())
+        buttons = QHBoxLayout()
+        buttons.setSpacing(4)
+        for one in (self.remove_button, self.clear_button, self.up_button, self.down_button):
+            buttons.addWidget(one)
+        for one in (self.up_button, self.down_button):
+            one.setMaximumWidth(28)
+        buttons.addStretch()
+        buttons.addWidget(self.lists_button)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(self.line)
+        layout.addWidget(self.table, 1)
+        layout.addLayout(buttons)
+        self._former: Vocabulary | None = None
+        self._session: Session | None = None
+        self._count_later = QTimer(self)
+        self._count_later.setSingleShot(True)
+        self._count_later.setInterval(DELAY)
+        self._count_later.timeout.connect(self._count)
+        self._buttons()
+
+    @property
+    def vocabulary(self) -> Vocabulary | None:
+        """The classes; ``None`` where there is none yet."""
+        return self.model.vocabulary
+
+    def show_vocabulary(self, vocabulary: Vocabulary | None) -> None:
+        """Show a vocabulary without telling anybody; the selected classes stay selected."""
+        shown = self.vocabulary
+        values = [] if shown is None else [shown.values[row] for row in self.table.rows()]
+        self.model.show(vocabulary)
+        if vocabulary is not None and vocabulary is not shown and values:
+            kept = [row for row, value in enumerate(vocabulary.values) if value in values]
+            if kept != self.table.rows():
+                self.table.select(kept)
+        self._buttons()
+
+    def show_shares(self, session: Session | None) -> None:
+        """Show each class's share of the session's image, when nothing more is edited for a moment."""
+        self._session = session
+        self._count_later.start()
+
+    def take_typed(self) -> bool:
+        """Add what stands in the line, as if Enter had been pressed; return whether it could be read."""
+        if self.line.text().strip():
+            self._typed()
+        return not self.line.text().strip()
+
+    # -- files and lists
+
+    def load(self, path: str | Path, *, replace: bool) -> None:
+        """Take the classes of a file; ``replace``: in place of those there are."""
+        self._take(lambda: Vocabulary.from_file(path), replace=replace)
+
+    def load_benchmark(self, name: str, *, replace: bool) -> None:
+        """Take the classes of a benchmark's list; see :func:`benchmark`."""
+        self._take(lambda: benchmark(name), replace=replace)
+
+    def save(self, path: str | Path) -> None:
+        """Write the classes to a file, in the format of its ending."""
+        if self.vocabulary is None:
+            self.refused.emit(
+                "There are no classes to save yet; type some, such as 'cat, dog, sky'."
+            )
+            return
+        try:
+            self.vocabulary.save(path)
+        except InputError as error:
+            self.refused.emit(str(error))
+        else:
+            self.refused.emit(f"Saved {len(self.vocabulary)} classes to {str(path)!r}.")
+
+    def _menu(self) -> QMenu:
+        menu = QMenu(self)
+        menu.setToolTipsVisible(True)
+
+        def add(to: QMenu, text: str, tip: str, call: Callable[[], object]) -> None:
+            action = to.addAction(text)
+            assert action is not None
+            set_tip(action, tip)
+            action.triggered.connect(lambda *_: call())
+
+        add(
+            menu,
+            "Add from a file…",
+            "Add the classes of a vocabulary file",
+            partial(self._ask_file, False),
+        )
+        add(
+            menu,
+            "Replace by a file…",
+            "Take the classes of a vocabulary file instead",
+            partial(self._ask_file, True),
+        )
+        add(
+            menu,
+            "Save as…",
+            "YAML and JSON hold everything; text and CSV what they can",
+            self._ask_save,
+        )
+        menu.addSeparator()
+        for text, replace in (
+            ("Add a benchmark's classes", False),
+            ("Replace by a benchmark's", True),
+        ):
+            lists = menu.addMenu(text)
+            assert lists is not None
+            for one in BENCHMARKS.values():
+                call = partial(self.load_benchmark, one.name, replace=replace)
+                add(lists, f"{one.title} ({one.classes})", f"The {one.classes} classes", call)
+        menu.addSeparator()
+        add(
+            menu,
+            "Bring the former classes back",
+            "The classes before they were cleared or replaced",
+            self._bring_back,
+        )
+        return menu
+
+    def _ask_file(self, replace: bool) -> None:
+        path, _ = QFileDialog.getOpenFileName(self, "Load classes", "", FILES)
+        if path:
+            self.load(path, replace=replace)
+
+    def _ask_save(self) -> None:
+        if self.vocabulary is None:
+            self.save("")  # says why there is nothing to ask for
+            return
+        path, _ = QFileDialog.getSaveFileName(self, "Save classes", "vocabulary.yaml", FILES)
+        if path:
+            self.save(path if Path(path).suffix else f"{path}.yaml")
+
+    def _bring_back(self) -> None:
+        if self._former is None:
+            self.refused.emit(
+                "No classes were cleared or replaced; there is nothing to bring back."
+            )
+        else:
+            self._set(self._former)
+
+    def _take(self, read: Callable[[], Vocabulary], *, replace: bool) -> None:
+        try:
+            found = read()
+            words = found if replace or self.vocabulary is None else self.vocabulary.extend(found)
+        except InputError as error:
+            self.refused.emit(str(error))
+            return
+        if words == self.vocabulary:
+            self.refused.emit(f"All of these {len(found)} classes are there already.")
+        else:
+            self._set(words)
+
+    # -- what a person does
+
+    def _typed(self) -> None:
+        text = self.line.text()
+        try:
+            typed = Vocabulary.typed(text)
+            words = typed if self.vocabulary is None else self.vocabulary.extend(typed)
+        except InputError as error:
+            self.refused.emit(str(error))
+            return
+        self.line.clear()
+        if words == self.vocabulary:
+            self.refused.emit(f"{', '.join(map(repr, typed.names))}: there already.")
+        else:
+            self._set(words)
+
+    def _edited(self, changed: Vocabulary | InputError) -> None:
+        if isinstance(changed, InputError):
+            self.refused.emit(str(changed))
+        else:
+            self._set(changed)
+
+    def _choose_color(self, index: QModelIndex) -> None:
+        if index.column() != COLOR or self.vocabulary is None:
+            return
+        one = self.vocabulary.classes[index.row()]
+        color = QColorDialog.getColor(QColor(*one.color), self, f"Colour of {one.name}")
+        # The table may have changed behind the dialog.
+        if color.isValid() and self.vocabulary is not None and one.value in self.vocabulary.values:
+            row = self.vocabulary.values.index(one.value)
+            self._set(self.vocabulary.recolor(row, color.name()))
+
+    def _move(self, by: int) -> None:
+        rows = self.table.rows()
+        if not rows:
+            self.refused.emit("No class is selected; click on its row first.")
+            return
+        to = rows[0] - 1 if by < 0 else rows[-1] + 2
+        self.model.move(rows, max(to, 0))
+
+    def _remove(self) -> None:
+        rows = self.table.rows()
+        if self.vocabulary is None or not rows:
+            self.refused.emit("No class is selected; click on its row first.")
+            return
+        if len(rows) == len(self.vocabulary):
+            self._set(None)
+            return
+        words = self.vocabulary
+        for name in [words.names[row] for row in rows]:
+            words = words.remove(name)
+        self._set(words)
+
+    def _set(self, vocabulary: Vocabulary | None) -> None:
+        former = self.vocabulary
+        if former is not None and (
+            vocabulary is None or not set(former.names) <= set(vocabulary.names)
+        ):
+            self._former = former
+        self.show_vocabulary(vocabulary)
+        self.changed.emit(vocabulary)
+
+    def _buttons(self) -> None:
+        for one in (self.remove_button, self.clear_button, self.up_button, self.down_button):
+            one.setEnabled(self.vocabulary is not None)
+
+    def _count(self) -> None:
+        session = self._session
+        if session is None:
+            self.model.show_shares({})
+        else:
+            counts = count_values(session.labels)
+            size = session.labels.size
+            shares = {value: float(counts[value]) / size for value in session.vocabulary.values}
+            self.model.show_shares(shares)

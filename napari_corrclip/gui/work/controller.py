@@ -1,0 +1,496 @@
+"""What the dock does, without a widget: runs, cancels, re-labels, and tells in sentences.
+
+The dock calls methods and listens to the signals; it decides nothing. One job runs at a time. A new run,
+a cancel or the end of the dock makes the former job's results unwanted, and :mod:`.worker` drops them.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Collection, Generator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from time import perf_counter
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+from psygnal import Signal
+
+from napari_corrclip._torch_import import prepare_imports
+from napari_corrclip.annotation import Draft, Session
+from napari_corrclip.annotation.edits.predictions import Reassign
+from napari_corrclip.annotation.encoded_cache import FEATURES, GIB
+from napari_corrclip.errors import CorrClipError
+from napari_corrclip.gui.image.picture import Picture
+from napari_corrclip.gui.image.planes import Where
+from napari_corrclip.gui.work.choice import REGIONS, SAM, Choice
+from napari_corrclip.gui.work.estimates import ESTIMATES
+from napari_corrclip.gui.work.job import Job
+from napari_corrclip.gui.work.jobs import JobFactory, Jobs
+from napari_corrclip.gui.work.relabelling import Relabelling
+from napari_corrclip.progress import Progress, Steps
+from napari_corrclip.results.segmentation import Segmentation
+from napari_corrclip.vocabulary import Vocabulary
+
+if TYPE_CHECKING:
+    from napari_corrclip.engine.encoded_image import Engine
+    from napari_corrclip.engine.segmenter import Segmenter
+    from napari_corrclip.project.stack import Sliced, StackRun
+
+TRIES = 4
+"""So often what was edited meanwhile is waited for."""
+
+
+NEXT = "Press Correct regions, click one and press the digit of its class; or type more classes."
+
+
+@dataclass(frozen=True, eq=False)
+class Found:
+    """An event between progress: the regions are there, before anything is classified."""
+
+    regions: NDArray[np.int32]
+    picture: Picture
+
+
+@dataclass(frozen=True, eq=False)
+class _Ran:
+    """A run that has ended, and the session that it opens, or a draft of the one that takes it in."""
+
+    result: Segmentation
+    engine: Engine
+    made: Session | Draft[tuple[str, ...]]
+
+
+class Controller:
+    """Runs what a person asks for.
+
+    Args:
+        job: makes the jobs; another one than :class:`Job` for tests.
+
+    Attributes:
+        session: what is corrected; ``None`` before the first run.
+        picture: what it is of.
+        segmenting: whether the job that runs is a whole run, and not a change of words.
+
+    Signals (psygnal):
+        status: a sentence for the person.
+        busy: whether a job runs.
+        progressed: a :class:`Progress`.
+        regions_found: (H, W) int32 and the picture, while a run goes on.
+        opened: a new :class:`Session` with its :class:`Picture`.
+        relabelled: the session has another vocabulary.
+        sliced: a plane of a stack is done: its new session, its picture, and why the session could not be
+            written, or ``None``.
+        unloading: the networks go; whoever keeps an image that they encoded lets go of it.
+    """
+
+    status = Signal(str)
+    busy = Signal(bool)
+    progressed = Signal(Progress)
+    regions_found = Signal(object, object)
+    opened = Signal(object, object)
+    relabelled = Signal(object)
+    sliced = Signal(object, object, object)
+    unloading = Signal()
+
+    def __init__(self, job: JobFactory = Job) -> None:
+        self._jobs = Jobs(job)
+        self._jobs.busy.connect(self._busy)
+        self.segmenting = False
+        self._loaded: tuple[Choice, Segmenter] | None = None
+        self._chosen: Choice | None = None
+        self.session: Session | None = None
+        self.picture: Picture | None = None
+        self._words = Relabelling(
+            self._jobs,
+            session=lambda: None if self.segmenting else self.session,
+            say=self.status.emit,
+            show=self.relabelled.emit,
+            progressed=self._event,
+            failed=self._failed,
+            stopped=self._stopped,
+        )
+        self.admits: Callable[[Session, Picture], bool] = lambda *_: True
+        """Whether a session is to be opened now; its plane may not be shown any more."""
+
+    @property
+    def running(self) -> bool:
+        """Whether a job runs."""
+        return self._jobs.running
+
+    def run(
+        self,
+        picture: Picture,
+        vocabulary: Vocabulary,
+        choice: Choice,
+        reassign: Reassign | None = None,
+    ) -> None:
+        """Segment ``picture`` in a thread and open a session on it.
+
+        Where a session on the same picture is open, the run goes into it: what was decided stays, and
+        ``reassign`` says what becomes of the decisions of classes that go.
+        """
+        self._jobs.drop()
+        self._words.forget()
+        began, tries = perf_counter(), 0
+
+        def done(ran: _Ran) -> None:
+            nonlocal tries
+            result, engine, made = ran.result, ran.engine, ran.made
+            notes = list(result.notes)
+            session = self.session if self.shows(picture) else None
+            fits = made.of is session if isinstance(made, Draft) else session is None
+            if fits and isinstance(made, Draft) and tries == TRIES:
+                # Somebody edits without a pause; this once they are kept waiting.
+                made = Draft.make(made.of, _rerun(result, engine, reassign or {}, picture.rgb))
+            if not fits or (isinstance(made, Draft) and not made.take()):
+                tries += 1
+                self._start(self._made_steps(picture, result, engine, reassign or {}), done)
+                self.segmenting = True
+                return
+            if isinstance(made, Draft):
+                notes += made.made
+                self.relabelled.emit(session)
+            if engine not in FEATURES:
+                notes.append(too_large_to_keep(engine.nbytes))
+            count = len(result.table)
+            self.status.emit(
+                f"{_said(picture)}{count} region{'' if count == 1 else 's'} in "
+                f"{perf_counter() - began:.1f} s. " + " ".join([*notes, NEXT])
+            )
+            if isinstance(made, Session):
+                # After that sentence: what goes wrong with opening it is to be read.
+                self.open(made, picture)
+
+        self._choose(choice)
+        self._start(self._run_steps(picture, vocabulary, choice, reassign or {}), done)
+        self.segmenting = True
+        self.status.emit(f"Segmenting {picture.title} …")
+
+    def open(self, session: Session, picture: Picture) -> None:
+        """Correct ``session``, which is of ``picture``, from now on."""
+        if not self.admits(session, picture):
+            return
+        if not self.segmenting:  # a run goes on while the slider moves
+            self._jobs.drop()
+        self._words.forget()
+        self.session, self.picture = session, picture
+        self.opened.emit(session, picture)
+
+    def leave(self) -> None:
+        """Correct nothing; a run goes on."""
+        if not self.segmenting:
+            self._jobs.drop()
+        self.session = self.picture = None
+
+    def run_stack(
+        self,
+        pictures: Sequence[Picture],
+        vocabulary: Vocabulary,
+        choice: Choice,
+        have: Collection[Where] = (),
+    ) -> None:
+        """Segment planes in a thread, one after another; see :mod:`napari_corrclip.project.stack`.
+
+        Args:
+            pictures: the planes.
+            vocabulary: the classes.
+            choice: the networks.
+            have: planes that have a session in memory, and are skipped.
+        """
+        count, finished = len(pictures), [0]
+
+        def sliced(event: Sliced) -> None:
+            finished[0] += 1
+            picture = next(one for one in pictures if one.where == event.where)
+            self.status.emit(
+                " ".join(
+                    [
+                        f"{_said(picture)}done. Cancel keeps what is done; Run goes on from there.",
+                        *([event.problem] if event.problem else []),
+                    ]
+                )
+            )
+            self.sliced.emit(event.session, picture, event.problem)
+
+        def done(run: StackRun) -> None:
+            parts = [f"{len(run.done)} of {count} planes segmented."]
+            if run.skipped:
+                parts.append(
+                    f"{len(run.skipped)} had a session already and are as they were, words too."
+                )
+            if run.failed:
+                where, why = run.failed[0]
+                parts.append(f"{len(run.failed)} failed, the first at {_place(where)}: {why}")
+            self.status.emit(" ".join([*parts, "Move the slider to correct each."]))
+
+        def stopped() -> None:
+            self.status.emit(
+                f"Cancelled; {finished[0]} planes were segmented and are kept. Resume with Run."
+            )
+
+        def event(found: Any) -> None:
+            # Another event is progress; the class itself would load the networks' library here.
+            self._event(found) if isinstance(found, Progress) else sliced(found)
+
+        self._choose(choice)
+        self._start(
+            self._stack_steps(pictures, vocabulary, choice, have),
+            done,
+            stopped=stopped,
+            progressed=event,
+        )
+        self.segmenting = True
+        self.status.emit(f"Segmenting {count} planes of {pictures[0].name!r} …")
+
+    def shows(self, picture: Picture) -> bool:
+        """Whether the session is of this image; its contrast may differ."""
+        return self.picture is not None and self.picture.same_as(picture)
+
+    # -- other words
+
+    @property
+    def vocabulary(self) -> Vocabulary | None:
+        """The classes that the session has, or is about to have; ``None`` without a session."""
+        return self._words.vocabulary
+
+    @property
+    def answers(self) -> Reassign:
+        """What was said of the decisions of classes that are about to go."""
+        return self._words.answers
+
+    def set_vocabulary(self, vocabulary: Vocabulary, reassign: Reassign | None = None) -> None:
+        """Label the session's image by other classes; see :meth:`.Relabelling.begin`."""
+        self._words.begin(vocabulary, reassign or {})
+
+    def look_again(self) -> None:
+        """Tell that the session has changed; see :meth:`.Relabelling.look_again`."""
+        self._words.look_again()
+
+    def work(self, steps: Steps[Any], done: Callable[[Any], object]) -> None:
+        """Do other long work, in place of what runs."""
+        self._start(steps, done)
+
+    def cancel(self) -> None:
+        """Stop what runs; what there was before stays."""
+        if self._jobs.running:
+            self._jobs.cancel()
+            self.status.emit("Stopping …")
+
+    def unload(self) -> None:
+        """Let go of the networks and of the encoded image, and of the memory they take."""
+        if self.running:
+            self.status.emit("The networks are at work; cancel the run before they are unloaded.")
+            return
+        self.let_go()
+        self.status.emit("The networks are unloaded; the next run loads them again.")
+
+    def let_go(self) -> None:
+        """Let go of the networks, and tell nobody but those who keep what they encoded."""
+        self._loaded = None
+        if self.session is not None:
+            self.session.engine = None
+        self.unloading.emit()
+        if "torch" in sys.modules:
+            from napari_corrclip.devices import free_memory
+
+            free_memory()
+
+    def close(self) -> None:
+        """Abandon what runs: nobody listens any more."""
+        self._jobs.drop()
+
+    def fall_silent(self) -> None:
+        """Tell nobody anything more: whoever listened is being deleted."""
+        for signal in (
+            self.status, self.busy, self.progressed, self.regions_found,
+            self.opened, self.relabelled, self.sliced, self.unloading,
+        ):  # fmt: skip
+            signal.disconnect()
+
+    # -- jobs
+
+    def _choose(self, choice: Choice) -> None:
+        """Take note of what is to run; other networks than the loaded ones go first.
+
+        Two sets of networks may not fit at once, and one that planes of a stack hold stays.
+        """
+        self._chosen = choice
+        if self._loaded is not None and not self._loaded[0].same_towers(choice):
+            self.unloading.emit()
+
+    def _start(
+        self,
+        steps: Generator[Any, None, Any],
+        done: Callable[[Any], object],
+        *,
+        stopped: Callable[[], object] | None = None,
+        progressed: Callable[[Any], object] | None = None,
+    ) -> None:
+        self._jobs.start(
+            steps,
+            done=done,
+            failed=self._failed,
+            progressed=progressed or self._event,
+            stopped=stopped or self._stopped,
+        )
+
+    def _busy(self, busy: bool) -> None:
+        if not busy:
+            self.segmenting = False
+        self.busy.emit(busy)
+
+    def _event(self, event: Progress | Found) -> None:
+        if isinstance(event, Found):
+            self.regions_found.emit(event.regions, event.picture)
+        else:
+            self.progressed.emit(event)
+
+    def _failed(self, error: Exception) -> None:
+        if isinstance(error, CorrClipError) and not isinstance(error, MemoryError):
+            self.status.emit(str(error))
+            return
+        text = " ".join(str(error).split())[:300]
+        if "out of memory" in text or isinstance(error, MemoryError):
+            # The frames of the error hold what filled the memory.
+            error.__traceback__ = error.__context__ = error.__cause__ = None
+            self.let_go()
+            self.status.emit(self._too_large())
+        else:
+            self.status.emit(f"The run failed ({type(error).__name__}: {text}); please report it.")
+
+    def _too_large(self) -> str:
+        """Say what to lower, with the values of the run that did not fit."""
+        choice = self._chosen
+        if choice is None:
+            return "The device has not enough memory; choose a smaller detail or the CPU."
+        device = "The computer" if choice.device == "cpu" else f"The device ({choice.device})"
+        lower = []
+        if choice.detail != "standard":
+            lower.append(f"the detail ({choice.detail})")
+        if choice.base.window > 224:
+            lower.append(f"the window ({choice.base.window})")
+        if choice.kind == SAM and choice.regions != next(iter(REGIONS)):
+            lower.append(f"the points ({choice.regions})")
+        if not lower:
+            lower.append("the size of the image, by its 'Run on'")
+        other = "" if choice.device == "cpu" else ", or choose the CPU"
+        return (
+            f"{device} has not enough memory; lower {' or '.join(lower)}{other}. The networks were "
+            "unloaded."
+        )
+
+    def _stopped(self) -> None:
+        self.status.emit("Cancelled; nothing was changed.")
+
+    # -- the work itself, in the thread
+
+    def _run_steps(
+        self, picture: Picture, vocabulary: Vocabulary, choice: Choice, reassign: Reassign
+    ) -> Generator[Progress | Found, None, _Ran]:
+        yield Progress("load the libraries", 0, 1)
+        prepare_imports()
+        from napari_corrclip.engine.encoded_image import run_steps
+        from napari_corrclip.regions.given import FoundRegions
+
+        yield Progress("read the image", 0, 1)
+        picture.rgb  # noqa: B018
+        segmenter = yield from self._segmenter(choice)
+        segmenter.check_prompts(vocabulary)
+        began = perf_counter()
+        regions = yield from segmenter.regions.segment(picture.rgb)
+        seconds = perf_counter() - began
+        yield Found(regions, picture)
+        found = FoundRegions(regions, segmenter.regions)
+        result, engine = yield from run_steps(segmenter, picture.pixels, vocabulary, found)
+        result = result.stretched(picture.stretch)
+        ran = yield from self._made_steps(picture, result, engine, reassign)
+        encode, whole = result.provenance.seconds["encode"], perf_counter() - began
+        ESTIMATES.note(choice, picture.shape, seconds, encode, whole)
+        return ran
+
+    def _made_steps(
+        self, picture: Picture, result: Segmentation, engine: Engine, reassign: Reassign
+    ) -> Steps[_Ran]:
+        """Make a session of a run, or take it into the one that is open on the same picture."""
+        yield Progress("count the regions", 0, 1)
+        session = self.session if self.shows(picture) else None
+        if session is not None:
+            draft = Draft.make(session, _rerun(result, engine, reassign, picture.rgb))
+            return _Ran(result, engine, draft)
+        session = Session(result, picture.rgb, engine=engine, source=picture.source)
+        session.state.adjacency  # noqa: B018  # which the first key would have to wait for
+        return _Ran(result, engine, session)
+
+    def _stack_steps(
+        self,
+        pictures: Sequence[Picture],
+        vocabulary: Vocabulary,
+        choice: Choice,
+        have: Collection[Where],
+    ) -> Generator[Any, None, StackRun]:
+        yield Progress("load the libraries", 0, 1)
+        prepare_imports()
+        from napari_corrclip.project.stack import Slice, stack_steps
+
+        segmenter = yield from self._segmenter(choice)
+        slices = [
+            Slice(one.where, one.read, one.source, partial(getattr, one, "stretch"))
+            for one in pictures
+        ]
+        return (yield from stack_steps(segmenter, slices, vocabulary, have=have))
+
+    def _segmenter(self, choice: Choice) -> Steps[Segmenter]:
+        former = self._loaded
+        if former is not None and former[0] == choice and choice.given is None:
+            return former[1]
+        if former is not None and not former[0].same_towers(choice):
+            self._loaded = former = None  # two sets of networks may not fit at once
+        segmenter = yield from choice.load_steps(former)
+        yield Progress("load the networks", 1, 1)  # a run that is not wanted any more ends here
+        self._loaded = choice, segmenter
+        return segmenter
+
+
+def _rerun(
+    result: Segmentation, engine: Engine, reassign: Reassign, image: NDArray[np.uint8]
+) -> Callable[[Session], tuple[str, ...]]:
+    """Return what takes a run into a session, as one step that can be undone, and returns notes."""
+
+    def edit(session: Session) -> tuple[str, ...]:
+        words, notes = result.vocabulary, list[str]()
+        answers = dict(reassign)
+        for one in session.vocabulary:
+            # Decided while the run went on, as a class that it does not know; nobody could be asked.
+            gone = one.value not in words.values and one.value not in answers
+            if gone and any(session.decided_as(one.value)):
+                answers[one.value] = None
+                notes.append(
+                    f"What was decided as {one.name!r} was taken back; undo brings it again."
+                )
+        with session.step("Run again"):
+            if session.vocabulary != words:
+                session.set_vocabulary(words, reassign=answers, classify=False)
+            edited = session.rerun(result, engine=engine, image=image)
+        return *notes, *edited.notes
+
+    return edit
+
+
+def too_large_to_keep(nbytes: int) -> str:
+    """Say that an encoded image is over the limit by itself, and what that means."""
+    return (
+        f"The encoded image ({nbytes / GIB:.2g} GiB) is more than the feature cache holds "
+        f"({FEATURES.limit / GIB:.2g} GiB) and was let go of: other classes need another run, or a "
+        "higher limit under Advanced."
+    )
+
+
+def _said(picture: Picture) -> str:
+    """Say which plane and part was taken, before a sentence."""
+    return f"{picture.plane[:1].upper()}{picture.plane[1:]}: " if picture.plane else ""
+
+
+def _place(where: Where) -> str:
+    return ", ".join(str(index + 1) for index in where)

@@ -1,0 +1,111 @@
+"""One job at a time: the next begins when the former has really left its thread.
+
+Who asks for something new makes the former job's results unwanted; but its thread may still be in the
+middle of a network's block, and two jobs side by side would take each other's memory and time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from typing import Any, Protocol
+
+from psygnal import Signal
+
+from napari_corrclip.gui.work.job import Job
+
+
+class JobFactory(Protocol):
+    """Makes jobs, as :class:`Job` does."""
+
+    def __call__(  # noqa: D102
+        self,
+        steps: Generator[Any, None, Any],
+        *,
+        done: Callable[[Any], object],
+        failed: Callable[[Exception], object],
+        progressed: Callable[[Any], object],
+        stopped: Callable[[], object],
+        ended: Callable[[], object],
+    ) -> Job[Any]: ...
+
+
+class Jobs:
+    """Runs the last job that was asked for.
+
+    Args:
+        job: makes the jobs; another one than :class:`Job` for tests.
+
+    Signals (psygnal):
+        busy: whether a job is wanted and has not ended.
+    """
+
+    busy = Signal(bool)
+
+    def __init__(self, job: JobFactory = Job) -> None:
+        self._make = job
+        self._job: Job[Any] | None = None
+        self._in_thread: Job[Any] | None = None
+
+    @property
+    def running(self) -> bool:
+        """Whether a job is wanted and has not ended."""
+        return self._job is not None
+
+    def start(
+        self,
+        steps: Generator[Any, None, Any],
+        *,
+        done: Callable[[Any], object],
+        failed: Callable[[Exception], object],
+        progressed: Callable[[Any], object] = lambda _: None,
+        stopped: Callable[[], object] = lambda: None,
+    ) -> None:
+        """Run ``steps``, and drop what runs; the callbacks are those of :class:`Job`.
+
+        ``running`` is false again when ``done``, ``failed`` or ``stopped`` is called.
+        """
+        self.drop()
+
+        def last(call: Callable[..., object]) -> Callable[..., object]:
+            def ending(*values: Any) -> None:
+                self._job = None
+                self.busy.emit(False)
+                call(*values)
+
+            return ending
+
+        self._job = self._make(
+            steps,
+            done=last(done),
+            failed=last(failed),
+            progressed=progressed,
+            stopped=last(stopped),
+            ended=self._ended,
+        )
+        self.busy.emit(True)
+        if self._in_thread is None:
+            self._begin()
+
+    def cancel(self) -> None:
+        """Stop what runs at its next event; ``stopped`` is called then."""
+        if self._job is not None:
+            self._job.cancel()
+
+    def drop(self) -> None:
+        """Stop what runs, and call nobody back."""
+        former, self._job = self._job, None
+        if former is not None:
+            former.abandon()
+            self.busy.emit(False)
+
+    def _begin(self) -> None:
+        self._in_thread = self._job
+        if self._job is not None:
+            self._job.start()
+
+    def _ended(self) -> None:
+        """A job has left its thread; one that was asked for meanwhile may enter."""
+        waiting = self._job is not None and self._job is not self._in_thread
+        self._in_thread = None
+        if waiting:
+            self._begin()

@@ -1,0 +1,328 @@
+"""Other words for an open session: looked for in a thread, first quickly, then well.
+
+No Qt here. What a person types is never lost: a change that comes while another one is looked for takes its
+place and holds its words, too. In the session, the first look and the better one are one step.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from napari_corrclip.annotation import Draft, Session
+from napari_corrclip.annotation.change import Edited
+from napari_corrclip.annotation.edits.predictions import Reassign
+from napari_corrclip.errors import CorrClipError
+from napari_corrclip.gui.work.jobs import Jobs
+from napari_corrclip.progress import Progress, Steps
+from napari_corrclip.results.segmentation import Segmentation
+from napari_corrclip.vocabulary import Vocabulary
+
+if TYPE_CHECKING:
+    from napari_corrclip.engine.encoded_image import Preview
+
+TRIES = 4
+"""So often what was edited meanwhile is waited for."""
+
+
+@dataclass(frozen=True, eq=False)
+class _Change:
+    """A vocabulary that is looked for and not shown yet."""
+
+    vocabulary: Vocabulary
+    reassign: Reassign
+
+    def take(self, session: Session, result: Segmentation | None, *, provisional: bool) -> Edited:
+        """Give a session these words, and what was found by them."""
+        return session.set_vocabulary(
+            self.vocabulary,
+            result=result,
+            reassign=self.reassign,
+            classify=False,
+            provisional=provisional,
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class _Look:
+    """What was found, and the session as it will be by it.
+
+    Attributes:
+        waiting: whether the words are not shown yet, and come with it.
+    """
+
+    result: Segmentation
+    waiting: bool
+    draft: Draft[Edited | None]
+
+
+class Relabelling:
+    """Gives a session other vocabularies.
+
+    Args:
+        jobs: of which one runs at a time.
+        session: returns the one that is corrected; ``None`` where there is none, or none to be touched.
+        say: shows a sentence.
+        show: is given the session whenever its vocabulary is to be shown.
+        progressed: gets every :class:`Progress`.
+        failed: gets what a job raised.
+        stopped: called when a job was cancelled before it changed anything.
+    """
+
+    def __init__(
+        self,
+        jobs: Jobs,
+        *,
+        session: Callable[[], Session | None],
+        say: Callable[[str], object],
+        show: Callable[[Session], object],
+        progressed: Callable[[Progress], object],
+        failed: Callable[[Exception], object],
+        stopped: Callable[[], object],
+    ) -> None:
+        self._jobs = jobs
+        self._session = session
+        self._say = say
+        self._show = show
+        self._progressed = progressed
+        self._failed = failed
+        self._stopped = stopped
+        self._change: _Change | None = None
+        # The classes by which the job that runs, or ran last, looks.
+        self._looking: Vocabulary | None = None
+        # Classes whose better look was given up: it is not to be begun again with every edit.
+        self._left: Vocabulary | None = None
+
+    @property
+    def vocabulary(self) -> Vocabulary | None:
+        """The classes that the session has, or is about to have; ``None`` without a session."""
+        session = self._session()
+        if self._change is not None:
+            return self._change.vocabulary
+        return None if session is None else session.vocabulary
+
+    @property
+    def answers(self) -> Reassign:
+        """What was said of the decisions of classes that are about to go."""
+        return {} if self._change is None else self._change.reassign
+
+    def forget(self) -> None:
+        """Give up a change that is not shown yet; its job is dropped by whoever calls this."""
+        self._change = None
+
+    def begin(self, vocabulary: Vocabulary, reassign: Reassign) -> None:
+        """Label the session's image by other classes: no image tower runs.
+
+        Words that are new are shown after a first look, in one prompt template, and then as they are
+        found by all. Other names, colours or another order ask no network and are there at once.
+
+        Args:
+            vocabulary: all classes from now on, those of a former change that is not shown yet too.
+            reassign: what becomes of the decisions of classes that go; see
+                :meth:`Session.set_vocabulary`.
+        """
+        session = self._session()
+        if session is None:
+            return
+        self._jobs.drop()
+        self._change = self._left = None
+        engine: Any = session.engine
+        if vocabulary == session.vocabulary:
+            self._show(session)
+            self.look_again()
+        elif engine is None or vocabulary.finds_the_same(session.vocabulary):
+            self._take_at_once(session, vocabulary, reassign)
+        else:
+            self._change = _Change(vocabulary, reassign)
+            self._look(session, engine, self._change)
+
+    def look_again(self) -> None:
+        """Finish what is shown after a first look alone, if nothing else runs.
+
+        To be called when the session has changed: an undo may lead back to such a look, or away from
+        the words that are being looked for.
+        """
+        session = self._session()
+        if session is None:
+            return
+        wanted = self._change is not None or session.vocabulary == self._looking
+        if self._jobs.running and wanted:
+            return
+        self._jobs.drop()
+        engine: Any = session.engine
+        if engine is None or not session.provisional or session.vocabulary == self._left:
+            return
+        words = self._looking = session.vocabulary
+        steps = engine.segmenter.classify_steps(engine.features, words)
+        self._start(session, None, self._looked(session, None, steps))
+
+    def _look(self, session: Session, engine: Any, change: _Change) -> None:
+        self._looking = change.vocabulary
+        steps = engine.relabel_steps(change.vocabulary)
+        self._start(session, change, self._looked(session, change, steps))
+
+    def _start(
+        self,
+        session: Session,
+        change: _Change | None,
+        steps: Generator[Progress | _Look, None, _Look],
+        tries: int = 0,
+    ) -> None:
+        def event(event: Progress | _Look) -> None:
+            if isinstance(event, Progress):
+                self._progressed(event)
+            elif self._change is change and change is not None:
+                self._take_look(session, change, event, provisional=True)
+
+        def done(look: _Look) -> None:
+            self._end(session, change, look, tries)
+
+        self._jobs.start(
+            steps,
+            done=done,
+            failed=self._give_up,
+            progressed=event,
+            stopped=self._cancelled,
+        )
+
+    def _looked(
+        self,
+        session: Session,
+        change: _Change | None,
+        steps: Generator[Progress | Preview, None, Segmentation],
+    ) -> Generator[Progress | _Look, None, _Look]:
+        """Look by ``steps``, in the thread, and make drafts of the session as it will be."""
+        try:
+            while True:
+                try:
+                    event = next(steps)
+                except StopIteration as stop:
+                    result: Segmentation = stop.value
+                    break
+                if isinstance(event, Progress):
+                    yield event
+                elif change is not None:
+                    yield self._drafted(session, change, event.result, provisional=True)
+        finally:
+            steps.close()
+        return (yield from self._drafted_steps(session, change, result))
+
+    def _drafted_steps(
+        self, session: Session, change: _Change | None, result: Segmentation
+    ) -> Steps[_Look]:
+        yield Progress("count the regions", 0, 1)
+        return self._drafted(session, change, result)
+
+    def _drafted(
+        self,
+        session: Session,
+        change: _Change | None,
+        result: Segmentation,
+        *,
+        provisional: bool = False,
+    ) -> _Look:
+        waiting = change is not None and self._change is change
+
+        def edit(session: Session) -> Edited | None:
+            if waiting and change is not None:
+                return change.take(session, result, provisional=provisional)
+            if session.vocabulary == result.vocabulary and session.provisional:
+                return session.refine(result)
+            return None  # undone meanwhile
+
+        return _Look(result, waiting, Draft.make(session, edit))
+
+    def _end(self, session: Session, change: _Change | None, look: _Look, tries: int) -> None:
+        """Take the better look."""
+        waiting = change is not None and self._change is change
+        if waiting and change is not None and tries == TRIES:
+            # Somebody edits without a pause; this once they are kept waiting.
+            self._take_look(session, change, look)
+        elif look.waiting != waiting or not look.draft.take():
+            again = self._drafted_steps(session, change, look.result)
+            self._start(session, change, again, min(tries + 1, TRIES))
+        else:
+            edited = look.draft.made
+            if waiting:
+                self._change = None
+                self._show(session)
+            if edited is not None:
+                self._say(_labelled(look.result, edited))
+
+    def _take_look(
+        self, session: Session, change: _Change, look: _Look, *, provisional: bool = False
+    ) -> None:
+        """Take words and what was found by them now, whatever was edited meanwhile."""
+        edited: Edited | None
+        if look.waiting and look.draft.take():
+            self._change = None
+            self._show(session)
+            edited = look.draft.made
+        else:
+            edited = self._take(session, change, look.result, provisional=provisional)
+        if edited is None:
+            return
+        if provisional:
+            words = _classes(change.vocabulary)
+            self._say(f"A first look for {words}; a better one follows …")
+        else:
+            self._say(_labelled(look.result, edited))
+
+    def _take(
+        self,
+        session: Session,
+        change: _Change,
+        result: Segmentation | None,
+        *,
+        provisional: bool = False,
+    ) -> Edited | None:
+        """Give the session the changed words, and what was found by them; ``None``: it refuses."""
+        self._change = None
+        try:
+            return change.take(session, result, provisional=provisional)
+        except CorrClipError as error:
+            self._jobs.drop()
+            self._say(str(error))
+            return None
+        finally:
+            self._show(session)
+
+    def _take_at_once(self, session: Session, words: Vocabulary, reassign: Reassign) -> None:
+        """Take words for which no network is asked."""
+        known = words.finds_the_same(session.vocabulary)
+        edited = self._take(session, _Change(words, reassign), None)
+        if edited is None:
+            return
+        said = f"There are {_classes(words)}." if known else "Press Run to look for these classes."
+        self._say(" ".join([said, *edited.notes]))
+        self.look_again()
+
+    def _give_up(self, error: Exception) -> None:
+        self._leave()
+        self._failed(error)
+
+    def _cancelled(self) -> None:
+        if self._leave():
+            self._say("Stopped; the labels stay as they were found at the first look.")
+        else:
+            self._stopped()
+
+    def _leave(self) -> bool:
+        """End a change that was not finished; return whether it was shown after a first look."""
+        self._change = None
+        session = self._session()
+        if session is None:
+            return False
+        self._left = session.vocabulary
+        self._show(session)
+        return session.provisional
+
+
+def _classes(vocabulary: Vocabulary) -> str:
+    return f"{len(vocabulary)} class{'' if len(vocabulary) == 1 else 'es'}"
+
+
+def _labelled(result: Segmentation, edited: Edited | None = None) -> str:
+    notes = () if edited is None else edited.notes
+    return " ".join([f"Labelled by {_classes(result.vocabulary)}.", *notes, *result.notes])
