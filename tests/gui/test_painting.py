@@ -18,8 +18,8 @@ from qtpy.QtWidgets import QApplication, QLineEdit
 
 from napari_corrclip.annotation import Session
 from napari_corrclip.gui.dock import CorrClipDock
+from napari_corrclip.gui.layers import strokes as painting
 from napari_corrclip.gui.layers.session_layers import SessionLayers
-from napari_corrclip.gui.layers.session_layers import strokes as painting
 from napari_corrclip.gui.regions.model import RegionsModel
 from tests.annotation.images import small_result
 from tests.forms import short

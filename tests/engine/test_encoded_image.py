@@ -124,7 +124,7 @@ def test_without_networks_what_needs_them_is_refused(tmp_path: Path, scene: Scen
 
 
 def test_the_example_in_the_docs_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    script = Path(__file__).parents[1] / "docs" / "correct.py"
+    script = Path(__file__).parents[2] / "docs" / "correct.py"
     monkeypatch.chdir(tmp_path)
     exec(compile(script.read_text(encoding="utf-8"), str(script), "exec"), {"__name__": "__main__"})
     labels = tifffile.imread(tmp_path / "labels.tif")

@@ -34,8 +34,8 @@ from napari_corrclip.regions.given import GivenRegions
 from napari_corrclip.results import zarr_maps as storage
 from napari_corrclip.results.segmentation import Segmentation
 from napari_corrclip.vocabulary import Vocabulary
+from tests.engine.test_memory import holds
 from tests.forms import short
-from tests.test_memory import holds
 
 SCENE = generate_scene(5)
 SIZE = (420, 520)
