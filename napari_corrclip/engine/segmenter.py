@@ -37,7 +37,7 @@ from napari_corrclip.images import Pixels, read_pixels
 from napari_corrclip.maps.regions import check_regions
 from napari_corrclip.progress import Progress, Steps, drive
 from napari_corrclip.regions.given import GivenRegions
-from napari_corrclip.regions.protocol import RegionSource
+from napari_corrclip.regions.protocol import RegionSource, partition
 from napari_corrclip.results.segmentation import (
     Network,
     Provenance,
@@ -209,7 +209,8 @@ class Segmenter:
         pixels = read_pixels(image)
         began = time.perf_counter()
         # A source of anybody's: what it gives is looked at before it becomes int32.
-        found = check_regions((yield from source.segment(pixels.rgb)))
+        parted = yield from partition(source, pixels.rgb)
+        found = check_regions(parted.regions)
         if pixels.nodata is not None:
             found = check_regions(np.where(pixels.nodata, 0, found))
         segmented = time.perf_counter()
@@ -225,6 +226,7 @@ class Segmenter:
             seconds={"regions": segmented - began, "encode": time.perf_counter() - segmented},
             nodata=pixels.nodata,
             notes=pixels.notes,
+            embedding=parted.embedding,
         )
 
     def encode(

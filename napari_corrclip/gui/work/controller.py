@@ -393,16 +393,17 @@ class Controller:
         prepare_imports()
         from napari_corrclip.engine.encoded_image import run_steps
         from napari_corrclip.regions.given import FoundRegions
+        from napari_corrclip.regions.protocol import partition
 
         yield Progress("read the image", 0, 1)
         picture.rgb  # noqa: B018
         segmenter = yield from self._segmenter(choice)
         segmenter.check_prompts(vocabulary)
         began = perf_counter()
-        regions = yield from segmenter.regions.segment(picture.rgb)
+        parted = yield from partition(segmenter.regions, picture.rgb)
         seconds = perf_counter() - began
-        yield Found(regions, picture)
-        found = FoundRegions(regions, segmenter.regions)
+        yield Found(parted.regions, picture)
+        found = FoundRegions(parted, segmenter.regions)
         result, engine = yield from run_steps(segmenter, picture.pixels, vocabulary, found)
         result = result.stretched(picture.stretch)
         ran = yield from self._made_steps(picture, result, engine, reassign)

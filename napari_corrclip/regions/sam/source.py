@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -28,54 +27,21 @@ from napari_corrclip.devices import (
 from napari_corrclip.encoders.fingerprint import fingerprint
 from napari_corrclip.errors import InputError
 from napari_corrclip.progress import Progress, Steps
+from napari_corrclip.regions.embedding import SamEmbedding
 from napari_corrclip.regions.painting import Painting, check_order
-from napari_corrclip.regions.protocol import Described, check_count, check_image, check_share
+from napari_corrclip.regions.protocol import (
+    Described,
+    Partition,
+    check_count,
+    check_image,
+    check_share,
+)
 from napari_corrclip.regions.sam import encoder as encoding
 from napari_corrclip.regions.sam.decoder import PointDecoder
 from napari_corrclip.regions.sam.masks import Upsampler
-from napari_corrclip.storage.text import load_json
-from napari_corrclip.storage.untrusted import reason
 
 # Every point has its own copy of the image's tokens: 4 MB of 4096 x 256.
 _POINTS_AT_ONCE = {"cpu": 16, "cuda": 64}
-
-
-@dataclass(frozen=True, eq=False)
-class SamEmbedding:
-    """An image as SAM's decoder sees it; all that a click needs.
-
-    Attributes:
-        features: (1, C, h, w) float32 on the CPU.
-        image_size: (H, W) of the image.
-    """
-
-    features: Tensor
-    image_size: tuple[int, int]
-
-    def to_parts(self) -> tuple[dict[str, Tensor], str]:
-        """Tensors by name, and the rest as JSON: all there is to keep."""
-        return {"features": self.features}, json.dumps({"image_size": self.image_size})
-
-    @classmethod
-    def from_parts(cls, tensors: Mapping[str, Tensor], rest: str) -> SamEmbedding:
-        """Put together again what :meth:`to_parts` took apart.
-
-        Raises:
-            InputError: where the parts are none of an embedding.
-        """
-        try:
-            said = load_json(rest, "The embedding of SAM")
-            height, width = said["image_size"]
-            features = tensors["features"].float()
-            if not all(type(side) is int and side > 0 for side in (height, width)):
-                raise ValueError(f"its image is of {height} × {width}")
-            if features.ndim != 4:
-                raise ValueError(f"its features are of shape {tuple(features.shape)}")
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise InputError(
-                f"This is no embedding of SAM's ({reason(error)}); encode the image again."
-            ) from None
-        return cls(features, (height, width))
 
 
 class SamRegions:
@@ -135,7 +101,6 @@ class SamRegions:
         sam.prompt_encoder.float()
         sam.mask_decoder.float()
         self.sam = sam
-        self.last_embedding: SamEmbedding | None = None
         self._fingerprint: str | None = None
 
     @property
@@ -169,17 +134,20 @@ class SamRegions:
     def segment(self, image: NDArray[np.uint8]) -> Steps[NDArray[np.int32]]:
         """Divide ``image`` into regions; see :class:`RegionSource`.
 
-        Yields between the blocks of the image encoder and between batches of points. Keeps the
-        embedding in :attr:`last_embedding`.
+        Yields between the blocks of the image encoder and between batches of points.
         """
+        partition = yield from self.partition(image)
+        return partition.regions
+
+    @plain_steps
+    def partition(self, image: NDArray[np.uint8]) -> Steps[Partition]:
+        """Divide ``image`` as :meth:`segment` does, and keep its embedding for :meth:`click`."""
         check_image(image)
         points = self._point_batches()
         total = self._encoding_steps() + len(points)
-        self.last_embedding = None
         embedding = yield from self._encode(image, total)
-        self.last_embedding = embedding
         regions = yield from self._divide(embedding, points, self._encoding_steps(), total)
-        return regions
+        return Partition(regions, embedding)
 
     @plain_steps
     def encode(self, image: NDArray[np.uint8]) -> Steps[SamEmbedding]:
@@ -297,7 +265,7 @@ class SamRegions:
         with torch.no_grad():
             features = encoder.neck(tokens.permute(0, 3, 1, 2)).float().cpu()
         yield Progress("regions", len(encoder.blocks) + 1, total)
-        return SamEmbedding(features, (image.shape[0], image.shape[1]))
+        return SamEmbedding(features, (image.shape[0], image.shape[1]), self.fingerprint)
 
     def _point_batches(self) -> list[NDArray[np.float64]]:
         """The grid of points, x and y from 0 to 1, in batches that fit the memory."""
@@ -400,6 +368,11 @@ class SamRegions:
     def _check(self, embedding: SamEmbedding) -> None:
         encoder = self.sam.prompt_encoder
         expected = (1, encoder.embed_dim, *encoder.image_embedding_size)
+        if embedding.network != self.fingerprint:
+            raise InputError(
+                f"The embedding was computed by the SAM {embedding.network!r} and this one is "
+                f"{self.fingerprint!r}; encode the image with this SAM."
+            )
         if tuple(embedding.features.shape) != expected:
             raise InputError(
                 f"The embedding has shape {tuple(embedding.features.shape)} where this SAM's has "
