@@ -28,11 +28,7 @@ LAYERS = (
 # Circles that are still there, each to be opened; none may come, and what is open goes from here.
 CIRCLES: tuple[set[str], ...] = (
     {"annotation.journal", "annotation.session", "annotation.storage"},
-    {
-        f"gui.correct.{name}"
-        for name in ("camera", "keys", "mode", "pointer", "review", "splitting", "spreading")
-    },
-)  # fmt: skip
+)
 # Only `gui` and `plugin.samples` know napari, only `gui` Qt.
 VIEWER = {"napari", "qtpy", "magicgui", "PyQt6", "PySide6", "vispy", "superqt"}
 

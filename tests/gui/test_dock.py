@@ -151,7 +151,7 @@ def test_correcting_is_switched_on_and_off(person: Person) -> None:
     assert not person.dock.correct.keys.isHidden()
     mode.select(session.ids[:2].tolist())
     assert person.dock.correct.selection.text() == "2 selected"
-    mode.assign("1")
+    mode.actions.assign("1")
     assert person.dock.correct.undo_button.isEnabled()
     assert "selection" in person.names()
     person.press(person.dock.correct.button)

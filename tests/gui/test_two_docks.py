@@ -135,7 +135,7 @@ def test_one_is_closed_while_the_other_is_corrected(pair: Pair) -> None:
     second.qtbot.waitUntil(lambda: second.dock.layers is None, timeout=MINUTE)
     assert mode.on
     assert first.dock.correct.selection.text() == "2 selected"
-    mode.assign("2")
+    mode.actions.assign("2")
     session = first.dock.session
     assert [session.region(one).verdict is not None for one in session.ids[:3]] == [
         True, True, False

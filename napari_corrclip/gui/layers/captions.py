@@ -1,4 +1,4 @@
-"""Classes and regions in words and colours, for the layers and the status bar."""
+"""The words and colours of classes and regions, for the layers and the status bar."""
 
 from __future__ import annotations
 
@@ -10,24 +10,14 @@ from napari.utils.colormaps import DirectLabelColormap
 from numpy.typing import NDArray
 
 from napari_corrclip.annotation import Region
+from napari_corrclip.results.segmentation import class_colors
 from napari_corrclip.storage.plain import plain
 from napari_corrclip.vocabulary import Vocabulary
-
-CLEAR = (0.0, 0.0, 0.0, 0.0)
 
 
 def class_colormap(vocabulary: Vocabulary) -> DirectLabelColormap:
     """Return the colours of the classes by label value; what is no class is clear."""
-    colors: dict[int | None, tuple[float, float, float, float]] = {None: CLEAR, 0: CLEAR}
-    for value, (red, green, blue) in vocabulary.colors.items():
-        colors[value] = (red / 255, green / 255, blue / 255, 1.0)
-    return DirectLabelColormap(color_dict=colors)
-
-
-def class_features(vocabulary: Vocabulary) -> pd.DataFrame:
-    """Return what the status bar says of each label value."""
-    names = [plain(name) for name in vocabulary.names]
-    return pd.DataFrame({"index": [0, *vocabulary.values], "class": ["unlabelled", *names]})
+    return DirectLabelColormap(color_dict=class_colors(vocabulary))
 
 
 def region_features(rows: list[Region], vocabulary: Vocabulary) -> pd.DataFrame:
@@ -97,6 +87,6 @@ def confidences(rows: Sequence[Region], vocabulary: Vocabulary) -> NDArray[np.fl
 
 def painting_title(vocabulary: Vocabulary, values: list[int], pixels: int) -> str:
     """Say what a stroke on the labels paints."""
-    names = {one.value: repr(one.name) for one in vocabulary} | {0: "unlabelled"}
+    names = {each.value: repr(each.name) for each in vocabulary} | {0: "unlabelled"}
     listed = " and ".join(names.get(value, str(value)) for value in values)
     return f"Paint {pixels:,} pixel{'' if pixels == 1 else 's'} {listed}"

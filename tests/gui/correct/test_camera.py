@@ -23,7 +23,7 @@ def on_canvas(window: Window, mode: CorrectMode, region: int) -> bool:
     box = window.session.region(region).box
     corners = [(box[0] - 0.5, box[1] - 0.5), (box[2] - 0.5, box[3] - 0.5)]
     shown = list(window.viewer.dims.displayed)
-    camera, size = mode.camera, window.canvas.size()
+    camera, size = mode.camera.napari, window.canvas.size()
     for corner in corners:
         world = np.asarray(window.layers.regions.data_to_world(corner))[shown]
         down, right = (world - camera.center[-2:]) * camera.zoom
@@ -38,7 +38,7 @@ def on_canvas(window: Window, mode: CorrectMode, region: int) -> bool:
 def test_the_queue_finds_back_to_an_image_that_is_mostly_out_of_view(
     window: Window, mode: CorrectMode, corner: tuple[float, float]
 ) -> None:
-    camera = mode.camera
+    camera = mode.camera.napari
     zoom = camera.zoom
     size = window.canvas.size()
     away = np.array([size.height(), size.width()]) / zoom / 2 - 3
@@ -56,7 +56,7 @@ def test_the_queue_finds_back_to_an_image_that_is_mostly_out_of_view(
 def test_a_transposed_view_moves_along_its_own_axes(window: Window, mode: CorrectMode) -> None:
     window.viewer.dims.order = (1, 0)
     QApplication.processEvents()
-    camera = mode.camera
+    camera = mode.camera.napari
     camera.zoom *= 4
     for _ in range(6):
         window.key(Qt.Key.Key_D)
@@ -87,10 +87,10 @@ def test_a_view_along_other_axes_is_refused(window: Window, mode: CorrectMode) -
     viewer.layers.selection.active = window.layers.labels
     viewer.dims.order = (2, 0, 1)
     QApplication.processEvents()
-    before = mode.camera.center
+    before = mode.camera.napari.center
     window.key(Qt.Key.Key_D)
     assert "does not show the rows and columns" in window.told[-1]
-    assert mode.camera.center == before
+    assert mode.camera.napari.center == before
     with pytest.raises(Exception, match="bring its last two axes to the front"):
         Area(viewer).view(viewer.layers["image"], 0, window.canvas)
 

@@ -241,18 +241,18 @@ def test_the_queue_s_buttons(window: Window, panel: CorrectPanel) -> None:
 
 
 def test_the_camera_moves_only_as_far_as_needed(window: Window, mode: CorrectMode) -> None:
-    camera = mode.camera
+    camera = mode.camera.napari
     camera.zoom *= 2.5
     camera.center = (0.0, 20.0, 20.0)
     QTest.qWait(200)
     zoom, before = camera.zoom, camera.center
-    top, left, bottom, right = mode.sight.in_view()
+    top, left, bottom, right = mode.camera.in_view()
     inside = next(
         row.id
         for row in window.session.rows()
         if row.box[0] >= top and row.box[1] >= left and row.box[2] <= bottom and row.box[3] <= right
     )
-    mode.walk._go(inside)
+    mode.review._present(inside)
     assert camera.center == before
     outside = next(
         row.id
@@ -260,11 +260,11 @@ def test_the_camera_moves_only_as_far_as_needed(window: Window, mode: CorrectMod
         if row.box[0] >= top and row.box[2] <= bottom and row.box[1] >= right
     )
     box = window.session.region(outside).box
-    mode.walk._go(outside)
+    mode.review._present(outside)
     QTest.qWait(200)
     assert camera.zoom == zoom
     assert camera.center[-2] == before[-2]
-    seen = mode.sight.in_view()
+    seen = mode.camera.in_view()
     assert seen[1] <= box[1]
     assert box[3] <= seen[3]
     # As far as the margin, and not to the middle.
@@ -276,16 +276,16 @@ def test_a_region_as_large_as_the_image_is_no_reason_to_zoom(
 ) -> None:
     window.session.merge(window.session.ids)
     QTest.qWait(200)
-    zoom = mode.camera.zoom
+    zoom = mode.camera.napari.zoom
     for _ in range(3):
         window.key(Qt.Key.Key_D)
         QTest.qWait(100)
-    assert mode.camera.zoom == zoom
+    assert mode.camera.napari.zoom == zoom
     # Where it sticks out, it is shown whole.
-    mode.camera.zoom *= 4
+    mode.camera.napari.zoom *= 4
     QTest.qWait(200)
     window.key(Qt.Key.Key_D)
-    assert mode.camera.zoom < 2 * zoom
+    assert mode.camera.napari.zoom < 2 * zoom
 
 
 def test_small_regions_are_one_entry(make_napari_viewer) -> None:  # type: ignore[no-untyped-def]

@@ -12,7 +12,7 @@ from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication
 from scipy.ndimage import binary_erosion
 
-from napari_corrclip.gui.correct import COMMANDS, CorrectMode
+from napari_corrclip.gui.correct import CorrectMode
 from napari_corrclip.gui.correct.overlay import border
 from tests.forms import short
 from tests.gui.window import Window
@@ -163,12 +163,6 @@ def test_what_cannot_be_done_is_said(window: Window, mode: CorrectMode) -> None:
     window.key(Qt.Key.Key_9)
     assert "There is no class 9" in window.told[-1]
     assert not window.session.can_undo
-
-
-def test_every_key_is_told_once() -> None:
-    keys = [command.key for command in COMMANDS]
-    assert len(keys) == len(set(keys))
-    assert all(command.title for command in COMMANDS)
 
 
 def test_what_changes_nothing_is_said_to_be_so(window: Window, mode: CorrectMode) -> None:

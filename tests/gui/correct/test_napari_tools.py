@@ -179,14 +179,14 @@ def test_a_double_click_zooms_on_other_layers_and_calls_others(
     mode, viewer = of(panel), window.viewer
     called: list[str] = []
     viewer.mouse_double_click_callbacks.append(lambda *_: called.append("plugin"))
-    before = mode.camera.zoom, mode.camera.center
+    before = mode.camera.napari.zoom, mode.camera.napari.center
     double_click(window, 20)
-    assert (mode.camera.zoom, mode.camera.center) == before
+    assert (mode.camera.napari.zoom, mode.camera.napari.center) == before
     assert len(mode.selection) > 1
     assert called == ["plugin"]
     viewer.layers.selection.active = viewer.layers[0]
     double_click(window, 40)
-    assert mode.camera.zoom == pytest.approx(2 * before[0])
+    assert mode.camera.napari.zoom == pytest.approx(2 * before[0])
     assert called == ["plugin"] * 2
 
 
@@ -200,9 +200,9 @@ def test_two_modes_leave_the_double_click_as_they_found_it(
     mode.stop()
     other.stop()
     assert len(viewer.mouse_double_click_callbacks) == there - 1
-    before = mode.camera.zoom
+    before = mode.camera.napari.zoom
     double_click(window, 20)
-    assert mode.camera.zoom == pytest.approx(2 * before)
+    assert mode.camera.napari.zoom == pytest.approx(2 * before)
 
 
 # -- peeking
