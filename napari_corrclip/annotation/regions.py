@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_corrclip.images.boxes import Box
+from napari_corrclip.maps.votes import winners
 
 Kind = Literal["assigned", "accepted", "ignored"]
 """What a person said of a region: its class, that the predicted one is right, or leave it out."""
@@ -92,7 +93,6 @@ def elect(
             (eq. 12).
         values: (1 + K,) label values of the columns, 0 first.
     """
-    by_votes = votes.argmax(axis=1)
-    by_mean = probabilities.argmax(axis=1) + 1
-    elected: NDArray[np.int64] = values[np.where(voting, by_mean, by_votes)]
+    chosen = np.where(voting, probabilities.argmax(axis=1), winners(votes))
+    elected: NDArray[np.int64] = values[chosen + 1]
     return elected
