@@ -405,7 +405,7 @@ class State:
         by_mean = np.array([voting == "mean" for voting in votings], bool)
         elected = elect(counts.votes, means, by_mean, self._values).tolist()
         areas = counts.votes.sum(axis=1).tolist()
-        sources = counts.sources
+        sources, values = counts.sources, self.vocabulary.values
         for array in (counts.votes, means):
             array.flags.writeable = False
         for index, (one, box) in enumerate(zip(ids, boxes, strict=True)):
@@ -419,6 +419,7 @@ class State:
                 counts.votes[index],
                 (sources.indices[part], sources.data[part]),
                 means[index],
+                values,
                 votings[index],
                 elected[index],
                 self.verdicts.get(one),

@@ -29,6 +29,8 @@ __all__ = [
     "Provenance",
     "Segmentation",
     "build_segmentation",
+    "class_colors",
+    "class_features",
     "class_layer",
     "package_versions",
     "segmentation_from_probabilities",
@@ -253,16 +255,30 @@ def class_layer(labels: NDArray[np.integer], vocabulary: Vocabulary, **options: 
         vocabulary: the classes.
         **options: more of the layer's own, such as ``scale``.
     """
-    import pandas as pd
+    shown = {
+        "name": "labels",
+        "opacity": 0.4,
+        "colormap": class_colors(vocabulary),
+        "features": class_features(vocabulary),
+    }
+    return labels, {**shown, **options}, "labels"
 
+
+def class_colors(vocabulary: Vocabulary) -> dict[int | None, tuple[float, float, float, float]]:
+    """Return RGBA from 0 to 1 by label value; what is no class is clear."""
     clear = (0.0, 0.0, 0.0, 0.0)
     colors: dict[int | None, tuple[float, float, float, float]] = {None: clear, 0: clear}
     for value, (red, green, blue) in vocabulary.colors.items():
         colors[value] = (red / 255, green / 255, blue / 255, 1.0)
+    return colors
+
+
+def class_features(vocabulary: Vocabulary) -> pd.DataFrame:
+    """Return what napari's status bar says of each label value."""
+    import pandas as pd
+
     names = [plain(name) for name in vocabulary.names]
-    classes = pd.DataFrame({"index": [0, *vocabulary.values], "class": ["unlabelled", *names]})
-    shown = {"name": "labels", "opacity": 0.4, "colormap": colors, "features": classes}
-    return labels, {**shown, **options}, "labels"
+    return pd.DataFrame({"index": [0, *vocabulary.values], "class": ["unlabelled", *names]})
 
 
 def build_segmentation(

@@ -23,7 +23,6 @@ from napari_corrclip.annotation.state import folded
 from napari_corrclip.errors import InputError
 from napari_corrclip.gui.layers.captions import (
     class_colormap,
-    class_features,
     describe,
     painting_title,
     region_features,
@@ -37,6 +36,7 @@ from napari_corrclip.gui.layers.strokes import (
     painted_pixels,
 )
 from napari_corrclip.images.boxes import Box
+from napari_corrclip.results.segmentation import class_features
 from napari_corrclip.storage.plain import plain
 
 if TYPE_CHECKING:
