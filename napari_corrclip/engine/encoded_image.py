@@ -2,29 +2,24 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Generator, Mapping
+from collections.abc import Generator
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_corrclip.annotation import Session, Source
-from napari_corrclip.engine.segmenter import Image, Regions, Segmenter
+from napari_corrclip.engine.segmenter import Image, Segmenter
 from napari_corrclip.images import Pixels, read_pixels
-from napari_corrclip.progress import Progress, Steps, drive, finish
+from napari_corrclip.progress import Progress, Steps, finish
 from napari_corrclip.regions.given import GivenRegions
-from napari_corrclip.settings import Detail
 from napari_corrclip.vocabulary import Vocabulary, VocabularyLike
 
 if TYPE_CHECKING:
-    import torch
-
     from napari_corrclip.engine.features import Features
     from napari_corrclip.regions.protocol import RegionSource
     from napari_corrclip.results.segmentation import Segmentation
-    from napari_corrclip.settings import Settings
 
 
 @dataclass(frozen=True, eq=False)
@@ -143,7 +138,9 @@ def annotate_steps(
     regions: RegionSource | None = None,
     source: Source | None = None,
 ) -> Steps[Session]:
-    """Generator of :func:`annotate` with finished parts; yields between the blocks of each network.
+    """Generator of :func:`napari_corrclip.api.annotate` by finished parts.
+
+    Yields between the blocks of each network.
 
     Args:
         segmenter: the networks.
@@ -155,37 +152,3 @@ def annotate_steps(
     words, pixels = Vocabulary.coerce(vocabulary), read_pixels(image)
     result, engine = yield from run_steps(segmenter, pixels, words, regions)
     return Session(result, pixels.rgb, engine=engine, source=source)
-
-
-def annotate(
-    image: Image,
-    vocabulary: VocabularyLike,
-    *,
-    preset: str = "demo",
-    device: str | torch.device = "auto",
-    dtype: str | torch.dtype = "auto",
-    regions: Regions = "sam",
-    region_options: Mapping[str, Any] | None = None,
-    settings: Settings | None = None,
-    detail: Detail = "standard",
-    progress: bool | None = None,
-) -> Session:
-    """Segment one image by a vocabulary and open it for correction.
-
-    Where the image is a file, the session knows it as its source. Arguments and errors as
-    :meth:`Segmenter.from_preset` and :meth:`Segmenter.segment`; for several images keep a
-    :class:`Segmenter` and use :func:`annotate_steps`.
-    """
-    words = Vocabulary.coerce(vocabulary)
-    source = Source.of(image) if isinstance(image, str | os.PathLike) else None
-    pixels = read_pixels(image)
-    segmenter = Segmenter.from_preset(
-        preset,
-        device=device,
-        dtype=dtype,
-        regions=regions,
-        region_options=region_options,
-        settings=settings,
-        detail=detail,
-    )
-    return drive(annotate_steps(segmenter, pixels, words, source=source), show=progress)

@@ -16,9 +16,9 @@ from typing import Final, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_corrclip.demo.networks import SETTINGS
 from napari_corrclip.demo.scenes import TEST_SEED, Scene, generate_scene
 from napari_corrclip.demo.world import COLORS, COMBINATIONS, GROUNDS, HELD_OUT
+from napari_corrclip.engine.recipe import Recipe
 from napari_corrclip.engine.segmenter import Segmenter
 from napari_corrclip.errors import InputError
 from napari_corrclip.evaluation.metrics import Confusion
@@ -96,10 +96,7 @@ class Evaluation:
 def evaluate_steps(
     scenes: int = 100,
     *,
-    regions: str = "sam",
-    device: str = "auto",
-    dtype: str = "auto",
-    settings: Settings | None = None,
+    recipe: Recipe | None = None,
     first_seed: int = TEST_SEED,
     stages: Sequence[Stage] = STAGES,
 ) -> Steps[Evaluation]:
@@ -107,10 +104,7 @@ def evaluate_steps(
 
     Args:
         scenes: how many, from ``first_seed`` on.
-        regions: ``sam`` or ``superpixels``.
-        device: as in :meth:`Segmenter.from_preset`.
-        dtype: likewise.
-        settings: of the full method; ``None``: the preset's.
+        recipe: the run, of the full method; ``None``: the preset as it is.
         first_seed: seed of the first scene; the default begins the test split.
         stages: which stages of the ablation.
 
@@ -119,10 +113,8 @@ def evaluate_steps(
     """
     if scenes < 1:
         raise InputError(f"{scenes} scenes cannot be evaluated; ask for at least one.")
-    full = settings or SETTINGS
-    segmenter = Segmenter.from_preset(
-        "demo", device=device, dtype=dtype, regions=regions, settings=full
-    )
+    recipe = recipe or Recipe("demo")
+    segmenter, full = Segmenter.from_recipe(recipe), recipe.method
     source = segmenter.regions
     vocabularies = {
         "colours": Vocabulary.from_names([*COLORS, *GROUNDS]),
@@ -164,7 +156,7 @@ def evaluate_steps(
         click_iou=float(np.mean(clicks)) if clicks else float("nan"),
         seconds={stage: value / scenes for stage, value in seconds.items()},
         scenes=scenes,
-        regions=regions,
+        regions=recipe.regions,
     )
 
 

@@ -69,6 +69,33 @@ class GivenRegions(Closed):
         return hashlib.sha256(np.ascontiguousarray(self.regions).tobytes()).hexdigest()[:16]
 
 
+class AwaitedRegions:
+    """A source that finds nothing: the regions come with each image."""
+
+    name = "given"
+
+    def segment(self, image: NDArray[np.uint8]) -> Steps[NDArray[np.int32]]:
+        """Refuse: there is nothing without them.
+
+        Raises:
+            InputError: always.
+        """
+        check_image(image)
+        yield Progress("regions", 0, 1)
+        raise self.missing()
+
+    def missing(self) -> InputError:
+        """Return the error of whoever goes on without the regions."""
+        return InputError(
+            "The regions of this run are given with each image, and this one came without; give its "
+            "region map, or choose sam or superpixels."
+        )
+
+    def describe(self) -> Mapping[str, Described]:
+        """Return the source alone."""
+        return {"source": self.name}
+
+
 class FoundRegions(GivenRegions):
     """What another source found in this very image, told as that source's.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Literal
 
 import numpy as np
@@ -28,13 +28,12 @@ from napari_corrclip.encoders.fingerprint import fingerprint
 from napari_corrclip.errors import InputError
 from napari_corrclip.progress import Progress, Steps
 from napari_corrclip.regions.embedding import SamEmbedding
-from napari_corrclip.regions.painting import Painting, check_order
+from napari_corrclip.regions.options import SamOptions
+from napari_corrclip.regions.painting import Painting
 from napari_corrclip.regions.protocol import (
     Described,
     Partition,
-    check_count,
     check_image,
-    check_share,
 )
 from napari_corrclip.regions.sam import encoder as encoding
 from napari_corrclip.regions.sam.decoder import PointDecoder
@@ -73,30 +72,30 @@ class SamRegions:
         self,
         sam: Sam,
         *,
-        points_per_side: int = 8,
-        iou_threshold: float = 0.4,
-        stability_threshold: float = 0.4,
-        masks_per_point: Literal[1, 3] = 1,
-        min_area: int = 0,
-        nms_threshold: float = 0.7,
-        painting: Painting = "small-on-top",
+        points_per_side: int = SamOptions.points_per_side,
+        iou_threshold: float = SamOptions.iou_threshold,
+        stability_threshold: float = SamOptions.stability_threshold,
+        masks_per_point: Literal[1, 3] = SamOptions.masks_per_point,
+        min_area: int = SamOptions.min_area,
+        nms_threshold: float = SamOptions.nms_threshold,
+        painting: Painting = SamOptions.painting,
         device: torch.device | str | None = None,
         dtype: torch.dtype | str | None = None,
     ) -> None:
-        self.points_per_side = check_count(points_per_side, "points_per_side", least=1)
-        self.iou_threshold = check_share(iou_threshold, "iou_threshold")
-        self.stability_threshold = check_share(stability_threshold, "stability_threshold")
-        self.nms_threshold = check_share(nms_threshold, "nms_threshold")
-        if masks_per_point not in (1, 3):
-            raise InputError(f"masks_per_point is {masks_per_point!r}; choose 1 or 3.")
-        self.masks_per_point = masks_per_point
-        self.min_area = check_count(min_area, "min_area")
-        check_order(painting)
-        self.painting = painting
+        self.options = SamOptions(
+            points_per_side,
+            iou_threshold,
+            stability_threshold,
+            masks_per_point,
+            min_area,
+            nms_threshold,
+            painting,
+            None if dtype is None else str(dtype),
+        )
         if device is not None:
             sam.to(device)
-        if dtype is not None:
-            sam.image_encoder.to(choose_dtype(dtype))
+        if self.options.dtype is not None:
+            sam.image_encoder.to(choose_dtype(self.options.dtype))
         # segment-anything makes float32 tensors of prompts, whatever the weights are.
         sam.prompt_encoder.float()
         sam.mask_decoder.float()
@@ -121,13 +120,7 @@ class SamRegions:
         return {
             "source": self.name,
             "network": self.fingerprint,
-            "points_per_side": self.points_per_side,
-            "iou_threshold": self.iou_threshold,
-            "stability_threshold": self.stability_threshold,
-            "masks_per_point": self.masks_per_point,
-            "min_area": self.min_area,
-            "nms_threshold": self.nms_threshold,
-            "painting": self.painting,
+            **{name: value for name, value in asdict(self.options).items() if name != "dtype"},
         }
 
     @plain_steps
@@ -269,7 +262,7 @@ class SamRegions:
 
     def _point_batches(self) -> list[NDArray[np.float64]]:
         """The grid of points, x and y from 0 to 1, in batches that fit the memory."""
-        grid = build_point_grid(self.points_per_side)
+        grid = build_point_grid(self.options.points_per_side)
         batch = _POINTS_AT_ONCE.get(self.device.type, _POINTS_AT_ONCE["cpu"])
         return [grid[start : start + batch] for start in range(0, len(grid), batch)]
 
@@ -279,7 +272,7 @@ class SamRegions:
         masks = yield from self._find(embedding, batches, done, total)
         with torch.no_grad(), self._explained():
             regions = self._upsampler(embedding).paint(
-                masks.logits, self.sam.mask_threshold, masks.areas.numpy(), self.painting
+                masks.logits, self.sam.mask_threshold, masks.areas.numpy(), self.options.painting
             )
             return regions.int().cpu().numpy()
 
@@ -290,7 +283,7 @@ class SamRegions:
         found = []
         with self._explained():
             with torch.no_grad():
-                decoder = self._decoder(embedding, several=self.masks_per_point == 3)
+                decoder = self._decoder(embedding, several=self.options.masks_per_point == 3)
                 upsampler = self._upsampler(embedding)
             while batches:
                 points, *rest = batches
@@ -306,11 +299,11 @@ class SamRegions:
             with torch.no_grad():
                 masks = _joined(found)
                 # As segment-anything does it over one image: by boxes, the highest score first.
-                masks = masks[nms(masks.boxes.float(), masks.scores, self.nms_threshold)]
-                return masks[masks.areas >= max(1, self.min_area)]
+                masks = masks[nms(masks.boxes.float(), masks.scores, self.options.nms_threshold)]
+                return masks[masks.areas >= max(1, self.options.min_area)]
 
     def _explained(self) -> AbstractContextManager[None]:
-        lower = f"points_per_side ({self.points_per_side})"
+        lower = f"points_per_side ({self.options.points_per_side})"
         return explained(self.device, "SAM's masks, with one point at a time", lower)
 
     def _unless_full(
@@ -334,15 +327,15 @@ class SamRegions:
         at = self._in_frame(points * (width, height), upsampler.size)[:, None]
         decoded = decoder.decode(at, torch.ones(at.shape[:2], dtype=torch.int64, device=at.device))
         good = torch.ones_like(decoded.scores, dtype=torch.bool)
-        if self.iou_threshold > 0:
-            good = decoded.scores > self.iou_threshold
+        if self.options.iou_threshold > 0:
+            good = decoded.scores > self.options.iou_threshold
         # A point's logits cost about the same for one mask and for three.
         asked = good.any(dim=1).nonzero().flatten()
         logits = decoder.logits(decoded, asked)[good[asked]]
         measured = upsampler.measure(logits, self.sam.mask_threshold)
         masks = _Masks(decoded.scores[good].cpu(), logits, measured.areas, measured.boxes)
-        if self.stability_threshold > 0:
-            masks = masks[measured.stability >= self.stability_threshold]
+        if self.options.stability_threshold > 0:
+            masks = masks[measured.stability >= self.options.stability_threshold]
         return masks
 
     def _decoder(self, embedding: SamEmbedding, *, several: bool) -> PointDecoder:
