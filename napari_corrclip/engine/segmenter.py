@@ -250,7 +250,8 @@ class Segmenter:
         made = self._made_by or self._assembled(settings)
         if settings != made.method:
             made = replace(made, settings=settings, detail="standard")
-        if self._made_by and regions == self._source.describe():
+        named = made.regions != GIVEN or "regions" in made.parts
+        if self._made_by and named and regions == self._source.describe():
             return made
         name = str(regions.get("source", GIVEN))
         parts = {part: value for part, value in made.parts.items() if part != "regions"}
