@@ -37,6 +37,8 @@ __all__ = [
     "segmentation_from_values",
 ]
 
+CLEAR = (0.0, 0.0, 0.0, 0.0)
+"""The colour of what is not shown, RGBA."""
 LayerData = tuple[NDArray[Any], dict[str, Any], str]
 _SPATIAL = ("scale", "translate", "rotate", "shear", "affine", "units", "axis_labels")
 
@@ -265,9 +267,8 @@ def class_layer(labels: NDArray[np.integer], vocabulary: Vocabulary, **options: 
 
 
 def class_colors(vocabulary: Vocabulary) -> dict[int | None, tuple[float, float, float, float]]:
-    """Return RGBA from 0 to 1 by label value; what is no class is clear."""
-    clear = (0.0, 0.0, 0.0, 0.0)
-    colors: dict[int | None, tuple[float, float, float, float]] = {None: clear, 0: clear}
+    """Return the classes' colours by label value, RGBA from 0 to 1; ``None`` and 0, no class, are clear."""
+    colors: dict[int | None, tuple[float, float, float, float]] = {None: CLEAR, 0: CLEAR}
     for value, (red, green, blue) in vocabulary.colors.items():
         colors[value] = (red / 255, green / 255, blue / 255, 1.0)
     return colors

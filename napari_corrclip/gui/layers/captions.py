@@ -1,4 +1,4 @@
-"""Classes and regions in words and colours, for the layers and the status bar."""
+"""The words and colours of classes and regions, for the layers and the status bar."""
 
 from __future__ import annotations
 
@@ -13,8 +13,6 @@ from napari_corrclip.maps.votes import confidences, runners_up
 from napari_corrclip.results.segmentation import class_colors
 from napari_corrclip.storage.plain import plain
 from napari_corrclip.vocabulary import Vocabulary
-
-CLEAR = (0.0, 0.0, 0.0, 0.0)
 
 
 def class_colormap(vocabulary: Vocabulary) -> DirectLabelColormap:
@@ -60,6 +58,6 @@ def descriptions(rows: Sequence[Region], vocabulary: Vocabulary) -> list[str]:
 
 def painting_title(vocabulary: Vocabulary, values: list[int], pixels: int) -> str:
     """Say what a stroke on the labels paints."""
-    names = {one.value: repr(one.name) for one in vocabulary} | {0: "unlabelled"}
+    names = {each.value: repr(each.name) for each in vocabulary} | {0: "unlabelled"}
     listed = " and ".join(names.get(value, str(value)) for value in values)
     return f"Paint {pixels:,} pixel{'' if pixels == 1 else 's'} {listed}"
