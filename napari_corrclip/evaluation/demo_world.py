@@ -22,7 +22,7 @@ from napari_corrclip.engine.recipe import Recipe
 from napari_corrclip.engine.segmenter import Segmenter
 from napari_corrclip.errors import InputError
 from napari_corrclip.evaluation.metrics import Confusion
-from napari_corrclip.progress import Progress, Steps
+from napari_corrclip.progress import Progress, Steps, retold
 from napari_corrclip.regions.given import FoundRegions
 from napari_corrclip.regions.protocol import partition
 from napari_corrclip.regions.sam import SamEmbedding, SamRegions
@@ -211,12 +211,4 @@ def _scores(
 
 def _muted(steps: Steps[T], done: int, total: int) -> Steps[T]:
     """``steps`` with its events told as one: this evaluation's own count."""
-    try:
-        while True:
-            next(steps)
-            yield Progress("evaluate", done, total)
-    except StopIteration as stop:
-        result: T = stop.value
-        return result
-    finally:
-        steps.close()
+    return retold(steps, lambda _: Progress("evaluate", done, total))

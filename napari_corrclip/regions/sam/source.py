@@ -16,14 +16,7 @@ from segment_anything.utils.transforms import ResizeLongestSide
 from torch import Tensor
 from torchvision.ops import nms
 
-from napari_corrclip.devices import (
-    choose_dtype,
-    explained,
-    free_memory,
-    is_out_of_memory,
-    plain_steps,
-    plain_torch,
-)
+from napari_corrclip.devices import Batches, choose_dtype, explained, plain_steps, plain_torch
 from napari_corrclip.encoders.fingerprint import fingerprint
 from napari_corrclip.errors import InputError
 from napari_corrclip.progress import Progress, Steps
@@ -280,22 +273,21 @@ class SamRegions:
         self, embedding: SamEmbedding, batches: list[NDArray[np.float64]], done: int, total: int
     ) -> Steps[_Masks]:
         """The masks that stay, the highest score first."""
-        found = []
+        points = np.concatenate(batches)
         with self._explained():
             with torch.no_grad():
                 decoder = self._decoder(embedding, several=self.options.masks_per_point == 3)
                 upsampler = self._upsampler(embedding)
-            while batches:
-                points, *rest = batches
-                masks = self._unless_full(decoder, upsampler, points)
-                if masks is None:
-                    left, half = np.concatenate(batches), (len(points) + 1) // 2
-                    batches = [left[start : start + half] for start in range(0, len(left), half)]
-                    total = done + len(batches)
-                    continue
-                found.append(masks)
-                batches, done = rest, done + 1
+
+            def find(start: int, stop: int) -> Steps[_Masks]:
+                nonlocal done, total
+                total = done + len(range(start, len(points), stop - start))
+                masks = self._good_masks(decoder, upsampler, points[start:stop])
+                done += 1
                 yield Progress("regions", done, total)
+                return masks
+
+            found = yield from Batches(len(batches[0])).run(len(points), find)
             with torch.no_grad():
                 masks = _joined(found)
                 # As segment-anything does it over one image: by boxes, the highest score first.
@@ -305,19 +297,6 @@ class SamRegions:
     def _explained(self) -> AbstractContextManager[None]:
         lower = f"points_per_side ({self.options.points_per_side})"
         return explained(self.device, "SAM's masks, with one point at a time", lower)
-
-    def _unless_full(
-        self, decoder: PointDecoder, upsampler: Upsampler, points: NDArray[np.float64]
-    ) -> _Masks | None:
-        """:meth:`_good_masks`, or ``None`` where memory ran out, which may suffice for half of them."""
-        try:
-            with torch.no_grad():
-                return self._good_masks(decoder, upsampler, points)
-        except (RuntimeError, MemoryError) as error:
-            if len(points) == 1 or not is_out_of_memory(error):
-                raise
-        free_memory()  # here, where the error with its frames has gone
-        return None
 
     def _good_masks(
         self, decoder: PointDecoder, upsampler: Upsampler, points: NDArray[np.float64]
