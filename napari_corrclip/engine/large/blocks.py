@@ -52,7 +52,7 @@ def classify_block(
     background: int,
     settings: Settings,
 ) -> BlockClasses:
-    """Classify the pixels of a block, as :func:`napari_corrclip.engine.pipeline.classify_pixels` does.
+    """Classify the pixels of a block, as :func:`napari_corrclip.engine.classifying.classify_pixels` does.
 
     Args:
         logits: (Q, h, w) at the image's own pixels.

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
-from napari_corrclip.engine import pipeline, windows
+from napari_corrclip.engine import classifying, encoding, windows
 from napari_corrclip.errors import InputError, NotEnoughMemory
 from napari_corrclip.progress import finish
 from napari_corrclip.results.segmentation import (
@@ -47,8 +47,8 @@ def _scene(
 
 
 def _logits(image: NDArray[np.uint8], regions: NDArray[np.int32], settings: Settings) -> Tensor:
-    features = finish(pipeline.encode_image(image, regions, CLIP, DINO, settings))
-    return pipeline.blended_logits(features, TEXT)
+    features = finish(encoding.encode_image(image, regions, CLIP, DINO, settings))
+    return classifying.blended_logits(features, TEXT)
 
 
 @pytest.mark.parametrize("rule", ["cross", "closed"])
@@ -60,7 +60,7 @@ def test_one_window_equals_the_plain_transcription(rule: Any) -> None:
     pixels = windows.prepare_image(image, layout.size, CLIP.mean, CLIP.std)
     window = windows.cut(pixels, layout.boxes[:1], layout.padding)
     raw = windows.cut(torch.from_numpy(regions), layout.boxes[:1], layout.padding, 6)
-    ours = finish(pipeline.encode_windows(window, raw, CLIP, DINO, settings))
+    ours = finish(encoding.encode_windows(window, raw, CLIP, DINO, settings))
 
     seen = (
         finish(DINO.features(windows.renormalise(window, CLIP.mean, CLIP.std, DINO.mean, DINO.std)))
@@ -151,7 +151,7 @@ def test_the_base_lives_on_clips_grid_and_needs_no_similarity_tower() -> None:
     hook = DINO.model.norm.register_forward_hook(lambda *_: ran.append(1))
     embedded = DINO.model.patch_embed.proj.register_forward_hook(lambda *_: ran.append(1))
     base = Settings.ablation("base", SMALL)
-    features = finish(pipeline.encode_image(image, regions, CLIP, DINO, base))
+    features = finish(encoding.encode_image(image, regions, CLIP, DINO, base))
     hook.remove()
     embedded.remove()
     assert ran == []
@@ -165,14 +165,14 @@ def test_the_base_lives_on_clips_grid_and_needs_no_similarity_tower() -> None:
 def test_the_branches_work_without_scope_too() -> None:
     image, regions = _scene(4, (112, 112))
     settings = SMALL.replace(scope=False)
-    features = finish(pipeline.encode_image(image, regions, CLIP, DINO, settings))
+    features = finish(encoding.encode_image(image, regions, CLIP, DINO, settings))
     assert features.features.shape == (1, 7, 7, 16)
     assert features.features.isfinite().all()
 
 
 def test_features_are_unit_length_detached_and_free_of_gradients() -> None:
     image, regions = _scene(0, (64, 64))
-    features = finish(pipeline.encode_image(image, regions, CLIP, DINO, SMALL)).features
+    features = finish(encoding.encode_image(image, regions, CLIP, DINO, SMALL)).features
     assert not features.requires_grad
     torch.testing.assert_close(features.norm(dim=-1), torch.ones(features.shape[:-1]))
 
@@ -180,7 +180,7 @@ def test_features_are_unit_length_detached_and_free_of_gradients() -> None:
 def test_patches_that_do_not_divide_56_are_padded_to_their_least_common_multiple() -> None:
     clip, dino = random_towers(0, patch_size=32, image_size=64)
     image, regions = _scene(0, (70, 100))
-    features = finish(pipeline.encode_image(image, regions, clip, dino, SMALL))
+    features = finish(encoding.encode_image(image, regions, clip, dino, SMALL))
     assert features.layout.padded == (96, 128)
     assert features.features.shape == (1, 12, 16, 16)
 
@@ -211,7 +211,7 @@ def test_windows_that_share_a_look_take_their_cells_of_the_whole_image(
         patch.setattr(
             windows, "cut_cells", lambda *args: cut.append((args, cutting(*args))) or cut[-1][1]
         )
-        events = list(pipeline.encode_image(image, regions, CLIP, DINO, settings))
+        events = list(encoding.encode_image(image, regions, CLIP, DINO, settings))
     assert len(looks) == 1
     assert looks[0][0] == 1
     assert [e.done for e in events] == list(range((events[-1].total or 0) + 1))
@@ -255,7 +255,7 @@ def test_a_whole_image_that_does_not_fit_is_told(monkeypatch: pytest.MonkeyPatch
 def test_progress_counts_every_block_of_every_batch() -> None:
     image, regions = _scene()
     settings = SMALL.replace(batch_size=4)
-    events = list(pipeline.encode_image(image, regions, CLIP, DINO, settings))
+    events = list(encoding.encode_image(image, regions, CLIP, DINO, settings))
     total = 2 * (CLIP.blocks + DINO.blocks)
     assert {(e.stage, e.total) for e in events} == {("windows", total)}
     assert [e.done for e in events] == list(range(total + 1))
@@ -265,7 +265,7 @@ def test_encoding_stops_where_its_generator_is_closed() -> None:
     image, regions = _scene()
     ran: list[int] = []
     hook = CLIP.visual.transformer.resblocks[0].mlp.register_forward_hook(lambda *_: ran.append(1))
-    steps = pipeline.encode_image(image, regions, CLIP, DINO, SMALL)
+    steps = encoding.encode_image(image, regions, CLIP, DINO, SMALL)
     for _ in range(DINO.blocks + 2):
         next(steps)
     assert torch.is_grad_enabled()
@@ -278,16 +278,16 @@ def test_gradients_flow_through_the_functions_below() -> None:
     clip, dino = random_towers(5)
     window = torch.randn(1, 3, 56, 56)
     regions = torch.randint(0, 3, (1, 56, 56))
-    finish(pipeline.encode_windows(window, regions, clip, dino, SMALL)).sum().backward()
+    finish(encoding.encode_windows(window, regions, clip, dino, SMALL)).sum().backward()
     assert clip.visual.conv1.weight.grad is not None
     assert dino.model.patch_embed.proj.weight.grad is not None
 
 
 def test_features_come_back_from_their_parts() -> None:
     image, regions = _scene()
-    features = finish(pipeline.encode_image(image, regions, CLIP, DINO, SMALL))
+    features = finish(encoding.encode_image(image, regions, CLIP, DINO, SMALL))
     tensors, layout = features.to_parts()
-    restored = pipeline.WindowFeatures.from_parts(tensors, layout)
+    restored = encoding.WindowFeatures.from_parts(tensors, layout)
     assert restored.layout == features.layout
     assert torch.equal(restored.features, features.features)
 
@@ -296,13 +296,13 @@ def test_parts_that_do_not_belong_together_are_refused() -> None:
     layout = windows.plan((40, 40), SMALL, (16, 8)).to_json()
     for tensors in ({}, {"features": torch.zeros(2, 7, 7, 4)}, {"features": torch.zeros(1, 4)}):
         with pytest.raises(InputError, match="do not belong to 1 windows"):
-            pipeline.WindowFeatures.from_parts(tensors, layout)
+            encoding.WindowFeatures.from_parts(tensors, layout)
 
 
 def test_logits_are_the_cosines_of_the_only_window() -> None:
     layout = windows.plan((56, 56), SMALL, (16, 8))
     cells = F.normalize(torch.randn(1, 7, 7, 16), dim=-1)
-    logits = pipeline.blended_logits(pipeline.WindowFeatures(cells, layout), TEXT)
+    logits = classifying.blended_logits(encoding.WindowFeatures(cells, layout), TEXT)
     maps = (cells[0] @ TEXT.T).permute(2, 0, 1)[None]
     plain = F.interpolate(maps, size=(56, 56), mode="bilinear", align_corners=False)[0]
     torch.testing.assert_close(logits, plain)
@@ -318,8 +318,8 @@ def test_pixel_classes_equal_the_plain_transcription(
     logits = torch.tensor(rng.uniform(-0.1, 0.2, size=(4, 6, 8)), dtype=torch.float32)
     owner = torch.tensor([0, 2, 1, 0])
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(pipeline, "_STRIPE_ELEMENTS", {"cpu": stripe})
-        ours = pipeline.classify_pixels(
+        patch.setattr(classifying, "_STRIPE_ELEMENTS", {"cpu": stripe})
+        ours = classifying.classify_pixels(
             logits, regions, owner, torch.full((3,), threshold), 0, SMALL
         )
     plain = reference.classes(logits.tolist(), owner.tolist(), SMALL.logit_scale, threshold)
@@ -351,13 +351,13 @@ def test_pixels_finished_on_a_card_make_the_result_of_the_host(
     words = Vocabulary.from_names(["a", "b", "c"])
     classes = [replace(c, value=v) for c, v in zip(words.classes, (65535, 32768, 3), strict=True)]
     words = replace(words, classes=tuple(classes), next_value=65536)
-    pixels = pipeline.classify_pixels(
+    pixels = classifying.classify_pixels(
         logits, regions, torch.arange(3), torch.full((3,), threshold), -1, SMALL
     )
     provenance = Provenance(versions={})
     host = build_segmentation(pixels, regions, words, provenance)
     card = segmentation_from_values(
-        pixels, pipeline.pixel_values(pixels, words.values), regions, words, provenance
+        pixels, classifying.pixel_values(pixels, words.values), regions, words, provenance
     )
     for name in ("labels", "pixel_labels", "confidence", "region_probabilities"):
         ours, theirs = getattr(card, name), getattr(host, name)
@@ -371,21 +371,21 @@ def test_bands_of_logits_change_nothing(shape: tuple[int, int]) -> None:
     """Larger than at inference and smaller, three bands at least."""
     image, regions = _scene(5, shape)
     settings = SMALL.replace(short_side=150)
-    features = finish(pipeline.encode_image(image, regions, CLIP, DINO, settings))
+    features = finish(encoding.encode_image(image, regions, CLIP, DINO, settings))
     owner, thresholds = torch.arange(5), torch.full((5,), 0.25)
-    whole = pipeline.classify_pixels(
-        pipeline.blended_logits(features, TEXT), regions, owner, thresholds, -1, settings
+    whole = classifying.classify_pixels(
+        classifying.blended_logits(features, TEXT), regions, owner, thresholds, -1, settings
     )
-    logits = pipeline.Logits(features, TEXT)
+    logits = classifying.Logits(features, TEXT)
     asked: list[range] = []
     with pytest.MonkeyPatch.context() as patch:
-        rows = pipeline.Logits.rows
-        patch.setattr(pipeline, "_BAND_ELEMENTS", 50 * 5 * logits.shape[2])
-        patch.setattr(pipeline, "_STRIPE_ELEMENTS", {"cpu": 5 * 7 * shape[1]})
+        rows = classifying.Logits.rows
+        patch.setattr(classifying, "_BAND_ELEMENTS", 50 * 5 * logits.shape[2])
+        patch.setattr(classifying, "_STRIPE_ELEMENTS", {"cpu": 5 * 7 * shape[1]})
         patch.setattr(
-            pipeline.Logits, "rows", lambda self, band: asked.append(band) or rows(self, band)
+            classifying.Logits, "rows", lambda self, band: asked.append(band) or rows(self, band)
         )
-        banded = pipeline.classify_pixels(logits, regions, owner, thresholds, -1, settings)
+        banded = classifying.classify_pixels(logits, regions, owner, thresholds, -1, settings)
     assert len(asked) >= 3
     assert max(len(band) for band in asked) <= 50
     torch.testing.assert_close(banded.confidence, whole.confidence, rtol=0, atol=1e-5)
@@ -399,19 +399,19 @@ def test_a_thousand_queries_need_no_array_of_queries_and_pixels() -> None:
     """Torch's own count of what it holds at once, which an array of all would go beyond."""
     image, regions = _scene(6, (400, 640))
     settings = SMALL.replace(short_side=336, window=336, stride=112)
-    features = finish(pipeline.encode_image(image, regions, CLIP, DINO, settings))
+    features = finish(encoding.encode_image(image, regions, CLIP, DINO, settings))
     text = F.normalize(torch.randn(1000, 16, generator=torch.Generator().manual_seed(1)), dim=-1)
-    logits = pipeline.Logits(features, text)
+    logits = classifying.Logits(features, text)
     array = 4 * 1000 * logits.shape[1] * logits.shape[2]
     with pytest.MonkeyPatch.context() as patch, Held() as held:
-        patch.setattr(pipeline, "_BAND_ELEMENTS", 1 << 22)
-        found = pipeline.classify_pixels(
+        patch.setattr(classifying, "_BAND_ELEMENTS", 1 << 22)
+        found = classifying.classify_pixels(
             logits, regions, torch.arange(1000), torch.zeros(1000), -1, settings
         )
     assert found.labels.shape == (400, 640)
     assert held.most < array / 4
     with Held() as whole:
-        pipeline.blended_logits(features, text)
+        classifying.blended_logits(features, text)
     assert array <= whole.most
 
 
@@ -419,18 +419,18 @@ def test_without_correction_or_regions_pixels_keep_their_class() -> None:
     logits = torch.rand(3, 4, 4)
     owner, thresholds = torch.arange(3), torch.zeros(3)
     ones = np.ones((8, 8), dtype=np.int32)
-    off = pipeline.classify_pixels(
+    off = classifying.classify_pixels(
         logits, ones, owner, thresholds, 0, SMALL.replace(correction=False)
     )
     assert torch.equal(off.labels, off.pixel_labels)
-    none = pipeline.classify_pixels(logits, 0 * ones, owner, thresholds, 0, SMALL)
+    none = classifying.classify_pixels(logits, 0 * ones, owner, thresholds, 0, SMALL)
     assert torch.equal(none.labels, none.pixel_labels)
     assert none.region_probabilities.shape == (0, 3)
 
 
 def test_pixels_below_the_threshold_have_no_class_where_there_is_no_background() -> None:
     logits, ones = torch.zeros(3, 4, 4), np.ones((4, 4), dtype=np.int32)
-    result = pipeline.classify_pixels(
+    result = classifying.classify_pixels(
         logits, ones, torch.arange(3), torch.full((3,), 0.9), -1, SMALL
     )
     assert result.labels.eq(-1).all()
@@ -451,4 +451,4 @@ def test_pixels_below_the_threshold_have_no_class_where_there_is_no_background()
 )
 def test_bad_images_and_regions_are_refused(image: Any, regions: Any, reason: str) -> None:
     with pytest.raises(InputError, match=reason):
-        finish(pipeline.encode_image(image, regions, CLIP, DINO, SMALL))
+        finish(encoding.encode_image(image, regions, CLIP, DINO, SMALL))
