@@ -35,6 +35,7 @@ from napari_corrclip.maps.reading import ENDINGS, find_map
 from napari_corrclip.progress import drive, finish
 from napari_corrclip.regions.options import REGION_KINDS
 from napari_corrclip.settings import Settings
+from napari_corrclip.storage.amounts import count, size_text
 from napari_corrclip.storage.text import load_json, load_yaml, read_text
 from napari_corrclip.storage.zarr_folders import METADATA
 from napari_corrclip.vocabulary import Vocabulary
@@ -207,7 +208,7 @@ class Job:
         segmenter = self._segmenter
         height, width = rgb.shape[:2]
         windows = len(segmenter.plan((height, width)))
-        say(f"{image}: {height} × {width} pixels, {windows} window{'s' if windows > 1 else ''}")
+        say(f"{image}: {height} × {width} pixels, {count(windows, 'window')}")
         result = drive(segmenter.segment_steps(pixels, self.vocabulary, given))
         origin = Origin.of(image, folder)
         provenance = replace(
@@ -286,7 +287,7 @@ def to_be_fetched(recipe: Recipe) -> Iterator[str]:
         return
     for network in recipe.missing:
         yield (
-            f"Fetching the weights of {network.title}: {network.size / 1e6:.0f} MB, "
+            f"Fetching the weights of {network.title}: {size_text(network.size)}, "
             f"licence {network.licence}."
         )
 

@@ -16,6 +16,11 @@ PERCENTILES = (0.1, 99.9)
 _LARGEST = float(np.finfo(np.float64).max)
 
 
+def is_deep(dtype: np.dtype[Any]) -> bool:
+    """Whether black and white are a question: bytes and booleans have theirs."""
+    return dtype != np.uint8 and dtype.kind != "b"
+
+
 def find_limits(
     values: NDArray[Any],
     percentiles: tuple[float, float] = PERCENTILES,

@@ -27,6 +27,7 @@ from napari_corrclip.scripting.edits import effective, lines_of
 from napari_corrclip.scripting.packed import pack_label_map, regions_digest
 from napari_corrclip.scripting.words import vocabulary_expression
 from napari_corrclip.settings import DETAILS, Settings, at_detail
+from napari_corrclip.storage.amounts import count
 from napari_corrclip.weights.catalogue import get_preset
 
 SCENES = (7, 0, 2, 14)
@@ -176,7 +177,7 @@ def _write(state: State, done: list[Step], image: _Image) -> Steps[Script]:
     if lines:
         check = f"check_regions(session, '{regions_digest(base.regions)}')"
         body = "\n".join([*run, f"{check}  # the edits name regions by their ids", "", *lines])
-    said = f"{len(later)} step{'' if len(later) == 1 else 's'} made by hand"
+    said = f"{count(len(later), 'step')} made by hand"
     about = f"The last run of napari-corrclip on an image, and {said} since."
     if carried:
         about += "\n\nFirst comes what was decided before that run and still holds."

@@ -8,12 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_corrclip.annotation.change import Change, Plan, Swap
-from napari_corrclip.annotation.edits.targets import count, mask_of, points_of, region_of
+from napari_corrclip.annotation.edits.targets import mask_of, points_of, region_of
 from napari_corrclip.annotation.regions import Region
 from napari_corrclip.annotation.runs import Patch
 from napari_corrclip.annotation.state import State
 from napari_corrclip.errors import InputError
 from napari_corrclip.images.boxes import Box, padded, window
+from napari_corrclip.storage.amounts import count
 
 Points = Sequence[Sequence[float]]
 """(row, column) pairs in pixels."""

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from napari_corrclip.errors import InputError
 from napari_corrclip.images import PERCENTILES, find_limits, to_rgb
-from napari_corrclip.images.limits import check_percentiles
+from napari_corrclip.images.limits import check_percentiles, is_deep
 from napari_corrclip.results.provenance import PERCENTILES_BEFORE, Stretch
 
 
@@ -76,7 +76,7 @@ def find_stretch(plane: NDArray[Any], contrast: Contrast, shown: Shown) -> Stret
     """
     values = _numbers(plane)
     ranked = contrast.percentiles
-    if contrast.unless_set and (shown.is_set or plane.dtype == np.uint8 or plane.dtype.kind == "b"):
+    if contrast.unless_set and (shown.is_set or not is_deep(plane.dtype)):
         ranked = None
     if ranked is None:
         low, high = shown.limits

@@ -37,6 +37,7 @@ from napari_corrclip.gui.layers.strokes import (
 )
 from napari_corrclip.images.boxes import Box
 from napari_corrclip.results.segmentation import class_features
+from napari_corrclip.storage.amounts import count
 from napari_corrclip.storage.plain import plain
 
 if TYPE_CHECKING:
@@ -441,8 +442,7 @@ def said(edited: Edited, session: Session, former: Mapping[int, int]) -> str:
     rows = [row for one in edited.updated if (row := session.find(one)) is not None]
     voted = [row for row in rows if row.verdict is None]
     changed = sum(row.id in former and former[row.id] != row.value for row in voted)
-    regions = "region" if len(voted) == 1 else "regions"
-    return f"{edited.title}; {len(voted):,} {regions} re-voted, {changed:,} changed."
+    return f"{edited.title}; {count(len(voted), 'region')} re-voted, {changed:,} changed."
 
 
 def pixel_at(place: Iterable[float]) -> tuple[int, int]:

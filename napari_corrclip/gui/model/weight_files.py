@@ -11,9 +11,10 @@ from psygnal import Signal
 from qtpy.QtGui import QShowEvent
 from qtpy.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
-from napari_corrclip.gui.model.weights_question import WeightsQuestion, size_text
+from napari_corrclip.gui.model.weights_question import WeightsQuestion
 from napari_corrclip.gui.widgets import MarkupLabel, button, set_tip
 from napari_corrclip.progress import Steps
+from napari_corrclip.storage.amounts import count, size_text
 from napari_corrclip.weights.fetch import fetch, file_path, missing
 from napari_corrclip.weights.presets import NetworkSpec
 from napari_corrclip.weights.verify import FileCheck, verify
@@ -97,11 +98,9 @@ class WeightFiles(QWidget):
                 yield from fetch(spec)
             return len(needed)
 
-        def done(count: int) -> None:
+        def done(files: int) -> None:
             self.refresh()
-            self.told.emit(
-                f"{count} file{'' if count == 1 else 's'} downloaded; all of them are here."
-            )
+            self.told.emit(f"{count(files, 'file')} downloaded; all of them are here.")
 
         self._do(steps(), done)
 
@@ -124,8 +123,7 @@ class WeightFiles(QWidget):
                     self._checked[version] = one
             self.refresh()
             details = [one.detail for one in checks if one.detail]
-            count = len(checks)
-            whole = f"{count} file{' is' if count == 1 else 's are'} as published."
+            whole = f"{count(len(checks), 'file is', 'files are')} as published."
             self.told.emit(" ".join(details) or whole)
 
         self._do(steps(), done)

@@ -9,15 +9,9 @@ from pathlib import Path
 from qtpy.QtWidgets import QDialog, QDialogButtonBox, QVBoxLayout, QWidget
 
 from napari_corrclip.gui.widgets import MarkupLabel
+from napari_corrclip.storage.amounts import size_text
 from napari_corrclip.weights.cache import cache_folder
 from napari_corrclip.weights.presets import NetworkSpec
-
-
-def size_text(size: int) -> str:
-    """``375 MB``, ``1.3 GB``; ``size unknown`` for 0."""
-    if not size:
-        return "size unknown"
-    return f"{size / 1e9:.1f} GB" if size >= 1e9 else f"{max(size / 1e6, 1):.0f} MB"
 
 
 class WeightsDialog(QDialog):

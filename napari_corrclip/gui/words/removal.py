@@ -16,6 +16,7 @@ from qtpy.QtWidgets import (
 
 from napari_corrclip.annotation import Session
 from napari_corrclip.gui.widgets import Label
+from napari_corrclip.storage.amounts import count
 from napari_corrclip.vocabulary import Vocabulary, VocabularyClass
 
 TAKE_BACK = "take them back"
@@ -117,7 +118,7 @@ def ask_about_removed(
 def _counted(regions: int, pixels: int) -> str:
     parts = []
     if regions:
-        parts.append(f"{regions:,} region{'' if regions == 1 else 's'}")
+        parts.append(count(regions, "region"))
     if pixels:
-        parts.append(f"{pixels:,} painted pixel{'' if pixels == 1 else 's'}")
+        parts.append(count(pixels, "painted pixel"))
     return " and ".join(parts)

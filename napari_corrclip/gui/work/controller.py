@@ -32,6 +32,7 @@ from napari_corrclip.gui.work.jobs import JobFactory, Jobs
 from napari_corrclip.gui.work.relabelling import Relabelling
 from napari_corrclip.progress import Progress, Steps
 from napari_corrclip.results.segmentation import Segmentation
+from napari_corrclip.storage.amounts import count
 from napari_corrclip.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
@@ -155,9 +156,8 @@ class Controller:
                 self.relabelled.emit(session)
             if engine not in FEATURES:
                 notes.append(too_large_to_keep(engine.nbytes))
-            count = len(result.table)
             self.status.emit(
-                f"{_said(picture)}{count} region{'' if count == 1 else 's'} in "
+                f"{_said(picture)}{count(len(result.table), 'region')} in "
                 f"{perf_counter() - began:.1f} s. " + " ".join([*notes, NEXT])
             )
             if isinstance(made, Session):

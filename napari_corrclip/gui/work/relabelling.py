@@ -17,6 +17,7 @@ from napari_corrclip.errors import CorrClipError
 from napari_corrclip.gui.work.jobs import Jobs
 from napari_corrclip.progress import Progress, Steps, retold
 from napari_corrclip.results.segmentation import Segmentation
+from napari_corrclip.storage.amounts import count
 from napari_corrclip.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
@@ -314,7 +315,7 @@ class Relabelling:
 
 
 def _classes(vocabulary: Vocabulary) -> str:
-    return f"{len(vocabulary)} class{'' if len(vocabulary) == 1 else 'es'}"
+    return count(len(vocabulary), "class", "classes")
 
 
 def _labelled(result: Segmentation, edited: Edited | None = None) -> str:
