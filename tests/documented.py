@@ -52,7 +52,7 @@ def lines_of(paths: Iterable[Path]) -> list[str]:
 def _markdown(text: str) -> Iterator[tuple[str, list[str]]]:
     """Yield what a page's blocks and spans of code speak of."""
     for language, block in _BLOCK.findall(text):
-        if language == "python":
+        if language in {"py", "python"}:
             yield from _python(block)
         elif language in _SHELL:
             yield from _commands(block)
