@@ -13,10 +13,11 @@ from napari_corrclip.errors import InputError
 from napari_corrclip.method import baseline, refinement
 from napari_corrclip.method.grids import nearest, unfold
 from napari_corrclip.method.scope import Attend
+from napari_corrclip.progress import finish
 
 from .fingerprint import fingerprint
 from .positions import resample_positions
-from .protocols import Blocks, LastBlock, run
+from .protocols import Blocks, LastBlock
 
 CLIP_MEAN = (0.48145466, 0.4578275, 0.40821073)
 CLIP_STD = (0.26862954, 0.26130258, 0.27577711)
@@ -120,7 +121,7 @@ class ClipImageEncoder:
         def attend(values: Tensor) -> Tensor:
             return attention.to(values.dtype) @ values
 
-        return self.cell_features(run(passed), attend, size, alpha=alpha, beta=beta)
+        return self.cell_features(finish(passed), attend, size, alpha=alpha, beta=beta)
 
     def last_block(
         self, pixels: Tensor, *, regions: Tensor | None = None, spatial: bool = True

@@ -16,8 +16,8 @@ from open_clip.transformer import LayerNormFp32
 
 from napari_corrclip.encoders.clip_image import CLIP_MEAN, ClipImageEncoder
 from napari_corrclip.encoders.positions import resample_positions
-from napari_corrclip.encoders.protocols import run
 from napari_corrclip.errors import InputError
+from napari_corrclip.progress import finish
 from tests import reference
 from tests.towers import clip_tower, random_towers
 
@@ -63,7 +63,7 @@ def test_the_spatial_branch_knows_every_depth(layers: int) -> None:
 def test_the_base_equals_the_plain_transcription() -> None:
     clip, _ = random_towers(3)
     pixels, _, _ = _inputs(3)
-    last = run(clip.last_block(pixels, spatial=False))
+    last = finish(clip.last_block(pixels, spatial=False))
     ours = clip.cell_features(last, None, last.grid, alpha=1, beta=1)
     plain = reference.base_features(clip.visual, pixels[0])
     assert ours.shape == (1, 3, 4, 16)
@@ -75,8 +75,8 @@ def test_mask_tokens_leave_the_patches_alone() -> None:
     clip, _ = random_towers(1)
     pixels, regions, _ = _inputs(1)
     with_tokens, without = (
-        run(clip.last_block(pixels, regions=regions)),
-        run(clip.last_block(pixels)),
+        finish(clip.last_block(pixels, regions=regions)),
+        finish(clip.last_block(pixels)),
     )
     torch.testing.assert_close(with_tokens.values, without.values)
     assert without.mask_tokens is None

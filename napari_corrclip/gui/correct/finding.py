@@ -1,4 +1,4 @@
-"""Finding a class by typing a part of its name."""
+"""The search for a class by a part of its name."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def matches(typed: str, names: Sequence[str]) -> list[str]:
     ranked = [
         (rank, name) for name in names if (rank := _rank(wanted, name.casefold())) is not None
     ]
-    return [name for _, name in sorted(ranked, key=lambda one: one[0])]
+    return [name for _, name in sorted(ranked, key=lambda pair: pair[0])]
 
 
 def _rank(wanted: str, name: str) -> int | None:

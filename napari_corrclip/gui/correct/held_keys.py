@@ -39,6 +39,7 @@ class HeldKeys(QObject):
         let_go: is called when a held key is let go or lost.
         key: the key of peeking.
         digit: is called with a digit that is pressed with Alt on macOS, where Option and 1 type ¡.
+        host: a widget of the window that is watched; ``None``: all windows.
     """
 
     def __init__(
@@ -47,11 +48,12 @@ class HeldKeys(QObject):
         let_go: Callable[[], object],
         key: Qt.Key,
         digit: Callable[[str], object],
+        *,
+        host: QWidget | None = None,
     ) -> None:
         super().__init__()
-        self.host: QWidget | None = None
-        """A widget of the window that is watched; ``None``: all windows."""
-        self.held = False
+        self._host = host
+        self._held = False
         self._used = False
         self._alt = alt
         self._let_go = let_go
@@ -63,15 +65,14 @@ class HeldKeys(QObject):
         app = QApplication.instance()
         if app is not None:
             app.installEventFilter(self)
-        if (
-            self.host is not None
-        ):  # it may be deleted with its viewer, and nobody stops the mode then
-            self.host.destroyed.connect(self._unwatch)
+        # It may be deleted with its viewer, and nobody stops the mode then.
+        if self._host is not None:
+            self._host.destroyed.connect(self._unwatch)
 
     def stop(self) -> None:
         """Watch no more; everything is let go."""
-        if self.host is not None:
-            self.host.destroyed.disconnect(self._unwatch)
+        if self._host is not None:
+            self._host.destroyed.disconnect(self._unwatch)
         self._unwatch()
         self._lost()
 
@@ -88,7 +89,7 @@ class HeldKeys(QObject):
         if kind in _LOST:
             self._lost()
         elif isinstance(event, QMouseEvent):
-            if self.held and not event.modifiers() & Qt.KeyboardModifier.AltModifier:
+            if self._held and not event.modifiers() & Qt.KeyboardModifier.AltModifier:
                 self._hold(False)
         elif isinstance(event, QKeyEvent) and not event.isAutoRepeat():
             down = kind != QEvent.Type.KeyRelease
@@ -105,11 +106,11 @@ class HeldKeys(QObject):
         return False
 
     def _ours(self, watched: QWidget) -> bool:
-        return self.host is None or watched.window() is self.host.window()
+        return self._host is None or watched.window() is self._host.window()
 
     def _hold(self, held: bool) -> bool:
-        if held != self.held:
-            self.held = held
+        if held != self._held:
+            self._held = held
             self._used = self._alt(held)
         return self._used
 

@@ -1,113 +1,112 @@
-"""The keys of correct mode, and what they are called."""
+"""The table of keys: what each does in correct mode, and what the dock tells of it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Literal
 
-if TYPE_CHECKING:
-    from napari_corrclip.gui.correct.mode import CorrectMode
+from napari_corrclip.gui.correct.actions import Actions
+from napari_corrclip.gui.correct.correcting import DIGITS
 
-DIGITS = "1234567890"
 Moment = Literal["normal", "splitting", "finding"]
 """What a person is doing; it decides what the keys do."""
+Action = Callable[[Actions], object]
 
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """What a key does.
+    """A row of the table: keys, or what the mouse does, and what they are for.
 
     Attributes:
-        key: in napari's words.
-        title: in words for a person.
-        run: the action.
-        always: whether it is for a split that is under way, too.
+        keys: as a person reads them.
+        title: in a word or two.
+        bound: actions by key, in napari's words; none where the mouse, a widget or napari itself acts.
     """
 
-    key: str
+    keys: str
     title: str
-    run: Callable[[CorrectMode], object]
-    always: bool = False
+    bound: Mapping[str, Action] = field(default_factory=dict)
 
 
-def _assigns(digit: str, held: str = "") -> Command:
-    return Command(f"{held}{digit}", f"assign class {digit}", lambda mode: mode.assign(digit))
+def _digits(held: str, action: Callable[[Actions, str], object]) -> dict[str, Action]:
+    def of(digit: str) -> Action:
+        return lambda actions: action(actions, digit)
+
+    # Also where digits are typed with Shift, as on a French keyboard.
+    return {f"{held}{shift}{digit}": of(digit) for shift in ("", "Shift-") for digit in DIGITS}
 
 
-def _spreads(digit: str, held: str = "Alt-") -> Command:
-    return Command(f"{held}{digit}", f"spread class {digit}", lambda mode: mode.spread(digit))
+_PEEK = Command("hold H", "hide layers", {"H": lambda actions: actions.peeking.start()})
 
-
-COMMANDS: tuple[Command, ...] = (
-    *(_assigns(digit) for digit in DIGITS),
-    *(_spreads(digit) for digit in DIGITS),
-    # Where digits are typed with Shift, as on a French keyboard.
-    *(_assigns(digit, "Shift-") for digit in DIGITS),
-    *(_spreads(digit, "Alt-Shift-") for digit in DIGITS),
-    Command("/", "find a class and assign it", lambda mode: mode.find()),
-    # Where / is typed with Shift.
-    Command("Shift-/", "find a class and assign it", lambda mode: mode.find()),
-    Command("Alt-/", "find a class and spread it", lambda mode: mode.find(spread=True)),
-    Command("Alt-Shift-/", "find a class and spread it", lambda mode: mode.find(spread=True)),
-    Command("Enter", "accept, and go to the next", lambda mode: mode.enter(), always=True),
-    Command("Backspace", "ignore", lambda mode: mode.ignore()),
-    Command("U", "take decisions and paint back", lambda mode: mode.undecide()),
-    Command("R", "assign the runner-up", lambda mode: mode.runner_up()),
-    Command("V", "re-vote the undecided", lambda mode: mode.revote()),
-    Command("F", "add similar regions", lambda mode: mode.select_similar()),
-    Command("G", "merge", lambda mode: mode.merge()),
-    Command("S", "split by clicks", lambda mode: mode.splitting.begin()),
-    Command("Shift-S", "split into connected parts", lambda mode: mode.split_parts()),
-    Command("D", "next region of the queue", lambda mode: mode.walk.next()),
-    Command("A", "back", lambda mode: mode.walk.back()),
-    Command("H", "hide both layers while it is held", lambda mode: mode.peek(), always=True),
-    Command("Escape", "select nothing", lambda mode: mode.escape(), always=True),
-)
-"""The keys of the mode."""
-
-_HELP: dict[Moment, tuple[tuple[str, tuple[tuple[str, str], ...]], ...]] = {
-    "normal": (
-        (
-            "Select",
-            (
-                ("click", "one"),
-                ("Shift+click", "add or remove"),
-                ("Shift+drag", "box"),
-                ("double click", "same class"),
-                ("F", "add similar"),
-                ("Esc", "none"),
-            ),
+COMMANDS: dict[Moment, dict[str, tuple[Command, ...]]] = {
+    "normal": {
+        "Select": (
+            Command("click", "one"),
+            Command("Shift+click", "add or remove"),
+            Command("Shift+drag", "box"),
+            Command("double click", "same class"),
+            Command("F", "add similar", {"F": Actions.select_similar}),
+            Command("Esc", "none", {"Escape": Actions.deselect}),
         ),
-        (
-            "Decide",
-            (
-                ("1 … 9, 0", "assign"),
-                ("/", "find a class"),
-                ("Alt+1 … 0, /", "spread"),
-                ("hold Alt", "see how far"),
-                ("Enter", "accept"),
-                ("R", "runner-up"),
-                ("Backspace", "ignore"),
-                ("U", "undecide"),
-                ("V", "re-vote"),
+        "Decide": (
+            Command("1 … 9, 0", "assign", _digits("", Actions.assign)),
+            # Where / is typed with Shift, it is a key with Shift.
+            Command("/", "find a class", {"/": Actions.find, "Shift-/": Actions.find}),
+            Command(
+                "Alt+1 … 0, /",
+                "spread",
+                {
+                    **_digits("Alt-", Actions.spread),
+                    "Alt-/": Actions.find_to_spread,
+                    "Alt-Shift-/": Actions.find_to_spread,
+                },
             ),
+            Command("hold Alt", "see how far"),
+            Command("Enter", "accept", {"Enter": Actions.accept}),
+            Command("R", "runner-up", {"R": Actions.runner_up}),
+            Command("Backspace", "ignore", {"Backspace": Actions.ignore}),
+            Command("U", "undecide", {"U": Actions.undecide}),
+            Command("V", "re-vote", {"V": Actions.revote}),
         ),
-        ("Shape", (("G", "merge"), ("S", "split"), ("Shift+S", "split parts"))),
-        ("View", (("D", "next"), ("A", "back"), ("hold H", "hide layers"), ("drag", "pan"))),
-        ("Edit", (("Ctrl+Z", "undo"), ("Ctrl+Shift+Z", "redo"))),
-    ),
-    "splitting": (
-        ("Click", (("left", "stays"), ("right", "cut away"))),
-        ("Split", (("Enter", "as shown"), ("Esc", "leave it"))),
-        ("View", (("drag", "pan"), ("hold H", "hide layers"))),
-    ),
-    "finding": (
-        ("Find", (("type", "part of a name"), ("↑, ↓", "choose"))),
-        ("Class", (("Enter", "assign"), ("Esc", "close"))),
-    ),
+        "Shape": (
+            Command("G", "merge", {"G": Actions.merge}),
+            Command("S", "split", {"S": lambda actions: actions.splitting.begin()}),
+            Command("Shift+S", "split parts", {"Shift-S": Actions.split_parts}),
+        ),
+        "View": (
+            Command("D", "next", {"D": lambda actions: actions.review.next()}),
+            Command("A", "back", {"A": lambda actions: actions.review.back()}),
+            _PEEK,
+            Command("drag", "pan"),
+        ),
+        "Edit": (Command("Ctrl+Z", "undo"), Command("Ctrl+Shift+Z", "redo")),
+    },
+    "splitting": {
+        "Click": (Command("left", "stays"), Command("right", "cut away")),
+        "Split": (
+            Command("Enter", "as shown", {"Enter": lambda actions: actions.splitting.commit()}),
+            Command("Esc", "leave it", {"Escape": lambda actions: actions.splitting.give_up()}),
+        ),
+        "View": (Command("drag", "pan"), _PEEK),
+    },
+    "finding": {
+        "Find": (Command("type", "part of a name"), Command("↑, ↓", "choose")),
+        "Class": (Command("Enter", "assign"), Command("Esc", "close")),
+    },
 }
-"""By moment: groups of what a key or the mouse is, and what it does."""
+"""The commands by moment and group, in the order in which the dock tells them."""
+
+BOUND: dict[Moment, dict[str, Action]] = {
+    moment: {
+        key: action
+        for commands in groups.values()
+        for command in commands
+        for key, action in command.bound.items()
+    }
+    for moment, groups in COMMANDS.items()
+}
+"""The actions by moment and key, in napari's words."""
 
 
 def help_text(moment: Moment = "normal") -> str:
@@ -116,9 +115,9 @@ def help_text(moment: Moment = "normal") -> str:
     Lines break between two keys only, so that it fits whatever the width and the size of letters.
     """
     rows = []
-    for group, told in _HELP[moment]:
+    for group, commands in COMMANDS[moment].items():
         keys = "&nbsp;&middot; ".join(
-            f"<b>{key}</b> {title}".replace(" ", "&nbsp;") for key, title in told
+            f"<b>{command.keys}</b> {command.title}".replace(" ", "&nbsp;") for command in commands
         )
         rows.append(f"<tr><td><i>{group}</i>&ensp;</td><td>{keys}</td></tr>")
     return f"<table cellspacing='0' cellpadding='1'>{''.join(rows)}</table>"

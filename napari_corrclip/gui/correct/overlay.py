@@ -1,4 +1,4 @@
-"""Small layers that lie over a box of the regions: outlines and previews."""
+"""The layers that lie over a box of the regions: outlines and previews."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from napari.utils.colormaps import DirectLabelColormap
 from napari.utils.transforms import Affine
 from numpy.typing import NDArray
 
-from napari_corrclip.gui.layers.captions import CLEAR
 from napari_corrclip.gui.layers.session_layers import SessionLayers
 from napari_corrclip.images.boxes import Box, padded, union, window
+from napari_corrclip.results.segmentation import CLEAR
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -93,7 +93,7 @@ class Overlay:
         selected, active = set(selection), selection.active
         layer = self._layer
         if layer is None or layer not in self._viewer.layers:
-            layer = self._layer = self._made(values)
+            layer = self._layer = self._new_layer(values)
             self._viewer.add_layer(layer)
             # A new layer becomes the active one; keys belong to ours.
             if active is not None:
@@ -117,7 +117,7 @@ class Overlay:
     def outline(self, regions: Iterable[int]) -> None:
         """Outline ``regions``; hide where there are none."""
         session = self._layers.session
-        rows = [row for one in regions if (row := session.find(one)) is not None]
+        rows = [row for region in regions if (row := session.find(region)) is not None]
         around = union(row.box for row in rows)
         if around is None:
             self.hide()
@@ -136,16 +136,16 @@ class Overlay:
         if layer is not None and layer in self._viewer.layers:
             self._viewer.layers.remove(layer)
 
-    def _made(self, values: NDArray[np.uint8]) -> Labels:
+    def _new_layer(self, values: NDArray[np.uint8]) -> Labels:
         colors: dict[int | None, Color] = {None: CLEAR, 0: CLEAR}
         for value, color in self._colors.items():
             colors[value] = color
-        made = Labels(
+        layer = Labels(
             values,
             name=self._name,
             colormap=DirectLabelColormap(color_dict=colors),
             opacity=self._opacity,
             **self._layers.place,
         )
-        made.editable = False
-        return made
+        layer.editable = False
+        return layer

@@ -1,4 +1,4 @@
-"""The dock's part for correcting: the mode's switch, undo and redo, the queue, the keys."""
+"""The dock's panel for correcting: the mode's switch, undo and redo, the queue, the keys."""
 
 from __future__ import annotations
 
@@ -13,12 +13,13 @@ from napari_corrclip.annotation import Changed
 from napari_corrclip.gui.correct.finding import Finder
 from napari_corrclip.gui.correct.keys import Moment, help_text
 from napari_corrclip.gui.correct.mode import UNDER_WAY, CorrectMode
+from napari_corrclip.gui.correct.review import Review
 from napari_corrclip.gui.layers.session_layers import Tell
 from napari_corrclip.gui.widgets import Label, MarkupLabel, button, set_tip
 
 
 class CorrectPanel(QWidget):
-    """Switches correct mode on and off, and tells of it.
+    """The switch of correct mode, with what it tells.
 
     Args:
         tell: is given a sentence.
@@ -61,11 +62,11 @@ class CorrectPanel(QWidget):
             "Absorb", "Make each small region part of the neighbour with the longest common border"
         )
         for clicked, act in (
-            (self.back_button, lambda mode: mode.walk.back()),
-            (self.next_button, lambda mode: mode.walk.next()),
-            (self.refresh_button, lambda mode: mode.walk.refresh()),
-            (self.accept_button, lambda mode: mode.walk.accept_small()),
-            (self.absorb_button, lambda mode: mode.walk.absorb_small()),
+            (self.back_button, lambda review: review.back()),
+            (self.next_button, lambda review: review.next()),
+            (self.refresh_button, lambda review: review.refresh()),
+            (self.accept_button, lambda review: review.accept_small()),
+            (self.absorb_button, lambda review: review.absorb_small()),
         ):
             clicked.setFocusPolicy(Qt.FocusPolicy.NoFocus)  # the keys stay with the canvas
             clicked.clicked.connect(self._acts(act))
@@ -83,21 +84,20 @@ class CorrectPanel(QWidget):
         )
         self._queue = _box(self.left, self.back_button, self.next_button, self.refresh_button)
         self._small = _box(self.small, self.accept_button, self.absorb_button)
-        for one in (self._queue, self._small, self.finder, self.keys):
-            layout.addWidget(one)
-        for one in (self._queue, self._small):
-            one.hide()
+        for widget in (self._queue, self._small, self.finder, self.keys):
+            layout.addWidget(widget)
+        self._queue.hide()
+        self._small.hide()
         self._enable()
 
     def open(self, mode: CorrectMode) -> None:
         """Correct by ``mode`` from now on."""
         self.close_mode()
         self.mode = mode
-        mode.host = self
-        mode.selected.connect(self._selected)
-        mode.moment.connect(self._moment)
+        mode.correcting.selected.connect(self._selected)
+        mode.splitting.switched.connect(self._splitting)
         mode.ended.connect(self._ended)
-        mode.find_asked.connect(self._find)
+        mode.actions.find_asked.connect(self._find)
         mode.session.changed.connect(self._changed)
         self._enable()
 
@@ -107,11 +107,10 @@ class CorrectPanel(QWidget):
         self.finder.close_list()
         if mode is not None:
             mode.stop()
-            mode.host = None
-            mode.selected.disconnect(self._selected)
-            mode.moment.disconnect(self._moment)
+            mode.correcting.selected.disconnect(self._selected)
+            mode.splitting.switched.disconnect(self._splitting)
             mode.ended.disconnect(self._ended)
-            mode.find_asked.disconnect(self._find)
+            mode.actions.find_asked.disconnect(self._find)
             mode.session.changed.disconnect(self._changed)
         self.button.setChecked(False)
         self.selection.setText("")
@@ -121,10 +120,7 @@ class CorrectPanel(QWidget):
         mode = self.mode
         if mode is not None and on:
             mode.start()
-            layers = mode.viewer.layers
-            if layers.selection.active not in mode.layers.layers:
-                layers.selection.active = mode.layers.labels
-            if mode.queue.left.regions:
+            if mode.review.queue.left.regions:
                 self._tell("Click on a region, or press D for the one that is most worth a look.")
             else:
                 self._tell("All regions are decided; click on one to change it.")
@@ -141,6 +137,9 @@ class CorrectPanel(QWidget):
 
     def _selected(self, selection: tuple[int, ...]) -> None:
         self.selection.setText(f"{len(selection)} selected" if selection else "")
+
+    def _splitting(self, on: bool) -> None:
+        self._moment("splitting" if on else "normal")
 
     def _moment(self, moment: Moment) -> None:
         self.keys.setText(help_text(moment))
@@ -172,14 +171,14 @@ class CorrectPanel(QWidget):
         """Say how much of the queue is left."""
         on = self.mode is not None and self.mode.on
         self._queue.setVisible(on)
-        small = self.mode.walk.small if on and self.mode is not None else ()
+        small = self.mode.review.small if on and self.mode is not None else ()
         self._small.setVisible(bool(small))
         if self.mode is not None and on:
-            left, _, share = html.escape(self.mode.walk.header()).partition(" ≈ ")
+            left, _, share = html.escape(self.mode.review.header()).partition(" ≈ ")
             self.left.setText(f"<b>{left}</b>" + (f"<br>≈ {share}" if share else ""))
             self.small.setText(f"small ({len(small):,})")
 
-    def _acts(self, act: Callable[[CorrectMode], object]) -> Callable[[], None]:
+    def _acts(self, act: Callable[[Review], object]) -> Callable[[], None]:
         def clicked() -> None:
             mode = self.mode
             if mode is None or not mode.on:
@@ -187,7 +186,7 @@ class CorrectPanel(QWidget):
             if mode.splitting.on:
                 self._tell(UNDER_WAY)
                 return
-            act(mode)
+            act(mode.review)
 
         return clicked
 
@@ -208,16 +207,16 @@ class CorrectPanel(QWidget):
 
 def _row(*widgets: QWidget, at: int) -> QHBoxLayout:
     """Return a line in which the widget at a place takes what room there is."""
-    made = QHBoxLayout()
-    made.setContentsMargins(0, 0, 0, 0)
-    for one in widgets:
-        made.addWidget(one)
-    made.setStretch(at, 1)
-    return made
+    row = QHBoxLayout()
+    row.setContentsMargins(0, 0, 0, 0)
+    for widget in widgets:
+        row.addWidget(widget)
+    row.setStretch(at, 1)
+    return row
 
 
 def _box(first: QWidget, *others: QWidget) -> QWidget:
     """Return a line whose first widget takes what room there is."""
-    made = QWidget()
-    made.setLayout(_row(first, *others, at=0))
-    return made
+    box = QWidget()
+    box.setLayout(_row(first, *others, at=0))
+    return box

@@ -1,4 +1,4 @@
-"""Selecting regions by mouse.
+"""The mouse on the layers: it selects regions, and marks where to split one.
 
 A box is what it looks like: upright on the screen, however the image is turned.
 """
@@ -6,7 +6,7 @@ A box is what it looks like: upright on the screen, however the image is turned.
 from __future__ import annotations
 
 from collections.abc import Generator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from napari.layers import Labels
@@ -15,35 +15,41 @@ from qtpy.QtCore import QRect, Qt
 from qtpy.QtWidgets import QFrame
 
 from napari_corrclip.errors import InputError
+from napari_corrclip.gui.correct.camera import Camera
+from napari_corrclip.gui.correct.correcting import Correcting
+from napari_corrclip.gui.correct.splitting import Splitting
+from napari_corrclip.gui.correct.spreading import Spreading
 from napari_corrclip.gui.image.area import canvas_beside
 from napari_corrclip.images.boxes import window
-
-if TYPE_CHECKING:
-    from napari_corrclip.gui.correct.mode import CorrectMode
 
 CLICK = 4.0
 """A press that moves less than this, in screen pixels, is a click and no drag."""
 _LEFT, _RIGHT = 1, 2
 FRAME = "border: 1px solid white; background: rgba(255, 255, 255, 40)"
-"""How the box looks that is being drawn."""
+"""The look of the box that is being drawn."""
 
 
 class Pointer:
-    """The mouse on both layers while ``mode`` is on: clicks select, or mark where to split."""
+    """The mouse on both layers while the mode is on: clicks select, or mark where to split."""
 
-    def __init__(self, mode: CorrectMode) -> None:
-        self._mode = mode
+    def __init__(
+        self, correcting: Correcting, camera: Camera, splitting: Splitting, spreading: Spreading
+    ) -> None:
+        self._correcting = correcting
+        self._camera = camera
+        self._splitting = splitting
+        self._spreading = spreading
 
     def bind(self) -> None:
         """Take the mouse."""
-        for layer in self._mode.layers.layers:
+        for layer in self._correcting.layers.layers:
             layer.mouse_drag_callbacks.append(self._pressed)
             layer.mouse_double_click_callbacks.append(self._double_clicked)
             layer.mouse_move_callbacks.append(self._moved)
 
     def unbind(self) -> None:
         """Give it back."""
-        for layer in self._mode.layers.layers:
+        for layer in self._correcting.layers.layers:
             layer.mouse_drag_callbacks.remove(self._pressed)
             layer.mouse_double_click_callbacks.remove(self._double_clicked)
             layer.mouse_move_callbacks.remove(self._moved)
@@ -52,7 +58,7 @@ class Pointer:
         """A click selects, with Shift toggles; Shift and a drag draws a box; a plain drag pans."""
         if "Alt" in event.modifiers or "Control" in event.modifiers:
             return
-        splitting = self._mode.splitting.on
+        splitting = self._splitting.on
         if event.button != _LEFT and not (splitting and event.button == _RIGHT):
             return
         button = event.button
@@ -78,30 +84,30 @@ class Pointer:
                 frame.deleteLater()
         # Where the moves between were too fast to be told, the release lies elsewhere all the same.
         dragged = dragged or _far(pressed, event.pos)
-        if self._mode.splitting.on:
+        if self._splitting.on:
             if not dragged:
-                self._mode.splitting.click(self._mode.pixel_at(start), cut=button == _RIGHT)
+                self._splitting.click(self._correcting.pixel_at(start), cut=button == _RIGHT)
         elif not dragged and button == _LEFT:
             self._clicked(start, toggle=boxes)
         elif boxes:
             self._boxed(start, tuple(event.position))
 
     def _clicked(self, position: tuple[float, ...], *, toggle: bool) -> None:
-        mode = self._mode
-        region = mode.region_at(position)
+        correcting = self._correcting
+        region = correcting.region_at(position)
         if not region:
-            mode.select(mode.selection if toggle else ())
+            correcting.select(correcting.selection if toggle else ())
         elif not toggle:
-            mode.select([region])
-        elif region in mode.selection:
-            mode.select(one for one in mode.selection if one != region)
+            correcting.select([region])
+        elif region in correcting.selection:
+            correcting.select(other for other in correcting.selection if other != region)
         else:
-            mode.select([*mode.selection, region])
+            correcting.select([*correcting.selection, region])
 
     def _boxed(self, start: tuple[float, ...], end: tuple[float, ...]) -> None:
         """Add the regions that lie whole in a box on the screen, whose corners are in the world."""
-        mode = self._mode
-        session, regions = mode.session, mode.layers.regions
+        correcting = self._correcting
+        session, regions = correcting.session, correcting.layers.regions
         origin, down, right = (
             np.asarray(regions.data_to_world(at)[-2:]) for at in ((0, 0), (1, 0), (0, 1))
         )
@@ -125,12 +131,14 @@ class Pointer:
                 box = rows[at].box
                 pixels = np.argwhere(session.regions[window(box)] == rows[at].id) + box[:2]
                 whole[at] = within(pixels).all()
-        mode.select([*mode.selection, *(rows[at].id for at in np.flatnonzero(whole).tolist())])
+        correcting.select(
+            [*correcting.selection, *(rows[at].id for at in np.flatnonzero(whole).tolist())]
+        )
 
     def _frame(self) -> QFrame | None:
         """Return a box to be drawn over the canvas, which is no layer and takes no events."""
         try:
-            made = QFrame(canvas_beside(self._mode.host))
+            made = QFrame(canvas_beside(self._correcting.host))
         except InputError:
             return None
         made.setObjectName("selection box")
@@ -141,27 +149,27 @@ class Pointer:
 
     def _double_clicked(self, _layer: Labels, event: Any) -> None:
         """Select all of that class in view."""
-        mode = self._mode
-        mode.sight.zoom_back()
-        region = mode.region_at(event.position)
-        if not region or mode.splitting.on:
+        correcting = self._correcting
+        self._camera.zoom_back()
+        region = correcting.region_at(event.position)
+        if not region or self._splitting.on:
             return
-        value = mode.session.region(region).value
+        value = correcting.session.region(region).value
         try:
-            top, left, bottom, right = mode.sight.in_view()
+            top, left, bottom, right = self._camera.in_view()
         except InputError as error:
-            mode.say(str(error))
+            correcting.say(str(error))
             return
-        mode.select(
+        correcting.select(
             row.id
-            for row in mode.session.rows()
+            for row in correcting.session.rows()
             if row.value == value
             and row.box[0] < bottom and row.box[2] > top
             and row.box[1] < right and row.box[3] > left
         )  # fmt: skip
 
     def _moved(self, _layer: Labels, _event: Any) -> None:
-        self._mode.spreading.follow()
+        self._spreading.follow()
 
 
 def _stretch(frame: QFrame, pressed: NDArray[np.floating], position: Any) -> None:

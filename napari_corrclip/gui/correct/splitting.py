@@ -1,22 +1,19 @@
-"""Splitting a region by clicks, seen before it is done."""
+"""The split of a region by clicks, seen before it is done."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 from numpy.typing import NDArray
+from psygnal import Signal
 
 from napari_corrclip.annotation import Changed
 from napari_corrclip.annotation.edits.splitting import Divider
 from napari_corrclip.errors import InputError
-from napari_corrclip.gui.correct.overlay import Overlay
+from napari_corrclip.gui.correct.camera import Camera
+from napari_corrclip.gui.correct.correcting import Correcting
 from napari_corrclip.gui.work.jobs import Jobs
 from napari_corrclip.images.boxes import Box, window
 from napari_corrclip.progress import Progress, Steps
-
-if TYPE_CHECKING:
-    from napari_corrclip.gui.correct.mode import CorrectMode
 
 _KEPT, _CUT, _POINT = 1, 2, 3
 _COLORS = {
@@ -29,16 +26,22 @@ DOT = 3.0
 
 
 class Splitting:
-    """One split that is under way in ``mode``, or none.
+    """The split that is under way, or none.
 
     Attributes:
         region: the one that is split; 0: none.
         keep, cut: (row, column) of the clicks.
+
+    Signals (psygnal):
+        switched: whether a split is under way.
     """
 
-    def __init__(self, mode: CorrectMode) -> None:
-        self._mode = mode
-        self.overlay = Overlay(mode.viewer, mode.layers, "split preview", _COLORS, opacity=0.65)
+    switched = Signal(bool)
+
+    def __init__(self, correcting: Correcting, camera: Camera) -> None:
+        self._correcting = correcting
+        self._camera = camera
+        self._overlay = correcting.overlay("split preview", _COLORS, opacity=0.65)
         self.region = 0
         self.keep: list[tuple[int, int]] = []
         self.cut: list[tuple[int, int]] = []
@@ -46,6 +49,7 @@ class Splitting:
         self._parts: NDArray[np.integer] | None = None
         self._jobs = Jobs()
         self._committing = False
+        correcting.selected.connect(self._selected)
 
     @property
     def busy(self) -> bool:
@@ -63,20 +67,20 @@ class Splitting:
         Raises:
             InputError: there is none, there are several, or it is a single pixel.
         """
-        targets = self._mode.targets()
+        targets = self._correcting.targets()
         if len(targets) > 1:
             raise InputError(f"{len(targets)} regions are selected; select the one to split.")
         region = targets[0]
-        self._divider = self._mode.session.divider(region)
-        if self._mode.selection != (region,):  # to outline a large region takes long
-            self._mode.select(targets)
+        self._divider = self._correcting.session.divider(region)
+        if self._correcting.selection != (region,):  # to outline a large region takes long
+            self._correcting.select(targets)
         self.region = region
         self._draw()
-        self._mode.say(
+        self._correcting.say(
             "Left-click what stays in the region, right-click what is to be cut away; Enter splits, "
             "Esc leaves it."
         )
-        self._mode.moment.emit("splitting")
+        self.switched.emit(True)
 
     def leave(self) -> None:
         """End the split without a trace."""
@@ -87,14 +91,19 @@ class Splitting:
         self.cut.clear()
         self._divider = self._parts = None
         self._jobs.drop()
-        self.overlay.hide()
-        self._mode.moment.emit("normal")
+        self._overlay.hide()
+        self.switched.emit(False)
+
+    def give_up(self) -> None:
+        """Leave the split, and say so."""
+        self.leave()
+        self._correcting.say("The split was left; nothing has changed.")
 
     def click(self, at: tuple[int, int], *, cut: bool) -> None:
         """Add a point, and show how the region would be divided."""
         mine, other = (self.cut, self.keep) if cut else (self.keep, self.cut)
-        if self._mode.session.region_at(*at) != self.region:
-            self._mode.say(f"That is not in region {self.region}; click inside it.")
+        if self._correcting.session.region_at(*at) != self.region:
+            self._correcting.say(f"That is not in region {self.region}; click inside it.")
             return
         if at in other:
             other.remove(at)
@@ -104,17 +113,21 @@ class Splitting:
 
     def commit(self) -> None:
         """Split as it is shown, or as soon as it is."""
-        parts, region, session = self._parts, self.region, self._mode.session
+        parts, region, session = self._parts, self.region, self._correcting.session
         if parts is None:
             self._committing = self.busy
-            self._mode.say("It is split in a moment …" if self.busy else self._missing())
+            self._correcting.say("It is split in a moment …" if self.busy else self._missing())
             return
         mask = np.zeros(session.shape, bool)
         mask[window(session.region(region).box)] = parts == _CUT
         self.leave()
-        edited = self._mode.perform(lambda: self._mode.session.split_mask(region, mask))
-        if edited is not None and self._mode.selection != (region,):
-            self._mode.select([region])
+        edited = self._correcting.perform(lambda: self._correcting.session.split_mask(region, mask))
+        if edited is not None and self._correcting.selection != (region,):
+            self._correcting.select([region])
+
+    def _selected(self, selection: tuple[int, ...]) -> None:
+        if self.on and selection != (self.region,):
+            self.leave()
 
     def changed(self, changed: Changed) -> None:
         """Follow the session: what is no longer there cannot be split."""
@@ -123,7 +136,7 @@ class Splitting:
         gone = self.region in changed.removed
         if gone or (changed.regions and self.region in changed.updated):
             self.leave()
-            self._mode.say("The region was changed meanwhile; the split was left.")
+            self._correcting.say("The region was changed meanwhile; the split was left.")
 
     def _missing(self) -> str:
         if not self.cut:
@@ -140,14 +153,14 @@ class Splitting:
         divider = self._divider
         self._draw()
         if divider is None or not (self.keep and self.cut):
-            self._mode.say(self._missing())
+            self._correcting.say(self._missing())
             return
         try:
             points = divider.points(self.keep, self.cut)
         except InputError as error:
-            self._mode.say(str(error))
+            self._correcting.say(str(error))
             return
-        self._mode.say("Looking where the region is divided …")
+        self._correcting.say("Looking where the region is divided …")
         self._jobs.start(_divided(divider, *points), done=self._divided, failed=self._refused)
 
     def _divided(self, parts: NDArray[np.integer]) -> None:
@@ -159,27 +172,27 @@ class Splitting:
             self.commit()
             return
         self._draw()
-        self._mode.say(f"{share} % of the region is cut away; Enter splits it.")
+        self._correcting.say(f"{share} % of the region is cut away; Enter splits it.")
 
     def _refused(self, error: Exception) -> None:
-        self._mode.say(
+        self._correcting.say(
             str(error)
             if isinstance(error, InputError)
             else f"The region cannot be divided ({type(error).__name__}: {error}); click elsewhere."
         )
 
     def _draw(self) -> None:
-        session = self._mode.session
+        session = self._correcting.session
         box = session.region(self.region).box
         inside = session.regions[window(box)] == self.region
         shown = inside.astype(np.uint8)
         if self._parts is not None:
             shown[self._parts == _CUT] = _CUT
-        radius = DOT / self._mode.pixel_on_screen()
+        radius = DOT / self._camera.pixel_on_screen
         for points, color in ((self.keep, _KEPT), (self.cut, _CUT)):
             for row, column in points:
                 _dot(shown, box, (row, column), radius, color)
-        self.overlay.show(box, shown)
+        self._overlay.show(box, shown)
 
 
 def _dot(

@@ -1,67 +1,57 @@
-"""Spreading a class over a patch of like regions, which is outlined while Alt is held."""
+"""The patch of like regions that Alt outlines, and spreading a class over it."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from napari_corrclip.annotation import Edited
 from napari_corrclip.errors import InputError
-from napari_corrclip.gui.correct.overlay import Overlay
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from napari_corrclip.gui.correct.mode import CorrectMode
+from napari_corrclip.gui.correct.correcting import Correcting
 
 
 class Spreading:
-    """The patch of undecided regions of one prediction around the targets of ``mode``.
+    """The patch of undecided regions of one prediction around the targets.
 
     Attributes:
         patch: ids that are outlined, and that Alt and a class assign.
     """
 
-    def __init__(self, mode: CorrectMode) -> None:
-        self._mode = mode
-        self.overlay = Overlay(mode.viewer, mode.layers, "patch", {1: (1.0, 0.8, 0.1, 1.0)})
+    def __init__(self, correcting: Correcting) -> None:
+        self._correcting = correcting
+        self._overlay = correcting.overlay("patch", {1: (1.0, 0.8, 0.1, 1.0)})
         self.patch: tuple[int, ...] = ()
-        self._held = False
+        self._outlining = False
         self._around: list[int] = []
+        correcting.selected.connect(self.follow)
 
-    def hold(self, held: bool) -> bool:
-        """Outline the patch while Alt is held; return whether it is outlined."""
-        mode = self._mode
-        usable = mode.viewer.layers.selection.active in mode.layers.layers and not mode.splitting.on
-        self._held = held and usable
+    def outline(self, on: bool) -> None:
+        """Outline the patch from now on, or no more."""
+        self._outlining = on
         self._around = []
         self.follow()
-        if not self._held and self.patch:
+        if not on and self.patch:
             self.patch = ()
-            self.overlay.hide()
-        return self._held
+            self._overlay.hide()
 
     def follow(self) -> None:
         """Outline the patch around what is the target now."""
-        if not self._held:
+        if not self._outlining:
             return
         try:
-            around = self._mode.targets()
+            around = self._correcting.targets()
         except InputError:
             around = []
         if around == self._around:
             return
         self._around = around
-        session = self._mode.session
-        self.patch = tuple(
-            dict.fromkeys(one for start in around for one in session.patch_of(start))
-        )
-        self.overlay.outline(self.patch)
+        self.patch = self._patch_of(around)
+        self._overlay.outline(self.patch)
         if self.patch:
-            self._mode.say(f"A class now goes to all {len(self.patch)} outlined regions.")
+            self._correcting.say(f"A class now goes to all {len(self.patch)} outlined regions.")
 
     def changed(self) -> None:
-        """Look anew at what the patch is."""
+        """Find the patch anew, because the session has changed."""
         self._around = []
         self.follow()
 
@@ -71,12 +61,15 @@ class Spreading:
         Raises:
             InputError: there is no such class or region.
         """
-        session = self._mode.session
+        session = self._correcting.session
         if len(around) == 1:
             return session.spread(around[0], name)
-        whole = {one for start in around for one in session.patch_of(start)}
-        title = f"Spread {name!r} over {len(whole)} regions"
+        title = f"Spread {name!r} over {len(self._patch_of(around))} regions"
         with session.step(title):
             for start in around:
                 edited = session.spread(start, name)
         return replace(edited, title=title)
+
+    def _patch_of(self, around: Sequence[int]) -> tuple[int, ...]:
+        patch_of = self._correcting.session.patch_of
+        return tuple(dict.fromkeys(region for start in around for region in patch_of(start)))

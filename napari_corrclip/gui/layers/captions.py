@@ -1,4 +1,4 @@
-"""Classes and regions in words and colours, for the layers and the status bar."""
+"""The words and colours of classes and regions, for the layers and the status bar."""
 
 from __future__ import annotations
 
@@ -7,27 +7,17 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 from napari.utils.colormaps import DirectLabelColormap
-from numpy.typing import NDArray
 
 from napari_corrclip.annotation import Region
+from napari_corrclip.maps.votes import confidences, runners_up
+from napari_corrclip.results.segmentation import class_colors
 from napari_corrclip.storage.plain import plain
 from napari_corrclip.vocabulary import Vocabulary
-
-CLEAR = (0.0, 0.0, 0.0, 0.0)
 
 
 def class_colormap(vocabulary: Vocabulary) -> DirectLabelColormap:
     """Return the colours of the classes by label value; what is no class is clear."""
-    colors: dict[int | None, tuple[float, float, float, float]] = {None: CLEAR, 0: CLEAR}
-    for value, (red, green, blue) in vocabulary.colors.items():
-        colors[value] = (red / 255, green / 255, blue / 255, 1.0)
-    return DirectLabelColormap(color_dict=colors)
-
-
-def class_features(vocabulary: Vocabulary) -> pd.DataFrame:
-    """Return what the status bar says of each label value."""
-    names = [plain(name) for name in vocabulary.names]
-    return pd.DataFrame({"index": [0, *vocabulary.values], "class": ["unlabelled", *names]})
+    return DirectLabelColormap(color_dict=class_colors(vocabulary))
 
 
 def region_features(rows: list[Region], vocabulary: Vocabulary) -> pd.DataFrame:
@@ -51,21 +41,10 @@ def descriptions(rows: Sequence[Region], vocabulary: Vocabulary) -> list[str]:
         return []
     names = vocabulary.names
     probable = np.array([row.probabilities for row in rows])
-    mine = places_of(rows, vocabulary)
-    others = probable.copy()
-    has_class = np.flatnonzero(mine >= 0)
-    others[has_class, mine[has_class]] = -1
-    other = others.argmax(axis=1)
-    every = np.arange(len(rows))
+    own = np.array([row.class_index for row in rows])
+    columns = (own, confidences(probable, own), *runners_up(probable, own))
     found = []
-    for row, at, sure, second, less in zip(
-        rows,
-        mine.tolist(),
-        probable[every, mine].tolist(),
-        other.tolist(),
-        others[every, other].tolist(),
-        strict=True,
-    ):
+    for row, at, sure, second, less in zip(rows, *(c.tolist() for c in columns), strict=True):
         verdict = row.verdict
         if verdict is not None and verdict.kind == "ignored":
             shown = "ignored"
@@ -73,30 +52,12 @@ def descriptions(rows: Sequence[Region], vocabulary: Vocabulary) -> list[str]:
             shown = "no class" if at < 0 else f"{names[at]} {sure:.2f}"
             if verdict is not None:
                 shown += f", {verdict.kind}"
-        found.append(shown if less < 0 else f"{shown} ({names[second]} {less:.2f})")
+        found.append(shown if second < 0 else f"{shown} ({names[second]} {less:.2f})")
     return found
-
-
-def places_of(rows: Sequence[Region], vocabulary: Vocabulary) -> NDArray[np.int64]:
-    """Return (R,) the place in the vocabulary of the class that each region shows, -1 = no class."""
-    places = np.full(1 << 16, -1)
-    places[list(vocabulary.values)] = np.arange(len(vocabulary))
-    found: NDArray[np.int64] = places[[row.value for row in rows]]
-    return found
-
-
-def confidences(rows: Sequence[Region], vocabulary: Vocabulary) -> NDArray[np.float32]:
-    """Return (R,) the mean probability of the class that each region shows, or of the likeliest."""
-    if not rows:
-        return np.zeros(0, np.float32)
-    probable = np.array([row.probabilities for row in rows])
-    at = places_of(rows, vocabulary)
-    shown = probable[np.arange(len(rows)), at]
-    return np.where(at >= 0, shown, probable.max(axis=1)).astype(np.float32)
 
 
 def painting_title(vocabulary: Vocabulary, values: list[int], pixels: int) -> str:
     """Say what a stroke on the labels paints."""
-    names = {one.value: repr(one.name) for one in vocabulary} | {0: "unlabelled"}
+    names = {each.value: repr(each.name) for each in vocabulary} | {0: "unlabelled"}
     listed = " and ".join(names.get(value, str(value)) for value in values)
     return f"Paint {pixels:,} pixel{'' if pixels == 1 else 's'} {listed}"

@@ -23,7 +23,6 @@ from napari_corrclip.annotation.state import folded
 from napari_corrclip.errors import InputError
 from napari_corrclip.gui.layers.captions import (
     class_colormap,
-    class_features,
     describe,
     painting_title,
     region_features,
@@ -37,6 +36,7 @@ from napari_corrclip.gui.layers.strokes import (
     painted_pixels,
 )
 from napari_corrclip.images.boxes import Box
+from napari_corrclip.results.segmentation import class_features
 from napari_corrclip.storage.plain import plain
 
 if TYPE_CHECKING:
@@ -258,7 +258,7 @@ class SessionLayers:
             if position is None:
                 return status
             place = layer.world_to_data(position[-2:]) if how.get("world") else position
-            said = plain(self._say_pixel(*_pixel(place)))
+            said = plain(self._say_pixel(*pixel_at(place)))
             if said:
                 status["coordinates"] = f"{status['coordinates'].partition(':')[0]}: {said}"
                 status["value"] = said
@@ -338,7 +338,7 @@ class SessionLayers:
             # napari sizes the brush by moves under Alt, and paints nothing then.
             layer.cursor = "circle"
             layer.brush_size = self._brush or layer.brush_size
-        region = self.session.region_at(*_pixel(layer.world_to_data(event.position[-2:])))
+        region = self.session.region_at(*pixel_at(layer.world_to_data(event.position[-2:])))
         layer.selected_label = self._new_id() if alt or region == 0 else region
 
     def _new_id(self) -> int:
@@ -445,7 +445,7 @@ def said(edited: Edited, session: Session, former: Mapping[int, int]) -> str:
     return f"{edited.title}; {len(voted):,} {regions} re-voted, {changed:,} changed."
 
 
-def _pixel(place: Iterable[float]) -> tuple[int, int]:
-    """Return the pixel at data coordinates, which are those of pixels' centres."""
+def pixel_at(place: Iterable[float]) -> tuple[int, int]:
+    """Return the pixel, (row, column), at data coordinates, which are those of pixels' centres."""
     row, column = list(place)[-2:]
     return int(np.floor(row + 0.5)), int(np.floor(column + 0.5))

@@ -166,7 +166,7 @@ class RegionsTable(Docked):
         chosen = self.view.selectionModel()
         assert chosen is not None
         chosen.selectionChanged.connect(self._chosen)
-        mode.selected.connect(self._selected)
+        mode.correcting.selected.connect(self._selected)
         mode.session.changed.connect(self._changed)
         self._count()
         self._follow()
@@ -178,7 +178,7 @@ class RegionsTable(Docked):
         self._ended = True
         self._later.stop()
         self.model.close()
-        self.mode.selected.disconnect(self._selected)
+        self.mode.correcting.selected.disconnect(self._selected)
         self.mode.session.changed.disconnect(self._changed)
 
     def dock_closed(self) -> None:
@@ -221,7 +221,7 @@ class RegionsTable(Docked):
         chosen = self.view.selectionModel()
         assert chosen is not None
         ids = [self.model.ids[index.row()] for index in chosen.selectedRows()]
-        hidden = [one for one in self.mode.selection if self.model.place(one) is None]
+        hidden = [region for region in self.mode.selection if self.model.place(region) is None]
         with self._follows():
             # What the filter hides is not taken away by a row that joins the selection.
             self.mode.select([*(hidden if _joins() else []), *ids])
@@ -234,7 +234,7 @@ class RegionsTable(Docked):
         """Select here what is selected on the canvas, without a step of the current row or the view."""
         if not self.mode.on:
             return
-        places = (self.model.place(one) for one in self.mode.selection)
+        places = (self.model.place(region) for region in self.mode.selection)
         wanted = QItemSelection()
         last = len(COLUMNS) - 1
         for first, final in spans(place for place in places if place is not None):
@@ -259,7 +259,7 @@ class RegionsTable(Docked):
             self._following = False
 
     def _show(self, row: int) -> None:
-        self.mode.show(self.model.ids[row])
+        self.mode.review.show(self.model.ids[row])
 
 
 def _joins() -> bool:

@@ -123,7 +123,7 @@ class Shown:
         )
         for layer in self.layers.layers:
             layer.metadata[SESSION] = session  # what the writer of sessions is given
-        mode = CorrectMode(self._viewer, self.layers, self._tell)
+        mode = CorrectMode(self._viewer, self.layers, self._tell, host=self._correct)
         self._correct.open(mode)
         self._regions.open(mode)
         self._viewer.layers.selection.active = self.layers.labels

@@ -11,14 +11,13 @@ from qtpy.QtGui import QColor, QKeyEvent, QResizeEvent
 from qtpy.QtWidgets import QHeaderView, QTableView, QWidget
 
 from napari_corrclip.errors import InputError
+from napari_corrclip.gui.correct.correcting import DIGITS
 from napari_corrclip.gui.numbers import number
 from napari_corrclip.storage.plain import plain
 from napari_corrclip.vocabulary import Vocabulary, grammar
 
 COLUMNS = ("", "#", "class", "prompts", "min p", "share")
 COLOR, KEY, NAME, PROMPTS, THRESHOLD, SHARE = range(len(COLUMNS))
-KEYS = "1234567890"
-"""The key of each of the first ten classes."""
 ROWS = "application/x-napari-corrclip-rows"
 WIDTHS = {COLOR: 18, KEY: 18, PROMPTS: 50, THRESHOLD: 44, SHARE: 42}
 """Pixels; the name has the rest, and gives a wide table's prompts some of it."""
@@ -150,7 +149,7 @@ class VocabularyModel(QAbstractTableModel):
             return None
         editing = role == Qt.ItemDataRole.EditRole
         if column == KEY:
-            return KEYS[index.row()] if index.row() < len(KEYS) else ""
+            return DIGITS[index.row()] if index.row() < len(DIGITS) else ""
         if column == NAME:
             return f"{one.name}  (background)" if one.background and not editing else one.name
         if column == PROMPTS:

@@ -1,0 +1,177 @@
+"""The actions of correct mode, one for each of its keys."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from psygnal import Signal
+from qtpy.QtWidgets import QMessageBox
+
+from napari_corrclip.annotation import Edited
+from napari_corrclip.annotation.edits.targets import count as counted
+from napari_corrclip.gui.correct.correcting import DIGITS, Correcting
+from napari_corrclip.gui.correct.peeking import Peeking
+from napari_corrclip.gui.correct.review import Review
+from napari_corrclip.gui.correct.splitting import Splitting
+from napari_corrclip.gui.correct.spreading import Spreading
+from napari_corrclip.gui.widgets import question
+
+SIMILAR = 5
+"""Regions that one press of F adds."""
+
+
+class Actions:
+    """The decisions on the targets, and the tools that the keys switch.
+
+    All but those that say so raise :class:`InputError` where there is no target.
+
+    Signals (psygnal):
+        find_asked: a class is to be found: the title, the names, and who takes the name.
+    """
+
+    find_asked = Signal(str, tuple, object)
+
+    def __init__(
+        self,
+        correcting: Correcting,
+        review: Review,
+        splitting: Splitting,
+        spreading: Spreading,
+        peeking: Peeking,
+    ) -> None:
+        self.review = review
+        self.splitting = splitting
+        self.peeking = peeking
+        self._correcting = correcting
+        self._session = correcting.session
+        self._spreading = spreading
+
+    def deselect(self) -> None:
+        """Select nothing; needs no target."""
+        self._correcting.select(())
+
+    def select_similar(self) -> None:
+        """Add the regions most like the first of the selection."""
+        chosen = self._correcting.targets()
+        undecided = [row.id for row in self._session.rows() if row.verdict is None]
+        among = [region for region in undecided if region not in chosen]
+        more = self._session.similar(chosen[0], SIMILAR, among=among) if among else []
+        self._correcting.select([*chosen, *more])
+        self._correcting.say(
+            f"{len(self._correcting.selection)} regions are selected, "
+            f"{len(more)} of them for likeness."
+        )
+
+    def assign(self, digit: str) -> None:
+        """Assign the class of a digit key."""
+        name = self._named(digit)
+        if name is not None:
+            self._decide(lambda: self._session.assign(self._correcting.targets(), name))
+
+    def spread(self, digit: str) -> None:
+        """Assign the class of a digit key to the whole patch around the targets."""
+        name = self._named(digit)
+        if name is not None:
+            self._decide(lambda: self._spreading.assign(self._correcting.targets(), name))
+
+    def find(self) -> None:
+        """Ask for the name of a class, and assign it."""
+        targets = self._correcting.targets()
+        self._ask("assign to", targets, lambda name: self._session.assign(targets, name))
+
+    def find_to_spread(self) -> None:
+        """Ask for the name of a class, and spread it."""
+        targets = self._correcting.targets()
+        self._ask("spread from", targets, lambda name: self._spreading.assign(targets, name))
+
+    def _ask(self, verb: str, targets: list[int], edit: Callable[[str], Edited]) -> None:
+        regions = f"{len(targets)} regions" if len(targets) > 1 else f"region {targets[0]}"
+        self.find_asked.emit(
+            f"Class to {verb} {regions}",
+            self._session.vocabulary.names,
+            lambda name: self._decide(lambda: edit(name)),
+        )
+
+    def accept(self) -> None:
+        """Accept the predicted class, and go on to the next region of the queue."""
+        accept = self._session.accept
+        if self._correcting.perform(lambda: accept(self._correcting.targets())) is not None:
+            self.review.next()
+
+    def ignore(self) -> None:
+        """Leave the targets out."""
+        self._decide(lambda: self._session.ignore(self._correcting.targets()))
+
+    def undecide(self) -> None:
+        """Take back what was decided on the targets and painted in them."""
+        self._correcting.perform(lambda: self._session.undecide(self._correcting.targets()))
+
+    def runner_up(self) -> None:
+        """Assign the likeliest class besides the predicted one, to each region its own."""
+
+        def work() -> Edited:
+            targets = self._correcting.targets()
+            edited = Edited("")
+            with self._session.step(f"Runner-up of {counted(len(targets), 'region')}"):
+                for region in targets:
+                    edited = self._session.assign(region, self.review.queue.runner_up(region))
+            return replace(
+                edited, title=f"Assign the runner-up to {counted(len(targets), 'region')}"
+            )
+
+        self._decide(work)
+
+    def merge(self) -> None:
+        """Make one region of the selected ones."""
+        self._correcting.perform(lambda: self._session.merge(self._correcting.targets()))
+
+    def split_parts(self) -> None:
+        """Split a region into its connected parts."""
+        self._correcting.perform(lambda: self._session.split(self._correcting.targets()[0]))
+
+    def revote(self) -> None:
+        """Let the selected regions vote anew, or all undecided ones where none is selected.
+
+        Asks before verdicts are taken back.
+        """
+        perform, session = self._correcting.perform, self._session
+        selection = list(self._correcting.selection)
+        rows = [session.region(region) for region in selection]
+        decided = [row.id for row in rows if row.verdict is not None]
+        if not decided:
+            perform(lambda: session.revote(selection or "undecided"))
+            return
+        box = question(
+            self._correcting.host,
+            "Re-vote",
+            f"{len(decided)} of the {len(rows)} selected regions {'is' if len(decided) == 1 else 'are'} "
+            "decided. Take these decisions back and vote anew?",
+        )
+        every = box.addButton("Take back and re-vote", QMessageBox.ButtonRole.AcceptRole)
+        rest = [row.id for row in rows if row.verdict is None]
+        others = box.addButton("Only the undecided", QMessageBox.ButtonRole.ActionRole)
+        assert others is not None
+        others.setEnabled(bool(rest))
+        box.setDefaultButton(box.addButton(QMessageBox.StandardButton.Cancel))
+        box.exec()
+        answer = box.clickedButton()
+        if answer is every:
+            perform(lambda: session.revote(selection, overrule=True))
+        elif answer is others:
+            perform(lambda: session.revote(rest))
+
+    def _named(self, digit: str) -> str | None:
+        """Return the class of a digit key; says so where there is none."""
+        index = DIGITS.index(digit)
+        names = self._session.vocabulary.names
+        if index < len(names):
+            return names[index]
+        self._correcting.say(f"There is no class {digit}; there are {len(names)}.")
+        return None
+
+    def _decide(self, action: Callable[[], Edited]) -> None:
+        """Perform a decision, and go on where the queue is being walked."""
+        reviewing = self.review.on
+        if self._correcting.perform(action) is not None and reviewing:
+            self.review.next()

@@ -1,0 +1,111 @@
+"""The session in correct mode as its tools see it: layers, selected regions, edits and sentences."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING
+
+from psygnal import Signal
+
+from napari_corrclip.annotation import Edited
+from napari_corrclip.errors import InputError
+from napari_corrclip.gui.correct.overlay import Color, Overlay
+from napari_corrclip.gui.layers.session_layers import SessionLayers, Tell, pixel_at
+
+if TYPE_CHECKING:
+    import napari
+    from qtpy.QtWidgets import QWidget
+
+DIGITS = "1234567890"
+"""Keys of the first ten classes, in their order."""
+
+
+class Correcting:
+    """A session on the screen, with the regions that are selected: all that a tool of the mode gets.
+
+    Args:
+        viewer: shows the layers.
+        layers: of the session.
+        say: is given a sentence after every action and refusal.
+        host: a widget of the viewer's window, where keys are watched and questions appear; ``None``: any
+            window.
+
+    Attributes:
+        session: of the layers.
+        selection: ids of the selected regions, in the order in which they were selected.
+        overlays: all that lies over the layers.
+
+    Signals (psygnal):
+        selected: the selection, which is another, or whose regions are.
+    """
+
+    selected = Signal(tuple)
+
+    def __init__(
+        self,
+        viewer: napari.Viewer,
+        layers: SessionLayers,
+        say: Tell,
+        host: QWidget | None = None,
+    ) -> None:
+        self.viewer = viewer
+        self.layers = layers
+        self.session = layers.session
+        self.say = say
+        self.host = host
+        self.selection: tuple[int, ...] = ()
+        self.overlays: list[Overlay] = []
+        self._outline = self.overlay("selection", {1: (1.0, 1.0, 1.0, 1.0)})
+
+    def overlay(self, name: str, colors: dict[int, Color], *, opacity: float = 1.0) -> Overlay:
+        """Return a new overlay; see :class:`~napari_corrclip.gui.correct.overlay.Overlay`."""
+        overlay = Overlay(self.viewer, self.layers, name, colors, opacity=opacity)
+        self.overlays.append(overlay)
+        return overlay
+
+    @property
+    def is_active(self) -> bool:
+        """Whether keys and mouse go to one of the session's layers."""
+        return self.viewer.layers.selection.active in self.layers.layers
+
+    def select(self, regions: Iterable[int]) -> None:
+        """Select exactly these regions; those that do not exist are left out."""
+        self.selection = tuple(
+            dict.fromkeys(region for region in regions if self.session.find(region) is not None)
+        )
+        self._outline.outline(self.selection)
+        self.selected.emit(self.selection)
+
+    def targets(self) -> list[int]:
+        """Return the selected regions, or else the one under the cursor.
+
+        Raises:
+            InputError: there is neither.
+        """
+        if self.selection:
+            return list(self.selection)
+        under = self.region_at(self.viewer.cursor.position)
+        if under:
+            return [under]
+        raise InputError("No region is selected or under the cursor; click on one.")
+
+    def pixel_at(self, position: tuple[float, ...]) -> tuple[int, int]:
+        """Return the pixel of the image, (row, column), at a place in the viewer."""
+        return pixel_at(self.layers.regions.world_to_data(position[-2:]))
+
+    def region_at(self, position: tuple[float, ...]) -> int:
+        """Return the region at a place in the viewer, 0 where there is none."""
+        return self.session.region_at(*self.pixel_at(position))
+
+    def perform(self, action: Callable[[], Edited]) -> Edited | None:
+        """Edit the session and say what was done, or why it was not; ``None``: it was refused."""
+        before = self.session.history.done[-1:]
+        try:
+            edited = action()
+        except InputError as error:
+            self.say(str(error))
+            return None
+        same = [*map(id, self.session.history.done[-1:])] == [*map(id, before)]
+        sentence = "Nothing changed; it was so already." if same else f"{edited.title}."
+        self.say(" ".join([sentence, *edited.notes]))
+        return edited
