@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 import napari_corrclip
-from tests.test_documented import found
+from tests.documented import found
 from tools import house_map
 
 ROOT = Path(__file__).parents[1]
