@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -148,10 +149,12 @@ def test_without_networks_what_needs_them_is_refused(tmp_path: Path, scene: Scen
         session.similar(int(session.ids[0]), 3)
 
 
-def test_the_example_in_the_docs_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    script = Path(__file__).parents[2] / "docs" / "correct.py"
+def test_the_tutorial_in_the_docs_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    page = Path(__file__).parents[2] / "docs" / "tutorials" / "console.md"
+    blocks = re.findall(r"```python\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
+    assert len(blocks) == 5
     monkeypatch.chdir(tmp_path)
-    exec(compile(script.read_text(encoding="utf-8"), str(script), "exec"), {"__name__": "__main__"})
+    exec("".join(blocks), {"__name__": "__main__"})
     labels = tifffile.imread(tmp_path / "labels.tif")
     assert labels.dtype == np.uint16
     loaded = nc.Session.load(tmp_path / "corrected")
