@@ -9,9 +9,9 @@ from typing import Final, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_corrclip.evaluation.effort.person import Run
-from napari_corrclip.evaluation.effort.prices import costs
-from napari_corrclip.evaluation.effort.region_truth import Measures
+from napari_corrclip.evaluation.effort.simulation.person import Run
+from napari_corrclip.evaluation.effort.simulation.prices import costs
+from napari_corrclip.evaluation.effort.simulation.region_truth import Measures
 
 Measure = Literal["accuracy", "miou"]
 MEASURES: Final[tuple[Measure, ...]] = ("accuracy", "miou")

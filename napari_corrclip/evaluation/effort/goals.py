@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from napari_corrclip.evaluation.effort.arms import ORACLE, UNLABELLED, UNLABELLED_TOOLS
 from napari_corrclip.evaluation.effort.curves import CEILING, GAP, Interval, Measure
+from napari_corrclip.evaluation.effort.simulation.arms import ORACLE, UNLABELLED, UNLABELLED_TOOLS
 from napari_corrclip.evaluation.effort.study import SetStudy
 
 LEAST_CEILING = 0.90

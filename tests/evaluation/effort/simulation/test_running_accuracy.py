@@ -7,8 +7,8 @@ import pytest
 
 from napari_corrclip.annotation import Session
 from napari_corrclip.errors import InputError
-from napari_corrclip.evaluation.effort.region_truth import true_numbers
-from napari_corrclip.evaluation.effort.track import Track
+from napari_corrclip.evaluation.effort.simulation.region_truth import true_numbers
+from napari_corrclip.evaluation.effort.simulation.running_accuracy import RunningAccuracy
 from napari_corrclip.evaluation.metrics import Confusion, true_miou
 from tests.evaluation.effort.worlds import NAMES, random_case
 
@@ -19,7 +19,7 @@ def test_after_any_edit_the_counts_are_those_of_the_whole_map(seed: int) -> None
     case = random_case(seed)
     session = Session(case.result, case.image)
     truth = true_numbers(case)
-    track = Track(session, truth)
+    running = RunningAccuracy(session, truth)
     for _ in range(60):
         some = rng.choice(session.ids, min(2, len(session.ids)), replace=False).tolist()
         edit = rng.integers(8)
@@ -40,14 +40,14 @@ def test_after_any_edit_the_counts_are_those_of_the_whole_map(seed: int) -> None
             continue
         whole = Confusion(len(NAMES))
         whole.add(truth, session.labels)  # values are numbers here
-        np.testing.assert_array_equal(track.confusion.counts[1:], whole.counts[1:])
-        np.testing.assert_array_equal(track.shown, session.labels)
-        assert track.hits == np.count_nonzero((truth > 0) & (session.labels == truth))
-    track.close()
-    before = track.hits
+        np.testing.assert_array_equal(running.confusion.counts[1:], whole.counts[1:])
+        np.testing.assert_array_equal(running.shown, session.labels)
+        assert running.hits == np.count_nonzero((truth > 0) & (session.labels == truth))
+    running.close()
+    before = running.hits
     session.assign(session.ids.tolist(), "sky")
     session.assign(session.ids.tolist(), "road")
-    assert track.hits == before
+    assert running.hits == before
 
 
 def test_a_stray_pixel_of_an_absent_class_is_no_class_of_the_image() -> None:

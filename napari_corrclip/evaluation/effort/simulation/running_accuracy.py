@@ -1,4 +1,4 @@
-"""How right a session's labels are, kept up to date from what the session says has changed."""
+"""The accuracy of a session's labels, kept up to date from what the session says has changed."""
 
 from __future__ import annotations
 
@@ -8,15 +8,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_corrclip.evaluation.metrics import Confusion, true_miou
+from napari_corrclip.images.boxes import window
 
 if TYPE_CHECKING:
     from napari_corrclip.annotation import Changed, Session
 
-Box = tuple[slice, slice]
 
-
-class Track:
-    """Compares a session with the truth; an edit costs its boxes, not the image.
+class RunningAccuracy:
+    """A session beside its truth; an edit costs its boxes, not the image.
 
     Args:
         session: is listened to until :meth:`close`.
@@ -59,9 +58,9 @@ class Track:
 
     def _take(self, changed: Changed) -> None:
         for box in changed.labels:
-            self._take_box(as_slices(box))
+            self._take_box(window(box))
 
-    def _take_box(self, box: Box) -> None:
+    def _take_box(self, box: tuple[slice, slice]) -> None:
         now, before = self._numbers[self.session.labels[box]], self.shown[box]
         other = now != before
         if not other.any():
@@ -72,9 +71,3 @@ class Track:
             pairs = np.bincount(truth * width + shown, minlength=width * width)
             self.confusion.counts += sign * pairs.reshape(width, width)
         self.shown[box] = now
-
-
-def as_slices(box: tuple[int, int, int, int]) -> Box:
-    """Return (min_row, min_col, max_row, max_col) as slices."""
-    top, left, bottom, right = box
-    return slice(top, bottom), slice(left, right)

@@ -6,7 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-from napari_corrclip.evaluation.effort.orders import ExpectedError, Factors, OrderFor, oracle
+from napari_corrclip.evaluation.effort.simulation.orders import (
+    ExpectedError,
+    Factors,
+    OrderFor,
+    oracle,
+)
 
 BRUSHES: Final = ("split", "brush")
 

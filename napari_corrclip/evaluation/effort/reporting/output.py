@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 from napari_corrclip.errors import InputError
-from napari_corrclip.evaluation.effort.report import Report
+from napari_corrclip.evaluation.effort.reporting.report import Report
 from napari_corrclip.storage.folders import Writer, recover_folder, write_folder
 from napari_corrclip.storage.names import MAX_BYTES, cut
 
@@ -47,7 +47,7 @@ def write_report(folder: str | os.PathLike[str], report: Report, *, plots: bool 
         "effort-curves.csv": _text(report.curves_csv()),
     }
     if plots:
-        from napari_corrclip.evaluation.effort.plots import curve_plot, goal_plot
+        from napari_corrclip.evaluation.effort.reporting.plots import curve_plot, goal_plot
 
         writers[GOALS_PLOT] = _bytes(goal_plot(report.studies, report.orders))
         for study in report.studies:

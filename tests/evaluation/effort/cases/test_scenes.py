@@ -8,8 +8,8 @@ import pytest
 from napari_corrclip.demo.scenes import VALIDATION_SEED, generate_scene
 from napari_corrclip.engine.segmenter import Segmenter
 from napari_corrclip.errors import InputError
-from napari_corrclip.evaluation.effort.case import CaseSet
-from napari_corrclip.evaluation.effort.scenes import WORDS, noisy, scene_sets
+from napari_corrclip.evaluation.effort.cases.case import CaseSet
+from napari_corrclip.evaluation.effort.cases.scenes import WORDS, noisy, scene_sets
 from napari_corrclip.progress import finish
 from napari_corrclip.regions.given import GivenRegions
 from napari_corrclip.vocabulary import Vocabulary

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_corrclip.evaluation.effort.case import Case
+from napari_corrclip.evaluation.effort.cases.case import Case
 from napari_corrclip.evaluation.metrics import Confusion, true_miou
 from napari_corrclip.maps.regions import number_regions
 from napari_corrclip.maps.table import count_votes

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_corrclip.evaluation.effort.case import Case
-from napari_corrclip.evaluation.effort.region_truth import case_counts, gains
+from napari_corrclip.evaluation.effort.cases.case import Case
+from napari_corrclip.evaluation.effort.simulation.region_truth import case_counts, gains
 
 if TYPE_CHECKING:
     from napari_corrclip.annotation import Region, Session

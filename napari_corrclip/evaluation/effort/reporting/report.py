@@ -8,7 +8,6 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 
-from napari_corrclip.evaluation.effort.arms import ORACLE, UNLABELLED, Arm
 from napari_corrclip.evaluation.effort.curves import (
     CEILING,
     GAP,
@@ -19,7 +18,8 @@ from napari_corrclip.evaluation.effort.curves import (
     mean_curve,
 )
 from napari_corrclip.evaluation.effort.goals import GOALS, counts_for_goals
-from napari_corrclip.evaluation.effort.prices import PRICES
+from napari_corrclip.evaluation.effort.simulation.arms import ORACLE, UNLABELLED, Arm
+from napari_corrclip.evaluation.effort.simulation.prices import PRICES
 from napari_corrclip.evaluation.effort.study import SetStudy
 from napari_corrclip.storage.cells import quoted, rows_to_csv
 from napari_corrclip.storage.visible import visible

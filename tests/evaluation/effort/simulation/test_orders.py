@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from napari_corrclip.annotation import ORDERS, Session
-from napari_corrclip.evaluation.effort.arms import ORACLE, Arm, queue_arm
-from napari_corrclip.evaluation.effort.orders import ExpectedError, Factors
-from napari_corrclip.evaluation.effort.person import Run, correct
+from napari_corrclip.evaluation.effort.simulation.arms import ORACLE, Arm, queue_arm
+from napari_corrclip.evaluation.effort.simulation.orders import ExpectedError, Factors
+from napari_corrclip.evaluation.effort.simulation.person import Run, correct
 from napari_corrclip.progress import finish
 from tests.evaluation.effort.worlds import make_case, of_regions, random_case, stripes
 

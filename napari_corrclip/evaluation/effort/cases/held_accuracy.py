@@ -1,4 +1,4 @@
-"""Pre-labels held at an accuracy: the knob that weakens them is turned until they are there."""
+"""The pre-labels held at an accuracy: the knob that weakens them is turned until they are there."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ TOLERANCE = 0.01
 
 
 @dataclass(frozen=True)
-class Held(Generic[T]):
-    """Where the knob stood, what it gave, and how accurate that was."""
+class Trial(Generic[T]):
+    """A position of the knob, what it gave, and how accurate that was."""
 
     knob: float
     made: T
@@ -33,7 +33,7 @@ def hold(
     goal: float = GOAL,
     tolerance: float = TOLERANCE,
     tries: int = 9,
-) -> Steps[Held[T]]:
+) -> Steps[Trial[T]]:
     """Halve the interval of a knob until what it makes has the accuracy ``goal``.
 
     Args:
@@ -45,12 +45,12 @@ def hold(
         tolerance: how far from it is near enough.
         tries: how often to halve; what came nearest is returned then.
     """
-    best: Held[T] | None = None
+    best: Trial[T] | None = None
     for done in range(tries):
         knob = (low + high) / 2
         yield Progress("pre-labels", done, tries)
         made, accuracy = yield from make(knob)
-        found = Held(knob, made, accuracy, abs(accuracy - goal) <= tolerance)
+        found = Trial(knob, made, accuracy, abs(accuracy - goal) <= tolerance)
         if best is None or abs(accuracy - goal) < abs(best.accuracy - goal):
             best = found
         if found.reached:

@@ -9,8 +9,8 @@ import pytest
 from PIL import Image
 
 from napari_corrclip.errors import InputError
-from napari_corrclip.evaluation.effort.folder import read_folder
-from napari_corrclip.evaluation.effort.photographs import photograph_sets, split
+from napari_corrclip.evaluation.effort.cases.folder import read_folder
+from napari_corrclip.evaluation.effort.cases.photographs import photograph_sets, split
 from napari_corrclip.progress import finish
 
 

@@ -12,18 +12,18 @@ import pytest
 from PIL import Image
 
 from napari_corrclip.errors import InputError
-from napari_corrclip.evaluation.effort.arms import (
+from napari_corrclip.evaluation.effort.cases.case import CaseSet
+from napari_corrclip.evaluation.effort.curves import CEILING, GAP, TARGETS
+from napari_corrclip.evaluation.effort.goals import GOALS, counts_for_goals
+from napari_corrclip.evaluation.effort.reporting.output import check_foreign, write_report
+from napari_corrclip.evaluation.effort.reporting.report import Report
+from napari_corrclip.evaluation.effort.simulation.arms import (
     ORACLE,
     UNLABELLED,
     UNLABELLED_TOOLS,
     queue_arm,
     tools_arm,
 )
-from napari_corrclip.evaluation.effort.case import CaseSet
-from napari_corrclip.evaluation.effort.curves import CEILING, GAP, TARGETS
-from napari_corrclip.evaluation.effort.goals import GOALS, counts_for_goals
-from napari_corrclip.evaluation.effort.output import check_foreign, write_report
-from napari_corrclip.evaluation.effort.report import Report
 from napari_corrclip.evaluation.effort.study import SetStudy, study_steps
 from napari_corrclip.progress import finish
 from tests.evaluation.effort.worlds import make_case, of_regions, random_case, stripes

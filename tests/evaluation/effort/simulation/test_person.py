@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 from napari_corrclip.annotation import ORDERS, Session
-from napari_corrclip.evaluation.effort import person as persons
-from napari_corrclip.evaluation.effort.arms import (
+from napari_corrclip.evaluation.effort.cases.case import Case
+from napari_corrclip.evaluation.effort.simulation import person as persons
+from napari_corrclip.evaluation.effort.simulation.arms import (
     BRUSH,
     ORACLE,
     ORACLE_TOOLS,
@@ -22,10 +23,9 @@ from napari_corrclip.evaluation.effort.arms import (
     queue_arm,
     standard_arms,
 )
-from napari_corrclip.evaluation.effort.case import Case
-from napari_corrclip.evaluation.effort.person import Run, correct
-from napari_corrclip.evaluation.effort.prices import KINDS, PRICES, costs
-from napari_corrclip.evaluation.effort.region_truth import ceiling
+from napari_corrclip.evaluation.effort.simulation.person import Run, correct
+from napari_corrclip.evaluation.effort.simulation.prices import KINDS, PRICES, costs
+from napari_corrclip.evaluation.effort.simulation.region_truth import ceiling
 from napari_corrclip.evaluation.metrics import Confusion, true_miou
 from napari_corrclip.progress import finish
 from tests.evaluation.effort.worlds import NAMES, make_case, of_regions, random_case, stripes

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from napari_corrclip.evaluation.effort.boundary import band, boundary_iou
+from napari_corrclip.evaluation.effort.simulation.boundary import band, boundary_iou
 
 
 def halves(edge: int, height: int = 20, width: int = 40) -> np.ndarray:

@@ -7,10 +7,16 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
 from napari_corrclip.errors import InputError
-from napari_corrclip.evaluation.effort.arms import BRUSH, ORACLE, UNLABELLED, UNLABELLED_TOOLS, Arm
 from napari_corrclip.evaluation.effort.curves import Measure, mean_curve
 from napari_corrclip.evaluation.effort.goals import GOALS, counts_for_goals
-from napari_corrclip.evaluation.effort.prices import PRICES
+from napari_corrclip.evaluation.effort.simulation.arms import (
+    BRUSH,
+    ORACLE,
+    UNLABELLED,
+    UNLABELLED_TOOLS,
+    Arm,
+)
+from napari_corrclip.evaluation.effort.simulation.prices import PRICES
 from napari_corrclip.evaluation.effort.study import SetStudy
 from napari_corrclip.storage.visible import visible
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from napari_corrclip.evaluation.effort.hold import hold
+from napari_corrclip.evaluation.effort.cases.held_accuracy import hold
 from napari_corrclip.progress import Progress, Steps, finish
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from napari_corrclip.evaluation.effort.boxes import FORBIDDEN, best_box
+from napari_corrclip.evaluation.effort.simulation.boxes import FORBIDDEN, best_box
 
 
 def every_box(

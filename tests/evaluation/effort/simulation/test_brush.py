@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from napari_corrclip.evaluation.effort.brush import ErrorDepth, Stroke, depth_inside
+from napari_corrclip.evaluation.effort.simulation.brush import ErrorDepth, Stroke, depth_inside
 
 
 def test_a_disc_by_hand() -> None:

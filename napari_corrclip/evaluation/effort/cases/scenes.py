@@ -12,8 +12,8 @@ from napari_corrclip.demo.scenes import TEST_SEED, Scene, generate_scene
 from napari_corrclip.demo.world import COLORS, GROUNDS
 from napari_corrclip.engine.segmenter import Segmenter
 from napari_corrclip.errors import InputError
-from napari_corrclip.evaluation.effort.case import Case, CaseSet, mean_accuracy
-from napari_corrclip.evaluation.effort.hold import hold
+from napari_corrclip.evaluation.effort.cases.case import Case, CaseSet, mean_accuracy
+from napari_corrclip.evaluation.effort.cases.held_accuracy import hold
 from napari_corrclip.progress import Progress, Steps, finish
 from napari_corrclip.regions.given import GivenRegions
 from napari_corrclip.results.segmentation import Segmentation

@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_corrclip.errors import InputError
-from napari_corrclip.evaluation.effort import forest
-from napari_corrclip.evaluation.effort.case import Case, CaseSet, mean_accuracy
-from napari_corrclip.evaluation.effort.folder import Photograph, Photographs
-from napari_corrclip.evaluation.effort.hold import hold
+from napari_corrclip.evaluation.effort.cases import forest
+from napari_corrclip.evaluation.effort.cases.case import Case, CaseSet, mean_accuracy
+from napari_corrclip.evaluation.effort.cases.folder import Photograph, Photographs
+from napari_corrclip.evaluation.effort.cases.held_accuracy import hold
 from napari_corrclip.progress import Progress, Steps, finish
 from napari_corrclip.regions.superpixels import SuperpixelRegions
 from napari_corrclip.results.segmentation import Segmentation, segmentation_from_probabilities

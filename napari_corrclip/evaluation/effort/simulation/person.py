@@ -17,20 +17,21 @@ from scipy.ndimage import distance_transform_edt
 
 from napari_corrclip.annotation import Queue, Session, SmallGroup
 from napari_corrclip.errors import InputError
-from napari_corrclip.evaluation.effort.arms import Arm
-from napari_corrclip.evaluation.effort.boundary import boundary_iou
-from napari_corrclip.evaluation.effort.boxes import FORBIDDEN, best_box
-from napari_corrclip.evaluation.effort.brush import ErrorDepth, Stroke
-from napari_corrclip.evaluation.effort.case import Case
-from napari_corrclip.evaluation.effort.prices import KINDS
-from napari_corrclip.evaluation.effort.region_truth import (
+from napari_corrclip.evaluation.effort.cases.case import Case
+from napari_corrclip.evaluation.effort.simulation.arms import Arm
+from napari_corrclip.evaluation.effort.simulation.boundary import boundary_iou
+from napari_corrclip.evaluation.effort.simulation.boxes import FORBIDDEN, best_box
+from napari_corrclip.evaluation.effort.simulation.brush import ErrorDepth, Stroke
+from napari_corrclip.evaluation.effort.simulation.prices import KINDS
+from napari_corrclip.evaluation.effort.simulation.region_truth import (
     Measures,
     case_counts,
     ceiling,
     majority,
     true_numbers,
 )
-from napari_corrclip.evaluation.effort.track import Track, as_slices
+from napari_corrclip.evaluation.effort.simulation.running_accuracy import RunningAccuracy
+from napari_corrclip.images.boxes import window
 from napari_corrclip.progress import Progress, Steps
 
 MARKS = (0, 10, 30, 100, 300, 1000)
@@ -103,26 +104,26 @@ def correct(case: Case, arm: Arm, *, strokes: int = MOST_STROKES) -> Steps[Run]:
         if {"brush", "split"} & set(arm.tools):
             yield from person.touch_up(strokes)
     finally:
-        person.track.close()
+        person.running.close()
     return person.record.run(case.name, arm.name, best)
 
 
 class _Record:
     """The log of a run."""
 
-    def __init__(self, track: Track) -> None:
-        self.track = track
+    def __init__(self, running: RunningAccuracy) -> None:
+        self.running = running
         self.kinds: list[int] = []
-        self.accuracy = [track.accuracy]
-        self.miou = [track.miou]
+        self.accuracy = [running.accuracy]
+        self.miou = [running.miou]
         self.marks = [self._mark()]
         self.looked = self.untouched = 0
 
     def add(self, kind: str) -> Progress:
         """Note an action that was just done."""
         self.kinds.append(KINDS.index(kind))
-        self.accuracy.append(self.track.accuracy)
-        self.miou.append(self.track.miou)
+        self.accuracy.append(self.running.accuracy)
+        self.miou.append(self.running.miou)
         if len(self.kinds) in MARKS:
             self.marks.append(self._mark())
         return Progress("correct", len(self.kinds), len(self.kinds))
@@ -144,9 +145,9 @@ class _Record:
         )
 
     def _mark(self) -> Mark:
-        track = self.track
-        outlines = boundary_iou(track.truth, track.shown, track.confusion.classes)
-        return Mark(len(self.kinds), track.confusion.counts.copy(), outlines)
+        running = self.running
+        outlines = boundary_iou(running.truth, running.shown, running.confusion.classes)
+        return Mark(len(self.kinds), running.confusion.counts.copy(), outlines)
 
 
 class _Person:
@@ -155,8 +156,8 @@ class _Person:
         self.arm = arm
         self.session = Session(case.result, case.image)
         self.truth = true_numbers(case)
-        self.track = Track(self.session, self.truth)
-        self.record = _Record(self.track)
+        self.running = RunningAccuracy(self.session, self.truth)
+        self.record = _Record(self.running)
         self.values = (0, *case.result.vocabulary.values)
 
     # -- region by region
@@ -237,16 +238,16 @@ class _Person:
 
     def touch_up(self, strokes: int) -> Steps[None]:
         """Go to the deepest error, again and again, and cut it away or paint over it."""
-        depth = ErrorDepth(self.truth, self.track.shown)
+        depth = ErrorDepth(self.truth, self.running.shown)
         actions = 0
-        while actions < strokes and self.track.accuracy < ENOUGH:
+        while actions < strokes and self.running.accuracy < ENOUGH:
             stroke = depth.deepest()
             if stroke is None:
                 return
             before = len(self.record.kinds)
             rows, columns = stroke.pixels(self.session.shape)
             wrong = (self.truth[rows, columns] == stroke.number) & (
-                self.track.shown[rows, columns] != stroke.number
+                self.running.shown[rows, columns] != stroke.number
             )
             box = None
             if "split" in self.arm.tools:
@@ -258,7 +259,7 @@ class _Person:
                     slice(int(rows.min()), int(rows.max()) + 1),
                     slice(int(columns.min()), int(columns.max()) + 1),
                 )
-            depth.update(box, self.track.shown[box])
+            depth.update(box, self.running.shown[box])
             actions += len(self.record.kinds) - before
 
     def _cut(self, stroke: Stroke, painted: int) -> Steps[tuple[slice, slice] | None]:
@@ -270,9 +271,9 @@ class _Person:
         region = self.session.region_at(*stroke.center)
         if region == 0:
             return None
-        box = as_slices(self.session.region(region).box)
+        box = window(self.session.region(region).box)
         inside = self.session.regions[box] == region
-        truth, shown = self.truth[box], self.track.shown[box]
+        truth, shown = self.truth[box], self.running.shown[box]
         if np.count_nonzero(inside & (truth == stroke.number) & (shown != truth)) <= 2 * painted:
             return None
         right = inside & (truth == shown)
@@ -281,14 +282,14 @@ class _Person:
         depth = distance_transform_edt(right)
         row, column = divmod(int(depth.argmax()), depth.shape[1])
         keep = (row + box[0].start, column + box[1].start)
-        before = self.track.hits
+        before = self.running.hits
         try:
             self.session.split_points(region, keep=[keep], cut=[stroke.center])
         except InputError:  # the click leaves it in one piece
             return None
         part = self.session.region_at(*stroke.center)
         self.session.assign(part, self.values[stroke.number])
-        if self.track.hits - before <= 2 * painted:
+        if self.running.hits - before <= 2 * painted:
             self.session.undo()
             self.session.undo()
             return None

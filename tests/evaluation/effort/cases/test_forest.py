@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from napari_corrclip.evaluation.effort.forest import (
+from napari_corrclip.evaluation.effort.cases.forest import (
     draw_sample,
     pixel_features,
     probabilities,
