@@ -29,8 +29,8 @@ class Progress:
 Steps = Generator[Progress, None, T]
 
 
-def finish(steps: Steps[T]) -> T:
-    """Drive ``steps`` to its end in silence and return its result."""
+def finish(steps: Generator[object, None, T]) -> T:
+    """Drive a generator to its end in silence and return its result."""
     while True:
         try:
             next(steps)

@@ -18,7 +18,6 @@ from torch import Tensor
 
 from napari_corrclip.encoders.clip_image import ClipImageEncoder
 from napari_corrclip.encoders.dino import TimmSimilarityEncoder
-from napari_corrclip.encoders.protocols import run
 from napari_corrclip.engine import pipeline, windows
 from napari_corrclip.progress import finish
 from napari_corrclip.settings import Settings
@@ -65,13 +64,13 @@ def test_golden(name: str) -> None:
     region_map = windows.prepare_regions(regions, layout.size)
     first = windows.cut(pixels, layout, 0, 1)
     first_regions = windows.cut(region_map, layout, 0, 1, fill=int(region_map.max()) + 1)
-    seen = run(
+    seen = finish(
         dino.features(windows.renormalise(first, clip.mean, clip.std, dino.mean, dino.std))
     ).query_key
     torch.testing.assert_close(
         seen[0].flatten(0, 1), tensors["expected.window0.dino_features"], rtol=0, atol=1e-4
     )
-    cells = run(pipeline.encode_windows(first, first_regions, clip, dino, settings))
+    cells = finish(pipeline.encode_windows(first, first_regions, clip, dino, settings))
     torch.testing.assert_close(
         cells[0].flatten(0, 1), tensors["expected.window0.image_features"], rtol=0, atol=1e-4
     )

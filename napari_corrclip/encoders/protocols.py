@@ -1,7 +1,7 @@
-"""What the pipeline asks of a network.
+"""The protocols of networks: all that the pipeline asks of one.
 
 A tower's forward pass is a generator that yields between its blocks, so that it can be cancelled
-there; :func:`run` drives one to its end.
+there; :func:`~napari_corrclip.progress.finish` drives one to its end.
 """
 
 from __future__ import annotations
@@ -21,18 +21,8 @@ Blocks = Generator[None, None, T]
 """A forward pass: yields after every block and returns its result."""
 
 
-def run(blocks: Blocks[T]) -> T:
-    """Drive a forward pass to its end and return its result."""
-    while True:
-        try:
-            next(blocks)
-        except StopIteration as stop:
-            result: T = stop.value
-            return result
-
-
 class Encoder(Protocol):
-    """What all networks have in common."""
+    """The properties that all networks have in common."""
 
     @property
     def name(self) -> str:

@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
-from napari_corrclip.encoders.protocols import run
 from napari_corrclip.engine import pipeline, windows
 from napari_corrclip.errors import InputError, NotEnoughMemory
 from napari_corrclip.progress import finish
@@ -61,10 +60,10 @@ def test_one_window_equals_the_plain_transcription(rule: Any) -> None:
     pixels = windows.prepare_image(image, layout.size, CLIP.mean, CLIP.std)
     window = windows.cut(pixels, layout, 0, 1)
     raw = windows.cut(torch.from_numpy(regions), layout, 0, 1, fill=6)
-    ours = run(pipeline.encode_windows(window, raw, CLIP, DINO, settings))
+    ours = finish(pipeline.encode_windows(window, raw, CLIP, DINO, settings))
 
     seen = (
-        run(DINO.features(windows.renormalise(window, CLIP.mean, CLIP.std, DINO.mean, DINO.std)))
+        finish(DINO.features(windows.renormalise(window, CLIP.mean, CLIP.std, DINO.mean, DINO.std)))
         .query_key[0]
         .flatten(0, 1)
     )
@@ -279,7 +278,7 @@ def test_gradients_flow_through_the_functions_below() -> None:
     clip, dino = random_towers(5)
     window = torch.randn(1, 3, 56, 56)
     regions = torch.randint(0, 3, (1, 56, 56))
-    run(pipeline.encode_windows(window, regions, clip, dino, SMALL)).sum().backward()
+    finish(pipeline.encode_windows(window, regions, clip, dino, SMALL)).sum().backward()
     assert clip.visual.conv1.weight.grad is not None
     assert dino.model.patch_embed.proj.weight.grad is not None
 
