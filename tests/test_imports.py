@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import ast
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -11,10 +9,7 @@ import pytest
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-import napari_corrclip
-
-PACKAGE = Path(napari_corrclip.__file__).parent
-NAME = "napari_corrclip"
+from tests.imports import GRAPH, imports, modules, room_of
 
 # Lowest first. A room may import those of the layers below it, none of its own layer; it lies no higher than
 # what it imports makes it.
@@ -38,57 +33,6 @@ CIRCLES: tuple[set[str], ...] = (
 VIEWER = {"napari", "qtpy", "magicgui", "PyQt6", "PySide6", "vispy", "superqt"}
 
 
-def room_of(module: str) -> str:
-    """Return the room of a dotted module name inside the package: a folder, or a module beside them."""
-    return module.partition(".")[0]
-
-
-def modules() -> dict[str, Path]:
-    """Return every module of the package but its ``__init__``, by its name inside the package."""
-    found = {}
-    for path in sorted(PACKAGE.rglob("*.py")):
-        parts = path.relative_to(PACKAGE).with_suffix("").parts
-        if parts != ("__init__",):
-            found[".".join(parts).removesuffix(".__init__")] = path
-    return found
-
-
-def imports(path: Path, root: Path = PACKAGE) -> Iterator[tuple[int, str]]:
-    """Yield the line and full name of everything that ``path`` imports, inside functions too."""
-    package = (NAME, *path.relative_to(root).parent.parts)
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.Import):
-            for alias in node.names:
-                yield node.lineno, alias.name
-        elif isinstance(node, ast.ImportFrom):
-            base = node.module or ""
-            if node.level:
-                start = ".".join(package[: len(package) - node.level + 1])
-                base = f"{start}.{base}" if base else start
-            # `from napari_corrclip import settings` may name a module by its alias.
-            for alias in node.names:
-                yield node.lineno, f"{base}.{alias.name}"
-
-
-def graph() -> dict[str, set[str]]:
-    """Return, for each module of the package, the modules of the package that it imports."""
-    paths = modules()
-    found: dict[str, set[str]] = {}
-    for module, path in paths.items():
-        targets = set()
-        for line, name in imports(path):
-            if name.partition(".")[0] != NAME:
-                continue
-            target = name.removeprefix(NAME).removeprefix(".")
-            assert target, f"{module}:{line} imports the package's front door"
-            while target not in paths and "." in target:  # a name in a module
-                target = target.rpartition(".")[0]
-            assert target in paths, f"{module}:{line} imports {name}, which is not there"
-            targets.add(target)
-        found[module] = targets - {module}
-    return found
-
-
 def circles(arrows: dict[str, set[str]]) -> list[set[str]]:
     """Return the sets of nodes that all lead to each other."""
     nodes, rows, columns = list(arrows), [], []
@@ -102,7 +46,6 @@ def circles(arrows: dict[str, set[str]]) -> list[set[str]]:
     return [group for group in groups if len(group) > 1]
 
 
-GRAPH = graph()
 LAYER = {room: layer for layer, rooms in enumerate(LAYERS) for room in rooms}
 
 

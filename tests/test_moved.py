@@ -12,7 +12,7 @@ import pytest
 import napari_corrclip
 from napari_corrclip._moved import MOVED, MOVED_NAMES, today
 from napari_corrclip.cli import main
-from tests.test_imports import GRAPH
+from tests.imports import GRAPH
 
 # What README.md, docs/ and copied scripts named on 2026-11-28, and modules that others may have imported.
 NAMES = [

@@ -1,4 +1,4 @@
-"""Make many random steps and hold each to the model; see test_machine.
+"""Make many random steps and hold each to the model; see of_sessions.
 
 python -m tests.annotation.prove --steps 10000
 """
@@ -12,15 +12,15 @@ from hypothesis import Phase, seed
 from hypothesis import settings as hypothesis_settings
 from hypothesis.stateful import run_state_machine_as_test
 
-from tests.annotation import test_machine
+from tests.annotation import machine as of_sessions
 
 
 def prove(steps: int, first_seed: int, *, shrink: bool) -> None:
     """Run the machine until at least ``steps`` steps were made."""
     phases = {Phase.generate, Phase.shrink} if shrink else {Phase.generate}
     number = first_seed
-    while test_machine.ran.total() < steps:
-        machine = seed(number)(type("Machine", (test_machine.Machine,), {}))
+    while of_sessions.ran.total() < steps:
+        machine = seed(number)(type("Machine", (of_sessions.Machine,), {}))
         run_state_machine_as_test(
             machine,
             settings=hypothesis_settings(
@@ -45,10 +45,10 @@ def main() -> None:
     prove(options.steps, options.seed, shrink=options.shrink)
     outcomes = ("done", "no change", "refused")
     print(f"{'rule':16}" + "".join(f"{outcome:>11}" for outcome in outcomes))
-    for name in sorted({rule for rule, _ in test_machine.ran}):
-        counts = [test_machine.ran[name, outcome] for outcome in outcomes]
+    for name in sorted({rule for rule, _ in of_sessions.ran}):
+        counts = [of_sessions.ran[name, outcome] for outcome in outcomes]
         print(f"{name:16}" + "".join(f"{count:11,}" for count in counts))
-    total, seconds = test_machine.ran.total(), time.perf_counter() - start
+    total, seconds = of_sessions.ran.total(), time.perf_counter() - start
     print(f"{total:,} steps in {seconds:.0f} s, each as the model has it")
 
 

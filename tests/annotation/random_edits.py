@@ -8,7 +8,9 @@ import hashlib
 import numpy as np
 
 from napari_corrclip.annotation import Session
+from napari_corrclip.annotation.state import State
 from napari_corrclip.errors import InputError
+from napari_corrclip.results.segmentation import segmentation_from_probabilities
 from tests.annotation.images import small_result
 
 SHAPE = (48, 64)
@@ -63,3 +65,31 @@ def digest(session: Session) -> str:
     ]
     found.update(repr(titles).encode())
     return found.hexdigest()
+
+
+def look(session: Session, seed: int, regions: np.ndarray | None = None) -> object:
+    """What another look finds by the session's classes."""
+    random = np.random.default_rng(seed)
+    raw = random.random((len(session.vocabulary), *SHAPE)).astype(np.float32) ** 4 + 1e-3
+    regions = np.array(session.regions) if regions is None else regions
+    return segmentation_from_probabilities(raw / raw.sum(axis=0), regions, session.vocabulary)
+
+
+def recounted(session: Session) -> None:
+    """Assert that what is derived is what a recount gives."""
+    state = session.state
+    again = State(
+        state.regions.copy(),
+        state.evidence,
+        state.vocabulary,
+        voting=state.voting,
+        pins=state.pins.copy(),
+        verdicts=dict(state.verdicts),
+        votings=dict(state.votings),
+    )
+    np.testing.assert_array_equal(again.labels, state.labels)
+    assert again.rows.keys() == state.rows.keys()
+    for one, row in again.rows.items():
+        assert (row.area, row.value, row.box) == (
+            state.rows[one].area, state.rows[one].value, state.rows[one].box
+        )  # fmt: skip

@@ -15,18 +15,10 @@ from napari_corrclip.annotation.regions import Verdict
 from napari_corrclip.annotation.state import State
 from napari_corrclip.errors import InputError
 from napari_corrclip.results.segmentation import segmentation_from_probabilities
-from tests.annotation.random_edits import SHAPE, digest, edit, new_session
+from tests.annotation.random_edits import SHAPE, digest, edit, look, new_session, recounted
 from tests.annotation.seen import Seen, one_sentence
 
 Act = Callable[[Session], object]
-
-
-def look(session: Session, seed: int, regions: np.ndarray | None = None) -> object:
-    """What another look finds by the session's classes."""
-    random = np.random.default_rng(seed)
-    raw = random.random((len(session.vocabulary), *SHAPE)).astype(np.float32) ** 4 + 1e-3
-    regions = np.array(session.regions) if regions is None else regions
-    return segmentation_from_probabilities(raw / raw.sum(axis=0), regions, session.vocabulary)
 
 
 def first_look(session: Session, seed: int) -> object:
@@ -88,26 +80,6 @@ def test_a_session_of_drafts_goes_back_and_forth_as_one_without(seed: int) -> No
             assert session.vocabulary == direct.vocabulary
         assert digest(session) == digest(direct)
     recounted(session)
-
-
-def recounted(session: Session) -> None:
-    """Assert that what is derived is what a recount gives."""
-    state = session.state
-    again = State(
-        state.regions.copy(),
-        state.evidence,
-        state.vocabulary,
-        voting=state.voting,
-        pins=state.pins.copy(),
-        verdicts=dict(state.verdicts),
-        votings=dict(state.votings),
-    )
-    np.testing.assert_array_equal(again.labels, state.labels)
-    assert again.rows.keys() == state.rows.keys()
-    for one, row in again.rows.items():
-        assert (row.area, row.value, row.box) == (
-            state.rows[one].area, state.rows[one].value, state.rows[one].box
-        )  # fmt: skip
 
 
 def test_a_draft_that_was_taken_before_a_better_look_is_undone_to_the_better_look() -> None:

@@ -13,7 +13,7 @@ from napari_corrclip.annotation import Journal, Source, has_session, journal_fol
 from napari_corrclip.errors import InputError
 from tests.annotation.killed import kill_once
 from tests.annotation.random_edits import digest, edit, new_session
-from tests.annotation.test_storage import files_of_at_most
+from tests.full_disk import files_of_at_most
 from tests.users import another_user
 
 

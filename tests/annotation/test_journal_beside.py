@@ -14,7 +14,7 @@ import pytest
 from napari_corrclip.annotation import Draft, Journal, Session, has_session, put_aside, restore
 from tests.annotation.images import small_result
 from tests.annotation.random_edits import SHAPE, digest, edit, new_session
-from tests.annotation.test_storage import files_of_at_most
+from tests.full_disk import files_of_at_most
 
 
 def test_snapshots_are_written_beside_the_edits(tmp_path: Path) -> None:

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import json
-import resource
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -22,18 +19,8 @@ from napari_corrclip.errors import InputError
 from napari_corrclip.plugin.reader import get_reader
 from tests.annotation.images import small_result
 from tests.annotation.random_edits import digest, edit, new_session
+from tests.full_disk import files_of_at_most
 from tests.users import another_user
-
-
-@contextmanager
-def files_of_at_most(size: int) -> Iterator[None]:
-    """No file may grow beyond ``size`` bytes: a disk that is full, as the system tells it."""
-    former = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, former[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, former)
 
 
 @pytest.mark.parametrize("seed", range(5))

@@ -18,9 +18,8 @@ from napari_corrclip.errors import InputError
 from napari_corrclip.results.segmentation import Segmentation, segmentation_from_probabilities
 from napari_corrclip.vocabulary import Vocabulary
 from tests.annotation.images import small_result
-from tests.annotation.random_edits import SHAPE, digest, edit, new_session
-from tests.annotation.test_back_exactly import look, recounted
-from tests.annotation.test_storage import files_of_at_most
+from tests.annotation.random_edits import SHAPE, digest, edit, look, new_session, recounted
+from tests.full_disk import files_of_at_most
 
 WAIT = 30
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from napari_corrclip.cli import main
-from tests.evaluation.effort.cases.test_folder import write
+from tests.evaluation.effort.photographs import write
 from tests.users import another_user
 
 

@@ -26,6 +26,7 @@ from napari_corrclip.settings import Settings
 from napari_corrclip.weights.catalogue import get_preset
 from napari_corrclip.weights.loading import load_sam
 from tests import reference
+from tests.engine.full_memory import holds
 from tests.towers import random_towers
 
 CLIP, DINO = random_towers(0)
@@ -39,24 +40,6 @@ FULL = (
     RuntimeError("[enforce fail at alloc_cpu.cpp:121] DefaultCPUAllocator: can't allocate memory"),
     MemoryError("Unable to allocate 1 TiB"),
 )
-
-
-def holds(most: int, error: Exception, generator: Any) -> Any:
-    """``generator`` over a tower's pixels, which fails after some blocks with more than ``most``."""
-
-    def limited(self: Any, pixels: torch.Tensor, **options: Any) -> Any:
-        steps = generator(self, pixels, **options)
-        for block, step in enumerate(iter(lambda: next(steps, steps), steps)):
-            if block == 1 and len(pixels) > most:
-                raise error
-            yield step
-
-    def whole(self: Any, pixels: torch.Tensor, **options: Any) -> Any:
-        if len(pixels) > most:
-            return limited(self, pixels, **options)
-        return generator(self, pixels, **options)
-
-    return whole
 
 
 @pytest.mark.parametrize("error", FULL)

@@ -1,12 +1,10 @@
-"""A viewer on a real screen, and somebody at its mouse and keys."""
+"""What tests of the window share: a viewer, somebody before it, and nothing of former tests."""
 
 from __future__ import annotations
 
 import gc
 import os
-import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 # A widget that outlives its viewer fails the test; read when the first viewer is made.
@@ -14,135 +12,22 @@ os.environ.setdefault("NAPARI_STRICT_QT", "1")
 
 import napari
 import napari.settings
-import numpy as np
 import pytest
-from qtpy.QtCore import QEvent, QPoint, QPointF, Qt
-from qtpy.QtGui import QMouseEvent
-from qtpy.QtTest import QTest
-from qtpy.QtWidgets import QApplication, QWidget
-from scipy.ndimage import binary_erosion
+from pytestqt.qtbot import QtBot
+from qtpy.QtWidgets import QApplication
 
 from napari_corrclip.annotation import Session
 from napari_corrclip.annotation.encoded_cache import FEATURES
 from napari_corrclip.gui.correct import CorrectMode
+from napari_corrclip.gui.dock import CorrClipDock
 from napari_corrclip.gui.layers.session_layers import SessionLayers
 from napari_corrclip.weights.cache import PREFERENCES
 from tests.annotation.images import small_result
-
-SIDE = 96
-
-
-@dataclass
-class Window:
-    """A viewer on the screen with a session in it, and somebody at its mouse and keys."""
-
-    viewer: napari.Viewer
-    session: Session
-    layers: SessionLayers
-    told: list[str]
-
-    @property
-    def canvas(self) -> QWidget:
-        return self.viewer.window._qt_viewer.canvas.native
-
-    def at(self, row: float, column: float) -> QPoint:
-        """Where a pixel of the image is on the canvas."""
-        size = self.canvas.size()
-        camera = getattr(self.viewer, "scene", self.viewer).camera  # napari 0.9 moved it
-        _, centre_row, centre_column = camera.center
-        zoom = camera.zoom
-        return QPoint(
-            round(size.width() / 2 + (column - centre_column) * zoom),
-            round(size.height() / 2 + (row - centre_row) * zoom),
-        )
-
-    def settle(self) -> None:
-        """Wait until rows that came or went above and beside the canvas have given it its size.
-
-        A hand sees where it presses; a point that was computed for another size is elsewhere.
-        """
-        since = time.monotonic()
-        size, rest = self.canvas.size(), 0
-        while rest < 3 and time.monotonic() - since < 10:
-            QTest.qWait(10)
-            shown = tuple(
-                int(side) for side in self.viewer.window._qt_viewer.canvas._scene_canvas.size
-            )
-            now = self.canvas.size()
-            rest = rest + 1 if now == size and shown == (now.width(), now.height()) else 0
-            size = now
-
-    def stroke(self, start: tuple[float, float], end: tuple[float, float]) -> None:
-        self.settle()
-        steps = [QPoint(self.at(*start)), QPoint(self.at(*end))]
-        QTest.mouseMove(self.canvas, steps[0])
-        QTest.mousePress(self.canvas, Qt.MouseButton.LeftButton, pos=steps[0])
-        QApplication.processEvents()
-        for part in np.linspace(0, 1, 5)[1:]:
-            row, column = (a + part * (b - a) for a, b in zip(start, end, strict=True))
-            self._move(self.at(row, column))
-        QTest.mouseRelease(self.canvas, Qt.MouseButton.LeftButton, pos=steps[1])
-        QApplication.processEvents()
-
-    def hover(self, row: float, column: float) -> None:
-        """Move without a button; of a QTest.mouseMove Qt tells when the screen does."""
-        self.settle()
-        self._move(self.at(row, column), Qt.MouseButton.NoButton)
-
-    def _move(self, where: QPoint, held: Qt.MouseButton = Qt.MouseButton.LeftButton) -> None:
-        """Move with a button held down, which QTest.mouseMove does not say."""
-        event = QMouseEvent(
-            QEvent.Type.MouseMove,
-            QPointF(where),
-            QPointF(self.canvas.mapToGlobal(where)),
-            Qt.MouseButton.NoButton,
-            held,
-            Qt.KeyboardModifier.NoModifier,
-        )
-        QApplication.sendEvent(self.canvas, event)
-        QApplication.processEvents()
-
-    def click(
-        self,
-        row: float,
-        column: float,
-        modifiers: Qt.KeyboardModifier = Qt.KeyboardModifier.NoModifier,
-        button: Qt.MouseButton = Qt.MouseButton.LeftButton,
-    ) -> None:
-        self.settle()
-        where = self.at(row, column)
-        QTest.mouseMove(self.canvas, where)
-        QApplication.processEvents()
-        QTest.mouseClick(self.canvas, button, modifiers, where)
-        QApplication.processEvents()
-
-    def key(
-        self, key: Qt.Key, modifiers: Qt.KeyboardModifier = Qt.KeyboardModifier.NoModifier
-    ) -> None:
-        QTest.keyClick(self.canvas, key, modifiers)
-        QApplication.processEvents()
-
-    def outlines(self, name: str, regions: Sequence[int]) -> None:
-        """Check that an overlay marks the outline of ``regions``, two pixels wide, where they are."""
-        overlay = self.viewer.layers[name]
-        inside = np.isin(self.session.regions, list(regions))
-        want = inside & ~binary_erosion(inside, iterations=2)
-        row, column = np.round(self.layers.regions.world_to_data(overlay.data_to_world((0, 0))))
-        drawn = np.zeros(inside.shape, bool)
-        high, wide = overlay.data.shape
-        drawn[int(row) : int(row) + high, int(column) : int(column) + wide] = overlay.data
-        np.testing.assert_array_equal(drawn, want)
-
-    def undo(self) -> None:
-        self.key(Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
-
-    def redo(self) -> None:
-        both = Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.ShiftModifier
-        self.key(Qt.Key.Key_Z, both)
-
-    def agree(self) -> None:
-        np.testing.assert_array_equal(self.layers.labels.data, self.session.labels)
-        np.testing.assert_array_equal(self.layers.regions.data, self.session.regions)
+from tests.forms import short
+from tests.gui.gates import Gate, at_stage
+from tests.gui.person import Person, delete_now
+from tests.gui.stacks import planes, ready
+from tests.gui.window import SIDE, Window
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -153,7 +38,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """
     if os.environ.get("CI"):
         for item in items:
-            if item.path.parent == Path(__file__).parent and "hypothesis" not in item.keywords:
+            if (
+                item.path.is_relative_to(Path(__file__).parent)
+                and "hypothesis" not in item.keywords
+            ):
                 item.add_marker(pytest.mark.flaky(reruns=1))
 
 
@@ -206,7 +94,7 @@ def make_napari_viewer(
     An event loop that runs does so; that of a test has ended.
     """
     yield make_napari_viewer
-    QApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
+    delete_now()
 
 
 @pytest.fixture
@@ -232,3 +120,52 @@ def mode(window: Window) -> Iterator[CorrectMode]:
     window.viewer.layers.selection.active = window.layers.labels
     yield mode
     mode.stop()
+
+
+@pytest.fixture
+def person(make_napari_viewer: Callable[..., napari.Viewer], qtbot: QtBot) -> Iterator[Person]:
+    viewer = make_napari_viewer()
+    dock = CorrClipDock(viewer)
+    viewer.window.add_dock_widget(dock, name="CorrCLIP")
+    yield Person(viewer, dock, qtbot)
+    dock.cleanup()
+    # The thread of an abandoned job must be gone before the next test begins.
+    qtbot.wait(50)
+
+
+@pytest.fixture
+def on_screen(make_napari_viewer: Callable[..., napari.Viewer], qtbot: QtBot) -> Iterator[Person]:
+    """Somebody who sees the window; nobody but the dock itself cleans up."""
+    viewer = make_napari_viewer(show=True)
+    dock = CorrClipDock(viewer)
+    gone: list[bool] = []
+    dock.destroyed.connect(lambda: gone.append(True))
+    viewer.window.add_dock_widget(dock, name="CorrCLIP")
+    yield Person(viewer, dock, qtbot)
+    if not gone:
+        dock.deleteLater()
+        delete_now()
+
+
+@pytest.fixture
+def stack(person: Person) -> Person:
+    """A stack without a file, moved and scaled, with the slider on its plane 0."""
+    person.viewer.add_image(
+        planes(), rgb=True, name="stack", scale=(2, 0.5, 0.5), translate=(10, 3, 4)
+    )
+    ready(person)
+    return person
+
+
+@pytest.fixture(params=short("load the networks", "windows", rest=("regions", "text")))
+def barrier(
+    request: pytest.FixtureRequest,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Gate]:
+    """A stage at which every run is held."""
+    # Words that are cached would need no stage of their own.
+    monkeypatch.setenv("NAPARI_CORRCLIP_CACHE", str(tmp_path_factory.mktemp("cache")))
+    gate = at_stage(monkeypatch, request.param)
+    yield gate
+    gate.open()

@@ -5,45 +5,24 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import napari
 import pytest
-from pytestqt.qtbot import QtBot
-from qtpy.QtCore import QEvent
-from qtpy.QtWidgets import QApplication, QDockWidget, QLabel
+from qtpy.QtWidgets import QDockWidget, QLabel
 
-from napari_corrclip.gui.dock import CorrClipDock
 from tests.forms import short
-from tests.gui.test_dock import MINUTE, Person
-from tests.gui.test_run_faults import STAGES, Barrier, barrier, bars, threads_end
-
-__all__ = ["barrier"]
+from tests.gui.gates import STAGES, Gate
+from tests.gui.person import MINUTE, Person, bars, delete_now, threads_end
 
 
 @pytest.fixture
-def person(make_napari_viewer: Callable[..., napari.Viewer], qtbot: QtBot) -> Iterator[Person]:
-    """As in test_dock, on the screen; nobody but the dock itself cleans up."""
-    viewer = make_napari_viewer(show=True)
-    dock = CorrClipDock(viewer)
-    gone: list[bool] = []
-    dock.destroyed.connect(lambda: gone.append(True))
-    viewer.window.add_dock_widget(dock, name="CorrCLIP")
-    yield Person(viewer, dock, qtbot)
-    if not gone:
-        dock.deleteLater()
-        delete_now()
+def person(on_screen: Person) -> Person:
+    return on_screen
 
 
-def delete_now() -> None:
-    """Delete what is to be deleted, as a running event loop does."""
-    QApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
-
-
-def begin_demo(person: Person, barrier: Barrier) -> QDockWidget:
+def begin_demo(person: Person, barrier: Gate) -> QDockWidget:
     person.press(person.dock.bar.demo_button)
-    person.qtbot.waitUntil(barrier.reached.is_set, timeout=MINUTE)
+    person.qtbot.waitUntil(barrier.reached, timeout=MINUTE)
     place = person.dock.parent()
     assert isinstance(place, QDockWidget)
     return place
@@ -120,20 +99,20 @@ def test_python_may_end_with_the_window_open(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("behind", [False, True])
-def test_closing_the_dock(person: Person, barrier: Barrier, behind: bool) -> None:
+def test_closing_the_dock(person: Person, barrier: Gate, behind: bool) -> None:
     place = begin_demo(person, barrier)
     if behind:
         cover(person, place)
     person.viewer.window.remove_dock_widget(place)
     person.qtbot.waitUntil(lambda: not person.dock.controller.running, timeout=MINUTE)
-    barrier.go.set()
+    barrier.open()
     threads_end(person.qtbot)
     assert person.names() == ["demo scene"]
     assert person.dock.controller.session is None
     assert bars() == []
 
 
-def test_a_dock_that_is_deleted_hears_nothing_more(person: Person, barrier: Barrier) -> None:
+def test_a_dock_that_is_deleted_hears_nothing_more(person: Person, barrier: Gate) -> None:
     place = begin_demo(person, barrier)
     dock = person.dock
     place.setWidget(QLabel("another"))
@@ -142,19 +121,19 @@ def test_a_dock_that_is_deleted_hears_nothing_more(person: Person, barrier: Barr
     delete_now()
     assert not dock.controller.running
     before = person.names()
-    barrier.go.set()
+    barrier.open()
     threads_end(person.qtbot)
     assert person.names() == before
     assert bars() == []
     person.viewer.layers.clear()
 
 
-def test_another_tab_before_the_dock_closes_nothing(person: Person, barrier: Barrier) -> None:
+def test_another_tab_before_the_dock_closes_nothing(person: Person, barrier: Gate) -> None:
     place = begin_demo(person, barrier)
     cover(person, place)
     person.qtbot.wait(50)
     assert person.dock.controller.running
-    barrier.go.set()
+    barrier.open()
     person.wait()
     assert person.names() == ["demo scene", "labels", "regions"]
     person.agree()

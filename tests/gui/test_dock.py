@@ -4,80 +4,19 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import imageio.v3 as iio
-import napari
 import numpy as np
 import pytest
-from pytestqt.qtbot import QtBot
-from qtpy.QtCore import Qt, QTimer
-from qtpy.QtWidgets import QApplication, QLabel, QMessageBox, QPushButton
+from qtpy.QtWidgets import QLabel, QMessageBox
 
-from napari_corrclip.annotation import Session
 from napari_corrclip.demo.scenes import generate_scene
 from napari_corrclip.gui.dock import CorrClipDock
 from napari_corrclip.gui.words.panel import NAME, PROMPTS, THRESHOLD
 from napari_corrclip.gui.words.removal import TAKE_BACK, RemovalDialog
 from tests.forms import short
-
-MINUTE = 240_000  # of a machine that has much else to do
-
-
-@dataclass
-class Person:
-    """Somebody before a viewer with the dock in it."""
-
-    viewer: napari.Viewer
-    dock: CorrClipDock
-    qtbot: QtBot
-
-    def type(self, text: str) -> None:
-        self.qtbot.keyClicks(self.dock.words.line, text)
-        self.qtbot.keyClick(self.dock.words.line, Qt.Key.Key_Return)
-
-    def press(self, button: QPushButton) -> None:
-        self.qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
-
-    def wait(self) -> None:
-        self.qtbot.waitUntil(lambda: not self.dock.controller.running, timeout=MINUTE)
-
-    def run(self, *, demo: bool = False) -> Session:
-        """Press the button, wait, and return what is corrected then."""
-        self.press(self.dock.bar.demo_button if demo else self.dock.bar.run_button)
-        self.wait()
-        session = self.dock.controller.session
-        assert session is not None, self.dock.status.text()
-        return session
-
-    def names(self) -> list[str]:
-        return [layer.name for layer in self.viewer.layers]
-
-    def agree(self) -> None:
-        session, layers = self.dock.controller.session, self.dock.layers
-        assert session is not None
-        assert layers is not None
-        np.testing.assert_array_equal(layers.labels.data, session.labels)
-        np.testing.assert_array_equal(layers.regions.data, session.regions)
-
-
-@pytest.fixture
-def person(make_napari_viewer: Callable[..., napari.Viewer], qtbot: QtBot) -> Iterator[Person]:
-    viewer = make_napari_viewer()
-    dock = CorrClipDock(viewer)
-    viewer.window.add_dock_widget(dock, name="CorrCLIP")
-    yield Person(viewer, dock, qtbot)
-    dock.cleanup()
-    # The thread of an abandoned job must be gone before the next test begins.
-    qtbot.wait(50)
-
-
-def open_scene(person: Person) -> None:
-    person.viewer.add_image(generate_scene(7).image, name="scene", rgb=True, scale=(0.5, 0.5))
-    person.dock.reset_choices()
-    person.dock.model.regions.setCurrentText("superpixels")
+from tests.gui.person import Person, answer, click_in, open_scene
 
 
 def test_typing_running_and_correcting(person: Person) -> None:
@@ -248,35 +187,33 @@ def test_running_again_takes_no_decision_away(person: Person) -> None:
     person.agree()
 
 
-@pytest.mark.parametrize("answer", ["take back", "give to green", "cancel"])
-def test_removing_a_class_asks_what_becomes_of_its_decisions(person: Person, answer: str) -> None:
+@pytest.mark.parametrize("choice", ["take back", "give to green", "cancel"])
+def test_removing_a_class_asks_what_becomes_of_its_decisions(person: Person, choice: str) -> None:
     open_scene(person)
     person.type("red, green, blue")
     session = person.run()
     session.assign(session.ids[:2], "blue")
 
-    def reply() -> None:
-        dialog = QApplication.activeModalWidget()
-        assert isinstance(dialog, RemovalDialog)
+    def reply(dialog: RemovalDialog) -> None:
         assert "'blue': 2 regions" in [label.text() for label in dialog.findChildren(QLabel)]
         (box,) = dialog.boxes.values()
-        box.setCurrentText("give them to 'green'" if answer == "give to green" else TAKE_BACK)
-        dialog.reject() if answer == "cancel" else dialog.accept()
+        box.setCurrentText("give them to 'green'" if choice == "give to green" else TAKE_BACK)
+        dialog.reject() if choice == "cancel" else dialog.accept()
 
     person.dock.words.table.selectRow(2)
-    QTimer.singleShot(200, reply)
+    answer(RemovalDialog, reply)
     person.press(person.dock.words.remove_button)
     person.wait()
-    names = ("red", "green", "blue") if answer == "cancel" else ("red", "green")
+    names = ("red", "green", "blue") if choice == "cancel" else ("red", "green")
     assert session.vocabulary.names == names
     words = person.dock.words.vocabulary
     assert words is not None
     assert words.names == names
     verdicts = [session.region(one).verdict for one in session.ids[:2]]
-    if answer == "take back":
+    if choice == "take back":
         assert verdicts == [None, None]
     else:
-        kept = session.vocabulary.values[2 if answer == "cancel" else 1]
+        kept = session.vocabulary.values[2 if choice == "cancel" else 1]
         assert [verdict.value for verdict in verdicts if verdict is not None] == [kept, kept]
     person.agree()
 
@@ -453,9 +390,9 @@ def test_another_image_in_the_list_is_not_that_of_the_labels(person: Person) -> 
     assert said.text() == "The labels are those of 'scene'."
 
 
-@pytest.mark.parametrize("answer", ["Run", "Cancel"])
+@pytest.mark.parametrize("button", ["Run", "Cancel"])
 def test_corrections_whose_image_is_gone_are_not_left_without_a_question(
-    person: Person, answer: str
+    person: Person, button: str
 ) -> None:
     open_scene(person)
     person.type("red, green, blue")
@@ -467,20 +404,15 @@ def test_corrections_whose_image_is_gone_are_not_left_without_a_question(
     person.dock.image.layer = other
     asked: list[str] = []
 
-    def answer_it() -> None:
-        box = QApplication.activeModalWidget()
-        if not isinstance(box, QMessageBox):
-            QTimer.singleShot(20, answer_it)
-            return
+    def reply(box: QMessageBox) -> None:
         asked.append(box.text())
-        (button,) = (one for one in box.buttons() if one.text().replace("&", "") == answer)
-        person.press(button)
+        click_in(box, button)
 
-    QTimer.singleShot(0, answer_it)
+    answer(QMessageBox, reply)
     person.press(person.dock.bar.run_button)
     person.wait()
     assert "1 step of what is corrected now is kept in memory only. The image 'scene'" in asked[0]
-    if answer == "Run":
+    if button == "Run":
         assert person.dock.controller.session is not session
         assert "labels (before)" in person.names()
     else:

@@ -3,35 +3,26 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator
 
-import napari
 import numpy as np
 import pytest
-from pytestqt.qtbot import QtBot
 from qtpy.QtCore import QPoint, Qt
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication, QLabel
 
-from napari_corrclip.gui.dock import CorrClipDock
 from napari_corrclip.gui.words.table import KEY, NAME
-from tests.gui.conftest import Window
+from tests.gui.person import MINUTE, Person, open_scene
 from tests.gui.pointer import drag, has_pointer
-from tests.gui.test_dock import MINUTE, Person, open_scene
+from tests.gui.window import Window
 
 pytestmark = pytest.mark.canvas
 
 
 @pytest.fixture
-def person(make_napari_viewer: Callable[..., napari.Viewer], qtbot: QtBot) -> Iterator[Person]:
-    viewer = make_napari_viewer(show=True)
-    viewer.window.resize(1300, 850)
-    dock = CorrClipDock(viewer)
-    viewer.window.add_dock_widget(dock, name="CorrCLIP")
-    qtbot.waitUntil(dock.isVisible, timeout=MINUTE)
-    yield Person(viewer, dock, qtbot)
-    dock.cleanup()
-    qtbot.wait(50)
+def person(on_screen: Person) -> Person:
+    on_screen.viewer.window.resize(1300, 850)
+    on_screen.qtbot.waitUntil(on_screen.dock.isVisible, timeout=MINUTE)
+    return on_screen
 
 
 def drag_row(person: Person, row: int, before: int) -> None:

@@ -16,9 +16,7 @@ from napari_corrclip.gui.numbers import NumberBox, number, whole_number
 from napari_corrclip.gui.regions.model import parse_filter
 from napari_corrclip.gui.words.table import _threshold
 from napari_corrclip.vocabulary import Vocabulary
-from tests.gui.test_dock import Person, person
-
-__all__ = ["person"]
+from tests.gui.person import Person
 
 TYPED = [
     ("0.3", 0.3),

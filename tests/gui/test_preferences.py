@@ -10,7 +10,7 @@ import napari
 import napari.settings
 import pytest
 from pytestqt.qtbot import QtBot
-from qtpy.QtCore import QPoint, QPointF, Qt, QTimer
+from qtpy.QtCore import QPoint, QPointF, Qt
 from qtpy.QtGui import QWheelEvent
 from qtpy.QtWidgets import QApplication, QFileDialog, QLabel, QLineEdit
 
@@ -20,9 +20,7 @@ from napari_corrclip.gui.dock import FIRST, CorrClipDock
 from napari_corrclip.gui.model.resources import Storage
 from napari_corrclip.gui.preferences import DEFAULTS, PLUGIN
 from napari_corrclip.weights.cache import cache_folder, is_offline
-from tests.gui.test_dock import Person, person
-
-__all__ = ["person"]
+from tests.gui.person import Person, answer
 
 needs_settings = pytest.mark.skipif(
     not hasattr(napari.settings, "get_plugin_settings"), reason="napari < 0.9 keeps none"
@@ -202,16 +200,14 @@ def test_a_folder_is_chosen_in_the_dialog_and_runs_take_it(
     folder.mkdir()
     seen: list[str] = []
 
-    def fill() -> None:
-        dialog = QApplication.activeModalWidget()
-        assert isinstance(dialog, QFileDialog)
+    def fill(dialog: QFileDialog) -> None:
         seen.append(dialog.windowTitle())
         line = dialog.findChild(QLineEdit, "fileNameEdit")
         assert line is not None
         line.setText(str(folder))
         person.qtbot.keyClick(line, Qt.Key.Key_Return)
 
-    QTimer.singleShot(300, fill)
+    answer(QFileDialog, fill)
     person.press(storage.choose_button)
     QApplication.setAttribute(Qt.ApplicationAttribute.AA_DontUseNativeDialogs, False)
     assert seen == ["Folder of weights"]

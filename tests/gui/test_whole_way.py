@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import napari
 import numpy as np
@@ -12,62 +11,12 @@ import pytest
 from pytestqt.qtbot import QtBot
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QDockWidget, QFileDialog, QPushButton
-from scipy.ndimage import distance_transform_edt
 
-from napari_corrclip.annotation import Session
-from napari_corrclip.gui.dock import CorrClipDock
-from tests.gui.conftest import Window
-from tests.gui.test_dock import MINUTE, Person
+from tests.gui.person import MINUTE, User, open_sample, start
 
 pytestmark = pytest.mark.canvas
 
 SHIFT, CONTROL = Qt.KeyboardModifier.ShiftModifier, Qt.KeyboardModifier.ControlModifier
-
-
-class User(Person):
-    """Somebody with a whole window: the dock's buttons, and the canvas."""
-
-    @property
-    def session(self) -> Session:
-        session = self.dock.controller.session
-        assert session is not None, self.dock.status.text()
-        return session
-
-    @property
-    def window(self) -> Window:
-        layers = self.dock.layers
-        assert layers is not None
-        # The plugin sees what plugins may see; the mouse needs the canvas, which is private.
-        seen_by_us: Any = self.viewer
-        return Window(seen_by_us.__wrapped__, self.session, layers, [])
-
-    def inside(self, region: int) -> tuple[float, float]:
-        """A pixel well inside a region."""
-        depth = distance_transform_edt(np.pad(self.session.regions == region, 1))[1:-1, 1:-1]
-        row, column = np.unravel_index(int(depth.argmax()), depth.shape)
-        return float(row), float(column)
-
-    def undo_all(self) -> int:
-        steps = 0
-        while self.session.can_undo:
-            self.window.undo()
-            self.agree()
-            steps += 1
-        return steps
-
-
-def start(viewer: napari.Viewer, qtbot: QtBot) -> User:
-    viewer.window.resize(1300, 850)
-    dock = CorrClipDock(viewer)
-    viewer.window.add_dock_widget(dock, name="CorrCLIP")
-    return User(viewer, dock, qtbot)
-
-
-def open_sample(user: User) -> None:
-    image, truth = user.viewer.open_sample("napari-corrclip", "scene")
-    user.viewer.layers.remove(truth)
-    user.dock.reset_choices()
-    user.dock.image.layer = image
 
 
 def close_by_title_bar(user: User) -> None:

@@ -14,7 +14,7 @@ from PIL import Image
 
 from napari_corrclip.errors import InputError
 from napari_corrclip.images import read_image, to_rgb
-from tests.images.test_images import RGB, SLOPES, write_png
+from tests.images.pngs import RGB, SLOPES, write_png
 
 BROKEN = (
     b"",

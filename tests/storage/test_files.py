@@ -10,29 +10,8 @@ import pytest
 
 from napari_corrclip.errors import InputError
 from napari_corrclip.storage.files import atomic_path, write_bytes, write_folder
+from tests.storage.contents import contents, entries, texts
 from tests.users import another_user, open_folder
-
-
-def contents(folder: Path) -> dict[str, str]:
-    """Every file below ``folder`` with its text."""
-    return {
-        str(path.relative_to(folder)): path.read_text()
-        for path in sorted(folder.rglob("*"))
-        if path.is_file()
-    }
-
-
-def entries(folder: Path) -> set[str]:
-    """Names of what lies in ``folder``."""
-    return {path.name for path in folder.iterdir()}
-
-
-def texts(**named: str) -> dict[str, Callable[[Path], object]]:
-    """Writers of the given texts; ``a_txt="x"`` writes x into a.txt."""
-    return {
-        name.replace("_", "."): lambda path, text=text: path.write_text(text)
-        for name, text in named.items()
-    }
 
 
 def stop(_: Path) -> None:

@@ -27,8 +27,8 @@ from napari_corrclip.storage.locks import take
 from tests.annotation.images import small_result
 from tests.annotation.random_edits import new_session
 from tests.storage import killed
+from tests.storage.contents import contents, entries, texts
 from tests.storage.killed import NEW, NEXT, OLD, PLACES
-from tests.storage.test_files import contents, entries, texts
 from tests.users import another_user, open_folder
 
 POINTS = {  # of some 40 steps, 90 of a result and 200 of a large one: all that matter between them

@@ -34,7 +34,7 @@ from napari_corrclip.regions.given import GivenRegions
 from napari_corrclip.results import zarr_maps as storage
 from napari_corrclip.results.segmentation import Segmentation
 from napari_corrclip.vocabulary import Vocabulary
-from tests.engine.test_memory import holds
+from tests.engine.full_memory import holds
 from tests.forms import short
 
 SCENE = generate_scene(5)

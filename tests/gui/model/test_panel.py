@@ -1,0 +1,454 @@
+"""The model's panel by mouse and keys: weights, layers as regions, windows, devices, parameters, memory."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from types import MappingProxyType
+
+import numpy as np
+import pytest
+import torch
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QCheckBox, QLineEdit
+
+from napari_corrclip.demo.scenes import generate_scene
+from napari_corrclip.engine.windows import plan
+from napari_corrclip.errors import InputError
+from napari_corrclip.gui.model.advanced import SYMBOLS
+from napari_corrclip.gui.model.weights_question import WeightsDialog, size_text
+from napari_corrclip.gui.work.estimates import Estimates
+from napari_corrclip.settings import DETAILS, Settings, at_detail
+from napari_corrclip.weights.catalogue import get_preset
+from napari_corrclip.weights.presets import NetworkSpec
+from tests.gui.person import MINUTE, Person, answer, open_scene
+from tests.weights.serving import Server, serving
+
+FILE = b"no checkpoint" * 400_000  # 5 MB, in several chunks
+
+
+@pytest.fixture
+def server(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Server]:
+    """A preset "tiny" whose CLIP has to be fetched from a server on this machine."""
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    monkeypatch.setenv("NAPARI_CORRCLIP_CACHE", str(tmp_path / "cache"))
+    with serving() as state:
+        clip = NetworkSpec(
+            library="open_clip",
+            architecture="ViT-B-16-quickgelu",
+            pretrained="tiny",
+            source=f"{state.url}/tiny.pt",
+            filename="tiny.pt",
+            licence="CC-BY-NC-4.0",
+            size=len(FILE),
+        )
+        state.files["/tiny.pt"] = FILE
+        tiny = replace(get_preset("demo"), name="tiny", clip=clip)
+        # The package has a function of the module's name.
+        presets = sys.modules[NetworkSpec.__module__]
+        known = MappingProxyType({**vars(presets)["_PRESETS"], "tiny": lambda: tiny})
+        monkeypatch.setattr(presets, "_PRESETS", known)
+        yield state
+
+
+def use_tiny(person: Person) -> None:
+    open_scene(person)
+    person.type("red, green")
+    person.dock.model.preset.addItem("tiny")
+    person.dock.model.preset.setCurrentText("tiny")
+
+
+def test_weights_are_asked_about_once_with_size_and_licence_in_words(
+    person: Person, server: Server, tmp_path: Path
+) -> None:
+    use_tiny(person)
+    server.pause = 0.02
+    texts: list[str] = []
+
+    def agree(dialog: WeightsDialog) -> None:
+        texts.append(dialog.label.text())
+        person.press(dialog.download_button)
+
+    answer(WeightsDialog, agree)
+    person.press(person.dock.bar.run_button)
+    assert len(texts) == 1
+    for said in ("ViT-B-16-quickgelu/tiny", "5 MB", "CC-BY-NC-4.0", "Not for commercial use"):
+        assert said in texts[0]
+    assert str(tmp_path / "cache") in texts[0]
+    bar = person.dock.bar.bar
+    person.qtbot.waitUntil(lambda: "of 5 MB" in bar.format(), timeout=MINUTE)
+    assert bar.format().startswith("download tiny.pt (CC-BY-NC-4.0)")
+    person.press(person.dock.bar.run_button)  # Cancel
+    person.wait()
+    assert "Cancelled" in person.dock.status.text()
+    file = next((tmp_path / "cache").rglob("tiny.pt.part")).with_suffix("")
+    part = file.with_name("tiny.pt.part")
+    kept = part.stat().st_size
+    assert 0 < kept < len(FILE)
+
+    # Agreed once: the second try asks nothing and goes on where it was cancelled.
+    server.pause = 0.0
+    person.press(person.dock.bar.run_button)
+    person.wait()
+    assert file.read_bytes() == FILE
+    assert server.requests[-1] == f"GET /tiny.pt bytes={kept}-"
+    assert "cannot be read as tensors" in person.dock.status.text()
+    assert person.names() == ["scene"]
+
+
+def test_weights_that_are_refused_are_not_fetched(person: Person, server: Server) -> None:
+    use_tiny(person)
+    for _ in range(2):  # a no is no yes for ever, and is asked again
+        answer(WeightsDialog, lambda dialog: person.press(dialog.refuse_button))
+        person.press(person.dock.bar.run_button)
+        assert "Nothing was downloaded" in person.dock.status.text()
+    assert not person.dock.controller.running
+    assert server.requests == []
+
+
+def test_weights_that_are_missing_offline_are_named(
+    person: Person, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NAPARI_CORRCLIP_OFFLINE", "1")
+    use_tiny(person)
+    person.press(person.dock.bar.run_button)
+    person.wait()
+    said = person.dock.status.text()
+    assert "tiny.pt" in said
+    assert "offline mode opens no connection" in said
+    assert server.requests == []
+
+
+def test_sizes_are_said_in_round_numbers() -> None:
+    assert [size_text(size) for size in (0, 5_200_000, 375_042_383, 3_944_437_764)] == [
+        "size unknown",
+        "5 MB",
+        "375 MB",
+        "3.9 GB",
+    ]
+
+
+def test_a_labels_layer_gives_the_regions(person: Person) -> None:
+    open_scene(person)
+    person.type("red, green")
+    side = generate_scene(7).image.shape[0]
+    mine = np.zeros(generate_scene(7).image.shape[:2], np.int32)
+    mine[: side // 2] = 5
+    mine[side // 2 :, :10] = 9
+    regions = person.dock.model.regions
+    layer = person.viewer.add_labels(mine.copy(), name="cells")
+    person.dock.reset_choices()
+    assert regions.findText("layer: cells") >= 0
+    regions.setCurrentText("layer: cells")
+    layer.name = "parcels"
+    person.dock.reset_choices()
+    assert regions.currentText() == "layer: parcels"
+    person.press(person.dock.bar.run_button)
+    layer.data[:] = 1  # painted while the run goes on
+    person.wait()
+    session = person.dock.controller.session
+    assert session is not None
+    np.testing.assert_array_equal(session.regions, mine)
+    person.viewer.layers.remove(layer)
+    person.dock.reset_choices()
+    assert regions.findText("layer: parcels") < 0
+    assert regions.currentText() == "SAM fast (8 × 8)"
+
+
+def test_a_labels_layer_of_another_size_is_refused(person: Person) -> None:
+    open_scene(person)
+    person.type("red, green")
+    person.viewer.add_labels(np.ones((5, 7), np.int32), name="small")
+    person.dock.reset_choices()
+    person.dock.model.regions.setCurrentText("layer: small")
+    person.press(person.dock.bar.run_button)
+    assert "The layer 'small' has shape (5, 7)" in person.dock.status.text()
+    assert not person.dock.controller.running
+
+
+def test_windows_are_counted_as_they_are_planned_and_time_is_told_after_a_run(
+    person: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fresh = Estimates()  # other tests have run before
+    monkeypatch.setattr("napari_corrclip.gui.model.panel.ESTIMATES", fresh)
+    monkeypatch.setattr("napari_corrclip.gui.work.controller.ESTIMATES", fresh)
+    model = person.dock.model
+    assert model.windows.isHidden()
+    open_scene(person)
+    shape = generate_scene(7).image.shape[:2]
+    settings = get_preset("demo").settings
+    for number, detail in enumerate(DETAILS):
+        model.detail.setCurrentIndex(number)
+        layout = plan(shape, at_detail(settings, detail), (16, 8))
+        rows, columns = (len({box[axis] for box in layout.boxes}) for axis in (0, 1))
+        text = "1 window" if rows * columns == 1 else f"{rows} × {columns} windows"
+        assert model.windows.text() == text
+    model.detail.setCurrentIndex(0)
+    assert model.detail.currentText() == f"standard ({settings.short_side})"
+    person.type("red, green")
+    person.press(person.dock.bar.run_button)
+    person.wait()
+    assert ", about " in model.windows.text()
+
+
+def test_estimates_outlive_the_process(person: Person, tmp_path: Path) -> None:
+    choice, shape = person.dock.model.choice, (300, 400)
+    file = tmp_path / "of a cache" / "seconds.json"
+    first = Estimates(lambda: file)
+    assert first.seconds(choice, shape) is None
+    first.note(choice, shape, regions=2.0, encode=3.0, whole=6.0)
+    second = Estimates(lambda: file)
+    assert second.seconds(choice, shape) == pytest.approx(6.0)
+    assert second.seconds(choice, (600, 800)) == pytest.approx(first.seconds(choice, (600, 800)))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "", "{", "[]", "3", '{"window": [], "regions": []}', '{"window": 3, "regions": [], "rest": []}',
+        '{"window": [[["demo", "cpu", 3], -1]], "regions": [], "rest": [[["demo", "cpu", 3], 1]]}',
+        '{"window": [[["demo", "cpu", 3], NaN]], "regions": [], "rest": [[["demo", "cpu", 3], 1]]}',
+        '{"window": [[["demo", "cpu", 3], "x"]], "regions": [], "rest": []}',
+        '{"window": [[["demo", "cpu", 3], 1]], "regions": [], "rest": []}',
+    ],
+)  # fmt: skip
+def test_estimates_that_are_spoilt_are_forgotten(person: Person, tmp_path: Path, text: str) -> None:
+    choice, shape = person.dock.model.choice, (300, 400)
+    file = tmp_path / "seconds.json"
+    file.write_text(text)
+    estimates = Estimates(lambda: file)
+    assert estimates.seconds(choice, shape) is None
+    estimates.note(choice, shape, regions=2.0, encode=3.0, whole=6.0)
+    assert Estimates(lambda: file).seconds(choice, shape) == pytest.approx(6.0)
+
+
+def test_estimates_that_cannot_be_written_hold_for_the_process(person: Person) -> None:
+    choice, shape = person.dock.model.choice, (300, 400)
+    estimates = Estimates(lambda: Path("/dev/null/seconds.json"))
+    estimates.note(choice, shape, regions=2.0, encode=3.0, whole=6.0)
+    assert estimates.seconds(choice, shape) == pytest.approx(6.0)
+
+
+def test_devices_are_looked_for_when_the_list_is_opened(person: Person) -> None:
+    box = person.dock.model.device
+    assert [box.itemText(number) for number in range(box.count())] == ["auto", "cpu"]
+    box.showPopup()
+    person.qtbot.waitUntil(lambda: box.listed, timeout=MINUTE)
+    box.hidePopup()
+    texts = [box.itemText(number) for number in range(box.count())]
+    assert texts[0].startswith("auto (")
+    assert "GB)" in texts[-1]
+    assert box.device == "auto"
+    box.setCurrentIndex(box.count() - 1)
+    assert person.dock.model.choice.device == "cpu"
+
+
+def test_every_parameter_has_its_symbol_and_default() -> None:
+    assert SYMBOLS.keys() == Settings.model_fields.keys()
+
+
+def test_parameters_are_checked_marked_and_reset(person: Person) -> None:
+    advanced = person.dock.model.advanced
+    assert not advanced.isExpanded()
+    assert person.dock.model.choice.settings is None
+    tau = advanced.fields["tau"]
+    assert isinstance(tau, QLineEdit)
+    assert "τ" in tau.toolTip()
+    assert "Default: " in tau.toolTip()
+
+    def write(text: str) -> None:
+        tau.selectAll()
+        person.qtbot.keyClicks(tau, text)
+        person.qtbot.keyClick(tau, Qt.Key.Key_Return)
+
+    write("0.5")
+    assert advanced.settings.tau == 0.5
+    assert advanced.labels["tau"].font().bold()
+    assert advanced.text() == "Advanced (1 changed)"
+    write("-1")
+    assert person.dock.status.text() == (
+        "The setting 'tau' is -1.0 and must be a number > 0 and <= 100."
+    )
+    assert tau.text() == "0.5"
+    write("much")
+    assert "The setting 'tau' is 'much'" in person.dock.status.text()
+    merging = advanced.fields["merging"]
+    assert isinstance(merging, QCheckBox)
+    merging.click()
+    settings = person.dock.model.choice.settings
+    assert settings is not None
+    assert (settings.tau, settings.merging) == (0.5, not advanced.defaults.merging)
+    person.press(advanced.reset_button)
+    assert person.dock.model.choice.settings is None
+    assert not advanced.labels["tau"].font().bold()
+
+
+def test_what_is_changed_stays_with_another_preset(person: Person) -> None:
+    advanced = person.dock.model.advanced
+    stride = advanced.fields["stride"]
+    assert isinstance(stride, QLineEdit)
+    stride.setText("50")
+    stride.editingFinished.emit()
+    person.dock.model.preset.setCurrentText("vit-b-16")
+    assert advanced.settings == get_preset("vit-b-16").settings.replace(stride=50)
+
+
+def test_parameters_are_those_of_the_result(person: Person) -> None:
+    open_scene(person)
+    person.type("red, green")
+    person.press(person.dock.bar.run_button)
+    person.wait()
+    tau = person.dock.model.advanced.fields["tau"]
+    assert isinstance(tau, QLineEdit)
+    tau.setText("0.7")
+    tau.editingFinished.emit()
+    towers = person.dock.controller._loaded
+    person.press(person.dock.bar.run_button)
+    person.wait()
+    session, again = person.dock.controller.session, person.dock.controller._loaded
+    assert session is not None
+    assert towers is not None
+    assert again is not None
+    assert again[1].settings.tau == 0.7
+    assert again[1].clip is towers[1].clip  # the networks were not loaded again
+
+
+def test_unload_lets_go_of_the_networks(person: Person) -> None:
+    import gc
+    import weakref
+
+    person.press(person.dock.bar.demo_button)
+    person.press(person.dock.model.unload_button)
+    assert "at work" in person.dock.status.text()
+    person.wait()
+    loaded = person.dock.controller._loaded
+    assert loaded is not None
+    towers = weakref.ref(loaded[1].clip)
+    del loaded
+    person.press(person.dock.model.unload_button)
+    gc.collect()
+    assert towers() is None
+    assert "unloaded" in person.dock.status.text()
+    person.press(person.dock.bar.run_button)
+    person.wait()
+    person.agree()
+    assert "regions in" in person.dock.status.text()
+
+
+def test_out_of_memory_says_what_to_lower_and_lets_go(
+    person: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from napari_corrclip.encoders.dino import TimmSimilarityEncoder
+
+    open_scene(person)
+    person.type("red, green")
+    person.dock.model.regions.setCurrentText("SAM normal (16 × 16)")
+    person.dock.model.detail.setCurrentIndex(1)
+    person.press(person.dock.bar.run_button)
+    person.wait()
+    session = person.dock.controller.session
+
+    def full(*_: object, **__: object) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20 GiB")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(TimmSimilarityEncoder, "features", full)
+        person.press(person.dock.bar.run_button)
+        person.wait()
+    said = person.dock.status.text()
+    assert "not enough memory" in said
+    detail = "the detail (fine)"
+    for value in (detail, "the points (SAM normal (16 × 16))", "the CPU"):
+        assert value in said
+    assert person.dock.controller._loaded is None
+    assert person.dock.controller.session is session
+    person.agree()
+    person.press(person.dock.bar.run_button)
+    person.wait()
+    assert "regions in" in person.dock.status.text()
+
+
+def test_layers_of_a_crop_are_cut_alike(person: Person) -> None:
+    from napari_corrclip.gui.image.picture import picture_of
+    from napari_corrclip.gui.model.panel import _regions_of
+
+    open_scene(person)
+    image = person.dock.image.layer
+    assert image is not None
+    mine = np.arange(np.prod(image.data.shape[:2])).reshape(image.data.shape[:2])
+    layer = person.viewer.add_labels(mine.astype(np.int32), name="mine")
+    picture = picture_of(image, box=(3, 4, 20, 30))
+    np.testing.assert_array_equal(_regions_of(layer, picture)(), mine[3:20, 4:30])
+    small = person.viewer.add_labels(mine[:17, :26].astype(np.int32), name="part")
+    np.testing.assert_array_equal(_regions_of(small, picture)(), mine[:17, :26])
+    with pytest.raises(InputError, match="choose a Labels layer of the image's height and width"):
+        _regions_of(person.viewer.add_labels(mine[:4].astype(np.int32)), picture)
+
+
+# -- the files, without a run
+
+
+def test_files_are_listed_fetched_and_checked_without_a_run(
+    person: Person, server: Server, tmp_path: Path
+) -> None:
+    files = person.dock.model.files
+    assert files.label.text() == "This preset needs no download."
+    assert not files.download_button.isEnabled()
+    assert not files.verify_button.isEnabled()
+    person.dock.model.preset.addItem("tiny")
+    person.dock.model.preset.setCurrentText("tiny")
+    said = "5&nbsp;MB, CC-BY-NC-4.0: <b>{}</b>"
+    assert said.format("missing") in files.label.text()
+    person.press(files.verify_button)
+    person.wait()
+    assert "tiny.pt is missing; get" in person.dock.status.text()
+
+    answer(WeightsDialog, lambda dialog: person.press(dialog.refuse_button))
+    person.press(files.download_button)
+    assert person.dock.status.text() == "Nothing was downloaded."
+    assert not server.requests
+    server.pause = 0.02
+    answer(WeightsDialog, lambda dialog: person.press(dialog.download_button))
+    person.press(files.download_button)
+    bar = person.dock.bar.bar
+    person.qtbot.waitUntil(lambda: "of 5 MB" in bar.format(), timeout=MINUTE)
+    person.press(files.verify_button)
+    assert person.dock.status.text() == "Something is at work; wait for it or cancel it first."
+    person.press(person.dock.bar.run_button)  # Cancel
+    person.wait()
+    assert "Cancelled" in person.dock.status.text()
+    assert said.format("missing") in files.label.text()
+    server.pause = 0.0
+    person.press(files.download_button)
+    person.wait()
+    assert person.dock.status.text() == "1 file downloaded; all of them are here."
+    assert said.format("here") in files.label.text()
+    assert not files.download_button.isEnabled()
+
+    person.press(files.verify_button)
+    person.wait()
+    assert person.dock.status.text() == "1 file is as published."
+    assert said.format("intact") in files.label.text()
+    (path,) = (tmp_path / "cache").rglob("tiny.pt")
+    path.write_bytes(FILE[:-1] + b"X")
+    files.refresh()
+    assert said.format("here") in files.label.text()  # another file than the one that was checked
+    person.press(files.verify_button)
+    person.wait()
+    assert "is not the published file" in person.dock.status.text()
+    assert said.format("damaged") in files.label.text()
+
+
+def test_offline_a_download_says_which_file_is_missing(
+    person: Person, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NAPARI_CORRCLIP_OFFLINE", "1")
+    person.dock.model.preset.addItem("tiny")
+    person.dock.model.preset.setCurrentText("tiny")
+    answer(WeightsDialog, lambda dialog: person.press(dialog.download_button))
+    person.press(person.dock.model.files.download_button)
+    person.wait()
+    assert "offline mode opens no connection" in person.dock.status.text()
+    assert not server.requests

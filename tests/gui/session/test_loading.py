@@ -1,0 +1,455 @@
+"""A session that lies in a folder, loaded from the menu beside Run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import imageio.v3 as iio
+import numpy as np
+import pytest
+import tifffile
+from qtpy.QtWidgets import QApplication, QFileDialog, QMessageBox
+
+import napari_corrclip as nc
+from napari_corrclip.annotation import (
+    Session,
+    Source,
+    has_session,
+    journal_folder,
+    restore,
+)
+from napari_corrclip.demo.scenes import generate_scene
+from napari_corrclip.gui.dock import CorrClipDock
+from tests.gui.person import MINUTE, Person, answer, click_in
+
+WORDS = "red, green, blue"
+SCENE = generate_scene(7).image
+CROP = (10, 20, 90, 120)
+
+
+@dataclass
+class Loader(Person):
+    """Somebody who chooses folders in the dialog, which cannot be driven itself."""
+
+    folders: list[str] = field(default_factory=list)
+    asked: list[str] = field(default_factory=list)
+
+    @property
+    def session(self) -> Session:
+        return self.dock.session
+
+    @property
+    def said(self) -> str:
+        return self.dock.status.text()
+
+    def load(self, folder: Path | str, button: str | None = None) -> None:
+        """Choose a folder; the question, if there is to be one, is answered by a button."""
+        self.folders.append(str(folder))
+        self.asked.clear()
+        before = self.dock.controller.session
+        clock = answer(QMessageBox, lambda box: self._reply(box, button))
+        assert self.dock.menu.load_action is not None
+        self.dock.menu.load_action.trigger()
+        self.wait()
+        if button is not None:
+            self.qtbot.waitUntil(lambda: bool(self.asked), timeout=MINUTE)
+            self.qtbot.waitUntil(lambda: QApplication.activeModalWidget() is None, timeout=MINUTE)
+        clock.stop()
+        assert (button is None) == (not self.asked)
+        if button == "Cancel":
+            assert self.dock.controller.session is before
+
+    def _reply(self, box: QMessageBox, button: str | None) -> None:
+        self.asked.append(box.text())
+        click_in(box, button or "Cancel")
+
+    def add(self, image: np.ndarray, **how: object) -> None:
+        self.dock.image.layer = self.viewer.add_image(image, **how)
+        self.dock.model.regions.setCurrentText("superpixels")
+
+    def open(self, path: Path) -> None:
+        (layer,) = self.viewer.open(str(path), plugin="napari")
+        self.dock.reset_choices()
+        self.dock.image.layer = layer
+        self.dock.model.regions.setCurrentText("superpixels")
+
+    def shows(self, saved: Session) -> None:
+        """What is corrected is as it was saved, in the layers too."""
+        np.testing.assert_array_equal(self.session.labels, saved.labels)
+        np.testing.assert_array_equal(self.session.regions, saved.regions)
+        assert self.dock.words.vocabulary == saved.vocabulary == self.session.vocabulary
+        self.agree()
+
+
+@pytest.fixture
+def loader(person: Person, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Loader:
+    monkeypatch.setenv("NAPARI_CORRCLIP_SESSIONS", str(tmp_path / "sessions"))
+    found = Loader(person.viewer, person.dock, person.qtbot)
+    monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *_: found.folders.pop(0))
+    return found
+
+
+@pytest.fixture(scope="module")
+def corrected(tmp_path_factory: pytest.TempPathFactory) -> Session:
+    """The scene, segmented by the demo networks, with two steps of corrections."""
+    session = nc.annotate(SCENE, WORDS, regions="superpixels", progress=False)
+    session.assign(session.ids[:4].tolist(), "blue")
+    session.ignore(session.ids[4:6].tolist())
+    return session
+
+
+@pytest.fixture
+def saved(corrected: Session, tmp_path: Path) -> Path:
+    corrected.save(tmp_path / "saved")
+    return tmp_path / "saved"
+
+
+@pytest.fixture
+def scene(tmp_path: Path) -> Path:
+    iio.imwrite(tmp_path / "scene.png", SCENE)
+    return tmp_path / "scene.png"
+
+
+def of_source(corrected: Session, folder: Path, source: Source | None) -> Path:
+    """Save the session as one of another source."""
+    corrected.save(folder)
+    other = Session.load(folder, SCENE)
+    other.source = source
+    other.save(folder)
+    return folder
+
+
+def test_a_loaded_session_goes_on_with_its_history(
+    loader: Loader, corrected: Session, saved: Path
+) -> None:
+    loader.add(SCENE, name="scene", rgb=True, scale=(0.5, 0.5))
+    loader.load(saved)
+    count = len(corrected.ids)
+    assert loader.said == f"Loaded {count} regions and 2 steps."
+    assert loader.names() == ["scene", "labels", "regions"]
+    loader.shows(corrected)
+    assert loader.dock.layers is not None
+    assert tuple(loader.dock.layers.labels.scale) == (0.5, 0.5)
+    session = loader.session
+    first = int(session.ids[0])
+    for _ in range(2):
+        loader.press(loader.dock.correct.undo_button)
+        loader.agree()
+    assert session.region(first).verdict is None
+    assert not session.can_undo
+    for _ in range(2):
+        loader.press(loader.dock.correct.redo_button)
+    loader.shows(corrected)
+    # The networks come with the next run, which goes into this session.
+    loader.press(loader.dock.bar.run_button)
+    loader.wait()
+    assert loader.session is session
+    assert session.engine is not None
+    verdict = session.region(first).verdict
+    assert verdict is not None
+    loader.type("wood")
+    loader.wait()
+    assert session.vocabulary.names[-1] == "wood"
+    loader.agree()
+
+
+def test_what_is_in_memory_only_is_asked_about(
+    loader: Loader, corrected: Session, saved: Path
+) -> None:
+    loader.add(SCENE, name="scene", rgb=True)
+    loader.type(WORDS)
+    former = loader.run()
+    former.assign(former.ids[:2].tolist(), "green")
+    labels = former.labels.copy()
+    loader.load(saved, "Cancel")
+    assert loader.asked[0].startswith("1 step of what is corrected now is kept in memory only.")
+    assert loader.said == "Nothing was loaded; what is corrected is as it was."
+    assert loader.names() == ["scene", "labels", "regions"]
+    np.testing.assert_array_equal(former.labels, labels)
+    loader.agree()
+    loader.press(loader.dock.correct.undo_button)
+    loader.press(loader.dock.correct.redo_button)
+
+    loader.load(saved, "Load")
+    assert loader.said.startswith("Loaded ")
+    assert loader.names() == [
+        "scene", "labels (before)", "regions (before)", "labels", "regions"
+    ]  # fmt: skip
+    np.testing.assert_array_equal(loader.viewer.layers["labels (before)"].data, labels)
+    loader.shows(corrected)
+    before = loader.session.labels.copy()
+    former.undo()  # whoever holds it from the console changes nothing that is shown
+    np.testing.assert_array_equal(loader.session.labels, before)
+    loader.agree()
+
+
+def test_a_prediction_that_nobody_corrected_is_not_asked_about(
+    loader: Loader, corrected: Session, saved: Path
+) -> None:
+    loader.add(SCENE, name="scene", rgb=True)
+    loader.type(WORDS)
+    loader.run()
+    loader.load(saved)
+    loader.shows(corrected)
+    assert "labels (before)" in loader.names()
+
+
+@pytest.mark.parametrize("when", ["open", "offered"])
+def test_what_the_journal_keeps_is_put_aside(
+    loader: Loader, corrected: Session, saved: Path, scene: Path, when: str
+) -> None:
+    loader.open(scene)
+    loader.type(WORDS)
+    former = loader.run()
+    former.assign(former.ids[:2].tolist(), "green")
+    labels = former.labels.copy()
+    keeper = loader.dock.keeper
+    if when == "offered":
+        loader.viewer.layers.clear()
+        loader.open(scene)
+        assert not keeper.isHidden()
+        assert loader.dock.controller.session is None
+
+    loader.load(saved)
+    (aside,) = [
+        one for one in (scene.parent / "sessions").iterdir() if "." in one.name and has_session(one)
+    ]
+    assert loader.said.endswith(
+        f"The former corrections lie in {str(aside)!r} now; Session > Load session… opens them."
+    )
+    np.testing.assert_array_equal(restore(aside).labels, labels)
+    assert keeper.isHidden()
+    loader.shows(corrected)
+    # What is done now is kept as the image's.
+    loader.session.assign(loader.session.ids[7:9].tolist(), "red")
+    source = loader.session.source
+    assert source is not None
+    assert source.path == str(scene.resolve())
+    np.testing.assert_array_equal(restore(journal_folder(source)).labels, loader.session.labels)
+    assert len(loader.session.history.done) == 3
+
+    # And what lies aside can be loaded in its turn: a journal is a session, too.
+    loader.load(aside)
+    np.testing.assert_array_equal(loader.session.labels, labels)
+    loader.agree()
+
+
+def test_corrections_that_cannot_be_put_aside_stay_open(
+    loader: Loader, saved: Path, scene: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loader.open(scene)
+    loader.type(WORDS)
+    former = loader.run()
+    folder = journal_folder(loader.dock.keeper.journal.session.source)  # type: ignore[union-attr, arg-type]
+    real = Path.rename
+
+    def refused(path: Path, target: Path) -> Path:
+        if path == folder:
+            raise PermissionError(13, "Permission denied")
+        return real(path, target)
+
+    monkeypatch.setattr(Path, "rename", refused)
+    loader.load(saved)
+    assert "cannot be written (Permission denied)" in loader.said
+    assert loader.said.endswith("Nothing was loaded.")
+    assert loader.session is former
+    former.assign(former.ids[:2].tolist(), "green")
+    np.testing.assert_array_equal(restore(folder).labels, former.labels)  # its journal goes on
+    loader.agree()
+
+
+def test_corrections_that_another_dock_keeps_are_left_alone(
+    loader: Loader, saved: Path, scene: Path
+) -> None:
+    loader.open(scene)
+    loader.type(WORDS)
+    former = loader.run()
+    other = CorrClipDock(loader.viewer)
+    loader.viewer.window.add_dock_widget(other, name="Another")
+    second = Loader(loader.viewer, other, loader.qtbot, loader.folders)
+    other.image.layer = loader.viewer.layers["scene"]
+    second.load(saved)
+    assert "is open in another window or program" in second.said
+    assert other.controller.session is None
+    former.assign(former.ids[:2].tolist(), "green")
+    assert former.source is not None
+    np.testing.assert_array_equal(restore(journal_folder(former.source)).labels, former.labels)
+    other.cleanup()
+    loader.viewer.window.remove_dock_widget(other)
+    other.deleteLater()
+
+
+def test_what_cannot_be_loaded_is_said(loader: Loader, saved: Path, tmp_path: Path) -> None:
+    loader.folders.append("not asked for")
+    assert loader.dock.menu.load_action is not None
+    loader.dock.menu.load_action.trigger()
+    assert loader.said == "There is no image; open one, or try the demo."
+    assert loader.folders.pop() == "not asked for"
+
+    loader.add(SCENE[:100, :90], name="small", rgb=True)
+    before = loader.said
+    loader.load("")  # the dialog was cancelled
+    assert loader.said == before
+
+    loader.load(saved)
+    rows, columns = SCENE.shape[:2]
+    assert loader.said == (
+        f"The session is of {rows} × {columns} pixels, and 'small' has 100 × 90; "
+        "choose the image that it was saved of, and the same part of it."
+    )
+
+    (tmp_path / "empty").mkdir()
+    loader.load(tmp_path / "empty")
+    assert loader.said.startswith(
+        f"There is no session in {str(tmp_path / 'empty')!r} (No such file"
+    )
+    assert "give a folder that a session was saved to" in loader.said
+
+    state = saved / "session.safetensors"
+    state.write_bytes(state.read_bytes()[:-100])
+    loader.load(saved)
+    assert loader.said.startswith(f"The session in {str(saved)!r} is damaged")
+    assert loader.dock.controller.session is None
+    assert loader.names() == ["small"]
+
+
+def test_a_run_is_not_stopped_by_loading(loader: Loader, saved: Path) -> None:
+    loader.add(SCENE, name="scene", rgb=True)
+    loader.type(WORDS)
+    loader.press(loader.dock.bar.run_button)
+    loader.folders.append("not asked for")
+    assert loader.dock.menu.load_action is not None
+    loader.dock.menu.load_action.trigger()
+    assert loader.said == "Something is at work; wait for it or cancel it, then load the session."
+    assert loader.folders.pop() == "not asked for"
+    loader.wait()
+    loader.agree()
+
+
+def test_loading_can_be_cancelled(loader: Loader, saved: Path) -> None:
+    loader.add(SCENE, name="scene", rgb=True)
+    loader.folders.append(str(saved))
+    assert loader.dock.menu.load_action is not None
+    loader.dock.menu.load_action.trigger()
+    assert loader.dock.bar.run_button.text() == "Cancel"
+    loader.press(loader.dock.bar.run_button)
+    loader.wait()
+    assert loader.said == "Cancelled; nothing was changed."
+    assert loader.names() == ["scene"]
+
+
+def test_a_session_of_another_file_is_refused_and_of_a_changed_one_noted(
+    loader: Loader, corrected: Session, scene: Path, tmp_path: Path
+) -> None:
+    other = tmp_path / "other.png"
+    iio.imwrite(other, SCENE)
+    folder = of_source(corrected, tmp_path / "of other", Source.of(other))
+    loader.open(scene)
+    loader.load(folder)
+    assert loader.said == (
+        f"The session belongs to {str(other)!r}, not to {str(scene)!r}; open it with its own image."
+    )
+    assert loader.dock.controller.session is None
+
+    loader.open(other)
+    iio.imwrite(other, SCENE, compression=1)
+    loader.load(folder)
+    assert "was changed after the session was saved" in loader.said
+    loader.shows(corrected)
+
+
+def test_on_a_layer_without_a_file_nothing_is_kept_as_if_it_were_one(
+    loader: Loader, corrected: Session, scene: Path, tmp_path: Path
+) -> None:
+    source = Source.of(scene)
+    folder = of_source(corrected, tmp_path / "of a file", source)
+    loader.add(SCENE[::-1], name="turned", rgb=True)
+    loader.load(folder)
+    assert "The image has other pixels than the one that was corrected" in loader.said
+    loader.session.assign(loader.session.ids[:1].tolist(), "red")
+    assert not has_session(journal_folder(source))
+    loader.agree()
+
+
+def test_a_session_of_a_part_finds_its_part(loader: Loader, scene: Path, tmp_path: Path) -> None:
+    loader.open(scene)
+    top, left, bottom, right = CROP
+    part = SCENE[top:bottom, left:right]
+    made = nc.annotate(part, WORDS, regions="superpixels", progress=False)
+    made.source = Source.of(scene).part(CROP)
+    made.assign(made.ids[:2].tolist(), "green")
+    made.save(tmp_path / "part")
+    loader.load(tmp_path / "part")
+    loader.shows(made)
+    assert loader.dock.layers is not None
+    assert tuple(loader.dock.layers.labels.translate) == (top, left)
+    np.testing.assert_array_equal(loader.session.image, part)
+
+
+def test_a_plane_of_a_stack(loader: Loader, corrected: Session, tmp_path: Path) -> None:
+    path = tmp_path / "stack.tif"
+    gray = SCENE.mean(axis=-1).astype(np.uint8)
+    tifffile.imwrite(path, np.stack([gray, gray[::-1], gray]), photometric="minisblack")
+    folder = of_source(corrected, tmp_path / "plane", Source.of(path, slice=(1,)))
+    loader.open(path)
+    stack = loader.dock.image.layer
+    loader.viewer.dims.set_point(0, 0)
+    loader.load(folder)
+    assert loader.said == (
+        "The session is of plane 2 of 3 along axis 0; move the slider there, and load it again."
+    )
+    loader.viewer.dims.set_point(0, 1)
+    loader.load(folder)
+    loader.shows(corrected)
+    picture = loader.dock.controller.picture
+    assert picture is not None
+    assert (picture.layer, picture.where) == (stack, (1,))
+    # It comes and goes with its plane, like any other.
+    loader.session.assign(loader.session.ids[7:9].tolist(), "red")
+    labels = loader.session.labels.copy()
+    loader.viewer.dims.set_point(0, 0)
+    loader.qtbot.waitUntil(lambda: loader.dock.layers is None, timeout=MINUTE)
+    loader.viewer.dims.set_point(0, 1)
+    loader.qtbot.waitUntil(lambda: loader.dock.layers is not None, timeout=MINUTE)
+    np.testing.assert_array_equal(loader.session.labels, labels)
+    loader.agree()
+
+
+def test_planes_in_memory(loader: Loader, corrected: Session, saved: Path) -> None:
+    loader.add(np.stack([SCENE, SCENE[::-1]]), name="stack", rgb=True)
+    loader.viewer.dims.set_point(0, 0)
+    loader.load(saved)
+    loader.shows(corrected)
+    # It is held in memory while another plane is shown; another image would end that.
+    loader.viewer.dims.set_point(0, 1)
+    loader.qtbot.waitUntil(lambda: loader.dock.layers is None, timeout=MINUTE)
+    loader.load(saved)
+    assert loader.dock.controller.picture is not None
+    assert loader.dock.controller.picture.where == (1,)
+    loader.viewer.dims.set_point(0, 0)
+    loader.qtbot.waitUntil(lambda: loader.dock.layers is not None, timeout=MINUTE)
+    loader.add(SCENE, name="scene", rgb=True)
+    loader.load(saved, "Cancel")
+    assert loader.asked[0].startswith("4 steps of what is corrected now are kept in memory only.")
+    loader.load(saved, "Load")
+    loader.shows(corrected)
+    assert "labels (before)" in loader.names()
+
+
+def test_a_slider_that_moves_meanwhile(loader: Loader, saved: Path) -> None:
+    loader.add(np.stack([SCENE, SCENE[::-1]]), name="stack", rgb=True)
+    loader.viewer.dims.set_point(0, 0)
+    loader.folders.append(str(saved))
+    assert loader.dock.menu.load_action is not None
+    loader.dock.menu.load_action.trigger()
+    # Between the two parts of the work: its image has been chosen, and is being read.
+    loader.dock.controller.progressed.connect(
+        lambda event: event.stage == "read the image" and loader.viewer.dims.set_point(0, 1)
+    )
+    loader.wait()
+    assert loader.said == (
+        "The slider has left 'stack', plane 1 of 2 along axis 0; move it back, and load the session "
+        "again."
+    )
+    assert loader.dock.controller.session is None

@@ -1,0 +1,334 @@
+"""The vocabulary's panel by mouse and keys: type, sort, rename, remove, load and save."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from qtpy.QtCore import QMimeData, QModelIndex, Qt
+from qtpy.QtGui import QAction
+from qtpy.QtWidgets import QApplication, QFileDialog, QLabel, QLineEdit, QMenu
+
+from napari_corrclip.gui.words.removal import RemovalDialog
+from napari_corrclip.gui.words.table import KEY, NAME, PROMPTS, ROWS, SHARE, THRESHOLD
+from napari_corrclip.vocabulary import Vocabulary
+from napari_corrclip.vocabulary.benchmarks import BENCHMARKS, benchmark
+from tests.gui.person import Person, answer, open_scene
+
+
+def names(person: Person) -> tuple[str, ...]:
+    words = person.dock.words.vocabulary
+    return () if words is None else words.names
+
+
+def key(person: Person, key: Qt.Key, modifier: Qt.KeyboardModifier | None = None) -> None:
+    table = person.dock.words.table
+    table.setFocus()
+    person.qtbot.keyClick(table, key, modifier or Qt.KeyboardModifier.NoModifier)
+
+
+def drop(person: Person, rows: list[int], at: int) -> None:
+    """What the view does when dragged rows fall above the row ``at``; Qt's own drag blocks a test."""
+    model = person.dock.words.model
+    data = model.mimeData([model.index(row, NAME) for row in rows])
+    move, nowhere = Qt.DropAction.MoveAction, QModelIndex()
+    assert all(model.flags(model.index(row, NAME)) & Qt.ItemFlag.ItemIsDragEnabled for row in rows)
+    assert model.canDropMimeData(data, move, at, 0, nowhere)
+    model.dropMimeData(data, move, at, 0, nowhere)
+
+
+def shown(person: Person) -> None:
+    person.viewer.window.show()
+    person.qtbot.waitUntil(person.dock.isVisible, timeout=20_000)
+
+
+def action(menu: QMenu, *path: str) -> QAction:
+    """An entry of the menu by the beginnings of its texts."""
+    *above, name = path
+    for (
+        title
+    ) in above:  # by its parent: PySide lets go of what QAction.menu() gave, entries and all
+        (menu,) = [one for one in menu.findChildren(QMenu) if one.title().startswith(title)]
+    (found,) = [one for one in menu.actions() if one.text().startswith(name)]
+    return found
+
+
+def choose(person: Person, *path: str) -> None:
+    menu = person.dock.words.lists_button.menu()
+    assert menu is not None
+    action(menu, *path).trigger()
+
+
+def test_typing_separates_by_commas_and_semicolons(person: Person) -> None:
+    person.type("cat; dog; sky")
+    assert names(person) == ("cat", "dog", "sky")
+    person.type("pet: cow, ox")
+    person.type("CAT, sea #102030")
+    words = person.dock.words.vocabulary
+    assert words is not None
+    assert words.names == ("cat", "dog", "sky", "pet", "sea")
+    assert words.classes[3].prompts == ("cow", "ox")
+    assert words.classes[4].color == (16, 32, 48)
+    person.type("cat, dog")
+    assert person.dock.status.text() == "'cat', 'dog': there already."
+
+
+def test_lines_are_pasted_as_a_list(person: Person) -> None:
+    clipboard = QApplication.clipboard()
+    assert clipboard is not None
+    clipboard.setText("sky; cloud\nwall\nwater: sea, river\n")
+    line = person.dock.words.line
+    line.setFocus()
+    person.qtbot.keyClick(line, Qt.Key.Key_V, Qt.KeyboardModifier.ControlModifier)
+    person.qtbot.keyClick(line, Qt.Key.Key_Return)
+    words = person.dock.words.vocabulary
+    assert words is not None
+    assert words.names == ("sky", "wall", "water")
+    assert words.queries == ("sky", "cloud", "wall", "sea", "river")
+    assert line.text() == ""
+
+
+def test_keys_follow_the_order_and_values_stay(person: Person) -> None:
+    person.type(", ".join(f"class {number}" for number in range(1, 13)))
+    model, table = person.dock.words.model, person.dock.words.table
+    shown = [model.data(model.index(row, KEY)) for row in range(12)]
+    assert shown == [*"1234567890", "", ""]
+    table.select([11])
+    for _ in range(3):
+        key(person, Qt.Key.Key_Up, Qt.KeyboardModifier.AltModifier)
+    assert names(person)[8] == "class 12"
+    assert model.data(model.index(8, KEY)) == "9"
+    assert table.rows() == [8]
+    words = person.dock.words.vocabulary
+    assert words is not None
+    assert words.values[8] == 12
+    # Several at once, by the buttons, up to the top and no further.
+    table.select([1, 3])
+    for _ in range(3):
+        person.press(person.dock.words.up_button)
+    assert names(person)[:4] == ("class 2", "class 4", "class 1", "class 3")
+    assert table.rows() == [0, 1]
+    person.press(person.dock.words.down_button)
+    assert names(person)[:4] == ("class 1", "class 2", "class 4", "class 3")
+    table.select([11])
+    key(person, Qt.Key.Key_Down, Qt.KeyboardModifier.AltModifier)
+    assert names(person)[11] == "class 11"
+    table.clearSelection()
+    person.press(person.dock.words.up_button)
+    assert "No class is selected" in person.dock.status.text()
+
+
+@pytest.mark.long
+def test_rows_are_dragged(person: Person) -> None:
+    person.type("a, b, c, d, e")
+    drop(person, [3, 4], 1)
+    assert names(person) == ("a", "d", "e", "b", "c")
+    drop(person, [0], 5)
+    assert names(person) == ("d", "e", "b", "c", "a")
+    drop(person, [1], 1)  # where it is
+    assert names(person) == ("d", "e", "b", "c", "a")
+    model = person.dock.words.model
+    other = QMimeData()
+    other.setText("1")
+    assert not model.dropMimeData(other, Qt.DropAction.MoveAction, 0, 0, QModelIndex())
+    assert model.mimeTypes() == [ROWS]
+
+
+@pytest.mark.canvas
+def test_delete_removes_and_f2_renames(person: Person) -> None:
+    shown(person)
+    person.type("cat, dog, sky, sea")
+    table = person.dock.words.table
+    table.select([1, 2])
+    key(person, Qt.Key.Key_Delete)
+    assert names(person) == ("cat", "sea")
+    table.select([1])
+    key(person, Qt.Key.Key_F2)
+    (editor,) = table.findChildren(QLineEdit)
+    editor.selectAll()
+    person.qtbot.keyClicks(editor, "ocean")
+    person.qtbot.keyClick(editor, Qt.Key.Key_Return)
+    # Qt commits an editor's Return in the next turn of its loop.
+    person.qtbot.waitUntil(lambda: names(person) == ("cat", "ocean"), timeout=20_000)
+    # Letters and digits are no edit, and nothing selected is nothing to remove.
+    key(person, Qt.Key.Key_A)
+    key(person, Qt.Key.Key_1)
+    assert names(person) == ("cat", "ocean")
+    table.clearSelection()
+    key(person, Qt.Key.Key_Delete)
+    assert "No class is selected" in person.dock.status.text()
+    assert names(person) == ("cat", "ocean")
+
+
+def test_prompts_are_edited_with_quotes_and_a_list_is_no_name(person: Person) -> None:
+    person.type("cat, dog")
+    model = person.dock.words.model
+    assert model.setData(model.index(0, PROMPTS), 'cat; "salt, pepper"')
+    words = person.dock.words.vocabulary
+    assert words is not None
+    assert words.classes[0].prompts == ("cat", "salt, pepper")
+    shown = model.data(model.index(0, PROMPTS), Qt.ItemDataRole.EditRole)
+    assert shown == 'cat, "salt, pepper"'
+    assert not model.setData(model.index(0, PROMPTS), shown)  # nothing was changed
+    assert model.setData(model.index(0, PROMPTS), "")
+    assert person.dock.words.vocabulary == Vocabulary.parse("cat, dog")
+    assert not model.setData(model.index(0, NAME), "cat, lion")
+    assert "reads like several classes" in person.dock.status.text()
+    assert not model.setData(model.index(0, PROMPTS), "cat #ffffff")
+    assert "hold a colour" in person.dock.status.text()
+
+
+def test_lists_are_added_replaced_and_saved(
+    person: Person, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    status = person.dock.status
+    choose(person, "Save")  # the dialog is never reached without classes
+    first, second = tmp_path / "first.txt", tmp_path / "second.csv"
+    first.write_text("cat\ndog: puppy, hound\n")
+    second.write_text("name,threshold\ndog,\nsky,0.4\n")
+    asked = [str(first), str(second), "", str(second)]
+    monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *_: (asked.pop(0), ""))
+    choose(person, "Add from a file")
+    assert names(person) == ("cat", "dog")
+    choose(person, "Add from a file")
+    words = person.dock.words.vocabulary
+    assert words is not None
+    assert words.names == ("cat", "dog", "sky")
+    assert words.classes[1].prompts == ("puppy", "hound")
+    assert words.classes[2].threshold == 0.4
+    choose(person, "Replace by a file")  # cancelled
+    assert person.dock.words.vocabulary == words
+    person.dock.words.load(second, replace=False)
+    assert status.text() == "All of these 2 classes are there already."
+    choose(person, "Replace by a file")
+    assert names(person) == ("dog", "sky")
+    choose(person, "Bring the former")
+    assert person.dock.words.vocabulary == words
+    saved = tmp_path / "mine"
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(saved), ""))
+    choose(person, "Save as")
+    assert "Saved 3 classes" in status.text()
+    assert Vocabulary.from_file(tmp_path / "mine.yaml") == words
+    person.dock.words.save(tmp_path / "mine.txt")
+    assert "A .txt file cannot hold this vocabulary's thresholds" in status.text()
+    person.dock.words.load(tmp_path / "none.txt", replace=True)
+    assert "none.txt" in status.text()
+    assert person.dock.words.vocabulary == words
+
+
+def test_nothing_to_save_or_to_bring_back_is_said(person: Person, tmp_path: Path) -> None:
+    person.dock.words.save(tmp_path / "words.yaml")
+    assert "no classes to save yet" in person.dock.status.text()
+    choose(person, "Bring the former")
+    assert "nothing to bring back" in person.dock.status.text()
+    person.type("cat, dog")
+    person.press(person.dock.words.clear_button)
+    assert names(person) == ()
+    choose(person, "Bring the former")
+    assert names(person) == ("cat", "dog")
+
+
+@pytest.mark.parametrize("name", ["voc21", "cityscapes"])
+def test_the_lists_of_the_benchmarks_are_in_the_menu(person: Person, name: str) -> None:
+    person.type("lamp, road")
+    entry = f"{BENCHMARKS[name].title} ("
+    choose(person, "Add a benchmark", entry)
+    assert names(person)[:2] == ("lamp", "road")
+    assert set(benchmark(name).names) <= set(names(person))
+    choose(person, "Replace by a benchmark", entry)
+    assert person.dock.words.vocabulary == benchmark(name)
+
+
+@pytest.mark.parametrize("sure", [True, False])
+def test_replacing_asks_about_decisions_of_classes_that_go(
+    person: Person, tmp_path: Path, sure: bool
+) -> None:
+    open_scene(person)
+    person.type("red, green, blue")
+    session = person.run()
+    session.assign(session.ids[:2], "blue")
+    session.assign(int(session.ids[2]), "green")
+    labels = session.labels.copy()
+    path = tmp_path / "words.txt"
+    path.write_text("green\nstone\n")
+
+    def reply(dialog: RemovalDialog) -> None:
+        assert "'blue': 2 regions" in [label.text() for label in dialog.findChildren(QLabel)]
+        (box,) = dialog.boxes.values()
+        box.setCurrentText("give them to 'stone'")
+        dialog.accept() if sure else dialog.reject()
+
+    answer(RemovalDialog, reply)
+    person.dock.words.load(path, replace=True)
+    person.wait()
+    if sure:
+        # By name: green is the same class as before, though it was written anew.
+        assert session.vocabulary.names == ("green", "stone")
+        assert session.vocabulary.values == (2, 4)
+        assert session.decided_as("green") == (1, 0)
+        assert session.decided_as("stone") == (2, 0)
+        person.press(person.dock.correct.undo_button)
+    assert session.vocabulary.names == ("red", "green", "blue")
+    assert (session.labels == labels).all()
+    assert person.dock.words.vocabulary == session.vocabulary
+    person.agree()
+
+
+def test_clearing_while_something_is_corrected_is_refused(person: Person) -> None:
+    session = person.run(demo=True)
+    count = len(session.vocabulary)
+    person.press(person.dock.words.clear_button)
+    assert "What is corrected needs a class" in person.dock.status.text()
+    assert len(names(person)) == count
+    person.dock.words.table.selectAll()
+    key(person, Qt.Key.Key_Delete)
+    assert len(names(person)) == count == len(session.vocabulary)
+
+
+def test_shares_follow_the_edits(person: Person) -> None:
+    person.press(person.dock.bar.demo_button)
+    person.wait()
+    session, model = person.dock.controller.session, person.dock.words.model
+    assert session is not None
+
+    def shares() -> list[str]:
+        return [model.data(model.index(row, SHARE)) for row in range(model.rowCount())]
+
+    def expected() -> list[str]:
+        shares = [(session.labels == value).mean() for value in session.vocabulary.values]
+        return [f"{one:.0%}" if one >= 0.0995 else f"{one:.1%}" for one in shares]
+
+    person.qtbot.waitUntil(lambda: shares() == expected(), timeout=20_000)
+    before = shares()
+    session.assign(session.ids, session.vocabulary.values[0])
+    person.qtbot.waitUntil(lambda: shares() == expected() != before, timeout=20_000)
+
+
+@pytest.mark.canvas
+def test_a_selection_and_the_place_outlive_a_change(person: Person) -> None:
+    shown(person)
+    person.dock.words.load_benchmark("ade20k", replace=True)
+    table, model = person.dock.words.table, person.dock.words.model
+    table.select([120])
+    place = table.verticalScrollBar().value()
+    assert place > 0
+    assert model.setData(model.index(120, THRESHOLD), "0.2")
+    assert table.rows() == [120]
+    assert table.verticalScrollBar().value() > 0
+    person.type("something new")
+    assert table.rows() == [120]
+
+
+@pytest.mark.canvas
+def test_the_table_fits_a_narrow_dock(person: Person) -> None:
+    shown(person)
+    person.type("cat, dog")
+    table = person.dock.words.table
+    person.dock.resize(320, person.dock.height())
+    header, viewport = table.horizontalHeader(), table.viewport()
+    assert header is not None
+    assert viewport is not None
+    assert viewport.width() < 300
+    assert header.length() <= viewport.width()
+    assert header.sectionSize(NAME) >= 80
+    assert header.sectionSize(PROMPTS) >= 50

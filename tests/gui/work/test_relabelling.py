@@ -1,0 +1,473 @@
+"""Words typed at any moment: shown at once, found well soon after, never lost, and one step to undo."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QDialog, QLabel
+
+from napari_corrclip.annotation import Session
+from napari_corrclip.encoders.clip import OpenClipEncoder
+from napari_corrclip.gui.words.removal import TAKE_BACK, RemovalDialog
+from napari_corrclip.gui.words.table import COLOR, NAME
+from napari_corrclip.progress import finish
+from napari_corrclip.regions.superpixels import SuperpixelRegions
+from tests.forms import short
+from tests.gui.gates import Gate, before_method
+from tests.gui.person import MINUTE, Person, answer, open_scene
+
+TEMPLATES = "templates: ['a photo of a {}.', '{}', 'a small {}', 'many {}']\n"
+
+
+def many(prompts: list[str]) -> bool:
+    """Whether they are of more than one template."""
+    return not all(prompt.startswith("a photo of a ") for prompt in prompts)
+
+
+@pytest.fixture
+def gate(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Gate]:
+    """Before the text tower; open."""
+    # Words that an earlier test had read would not be read again.
+    monkeypatch.setenv("NAPARI_CORRCLIP_CACHE", str(tmp_path / "cache"))
+    gate = before_method(
+        monkeypatch, OpenClipEncoder, "encode_prompts", lambda _tower, prompts: prompts
+    )
+    gate.open()
+    yield gate
+    gate.open()
+
+
+def read(gate: Gate) -> list[str]:
+    """What the tower has read since the gate was emptied."""
+    return [prompt for prompts in gate.passed for prompt in prompts]
+
+
+@pytest.fixture
+def session(person: Person, gate: Gate, tmp_path: Path) -> Session:
+    """A scene that was segmented by three words in four templates."""
+    open_scene(person)
+    path = tmp_path / "words.yaml"
+    path.write_text("classes: [red, green, wood]\n" + TEMPLATES)
+    person.dock.words.load(path, replace=True)
+    session = person.run()
+    assert session.vocabulary.templates is not None
+    gate.clear()
+    return session
+
+
+def until(person: Person, true: Callable[[], bool]) -> None:
+    person.qtbot.waitUntil(true, timeout=MINUTE)
+
+
+def looked(session: Session, *, quick: bool = False) -> np.ndarray:
+    """What the session's engine finds by its words, as the pixels' own classes."""
+    engine = session.engine
+    words = session.vocabulary
+    return finish(
+        engine.segmenter.classify_steps(engine.features, words, quick=quick)  # type: ignore[union-attr]
+    ).labels
+
+
+def test_new_words_are_shown_after_a_first_look(
+    person: Person, session: Session, gate: Gate
+) -> None:
+    before, steps = session.labels.copy(), len(session.history.done)
+    gate.close(many)
+    person.type("blue, stone")
+    until(person, lambda: len(session.vocabulary) == 5)
+    assert person.dock.controller.running
+    assert "first look" in person.dock.status.text()
+    assert read(gate) == ["a photo of a blue.", "a photo of a stone."]
+    first = session.labels.copy()
+    np.testing.assert_array_equal(first, looked(session, quick=True))
+    person.agree()
+    # An edit while the better look is still to come.
+    session.assign(int(session.ids[0]), "stone")
+    decided = session.regions == session.ids[0]
+    gate.open()
+    person.wait()
+    assert "Labelled by 5 classes." in person.dock.status.text()
+    whole = looked(session)
+    np.testing.assert_array_equal(session.labels[~decided], whole[~decided])
+    assert (session.labels[decided] == session.vocabulary.values[4]).all()
+    assert (whole != first).any()
+    person.agree()
+    # One step for the words, and one for the edit.
+    assert len(session.history.done) == steps + 2
+    person.press(person.dock.correct.undo_button)
+    np.testing.assert_array_equal(session.labels, whole)
+    person.press(person.dock.correct.undo_button)
+    np.testing.assert_array_equal(session.labels, before)
+    assert person.dock.words.vocabulary == session.vocabulary
+    person.press(person.dock.correct.redo_button)
+    np.testing.assert_array_equal(session.labels, whole)
+    person.agree()
+    assert not person.dock.controller.running
+
+
+def test_words_that_were_read_before_need_no_first_look(
+    person: Person, session: Session, gate: Gate
+) -> None:
+    person.type("blue")
+    person.wait()
+    person.press(person.dock.correct.undo_button)
+    gate.close()
+    person.type("blue")
+    person.wait()
+    assert session.vocabulary.names[-1] == "blue"
+    np.testing.assert_array_equal(session.labels, looked(session))
+
+
+def test_a_word_typed_while_another_one_is_read_takes_it_along(
+    person: Person, session: Session, gate: Gate
+) -> None:
+    steps = len(session.history.done)
+    gate.close()
+    person.type("blue")
+    until(person, lambda: gate.waiting > 0)
+    person.type("stone")
+    person.type("red")  # there already
+    assert "'red': there already" in person.dock.status.text()
+    gate.open()
+    person.wait()
+    assert session.vocabulary.names == ("red", "green", "wood", "blue", "stone")
+    assert len(session.history.done) == steps + 1
+    np.testing.assert_array_equal(session.labels, looked(session))
+    person.agree()
+
+
+def test_a_word_typed_after_the_first_look_at_another(
+    person: Person, session: Session, gate: Gate
+) -> None:
+    gate.close(many)
+    person.type("blue")
+    until(person, lambda: len(session.vocabulary) == 4)
+    person.type("stone")
+    gate.open()
+    person.wait()
+    assert session.vocabulary.names == ("red", "green", "wood", "blue", "stone")
+    np.testing.assert_array_equal(session.labels, looked(session))
+    # Undo leads to the former word alone, which then is looked for well, too.
+    person.press(person.dock.correct.undo_button)
+    person.wait()
+    assert session.vocabulary.names == ("red", "green", "wood", "blue")
+    np.testing.assert_array_equal(session.labels, looked(session))
+    person.press(person.dock.correct.undo_button)
+    person.wait()
+    assert session.vocabulary.names == ("red", "green", "wood")
+    np.testing.assert_array_equal(session.labels, looked(session))
+    person.agree()
+
+
+def test_words_undone_during_the_better_look_do_not_come_back_by_themselves(
+    person: Person, session: Session, gate: Gate
+) -> None:
+    before = session.labels.copy()
+    gate.close(many)
+    person.type("blue")
+    until(person, lambda: len(session.vocabulary) == 4)
+    person.press(person.dock.correct.undo_button)
+    assert not person.dock.controller.running
+    gate.open()
+    person.qtbot.wait(500)
+    np.testing.assert_array_equal(session.labels, before)
+    assert person.dock.words.vocabulary is not None
+    assert person.dock.words.vocabulary.names == ("red", "green", "wood")
+    # Redone, the better look is taken up again.
+    person.press(person.dock.correct.redo_button)
+    assert person.dock.controller.running
+    person.wait()
+    np.testing.assert_array_equal(session.labels, looked(session))
+    person.press(person.dock.correct.undo_button)
+    np.testing.assert_array_equal(session.labels, before)
+    assert not person.dock.controller.running
+
+
+def test_names_colours_and_order_are_there_at_once(
+    person: Person, session: Session, gate: Gate
+) -> None:
+    session.assign(int(session.ids[0]), "wood")
+    model, table = person.dock.words.model, person.dock.words.table
+    assert model.setData(model.index(0, 3), "red, crimson")
+    person.wait()
+    labels = session.labels.copy()
+    gate.close()
+    gate.clear()
+    assert model.setData(model.index(0, NAME), "ruby")
+    assert not person.dock.controller.running
+    assert session.vocabulary.names == ("ruby", "green", "wood")
+    table.select([2])
+    table.setFocus()
+    person.qtbot.keyClick(table, Qt.Key.Key_Up, Qt.KeyboardModifier.AltModifier)
+    person.qtbot.keyClick(table, Qt.Key.Key_Up, Qt.KeyboardModifier.AltModifier)
+    assert session.vocabulary.names == ("wood", "ruby", "green")
+    assert table.rows() == [0]
+    assert session.vocabulary.values == (3, 1, 2)
+    person.dock.words._set(session.vocabulary.recolor("wood", "#abcdef"))
+    assert person.dock.layers is not None
+    shown = person.dock.layers.labels.colormap.color_dict[3]
+    np.testing.assert_allclose(shown[:3], np.array([0xAB, 0xCD, 0xEF]) / 255, atol=1e-6)
+    np.testing.assert_array_equal(session.labels, labels)
+    assert read(gate) == []
+    person.agree()
+    for _ in range(4):
+        person.press(person.dock.correct.undo_button)
+    assert session.vocabulary.names == ("red", "green", "wood")
+    assert person.dock.words.vocabulary == session.vocabulary
+
+
+def test_a_new_name_between_two_looks_is_kept(person: Person, session: Session, gate: Gate) -> None:
+    gate.close(many)
+    person.type("blue: azure")
+    until(person, lambda: len(session.vocabulary) == 4)
+    model = person.dock.words.model
+    assert model.setData(model.index(3, NAME), "lake")
+    assert session.vocabulary.names[-1] == "lake"
+    gate.open()
+    person.wait()
+    assert session.vocabulary.names == ("red", "green", "wood", "lake")
+    np.testing.assert_array_equal(session.labels, looked(session))
+    person.agree()
+
+
+@pytest.mark.parametrize("how", short("done", rest=["cancelled", "failed"]))
+def test_words_typed_during_another_run_are_taken_when_it_ends(
+    person: Person, session: Session, gate: Gate, how: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session.assign(int(session.ids[0]), "wood")
+
+    def broken(*_: object) -> None:
+        raise RuntimeError("something broke")
+
+    if how == "failed":
+        monkeypatch.setattr(SuperpixelRegions, "segment", broken)
+    found = before_method(monkeypatch, SuperpixelRegions, "segment")
+    person.press(person.dock.bar.run_button)
+    until(person, found.reached)
+    person.type("blue")
+    person.type("stone")
+    assert person.dock.words.vocabulary is not None
+    assert len(person.dock.words.vocabulary) == 5
+    if how == "cancelled":
+        person.press(person.dock.bar.run_button)
+    found.open()
+    until(person, lambda: len(session.vocabulary) == 5 and not person.dock.controller.running)
+    assert person.dock.controller.session is session
+    assert session.vocabulary.names == ("red", "green", "wood", "blue", "stone")
+    assert person.dock.words.vocabulary == session.vocabulary
+    undecided = session.regions != session.ids[0]
+    np.testing.assert_array_equal(session.labels[undecided], looked(session)[undecided])
+    person.agree()
+
+
+def test_words_typed_during_the_first_run_are_taken_when_it_ends(
+    person: Person, gate: Gate
+) -> None:
+    open_scene(person)
+    person.type("red, green")
+    gate.close()
+    person.press(person.dock.bar.run_button)
+    until(person, lambda: gate.waiting > 0)
+    person.type("wood")
+    gate.open()
+    until(person, lambda: not person.dock.controller.running)
+    session = person.dock.controller.session
+    assert session is not None
+    until(person, lambda: len(session.vocabulary) == 3)
+    person.wait()
+    np.testing.assert_array_equal(session.labels, looked(session))
+    person.agree()
+
+
+def test_a_class_removed_during_a_run_is_asked_about_when_it_has_ended(
+    person: Person, session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session.assign(session.ids[:2], "wood")
+    answers: list[str] = []
+
+    def reply(dialog: RemovalDialog) -> int:
+        answers.extend(label.text() for label in dialog.findChildren(QLabel))
+        (box,) = dialog.boxes.values()
+        box.setCurrentIndex(1)
+        return QDialog.DialogCode.Accepted
+
+    monkeypatch.setattr(RemovalDialog, "exec", reply)
+    person.press(person.dock.bar.run_button)
+    person.dock.words.table.select([2])
+    person.press(person.dock.words.remove_button)
+    assert not answers
+    until(person, lambda: len(session.vocabulary) == 2 and not person.dock.controller.running)
+    assert "'wood': 2 regions" in answers
+    verdicts = [row.verdict for row in session.rows() if row.verdict is not None]
+    assert {verdict.value for verdict in verdicts} == {1}
+    person.agree()
+
+
+def test_a_run_without_a_decided_class_asks_before_it_begins(
+    person: Person, session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session.assign(session.ids[:2], "wood")
+    person.dock.words.show_vocabulary(session.vocabulary.remove("wood"))
+    sure = [QDialog.DialogCode.Rejected, QDialog.DialogCode.Accepted]
+    monkeypatch.setattr(RemovalDialog, "exec", lambda _: sure.pop(0))
+    person.press(person.dock.bar.run_button)
+    assert not person.dock.controller.running
+    person.press(person.dock.bar.run_button)
+    assert person.dock.controller.running
+    # Another decision as the class, while the run goes on.
+    session.assign(int(session.ids[5]), "wood")
+    person.wait()
+    assert session.vocabulary.names == ("red", "green")
+    assert all(row.verdict is None for row in session.rows())
+    person.press(person.dock.correct.undo_button)
+    assert session.decided_as("wood")[0] == 3
+    person.agree()
+
+
+def test_an_answer_is_asked_for_once_though_words_follow(
+    person: Person, session: Session, gate: Gate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session.assign(session.ids[:2], "wood")
+    asked: list[str] = []
+
+    def reply(dialog: RemovalDialog) -> int:
+        asked.append(dialog.windowTitle())
+        (box,) = dialog.boxes.values()
+        box.setCurrentIndex(2)  # give them to 'green'
+        return QDialog.DialogCode.Accepted
+
+    monkeypatch.setattr(RemovalDialog, "exec", reply)
+    gate.close()
+    person.type("blue")
+    until(person, lambda: gate.waiting > 0)
+    person.dock.words.table.select([2])
+    person.press(person.dock.words.remove_button)
+    person.type("stone")
+    gate.open()
+    person.wait()
+    assert asked == ["Remove 'wood'"]
+    assert session.vocabulary.names == ("red", "green", "blue", "stone")
+    assert session.decided_as("green") == (2, 0)
+    person.agree()
+
+
+def test_a_change_that_is_stopped_leaves_what_there_was(
+    person: Person, session: Session, gate: Gate
+) -> None:
+    before = session.labels.copy()
+    gate.close()
+    person.type("blue")
+    until(person, lambda: gate.waiting > 0)
+    person.press(person.dock.bar.run_button)
+    gate.open()
+    person.wait()
+    assert "Cancelled; nothing was changed." in person.dock.status.text()
+    np.testing.assert_array_equal(session.labels, before)
+    assert person.dock.words.vocabulary == session.vocabulary
+    # After the first look, it stays.
+    gate.close(many)
+    person.type("blue")
+    until(person, lambda: len(session.vocabulary) == 4)
+    first = session.labels.copy()
+    person.press(person.dock.bar.run_button)
+    gate.open()
+    person.wait()
+    assert "Stopped; the labels stay as they were found at the first look." in (
+        person.dock.status.text()
+    )
+    np.testing.assert_array_equal(session.labels, first)
+    session.assign(int(session.ids[0]), "red")
+    assert not person.dock.controller.running
+    person.agree()
+
+
+def test_a_prompt_that_is_too_long_is_refused_before_anything_is_shown(
+    person: Person, session: Session
+) -> None:
+    before = session.labels.copy()
+    person.type("red " * 90 + "thing")
+    person.wait()
+    assert "tokens" in person.dock.status.text()
+    np.testing.assert_array_equal(session.labels, before)
+    assert not session.can_undo
+    assert person.dock.words.vocabulary == session.vocabulary
+
+
+def test_after_undoing_a_run_words_are_looked_for_in_the_regions_that_are_shown(
+    person: Person, session: Session
+) -> None:
+    first = session.engine
+    person.dock.model.regions.setCurrentText("SAM fast (8 × 8)")
+    person.press(person.dock.bar.run_button)
+    person.wait()
+    assert session.engine is not first
+    person.press(person.dock.correct.undo_button)
+    assert session.engine is first
+    np.testing.assert_array_equal(session.regions, first.features.regions)  # type: ignore[union-attr]
+    person.type("blue")
+    person.wait()
+    np.testing.assert_array_equal(session.labels, looked(session))
+    np.testing.assert_array_equal(session.regions, first.features.regions)  # type: ignore[union-attr]
+    person.agree()
+
+
+def test_words_without_networks_wait_for_a_run(person: Person, session: Session) -> None:
+    session.engine = None
+    person.type("blue")
+    assert session.vocabulary.names[-1] == "blue"
+    assert "Press Run to look for these classes." in person.dock.status.text()
+    assert person.dock.words.model.setData(person.dock.words.model.index(0, NAME), "ruby")
+    person.press(person.dock.bar.run_button)
+    person.wait()
+    assert session.vocabulary.names == ("ruby", "green", "wood", "blue")
+    np.testing.assert_array_equal(session.labels, looked(session))
+    person.agree()
+
+
+def test_a_click_on_the_colour_opens_the_dialog(person: Person, session: Session) -> None:
+    from qtpy.QtGui import QColor
+    from qtpy.QtWidgets import QColorDialog
+
+    table = person.dock.words.table
+
+    def choose(dialog: QColorDialog) -> None:
+        dialog.setCurrentColor(QColor("#336699"))
+        dialog.accept()
+
+    answer(QColorDialog, choose)
+    where = table.visualRect(table.model().index(1, COLOR)).center()
+    person.qtbot.mouseClick(table.viewport(), Qt.MouseButton.LeftButton, pos=where)
+    assert session.vocabulary.classes[1].color == (0x33, 0x66, 0x99)
+
+
+def test_several_classes_are_asked_about_in_one_window(
+    person: Person, session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session.assign(int(session.ids[0]), "wood")
+    session.assign(session.ids[1:3], "green")
+    session.paint(([0, 0], [0, 1]), "green")
+    asked: list[list[str]] = []
+
+    def reply(dialog: RemovalDialog) -> int:
+        asked.append([label.text() for label in dialog.findChildren(QLabel)])
+        for box, choice in zip(
+            dialog.boxes.values(), ("give them to 'red'", TAKE_BACK), strict=True
+        ):
+            box.setCurrentText(choice)
+        return QDialog.DialogCode.Accepted
+
+    monkeypatch.setattr(RemovalDialog, "exec", reply)
+    person.dock.words.table.select([1, 2])
+    person.press(person.dock.words.remove_button)
+    person.wait()
+    (labels,) = asked
+    assert "'green': 2 regions and 2 painted pixels" in labels
+    assert "'wood': 1 region" in labels
+    assert session.vocabulary.names == ("red",)
+    assert session.decided_as("red") == (2, 2)
+    assert session.region(int(session.ids[0])).verdict is None
+    person.agree()
