@@ -1,4 +1,4 @@
-"""Former names of modules and what is in them, which work until 0.3 and say where things are now."""
+"""The former names of modules and of what is in them, which work until 0.3 and say where things are now."""
 
 from __future__ import annotations
 
@@ -17,6 +17,8 @@ MOVED = {
     "annotation.adjacency": "maps.adjacency",
     "annotation.boxes": "images.boxes",
     "annotation.source": "images.source",
+    "cli.picture": "cli.comparison",
+    "cli.places": "cli.targets",
     "demo.evaluate": "evaluation.demo_world",
     "evaluation.effort.arms": "evaluation.effort.simulation.arms",
     "evaluation.effort.boundary": "evaluation.effort.simulation.boundary",

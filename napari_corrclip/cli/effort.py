@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from napari_corrclip.cli.console import say, tell
-from napari_corrclip.cli.places import check_folder
+from napari_corrclip.cli.targets import check_folder
 from napari_corrclip.errors import InputError
 from napari_corrclip.evaluation.effort.cases.case import CaseSet
 from napari_corrclip.evaluation.effort.simulation.arms import Arm
@@ -21,7 +21,7 @@ SCENES = 50
 
 @dataclass(frozen=True)
 class Options:
-    """What was asked for; see the command's help.
+    """The options of ``effort``; the command's help says what each means.
 
     Attributes:
         data: ``demo`` or a folder.

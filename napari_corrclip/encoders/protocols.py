@@ -59,7 +59,7 @@ class Encoder(Protocol):
 
 @dataclass(frozen=True)
 class SimilarityFeatures:
-    """What a similarity tower says about each cell of its patch grid.
+    """The output of a similarity tower for each cell of its patch grid.
 
     Attributes:
         query_key: (B, h, w, d) float32, F_S: queries plus keys of the last block, normalised.
@@ -81,7 +81,7 @@ class SimilarityEncoder(Encoder, Protocol):
 
 @dataclass(frozen=True)
 class LastBlock:
-    """What the last block of a CLIP image tower sees and says.
+    """The input and output of a CLIP image tower's last block.
 
     Attributes:
         queries: (B, 1 + h' * w', C) of the last block, class token first, all heads side by side.

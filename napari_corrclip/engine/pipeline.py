@@ -1,4 +1,4 @@
-"""From an image and its regions to features, and from features and text to classes.
+"""The way from an image and its regions to features, and from features and text to classes.
 
 The first half is slow and knows no vocabulary: :func:`encode_image`. The second is fast and needs no
 network: :func:`blended_logits` and :func:`classify_pixels`. Each stage of the method can be switched
@@ -84,7 +84,7 @@ class WindowFeatures:
 
 @dataclass(frozen=True)
 class PixelClasses:
-    """What each pixel of the original image is, before and after map correction.
+    """The classes of the original image's pixels, before and after map correction.
 
     Attributes:
         pixel_labels: (H, W) int64 class indices before map correction, -1 = no class.
@@ -108,7 +108,7 @@ class PixelClasses:
 
 @dataclass(frozen=True)
 class PixelValues:
-    """What a result keeps of :class:`PixelClasses`, as arrays; see :func:`pixel_values`.
+    """The part of :class:`PixelClasses` that a result keeps, as arrays; see :func:`pixel_values`.
 
     Attributes:
         labels: (H, W) uint16 label values after map correction, 0 = no class.

@@ -70,7 +70,7 @@ class GivenRegions(Closed):
 
 
 class FoundRegions(GivenRegions):
-    """What another source found in this very image, told as that source's.
+    """The regions that another source found in this very image, reported as that source's.
 
     Args:
         array: (H, W) of integers.

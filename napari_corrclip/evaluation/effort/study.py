@@ -32,7 +32,7 @@ from napari_corrclip.results.segmentation import class_indices
 
 @dataclass(frozen=True, eq=False)
 class SetStudy:
-    """What was found on one set of images.
+    """The results on one set of images.
 
     Attributes:
         name: of the set.

@@ -26,7 +26,7 @@ from napari_corrclip.progress import Progress, Steps
 
 
 class Loading:
-    """Opens saved sessions.
+    """The opener of saved sessions.
 
     Args:
         image: the choice of the image.

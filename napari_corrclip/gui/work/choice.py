@@ -1,4 +1,4 @@
-"""What is chosen of the networks, and the segmenter that it stands for."""
+"""The choice of the networks, and the segmenter that it stands for."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ LAYER = "layer: "
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """Which networks, where, how fine.
+    """The choice of networks: which, where, how fine.
 
     Attributes:
         preset: its name.

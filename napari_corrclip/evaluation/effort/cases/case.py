@@ -1,4 +1,4 @@
-"""What a simulated person is given: an image, its truth and its pre-labels."""
+"""The case that a simulated person is given: an image, its truth and its pre-labels."""
 
 from __future__ import annotations
 

@@ -38,7 +38,7 @@ class Photograph:
 
 @dataclass(frozen=True, eq=False)
 class Photographs:
-    """What a folder holds, in the order of the files' names."""
+    """The images of a folder with their truth, in the order of the files' names."""
 
     name: str
     classes: Vocabulary

@@ -60,20 +60,22 @@ def photograph_sets(
             "pre-labels with and one to correct."
         )
     to_use = to_use[:count]
-    if not any(one.truth.any() for one in to_train):
+    if not any(photograph.truth.any() for photograph in to_train):
         raise InputError("No image to train with has any truth; ignore fewer values.")
     features = []
-    for done, one in enumerate([*to_train, *to_use]):
+    for done, photograph in enumerate([*to_train, *to_use]):
         yield Progress("features", done, len(to_train) + len(to_use))
-        features.append(forest.pixel_features(one.image))
+        features.append(forest.pixel_features(photograph.image))
     known, used = features[: len(to_train)], features[len(to_train) :]
-    sample = forest.draw_sample(known, [one.truth for one in to_train], MOST, seed=seed)
+    sample = forest.draw_sample(
+        known, [photograph.truth for photograph in to_train], MOST, seed=seed
+    )
     sets = []
     for grid in grids:
         regions = []
-        for done, one in enumerate(to_use):
+        for done, photograph in enumerate(to_use):
             yield Progress(f"{grid} superpixels", done, len(to_use))
-            regions.append(finish(SuperpixelRegions(grid).segment(one.image)))
+            regions.append(finish(SuperpixelRegions(grid).segment(photograph.image)))
         maker = _Maker(sample, used, to_use, regions, photographs.classes, seed)
         most = min(MOST, len(sample.classes))
         held = yield from hold(maker.label, math.log(min(LEAST, most)), math.log(most), rising=True)
@@ -92,7 +94,7 @@ def photograph_sets(
 
 
 class _Maker:
-    """Labels the photographs by a forest of some training size, with their regions as they are."""
+    """A maker of pre-labels by a forest of some training size, with the regions as they are."""
 
     def __init__(
         self,
@@ -110,7 +112,7 @@ class _Maker:
         self.words = words
         self.seed = seed
         values = np.array([0, *words.values], np.uint16)
-        self.truths = [values[one.truth] for one in photographs]
+        self.truths = [values[photograph.truth] for photograph in photographs]
 
     def label(self, knob: float) -> Steps[tuple[list[Segmentation], float]]:
         """Return the results after training on ``exp(knob)`` pixels, and their accuracy."""
@@ -119,9 +121,9 @@ class _Maker:
         trained = forest.train(self.sample, size, seed=self.seed)
         results = []
         parts = zip(self.features, self.photographs, self.regions, strict=True)
-        for done, (found, one, regions) in enumerate(parts):
+        for done, (found, part, regions) in enumerate(parts):
             yield Progress(f"labels after {size} pixels", done, len(self.photographs))
-            likely = forest.probabilities(trained, found, len(self.words), one.truth.shape)
+            likely = forest.probabilities(trained, found, len(self.words), part.truth.shape)
             results.append(segmentation_from_probabilities(likely, regions, self.words))
         pairs = zip(self.truths, results, strict=True)
         return results, mean_accuracy([(truth, result.labels) for truth, result in pairs])
@@ -129,4 +131,4 @@ class _Maker:
     def cases(self, results: Sequence[Segmentation]) -> tuple[Case, ...]:
         """Put photographs, truths and results together."""
         parts = zip(self.photographs, self.truths, results, strict=True)
-        return tuple(Case(one.name, one.image, truth, result) for one, truth, result in parts)
+        return tuple(Case(part.name, part.image, truth, result) for part, truth, result in parts)

@@ -85,7 +85,7 @@ def scene_sets(
 
 
 class _Maker:
-    """Labels the scenes under a noise, with their regions as they are."""
+    """A maker of pre-labels of the scenes under a noise, with the regions as they are."""
 
     def __init__(
         self,

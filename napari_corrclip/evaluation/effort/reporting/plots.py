@@ -107,7 +107,7 @@ def goal_plot(studies: Sequence[SetStudy], orders: Sequence[str]) -> bytes:
             for also, order in enumerate(orders):
                 found = goal.ratio(study, order)
                 y = at + 0.25 * (also - (len(orders) - 1) / 2)
-                share = [one / goal.bound for one in (found.low, found.value, found.high)]
+                share = [value / goal.bound for value in (found.low, found.value, found.high)]
                 color = _COLORS.get(order, "#D55E00")
                 axis.plot([share[0], share[2]], [y, y], color=color, linewidth=1.5)
                 label = order if at == 0 else None

@@ -1,4 +1,4 @@
-"""What a study found, as files: JSON, CSV and Markdown."""
+"""The report of a study, as files: JSON, CSV and Markdown."""
 
 from __future__ import annotations
 
@@ -267,7 +267,7 @@ def _cells(arms: Sequence[Arm]) -> Iterator[tuple[str, str, Measure, str]]:
 def _interval(found: Interval, digits: int = 2) -> str:
     if math.isnan(found.value):
         return "–"
-    value, low, high = (_number(one, digits) for one in (found.value, found.low, found.high))
+    value, low, high = (_number(number, digits) for number in (found.value, found.low, found.high))
     return f"{value} ({low}–{high})"
 
 
@@ -283,9 +283,9 @@ def _number(value: float, digits: int = 2) -> str:
 def _plain(value: object) -> object:
     """JSON has no NaN: what cannot be told is null."""
     if isinstance(value, Mapping):
-        return {key: _plain(one) for key, one in value.items()}
+        return {key: _plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_plain(one) for one in value]
+        return [_plain(item) for item in value]
     if isinstance(value, float) and math.isnan(value):
         return None
     return value

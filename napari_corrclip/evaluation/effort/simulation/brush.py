@@ -1,4 +1,4 @@
-"""Where a person with a brush paints next: a disc at the deepest error."""
+"""The next disc of a person with a brush: at the deepest error."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Stroke:
 
 
 class ErrorDepth:
-    """How deep each wrong pixel lies inside an area that is wrong and of one true class.
+    """The depth of each wrong pixel inside an area that is wrong and of one true class.
 
     Kept up to date where labels change. The distance is that to the nearest pixel that is right, of
     another class or not counted, or to the image's border, as a brush would see it.

@@ -114,7 +114,7 @@ class ExpectedError:
 
 
 class _Looks:
-    """What the looks of one run say, over arrays: in a run regions keep their shape and prediction."""
+    """The looks of one run as arrays: in a run regions keep their shape and prediction."""
 
     def __init__(self, session: Session) -> None:
         every = session.rows()
@@ -125,9 +125,9 @@ class _Looks:
         self.areas = np.array([row.area for row in every], np.float64)
         self.doubt = 1 - np.array([row.margin for row in every], np.float64)
         pairs = [
-            (self.index[row.id], self.index[one])
+            (self.index[row.id], self.index[region])
             for row in every
-            for one in session.neighbours(row.id)
+            for region in session.neighbours(row.id)
         ]
         edges = np.array(pairs, np.int64).reshape(-1, 2).T
         self.edges = edges[:, self.predicted[edges[0]] == self.predicted[edges[1]]]
@@ -141,7 +141,7 @@ class _Looks:
         self, rows: list[Region]
     ) -> tuple[NDArray[np.bool_], NDArray[np.bool_], NDArray[np.int64]]:
         """Return which regions were looked at, which of those were wrong, and where ``rows`` are."""
-        every = [self.session.find(one) for one in self.ids]
+        every = [self.session.find(region) for region in self.ids]
         verdicts = [None if row is None else row.verdict for row in every]
         said = [v if v is not None and v.looked and v.kind != "ignored" else None for v in verdicts]
         looked = np.array([v is not None for v in said], np.bool_)

@@ -46,7 +46,7 @@ MOST_STROKES = 500
 
 @dataclass(frozen=True, eq=False)
 class Mark:
-    """Everything that is measured after some actions.
+    """The figures that are measured after some actions.
 
     Attributes:
         actions: how many, each counted as one.
@@ -61,7 +61,7 @@ class Mark:
 
 @dataclass(frozen=True, eq=False)
 class Run:
-    """What correcting one image in one way took.
+    """The cost of correcting one image in one way.
 
     Attributes:
         case: the image's name.
@@ -151,6 +151,8 @@ class _Record:
 
 
 class _Person:
+    """The person at work on one case in one way."""
+
     def __init__(self, case: Case, arm: Arm) -> None:
         self.case = case
         self.arm = arm
@@ -210,7 +212,7 @@ class _Person:
         best, gained = ("assign", [region]), regions.gain([at], number)
         if "spread" in self.arm.tools:
             patch = self.session.patch_of(region)
-            rows = [regions.index[one] for one in patch]
+            rows = [regions.index[member] for member in patch]
             if regions.may_be(rows, number) and regions.gain(rows, number) > gained:
                 best, gained = ("spread", patch), regions.gain(rows, number)
         if "box" in self.arm.tools:
@@ -223,7 +225,7 @@ class _Person:
     def _small(self, group: SmallGroup) -> Steps[None]:
         """Deal with all small regions at once: accept what is predicted, or absorb them."""
         if self.arm.labels:
-            rows = [self.session.region(one) for one in group.ids]
+            rows = [self.session.region(region) for region in group.ids]
             known = [row.id for row in rows if row.predicted]
             if known:
                 self.session.accept(known)
@@ -299,22 +301,24 @@ class _Person:
 
 
 class _Regions:
-    """What a person knows of the regions: their truth, where they lie, what they show.
+    """The regions as the person knows them: their truth, where they lie, what they show.
 
     Regions keep their shape while the queue is worked through.
     """
 
     def __init__(self, session: Session, case: Case) -> None:
         self.counts, self.ids = case_counts(case)
-        self.index = {int(one): at for at, one in enumerate(self.ids)}
+        self.index = {int(region): at for at, region in enumerate(self.ids)}
         self.best = majority(self.counts)
-        self.boxes = np.array([session.region(int(one)).box for one in self.ids]).reshape(-1, 4)
+        self.boxes = np.array([session.region(int(region)).box for region in self.ids]).reshape(
+            -1, 4
+        )
         numbers = {value: at for at, value in enumerate((0, *case.result.vocabulary.values))}
-        self.shown = np.array([numbers[session.region(int(one)).value] for one in self.ids])
+        self.shown = np.array([numbers[session.region(int(region)).value] for region in self.ids])
 
     def show(self, ids: Iterable[int], number: int) -> None:
         """Note that regions were given the class ``number``."""
-        self.shown[[self.index[one] for one in ids]] = number
+        self.shown[[self.index[region] for region in ids]] = number
 
     def gain(self, rows: Iterable[int], number: int) -> int:
         """Return how many pixels more are right if the regions at ``rows`` get that class."""
@@ -342,5 +346,5 @@ class _Regions:
 
 def undecided(session: Session, ids: NDArray[np.int64]) -> NDArray[np.bool_]:
     """Return whether each region is undecided."""
-    rows = (session.find(one) for one in ids.tolist())
+    rows = (session.find(region) for region in ids.tolist())
     return np.array([row is not None and row.verdict is None for row in rows], np.bool_)

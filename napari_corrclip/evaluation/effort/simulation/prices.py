@@ -1,4 +1,4 @@
-"""What an action costs. Runs count actions by kind, so that prices are put on afterwards."""
+"""The prices of actions. Runs count actions by kind, so that prices are put on afterwards."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the truth says of regions: the class each should have, and how right they can be at best."""
+"""The truth of regions: the class each should have, and how right they can be at best."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from napari_corrclip.results.segmentation import class_indices
 
 @dataclass(frozen=True)
 class Measures:
-    """How right a label map is: share of the pixels, and mean IoU over the classes of the truth."""
+    """The accuracy of a label map: share of the pixels, and mean IoU over the classes of the truth."""
 
     accuracy: float
     miou: float

@@ -101,8 +101,8 @@ def _write_names(
     draw: ImageDraw.ImageDraw, labels: NDArray[np.uint16], vocabulary: Vocabulary, factor: int
 ) -> None:
     font = ImageFont.load_default(15)
-    for one in vocabulary:
-        patches, count = ndimage.label(labels == one.value)
+    for class_ in vocabulary:
+        patches, count = ndimage.label(labels == class_.value)
         sizes = np.bincount(patches.ravel(), minlength=count + 1)
         for patch in range(1, count + 1):
             if sizes[patch] < _LEAST_NAMED * labels.size:
@@ -113,5 +113,5 @@ def _write_names(
             row, column = np.unravel_index(int(depth.argmax()), depth.shape)
             at = ((int(column) + 0.5) * factor, (int(row) + 0.5) * factor)
             draw.text(
-                at, one.name, (255, 255, 255), font, "mm", stroke_width=2, stroke_fill=(0, 0, 0)
+                at, class_.name, (255, 255, 255), font, "mm", stroke_width=2, stroke_fill=(0, 0, 0)
             )

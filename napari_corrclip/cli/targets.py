@@ -1,4 +1,4 @@
-"""Where results go, looked at before anything is computed."""
+"""The places of results, looked at before anything is computed."""
 
 from __future__ import annotations
 
