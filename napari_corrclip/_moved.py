@@ -113,9 +113,11 @@ MOVED = {
 MOVED_NAMES = {
     "engine": {
         "Engine": "engine.encoded_image",
-        "annotate": "engine.encoded_image",
+        "annotate": "api",
         "run_steps": "engine.encoded_image",
     },
+    "engine.large": {"segment_large": "api"},
+    "engine.segmenter": {"segment": "api"},
     "gui.layers": {"SessionLayers": "gui.layers.session_layers"},
     "weights.presets": {
         "get_preset": "weights.catalogue",

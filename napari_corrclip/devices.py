@@ -15,6 +15,10 @@ import torch
 
 from napari_corrclip.errors import CorrClipError, InputError, NotEnoughMemory
 
+P = ParamSpec("P")
+Y = TypeVar("Y")
+R = TypeVar("R")
+
 DTYPES: Final = MappingProxyType(
     {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
 )
@@ -147,9 +151,64 @@ def free_memory() -> None:
         torch.mps.empty_cache()
 
 
-P = ParamSpec("P")
-Y = TypeVar("Y")
-R = TypeVar("R")
+class Batches:
+    """Batches of items, halved for good where the device's memory does not suffice for one.
+
+    Args:
+        size: items of a batch at first.
+
+    Attributes:
+        size: items of a batch from now on.
+    """
+
+    def __init__(self, size: int) -> None:
+        self.size = size
+
+    def run(
+        self, count: int, work: Callable[[int, int], Generator[Y, None, R]]
+    ) -> Generator[Y, None, list[R]]:
+        """Drive the work of one batch after the other, without gradients; return their results.
+
+        Args:
+            count: of all items.
+            work: makes the work on the items from a first to before another one, with a result. It is
+                begun anew with half as many where memory ran out; then all that it held is free.
+
+        Raises:
+            RuntimeError: or what else torch and NumPy raise where memory does not suffice for one item.
+        """
+        results: list[R] = []
+        start = 0
+        while start < count:
+            stop = min(start + self.size, count)
+            result = yield from unless_full(work(start, stop), last_try=stop - start == 1)
+            if result is None:
+                self.size = (stop - start + 1) // 2
+            else:
+                results.append(result)
+                start = stop
+        return results
+
+
+def unless_full(work: Generator[Y, None, R], *, last_try: bool) -> Generator[Y, None, R | None]:
+    """Drive ``work`` without gradients; ``None`` where memory ran out, all of which is free then."""
+    try:
+        while True:
+            try:
+                # Never across a yield: the mode belongs to the thread, not to this work.
+                with torch.no_grad():
+                    event = next(work)
+            except StopIteration as stop:
+                result: R = stop.value
+                return result
+            yield event
+    except (RuntimeError, MemoryError) as error:
+        if last_try or not is_out_of_memory(error):
+            raise
+    finally:
+        work.close()
+    free_memory()  # here, where the error with its frames has gone
+    return None
 
 
 @contextmanager

@@ -45,7 +45,7 @@ def no_networks(monkeypatch: pytest.MonkeyPatch) -> None:
     def loaded(*_: object, **__: object) -> None:
         raise AssertionError("networks were loaded")
 
-    monkeypatch.setattr(Segmenter, "from_preset", loaded)
+    monkeypatch.setattr(Segmenter, "from_recipe", loaded)
 
 
 @pytest.fixture(scope="module")

@@ -62,8 +62,10 @@ def test_golden(name: str) -> None:
     assert layout.size == image.shape[:2]
     pixels = windows.prepare_image(image, layout.size, clip.mean, clip.std)
     region_map = windows.prepare_regions(regions, layout.size)
-    first = windows.cut(pixels, layout, 0, 1)
-    first_regions = windows.cut(region_map, layout, 0, 1, fill=int(region_map.max()) + 1)
+    first = windows.cut(pixels, layout.boxes[:1], layout.padding)
+    first_regions = windows.cut(
+        region_map, layout.boxes[:1], layout.padding, int(region_map.max()) + 1
+    )
     seen = finish(
         dino.features(windows.renormalise(first, clip.mean, clip.std, dino.mean, dino.std))
     ).query_key

@@ -101,10 +101,11 @@ def _sets(options: Options) -> list[CaseSet]:
                 "--classes, --ignore and --superpixels are for a folder, and the data is the "
                 "demo's; give --data FOLDER or leave them out."
             )
+        from napari_corrclip.engine.recipe import Recipe
         from napari_corrclip.evaluation.effort.cases.scenes import scene_sets
 
         count = SCENES if options.images is None else options.images
-        return drive(scene_sets(count, device=options.device))
+        return drive(scene_sets(count, recipe=Recipe("demo", device=options.device)))
     from napari_corrclip.cli.options import read_classes
     from napari_corrclip.evaluation.effort.cases.folder import read_folder
     from napari_corrclip.evaluation.effort.cases.photographs import GRIDS, photograph_sets

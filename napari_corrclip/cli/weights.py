@@ -9,7 +9,7 @@ import typer
 
 from napari_corrclip.cli.console import FAILED, INTERRUPTED, say, tell
 from napari_corrclip.errors import InputError, WeightsError
-from napari_corrclip.progress import Progress, Steps, T
+from napari_corrclip.progress import Progress, Steps, T, finish
 from napari_corrclip.storage.places import is_file
 from napari_corrclip.storage.visible import visible
 from napari_corrclip.weights.cache import cache_folder, is_offline
@@ -200,27 +200,24 @@ def _finish(steps: Steps[T]) -> T:
         from tqdm import tqdm
 
         with tqdm(file=sys.stderr, leave=False, unit="B", unit_scale=True) as bar:
-            while True:
-                try:
-                    event = next(steps)
-                except StopIteration as stop:
-                    result: T = stop.value
-                    return result
+
+            def draw(event: Progress) -> None:
                 bar.set_description_str(visible(event.stage), refresh=False)
                 bar.total, bar.n = event.total, event.done
                 bar.refresh()
+
+            return finish(steps, draw)
     told = ("", -1)
-    while True:
-        try:
-            event = next(steps)
-        except StopIteration as stop:
-            result = stop.value
-            return result
+
+    def tell(event: Progress) -> None:
+        nonlocal told
         is_download = event.stage.startswith(DOWNLOAD)
         now = (event.stage, 10 * event.done // max(event.total, 1) if is_download else 0)
         if now != told:
             say(_line(event) if is_download else event.stage)
             told = now
+
+    return finish(steps, tell)
 
 
 def _line(event: Progress) -> str:

@@ -1,7 +1,7 @@
 """The protocols of networks: all that the pipeline asks of one.
 
 A tower's forward pass is a generator that yields between its blocks, so that it can be cancelled
-there; :func:`~napari_corrclip.progress.finish` drives one to its end.
+there; :func:`napari_corrclip.progress.finish` drives one to its end.
 """
 
 from __future__ import annotations

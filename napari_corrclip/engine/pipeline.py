@@ -8,9 +8,8 @@ off in the settings, down to the base of the ablation.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from contextlib import closing
 from dataclasses import dataclass, replace
-from typing import TypeVar, cast
+from typing import cast
 
 import numpy as np
 import torch
@@ -18,7 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
-from napari_corrclip.devices import explained, free_memory, is_out_of_memory
+from napari_corrclip.devices import Batches, explained, is_out_of_memory, unless_full
 from napari_corrclip.encoders.protocols import (
     Blocks,
     ImageEncoder,
@@ -31,10 +30,8 @@ from napari_corrclip.errors import InputError
 from napari_corrclip.method import correction, merging, prediction, scope, similarity
 from napari_corrclip.method.grids import nearest, source_rows, unfold
 from napari_corrclip.method.similarity import unit_cells
-from napari_corrclip.progress import Progress, Steps
+from napari_corrclip.progress import Progress, Steps, retold
 from napari_corrclip.settings import Settings
-
-T = TypeVar("T")
 
 # Of a stripe of pixels x queries: a CPU's cache holds it over all steps; a card takes all at once.
 _STRIPE_ELEMENTS = {"cpu": 1 << 19, "cuda": 1 << 26}
@@ -176,35 +173,31 @@ def encode_image(
         once = similarity.blocks
     elif _needs_similarity(settings):
         blocks += similarity.blocks
-    size, start, done = settings.batch_size, 0, 0
+    size, done = settings.batch_size, 0
     total = once + len(range(0, len(layout), size)) * blocks
     yield Progress("windows", 0, total)
 
-    def counted(steps: Blocks[T], what: str, lower: str) -> Steps[T]:
+    def block(_: None) -> Progress:
         nonlocal done
-        with explained(clip.device, what, lower), closing(steps):
-            while True:
-                try:
-                    next(steps)
-                except StopIteration as stopped:
-                    result: T = stopped.value
-                    return result
-                done += 1
-                yield Progress("windows", done, total)
+        done += 1
+        return Progress("windows", done, total)
 
     image: SimilarityFeatures | None = None
     if once:
         around = win.around(pixels, layout, similarity.patch_size).to(clip.device)
-        image = yield from counted(
-            unless_full(_look(around, clip, similarity, settings), last_try=True),
-            "the similarity tower over the whole image",
-            f"short_side in the settings ({settings.short_side}), set windows to separate",
-        )
+        what = "the similarity tower over the whole image"
+        lower = f"short_side in the settings ({settings.short_side}), set windows to separate"
+        with explained(clip.device, what, lower):
+            look = _look(around, clip, similarity, settings)
+            image = yield from retold(unless_full(look, last_try=True), block)
 
     def encode(start: int, stop: int) -> Blocks[Tensor]:
+        nonlocal total
+        # Of a batch that did not fit, some blocks are done that have to be done again.
+        total = done + len(range(start, len(layout), stop - start)) * blocks
         batch = yield from encode_windows(
-            win.cut(pixels, layout, start, stop).to(clip.device),
-            win.cut(region_map, layout, start, stop, fill=padding).to(clip.device),
+            win.cut(pixels, layout.boxes[start:stop], layout.padding).to(clip.device),
+            win.cut(region_map, layout.boxes[start:stop], layout.padding, padding).to(clip.device),
             clip,
             similarity,
             settings,
@@ -214,42 +207,10 @@ def encode_image(
         )
         return unit_cells(batch).cpu()
 
-    features = []
-    while start < len(layout):
-        stop = min(start + size, len(layout))
-        batch = yield from counted(
-            unless_full(encode(start, stop), last_try=stop - start == 1),
-            f"one window of {layout.padded[0]} × {layout.padded[1]} pixels",
-            f"window in the settings ({settings.window})",
-        )
-        if batch is None:
-            size = (stop - start + 1) // 2
-            total = done + len(range(start, len(layout), size)) * blocks
-            continue
-        features.append(batch)
-        start = stop
+    what = f"one window of {layout.padded[0]} × {layout.padded[1]} pixels"
+    with explained(clip.device, what, f"window in the settings ({settings.window})"):
+        features = yield from retold(Batches(size).run(len(layout), encode), block)
     return WindowFeatures(torch.cat(features), layout)
-
-
-def unless_full(encoding: Blocks[T], *, last_try: bool) -> Blocks[T | None]:
-    """Drive ``encoding`` without gradients; ``None`` where memory ran out, all of which is free then."""
-    try:
-        while True:
-            try:
-                # Never across a yield: the mode belongs to the thread, not to this work.
-                with torch.no_grad():
-                    next(encoding)
-            except StopIteration as stopped:
-                result: T = stopped.value
-                return result
-            yield
-    except (RuntimeError, MemoryError) as error:
-        if last_try or not is_out_of_memory(error):
-            raise
-    finally:
-        encoding.close()
-    free_memory()  # here, where the error with its frames has gone
-    return None
 
 
 def encode_windows(

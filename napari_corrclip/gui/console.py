@@ -67,7 +67,7 @@ def segment_layer(
     from napari.layers import Image, Layer
 
     prepare_imports()
-    from napari_corrclip.engine.segmenter import segment
+    from napari_corrclip.api import segment
 
     if not isinstance(layer, Image):
         raise InputError(f"{layer!r} is no image layer; give one, such as viewer.layers['image'].")

@@ -13,7 +13,7 @@ from napari_corrclip.engine.encoded_image import run_steps
 from napari_corrclip.engine.segmenter import Segmenter
 from napari_corrclip.errors import CorrClipError, InputError
 from napari_corrclip.images import Pixels, read_pixels
-from napari_corrclip.progress import Progress
+from napari_corrclip.progress import Progress, Steps, T, retold
 from napari_corrclip.results.provenance import Stretch
 from napari_corrclip.vocabulary import Vocabulary
 
@@ -99,13 +99,7 @@ def stack_steps(
         try:
             pixels = read_pixels(slice_.read())
             steps = run_steps(segmenter, pixels, vocabulary)
-            while True:
-                try:
-                    event = next(steps)
-                except StopIteration as stop:
-                    result, engine = stop.value
-                    break
-                yield Progress(f"{stage}: {event.stage}", event.done, event.total)
+            result, engine = yield from _staged(steps, stage)
             result = result.stretched(slice_.stretch())
             session = Session(result, pixels.rgb, engine=engine, source=slice_.source)
         except CorrClipError as error:
@@ -116,6 +110,11 @@ def stack_steps(
         yield Sliced(slice_.where, session, problem)
         del session, engine, result, pixels, steps  # not two slices at once
     return StackRun(tuple(done), tuple(skipped), tuple(failed))
+
+
+def _staged(steps: Steps[T], stage: str) -> Steps[T]:
+    """``steps`` with the name of a slice before each of its stages."""
+    return retold(steps, lambda event: Progress(f"{stage}: {event.stage}", event.done, event.total))
 
 
 def _write(session: Session) -> str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import platform
 from collections.abc import Mapping
@@ -83,6 +84,8 @@ class Provenance:
         image: the image's file, if it came from one; a link is named and not what it leads to.
         image_digest: checksum of what is in that file, see :class:`~napari_corrclip.images.origin.Origin`.
         image_position: where the file lies as seen from the result's folder.
+        recipe: the run as JSON, for ``napari_corrclip.engine.recipe.Recipe.from_json``; empty where it is
+            not known.
         tiling: of a large image: ``scale`` (inference pixels a pixel), ``windows``, and ``tile``,
             ``overlap`` and ``tiles`` where regions were found tile by tile.
         stretch: how the image became 8 bits, where the dock made it so: one of grayscale, or one of each
@@ -104,6 +107,7 @@ class Provenance:
     stretch: tuple[Stretch | None, ...] = ()
     image_digest: str = ""
     image_position: str = ""
+    recipe: str = ""
 
     def __post_init__(self) -> None:
         """Close what could be changed from outside."""
@@ -132,7 +136,8 @@ class Provenance:
             "image_digest": self.image_digest,
             "image_position": self.image_position,
             "tiling": dict(self.tiling),
-            "stretch": [None if stretch is None else asdict(stretch) for stretch in self.stretch],
+            "stretch": [None if part is None else asdict(part) for part in self.stretch],
+            "recipe": json.loads(self.recipe) if self.recipe else None,
         }
 
     @classmethod
@@ -164,7 +169,11 @@ class Provenance:
             if not isinstance(templates, list):
                 raise TypeError
             known["templates"] = tuple(_text(template) for template in templates)
-            known["stretch"] = tuple(_stretch(stretch) for stretch in known.get("stretch", ()))
+            recipe = known.get("recipe")
+            if not isinstance(recipe, dict | None):
+                raise TypeError
+            known["recipe"] = "" if recipe is None else json.dumps(recipe, ensure_ascii=False)
+            known["stretch"] = tuple(_stretch(part) for part in known.get("stretch", ()))
             settings = known.get("settings")
             if settings is not None:
                 kept = {k: v for k, v in settings.items() if k in Settings.model_fields}

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import ast
-import inspect
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +21,7 @@ from napari_corrclip.errors import CorrClipError, InputError
 from napari_corrclip.images.source import Source
 from napari_corrclip.maps.regions import number_regions
 from napari_corrclip.progress import Progress, Steps, finish
+from napari_corrclip.regions.options import SamOptions, SuperpixelOptions
 from napari_corrclip.results.provenance import PERCENTILES_BEFORE, Provenance, Stretch
 from napari_corrclip.scripting.edits import effective, lines_of
 from napari_corrclip.scripting.packed import pack_label_map, regions_digest
@@ -233,21 +233,11 @@ def _regions(base: State, run: Provenance) -> Iterator[str]:
 
 def _options(source: str, told: Mapping[str, Any]) -> dict[str, Any]:
     """Return the options of a region source that are not its own defaults."""
-    from napari_corrclip.regions.superpixels import SuperpixelRegions
-
-    kind: type = SuperpixelRegions
-    if source == "sam":
-        from napari_corrclip._torch_import import prepare_imports
-
-        prepare_imports()
-        from napari_corrclip.regions.sam import SamRegions
-
-        kind = SamRegions
-    defaults = inspect.signature(kind).parameters
+    defaults = asdict(SuperpixelOptions() if source == "superpixels" else SamOptions())
     options = {name: value for name, value in told.items() if name in defaults}
     if options.get("n_segments") == 0:  # stands for the image's own
         del options["n_segments"]
-    return {name: value for name, value in options.items() if value != defaults[name].default}
+    return {name: value for name, value in options.items() if value != defaults[name]}
 
 
 def _given(base: State, origin: str) -> str:

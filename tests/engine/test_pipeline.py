@@ -58,8 +58,8 @@ def test_one_window_equals_the_plain_transcription(rule: Any) -> None:
     settings = SMALL.replace(unsegmented=rule)
     layout = windows.plan((50, 90), settings, (16, 8))
     pixels = windows.prepare_image(image, layout.size, CLIP.mean, CLIP.std)
-    window = windows.cut(pixels, layout, 0, 1)
-    raw = windows.cut(torch.from_numpy(regions), layout, 0, 1, fill=6)
+    window = windows.cut(pixels, layout.boxes[:1], layout.padding)
+    raw = windows.cut(torch.from_numpy(regions), layout.boxes[:1], layout.padding, 6)
     ours = finish(pipeline.encode_windows(window, raw, CLIP, DINO, settings))
 
     seen = (

@@ -82,7 +82,7 @@ def test_the_next_dock_takes_what_was_set(
     assert FEATURES.limit == GIB // 2
     assert dock.model.preset.currentText() == "lite"
     assert dock.model.device.device == "cpu"
-    assert dock.model.choice.preset == "lite"
+    assert dock.model.choice.recipe.name == "lite"
     shown = dock.model.advanced.resources
     assert shown.limit.value() == 0.5
     assert shown.folder.path == str(tmp_path / "weights")

@@ -26,7 +26,7 @@ from napari_corrclip.evaluation.effort.simulation.region_truth import (
     true_numbers,
 )
 from napari_corrclip.evaluation.metrics import Confusion, true_miou
-from napari_corrclip.progress import Progress, Steps
+from napari_corrclip.progress import Progress, Steps, retold
 from napari_corrclip.results.segmentation import class_indices
 
 
@@ -141,12 +141,4 @@ def start(case: Case) -> Measures:
 
 def _counted(steps: Steps[Run], stage: str, done: int, total: int) -> Steps[Run]:
     """Tell the events of one run as the study's own, so that it can be cancelled at every action."""
-    try:
-        while True:
-            next(steps)
-            yield Progress(stage, done, total)
-    except StopIteration as stop:
-        run: Run = stop.value
-        return run
-    finally:
-        steps.close()
+    return retold(steps, lambda _: Progress(stage, done, total))

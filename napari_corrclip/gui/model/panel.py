@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -119,7 +120,7 @@ class ModelPanel(QGroupBox):
     def choice(self) -> Choice:
         """What is chosen; regions of a layer are found by :meth:`choice_for`."""
         settings = self.advanced.settings
-        return Choice(
+        return Choice.of(
             self.preset.currentText(),
             self.device.device,
             self.detail.currentData(),
@@ -137,18 +138,11 @@ class ModelPanel(QGroupBox):
         layer: Any = self.regions.currentData()
         if layer is None:
             return chosen
-        return Choice(
-            chosen.preset,
-            chosen.device,
-            chosen.detail,
-            chosen.regions,
-            chosen.settings,
-            _regions_of(layer, picture),
-        )
+        return replace(chosen, given=_regions_of(layer, picture))
 
     def may_fetch(self, choice: Choice) -> bool:
         """Whether a run may begin: asks once, where weights are missing and would be downloaded."""
-        needed = choice.missing
+        needed = choice.recipe.missing
         # Offline, the run itself says which file is missing and where to put it.
         return not needed or is_offline() or self._question.ask(needed, self)
 
@@ -196,7 +190,7 @@ class ModelPanel(QGroupBox):
         if self._shape is None:
             self.windows.hide()
             return
-        rows, columns = self.choice.windows(self._shape)
+        rows, columns = self.choice.recipe.windows(self._shape)
         text = f"{rows} × {columns} windows" if rows * columns > 1 else "1 window"
         seconds = ESTIMATES.seconds(self.choice, self._shape)
         self.windows.setText(text if seconds is None else f"{text}, {about(seconds)}")

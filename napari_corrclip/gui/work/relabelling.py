@@ -15,7 +15,7 @@ from napari_corrclip.annotation.change import Edited
 from napari_corrclip.annotation.edits.predictions import Reassign
 from napari_corrclip.errors import CorrClipError
 from napari_corrclip.gui.work.jobs import Jobs
-from napari_corrclip.progress import Progress, Steps
+from napari_corrclip.progress import Progress, Steps, retold
 from napari_corrclip.results.segmentation import Segmentation
 from napari_corrclip.vocabulary import Vocabulary
 
@@ -193,19 +193,13 @@ class Relabelling:
         steps: Generator[Progress | Preview, None, Segmentation],
     ) -> Generator[Progress | _Look, None, _Look]:
         """Look by ``steps``, in the thread, and make drafts of the session as it will be."""
-        try:
-            while True:
-                try:
-                    event = next(steps)
-                except StopIteration as stop:
-                    result: Segmentation = stop.value
-                    break
-                if isinstance(event, Progress):
-                    yield event
-                elif change is not None:
-                    yield self._drafted(session, change, event.result, provisional=True)
-        finally:
-            steps.close()
+
+        def drafted(event: Progress | Preview) -> Progress | _Look:
+            if isinstance(event, Progress):
+                return event
+            return self._drafted(session, change, event.result, provisional=True)
+
+        result = yield from retold(steps, drafted)
         return (yield from self._drafted_steps(session, change, result))
 
     def _drafted_steps(

@@ -242,7 +242,7 @@ def test_devices_are_looked_for_when_the_list_is_opened(person: Person) -> None:
     assert "GB)" in texts[-1]
     assert box.device == "auto"
     box.setCurrentIndex(box.count() - 1)
-    assert person.dock.model.choice.device == "cpu"
+    assert person.dock.model.choice.recipe.device == "cpu"
 
 
 def test_every_parameter_has_its_symbol_and_default() -> None:
@@ -252,7 +252,7 @@ def test_every_parameter_has_its_symbol_and_default() -> None:
 def test_parameters_are_checked_marked_and_reset(person: Person) -> None:
     advanced = person.dock.model.advanced
     assert not advanced.isExpanded()
-    assert person.dock.model.choice.settings is None
+    assert person.dock.model.choice.recipe.settings == get_preset("demo").settings
     tau = advanced.fields["tau"]
     assert isinstance(tau, QLineEdit)
     assert "τ" in tau.toolTip()
@@ -277,11 +277,11 @@ def test_parameters_are_checked_marked_and_reset(person: Person) -> None:
     merging = advanced.fields["merging"]
     assert isinstance(merging, QCheckBox)
     merging.click()
-    settings = person.dock.model.choice.settings
+    settings = person.dock.model.choice.recipe.settings
     assert settings is not None
     assert (settings.tau, settings.merging) == (0.5, not advanced.defaults.merging)
     person.press(advanced.reset_button)
-    assert person.dock.model.choice.settings is None
+    assert person.dock.model.choice.recipe.settings == get_preset("demo").settings
     assert not advanced.labels["tau"].font().bold()
 
 

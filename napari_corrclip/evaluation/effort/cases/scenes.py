@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_corrclip.demo.scenes import TEST_SEED, Scene, generate_scene
 from napari_corrclip.demo.world import COLORS, GROUNDS
+from napari_corrclip.engine.recipe import Recipe
 from napari_corrclip.engine.segmenter import Segmenter
 from napari_corrclip.errors import InputError
 from napari_corrclip.evaluation.effort.cases.case import Case, CaseSet, mean_accuracy
@@ -30,7 +32,7 @@ def scene_sets(
     count: int = 50,
     *,
     sources: Sequence[str] = SOURCES,
-    device: str = "auto",
+    recipe: Recipe | None = None,
     first_seed: int = TEST_SEED,
 ) -> Steps[list[CaseSet]]:
     """Pre-label test scenes; yields after every scene.
@@ -44,7 +46,7 @@ def scene_sets(
     Args:
         count: how many scenes, from ``first_seed`` on.
         sources: of ``sam`` and ``superpixels``.
-        device: as in :meth:`Segmenter.from_preset`.
+        recipe: the run, whose regions are those of each source in turn; ``None``: the preset as it is.
         first_seed: of the first scene; the default begins the test split.
 
     Raises:
@@ -56,7 +58,9 @@ def scene_sets(
     words = Vocabulary.from_names(WORDS)
     sets = []
     for source in sources:
-        segmenter = Segmenter.from_preset("demo", device=device, regions=source)
+        segmenter = Segmenter.from_recipe(
+            replace(recipe or Recipe("demo"), regions=source, region_options=None)
+        )
         regions = []
         for done, scene in enumerate(scenes):
             yield Progress(f"regions by {source}", done, count)
@@ -106,9 +110,9 @@ class _Maker:
         results = []
         for done, (scene, regions) in enumerate(zip(self.scenes, self.regions, strict=True)):
             yield Progress(f"labels, σ = {sigma:.1f}", done, len(self.scenes))
-            self.segmenter.regions = GivenRegions(regions)
             seen = noisy(scene.image, sigma, scene.seed)
-            results.append(finish(self.segmenter.segment_steps(seen, self.words)))
+            steps = self.segmenter.segment_steps(seen, self.words, GivenRegions(regions))
+            results.append(finish(steps))
         pairs = zip(self.truths, results, strict=True)
         return results, mean_accuracy([(truth, result.labels) for truth, result in pairs])
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from napari_corrclip.demo.scenes import VALIDATION_SEED, generate_scene
+from napari_corrclip.engine.recipe import Recipe
 from napari_corrclip.engine.segmenter import Segmenter
 from napari_corrclip.errors import InputError
 from napari_corrclip.evaluation.effort.cases.case import CaseSet
@@ -17,7 +18,9 @@ from napari_corrclip.vocabulary import Vocabulary
 
 @pytest.fixture(scope="module")
 def sets() -> list[CaseSet]:
-    steps = scene_sets(3, sources=("superpixels",), device="cpu", first_seed=VALIDATION_SEED)
+    steps = scene_sets(
+        3, sources=("superpixels",), recipe=Recipe(device="cpu"), first_seed=VALIDATION_SEED
+    )
     return finish(steps)
 
 
