@@ -26,7 +26,7 @@ from napari_corrclip.cli.options import (
     check_regions,
     read_classes,
 )
-from napari_corrclip.cli.places import has_whole_result, result_folders
+from napari_corrclip.cli.targets import has_whole_result, result_folders
 from napari_corrclip.engine.recipe import GIVEN, Recipe
 from napari_corrclip.errors import InputError, WeightsError
 from napari_corrclip.images import PERCENTILES, ImageOptions, Pixels, read_pixels
@@ -52,7 +52,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Options:
-    """What ``segment`` was told; the command's help says what each means."""
+    """The options of ``segment``; the command's help says what each means."""
 
     classes: str
     output: Path
@@ -117,7 +117,7 @@ def segment_images(images: Sequence[Path], options: Options, *, debug: bool = Fa
 
 
 class Job:
-    """What is the same for all images: made from the options, cheap things first.
+    """The part of a run that is the same for all images: made from the options, cheap things first.
 
     The networks are loaded when the first image has been read, so that a slip costs no download.
     """
@@ -335,7 +335,7 @@ def class_lines(result: Segmentation | LargeSegmentation) -> Iterator[str]:
     shares = result.class_shares()
     unlabelled = 1 - sum(shares.values())
     regions = result.table["value"].value_counts()
-    rows = [(one.value, one.name, shares[one.name]) for one in result.vocabulary]
+    rows = [(class_.value, class_.name, shares[class_.name]) for class_ in result.vocabulary]
     # half a pixel, for the sum's last digits
     if unlabelled * result.shape[0] * result.shape[1] > 0.5:
         rows.append((0, "(unlabelled)", unlabelled))

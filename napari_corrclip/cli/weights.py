@@ -1,4 +1,4 @@
-"""What ``napari-corrclip models`` does."""
+"""The work of ``napari-corrclip models``."""
 
 from __future__ import annotations
 
@@ -83,8 +83,8 @@ def show_checks(name: str | None) -> None:
         typer.Exit: a file is missing or damaged.
     """
     if name is None:
-        networks = [one for preset in _readable() for one in _with_files(preset)]
-        networks = [one for one in networks if is_file(file_path(one))]
+        networks = [network for preset in _readable() for network in _with_files(preset)]
+        networks = [network for network in networks if is_file(file_path(network))]
     else:
         networks = list(_with_files(get_preset(name)))
     checks: list[FileCheck] = []
@@ -92,16 +92,16 @@ def show_checks(name: str | None) -> None:
         found = _finish(verify(spec))
         checks.append(found)
         tell(f"{found.state:<9}  {found.path}")
-    for one in checks:
-        if one.detail:
-            say(one.detail)
+    for check in checks:
+        if check.detail:
+            say(check.detail)
     if not checks:
         say(
             f"{name} is embedded: it has no files."
             if name
             else f"There are no weights in {cache_folder()}."
         )
-    if not all(one.good for one in checks):
+    if not all(check.good for check in checks):
         raise typer.Exit(FAILED)
 
 
@@ -148,7 +148,7 @@ def _block(preset: Preset, *, own: bool = False) -> Iterator[str]:
     unfree = any(not spec.free for spec in preset.networks)
     use = "not for commercial use" if unfree else "free for any use" if free else "see the licences"
     yield f"  {size}; {size_text(preset.size) if preset.size else 'nothing'} to download; {use}"
-    rows = [(one.title, one.licence, _here(one)) for one in preset.networks]
+    rows = [(network.title, network.licence, _here(network)) for network in preset.networks]
     first, second = (max(len(row[column]) for row in rows) for column in (0, 1))
     for role, row in zip(("CLIP", "DINO", "SAM"), rows, strict=True):
         yield f"    {role:<4}  {row[0]:<{first}}  {row[1]:<{second}}  {row[2]}"

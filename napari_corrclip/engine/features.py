@@ -1,4 +1,4 @@
-"""What is slow to compute and knows no vocabulary: the seam between encoding and classifying."""
+"""The features, slow to compute and free of vocabularies: the seam between encoding and classifying."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From an image and a vocabulary to a segmentation.
+"""The segmenter, from an image and a vocabulary to a segmentation.
 
 Encoding is slow and knows no vocabulary; classifying is fast. Each exists as a generator of progress
 events (``*_steps``), which the viewer, the command line and scripts drive alike, and as a plain call.

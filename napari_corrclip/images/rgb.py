@@ -28,7 +28,7 @@ from napari_corrclip.images.pictures import from_pillow, is_pillow
 
 @dataclass(frozen=True, slots=True)
 class ImageOptions:
-    """How an image becomes 8-bit RGB; see :func:`to_rgb`."""
+    """The options by which an image becomes 8-bit RGB; see :func:`to_rgb`."""
 
     limits: tuple[float, float] | None = None
     percentiles: tuple[float, float] = PERCENTILES

@@ -1,4 +1,4 @@
-"""Writing the script: imports, the run, the edits."""
+"""The writer of scripts: imports, the run, the edits."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def script_steps(session: Session, image: str | None = None) -> Steps[Script]:
 
 @dataclass(frozen=True, slots=True)
 class _Image:
-    """Where a script may find the image."""
+    """The image, as a script may find it."""
 
     pixels: NDArray[np.uint8] | None
     digest: str
@@ -202,8 +202,8 @@ def _carried(base: State) -> Step:
     pins = Patch.between(np.full(base.shape, NOT_PINNED, np.int32), base.pins, base.full)
     change = Change(
         {} if pins is None else {"pins": pins},
-        {one: Swap(None, verdict) for one, verdict in base.verdicts.items()},
-        {one: Swap(None, voting) for one, voting in base.votings.items()},
+        {region: Swap(None, verdict) for region, verdict in base.verdicts.items()},
+        {region: Swap(None, voting) for region, voting in base.votings.items()},
     )
     return Step("Decided before", () if change.empty else (change,))
 
@@ -218,7 +218,7 @@ def _run(base: State, image: str) -> list[str]:
         arguments.append(f"dtype={run.dtype!r}")
     arguments += _regions(base, run)
     arguments += _settings(run, preset.settings)
-    return ["session = nc.annotate(", *(f"    {one}," for one in arguments), ")"]
+    return ["session = nc.annotate(", *(f"    {argument}," for argument in arguments), ")"]
 
 
 def _regions(base: State, run: Provenance) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""From a :class:`NetworkSpec` to a file on this machine.
+"""The fetching of a :class:`NetworkSpec`'s file to this machine.
 
 A file that lies at its place in the cache is used as it is and no socket is opened. Otherwise the
 hub's own client says where a hub file lies, and :mod:`urllib` fetches it; a file appears at its place
@@ -304,6 +304,8 @@ def _unreachable(url: str) -> str | None:
 
 @dataclass(frozen=True, slots=True)
 class _Address:
+    """The address of a file, and what is known of it."""
+
     url: str
     sha256: str | None
     headers: Mapping[str, str]

@@ -1,4 +1,4 @@
-"""Making one region of several: merge and absorb."""
+"""The edits that make one region of several: merge and absorb."""
 
 from __future__ import annotations
 

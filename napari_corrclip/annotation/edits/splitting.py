@@ -1,4 +1,4 @@
-"""Making several regions of one: by its connected parts, by clicks, by a mask."""
+"""The edits that make several regions of one: by its connected parts, by clicks, by a mask."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def split_preview(
 
 
 class Divider:
-    """Divides one region by clicks, again and again; see :func:`split_preview`.
+    """A divider of one region by clicks, again and again; see :func:`split_preview`.
 
     Its edges are computed once. :meth:`divide` may run in another thread while the state is edited: it
     tells of the region as it was.

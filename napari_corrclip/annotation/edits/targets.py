@@ -1,4 +1,4 @@
-"""What an edit is about: regions, classes, pixels; checked before anything is planned."""
+"""The targets of an edit: regions, classes, pixels; checked before anything is planned."""
 
 from __future__ import annotations
 

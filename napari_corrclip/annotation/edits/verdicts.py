@@ -1,4 +1,4 @@
-"""Deciding on regions: assign, accept, ignore, spread, and voting again."""
+"""The decisions on regions: assign, accept, ignore, spread, and voting again."""
 
 from __future__ import annotations
 

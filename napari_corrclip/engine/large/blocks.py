@@ -29,7 +29,7 @@ def block_side(queries: int, scale: float, largest: int) -> int:
 
 @dataclass(frozen=True)
 class BlockClasses:
-    """What each pixel of a block is before map correction.
+    """The classes of a block's pixels before map correction.
 
     Attributes:
         classes: (h, w) int64 class indices, -1 = no class.

@@ -40,7 +40,7 @@ _PADDING = 1 << 31
 
 @dataclass(frozen=True)
 class WindowGrid:
-    """Where the windows lie; arithmetic alone, of any number of windows.
+    """The places of the windows; arithmetic alone, of any number of windows.
 
     All sizes are (rows, columns) in pixels.
 

@@ -21,7 +21,7 @@ from napari_corrclip.results.provenance import PERCENTILES_BEFORE, Stretch
 
 @dataclass(frozen=True, slots=True)
 class Contrast:
-    """How grayscale becomes 8 bits.
+    """The rule by which grayscale becomes 8 bits.
 
     Attributes:
         percentiles: those that become black and white; ``None``: as the viewer shows the layer.
@@ -47,8 +47,8 @@ BEFORE = (Contrast(PERCENTILES_BEFORE), Contrast())
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
-    """How the viewer shows a layer.
+class ShownContrast:
+    """The contrast in which the viewer shows a layer.
 
     Attributes:
         limits: what becomes black and white.
@@ -61,7 +61,7 @@ class Shown:
     is_set: bool = True
 
 
-def find_stretch(plane: NDArray[Any], contrast: Contrast, shown: Shown) -> Stretch:
+def find_stretch(plane: NDArray[Any], contrast: Contrast, shown: ShownContrast) -> Stretch:
     """Return how a plane of one channel becomes 8 bits.
 
     Values that are no numbers count for nothing, nor does what a masked array hides.

@@ -59,6 +59,6 @@ def descriptions(rows: Sequence[Region], vocabulary: Vocabulary) -> list[str]:
 
 def painting_title(vocabulary: Vocabulary, values: list[int], pixels: int) -> str:
     """Say what a stroke on the labels paints."""
-    names = {each.value: repr(each.name) for each in vocabulary} | {0: "unlabelled"}
+    names = {class_.value: repr(class_.name) for class_ in vocabulary} | {0: "unlabelled"}
     listed = " and ".join(names.get(value, str(value)) for value in values)
     return f"Paint {count(pixels, 'pixel')} {listed}"

@@ -68,19 +68,20 @@ class WeightFiles(QWidget):
 
     def show_networks(self, networks: Sequence[NetworkSpec]) -> None:
         """Show the files of another preset; those of the demo are part of the package."""
-        files = {file_path(one): one for one in networks if one.library != "demo"}
+        files = {file_path(network): network for network in networks if network.library != "demo"}
         self.networks = tuple(files.values())
         self.refresh()
 
     def refresh(self) -> None:
         """Look what is here now."""
         lines = [
-            f"{escape(one.title)} – {size_text(one.size).replace(' ', '&nbsp;')}, {escape(one.licence)}: "
-            f"<b>{self._state(one)}</b>"
-            for one in self.networks
+            f"{escape(network.title)} – {size_text(network.size).replace(' ', '&nbsp;')}, "
+            f"{escape(network.licence)}: "
+            f"<b>{self._state(network)}</b>"
+            for network in self.networks
         ]
         self.label.setText("<br>".join(lines) or "This preset needs no download.")
-        set_tip(self.label, "\n".join(str(file_path(one)) for one in self.networks))
+        set_tip(self.label, "\n".join(str(file_path(network)) for network in self.networks))
         self.download_button.setEnabled(bool(missing(self.networks)))
         self.verify_button.setEnabled(bool(self.networks))
 
@@ -117,12 +118,12 @@ class WeightFiles(QWidget):
             return checks
 
         def done(checks: list[FileCheck]) -> None:
-            for one in checks:
-                version = _version(one.path)
+            for check in checks:
+                version = _version(check.path)
                 if version is not None:
-                    self._checked[version] = one
+                    self._checked[version] = check
             self.refresh()
-            details = [one.detail for one in checks if one.detail]
+            details = [check.detail for check in checks if check.detail]
             whole = f"{count(len(checks), 'file is', 'files are')} as published."
             self.told.emit(" ".join(details) or whole)
 

@@ -1,4 +1,4 @@
-"""Asks before anything is downloaded: which files, how large, by whose licence."""
+"""The question before anything is downloaded: which files, how large, by whose licence."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from napari_corrclip.weights.presets import NetworkSpec
 
 
 class WeightsDialog(QDialog):
-    """Asks whether the files of ``networks`` may be downloaded.
+    """The question whether the files of ``networks`` may be downloaded.
 
     Args:
         networks: those whose files are missing.
@@ -63,7 +63,7 @@ class WeightsDialog(QDialog):
 
 
 class WeightsQuestion:
-    """Asks once: files that somebody agreed to are not asked about again, after a cut for example.
+    """The question, asked once: not again about files that somebody agreed to, after a cut for example.
 
     For another folder it asks anew.
     """

@@ -1,4 +1,4 @@
-"""Copy as Python: the session as a script, on the clipboard."""
+"""The copy as Python: the session as a script, on the clipboard."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from napari_corrclip.storage.files import atomic_path
 
 
 class ScriptCopier:
-    """Writes the script in the thread, and asks where to save an image that is in no file.
+    """The writer of the script, in a thread; it asks where to save an image that is in no file.
 
     Args:
         parent: of the dialog.

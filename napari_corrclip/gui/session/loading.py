@@ -27,7 +27,7 @@ from napari_corrclip.storage.amounts import count
 
 
 class Loading:
-    """Opens saved sessions.
+    """The opener of saved sessions.
 
     Args:
         image: the choice of the image.

@@ -1,4 +1,4 @@
-"""What the dock does, without a widget: runs, cancels, re-labels, and tells in sentences.
+"""The dock's work without a widget: it runs, cancels, re-labels, and tells in sentences.
 
 The dock calls methods and listens to the signals; it decides nothing. One job runs at a time. A new run,
 a cancel or the end of the dock makes the former job's results unwanted, and :mod:`.worker` drops them.
@@ -65,7 +65,7 @@ class _Ran:
 
 
 class Controller:
-    """Runs what a person asks for.
+    """The runner of what a person asks for.
 
     Args:
         job: makes the jobs; another one than :class:`Job` for tests.

@@ -47,7 +47,7 @@ class _Change:
 
 @dataclass(frozen=True, eq=False)
 class _Look:
-    """What was found, and the session as it will be by it.
+    """The result of a look, and the session as it will be by it.
 
     Attributes:
         waiting: whether the words are not shown yet, and come with it.
@@ -59,7 +59,7 @@ class _Look:
 
 
 class Relabelling:
-    """Gives a session other vocabularies.
+    """The search for other vocabularies in an open session.
 
     Args:
         jobs: of which one runs at a time.
