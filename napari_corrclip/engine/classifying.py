@@ -28,7 +28,7 @@ _BAND_ELEMENTS = 1 << 24
 
 @dataclass(frozen=True)
 class PixelClasses:
-    """What each pixel of the original image is, before and after map correction.
+    """The classes of the original image's pixels, before and after map correction.
 
     Attributes:
         pixel_labels: (H, W) int64 class indices before map correction, -1 = no class.
@@ -52,7 +52,7 @@ class PixelClasses:
 
 @dataclass(frozen=True)
 class PixelValues:
-    """What a result keeps of :class:`PixelClasses`, as arrays; see :func:`pixel_values`.
+    """The part of :class:`PixelClasses` that a result keeps, as arrays; see :func:`pixel_values`.
 
     Attributes:
         labels: (H, W) uint16 label values after map correction, 0 = no class.
