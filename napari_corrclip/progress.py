@@ -7,10 +7,11 @@ closing the generator; the work itself knows neither threads nor screens.
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from napari_corrclip.storage.visible import visible
 
@@ -62,24 +63,38 @@ def retold(steps: Generator[E, None, T], tell: Callable[[E], F]) -> Generator[F,
         steps.close()
 
 
-def drive(steps: Steps[T], *, show: bool | None = None) -> T:
+def drive(
+    steps: Generator[Progress | E, None, T],
+    *,
+    show: bool | None = None,
+    tell: Callable[[Any], object] | None = None,
+) -> T:
     """Drive ``steps`` to its end under a progress bar on stderr and return its result.
 
     Args:
         steps: the work.
         show: whether to draw the bar; ``None`` draws it only when stderr is a terminal.
+        tell: is told every event that is no progress, with no bar on the screen; ``None``: nobody is.
     """
     if show is None:
         show = sys.stderr.isatty()
-    if not show:
-        return finish(steps)
-    from tqdm import tqdm
+    with contextlib.ExitStack() as drawn:
+        bar: Any = None
 
-    with tqdm(file=sys.stderr, leave=False) as bar:
+        def draw(event: Progress | E) -> None:
+            nonlocal bar
+            if not isinstance(event, Progress):
+                drawn.close()
+                bar = None
+                if tell is not None:
+                    tell(event)
+            elif show:
+                if bar is None:
+                    from tqdm import tqdm
 
-        def draw(event: Progress) -> None:
-            bar.set_description_str(visible(event.stage))
-            bar.total, bar.n = event.total, event.done
-            bar.refresh()
+                    bar = drawn.enter_context(tqdm(file=sys.stderr, leave=False))
+                bar.set_description_str(visible(event.stage))
+                bar.total, bar.n = event.total, event.done
+                bar.refresh()
 
         return finish(steps, draw)

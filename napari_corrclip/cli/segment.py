@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -32,7 +32,8 @@ from napari_corrclip.errors import InputError, WeightsError
 from napari_corrclip.images import PERCENTILES, ImageOptions, Pixels, read_pixels
 from napari_corrclip.images.origin import Origin
 from napari_corrclip.maps.reading import ENDINGS, find_map
-from napari_corrclip.progress import drive, finish
+from napari_corrclip.progress import Steps, drive, finish
+from napari_corrclip.project.run import Done, Failed, Item, Outcome, Skipped, run_steps
 from napari_corrclip.regions.options import REGION_KINDS
 from napari_corrclip.settings import Settings
 from napari_corrclip.storage.amounts import count, size_text
@@ -43,6 +44,9 @@ from napari_corrclip.weights.catalogue import get_preset
 from napari_corrclip.weights.presets import Preset
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from napari_corrclip.engine.segmenter import Segmenter
     from napari_corrclip.regions.protocol import RegionSource
     from napari_corrclip.results.large import LargeSegmentation
@@ -87,33 +91,75 @@ def segment_images(images: Sequence[Path], options: Options, *, debug: bool = Fa
     only = len(folders) == 1 and options.scale is None
     read = {image: job.read(image) for image in folders} if only else {}
     job.check()
+    items = [
+        Item(image, partial(job.steps, image, folder, read.get(image)))
+        for image, folder in folders.items()
+    ]
     codes = []
-    for image, folder in folders.items():
-        if options.skip_existing and has_whole_result(folder):
-            say(f"{image}: has results in {folder}; left out.")
-            continue
-        try:
-            result: Segmentation | LargeSegmentation
-            if options.scale is not None:
-                result = job.run_large(image, folder, options.scale)
-            else:
-                pixels = read[image] if image in read else job.read(image)
-                result = job.run(image, folder, pixels)
-                result.save(folder, image=pixels.rgb)
-        except Exception as error:
-            # Without weights no other image would fare better.
-            if len(folders) == 1 or isinstance(error, WeightsError):
-                raise
+
+    def tell_event(event: Outcome[Path, Segmented]) -> None:
+        if isinstance(event, Skipped):
+            say(f"{event.key}: has results in {folders[event.key]}; left out.")
+            return
+        error = event.error if isinstance(event, Failed) else None
+        if isinstance(event, Done):
+            error = event.problem
+            if error is None:
+                report(event.result.result, folders[event.key])
+        if error is not None:
             text = sentence(error)
-            say(f"Error: {text if str(image) in text else f'{image}: {text}'}")
+            say(f"Error: {text if str(event.key) in text else f'{event.key}: {text}'}")
             if debug:
                 show_traceback(error)
             codes.append(exit_code(error))
-            continue
-        report(result, folder)
+
+    def ends(error: Exception) -> bool:
+        # Without weights no other image would fare better.
+        return len(folders) == 1 or isinstance(error, WeightsError)
+
+    drive(
+        run_steps(items, Folders(folders, skipping=options.skip_existing), ends=ends),
+        tell=tell_event,
+    )
     if codes:
         say(f"{len(codes)} of {len(folders)} images failed; the others are saved.")
         raise typer.Exit(FAILED if FAILED in codes else UNUSABLE)
+
+
+@dataclass(frozen=True, eq=False)
+class Segmented:
+    """What came of an image: the result, and the pixels that its overlay is painted over.
+
+    Attributes:
+        result: of the image.
+        rgb: (H, W, 3) uint8; ``None`` for a large image, whose result is in its folder already.
+    """
+
+    result: Segmentation | LargeSegmentation
+    rgb: NDArray[np.uint8] | None = None
+
+
+class Folders:
+    """The store of results: a folder for each image.
+
+    Args:
+        folders: by image.
+        skipping: whether a result that is there is left as it is.
+    """
+
+    def __init__(self, folders: Mapping[Path, Path], *, skipping: bool) -> None:
+        self._folders, self._skipping = folders, skipping
+
+    def has(self, key: Path) -> bool:
+        """Whether an image has a whole result that is to stay."""
+        return self._skipping and has_whole_result(self._folders[key])
+
+    def save(self, key: Path, result: Segmented) -> None:
+        """Write a result into its image's folder."""
+        from napari_corrclip.results.segmentation import Segmentation
+
+        if isinstance(result.result, Segmentation):
+            result.result.save(self._folders[key], image=result.rgb)
 
 
 class Job:
@@ -199,8 +245,21 @@ class Job:
         """Return what is in the file ``image``."""
         return read_pixels(image, self.image_options)
 
-    def run(self, image: Path, folder: Path, pixels: Pixels) -> Segmentation:
-        """Segment ``pixels``, which came from ``image`` and whose result goes into ``folder``."""
+    def steps(self, image: Path, folder: Path, pixels: Pixels | None = None) -> Steps[Segmented]:
+        """Segment ``image``, whose result goes into ``folder``.
+
+        Args:
+            image: the file.
+            folder: of the result.
+            pixels: what is in the file, where it has been read.
+        """
+        if self.options.scale is not None:
+            return Segmented((yield from self._large_steps(image, folder, self.options.scale)))
+        if pixels is None:
+            pixels = self.read(image)
+        return Segmented((yield from self._steps(image, folder, pixels)), pixels.rgb)
+
+    def _steps(self, image: Path, folder: Path, pixels: Pixels) -> Steps[Segmentation]:
         rgb = pixels.rgb
         given = self._given_regions(image)
         if given is not None:
@@ -209,7 +268,7 @@ class Job:
         height, width = rgb.shape[:2]
         windows = len(segmenter.plan((height, width)))
         say(f"{image}: {height} × {width} pixels, {count(windows, 'window')}")
-        result = drive(segmenter.segment_steps(pixels, self.vocabulary, given))
+        result = yield from segmenter.segment_steps(pixels, self.vocabulary, given)
         origin = Origin.of(image, folder)
         provenance = replace(
             result.provenance,
@@ -219,8 +278,7 @@ class Job:
         )
         return replace(result, provenance=provenance)
 
-    def run_large(self, image: Path, folder: Path, scale: float) -> LargeSegmentation:
-        """Segment ``image`` by tiles into ``folder``."""
+    def _large_steps(self, image: Path, folder: Path, scale: float) -> Steps[LargeSegmentation]:
         from napari_corrclip.engine.large.reading import LazyImage
         from napari_corrclip.engine.large.run import large_steps
         from napari_corrclip.engine.large.windows import check_scale
@@ -232,19 +290,20 @@ class Job:
         given = None if self._finds_regions else self._regions_file(image)
         segmenter = self._segmenter
         say(f"{image}: {size[0]} × {size[1]} pixels, at the scale {scale:g}")
-        steps = large_steps(
-            segmenter,
-            image,
-            self.vocabulary,
-            folder,
-            scale=scale,
-            regions=given,
-            tile=self.recipe.tile,
-            overlap=self.recipe.overlap,
-            options=self.image_options,
-            origin=Origin.of(image, folder),
+        return (
+            yield from large_steps(
+                segmenter,
+                image,
+                self.vocabulary,
+                folder,
+                scale=scale,
+                regions=given,
+                tile=self.recipe.tile,
+                overlap=self.recipe.overlap,
+                options=self.image_options,
+                origin=Origin.of(image, folder),
+            )
         )
-        return drive(steps)
 
     @cached_property
     def _segmenter(self) -> Segmenter:

@@ -1,21 +1,25 @@
-"""A stack, one slice after another: each slice's session is kept as it is done, and a run goes on later."""
+"""The run over a stack: a session for each slice, kept in its journal as it is done."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Generator, Sequence
+from collections.abc import Callable, Collection, Generator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_corrclip.annotation import Journal, Session, Source, has_session, journal_folder
-from napari_corrclip.engine.encoded_image import run_steps
+from napari_corrclip.engine.encoded_image import run_steps as segment_steps
 from napari_corrclip.engine.segmenter import Segmenter
-from napari_corrclip.errors import CorrClipError, InputError
 from napari_corrclip.images import Pixels, read_pixels
-from napari_corrclip.progress import Progress, Steps, T, retold
+from napari_corrclip.progress import Progress, Steps
+from napari_corrclip.project.run import Event, Item, Report, run_steps
 from napari_corrclip.results.provenance import Stretch
 from napari_corrclip.vocabulary import Vocabulary
+
+Where = tuple[int, ...]
+"""The index of a slice along each axis that is not shown."""
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -30,41 +34,10 @@ class Slice:
         stretch: returns how it became 8 bits, as its provenance is to tell; called when it has been read.
     """
 
-    where: tuple[int, ...]
+    where: Where
     read: Callable[[], NDArray[np.uint8] | Pixels]
     source: Source | None = None
     stretch: Callable[[], tuple[Stretch | None, ...]] = tuple
-
-
-@dataclass(frozen=True, eq=False, slots=True)
-class Sliced:
-    """An event between progress: a slice is done.
-
-    Attributes:
-        where: which one.
-        session: of the slice, with its engine.
-        problem: why the session could not be written to its journal; ``None`` where it was, or where the
-            slice has no source: then it is only here.
-    """
-
-    where: tuple[int, ...]
-    session: Session
-    problem: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class StackRun:
-    """The outcome of a run over slices.
-
-    Attributes:
-        done: were segmented now.
-        skipped: had a session already.
-        failed: could not be segmented, each with the reason in a sentence.
-    """
-
-    done: tuple[tuple[int, ...], ...] = ()
-    skipped: tuple[tuple[int, ...], ...] = ()
-    failed: tuple[tuple[tuple[int, ...], str], ...] = ()
 
 
 def stack_steps(
@@ -72,12 +45,13 @@ def stack_steps(
     slices: Sequence[Slice],
     vocabulary: Vocabulary,
     *,
-    have: Collection[tuple[int, ...]] = (),
-) -> Generator[Progress | Sliced, None, StackRun]:
+    have: Collection[Where] = (),
+) -> Generator[Event[Where, Session], None, Report[Where]]:
     """Segment slices one by one, and keep each session in its journal's folder as soon as it is there.
 
     Slices that have a session are left as they are, so a run that was cancelled or that crashed goes on
-    where it was. A slice that cannot be read is reported, and the next one is taken.
+    where it was. A slice that cannot be read is reported, and the next one is taken. A session that could
+    not be written, or whose slice has no source, is in its event alone.
 
     Args:
         segmenter: the networks.
@@ -89,40 +63,44 @@ def stack_steps(
         InputError: the vocabulary does not fit the networks.
     """
     segmenter.check_prompts(vocabulary)
-    done, skipped, failed = [], [], []
-    for number, slice_ in enumerate(slices, 1):
-        if slice_.where in have or (slice_.source and has_session(journal_folder(slice_.source))):
-            skipped.append(slice_.where)
-            continue
-        stage = f"plane {number} of {len(slices)}"
-        yield Progress(f"{stage}: read", 0, 1)
-        try:
-            pixels = read_pixels(slice_.read())
-            steps = run_steps(segmenter, pixels, vocabulary)
-            result, engine = yield from _staged(steps, stage)
-            result = result.stretched(slice_.stretch())
-            session = Session(result, pixels.rgb, engine=engine, source=slice_.source)
-        except CorrClipError as error:
-            failed.append((slice_.where, str(error)))
-            continue
-        problem = _write(session)
-        done.append(slice_.where)
-        yield Sliced(slice_.where, session, problem)
-        del session, engine, result, pixels, steps  # not two slices at once
-    return StackRun(tuple(done), tuple(skipped), tuple(failed))
+    items = [
+        Item(
+            slice_.where,
+            partial(_session_steps, segmenter, slice_, vocabulary),
+            f"plane {number} of {len(slices)}",
+        )
+        for number, slice_ in enumerate(slices, 1)
+    ]
+    journals = _Journals({slice_.where: slice_.source for slice_ in slices}, have)
+    return (yield from run_steps(items, journals))
 
 
-def _staged(steps: Steps[T], stage: str) -> Steps[T]:
-    """``steps`` with the name of a slice before each of its stages."""
-    return retold(steps, lambda event: Progress(f"{stage}: {event.stage}", event.done, event.total))
+def _session_steps(segmenter: Segmenter, slice_: Slice, vocabulary: Vocabulary) -> Steps[Session]:
+    yield Progress("read", 0, 1)
+    pixels = read_pixels(slice_.read())
+    result, encoded = yield from segment_steps(segmenter, pixels, vocabulary)
+    result = result.stretched(slice_.stretch())
+    return Session(result, pixels.rgb, engine=encoded, source=slice_.source)
 
 
-def _write(session: Session) -> str | None:
-    """Write a session to its journal's folder; return what is wrong, if anything is."""
-    if session.source is None:
-        return None
-    try:
-        Journal(session, journal_folder(session.source)).close()
-    except InputError as error:
-        return str(error)
-    return None
+class _Journals:
+    """The store of a stack's sessions: the folders of their journals.
+
+    Args:
+        sources: the file of each slice; ``None``: it has none, and its session is only in memory.
+        have: slices that somebody holds a session of in memory.
+    """
+
+    def __init__(self, sources: Mapping[Where, Source | None], have: Collection[Where]) -> None:
+        self._sources, self._have = sources, have
+
+    def has(self, key: Where) -> bool:
+        """Whether a slice has a session, in memory or on the disk."""
+        source = self._sources[key]
+        return key in self._have or (source is not None and has_session(journal_folder(source)))
+
+    def save(self, key: Where, result: Session) -> None:
+        """Write a session to its journal's folder."""
+        source = self._sources[key]
+        if source is not None:
+            Journal(result, journal_folder(source)).close()

@@ -31,6 +31,7 @@ from napari_corrclip.gui.work.job import Job
 from napari_corrclip.gui.work.jobs import JobFactory, Jobs
 from napari_corrclip.gui.work.relabelling import Relabelling
 from napari_corrclip.progress import Progress, Steps
+from napari_corrclip.project.run import Done, Report
 from napari_corrclip.results.segmentation import Segmentation
 from napari_corrclip.storage.amounts import count
 from napari_corrclip.vocabulary import Vocabulary
@@ -38,7 +39,6 @@ from napari_corrclip.vocabulary import Vocabulary
 if TYPE_CHECKING:
     from napari_corrclip.engine.encoded_image import Engine
     from napari_corrclip.engine.segmenter import Segmenter
-    from napari_corrclip.project.stack import Sliced, StackRun
 
 TRIES = 4
 """So often what was edited meanwhile is waited for."""
@@ -202,20 +202,20 @@ class Controller:
         """
         count, finished = len(pictures), [0]
 
-        def sliced(event: Sliced) -> None:
+        def sliced(event: Done[Where, Session]) -> None:
             finished[0] += 1
-            picture = next(one for one in pictures if one.where == event.where)
+            picture = next(one for one in pictures if one.where == event.key)
             self.status.emit(
                 " ".join(
                     [
                         f"{_said(picture)}done. Cancel keeps what is done; Run goes on from there.",
-                        *([event.problem] if event.problem else []),
+                        *([str(event.problem)] if event.problem else []),
                     ]
                 )
             )
-            self.sliced.emit(event.session, picture, event.problem)
+            self.sliced.emit(event.result, picture, event.problem and str(event.problem))
 
-        def done(run: StackRun) -> None:
+        def done(run: Report[Where]) -> None:
             parts = [f"{len(run.done)} of {count} planes segmented."]
             if run.skipped:
                 parts.append(
@@ -232,8 +232,10 @@ class Controller:
             )
 
         def event(found: Any) -> None:
-            # Another event is progress; the class itself would load the networks' library here.
-            self._event(found) if isinstance(found, Progress) else sliced(found)
+            if isinstance(found, Done):
+                sliced(found)
+            elif isinstance(found, Progress):
+                self._event(found)
 
         self._choose(choice)
         self._start(
@@ -433,7 +435,7 @@ class Controller:
         vocabulary: Vocabulary,
         choice: Choice,
         have: Collection[Where],
-    ) -> Generator[Any, None, StackRun]:
+    ) -> Generator[Any, None, Report[Where]]:
         yield Progress("load the libraries", 0, 1)
         prepare_imports()
         from napari_corrclip.project.stack import Slice, stack_steps
