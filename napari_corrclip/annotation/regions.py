@@ -76,8 +76,11 @@ class Region:
     @property
     def class_index(self) -> int:
         """The index in the vocabulary of the class that the region shows; -1 = it shows none."""
-        value = self.value
-        return self.values.index(value) if value in self.values else -1
+        verdict = self.verdict
+        try:
+            return self.values.index(self.predicted if verdict is None else verdict.value)
+        except ValueError:
+            return -1
 
     @property
     def confidence(self) -> float:

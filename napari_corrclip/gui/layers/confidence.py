@@ -119,7 +119,7 @@ def _table(session: Session) -> NDArray[np.float32] | None:
 
 
 def _confidences(rows: list[Region]) -> NDArray[np.float32]:
-    return np.array([row.confidence for row in rows], np.float32)
+    return np.fromiter((row.confidence for row in rows), np.float32, len(rows))
 
 
 def _place(viewer: ViewerModel, layers: SessionLayers) -> int:
