@@ -1,4 +1,4 @@
-"""Which device computes, in which floating-point type, and untouched by what others set in torch."""
+"""The device that computes, and its floating-point type, untouched by what others set in torch."""
 
 from __future__ import annotations
 
@@ -267,7 +267,7 @@ def plain_steps(
 
 
 class _Shared(Generic[R]):
-    """Something that torch keeps for the whole process, set while anybody of ours needs it so.
+    """A setting that torch keeps for the whole process, made while anybody of ours needs it.
 
     Threads come and go in any order: the first one sets it, the last one puts back what there was.
 
@@ -303,19 +303,19 @@ def _products() -> list[Any]:
     """Return what holds the precision of float32 products, one for each library; of old torch none."""
     backends = torch.backends
     kept = (backends.cuda.matmul, getattr(backends.mkldnn, "matmul", None))
-    return [one for one in kept if hasattr(one, "fp32_precision")]
+    return [product for product in kept if hasattr(product, "fp32_precision")]
 
 
 def _precision() -> tuple[str, ...]:
     # torch from 2.9 on refuses to tell one for all once somebody used its newer names.
-    found = tuple(str(one.fp32_precision) for one in _products())
+    found = tuple(str(product.fp32_precision) for product in _products())
     whole = found or (torch.get_float32_matmul_precision(),)
-    return tuple({"none": "ieee"}.get(one, one) for one in whole)
+    return tuple({"none": "ieee"}.get(precision, precision) for precision in whole)
 
 
 def _set_precision(wanted: tuple[str, ...]) -> None:
-    for one, precision in zip(_products(), wanted, strict=False):
-        one.fp32_precision = precision
+    for product, precision in zip(_products(), wanted, strict=False):
+        product.fp32_precision = precision
     if not _products():
         torch.set_float32_matmul_precision(wanted[0])
 

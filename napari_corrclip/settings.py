@@ -1,4 +1,4 @@
-"""How a segmentation is computed: one frozen, bounded value with a YAML and a JSON form.
+"""The settings of a segmentation: one frozen, bounded value with a YAML and a JSON form.
 
 Settings hold what changes the *result* (and, with ``batch_size``, how it is reached). Which
 networks run and where regions come from is said elsewhere. An unknown key is an error, so that a

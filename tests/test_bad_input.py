@@ -17,7 +17,7 @@ from safetensors.torch import save_file
 import napari_corrclip
 from napari_corrclip.cli import main
 from napari_corrclip.cli.options import parse_region_options, read_classes
-from napari_corrclip.cli.places import check_folder
+from napari_corrclip.cli.targets import check_folder
 from napari_corrclip.demo.scenes import generate_scene
 from napari_corrclip.engine.segmenter import Segmenter
 from napari_corrclip.errors import InputError, WeightsError

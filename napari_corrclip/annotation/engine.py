@@ -1,4 +1,4 @@
-"""What a session may ask of the networks; it works without."""
+"""The protocol of what a session may ask of the networks; it works without."""
 
 from __future__ import annotations
 

@@ -64,7 +64,7 @@ LARGE = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class OnDisk:
-    """Where a journal ends that says all of a session.
+    """The end of a journal that says all of a session.
 
     Attributes:
         revision: of the session.
@@ -101,7 +101,7 @@ def journal_folder(source: Source) -> Path:
 
 
 class Journal:
-    """Keeps ``session`` in ``folder`` while it is edited; use it as a context, or close it.
+    """The journal of ``session`` in ``folder`` while it is edited; use it as a context, or close it.
 
     What cannot be written (no space, no permission) costs no edit: the session goes on, :attr:`problem`
     says in a sentence what is wrong, ``failed`` emits it, and with the next edit everything is written

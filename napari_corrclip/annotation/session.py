@@ -72,7 +72,7 @@ the one before it."""
 
 @dataclass(frozen=True, eq=False)
 class Taken:
-    """What the last step that was made on a copy started from and led to, so that it is undone at once.
+    """The ends of the last step that was made on a copy, so that it is undone at once.
 
     It is true as long as undo leads back to this very state. A better prediction becomes part of an earlier
     step (:meth:`History.amend`), and from then on it is of a past that never was.

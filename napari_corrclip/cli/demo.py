@@ -16,8 +16,8 @@ from napari_corrclip.cli.options import (
     check_regions,
     read_classes,
 )
-from napari_corrclip.cli.places import check_file, check_folder, check_replaceable
 from napari_corrclip.cli.segment import check_prompts, class_lines
+from napari_corrclip.cli.targets import check_file, check_folder, check_replaceable
 from napari_corrclip.demo.scenes import Scene, generate_scene
 from napari_corrclip.demo.words import what_is_in
 from napari_corrclip.demo.world import GROUNDS
@@ -37,7 +37,7 @@ SCENE = "demo scene "
 
 @dataclass(frozen=True)
 class Agreement:
-    """How a label map agrees with the truth: mean IoU of objects' classes and of all, accuracy."""
+    """The agreement of a label map with the truth: mean IoU of objects' classes and of all, accuracy."""
 
     object_miou: float
     miou: float
@@ -65,7 +65,7 @@ def show(
     check_replaceable(output, lambda owner: owner.image.startswith(SCENE))
     check_regions(regions)
 
-    from napari_corrclip.cli.picture import comparison, png
+    from napari_corrclip.cli.comparison import comparison, png
     from napari_corrclip.devices import describe_device
     from napari_corrclip.engine.segmenter import Segmenter
 
@@ -149,7 +149,7 @@ def agreement(
     confusion.add(index[truth], index[labels])
     objects = [
         number
-        for number, one in enumerate(vocabulary)
-        if not {prompt.lower() for prompt in one.prompts} <= set(GROUNDS)
+        for number, class_ in enumerate(vocabulary)
+        if not {prompt.lower() for prompt in class_.prompts} <= set(GROUNDS)
     ]
     return Agreement(confusion.mean_iou(objects), confusion.mean_iou(), confusion.accuracy)

@@ -1,4 +1,4 @@
-"""What the options that ``segment`` and ``demo`` share mean, looked at before anything heavy."""
+"""The options that ``segment`` and ``demo`` share, looked at before anything heavy."""
 
 from __future__ import annotations
 

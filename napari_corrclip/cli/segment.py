@@ -26,7 +26,7 @@ from napari_corrclip.cli.options import (
     check_regions,
     read_classes,
 )
-from napari_corrclip.cli.places import has_whole_result, result_folders
+from napari_corrclip.cli.targets import has_whole_result, result_folders
 from napari_corrclip.engine.recipe import GIVEN, Recipe
 from napari_corrclip.errors import InputError, WeightsError
 from napari_corrclip.images import PERCENTILES, ImageOptions, Pixels, read_pixels
@@ -35,6 +35,7 @@ from napari_corrclip.maps.reading import ENDINGS, find_map
 from napari_corrclip.progress import drive, finish
 from napari_corrclip.regions.options import REGION_KINDS
 from napari_corrclip.settings import Settings
+from napari_corrclip.storage.amounts import count, size_text
 from napari_corrclip.storage.text import load_json, load_yaml, read_text
 from napari_corrclip.storage.zarr_folders import METADATA
 from napari_corrclip.vocabulary import Vocabulary
@@ -51,7 +52,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Options:
-    """What ``segment`` was told; the command's help says what each means."""
+    """The options of ``segment``; the command's help says what each means."""
 
     classes: str
     output: Path
@@ -116,7 +117,7 @@ def segment_images(images: Sequence[Path], options: Options, *, debug: bool = Fa
 
 
 class Job:
-    """What is the same for all images: made from the options, cheap things first.
+    """The part of a run that is the same for all images: made from the options, cheap things first.
 
     The networks are loaded when the first image has been read, so that a slip costs no download.
     """
@@ -207,7 +208,7 @@ class Job:
         segmenter = self._segmenter
         height, width = rgb.shape[:2]
         windows = len(segmenter.plan((height, width)))
-        say(f"{image}: {height} × {width} pixels, {windows} window{'s' if windows > 1 else ''}")
+        say(f"{image}: {height} × {width} pixels, {count(windows, 'window')}")
         result = drive(segmenter.segment_steps(pixels, self.vocabulary, given))
         origin = Origin.of(image, folder)
         provenance = replace(
@@ -286,7 +287,7 @@ def to_be_fetched(recipe: Recipe) -> Iterator[str]:
         return
     for network in recipe.missing:
         yield (
-            f"Fetching the weights of {network.title}: {network.size / 1e6:.0f} MB, "
+            f"Fetching the weights of {network.title}: {size_text(network.size)}, "
             f"licence {network.licence}."
         )
 
@@ -334,7 +335,7 @@ def class_lines(result: Segmentation | LargeSegmentation) -> Iterator[str]:
     shares = result.class_shares()
     unlabelled = 1 - sum(shares.values())
     regions = result.table["value"].value_counts()
-    rows = [(one.value, one.name, shares[one.name]) for one in result.vocabulary]
+    rows = [(class_.value, class_.name, shares[class_.name]) for class_ in result.vocabulary]
     # half a pixel, for the sum's last digits
     if unlabelled * result.shape[0] * result.shape[1] > 0.5:
         rows.append((0, "(unlabelled)", unlabelled))

@@ -1,4 +1,4 @@
-"""What is slow to compute and knows no vocabulary: the seam between encoding and classifying."""
+"""The features, slow to compute and free of vocabularies: the seam between encoding and classifying."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 
 from napari_corrclip.devices import plain_torch
-from napari_corrclip.engine.pipeline import WindowFeatures
+from napari_corrclip.engine.encoding import WindowFeatures
 from napari_corrclip.engine.windows import mosaic
 from napari_corrclip.errors import InputError
 from napari_corrclip.regions.embedding import SamEmbedding

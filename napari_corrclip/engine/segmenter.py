@@ -1,4 +1,4 @@
-"""From an image and a vocabulary to a segmentation.
+"""The segmenter, from an image and a vocabulary to a segmentation.
 
 Encoding is slow and knows no vocabulary; classifying is fast. Each exists as a generator of progress
 events (``*_steps``), which the viewer, the command line and scripts drive alike, and as a plain call.
@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from napari_corrclip._moved import moved_names
 from napari_corrclip.devices import describe_device, plain_steps, plain_torch
 from napari_corrclip.encoders.protocols import ImageTextEncoder, SimilarityEncoder
-from napari_corrclip.engine import pipeline, windows
+from napari_corrclip.engine import classifying, encoding, windows
 from napari_corrclip.engine.features import Features
 from napari_corrclip.engine.parts import (
     Regions,
@@ -312,7 +312,7 @@ class Segmenter:
         if pixels.nodata is not None:
             found = check_regions(np.where(pixels.nodata, 0, found))
         segmented = time.perf_counter()
-        encoded = yield from pipeline.encode_image(
+        encoded = yield from encoding.encode_image(
             pixels.rgb, found, self.clip, self.similarity, self.settings
         )
         return Features(
@@ -391,8 +391,8 @@ class Segmenter:
         settings = features.settings.replace(
             logit_scale=self.settings.logit_scale, correction=self.settings.correction
         )
-        pixels = pipeline.classify_pixels(
-            pipeline.Logits(features.windows, text.to(self.clip.device)),
+        pixels = classifying.classify_pixels(
+            classifying.Logits(features.windows, text.to(self.clip.device)),
             features.regions,
             torch.tensor(words.query_class, device=self.clip.device),
             torch.tensor(words.thresholds, dtype=torch.float32, device=self.clip.device),
@@ -400,10 +400,10 @@ class Segmenter:
             settings,
         )
         if features.nodata is not None:
-            pixels = pipeline.without(pixels, torch.tensor(features.nodata))
+            pixels = classifying.without(pixels, torch.tensor(features.nodata))
         values = None
         if self.clip.device.type == "cuda":
-            values = pipeline.pixel_values(pixels, words.values)
+            values = classifying.pixel_values(pixels, words.values)
         seconds = dict(features.seconds)
         seconds |= {"text": ready - began, "classify": time.perf_counter() - ready}
         recipe = self.recipe_with(features.region_source, settings)

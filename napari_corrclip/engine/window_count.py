@@ -1,4 +1,4 @@
-"""How many windows an image has, by arithmetic alone: no torch, so that it can be said at once."""
+"""The number of windows of an image, by arithmetic alone: no torch, so that it can be said at once."""
 
 from __future__ import annotations
 

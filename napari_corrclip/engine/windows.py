@@ -37,7 +37,7 @@ MAX_SIDE = 1 << 20
 
 @dataclass(frozen=True)
 class Layout:
-    """Where the windows of one image lie; known before anything runs.
+    """The layout of one image's windows; known before anything runs.
 
     All sizes are (rows, columns) in pixels.
 

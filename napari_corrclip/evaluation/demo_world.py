@@ -1,4 +1,4 @@
-"""How good the demo preset is, on scenes that nothing was chosen on.
+"""The quality of the demo preset, on scenes that nothing was chosen on.
 
 Three figures for every stage of the ablation, each summed over the test scenes: a vocabulary of
 colours alone; and one of all 36 colour x shape pairs, scored apart on the pairs that were seen in
@@ -45,7 +45,7 @@ class Score:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What was measured.
+    """The figures that were measured.
 
     Attributes:
         scores: group (``colours``, ``seen``, ``held_out``) -> stage of the ablation -> scores.

@@ -1,4 +1,4 @@
-"""What the console calls: the dock, and a layer segmented without it."""
+"""The functions for the console: the dock, and a layer segmented without it."""
 
 from __future__ import annotations
 

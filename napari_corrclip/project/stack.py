@@ -54,7 +54,7 @@ class Sliced:
 
 @dataclass(frozen=True, slots=True)
 class StackRun:
-    """What became of the slices.
+    """The outcome of a run over slices.
 
     Attributes:
         done: were segmented now.
@@ -90,24 +90,24 @@ def stack_steps(
     """
     segmenter.check_prompts(vocabulary)
     done, skipped, failed = [], [], []
-    for number, one in enumerate(slices, 1):
-        if one.where in have or (one.source and has_session(journal_folder(one.source))):
-            skipped.append(one.where)
+    for number, slice_ in enumerate(slices, 1):
+        if slice_.where in have or (slice_.source and has_session(journal_folder(slice_.source))):
+            skipped.append(slice_.where)
             continue
         stage = f"plane {number} of {len(slices)}"
         yield Progress(f"{stage}: read", 0, 1)
         try:
-            pixels = read_pixels(one.read())
+            pixels = read_pixels(slice_.read())
             steps = run_steps(segmenter, pixels, vocabulary)
             result, engine = yield from _staged(steps, stage)
-            result = result.stretched(one.stretch())
-            session = Session(result, pixels.rgb, engine=engine, source=one.source)
+            result = result.stretched(slice_.stretch())
+            session = Session(result, pixels.rgb, engine=engine, source=slice_.source)
         except CorrClipError as error:
-            failed.append((one.where, str(error)))
+            failed.append((slice_.where, str(error)))
             continue
         problem = _write(session)
-        done.append(one.where)
-        yield Sliced(one.where, session, problem)
+        done.append(slice_.where)
+        yield Sliced(slice_.where, session, problem)
         del session, engine, result, pixels, steps  # not two slices at once
     return StackRun(tuple(done), tuple(skipped), tuple(failed))
 

@@ -97,7 +97,7 @@ class AwaitedRegions:
 
 
 class FoundRegions(GivenRegions):
-    """What another source found in this very image, told as that source's.
+    """The regions that another source found in this very image, reported as that source's.
 
     Args:
         found: its partition of the image.

@@ -1,4 +1,4 @@
-"""What a source of regions is."""
+"""The protocol of a source of regions."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Described = str | int | float | bool
 
 @runtime_checkable
 class RegionSource(Protocol):
-    """Divides an image into regions."""
+    """A source that divides an image into regions."""
 
     @property
     def name(self) -> str:

@@ -19,7 +19,7 @@ WORKING_PIXELS = 1_000_000
 
 
 class SuperpixelRegions:
-    """Divides every pixel of an image among superpixels; the same image always alike.
+    """A source that divides all pixels of an image among superpixels; the same image always alike.
 
     An image of more than a megapixel is divided at a megapixel, so that the outlines of its
     superpixels are steps of about two pixels at four megapixels.

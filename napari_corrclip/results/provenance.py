@@ -1,4 +1,4 @@
-"""How a result came about: what ran, in which versions, by which weights and settings, how long."""
+"""The provenance of a result: what ran, in which versions, by which weights and settings, how long."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class Network:
 
 @dataclass(frozen=True, slots=True)
 class Stretch:
-    """How one channel of an image became 8 bits.
+    """The stretch by which one channel of an image became 8 bits.
 
     Attributes:
         low: the value that became black.
@@ -69,7 +69,7 @@ class Stretch:
 
 @dataclass(frozen=True)
 class Provenance:
-    """How a result came about. Mappings are copied and cannot be written to.
+    """The provenance of a result. Mappings are copied and cannot be written to.
 
     Attributes:
         versions: version of Python and of each package that computes.
@@ -152,11 +152,13 @@ class Provenance:
         try:
             if not isinstance(document, dict):
                 raise TypeError
-            known = {one.name: document[one.name] for one in fields(cls) if one.name in document}
+            known = {
+                field.name: document[field.name] for field in fields(cls) if field.name in document
+            }
             for name, kinds in _MAPPINGS.items():
                 _check_mapping(known.setdefault(name, {}), kinds)
             known["networks"] = tuple(
-                Network(**{one.name: _text(network[one.name]) for one in fields(Network)})
+                Network(**{field.name: _text(network[field.name]) for field in fields(Network)})
                 for network in known.get("networks", ())
             )
             for name in (
@@ -171,7 +173,7 @@ class Provenance:
             if not isinstance(recipe, dict | None):
                 raise TypeError
             known["recipe"] = "" if recipe is None else json.dumps(recipe, ensure_ascii=False)
-            known["stretch"] = tuple(_stretch(one) for one in known.get("stretch", ()))
+            known["stretch"] = tuple(_stretch(part) for part in known.get("stretch", ()))
             settings = known.get("settings")
             if settings is not None:
                 kept = {k: v for k, v in settings.items() if k in Settings.model_fields}
@@ -203,7 +205,7 @@ _MAPPINGS: Mapping[str, tuple[type, ...]] = {
 def _stretch(document: Mapping[str, Any] | None) -> Stretch | None:
     if document is None:
         return None
-    return Stretch(**{one.name: float(document[one.name]) for one in fields(Stretch)})
+    return Stretch(**{field.name: float(document[field.name]) for field in fields(Stretch)})
 
 
 def _check_mapping(values: object, kinds: tuple[type, ...]) -> None:

@@ -1,4 +1,4 @@
-"""Writing the script: imports, the run, the edits."""
+"""The writer of scripts: imports, the run, the edits."""
 
 from __future__ import annotations
 
@@ -27,6 +27,7 @@ from napari_corrclip.scripting.edits import effective, lines_of
 from napari_corrclip.scripting.packed import pack_label_map, regions_digest
 from napari_corrclip.scripting.words import vocabulary_expression
 from napari_corrclip.settings import DETAILS, Settings, at_detail
+from napari_corrclip.storage.amounts import count
 from napari_corrclip.weights.catalogue import get_preset
 
 SCENES = (7, 0, 2, 14)
@@ -84,7 +85,7 @@ def script_steps(session: Session, image: str | None = None) -> Steps[Script]:
 
 @dataclass(frozen=True, slots=True)
 class _Image:
-    """Where a script may find the image."""
+    """The image, as a script may find it."""
 
     pixels: NDArray[np.uint8] | None
     digest: str
@@ -176,7 +177,7 @@ def _write(state: State, done: list[Step], image: _Image) -> Steps[Script]:
     if lines:
         check = f"check_regions(session, '{regions_digest(base.regions)}')"
         body = "\n".join([*run, f"{check}  # the edits name regions by their ids", "", *lines])
-    said = f"{len(later)} step{'' if len(later) == 1 else 's'} made by hand"
+    said = f"{count(len(later), 'step')} made by hand"
     about = f"The last run of napari-corrclip on an image, and {said} since."
     if carried:
         about += "\n\nFirst comes what was decided before that run and still holds."
@@ -201,8 +202,8 @@ def _carried(base: State) -> Step:
     pins = Patch.between(np.full(base.shape, NOT_PINNED, np.int32), base.pins, base.full)
     change = Change(
         {} if pins is None else {"pins": pins},
-        {one: Swap(None, verdict) for one, verdict in base.verdicts.items()},
-        {one: Swap(None, voting) for one, voting in base.votings.items()},
+        {region: Swap(None, verdict) for region, verdict in base.verdicts.items()},
+        {region: Swap(None, voting) for region, voting in base.votings.items()},
     )
     return Step("Decided before", () if change.empty else (change,))
 
@@ -217,7 +218,7 @@ def _run(base: State, image: str) -> list[str]:
         arguments.append(f"dtype={run.dtype!r}")
     arguments += _regions(base, run)
     arguments += _settings(run, preset.settings)
-    return ["session = nc.annotate(", *(f"    {one}," for one in arguments), ")"]
+    return ["session = nc.annotate(", *(f"    {argument}," for argument in arguments), ")"]
 
 
 def _regions(base: State, run: Provenance) -> Iterator[str]:

@@ -13,7 +13,7 @@ import pytest
 from typer.main import get_command
 
 from napari_corrclip.cli.app import app
-from napari_corrclip.cli.weights import megabytes
+from napari_corrclip.storage.amounts import size_text
 from napari_corrclip.weights.cache import CACHE_VARIABLE, OFFLINE_VARIABLES, PRESETS_VARIABLE
 from napari_corrclip.weights.catalogue import get_preset, presets
 from napari_corrclip.weights.presets import Preset
@@ -34,7 +34,7 @@ def row(preset: Preset) -> str:
         f"`{preset.name}`",
         *networks,
         str(preset.settings.short_side),
-        megabytes(preset.size) if preset.size else "none",
+        size_text(preset.size) if preset.size else "none",
         ", ".join(preset.licences),
         "any" if free else "not commercial",
     ]

@@ -1,4 +1,4 @@
-"""From a large image and a vocabulary to a result on the disk."""
+"""The run from a large image and a vocabulary to a result on the disk."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ from torch import Tensor
 
 from napari_corrclip.devices import Batches, explained
 from napari_corrclip.encoders.protocols import Blocks, ImageEncoder, SimilarityEncoder
-from napari_corrclip.engine import pipeline
+from napari_corrclip.engine import encoding
 from napari_corrclip.engine import windows as win
 from napari_corrclip.engine.large.grid import shared
 from napari_corrclip.engine.large.reading import LazyImage, LazyRegions
@@ -40,7 +40,7 @@ _PADDING = 1 << 31
 
 @dataclass(frozen=True)
 class WindowGrid:
-    """Where the windows lie; arithmetic alone, of any number of windows.
+    """The places of the windows; arithmetic alone, of any number of windows.
 
     All sizes are (rows, columns) in pixels.
 
@@ -159,7 +159,7 @@ class WindowLogits:
 
         def encode(start: int, stop: int) -> Blocks[Tensor]:
             self.done = done + start
-            features = yield from pipeline.encode_windows(
+            features = yield from encoding.encode_windows(
                 win.cut(pixels, boxes[start:stop], padding, origin=origin).to(device),
                 win.cut(regions, boxes[start:stop], padding, _PADDING, origin).to(device),
                 self._clip,

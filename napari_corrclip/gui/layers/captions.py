@@ -11,6 +11,7 @@ from napari.utils.colormaps import DirectLabelColormap
 from napari_corrclip.annotation import Region
 from napari_corrclip.maps.votes import confidences, runners_up
 from napari_corrclip.results.segmentation import class_colors
+from napari_corrclip.storage.amounts import count
 from napari_corrclip.storage.plain import plain
 from napari_corrclip.vocabulary import Vocabulary
 
@@ -58,6 +59,6 @@ def descriptions(rows: Sequence[Region], vocabulary: Vocabulary) -> list[str]:
 
 def painting_title(vocabulary: Vocabulary, values: list[int], pixels: int) -> str:
     """Say what a stroke on the labels paints."""
-    names = {each.value: repr(each.name) for each in vocabulary} | {0: "unlabelled"}
+    names = {class_.value: repr(class_.name) for class_ in vocabulary} | {0: "unlabelled"}
     listed = " and ".join(names.get(value, str(value)) for value in values)
-    return f"Paint {pixels:,} pixel{'' if pixels == 1 else 's'} {listed}"
+    return f"Paint {count(pixels, 'pixel')} {listed}"

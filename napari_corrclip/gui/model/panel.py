@@ -1,4 +1,4 @@
-"""Which networks, where they run and how fine they look."""
+"""The choice of networks, where they run and how fine they look."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _log = logging.getLogger(__name__)
 
 
 class ModelPanel(QGroupBox):
-    """Lets a person choose the networks; :attr:`choice` is what is chosen.
+    """The panel of the networks; :attr:`choice` is what is chosen.
 
     Args:
         viewer: whose Labels layers are offered as regions.
@@ -82,12 +82,12 @@ class ModelPanel(QGroupBox):
         form.addRow("Device", device)
         form.addRow(self.advanced)
         self.preset.currentTextChanged.connect(self._preset_chosen)
-        for one in (self.regions, self.detail, self.device):
-            one.currentIndexChanged.connect(self.tell_windows)
+        for widget in (self.regions, self.detail, self.device):
+            widget.currentIndexChanged.connect(self.tell_windows)
         self.advanced.changed.connect(self._settings_changed)
         self.advanced.refused.connect(self.refused.emit)
-        self.advanced.storage.told.connect(self.refused.emit)
-        self.advanced.storage.told.connect(
+        self.advanced.resources.told.connect(self.refused.emit)
+        self.advanced.resources.told.connect(
             lambda _: self.files.refresh()
         )  # another folder, perhaps
         self.files.told.connect(self.refused.emit)
@@ -149,7 +149,7 @@ class ModelPanel(QGroupBox):
     def begin(self) -> None:
         """Take what a person set in napari's preferences."""
         configuration.apply(self.refused.emit)
-        self.advanced.storage.refresh()
+        self.advanced.resources.refresh()
         preset = configuration.setting("start", "preset").strip()
         if self.preset.findText(preset) >= 0:
             self.preset.setCurrentText(preset)
@@ -165,9 +165,13 @@ class ModelPanel(QGroupBox):
         self.regions.blockSignals(True)
         while self.regions.count() > len(REGIONS):
             self.regions.removeItem(len(REGIONS))
-        for one in self.viewer.layers:
-            if isinstance(one, Labels) and one.editable is not False and one.data.ndim >= 2:
-                self.regions.addItem(f"{LAYER}{one.name}", one)
+        for labels in self.viewer.layers:
+            if (
+                isinstance(labels, Labels)
+                and labels.editable is not False
+                and labels.data.ndim >= 2
+            ):
+                self.regions.addItem(f"{LAYER}{labels.name}", labels)
         place = self.regions.findText(chosen)
         for index in range(len(REGIONS), self.regions.count()):  # renamed, perhaps
             if layer is not None and self.regions.itemData(index) is layer:

@@ -1,4 +1,4 @@
-"""What the dock does, without a widget: runs, cancels, re-labels, and tells in sentences.
+"""The dock's work without a widget: it runs, cancels, re-labels, and tells in sentences.
 
 The dock calls methods and listens to the signals; it decides nothing. One job runs at a time. A new run,
 a cancel or the end of the dock makes the former job's results unwanted, and :mod:`.worker` drops them.
@@ -32,6 +32,7 @@ from napari_corrclip.gui.work.jobs import JobFactory, Jobs
 from napari_corrclip.gui.work.relabelling import Relabelling
 from napari_corrclip.progress import Progress, Steps
 from napari_corrclip.results.segmentation import Segmentation
+from napari_corrclip.storage.amounts import count
 from napari_corrclip.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
@@ -64,7 +65,7 @@ class _Ran:
 
 
 class Controller:
-    """Runs what a person asks for.
+    """The runner of what a person asks for.
 
     Args:
         job: makes the jobs; another one than :class:`Job` for tests.
@@ -155,9 +156,8 @@ class Controller:
                 self.relabelled.emit(session)
             if engine not in FEATURES:
                 notes.append(too_large_to_keep(engine.nbytes))
-            count = len(result.table)
             self.status.emit(
-                f"{_said(picture)}{count} region{'' if count == 1 else 's'} in "
+                f"{_said(picture)}{count(len(result.table), 'region')} in "
                 f"{perf_counter() - began:.1f} s. " + " ".join([*notes, NEXT])
             )
             if isinstance(made, Session):

@@ -1,4 +1,4 @@
-"""How long a run will take, by those before it on this computer; nothing is said before the first."""
+"""The estimate of a run's time, by those before it on this computer; none before the first."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _CHECKSUM = "sha256"
 
 
 class Estimates:
-    """Remembers seconds per window, and of regions: of SAM per grid of points, else per pixel.
+    """The seconds per window, and of regions: of SAM per grid of points, else per pixel.
 
     What comes after that, classifying and counting, goes by the pixels.
 

@@ -354,7 +354,7 @@ class SamRegions:
 
 @dataclass(frozen=True)
 class _Masks:
-    """What is kept of K masks: scores, areas and boxes on the CPU, logits where they were made."""
+    """The K masks that are kept: scores, areas and boxes on the CPU, logits where they were made."""
 
     scores: Tensor
     logits: Tensor
