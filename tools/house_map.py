@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import ast
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,14 +16,15 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "architecture.md"
 PACKAGE = ROOT / "napari_corrclip"
+_MARKUP = re.compile(r"(?::\w+:)?`+~?([^`]+)`+")  # ``code`` and :class:`roles` of docstrings
 
 
 def first_line(path: Path) -> str:
-    """Return the first line of a module's docstring."""
+    """Return the first line of a module's docstring as plain text."""
     told = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8")))
     if not told:
         raise SystemExit(f"{path.relative_to(ROOT)} has no docstring; say in one what it is.")
-    return told.splitlines()[0]
+    return _MARKUP.sub(r"\1", told.splitlines()[0])
 
 
 def rooms() -> str:
