@@ -84,9 +84,9 @@ sys.exit(0)
 
 # In long alone: 2 of 7 such ends were a segmentation fault inside PyQt 6.11. When Python ends, QtCore's
 # cleanup_on_exit walks through the wrappers of all QObjects and deletes those that Python owns (by
-# sip_api_visit_wrappers); what goes with one of them may be the one that it comes to next. In the core there is
-# no frame of ours or of a thread. napari with an image and two label layers ended well 8 of 8 times, and with
-# torch beside it 8 of 8.
+# sip_api_visit_wrappers); what goes with one of them may be the one that it comes to next. In the core is
+# no frame of ours or of a thread. napari with an image and two label layers ended well 8 of 8 times, and
+# with torch beside it 8 of 8.
 @pytest.mark.long
 def test_python_may_end_with_the_window_open(tmp_path: Path) -> None:
     """Qt deletes what it likes first; nothing of ours may ask for what is gone."""
