@@ -397,18 +397,18 @@ def test_bands_of_logits_change_nothing(shape: tuple[int, int]) -> None:
 
 def test_a_thousand_queries_need_no_array_of_queries_and_pixels() -> None:
     """Torch's own count of what it holds at once, which an array of all would go beyond."""
-    image, regions = _scene(6, (400, 640))
-    settings = SMALL.replace(short_side=336, window=336, stride=112)
+    image, regions = _scene(6, (200, 320))
+    settings = SMALL.replace(short_side=224, window=224)
     features = finish(encoding.encode_image(image, regions, CLIP, DINO, settings))
     text = F.normalize(torch.randn(1000, 16, generator=torch.Generator().manual_seed(1)), dim=-1)
     logits = classifying.Logits(features, text)
     array = 4 * 1000 * logits.shape[1] * logits.shape[2]
     with pytest.MonkeyPatch.context() as patch, Held() as held:
-        patch.setattr(classifying, "_BAND_ELEMENTS", 1 << 22)
+        patch.setattr(classifying, "_BAND_ELEMENTS", 1 << 21)
         found = classifying.classify_pixels(
             logits, regions, torch.arange(1000), torch.zeros(1000), -1, settings
         )
-    assert found.labels.shape == (400, 640)
+    assert found.labels.shape == (200, 320)
     assert held.most < array / 4
     with Held() as whole:
         classifying.blended_logits(features, text)
