@@ -26,9 +26,7 @@ LAYERS = (
     {"__main__"},
 )
 # Circles that are still there, each to be opened; none may come, and what is open goes from here.
-CIRCLES: tuple[set[str], ...] = (
-    {"annotation.journal", "annotation.session", "annotation.storage"},
-)
+CIRCLES: tuple[set[str], ...] = ({"annotation.journal", "annotation.session"},)
 # Only `gui` and `plugin.samples` know napari, only `gui` Qt.
 VIEWER = {"napari", "qtpy", "magicgui", "PyQt6", "PySide6", "vispy", "superqt"}
 

@@ -12,8 +12,8 @@ from napari_corrclip.annotation.journal import (
     put_aside,
     restore,
 )
-from napari_corrclip.annotation.queue import ORDERS, Left, Queue, SmallGroup
-from napari_corrclip.annotation.regions import Region, Verdict
+from napari_corrclip.annotation.region import Region, Verdict
+from napari_corrclip.annotation.review.queue import ORDERS, Left, Queue, SmallGroup
 from napari_corrclip.annotation.session import Session
 from napari_corrclip.annotation.state import Changed
 from napari_corrclip.images.source import Source

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from napari_corrclip.annotation.change import Step
-from napari_corrclip.annotation.records import Kind
+from napari_corrclip.annotation.files.records import Kind
 from napari_corrclip.annotation.session import Session
 from napari_corrclip.annotation.state import Changed, State, folded
 

@@ -32,10 +32,10 @@ from numpy.typing import NDArray
 from psygnal import Signal
 
 from napari_corrclip.annotation.change import Step
-from napari_corrclip.annotation.checking import Damaged, apply_all
-from napari_corrclip.annotation.engine import Engine
-from napari_corrclip.annotation.history import LIMIT
-from napari_corrclip.annotation.records import (
+from napari_corrclip.annotation.encoded import EncodedImage
+from napari_corrclip.annotation.files.checking import Damaged, apply_all
+from napari_corrclip.annotation.files.folder import Saved, load_parts, save_parts
+from napari_corrclip.annotation.files.records import (
     MAGIC,
     Kind,
     due,
@@ -43,8 +43,8 @@ from napari_corrclip.annotation.records import (
     pack_record,
     read_records,
 )
+from napari_corrclip.annotation.history import LIMIT
 from napari_corrclip.annotation.session import Session
-from napari_corrclip.annotation.storage import Saved, load_parts, save_parts
 from napari_corrclip.errors import InputError
 from napari_corrclip.images.source import Source
 from napari_corrclip.storage.disk import cannot_write, report, sync_folder
@@ -460,7 +460,7 @@ def restore(
     folder: str | os.PathLike[str],
     image: NDArray[np.uint8] | None = None,
     *,
-    engine: Engine | None = None,
+    engine: EncodedImage | None = None,
     source: Source | None = None,
     history_limit: int = LIMIT,
 ) -> Session:

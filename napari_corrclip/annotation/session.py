@@ -18,9 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 from psygnal import Signal
 
-from napari_corrclip.annotation import descriptors, storage
-from napari_corrclip.annotation.change import Change, Edited, EngineRef, Plan, Seen, Step, Swap
-from napari_corrclip.annotation.checking import Damaged, apply_all, check_change
+from napari_corrclip.annotation import descriptors
+from napari_corrclip.annotation.change import Change, Edited, EncodedRef, Plan, Seen, Step, Swap
 from napari_corrclip.annotation.edits import merging, painting, predictions, splitting, verdicts
 from napari_corrclip.annotation.edits.predictions import Reassign
 from napari_corrclip.annotation.edits.splitting import Points
@@ -32,19 +31,20 @@ from napari_corrclip.annotation.edits.targets import (
     value_of,
 )
 from napari_corrclip.annotation.edits.verdicts import Which
+from napari_corrclip.annotation.encoded import EncodedImage
 from napari_corrclip.annotation.encoded_cache import FEATURES, Kept
-from napari_corrclip.annotation.engine import Engine
-from napari_corrclip.annotation.frame import region_frame
-from napari_corrclip.annotation.history import LIMIT, History
-from napari_corrclip.annotation.packing import pack_state, unpack_state
-from napari_corrclip.annotation.records import (
+from napari_corrclip.annotation.files.checking import Damaged, apply_all, check_change
+from napari_corrclip.annotation.files.folder import Saved, digest, load_parts, save_parts
+from napari_corrclip.annotation.files.packing import pack_state, unpack_state
+from napari_corrclip.annotation.files.records import (
     Kind,
     due,
     follow,
     pack_history,
     unpack_history,
 )
-from napari_corrclip.annotation.regions import Region, Voting
+from napari_corrclip.annotation.history import LIMIT, History
+from napari_corrclip.annotation.region import Region, Voting, region_frame
 from napari_corrclip.annotation.state import Changed, State, folded
 from napari_corrclip.errors import InputError
 from napari_corrclip.images.boxes import Box
@@ -159,7 +159,7 @@ class Session:
         result: Segmentation,
         image: NDArray[np.uint8] | None = None,
         *,
-        engine: Engine | None = None,
+        engine: EncodedImage | None = None,
         source: Source | None = None,
         history_limit: int = LIMIT,
     ) -> None:
@@ -169,9 +169,9 @@ class Session:
     @classmethod
     def _of(
         cls,
-        saved: storage.Saved,
+        saved: Saved,
         image: NDArray[np.uint8] | None,
-        engine: Engine | None,
+        engine: EncodedImage | None,
         source: Source | None,
     ) -> Session:
         """Return the session that a folder held, for what its image is now."""
@@ -197,12 +197,12 @@ class Session:
         state: State,
         history: History,
         image: NDArray[np.uint8] | None,
-        engine: Engine | None,
+        engine: EncodedImage | None,
         source: Source | None,
     ) -> None:
         if image is not None:
             self._check_image(image, state)
-        self.image_digest = "" if image is None else storage.digest(image)
+        self.image_digest = "" if image is None else digest(image)
         self._hold(state, history, image, source)
         self.engine = engine
 
@@ -295,7 +295,7 @@ class Session:
                 self._record(told, *records)
         return True
 
-    def _snapshot(self) -> storage.Saved:
+    def _snapshot(self) -> Saved:
         """Return what is written to files, a copy; any thread may ask.
 
         Raises:
@@ -303,7 +303,7 @@ class Session:
         """
         with self._lock:
             self._check_no_group()
-            return storage.Saved(
+            return Saved(
                 self._state.copy(derived=False),
                 self.history.copy(),
                 self.source,
@@ -325,7 +325,7 @@ class Session:
         Raises:
             InputError: it cannot be written, or a step is being put together.
         """
-        storage.save_session(self, folder)
+        save_parts(self._snapshot(), folder)
 
     @classmethod
     def load(
@@ -333,7 +333,7 @@ class Session:
         folder: str | os.PathLike[str],
         image: NDArray[np.uint8] | None = None,
         *,
-        engine: Engine | None = None,
+        engine: EncodedImage | None = None,
         source: Source | None = None,
         history_limit: int = LIMIT,
     ) -> Session:
@@ -349,7 +349,7 @@ class Session:
         Raises:
             InputError: something is missing, damaged, of a newer version, or of another image.
         """
-        return cls._of(storage.load_parts(folder, history_limit), image, engine, source)
+        return cls._of(load_parts(folder, history_limit), image, engine, source)
 
     # -- threads
 
@@ -420,7 +420,7 @@ class Session:
         return self._state
 
     @property
-    def engine(self) -> Engine | None:
+    def engine(self) -> EncodedImage | None:
         """The encoded image of the run that is shown; ``None`` where there is none, or no longer.
 
         Undo leads back to the engine of the run before the last one; those of older runs are let go,
@@ -434,7 +434,7 @@ class Session:
         return engine
 
     @engine.setter
-    def engine(self, engine: Engine | None) -> None:
+    def engine(self, engine: EncodedImage | None) -> None:
         with self._lock:
             self._revision += 1
             self._engine = _reference(engine)
@@ -449,7 +449,7 @@ class Session:
 
         An encoded image is of a session that was saved and loaded meanwhile, if this stayed the same.
         """
-        return storage.digest(self._state.evidence.numbers)
+        return digest(self._state.evidence.numbers)
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -810,7 +810,7 @@ class Session:
         self,
         result: Segmentation,
         *,
-        engine: Engine | None = None,
+        engine: EncodedImage | None = None,
         image: NDArray[np.uint8] | None = None,
     ) -> Edited:
         """Take another run of the same image and vocabulary: other regions, preset or settings.
@@ -834,7 +834,7 @@ class Session:
             plan = predictions.rerun(self._state, result)
             if image is not None and image is not self.image:
                 self._check_image(image, self._state)
-                seen = Seen(storage.digest(image), image)
+                seen = Seen(digest(image), image)
                 if seen.digest != self.image_digest:
                     pixels = Swap(Seen(self.image_digest, self.image), seen)
                     plan = replace(plan, change=replace(plan.change, image=pixels))
@@ -1051,7 +1051,7 @@ def _refused(what: str, step: Step, error: Damaged) -> InputError:
     )
 
 
-def _reference(engine: Engine | None) -> EngineRef:
+def _reference(engine: EncodedImage | None) -> EncodedRef:
     return (lambda: None) if engine is None else weakref.ref(engine)
 
 

@@ -11,7 +11,7 @@ from psygnal import EmitLoopError
 
 from napari_corrclip.annotation import Draft, Journal, Session, restore
 from napari_corrclip.annotation.change import Change, Step, Swap
-from napari_corrclip.annotation.regions import Verdict
+from napari_corrclip.annotation.region import Verdict
 from napari_corrclip.annotation.state import State
 from napari_corrclip.errors import InputError
 from napari_corrclip.results.segmentation import segmentation_from_probabilities

@@ -23,7 +23,7 @@ from napari_corrclip.annotation import (
     restore,
 )
 from napari_corrclip.annotation.change import Step
-from napari_corrclip.annotation.storage import digest
+from napari_corrclip.annotation.files.folder import digest
 from napari_corrclip.errors import InputError
 from napari_corrclip.gui.image.contrast import BEFORE, Contrast
 from napari_corrclip.gui.image.picture import Picture, Stretches

@@ -11,9 +11,9 @@ from collections.abc import Iterator
 from typing import Literal
 
 from napari_corrclip.annotation.change import Step
-from napari_corrclip.annotation.checking import Damaged, check_patch
+from napari_corrclip.annotation.files.checking import Damaged, check_patch
+from napari_corrclip.annotation.files.packing import pack_step, unpack_step
 from napari_corrclip.annotation.history import History
-from napari_corrclip.annotation.packing import pack_step, unpack_step
 
 Kind = Literal["do", "amend", "undo", "redo"]
 
@@ -64,7 +64,7 @@ def unpack_history(data: bytes, limit: int, shape: tuple[int, int] | None = None
     """Return what :func:`pack_history` wrote.
 
     Whether a step can be made is known when its turn comes, and looked at then
-    (:func:`~napari_corrclip.annotation.checking.apply_all`).
+    (:func:`~napari_corrclip.annotation.files.checking.apply_all`).
 
     Args:
         data: the file.
