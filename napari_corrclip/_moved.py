@@ -100,6 +100,11 @@ MOVED = {
 """Former name inside the package -> today's; modules of a package move with it."""
 
 MOVED_NAMES = {
+    "annotation.journal": {
+        "journal_folder": "annotation.store",
+        "kept_parts": "annotation.store",
+        "put_aside": "annotation.files.log",
+    },
     "engine": {
         "Engine": "engine.encoded_image",
         "annotate": "engine.encoded_image",

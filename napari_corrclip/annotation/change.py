@@ -92,8 +92,13 @@ class Change:
 
     @property
     def empty(self) -> bool:
-        """Whether nothing would change."""
-        return not (
+        """Whether nothing would change; a run that found the same brings its provenance for nothing."""
+        return not (self.shows or self.engine is not None or self.image is not None)
+
+    @property
+    def shows(self) -> bool:
+        """Whether maps, decisions or words change, and not what they were computed from alone."""
+        return bool(
             self.patches
             or self.verdicts
             or self.votings
@@ -188,6 +193,7 @@ class Edited:
         removed: ids of regions that exist no more.
         notes: what the person is to be told, a sentence each.
         conflicts: ids of regions in which decisions disagree.
+        made: whether anything that shows was changed.
     """
 
     title: str
@@ -195,6 +201,7 @@ class Edited:
     removed: tuple[int, ...] = ()
     notes: tuple[str, ...] = ()
     conflicts: tuple[int, ...] = ()
+    made: bool = False
 
     def __bool__(self) -> bool:
         """Return whether there was something to do: ``while session.undo(): …`` ends."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_corrclip.annotation import Journal, Session, Source, has_session, journal_folder
+from napari_corrclip.annotation import Session, SessionStore, Source
 from napari_corrclip.engine.encoded_image import run_steps
 from napari_corrclip.engine.segmenter import Segmenter
 from napari_corrclip.errors import CorrClipError, InputError
@@ -73,6 +73,7 @@ def stack_steps(
     vocabulary: Vocabulary,
     *,
     have: Collection[tuple[int, ...]] = (),
+    store: SessionStore | None = None,
 ) -> Generator[Progress | Sliced, None, StackRun]:
     """Segment slices one by one, and keep each session in its journal's folder as soon as it is there.
 
@@ -84,14 +85,16 @@ def stack_steps(
         slices: in their order.
         vocabulary: the classes.
         have: slices that somebody holds a session of in memory.
+        store: where the sessions are kept; ``None``: the person's.
 
     Raises:
         InputError: the vocabulary does not fit the networks.
     """
+    store = store or SessionStore()
     segmenter.check_prompts(vocabulary)
     done, skipped, failed = [], [], []
     for number, one in enumerate(slices, 1):
-        if one.where in have or (one.source and has_session(journal_folder(one.source))):
+        if one.where in have or (one.source and one.source in store):
             skipped.append(one.where)
             continue
         stage = f"plane {number} of {len(slices)}"
@@ -111,19 +114,19 @@ def stack_steps(
         except CorrClipError as error:
             failed.append((one.where, str(error)))
             continue
-        problem = _write(session)
+        problem = _write(session, store)
         done.append(one.where)
         yield Sliced(one.where, session, problem)
         del session, engine, result, pixels, steps  # not two slices at once
     return StackRun(tuple(done), tuple(skipped), tuple(failed))
 
 
-def _write(session: Session) -> str | None:
+def _write(session: Session, store: SessionStore) -> str | None:
     """Write a session to its journal's folder; return what is wrong, if anything is."""
     if session.source is None:
         return None
     try:
-        Journal(session, journal_folder(session.source)).close()
+        store.journal(session).close()
     except InputError as error:
         return str(error)
     return None

@@ -8,6 +8,7 @@ from __future__ import annotations
 import struct
 import zlib
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Literal
 
 from napari_corrclip.annotation.change import Step
@@ -22,6 +23,25 @@ _KINDS: dict[bytes, Kind] = {b"d": "do", b"a": "amend", b"u": "undo", b"r": "red
 _CODES: dict[Kind, bytes] = {kind: code for code, kind in _KINDS.items()}
 _TOLD: tuple[Kind, ...] = ("do", "amend")
 _HEAD = struct.Struct("<cII")
+
+
+@dataclass(frozen=True, slots=True)
+class OnDisk:
+    """Where a journal ends that says all of a session.
+
+    Attributes:
+        revision: of the session.
+        number: of the last file of records.
+        size: bytes of it.
+        records: how many follow the snapshot.
+        file: what tells whether it is still that file; ``None``: it was not there.
+    """
+
+    revision: int
+    number: int
+    size: int
+    records: int
+    file: tuple[int, int, int] | None
 
 
 def pack_record(kind: Kind, step: Step) -> bytes:

@@ -112,13 +112,13 @@ class Actions:
 
         def work() -> Edited:
             targets = self._correcting.targets()
-            edited = Edited("")
+            edited, made = Edited(""), False
             with self._session.step(f"Runner-up of {counted(len(targets), 'region')}"):
                 for region in targets:
                     edited = self._session.assign(region, self.review.queue.runner_up(region))
-            return replace(
-                edited, title=f"Assign the runner-up to {counted(len(targets), 'region')}"
-            )
+                    made = made or edited.made
+            title = f"Assign the runner-up to {counted(len(targets), 'region')}"
+            return replace(edited, title=title, made=made)
 
         self._decide(work)
 
