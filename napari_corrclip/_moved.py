@@ -16,9 +16,18 @@ _PACKAGE = "napari_corrclip."
 MOVED = {
     "annotation.adjacency": "maps.adjacency",
     "annotation.boxes": "images.boxes",
+    "annotation.checking": "annotation.files.checking",
+    "annotation.engine": "annotation.encoded",
+    "annotation.frame": "annotation.region",
+    "annotation.orders": "annotation.review.orders",
+    "annotation.packing": "annotation.files.packing",
+    "annotation.queue": "annotation.review.queue",
+    "annotation.records": "annotation.files.records",
+    "annotation.regions": "annotation.region",
     "annotation.source": "images.source",
     "cli.picture": "cli.comparison",
     "cli.places": "cli.targets",
+    "annotation.storage": "annotation.files.folder",
     "demo.evaluate": "evaluation.demo_world",
     "evaluation.effort.arms": "evaluation.effort.simulation.arms",
     "evaluation.effort.boundary": "evaluation.effort.simulation.boundary",
@@ -111,6 +120,11 @@ MOVED = {
 """Former name inside the package -> today's; modules of a package move with it."""
 
 MOVED_NAMES = {
+    "annotation.journal": {
+        "journal_folder": "annotation.store",
+        "kept_parts": "annotation.store",
+        "put_aside": "annotation.files.log",
+    },
     "engine": {
         "Engine": "engine.encoded_image",
         "annotate": "api",

@@ -61,6 +61,11 @@ class FeatureCache:
         self._kept: list[weakref.ref[Kept]] = []  # the least recently used first
         self._lock = threading.RLock()
 
+    @staticmethod
+    def of_process() -> FeatureCache:
+        """Return the one that a session has whom nobody gave another one."""
+        return FEATURES
+
     @property
     def limit(self) -> int:
         """So many bytes may be kept; 0: nothing is.

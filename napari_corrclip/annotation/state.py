@@ -19,7 +19,7 @@ from scipy import sparse
 from napari_corrclip.annotation.change import Change, Map
 from napari_corrclip.annotation.counting import Ballots, Counts, count_all
 from napari_corrclip.annotation.evidence import Evidence
-from napari_corrclip.annotation.regions import Region, Verdict, Voting, elect
+from napari_corrclip.annotation.region import Region, Verdict, Voting, elect
 from napari_corrclip.annotation.runs import Patch
 from napari_corrclip.errors import InputError
 from napari_corrclip.images.boxes import Box, area, union, window

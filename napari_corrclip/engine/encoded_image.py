@@ -32,7 +32,7 @@ class Preview:
 class Engine:
     """One image, encoded by the networks of a segmenter.
 
-    The real :class:`napari_corrclip.annotation.engine.Engine`.
+    The real :class:`napari_corrclip.annotation.encoded.EncodedImage`.
 
     Args:
         segmenter: the networks.

@@ -22,7 +22,7 @@ def get_reader(path: PathOrPaths) -> Callable[[PathOrPaths], list[Any]] | None:
     """
     if not isinstance(path, str):
         return None
-    from napari_corrclip.annotation.storage import STATE_FILE, is_session
+    from napari_corrclip.annotation.files.folder import STATE_FILE, is_session
     from napari_corrclip.results.folder import read_provenance
 
     place = Path(path)

@@ -9,7 +9,7 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_corrclip.annotation import Journal, Session, Source, has_session, journal_folder
+from napari_corrclip.annotation import Session, SessionStore, Source
 from napari_corrclip.engine.encoded_image import run_steps as segment_steps
 from napari_corrclip.engine.segmenter import Segmenter
 from napari_corrclip.images import Pixels, read_pixels
@@ -46,6 +46,7 @@ def stack_steps(
     vocabulary: Vocabulary,
     *,
     have: Collection[Where] = (),
+    store: SessionStore | None = None,
 ) -> Generator[Event[Where, Session], None, Report[Where]]:
     """Segment slices one by one, and keep each session in its journal's folder as soon as it is there.
 
@@ -58,10 +59,12 @@ def stack_steps(
         slices: in their order.
         vocabulary: the classes.
         have: slices that somebody holds a session of in memory.
+        store: where the sessions are kept; ``None``: the person's.
 
     Raises:
         InputError: the vocabulary does not fit the networks.
     """
+    store = store or SessionStore()
     segmenter.check_prompts(vocabulary)
     items = [
         Item(
@@ -71,8 +74,8 @@ def stack_steps(
         )
         for number, slice_ in enumerate(slices, 1)
     ]
-    journals = _Journals({slice_.where: slice_.source for slice_ in slices}, have)
-    return (yield from run_steps(items, journals))
+    sources = {slice_.where: slice_.source for slice_ in slices}
+    return (yield from run_steps(items, _Sessions(sources, have, store)))
 
 
 def _session_steps(segmenter: Segmenter, slice_: Slice, vocabulary: Vocabulary) -> Steps[Session]:
@@ -83,24 +86,29 @@ def _session_steps(segmenter: Segmenter, slice_: Slice, vocabulary: Vocabulary) 
     return Session(result, pixels.rgb, engine=encoded, source=slice_.source)
 
 
-class _Journals:
-    """The store of a stack's sessions: the folders of their journals.
+class _Sessions:
+    """The runner's store of a stack's sessions.
 
     Args:
         sources: the file of each slice; ``None``: it has none, and its session is only in memory.
         have: slices that somebody holds a session of in memory.
+        store: where the others are kept.
     """
 
-    def __init__(self, sources: Mapping[Where, Source | None], have: Collection[Where]) -> None:
-        self._sources, self._have = sources, have
+    def __init__(
+        self,
+        sources: Mapping[Where, Source | None],
+        have: Collection[Where],
+        store: SessionStore,
+    ) -> None:
+        self._sources, self._have, self._store = sources, have, store
 
     def has(self, key: Where) -> bool:
         """Whether a slice has a session, in memory or on the disk."""
         source = self._sources[key]
-        return key in self._have or (source is not None and has_session(journal_folder(source)))
+        return key in self._have or (source is not None and source in self._store)
 
     def save(self, key: Where, result: Session) -> None:
         """Write a session to its journal's folder."""
-        source = self._sources[key]
-        if source is not None:
-            Journal(result, journal_folder(source)).close()
+        if self._sources[key] is not None:
+            self._store.journal(result).close()

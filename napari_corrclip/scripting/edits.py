@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from napari_corrclip.annotation.change import Change, Map, Plan, Step, Swap
 from napari_corrclip.annotation.edits import merging, painting, predictions, splitting, verdicts
-from napari_corrclip.annotation.regions import Verdict
+from napari_corrclip.annotation.region import Verdict
 from napari_corrclip.annotation.runs import Patch
 from napari_corrclip.annotation.state import NOT_PINNED, State
 from napari_corrclip.errors import InputError

@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 from napari_corrclip.annotation import Session
 from napari_corrclip.annotation.change import Change, Step, Swap
 from napari_corrclip.annotation.evidence import Evidence
+from napari_corrclip.annotation.files.folder import digest
 from napari_corrclip.annotation.runs import Patch
 from napari_corrclip.annotation.state import NOT_PINNED, State
-from napari_corrclip.annotation.storage import digest
 from napari_corrclip.errors import CorrClipError, InputError
 from napari_corrclip.images.source import Source
 from napari_corrclip.maps.regions import number_regions

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from napari_corrclip.annotation.change import Change, Plan, Swap
 from napari_corrclip.annotation.edits.targets import Regions, name_of, regions_of
-from napari_corrclip.annotation.regions import Verdict
+from napari_corrclip.annotation.region import Verdict
 from napari_corrclip.annotation.runs import Patch
 from napari_corrclip.annotation.state import State
 from napari_corrclip.errors import InputError

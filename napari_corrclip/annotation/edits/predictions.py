@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from napari_corrclip.annotation.change import Change, Map, Plan, Swap
 from napari_corrclip.annotation.edits.targets import name_of, value_of
 from napari_corrclip.annotation.evidence import Evidence
-from napari_corrclip.annotation.regions import Verdict
+from napari_corrclip.annotation.region import Verdict
 from napari_corrclip.annotation.runs import Patch
 from napari_corrclip.annotation.state import NOT_PINNED, State
 from napari_corrclip.errors import InputError

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from napari_corrclip.annotation.change import Change, Plan, Swap
 from napari_corrclip.annotation.edits.targets import mask_of, points_of, region_of
-from napari_corrclip.annotation.regions import Region
+from napari_corrclip.annotation.region import Region
 from napari_corrclip.annotation.runs import Patch
 from napari_corrclip.annotation.state import State
 from napari_corrclip.errors import InputError

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from napari_corrclip.annotation.regions import Region
+from napari_corrclip.annotation.region import Region
 from napari_corrclip.annotation.state import State
 from napari_corrclip.errors import InputError
 from napari_corrclip.images.boxes import Box

@@ -17,7 +17,7 @@ from napari_corrclip.annotation.edits.targets import (
     shown,
     value_of,
 )
-from napari_corrclip.annotation.regions import VOTINGS, Region, Verdict, Voting
+from napari_corrclip.annotation.region import VOTINGS, Region, Verdict, Voting
 from napari_corrclip.annotation.runs import Patch
 from napari_corrclip.annotation.state import NOT_PINNED, State
 from napari_corrclip.errors import InputError

@@ -15,7 +15,6 @@ from napari_corrclip.gui.correct.review import Review
 from napari_corrclip.gui.correct.splitting import Splitting
 from napari_corrclip.gui.correct.spreading import Spreading
 from napari_corrclip.gui.widgets import question
-from napari_corrclip.storage.amounts import count
 
 SIMILAR = 5
 """Regions that one press of F adds."""
@@ -112,11 +111,13 @@ class Actions:
 
         def work() -> Edited:
             targets = self._correcting.targets()
-            edited = Edited("")
+            edited, made = Edited(""), False
             with self._session.step(f"Runner-up of {count(len(targets), 'region')}"):
                 for region in targets:
                     edited = self._session.assign(region, self.review.queue.runner_up(region))
-            return replace(edited, title=f"Assign the runner-up to {count(len(targets), 'region')}")
+                    made = made or edited.made
+            title = f"Assign the runner-up to {count(len(targets), 'region')}"
+            return replace(edited, title=title, made=made)
 
         self._decide(work)
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_corrclip.annotation import Source, has_session, journal_folder
+from napari_corrclip.annotation import SessionStore, Source
 from napari_corrclip.errors import InputError
 from napari_corrclip.gui.image.contrast import Contrast, ShownContrast, colours, find_stretch, gray
 from napari_corrclip.gui.image.layer_files import file_of, has_own_contrast, part_of, weakly
@@ -276,7 +276,7 @@ def source_of(
     part, one_of_several = part_of(layer)  # a file may give a layer a channel
     alone = replace(source, channels=(part,))
     # The others may have been removed before anybody saw them side by side.
-    return alone if one_of_several or has_session(journal_folder(alone)) else source
+    return alone if one_of_several or alone in SessionStore() else source
 
 
 def check_channels(channels: Sequence[Image | None]) -> None:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from qtpy.QtWidgets import QMessageBox, QWidget
 
 from napari_corrclip.annotation import Session, Source, has_session, restore
-from napari_corrclip.annotation.storage import is_session
+from napari_corrclip.annotation.files.folder import is_session
 from napari_corrclip.errors import InputError
 from napari_corrclip.gui.image.panel import ImagePanel
 from napari_corrclip.gui.image.picture import Picture

@@ -12,18 +12,9 @@ from psygnal import Signal
 from qtpy import QtCore
 from qtpy.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
-from napari_corrclip.annotation import (
-    Journal,
-    Session,
-    Source,
-    has_session,
-    journal_folder,
-    kept_parts,
-    put_aside,
-    restore,
-)
+from napari_corrclip.annotation import Journal, Session, SessionStore, Source
 from napari_corrclip.annotation.change import Step
-from napari_corrclip.annotation.storage import digest
+from napari_corrclip.annotation.files.folder import digest
 from napari_corrclip.errors import InputError
 from napari_corrclip.gui.image.contrast import BEFORE, Contrast
 from napari_corrclip.gui.image.picture import Picture, Stretches
@@ -110,7 +101,8 @@ class Keeper(QWidget):
             Whether ``source`` itself, or ``asked``, is among them.
         """
         mine = None if open_now is None or open_now.source is None else open_now.source.key
-        found = [] if source is None else [one for one in kept_parts(source) if one.key != mine]
+        parts = [] if source is None else SessionStore().parts(source)
+        found = [part for part in parts if part.key != mine]
         self.parts.clear()
         for one in found:
             self.parts.addItem(part_name(one), one)
@@ -133,7 +125,7 @@ class Keeper(QWidget):
         if session.source is None:
             return
         try:
-            self.journal = Journal(session, journal_folder(session.source), wait=False)
+            self.journal = SessionStore().journal(session, wait=False)
         except InputError as error:
             self._tell(f"{error} Corrections are kept in memory only.")
             return
@@ -175,14 +167,14 @@ class Keeper(QWidget):
         """
         if source is None:
             return ""
-        folder, journal = journal_folder(source), self.journal
-        mine = None if journal is None or journal.folder != folder else journal
+        store, journal = SessionStore(), self.journal
+        mine = None if journal is None or journal.folder != store.folder(source) else journal
         if mine is not None:
             self.close_journal()  # it may be about to write there for the first time
-        if not has_session(folder):
+        if source not in store:
             return ""
         try:
-            aside = put_aside(folder)
+            aside = store.put_aside(source)
         except InputError:
             if mine is not None:
                 self.keep(mine.session)
@@ -251,8 +243,7 @@ class Keeper(QWidget):
 
 def restore_steps(picture: Picture, source: Source) -> Steps[Session]:
     """Read a picture and the corrections that are kept of it."""
-    folder = journal_folder(source)
-    return open_steps(picture, lambda rgb: restore(folder, rgb, source=source))
+    return open_steps(picture, lambda rgb: SessionStore().restore(source, rgb))
 
 
 def open_steps(

@@ -16,7 +16,7 @@ import numpy as np
 from napari.layers import Image, Labels
 from qtpy.QtCore import QTimer
 
-from napari_corrclip.annotation import Journal, Session, has_session, journal_folder, kept_parts
+from napari_corrclip.annotation import Session, SessionStore
 from napari_corrclip.annotation.encoded_cache import FEATURES, Kept
 from napari_corrclip.errors import InputError
 from napari_corrclip.gui.image.picture import Picture, picture_like, source_like
@@ -151,7 +151,7 @@ class Stack:
         if self.shows(picture):
             return True
         if self.held([picture]) or (
-            session.source is not None and has_session(journal_folder(session.source))
+            session.source is not None and session.source in SessionStore()
         ):
             # It would replace what a person decided on that plane.
             self._tell(f"{picture.title} has corrections already; go there and run again.")
@@ -230,7 +230,7 @@ class Stack:
         source = source_like(like, where)
         if source is None:
             return
-        parts = kept_parts(source)
+        parts = SessionStore().parts(source)
         if not parts:
             return
         chosen = next((one for one in parts if one.crop == like.box), parts[0])
@@ -258,7 +258,7 @@ class Stack:
             self._hold(session, picture)
             return
         try:
-            Journal(session, journal_folder(session.source)).close()
+            SessionStore().journal(session).close()
         except InputError as error:
             self._hold(session, picture)
             self._tell(f"{error} Corrections are kept in memory only.")

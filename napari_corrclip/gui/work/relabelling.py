@@ -128,7 +128,7 @@ class Relabelling:
             return
         self._jobs.drop()
         self._change = self._left = None
-        engine: Any = session.engine
+        engine: Any = session.encoded()
         if vocabulary == session.vocabulary:
             self._show(session)
             self.look_again()
@@ -151,7 +151,7 @@ class Relabelling:
         if self._jobs.running and wanted:
             return
         self._jobs.drop()
-        engine: Any = session.engine
+        engine: Any = session.encoded()
         if engine is None or not session.provisional or session.vocabulary == self._left:
             return
         words = self._looking = session.vocabulary

@@ -17,9 +17,14 @@ from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
 from napari_corrclip.annotation.change import Change, Map, Seen, Step, Swap
-from napari_corrclip.annotation.checking import Damaged, check_maps, check_patch, check_verdicts
 from napari_corrclip.annotation.evidence import Evidence
-from napari_corrclip.annotation.regions import KINDS, VOTINGS, Verdict, Voting
+from napari_corrclip.annotation.files.checking import (
+    Damaged,
+    check_maps,
+    check_patch,
+    check_verdicts,
+)
+from napari_corrclip.annotation.region import KINDS, VOTINGS, Verdict, Voting
 from napari_corrclip.annotation.runs import Patch
 from napari_corrclip.annotation.state import NOT_PINNED, State
 from napari_corrclip.errors import InputError

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from napari_corrclip.annotation.orders import ORDERS, Order
-from napari_corrclip.annotation.regions import Region
+from napari_corrclip.annotation.region import Region
+from napari_corrclip.annotation.review.orders import ORDERS, Order
 from napari_corrclip.annotation.session import Session
 from napari_corrclip.errors import InputError
 from napari_corrclip.maps.votes import runners_up

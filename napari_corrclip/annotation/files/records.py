@@ -8,12 +8,13 @@ from __future__ import annotations
 import struct
 import zlib
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Literal
 
 from napari_corrclip.annotation.change import Step
-from napari_corrclip.annotation.checking import Damaged, check_patch
+from napari_corrclip.annotation.files.checking import Damaged, check_patch
+from napari_corrclip.annotation.files.packing import pack_step, unpack_step
 from napari_corrclip.annotation.history import History
-from napari_corrclip.annotation.packing import pack_step, unpack_step
 
 Kind = Literal["do", "amend", "undo", "redo"]
 
@@ -22,6 +23,25 @@ _KINDS: dict[bytes, Kind] = {b"d": "do", b"a": "amend", b"u": "undo", b"r": "red
 _CODES: dict[Kind, bytes] = {kind: code for code, kind in _KINDS.items()}
 _TOLD: tuple[Kind, ...] = ("do", "amend")
 _HEAD = struct.Struct("<cII")
+
+
+@dataclass(frozen=True, slots=True)
+class OnDisk:
+    """Where a journal ends that says all of a session.
+
+    Attributes:
+        revision: of the session.
+        number: of the last file of records.
+        size: bytes of it.
+        records: how many follow the snapshot.
+        file: what tells whether it is still that file; ``None``: it was not there.
+    """
+
+    revision: int
+    number: int
+    size: int
+    records: int
+    file: tuple[int, int, int] | None
 
 
 def pack_record(kind: Kind, step: Step) -> bytes:
@@ -64,7 +84,7 @@ def unpack_history(data: bytes, limit: int, shape: tuple[int, int] | None = None
     """Return what :func:`pack_history` wrote.
 
     Whether a step can be made is known when its turn comes, and looked at then
-    (:func:`~napari_corrclip.annotation.checking.apply_all`).
+    (:func:`~napari_corrclip.annotation.files.checking.apply_all`).
 
     Args:
         data: the file.

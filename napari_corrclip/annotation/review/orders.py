@@ -8,7 +8,7 @@ from types import MappingProxyType
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_corrclip.annotation.regions import Region
+from napari_corrclip.annotation.region import Region
 from napari_corrclip.annotation.session import Session
 from napari_corrclip.errors import InputError
 from napari_corrclip.maps.table import entropies

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal, get_args
+from typing import TYPE_CHECKING, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_corrclip.images.boxes import Box
+from napari_corrclip.maps import table as tables
 from napari_corrclip.maps.votes import winners
+from napari_corrclip.vocabulary import Vocabulary
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 Kind = Literal["assigned", "accepted", "ignored"]
 """What a person said of a region: its class, that the predicted one is right, or leave it out."""
@@ -113,3 +118,21 @@ def elect(
     chosen = np.where(voting, probabilities.argmax(axis=1), winners(votes))
     elected: NDArray[np.int64] = values[chosen + 1]
     return elected
+
+
+def region_frame(rows: list[Region], vocabulary: Vocabulary) -> pd.DataFrame:
+    """Return the table of :attr:`Session.table` for some regions."""
+    count, classes = len(rows), len(vocabulary)
+    frame = tables.frame(
+        np.array([row.id for row in rows], np.int64),
+        np.array([row.box for row in rows], np.int32).reshape(count, 4),
+        np.array([row.votes for row in rows], np.int64).reshape(count, 1 + classes),
+        np.array([row.probabilities for row in rows], np.float32).reshape(count, classes),
+        vocabulary,
+        elected=np.array([row.predicted for row in rows], np.int64),
+    )
+    names = {one.value: one.name for one in vocabulary} | {0: ""}
+    frame["state"] = [row.verdict.kind if row.verdict else "" for row in rows]
+    frame["label"] = np.array([row.value for row in rows], np.int64)
+    frame["label_class"] = [names[row.value] for row in rows]
+    return frame

@@ -1,4 +1,4 @@
-"""The protocol of what a session may ask of the networks; it works without."""
+"""An encoded image as a session sees it: what may be asked of the networks; it works without."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from napari_corrclip.results.segmentation import Segmentation
 from napari_corrclip.vocabulary import Vocabulary
 
 
-class Engine(Protocol):
+class EncodedImage(Protocol):
     """The encoded image of a session.
 
     :class:`napari_corrclip.engine.encoded_image.Engine` is the real one.
@@ -22,7 +22,7 @@ class Engine(Protocol):
 
     def encode(
         self, regions: NDArray[np.int32], vocabulary: Vocabulary
-    ) -> tuple[Segmentation, Engine]:
+    ) -> tuple[Segmentation, EncodedImage]:
         """Encode the image anew within ``regions`` (H, W) and classify it; slow.
 
         Returns the result and the engine that made it; this one stays as it is.
@@ -40,3 +40,7 @@ class Engine(Protocol):
     @property
     def nbytes(self) -> int:
         """Memory of the encoded image in bytes, without networks and without the image itself."""
+
+
+Engine = EncodedImage
+"""Its former name, until 0.3."""

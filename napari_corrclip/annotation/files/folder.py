@@ -13,22 +13,18 @@ import os
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_corrclip.annotation.files.packing import Damaged, pack_state, unpack_state
+from napari_corrclip.annotation.files.records import pack_history, unpack_history
 from napari_corrclip.annotation.history import LIMIT, History
-from napari_corrclip.annotation.packing import Damaged, pack_state, unpack_state
-from napari_corrclip.annotation.records import pack_history, unpack_history
 from napari_corrclip.annotation.state import State
 from napari_corrclip.errors import InputError
 from napari_corrclip.images.source import Source
 from napari_corrclip.storage.folders import Locate, locate, read_whole, write_folder
 from napari_corrclip.storage.untrusted import guarded
-
-if TYPE_CHECKING:
-    from napari_corrclip.annotation.session import Session
 
 STATE_FILE = "session.safetensors"
 HISTORY_FILE = "history.bin"
@@ -43,20 +39,11 @@ def is_session(folder: str | os.PathLike[str]) -> bool:
     return locate(Path(folder), STATE_FILE).is_file()
 
 
-def save_session(session: Session, folder: str | os.PathLike[str]) -> None:
-    """Write ``session`` into ``folder``; what else lies there stays.
+def save_parts(saved: Saved, folder: str | os.PathLike[str]) -> None:
+    """Write what :func:`load_parts` reads; what else lies there stays, and nobody changes it meanwhile.
 
     Raises:
         InputError: it cannot be written; a session that was saved there before is as it was then.
-    """
-    save_parts(session._snapshot(), folder)
-
-
-def save_parts(saved: Saved, folder: str | os.PathLike[str]) -> None:
-    """Write what :func:`load_parts` reads; nobody changes it meanwhile.
-
-    Raises:
-        InputError: as of :func:`save_session`.
     """
     if not os.fspath(folder):
         raise InputError("The folder has no name; give one to save the session in.")
@@ -99,7 +86,7 @@ def digest(image: NDArray[np.integer]) -> str:
 
 
 def load_parts(folder: str | os.PathLike[str], limit: int = LIMIT) -> Saved:
-    """Read what :func:`save_session` wrote; the files are taken as untrusted.
+    """Read what :func:`save_parts` wrote; the files are taken as untrusted.
 
     Raises:
         InputError: something is missing, damaged, or of a newer version.

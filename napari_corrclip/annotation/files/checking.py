@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from napari_corrclip.annotation.change import Change, Seen
 from napari_corrclip.annotation.evidence import are_probabilities
-from napari_corrclip.annotation.regions import Verdict
+from napari_corrclip.annotation.region import Verdict
 from napari_corrclip.annotation.runs import Patch
 from napari_corrclip.annotation.state import MAX_ID, NOT_PINNED, Changed, State
 from napari_corrclip.errors import InputError
