@@ -1,1 +1,1 @@
-"""Where a person should look next."""
+"""The order in which a person looks at regions: what to look at next, and why."""
