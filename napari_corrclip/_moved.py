@@ -1,4 +1,4 @@
-"""Former names of modules and what is in them, which work until 0.3 and say where things are now."""
+"""The former names of modules and of what is in them, which work until 0.3 and say where things are now."""
 
 from __future__ import annotations
 
@@ -26,7 +26,27 @@ MOVED = {
     "annotation.regions": "annotation.region",
     "annotation.source": "images.source",
     "annotation.storage": "annotation.files.folder",
+    "cli.picture": "cli.comparison",
+    "cli.places": "cli.targets",
     "demo.evaluate": "evaluation.demo_world",
+    "evaluation.effort.arms": "evaluation.effort.simulation.arms",
+    "evaluation.effort.boundary": "evaluation.effort.simulation.boundary",
+    "evaluation.effort.boxes": "evaluation.effort.simulation.boxes",
+    "evaluation.effort.brush": "evaluation.effort.simulation.brush",
+    "evaluation.effort.case": "evaluation.effort.cases.case",
+    "evaluation.effort.folder": "evaluation.effort.cases.folder",
+    "evaluation.effort.forest": "evaluation.effort.cases.forest",
+    "evaluation.effort.hold": "evaluation.effort.cases.held_accuracy",
+    "evaluation.effort.orders": "evaluation.effort.simulation.orders",
+    "evaluation.effort.output": "evaluation.effort.reporting.output",
+    "evaluation.effort.person": "evaluation.effort.simulation.person",
+    "evaluation.effort.photographs": "evaluation.effort.cases.photographs",
+    "evaluation.effort.plots": "evaluation.effort.reporting.plots",
+    "evaluation.effort.prices": "evaluation.effort.simulation.prices",
+    "evaluation.effort.region_truth": "evaluation.effort.simulation.region_truth",
+    "evaluation.effort.report": "evaluation.effort.reporting.report",
+    "evaluation.effort.scenes": "evaluation.effort.cases.scenes",
+    "evaluation.effort.track": "evaluation.effort.simulation.running_accuracy",
     "export": "results",
     "export.folder": "results.folder",
     "export.maps": "results.label_files",
@@ -83,7 +103,7 @@ MOVED = {
     "large.storage": "results.zarr_maps",
     "large.store": "results.maps_store",
     "libraries": "_torch_import",
-    "pipeline": "engine.pipeline",
+    "pipeline": "engine.encoding",
     "plain": "storage.plain",
     "provenance": "results.provenance",
     "region_map": "maps.regions",
@@ -107,9 +127,17 @@ MOVED_NAMES = {
     },
     "engine": {
         "Engine": "engine.encoded_image",
-        "annotate": "engine.encoded_image",
+        "annotate": "api",
         "run_steps": "engine.encoded_image",
     },
+    "engine.encoding": {
+        "Logits": "engine.classifying",
+        "PixelClasses": "engine.classifying",
+        "blended_logits": "engine.classifying",
+        "classify_pixels": "engine.classifying",
+    },
+    "engine.large": {"segment_large": "api"},
+    "engine.segmenter": {"segment": "api"},
     "gui.layers": {"SessionLayers": "gui.layers.session_layers"},
     "weights.presets": {
         "get_preset": "weights.catalogue",

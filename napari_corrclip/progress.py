@@ -8,13 +8,15 @@ closing the generator; the work itself knows neither threads nor screens.
 from __future__ import annotations
 
 import sys
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from typing import TypeVar
 
 from napari_corrclip.storage.visible import visible
 
 T = TypeVar("T")
+E = TypeVar("E")
+F = TypeVar("F")
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,14 +31,35 @@ class Progress:
 Steps = Generator[Progress, None, T]
 
 
-def finish(steps: Steps[T]) -> T:
-    """Drive ``steps`` to its end in silence and return its result."""
+def finish(steps: Generator[E, None, T], tell: Callable[[E], object] | None = None) -> T:
+    """Drive ``steps`` to its end and return its result.
+
+    Args:
+        steps: the work.
+        tell: is told every event; ``None``: in silence.
+    """
     while True:
         try:
-            next(steps)
+            event = next(steps)
         except StopIteration as stop:
             result: T = stop.value
             return result
+        if tell is not None:
+            tell(event)
+
+
+def retold(steps: Generator[E, None, T], tell: Callable[[E], F]) -> Generator[F, None, T]:
+    """Drive ``steps`` inside other work, and yield what ``tell`` makes of each of its events."""
+    try:
+        while True:
+            try:
+                event = next(steps)
+            except StopIteration as stop:
+                result: T = stop.value
+                return result
+            yield tell(event)
+    finally:
+        steps.close()
 
 
 def drive(steps: Steps[T], *, show: bool | None = None) -> T:
@@ -53,12 +76,10 @@ def drive(steps: Steps[T], *, show: bool | None = None) -> T:
     from tqdm import tqdm
 
     with tqdm(file=sys.stderr, leave=False) as bar:
-        while True:
-            try:
-                event = next(steps)
-            except StopIteration as stop:
-                result: T = stop.value
-                return result
+
+        def draw(event: Progress) -> None:
             bar.set_description_str(visible(event.stage))
             bar.total, bar.n = event.total, event.done
             bar.refresh()
+
+        return finish(steps, draw)

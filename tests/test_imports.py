@@ -21,7 +21,7 @@ LAYERS = (
     {"regions", "results", "weights"},
     {"annotation"},
     {"engine", "plugin", "scripting"},
-    {"evaluation", "project"},
+    {"api", "evaluation", "project"},
     {"cli", "gui"},
     {"__main__"},
 )

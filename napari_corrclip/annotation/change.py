@@ -39,7 +39,7 @@ class Swap(Generic[T]):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Seen:
-    """What a run saw of the image, which another contrast makes another picture.
+    """The image as a run saw it, which another contrast makes another picture.
 
     Attributes:
         digest: checksum of the pixels; empty where they are not known.
@@ -52,7 +52,7 @@ class Seen:
 
 @dataclass(frozen=True, eq=False)
 class Change:
-    """How one state of a session becomes another; applied as it is, taken back by its inverse.
+    """The change from one state of a session to another; applied as it is, taken back by its inverse.
 
     Attributes:
         patches: the changed pixels of each map.
@@ -130,7 +130,7 @@ class Change:
 
 @dataclass(frozen=True, eq=False)
 class Step:
-    """What one undo takes back: an edit, or several that belong together.
+    """The step that one undo takes back: an edit, or several that belong together.
 
     Attributes:
         title: what was done, in words for a person: "Assign 3 regions to cat". One line of visible text,
@@ -185,7 +185,7 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Edited:
-    """What an edit, an undo or a redo did.
+    """The outcome of an edit, an undo or a redo.
 
     Attributes:
         title: what was done: "Assign 3 regions to 'cat'"; empty where there was nothing to undo.

@@ -1,4 +1,4 @@
-"""What a region looks like, as a vector; alike regions have like vectors."""
+"""The look of a region as a vector; alike regions have like vectors."""
 
 from __future__ import annotations
 

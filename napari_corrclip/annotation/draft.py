@@ -16,7 +16,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, eq=False)
 class Draft(Generic[T]):
-    """What a session would be after an edit, ready to be taken: regions counted, labels drawn.
+    """The session as it would be after an edit, ready to be taken: regions counted, labels drawn.
 
     Attributes:
         of: the session.

@@ -66,7 +66,7 @@ class _Prepared:
 
 
 class Journal:
-    """Keeps ``session`` in ``folder`` while it is edited; use it as a context, or close it.
+    """The journal of ``session`` in ``folder`` while it is edited; use it as a context, or close it.
 
     What cannot be written (no space, no permission) costs no edit: the session goes on, :attr:`problem`
     says in a sentence what is wrong, ``failed`` emits it, and with the next edit everything is written

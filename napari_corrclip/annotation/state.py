@@ -40,7 +40,7 @@ MAX_ID = int(np.iinfo(np.int32).max)
 
 @dataclass(frozen=True, slots=True)
 class Changed:
-    """What a change touched, so that a screen redraws and re-reads only that.
+    """The parts that a change touched, so that a screen redraws and re-reads only these.
 
     Attributes:
         labels: boxes in which ``labels`` may differ.

@@ -21,19 +21,21 @@ from napari_corrclip.cli.console import (
     tell,
 )
 from napari_corrclip.cli.options import (
-    REGION_KINDS,
     RegionOptions,
     check_region_options,
     check_regions,
     read_classes,
 )
-from napari_corrclip.cli.places import has_whole_result, result_folders
+from napari_corrclip.cli.targets import has_whole_result, result_folders
+from napari_corrclip.engine.recipe import GIVEN, Recipe
 from napari_corrclip.errors import InputError, WeightsError
 from napari_corrclip.images import PERCENTILES, ImageOptions, Pixels, read_pixels
 from napari_corrclip.images.origin import Origin
 from napari_corrclip.maps.reading import ENDINGS, find_map
 from napari_corrclip.progress import drive, finish
+from napari_corrclip.regions.options import REGION_KINDS
 from napari_corrclip.settings import Settings
+from napari_corrclip.storage.amounts import count, size_text
 from napari_corrclip.storage.text import load_json, load_yaml, read_text
 from napari_corrclip.storage.zarr_folders import METADATA
 from napari_corrclip.vocabulary import Vocabulary
@@ -50,7 +52,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Options:
-    """What ``segment`` was told; the command's help says what each means."""
+    """The options of ``segment``; the command's help says what each means."""
 
     classes: str
     output: Path
@@ -115,7 +117,7 @@ def segment_images(images: Sequence[Path], options: Options, *, debug: bool = Fa
 
 
 class Job:
-    """What is the same for all images: made from the options, cheap things first.
+    """The part of a run that is the same for all images: made from the options, cheap things first.
 
     The networks are loaded when the first image has been read, so that a slip costs no download.
     """
@@ -154,6 +156,28 @@ class Job:
         check_prompts(self.vocabulary, self.preset)
         check_regions(self.options.regions)
         check_region_options(self.options.region_options, self.options.regions)
+        _ = self.recipe
+
+    @cached_property
+    def recipe(self) -> Recipe:
+        """The run; a region map comes with each image."""
+        options = self.options
+        return Recipe(
+            self.preset,
+            device=options.device,
+            dtype=options.dtype,
+            regions=options.regions if self._finds_regions else GIVEN,
+            region_options=options.region_options,
+            detail=cast("Detail", options.detail),
+            scale=options.scale,
+            tile=options.tile,
+            overlap=options.overlap,
+            settings=self.settings,
+        )
+
+    @property
+    def _finds_regions(self) -> bool:
+        return self.options.regions in REGION_KINDS
 
     def _check_scale(self) -> None:
         options = self.options
@@ -182,12 +206,10 @@ class Job:
         if given is not None:
             finish(given.segment(rgb))  # says whether they fit, before networks are loaded
         segmenter = self._segmenter
-        if given is not None:
-            segmenter.regions = given
         height, width = rgb.shape[:2]
         windows = len(segmenter.plan((height, width)))
-        say(f"{image}: {height} × {width} pixels, {windows} window{'s' if windows > 1 else ''}")
-        result = drive(segmenter.segment_steps(pixels, self.vocabulary))
+        say(f"{image}: {height} × {width} pixels, {count(windows, 'window')}")
+        result = drive(segmenter.segment_steps(pixels, self.vocabulary, given))
         origin = Origin.of(image, folder)
         provenance = replace(
             result.provenance,
@@ -207,9 +229,7 @@ class Job:
         with opened(image, "image") as plane:  # before networks are loaded
             size = LazyImage(plane, self.image_options).size
             check_scale(scale, size)
-        given = None
-        if self.options.regions not in REGION_KINDS:
-            given = self._regions_file(image)
+        given = None if self._finds_regions else self._regions_file(image)
         segmenter = self._segmenter
         say(f"{image}: {size[0]} × {size[1]} pixels, at the scale {scale:g}")
         steps = large_steps(
@@ -219,8 +239,8 @@ class Job:
             folder,
             scale=scale,
             regions=given,
-            tile=self.options.tile,
-            overlap=self.options.overlap,
+            tile=self.recipe.tile,
+            overlap=self.recipe.overlap,
             options=self.image_options,
             origin=Origin.of(image, folder),
         )
@@ -231,25 +251,15 @@ class Job:
         from napari_corrclip.devices import describe_device
         from napari_corrclip.engine.segmenter import Segmenter
 
-        given = self.options.regions not in REGION_KINDS
-        for line in to_be_fetched(self.preset, with_sam=self.options.regions == "sam"):
+        for line in to_be_fetched(self.recipe):
             say(line)
-        segmenter = Segmenter.from_preset(
-            self.preset,
-            device=self.options.device,
-            dtype=self.options.dtype,
-            # Given regions are put in image by image; superpixels load nothing.
-            regions="superpixels" if given else self.options.regions,
-            region_options=self.options.region_options,
-            settings=self.settings,
-            detail=cast("Detail", self.options.detail),
-        )
+        segmenter = Segmenter.from_recipe(self.recipe)
         kind = str(segmenter.clip.dtype).removeprefix("torch.")
         say(f"Preset {self.preset.name} on {describe_device(segmenter.clip.device)}, {kind}")
         return segmenter
 
     def _given_regions(self, image: Path) -> RegionSource | None:
-        if self.options.regions in REGION_KINDS:
+        if self._finds_regions:
             return None
         from napari_corrclip.regions.given import GivenRegions
 
@@ -269,16 +279,15 @@ class Job:
         return path
 
 
-def to_be_fetched(preset: Preset, *, with_sam: bool) -> Iterator[str]:
+def to_be_fetched(recipe: Recipe) -> Iterator[str]:
     """A line for each network that must be downloaded first: what, how much, under which licence."""
     from napari_corrclip.weights.cache import is_offline
-    from napari_corrclip.weights.fetch import missing
 
     if is_offline():
         return
-    for network in missing(preset.networks if with_sam else preset.networks[:2]):
+    for network in recipe.missing:
         yield (
-            f"Fetching the weights of {network.title}: {network.size / 1e6:.0f} MB, "
+            f"Fetching the weights of {network.title}: {size_text(network.size)}, "
             f"licence {network.licence}."
         )
 
@@ -326,7 +335,7 @@ def class_lines(result: Segmentation | LargeSegmentation) -> Iterator[str]:
     shares = result.class_shares()
     unlabelled = 1 - sum(shares.values())
     regions = result.table["value"].value_counts()
-    rows = [(one.value, one.name, shares[one.name]) for one in result.vocabulary]
+    rows = [(class_.value, class_.name, shares[class_.name]) for class_ in result.vocabulary]
     # half a pixel, for the sum's last digits
     if unlabelled * result.shape[0] * result.shape[1] > 0.5:
         rows.append((0, "(unlabelled)", unlabelled))

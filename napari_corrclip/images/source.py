@@ -1,4 +1,4 @@
-"""What image a session belongs to."""
+"""The image that a session belongs to."""
 
 from __future__ import annotations
 
@@ -128,15 +128,15 @@ class Source:
             found = load_json(text, "the session's source", surrogates=True)
             crop = found.get("crop")
             if crop is not None:
-                top, left, bottom, right = (int(one) for one in crop)
+                top, left, bottom, right = (int(value) for value in crop)
                 crop = top, left, bottom, right
             return cls(
                 str(found["path"]),
                 int(found["size"]),
                 int(found["mtime"]),
                 int(found["level"]),
-                tuple(int(one) for one in found["slice"]),
-                tuple(str(one) for one in found.get("channels", ())),
+                tuple(int(index) for index in found["slice"]),
+                tuple(str(channel) for channel in found.get("channels", ())),
                 crop,
             )
         except (AttributeError, InputError, KeyError, TypeError, ValueError):

@@ -13,7 +13,7 @@ from napari_corrclip.engine.encoded_image import run_steps
 from napari_corrclip.engine.segmenter import Segmenter
 from napari_corrclip.errors import CorrClipError, InputError
 from napari_corrclip.images import Pixels, read_pixels
-from napari_corrclip.progress import Progress
+from napari_corrclip.progress import Progress, Steps, T, retold
 from napari_corrclip.results.provenance import Stretch
 from napari_corrclip.vocabulary import Vocabulary
 
@@ -54,7 +54,7 @@ class Sliced:
 
 @dataclass(frozen=True, slots=True)
 class StackRun:
-    """What became of the slices.
+    """The outcome of a run over slices.
 
     Attributes:
         done: were segmented now.
@@ -93,32 +93,31 @@ def stack_steps(
     store = store or SessionStore()
     segmenter.check_prompts(vocabulary)
     done, skipped, failed = [], [], []
-    for number, one in enumerate(slices, 1):
-        if one.where in have or (one.source and one.source in store):
-            skipped.append(one.where)
+    for number, slice_ in enumerate(slices, 1):
+        if slice_.where in have or (slice_.source and slice_.source in store):
+            skipped.append(slice_.where)
             continue
         stage = f"plane {number} of {len(slices)}"
         yield Progress(f"{stage}: read", 0, 1)
         try:
-            pixels = read_pixels(one.read())
+            pixels = read_pixels(slice_.read())
             steps = run_steps(segmenter, pixels, vocabulary)
-            while True:
-                try:
-                    event = next(steps)
-                except StopIteration as stop:
-                    result, engine = stop.value
-                    break
-                yield Progress(f"{stage}: {event.stage}", event.done, event.total)
-            result = result.stretched(one.stretch())
-            session = Session(result, pixels.rgb, engine=engine, source=one.source)
+            result, engine = yield from _staged(steps, stage)
+            result = result.stretched(slice_.stretch())
+            session = Session(result, pixels.rgb, engine=engine, source=slice_.source)
         except CorrClipError as error:
-            failed.append((one.where, str(error)))
+            failed.append((slice_.where, str(error)))
             continue
         problem = _write(session, store)
-        done.append(one.where)
-        yield Sliced(one.where, session, problem)
+        done.append(slice_.where)
+        yield Sliced(slice_.where, session, problem)
         del session, engine, result, pixels, steps  # not two slices at once
     return StackRun(tuple(done), tuple(skipped), tuple(failed))
+
+
+def _staged(steps: Steps[T], stage: str) -> Steps[T]:
+    """``steps`` with the name of a slice before each of its stages."""
+    return retold(steps, lambda event: Progress(f"{stage}: {event.stage}", event.done, event.total))
 
 
 def _write(session: Session, store: SessionStore) -> str | None:

@@ -99,7 +99,7 @@ def test_a_failure_in_the_thread_is_a_sentence(
     def broken(*_: object, **__: object) -> None:
         raise RuntimeError("CUDA out of memory. Tried to allocate 20 GiB")
 
-    monkeypatch.setattr(Segmenter, "from_preset", broken)
+    monkeypatch.setattr(Segmenter, "from_recipe", broken)
     open_scene(person)
     person.type("red, green")
     person.press(person.dock.bar.run_button)

@@ -81,7 +81,7 @@ def fields(user: User) -> dict[str, QWidget]:
         "the class table": user.dock.words.table,
         "a setting": model.advanced.fields["tau"],
         "a choice": model.detail,
-        "the limit": model.advanced.storage.limit,
+        "the limit": model.advanced.resources.limit,
     }
 
 

@@ -124,7 +124,7 @@ def test_the_examples_of_the_docs_run(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    text = (ROOT / "docs" / "scripting.md").read_text(encoding="utf-8")
+    text = (ROOT / "docs" / "how-to" / "scripting.md").read_text(encoding="utf-8")
     blocks = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
     assert len(blocks) == 6
     monkeypatch.chdir(tmp_path)

@@ -1,4 +1,4 @@
-"""Deciding on regions: assign, accept, ignore, spread, and voting again."""
+"""The decisions on regions: assign, accept, ignore, spread, and voting again."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ import numpy as np
 from napari_corrclip.annotation.change import Change, Plan, Swap
 from napari_corrclip.annotation.edits.targets import (
     Regions,
-    count,
     name_of,
     region_of,
     regions_of,
@@ -23,6 +22,7 @@ from napari_corrclip.annotation.runs import Patch
 from napari_corrclip.annotation.state import NOT_PINNED, State
 from napari_corrclip.errors import InputError
 from napari_corrclip.images.boxes import union, window
+from napari_corrclip.storage.amounts import count
 
 Which = Regions | Literal["undecided", "all"]
 

@@ -63,7 +63,7 @@ def save_parts(saved: Saved, folder: str | os.PathLike[str]) -> None:
 
 @dataclass(eq=False)
 class Saved:
-    """What a folder held; what follows from a journal's records is put into it.
+    """The content of a session's folder; what follows from a journal's records is put into it.
 
     Attributes:
         state: maps, decisions, vocabulary.

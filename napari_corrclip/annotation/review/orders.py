@@ -1,4 +1,4 @@
-"""In which order a person should look at regions: a score for each, the highest first."""
+"""The orders in which a person should look at regions: a score for each, the highest first."""
 
 from __future__ import annotations
 

@@ -34,7 +34,7 @@ class SmallGroup:
 
 @dataclass(frozen=True, slots=True)
 class Left:
-    """What is still undecided.
+    """The regions that are still undecided.
 
     Attributes:
         regions: how many.
@@ -46,7 +46,7 @@ class Left:
 
 
 class Queue:
-    """Iterates over the undecided regions, those first that are most worth a look.
+    """An iterator over the undecided regions, those first that are most worth a look.
 
     The order is computed at a refresh and stays from then on, so that nothing jumps about while a
     person works: it is refreshed by hand or after every ``refresh_every`` looks. Decided regions are

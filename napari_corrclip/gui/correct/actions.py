@@ -9,13 +9,13 @@ from psygnal import Signal
 from qtpy.QtWidgets import QMessageBox
 
 from napari_corrclip.annotation import Edited
-from napari_corrclip.annotation.edits.targets import count as counted
 from napari_corrclip.gui.correct.correcting import DIGITS, Correcting
 from napari_corrclip.gui.correct.peeking import Peeking
 from napari_corrclip.gui.correct.review import Review
 from napari_corrclip.gui.correct.splitting import Splitting
 from napari_corrclip.gui.correct.spreading import Spreading
 from napari_corrclip.gui.widgets import question
+from napari_corrclip.storage.amounts import count
 
 SIMILAR = 5
 """Regions that one press of F adds."""
@@ -113,11 +113,11 @@ class Actions:
         def work() -> Edited:
             targets = self._correcting.targets()
             edited, made = Edited(""), False
-            with self._session.step(f"Runner-up of {counted(len(targets), 'region')}"):
+            with self._session.step(f"Runner-up of {count(len(targets), 'region')}"):
                 for region in targets:
                     edited = self._session.assign(region, self.review.queue.runner_up(region))
                     made = made or edited.made
-            title = f"Assign the runner-up to {counted(len(targets), 'region')}"
+            title = f"Assign the runner-up to {count(len(targets), 'region')}"
             return replace(edited, title=title, made=made)
 
         self._decide(work)

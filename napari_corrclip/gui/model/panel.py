@@ -1,8 +1,9 @@
-"""Which networks, where they run and how fine they look."""
+"""The choice of networks, where they run and how fine they look."""
 
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -34,7 +35,7 @@ _log = logging.getLogger(__name__)
 
 
 class ModelPanel(QGroupBox):
-    """Lets a person choose the networks; :attr:`choice` is what is chosen.
+    """The panel of the networks; :attr:`choice` is what is chosen.
 
     Args:
         viewer: whose Labels layers are offered as regions.
@@ -81,12 +82,12 @@ class ModelPanel(QGroupBox):
         form.addRow("Device", device)
         form.addRow(self.advanced)
         self.preset.currentTextChanged.connect(self._preset_chosen)
-        for one in (self.regions, self.detail, self.device):
-            one.currentIndexChanged.connect(self.tell_windows)
+        for widget in (self.regions, self.detail, self.device):
+            widget.currentIndexChanged.connect(self.tell_windows)
         self.advanced.changed.connect(self._settings_changed)
         self.advanced.refused.connect(self.refused.emit)
-        self.advanced.storage.told.connect(self.refused.emit)
-        self.advanced.storage.told.connect(
+        self.advanced.resources.told.connect(self.refused.emit)
+        self.advanced.resources.told.connect(
             lambda _: self.files.refresh()
         )  # another folder, perhaps
         self.files.told.connect(self.refused.emit)
@@ -119,7 +120,7 @@ class ModelPanel(QGroupBox):
     def choice(self) -> Choice:
         """What is chosen; regions of a layer are found by :meth:`choice_for`."""
         settings = self.advanced.settings
-        return Choice(
+        return Choice.of(
             self.preset.currentText(),
             self.device.device,
             self.detail.currentData(),
@@ -137,25 +138,18 @@ class ModelPanel(QGroupBox):
         layer: Any = self.regions.currentData()
         if layer is None:
             return chosen
-        return Choice(
-            chosen.preset,
-            chosen.device,
-            chosen.detail,
-            chosen.regions,
-            chosen.settings,
-            _regions_of(layer, picture),
-        )
+        return replace(chosen, given=_regions_of(layer, picture))
 
     def may_fetch(self, choice: Choice) -> bool:
         """Whether a run may begin: asks once, where weights are missing and would be downloaded."""
-        needed = choice.missing
+        needed = choice.recipe.missing
         # Offline, the run itself says which file is missing and where to put it.
         return not needed or is_offline() or self._question.ask(needed, self)
 
     def begin(self) -> None:
         """Take what a person set in napari's preferences."""
         configuration.apply(self.refused.emit)
-        self.advanced.storage.refresh()
+        self.advanced.resources.refresh()
         preset = configuration.setting("start", "preset").strip()
         if self.preset.findText(preset) >= 0:
             self.preset.setCurrentText(preset)
@@ -171,9 +165,13 @@ class ModelPanel(QGroupBox):
         self.regions.blockSignals(True)
         while self.regions.count() > len(REGIONS):
             self.regions.removeItem(len(REGIONS))
-        for one in self.viewer.layers:
-            if isinstance(one, Labels) and one.editable is not False and one.data.ndim >= 2:
-                self.regions.addItem(f"{LAYER}{one.name}", one)
+        for labels in self.viewer.layers:
+            if (
+                isinstance(labels, Labels)
+                and labels.editable is not False
+                and labels.data.ndim >= 2
+            ):
+                self.regions.addItem(f"{LAYER}{labels.name}", labels)
         place = self.regions.findText(chosen)
         for index in range(len(REGIONS), self.regions.count()):  # renamed, perhaps
             if layer is not None and self.regions.itemData(index) is layer:
@@ -192,7 +190,7 @@ class ModelPanel(QGroupBox):
         if self._shape is None:
             self.windows.hide()
             return
-        rows, columns = self.choice.windows(self._shape)
+        rows, columns = self.choice.recipe.windows(self._shape)
         text = f"{rows} × {columns} windows" if rows * columns > 1 else "1 window"
         seconds = ESTIMATES.seconds(self.choice, self._shape)
         self.windows.setText(text if seconds is None else f"{text}, {about(seconds)}")

@@ -23,10 +23,11 @@ from napari_corrclip.gui.session.slider import Stack
 from napari_corrclip.gui.widgets import question
 from napari_corrclip.gui.work.controller import Controller
 from napari_corrclip.progress import Progress, Steps
+from napari_corrclip.storage.amounts import count
 
 
 class Loading:
-    """Opens saved sessions.
+    """The opener of saved sessions.
 
     Args:
         image: the choice of the image.
@@ -152,7 +153,7 @@ def ask_to_leave(parent: QWidget, steps: int, title: str, act: str, because: str
     box = question(
         parent,
         title,
-        f"{steps:,} step{'' if steps == 1 else 's'} of what is corrected now {'is' if steps == 1 else 'are'} "
+        f"{count(steps, 'step')} of what is corrected now {'is' if steps == 1 else 'are'} "
         f"kept in memory only. {because}The layers stay, as '(before)'; the decisions and their undo go. "
         "To keep them, press Cancel and save the session first.",
     )

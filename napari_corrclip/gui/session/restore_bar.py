@@ -29,7 +29,7 @@ Work = Callable[[Steps[Any], Callable[[Any], object]], object]
 
 
 class Keeper(QWidget):
-    """Keeps the session on the disk, where the image is a file; a row that offers what lies there.
+    """The row that offers the corrections on the disk, and keeps those of the open session there.
 
     Args:
         tell: is given a sentence.

@@ -38,7 +38,7 @@ Key = tuple[Where, int, Box | None]
 
 
 class Stack:
-    """Opens and puts away the sessions of the planes of one image layer.
+    """The sessions of one image layer's planes, opened and put away as the slider moves.
 
     Args:
         viewer: whose slider is followed.

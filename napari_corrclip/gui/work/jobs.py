@@ -15,7 +15,7 @@ from napari_corrclip.gui.work.job import Job
 
 
 class JobFactory(Protocol):
-    """Makes jobs, as :class:`Job` does."""
+    """A maker of jobs, such as :class:`Job`."""
 
     def __call__(  # noqa: D102
         self,
@@ -30,7 +30,7 @@ class JobFactory(Protocol):
 
 
 class Jobs:
-    """Runs the last job that was asked for.
+    """The queue of one: the last job that was asked for.
 
     Args:
         job: makes the jobs; another one than :class:`Job` for tests.
