@@ -1,1 +1,1 @@
-"""The order in which a person looks at regions: what to look at next, and why."""
+"""The order in which a person should look at regions."""
