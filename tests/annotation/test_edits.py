@@ -145,3 +145,14 @@ def test_a_session_with_a_smaller_history_limit_is_no_damage(tmp_path: Any) -> N
         session.redo()
         loaded.redo()
     Seen(loaded).same(Seen(session))
+
+
+def test_an_edit_says_whether_anything_was_changed() -> None:
+    session = Session(*small_result())
+    assert session.assign(1, "cat").made
+    assert not session.assign(1, "cat").made  # it was so already
+    assert session.undo().made
+    assert not session.undo().made
+    with session.step("Both"):
+        assert session.assign(2, "cat").made
+        assert not session.assign(2, "cat").made

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import weakref
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -113,8 +114,8 @@ def test_a_session_whose_image_was_let_go_of_is_as_one_without() -> None:
     ]
     size = Networks().nbytes
     assert FEATURES.nbytes >= 3 * size
-    assert all(session.engine is not None for session in sessions)
-    assert sessions[0].engine is not None  # used last
+    assert sessions[0].encoded() is not None  # used last
+    assert all(session.engine is not None for session in sessions)  # to look is no use
     FEATURES.limit = 2 * size
     assert [session.engine is None for session in sessions] == [False, True, False]
     with pytest.raises(InputError, match="without networks"):
@@ -152,5 +153,17 @@ def test_a_real_engine_tells_its_bytes() -> None:
     assert engine.nbytes == held + cells.nbytes
     clicked = annotate(scene, "red", progress=False).engine
     assert isinstance(clicked, Engine)
-    assert clicked._embedding is not None
-    assert clicked.nbytes == clicked.features.nbytes + clicked._embedding.features.nbytes
+    embedding = clicked.features.embedding
+    assert embedding is not None
+    assert clicked.nbytes == clicked.features.nbytes
+    assert clicked.nbytes - embedding.nbytes == replace(clicked.features, embedding=None).nbytes
+
+
+def test_a_session_keeps_its_encoded_images_in_the_cache_it_is_given() -> None:
+    before, cache = FEATURES.nbytes, FeatureCache(Networks().nbytes)
+    first, second = (
+        Session(result_of([[1]], [[CAT]]), engine=Networks(), cache=cache) for _ in range(2)
+    )
+    assert FEATURES.nbytes == before
+    assert first.engine is None  # there is room for one
+    assert second.engine is not None
