@@ -42,6 +42,7 @@ from napari_corrclip.annotation.files.log import (
     lock_folder,
     read_log,
     used_numbers,
+    went_on,
     write_all,
 )
 from napari_corrclip.annotation.files.records import MAGIC, Kind, OnDisk, pack_record
@@ -129,7 +130,15 @@ class Journal:
             # No edit of another thread between what is written now and the first record.
             with session.locked():
                 session.timeline.check_no_group()
-                self._begin(session.on_disk if session.journal_folder == place else None, wait)
+                on_disk = session.on_disk if session.journal_folder == place else None
+                if on_disk is not None and went_on(self.folder, on_disk):
+                    if not replace:
+                        raise InputError(
+                            f"The session in {str(folder)!r} was edited in another window; restore it "
+                            "again, give another folder, or say replace=True."
+                        )
+                    on_disk = None
+                self._begin(on_disk, wait)
                 session.timeline.writers.append(self)
                 session.journal_folder = place
         except BaseException:

@@ -14,6 +14,7 @@ import pytest
 from napari_corrclip.annotation import Draft, Journal, has_session, put_aside, restore
 from napari_corrclip.annotation.change import Step
 from napari_corrclip.annotation.files.records import Kind
+from napari_corrclip.errors import InputError
 from tests.annotation.images import small_result
 from tests.annotation.random_edits import SHAPE, digest, edit, new_session
 from tests.full_disk import files_of_at_most
@@ -274,3 +275,19 @@ def test_a_snapshot_that_takes_anothers_place_meanwhile_is_seen(
             assert has_session(tmp_path)
         assert calls[0] == 2
         assert digest(restore(tmp_path)) == digest(session)
+
+
+def test_a_session_that_was_gone_on_with_elsewhere_is_not_continued(tmp_path: Path) -> None:
+    session = new_session(0)
+    with Journal(session, tmp_path):
+        session.assign(1, "sky")
+    stale, other = restore(tmp_path), restore(tmp_path)
+    with Journal(other, tmp_path):
+        other.assign(2, "sky")
+    stale.assign(3, "sky")
+    with pytest.raises(InputError, match="edited in another window"):
+        Journal(stale, tmp_path)
+    assert digest(restore(tmp_path)) == digest(other)
+    with Journal(stale, tmp_path, replace=True):
+        stale.assign(4, "sky")
+    assert digest(restore(tmp_path)) == digest(stale)

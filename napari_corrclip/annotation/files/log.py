@@ -171,11 +171,19 @@ def _follow_all(folder: Path, saved: Saved, end: OnDisk) -> OnDisk:
     return end
 
 
+def went_on(folder: Path, end: OnDisk) -> bool:
+    """Whether somebody went on in ``folder`` since it ended there."""
+    head = head_of(end.number, end.size)
+    for number in (number for number in used_numbers(folder) if number > end.number):
+        with contextlib.suppress(OSError), (folder / f"journal-{number}.bin").open("rb") as file:
+            if file.read(len(head)) == head:
+                return True
+    return False
+
+
 def ends_at(folder: Path, end: OnDisk) -> bool:
     """Whether nothing was written in ``folder`` since it ended there."""
-    return max(used_numbers(folder), default=0) == end.number and (
-        identity(folder, end.number) == end.file
-    )
+    return identity(folder, end.number) == end.file and not went_on(folder, end)
 
 
 def identity(folder: Path, number: int) -> tuple[int, int, int] | None:
