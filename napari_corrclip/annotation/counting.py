@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from napari_corrclip.annotation.evidence import Evidence
-from napari_corrclip.maps.regions import number_regions
+from napari_corrclip.maps.regions import boxes_of_runs, number_regions
+from napari_corrclip.maps.votes import crosstab, means
 from napari_corrclip.vocabulary import Vocabulary
 
 STRIPE = 1 << 15
@@ -81,24 +82,20 @@ class Ballots:
         """
         column = self.columns[self.evidence.prediction.reshape(-1)[at]]
         source = self.sources(column, self.evidence.numbers.reshape(-1)[at])
-        width, sources = 1 + self.probabilities.shape[1], len(self.probabilities)
-        # Sums of whole numbers below 2**53 are exact in float64.
-        votes = np.bincount(owner * width + column, weight, count * width).astype(np.int64)
+        sources = len(self.probabilities)
+        votes = crosstab(owner, column, (count, 1 + self.probabilities.shape[1]), weight)
         shape = (count, sources)
         if count * sources <= 4 * len(at):
-            dense = np.bincount(owner * sources + source, weight, count * sources)
-            found = sparse.csr_array(dense.reshape(shape).astype(np.int64))
+            found = sparse.csr_array(crosstab(owner, source, shape, weight))
         else:
             ones = np.ones(len(at), np.int64) if weight is None else weight
             found = sparse.coo_array((ones, (owner, source)), shape=shape).tocsr()
-        return Counts(votes.reshape(count, width), found)
+        return Counts(votes, found)
 
     def means(self, counts: Counts) -> NDArray[np.float32]:
         """Return (R, K) the mean probabilities of counted regions; 0 for one without pixels."""
         sums = counts.sources.astype(np.float64) @ self.probabilities
-        areas = np.maximum(counts.votes.sum(axis=1, keepdims=True), 1)
-        means: NDArray[np.float32] = (np.asarray(sums) / areas).astype(np.float32)
-        return means
+        return means(np.asarray(sums), counts.votes)
 
 
 def count_all(
@@ -124,13 +121,7 @@ def count_all(
     start, length = start[inside], length[inside]
     owner = numbers.ravel()[start] - 1
     row, column = np.divmod(start, regions.shape[1])
-    boxes = np.empty((len(ids), 4), np.int64)
-    boxes[:, :2] = max(regions.shape)
-    boxes[:, 2:] = 0
-    np.minimum.at(boxes[:, 0], owner, row)
-    np.minimum.at(boxes[:, 1], owner, column)
-    np.maximum.at(boxes[:, 2], owner, row + 1)
-    np.maximum.at(boxes[:, 3], owner, column + length)
+    boxes = boxes_of_runs(owner, row, column, length, len(ids))
     return ids, boxes, ballots.count(owner.astype(np.int64), start, len(ids), length)
 
 

@@ -11,6 +11,7 @@ from napari_corrclip.annotation.orders import ORDERS, Order
 from napari_corrclip.annotation.regions import Region
 from napari_corrclip.annotation.session import Session
 from napari_corrclip.errors import InputError
+from napari_corrclip.maps.votes import runners_up
 
 __all__ = ["ORDERS", "SMALL", "Left", "Queue", "SmallGroup"]
 
@@ -164,12 +165,9 @@ class Queue:
         """Return the name of the likeliest class besides the predicted one; "" if there is none."""
         with self.session.locked():
             row, classes = self.session.region(region), self.session.vocabulary.classes
-        ranked = [
-            one
-            for index in (-row.probabilities).argsort(kind="stable").tolist()
-            if (one := classes[index]).value != row.predicted
-        ]
-        return ranked[0].name if ranked else ""
+        predicted = row.values.index(row.predicted) if row.predicted else -1
+        second = int(runners_up(row.probabilities[None], np.array([predicted]))[0][0])
+        return classes[second].name if second >= 0 else ""
 
     def _waits(self, row: Region) -> bool:
         """Whether a region is to be looked at by itself."""

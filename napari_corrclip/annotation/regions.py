@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_corrclip.images.boxes import Box
+from napari_corrclip.maps.votes import winners
 
 Kind = Literal["assigned", "accepted", "ignored"]
 """What a person said of a region: its class, that the predicted one is right, or leave it out."""
@@ -50,6 +51,7 @@ class Region:
         sources: (n,) indices and (n,) pixels: where its probabilities come from; see
             :class:`~napari_corrclip.annotation.counting.Ballots`.
         probabilities: (K,) float32 mean probability of each class.
+        values: (K,) the classes' label values.
         voting: how its pixels elect its class.
         predicted: the label value that they elect; 0 = none.
         verdict: the person's decision; ``None`` = undecided.
@@ -61,6 +63,7 @@ class Region:
     votes: NDArray[np.int64]
     sources: tuple[NDArray[np.integer], NDArray[np.integer]]
     probabilities: NDArray[np.float32]
+    values: tuple[int, ...] = field(repr=False)
     voting: Voting
     predicted: int
     verdict: Verdict | None = None
@@ -69,6 +72,18 @@ class Region:
     def value(self) -> int:
         """The label value of the region: by verdict, else as predicted; 0 = unlabelled."""
         return self.predicted if self.verdict is None else self.verdict.value
+
+    @property
+    def class_index(self) -> int:
+        """The index in the vocabulary of the class that the region shows; -1 = it shows none."""
+        value = self.value
+        return self.values.index(value) if value in self.values else -1
+
+    @property
+    def confidence(self) -> float:
+        """Mean probability of the class that the region shows, or of the likeliest if it shows none."""
+        index = self.class_index
+        return float(self.probabilities.max() if index < 0 else self.probabilities[index])
 
     @property
     def margin(self) -> float:
@@ -92,7 +107,6 @@ def elect(
             (eq. 12).
         values: (1 + K,) label values of the columns, 0 first.
     """
-    by_votes = votes.argmax(axis=1)
-    by_mean = probabilities.argmax(axis=1) + 1
-    elected: NDArray[np.int64] = values[np.where(voting, by_mean, by_votes)]
+    chosen = np.where(voting, probabilities.argmax(axis=1), winners(votes))
+    elected: NDArray[np.int64] = values[chosen + 1]
     return elected

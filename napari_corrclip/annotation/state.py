@@ -24,7 +24,8 @@ from napari_corrclip.annotation.runs import Patch
 from napari_corrclip.errors import InputError
 from napari_corrclip.images.boxes import Box, area, union, window
 from napari_corrclip.maps.adjacency import Adjacency
-from napari_corrclip.maps.regions import number_regions
+from napari_corrclip.maps.regions import boxes_of_runs, number_regions
+from napari_corrclip.maps.votes import apply_votes
 from napari_corrclip.results.provenance import Provenance
 from napari_corrclip.results.segmentation import Segmentation
 from napari_corrclip.vocabulary import Vocabulary
@@ -404,7 +405,7 @@ class State:
         by_mean = np.array([voting == "mean" for voting in votings], bool)
         elected = elect(counts.votes, means, by_mean, self._values).tolist()
         areas = counts.votes.sum(axis=1).tolist()
-        sources = counts.sources
+        sources, values = counts.sources, self.vocabulary.values
         for array in (counts.votes, means):
             array.flags.writeable = False
         for index, (one, box) in enumerate(zip(ids, boxes, strict=True)):
@@ -418,6 +419,7 @@ class State:
                 counts.votes[index],
                 (sources.indices[part], sources.data[part]),
                 means[index],
+                values,
                 votings[index],
                 elected[index],
                 self.verdicts.get(one),
@@ -440,11 +442,11 @@ class State:
         where = window(box)
         numbers, ids = number_regions(self.regions[where])
         rows = [self.rows[one] for one in ids.tolist()]
-        shown = np.array([0, *(row.value for row in rows)], np.uint16)[numbers]
-        free = np.array([True, *(_by_pixels(row) for row in rows)])
-        # Mostly no region shows its pixels' own classes, and nothing is painted.
-        by_pixels = free[numbers] if free[1:].any() else numbers == 0
-        np.copyto(shown, self.evidence.prediction[where], where=by_pixels)
+        prediction = self.evidence.prediction[where]
+        shown = apply_votes(prediction, numbers, np.array([row.value for row in rows], np.uint16))
+        free = np.array([False, *(_by_pixels(row) for row in rows)])
+        if free.any():  # mostly no region shows its pixels' own classes
+            np.copyto(shown, prediction, where=free[numbers])
         pins = self.pins[where]
         painted = pins != NOT_PINNED
         if painted.any():
@@ -528,13 +530,7 @@ def _boxes(owner: NDArray[np.integer], patch: Patch, count: int) -> list[Box]:
     """Return the box in the image around each owner's runs of ``patch``; every owner has some."""
     top, left, _, right = patch.box
     row, column = np.divmod(patch.start, right - left)
-    edges = np.empty((count, 4), np.int64)
-    edges[:, :2] = np.iinfo(np.int64).max
-    edges[:, 2:] = -1
-    np.minimum.at(edges[:, 0], owner, row)
-    np.minimum.at(edges[:, 1], owner, column)
-    np.maximum.at(edges[:, 2], owner, row + 1)
-    np.maximum.at(edges[:, 3], owner, column + patch.length)
+    edges = boxes_of_runs(owner, row, column, patch.length, count)
     edges += np.array([top, left, top, left])
     return [(a, b, c, d) for a, b, c, d in edges.tolist()]
 

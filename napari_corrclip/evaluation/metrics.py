@@ -7,6 +7,8 @@ from collections.abc import Iterable
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_corrclip.maps.votes import crosstab
+
 
 class Confusion:
     """Pixel counts of truth x prediction, summed over images.
@@ -23,9 +25,7 @@ class Confusion:
 
     def add(self, truth: NDArray[np.integer], prediction: NDArray[np.integer]) -> None:
         """Count one image; both maps (H, W) with labels 0..K."""
-        width = self.classes + 1
-        pairs = truth.astype(np.int64).ravel() * width + prediction.ravel()
-        self.counts += np.bincount(pairs, minlength=width * width).reshape(width, width)
+        self.counts += crosstab(truth.ravel(), prediction.ravel(), self.counts.shape)
 
     @property
     def iou(self) -> NDArray[np.float64]:

@@ -76,3 +76,46 @@ def number_regions(regions: NDArray[np.integer]) -> tuple[NDArray[np.int32], NDA
     segmented = found > 0
     numbers = (np.cumsum(segmented) * segmented).astype(np.int32)
     return numbers[positions].reshape(regions.shape), found[segmented].astype(np.int64)
+
+
+def bounding_boxes(numbers: NDArray[np.int32], regions: int) -> NDArray[np.int32]:
+    """Return (R, 4) int32: min_row, min_col, max_row, max_col of each region, maxima excluded.
+
+    Args:
+        numbers: (H, W) region numbers, all of 1 to R.
+        regions: how many regions R.
+    """
+    from scipy.ndimage import find_objects
+
+    boxes = [
+        (found[0].start, found[1].start, found[0].stop, found[1].stop)
+        for found in find_objects(numbers, max_label=regions)
+        if found is not None  # every number occurs
+    ]
+    return np.array(boxes, np.int32).reshape(regions, 4)
+
+
+def boxes_of_runs(
+    owner: NDArray[np.integer],
+    row: NDArray[np.integer],
+    column: NDArray[np.integer],
+    length: NDArray[np.integer],
+    count: int,
+) -> NDArray[np.int64]:
+    """Return (R, 4) int64, the boxes of :func:`bounding_boxes` of owners of runs of pixels along rows.
+
+    Args:
+        owner: (n,) 0 to R - 1; each has a run.
+        row: (n,) where each run lies.
+        column: (n,) where it begins.
+        length: (n,) its pixels.
+        count: how many owners R.
+    """
+    boxes = np.empty((count, 4), np.int64)
+    boxes[:, :2] = np.iinfo(np.int64).max
+    boxes[:, 2:] = -1
+    np.minimum.at(boxes[:, 0], owner, row)
+    np.minimum.at(boxes[:, 1], owner, column)
+    np.maximum.at(boxes[:, 2], owner, row + 1)
+    np.maximum.at(boxes[:, 3], owner, column + length)
+    return boxes

@@ -10,6 +10,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_corrclip.maps.regions import bounding_boxes
+from napari_corrclip.maps.votes import confidences, runners_up, winners
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -20,50 +23,6 @@ COLUMNS = (
     "p", "margin", "entropy", "share", "runner_up", "runner_up_p",
 )  # fmt: skip
 """The table's columns; :func:`region_table` tells what they hold."""
-
-
-def count_votes(
-    classes: NDArray[np.integer], numbers: NDArray[np.int32], regions: int, count: int
-) -> NDArray[np.int64]:
-    """Count the classes of every region's pixels.
-
-    Args:
-        classes: (H, W) class indices, -1 = no class.
-        numbers: (H, W) region numbers of :func:`~napari_corrclip.maps.regions.number_regions`.
-        regions: how many regions R.
-        count: how many classes K.
-
-    Returns:
-        (R, 1 + K); column 0 counts the pixels without a class.
-    """
-    width = count + 1
-    ballots = numbers.ravel().astype(np.int64) * width + (classes.ravel().astype(np.int64) + 1)
-    counts = np.bincount(ballots, minlength=(regions + 1) * width)
-    return counts.reshape(-1, width)[1:]
-
-
-def bounding_boxes(numbers: NDArray[np.int32], regions: int) -> NDArray[np.int32]:
-    """Return (R, 4) int32: min_row, min_col, max_row, max_col of each region, maxima excluded."""
-    from scipy.ndimage import find_objects
-
-    boxes = [
-        (found[0].start, found[1].start, found[0].stop, found[1].stop)
-        for found in find_objects(numbers, max_label=regions)
-        if found is not None  # every number occurs
-    ]
-    return np.array(boxes, np.int32).reshape(regions, 4)
-
-
-def mean_probabilities(
-    probabilities: NDArray[np.floating], numbers: NDArray[np.int32], regions: int
-) -> NDArray[np.float32]:
-    """Return (R, K) float32, the mean of (K, H, W) ``probabilities`` over each region's pixels."""
-    flat = numbers.ravel()
-    pixels = np.bincount(flat, minlength=regions + 1)[1:]
-    means = np.empty((regions, len(probabilities)), np.float32)
-    for index, plane in enumerate(probabilities):
-        means[:, index] = np.bincount(flat, plane.ravel(), minlength=regions + 1)[1:] / pixels
-    return means
 
 
 def entropies(probabilities: NDArray[np.floating]) -> NDArray[np.float32]:
@@ -128,7 +87,7 @@ def frame(
 
     Args:
         ids: (R,) the regions' ids.
-        boxes: (R, 4) as of :func:`bounding_boxes`.
+        boxes: (R, 4) as of :func:`~napari_corrclip.maps.regions.bounding_boxes`.
         votes: (R, 1 + K) as there.
         probabilities: (R, K) as there.
         vocabulary: the K classes.
@@ -136,24 +95,17 @@ def frame(
     """
     import pandas as pd
 
-    count = len(ids)
     areas = votes.sum(axis=1)
     values = np.array([0, *vocabulary.values], np.int64)
     if elected is None:
-        column = votes.argmax(axis=1)  # argmax returns the first of equals
+        chosen = winners(votes)
     else:
         order = np.argsort(values)
-        column = order[np.searchsorted(values, elected, sorter=order)]
-    chosen = column - 1
+        chosen = order[np.searchsorted(values, elected, sorter=order)] - 1
     names = np.array(["", *vocabulary.names], dtype=object)
-    every = np.arange(count)
     # a first column for "no class", whose probability is 0
-    padded = np.concatenate([np.zeros((count, 1), np.float32), probabilities], axis=1)
-    two = np.sort(padded, axis=1)[:, -2:]
-    others = padded.copy()
-    others[every, chosen + 1] = -1
-    others[:, 0] = -0.5  # "no class" is second only to a single class
-    runner_up = others.argmax(axis=1)
+    two = np.sort(np.pad(probabilities, ((0, 0), (1, 0))), axis=1)[:, -2:]
+    second, less = runners_up(probabilities, chosen)
     return pd.DataFrame(
         {
             "id": ids,
@@ -164,11 +116,11 @@ def frame(
             "min_col": boxes[:, 1],
             "max_row": boxes[:, 2],
             "max_col": boxes[:, 3],
-            "p": padded[every, chosen + 1],
+            "p": confidences(probabilities, chosen),
             "margin": two[:, 1] - two[:, 0],
             "entropy": entropies(probabilities),
-            "share": votes[every, column] / np.maximum(areas, 1),
-            "runner_up": names[runner_up].astype(str),
-            "runner_up_p": padded[every, runner_up],
+            "share": votes[np.arange(len(ids)), chosen + 1] / np.maximum(areas, 1),
+            "runner_up": names[second + 1].astype(str),
+            "runner_up_p": less,
         }
     )

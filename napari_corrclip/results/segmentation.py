@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from napari_corrclip.errors import InputError
 from napari_corrclip.maps import table as tables
+from napari_corrclip.maps import votes as voting
 from napari_corrclip.maps.regions import check_regions, number_regions
 from napari_corrclip.results.provenance import Network, Provenance, Stretch, package_versions
 from napari_corrclip.storage.frozen import Closed, closed
@@ -234,7 +235,7 @@ class Segmentation(Closed):
                 "files do not belong together, so segment the image again."
             )
         class_indices(read.labels, vocabulary)
-        votes = tables.count_votes(indices, numbers, len(ids), len(vocabulary))
+        votes = voting.count_votes(indices, numbers, len(ids), len(vocabulary))
         return cls(
             labels=read.labels,
             regions=read.regions,
@@ -305,13 +306,8 @@ def build_segmentation(
         raise ValueError("region_ids are not the ids that occur in regions, ascending")
     before, after = _array(pixels.pixel_labels), _array(pixels.labels)
     confidence = np.asarray(_array(pixels.confidence), np.float32)
-    overruled = np.flatnonzero(after != before)
-    if len(overruled):
-        # a first column for "no class", and a first row for pixels without a region
-        means = np.pad(probabilities, ((1, 0), (1, 0)))
-        shown = confidence.flatten()
-        shown[overruled] = means[numbers.ravel()[overruled], after.ravel()[overruled] + 1]
-        confidence = shown.reshape(confidence.shape)
+    sure = voting.confidences(probabilities, voting.winners(votes))
+    confidence = voting.shown_confidence(confidence, before, after, numbers, sure)
     # The last one is that of index -1, no class.
     values = np.array([*vocabulary.values, 0], np.uint16)
     return Segmentation(
@@ -406,18 +402,15 @@ def segmentation_from_probabilities(
     unsure = confidence < np.asarray(vocabulary.thresholds, np.float32)[before]
     before[unsure] = -1 if vocabulary.background is None else vocabulary.background
     numbers, ids = number_regions(regions)
-    votes = tables.count_votes(before, numbers, len(ids), len(vocabulary))
-    after = before
-    if correction:
-        chosen = np.concatenate([[0], votes.argmax(axis=1) - 1])
-        after = np.where(numbers > 0, chosen[numbers], before)
+    votes = voting.count_votes(before, numbers, len(ids), len(vocabulary))
+    after = voting.apply_votes(before, numbers, voting.winners(votes)) if correction else before
     return build_segmentation(
         _Pixels(
             pixel_labels=before,
             labels=after,
             confidence=confidence,
             region_ids=ids,
-            region_probabilities=tables.mean_probabilities(probabilities, numbers, len(ids)),
+            region_probabilities=voting.mean_probabilities(probabilities, numbers, len(ids)),
             votes=votes,
         ),
         regions,

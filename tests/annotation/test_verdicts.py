@@ -48,6 +48,24 @@ def test_accept_above_takes_what_is_surer_and_not_what_is_as_sure() -> None:
     assert session.region(1).verdict == Verdict("accepted", CAT, looked=False)
 
 
+def test_a_region_is_as_sure_as_the_class_that_it_shows() -> None:
+    session = strip([1, 2], [CAT, DOG])
+
+    def probability(name: str) -> float:
+        at = session.vocabulary.names.index(name)
+        return float(session.region(1).probabilities[at])
+
+    assert session.region(1).confidence == probability("cat") > probability("dog")
+    session.assign(1, "sky")
+    assert session.region(1).confidence == probability("sky")
+    session.set_vocabulary(session.vocabulary.reorder(["sky", "dog", "cat"]))
+    assert session.region(1).confidence == probability("sky")
+    session.ignore(1)
+    row = session.region(1)
+    assert row.class_index == -1
+    assert row.confidence == probability("cat")
+
+
 def test_an_ignored_region_is_unlabelled() -> None:
     session = strip([1, 2], [CAT, DOG])
     session.ignore(1)

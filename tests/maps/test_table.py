@@ -11,14 +11,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from napari_corrclip.maps.regions import number_regions
-from napari_corrclip.maps.table import (
-    COLUMNS,
-    bounding_boxes,
-    count_votes,
-    entropies,
-    mean_probabilities,
-    region_table,
-)
+from napari_corrclip.maps.table import COLUMNS, entropies, region_table
+from napari_corrclip.maps.votes import count_votes, mean_probabilities
 from napari_corrclip.vocabulary import Vocabulary
 
 NAMES = ("cat", "dog", "sky", "grass")
@@ -127,20 +121,3 @@ def test_entropy_is_that_of_normalised_probabilities() -> None:
     np.testing.assert_allclose(
         entropies(p), [math.log(4), math.log(2), 0, 0], rtol=1e-6, atol=1e-12
     )
-
-
-@given(
-    arrays(np.int32, st.tuples(st.integers(1, 7), st.integers(1, 7)), elements=st.integers(0, 5))
-)
-def test_the_box_is_the_smallest_that_holds_the_region(regions: np.ndarray) -> None:
-    numbers, ids = number_regions(regions)
-    for one, (top, left, bottom, right) in zip(ids, bounding_boxes(numbers, len(ids)), strict=True):
-        here = regions == one
-        outside = here.copy()
-        outside[top:bottom, left:right] = False
-        assert not outside.any()
-        box = here[top:bottom, left:right]
-        assert box[0].any()
-        assert box[-1].any()
-        assert box[:, 0].any()
-        assert box[:, -1].any()

@@ -16,6 +16,7 @@ from napari_corrclip.annotation.runs import Patch
 from napari_corrclip.annotation.state import NOT_PINNED, State
 from napari_corrclip.errors import InputError
 from napari_corrclip.images.boxes import Box
+from napari_corrclip.maps.votes import crosstab
 from napari_corrclip.results.segmentation import Segmentation
 from napari_corrclip.vocabulary import Vocabulary
 
@@ -127,14 +128,14 @@ def rerun(state: State, result: Segmentation) -> Plan:
     evidence = fresh.evidence
     codes, said, seen = _decided_pixels(state)
     ids = [0, *result.table["id"].tolist()]
-    width = len(said)
-    keys = evidence.numbers.astype(np.int64) * width + codes
-    counts = np.bincount(keys.ravel(), minlength=len(ids) * width).reshape(-1, width)
-    decided = counts[:, 1:].sum(axis=1)
-    carried = (2 * decided >= counts.sum(axis=1)) & (decided > 0)
-    carried[0] = False  # what is in no region has no verdict
+    counts = crosstab(evidence.numbers.ravel(), codes.ravel(), (len(ids), len(said)))
+    areas = counts.sum(axis=1)
     # No verdict is said by code 0, so the most frequent is looked for among the others.
-    winner = np.where(carried, 1 + counts[:, 1:].argmax(axis=1) if width > 1 else 0, 0)
+    counts[:, 0] = 0
+    decided = counts.sum(axis=1)
+    carried = (2 * decided >= areas) & (decided > 0)
+    carried[0] = False  # what is in no region has no verdict
+    winner = np.where(carried, counts.argmax(axis=1), 0)
     shown = winner[evidence.numbers]
     carrying = (codes > 0) & (codes == shown)
     looks = np.bincount(

@@ -57,13 +57,10 @@ def accept_above(state: State, confidence: float) -> Plan:
     number = isinstance(confidence, int | float | np.integer | np.floating)
     if isinstance(confidence, bool) or not number or not 0 <= confidence <= 1:
         raise InputError(f"The confidence is {shown(confidence)}; give a number from 0 to 1.")
-    index = {value: at for at, value in enumerate(state.vocabulary.values)}
     rows = [
         row
         for row in state.rows.values()
-        if row.verdict is None
-        and row.predicted
-        and row.probabilities[index[row.predicted]] > confidence
+        if row.verdict is None and row.predicted and np.float32(row.confidence) > confidence
     ]
     verdicts = {row.id: Verdict("accepted", row.predicted, looked=False) for row in rows}
     title = f"Accept {count(len(rows), 'region')} above {confidence:g}"

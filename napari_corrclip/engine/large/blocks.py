@@ -11,7 +11,7 @@ from torch import Tensor
 
 from napari_corrclip.engine.large.tally import Tally
 from napari_corrclip.images.boxes import Box
-from napari_corrclip.maps.table import bounding_boxes
+from napari_corrclip.maps.regions import bounding_boxes
 from napari_corrclip.method import correction, prediction
 from napari_corrclip.settings import Settings
 

@@ -26,6 +26,7 @@ from napari_corrclip.images import PERCENTILES, ImageOptions
 from napari_corrclip.images.origin import Origin, escaped
 from napari_corrclip.images.planes import Plane, opened
 from napari_corrclip.maps import table as tables
+from napari_corrclip.maps import votes as voting
 from napari_corrclip.maps.reading import open_map
 from napari_corrclip.progress import Progress, Steps, drive
 from napari_corrclip.regions.given import GivenRegions
@@ -250,11 +251,9 @@ def _classify(
 
 def _paint(maps: Any, tally: Tally, words: Vocabulary, *, correction: bool) -> Steps[None]:
     """Write the labels: with map correction every region takes its most frequent class."""
-    winners = tally.votes.argmax(axis=1)  # of equals the first; 0 = no class
-    # a first row for pixels without a region
-    chosen = np.array([0, *words.values], np.uint16)[np.concatenate([[0], winners])]
-    means = np.pad(tally.probabilities, ((0, 0), (1, 0)))
-    sure = np.concatenate([[0], means[np.arange(len(winners)), winners]]).astype(np.float16)
+    winners = voting.winners(tally.votes)
+    chosen = np.array([0, *words.values], np.uint16)[winners + 1]
+    sure = voting.confidences(tally.probabilities, winners)
     boxes = list(blocks((0, 0, *maps["labels"].shape), CHUNK))
     for done, box in enumerate(boxes):
         yield Progress("painting", done, len(boxes))
@@ -262,12 +261,13 @@ def _paint(maps: Any, tally: Tally, words: Vocabulary, *, correction: bool) -> S
         labels = np.asarray(maps["pixel_labels"][where])
         if correction:
             ids = np.asarray(maps["regions"][where])
-            rows = np.where(ids > 0, np.searchsorted(tally.ids, ids) + 1, 0)
-            before, labels = labels, np.where(rows > 0, chosen[rows], labels)
-            overruled = labels != before
-            if overruled.any():
+            numbers = np.where(ids > 0, np.searchsorted(tally.ids, ids) + 1, 0)
+            before, labels = labels, voting.apply_votes(labels, numbers, chosen)
+            if (labels != before).any():
                 confidence = np.asarray(maps["confidence"][where])
-                maps["confidence"][where] = np.where(overruled, sure[rows], confidence)
+                maps["confidence"][where] = voting.shown_confidence(
+                    confidence, before, labels, numbers, sure
+                )
         maps["labels"][where] = labels
 
 

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_corrclip.maps.votes import means
+
 
 @dataclass(frozen=True)
 class Tally:
@@ -38,8 +40,7 @@ class Tally:
     @property
     def probabilities(self) -> NDArray[np.float32]:
         """(R, K) mean probability of each class in each region."""
-        pixels = self.votes.sum(axis=1, keepdims=True)
-        return np.asarray(self.sums / np.maximum(pixels, 1), np.float32)
+        return means(self.sums, self.votes)
 
 
 def total(tallies: Sequence[Tally]) -> Tally:

@@ -6,6 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import maximum_filter, minimum_filter
 
+from napari_corrclip.maps.votes import crosstab
+
 SHARE = 0.02
 """Width of the band along an outline, as a share of the image's diagonal; the paper's."""
 
@@ -36,10 +38,9 @@ def boundary_iou(
     """
     width = max(1, round(share * float(np.hypot(*truth.shape))))
     counted = truth > 0
-    true_band = np.where(band(truth, width), truth, 0)[counted].astype(np.int64)
-    shown_band = np.where(band(shown, width), shown, 0)[counted].astype(np.int64)
-    side = classes + 1
-    pairs = np.bincount(true_band * side + shown_band, minlength=side * side).reshape(side, side)
+    true_band = np.where(band(truth, width), truth, 0)[counted]
+    shown_band = np.where(band(shown, width), shown, 0)[counted]
+    pairs = crosstab(true_band, shown_band, (classes + 1, classes + 1))
     hits = np.diag(pairs)[1:]
     union = pairs.sum(axis=1)[1:] + pairs.sum(axis=0)[1:] - hits
     return float((hits[union > 0] / union[union > 0]).mean()) if union.any() else float("nan")

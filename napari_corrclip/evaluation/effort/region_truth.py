@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from napari_corrclip.evaluation.effort.case import Case
 from napari_corrclip.evaluation.metrics import Confusion, true_miou
 from napari_corrclip.maps.regions import number_regions
-from napari_corrclip.maps.table import count_votes
+from napari_corrclip.maps.votes import count_votes, winners
 from napari_corrclip.results.segmentation import class_indices
 
 
@@ -38,8 +38,9 @@ def true_counts(
 
 def majority(counts: NDArray[np.int64]) -> NDArray[np.int64]:
     """Return (R,) class number from 1 that most counted pixels have, 0 where none is counted."""
-    best = counts[:, 1:].argmax(axis=1) + 1
-    return np.where(counts[:, 1:].any(axis=1), best, 0)
+    counted = counts.copy()
+    counted[:, 0] = 0
+    return winners(counted) + 1
 
 
 def ceiling(case: Case) -> Measures:

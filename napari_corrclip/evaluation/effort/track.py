@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_corrclip.evaluation.metrics import Confusion, true_miou
+from napari_corrclip.maps.votes import crosstab
 
 if TYPE_CHECKING:
     from napari_corrclip.annotation import Changed, Session
@@ -67,10 +68,9 @@ class Track:
         if not other.any():
             return
         truth = self.truth[box][other]
-        width = self.confusion.classes + 1
-        for sign, shown in ((-1, before[other]), (1, now[other])):
-            pairs = np.bincount(truth * width + shown, minlength=width * width)
-            self.confusion.counts += sign * pairs.reshape(width, width)
+        counts = self.confusion.counts
+        counts -= crosstab(truth, before[other], counts.shape)
+        counts += crosstab(truth, now[other], counts.shape)
         self.shown[box] = now
 
 

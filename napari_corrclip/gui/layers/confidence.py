@@ -9,9 +9,8 @@ from napari.layers import Image
 from numpy.typing import NDArray
 from psygnal import Signal
 
-from napari_corrclip.annotation import Changed, Session
+from napari_corrclip.annotation import Changed, Region, Session
 from napari_corrclip.gui.image.picture import OURS
-from napari_corrclip.gui.layers.captions import confidences
 from napari_corrclip.gui.layers.session_layers import SessionLayers
 from napari_corrclip.images.boxes import Box, area, window
 from napari_corrclip.maps.regions import number_regions
@@ -90,7 +89,7 @@ class ConfidenceLayer:
         if changed.vocabulary or table is None or max(changed.updated, default=0) >= len(table):
             self._table = _table(session)
         elif rows:
-            table[[row.id for row in rows]] = confidences(rows, session.vocabulary)
+            table[[row.id for row in rows]] = _confidences(rows)
         for box in boxes:
             self.layer.data[window(box)] = self._computed(box)
         self.layer.refresh(extent=False)
@@ -105,7 +104,7 @@ def confidence_map(session: Session, box: Box) -> NDArray[np.float32]:
     """Return (h, w) float32, the confidence of the region at each pixel of ``box``; 0 = no region."""
     numbers, ids = number_regions(session.regions[window(box)])
     rows = [session.region(one) for one in ids.tolist()]
-    return np.append(np.float32(0), confidences(rows, session.vocabulary)).take(numbers)
+    return np.append(np.float32(0), _confidences(rows)).take(numbers)
 
 
 def _table(session: Session) -> NDArray[np.float32] | None:
@@ -115,8 +114,12 @@ def _table(session: Session) -> NDArray[np.float32] | None:
     if highest > 4 * session.regions.size + 1024:
         return None
     table = np.zeros(highest + 1 + SPARE, np.float32)
-    table[ids] = confidences(session.rows(), session.vocabulary)
+    table[ids] = _confidences(session.rows())
     return table
+
+
+def _confidences(rows: list[Region]) -> NDArray[np.float32]:
+    return np.array([row.confidence for row in rows], np.float32)
 
 
 def _place(viewer: ViewerModel, layers: SessionLayers) -> int:

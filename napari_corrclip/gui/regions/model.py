@@ -45,13 +45,6 @@ Keep = Callable[[Region], bool]
 Index = QModelIndex
 
 
-def confidence(row: Region, vocabulary: Vocabulary) -> float:
-    """Return the mean probability of the class that a region shows, or of the likeliest if of none."""
-    if row.value in vocabulary.values:
-        return float(row.probabilities[vocabulary.values.index(row.value)])
-    return float(row.probabilities.max(initial=0))
-
-
 def parse_filter(text: str, vocabulary: Vocabulary, selection: Container[int]) -> Keep:
     """Return which regions a line such as ``cat undecided area>500 conf<0.4`` keeps.
 
@@ -115,16 +108,10 @@ def _state(word: str, selection: Container[int]) -> Keep:
 def _reader(column: str, vocabulary: Vocabulary) -> Callable[[Region], Any]:
     """Return what a column is sorted and compared by."""
     names = {one.value: one.name.casefold() for one in vocabulary}
-    places = {value: at for at, value in enumerate(vocabulary.values)}
-
-    def sure(row: Region) -> float:
-        at = places.get(row.value)
-        return float(row.probabilities.max(initial=0) if at is None else row.probabilities[at])
-
     readers: dict[str, Callable[[Region], Any]] = {
         "id": lambda row: row.id,
         "class": lambda row: names.get(row.value, ""),
-        "conf": sure,
+        "conf": lambda row: row.confidence,
         "margin": lambda row: row.margin,
         "area": lambda row: row.area,
         "state": lambda row: "" if row.verdict is None else row.verdict.kind,
@@ -248,7 +235,7 @@ class RegionsModel(QAbstractTableModel):
                 known = row.value in self.session.vocabulary.values
                 return self.session.vocabulary.by_value(row.value).name if known else "unlabelled"
             case "conf":
-                return f"{confidence(row, self.session.vocabulary):.2f}"
+                return f"{row.confidence:.2f}"
             case "margin":
                 return f"{row.margin:.2f}"
             case "area":

@@ -12,10 +12,9 @@ import pytest
 from napari_corrclip.annotation import Region, Session
 from napari_corrclip.annotation.counting import count_values
 from napari_corrclip.errors import InputError
-from napari_corrclip.gui.layers.captions import confidences, describe, descriptions, region_features
+from napari_corrclip.gui.layers.captions import describe, descriptions, region_features
 from napari_corrclip.gui.layers.confidence import ConfidenceLayer, confidence_map
 from napari_corrclip.gui.layers.session_layers import SessionLayers
-from napari_corrclip.gui.regions.model import confidence
 from napari_corrclip.vocabulary import Vocabulary
 from tests.annotation.random_edits import edit, new_session
 from tests.annotation.worlds import random_result, random_vocabulary
@@ -56,9 +55,6 @@ def test_many_are_described_as_each(seed: int) -> None:
     words = session.vocabulary
     assert descriptions(rows, words) == [said(row, words) for row in rows]
     assert [describe(row, words) for row in rows] == descriptions(rows, words)
-    np.testing.assert_allclose(
-        confidences(rows, words), [confidence(row, words) for row in rows], rtol=1e-6
-    )
     assert region_features(rows, words)["index"].tolist() == [0, *ids]
     counts = count_values(session.labels)
     np.testing.assert_array_equal(counts, np.bincount(session.labels.ravel(), minlength=1 << 16))
@@ -67,7 +63,6 @@ def test_many_are_described_as_each(seed: int) -> None:
 def test_no_region_is_described_by_nothing() -> None:
     words = Vocabulary.from_names(["cat"])
     assert descriptions([], words) == []
-    assert len(confidences([], words)) == 0
 
 
 @pytest.mark.parametrize("seed", short(0, rest=[1, 2]))
@@ -84,7 +79,7 @@ def test_the_confidence_follows_every_edit(
         )
         place = session.regions.shape[0] // 2, session.regions.shape[1] // 2
         row = session.find(session.region_at(*place))
-        expected = 0.0 if row is None else confidence(row, session.vocabulary)
+        expected = 0.0 if row is None else row.confidence
         assert shown.layer.data[place] == pytest.approx(expected, rel=1e-6)
     shown.close()
     layers.close()
@@ -102,8 +97,6 @@ def test_ids_that_are_far_apart_are_looked_up_too(
     session.assign(int(session.ids[0]), "dog")
     row = session.rows()[0]
     inside = session.regions == row.id
-    np.testing.assert_allclose(
-        shown.layer.data[inside], confidence(row, session.vocabulary), rtol=1e-6
-    )
+    np.testing.assert_allclose(shown.layer.data[inside], row.confidence, rtol=1e-6)
     shown.close()
     layers.close()
