@@ -184,11 +184,10 @@ class Workspace:
             arrived: see :class:`Opened`.
 
         Returns:
-            Whether it is open.
+            Whether it is open, or kept for then.
         """
         if not shown:
-            self._keep_for_later(session, picture)
-            return False
+            return self._keep_for_later(session, picture)
         self.leave()
         self.follow(picture)
         self.session, self.picture = session, picture
@@ -229,6 +228,17 @@ class Workspace:
         ):  # fmt: skip
             signal.disconnect()
         self.close_journal()
+
+    @property
+    def corrected(self) -> Session:
+        """The session that is open.
+
+        Raises:
+            InputError: none is.
+        """
+        if self.session is None:
+            raise InputError("There is no session yet; press Run, or restore one.")
+        return self.session
 
     def is_open(self, picture: Picture) -> bool:
         """Whether the open session is of this image and part; its contrast may differ."""
@@ -328,14 +338,15 @@ class Workspace:
         for entry in () if session is None else session.vocabulary:
             self._values.setdefault(entry.name, entry.value)
 
-    def _keep_for_later(self, session: Session, picture: Picture) -> None:
+    def _keep_for_later(self, session: Session, picture: Picture) -> bool:
         """Keep a session whose plane is not shown, unless that replaces what a person decided there."""
         if self.in_memory([picture]) or _has_kept(session.source):
             self.told.emit(f"{picture.title} has corrections already; go there and run again.")
-            return
+            return False
         self.follow(picture)
         self._keep(session, picture)
         self.told.emit(f"{picture.title} is segmented; move the slider there to correct it.")
+        return True
 
     def _keep(self, session: Session, picture: Picture) -> None:
         """Keep a session that is not shown: in its journal, or else in memory."""
@@ -366,11 +377,13 @@ class Workspace:
             picture: the image, of whose plane those in memory are looked for.
         """
         mine = None if self.session is None else self.session.source
-        found = [
-            Offer(part.crop, part, asked=part.key == source.key)
-            for part in (() if source is None else kept_parts(source))
-            if mine is None or part.key != mine.key
-        ]
+        found = []
+        if source is not None:
+            found = [
+                Offer(part.crop, part, asked=part.key == source.key)
+                for part in kept_parts(source)
+                if mine is None or part.key != mine.key
+            ]
         if picture is None:
             return found
         return found + [
@@ -379,8 +392,14 @@ class Workspace:
             if kept.picture.where == picture.where
         ]
 
+    def take_up(self, kept: InMemory, *, shown: bool = True) -> None:
+        """Open a session that is kept with its image; see :meth:`open`."""
+        self.release(kept)
+        if not self.open(kept.session, kept.picture, shown=shown):
+            _keep_with_image(kept.session, kept.picture)
+
     def release(self, kept: InMemory) -> None:
-        """Keep a session with its image no more; whoever asks for this has it, or gives it up."""
+        """Keep a session with its image no more: a person begins anew."""
         image = kept.picture.layer
         if image is not None:
             _WITH_IMAGE[image] = [other for other in kept_with(image) if other is not kept]
@@ -453,7 +472,10 @@ class Workspace:
         except InputError as error:
             self.told.emit(f"{error} {IN_MEMORY_ONLY}")
             return
-        self.journal.failed.connect(self.failed.emit)
+        self.journal.failed.connect(self._cannot_write)
+
+    def _cannot_write(self, sentence: str) -> None:
+        self.failed.emit(sentence)
 
     def _is_written(self, session: Session) -> bool:
         """Whether all of it was on the disk when its journal was closed, and it is as it was then."""

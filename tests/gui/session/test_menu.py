@@ -36,7 +36,7 @@ def test_a_session_is_saved_and_never_over_another(
     assert not asked
 
     dock.try_demo()
-    qtbot.waitUntil(lambda: dock.controller.session is not None, timeout=120_000)
+    qtbot.waitUntil(lambda: dock.workspace.session is not None, timeout=120_000)
     qtbot.waitUntil(lambda: not dock.controller.running, timeout=120_000)
     session = dock.session
     session.assign([int(session.ids[0])], session.vocabulary.names[-1])
@@ -73,7 +73,7 @@ def test_a_session_that_is_not_saved_is_said_and_stays(
     dock = CorrClipDock(viewer := make_napari_viewer())
     viewer.window.add_dock_widget(dock, name="CorrCLIP")
     dock.try_demo()
-    qtbot.waitUntil(lambda: dock.controller.session is not None, timeout=120_000)
+    qtbot.waitUntil(lambda: dock.workspace.session is not None, timeout=120_000)
     qtbot.waitUntil(lambda: not dock.controller.running, timeout=120_000)
     session = dock.session
     session.assign([int(session.ids[0])], session.vocabulary.names[-1])

@@ -51,6 +51,7 @@ class Room:
             self.events.append(what)
 
         self.workspace.told.connect(told)
+        self.workspace.failed.connect(told)
         for signal in (self.workspace.opened, self.workspace.left, self.workspace.stack_left):
             signal.connect(event)
 
