@@ -230,7 +230,7 @@ def stage_owners() -> list[tuple[Any, str, str]]:
     """Where each stage's work is done: owner, its function's name, title."""
     from napari_corrclip.encoders.clip_image import ClipImageEncoder
     from napari_corrclip.encoders.dino import TimmSimilarityEncoder
-    from napari_corrclip.engine import pipeline, segmenter, windows
+    from napari_corrclip.engine import classifying, encoding, segmenter, windows
     from napari_corrclip.method import scope
     from napari_corrclip.regions.sam import encoder, source
     from napari_corrclip.regions.sam.decoder import PointDecoder
@@ -246,13 +246,13 @@ def stage_owners() -> list[tuple[Any, str, str]]:
         (Upsampler, "paint", "SAM: paint"),
         (windows, "prepare_image", "windows: resize (CPU)"),
         (TimmSimilarityEncoder, "features", "DINO"),
-        (pipeline, "merged_regions", "merging"),
+        (encoding, "merged_regions", "merging"),
         (ClipImageEncoder, "last_block", "CLIP"),
         (scope, "attend_within", "similarities, scope, attention"),
         (ClipImageEncoder, "cell_features", "branches"),
-        (pipeline.Logits, "rows", "classify: logits"),
-        (pipeline, "classify_pixels", "classify: pixels, votes"),
-        (pipeline, "pixel_values", "classify: values to the host"),
+        (classifying.Logits, "rows", "classify: logits"),
+        (classifying, "classify_pixels", "classify: pixels, votes"),
+        (classifying, "pixel_values", "classify: values to the host"),
         (segmenter, "build_segmentation", "classify: result (CPU)"),
         (segmenter, "segmentation_from_values", "classify: table (CPU)"),
     ]

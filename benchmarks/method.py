@@ -36,11 +36,12 @@ from speed import WORDS, build, picture
 
 from napari_corrclip.devices import describe_device
 from napari_corrclip.encoders.clip_image import ClipImageEncoder
-from napari_corrclip.encoders.protocols import SimilarityFeatures, run
-from napari_corrclip.engine import pipeline
+from napari_corrclip.encoders.protocols import SimilarityFeatures
+from napari_corrclip.engine import classifying, encoding
 from napari_corrclip.method import correction
 from napari_corrclip.method.grids import bilinear
 from napari_corrclip.method.similarity import unit_cells
+from napari_corrclip.progress import finish
 from napari_corrclip.regions.superpixels import SuperpixelRegions
 from napari_corrclip.weights.catalogue import get_preset
 
@@ -126,7 +127,7 @@ def window_case(regions: int) -> Case:
     settings = preset.settings
 
     def ours() -> Tensor:
-        return run(pipeline.encode_windows(pixels, region_map, clip, tower, settings))
+        return finish(encoding.encode_windows(pixels, region_map, clip, tower, settings))
 
     def bare() -> Tensor:
         tokens, _ = clip._embed(pixels)
@@ -197,7 +198,9 @@ def classify_case() -> Case:
     stripe = torch.randn(20, 1 << 14)
 
     def whole_arrays() -> Tensor:
-        logits = bilinear(pipeline.blended_logits(features.windows, text)[None], regions.shape)[0]
+        logits = bilinear(classifying.blended_logits(features.windows, text)[None], regions.shape)[
+            0
+        ]
         return vote_one_by_one((40 * logits).softmax(dim=0).argmax(dim=0), regions, 20)
 
     def softmax() -> None:

@@ -18,12 +18,12 @@ if TYPE_CHECKING:
     from napari_corrclip.annotation.encoded_cache import (
         set_feature_cache_limit as set_feature_cache_limit,
     )
-    from napari_corrclip.engine.encoded_image import annotate as annotate
+    from napari_corrclip.api import annotate as annotate
+    from napari_corrclip.api import segment as segment
+    from napari_corrclip.api import segment_large as segment_large
     from napari_corrclip.engine.features import Features as Features
-    from napari_corrclip.engine.large import LargeSegmentation as LargeSegmentation
-    from napari_corrclip.engine.large import segment_large as segment_large
+    from napari_corrclip.engine.recipe import Recipe as Recipe
     from napari_corrclip.engine.segmenter import Segmenter as Segmenter
-    from napari_corrclip.engine.segmenter import segment as segment
     from napari_corrclip.errors import CorrClipError as CorrClipError
     from napari_corrclip.errors import InputError as InputError
     from napari_corrclip.errors import WeightsError as WeightsError
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from napari_corrclip.images import read_image as read_image
     from napari_corrclip.images import to_rgb as to_rgb
     from napari_corrclip.progress import Progress as Progress
+    from napari_corrclip.results.large import LargeSegmentation as LargeSegmentation
     from napari_corrclip.results.segmentation import Segmentation as Segmentation
     from napari_corrclip.scripting import as_python as as_python
     from napari_corrclip.settings import Settings as Settings
@@ -53,6 +54,7 @@ _HOME = {
     "Preset": "weights.presets",
     "Progress": "progress",
     "Queue": "annotation",
+    "Recipe": "engine.recipe",
     "Segmentation": "results.segmentation",
     "Segmenter": "engine.segmenter",
     "Session": "annotation",
@@ -60,7 +62,7 @@ _HOME = {
     "Vocabulary": "vocabulary",
     "VocabularyClass": "vocabulary",
     "WeightsError": "errors",
-    "annotate": "engine.encoded_image",
+    "annotate": "api",
     "as_python": "scripting",
     "get_preset": "weights.catalogue",
     "make_preset": "weights.naming",
@@ -68,15 +70,15 @@ _HOME = {
     "presets": "weights.catalogue",
     "read_image": "images",
     "save_preset": "weights.saved",
-    "segment": "engine.segmenter",
-    "segment_large": "engine.large",
+    "segment": "api",
+    "segment_large": "api",
     "segment_layer": "gui.console",
     "set_feature_cache_limit": "annotation.encoded_cache",
     "to_rgb": "images",
 }
 """Each public name and the module it comes from."""
 
-_WITH_TORCH = {name for name in _HOME.values() if name.startswith("engine.")}
+_WITH_TORCH = {"api", "engine.features", "engine.segmenter"}
 """The modules among them that import torch."""
 
 _moved.install()
@@ -89,6 +91,7 @@ __all__ = [
     "Preset",
     "Progress",
     "Queue",
+    "Recipe",
     "Segmentation",
     "Segmenter",
     "Session",

@@ -1,4 +1,4 @@
-"""``python -m napari_corrclip`` is the command line."""
+"""The command line as ``python -m napari_corrclip``."""
 
 import sys
 

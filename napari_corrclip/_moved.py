@@ -1,4 +1,4 @@
-"""Former names of modules and what is in them, which work until 0.3 and say where things are now."""
+"""The former names of modules and of what is in them, which work until 0.3 and say where things are now."""
 
 from __future__ import annotations
 
@@ -16,8 +16,37 @@ _PACKAGE = "napari_corrclip."
 MOVED = {
     "annotation.adjacency": "maps.adjacency",
     "annotation.boxes": "images.boxes",
+    "annotation.checking": "annotation.files.checking",
+    "annotation.engine": "annotation.encoded",
+    "annotation.frame": "annotation.region",
+    "annotation.orders": "annotation.review.orders",
+    "annotation.packing": "annotation.files.packing",
+    "annotation.queue": "annotation.review.queue",
+    "annotation.records": "annotation.files.records",
+    "annotation.regions": "annotation.region",
     "annotation.source": "images.source",
+    "cli.picture": "cli.comparison",
+    "cli.places": "cli.targets",
+    "annotation.storage": "annotation.files.folder",
     "demo.evaluate": "evaluation.demo_world",
+    "evaluation.effort.arms": "evaluation.effort.simulation.arms",
+    "evaluation.effort.boundary": "evaluation.effort.simulation.boundary",
+    "evaluation.effort.boxes": "evaluation.effort.simulation.boxes",
+    "evaluation.effort.brush": "evaluation.effort.simulation.brush",
+    "evaluation.effort.case": "evaluation.effort.cases.case",
+    "evaluation.effort.folder": "evaluation.effort.cases.folder",
+    "evaluation.effort.forest": "evaluation.effort.cases.forest",
+    "evaluation.effort.hold": "evaluation.effort.cases.held_accuracy",
+    "evaluation.effort.orders": "evaluation.effort.simulation.orders",
+    "evaluation.effort.output": "evaluation.effort.reporting.output",
+    "evaluation.effort.person": "evaluation.effort.simulation.person",
+    "evaluation.effort.photographs": "evaluation.effort.cases.photographs",
+    "evaluation.effort.plots": "evaluation.effort.reporting.plots",
+    "evaluation.effort.prices": "evaluation.effort.simulation.prices",
+    "evaluation.effort.region_truth": "evaluation.effort.simulation.region_truth",
+    "evaluation.effort.report": "evaluation.effort.reporting.report",
+    "evaluation.effort.scenes": "evaluation.effort.cases.scenes",
+    "evaluation.effort.track": "evaluation.effort.simulation.running_accuracy",
     "export": "results",
     "export.folder": "results.folder",
     "export.maps": "results.label_files",
@@ -74,7 +103,7 @@ MOVED = {
     "large.storage": "results.zarr_maps",
     "large.store": "results.maps_store",
     "libraries": "_torch_import",
-    "pipeline": "engine.pipeline",
+    "pipeline": "engine.encoding",
     "plain": "storage.plain",
     "provenance": "results.provenance",
     "region_map": "maps.regions",
@@ -91,11 +120,24 @@ MOVED = {
 """Former name inside the package -> today's; modules of a package move with it."""
 
 MOVED_NAMES = {
+    "annotation.journal": {
+        "journal_folder": "annotation.store",
+        "kept_parts": "annotation.store",
+        "put_aside": "annotation.files.log",
+    },
     "engine": {
         "Engine": "engine.encoded_image",
-        "annotate": "engine.encoded_image",
+        "annotate": "api",
         "run_steps": "engine.encoded_image",
     },
+    "engine.encoding": {
+        "Logits": "engine.classifying",
+        "PixelClasses": "engine.classifying",
+        "blended_logits": "engine.classifying",
+        "classify_pixels": "engine.classifying",
+    },
+    "engine.large": {"segment_large": "api"},
+    "engine.segmenter": {"segment": "api"},
     "gui.layers": {"SessionLayers": "gui.layers.session_layers"},
     "weights.presets": {
         "get_preset": "weights.catalogue",

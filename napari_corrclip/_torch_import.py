@@ -1,4 +1,4 @@
-"""Importing torch beside a viewer that is drawing already."""
+"""The import of torch beside a viewer that is drawing already."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which device computes, in which floating-point type, and untouched by what others set in torch."""
+"""The device that computes, and its floating-point type, untouched by what others set in torch."""
 
 from __future__ import annotations
 
@@ -14,6 +14,10 @@ from typing import Any, Final, Generic, ParamSpec, TypeVar
 import torch
 
 from napari_corrclip.errors import CorrClipError, InputError, NotEnoughMemory
+
+P = ParamSpec("P")
+Y = TypeVar("Y")
+R = TypeVar("R")
 
 DTYPES: Final = MappingProxyType(
     {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
@@ -147,9 +151,64 @@ def free_memory() -> None:
         torch.mps.empty_cache()
 
 
-P = ParamSpec("P")
-Y = TypeVar("Y")
-R = TypeVar("R")
+class Batches:
+    """Batches of items, halved for good where the device's memory does not suffice for one.
+
+    Args:
+        size: items of a batch at first.
+
+    Attributes:
+        size: items of a batch from now on.
+    """
+
+    def __init__(self, size: int) -> None:
+        self.size = size
+
+    def run(
+        self, count: int, work: Callable[[int, int], Generator[Y, None, R]]
+    ) -> Generator[Y, None, list[R]]:
+        """Drive the work of one batch after the other, without gradients; return their results.
+
+        Args:
+            count: of all items.
+            work: makes the work on the items from a first to before another one, with a result. It is
+                begun anew with half as many where memory ran out; then all that it held is free.
+
+        Raises:
+            RuntimeError: or what else torch and NumPy raise where memory does not suffice for one item.
+        """
+        results: list[R] = []
+        start = 0
+        while start < count:
+            stop = min(start + self.size, count)
+            result = yield from unless_full(work(start, stop), last_try=stop - start == 1)
+            if result is None:
+                self.size = (stop - start + 1) // 2
+            else:
+                results.append(result)
+                start = stop
+        return results
+
+
+def unless_full(work: Generator[Y, None, R], *, last_try: bool) -> Generator[Y, None, R | None]:
+    """Drive ``work`` without gradients; ``None`` where memory ran out, all of which is free then."""
+    try:
+        while True:
+            try:
+                # Never across a yield: the mode belongs to the thread, not to this work.
+                with torch.no_grad():
+                    event = next(work)
+            except StopIteration as stop:
+                result: R = stop.value
+                return result
+            yield event
+    except (RuntimeError, MemoryError) as error:
+        if last_try or not is_out_of_memory(error):
+            raise
+    finally:
+        work.close()
+    free_memory()  # here, where the error with its frames has gone
+    return None
 
 
 @contextmanager
@@ -208,7 +267,7 @@ def plain_steps(
 
 
 class _Shared(Generic[R]):
-    """Something that torch keeps for the whole process, set while anybody of ours needs it so.
+    """A setting that torch keeps for the whole process, made while anybody of ours needs it.
 
     Threads come and go in any order: the first one sets it, the last one puts back what there was.
 
@@ -244,19 +303,19 @@ def _products() -> list[Any]:
     """Return what holds the precision of float32 products, one for each library; of old torch none."""
     backends = torch.backends
     kept = (backends.cuda.matmul, getattr(backends.mkldnn, "matmul", None))
-    return [one for one in kept if hasattr(one, "fp32_precision")]
+    return [product for product in kept if hasattr(product, "fp32_precision")]
 
 
 def _precision() -> tuple[str, ...]:
     # torch from 2.9 on refuses to tell one for all once somebody used its newer names.
-    found = tuple(str(one.fp32_precision) for one in _products())
+    found = tuple(str(product.fp32_precision) for product in _products())
     whole = found or (torch.get_float32_matmul_precision(),)
-    return tuple({"none": "ieee"}.get(one, one) for one in whole)
+    return tuple({"none": "ieee"}.get(precision, precision) for precision in whole)
 
 
 def _set_precision(wanted: tuple[str, ...]) -> None:
-    for one, precision in zip(_products(), wanted, strict=False):
-        one.fp32_precision = precision
+    for product, precision in zip(_products(), wanted, strict=False):
+        product.fp32_precision = precision
     if not _products():
         torch.set_float32_matmul_precision(wanted[0])
 

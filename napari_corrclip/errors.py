@@ -1,4 +1,4 @@
-"""What can go wrong, as types.
+"""The errors that are raised on purpose, as types.
 
 A message is one sentence that says what is wrong, with the value, and what to do about it.
 """
@@ -11,7 +11,7 @@ class CorrClipError(Exception):
 
 
 class InputError(CorrClipError):
-    """Something the caller gave cannot be used; the command line ends with exit code 2.
+    """An error of the caller's: a value that cannot be used; the command line ends with exit code 2.
 
     It is no ``ValueError``: programs that call us (napari's writers, for one) take any of those for
     something else, and the sentence would be lost on its way to the person.

@@ -7,14 +7,17 @@ closing the generator; the work itself knows neither threads nor screens.
 
 from __future__ import annotations
 
+import contextlib
 import sys
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from napari_corrclip.storage.visible import visible
 
 T = TypeVar("T")
+E = TypeVar("E")
+F = TypeVar("F")
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,36 +32,69 @@ class Progress:
 Steps = Generator[Progress, None, T]
 
 
-def finish(steps: Steps[T]) -> T:
-    """Drive ``steps`` to its end in silence and return its result."""
-    while True:
-        try:
-            next(steps)
-        except StopIteration as stop:
-            result: T = stop.value
-            return result
-
-
-def drive(steps: Steps[T], *, show: bool | None = None) -> T:
-    """Drive ``steps`` to its end under a progress bar on stderr and return its result.
+def finish(steps: Generator[E, None, T], tell: Callable[[E], object] | None = None) -> T:
+    """Drive ``steps`` to its end and return its result.
 
     Args:
         steps: the work.
-        show: whether to draw the bar; ``None`` draws it only when stderr is a terminal.
+        tell: is told every event; ``None``: in silence.
     """
-    if show is None:
-        show = sys.stderr.isatty()
-    if not show:
-        return finish(steps)
-    from tqdm import tqdm
+    while True:
+        try:
+            event = next(steps)
+        except StopIteration as stop:
+            result: T = stop.value
+            return result
+        if tell is not None:
+            tell(event)
 
-    with tqdm(file=sys.stderr, leave=False) as bar:
+
+def retold(steps: Generator[E, None, T], tell: Callable[[E], F]) -> Generator[F, None, T]:
+    """Drive ``steps`` inside other work, and yield what ``tell`` makes of each of its events."""
+    try:
         while True:
             try:
                 event = next(steps)
             except StopIteration as stop:
                 result: T = stop.value
                 return result
-            bar.set_description_str(visible(event.stage))
-            bar.total, bar.n = event.total, event.done
-            bar.refresh()
+            yield tell(event)
+    finally:
+        steps.close()
+
+
+def drive(
+    steps: Generator[Progress | E, None, T],
+    *,
+    show: bool | None = None,
+    tell: Callable[[Any], object] | None = None,
+) -> T:
+    """Drive ``steps`` to its end under a progress bar on stderr and return its result.
+
+    Args:
+        steps: the work.
+        show: whether to draw the bar; ``None`` draws it only when stderr is a terminal.
+        tell: is told every event that is no progress, with no bar on the screen; ``None``: nobody is.
+    """
+    if show is None:
+        show = sys.stderr.isatty()
+    with contextlib.ExitStack() as drawn:
+        bar: Any = None
+
+        def draw(event: Progress | E) -> None:
+            nonlocal bar
+            if not isinstance(event, Progress):
+                drawn.close()
+                bar = None
+                if tell is not None:
+                    tell(event)
+            elif show:
+                if bar is None:
+                    from tqdm import tqdm
+
+                    bar = drawn.enter_context(tqdm(file=sys.stderr, leave=False))
+                bar.set_description_str(visible(event.stage))
+                bar.total, bar.n = event.total, event.done
+                bar.refresh()
+
+        return finish(steps, draw)

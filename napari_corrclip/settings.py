@@ -1,4 +1,4 @@
-"""How a segmentation is computed: one frozen, bounded value with a YAML and a JSON form.
+"""The settings of a segmentation: one frozen, bounded value with a YAML and a JSON form.
 
 Settings hold what changes the *result* (and, with ``batch_size``, how it is reached). Which
 networks run and where regions come from is said elsewhere. An unknown key is an error, so that a
@@ -169,9 +169,14 @@ class Settings(BaseModel):
         return _digest(self.model_dump())
 
     @property
+    def result_fingerprint(self) -> str:
+        """A hash of what changes a result: all but how many windows are computed at once."""
+        return _digest(self.model_dump(exclude={"batch_size"}))
+
+    @property
     def features_fingerprint(self) -> str:
         """A hash of what changes encoded features; ``correction``, for one, is not among it."""
-        return _digest({k: v for k, v in self.model_dump().items() if k not in _NOT_IN_FEATURES})
+        return _digest(self.model_dump(exclude=set(_NOT_IN_FEATURES)))
 
     def to_json(self) -> str:
         """Return the settings as a JSON object, one key a line."""

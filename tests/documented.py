@@ -8,11 +8,14 @@ A line is a dotted name with the keywords that it is called with, or a command w
 from __future__ import annotations
 
 import ast
+import importlib
+import inspect
 import re
 import shlex
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 import napari_corrclip
 from napari_corrclip import annotation
@@ -49,10 +52,26 @@ def lines_of(paths: Iterable[Path]) -> list[str]:
     return [" ".join([name, *sorted(found[name])]) for name in sorted(found)]
 
 
+def found(dotted: str) -> Any:
+    """Return what a dotted name means; ``None``: an attribute that every object of the class has."""
+    parts = dotted.split(".")
+    value: Any = importlib.import_module(parts[0])
+    for number, part in enumerate(parts[1:], 1):
+        if inspect.ismodule(value) and not hasattr(value, part):
+            value = importlib.import_module(".".join(parts[: number + 1]))
+        elif inspect.isclass(value) and part not in dir(value):
+            fields = getattr(value, "__dataclass_fields__", {})
+            assert part in fields or f"self.{part} = " in inspect.getsource(value)
+            return None
+        else:
+            value = getattr(value, part)
+    return value
+
+
 def _markdown(text: str) -> Iterator[tuple[str, list[str]]]:
     """Yield what a page's blocks and spans of code speak of."""
     for language, block in _BLOCK.findall(text):
-        if language == "python":
+        if language in {"py", "python"}:
             yield from _python(block)
         elif language in _SHELL:
             yield from _commands(block)

@@ -17,7 +17,7 @@ from safetensors.torch import save_file
 import napari_corrclip
 from napari_corrclip.cli import main
 from napari_corrclip.cli.options import parse_region_options, read_classes
-from napari_corrclip.cli.places import check_folder
+from napari_corrclip.cli.targets import check_folder
 from napari_corrclip.demo.scenes import generate_scene
 from napari_corrclip.engine.segmenter import Segmenter
 from napari_corrclip.errors import InputError, WeightsError
@@ -45,7 +45,7 @@ def no_networks(monkeypatch: pytest.MonkeyPatch) -> None:
     def loaded(*_: object, **__: object) -> None:
         raise AssertionError("networks were loaded")
 
-    monkeypatch.setattr(Segmenter, "from_preset", loaded)
+    monkeypatch.setattr(Segmenter, "from_recipe", loaded)
 
 
 @pytest.fixture(scope="module")

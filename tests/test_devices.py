@@ -1,15 +1,19 @@
 from __future__ import annotations
 
+from collections.abc import Generator
+
 import pytest
 import torch
 
 from napari_corrclip.devices import (
+    Batches,
     available_devices,
     choose_device,
     choose_dtype,
     describe_device,
 )
 from napari_corrclip.errors import InputError
+from napari_corrclip.progress import finish
 
 
 def test_cpu_is_always_there_and_comes_last() -> None:
@@ -66,3 +70,38 @@ def test_other_types_are_refused(name: str | torch.dtype) -> None:
 
 def test_a_device_is_described_with_what_it_has() -> None:
     assert describe_device(torch.device("cpu")).startswith("cpu (")
+
+
+def test_batches_are_halved_for_good_where_memory_ends() -> None:
+    tried: list[tuple[int, int]] = []
+
+    def work(start: int, stop: int) -> Generator[str, None, list[int]]:
+        tried.append((start, stop))
+        assert not torch.is_grad_enabled()
+        yield f"from {start}"
+        if stop - start > 2:
+            raise torch.OutOfMemoryError
+        return list(range(start, stop))
+
+    batches = Batches(5)
+    events: list[str] = []
+    assert finish(batches.run(5, work), events.append) == [[0, 1], [2, 3], [4]]
+    assert tried == [(0, 5), (0, 3), (0, 2), (2, 4), (4, 5)]
+    assert events == ["from 0", "from 0", "from 0", "from 2", "from 4"]
+    assert torch.is_grad_enabled()
+    assert finish(batches.run(3, work)) == [[0, 1], [2]]
+    assert finish(batches.run(0, work)) == []
+
+
+@pytest.mark.parametrize("error", [MemoryError(), RuntimeError("shapes differ")])
+def test_a_single_item_that_does_not_fit_and_other_errors_are_raised(error: Exception) -> None:
+    def work(start: int, stop: int) -> Generator[None, None, int]:
+        if stop - start > 1 and isinstance(error, MemoryError):
+            raise error
+        yield
+        raise error
+
+    batches = Batches(4)
+    with pytest.raises(type(error)):
+        finish(batches.run(4, work))
+    assert batches.size == (1 if isinstance(error, MemoryError) else 4)

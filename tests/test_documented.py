@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import inspect
 import warnings
 from pathlib import Path
@@ -12,7 +11,7 @@ import pytest
 from typer.main import get_command
 
 from napari_corrclip.cli.app import app
-from tests.documented import lines_of
+from tests.documented import found, lines_of
 
 ROOT = Path(__file__).parents[1]
 # What was documented before the house was rebuilt; lines go from here with version 0.3 at the earliest.
@@ -20,22 +19,6 @@ FORMER = (ROOT / "tests" / "data" / "public_names.txt").read_text(encoding="utf-
 LINES = dict.fromkeys([*FORMER, *lines_of([ROOT / "README.md", ROOT / "docs"])])
 COMMANDS = [line for line in LINES if line.startswith("$")]
 NAMES = [line for line in LINES if not line.startswith("$")]
-
-
-def found(dotted: str) -> Any:
-    """Return what a dotted name means; ``None``: an attribute that every object of the class has."""
-    parts = dotted.split(".")
-    value: Any = importlib.import_module(parts[0])
-    for number, part in enumerate(parts[1:], 1):
-        if inspect.ismodule(value) and not hasattr(value, part):
-            value = importlib.import_module(".".join(parts[: number + 1]))
-        elif inspect.isclass(value) and part not in dir(value):
-            fields = getattr(value, "__dataclass_fields__", {})
-            assert part in fields or f"self.{part} = " in inspect.getsource(value)
-            return None
-        else:
-            value = getattr(value, part)
-    return value
 
 
 @pytest.mark.parametrize("line", NAMES)

@@ -18,8 +18,7 @@ from torch import Tensor
 
 from napari_corrclip.encoders.clip_image import ClipImageEncoder
 from napari_corrclip.encoders.dino import TimmSimilarityEncoder
-from napari_corrclip.encoders.protocols import run
-from napari_corrclip.engine import pipeline, windows
+from napari_corrclip.engine import classifying, encoding, windows
 from napari_corrclip.progress import finish
 from napari_corrclip.settings import Settings
 from tests.towers import clip_tower, dino_tower
@@ -63,34 +62,38 @@ def test_golden(name: str) -> None:
     assert layout.size == image.shape[:2]
     pixels = windows.prepare_image(image, layout.size, clip.mean, clip.std)
     region_map = windows.prepare_regions(regions, layout.size)
-    first = windows.cut(pixels, layout, 0, 1)
-    first_regions = windows.cut(region_map, layout, 0, 1, fill=int(region_map.max()) + 1)
-    seen = run(
+    first = windows.cut(pixels, layout.boxes[:1], layout.padding)
+    first_regions = windows.cut(
+        region_map, layout.boxes[:1], layout.padding, int(region_map.max()) + 1
+    )
+    seen = finish(
         dino.features(windows.renormalise(first, clip.mean, clip.std, dino.mean, dino.std))
     ).query_key
     torch.testing.assert_close(
         seen[0].flatten(0, 1), tensors["expected.window0.dino_features"], rtol=0, atol=1e-4
     )
-    cells = run(pipeline.encode_windows(first, first_regions, clip, dino, settings))
+    cells = finish(encoding.encode_windows(first, first_regions, clip, dino, settings))
     torch.testing.assert_close(
         cells[0].flatten(0, 1), tensors["expected.window0.image_features"], rtol=0, atol=1e-4
     )
 
     closed = settings.replace(unsegmented="closed")
-    features = finish(pipeline.encode_image(image, regions, clip, dino, closed))
+    features = finish(encoding.encode_image(image, regions, clip, dino, closed))
     torch.testing.assert_close(
-        pipeline.blended_logits(features, text),
+        classifying.blended_logits(features, text),
         tensors["expected.logits_closed"].float(),
         rtol=0,
         atol=1e-3,
     )
-    features = finish(pipeline.encode_image(image, regions, clip, dino, settings))
-    logits = pipeline.blended_logits(features, text)
+    features = finish(encoding.encode_image(image, regions, clip, dino, settings))
+    logits = classifying.blended_logits(features, text)
     torch.testing.assert_close(logits, tensors["expected.logits"].float(), rtol=0, atol=1e-3)
 
     classes = int(query_class.max()) + 1
     thresholds = torch.full((classes,), float(case["background_threshold"]))
-    pixel_classes = pipeline.classify_pixels(logits, regions, query_class, thresholds, 0, settings)
+    pixel_classes = classifying.classify_pixels(
+        logits, regions, query_class, thresholds, 0, settings
+    )
     before = tensors["expected.labels_before_correction"]
     assert _agreement(pixel_classes.pixel_labels, before) >= 0.999
     assert _agreement(pixel_classes.labels, tensors["expected.labels"]) >= 0.999

@@ -9,8 +9,8 @@ from typing import Generic, Literal, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_corrclip.annotation.engine import Engine
-from napari_corrclip.annotation.regions import Verdict, Voting
+from napari_corrclip.annotation.encoded import EncodedImage
+from napari_corrclip.annotation.region import Verdict, Voting
 from napari_corrclip.annotation.runs import Patch
 from napari_corrclip.results.provenance import Provenance
 from napari_corrclip.storage.visible import visible
@@ -21,7 +21,7 @@ T = TypeVar("T")
 Map = Literal["regions", "pins", "prediction", "numbers"]
 """The maps of a session; see :class:`~napari_corrclip.annotation.state.State`."""
 
-EngineRef = Callable[[], Engine | None]
+EncodedRef = Callable[[], EncodedImage | None]
 """A weak reference: undo leads back to an engine as long as somebody keeps it, and no longer."""
 
 
@@ -39,7 +39,7 @@ class Swap(Generic[T]):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Seen:
-    """What a run saw of the image, which another contrast makes another picture.
+    """The image as a run saw it, which another contrast makes another picture.
 
     Attributes:
         digest: checksum of the pixels; empty where they are not known.
@@ -52,7 +52,7 @@ class Seen:
 
 @dataclass(frozen=True, eq=False)
 class Change:
-    """How one state of a session becomes another; applied as it is, taken back by its inverse.
+    """The change from one state of a session to another; applied as it is, taken back by its inverse.
 
     Attributes:
         patches: the changed pixels of each map.
@@ -73,7 +73,7 @@ class Change:
     vocabulary: Swap[Vocabulary] | None = None
     probabilities: Swap[NDArray[np.float32]] | None = None
     provenance: Swap[Provenance] | None = None
-    engine: Swap[EngineRef] | None = None
+    engine: Swap[EncodedRef] | None = None
     image: Swap[Seen] | None = None
 
     def inverse(self) -> Change:
@@ -92,8 +92,13 @@ class Change:
 
     @property
     def empty(self) -> bool:
-        """Whether nothing would change."""
-        return not (
+        """Whether nothing would change; a run that found the same brings its provenance for nothing."""
+        return not (self.shows or self.engine is not None or self.image is not None)
+
+    @property
+    def shows(self) -> bool:
+        """Whether maps, decisions or words change, and not what they were computed from alone."""
+        return bool(
             self.patches
             or self.verdicts
             or self.votings
@@ -125,7 +130,7 @@ class Change:
 
 @dataclass(frozen=True, eq=False)
 class Step:
-    """What one undo takes back: an edit, or several that belong together.
+    """The step that one undo takes back: an edit, or several that belong together.
 
     Attributes:
         title: what was done, in words for a person: "Assign 3 regions to cat". One line of visible text,
@@ -180,7 +185,7 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Edited:
-    """What an edit, an undo or a redo did.
+    """The outcome of an edit, an undo or a redo.
 
     Attributes:
         title: what was done: "Assign 3 regions to 'cat'"; empty where there was nothing to undo.
@@ -188,6 +193,7 @@ class Edited:
         removed: ids of regions that exist no more.
         notes: what the person is to be told, a sentence each.
         conflicts: ids of regions in which decisions disagree.
+        made: whether anything that shows was changed.
     """
 
     title: str
@@ -195,6 +201,7 @@ class Edited:
     removed: tuple[int, ...] = ()
     notes: tuple[str, ...] = ()
     conflicts: tuple[int, ...] = ()
+    made: bool = False
 
     def __bool__(self) -> bool:
         """Return whether there was something to do: ``while session.undo(): …`` ends."""

@@ -1,4 +1,4 @@
-"""Counting regions: what their pixels voted for, and where their probabilities come from.
+"""The counts of regions: what their pixels voted for, and where their probabilities come from.
 
 All counts are whole numbers, so that what a region gained and lost pixel by pixel is exactly what it would
 be if it were counted anew.
@@ -36,7 +36,7 @@ class Counts:
 
 @dataclass(frozen=True, eq=False)
 class Ballots:
-    """How the pixels of an image count: by class, and by the source of their probabilities.
+    """The ballots of an image's pixels: by class, and by the source of their probabilities.
 
     Attributes:
         evidence: what the last run said.

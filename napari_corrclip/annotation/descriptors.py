@@ -1,4 +1,4 @@
-"""What a region looks like, as a vector; alike regions have like vectors."""
+"""The look of a region as a vector; alike regions have like vectors."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_corrclip.annotation.regions import Region
+from napari_corrclip.annotation.region import Region
 from napari_corrclip.annotation.state import State
 from napari_corrclip.images.boxes import area, window
 from napari_corrclip.maps.regions import number_regions

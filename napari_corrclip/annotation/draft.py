@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from napari_corrclip.annotation.change import Step
-from napari_corrclip.annotation.records import Kind
+from napari_corrclip.annotation.files.records import Kind
 from napari_corrclip.annotation.session import Session
 from napari_corrclip.annotation.state import Changed, State, folded
 
@@ -16,7 +16,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, eq=False)
 class Draft(Generic[T]):
-    """What a session would be after an edit, ready to be taken: regions counted, labels drawn.
+    """The session as it would be after an edit, ready to be taken: regions counted, labels drawn.
 
     Attributes:
         of: the session.
@@ -42,7 +42,8 @@ class Draft(Generic[T]):
         Raises:
             InputError: the edit is refused.
         """
-        copy, revision = session._copy()
+        copy = session.copy()
+        revision = copy.timeline.revision
         former = copy.state.copy()
         records: list[tuple[Kind, Step]] = []
         told: list[Changed] = []
@@ -58,10 +59,9 @@ class Draft(Generic[T]):
         made = edit(copy)
         copy.recorded.disconnect()
         copy.changed.disconnect()
-        journal = session._journal  # another thread may close it meanwhile
-        if journal is not None and len(records) == 1:
-            journal.prepare(*records[0])
-        if session._state.has_adjacency:
+        if len(records) == 1:
+            session.timeline.prepare(*records[0])
+        if session.state.has_adjacency:
             copy.state.adjacency  # noqa: B018  # counted here, and not where it is asked for
         return cls(session, made, copy, revision, tuple(records), folded(told), former)
 
@@ -74,6 +74,6 @@ class Draft(Generic[T]):
             Whether it did: where the session was edited meanwhile nothing happens, and another draft is
             to be made.
         """
-        return self.of._adopt(
-            self._session, self._revision, self._records, self._told, self._former
+        return self.of.timeline.adopt(
+            self._session.timeline, self._revision, self._records, self._told, self._former
         )

@@ -30,7 +30,7 @@ class Sized(Protocol):
 
 
 class Kept:
-    """Holds an encoded image until the cache needs the room.
+    """The holder of an encoded image, until the cache needs the room.
 
     Attributes:
         engine: ``None``: it was let go of.
@@ -43,7 +43,7 @@ class Kept:
 
 
 class FeatureCache:
-    """Knows what is kept and when it was last used, and lets go of the oldest above a limit.
+    """The encoded images that are kept, of which the least recently used go above a limit.
 
     Threads may share it.
 
@@ -60,6 +60,11 @@ class FeatureCache:
         self.preferred = DEFAULT_LIMIT
         self._kept: list[weakref.ref[Kept]] = []  # the least recently used first
         self._lock = threading.RLock()
+
+    @staticmethod
+    def of_process() -> FeatureCache:
+        """Return the one that a session has whom nobody gave another one."""
+        return FEATURES
 
     @property
     def limit(self) -> int:

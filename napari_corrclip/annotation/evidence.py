@@ -1,4 +1,4 @@
-"""What the last run said of every pixel; regions are counted from it, however they were edited."""
+"""The evidence of the last run for every pixel; regions are counted from it, however they were edited."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ LIMIT = 200 << 20
 
 
 class History:
-    """What was done, in order, and what was undone.
+    """The steps that were done, in order, and those that were undone.
 
     An edit after an undo does not discard what was undone: the undone steps and their inverses become
     part of what was done, so that undoing further leads back through every state there was (as in

@@ -17,9 +17,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-import re
 import shutil
-import sys
 import threading
 import time
 from dataclasses import dataclass, replace
@@ -27,58 +25,34 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
-from filelock import FileLock, Timeout
 from numpy.typing import NDArray
 from psygnal import Signal
 
+from napari_corrclip._moved import moved_names
 from napari_corrclip.annotation.change import Step
-from napari_corrclip.annotation.checking import Damaged, apply_all
-from napari_corrclip.annotation.engine import Engine
-from napari_corrclip.annotation.history import LIMIT
-from napari_corrclip.annotation.records import (
-    MAGIC,
-    Kind,
-    due,
-    follow,
-    pack_record,
-    read_records,
+from napari_corrclip.annotation.encoded import EncodedImage
+from napari_corrclip.annotation.files.folder import Saved, save_parts
+from napari_corrclip.annotation.files.log import (
+    Logged,
+    clean_up,
+    create,
+    has_session,
+    head_of,
+    identity,
+    lock_folder,
+    read_log,
+    used_numbers,
+    write_all,
 )
+from napari_corrclip.annotation.files.records import MAGIC, Kind, OnDisk, pack_record
+from napari_corrclip.annotation.history import LIMIT
 from napari_corrclip.annotation.session import Session
-from napari_corrclip.annotation.storage import Saved, load_parts, save_parts
 from napari_corrclip.errors import InputError
 from napari_corrclip.images.source import Source
-from napari_corrclip.storage.disk import cannot_write, report, sync_folder
-from napari_corrclip.storage.places import SESSIONS_VARIABLE, sessions_folder
-from napari_corrclip.storage.temporary import clean
-from napari_corrclip.storage.untrusted import guarded, read_bytes
+from napari_corrclip.storage.disk import cannot_write, sync_folder
 
-FOLDER_VARIABLE = SESSIONS_VARIABLE
-_CROP = re.compile(r"-(\d+)-(\d+)-(\d+)-(\d+)")
-_SNAPSHOT = re.compile(r"snapshot-(\d+)")
-_RECORDS = re.compile(r"journal-(\d+)\.bin")
-_LEFT = re.compile(r"\.snapshot-\d+\.(?:[0-9a-f]{8}\.(?:tmp|old)|previous)")
-_CONTINUES = re.compile(rb"continues (\d{1,18}) (\d{1,18})\n")
 LARGE = 1 << 20
 """Bytes of a step that is written down before it is made; see :meth:`Journal.prepare`."""
-
-
-@dataclass(frozen=True, slots=True)
-class OnDisk:
-    """Where a journal ends that says all of a session.
-
-    Attributes:
-        revision: of the session.
-        number: of the last file of records.
-        size: bytes of it.
-        records: how many follow the snapshot.
-        file: what tells whether it is still that file; ``None``: it was not there.
-    """
-
-    revision: int
-    number: int
-    size: int
-    records: int
-    file: tuple[int, int, int] | None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -91,17 +65,8 @@ class _Prepared:
     size: int
 
 
-def journal_folder(source: Source) -> Path:
-    """Return the folder of an image's journal; it need not exist yet.
-
-    It lies in the folder that the environment variable ``NAPARI_CORRCLIP_SESSIONS`` names, else in the
-    system's folder for a user's data.
-    """
-    return sessions_folder() / source.key
-
-
 class Journal:
-    """Keeps ``session`` in ``folder`` while it is edited; use it as a context, or close it.
+    """The journal of ``session`` in ``folder`` while it is edited; use it as a context, or close it.
 
     What cannot be written (no space, no permission) costs no edit: the session goes on, :attr:`problem`
     says in a sentence what is wrong, ``failed`` emits it, and with the next edit everything is written
@@ -159,15 +124,14 @@ class Journal:
                 f"{str(folder)!r} keeps a session that this one would replace; go on with "
                 "annotation.restore(folder), give another folder, or say replace=True."
             )
-        self._lock = _lock(self.folder)
+        self._lock = lock_folder(self.folder)
         try:
             # No edit of another thread between what is written now and the first record.
             with session.locked():
-                session._check_no_group()
-                self._begin(session._on_disk if session.journal_folder == place else None, wait)
-                session._recorders.append(self._append)
+                session.timeline.check_no_group()
+                self._begin(session.on_disk if session.journal_folder == place else None, wait)
+                session.timeline.writers.append(self)
                 session.journal_folder = place
-                session._journal = self
         except BaseException:
             self._lock.release()
             raise
@@ -187,24 +151,22 @@ class Journal:
                 return  # else it would be said that what was done since is on the disk
             self._closed = True
             with contextlib.suppress(ValueError):
-                self.session._recorders.remove(self._append)
-            revision = self.session._revision
+                self.session.timeline.writers.remove(self)
+            revision = self.session.timeline.revision
         try:
             self._wait()
             if self._rooted and self.problem is None:
-                self.session._on_disk = OnDisk(
+                self.session.on_disk = OnDisk(
                     revision,
                     self._number,
                     self._size,
                     self._count,
-                    _identity(self.folder, self._number),
+                    identity(self.folder, self._number),
                 )
         finally:
             self._close_file()
             self._forget_prepared()
             self._lock.release()
-            if self.session._journal is self:
-                self.session._journal = None
 
     def prepare(self, kind: Kind, step: Step) -> None:
         """Write down a large step that is about to be made, in the thread that worked it out.
@@ -218,7 +180,7 @@ class Journal:
             number, size = self._number, self._size
         path = self.folder / f"prepared-{time.time_ns()}.tmp"
         with contextlib.suppress(OSError, InputError):
-            file = _create(path, _head(number, size) + pack_record(kind, step))
+            file = create(path, head_of(number, size) + pack_record(kind, step))
             os.close(file)
             with self.session.locked():  # else an edit might be taking the former one
                 self._prepared, former = _Prepared(step, path, number, size), self._prepared
@@ -228,12 +190,12 @@ class Journal:
             self._forget_prepared()
 
     def _begin(self, on_disk: OnDisk | None, wait: bool) -> None:
-        _clean(self.folder)
+        clean_up(self.folder)
         if (
             on_disk is not None
-            and on_disk.revision == self.session._revision
+            and on_disk.revision == self.session.timeline.revision
             and on_disk.file is not None
-            and on_disk.file == _identity(self.folder, on_disk.number)
+            and on_disk.file == identity(self.folder, on_disk.number)
             and has_session(self.folder)
         ):
             # All of it is here; the first edit begins a file that continues the last.
@@ -245,8 +207,9 @@ class Journal:
             self._next_file(MAGIC)
             self._write_beside(first=True)
 
-    def _append(self, kind: Kind, step: Step) -> None:
-        # The session calls it in its lock, so that records are in the order of the edits. Nothing is raised
+    def append(self, kind: Kind, step: Step) -> None:
+        """Write down what was just done; the session's timeline calls it."""
+        # In its lock so that records are in the order of the edits. Nothing is raised
         # from here but interrupts: the edit has been made, and whoever made it is not to blame.
         try:
             if not self._rooted:
@@ -255,7 +218,7 @@ class Journal:
                 self._write_anew()
             elif not self._rename_prepared(step):
                 if self._file is None:
-                    self._next_file(_head(self._number, self._size))
+                    self._next_file(head_of(self._number, self._size))
                 self._write(pack_record(kind, step))
         except BaseException as error:
             # Its end may be half a record, or one that is not counted: the next edit writes all anew.
@@ -268,7 +231,7 @@ class Journal:
         self.problem = None
         if self._count >= self.records and self._thread is None:
             try:
-                self._next_file(_head(self._number, self._size))
+                self._next_file(head_of(self._number, self._size))
             except (OSError, InputError) as error:
                 self._tell_late(error)
             else:
@@ -301,20 +264,20 @@ class Journal:
             self._written.set()  # an edit that waits for the snapshot goes on
             self.failed.emit(sentence)
         else:
-            self.session._tell(partial(self.failed.emit, sentence))
+            self.session.timeline.tell(partial(self.failed.emit, sentence))
 
     # -- records
 
     def _next_file(self, head: bytes) -> None:
         """Begin another file of records."""
-        number = max(_used(self.folder), default=0) + 1
-        file = _create(self.folder / f"journal-{number}.bin", head)
+        number = max(used_numbers(self.folder), default=0) + 1
+        file = create(self.folder / f"journal-{number}.bin", head)
         self._close_file()
         self._file, self._number, self._size = file, number, len(head)
 
     def _write(self, record: bytes) -> None:
         assert self._file is not None
-        _write_all(self._file, record)
+        write_all(self._file, record)
         self._size += len(record)
         self._count += 1
 
@@ -327,7 +290,7 @@ class Journal:
         if (prepared.number, prepared.size) != (self._number, self._size):
             prepared.path.unlink(missing_ok=True)
             return False
-        number = max(_used(self.folder), default=0) + 1
+        number = max(used_numbers(self.folder), default=0) + 1
         path = self.folder / f"journal-{number}.bin"
         prepared.path.replace(path)
         sync_folder(self.folder)
@@ -354,11 +317,11 @@ class Journal:
         """Save the session as it is, now, and begin a file of records that needs no former one."""
         self._written.wait()
         session = self.session
-        number = max(_used(self.folder), default=0) + 1
+        number = max(used_numbers(self.folder), default=0) + 1
         self._save(
             Saved(session.state, session.history, session.source, session.image_digest), number
         )
-        file = _create(self.folder / f"journal-{number}.bin", MAGIC)
+        file = create(self.folder / f"journal-{number}.bin", MAGIC)
         self._close_file()
         self._file, self._number, self._size, self._count = file, number, len(MAGIC), 0
         self._rooted = True
@@ -367,12 +330,7 @@ class Journal:
     def _write_beside(self, *, first: bool) -> None:
         """Save the session as it is in a thread; the file of records that follows is there already."""
         session, number = self.session, self._number
-        saved = Saved(
-            session.state.copy(derived=False),
-            session.history.copy(),
-            session.source,
-            session.image_digest,
-        )
+        saved = session.parts()
         self._count = 0
 
         def work() -> None:
@@ -396,7 +354,7 @@ class Journal:
         save_parts(saved, self.folder / f"snapshot-{number}")
 
     def _remove_before(self, number: int) -> None:
-        for old in [one for one in _used(self.folder) if one < number]:
+        for old in [one for one in used_numbers(self.folder) if one < number]:
             shutil.rmtree(self.folder / f"snapshot-{old}", ignore_errors=True)
             (self.folder / f"journal-{old}.bin").unlink(missing_ok=True)
 
@@ -407,60 +365,11 @@ class Journal:
             thread.join()
 
 
-def _clean(folder: Path) -> None:
-    """Remove what a crash left half-written: steps, and snapshots of this version and earlier ones."""
-    with contextlib.suppress(OSError):
-        for left in folder.glob("prepared-*.tmp"):
-            left.unlink(missing_ok=True)
-    clean(folder, _LEFT)
-
-
-def put_aside(folder: str | os.PathLike[str]) -> Path:
-    """Rename a journal's folder, so that another one can begin in its place; returns the new name.
-
-    Raises:
-        InputError: another program keeps a session there, or it cannot be renamed.
-    """
-    folder = Path(folder)
-    lock = _lock(folder)
-    aside = folder.with_name(f"{folder.name}.{time.time_ns() // 1_000_000}")
-    try:
-        folder.rename(aside)
-    except OSError as error:
-        raise cannot_write(folder, error) from None
-    finally:
-        lock.release()
-    return aside
-
-
-def has_session(folder: str | os.PathLike[str]) -> bool:
-    """Whether a session can be restored from ``folder``."""
-    return bool(_numbers(Path(folder)))
-
-
-def kept_parts(source: Source) -> list[Source]:
-    """Return the image and those crops of it that have a session that can be restored, the image first.
-
-    Args:
-        source: the image; its crop is of no matter.
-    """
-    whole = source.part(None)
-    folder = journal_folder(whole)
-    found: list[tuple[int, int, int, int]] = []
-    for path in folder.parent.glob(f"{folder.name}-*"):
-        match = _CROP.fullmatch(path.name.removeprefix(folder.name))
-        if match is not None and has_session(path):
-            top, left, bottom, right = (int(number) for number in match.groups())
-            found.append((top, left, bottom, right))
-    parts = [whole.part(crop) for crop in sorted(found)]
-    return [whole, *parts] if has_session(folder) else parts
-
-
 def restore(
     folder: str | os.PathLike[str],
     image: NDArray[np.uint8] | None = None,
     *,
-    engine: Engine | None = None,
+    engine: EncodedImage | None = None,
     source: Source | None = None,
     history_limit: int = LIMIT,
 ) -> Session:
@@ -481,162 +390,25 @@ def restore(
         InputError: there is none, all are damaged, or it is of another image.
     """
     folder = Path(folder)
-    while True:
-        highest = max(_numbers(folder), default=0)
-        saved, number, notes = _newest(folder)
-        end = OnDisk(0, number, 0, 0, None)
-        try:
-            with guarded(
-                f"The journal in {str(folder)!r}",
-                "what was done before that is here",
-                damage=Damaged,
-            ):
-                end = _follow_all(folder, saved, end)
-        except InputError as error:
-            notes.append(str(error))
-        if max(_numbers(folder), default=0) <= highest:
-            break  # else somebody writes there, and took away what was to be read
-    saved.history.limit_to(history_limit)  # not before: an undo in the journal may reach far back
-    session = Session._of(saved, image, engine, source)
-    session._on_disk = None if notes else replace(end, revision=session._revision)
-    session.notes = (*session.notes, *notes)
+    logged = read_log(folder, history_limit)
+    return reopened(folder, logged, image, engine=engine, source=source)
+
+
+def reopened(
+    folder: Path,
+    logged: Logged,
+    image: NDArray[np.uint8] | None = None,
+    *,
+    engine: EncodedImage | None = None,
+    source: Source | None = None,
+) -> Session:
+    """Return the session that ``folder`` holds ``logged`` of; see :func:`restore`."""
+    session = Session.of(logged.saved, image, engine=engine, source=source)
+    if logged.end is not None:
+        session.on_disk = replace(logged.end, revision=session.timeline.revision)
+    session.notes = (*session.notes, *logged.notes)
     session.journal_folder = folder.absolute()
     return session
 
 
-def _newest(folder: Path) -> tuple[Saved, int, list[str]]:
-    """Return the newest whole snapshot, its number, and what is to be told.
-
-    Raises:
-        InputError: there is none.
-    """
-    numbers = sorted(_numbers(folder), reverse=True)
-    if not numbers:
-        raise InputError(f"There is no session in {str(folder)!r}; start a new one.")
-    notes: list[str] = []
-    for number in numbers:
-        try:
-            return load_parts(folder / f"snapshot-{number}", sys.maxsize), number, notes
-        except InputError as error:
-            if max(_numbers(folder), default=0) > numbers[0]:
-                return _newest(folder)
-            if number == numbers[-1]:
-                raise
-            notes.append(f"{error} An older state was taken.")
-    raise AssertionError("the last one was raised")
-
-
-def _follow_all(folder: Path, saved: Saved, end: OnDisk) -> OnDisk:
-    """Make what the files of records say that follow from a snapshot; return where they end.
-
-    Each record is looked at before it is applied (:func:`apply_all`); one that cannot be is left out, with
-    all that follow it.
-
-    Raises:
-        Damaged: a file is none of records, or one says what cannot be.
-        InputError: they belong to another session, or a file is none.
-    """
-    for number in sorted(one for one in _used(folder) if one >= end.number):
-        path = folder / f"journal-{number}.bin"
-        if not os.path.lexists(path):
-            continue  # the crash came before it was made
-        data = read_bytes(path, "journal's file", "what was done before that is here")
-        found = _CONTINUES.match(data)
-        start = 0 if found is None else found.end()
-        if number > end.number:
-            former = None if found is None else (int(found[1]), int(found[2]))
-            if former != (end.number, end.size):
-                continue  # it follows from a snapshot that there is none of
-        size, records = start + len(MAGIC), end.records
-        for kind, step, at in read_records(data[start:]) if data else ():
-            changes = due(saved.history, kind, step).changes
-            apply_all(saved.state, changes)
-            follow(saved.history, kind, step)
-            for change in changes:
-                if change.image is not None:
-                    saved.image = change.image.new.digest
-            size, records = start + at, records + 1
-        end = OnDisk(0, number, size if data else 0, records, _identity(folder, number))
-    return end
-
-
-def _identity(folder: Path, number: int) -> tuple[int, int, int] | None:
-    """Return what differs between a file of records and another one in its place."""
-    try:
-        found = (folder / f"journal-{number}.bin").stat()
-    except OSError:
-        return None
-    return found.st_ino, found.st_size, found.st_mtime_ns
-
-
-def _used(folder: Path) -> list[int]:
-    """Return the numbers of snapshots and files of records in ``folder``."""
-    try:
-        names = [path.name for path in folder.iterdir()]
-    except OSError:
-        return []
-    found = (_SNAPSHOT.fullmatch(name) or _RECORDS.fullmatch(name) for name in names)
-    return sorted({int(one[1]) for one in found if one})
-
-
-def _head(number: int, size: int) -> bytes:
-    """Return how a file of records begins that continues another one."""
-    return b"continues %d %d\n" % (number, size) + MAGIC
-
-
-def _create(path: Path, data: bytes) -> int:
-    """Make a file of ``data`` and return it, open for more."""
-    try:
-        file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o666)
-        try:
-            _write_all(file, data)
-        except BaseException:
-            os.close(file)
-            path.unlink(missing_ok=True)
-            raise
-    except OSError as error:
-        raise cannot_write(path.parent, error) from None
-    return file
-
-
-def _write_all(file: int, data: bytes) -> None:
-    """Write ``data``, which is on the disk then."""
-    left = memoryview(data)
-    while left:
-        report("write", "")
-        left = left[os.write(file, left) :]
-    report("fsync", "")
-    os.fsync(file)
-
-
-def _numbers(folder: Path) -> list[int]:
-    """Return the numbers of the snapshots in ``folder``."""
-    for _ in range(10):
-        try:
-            paths = list(folder.iterdir())
-        except OSError:
-            return []
-        numbers = [
-            int(found[1])
-            for path in paths
-            if (found := _SNAPSHOT.fullmatch(path.name)) and path.is_dir()
-        ]
-        if numbers or not any(_RECORDS.fullmatch(path.name) for path in paths):
-            return sorted(numbers)
-        # A journal without a snapshot: one is just taking the place of another, so look again.
-    return []
-
-
-def _lock(folder: Path) -> FileLock:
-    """Return the taken lock of ``folder``; the system frees it when the process ends, however."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(folder / "lock")
-        lock.acquire(timeout=0)
-    except Timeout:
-        raise InputError(
-            f"The session in {str(folder)!r} is open in another window or program; close it there first."
-        ) from None
-    except OSError as error:
-        raise cannot_write(folder, error) from None
-    return lock
+__getattr__ = moved_names(__name__)

@@ -1,4 +1,4 @@
-"""What changed in a map, kept small: the changed pixels of a box as runs.
+"""The change of a map, kept small: the changed pixels of a box as runs.
 
 A region is a few runs a row, however many pixels it has, so a history of a thousand edits of a large map
 stays in memory, and what a journal appends is short.

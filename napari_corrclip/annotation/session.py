@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import sys
-import threading
-import weakref
-from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from functools import partial
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Concatenate, Literal, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
-from psygnal import Signal
+from psygnal import SignalInstance
 
-from napari_corrclip.annotation import descriptors, storage
-from napari_corrclip.annotation.change import Change, Edited, EngineRef, Plan, Seen, Step, Swap
-from napari_corrclip.annotation.checking import Damaged, apply_all, check_change
+from napari_corrclip.annotation import descriptors
+from napari_corrclip.annotation.change import Edited, Plan, Step
 from napari_corrclip.annotation.edits import merging, painting, predictions, splitting, verdicts
 from napari_corrclip.annotation.edits.predictions import Reassign
 from napari_corrclip.annotation.edits.splitting import Points
@@ -32,20 +27,16 @@ from napari_corrclip.annotation.edits.targets import (
     value_of,
 )
 from napari_corrclip.annotation.edits.verdicts import Which
-from napari_corrclip.annotation.encoded_cache import FEATURES, Kept
-from napari_corrclip.annotation.engine import Engine
-from napari_corrclip.annotation.frame import region_frame
+from napari_corrclip.annotation.encoded import EncodedImage
+from napari_corrclip.annotation.encoded_cache import FeatureCache
+from napari_corrclip.annotation.files.checking import Damaged, check_change
+from napari_corrclip.annotation.files.folder import Saved, digest, load_parts, save_parts
+from napari_corrclip.annotation.files.packing import pack_state, unpack_state
+from napari_corrclip.annotation.files.records import OnDisk, pack_history, unpack_history
 from napari_corrclip.annotation.history import LIMIT, History
-from napari_corrclip.annotation.packing import pack_state, unpack_state
-from napari_corrclip.annotation.records import (
-    Kind,
-    due,
-    follow,
-    pack_history,
-    unpack_history,
-)
-from napari_corrclip.annotation.regions import Region, Voting
-from napari_corrclip.annotation.state import Changed, State, folded
+from napari_corrclip.annotation.region import Region, Voting, region_frame
+from napari_corrclip.annotation.state import State
+from napari_corrclip.annotation.timeline import Timeline, refused
 from napari_corrclip.errors import InputError
 from napari_corrclip.images.boxes import Box
 from napari_corrclip.images.source import Source
@@ -56,7 +47,6 @@ from napari_corrclip.vocabulary import Vocabulary
 if TYPE_CHECKING:
     import pandas as pd
 
-    from napari_corrclip.annotation.journal import Journal, OnDisk
     from napari_corrclip.vocabulary import VocabularyLike
 
 P = ParamSpec("P")
@@ -64,44 +54,6 @@ T = TypeVar("T", bound=np.generic)
 
 SESSION = "napari-corrclip session"
 """Where a layer of an open session keeps it in its ``metadata``."""
-
-ENGINES = 2
-"""So many encoded images are kept for undo, if the feature cache has room: that of the last run, and of
-the one before it."""
-
-
-@dataclass(frozen=True, eq=False)
-class Taken:
-    """What the last step that was made on a copy started from and led to, so that it is undone at once.
-
-    It is true as long as undo leads back to this very state. A better prediction becomes part of an earlier
-    step (:meth:`History.amend`), and from then on it is of a past that never was.
-
-    To apply and count the change of a whole run takes a quarter of a second at 4 megapixels; to copy the
-    maps that there were, a tenth of that.
-
-    Attributes:
-        step: the step.
-        former: the state before it.
-        made: the state after it.
-    """
-
-    step: Step
-    former: State
-    made: State
-
-
-@dataclass(eq=False)
-class _Group:
-    """A step that is being put together.
-
-    Attributes:
-        changes: what was done so far.
-        told: what each touched.
-    """
-
-    changes: list[Change] = field(default_factory=list)
-    told: list[Changed] = field(default_factory=list)
 
 
 class Session:
@@ -124,13 +76,15 @@ class Session:
         engine: the encoded image, for new vocabularies, SAM's clicks and likeness.
         source: the file that the image came from; the key under which the session is found again.
         history_limit: bytes of memory for undo.
+        cache: where encoded images are kept, up to its limit; ``None``: that of this process.
 
     Raises:
         InputError: the image is of another size, or the result's labels are not those that its pixels
             elect.
 
     Attributes:
-        history: what was done; see :class:`~napari_corrclip.annotation.history.History`.
+        timeline: the state, its history and revision; what a journal and a draft go by.
+        source: as given.
         notes: what a person is to be told on opening it, a sentence each; of a result its own.
 
     Signals (psygnal):
@@ -145,66 +99,90 @@ class Session:
     edit is made all the same.
     """
 
+    timeline: Timeline
+    source: Source | None
     notes: tuple[str, ...]
     journal_folder: Path | None
     """The folder of the journal that keeps it or kept it last, or that it was restored from."""
-    image_digest: str
-    """A checksum of the image's pixels; empty without an image."""
-
-    changed = Signal(Changed)
-    recorded = Signal(str, object)
+    on_disk: OnDisk | None
+    """Where that journal ended when it said all of the session, if it is closed."""
 
     def __init__(
         self,
         result: Segmentation,
         image: NDArray[np.uint8] | None = None,
         *,
-        engine: Engine | None = None,
+        engine: EncodedImage | None = None,
         source: Source | None = None,
         history_limit: int = LIMIT,
+        cache: FeatureCache | None = None,
     ) -> None:
-        self._start(State.of(result), History(history_limit), image, engine, source)
+        self._begin(State.of(result), History(history_limit), image, engine, cache)
+        self.source = source
         self.notes = result.notes
 
     @classmethod
-    def _of(
+    def of(
         cls,
-        saved: storage.Saved,
-        image: NDArray[np.uint8] | None,
-        engine: Engine | None,
-        source: Source | None,
+        saved: Saved,
+        image: NDArray[np.uint8] | None = None,
+        *,
+        engine: EncodedImage | None = None,
+        source: Source | None = None,
+        cache: FeatureCache | None = None,
     ) -> Session:
-        """Return the session that a folder held, for what its image is now."""
+        """Return the session that a folder held, for what its image is now.
+
+        Args:
+            saved: what the folder held; it is the session's from now on.
+            image: as in the constructor.
+            engine: as there.
+            source: the image's file as it is now; where it was changed, ``notes`` says so.
+            cache: as in the constructor.
+
+        Raises:
+            InputError: it is of another image.
+        """
         told: str | None = None
         if source is not None and saved.source is not None:
             told = saved.source.difference(source)
             if told is not None and source.key != saved.source.key:
                 raise InputError(told)
         session = cls.__new__(cls)
-        session._start(saved.state, saved.history, image, engine, source or saved.source)
-        if told is None and image is not None and saved.image not in ("", session.image_digest):
+        session._begin(saved.state, saved.history, image, engine, cache)
+        session.source = source or saved.source
+        timeline = session.timeline
+        if told is None and image is not None and saved.image not in ("", timeline.image_digest):
             told = (
                 "The image has other pixels than the one that was corrected; look whether the regions "
                 "fit it."
             )
         if image is None:
-            session.image_digest = saved.image
+            timeline.image_digest = saved.image
         session.notes = () if told is None else (told,)
         return session
 
-    def _start(
+    def _begin(
         self,
         state: State,
         history: History,
         image: NDArray[np.uint8] | None,
-        engine: Engine | None,
-        source: Source | None,
+        engine: EncodedImage | None,
+        cache: FeatureCache | None,
     ) -> None:
         if image is not None:
             self._check_image(image, state)
-        self.image_digest = "" if image is None else storage.digest(image)
-        self._hold(state, history, image, source)
-        self.engine = engine
+        if cache is None:
+            cache = FeatureCache.of_process()
+        self._hold(Timeline(state, history, image, cache))
+        self.timeline.encoded = engine
+
+    def _hold(self, timeline: Timeline) -> None:
+        self.timeline = timeline
+        self.source = None
+        self.notes = ()
+        self.journal_folder = None
+        self.on_disk = None
 
     @staticmethod
     def _check_image(image: NDArray[np.uint8], state: State) -> None:
@@ -219,101 +197,39 @@ class Session:
                 f"{(*state.shape, 3)} of uint8."
             )
 
-    def _hold(
-        self,
-        state: State,
-        history: History,
-        image: NDArray[np.uint8] | None,
-        source: Source | None,
-    ) -> None:
-        # Who reads or changes the session holds this, from the plan to the record of an edit.
-        self._lock = threading.RLock()
-        self._inside = 0
-        # What is to be told when nobody edits; one thread at a time does.
-        self._untold: deque[Callable[[], object]] = deque()
-        self._telling = False
-        self._has_told = False  # whether who holds the lock has something told at the end
-        self._turn = threading.Lock()
-        self._recorders: list[Callable[[Kind, Step], None]] = []
-        self._revision = 0
-        self._state = state
-        self.history = history
-        self.image = image
-        self._engine = _reference(None)
-        self._kept: deque[Kept] = deque(maxlen=ENGINES)
-        self.source = source
-        self.notes = ()
-        self.journal_folder = None
-        self._journal: Journal | None = None
-        self._on_disk: OnDisk | None = None
-        self._group: _Group | None = None
-        self._taken: Taken | None = None
+    def copy(self) -> Session:
+        """Return one of its own of the same revision; any thread may ask.
 
-    def _copy(self) -> tuple[Session, int]:
-        """Return one of its own, and which revision of this one it is; any thread may ask."""
-        with self._lock:
-            self._check_no_group()
-            other = Session.__new__(Session)
-            other._hold(self._state.copy(), self.history.copy(), self.image, self.source)
-            other.image_digest = self.image_digest
-            other._engine, other._kept = self._engine, self._kept.copy()
-            return other, self._revision
+        It has the same image and encoded image; nobody listens to it, and no journal keeps it.
 
-    def _adopt(
-        self,
-        other: Session,
-        revision: int,
-        records: Sequence[tuple[Kind, Step]],
-        told: Changed,
-        former: State,
-    ) -> bool:
-        """Become as ``other``, a copy of this one at ``revision``, in which ``records`` were made.
-
-        ``former`` is a copy of the state of this one, for an undo.
-
-        Returns:
-            Whether it did: not where something else was done meanwhile.
+        Raises:
+            InputError: a step is being put together.
         """
-        with self.locked():
-            self._check_no_group()
-            if self._revision != revision:
-                return False
-            self._revision += 1
-            self._engine, self._kept = other._engine, other._kept
-            self.image, self.image_digest = other.image, other.image_digest
-            if records:
-                former.share_adjacency(self._state)
-                self._state.adopt(other._state)
-            for kind, step in records:
-                follow(self.history, kind, step)
-            if len(records) == 1 and records[0][0] == "do":
-                other._state.forget_adjacency()  # it is this one's now, and follows its edits
-                self._taken = Taken(records[0][1], former, other._state)
-            elif any(kind == "amend" for kind, _ in records):
-                self._taken = None
-            if records:
-                self._record(told, *records)
-        return True
+        other = Session.__new__(Session)
+        other._hold(self.timeline.copy())
+        other.source = self.source
+        return other
 
-    def _snapshot(self) -> storage.Saved:
+    def parts(self) -> Saved:
         """Return what is written to files, a copy; any thread may ask.
 
         Raises:
             InputError: a step is being put together.
         """
-        with self._lock:
-            self._check_no_group()
-            return storage.Saved(
-                self._state.copy(derived=False),
-                self.history.copy(),
+        timeline = self.timeline
+        with timeline.reading:
+            timeline.check_no_group()
+            return Saved(
+                timeline.state.copy(derived=False),
+                timeline.history.copy(),
                 self.source,
-                self.image_digest,
+                timeline.image_digest,
             )
 
     def __reduce__(self) -> tuple[Any, ...]:
         """As a saved one, with its image: without the engine, the journal and who listens."""
-        copy, _ = self._copy()
-        state, history = pack_state(copy._state, {}), pack_history(copy.history)
+        copy = self.copy()
+        state, history = pack_state(copy.state, {}), pack_history(copy.history)
         rest = (copy.history.limit, copy.image, copy.image_digest, copy.source, self.notes)
         return _unpickled, (type(self), state, history, *rest)
 
@@ -325,7 +241,7 @@ class Session:
         Raises:
             InputError: it cannot be written, or a step is being put together.
         """
-        storage.save_session(self, folder)
+        save_parts(self.parts(), folder)
 
     @classmethod
     def load(
@@ -333,9 +249,10 @@ class Session:
         folder: str | os.PathLike[str],
         image: NDArray[np.uint8] | None = None,
         *,
-        engine: Engine | None = None,
+        engine: EncodedImage | None = None,
         source: Source | None = None,
         history_limit: int = LIMIT,
+        cache: FeatureCache | None = None,
     ) -> Session:
         """Read what :meth:`save` wrote; the files are taken as untrusted.
 
@@ -345,16 +262,17 @@ class Session:
             engine: as there.
             source: the image's file as it is now; where it was changed, ``notes`` says so.
             history_limit: as there.
+            cache: as there.
 
         Raises:
             InputError: something is missing, damaged, of a newer version, or of another image.
         """
-        return cls._of(storage.load_parts(folder, history_limit), image, engine, source)
+        saved = load_parts(folder, history_limit)
+        return cls.of(saved, image, engine=engine, source=source, cache=cache)
 
     # -- threads
 
-    @contextlib.contextmanager
-    def locked(self) -> Iterator[None]:
+    def locked(self) -> AbstractContextManager[None]:
         """Let other threads wait: what is read inside belongs together, and nobody edits in between.
 
         ::
@@ -364,84 +282,56 @@ class Session:
 
         The signals of edits that are made inside are emitted at the end.
         """
-        self._lock.acquire()
-        self._inside += 1
-        try:
-            yield
-        finally:
-            self._inside -= 1
-            # Who has only read calls no listener: what is waiting is told by whoever edited.
-            tells = self._has_told and not self._inside
-            if tells:
-                self._has_told = False
-            self._lock.release()
-            if tells:
-                self._tell_all()
+        return self.timeline.locked()
 
-    def _tell(self, message: Callable[[], object]) -> None:
-        """Let ``message`` be called when nobody edits, after those before it; within :meth:`locked`."""
-        self._untold.append(message)
-        self._has_told = True
+    @property
+    def changed(self) -> SignalInstance:
+        """The signal of every edit, undo and redo, with what it touched."""
+        return self.timeline.changed
 
-    def _tell_all(self) -> None:
-        """Tell what is waiting, unless somebody does: a listener that edits, or another thread.
-
-        It is not told in the lock, so that a listener may wait for whom it likes.
-        """
-        if not self._untold:
-            return
-        with self._turn:
-            if self._telling:
-                return
-            self._telling = True
-        failure: Exception | None = None
-        try:
-            while True:
-                with self._turn:
-                    if not self._untold:
-                        self._telling = False  # who adds something after this tells it
-                        break
-                    message = self._untold.popleft()
-                try:
-                    message()
-                except Exception as error:
-                    failure = failure or error
-        except BaseException:
-            self._telling = False
-            raise
-        if failure is not None:
-            raise failure
+    @property
+    def recorded(self) -> SignalInstance:
+        """The signal of every record of the history: its kind and its step."""
+        return self.timeline.recorded
 
     # -- what there is
 
     @property
     def state(self) -> State:
         """Maps, decisions and vocabulary; only edits change them."""
-        return self._state
+        return self.timeline.state
 
     @property
-    def engine(self) -> Engine | None:
+    def history(self) -> History:
+        """What was done and undone."""
+        return self.timeline.history
+
+    @property
+    def image(self) -> NDArray[np.uint8] | None:
+        """(H, W, 3) uint8, what the last run saw; ``None`` where there is none at hand."""
+        return self.timeline.image
+
+    @property
+    def image_digest(self) -> str:
+        """A checksum of the image's pixels; empty without an image."""
+        return self.timeline.image_digest
+
+    @property
+    def engine(self) -> EncodedImage | None:
         """The encoded image of the run that is shown; ``None`` where there is none, or no longer.
 
-        Undo leads back to the engine of the run before the last one; those of older runs are let go,
-        for the sake of memory, and those for which
-        :data:`~napari_corrclip.annotation.encoded_cache.FEATURES` has no room. To set it to ``None`` lets go
-        of all.
+        Undo leads back to that of the run before the last one; those of older runs are let go, for the
+        sake of memory, and those for which the cache has no room. To set it to ``None`` lets go of all.
         """
-        engine = self._engine()
-        if engine is not None:
-            FEATURES.use(engine)
-        return engine
+        return self.timeline.encoded
 
     @engine.setter
-    def engine(self, engine: Engine | None) -> None:
-        with self._lock:
-            self._revision += 1
-            self._engine = _reference(engine)
-            if engine is None:
-                self._kept.clear()
-            else:
-                self._kept.append(FEATURES.keep(engine))
+    def engine(self, engine: EncodedImage | None) -> None:
+        self.timeline.encoded = engine
+
+    def encoded(self) -> EncodedImage | None:
+        """Return :attr:`engine` to work with: of what the cache keeps it is the last to go now."""
+        return self.timeline.use_encoded()
 
     @property
     def run_digest(self) -> str:
@@ -449,48 +339,48 @@ class Session:
 
         An encoded image is of a session that was saved and loaded meanwhile, if this stayed the same.
         """
-        return storage.digest(self._state.evidence.numbers)
+        return digest(self.state.evidence.numbers)
 
     @property
     def shape(self) -> tuple[int, int]:
         """Rows and columns of the image."""
-        return self._state.shape
+        return self.state.shape
 
     @property
     def labels(self) -> NDArray[np.uint16]:
         """(H, W) label values, prediction + decisions; a read-only view that follows the edits."""
-        return _view(self._state.labels)
+        return _view(self.state.labels)
 
     @property
     def regions(self) -> NDArray[np.int32]:
         """(H, W) region ids, 0 = unsegmented; a read-only view that follows the edits."""
-        return _view(self._state.regions)
+        return _view(self.state.regions)
 
     @property
     def pins(self) -> NDArray[np.int32]:
         """(H, W) painted label values, -1 = not painted; a read-only view that follows the edits."""
-        return _view(self._state.pins)
+        return _view(self.state.pins)
 
     @property
     def prediction(self) -> NDArray[np.uint16]:
         """(H, W) label values of the last run before map correction; a read-only view."""
-        return _view(self._state.evidence.prediction)
+        return _view(self.state.evidence.prediction)
 
     @property
     def provenance(self) -> Provenance:
         """How the last run came about; empty where that is not known."""
-        return self._state.provenance
+        return self.state.provenance
 
     @property
     def vocabulary(self) -> Vocabulary:
         """The classes."""
-        return self._state.vocabulary
+        return self.state.vocabulary
 
     @property
     def ids(self) -> NDArray[np.int64]:
         """(R,) ids of the regions, ascending."""
-        with self._lock:
-            return np.array(sorted(self._state.rows), np.int64)
+        with self.timeline.reading:
+            return np.array(sorted(self.state.rows), np.int64)
 
     def region(self, region: int) -> Region:
         """Return the row of a region.
@@ -498,26 +388,26 @@ class Session:
         Raises:
             InputError: it does not exist.
         """
-        with self._lock:
-            return region_of(self._state, region)
+        with self.timeline.reading:
+            return region_of(self.state, region)
 
     def find(self, region: int) -> Region | None:
         """Return the row of a region, ``None`` where it does not exist."""
-        with self._lock:
-            return self._state.rows.get(region)
+        with self.timeline.reading:
+            return self.state.rows.get(region)
 
     def rows(self) -> list[Region]:
         """Return all regions by ascending id."""
-        with self._lock:
-            return [self._state.rows[one] for one in sorted(self._state.rows)]
+        with self.timeline.reading:
+            return [self.state.rows[one] for one in sorted(self.state.rows)]
 
     def region_at(self, row: int, column: int) -> int:
         """Return the id of the region at a pixel, 0 where there is none or outside the image."""
         height, width = self.shape
         if not (0 <= row < height and 0 <= column < width):
             return 0
-        with self._lock:
-            return int(self._state.regions[row, column])
+        with self.timeline.reading:
+            return int(self.state.regions[row, column])
 
     @property
     def table(self) -> pd.DataFrame:
@@ -527,27 +417,27 @@ class Session:
         ``assigned``, ``accepted``, ``ignored`` or ""; and ``label``, ``label_class``: value and name
         of what the region shows, by verdict or else as predicted.
         """
-        with self._lock:
+        with self.timeline.reading:
             rows, vocabulary = self.rows(), self.vocabulary
         return region_frame(rows, vocabulary)
 
     def decided_as(self, which: str | int) -> tuple[int, int]:
         """Return how many regions are decided as a class, and how many pixels are painted as it."""
-        with self._lock:
+        with self.timeline.reading:
             value = value_of(self.vocabulary, which)
-            verdicts = self._state.verdicts.values()
+            verdicts = self.state.verdicts.values()
             regions = sum(verdict.value == value for verdict in verdicts)
-            return regions, int(np.count_nonzero(self._state.pins == value))
+            return regions, int(np.count_nonzero(self.state.pins == value))
 
     def neighbours(self, region: int) -> Mapping[int, int]:
         """Return the ids that touch a region, each with its length of border in pixel sides."""
-        with self._lock:
-            return dict(self._state.adjacency.neighbours(self.region(region).id))
+        with self.timeline.reading:
+            return dict(self.state.adjacency.neighbours(self.region(region).id))
 
     def patch_of(self, region: int) -> list[int]:
         """Return what :meth:`spread` would assign: the connected undecided regions of one prediction."""
-        with self._lock:
-            return verdicts.patch_of(self._state, region)
+        with self.timeline.reading:
+            return verdicts.patch_of(self.state, region)
 
     def similar(self, region: int, count: int, *, among: Regions | None = None) -> list[int]:
         """Return the ids of the ``count`` regions most like a region, most alike first.
@@ -567,12 +457,12 @@ class Session:
             self.region(region)  # what is wrong with the first argument is told first
             raise InputError(f"{count!r} similar regions cannot be selected; give 1 or more.")
         cells = self._cells()
-        with self._lock:
+        with self.timeline.reading:
             row = self.region(region)
             if among is None:
                 others = [other for other in self.rows() if other.verdict is None]
             else:
-                others = regions_of(self._state, among)
+                others = regions_of(self.state, among)
             others = [other for other in others if other.id != row.id]
             if not others:
                 return []
@@ -587,24 +477,24 @@ class Session:
             InputError: the session has neither engine nor image.
         """
         cells = self._cells()
-        with self._lock:
+        with self.timeline.reading:
             return self._describe(rows, cells)
 
     def _cells(self) -> NDArray[np.float32] | None:
         """Return the encoded image as a grid, which may take long, so that nobody has to wait for it."""
-        engine = self.engine
+        engine = self.encoded()
         return None if engine is None else engine.cells()
 
     def _describe(
         self, rows: list[Region], cells: NDArray[np.float32] | None
     ) -> NDArray[np.float32]:
         if cells is not None:
-            return descriptors.cell_descriptors(self._state, rows, cells)
+            return descriptors.cell_descriptors(self.state, rows, cells)
         if self.image is None:
             raise InputError(
                 "Likeness needs the networks or the image; open the session with either."
             )
-        return descriptors.colour_descriptors(self._state, rows, self.image)
+        return descriptors.colour_descriptors(self.state, rows, self.image)
 
     # -- what a person says of regions
 
@@ -687,7 +577,7 @@ class Session:
             keep: (row, column) points that stay in it.
             cut: (row, column) points of what gets a new id.
         """
-        engine = self.engine
+        engine = self.encoded()
         click = None if engine is None else engine.click
         return self._make(splitting.split_points, region, keep, cut, image=self.image, click=click)
 
@@ -708,10 +598,10 @@ class Session:
         Raises:
             InputError: there is no such region, or it is a single pixel.
         """
-        engine = self.engine
+        engine = self.encoded()
         click = None if engine is None else engine.click
-        with self._lock:
-            return splitting.Divider(self._state, region, image=self.image, click=click)
+        with self.timeline.reading:
+            return splitting.Divider(self.state, region, image=self.image, click=click)
 
     def paint_regions(self, pixels: Pixels, region: int | None) -> Edited:
         """Give pixels to a region; ``None``: to a new one; 0: to none.
@@ -762,28 +652,28 @@ class Session:
         """
         wanted = Vocabulary.coerce(vocabulary)
         while True:
-            with self._lock:
+            with self.timeline.reading:
                 former = self.vocabulary
                 words = former.matched(wanted)
                 # Looked at first, so that a refusal costs no classification.
-                predictions.moved_decisions(self._state, words, reassign or {})
+                predictions.moved_decisions(self.state, words, reassign or {})
             # The very same words are a wish to look again.
             told = words != former and words.finds_the_same(former)
-            engine, found = self.engine, result
+            engine, found = self.encoded(), result
             if found is None and classify and engine is not None and not told:
                 found = engine.classify(words)  # nobody waits for that
             with self.locked():
                 # Else somebody was faster: it is looked again, at what there is now.
-                if self.vocabulary is former and self._engine() is engine:
-                    plan = predictions.change_vocabulary(self._state, words, found, reassign)
+                if self.vocabulary is former and self.engine is engine:
+                    plan = predictions.change_vocabulary(self.state, words, found, reassign)
                     # What was predicted at a first look and stays is still that.
                     first = provisional if found is not None else self.provisional
-                    return self._perform(plan, first)
+                    return self.timeline.do(plan, provisional=first)
 
     @property
     def provisional(self) -> bool:
         """Whether what is predicted is a first look that a better one was to follow."""
-        with self._lock:
+        with self.timeline.reading:
             at = self.history.last_prediction
             return at is not None and self.history.done[at].provisional
 
@@ -796,21 +686,14 @@ class Session:
             InputError: the result is of another image or vocabulary.
         """
         with self.locked():
-            self._check_no_group()
-            plan = predictions.change_vocabulary(self._state, self.vocabulary, result)
-            change = replace(plan.change, vocabulary=None)
-            step = Step(plan.title, (change,))
-            touched = self._apply(change)
-            self.history.amend(step)
-            self._taken = None  # there, the step that brought the prediction is another one
-            self._record(touched, ("amend", step))
-        return Edited(plan.title, touched.updated, touched.removed)
+            plan = predictions.change_vocabulary(self.state, self.vocabulary, result)
+            return self.timeline.amend(plan.title, replace(plan.change, vocabulary=None))
 
     def rerun(
         self,
         result: Segmentation,
         *,
-        engine: Engine | None = None,
+        engine: EncodedImage | None = None,
         image: NDArray[np.uint8] | None = None,
     ) -> Edited:
         """Take another run of the same image and vocabulary: other regions, preset or settings.
@@ -829,27 +712,12 @@ class Session:
         Raises:
             InputError: the result is of another image or another vocabulary.
         """
-        kept = None if engine is None else FEATURES.keep(engine)
         with self.locked():
-            plan = predictions.rerun(self._state, result)
-            if image is not None and image is not self.image:
-                self._check_image(image, self._state)
-                seen = Seen(storage.digest(image), image)
-                if seen.digest != self.image_digest:
-                    pixels = Swap(Seen(self.image_digest, self.image), seen)
-                    plan = replace(plan, change=replace(plan.change, image=pixels))
-            if kept is not None:
-                swap = Swap(self._engine, _reference(engine))
-                plan = replace(plan, change=replace(plan.change, engine=swap))
-                self._kept.append(kept)
-            change = plan.change
-            if change.empty and not (change.engine is None and change.image is None):
-                # It is no step, and goes with the one that is being put together.
-                self._revision += 1
-                self._see(change)
-                if self._group is not None:
-                    self._group.changes.append(change)
-            return self._perform(plan)
+            plan = predictions.rerun(self.state, result)
+            if image is not None:
+                self._check_image(image, self.state)
+            change = self.timeline.with_run(plan.change, engine, image)
+            return self.timeline.do(replace(plan, change=change))
 
     def reencode(self) -> Edited:
         """Run the networks anew within the session's own regions; slow.
@@ -858,9 +726,9 @@ class Session:
             InputError: the session has no engine.
         """
         while True:
-            with self._lock:
-                former = self.engine
-                regions, words = np.array(self._state.regions), self.vocabulary
+            with self.timeline.reading:
+                former = self.encoded()
+                regions, words = np.array(self.state.regions), self.vocabulary
             if former is None:
                 raise InputError(
                     "The session was opened without networks; open it with an engine to encode."
@@ -870,8 +738,8 @@ class Session:
                 # Else somebody was faster: what there is now is encoded. Decisions carry over.
                 if (
                     self.vocabulary is words
-                    and self._engine() is former
-                    and np.array_equal(self._state.regions, regions)
+                    and self.engine is former
+                    and np.array_equal(self.state.regions, regions)
                 ):
                     return self.rerun(result, engine=engine)
 
@@ -885,15 +753,20 @@ class Session:
         try:
             with self.step(step.title):
                 for change in step.changes:
-                    check_change(self._state, change)
-                    made.append(self._perform(Plan(step.title, change)))
+                    check_change(self.state, change)
+                    made.append(self.timeline.do(Plan(step.title, change)))
         except Damaged as error:
-            raise _refused("made", step, error) from None
-        with self._lock:
-            there = set(self._state.rows)
-        removed = {one for edited in made for one in edited.removed} - there
-        updated = {one for edited in made for one in edited.updated} & there
-        return Edited(step.title, tuple(sorted(updated)), tuple(sorted(removed)))
+            raise refused("made", step, error) from None
+        with self.timeline.reading:
+            there = set(self.state.rows)
+        removed = {region for edited in made for region in edited.removed} - there
+        updated = {region for edited in made for region in edited.updated} & there
+        return Edited(
+            step.title,
+            tuple(sorted(updated)),
+            tuple(sorted(removed)),
+            made=any(edited.made for edited in made),
+        )
 
     # -- history
 
@@ -914,7 +787,7 @@ class Session:
             InputError: a step is being put together, or the step, which was read from a file, cannot be
                 taken back; nothing changes then.
         """
-        return self._move("undo")
+        return self.timeline.move("undo")
 
     def redo(self) -> Edited:
         """Make the last undone step again; does nothing where there is none.
@@ -922,33 +795,9 @@ class Session:
         Raises:
             InputError: as of :meth:`undo`.
         """
-        return self._move("redo")
+        return self.timeline.move("redo")
 
-    def _move(self, kind: Literal["undo", "redo"]) -> Edited:
-        """Lead the state one step back or forth, and then the history: neither where it is refused."""
-        with self.locked():
-            self._check_no_group()
-            steps = self.history.done if kind == "undo" else self.history.undone
-            if not steps:
-                return Edited("")
-            step, applied, taken = steps[-1], due(self.history, kind, None), self._taken
-            if taken is not None and taken.step is step:
-                told = self._swap(applied, taken.former if kind == "undo" else taken.made)
-            else:
-                try:
-                    # Told as one: a listener finds the session as it is after the last of the changes.
-                    told = folded(apply_all(self._state, applied.changes))
-                except Damaged as error:
-                    raise _refused(f"{kind}ne", step, error) from None
-            self._revision += 1
-            for change in applied.changes:
-                self._see(change)
-            follow(self.history, kind, None)
-            self._record(told, (kind, step))
-        return Edited(applied.title, told.updated, told.removed)
-
-    @contextlib.contextmanager
-    def step(self, title: str) -> Iterator[None]:
+    def step(self, title: str) -> AbstractContextManager[None]:
         """Make all edits inside one step of the history; if one is refused, none is made.
 
         Other threads wait until it is whole, and what changed is told then.
@@ -956,25 +805,7 @@ class Session:
         Args:
             title: what is done, in words for a person.
         """
-        with self.locked():
-            self._check_no_group()
-            self._group = group = _Group()
-            try:
-                yield
-            except BaseException:
-                self._group = None
-                for change in reversed(group.changes):
-                    self._apply(change.inverse())
-                raise
-            self._group = None
-            step = Step(title, tuple(one for one in group.changes if not one.empty))
-            if step.changes:
-                self.history.record(step)
-                self._record(folded(group.told), ("do", step))
-
-    def _check_no_group(self) -> None:
-        if self._group is not None:
-            raise InputError("A step is being put together; finish it first.")
+        return self.timeline.group(title)
 
     def _make(
         self,
@@ -984,75 +815,7 @@ class Session:
     ) -> Edited:
         """Plan an edit and make it; nobody edits in between."""
         with self.locked():
-            return self._perform(plan(self._state, *given, **named))
-
-    def _perform(self, plan: Plan, provisional: bool = False) -> Edited:
-        """Make a plan and record it, within :meth:`locked`; a plan that changes nothing is no step."""
-        if plan.change.empty:
-            return Edited(plan.title, notes=plan.notes, conflicts=plan.conflicts)
-        touched = self._apply(plan.change)
-        if self._group is not None:
-            self._group.changes.append(plan.change)
-            self._group.told.append(touched)
-        else:
-            step = Step(plan.title, (plan.change,), provisional)
-            self.history.record(step)
-            self._record(touched, ("do", step))
-        return Edited(plan.title, touched.updated, touched.removed, plan.notes, plan.conflicts)
-
-    def _record(self, told: Changed, *records: tuple[Kind, Step]) -> None:
-        """Let the journals write down what was done, and tell it and what it changed.
-
-        It has been done: each journal hears of it, and it is told, if another journal is interrupted too.
-        """
-        with contextlib.ExitStack() as each:  # the last that is put on it comes first
-            each.callback(self._tell, partial(self.changed.emit, told))
-            for kind, step in reversed(records):
-                each.callback(self._tell, partial(self.recorded.emit, kind, step))
-                for write in reversed(self._recorders):
-                    each.callback(write, kind, step)
-
-    def _apply(self, change: Change) -> Changed:
-        touched = self._state.apply(change)
-        self._revision += 1
-        self._see(change)
-        return touched
-
-    def _see(self, change: Change) -> None:
-        """Take the encoded image and the pixels that come with a run."""
-        if change.engine is not None:
-            self._engine = change.engine.new
-        if change.image is not None:
-            seen = change.image.new
-            self.image_digest = seen.digest
-            # After loading those of a former run are not at hand; these have another contrast alone.
-            self.image = self.image if seen.pixels is None else seen.pixels
-
-    def _swap(self, step: Step, state: State) -> Changed:
-        """Become as ``state``, which is what ``step`` leads to, without counting all of it anew."""
-        gone = set(self._state.rows)
-        self._state.adopt(state)
-        state.forget_adjacency()
-        whole = (self._state.full,)
-        return Changed(
-            whole,
-            whole if any("regions" in change.patches for change in step.changes) else (),
-            tuple(sorted(self._state.rows)),
-            tuple(sorted(gone - set(self._state.rows))),
-            any(change.vocabulary is not None for change in step.changes),
-        )
-
-
-def _refused(what: str, step: Step, error: Damaged) -> InputError:
-    """Return what is told of a step that came from a file and cannot be."""
-    return InputError(
-        f"The step {step.title[:100]!r} cannot be {what} ({error}); go on from here, or load the session "
-        "from a backup."
-    )
-
-
-def _reference(engine: Engine | None) -> EngineRef:
-    return (lambda: None) if engine is None else weakref.ref(engine)
+            return self.timeline.do(plan(self.state, *given, **named))
 
 
 def _view(array: NDArray[T]) -> NDArray[T]:
@@ -1074,6 +837,7 @@ def _unpickled(
     """Return the session that was pickled or copied; a history as large as it was."""
     session, steps = kind.__new__(kind), unpack_history(history, sys.maxsize)
     steps.limit_to(limit)
-    session._start(unpack_state(state)[0], steps, image, None, source)
-    session.image_digest, session.notes = digest, notes
+    session._begin(unpack_state(state)[0], steps, image, None, None)
+    session.timeline.image_digest = digest
+    session.source, session.notes = source, notes
     return session

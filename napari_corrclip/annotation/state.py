@@ -19,7 +19,7 @@ from scipy import sparse
 from napari_corrclip.annotation.change import Change, Map
 from napari_corrclip.annotation.counting import Ballots, Counts, count_all
 from napari_corrclip.annotation.evidence import Evidence
-from napari_corrclip.annotation.regions import Region, Verdict, Voting, elect
+from napari_corrclip.annotation.region import Region, Verdict, Voting, elect
 from napari_corrclip.annotation.runs import Patch
 from napari_corrclip.errors import InputError
 from napari_corrclip.images.boxes import Box, area, union, window
@@ -40,7 +40,7 @@ MAX_ID = int(np.iinfo(np.int32).max)
 
 @dataclass(frozen=True, slots=True)
 class Changed:
-    """What a change touched, so that a screen redraws and re-reads only that.
+    """The parts that a change touched, so that a screen redraws and re-reads only these.
 
     Attributes:
         labels: boxes in which ``labels`` may differ.

@@ -1,4 +1,4 @@
-"""``python -m napari_corrclip.cli``, where the command is not on the path."""
+"""The command as ``python -m napari_corrclip.cli``, where it is not on the path."""
 
 from napari_corrclip.cli import main
 

@@ -1,4 +1,4 @@
-"""Commands and options."""
+"""The commands and their options."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What people see: one sentence for an error, no noise, an exit code.
+"""The console that people see: one sentence for an error, no noise, an exit code.
 
 Names and texts of others are printed with their control characters made visible: here, where a line break in
 a name would be taken for the end of a line, and once more by

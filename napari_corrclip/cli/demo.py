@@ -5,33 +5,30 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_corrclip.cli.console import say, tell
 from napari_corrclip.cli.options import (
-    REGION_KINDS,
     RegionOptions,
     check_region_options,
     check_regions,
     read_classes,
 )
-from napari_corrclip.cli.places import check_file, check_folder, check_replaceable
 from napari_corrclip.cli.segment import check_prompts, class_lines
+from napari_corrclip.cli.targets import check_file, check_folder, check_replaceable
 from napari_corrclip.demo.scenes import Scene, generate_scene
 from napari_corrclip.demo.words import what_is_in
 from napari_corrclip.demo.world import GROUNDS
+from napari_corrclip.engine.recipe import Recipe
 from napari_corrclip.errors import InputError
 from napari_corrclip.evaluation.metrics import Confusion
 from napari_corrclip.progress import drive
+from napari_corrclip.regions.options import REGION_KINDS
 from napari_corrclip.storage.files import write_bytes
 from napari_corrclip.vocabulary import Vocabulary
 from napari_corrclip.weights.catalogue import get_preset
-
-if TYPE_CHECKING:
-    from napari_corrclip.engine.segmenter import Regions
 
 PICTURE = "demo.png"
 SCENE = "demo scene "
@@ -40,7 +37,7 @@ SCENE = "demo scene "
 
 @dataclass(frozen=True)
 class Agreement:
-    """How a label map agrees with the truth: mean IoU of objects' classes and of all, accuracy."""
+    """The agreement of a label map with the truth: mean IoU of objects' classes and of all, accuracy."""
 
     object_miou: float
     miou: float
@@ -68,7 +65,7 @@ def show(
     check_replaceable(output, lambda owner: owner.image.startswith(SCENE))
     check_regions(regions)
 
-    from napari_corrclip.cli.picture import comparison, png
+    from napari_corrclip.cli.comparison import comparison, png
     from napari_corrclip.devices import describe_device
     from napari_corrclip.engine.segmenter import Segmenter
 
@@ -78,7 +75,7 @@ def show(
         "demo",
         device=device,
         dtype=dtype,
-        regions=_regions(regions),
+        regions=regions if regions in REGION_KINDS else Path(regions),
         region_options=region_options,
     )
     say(f"Scene {seed} on {describe_device(segmenter.clip.device)}")
@@ -120,7 +117,8 @@ def evaluate(scenes: int, *, regions: str, device: str, dtype: str, json: Path |
 
     from napari_corrclip.evaluation.demo_world import evaluate_steps
 
-    found = drive(evaluate_steps(scenes, regions=regions, device=device, dtype=dtype))
+    recipe = Recipe("demo", device=device, dtype=dtype, regions=regions)
+    found = drive(evaluate_steps(scenes, recipe=recipe))
     if json is not None:  # first, so that a stdout that cannot be written does not cost it
         json.absolute().parent.mkdir(parents=True, exist_ok=True)
         write_bytes(json, found.to_json().encode())
@@ -151,15 +149,7 @@ def agreement(
     confusion.add(index[truth], index[labels])
     objects = [
         number
-        for number, one in enumerate(vocabulary)
-        if not {prompt.lower() for prompt in one.prompts} <= set(GROUNDS)
+        for number, class_ in enumerate(vocabulary)
+        if not {prompt.lower() for prompt in class_.prompts} <= set(GROUNDS)
     ]
     return Agreement(confusion.mean_iou(objects), confusion.mean_iou(), confusion.accuracy)
-
-
-def _regions(regions: str) -> Regions:
-    if regions in REGION_KINDS:
-        return regions
-    from napari_corrclip.regions.given import GivenRegions
-
-    return GivenRegions.from_file(regions)

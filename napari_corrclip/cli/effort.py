@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from napari_corrclip.cli.console import say, tell
-from napari_corrclip.cli.places import check_folder
+from napari_corrclip.cli.targets import check_folder
 from napari_corrclip.errors import InputError
-from napari_corrclip.evaluation.effort.arms import Arm
-from napari_corrclip.evaluation.effort.case import CaseSet
+from napari_corrclip.evaluation.effort.cases.case import CaseSet
+from napari_corrclip.evaluation.effort.simulation.arms import Arm
 from napari_corrclip.progress import drive
 
 DEMO = "demo"
@@ -21,7 +21,7 @@ SCENES = 50
 
 @dataclass(frozen=True)
 class Options:
-    """What was asked for; see the command's help.
+    """The options of ``effort``; the command's help says what each means.
 
     Attributes:
         data: ``demo`` or a folder.
@@ -56,16 +56,16 @@ def measure(options: Options) -> None:
         InputError: an argument cannot be used.
     """
     from napari_corrclip.annotation import ORDERS
-    from napari_corrclip.evaluation.effort import output
-    from napari_corrclip.evaluation.effort.arms import JUDGED, VARIANTS, standard_arms
-    from napari_corrclip.evaluation.effort.report import Report, goal_tables
+    from napari_corrclip.evaluation.effort.reporting import output
+    from napari_corrclip.evaluation.effort.reporting.report import Report, goal_tables
+    from napari_corrclip.evaluation.effort.simulation.arms import JUDGED, VARIANTS, standard_arms
     from napari_corrclip.evaluation.effort.study import study_steps
     from napari_corrclip.results.segmentation import package_versions
 
     if options.images is not None and options.images < 1:
         raise InputError(f"--images {options.images} cannot be corrected; ask for at least one.")
     if options.plots:
-        from napari_corrclip.evaluation.effort.plots import check_matplotlib
+        from napari_corrclip.evaluation.effort.reporting.plots import check_matplotlib
 
         check_matplotlib()
     check_folder(options.output)
@@ -101,13 +101,14 @@ def _sets(options: Options) -> list[CaseSet]:
                 "--classes, --ignore and --superpixels are for a folder, and the data is the "
                 "demo's; give --data FOLDER or leave them out."
             )
-        from napari_corrclip.evaluation.effort.scenes import scene_sets
+        from napari_corrclip.engine.recipe import Recipe
+        from napari_corrclip.evaluation.effort.cases.scenes import scene_sets
 
         count = SCENES if options.images is None else options.images
-        return drive(scene_sets(count, device=options.device))
+        return drive(scene_sets(count, recipe=Recipe("demo", device=options.device)))
     from napari_corrclip.cli.options import read_classes
-    from napari_corrclip.evaluation.effort.folder import read_folder
-    from napari_corrclip.evaluation.effort.photographs import GRIDS, photograph_sets
+    from napari_corrclip.evaluation.effort.cases.folder import read_folder
+    from napari_corrclip.evaluation.effort.cases.photographs import GRIDS, photograph_sets
 
     folder = Path(options.data)
     if not folder.is_dir():

@@ -1,4 +1,4 @@
-"""What the options that ``segment`` and ``demo`` share mean, looked at before anything heavy."""
+"""The options that ``segment`` and ``demo`` share, looked at before anything heavy."""
 
 from __future__ import annotations
 
@@ -7,10 +7,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from napari_corrclip.errors import InputError
+from napari_corrclip.regions.options import REGION_KINDS, region_options
 from napari_corrclip.vocabulary import Vocabulary
 from napari_corrclip.vocabulary.model import FILE_SUFFIXES
-
-REGION_KINDS = ("sam", "superpixels")
 
 RegionOptions = Mapping[str, int | float | str]
 
@@ -79,15 +78,7 @@ def check_region_options(options: RegionOptions, regions: str) -> None:
             f"--region-option {shown} goes with --regions {' or '.join(REGION_KINDS)}, and "
             f"{regions!r} is a region map that is there already; leave one of them out."
         )
-    from napari_corrclip.engine.segmenter import Segmenter
-
-    try:
-        # The demo's networks need no download and are small: a slip must not cost more than that.
-        Segmenter.from_preset("demo", device="cpu", regions=regions, region_options=options)
-    except TypeError as error:  # a word for a number
-        raise InputError(
-            f"--region-option {shown} cannot be used ({error}); correct it or leave it out."
-        ) from None
+    region_options(regions, options)
 
 
 def _number(text: str) -> int | float | str:

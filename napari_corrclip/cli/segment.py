@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -21,19 +21,22 @@ from napari_corrclip.cli.console import (
     tell,
 )
 from napari_corrclip.cli.options import (
-    REGION_KINDS,
     RegionOptions,
     check_region_options,
     check_regions,
     read_classes,
 )
-from napari_corrclip.cli.places import has_whole_result, result_folders
+from napari_corrclip.cli.targets import has_whole_result, result_folders
+from napari_corrclip.engine.recipe import GIVEN, Recipe
 from napari_corrclip.errors import InputError, WeightsError
 from napari_corrclip.images import PERCENTILES, ImageOptions, Pixels, read_pixels
 from napari_corrclip.images.origin import Origin
 from napari_corrclip.maps.reading import ENDINGS, find_map
-from napari_corrclip.progress import drive, finish
+from napari_corrclip.progress import Steps, drive, finish
+from napari_corrclip.project.run import Done, Failed, Item, Outcome, Skipped, run_steps
+from napari_corrclip.regions.options import REGION_KINDS
 from napari_corrclip.settings import Settings
+from napari_corrclip.storage.amounts import count, size_text
 from napari_corrclip.storage.text import load_json, load_yaml, read_text
 from napari_corrclip.storage.zarr_folders import METADATA
 from napari_corrclip.vocabulary import Vocabulary
@@ -41,6 +44,9 @@ from napari_corrclip.weights.catalogue import get_preset
 from napari_corrclip.weights.presets import Preset
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from napari_corrclip.engine.segmenter import Segmenter
     from napari_corrclip.regions.protocol import RegionSource
     from napari_corrclip.results.large import LargeSegmentation
@@ -50,7 +56,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Options:
-    """What ``segment`` was told; the command's help says what each means."""
+    """The options of ``segment``; the command's help says what each means."""
 
     classes: str
     output: Path
@@ -85,37 +91,79 @@ def segment_images(images: Sequence[Path], options: Options, *, debug: bool = Fa
     only = len(folders) == 1 and options.scale is None
     read = {image: job.read(image) for image in folders} if only else {}
     job.check()
+    items = [
+        Item(image, partial(job.steps, image, folder, read.get(image)))
+        for image, folder in folders.items()
+    ]
     codes = []
-    for image, folder in folders.items():
-        if options.skip_existing and has_whole_result(folder):
-            say(f"{image}: has results in {folder}; left out.")
-            continue
-        try:
-            result: Segmentation | LargeSegmentation
-            if options.scale is not None:
-                result = job.run_large(image, folder, options.scale)
-            else:
-                pixels = read[image] if image in read else job.read(image)
-                result = job.run(image, folder, pixels)
-                result.save(folder, image=pixels.rgb)
-        except Exception as error:
-            # Without weights no other image would fare better.
-            if len(folders) == 1 or isinstance(error, WeightsError):
-                raise
+
+    def tell_event(event: Outcome[Path, Segmented]) -> None:
+        if isinstance(event, Skipped):
+            say(f"{event.key}: has results in {folders[event.key]}; left out.")
+            return
+        error = event.error if isinstance(event, Failed) else None
+        if isinstance(event, Done):
+            error = event.problem
+            if error is None:
+                report(event.result.result, folders[event.key])
+        if error is not None:
             text = sentence(error)
-            say(f"Error: {text if str(image) in text else f'{image}: {text}'}")
+            say(f"Error: {text if str(event.key) in text else f'{event.key}: {text}'}")
             if debug:
                 show_traceback(error)
             codes.append(exit_code(error))
-            continue
-        report(result, folder)
+
+    def ends(error: Exception) -> bool:
+        # Without weights no other image would fare better.
+        return len(folders) == 1 or isinstance(error, WeightsError)
+
+    drive(
+        run_steps(items, Folders(folders, skipping=options.skip_existing), ends=ends),
+        tell=tell_event,
+    )
     if codes:
         say(f"{len(codes)} of {len(folders)} images failed; the others are saved.")
         raise typer.Exit(FAILED if FAILED in codes else UNUSABLE)
 
 
+@dataclass(frozen=True, eq=False)
+class Segmented:
+    """What came of an image: the result, and the pixels that its overlay is painted over.
+
+    Attributes:
+        result: of the image.
+        rgb: (H, W, 3) uint8; ``None`` for a large image, whose result is in its folder already.
+    """
+
+    result: Segmentation | LargeSegmentation
+    rgb: NDArray[np.uint8] | None = None
+
+
+class Folders:
+    """The store of results: a folder for each image.
+
+    Args:
+        folders: by image.
+        skipping: whether a result that is there is left as it is.
+    """
+
+    def __init__(self, folders: Mapping[Path, Path], *, skipping: bool) -> None:
+        self._folders, self._skipping = folders, skipping
+
+    def has(self, key: Path) -> bool:
+        """Whether an image has a whole result that is to stay."""
+        return self._skipping and has_whole_result(self._folders[key])
+
+    def save(self, key: Path, result: Segmented) -> None:
+        """Write a result into its image's folder."""
+        from napari_corrclip.results.segmentation import Segmentation
+
+        if isinstance(result.result, Segmentation):
+            result.result.save(self._folders[key], image=result.rgb)
+
+
 class Job:
-    """What is the same for all images: made from the options, cheap things first.
+    """The part of a run that is the same for all images: made from the options, cheap things first.
 
     The networks are loaded when the first image has been read, so that a slip costs no download.
     """
@@ -154,6 +202,28 @@ class Job:
         check_prompts(self.vocabulary, self.preset)
         check_regions(self.options.regions)
         check_region_options(self.options.region_options, self.options.regions)
+        _ = self.recipe
+
+    @cached_property
+    def recipe(self) -> Recipe:
+        """The run; a region map comes with each image."""
+        options = self.options
+        return Recipe(
+            self.preset,
+            device=options.device,
+            dtype=options.dtype,
+            regions=options.regions if self._finds_regions else GIVEN,
+            region_options=options.region_options,
+            detail=cast("Detail", options.detail),
+            scale=options.scale,
+            tile=options.tile,
+            overlap=options.overlap,
+            settings=self.settings,
+        )
+
+    @property
+    def _finds_regions(self) -> bool:
+        return self.options.regions in REGION_KINDS
 
     def _check_scale(self) -> None:
         options = self.options
@@ -175,19 +245,30 @@ class Job:
         """Return what is in the file ``image``."""
         return read_pixels(image, self.image_options)
 
-    def run(self, image: Path, folder: Path, pixels: Pixels) -> Segmentation:
-        """Segment ``pixels``, which came from ``image`` and whose result goes into ``folder``."""
+    def steps(self, image: Path, folder: Path, pixels: Pixels | None = None) -> Steps[Segmented]:
+        """Segment ``image``, whose result goes into ``folder``.
+
+        Args:
+            image: the file.
+            folder: of the result.
+            pixels: what is in the file, where it has been read.
+        """
+        if self.options.scale is not None:
+            return Segmented((yield from self._large_steps(image, folder, self.options.scale)))
+        if pixels is None:
+            pixels = self.read(image)
+        return Segmented((yield from self._steps(image, folder, pixels)), pixels.rgb)
+
+    def _steps(self, image: Path, folder: Path, pixels: Pixels) -> Steps[Segmentation]:
         rgb = pixels.rgb
         given = self._given_regions(image)
         if given is not None:
             finish(given.segment(rgb))  # says whether they fit, before networks are loaded
         segmenter = self._segmenter
-        if given is not None:
-            segmenter.regions = given
         height, width = rgb.shape[:2]
         windows = len(segmenter.plan((height, width)))
-        say(f"{image}: {height} × {width} pixels, {windows} window{'s' if windows > 1 else ''}")
-        result = drive(segmenter.segment_steps(pixels, self.vocabulary))
+        say(f"{image}: {height} × {width} pixels, {count(windows, 'window')}")
+        result = yield from segmenter.segment_steps(pixels, self.vocabulary, given)
         origin = Origin.of(image, folder)
         provenance = replace(
             result.provenance,
@@ -197,8 +278,7 @@ class Job:
         )
         return replace(result, provenance=provenance)
 
-    def run_large(self, image: Path, folder: Path, scale: float) -> LargeSegmentation:
-        """Segment ``image`` by tiles into ``folder``."""
+    def _large_steps(self, image: Path, folder: Path, scale: float) -> Steps[LargeSegmentation]:
         from napari_corrclip.engine.large.reading import LazyImage
         from napari_corrclip.engine.large.run import large_steps
         from napari_corrclip.engine.large.windows import check_scale
@@ -207,49 +287,38 @@ class Job:
         with opened(image, "image") as plane:  # before networks are loaded
             size = LazyImage(plane, self.image_options).size
             check_scale(scale, size)
-        given = None
-        if self.options.regions not in REGION_KINDS:
-            given = self._regions_file(image)
+        given = None if self._finds_regions else self._regions_file(image)
         segmenter = self._segmenter
         say(f"{image}: {size[0]} × {size[1]} pixels, at the scale {scale:g}")
-        steps = large_steps(
-            segmenter,
-            image,
-            self.vocabulary,
-            folder,
-            scale=scale,
-            regions=given,
-            tile=self.options.tile,
-            overlap=self.options.overlap,
-            options=self.image_options,
-            origin=Origin.of(image, folder),
+        return (
+            yield from large_steps(
+                segmenter,
+                image,
+                self.vocabulary,
+                folder,
+                scale=scale,
+                regions=given,
+                tile=self.recipe.tile,
+                overlap=self.recipe.overlap,
+                options=self.image_options,
+                origin=Origin.of(image, folder),
+            )
         )
-        return drive(steps)
 
     @cached_property
     def _segmenter(self) -> Segmenter:
         from napari_corrclip.devices import describe_device
         from napari_corrclip.engine.segmenter import Segmenter
 
-        given = self.options.regions not in REGION_KINDS
-        for line in to_be_fetched(self.preset, with_sam=self.options.regions == "sam"):
+        for line in to_be_fetched(self.recipe):
             say(line)
-        segmenter = Segmenter.from_preset(
-            self.preset,
-            device=self.options.device,
-            dtype=self.options.dtype,
-            # Given regions are put in image by image; superpixels load nothing.
-            regions="superpixels" if given else self.options.regions,
-            region_options=self.options.region_options,
-            settings=self.settings,
-            detail=cast("Detail", self.options.detail),
-        )
+        segmenter = Segmenter.from_recipe(self.recipe)
         kind = str(segmenter.clip.dtype).removeprefix("torch.")
         say(f"Preset {self.preset.name} on {describe_device(segmenter.clip.device)}, {kind}")
         return segmenter
 
     def _given_regions(self, image: Path) -> RegionSource | None:
-        if self.options.regions in REGION_KINDS:
+        if self._finds_regions:
             return None
         from napari_corrclip.regions.given import GivenRegions
 
@@ -269,16 +338,15 @@ class Job:
         return path
 
 
-def to_be_fetched(preset: Preset, *, with_sam: bool) -> Iterator[str]:
+def to_be_fetched(recipe: Recipe) -> Iterator[str]:
     """A line for each network that must be downloaded first: what, how much, under which licence."""
     from napari_corrclip.weights.cache import is_offline
-    from napari_corrclip.weights.fetch import missing
 
     if is_offline():
         return
-    for network in missing(preset.networks if with_sam else preset.networks[:2]):
+    for network in recipe.missing:
         yield (
-            f"Fetching the weights of {network.title}: {network.size / 1e6:.0f} MB, "
+            f"Fetching the weights of {network.title}: {size_text(network.size)}, "
             f"licence {network.licence}."
         )
 
@@ -326,7 +394,7 @@ def class_lines(result: Segmentation | LargeSegmentation) -> Iterator[str]:
     shares = result.class_shares()
     unlabelled = 1 - sum(shares.values())
     regions = result.table["value"].value_counts()
-    rows = [(one.value, one.name, shares[one.name]) for one in result.vocabulary]
+    rows = [(class_.value, class_.name, shares[class_.name]) for class_ in result.vocabulary]
     # half a pixel, for the sum's last digits
     if unlabelled * result.shape[0] * result.shape[1] > 0.5:
         rows.append((0, "(unlabelled)", unlabelled))

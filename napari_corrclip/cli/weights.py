@@ -1,4 +1,4 @@
-"""What ``napari-corrclip models`` does."""
+"""The work of ``napari-corrclip models``."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ import typer
 
 from napari_corrclip.cli.console import FAILED, INTERRUPTED, say, tell
 from napari_corrclip.errors import InputError, WeightsError
-from napari_corrclip.progress import Progress, Steps, T
+from napari_corrclip.progress import Progress, Steps, T, finish
+from napari_corrclip.storage.amounts import size_text
 from napari_corrclip.storage.places import is_file
 from napari_corrclip.storage.visible import visible
 from napari_corrclip.weights.cache import cache_folder, is_offline
@@ -61,9 +62,9 @@ def download(name: str, *, agreed: bool) -> None:
             "says, or leave offline mode."
         )
     total = sum(spec.size for spec in needed)
-    say(f"{name}: {megabytes(total)} into {cache_folder()}")
+    say(f"{name}: {size_text(total)} into {cache_folder()}")
     for spec in needed:
-        say(f"  {spec.title}: {megabytes(spec.size)}, licence {spec.licence}")
+        say(f"  {spec.title}: {size_text(spec.size)}, licence {spec.licence}")
     _ask_about_licences(needed, agreed=agreed)
     try:
         for spec in networks:
@@ -82,8 +83,8 @@ def show_checks(name: str | None) -> None:
         typer.Exit: a file is missing or damaged.
     """
     if name is None:
-        networks = [one for preset in _readable() for one in _with_files(preset)]
-        networks = [one for one in networks if is_file(file_path(one))]
+        networks = [network for preset in _readable() for network in _with_files(preset)]
+        networks = [network for network in networks if is_file(file_path(network))]
     else:
         networks = list(_with_files(get_preset(name)))
     checks: list[FileCheck] = []
@@ -91,16 +92,16 @@ def show_checks(name: str | None) -> None:
         found = _finish(verify(spec))
         checks.append(found)
         tell(f"{found.state:<9}  {found.path}")
-    for one in checks:
-        if one.detail:
-            say(one.detail)
+    for check in checks:
+        if check.detail:
+            say(check.detail)
     if not checks:
         say(
             f"{name} is embedded: it has no files."
             if name
             else f"There are no weights in {cache_folder()}."
         )
-    if not all(one.good for one in checks):
+    if not all(check.good for check in checks):
         raise typer.Exit(FAILED)
 
 
@@ -146,8 +147,8 @@ def _block(preset: Preset, *, own: bool = False) -> Iterator[str]:
     free = all(spec.free and spec.licence != "unknown" for spec in preset.networks)
     unfree = any(not spec.free for spec in preset.networks)
     use = "not for commercial use" if unfree else "free for any use" if free else "see the licences"
-    yield f"  {size}; {megabytes(preset.size) if preset.size else 'nothing'} to download; {use}"
-    rows = [(one.title, one.licence, _here(one)) for one in preset.networks]
+    yield f"  {size}; {size_text(preset.size) if preset.size else 'nothing'} to download; {use}"
+    rows = [(network.title, network.licence, _here(network)) for network in preset.networks]
     first, second = (max(len(row[column]) for row in rows) for column in (0, 1))
     for role, row in zip(("CLIP", "DINO", "SAM"), rows, strict=True):
         yield f"    {role:<4}  {row[0]:<{first}}  {row[1]:<{second}}  {row[2]}"
@@ -163,8 +164,8 @@ def _here(spec: NetworkSpec) -> str:
         return f"your file {path} is missing"
     part = part_path(path)
     if is_file(part):
-        return f"{megabytes(part.stat().st_size)} of {megabytes(spec.size)} here"
-    return f"{megabytes(spec.size)} to download"
+        return f"{size_text(part.stat().st_size)} of {size_text(spec.size)} here"
+    return f"{size_text(spec.size)} to download"
 
 
 def _ask_about_licences(networks: Sequence[NetworkSpec], *, agreed: bool) -> None:
@@ -184,13 +185,6 @@ def _ask_about_licences(networks: Sequence[NetworkSpec], *, agreed: bool) -> Non
         raise typer.Exit(FAILED)
 
 
-def megabytes(size: int) -> str:
-    """``375 MB``, ``1.3 GB``; ``size unknown`` for 0."""
-    if not size:
-        return "size unknown"
-    return f"{size / 1e9:.1f} GB" if size >= 1e9 else f"{max(size / 1e6, 0.1):.{size < 1e7:d}f} MB"
-
-
 def _finish(steps: Steps[T]) -> T:
     """Drive ``steps``, whose progress is in bytes, and show it on stderr; return the result.
 
@@ -200,30 +194,27 @@ def _finish(steps: Steps[T]) -> T:
         from tqdm import tqdm
 
         with tqdm(file=sys.stderr, leave=False, unit="B", unit_scale=True) as bar:
-            while True:
-                try:
-                    event = next(steps)
-                except StopIteration as stop:
-                    result: T = stop.value
-                    return result
+
+            def draw(event: Progress) -> None:
                 bar.set_description_str(visible(event.stage), refresh=False)
                 bar.total, bar.n = event.total, event.done
                 bar.refresh()
+
+            return finish(steps, draw)
     told = ("", -1)
-    while True:
-        try:
-            event = next(steps)
-        except StopIteration as stop:
-            result = stop.value
-            return result
+
+    def tell(event: Progress) -> None:
+        nonlocal told
         is_download = event.stage.startswith(DOWNLOAD)
         now = (event.stage, 10 * event.done // max(event.total, 1) if is_download else 0)
         if now != told:
             say(_line(event) if is_download else event.stage)
             told = now
 
+    return finish(steps, tell)
+
 
 def _line(event: Progress) -> str:
     return (
-        f"{event.stage}: {megabytes(event.done) if event.done else '0'} of {megabytes(event.total)}"
+        f"{event.stage}: {size_text(event.done) if event.done else '0'} of {size_text(event.total)}"
     )

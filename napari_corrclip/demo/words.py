@@ -1,4 +1,4 @@
-"""What a person would type who sees a scene."""
+"""The words that a person would type who sees a scene."""
 
 from __future__ import annotations
 

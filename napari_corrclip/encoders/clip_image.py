@@ -16,7 +16,7 @@ from napari_corrclip.method.scope import Attend
 
 from .fingerprint import fingerprint
 from .positions import resample_positions
-from .protocols import Blocks, LastBlock, run
+from .protocols import Blocks, LastBlock
 
 CLIP_MEAN = (0.48145466, 0.4578275, 0.40821073)
 CLIP_STD = (0.26862954, 0.26130258, 0.27577711)
@@ -88,39 +88,6 @@ class ClipImageEncoder:
     def embed_dim(self) -> int:
         """Length D of the features shared with text."""
         return int(self.visual.proj.shape[1])
-
-    def refine(
-        self,
-        pixels: Tensor,
-        regions: Tensor,
-        attention: Tensor,
-        *,
-        alpha: float = 1.0,
-        beta: float = 0.5,
-        spatial: bool = True,
-        semantic: bool = True,
-    ) -> Tensor:
-        """Refined features of windows, whose gradient can be taken (section 5, eq. 11).
-
-        Args:
-            pixels: (B, 3, H, W) normalised by the tower's own mean and std.
-            regions: (B, h, w) merged regions on the feature grid, 0 = unsegmented, else 1..z.
-            attention: (B, N, N) Attn between the cells of that grid.
-            alpha: weight of the spatial branch.
-            beta: weight of the semantic branch.
-            spatial: whether there is a spatial branch.
-            semantic: whether there is a semantic branch.
-
-        Returns:
-            F (B, h, w, D) float32, after the projection, not normalised.
-        """
-        passed = self.last_block(pixels, regions=regions if semantic else None, spatial=spatial)
-        size = (int(regions.shape[-2]), int(regions.shape[-1]))
-
-        def attend(values: Tensor) -> Tensor:
-            return attention.to(values.dtype) @ values
-
-        return self.cell_features(run(passed), attend, size, alpha=alpha, beta=beta)
 
     def last_block(
         self, pixels: Tensor, *, regions: Tensor | None = None, spatial: bool = True

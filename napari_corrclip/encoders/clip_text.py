@@ -16,7 +16,7 @@ _PROMPTS_AT_ONCE = 256
 
 @runtime_checkable
 class Tokenizer(Protocol):
-    """What is used of open_clip's ``SimpleTokenizer``."""
+    """The part of open_clip's ``SimpleTokenizer`` that is used."""
 
     sot_token_id: int
     eot_token_id: int

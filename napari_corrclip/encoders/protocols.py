@@ -1,7 +1,7 @@
-"""What the pipeline asks of a network.
+"""The protocols of networks: all that the pipeline asks of one.
 
 A tower's forward pass is a generator that yields between its blocks, so that it can be cancelled
-there; :func:`run` drives one to its end.
+there; :func:`napari_corrclip.progress.finish` drives one to its end.
 """
 
 from __future__ import annotations
@@ -21,18 +21,8 @@ Blocks = Generator[None, None, T]
 """A forward pass: yields after every block and returns its result."""
 
 
-def run(blocks: Blocks[T]) -> T:
-    """Drive a forward pass to its end and return its result."""
-    while True:
-        try:
-            next(blocks)
-        except StopIteration as stop:
-            result: T = stop.value
-            return result
-
-
 class Encoder(Protocol):
-    """What all networks have in common."""
+    """The properties that all networks have in common."""
 
     @property
     def name(self) -> str:
@@ -69,7 +59,7 @@ class Encoder(Protocol):
 
 @dataclass(frozen=True)
 class SimilarityFeatures:
-    """What a similarity tower says about each cell of its patch grid.
+    """The output of a similarity tower for each cell of its patch grid.
 
     Attributes:
         query_key: (B, h, w, d) float32, F_S: queries plus keys of the last block, normalised.
@@ -91,7 +81,7 @@ class SimilarityEncoder(Encoder, Protocol):
 
 @dataclass(frozen=True)
 class LastBlock:
-    """What the last block of a CLIP image tower sees and says.
+    """The input and output of a CLIP image tower's last block.
 
     Attributes:
         queries: (B, 1 + h' * w', C) of the last block, class token first, all heads side by side.

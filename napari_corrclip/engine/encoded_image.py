@@ -2,30 +2,24 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Generator, Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from collections.abc import Generator
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_corrclip.annotation import Session, Source
-from napari_corrclip.engine.segmenter import Image, Regions, Segmenter
+from napari_corrclip.engine.segmenter import Image, Segmenter
 from napari_corrclip.images import Pixels, read_pixels
-from napari_corrclip.progress import Progress, Steps, drive, finish
+from napari_corrclip.progress import Progress, Steps, finish
 from napari_corrclip.regions.given import GivenRegions
-from napari_corrclip.settings import Detail
 from napari_corrclip.vocabulary import Vocabulary, VocabularyLike
 
 if TYPE_CHECKING:
-    import torch
-
     from napari_corrclip.engine.features import Features
     from napari_corrclip.regions.protocol import RegionSource
-    from napari_corrclip.regions.sam import SamEmbedding, SamRegions
     from napari_corrclip.results.segmentation import Segmentation
-    from napari_corrclip.settings import Settings
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,7 +32,7 @@ class Preview:
 class Engine:
     """One image, encoded by the networks of a segmenter.
 
-    The real :class:`napari_corrclip.annotation.engine.Engine`.
+    The real :class:`napari_corrclip.annotation.encoded.EncodedImage`.
 
     Args:
         segmenter: the networks.
@@ -51,7 +45,6 @@ class Engine:
         self.image = image
         self.features = features
         self._cells: NDArray[np.float32] | None = None
-        self._sam, self._embedding = _clicks(segmenter)
 
     def classify(self, vocabulary: Vocabulary) -> Segmentation:
         """Classify the encoded image; milliseconds, and the time of words that are new."""
@@ -85,11 +78,10 @@ class Engine:
         """
         pixels = Pixels(self.image, self.features.nodata, self.features.notes)
         features = finish(self.segmenter.encode_steps(pixels, GivenRegions(regions)))
-        result = finish(self.segmenter.classify_steps(features, vocabulary))
-        encoded = Engine(self.segmenter, self.image, features)
         # Clicks are of the image and not of its regions.
-        encoded._sam, encoded._embedding = self._sam, self._embedding
-        return result, encoded
+        features = replace(features, embedding=self.features.embedding)
+        result = finish(self.segmenter.classify_steps(features, vocabulary))
+        return result, Engine(self.segmenter, self.image, features)
 
     def click(self, points: NDArray[np.int64], on: NDArray[np.bool_]) -> NDArray[np.bool_] | None:
         """Return SAM's (H, W) mask of clicks; ``None`` where the regions were not SAM's.
@@ -98,9 +90,15 @@ class Engine:
             points: (n, 2) rows and columns.
             on: (n,) whether each is on the thing.
         """
-        if self._sam is None or self._embedding is None:
+        from napari_corrclip.regions.sam import SamRegions
+
+        sam, embedding = self.segmenter.regions, self.features.embedding
+        if embedding is None or not isinstance(sam, SamRegions):
             return None
-        return self._sam.click(self._embedding, points, on.tolist())
+        # Features may have been saved, or be of a run before: another SAM cannot read them.
+        if embedding.network != sam.fingerprint:
+            return None
+        return sam.click(embedding, points, on.tolist())
 
     def cells(self) -> NDArray[np.float32]:
         """Return (h, w, D), CLIP's features as one grid over the image."""
@@ -114,9 +112,8 @@ class Engine:
 
         Networks are shared with other images, and the image is the session's too: neither counts.
         """
-        clicks = 0 if self._embedding is None else self._embedding.features.nbytes
         cells = 0 if self._cells is None else self._cells.nbytes
-        return self.features.nbytes + clicks + cells
+        return self.features.nbytes + cells
 
 
 def run_steps(
@@ -141,7 +138,9 @@ def annotate_steps(
     regions: RegionSource | None = None,
     source: Source | None = None,
 ) -> Steps[Session]:
-    """Generator of :func:`annotate` with finished parts; yields between the blocks of each network.
+    """Generator of :func:`napari_corrclip.api.annotate` by finished parts.
+
+    Yields between the blocks of each network.
 
     Args:
         segmenter: the networks.
@@ -153,47 +152,3 @@ def annotate_steps(
     words, pixels = Vocabulary.coerce(vocabulary), read_pixels(image)
     result, engine = yield from run_steps(segmenter, pixels, words, regions)
     return Session(result, pixels.rgb, engine=engine, source=source)
-
-
-def annotate(
-    image: Image,
-    vocabulary: VocabularyLike,
-    *,
-    preset: str = "demo",
-    device: str | torch.device = "auto",
-    dtype: str | torch.dtype = "auto",
-    regions: Regions = "sam",
-    region_options: Mapping[str, Any] | None = None,
-    settings: Settings | None = None,
-    detail: Detail = "standard",
-    progress: bool | None = None,
-) -> Session:
-    """Segment one image by a vocabulary and open it for correction.
-
-    Where the image is a file, the session knows it as its source. Arguments and errors as
-    :meth:`Segmenter.from_preset` and :meth:`Segmenter.segment`; for several images keep a
-    :class:`Segmenter` and use :func:`annotate_steps`.
-    """
-    words = Vocabulary.coerce(vocabulary)
-    source = Source.of(image) if isinstance(image, str | os.PathLike) else None
-    pixels = read_pixels(image)
-    segmenter = Segmenter.from_preset(
-        preset,
-        device=device,
-        dtype=dtype,
-        regions=regions,
-        region_options=region_options,
-        settings=settings,
-        detail=detail,
-    )
-    return drive(annotate_steps(segmenter, pixels, words, source=source), show=progress)
-
-
-def _clicks(segmenter: Segmenter) -> tuple[SamRegions | None, SamEmbedding | None]:
-    """Return the SAM that divided the image last, and the image as its decoder sees it."""
-    from napari_corrclip.regions.sam import SamRegions
-
-    source = segmenter.regions
-    if not isinstance(source, SamRegions):
-        return None, None
-    return source, source.last_embedding

@@ -1,4 +1,4 @@
-"""What is slow to compute and knows no vocabulary: the seam between encoding and classifying."""
+"""The features, slow to compute and free of vocabularies: the seam between encoding and classifying."""
 
 from __future__ import annotations
 
@@ -13,16 +13,19 @@ import torch
 from numpy.typing import NDArray
 
 from napari_corrclip.devices import plain_torch
-from napari_corrclip.engine.pipeline import WindowFeatures
+from napari_corrclip.engine.encoding import WindowFeatures
 from napari_corrclip.engine.windows import mosaic
 from napari_corrclip.errors import InputError
+from napari_corrclip.regions.embedding import SamEmbedding
 from napari_corrclip.settings import Settings
 from napari_corrclip.storage.files import write_bytes
 from napari_corrclip.storage.frozen import Closed, FrozenMapping, closed
 from napari_corrclip.storage.text import load_json
 from napari_corrclip.storage.untrusted import check_regular, guarded
 
-FORMAT = "napari-corrclip features 1"
+FORMAT = "napari-corrclip features 2"
+# Without SAM's embedding.
+_FORMATS = (FORMAT, "napari-corrclip features 1")
 _LONGEST = 1.01
 
 
@@ -41,6 +44,7 @@ class Features(Closed):
         nodata: (H, W) bool, where the image holds no data: in no region, and never labelled; ``None``:
             nowhere.
         notes: what the user is to be told about the image, a sentence each.
+        embedding: the image as SAM sees it, for clicks on it; ``None`` where SAM did not divide it.
     """
 
     windows: WindowFeatures
@@ -51,6 +55,7 @@ class Features(Closed):
     seconds: Mapping[str, float] = field(default_factory=dict)
     nodata: NDArray[np.bool_] | None = None
     notes: tuple[str, ...] = ()
+    embedding: SamEmbedding | None = None
 
     def __post_init__(self) -> None:
         """Close what could be changed from outside."""
@@ -79,7 +84,8 @@ class Features(Closed):
         """Memory held, in bytes."""
         features = self.windows.features
         hidden = 0 if self.nodata is None else self.nodata.nbytes
-        return int(features.element_size() * features.nelement() + self.regions.nbytes + hidden)
+        clicks = 0 if self.embedding is None else self.embedding.nbytes
+        return int(features.nbytes + self.regions.nbytes + hidden + clicks)
 
     @plain_torch()
     def save(self, path: str | os.PathLike[str]) -> None:
@@ -104,6 +110,9 @@ class Features(Closed):
             "seconds": json.dumps(dict(self.seconds)),
             "notes": json.dumps(self.notes),
         }
+        if self.embedding is not None:
+            parts, metadata["embedding"] = self.embedding.to_parts()
+            tensors |= {f"embedding.{name}": part.contiguous() for name, part in parts.items()}
         write_bytes(path, save(tensors, metadata))
 
     @classmethod
@@ -130,7 +139,7 @@ def _read(name: str, remedy: str) -> Features:
         safe_open(name, framework="pt") as file,
     ):
         metadata = file.metadata() or {}
-        if metadata.get("format") != FORMAT:
+        if metadata.get("format") not in _FORMATS:
             raise InputError("it is no file of features; give one that Features.save wrote.")
         wanted = {"layout", "settings", "clip", "region_source", "seconds"}
         if wanted - metadata.keys() or {"features", "regions"} - set(file.keys()):
@@ -154,8 +163,18 @@ def _read(name: str, remedy: str) -> Features:
         source = _notes(metadata["region_source"], str | int | float)
         seconds = _notes(metadata["seconds"], int | float)
         notes = load_json(metadata.get("notes", "[]"), "the notes")
-        if not isinstance(notes, list) or not all(isinstance(one, str) for one in notes):
+        if not isinstance(notes, list) or not all(isinstance(note, str) for note in notes):
             raise ValueError("its notes are no sentences")
+        embedding = None
+        if "embedding" in metadata:
+            part = "embedding.features"
+            if part not in file.keys():  # noqa: SIM118
+                raise ValueError("SAM's embedding is missing")
+            embedding = SamEmbedding.from_parts(
+                {"features": file.get_tensor(part).clone()}, metadata["embedding"]
+            )
+            if embedding.image_size != regions.shape:
+                raise ValueError("SAM's embedding is of another image")
     return Features(
         windows,
         regions,
@@ -165,6 +184,7 @@ def _read(name: str, remedy: str) -> Features:
         seconds,
         nodata,
         tuple(notes),
+        embedding,
     )
 
 

@@ -1,4 +1,4 @@
-"""From an image and a vocabulary to a segmentation.
+"""The segmenter, from an image and a vocabulary to a segmentation.
 
 Encoding is slow and knows no vocabulary; classifying is fast. Each exists as a generator of progress
 events (``*_steps``), which the viewer, the command line and scripts drive alike, and as a plain call.
@@ -7,37 +7,37 @@ events (``*_steps``), which the viewer, the command line and scripts drive alike
 from __future__ import annotations
 
 import copy
-import inspect
 import os
 import reprlib
 import time
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
+from dataclasses import replace
 from typing import Any, cast
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from napari_corrclip.devices import (
-    choose_device,
-    choose_dtype,
-    describe_device,
-    plain_steps,
-    plain_torch,
-)
-from napari_corrclip.encoders.clip import OpenClipEncoder
-from napari_corrclip.encoders.dino import TimmSimilarityEncoder
+from napari_corrclip._moved import moved_names
+from napari_corrclip.devices import describe_device, plain_steps, plain_torch
 from napari_corrclip.encoders.protocols import ImageTextEncoder, SimilarityEncoder
-from napari_corrclip.engine import pipeline, windows
+from napari_corrclip.engine import classifying, encoding, windows
 from napari_corrclip.engine.features import Features
+from napari_corrclip.engine.parts import (
+    Regions,
+    load_regions,
+    load_towers,
+    named_regions,
+    part_of,
+    unknown_words_of,
+)
+from napari_corrclip.engine.recipe import GIVEN, Recipe, fingerprint_of
 from napari_corrclip.engine.text_cache import TextCache
 from napari_corrclip.errors import InputError
 from napari_corrclip.images import Pixels, read_pixels
 from napari_corrclip.maps.regions import check_regions
 from napari_corrclip.progress import Progress, Steps, drive
-from napari_corrclip.regions.given import GivenRegions
-from napari_corrclip.regions.protocol import RegionSource
+from napari_corrclip.regions.protocol import Described, RegionSource, partition
 from napari_corrclip.results.segmentation import (
     Network,
     Provenance,
@@ -46,15 +46,15 @@ from napari_corrclip.results.segmentation import (
     package_versions,
     segmentation_from_values,
 )
-from napari_corrclip.settings import Detail, Settings, at_detail
+from napari_corrclip.settings import Detail, Settings
 from napari_corrclip.vocabulary import Vocabulary, VocabularyLike
 from napari_corrclip.vocabulary.templates import SINGLE_TEMPLATES, fill, resolve
 from napari_corrclip.weights.cache import cache_folder
-from napari_corrclip.weights.catalogue import get_preset
+from napari_corrclip.weights.fetch import fetch
 from napari_corrclip.weights.presets import NetworkSpec, Preset
 
-#: Where regions come from: a kind that the preset knows, a source, an integer array, or a file.
-Regions = RegionSource | str | Path | NDArray[np.integer]
+__getattr__ = moved_names(__name__)
+
 #: An array, an image of Pillow's, a file, or what was read of one of them.
 Image = NDArray[Any] | str | os.PathLike[str] | Pixels
 
@@ -70,7 +70,8 @@ class Segmenter:
         templates: prompt templates for vocabularies that bring none of their own, as
             :func:`napari_corrclip.vocabulary.templates.resolve` takes them.
         preset: the name to keep in the provenance; empty for a combination of one's own.
-        networks: what to keep in the provenance about the networks.
+        networks: what to keep in the provenance about the networks of such a combination.
+        recipe: what the parts were made by; ``None`` for a combination of one's own.
         text_cache: where text features are kept; ``None``: in memory.
         unknown_words: words of a prompt that the text tower never saw, for networks of a small world.
 
@@ -88,6 +89,7 @@ class Segmenter:
         templates: str | Sequence[str] = SINGLE_TEMPLATES,
         preset: str = "",
         networks: Sequence[Network] = (),
+        recipe: Recipe | None = None,
         text_cache: TextCache | None = None,
         unknown_words: Callable[[str], Sequence[str]] | None = None,
     ) -> None:
@@ -104,14 +106,15 @@ class Segmenter:
         self.regions = regions
         self.settings = Settings() if settings is None else _check_settings(settings)
         self.templates = resolve(templates)
-        self.preset = preset
-        self.networks = tuple(networks)
+        self.preset = preset or ("" if recipe is None else recipe.name)
+        self._networks = tuple(networks)
+        self._made_by = recipe
+        self._source = regions
         self.text_cache = TextCache(None) if text_cache is None else text_cache
         _check_part("text_cache", self.text_cache, TextCache, "a TextCache")
         self._unknown_words = unknown_words
 
     @classmethod
-    @plain_torch()
     def from_preset(
         cls,
         preset: str | Preset = "demo",
@@ -144,51 +147,146 @@ class Segmenter:
             InputError: unknown preset, device, dtype, regions or region options.
             WeightsError: weights are missing and cannot be fetched, or are another network's.
         """
-        from napari_corrclip.weights import loading
+        # First, because regions can be wrong in many ways, and a slip should cost no loading.
+        kind, source = named_regions(regions)
+        recipe = Recipe(
+            preset,
+            device=device,
+            dtype=dtype,
+            regions=kind,
+            region_options=region_options,
+            detail=detail,
+            settings=settings,
+            parts={} if source is None else {"regions": part_of(source)},
+        )
+        return cls.from_recipe(recipe, source=source, cache=cache)
 
-        chosen = preset if isinstance(preset, Preset) else get_preset(preset)
-        place, kind = choose_device(device), choose_dtype(dtype)
-        options = at_detail(
-            chosen.settings if settings is None else _check_settings(settings), detail
-        )
-        # First, because it alone can be wrong in many ways, and a slip should cost no loading.
-        source = region_source(regions, chosen, place, cache, region_options)
-        clip = OpenClipEncoder(
-            # From the CPU, so that no device has to hold more than its own dtype needs.
-            loading.load_clip(chosen.clip, cache=cache),
-            loading.load_tokenizer(chosen.clip),
-            name=chosen.clip.title,
-            device=place,
-            dtype=kind,
-        )
-        similarity = TimmSimilarityEncoder(
-            loading.load_similarity(chosen.similarity, cache=cache),
-            name=chosen.similarity.title,
-            device=place,
-            dtype=kind,
-        )
-        used = [chosen.clip, chosen.similarity]
-        if isinstance(regions, str) and regions == "sam":
-            used.append(chosen.regions)
+    @classmethod
+    @plain_torch()
+    def from_recipe(
+        cls,
+        recipe: Recipe,
+        *,
+        source: RegionSource | None = None,
+        cache: str | os.PathLike[str] | None = None,
+        former: Segmenter | None = None,
+    ) -> Segmenter:
+        """Make what a recipe says.
+
+        Args:
+            recipe: the run.
+            source: the region source, where the recipe knows it by its fingerprint alone.
+            cache: folder of weights and text features; ``None``: the user's.
+            former: another segmenter, whose networks are taken where they are the same.
+
+        Raises:
+            InputError: there is no such device or type here, or a part was handed in that is not here.
+            WeightsError: weights are missing and cannot be fetched, or are another network's.
+        """
+        preset = recipe.preset
+        if preset is None or (source is None and "regions" in recipe.parts):
+            raise recipe.cannot_be_remade()
+        recipe = recipe.resolved()
+        shared = former if former is not None and former._has_towers_of(recipe) else None
+        if source is None:
+            source = load_regions(recipe, cache, shared and shared._sam_of(preset))
+        if shared is not None:
+            clip, similarity, texts = shared.clip, shared.similarity, shared.text_cache
+        else:
+            clip, similarity = load_towers(preset, recipe, cache)
+            texts = TextCache(cache_folder(cache) / "text")
         return cls(
             clip,
             similarity,
             source,
-            options,
-            templates=chosen.templates,
-            preset=chosen.name,
-            networks=[_network(spec) for spec in used],
-            text_cache=TextCache(cache_folder(cache) / "text"),
-            unknown_words=_demo_unknown_words if chosen.clip.library == "demo" else None,
+            recipe.method,
+            templates=preset.templates,
+            recipe=recipe,
+            text_cache=texts,
+            unknown_words=unknown_words_of(preset),
+        )
+
+    def _has_towers_of(self, recipe: Recipe) -> bool:
+        return self._made_by is not None and self._made_by.same_towers(recipe)
+
+    def _sam_of(self, preset: Preset) -> Any:
+        """Return the preset's SAM where it is loaded here."""
+        made = None if self._made_by is None else self._made_by.preset
+        same = made is not None and made.regions == preset.regions
+        return getattr(self._source, "sam", None) if same else None
+
+    @classmethod
+    def load_steps(
+        cls,
+        recipe: Recipe,
+        *,
+        source: RegionSource | None = None,
+        former: Segmenter | None = None,
+    ) -> Steps[Segmenter]:
+        """Generator of :meth:`from_recipe` that fetches what is missing first, and can be cancelled then."""
+        for spec in recipe.missing:
+            yield from fetch(spec)
+        yield Progress("load the networks", 0, 1)
+        return cls.from_recipe(recipe, source=source, former=former)
+
+    @property
+    def recipe(self) -> Recipe:
+        """The run that this segmenter makes of an image, as it is now.
+
+        Parts that were handed in as objects, or set since, are named by their fingerprints.
+        """
+        return self.recipe_with(self.regions.describe())
+
+    def recipe_with(
+        self, regions: Mapping[str, Described], settings: Settings | None = None
+    ) -> Recipe:
+        """Return the run with regions of a source that says this of itself.
+
+        Args:
+            regions: as ``describe`` of the source gives it.
+            settings: of the method; ``None``: the segmenter's.
+        """
+        settings = self.settings if settings is None else settings
+        made = self._made_by or self._assembled(settings)
+        if settings != made.method:
+            made = replace(made, settings=settings, detail="standard")
+        named = made.regions != GIVEN or "regions" in made.parts
+        if self._made_by and named and regions == self._source.describe():
+            return made
+        name = str(regions.get("source", GIVEN))
+        parts = {part: value for part, value in made.parts.items() if part != "regions"}
+        if name != GIVEN or "sha256" in regions:
+            parts["regions"] = fingerprint_of(regions)
+        return replace(made, regions=name, region_options=None, parts=parts)
+
+    @property
+    def networks(self) -> tuple[Network, ...]:
+        """The networks, as the provenance keeps them."""
+        return self.networks_of(self.recipe)
+
+    def networks_of(self, recipe: Recipe) -> tuple[Network, ...]:
+        """Return what the provenance keeps of the networks of one of this segmenter's runs."""
+        return self._networks or tuple(_network(spec) for spec in recipe.networks)
+
+    def _assembled(self, settings: Settings) -> Recipe:
+        """Return the recipe of towers that were handed in."""
+        return Recipe(
+            None,
+            device=self.clip.device,
+            dtype=self.clip.dtype,
+            regions=GIVEN,
+            settings=settings,
+            parts={
+                "clip": self.clip.fingerprint,
+                "similarity": self.similarity.fingerprint,
+                "templates": fingerprint_of({"templates": list(self.templates)}),
+            },
         )
 
     def with_parts(self, regions: RegionSource, settings: Settings) -> Segmenter:
         """Return a segmenter of the same networks with other regions and settings."""
         other = copy.copy(self)
         other.regions, other.settings = regions, _check_settings(settings)
-        if self.preset:
-            used = get_preset(self.preset).networks[: 3 if regions.name == "sam" else 2]
-            other.networks = tuple(_network(spec) for spec in used)
         return other
 
     def plan(self, shape: tuple[int, int]) -> windows.Layout:
@@ -209,11 +307,12 @@ class Segmenter:
         pixels = read_pixels(image)
         began = time.perf_counter()
         # A source of anybody's: what it gives is looked at before it becomes int32.
-        found = check_regions((yield from source.segment(pixels.rgb)))
+        parted = yield from partition(source, pixels.rgb)
+        found = check_regions(parted.regions)
         if pixels.nodata is not None:
             found = check_regions(np.where(pixels.nodata, 0, found))
         segmented = time.perf_counter()
-        encoded = yield from pipeline.encode_image(
+        encoded = yield from encoding.encode_image(
             pixels.rgb, found, self.clip, self.similarity, self.settings
         )
         return Features(
@@ -225,6 +324,7 @@ class Segmenter:
             seconds={"regions": segmented - began, "encode": time.perf_counter() - segmented},
             nodata=pixels.nodata,
             notes=pixels.notes,
+            embedding=parted.embedding,
         )
 
     def encode(
@@ -291,8 +391,8 @@ class Segmenter:
         settings = features.settings.replace(
             logit_scale=self.settings.logit_scale, correction=self.settings.correction
         )
-        pixels = pipeline.classify_pixels(
-            pipeline.Logits(features.windows, text.to(self.clip.device)),
+        pixels = classifying.classify_pixels(
+            classifying.Logits(features.windows, text.to(self.clip.device)),
             features.regions,
             torch.tensor(words.query_class, device=self.clip.device),
             torch.tensor(words.thresholds, dtype=torch.float32, device=self.clip.device),
@@ -300,22 +400,24 @@ class Segmenter:
             settings,
         )
         if features.nodata is not None:
-            pixels = pipeline.without(pixels, torch.tensor(features.nodata))
+            pixels = classifying.without(pixels, torch.tensor(features.nodata))
         values = None
         if self.clip.device.type == "cuda":
-            values = pipeline.pixel_values(pixels, words.values)
+            values = classifying.pixel_values(pixels, words.values)
         seconds = dict(features.seconds)
         seconds |= {"text": ready - began, "classify": time.perf_counter() - ready}
+        recipe = self.recipe_with(features.region_source, settings)
         provenance = Provenance(
             versions=package_versions(),
             preset=self.preset,
-            networks=self.networks,
+            networks=self.networks_of(recipe),
             device=describe_device(self.clip.device),
             dtype=str(self.clip.dtype).removeprefix("torch."),
             settings=settings,
             templates=templates,
             regions=dict(features.region_source),
             seconds=seconds,
+            recipe=recipe.to_json(),
         )
         notes = (*features.notes, *self.notes(words))
         if values is None:
@@ -342,11 +444,13 @@ class Segmenter:
         """
         return drive(self.classify_steps(features, vocabulary), show=progress)
 
-    def segment_steps(self, image: Image, vocabulary: VocabularyLike) -> Steps[Segmentation]:
-        """Generator of :meth:`segment`."""
+    def segment_steps(
+        self, image: Image, vocabulary: VocabularyLike, regions: RegionSource | None = None
+    ) -> Steps[Segmentation]:
+        """Generator of :meth:`segment`; ``regions`` as in :meth:`encode`."""
         words = Vocabulary.coerce(vocabulary)  # before the slow part, so that a slip costs nothing
         self.check_prompts(words)
-        features = yield from self.encode_steps(image)
+        features = yield from self.encode_steps(image, regions)
         result = yield from self.classify_steps(features, words)
         return result
 
@@ -380,102 +484,6 @@ class Segmenter:
         )
 
 
-def segment(
-    image: Image,
-    vocabulary: VocabularyLike,
-    *,
-    preset: str | Preset = "demo",
-    device: str | torch.device = "auto",
-    dtype: str | torch.dtype = "auto",
-    regions: Regions = "sam",
-    region_options: Mapping[str, Any] | None = None,
-    settings: Settings | None = None,
-    detail: Detail = "standard",
-    progress: bool | None = None,
-) -> Segmentation:
-    """Segment one image by a vocabulary; for several, keep a :class:`Segmenter`.
-
-    Arguments and errors as :meth:`Segmenter.from_preset` and :meth:`Segmenter.segment`.
-    """
-    words = Vocabulary.coerce(vocabulary)
-    pixels = read_pixels(image)
-    segmenter = Segmenter.from_preset(
-        preset,
-        device=device,
-        dtype=dtype,
-        regions=regions,
-        region_options=region_options,
-        settings=settings,
-        detail=detail,
-    )
-    return segmenter.segment(pixels, words, progress=progress)
-
-
-def region_source(
-    regions: Regions,
-    preset: Preset,
-    device: torch.device,
-    cache: str | os.PathLike[str] | None = None,
-    options: Mapping[str, Any] | None = None,
-    sam: Any = None,
-) -> RegionSource:
-    """The region source that ``regions`` names; loads SAM only where it is asked for.
-
-    ``sam`` is the preset's SAM where it is loaded already.
-
-    Raises:
-        InputError: there is no such source, or the array cannot hold regions.
-    """
-    if isinstance(regions, str) and regions == "superpixels":
-        from napari_corrclip.regions.superpixels import SuperpixelRegions
-
-        return SuperpixelRegions(**_known(options, SuperpixelRegions))
-    if isinstance(regions, str) and regions == "sam":
-        from napari_corrclip.regions.sam import SamRegions
-        from napari_corrclip.weights.loading import load_sam
-
-        known = _known(options, SamRegions)
-        network = load_sam(preset.regions, device, cache) if sam is None else sam
-        return SamRegions(network, device=device, **known)
-    if isinstance(regions, str) and not os.path.isfile(regions):  # noqa: PTH113 - of any length
-        raise InputError(
-            f"There is no region source {regions!r}, nor a file of that name; choose sam or "
-            "superpixels, or give an integer array or the path of a region map."
-        )
-    if options:
-        raise InputError(
-            f"The region options {options!r} are of sam or superpixels; leave them out where "
-            "regions are given, or choose one of these."
-        )
-    if isinstance(regions, np.ndarray):
-        return GivenRegions(regions)
-    if isinstance(regions, RegionSource):
-        return regions
-    if isinstance(regions, str | Path):
-        return GivenRegions.from_file(regions)
-    raise InputError(
-        f"Regions cannot come from a {type(regions).__name__}; give sam, superpixels, an integer "
-        "array, a pathlib.Path or a region source."
-    )
-
-
-def _known(options: Mapping[str, Any] | None, source: type) -> dict[str, Any]:
-    """``options`` where ``source`` takes them all; else InputError with those it takes."""
-    if options is not None and not isinstance(options, Mapping):
-        raise InputError(
-            f"The region options are {options!r}; give names with values, such as "
-            "{'points_per_side': 16}."
-        )
-    # The network is the preset's, and the device that of all networks.
-    taken = inspect.signature(source).parameters.keys() - {"sam", "device"}
-    for name in options or ():
-        if name not in taken:
-            raise InputError(
-                f"{source.__name__} has no option {name!r}; it takes {', '.join(sorted(taken))}."
-            )
-    return dict(options or {})
-
-
 def _check_settings(settings: object) -> Settings:
     _check_part("settings", settings, Settings, "Settings(tau=0.25) or the like")
     return cast("Settings", settings)
@@ -503,9 +511,3 @@ def _network(spec: NetworkSpec) -> Network:
         source=spec.source,
         licence=spec.licence,
     )
-
-
-def _demo_unknown_words(prompt: str) -> tuple[str, ...]:
-    from napari_corrclip.demo.world import unknown_words
-
-    return unknown_words(prompt)

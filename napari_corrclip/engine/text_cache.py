@@ -34,7 +34,7 @@ _TOLERANCE = 1e-4
 
 
 class TextCache:
-    """Looks features up before a text tower is asked.
+    """The features on disk that are looked up before a text tower is asked.
 
     A feature depends on the weights, what the tower computes in, the templates and the prompt alone,
     and these are its key: nothing needs to be invalidated. A damaged or unwritable cache costs time,

@@ -1,4 +1,4 @@
-"""How many windows an image has, by arithmetic alone: no torch, so that it can be said at once."""
+"""The number of windows of an image, by arithmetic alone: no torch, so that it can be said at once."""
 
 from __future__ import annotations
 
@@ -41,6 +41,11 @@ def inference_size(image_size: Size, short_side: int | None, long_side: int) -> 
     """
     short, long = min(image_size), max(image_size)
     scale = min(1.0 if short_side is None else short_side / short, long_side / long)
+    return scaled(image_size, scale)
+
+
+def scaled(image_size: Size, scale: float) -> Size:
+    """The size of an image at ``scale``: each side floor(side * scale + 0.5), at least 1."""
     rows, columns = (max(1, math.floor(side * scale + 0.5)) for side in image_size)
     return rows, columns
 

@@ -37,7 +37,7 @@ MAX_SIDE = 1 << 20
 
 @dataclass(frozen=True)
 class Layout:
-    """Where the windows of one image lie; known before anything runs.
+    """The layout of one image's windows; known before anything runs.
 
     All sizes are (rows, columns) in pixels.
 
@@ -168,10 +168,7 @@ def plan(image_size: Size, settings: TilingSettings, patch_sizes: Sequence[int])
     """
     image_size = _check_size(image_size)
     size = inference_size(image_size, settings.short_side, settings.long_side)
-    window = (min(settings.window, size[0]), min(settings.window, size[1]))
-    tops, lefts = (
-        _starts(side, length, settings.stride) for side, length in zip(size, window, strict=True)
-    )
+    tops, lefts, window, padding = lay_out(size, settings, patch_sizes)
     count = len(tops) * len(lefts)
     if count > MAX_WINDOWS or math.prod(size) > MAX_PIXELS:
         raise InputError(
@@ -180,9 +177,37 @@ def plan(image_size: Size, settings: TilingSettings, patch_sizes: Sequence[int])
             "long_side in the settings, or raise stride."
         )
     boxes = tuple((top, left, top + window[0], left + window[1]) for top in tops for left in lefts)
+    return Layout(image_size, size, boxes, window, padding)
+
+
+def lay_out(
+    size: Size, settings: TilingSettings, patch_sizes: Iterable[int]
+) -> tuple[tuple[int, ...], tuple[int, ...], Size, Box]:
+    """Return where windows begin and how they are padded; the one rule, of images of any size.
+
+    Args:
+        size: of the image at inference.
+        settings: window and stride.
+        patch_sizes: of both towers.
+
+    Returns:
+        tops: first row of each row of windows; the last is shifted back to end at the border.
+        lefts: likewise of the columns.
+        window: size of every window, at most the image's.
+        padding: pixels added at the (top, left, bottom, right) of every window, of an odd number
+            one more behind.
+    """
+    window = (min(settings.window, size[0]), min(settings.window, size[1]))
+    tops, lefts = (
+        tuple(
+            min(step * settings.stride, side - length)
+            for step in range(window_count(side, length, settings.stride))
+        )
+        for side, length in zip(size, window, strict=True)
+    )
     multiple = padding_multiple(patch_sizes)
-    (top, bottom), (left, right) = (_split(-side % multiple) for side in window)
-    return Layout(image_size, size, boxes, window, (top, left, bottom, right))
+    rows, columns = (-length % multiple for length in window)
+    return tops, lefts, window, (rows // 2, columns // 2, rows - rows // 2, columns - columns // 2)
 
 
 def _check_size(size: object) -> Size:
@@ -194,16 +219,6 @@ def _check_size(size: object) -> Size:
         f"The size of an image is given as {size!r}; give (rows, columns), two whole numbers of at "
         "least 1, such as image.shape[:2]."
     )
-
-
-def _starts(side: int, window: int, stride: int) -> list[int]:
-    count = window_count(side, window, stride)
-    return [min(step * stride, side - window) for step in range(count)]
-
-
-def _split(missing: int) -> tuple[int, int]:
-    """Half of the missing pixels before, the odd one behind."""
-    return missing // 2, missing - missing // 2
 
 
 def prepare_image(rgb: NDArray[np.uint8], size: Size, mean: Triple, std: Triple) -> Tensor:
@@ -243,14 +258,26 @@ def _channels(values: Triple, like: Tensor) -> Tensor:
     return torch.tensor(values, device=like.device, dtype=like.dtype)[:, None, None]
 
 
-def cut(maps: Tensor, layout: Layout, start: int, stop: int, fill: int = 0) -> Tensor:
-    """Cut windows start..stop-1 out of maps (..., rows, columns) and pad them with ``fill``.
+def cut(
+    maps: Tensor, boxes: Sequence[Box], padding: Box, fill: int = 0, origin: Size = (0, 0)
+) -> Tensor:
+    """Cut windows out of maps and pad them.
+
+    Args:
+        maps: (..., rows, columns).
+        boxes: of the windows.
+        padding: pixels to add at the (top, left, bottom, right).
+        fill: what they are.
+        origin: row and column at which the maps begin.
 
     Returns:
-        (stop - start, ..., padded rows, padded columns).
+        (windows, ..., padded rows, padded columns).
     """
-    top, left, bottom, right = layout.padding
-    crops = torch.stack([maps[..., t:b, le:r] for t, le, b, r in layout.boxes[start:stop]])
+    row, column = origin
+    crops = torch.stack(
+        [maps[..., t - row : b - row, le - column : r - column] for t, le, b, r in boxes]
+    )
+    top, left, bottom, right = padding
     return F.pad(crops, (left, right, top, bottom), value=fill)
 
 

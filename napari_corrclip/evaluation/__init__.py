@@ -1,1 +1,1 @@
-"""How good a segmentation is: metrics over images with truth."""
+"""The quality of segmentations: metrics over images with truth."""

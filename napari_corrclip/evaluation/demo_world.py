@@ -1,4 +1,4 @@
-"""How good the demo preset is, on scenes that nothing was chosen on.
+"""The quality of the demo preset, on scenes that nothing was chosen on.
 
 Three figures for every stage of the ablation, each summed over the test scenes: a vocabulary of
 colours alone; and one of all 36 colour x shape pairs, scored apart on the pairs that were seen in
@@ -16,15 +16,16 @@ from typing import Final, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_corrclip.demo.networks import SETTINGS
 from napari_corrclip.demo.scenes import TEST_SEED, Scene, generate_scene
 from napari_corrclip.demo.world import COLORS, COMBINATIONS, GROUNDS, HELD_OUT
+from napari_corrclip.engine.recipe import Recipe
 from napari_corrclip.engine.segmenter import Segmenter
 from napari_corrclip.errors import InputError
 from napari_corrclip.evaluation.metrics import Confusion
-from napari_corrclip.progress import Progress, Steps
-from napari_corrclip.regions.given import GivenRegions
-from napari_corrclip.regions.sam import SamRegions
+from napari_corrclip.progress import Progress, Steps, retold
+from napari_corrclip.regions.given import FoundRegions
+from napari_corrclip.regions.protocol import partition
+from napari_corrclip.regions.sam import SamEmbedding, SamRegions
 from napari_corrclip.settings import STAGES, Settings, Stage
 from napari_corrclip.vocabulary import Vocabulary
 
@@ -44,7 +45,7 @@ class Score:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What was measured.
+    """The figures that were measured.
 
     Attributes:
         scores: group (``colours``, ``seen``, ``held_out``) -> stage of the ablation -> scores.
@@ -95,10 +96,7 @@ class Evaluation:
 def evaluate_steps(
     scenes: int = 100,
     *,
-    regions: str = "sam",
-    device: str = "auto",
-    dtype: str = "auto",
-    settings: Settings | None = None,
+    recipe: Recipe | None = None,
     first_seed: int = TEST_SEED,
     stages: Sequence[Stage] = STAGES,
 ) -> Steps[Evaluation]:
@@ -106,10 +104,7 @@ def evaluate_steps(
 
     Args:
         scenes: how many, from ``first_seed`` on.
-        regions: ``sam`` or ``superpixels``.
-        device: as in :meth:`Segmenter.from_preset`.
-        dtype: likewise.
-        settings: of the full method; ``None``: the preset's.
+        recipe: the run, of the full method; ``None``: the preset as it is.
         first_seed: seed of the first scene; the default begins the test split.
         stages: which stages of the ablation.
 
@@ -118,10 +113,8 @@ def evaluate_steps(
     """
     if scenes < 1:
         raise InputError(f"{scenes} scenes cannot be evaluated; ask for at least one.")
-    full = settings or SETTINGS
-    segmenter = Segmenter.from_preset(
-        "demo", device=device, dtype=dtype, regions=regions, settings=full
-    )
+    recipe = recipe or Recipe("demo")
+    segmenter, full = Segmenter.from_recipe(recipe), recipe.method
     source = segmenter.regions
     vocabularies = {
         "colours": Vocabulary.from_names([*COLORS, *GROUNDS]),
@@ -139,18 +132,19 @@ def evaluate_steps(
     for seed in range(first_seed, first_seed + scenes):
         scene = generate_scene(seed)
         began = time.perf_counter()
-        found = yield from _muted(source.segment(scene.image), done, total)
+        found = yield from _muted(partition(source, scene.image), done, total)
         seconds["regions"] += time.perf_counter() - began
-        if isinstance(source, SamRegions):
-            clicks += click_ious(source, scene)
-        segmenter.regions = GivenRegions(found)
+        if isinstance(source, SamRegions) and found.embedding is not None:
+            clicks += click_ious(source, found.embedding, scene)
         for stage in stages:
-            segmenter.settings = Settings.ablation(stage, full)
+            staged = segmenter.with_parts(
+                FoundRegions(found, source), Settings.ablation(stage, full)
+            )
             began = time.perf_counter()
-            features = yield from _muted(segmenter.encode_steps(scene.image), done, total)
+            features = yield from _muted(staged.encode_steps(scene.image), done, total)
             encoded = time.perf_counter()
             for name, words in vocabularies.items():
-                result = yield from _muted(segmenter.classify_steps(features, words), done, total)
+                result = yield from _muted(staged.classify_steps(features, words), done, total)
                 counts[name, stage].add(scene.truth(words.names), result.labels)
             if stage == "full":
                 seconds["encode"] += encoded - began
@@ -162,20 +156,21 @@ def evaluate_steps(
         click_iou=float(np.mean(clicks)) if clicks else float("nan"),
         seconds={stage: value / scenes for stage, value in seconds.items()},
         scenes=scenes,
-        regions=regions,
+        regions=recipe.regions,
     )
 
 
-def click_ious(source: SamRegions, scene: Scene) -> list[float]:
+def click_ious(source: SamRegions, embedding: SamEmbedding, scene: Scene) -> list[float]:
     """IoU with the truth of the mask for one click a visible object of ``scene``.
 
     The click is a pixel of the object drawn from the scene's seed, as a person's is: anywhere on it.
-    ``source`` must have segmented the scene's image last.
+
+    Args:
+        source: who answers clicks.
+        embedding: the scene's image as that source encoded it.
+        scene: with its objects.
     """
     rng = np.random.default_rng(scene.seed)
-    embedding = source.last_embedding
-    if embedding is None:
-        raise ValueError("segment the scene's image first")
     ious = []
     for item in scene.objects:
         truth = scene.instances == item.instance
@@ -216,12 +211,4 @@ def _scores(
 
 def _muted(steps: Steps[T], done: int, total: int) -> Steps[T]:
     """``steps`` with its events told as one: this evaluation's own count."""
-    try:
-        while True:
-            next(steps)
-            yield Progress("evaluate", done, total)
-    except StopIteration as stop:
-        result: T = stop.value
-        return result
-    finally:
-        steps.close()
+    return retold(steps, lambda _: Progress("evaluate", done, total))

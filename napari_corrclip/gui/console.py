@@ -1,4 +1,4 @@
-"""What the console calls: the dock, and a layer segmented without it."""
+"""The functions for the console: the dock, and a layer segmented without it."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def segment_layer(
     from napari.layers import Image, Layer
 
     prepare_imports()
-    from napari_corrclip.engine.segmenter import segment
+    from napari_corrclip.api import segment
 
     if not isinstance(layer, Image):
         raise InputError(f"{layer!r} is no image layer; give one, such as viewer.layers['image'].")

@@ -1,4 +1,4 @@
-"""What a person prefers, kept by napari among its settings (Preferences > CorrCLIP).
+"""The preferences of a person, kept by napari among its settings (Preferences > CorrCLIP).
 
 napari keeps settings of plugins from 0.9 on. Before, or where this plugin is disabled there, the defaults
 count and what is chosen in the dock is for this process alone. The environment wins over all of it.

@@ -1,4 +1,4 @@
-"""What vispy needs to live beside Mesa."""
+"""The workaround that vispy needs beside Mesa."""
 
 from __future__ import annotations
 

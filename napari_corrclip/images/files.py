@@ -31,7 +31,7 @@ _AGAIN = "save or copy it again"
 
 @dataclass(frozen=True, eq=False)
 class Picture:
-    """What an image file holds.
+    """The content of an image file.
 
     Attributes:
         array: (H, W) or (H, W, 3), upright and as deep as stored; a masked array where the file says of
@@ -122,7 +122,7 @@ def _opened(path: Path) -> Iterator[tuple[TiffPicture, tuple[str, ...]]]:
     with open_tiff(path) as tiff, FileBytes(path) as file:
         series, note = full_picture(tiff, path)
         picture = TiffPicture(StoredPixels(file, series))
-        yield picture, tuple(one for one in (note, picture.note) if one is not None)
+        yield picture, tuple(text for text in (note, picture.note) if text is not None)
 
 
 @contextlib.contextmanager

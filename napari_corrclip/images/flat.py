@@ -125,12 +125,12 @@ class FlatArray:
         """Return a cut by slices of step 1 and whole numbers, in the machine's byte order."""
         keys = key if isinstance(key, tuple) else (key,)
         keys = (*keys, *[slice(None)] * (len(self.shape) - len(keys)))
-        spans = [_span(one, side) for one, side in zip(keys, self.shape, strict=True)]
+        spans = [_span(index, side) for index, side in zip(keys, self.shape, strict=True)]
         found = np.empty([stop - start for start, stop in spans], self.dtype)
         if found.size:
             self._fill(found, spans)
         native = found.astype(self.dtype.newbyteorder("="), copy=False)
-        return native[tuple(slice(None) if isinstance(one, slice) else 0 for one in keys)]
+        return native[tuple(slice(None) if isinstance(index, slice) else 0 for index in keys)]
 
     def _fill(self, found: NDArray[Any], spans: list[tuple[int, int]]) -> None:
         # the axes behind the last one that is cut lie together

@@ -16,6 +16,11 @@ PERCENTILES = (0.1, 99.9)
 _LARGEST = float(np.finfo(np.float64).max)
 
 
+def is_deep(dtype: np.dtype[Any]) -> bool:
+    """Whether black and white are a question: bytes and booleans have theirs."""
+    return dtype != np.uint8 and dtype.kind != "b"
+
+
 def find_limits(
     values: NDArray[Any],
     percentiles: tuple[float, float] = PERCENTILES,
@@ -48,11 +53,11 @@ def find_limits(
         return 0.0, 1.0
     if max(abs(smallest), abs(largest)) > 1e150:
         # differences of such values would overflow
-        low, high = (float(one) * 1e150 for one in np.percentile(values * 1e-150, percentiles))
+        low, high = (float(value) * 1e150 for value in np.percentile(values * 1e-150, percentiles))
     else:
         # float16 percentiles would overflow between its largest values
         measured = values.astype(np.float32) if values.dtype == np.float16 else values
-        low, high = (float(one) for one in np.percentile(measured, percentiles))
+        low, high = (float(value) for value in np.percentile(measured, percentiles))
     if low < high:
         return low, high
     if smallest < largest:

@@ -63,8 +63,8 @@ def open_zarr_plane(path: Path, what: str) -> tuple[Any, str]:
     level = _largest(node, what)
     names, shape = level.axes, _shape(level.node)
     axes = "".join(
-        one.upper() if one in "yx" or (one == "c" and size > 1) else "1" if size == 1 else "?"
-        for one, size in zip(names, shape, strict=True)
+        name.upper() if name in "yx" or (name == "c" and size > 1) else "1" if size == 1 else "?"
+        for name, size in zip(names, shape, strict=True)
     )
     if sorted(axes.replace("1", "")) not in (["X", "Y"], ["C", "X", "Y"]):
         raise InputError(
@@ -82,7 +82,7 @@ def _said(node: ZarrNode) -> Mapping[str, Any]:
 
 def _only_array(node: ZarrNode, what: str) -> tuple[Any, str]:
     arrays = [child(node, name, what, _ADVICE) for name in children(node)]
-    arrays = [one for one in arrays if one.kind == "array"]
+    arrays = [array for array in arrays if array.kind == "array"]
     if len(arrays) != 1:
         raise InputError(f"{what} holds {len(arrays)} arrays; {_ADVICE}.")
     return open_array(arrays[0], what, _ADVICE), ""
@@ -151,7 +151,7 @@ def _level(node: ZarrNode, said: Mapping[str, Any], what: str) -> _Level:
     """Return the largest level of a pyramid."""
     try:
         first = said["multiscales"][0]
-        paths = [one["path"] for one in first["datasets"]]
+        paths = [dataset["path"] for dataset in first["datasets"]]
         axes = first.get("axes")
     except (KeyError, IndexError, TypeError, AttributeError):
         raise _unknown(what, said, "it names no datasets") from None

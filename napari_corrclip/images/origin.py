@@ -1,4 +1,4 @@
-"""Which image a result is of: where its file lies, and what is in it.
+"""The origin of a result: where its image's file lies, and what is in it.
 
 An image is a name in a folder. Links to the folder are followed, the file's own is not: tools that keep equal
 files once (git-annex, DVC, DataLad) put links in their places, and two frames with the same pixels are two

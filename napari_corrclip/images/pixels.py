@@ -1,4 +1,4 @@
-"""Which image is meant, by whatever a person gives, and its pixels as the networks see them."""
+"""The image that a person means, by whatever they give, and its pixels as the networks see them."""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ _FORMATS = "give a TIFF, a zarr folder, an .npy file or another picture"
 
 @runtime_checkable
 class LazyArray(Protocol):
-    """What can be cut: the cut is read when :func:`numpy.asarray` asks for it."""
+    """An array that can be cut: the cut is read when :func:`numpy.asarray` asks for it."""
 
     @property
     def shape(self) -> tuple[int, ...]:

@@ -15,14 +15,20 @@ from numpy.typing import ArrayLike, NDArray
 from napari_corrclip.errors import InputError
 from napari_corrclip.images.files import read_image
 from napari_corrclip.images.flat import check_mapped
-from napari_corrclip.images.limits import PERCENTILES, check_percentiles, find_limits, pair
+from napari_corrclip.images.limits import (
+    PERCENTILES,
+    check_percentiles,
+    find_limits,
+    is_deep,
+    pair,
+)
 from napari_corrclip.images.nodata import without_data
 from napari_corrclip.images.pictures import from_pillow, is_pillow
 
 
 @dataclass(frozen=True, slots=True)
 class ImageOptions:
-    """How an image becomes 8-bit RGB; see :func:`to_rgb`."""
+    """The options by which an image becomes 8-bit RGB; see :func:`to_rgb`."""
 
     limits: tuple[float, float] | None = None
     percentiles: tuple[float, float] = PERCENTILES
@@ -80,10 +86,9 @@ def to_rgb(
         low, high = pair(limits, "limits")
     else:
         check_percentiles(percentiles)
-        if array.dtype == np.uint8:
-            return _blank(_as_rgb(array), lacking)
-        if array.dtype.kind == "b":
-            return _blank(_as_rgb(array.astype(np.uint8) * np.uint8(255)), lacking)
+        if not is_deep(array.dtype):
+            bits = array if array.dtype == np.uint8 else array.astype(np.uint8) * np.uint8(255)
+            return _blank(_as_rgb(bits), lacking)
         seen = array if lacking is None else array[~lacking]
         low, high = find_limits(seen, percentiles, colors=array.shape[-1] == 3)
     return _blank(_as_rgb(_stretch(array, low, high)), lacking)

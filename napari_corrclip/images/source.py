@@ -1,4 +1,4 @@
-"""What image a session belongs to."""
+"""The image that a session belongs to."""
 
 from __future__ import annotations
 
@@ -75,7 +75,23 @@ class Source:
         The key of a crop is the key of the whole and the crop's numbers, so that the crops of an image
         are found by their names.
         """  # noqa: D205
-        parts = [self.path, self.level, self.slice, *([self.channels] if self.channels else [])]
+        return self._key([self.path], self.channels)
+
+    def key_below(self, root: Path) -> str:
+        """Return :attr:`key` by the place inside the folder ``root``, so that it moves with its images.
+
+        The key of an image that lies elsewhere is the same as ever.
+
+        Args:
+            root: an absolute path, as :meth:`of` resolves it.
+        """
+        path = _inside(self.path, root)
+        if path == self.path:
+            return self.key
+        return self._key(["inside", path], tuple(_inside(name, root) for name in self.channels))
+
+    def _key(self, path: list[str], channels: tuple[str, ...]) -> str:
+        parts = [*path, self.level, self.slice, *([channels] if channels else [])]
         whole = hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:24]
         return "-".join([whole, *(str(number) for number in self.crop or ())])
 
@@ -112,19 +128,25 @@ class Source:
             found = load_json(text, "the session's source", surrogates=True)
             crop = found.get("crop")
             if crop is not None:
-                top, left, bottom, right = (int(one) for one in crop)
+                top, left, bottom, right = (int(value) for value in crop)
                 crop = top, left, bottom, right
             return cls(
                 str(found["path"]),
                 int(found["size"]),
                 int(found["mtime"]),
                 int(found["level"]),
-                tuple(int(one) for one in found["slice"]),
-                tuple(str(one) for one in found.get("channels", ())),
+                tuple(int(index) for index in found["slice"]),
+                tuple(str(channel) for channel in found.get("channels", ())),
                 crop,
             )
         except (AttributeError, InputError, KeyError, TypeError, ValueError):
             raise InputError("The session's source cannot be read; open its image again.") from None
+
+
+def _inside(name: str, root: Path) -> str:
+    """Return the path of a file inside ``root``, the same on every system; anything else as it is."""
+    path = Path(name)
+    return path.relative_to(root).as_posix() if path.is_relative_to(root) else name
 
 
 def _name(source: Source) -> str:

@@ -75,23 +75,23 @@ def full_picture(tiff: TiffFile, path: Path) -> tuple[TiffPageSeries, str | None
     Raises:
         InputError: it holds no picture, or several that are equally large.
     """
-    found = [one for series in tiff.series for one in _pictures(series)]
+    found = [picture for series in tiff.series for picture in _pictures(series)]
     if not found:
         raise InputError(f"The TIFF {str(path)!r} holds no picture; give another file.")
     # a file may hold nothing but what is said to be a thumbnail or a mask: then that is meant
     candidates = (
-        [one for one in found if not one.kind]
-        or [one for one in found if one.kind != "mask"]
+        [picture for picture in found if not picture.kind]
+        or [picture for picture in found if picture.kind != "mask"]
         or found
     )
-    full = max(candidates, key=lambda one: one.pixels)
-    equals = [one for one in candidates if one.pixels == full.pixels]
+    full = max(candidates, key=lambda picture: picture.pixels)
+    equals = [picture for picture in candidates if picture.pixels == full.pixels]
     if len(equals) > 1:
         raise InputError(
             f"The TIFF {str(path)!r} holds {len(equals)} images of different kinds, all of "
             f"{full.size[0]} × {full.size[1]} pixels; save the one to segment in a file of its own."
         )
-    others = [one.describe() for one in found if one is not full]
+    others = [picture.describe() for picture in found if picture is not full]
     others += [
         _Found(level, "smaller copy", _size(level)).describe() for level in full.series.levels[1:]
     ]

@@ -98,8 +98,8 @@ class StoredPixels:
     def __getitem__(self, key: Any) -> NDArray[Any]:
         """Return the rows and columns, (h, w) or (h, w, C), of two slices of step 1."""
         rows, columns = (
-            slice(*one.indices(side))
-            for one, side in zip((*key, slice(None))[:2], self.shape, strict=False)
+            slice(*cut.indices(side))
+            for cut, side in zip((*key, slice(None))[:2], self.shape, strict=False)
         )
         try:
             pieces = [
@@ -182,7 +182,7 @@ class _Flat:
 
 @dataclass(frozen=True)
 class _Segment:
-    """Where a strip or tile lies in the picture, and its bytes in the file."""
+    """The place of a strip or tile in the picture, and its bytes in the file."""
 
     index: int
     rows: Span
@@ -332,7 +332,10 @@ class _Paged:
         if whole is None:
             whole = self._decode(segment)
         self._kept[segment.index] = whole
-        while len(self._kept) > 1 and sum(one.nbytes for one in self._kept.values()) > _KEPT_BYTES:
+        while (
+            len(self._kept) > 1
+            and sum(segment.nbytes for segment in self._kept.values()) > _KEPT_BYTES
+        ):
             self._kept.popitem(last=False)
         return whole[slice(*rows), slice(*columns)]
 
@@ -368,7 +371,7 @@ Part = _Flat | _Paged
 def _parts(file: FileBytes, series: TiffPageSeries, axes: Sequence[str]) -> list[Part]:
     """Return what the channels of a plane are made of: one page, a page each, or one piece."""
     page = series.keyframe
-    pages = [one for one in series if one is not None]
+    pages = [frame for frame in series if frame is not None]
     if series.transform is not None or series.is_multifile or len(pages) != len(series):
         raise InputError(
             f"The TIFF {str(file.path)!r} is of a kind ({series.kind or 'unknown'}) whose pixels lie in "
@@ -382,7 +385,7 @@ def _parts(file: FileBytes, series: TiffPageSeries, axes: Sequence[str]) -> list
         _way(file, page, bits, 0)
         dtype = _dtype(file, page, bits)
         return [_Flat(FlatArray(file, series.dataoffset, tuple(series.shape), dtype), axes, bits)]
-    return [_Paged(file, page, one.dataoffsets, one.databytecounts) for one in pages]
+    return [_Paged(file, page, frame.dataoffsets, frame.databytecounts) for frame in pages]
 
 
 def check_complete(file: FileBytes, parts: Sequence[Part]) -> None:
@@ -406,7 +409,7 @@ def nodata_of(page: TiffPage) -> NoData | None:
 
 def _bits(file: FileBytes, page: TiffPage) -> int:
     found: Any = page.bitspersample
-    sizes = {int(one) for one in found} if isinstance(found, tuple) else {int(found)}
+    sizes = {int(size) for size in found} if isinstance(found, tuple) else {int(found)}
     bits = sizes.pop()
     if sizes or not 1 <= bits <= 64 or bits == 24 or 32 < bits < 64:
         raise InputError(
@@ -425,7 +428,7 @@ def _dtype(file: FileBytes, page: TiffPage, bits: int) -> np.dtype[Any]:
             f"The TIFF {str(file.path)!r} holds numbers of {bits} bits in the sample format "
             f"{int(page.sampleformat)}, which cannot be read here; save it as integers or 32-bit floats."
         )
-    wide = next(one for one in (8, 16, 32, 64) if one >= bits)
+    wide = next(width for width in (8, 16, 32, 64) if width >= bits)
     return np.dtype(f"{order}{kind}{wide // 8}")
 
 
@@ -495,7 +498,7 @@ def _carried(page: TiffPage) -> Mapping[int, tuple[int, bytes]]:
         tags[_FILL_ORDER] = (3, struct.pack("<H", 2))
     if photometric == 6:
         chroma = getattr(page.tags.get(_SUBSAMPLING), "value", (2, 2))
-        tags[_SUBSAMPLING] = (3, struct.pack("<2H", *(int(one) for one in chroma)))
+        tags[_SUBSAMPLING] = (3, struct.pack("<2H", *(int(factor) for factor in chroma)))
     if page.samplesperpixel in (2, 4) and photometric != 5:
         tags[338] = (3, struct.pack("<H", 0))
     return tags

@@ -32,7 +32,7 @@ _REVERSED = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
 
 
 class DamagedError(Exception):
-    """What is stored is not what its file says of it."""
+    """An error of a file: what is stored is not what the file says of it."""
 
 
 def reverse_bits(data: bytes) -> bytes:
@@ -79,7 +79,7 @@ def unpack(data: bytes, compression: int, size: int) -> bytes:
         data = lzma.LZMADecompressor().decompress(data, size)
     elif compression != NONE:
         # To libtiff they are a picture of bytes; of up to four channels, since Pillow counts pixels.
-        channels = next(one for one in (4, 3, 1) if size % one == 0)
+        channels = next(channels for channels in (4, 3, 1) if size % channels == 0)
         image = _libtiff(data, compression, (1, size // channels), channels, 8, {})
         data = image.tobytes()
     if len(data) < size:

@@ -1,4 +1,4 @@
-"""Which regions touch, and along how many pixel sides."""
+"""The adjacency of regions: which touch, and along how many pixel sides."""
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ class Adjacency:
 
     def _add(self, regions: NDArray[np.int32], sign: int) -> None:
         pairs, lengths = borders(regions)
-        for (one, other), length in zip(pairs.tolist(), lengths.tolist(), strict=True):
-            for a, b in ((one, other), (other, one)):
+        for (first, other), length in zip(pairs.tolist(), lengths.tolist(), strict=True):
+            for a, b in ((first, other), (other, first)):
                 left = self._sides[a].get(b, 0) + sign * length
                 if left:
                     self._sides[a][b] = left
@@ -48,9 +48,9 @@ class Adjacency:
 def borders(regions: NDArray[np.int32]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Return the (n, 2) pairs of ids > 0 that touch, the lower first, and their (n,) pixel sides."""
     keys = []
-    for one, other in ((regions[:, :-1], regions[:, 1:]), (regions[:-1], regions[1:])):
-        touch = (one != other) & (one > 0) & (other > 0)
-        a, b = one[touch].astype(np.int64), other[touch].astype(np.int64)
+    for first, other in ((regions[:, :-1], regions[:, 1:]), (regions[:-1], regions[1:])):
+        touch = (first != other) & (first > 0) & (other > 0)
+        a, b = first[touch].astype(np.int64), other[touch].astype(np.int64)
         keys.append(np.minimum(a, b) << 32 | np.maximum(a, b))
     found, lengths = np.unique(np.concatenate(keys), return_counts=True)
     return np.stack([found >> 32, found & 0xFFFFFFFF], axis=1), lengths

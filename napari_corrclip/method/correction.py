@@ -12,7 +12,7 @@ from .merging import number_regions
 
 @dataclass(frozen=True)
 class Votes:
-    """How the pixels of each region voted.
+    """The votes of the pixels of each region.
 
     Attributes:
         ids: (R,) int64 region ids that occur, ascending, without 0.

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from sklearn.cluster import DBSCAN
+from scipy.sparse import csr_array
+from scipy.sparse.csgraph import connected_components
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -60,15 +61,12 @@ def cluster(features: Tensor, eps: float) -> Tensor:
         eps: largest distance between two regions that are joined directly.
 
     Returns:
-        (z,) int64, clusters numbered from 0.
+        (z,) int64, clusters numbered from 0 in the order of their first regions.
     """
     cosine = (features @ features.T).detach().cpu().double().numpy()
     distance = np.maximum(cosine.max() - cosine, 0.0)
-    # A region is its own neighbour; otherwise rounding above eps would make it DBSCAN's noise.
-    np.fill_diagonal(distance, 0.0)
-    # scikit-learn asks for eps > 0; the smallest float stands for "identical ones only".
-    radius = max(eps, float(np.finfo(float).tiny))
-    labels = DBSCAN(eps=radius, min_samples=1, metric="precomputed").fit_predict(distance)
+    # With min_samples 1 nothing is noise, and DBSCAN's clusters are the parts that hang together.
+    _, labels = connected_components(csr_array(distance <= eps), directed=False)
     return torch.as_tensor(labels, dtype=torch.int64, device=features.device)
 
 

@@ -1,1 +1,1 @@
-"""What the manifest names: reader, writer, sample data."""
+"""The parts that the manifest names: reader, writer, sample data."""

@@ -22,7 +22,7 @@ def get_reader(path: PathOrPaths) -> Callable[[PathOrPaths], list[Any]] | None:
     """
     if not isinstance(path, str):
         return None
-    from napari_corrclip.annotation.storage import STATE_FILE, is_session
+    from napari_corrclip.annotation.files.folder import STATE_FILE, is_session
     from napari_corrclip.results.folder import read_provenance
 
     place = Path(path)
@@ -99,6 +99,6 @@ def read_classes(path: Path) -> list[Any]:
 def _each(read: Callable[[Path], list[Any]]) -> Callable[[PathOrPaths], list[Any]]:
     def reader(path: PathOrPaths) -> list[Any]:
         paths = [path] if isinstance(path, str) else path
-        return [layer for one in paths for layer in read(Path(one))]
+        return [layer for file in paths for layer in read(Path(file))]
 
     return reader

@@ -127,7 +127,7 @@ def write_session(path: str, layers: Sequence[tuple[Any, Mapping[str, Any], str]
     from napari_corrclip.annotation.session import SESSION
 
     kept = [options.get("metadata", {}).get(SESSION) for _, options, _ in layers]
-    sessions = {id(one): one for one in kept if isinstance(one, Session)}
+    sessions = {id(session): session for session in kept if isinstance(session, Session)}
     if len(sessions) != 1:
         names = ", ".join(repr(options.get("name")) for _, options, _ in layers)
         raise InputError(
@@ -173,7 +173,7 @@ def vocabulary_of(options: Mapping[str, Any]) -> Vocabulary | None:
             VocabularyClass(name, (name,), value, color)
             for (value, name), color in zip(pairs, colors, strict=True)
         )
-    return Vocabulary(classes, next_value=max(one.value for one in classes) + 1)
+    return Vocabulary(classes, next_value=max(class_.value for class_ in classes) + 1)
 
 
 def _value(index: Any) -> int:

@@ -1,21 +1,25 @@
-"""A stack, one slice after another: each slice's session is kept as it is done, and a run goes on later."""
+"""The run over a stack: a session for each slice, kept in its journal as it is done."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Generator, Sequence
+from collections.abc import Callable, Collection, Generator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_corrclip.annotation import Journal, Session, Source, has_session, journal_folder
-from napari_corrclip.engine.encoded_image import run_steps
+from napari_corrclip.annotation import Session, SessionStore, Source
+from napari_corrclip.engine.encoded_image import run_steps as segment_steps
 from napari_corrclip.engine.segmenter import Segmenter
-from napari_corrclip.errors import CorrClipError, InputError
 from napari_corrclip.images import Pixels, read_pixels
-from napari_corrclip.progress import Progress
+from napari_corrclip.progress import Progress, Steps
+from napari_corrclip.project.run import Event, Item, Report, run_steps
 from napari_corrclip.results.provenance import Stretch
 from napari_corrclip.vocabulary import Vocabulary
+
+Where = tuple[int, ...]
+"""The index of a slice along each axis that is not shown."""
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -30,41 +34,10 @@ class Slice:
         stretch: returns how it became 8 bits, as its provenance is to tell; called when it has been read.
     """
 
-    where: tuple[int, ...]
+    where: Where
     read: Callable[[], NDArray[np.uint8] | Pixels]
     source: Source | None = None
     stretch: Callable[[], tuple[Stretch | None, ...]] = tuple
-
-
-@dataclass(frozen=True, eq=False, slots=True)
-class Sliced:
-    """An event between progress: a slice is done.
-
-    Attributes:
-        where: which one.
-        session: of the slice, with its engine.
-        problem: why the session could not be written to its journal; ``None`` where it was, or where the
-            slice has no source: then it is only here.
-    """
-
-    where: tuple[int, ...]
-    session: Session
-    problem: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class StackRun:
-    """What became of the slices.
-
-    Attributes:
-        done: were segmented now.
-        skipped: had a session already.
-        failed: could not be segmented, each with the reason in a sentence.
-    """
-
-    done: tuple[tuple[int, ...], ...] = ()
-    skipped: tuple[tuple[int, ...], ...] = ()
-    failed: tuple[tuple[tuple[int, ...], str], ...] = ()
 
 
 def stack_steps(
@@ -72,58 +45,70 @@ def stack_steps(
     slices: Sequence[Slice],
     vocabulary: Vocabulary,
     *,
-    have: Collection[tuple[int, ...]] = (),
-) -> Generator[Progress | Sliced, None, StackRun]:
+    have: Collection[Where] = (),
+    store: SessionStore | None = None,
+) -> Generator[Event[Where, Session], None, Report[Where]]:
     """Segment slices one by one, and keep each session in its journal's folder as soon as it is there.
 
     Slices that have a session are left as they are, so a run that was cancelled or that crashed goes on
-    where it was. A slice that cannot be read is reported, and the next one is taken.
+    where it was. A slice that cannot be read is reported, and the next one is taken. A session that could
+    not be written, or whose slice has no source, is in its event alone.
 
     Args:
         segmenter: the networks.
         slices: in their order.
         vocabulary: the classes.
         have: slices that somebody holds a session of in memory.
+        store: where the sessions are kept; ``None``: the person's.
 
     Raises:
         InputError: the vocabulary does not fit the networks.
     """
+    store = store or SessionStore()
     segmenter.check_prompts(vocabulary)
-    done, skipped, failed = [], [], []
-    for number, one in enumerate(slices, 1):
-        if one.where in have or (one.source and has_session(journal_folder(one.source))):
-            skipped.append(one.where)
-            continue
-        stage = f"plane {number} of {len(slices)}"
-        yield Progress(f"{stage}: read", 0, 1)
-        try:
-            pixels = read_pixels(one.read())
-            steps = run_steps(segmenter, pixels, vocabulary)
-            while True:
-                try:
-                    event = next(steps)
-                except StopIteration as stop:
-                    result, engine = stop.value
-                    break
-                yield Progress(f"{stage}: {event.stage}", event.done, event.total)
-            result = result.stretched(one.stretch())
-            session = Session(result, pixels.rgb, engine=engine, source=one.source)
-        except CorrClipError as error:
-            failed.append((one.where, str(error)))
-            continue
-        problem = _write(session)
-        done.append(one.where)
-        yield Sliced(one.where, session, problem)
-        del session, engine, result, pixels, steps  # not two slices at once
-    return StackRun(tuple(done), tuple(skipped), tuple(failed))
+    items = [
+        Item(
+            slice_.where,
+            partial(_session_steps, segmenter, slice_, vocabulary),
+            f"plane {number} of {len(slices)}",
+        )
+        for number, slice_ in enumerate(slices, 1)
+    ]
+    sources = {slice_.where: slice_.source for slice_ in slices}
+    return (yield from run_steps(items, _Sessions(sources, have, store)))
 
 
-def _write(session: Session) -> str | None:
-    """Write a session to its journal's folder; return what is wrong, if anything is."""
-    if session.source is None:
-        return None
-    try:
-        Journal(session, journal_folder(session.source)).close()
-    except InputError as error:
-        return str(error)
-    return None
+def _session_steps(segmenter: Segmenter, slice_: Slice, vocabulary: Vocabulary) -> Steps[Session]:
+    yield Progress("read", 0, 1)
+    pixels = read_pixels(slice_.read())
+    result, encoded = yield from segment_steps(segmenter, pixels, vocabulary)
+    result = result.stretched(slice_.stretch())
+    return Session(result, pixels.rgb, engine=encoded, source=slice_.source)
+
+
+class _Sessions:
+    """The runner's store of a stack's sessions.
+
+    Args:
+        sources: the file of each slice; ``None``: it has none, and its session is only in memory.
+        have: slices that somebody holds a session of in memory.
+        store: where the others are kept.
+    """
+
+    def __init__(
+        self,
+        sources: Mapping[Where, Source | None],
+        have: Collection[Where],
+        store: SessionStore,
+    ) -> None:
+        self._sources, self._have, self._store = sources, have, store
+
+    def has(self, key: Where) -> bool:
+        """Whether a slice has a session, in memory or on the disk."""
+        source = self._sources[key]
+        return key in self._have or (source is not None and source in self._store)
+
+    def save(self, key: Where, result: Session) -> None:
+        """Write a session to its journal's folder."""
+        if self._sources[key] is not None:
+            self._store.journal(result).close()

@@ -1,4 +1,4 @@
-"""Where regions come from: one protocol, three sources.
+"""The sources of regions: one protocol, three sources.
 
 * :mod:`~napari_corrclip.regions.protocol`: what a source is;
 * :mod:`~napari_corrclip.regions.sam`: SAM's masks on a grid of points;

@@ -13,7 +13,7 @@ from napari_corrclip.images.origin import escaped
 from napari_corrclip.maps.reading import read_map
 from napari_corrclip.maps.regions import check_regions
 from napari_corrclip.progress import Progress, Steps
-from napari_corrclip.regions.protocol import Described, RegionSource, check_image
+from napari_corrclip.regions.protocol import Described, Partition, RegionSource, check_image
 from napari_corrclip.storage.frozen import Closed
 
 
@@ -69,17 +69,50 @@ class GivenRegions(Closed):
         return hashlib.sha256(np.ascontiguousarray(self.regions).tobytes()).hexdigest()[:16]
 
 
+class AwaitedRegions:
+    """A source that finds nothing: the regions come with each image."""
+
+    name = "given"
+
+    def segment(self, image: NDArray[np.uint8]) -> Steps[NDArray[np.int32]]:
+        """Refuse: there is nothing without them.
+
+        Raises:
+            InputError: always.
+        """
+        check_image(image)
+        yield Progress("regions", 0, 1)
+        raise self.missing()
+
+    def missing(self) -> InputError:
+        """Return the error of whoever goes on without the regions."""
+        return InputError(
+            "The regions of this run are given with each image, and this one came without; give its "
+            "region map, or choose sam or superpixels."
+        )
+
+    def describe(self) -> Mapping[str, Described]:
+        """Return the source alone."""
+        return {"source": self.name}
+
+
 class FoundRegions(GivenRegions):
-    """What another source found in this very image, told as that source's.
+    """The regions that another source found in this very image, reported as that source's.
 
     Args:
-        array: (H, W) of integers.
-        source: who found them.
+        found: its partition of the image.
+        source: who found it.
     """
 
-    def __init__(self, array: ArrayLike, source: RegionSource) -> None:
-        super().__init__(array)
+    def __init__(self, found: Partition, source: RegionSource) -> None:
+        super().__init__(found.regions)
+        self._embedding = found.embedding
         self._described = dict(source.describe())
+
+    def partition(self, image: NDArray[np.uint8]) -> Steps[Partition]:
+        """Return what was found, with what clicks need; see :class:`ClickableSource`."""
+        regions = yield from self.segment(image)
+        return Partition(regions, self._embedding)
 
     def describe(self) -> Mapping[str, Described]:
         """Return the source that found them and its settings."""

@@ -1,4 +1,4 @@
-"""From overlapping masks to one partition, by painting them over each other in order of area."""
+"""The painting of overlapping masks over each other in order of area, which makes them one partition."""
 
 from __future__ import annotations
 

@@ -1,10 +1,11 @@
-"""What a source of regions is."""
+"""The protocol of a source of regions."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Any, Protocol, TypeGuard, runtime_checkable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol, TypeGuard, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,12 +13,15 @@ from numpy.typing import NDArray
 from napari_corrclip.errors import InputError
 from napari_corrclip.progress import Steps
 
+if TYPE_CHECKING:
+    from napari_corrclip.regions.embedding import SamEmbedding
+
 Described = str | int | float | bool
 
 
 @runtime_checkable
 class RegionSource(Protocol):
-    """Divides an image into regions."""
+    """A source that divides an image into regions."""
 
     @property
     def name(self) -> str:
@@ -41,6 +45,35 @@ class RegionSource(Protocol):
     def describe(self) -> Mapping[str, Described]:
         """Return ``source`` (the name) and every setting, for provenance and cache keys."""
         ...
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Partition:
+    """A partition of an image into regions, with what its source needs to answer clicks on the image.
+
+    Attributes:
+        regions: (H, W) integer ids >= 0; 0 = unsegmented.
+        embedding: the image as SAM sees it; ``None`` where the source knows no clicks.
+    """
+
+    regions: NDArray[np.int32]
+    embedding: SamEmbedding | None = None
+
+
+@runtime_checkable
+class ClickableSource(RegionSource, Protocol):
+    """A source that can also be asked what lies under a click."""
+
+    def partition(self, image: NDArray[np.uint8]) -> Steps[Partition]:
+        """Divide (H, W, 3) uint8 as ``segment`` does, and keep what clicks need."""
+        ...
+
+
+def partition(source: RegionSource, image: NDArray[np.uint8]) -> Steps[Partition]:
+    """Divide (H, W, 3) uint8 by any source; yields and raises as its ``segment`` does."""
+    if isinstance(source, ClickableSource):
+        return (yield from source.partition(image))
+    return Partition((yield from source.segment(image)))
 
 
 def check_image(image: NDArray[np.uint8]) -> tuple[int, int]:

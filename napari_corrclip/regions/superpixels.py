@@ -4,27 +4,22 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import asdict
 
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_corrclip.errors import InputError
 from napari_corrclip.maps.regions import number_regions
 from napari_corrclip.progress import Progress, Steps
-from napari_corrclip.regions.protocol import (
-    Described,
-    check_count,
-    check_image,
-    check_share,
-    is_number,
-)
+from napari_corrclip.regions.options import SuperpixelOptions
+from napari_corrclip.regions.protocol import Described, check_image
 
 WORKING_PIXELS = 1_000_000
 """Larger images are divided at this size: SLIC takes about two seconds a megapixel."""
 
 
 class SuperpixelRegions:
-    """Divides every pixel of an image among superpixels; the same image always alike.
+    """A source that divides all pixels of an image among superpixels; the same image always alike.
 
     An image of more than a megapixel is divided at a megapixel, so that the outlines of its
     superpixels are steps of about two pixels at four megapixels.
@@ -40,22 +35,13 @@ class SuperpixelRegions:
 
     def __init__(
         self,
-        n_segments: int | None = None,
+        n_segments: int | None = SuperpixelOptions.n_segments,
         *,
-        compactness: float = 20.0,
-        sigma: float = 1.0,
-        min_size: float = 0.5,
+        compactness: float = SuperpixelOptions.compactness,
+        sigma: float = SuperpixelOptions.sigma,
+        min_size: float = SuperpixelOptions.min_size,
     ) -> None:
-        self.n_segments = (
-            None if n_segments is None else check_count(n_segments, "n_segments", least=1)
-        )
-        if not is_number(compactness) or compactness <= 0:
-            raise InputError(f"compactness is {compactness!r}; give a number above 0.")
-        if not is_number(sigma) or sigma < 0:
-            raise InputError(f"sigma is {sigma!r}; give a number of pixels of at least 0.")
-        self.compactness = float(compactness)
-        self.sigma = float(sigma)
-        self.min_size = check_share(min_size, "min_size")
+        self.options = SuperpixelOptions(n_segments, compactness, sigma, min_size)
 
     def segment(self, image: NDArray[np.uint8]) -> Steps[NDArray[np.int32]]:
         """Return the superpixels of ``image``, 1 to n; see :class:`RegionSource`."""
@@ -67,10 +53,10 @@ class SuperpixelRegions:
         yield Progress("regions", 1, 2)
         found = slic(
             small,
-            n_segments=self.n_segments or default_segments(height, width),
-            compactness=self.compactness,
-            sigma=self.sigma,
-            min_size_factor=self.min_size,
+            n_segments=self.options.n_segments or default_segments(height, width),
+            compactness=self.options.compactness,
+            sigma=self.options.sigma,
+            min_size_factor=self.options.min_size,
             start_label=1,
             channel_axis=-1,
         )
@@ -84,10 +70,8 @@ class SuperpixelRegions:
         """Return the source and its settings; ``n_segments`` 0 stands for the image's default."""
         return {
             "source": self.name,
-            "n_segments": self.n_segments or 0,
-            "compactness": self.compactness,
-            "sigma": self.sigma,
-            "min_size": self.min_size,
+            **asdict(self.options),
+            "n_segments": self.options.n_segments or 0,
         }
 
 

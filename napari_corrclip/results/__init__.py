@@ -1,4 +1,4 @@
-"""What a run gives, and our own files of it.
+"""The results of a run, and our own files of them.
 
 Maps are written by what takes arrays, tables and vocabularies, not results or sessions: a prediction and a
 corrected map are written alike.

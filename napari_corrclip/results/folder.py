@@ -66,7 +66,7 @@ _ARRAYS = {"confidence": np.float16, "pixel_labels": np.uint16, "region_probabil
 
 @dataclass(frozen=True)
 class ReadResult:
-    """What was in a folder; shapes and types are checked, and all maps have one shape."""
+    """The content of a result's folder; shapes and types are checked, and all maps have one shape."""
 
     labels: NDArray[np.uint16]
     regions: NDArray[np.int32]

@@ -128,7 +128,7 @@ class LargeSegmentation(Closed):
                 # a file of somebody else's may hold any value
                 counts += np.bincount(block.ravel(), minlength=highest + 1)[: highest + 1]
         pixels = max(self.shape[0] * self.shape[1], 1)
-        return {one.name: float(counts[one.value] / pixels) for one in self.vocabulary}
+        return {class_.name: float(counts[class_.value] / pixels) for class_ in self.vocabulary}
 
     def to_layers(self, **spatial: Any) -> list[LayerData]:
         """Return napari layer tuples of ``labels`` and, hidden, ``regions``, read where they are seen.

@@ -32,6 +32,8 @@ _WIDE_FONTS = (
 
 @dataclass(frozen=True)
 class _Entry:
+    """A line of the legend."""
+
     color: Color
     name: str
     share: float
@@ -88,9 +90,9 @@ def legend_entries(labels: NDArray[np.integer], vocabulary: Vocabulary) -> list[
     counts = np.bincount(labels.ravel(), minlength=max(vocabulary.values) + 1)
     total = max(1, labels.size)
     entries = [
-        _Entry(one.color, one.name, counts[one.value] / total)
-        for one in vocabulary
-        if counts[one.value]
+        _Entry(class_.color, class_.name, counts[class_.value] / total)
+        for class_ in vocabulary
+        if counts[class_.value]
     ]
     entries.sort(key=lambda entry: -entry.share)
     if counts[0]:

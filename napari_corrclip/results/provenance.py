@@ -1,7 +1,8 @@
-"""How a result came about: what ran, in which versions, by which weights and settings, how long."""
+"""The provenance of a result: what ran, in which versions, by which weights and settings, how long."""
 
 from __future__ import annotations
 
+import json
 import math
 import platform
 from collections.abc import Mapping
@@ -43,7 +44,7 @@ class Network:
 
 @dataclass(frozen=True, slots=True)
 class Stretch:
-    """How one channel of an image became 8 bits.
+    """The stretch by which one channel of an image became 8 bits.
 
     Attributes:
         low: the value that became black.
@@ -68,7 +69,7 @@ class Stretch:
 
 @dataclass(frozen=True)
 class Provenance:
-    """How a result came about. Mappings are copied and cannot be written to.
+    """The provenance of a result. Mappings are copied and cannot be written to.
 
     Attributes:
         versions: version of Python and of each package that computes.
@@ -83,6 +84,8 @@ class Provenance:
         image: the image's file, if it came from one; a link is named and not what it leads to.
         image_digest: checksum of what is in that file, see :class:`~napari_corrclip.images.origin.Origin`.
         image_position: where the file lies as seen from the result's folder.
+        recipe: the run as JSON, for ``napari_corrclip.engine.recipe.Recipe.from_json``; empty where it is
+            not known.
         tiling: of a large image: ``scale`` (inference pixels a pixel), ``windows``, and ``tile``,
             ``overlap`` and ``tiles`` where regions were found tile by tile.
         stretch: how the image became 8 bits, where the dock made it so: one of grayscale, or one of each
@@ -104,6 +107,7 @@ class Provenance:
     stretch: tuple[Stretch | None, ...] = ()
     image_digest: str = ""
     image_position: str = ""
+    recipe: str = ""
 
     def __post_init__(self) -> None:
         """Close what could be changed from outside."""
@@ -132,7 +136,8 @@ class Provenance:
             "image_digest": self.image_digest,
             "image_position": self.image_position,
             "tiling": dict(self.tiling),
-            "stretch": [None if one is None else asdict(one) for one in self.stretch],
+            "stretch": [None if part is None else asdict(part) for part in self.stretch],
+            "recipe": json.loads(self.recipe) if self.recipe else None,
         }
 
     @classmethod
@@ -147,11 +152,13 @@ class Provenance:
         try:
             if not isinstance(document, dict):
                 raise TypeError
-            known = {one.name: document[one.name] for one in fields(cls) if one.name in document}
+            known = {
+                field.name: document[field.name] for field in fields(cls) if field.name in document
+            }
             for name, kinds in _MAPPINGS.items():
                 _check_mapping(known.setdefault(name, {}), kinds)
             known["networks"] = tuple(
-                Network(**{one.name: _text(network[one.name]) for one in fields(Network)})
+                Network(**{field.name: _text(network[field.name]) for field in fields(Network)})
                 for network in known.get("networks", ())
             )
             for name in (
@@ -162,7 +169,11 @@ class Provenance:
             if not isinstance(templates, list):
                 raise TypeError
             known["templates"] = tuple(_text(template) for template in templates)
-            known["stretch"] = tuple(_stretch(one) for one in known.get("stretch", ()))
+            recipe = known.get("recipe")
+            if not isinstance(recipe, dict | None):
+                raise TypeError
+            known["recipe"] = "" if recipe is None else json.dumps(recipe, ensure_ascii=False)
+            known["stretch"] = tuple(_stretch(part) for part in known.get("stretch", ()))
             settings = known.get("settings")
             if settings is not None:
                 kept = {k: v for k, v in settings.items() if k in Settings.model_fields}
@@ -194,7 +205,7 @@ _MAPPINGS: Mapping[str, tuple[type, ...]] = {
 def _stretch(document: Mapping[str, Any] | None) -> Stretch | None:
     if document is None:
         return None
-    return Stretch(**{one.name: float(document[one.name]) for one in fields(Stretch)})
+    return Stretch(**{field.name: float(document[field.name]) for field in fields(Stretch)})
 
 
 def _check_mapping(values: object, kinds: tuple[type, ...]) -> None:

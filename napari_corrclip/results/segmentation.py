@@ -44,7 +44,7 @@ _SPATIAL = ("scale", "translate", "rotate", "shear", "affine", "units", "axis_la
 
 
 class PixelResults(Protocol):
-    """What is known of every pixel and region, by class *index*; arrays or tensors on any device.
+    """The values of every pixel and region, by class *index*; arrays or tensors on any device.
 
     ``pixel_labels`` and ``labels``: (H, W), before and after map correction, -1 = no class;
     ``confidence``: (H, W) probability of the winning class; ``region_ids``: (R,) ascending,
@@ -134,7 +134,7 @@ class Segmentation(Closed):
         """Return each class's share of all pixels, by name; unlabelled pixels are nobody's."""
         counts = np.bincount(self.labels.ravel(), minlength=max(self.vocabulary.values) + 1)
         total = max(self.labels.size, 1)
-        return {one.name: float(counts[one.value] / total) for one in self.vocabulary}
+        return {class_.name: float(counts[class_.value] / total) for class_ in self.vocabulary}
 
     def to_layers(self, *, confidence: bool = False, **spatial: Any) -> list[LayerData]:
         """Return napari layer tuples: ``labels``, ``regions`` and, if asked for, ``confidence``.
@@ -457,6 +457,8 @@ def _winners(
 
 @dataclass(frozen=True)
 class _Pixels:
+    """The values of pixels and regions as arrays (a :class:`PixelResults`)."""
+
     pixel_labels: NDArray[np.int64]
     labels: NDArray[np.int64]
     confidence: NDArray[np.float32]

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from napari_corrclip.annotation.change import Change, Map, Plan, Step, Swap
 from napari_corrclip.annotation.edits import merging, painting, predictions, splitting, verdicts
-from napari_corrclip.annotation.regions import Verdict
+from napari_corrclip.annotation.region import Verdict
 from napari_corrclip.annotation.runs import Patch
 from napari_corrclip.annotation.state import NOT_PINNED, State
 from napari_corrclip.errors import InputError
@@ -93,13 +93,13 @@ def parted(change: Change) -> Iterator[Change]:
         yield change
         return
     said: dict[Verdict | None, dict[int, Swap[Verdict | None]]] = {}
-    for one, swap in change.verdicts.items():
-        said.setdefault(swap.new, {})[one] = swap
+    for region, swap in change.verdicts.items():
+        said.setdefault(swap.new, {})[region] = swap
     for some in said.values():
         yield Change(verdicts=some)
     for voting in {swap.new for swap in change.votings.values()}:
         yield Change(
-            votings={one: swap for one, swap in change.votings.items() if swap.new == voting}
+            votings={region: swap for region, swap in change.votings.items() if swap.new == voting}
         )
     pins = change.patches.get("pins")
     if pins is not None:
@@ -129,9 +129,9 @@ def _calls(state: State, change: Change, title: str) -> Iterator[Call]:
 
 def _verdicts(state: State, change: Change, title: str) -> Iterator[Call]:
     said = {swap.new for swap in change.verdicts.values()}
-    kinds = {None if one is None else (one.kind, one.value) for one in said}
+    kinds = {None if verdict is None else (verdict.kind, verdict.value) for verdict in said}
     ids = list(change.verdicts)
-    accepted = all(one is not None and one.kind == "accepted" for one in said)
+    accepted = all(verdict is not None and verdict.kind == "accepted" for verdict in said)
     if accepted:
         above = _ABOVE.search(title)
         if above is not None:
@@ -150,11 +150,13 @@ def _verdicts(state: State, change: Change, title: str) -> Iterator[Call]:
         name = _name(state, value)
         yield Call(f"assign({_ids(ids)}, {name})", lambda: verdicts.assign(state, ids, value))
         seen = [
-            one for one, swap in change.verdicts.items() if swap.new is not None and swap.new.looked
+            region
+            for region, swap in change.verdicts.items()
+            if swap.new is not None and swap.new.looked
         ]
         # Where the start shows that class already it does not change itself.
-        for one in seen or ids[:1]:
-            yield Call(f"spread({one}, {name})", partial(verdicts.spread, state, one, value))
+        for region in seen or ids[:1]:
+            yield Call(f"spread({region}, {name})", partial(verdicts.spread, state, region, value))
 
 
 def _votings(state: State, change: Change) -> Iterator[Call]:
@@ -193,8 +195,12 @@ def _paints(state: State, patch: Patch) -> Iterator[Call]:
 def _shapes(state: State, change: Change, title: str) -> Iterator[Call]:
     patch = change.patches["regions"]
     old, new = (np.unique(ids).tolist() for ids in (patch.old, patch.new))
-    lost = [one for one in old if one and _area(patch, patch.old == one) == state.rows[one].area]
-    unknown = [one for one in new if one and one not in state.rows]
+    lost = [
+        region
+        for region in old
+        if region and _area(patch, patch.old == region) == state.rows[region].area
+    ]
+    unknown = [region for region in new if region and region not in state.rows]
     if len(new) == 1 and lost == old and not unknown and new != [0]:
         yield Call(f"merge({_ids([*new, *lost])})", lambda: merging.merge(state, [*new, *lost]))
     if lost == old and not unknown:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from napari_corrclip.annotation import Session
 from napari_corrclip.annotation.change import Edited, Step
-from napari_corrclip.annotation.packing import Damaged, pack_step, unpack_step
+from napari_corrclip.annotation.files.packing import Damaged, pack_step, unpack_step
 from napari_corrclip.errors import InputError
 
 D = TypeVar("D", np.int32, np.int64)

@@ -1,11 +1,10 @@
-"""Writing the script: imports, the run, the edits."""
+"""The writer of scripts: imports, the run, the edits."""
 
 from __future__ import annotations
 
 import ast
-import inspect
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,18 +14,20 @@ from numpy.typing import NDArray
 from napari_corrclip.annotation import Session
 from napari_corrclip.annotation.change import Change, Step, Swap
 from napari_corrclip.annotation.evidence import Evidence
+from napari_corrclip.annotation.files.folder import digest
 from napari_corrclip.annotation.runs import Patch
 from napari_corrclip.annotation.state import NOT_PINNED, State
-from napari_corrclip.annotation.storage import digest
 from napari_corrclip.errors import CorrClipError, InputError
 from napari_corrclip.images.source import Source
 from napari_corrclip.maps.regions import number_regions
 from napari_corrclip.progress import Progress, Steps, finish
+from napari_corrclip.regions.options import SamOptions, SuperpixelOptions
 from napari_corrclip.results.provenance import PERCENTILES_BEFORE, Provenance, Stretch
 from napari_corrclip.scripting.edits import effective, lines_of
 from napari_corrclip.scripting.packed import pack_label_map, regions_digest
 from napari_corrclip.scripting.words import vocabulary_expression
 from napari_corrclip.settings import DETAILS, Settings, at_detail
+from napari_corrclip.storage.amounts import count
 from napari_corrclip.weights.catalogue import get_preset
 
 SCENES = (7, 0, 2, 14)
@@ -84,7 +85,7 @@ def script_steps(session: Session, image: str | None = None) -> Steps[Script]:
 
 @dataclass(frozen=True, slots=True)
 class _Image:
-    """Where a script may find the image."""
+    """The image, as a script may find it."""
 
     pixels: NDArray[np.uint8] | None
     digest: str
@@ -176,7 +177,7 @@ def _write(state: State, done: list[Step], image: _Image) -> Steps[Script]:
     if lines:
         check = f"check_regions(session, '{regions_digest(base.regions)}')"
         body = "\n".join([*run, f"{check}  # the edits name regions by their ids", "", *lines])
-    said = f"{len(later)} step{'' if len(later) == 1 else 's'} made by hand"
+    said = f"{count(len(later), 'step')} made by hand"
     about = f"The last run of napari-corrclip on an image, and {said} since."
     if carried:
         about += "\n\nFirst comes what was decided before that run and still holds."
@@ -201,8 +202,8 @@ def _carried(base: State) -> Step:
     pins = Patch.between(np.full(base.shape, NOT_PINNED, np.int32), base.pins, base.full)
     change = Change(
         {} if pins is None else {"pins": pins},
-        {one: Swap(None, verdict) for one, verdict in base.verdicts.items()},
-        {one: Swap(None, voting) for one, voting in base.votings.items()},
+        {region: Swap(None, verdict) for region, verdict in base.verdicts.items()},
+        {region: Swap(None, voting) for region, voting in base.votings.items()},
     )
     return Step("Decided before", () if change.empty else (change,))
 
@@ -217,7 +218,7 @@ def _run(base: State, image: str) -> list[str]:
         arguments.append(f"dtype={run.dtype!r}")
     arguments += _regions(base, run)
     arguments += _settings(run, preset.settings)
-    return ["session = nc.annotate(", *(f"    {one}," for one in arguments), ")"]
+    return ["session = nc.annotate(", *(f"    {argument}," for argument in arguments), ")"]
 
 
 def _regions(base: State, run: Provenance) -> Iterator[str]:
@@ -233,21 +234,11 @@ def _regions(base: State, run: Provenance) -> Iterator[str]:
 
 def _options(source: str, told: Mapping[str, Any]) -> dict[str, Any]:
     """Return the options of a region source that are not its own defaults."""
-    from napari_corrclip.regions.superpixels import SuperpixelRegions
-
-    kind: type = SuperpixelRegions
-    if source == "sam":
-        from napari_corrclip._torch_import import prepare_imports
-
-        prepare_imports()
-        from napari_corrclip.regions.sam import SamRegions
-
-        kind = SamRegions
-    defaults = inspect.signature(kind).parameters
+    defaults = asdict(SuperpixelOptions() if source == "superpixels" else SamOptions())
     options = {name: value for name, value in told.items() if name in defaults}
     if options.get("n_segments") == 0:  # stands for the image's own
         del options["n_segments"]
-    return {name: value for name, value in options.items() if value != defaults[name].default}
+    return {name: value for name, value in options.items() if value != defaults[name]}
 
 
 def _given(base: State, origin: str) -> str:

@@ -40,27 +40,27 @@ def _texts(words: Vocabulary) -> Iterator[str]:
 
 def _edits(old: Vocabulary, new: Vocabulary) -> Iterator[tuple[str, Make]]:
     """Yield single edits that might lead from ``old`` to ``new``."""
-    known = {one.value: one for one in old}
-    for at, one in enumerate(new):
-        name = one.name
-        if one.value not in known:
+    known = {class_.value: class_ for class_ in old}
+    for at, class_ in enumerate(new):
+        name = class_.name
+        if class_.value not in known:
             yield f"add({name!r})", partial(old.add, name)
             yield f"add({name!r}, index={at})", partial(old.add, name, index=at)
             continue
-        before = known[one.value]
+        before = known[class_.value]
         if before.name != name:
             yield f"rename({before.name!r}, {name!r})", partial(old.rename, before.name, name)
-        if before.color != one.color:
-            yield f"recolor({name!r}, {one.color!r})", partial(old.recolor, name, one.color)
-        if before.prompts != one.prompts:
-            prompts = list(one.prompts)
+        if before.color != class_.color:
+            yield f"recolor({name!r}, {class_.color!r})", partial(old.recolor, name, class_.color)
+        if before.prompts != class_.prompts:
+            prompts = list(class_.prompts)
             yield f"with_prompts({name!r}, {prompts!r})", partial(old.with_prompts, name, prompts)
-        if before.threshold != one.threshold:
-            least = one.threshold
+        if before.threshold != class_.threshold:
+            least = class_.threshold
             yield f"with_threshold({least!r}, {name!r})", partial(old.with_threshold, least, name)
-    for one in old:
-        if one.value not in new.values:
-            yield f"remove({one.name!r})", partial(old.remove, one.name)
+    for class_ in old:
+        if class_.value not in new.values:
+            yield f"remove({class_.name!r})", partial(old.remove, class_.name)
     if sorted(old.values) == sorted(new.values):
         yield f"reorder({list(new.names)!r})", partial(old.reorder, new.names)
 
@@ -70,7 +70,7 @@ def _matched(old: Vocabulary, text: str) -> Vocabulary:
 
 
 def _fields(words: Vocabulary) -> str:
-    classes = "".join(f"nc.{one!r}, " for one in words)
+    classes = "".join(f"nc.{class_!r}, " for class_ in words)
     return (
         f"classes=({classes}), next_value={words.next_value}, threshold={words.threshold}, "
         f"templates={words.templates!r}"

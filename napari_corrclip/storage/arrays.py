@@ -103,7 +103,7 @@ _HEADER = 1 << 16
 
 @dataclass(frozen=True)
 class Header:
-    """What an ``.npy`` says of itself.
+    """The header of an ``.npy``: what it says of itself.
 
     Attributes:
         shape: of the array.

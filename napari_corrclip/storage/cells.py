@@ -49,7 +49,7 @@ def table_to_csv(table: pd.DataFrame) -> str:
     from pandas.api.types import is_numeric_dtype
 
     texts = {
-        str(name): [quoted(one) if isinstance(one, str) else one for one in column]
+        str(name): [quoted(cell) if isinstance(cell, str) else cell for cell in column]
         for name, column in table.items()
         if not is_numeric_dtype(column.dtype)
     }

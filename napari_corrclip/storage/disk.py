@@ -1,4 +1,4 @@
-"""What the disk is asked for beyond reading and writing: flushing, removing, and saying why it refused."""
+"""The disk beyond reading and writing: flushing, removing, and saying why it refused."""
 
 from __future__ import annotations
 

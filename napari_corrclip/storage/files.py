@@ -44,7 +44,7 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
     path = Path(path)
     # Of the name its endings alone, so that none that just fits becomes too long.
     endings = ("".join(path.suffixes[-2:]), path.suffix, "")
-    ending = next(one for one in endings if len(os.fsencode(one)) < 32)
+    ending = next(choice for choice in endings if len(os.fsencode(choice)) < 32)
     try:
         # what earlier versions left, which knew no locks
         abandoned = re.compile(rf"\.[0-9a-f]{{8}}\.tmp\.{re.escape(path.name)}")

@@ -347,7 +347,7 @@ _Identity = tuple[int, int, int, int]
 
 @dataclass
 class _Seen:
-    """Where the files of a set lay at one time, and which they were.
+    """The places of a set's files at one time, and which files they were.
 
     They are held open, where the system lets an open file be exchanged, so that no later file can be taken
     for one of them.

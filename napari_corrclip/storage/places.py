@@ -99,6 +99,17 @@ def expanded(path: str | os.PathLike[str], what: str) -> Path:
         ) from None
 
 
+def can_write(folder: Path) -> bool:
+    """Whether something may be made in ``folder``, which need not exist yet."""
+    effective = os.access in os.supports_effective_ids
+    try:
+        while not folder.exists() and folder != folder.parent:
+            folder = folder.parent
+        return folder.is_dir() and os.access(folder, os.W_OK, effective_ids=effective)
+    except OSError:  # another person's home
+        return False
+
+
 def is_file(path: Path) -> bool:
     """Whether there is a file; where nobody may look, there is none."""
     try:

@@ -79,7 +79,9 @@ def _clean(folder: Path, owner: str) -> None:
         return
     found = ((name, _OWNED.fullmatch(name)) for name in _names(folder))
     left = [
-        folder / name for name, one in found if one and one["owner"] == owner and not one["lock"]
+        folder / name
+        for name, owned in found
+        if owned and owned["owner"] == owner and not owned["lock"]
     ]
     if lock.sure:
         for path in left:

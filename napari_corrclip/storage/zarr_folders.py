@@ -105,7 +105,7 @@ def read_node(folder: Path, what: str, advice: str) -> ZarrNode:
     Raises:
         InputError: it is neither, or its metadata cannot be read.
     """
-    name = next((one for one in METADATA if os.path.lexists(folder / one)), None)
+    name = next((file for file in METADATA if os.path.lexists(folder / file)), None)
     if name is None:
         if not folder.is_dir():
             raise InputError(f"{what} cannot be read (there is no such folder); {advice}.")
@@ -143,7 +143,9 @@ def children(node: ZarrNode) -> list[str]:
     """Return the names of the arrays and groups in a group, in the order of their names."""
     with os.scandir(node.path) as entries:
         names = [entry.name for entry in entries if entry.is_dir()]
-    found = (name for name in names if any((node.path / name / one).is_file() for one in METADATA))
+    found = (
+        name for name in names if any((node.path / name / file).is_file() for file in METADATA)
+    )
     return sorted(found)
 
 
@@ -199,8 +201,8 @@ def check_array(node: ZarrNode, what: str, advice: str) -> None:
         if not isinstance(filters, list):
             _damaged(what, "its filters are no list")
         compressor = said.get("compressor")
-        for one in [*filters, *([] if compressor is None else [compressor])]:
-            _check_numcodec(one, what)
+        for codec in [*filters, *([] if compressor is None else [compressor])]:
+            _check_numcodec(codec, what)
         if said.get("object_codec") is not None:
             _refused_codec(what, said["object_codec"])
     else:
@@ -291,7 +293,7 @@ def _check_options(options: Mapping[str, object], what: str) -> None:
     for key, value in options.items():
         if key == "id" or not isinstance(value, str | int | float | None):
             # lzma has a list of its own filters, which are numbers
-            plain = isinstance(value, list) and all(_is_plain(one) for one in value)
+            plain = isinstance(value, list) and all(_is_plain(item) for item in value)
             if key != "filters" or not plain:
                 _damaged(what, f"a codec has the option {key!r}, {_short(value)}")
         if key in ("dtype", "astype", "encode_dtype", "decode_dtype") and not (
@@ -301,7 +303,7 @@ def _check_options(options: Mapping[str, object], what: str) -> None:
 
 
 def _is_plain(value: object) -> bool:
-    return isinstance(value, dict) and all(isinstance(one, int) for one in value.values())
+    return isinstance(value, dict) and all(isinstance(number, int) for number in value.values())
 
 
 def _part(value: object, what: str) -> Mapping[str, Any]:

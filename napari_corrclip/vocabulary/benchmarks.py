@@ -38,8 +38,8 @@ class Benchmark:
 
 BENCHMARKS: Mapping[str, Benchmark] = MappingProxyType(
     {
-        one.name: one
-        for one in (
+        benchmark.name: benchmark
+        for benchmark in (
             Benchmark("voc20", "PASCAL VOC", 20),
             Benchmark("voc21", "PASCAL VOC with background", 21, True, 0.20),
             Benchmark("context59", "PASCAL Context", 59),

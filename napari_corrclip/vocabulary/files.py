@@ -81,7 +81,7 @@ _BOOLEANS = {
 
 
 class Words(Protocol):
-    """What is written of a vocabulary; its attributes are told there."""
+    """The part of a vocabulary that is written; its attributes are described there."""
 
     @property
     def classes(self) -> tuple[VocabularyClass, ...]: ...  # noqa: D102
@@ -95,7 +95,7 @@ class Words(Protocol):
 
 @dataclass(frozen=True)
 class Document:
-    """What a text or a file says of a vocabulary, before anybody has looked whether it can be one.
+    """The vocabulary as a text or a file states it, before anybody has looked whether it can be one.
 
     The attributes are those of :class:`~napari_corrclip.vocabulary.model.Vocabulary`.
     """
@@ -109,7 +109,7 @@ class Document:
     def of(cls, entries: Sequence[Entry], background: str | int | None = None) -> Document:
         """Return the document of classes of which some may have no value, colour or prompts."""
         classes = complete(entries, background)
-        return cls(classes, next_value=max((one.value for one in classes), default=0) + 1)
+        return cls(classes, next_value=max((class_.value for class_ in classes), default=0) + 1)
 
 
 def read(path: str | os.PathLike[str], *, background: str | int | None = None) -> Document:
@@ -174,7 +174,9 @@ def _check_whole(words: Words, read_back: Document, suffix: str) -> None:
         lost.append("thresholds")
     if _values(read_back) != _values(written):
         lost.append("values")
-    if [one.background for one in read_back.classes] != [one.background for one in words.classes]:
+    if [class_.background for class_ in read_back.classes] != [
+        class_.background for class_ in words.classes
+    ]:
         lost.append("background")
     raise InputError(
         f"A {suffix} file cannot hold this vocabulary's {', '.join(lost) or 'colours'}; "
@@ -183,11 +185,14 @@ def _check_whole(words: Words, read_back: Document, suffix: str) -> None:
 
 
 def _thresholds(words: Document) -> list[float]:
-    return [words.threshold if one.threshold is None else one.threshold for one in words.classes]
+    return [
+        words.threshold if class_.threshold is None else class_.threshold
+        for class_ in words.classes
+    ]
 
 
 def _values(words: Document) -> tuple[int, ...]:
-    return (*(one.value for one in words.classes), words.next_value)
+    return (*(class_.value for class_ in words.classes), words.next_value)
 
 
 # -- text
@@ -196,8 +201,10 @@ def _values(words: Document) -> tuple[int, ...]:
 def to_text(words: Words) -> str:
     """Return the names, prompts and colours of ``words`` by the grammar, one class a line."""
     return grammar.write(
-        Entry(one.name, one.prompts, None if one.color == own_color(one) else one.color)
-        for one in words.classes
+        Entry(
+            class_.name, class_.prompts, None if class_.color == own_color(class_) else class_.color
+        )
+        for class_ in words.classes
     )
 
 
@@ -207,14 +214,14 @@ def to_text(words: Words) -> str:
 def to_document(words: Words) -> dict[str, object]:
     """Return all of ``words`` as plain dicts and lists."""
     classes: list[dict[str, object]] = []
-    for one in words.classes:
-        fields: dict[str, object] = {"name": one.name, "value": one.value}
-        fields["color"] = grammar.color_to_text(one.color)
-        fields["prompts"] = list(one.prompts)
-        if one.threshold is not None:
-            fields["threshold"] = one.threshold
+    for class_ in words.classes:
+        fields: dict[str, object] = {"name": class_.name, "value": class_.value}
+        fields["color"] = grammar.color_to_text(class_.color)
+        fields["prompts"] = list(class_.prompts)
+        if class_.threshold is not None:
+            fields["threshold"] = class_.threshold
         # always said: a class that is called background need not be it
-        fields["background"] = one.background
+        fields["background"] = class_.background
         classes.append(fields)
     return {
         "version": VERSION,
@@ -341,14 +348,14 @@ def to_csv(words: Words) -> str:
     rows: list[tuple[object, ...]] = [_COLUMNS]
     rows += (
         (
-            quoted(one.name),
-            quoted(grammar.write_prompts(one.prompts, "; ")),
-            grammar.color_to_text(one.color),
-            "" if one.threshold is None else repr(one.threshold),
-            one.value,
-            "true" if one.background else "false",
+            quoted(class_.name),
+            quoted(grammar.write_prompts(class_.prompts, "; ")),
+            grammar.color_to_text(class_.color),
+            "" if class_.threshold is None else repr(class_.threshold),
+            class_.value,
+            "true" if class_.background else "false",
         )
-        for one in words.classes
+        for class_ in words.classes
     )
     return rows_to_csv(rows)
 
@@ -404,7 +411,9 @@ def from_table(text: str) -> list[Entry]:
         raise InputError("it is empty; write a header 'name,prompts' and a row for each class.")
     columns = [_column(cell) for cell in filled[0][1]]
     known = (*_COLUMNS, *_COUNTED)
-    _check_keys(dict.fromkeys(one for one in columns if one not in known), _COLUMNS, "the header")
+    _check_keys(
+        dict.fromkeys(column for column in columns if column not in known), _COLUMNS, "the header"
+    )
     if "name" not in columns or len(set(columns)) < len(columns):
         raise InputError(
             f"its header is {','.join(columns)!r}; it must hold 'name' and no column twice."

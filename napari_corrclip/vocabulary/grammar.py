@@ -1,4 +1,4 @@
-"""What a person types to name classes, and back.
+"""The text that a person types to name classes, read and written.
 
 ::
 
@@ -174,7 +174,7 @@ def lines_of(text: str) -> list[str]:
 
 def lists_several(text: str) -> bool:
     """Whether ``text`` holds what separates classes."""
-    return len(lines_of(text)) > 1 or any(_MEANT.get(one, one) in ",;" for one in text)
+    return len(lines_of(text)) > 1 or any(_MEANT.get(letter, letter) in ",;" for letter in text)
 
 
 def check_unnumbered(lines: Sequence[str]) -> None:

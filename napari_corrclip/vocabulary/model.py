@@ -69,22 +69,24 @@ class Vocabulary:
             )
         names: dict[str, str] = {}
         values: dict[int, str] = {}
-        for one in self.classes:
-            if not isinstance(one, VocabularyClass):
-                raise InputError(f"{one!r} is no VocabularyClass; use Vocabulary.parse or coerce.")
-            key = grammar.key(one.name)
+        for class_ in self.classes:
+            if not isinstance(class_, VocabularyClass):
+                raise InputError(
+                    f"{class_!r} is no VocabularyClass; use Vocabulary.parse or coerce."
+                )
+            key = grammar.key(class_.name)
             if key in names:
                 raise InputError(
-                    f"The class names {names[key]!r} and {one.name!r} are the same; rename or "
+                    f"The class names {names[key]!r} and {class_.name!r} are the same; rename or "
                     "remove one."
                 )
-            if one.value in values:
+            if class_.value in values:
                 raise InputError(
-                    f"The classes {values[one.value]!r} and {one.name!r} both have the value "
-                    f"{one.value}; give each its own."
+                    f"The classes {values[class_.value]!r} and {class_.name!r} both have the value "
+                    f"{class_.value}; give each its own."
                 )
-            names[key] = values[one.value] = one.name
-        backgrounds = [one.name for one in self.classes if one.background]
+            names[key] = values[class_.value] = class_.name
+        backgrounds = [class_.name for class_ in self.classes if class_.background]
         if len(backgrounds) > 1:
             raise InputError(
                 f"{backgrounds[0]!r} and {backgrounds[1]!r} are both the background; choose one."
@@ -199,39 +201,40 @@ class Vocabulary:
     @cached_property
     def names(self) -> tuple[str, ...]:
         """The name of each class."""
-        return tuple(one.name for one in self.classes)
+        return tuple(class_.name for class_ in self.classes)
 
     @cached_property
     def values(self) -> tuple[int, ...]:
         """The label value of each class."""
-        return tuple(one.value for one in self.classes)
+        return tuple(class_.value for class_ in self.classes)
 
     @cached_property
     def thresholds(self) -> tuple[float, ...]:
         """The threshold that holds for each class: its own, or else the vocabulary's."""
         return tuple(
-            self.threshold if one.threshold is None else one.threshold for one in self.classes
+            self.threshold if class_.threshold is None else class_.threshold
+            for class_ in self.classes
         )
 
     @cached_property
     def colors(self) -> dict[int, Color]:
         """The colour of each value."""
-        return {one.value: one.color for one in self.classes}
+        return {class_.value: class_.color for class_ in self.classes}
 
     @cached_property
     def queries(self) -> tuple[str, ...]:
         """All prompts in class order: the method's Q queries."""
-        return tuple(prompt for one in self.classes for prompt in one.prompts)
+        return tuple(prompt for class_ in self.classes for prompt in class_.prompts)
 
     @cached_property
     def query_class(self) -> tuple[int, ...]:
         """The index of the class that owns each query; same length as :attr:`queries`."""
-        return tuple(index for index, one in enumerate(self.classes) for _ in one.prompts)
+        return tuple(index for index, class_ in enumerate(self.classes) for _ in class_.prompts)
 
     @cached_property
     def background(self) -> int | None:
         """The index of the background class, if there is one."""
-        return next((i for i, one in enumerate(self.classes) if one.background), None)
+        return next((i for i, class_ in enumerate(self.classes) if class_.background), None)
 
     @cached_property
     def fingerprint(self) -> str:
@@ -250,15 +253,15 @@ class Vocabulary:
     @cached_property
     def _finds(self) -> tuple[object, ...]:
         return self.templates, {
-            one.value: (one.prompts, threshold, one.background)
-            for one, threshold in zip(self.classes, self.thresholds, strict=True)
+            class_.value: (class_.prompts, threshold, class_.background)
+            for class_, threshold in zip(self.classes, self.thresholds, strict=True)
         }
 
     def by_value(self, value: int) -> VocabularyClass:
         """Return the class that has the label ``value``."""
-        for one in self.classes:
-            if one.value == value:
-                return one
+        for class_ in self.classes:
+            if class_.value == value:
+                return class_
         raise InputError(f"No class has the value {value}; the values are {self.values}.")
 
     def to_text(self) -> str:
@@ -341,15 +344,15 @@ class Vocabulary:
             other: as :meth:`coerce` takes it, such as ``"wall, water"`` or a file.
         """
         words, known = self, {grammar.key(name) for name in self.names}
-        for one in Vocabulary.coerce(other):
-            if grammar.key(one.name) in known:
+        for class_ in Vocabulary.coerce(other):
+            if grammar.key(class_.name) in known:
                 continue
             words = words.add(
-                one.name,
-                prompts=one.prompts,
-                color=None if one.color == own_color(one) else one.color,
-                threshold=one.threshold,
-                background=one.background and words.background is None,
+                class_.name,
+                prompts=class_.prompts,
+                color=None if class_.color == own_color(class_) else class_.color,
+                threshold=class_.threshold,
+                background=class_.background and words.background is None,
             )
         return words
 
@@ -409,7 +412,9 @@ class Vocabulary:
     def with_background(self, which: str | int | None) -> Vocabulary:
         """Return it with that class as its background, or with none."""
         chosen = None if which is None else self.index(which)
-        classes = tuple(flagged(one, index == chosen) for index, one in enumerate(self.classes))
+        classes = tuple(
+            flagged(class_, index == chosen) for index, class_ in enumerate(self.classes)
+        )
         return replace(self, classes=classes)
 
     def with_templates(self, templates: str | Sequence[str] | None) -> Vocabulary:
@@ -424,7 +429,7 @@ class Vocabulary:
         gives one) and being the background; the text's order and prompts hold; other names are
         new classes with new values.
         """
-        known = {grammar.key(one.name): one for one in self.classes}
+        known = {grammar.key(class_.name): class_ for class_ in self.classes}
         entries: list[Entry] = []
         next_value = self.next_value
         for entry in files.entries_of(text):
@@ -454,16 +459,16 @@ class Vocabulary:
         """
         if other.origin == self.origin or other == self:
             return other
-        known = {grammar.key(one.name): one.value for one in self.classes}
+        known = {grammar.key(class_.name): class_.value for class_ in self.classes}
         classes, next_value = [], self.next_value
-        for one in other.classes:
-            value = known.get(grammar.key(one.name))
+        for class_ in other.classes:
+            value = known.get(grammar.key(class_.name))
             if value is None:
                 value, next_value = next_value, next_value + 1
             # A colour that a value gave goes with that value.
-            color = default_color(value, background=one.background)
-            own = one.color == own_color(one)
-            classes.append(replace(one, value=value, color=color if own else one.color))
+            color = default_color(value, background=class_.background)
+            own = class_.color == own_color(class_)
+            classes.append(replace(class_, value=value, color=color if own else class_.color))
         return replace(other, classes=tuple(classes), next_value=next_value, origin=self.origin)
 
     def beside(self, former: Vocabulary, given: Mapping[str, int]) -> Vocabulary:
@@ -475,20 +480,20 @@ class Vocabulary:
                 new here takes the value of its name there; else it gets one that nobody has.
         """
         known = {grammar.key(name): value for name, value in given.items()}
-        taken = {one.value for one in self.classes if one.value in former.values}
+        taken = {class_.value for class_ in self.classes if class_.value in former.values}
         unused = max(former.next_value, 1 + max(known.values(), default=0))
         classes = []
-        for one in self.classes:
-            if one.value not in former.values:
-                value = known.get(grammar.key(one.name), unused)
+        for class_ in self.classes:
+            if class_.value not in former.values:
+                value = known.get(grammar.key(class_.name), unused)
                 if value in taken:
                     value = unused
                 unused = max(unused, value + 1)
-                own = one.color == own_color(one)
-                color = default_color(value, background=one.background) if own else one.color
-                one = replace(one, value=value, color=color)
+                own = class_.color == own_color(class_)
+                color = default_color(value, background=class_.background) if own else class_.color
+                class_ = replace(class_, value=value, color=color)
                 taken.add(value)
-            classes.append(one)
+            classes.append(class_)
         return replace(self, classes=tuple(classes), next_value=max(self.next_value, unused))
 
     @classmethod

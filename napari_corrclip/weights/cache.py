@@ -1,4 +1,4 @@
-"""Whether connections are allowed, and in which folders weights and presets of one's own are kept.
+"""The preferences of the process: whether connections are allowed, and where weights are kept.
 
 The folders are those of :mod:`napari_corrclip.storage.places`.
 """
@@ -24,7 +24,7 @@ OFFLINE_VARIABLES = ("NAPARI_CORRCLIP_OFFLINE", "HF_HUB_OFFLINE")
 
 @dataclass
 class Preferences:
-    """What a person prefers in this process, where the environment says nothing.
+    """The preferences of a person in this process, where the environment says nothing.
 
     Attributes:
         folder: of the weights; empty: the system's folder for a user's caches.

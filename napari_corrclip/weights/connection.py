@@ -18,7 +18,7 @@ PATIENCE_S = 60.0
 
 
 class Refused(OSError):
-    """What a server asks for is not done; says why, as the middle of a sentence."""
+    """An error: what a server asks for is not done; says why, as the middle of a sentence."""
 
 
 def open_url(
@@ -80,6 +80,8 @@ def check_way(before: str, after: str, *, downgrade: bool) -> None:
 
 
 class _Redirects(urllib.request.HTTPRedirectHandler):
+    """A handler of redirects, none of which leads to a less safe connection."""
+
     def __init__(self, *, downgrade: bool) -> None:
         self._downgrade = downgrade
 
@@ -118,7 +120,7 @@ class _Redirects(urllib.request.HTTPRedirectHandler):
 
 
 class _NoRedirect(urllib.request.HTTPRedirectHandler):
-    """Goes nowhere else: urllib would ask the hub's store for the file itself, by GET."""
+    """A handler that goes nowhere else: urllib would ask the hub's store for the file itself, by GET."""
 
     def redirect_request(self, *_: object) -> None:
         return None
@@ -153,15 +155,19 @@ class _Patient(http.client.HTTPConnection):
 
 
 class _PatientHttps(_Patient, http.client.HTTPSConnection):
-    pass
+    """A :class:`_Patient` connection by https."""
 
 
 class _Http(urllib.request.HTTPHandler):
+    """The handler of http."""
+
     def http_open(self, req: urllib.request.Request) -> http.client.HTTPResponse:
         return self.do_open(_Patient, req)
 
 
 class _Https(urllib.request.AbstractHTTPHandler):
+    """The handler of https."""
+
     # Not HTTPSHandler, which reads all certificates of the system for plain http too.
     def https_open(self, req: urllib.request.Request) -> http.client.HTTPResponse:
         return self.do_open(_PatientHttps, req)

@@ -1,4 +1,4 @@
-"""From a :class:`NetworkSpec` to a file on this machine.
+"""The fetching of a :class:`NetworkSpec`'s file to this machine.
 
 A file that lies at its place in the cache is used as it is and no socket is opened. Otherwise the
 hub's own client says where a hub file lies, and :mod:`urllib` fetches it; a file appears at its place
@@ -24,6 +24,7 @@ from pathlib import Path
 
 from napari_corrclip.errors import WeightsError
 from napari_corrclip.progress import Progress, Steps
+from napari_corrclip.storage.amounts import size_text
 from napari_corrclip.storage.locks import Lock, take
 from napari_corrclip.storage.places import expanded, is_file
 from napari_corrclip.weights.cache import CACHE_VARIABLE, cache_folder, is_offline
@@ -76,7 +77,7 @@ def fetch(
     if is_offline() if offline is None else offline:
         raise _missing(spec, path, "offline mode opens no connection")
     # Off a terminal nobody sees the progress, and the licence is to be known before the first byte.
-    _log.warning("Fetching %s: %.0f MB, licence %s.", spec.title, spec.size / 1e6, spec.licence)
+    _log.warning("Fetching %s: %s, licence %s.", spec.title, size_text(spec.size), spec.licence)
     lock = path.with_name(f".{path.name}.lock")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -303,6 +304,8 @@ def _unreachable(url: str) -> str | None:
 
 @dataclass(frozen=True, slots=True)
 class _Address:
+    """The address of a file, and what is known of it."""
+
     url: str
     sha256: str | None
     headers: Mapping[str, str]
@@ -546,10 +549,9 @@ def _first_sentence(error: object) -> str:
 
 
 def _missing(spec: NetworkSpec, path: Path, reason: str) -> WeightsError:
-    megabytes = f"{spec.size / 1e6:.0f} MB, " if spec.size else ""
     return WeightsError(
-        f"The weights of {spec.title} ({megabytes}{spec.licence}) are not at {path} and could not "
-        f"be fetched ({reason}); get {file_url(spec)} by other means and put it there, or name a "
+        f"The weights of {spec.title} ({size_text(spec.size)}, {spec.licence}) are not at {path} and "
+        f"could not be fetched ({reason}); get {file_url(spec)} by other means and put it there, or name a "
         f"folder that has it in {CACHE_VARIABLE}."
     )
 

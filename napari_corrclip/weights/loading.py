@@ -1,4 +1,4 @@
-"""From a :class:`NetworkSpec` to a finished module of its library: float32, in evaluation mode.
+"""The loading of a :class:`NetworkSpec` as a finished module of its library: float32, in evaluation mode.
 
 The libraries build the towers and read their own checkpoint formats. Checkpoints are opened as
 untrusted: safetensors, or pickles with ``weights_only=True``.

@@ -67,8 +67,12 @@ def make_preset(
         "segment_anything": regions,
     }
     networks = [
-        known if one is None else named_network(library, one) if isinstance(one, str) else one
-        for (library, one), known in zip(asked.items(), start.networks, strict=True)
+        known
+        if wanted is None
+        else named_network(library, wanted)
+        if isinstance(wanted, str)
+        else wanted
+        for (library, wanted), known in zip(asked.items(), start.networks, strict=True)
     ]
     chosen: Any = start.template_set if templates is None else templates
     return Preset(
@@ -114,10 +118,14 @@ def named_network(library: Library, name: str) -> NetworkSpec:
         return spec
     spec = _FINDERS[library](name)
     # Published files are known better: their licences, sizes and checksums.
-    published = (one for preset in built_in_names() for one in get_preset(preset).networks)
-    for one in (*SAMS.values(), *published):
-        if (one.library, one.architecture, one.source) == (library, spec.architecture, spec.source):
-            return one
+    published = (network for preset in built_in_names() for network in get_preset(preset).networks)
+    for network in (*SAMS.values(), *published):
+        if (network.library, network.architecture, network.source) == (
+            library,
+            spec.architecture,
+            spec.source,
+        ):
+            return network
     return replace(spec, size=tensor_bytes(spec))
 
 

@@ -82,7 +82,7 @@ class NetworkSpec:
         if not self.source:
             return Path(self.filename)
         if self.source == f"{_SAM_HOME}{self.filename}":
-            published = {one.filename: one.sha256 for one in SAMS.values()}
+            published = {network.filename: network.sha256 for network in SAMS.values()}
             if self.sha256 in (None, published.get(self.filename)):
                 return Path(self.filename)
         elif not self.from_url and self.sha256 is None and self._is_plain:

@@ -81,6 +81,27 @@ def read_preset(name: str) -> Preset:
     return _preset(name, document, where, path.parent)
 
 
+def to_document(preset: Preset) -> dict[str, object]:
+    """Return ``preset`` as plain values for JSON, its name included."""
+    return {"name": preset.name, **_document(preset)}
+
+
+def from_document(document: object, where: str) -> Preset:
+    """Return the preset that :func:`to_document` gave; what it holds is taken as untrusted.
+
+    Args:
+        document: of JSON.
+        where: what holds it, for the errors.
+
+    Raises:
+        InputError: it is no preset, or something in it cannot be.
+    """
+    if not isinstance(document, dict):
+        raise InputError(f"{where} is {_kind(document)}; give the name of a preset, or a preset.")
+    rest = {key: value for key, value in document.items() if key != "name"}
+    return _preset(_text(document.get("name", ""), f"{where}: 'name'"), rest, where, Path.cwd())
+
+
 def own_names() -> tuple[str, ...]:
     """Return the names of the saved presets, in the alphabet's order."""
     found = (path.stem for path in presets_folder().glob(f"*{_SUFFIX}") if is_file(path))

@@ -1,4 +1,4 @@
-"""Whether the files that are here are those that were published."""
+"""The check whether the files that are here are those that were published."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ State = Literal["intact", "unchecked", "missing", "damaged"]
 
 @dataclass(frozen=True, slots=True)
 class FileCheck:
-    """What was found of one network's file.
+    """The check of one network's file.
 
     Attributes:
         spec: the network.

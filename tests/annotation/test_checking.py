@@ -13,12 +13,12 @@ from safetensors.numpy import load, save
 
 from napari_corrclip.annotation import Journal, Session, Source, restore
 from napari_corrclip.annotation.change import Change, Seen, Step, Swap
-from napari_corrclip.annotation.packing import Damaged, pack_step, unpack_step
-from napari_corrclip.annotation.records import Kind, pack_history, pack_record
-from napari_corrclip.annotation.regions import Verdict
+from napari_corrclip.annotation.files.folder import HISTORY_FILE, STATE_FILE
+from napari_corrclip.annotation.files.packing import Damaged, pack_step, unpack_step
+from napari_corrclip.annotation.files.records import Kind, pack_history, pack_record
+from napari_corrclip.annotation.region import Verdict
 from napari_corrclip.annotation.runs import Patch
 from napari_corrclip.annotation.state import State
-from napari_corrclip.annotation.storage import HISTORY_FILE, STATE_FILE
 from napari_corrclip.errors import InputError
 from napari_corrclip.vocabulary import Vocabulary
 from tests.annotation.images import small_result

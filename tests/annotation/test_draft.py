@@ -82,7 +82,7 @@ def test_what_was_taken_is_undone_and_redone_as_an_edit_is(seed: int) -> None:
             edit(direct, seed, number)
             edit(session, seed, number)
         else:
-            former = session._taken
+            former = session.timeline._taken
             step = (session.history.done if kind == "undo" else session.history.undone)[-1:]
             undone += former is not None and step == [former.step]
             told: list[Changed] = []

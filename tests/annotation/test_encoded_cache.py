@@ -11,7 +11,8 @@ import pytest
 import napari_corrclip as nc
 from napari_corrclip.annotation import Session
 from napari_corrclip.annotation.encoded_cache import DEFAULT_LIMIT, FEATURES, GIB, FeatureCache
-from napari_corrclip.engine.encoded_image import Engine, annotate
+from napari_corrclip.api import annotate
+from napari_corrclip.engine.encoded_image import Engine
 from napari_corrclip.errors import InputError
 from tests.annotation.strips import CAT, Networks, result_of
 

@@ -11,7 +11,9 @@ from typing import Any
 
 import pytest
 
-from napari_corrclip.annotation import Draft, Journal, Session, has_session, put_aside, restore
+from napari_corrclip.annotation import Draft, Journal, has_session, put_aside, restore
+from napari_corrclip.annotation.change import Step
+from napari_corrclip.annotation.files.records import Kind
 from tests.annotation.images import small_result
 from tests.annotation.random_edits import SHAPE, digest, edit, new_session
 from tests.full_disk import files_of_at_most
@@ -69,15 +71,19 @@ def test_a_journal_may_be_closed_while_a_draft_is_made(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     session = new_session(0)
-    with Journal(session, tmp_path) as journal:
-        # Whoever looks again finds none: it was closed in between.
-        seen = iter([journal])
-        looked = property(lambda _: next(seen, None), lambda *_: None)
-        with monkeypatch.context() as patch:
-            patch.setattr(Session, "_journal", looked, raising=False)
-            draft = Draft.make(session, lambda copy: copy.assign(1, "sky"))
-        assert draft.take()
-        assert digest(restore(tmp_path)) == digest(session)
+    Journal(session, tmp_path)
+    prepare = Journal.prepare
+
+    def closed(self: Journal, kind: Kind, step: Step) -> None:
+        self.close()
+        prepare(self, kind, step)
+
+    monkeypatch.setattr("napari_corrclip.annotation.journal.LARGE", 0)
+    monkeypatch.setattr(Journal, "prepare", closed)
+    draft = Draft.make(session, lambda copy: copy.assign(1, "sky"))
+    assert draft.take()
+    assert digest(restore(tmp_path)) == digest(new_session(0))
+    assert list(tmp_path.glob("prepared-*")) == []
 
 
 def test_the_first_edit_waits_until_the_session_is_on_the_disk(tmp_path: Path) -> None:

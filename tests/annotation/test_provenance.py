@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from napari_corrclip.annotation import Journal, Session, Source, restore
-from napari_corrclip.annotation.packing import Damaged, pack_state, unpack_state
+from napari_corrclip.annotation.files.packing import Damaged, pack_state, unpack_state
 from napari_corrclip.results.provenance import Network, Provenance
 from napari_corrclip.results.segmentation import Segmentation
 from napari_corrclip.settings import Settings

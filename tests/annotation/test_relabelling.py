@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from napari_corrclip.annotation import Draft, Journal, Session, restore
-from napari_corrclip.annotation.storage import digest as image_digest
+from napari_corrclip.annotation.files.folder import digest as image_digest
 from napari_corrclip.errors import InputError
 from napari_corrclip.vocabulary import Vocabulary
 from tests.annotation.random_edits import digest, edit, new_session

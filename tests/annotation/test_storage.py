@@ -13,8 +13,8 @@ import pytest
 from safetensors.numpy import load
 
 from napari_corrclip.annotation import Journal, Session, Source, restore
-from napari_corrclip.annotation.packing import Damaged, pack_step, unpack_step
-from napari_corrclip.annotation.storage import HISTORY_FILE, STATE_FILE, is_session
+from napari_corrclip.annotation.files.folder import HISTORY_FILE, STATE_FILE, is_session
+from napari_corrclip.annotation.files.packing import Damaged, pack_step, unpack_step
 from napari_corrclip.errors import InputError
 from napari_corrclip.plugin.reader import get_reader
 from tests.annotation.images import small_result
@@ -125,7 +125,7 @@ def test_no_memory_is_no_damage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
         monkeypatch.undo()
         raise MemoryError
 
-    monkeypatch.setattr("napari_corrclip.annotation.packing.load", full)
+    monkeypatch.setattr("napari_corrclip.annotation.files.packing.load", full)
     with pytest.raises(MemoryError):  # and no older snapshot is taken for the newest
         restore(tmp_path)
 

@@ -14,6 +14,7 @@ import pytest
 
 from napari_corrclip.annotation import Draft, Journal, Queue, Session, restore
 from napari_corrclip.annotation.change import Step
+from napari_corrclip.annotation.timeline import Timeline
 from napari_corrclip.errors import InputError
 from napari_corrclip.results.segmentation import Segmentation, segmentation_from_probabilities
 from napari_corrclip.vocabulary import Vocabulary
@@ -230,20 +231,20 @@ def test_who_only_reads_calls_no_listener(monkeypatch: pytest.MonkeyPatch) -> No
     session.recorded.connect(lambda kind, _: heard.append((kind, threading.current_thread())))
     session.changed.connect(lambda _: heard.append(("changed", threading.current_thread())))
     seen: list[object] = []
-    tell_all = Session._tell_all
+    tell_all = Timeline._tell_all
 
     def read() -> None:
         with session.locked():
             seen.append(session.region(1).verdict)
 
-    def late(self: Session) -> None:
+    def late(self: Timeline) -> None:
         """Let another thread read between an edit and its signals."""
         if threading.current_thread() is here:
             together(read)
         tell_all(self)
 
     here = threading.current_thread()
-    monkeypatch.setattr(Session, "_tell_all", late)
+    monkeypatch.setattr(Timeline, "_tell_all", late)
     session.assign(1, "sky")
     session.undo()
     session.redo()

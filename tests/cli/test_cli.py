@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import signal
@@ -17,9 +18,9 @@ from PIL import Image
 
 import napari_corrclip
 from napari_corrclip.cli import main
+from napari_corrclip.cli.comparison import comparison
 from napari_corrclip.cli.console import sentence
 from napari_corrclip.cli.demo import agreement, truth_labels
-from napari_corrclip.cli.picture import comparison
 from napari_corrclip.demo.scenes import generate_scene
 from napari_corrclip.demo.words import what_is_in
 from napari_corrclip.engine.segmenter import Segmenter
@@ -372,17 +373,15 @@ def test_files_of_somebody_else_are_not_replaced(
     assert [path.read_bytes() for path in mine.parent.iterdir()] == [b"my own work"]
 
 
-@pytest.mark.process
-def test_names_that_the_terminal_cannot_show_stop_nothing(picture: Path) -> None:
-    command = [sys.executable, "-m", "napari_corrclip.cli", "segment", str(picture), "-o", "out"]
-    command += ["--regions", "superpixels", "-c", "red, w\u00f3od"]
-    environment = {**os.environ, "PYTHONIOENCODING": "ascii"}
-    done = subprocess.run(command, env=environment, capture_output=True, check=False)
-    assert done.returncode == 0, done.stderr
-    assert b"w\\xf3od" in done.stdout
+def test_names_that_the_terminal_cannot_show_stop_nothing(
+    picture: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(written, encoding="ascii"))
+    assert run(picture, "--classes", "red, w\u00f3od") == 0
+    assert b"w\\xf3od" in written.getvalue()
 
 
-@pytest.mark.process
 def test_names_of_images_that_are_odd(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     scene = generate_scene(1).image
     plain = save(tmp_path / "plain.png", scene)
@@ -534,14 +533,21 @@ def test_a_full_stdout_is_one_sentence(option: str, unbuffered: bool) -> None:
     assert "cannot be written (No space left on device)" in only_sentence(err)
 
 
-@pytest.mark.process
 @needs_dev_full
-@pytest.mark.parametrize("unbuffered", short(False, rest=[True]))
-def test_a_full_stdout_costs_no_result(picture: Path, unbuffered: bool) -> None:
-    args = ["segment", picture, "-c", WORDS, "-o", "out", "--regions", "superpixels"]
-    code, _, err = shell(">/dev/full", *args, unbuffered=unbuffered)
-    assert code == 2
-    assert "what was saved before is complete" in only_sentence(err)
+@pytest.mark.parametrize("stream", ["stdout", "stderr"])
+def test_a_full_stream_costs_no_result(
+    picture: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], stream: str
+) -> None:
+    with open("/dev/full", "w") as full, monkeypatch.context() as patch:
+        patch.setattr(sys, stream, full)
+        code = run(picture)
+    told = capsys.readouterr()
+    if stream == "stdout":
+        assert code == 2
+        assert "what was saved before is complete" in only_sentence(told.err)
+    else:
+        assert code == 0
+        assert told.out.splitlines()[0] == f"out/scene{os.sep}"
     assert names("out/scene") == FILES
 
 
@@ -589,21 +595,10 @@ def test_a_reader_that_goes_away_is_no_error(
     assert names("out/other") == FILES
 
 
-@pytest.mark.process
-@pytest.mark.parametrize(
-    "redirection",
-    [
-        pytest.param("2>&-", marks=pytest.mark.long),
-        pytest.param("2>/dev/full", marks=needs_dev_full),
-    ],
-)
-def test_errors_that_nobody_can_be_told_leave_stdout_clean(redirection: str, picture: Path) -> None:
+@pytest.mark.parametrize("redirection", ["2>&-", pytest.param("2>/dev/full", marks=needs_dev_full)])
+def test_errors_that_nobody_can_be_told_leave_stdout_clean(redirection: str) -> None:
     assert shell(redirection, "segment", "none.png", "-c", "a", "-o", "out") == (2, "", "")
     assert shell(redirection, "segment") == (2, "", "")
-    args = ["segment", picture, "-c", WORDS, "-o", "out", "--regions", "superpixels"]
-    code, out, _ = shell(redirection, *args)
-    assert code == 0
-    assert out.splitlines()[0] == f"out/scene{os.sep}"
 
 
 # -- demo

@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from napari_corrclip.cli import main
-from napari_corrclip.cli.places import check_folder, result_folders
+from napari_corrclip.cli.targets import check_folder, result_folders
 from napari_corrclip.errors import InputError
 
 EVIL = "\x1b]0;owned\x07\x1b[2J\x9b31m\u202e"

@@ -16,10 +16,27 @@ from open_clip.transformer import LayerNormFp32
 
 from napari_corrclip.encoders.clip_image import CLIP_MEAN, ClipImageEncoder
 from napari_corrclip.encoders.positions import resample_positions
-from napari_corrclip.encoders.protocols import run
 from napari_corrclip.errors import InputError
+from napari_corrclip.progress import finish
 from tests import reference
 from tests.towers import clip_tower, random_towers
+
+
+def refined(
+    clip: ClipImageEncoder,
+    pixels: torch.Tensor,
+    regions: torch.Tensor,
+    attention: torch.Tensor,
+    *,
+    alpha: float = 1.0,
+    beta: float = 0.5,
+) -> torch.Tensor:
+    """The refined features of windows, (B, h, w, D), from the tower's last block (eq. 11)."""
+    last = finish(clip.last_block(pixels, regions=regions))
+    size = (int(regions.shape[-2]), int(regions.shape[-1]))
+    return clip.cell_features(
+        last, lambda values: attention.to(values.dtype) @ values, size, alpha=alpha, beta=beta
+    )
 
 
 def _inputs(
@@ -40,7 +57,7 @@ def test_refined_features_equal_the_plain_transcription(
 ) -> None:
     clip, _ = random_towers(seed, patch_size=8, image_size=32)
     pixels, regions, attention = _inputs(seed, size, ids=ids)
-    ours = clip.refine(pixels, regions, attention, alpha=0.7, beta=1.3)
+    ours = refined(clip, pixels, regions, attention, alpha=0.7, beta=1.3)
     plain = reference.refined_features(
         clip.visual, pixels[0], regions[0].tolist(), attention[0], 0.7, 1.3
     )
@@ -52,7 +69,7 @@ def test_refined_features_equal_the_plain_transcription(
 def test_the_spatial_branch_knows_every_depth(layers: int) -> None:
     clip, _ = random_towers(layers, layers=layers)
     pixels, regions, attention = _inputs(layers)
-    ours = clip.refine(pixels, regions, attention)
+    ours = refined(clip, pixels, regions, attention)
     plain = reference.refined_features(
         clip.visual, pixels[0], regions[0].tolist(), attention[0], 1.0, 0.5
     )
@@ -63,7 +80,7 @@ def test_the_spatial_branch_knows_every_depth(layers: int) -> None:
 def test_the_base_equals_the_plain_transcription() -> None:
     clip, _ = random_towers(3)
     pixels, _, _ = _inputs(3)
-    last = run(clip.last_block(pixels, spatial=False))
+    last = finish(clip.last_block(pixels, spatial=False))
     ours = clip.cell_features(last, None, last.grid, alpha=1, beta=1)
     plain = reference.base_features(clip.visual, pixels[0])
     assert ours.shape == (1, 3, 4, 16)
@@ -75,8 +92,8 @@ def test_mask_tokens_leave_the_patches_alone() -> None:
     clip, _ = random_towers(1)
     pixels, regions, _ = _inputs(1)
     with_tokens, without = (
-        run(clip.last_block(pixels, regions=regions)),
-        run(clip.last_block(pixels)),
+        finish(clip.last_block(pixels, regions=regions)),
+        finish(clip.last_block(pixels)),
     )
     torch.testing.assert_close(with_tokens.values, without.values)
     assert without.mask_tokens is None
@@ -88,10 +105,10 @@ def test_windows_with_different_regions_share_a_batch() -> None:
     pixels, regions, attention = _inputs(2, batch=3)
     regions[1] = 0
     regions[2] = torch.arange(63).reshape(7, 9) + 1
-    together = clip.refine(pixels, regions, attention)
+    together = refined(clip, pixels, regions, attention)
     for i in range(3):
         one = slice(i, i + 1)
-        alone = clip.refine(pixels[one], regions[one], attention[one])
+        alone = refined(clip, pixels[one], regions[one], attention[one])
         torch.testing.assert_close(together[one], alone, rtol=0, atol=1e-5)
 
 
@@ -101,7 +118,7 @@ def test_relabelling_merged_regions_changes_nothing() -> None:
     pixels, regions, attention = _inputs(2)
     table = torch.tensor([0, 3, 1, 4, 2])
     torch.testing.assert_close(
-        clip.refine(pixels, regions, attention), clip.refine(pixels, table[regions], attention)
+        refined(clip, pixels, regions, attention), refined(clip, pixels, table[regions], attention)
     )
 
 
@@ -109,7 +126,7 @@ def test_gradients_reach_every_parameter_that_takes_part() -> None:
     clip, _ = random_towers(0)
     pixels, regions, attention = _inputs(0)
     attention.requires_grad_()
-    clip.refine(pixels, regions, attention).square().sum().backward()
+    refined(clip, pixels, regions, attention).square().sum().backward()
     assert attention.grad is not None
     missing = [n for n, p in clip.visual.named_parameters() if p.grad is None]
     assert missing == []
@@ -140,8 +157,8 @@ def test_half_precision_is_close_to_single(dtype: torch.dtype, fp32_norms: bool)
     norm = {"norm_layer": LayerNormFp32} if fp32_norms else {}
     clip, _ = random_towers(0, **norm)
     inputs = _inputs(0)
-    single = clip.refine(*inputs)
-    half = ClipImageEncoder(clip.visual, name="half", dtype=dtype).refine(*inputs)
+    single = refined(clip, *inputs)
+    half = refined(ClipImageEncoder(clip.visual, name="half", dtype=dtype), *inputs)
     assert half.dtype == torch.float32
     assert torch.cosine_similarity(single, half, dim=-1).min() > 0.99
 

@@ -10,8 +10,8 @@ import torch
 from torch.nn import functional as F
 
 from napari_corrclip.encoders.dino import TimmSimilarityEncoder
-from napari_corrclip.encoders.protocols import run
 from napari_corrclip.errors import InputError
+from napari_corrclip.progress import finish
 from tests.towers import dino_tower, random_towers
 
 
@@ -48,7 +48,7 @@ def test_features_at_the_native_size_are_timms_own(options: dict[str, Any]) -> N
         parameter.add_(torch.randn_like(parameter) * 0.1)
     pixels = torch.randn(2, 3, options["image_size"], options["image_size"])
     query_key, output = _native(tower, pixels)
-    features = run(TimmSimilarityEncoder(tower, name="x").features(pixels, output=True))
+    features = finish(TimmSimilarityEncoder(tower, name="x").features(pixels, output=True))
     torch.testing.assert_close(features.query_key.flatten(1, 2), query_key)
     if "class_token" not in options:
         assert features.output is not None
@@ -59,13 +59,13 @@ def test_features_at_the_native_size_are_timms_own(options: dict[str, Any]) -> N
 def test_the_grid_is_the_whole_patches_and_the_rest_is_unused() -> None:
     _, dino = random_towers()
     pixels = torch.randn(1, 3, 45, 71)
-    features = run(dino.features(pixels))
+    features = finish(dino.features(pixels))
     assert features.query_key.shape == (1, 5, 8, 24)
     assert features.output is None
     changed = pixels.clone()
     changed[:, :, 40:] = 0
     changed[:, :, :, 64:] = 0
-    torch.testing.assert_close(run(dino.features(changed)).query_key, features.query_key)
+    torch.testing.assert_close(finish(dino.features(changed)).query_key, features.query_key)
 
 
 @torch.no_grad()
@@ -79,15 +79,17 @@ def test_every_block_yields_once() -> None:
 def test_half_precision_is_close_to_single(dtype: torch.dtype) -> None:
     _, dino = random_towers()
     pixels = torch.randn(1, 3, 40, 40)
-    single = run(dino.features(pixels)).query_key
-    half = run(TimmSimilarityEncoder(dino.model, name="x", dtype=dtype).features(pixels)).query_key
+    single = finish(dino.features(pixels)).query_key
+    half = finish(
+        TimmSimilarityEncoder(dino.model, name="x", dtype=dtype).features(pixels)
+    ).query_key
     assert half.dtype == torch.float32
     assert torch.cosine_similarity(single, half, dim=-1).min() > 0.99
 
 
 def test_gradients_flow() -> None:
     _, dino = random_towers()
-    run(dino.features(torch.randn(1, 3, 24, 24))).query_key[0, 0, 0].sum().backward()
+    finish(dino.features(torch.randn(1, 3, 24, 24))).query_key[0, 0, 0].sum().backward()
     assert dino.model.patch_embed.proj.weight.grad is not None
 
 
@@ -110,7 +112,7 @@ def test_dino_one_and_two_are_served(model: str, patch: int, blocks: int) -> Non
 @torch.no_grad()
 def test_dino_two_with_registers_runs_at_another_size() -> None:
     tower = timm.create_model("vit_small_patch14_reg4_dinov2", pretrained=False, num_classes=0)
-    features = run(TimmSimilarityEncoder(tower, name="x").features(torch.randn(1, 3, 56, 112)))
+    features = finish(TimmSimilarityEncoder(tower, name="x").features(torch.randn(1, 3, 56, 112)))
     assert features.query_key.shape == (1, 4, 8, 384)
     assert features.query_key.isfinite().all()
 

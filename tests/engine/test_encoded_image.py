@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,9 @@ from PIL import Image
 
 import napari_corrclip as nc
 from napari_corrclip.demo.scenes import TEST_SEED, Scene, generate_scene
+from napari_corrclip.engine.encoded_image import Engine as EncodedImage
 from napari_corrclip.errors import InputError
+from napari_corrclip.regions import SuperpixelRegions
 
 
 @pytest.fixture(scope="module")
@@ -47,6 +50,29 @@ def test_a_new_vocabulary_labels_at_once_and_keeps_decisions(session: nc.Session
     assert session.region(second).probabilities.shape == (len(words),)
     session.undo()
     np.testing.assert_array_equal(session.labels, before)
+
+
+def test_clicks_are_answered_from_the_image_they_are_on(scene: Scene, tmp_path: Path) -> None:
+    """Whatever was encoded in between, and from features that were saved."""
+    segmenter = nc.Segmenter.from_preset("demo", device="cpu")
+    other = generate_scene(TEST_SEED + 1).image
+    assert other.shape == scene.image.shape
+    features = segmenter.encode(scene.image)
+    segmenter.encode(other)
+    features.save(tmp_path / "features")
+    kept = nc.Features.load(tmp_path / "features")
+    fresh = nc.Segmenter.from_preset("demo", device="cpu")
+    at, on = np.array([[128, 128]]), np.array([True])
+    expected = EncodedImage(fresh, scene.image, fresh.encode(scene.image)).click(at, on)
+    assert expected is not None
+    assert expected.any()
+    wrong = EncodedImage(fresh, other, fresh.encode(other)).click(at, on)
+    assert not np.array_equal(expected, wrong)
+    for encoded in (features, kept):
+        mask = EncodedImage(segmenter, scene.image, encoded).click(at, on)
+        np.testing.assert_array_equal(mask, expected)
+    by_superpixels = segmenter.with_parts(SuperpixelRegions(), segmenter.settings)
+    assert EncodedImage(by_superpixels, scene.image, kept).click(at, on) is None
 
 
 def test_sam_splits_where_it_is_clicked(scene: Scene) -> None:
@@ -123,10 +149,12 @@ def test_without_networks_what_needs_them_is_refused(tmp_path: Path, scene: Scen
         session.similar(int(session.ids[0]), 3)
 
 
-def test_the_example_in_the_docs_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    script = Path(__file__).parents[2] / "docs" / "correct.py"
+def test_the_tutorial_in_the_docs_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    page = Path(__file__).parents[2] / "docs" / "tutorials" / "console.md"
+    blocks = re.findall(r"```python\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
+    assert len(blocks) == 5
     monkeypatch.chdir(tmp_path)
-    exec(compile(script.read_text(encoding="utf-8"), str(script), "exec"), {"__name__": "__main__"})
+    exec("".join(blocks), {"__name__": "__main__"})
     labels = tifffile.imread(tmp_path / "labels.tif")
     assert labels.dtype == np.uint16
     loaded = nc.Session.load(tmp_path / "corrected")

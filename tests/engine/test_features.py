@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from napari_corrclip.demo.scenes import generate_scene
 from napari_corrclip.engine.features import Features
 from napari_corrclip.engine.segmenter import Segmenter
 from napari_corrclip.errors import InputError
+from napari_corrclip.regions import SamEmbedding
 
 WORDS = "red, blue\nbackground: grass, water"
 
@@ -127,13 +129,19 @@ DEEP = "[" * 5000 + "]" * 5000
         {"features": torch.zeros(25, 4)},
         {"features": torch.zeros(9, 0, 16, 96)},
         {"features": None},
+        {"embedding": "{}"},
+        {"embedding": DEEP},
+        {"embedding": '{"image_size": [8, 8], "network": "x"}'},
+        {"embedding.features": None},
+        {"embedding.features": torch.zeros(3)},
     ],
 )
 def test_spoilt_files_are_refused(
     change: dict[str, object], features: Features, tmp_path: Path
 ) -> None:
     path = tmp_path / "f.safetensors"
-    features.save(path)
+    embedding = SamEmbedding(torch.zeros(1, 4, 2, 2), (256, 256), "a network")
+    replace(features, embedding=embedding).save(path)
     with safe_open(path, framework="pt") as file:
         metadata = dict(file.metadata())
         tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118

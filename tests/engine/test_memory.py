@@ -17,7 +17,7 @@ from napari_corrclip.demo.scenes import TEST_SEED, generate_scene
 from napari_corrclip.devices import explained, is_out_of_memory
 from napari_corrclip.encoders.clip_image import ClipImageEncoder
 from napari_corrclip.encoders.dino import TimmSimilarityEncoder
-from napari_corrclip.engine import pipeline
+from napari_corrclip.engine import classifying, encoding
 from napari_corrclip.errors import InputError, NotEnoughMemory
 from napari_corrclip.progress import finish
 from napari_corrclip.regions.sam import SamRegions, encoder, source
@@ -51,11 +51,11 @@ def test_windows_go_on_in_halves_with_the_result_of_the_smaller_batch(
     monkeypatch: pytest.MonkeyPatch, tower: Any, name: str, error: Exception, most: int, left: int
 ) -> None:
     smaller = SETTINGS.replace(batch_size=left)
-    expected = finish(pipeline.encode_image(IMAGE, REGIONS, CLIP, DINO, smaller))
+    expected = finish(encoding.encode_image(IMAGE, REGIONS, CLIP, DINO, smaller))
     assert len(expected.layout) == 8
     monkeypatch.setattr(tower, name, holds(most, error, getattr(tower, name)))
-    events = list(pipeline.encode_image(IMAGE, REGIONS, CLIP, DINO, SETTINGS))
-    found = finish(pipeline.encode_image(IMAGE, REGIONS, CLIP, DINO, SETTINGS))
+    events = list(encoding.encode_image(IMAGE, REGIONS, CLIP, DINO, SETTINGS))
+    found = finish(encoding.encode_image(IMAGE, REGIONS, CLIP, DINO, SETTINGS))
     assert torch.equal(found.features, expected.features)
     done = [event.done for event in events]
     assert done == sorted(done)
@@ -71,7 +71,7 @@ def test_a_window_that_does_not_fit_ends_with_one_sentence(
         ClipImageEncoder, "last_block", holds(0, error, ClipImageEncoder.last_block)
     )
     with pytest.raises(NotEnoughMemory) as caught:
-        finish(pipeline.encode_image(IMAGE, REGIONS, CLIP, DINO, SETTINGS))
+        finish(encoding.encode_image(IMAGE, REGIONS, CLIP, DINO, SETTINGS))
     said = str(caught.value)
     assert said.startswith("cpu (")
     assert said.endswith(
@@ -86,14 +86,14 @@ def test_another_error_of_a_tower_stays_what_it_is(monkeypatch: pytest.MonkeyPat
     broken = holds(0, RuntimeError("shapes differ"), ClipImageEncoder.last_block)
     monkeypatch.setattr(ClipImageEncoder, "last_block", broken)
     with pytest.raises(RuntimeError, match="shapes differ"):
-        finish(pipeline.encode_image(IMAGE, REGIONS, CLIP, DINO, SETTINGS))
+        finish(encoding.encode_image(IMAGE, REGIONS, CLIP, DINO, SETTINGS))
 
 
 def test_a_cancelled_batch_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
         TimmSimilarityEncoder, "features", holds(1, FULL[0], TimmSimilarityEncoder.features)
     )
-    steps = pipeline.encode_image(IMAGE, REGIONS, CLIP, DINO, SETTINGS)
+    steps = encoding.encode_image(IMAGE, REGIONS, CLIP, DINO, SETTINGS)
     for _ in range(6):
         next(steps)
     steps.close()
@@ -156,35 +156,40 @@ def test_a_sam_that_does_not_fit_ends_with_one_sentence(
 @hypothesis_settings(max_examples=6)
 @given(st.integers(1, 7), st.booleans())
 def test_pixels_are_classified_in_smaller_stripes(most: int, computed: bool) -> None:
-    features = finish(pipeline.encode_image(IMAGE, REGIONS, CLIP, DINO, SETTINGS))
-    logits = pipeline.Logits(features, TEXT)
-    given_logits = logits if computed else pipeline.blended_logits(features, TEXT)
+    features = finish(encoding.encode_image(IMAGE, REGIONS, CLIP, DINO, SETTINGS))
+    logits = classifying.Logits(features, TEXT)
+    given_logits = logits if computed else classifying.blended_logits(features, TEXT)
     owner, thresholds = torch.arange(5), torch.zeros(5)
-    expected = pipeline.classify_pixels(given_logits, REGIONS, owner, thresholds, -1, SETTINGS)
+    expected = classifying.classify_pixels(given_logits, REGIONS, owner, thresholds, -1, SETTINGS)
     with pytest.MonkeyPatch.context() as patch:
-        upsample = pipeline.prediction.upsample
+        upsample = classifying.prediction.upsample
 
         def limited(part: torch.Tensor, size: Any, rows: range, **options: Any) -> torch.Tensor:
             if len(rows) > most:
                 raise MemoryError
             return upsample(part, size, rows, **options)
 
-        patch.setattr(pipeline.prediction, "upsample", limited)
-        found = pipeline.classify_pixels(given_logits, REGIONS, owner, thresholds, -1, SETTINGS)
+        patch.setattr(classifying.prediction, "upsample", limited)
+        found = classifying.classify_pixels(given_logits, REGIONS, owner, thresholds, -1, SETTINGS)
     assert torch.equal(found.labels, expected.labels)
     torch.testing.assert_close(found.region_probabilities, expected.region_probabilities)
 
 
 def test_pixels_that_do_not_fit_at_all_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    features = finish(pipeline.encode_image(IMAGE, REGIONS, CLIP, DINO, SETTINGS))
+    features = finish(encoding.encode_image(IMAGE, REGIONS, CLIP, DINO, SETTINGS))
 
     def full(*_: object, **__: object) -> None:
         raise MemoryError("Unable to allocate 1 TiB")
 
-    monkeypatch.setattr(pipeline.prediction, "upsample", full)
+    monkeypatch.setattr(classifying.prediction, "upsample", full)
     with pytest.raises(MemoryError, match="1 TiB"):
-        pipeline.classify_pixels(
-            pipeline.Logits(features, TEXT), REGIONS, torch.arange(5), torch.zeros(5), -1, SETTINGS
+        classifying.classify_pixels(
+            classifying.Logits(features, TEXT),
+            REGIONS,
+            torch.arange(5),
+            torch.zeros(5),
+            -1,
+            SETTINGS,
         )
 
 

@@ -189,7 +189,7 @@ def test_the_painting_order_is_the_regions_and_kept_in_the_provenance() -> None:
         segmenter = Segmenter.from_preset(
             "demo", device="cpu", region_options={"painting": order, "points_per_side": 2}
         )
-        assert segmenter.regions.painting == order  # type: ignore[attr-defined]
+        assert segmenter.regions.options.painting == order  # type: ignore[attr-defined]
         provenance = segmenter.segment(SCENE.image, WORDS).provenance
         assert provenance.regions["painting"] == order
         assert provenance.settings == segmenter.settings

@@ -63,7 +63,7 @@ def everything(folder: Path) -> list[Any]:
     features.save(folder / "features.safetensors")
     again = nc.Features.load(folder / "features.safetensors")
     result = segmenter.classify(again, WORDS)
-    embedding = segmenter.regions.last_embedding
+    embedding = again.embedding
     session = nc.annotate(image, WORDS, device="cpu", regions="superpixels")
     large = nc.segment_large(
         image, WORDS, folder / "large", scale=0.75, device="cpu", regions="superpixels"

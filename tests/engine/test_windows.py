@@ -62,7 +62,7 @@ def test_blending_a_constant_gives_the_constant(layout: windows.Layout, value: f
 @given(layouts())
 def test_cutting_then_blending_gives_the_map_back(layout: windows.Layout) -> None:
     maps = torch.rand(2, *layout.size, generator=torch.Generator().manual_seed(0))
-    cut = windows.cut(maps, layout, 0, len(layout), fill=9)
+    cut = windows.cut(maps, layout.boxes, layout.padding, 9)
     assert cut.shape == (len(layout), 2, *layout.padded)
 
     def window(number: int, rows: range) -> torch.Tensor:

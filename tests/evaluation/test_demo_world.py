@@ -9,6 +9,7 @@ import pytest
 
 from napari_corrclip.demo.scenes import VALIDATION_SEED, generate_scene
 from napari_corrclip.demo.world import COLORS, GROUNDS
+from napari_corrclip.engine.recipe import Recipe
 from napari_corrclip.errors import InputError
 from napari_corrclip.evaluation.demo_world import GROUPS, evaluate_steps, iou
 from napari_corrclip.evaluation.metrics import Confusion
@@ -17,7 +18,7 @@ from napari_corrclip.settings import STAGES
 
 
 def test_every_group_and_stage_is_measured_and_written() -> None:
-    found = finish(evaluate_steps(2, regions="superpixels"))
+    found = finish(evaluate_steps(2, recipe=Recipe(regions="superpixels")))
     document = json.loads(found.to_json())
     for group in GROUPS:
         assert list(document[group]) == list(STAGES)

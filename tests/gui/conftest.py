@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import os
 from collections.abc import Callable, Iterator
-from pathlib import Path
+from typing import Any
 
 # A widget that outlives its viewer fails the test; read when the first viewer is made.
 os.environ.setdefault("NAPARI_STRICT_QT", "1")
@@ -13,6 +13,7 @@ os.environ.setdefault("NAPARI_STRICT_QT", "1")
 import napari
 import napari.settings
 import pytest
+from npe2 import PluginManager
 from pytestqt.qtbot import QtBot
 from qtpy.QtWidgets import QApplication
 
@@ -25,24 +26,9 @@ from napari_corrclip.weights.cache import PREFERENCES
 from tests.annotation.images import small_result
 from tests.forms import short
 from tests.gui.gates import Gate, at_stage
-from tests.gui.person import Person, delete_now
+from tests.gui.person import Person, delete_now, threads_end
 from tests.gui.stacks import planes, ready
 from tests.gui.window import SIDE, Window
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """In CI, give the tests of the window a second chance; the summary names those that took it.
-
-    They press and wait in real time beside a window system, threads and other tests. At one's desk they
-    have one chance, as all others have everywhere; so has what hypothesis finds.
-    """
-    if os.environ.get("CI"):
-        for item in items:
-            if (
-                item.path.is_relative_to(Path(__file__).parent)
-                and "hypothesis" not in item.keywords
-            ):
-                item.add_marker(pytest.mark.flaky(reruns=1))
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -50,6 +36,22 @@ def _libraries() -> None:
     import napari._qt.qt_viewer  # noqa: F401
 
     gc.collect()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _plugins_are_looked_for_once() -> Iterator[None]:
+    """Every viewer reads the manifests of all that is installed again, a tenth of a test's time."""
+    found: list[int] = []
+    discover = PluginManager.discover
+
+    def once(*args: Any, **options: Any) -> int:
+        if not found:
+            found.append(discover(*args, **options))
+        return found[0]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(PluginManager, "discover", once)
+        yield
 
 
 @pytest.fixture(autouse=True)
@@ -130,7 +132,7 @@ def person(make_napari_viewer: Callable[..., napari.Viewer], qtbot: QtBot) -> It
     yield Person(viewer, dock, qtbot)
     dock.cleanup()
     # The thread of an abandoned job must be gone before the next test begins.
-    qtbot.wait(50)
+    threads_end(qtbot)
 
 
 @pytest.fixture
@@ -145,6 +147,7 @@ def on_screen(make_napari_viewer: Callable[..., napari.Viewer], qtbot: QtBot) ->
     if not gone:
         dock.deleteLater()
         delete_now()
+    threads_end(qtbot)
 
 
 @pytest.fixture

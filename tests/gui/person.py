@@ -151,12 +151,11 @@ def click_in(box: QMessageBox, text: str) -> None:
 
 
 def threads_end(qtbot: QtBot) -> None:
-    """Wait until no job is in a thread and none waits."""
+    """Wait until no job is in a thread, none waits, and what they had to say was heard."""
     qtbot.waitUntil(
-        lambda: not Job._running and QThreadPool.globalInstance().activeThreadCount() == 0,
+        lambda: not Job._kept and QThreadPool.globalInstance().activeThreadCount() == 0,
         timeout=MINUTE,
     )
-    qtbot.wait(50)  # what is late would come now
 
 
 def bars() -> list[str]:

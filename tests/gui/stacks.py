@@ -22,7 +22,6 @@ def ready(person: Person) -> None:
     person.dock.reset_choices()
     person.dock.model.regions.setCurrentText("superpixels")
     person.dock.words.line.setText("red, green, blue")
-    person.qtbot.wait(50)
     to(person, 0)
 
 
@@ -31,7 +30,6 @@ def to(person: Person, plane: int) -> None:
     layer = person.dock.image.layer
     assert layer is not None
     person.viewer.dims.set_point(0, layer.data_to_world((plane, 0, 0))[0])
-    person.qtbot.wait(50)
     slider = person.dock.display.slider
     person.qtbot.waitUntil(lambda: slider.settled, timeout=MINUTE)
 

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from qtpy.QtWidgets import QDockWidget, QLabel
+from qtpy.QtWidgets import QApplication, QDockWidget, QLabel
 
 from tests.forms import short
 from tests.gui.gates import STAGES, Gate
@@ -82,7 +82,11 @@ sys.exit(0)
 """
 
 
-# In long alone until it holds: Python's end may abort where a thread of napari's is still there.
+# In long alone: 2 of 7 such ends were a segmentation fault inside PyQt 6.11. When Python ends, QtCore's
+# cleanup_on_exit walks through the wrappers of all QObjects and deletes those that Python owns (by
+# sip_api_visit_wrappers); what goes with one of them may be the one that it comes to next. In the core is
+# no frame of ours or of a thread. napari with an image and two label layers ended well 8 of 8 times, and
+# with torch beside it 8 of 8.
 @pytest.mark.long
 def test_python_may_end_with_the_window_open(tmp_path: Path) -> None:
     """Qt deletes what it likes first; nothing of ours may ask for what is gone."""
@@ -131,7 +135,7 @@ def test_a_dock_that_is_deleted_hears_nothing_more(person: Person, barrier: Gate
 def test_another_tab_before_the_dock_closes_nothing(person: Person, barrier: Gate) -> None:
     place = begin_demo(person, barrier)
     cover(person, place)
-    person.qtbot.wait(50)
+    QApplication.processEvents()
     assert person.dock.controller.running
     barrier.open()
     person.wait()

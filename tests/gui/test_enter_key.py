@@ -11,7 +11,7 @@ from qtpy.QtWidgets import QAbstractSpinBox, QApplication, QWidget
 from napari_corrclip.annotation import Session
 from napari_corrclip.gui.words.panel import NAME
 from tests.forms import short
-from tests.gui.person import User, open_sample, start
+from tests.gui.person import MINUTE, User, open_sample, start, threads_end
 
 pytestmark = pytest.mark.canvas
 
@@ -30,7 +30,7 @@ def user(make_napari_viewer_proxy, qtbot):  # type: ignore[no-untyped-def]
     user.viewer.layers.selection.active = user.window.layers.labels
     yield user
     user.dock.cleanup()
-    qtbot.wait(50)
+    threads_end(qtbot)
 
 
 def titles(session: Session) -> list[str]:
@@ -69,7 +69,7 @@ def test_enter_behind_a_word_commits_no_split(user: User) -> None:
     inside = np.argwhere(user.session.regions == region)
     window.click(*map(float, inside[0]))
     window.click(*map(float, inside[-1]), button=Qt.MouseButton.RightButton)
-    user.qtbot.waitUntil(lambda: not mode.splitting.busy, timeout=60_000)
+    user.qtbot.waitUntil(lambda: not mode.splitting.busy, timeout=MINUTE)
     user.type("stone")
     user.wait()
     assert not any("Split" in title for title in titles(user.session))
@@ -81,7 +81,7 @@ def fields(user: User) -> dict[str, QWidget]:
         "the class table": user.dock.words.table,
         "a setting": model.advanced.fields["tau"],
         "a choice": model.detail,
-        "the limit": model.advanced.storage.limit,
+        "the limit": model.advanced.resources.limit,
     }
 
 

@@ -26,6 +26,7 @@ from napari_corrclip.plugin import reader as _reader
 from napari_corrclip.plugin import samples as _sample
 from napari_corrclip.plugin import writer as _writer
 from tests.annotation.images import small_result
+from tests.gui.person import MINUTE
 
 ROOT = Path(__file__).parents[2]
 MANIFEST = Path(nc.__file__).with_name("napari.yaml")
@@ -124,7 +125,7 @@ def test_the_examples_of_the_docs_run(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    text = (ROOT / "docs" / "scripting.md").read_text(encoding="utf-8")
+    text = (ROOT / "docs" / "how-to" / "scripting.md").read_text(encoding="utf-8")
     blocks = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
     assert len(blocks) == 6
     monkeypatch.chdir(tmp_path)
@@ -133,7 +134,7 @@ def test_the_examples_of_the_docs_run(
         exec(block, names)
         if "try_demo" in block:
             dock = names["widget"]
-            qtbot.waitUntil(lambda dock=dock: not dock.controller.running, timeout=120_000)
+            qtbot.waitUntil(lambda dock=dock: not dock.controller.running, timeout=MINUTE)
     session = names["session"]
     printed = capsys.readouterr().out
     assert re.search(r"generate_scene\(7\)\.image,.*\n\nsession\.assign\(\[", printed, re.DOTALL)

@@ -17,7 +17,7 @@ from qtpy.QtWidgets import QApplication, QFileDialog, QLabel, QLineEdit
 from napari_corrclip.annotation.encoded_cache import FEATURES, GIB
 from napari_corrclip.gui import preferences as configuration
 from napari_corrclip.gui.dock import FIRST, CorrClipDock
-from napari_corrclip.gui.model.resources import Storage
+from napari_corrclip.gui.model.resources import Resources
 from napari_corrclip.gui.preferences import DEFAULTS, PLUGIN
 from napari_corrclip.weights.cache import cache_folder, is_offline
 from tests.gui.person import Person, answer
@@ -44,9 +44,9 @@ def kept() -> Any:
 
 
 @pytest.fixture
-def storage(person: Person) -> Storage:
+def storage(person: Person) -> Resources:
     person.dock.model.advanced.expand()
-    return person.dock.model.advanced.storage
+    return person.dock.model.advanced.resources
 
 
 @needs_settings
@@ -82,8 +82,8 @@ def test_the_next_dock_takes_what_was_set(
     assert FEATURES.limit == GIB // 2
     assert dock.model.preset.currentText() == "lite"
     assert dock.model.device.device == "cpu"
-    assert dock.model.choice.preset == "lite"
-    shown = dock.model.advanced.storage
+    assert dock.model.choice.recipe.name == "lite"
+    shown = dock.model.advanced.resources
     assert shown.limit.value() == 0.5
     assert shown.folder.path == str(tmp_path / "weights")
     dock.cleanup()
@@ -107,7 +107,7 @@ def test_the_environment_wins_and_the_dock_says_so(
     assert cache_folder() == tmp_path / "named"
     assert not is_offline()
     assert FEATURES.limit == 4 * GIB
-    shown = dock.model.advanced.storage
+    shown = dock.model.advanced.resources
     assert shown.folder.path == str(tmp_path / "named")
     assert not shown.choose_button.isEnabled()
     assert "NAPARI_CORRCLIP_CACHE names the folder" in shown.choose_button.toolTip()
@@ -160,7 +160,7 @@ def test_a_limit_of_the_environment_that_is_none_is_said(
     dock.deleteLater()
 
 
-def test_the_limit_is_typed_counts_at_once_and_is_kept(person: Person, storage: Storage) -> None:
+def test_the_limit_is_typed_counts_at_once_and_is_kept(person: Person, storage: Resources) -> None:
     person.press(person.dock.bar.demo_button)
     person.wait()
     storage.refresh()
@@ -180,7 +180,7 @@ def test_the_limit_is_typed_counts_at_once_and_is_kept(person: Person, storage: 
         assert kept().memory.feature_cache_gib == 0
 
 
-def test_the_wheel_changes_no_limit(person: Person, storage: Storage) -> None:
+def test_the_wheel_changes_no_limit(person: Person, storage: Resources) -> None:
     before = storage.limit.value()
     at = QPointF(storage.limit.rect().center())
     event = QWheelEvent(
@@ -192,7 +192,7 @@ def test_the_wheel_changes_no_limit(person: Person, storage: Storage) -> None:
 
 
 def test_a_folder_is_chosen_in_the_dialog_and_runs_take_it(
-    person: Person, storage: Storage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    person: Person, storage: Resources, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Qt's own dialog, which can be filled in, and not that of the desktop.
     QApplication.setAttribute(Qt.ApplicationAttribute.AA_DontUseNativeDialogs, True)
@@ -229,7 +229,7 @@ def test_a_folder_is_chosen_in_the_dialog_and_runs_take_it(
 
 
 def test_a_folder_that_cannot_be_written_is_refused(
-    person: Person, storage: Storage, tmp_path: Path
+    person: Person, storage: Resources, tmp_path: Path
 ) -> None:
     (tmp_path / "file").write_text("no folder")
     before = cache_folder()
@@ -244,7 +244,7 @@ def test_a_folder_that_cannot_be_written_is_refused(
 
 @needs_settings
 def test_a_setting_that_cannot_be_kept_counts_now(
-    person: Person, storage: Storage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    person: Person, storage: Resources, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "file").write_text("no folder")
     napari.settings._clear_plugin_settings_cache()
@@ -265,7 +265,7 @@ def test_a_plugin_that_is_disabled_has_the_defaults(
     assert configuration.setting("memory", "feature_cache_gib") == 2.0
     configuration.choose_folder(str(tmp_path / "here"))
     assert cache_folder() == tmp_path / "here"
-    storage = Storage()
+    storage = Resources()
     storage.refresh()
     assert "does not keep it" in storage.choose_button.toolTip()
     storage.deleteLater()

@@ -53,7 +53,7 @@ def run_both(pair: Pair) -> None:
     for one in pair:
         one.press(one.dock.bar.run_button)
     for one in pair:
-        one.qtbot.waitUntil(lambda one=one: not one.dock.controller.running, timeout=3 * MINUTE)
+        one.qtbot.waitUntil(lambda one=one: not one.dock.controller.running, timeout=MINUTE)
         one.agree()
 
 
@@ -100,14 +100,14 @@ def test_one_is_closed_while_the_other_runs(pair: Pair, monkeypatch: pytest.Monk
     first, second = pair
     for one in pair:
         one.press(one.dock.bar.run_button)
-    first.qtbot.waitUntil(held.reached, timeout=3 * MINUTE)
+    first.qtbot.waitUntil(held.reached, timeout=MINUTE)
     assert first.dock.controller.running
     assert second.dock.controller.running
     second.viewer.window.remove_dock_widget(second.dock)
     second.qtbot.waitUntil(lambda: not second.dock.controller.running, timeout=MINUTE)
     assert first.dock.controller.running
     held.open()
-    first.qtbot.waitUntil(lambda: not first.dock.controller.running, timeout=3 * MINUTE)
+    first.qtbot.waitUntil(lambda: not first.dock.controller.running, timeout=MINUTE)
     threads_end(first.qtbot)
     first.agree()
     assert first.names() == ["scene", "labels", "regions"]
@@ -157,14 +157,14 @@ def test_a_viewer_is_closed_while_the_other_runs(
         one.viewer.window.activate()
         one.qtbot.waitUntil(window.isActiveWindow, timeout=MINUTE)
         one.press(one.dock.bar.run_button)
-    first.qtbot.waitUntil(held.reached, timeout=3 * MINUTE)
+    first.qtbot.waitUntil(held.reached, timeout=MINUTE)
     running = second.dock.controller
     second.viewer.close()
     delete_now()
     assert not running.running
     assert first.dock.controller.running
     held.open()
-    first.qtbot.waitUntil(lambda: not first.dock.controller.running, timeout=3 * MINUTE)
+    first.qtbot.waitUntil(lambda: not first.dock.controller.running, timeout=MINUTE)
     threads_end(first.qtbot)
     assert running.session is None
     assert bars() == []
@@ -182,6 +182,6 @@ def test_a_viewer_is_closed_in_correct_mode(pair: Pair) -> None:
     delete_now()
     # The mode watched the keys of the whole application.
     first.type("stone")
-    first.qtbot.waitUntil(lambda: not first.dock.controller.running, timeout=3 * MINUTE)
+    first.qtbot.waitUntil(lambda: not first.dock.controller.running, timeout=MINUTE)
     assert first.dock.session.vocabulary.names == ("red", "green", "stone")
     first.agree()

@@ -20,7 +20,7 @@ from napari_corrclip.cli.segment import Job, Options
 from napari_corrclip.engine.large.reading import LazyImage, LazyRegions
 from napari_corrclip.engine.large.run import _given
 from napari_corrclip.errors import InputError
-from napari_corrclip.evaluation.effort.folder import read_folder
+from napari_corrclip.evaluation.effort.cases.folder import read_folder
 from napari_corrclip.images.planes import Plane, as_plane
 from napari_corrclip.maps.reading import find_map, open_map, read_map
 from napari_corrclip.regions.given import GivenRegions

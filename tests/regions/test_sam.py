@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import inspect
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -132,7 +133,6 @@ def test_it_yields_between_the_blocks_and_can_be_closed_there(sam: Sam) -> None:
         assert torch.is_grad_enabled()
         steps.close()
         assert ran == [0]
-        assert source.last_embedding is None
         events = list(source.segment(IMAGE))
     finally:
         for hook in hooks:
@@ -147,8 +147,7 @@ def test_the_generator_encodes_nothing_again(sam: Sam) -> None:
     ran = []
     hook = sam.image_encoder.blocks[0].mlp.register_forward_hook(lambda *_: ran.append(1))
     try:
-        finish(source.segment(IMAGE))
-        embedding = source.last_embedding
+        embedding = finish(source.partition(IMAGE)).embedding
         assert embedding is not None
         finish(source.divide(embedding))
         source.click(embedding, (3, 4))
@@ -160,7 +159,7 @@ def test_the_generator_encodes_nothing_again(sam: Sam) -> None:
 def test_a_kept_embedding_divides_and_clicks_as_before(sam: Sam) -> None:
     source = SamRegions(sam, points_per_side=4, **ANYTHING)  # type: ignore[arg-type]
     regions = finish(source.segment(IMAGE))
-    embedding = source.last_embedding
+    embedding = finish(source.partition(IMAGE)).embedding
     assert embedding is not None
     again = SamEmbedding.from_parts(*embedding.to_parts())
     np.testing.assert_array_equal(finish(source.divide(again)), regions)
@@ -187,8 +186,8 @@ def test_small_masks_are_dropped(sam: Sam) -> None:
     options = {"points_per_side": 4, "masks_per_point": 3, **ANYTHING}
     every = SamRegions(sam, painting="large-on-top", **options)  # type: ignore[arg-type]
     large = SamRegions(sam, painting="large-on-top", min_area=20, **options)  # type: ignore[arg-type]
-    regions = finish(every.segment(IMAGE))
-    embedding = every.last_embedding
+    found = finish(every.partition(IMAGE))
+    regions, embedding = found.regions, found.embedding
     assert embedding is not None
     fewer = finish(large.divide(embedding))
     assert fewer.max() < regions.max()
@@ -248,9 +247,12 @@ def test_what_cannot_be_seen_or_clicked_is_refused(sam: Sam) -> None:
             source.click(embedding, points)
     with pytest.raises(InputError, match="1 points and 2 labels"):
         source.click(embedding, (1, 1), [True, False])
-    wrong = SamEmbedding(embedding.features[:, :5], embedding.image_size)
+    wrong = replace(embedding, features=embedding.features[:, :5])
     with pytest.raises(InputError, match="encode the image with this SAM"):
         source.click(wrong, (1, 1))
+    for other in (wrong, replace(embedding, network="another")):
+        with pytest.raises(InputError, match="encode the image with this SAM"):
+            finish(source.divide(other))
     tensors, rest = embedding.to_parts()
     for parts in [
         ({}, "{}"),
@@ -258,6 +260,8 @@ def test_what_cannot_be_seen_or_clicked_is_refused(sam: Sam) -> None:
         (tensors, "[]"),
         (tensors, '{"image_size": ["8", 8]}'),
         (tensors, '{"image_size": [8.5, 8]}'),
+        (tensors, '{"image_size": [40, 56]}'),
+        (tensors, '{"image_size": [40, 56], "network": 3}'),
         ({"features": tensors["features"][0]}, rest),
     ]:
         with pytest.raises(InputError, match="no embedding"):

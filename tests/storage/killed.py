@@ -27,8 +27,8 @@ import numpy as np
 import napari_corrclip as nc
 from napari_corrclip.annotation import Journal, Session, restore
 from napari_corrclip.errors import InputError
-from napari_corrclip.evaluation.effort.output import RECORD, write_report
-from napari_corrclip.evaluation.effort.report import Report
+from napari_corrclip.evaluation.effort.reporting.output import RECORD, write_report
+from napari_corrclip.evaluation.effort.reporting.report import Report
 from napari_corrclip.results.folder import LARGE_FORMAT
 from napari_corrclip.results.segmentation import Segmentation
 from napari_corrclip.storage import folders

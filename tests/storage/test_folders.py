@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from napari_corrclip.annotation import Journal, Session, restore
-from napari_corrclip.cli.places import has_whole_result
+from napari_corrclip.cli.targets import has_whole_result
 from napari_corrclip.engine.large import LargeSegmentation
 from napari_corrclip.errors import InputError
 from napari_corrclip.results.folder import read_provenance

@@ -1,4 +1,4 @@
-"""What docs/weights.md says is so."""
+"""What docs/how-to/weights.md says is so."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ import pytest
 from typer.main import get_command
 
 from napari_corrclip.cli.app import app
-from napari_corrclip.cli.weights import megabytes
+from napari_corrclip.storage.amounts import size_text
 from napari_corrclip.weights.cache import CACHE_VARIABLE, OFFLINE_VARIABLES, PRESETS_VARIABLE
 from napari_corrclip.weights.catalogue import get_preset, presets
 from napari_corrclip.weights.presets import Preset
 from napari_corrclip.weights.saved import save_preset
 
 ROOT = Path(__file__).parents[2]
-TEXT = (ROOT / "docs" / "weights.md").read_text(encoding="utf-8")
+TEXT = (ROOT / "docs" / "how-to" / "weights.md").read_text(encoding="utf-8")
 HEAD = (
     "| preset | CLIP | similarity (DINO) | regions (SAM) | inference | download | licences | use |"
 )
@@ -34,7 +34,7 @@ def row(preset: Preset) -> str:
         f"`{preset.name}`",
         *networks,
         str(preset.settings.short_side),
-        megabytes(preset.size) if preset.size else "none",
+        size_text(preset.size) if preset.size else "none",
         ", ".join(preset.licences),
         "any" if free else "not commercial",
     ]
@@ -47,20 +47,6 @@ def test_the_table_of_presets_is_that_of_the_data(
     monkeypatch.setenv(PRESETS_VARIABLE, str(tmp_path))
     table = TEXT.partition(HEAD)[2].partition("\n\n")[0].splitlines()[2:]
     assert table == [row(preset) for preset in presets()]
-
-
-def test_the_readme_s_table_has_the_same_sizes_and_licences() -> None:
-    rows = re.findall(
-        r"^\| `([\w-]+)` \| .* \| ([\w. ]+) \| ([^|]+) \|$",
-        (ROOT / "README.md").read_text(encoding="utf-8").partition("## Presets and licences")[2],
-        re.MULTILINE,
-    )[:7]
-    found = {name: (size, licences.replace("*", "")) for name, size, licences in rows}
-    assert len(found) == 7
-    for name, (size, licences) in found.items():
-        preset = get_preset(name)
-        assert size == (megabytes(preset.size) if preset.size else "none")
-        assert licences == ", ".join(preset.licences)
 
 
 def commands() -> list[list[str]]:

@@ -313,7 +313,7 @@ def test_without_network_a_url_says_which_file_from_where_and_where_to_put_it(
     with pytest.raises(WeightsError) as caught:
         finish(fetch(spec, tmp_path))
     message = str(caught.value)
-    assert message.startswith("The weights of vit_b/test (3 MB, Apache-2.0) are not at ")
+    assert message.startswith("The weights of vit_b/test (3.1 MB, Apache-2.0) are not at ")
     assert str(place(closed_port, tmp_path)) in message
     assert spec.source in message
     assert "refused" in message

@@ -352,23 +352,39 @@ def test_pickle_that_would_run_code_is_refused_and_does_not_run(
 
 
 def test_offline_opens_no_socket(server: Server, preset: Preset, picture: Path) -> None:
-    # Python tells of every socket that is made, whichever library makes it.
+    # One process for all commands. Python tells of every socket that is made, whichever library makes it.
     watched = (
-        "import runpy, sys\n"
+        "import json, sys\n"
+        "from napari_corrclip.cli import main\n"
+        "from tests.weights import small\n"
         "seen = []\n"
         "sys.addaudithook(lambda event, _: event.startswith('socket.') and seen.append(event))\n"
-        "try:\n"
-        "    runpy.run_module('tests.weights.small', run_name='__main__', alter_sys=True)\n"
-        "finally:\n"
+        "small.register()\n"
+        "for line in sys.stdin:\n"
+        "    args = json.loads(line)\n"
+        "    seen.clear()\n"
+        "    code = main(args)\n"
         "    print('sockets:', *seen, file=sys.stderr)\n"
+        "    print(code, file=sys.stderr, flush=True)\n"
     )
+    process = subprocess.Popen(
+        [sys.executable, "-c", watched],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdin is not None
+    assert process.stderr is not None
 
     def offline(*args: str) -> tuple[int, str]:
-        return ended(
-            subprocess.Popen(
-                [sys.executable, "-c", watched, *args], stderr=subprocess.PIPE, text=True
-            )
-        )
+        print(json.dumps(args), file=process.stdin, flush=True)
+        told = []
+        for line in process.stderr:
+            told.append(line)
+            if line.startswith("sockets:"):
+                return int(process.stderr.readline()), "".join(told)
+        raise AssertionError("".join(told))
 
     code, told = offline(*segment(picture, "--offline"))
     assert code == 2
@@ -394,6 +410,8 @@ def test_offline_opens_no_socket(server: Server, preset: Preset, picture: Path) 
         assert code == 0, told
         assert told.splitlines()[-1] == "sockets:"
     assert len(server.requests) == asked
+    process.communicate(timeout=MINUTES)
+    assert process.returncode == 0
 
 
 def test_licence_that_forbids_commercial_use_is_told_before_the_download(

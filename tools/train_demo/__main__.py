@@ -18,6 +18,7 @@ import torch
 
 from napari_corrclip.demo import networks, tokenizer
 from napari_corrclip.demo.scenes import TRAIN_SEED, VALIDATION_SEED
+from napari_corrclip.engine.recipe import Recipe
 from napari_corrclip.evaluation.demo_world import evaluate_steps
 from napari_corrclip.progress import finish
 from tools.train_demo import clip, sam, similarity
@@ -36,8 +37,7 @@ def choose_eps(scenes: int = 30) -> None:
             found = finish(
                 evaluate_steps(
                     scenes,
-                    regions=regions,
-                    settings=networks.SETTINGS.replace(eps=eps),
+                    recipe=Recipe(regions=regions, settings=networks.SETTINGS.replace(eps=eps)),
                     first_seed=VALIDATION_SEED,
                     stages=("full",),
                 )

@@ -10,9 +10,11 @@ from safetensors.torch import save_file
 
 from napari_corrclip.demo.networks import DATA
 
+LOGS = Path(__file__).parent / "logs"
 
-def pack(checkpoint: Path, name: str, folder: Path = DATA) -> int:
-    """Write ``name``.safetensors in float16 into ``folder``, and the log; returns its bytes."""
+
+def pack(checkpoint: Path, name: str, folder: Path = DATA, logs: Path = LOGS) -> int:
+    """Write ``name``.safetensors in float16 into ``folder``, and the log to ``logs``; returns its bytes."""
     state = torch.load(checkpoint, map_location="cpu", weights_only=True)
     half = {key: value.half().contiguous() for key, value in state.items()}
     path = folder / f"{name}.safetensors"
@@ -20,5 +22,5 @@ def pack(checkpoint: Path, name: str, folder: Path = DATA) -> int:
     path.chmod(0o644)  # safetensors writes for the owner alone
     log = checkpoint.with_suffix(".json")
     if log.exists():
-        shutil.copyfile(log, folder / log.name)
+        shutil.copyfile(log, logs / log.name)
     return path.stat().st_size

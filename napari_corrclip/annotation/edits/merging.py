@@ -1,4 +1,4 @@
-"""Making one region of several: merge and absorb."""
+"""The edits that make one region of several: merge and absorb."""
 
 from __future__ import annotations
 
@@ -6,12 +6,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_corrclip.annotation.change import Change, Plan, Swap
-from napari_corrclip.annotation.edits.targets import Regions, count, name_of, regions_of
-from napari_corrclip.annotation.regions import Verdict
+from napari_corrclip.annotation.edits.targets import Regions, name_of, regions_of
+from napari_corrclip.annotation.region import Verdict
 from napari_corrclip.annotation.runs import Patch
 from napari_corrclip.annotation.state import State
 from napari_corrclip.errors import InputError
 from napari_corrclip.images.boxes import union, window
+from napari_corrclip.storage.amounts import count
 
 
 def merge(state: State, regions: Regions) -> Plan:

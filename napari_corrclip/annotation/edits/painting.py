@@ -7,7 +7,6 @@ import numpy as np
 from napari_corrclip.annotation.change import Change, Plan, Swap
 from napari_corrclip.annotation.edits.targets import (
     Pixels,
-    count,
     name_of,
     pixels_of,
     region_of,
@@ -16,6 +15,7 @@ from napari_corrclip.annotation.edits.targets import (
 from napari_corrclip.annotation.runs import Patch
 from napari_corrclip.annotation.state import NOT_PINNED, State
 from napari_corrclip.images.boxes import window
+from napari_corrclip.storage.amounts import count
 
 
 def paint(state: State, pixels: Pixels, which: str | int | None) -> Plan:

@@ -9,15 +9,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_corrclip.annotation.change import Change, Map, Plan, Swap
-from napari_corrclip.annotation.edits.targets import count, name_of, value_of
+from napari_corrclip.annotation.edits.targets import name_of, value_of
 from napari_corrclip.annotation.evidence import Evidence
-from napari_corrclip.annotation.regions import Verdict
+from napari_corrclip.annotation.region import Verdict
 from napari_corrclip.annotation.runs import Patch
 from napari_corrclip.annotation.state import NOT_PINNED, State
 from napari_corrclip.errors import InputError
 from napari_corrclip.images.boxes import Box
 from napari_corrclip.maps.votes import crosstab
 from napari_corrclip.results.segmentation import Segmentation
+from napari_corrclip.storage.amounts import count
 from napari_corrclip.vocabulary import Vocabulary
 
 Reassign = Mapping[str | int, str | int | None]

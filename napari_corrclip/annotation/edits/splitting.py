@@ -1,4 +1,4 @@
-"""Making several regions of one: by its connected parts, by clicks, by a mask."""
+"""The edits that make several regions of one: by its connected parts, by clicks, by a mask."""
 
 from __future__ import annotations
 
@@ -8,12 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_corrclip.annotation.change import Change, Plan, Swap
-from napari_corrclip.annotation.edits.targets import count, mask_of, points_of, region_of
-from napari_corrclip.annotation.regions import Region
+from napari_corrclip.annotation.edits.targets import mask_of, points_of, region_of
+from napari_corrclip.annotation.region import Region
 from napari_corrclip.annotation.runs import Patch
 from napari_corrclip.annotation.state import State
 from napari_corrclip.errors import InputError
 from napari_corrclip.images.boxes import Box, padded, window
+from napari_corrclip.storage.amounts import count
 
 Points = Sequence[Sequence[float]]
 """(row, column) pairs in pixels."""
@@ -82,7 +83,7 @@ def split_preview(
 
 
 class Divider:
-    """Divides one region by clicks, again and again; see :func:`split_preview`.
+    """A divider of one region by clicks, again and again; see :func:`split_preview`.
 
     Its edges are computed once. :meth:`divide` may run in another thread while the state is edited: it
     tells of the region as it was.

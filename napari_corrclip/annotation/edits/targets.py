@@ -1,4 +1,4 @@
-"""What an edit is about: regions, classes, pixels; checked before anything is planned."""
+"""The targets of an edit: regions, classes, pixels; checked before anything is planned."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from napari_corrclip.annotation.regions import Region
+from napari_corrclip.annotation.region import Region
 from napari_corrclip.annotation.state import State
 from napari_corrclip.errors import InputError
 from napari_corrclip.images.boxes import Box
@@ -177,8 +177,3 @@ def shown(value: object) -> str:
     """Return ``value`` as a message may hold it: in one line, and a short one."""
     text = " ".join(repr(value).split())
     return text if len(text) <= 80 else f"{text[:79]}…"
-
-
-def count(number: int, what: str, several: str | None = None) -> str:
-    """Return "1 region", "2,140 regions"; ``several`` where it is no mere s."""
-    return f"{number:,} {what if number == 1 else several or what + 's'}"

@@ -1,4 +1,4 @@
-"""Deciding on regions: assign, accept, ignore, spread, and voting again."""
+"""The decisions on regions: assign, accept, ignore, spread, and voting again."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ import numpy as np
 from napari_corrclip.annotation.change import Change, Plan, Swap
 from napari_corrclip.annotation.edits.targets import (
     Regions,
-    count,
     name_of,
     region_of,
     regions_of,
     shown,
     value_of,
 )
-from napari_corrclip.annotation.regions import VOTINGS, Region, Verdict, Voting
+from napari_corrclip.annotation.region import VOTINGS, Region, Verdict, Voting
 from napari_corrclip.annotation.runs import Patch
 from napari_corrclip.annotation.state import NOT_PINNED, State
 from napari_corrclip.errors import InputError
 from napari_corrclip.images.boxes import union, window
+from napari_corrclip.storage.amounts import count
 
 Which = Regions | Literal["undecided", "all"]
 

@@ -24,7 +24,10 @@ their source looks at a tile at a time.
 
 from __future__ import annotations
 
-from napari_corrclip.engine.large.run import large_steps, segment_large
+from napari_corrclip._moved import moved_names
+from napari_corrclip.engine.large.run import large_steps
 from napari_corrclip.results.large import LargeSegmentation
 
-__all__ = ["LargeSegmentation", "large_steps", "segment_large"]
+__all__ = ["LargeSegmentation", "large_steps"]
+
+__getattr__ = moved_names(__name__)

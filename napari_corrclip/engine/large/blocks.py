@@ -29,7 +29,7 @@ def block_side(queries: int, scale: float, largest: int) -> int:
 
 @dataclass(frozen=True)
 class BlockClasses:
-    """What each pixel of a block is before map correction.
+    """The classes of a block's pixels before map correction.
 
     Attributes:
         classes: (h, w) int64 class indices, -1 = no class.
@@ -52,7 +52,7 @@ def classify_block(
     background: int,
     settings: Settings,
 ) -> BlockClasses:
-    """Classify the pixels of a block, as :func:`napari_corrclip.engine.pipeline.classify_pixels` does.
+    """Classify the pixels of a block, as :func:`napari_corrclip.engine.classifying.classify_pixels` does.
 
     Args:
         logits: (Q, h, w) at the image's own pixels.

@@ -1,4 +1,4 @@
-"""How a large image is divided: tiles that overlap, blocks that do not, one grid of windows."""
+"""The division of a large image: tiles that overlap, blocks that do not, one grid of windows."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From the ids of many tiles to one numbering: a region that a border cuts is one again.
+"""The joining of many tiles' ids to one numbering: a region that a border cuts is one again.
 
 Two tiles that overlap have both divided the pixels that they share. A region of the one and a region
 of the other are the same where their IoU over these pixels is above a threshold of at least one half:
@@ -47,7 +47,7 @@ def matches(
 
 
 class Joiner:
-    """Takes tiles in any order and keeps of each only what a neighbour has yet to be compared with.
+    """The joiner of tiles in any order, of which it keeps what a neighbour has yet to be compared with.
 
     Args:
         grid: the tiles.

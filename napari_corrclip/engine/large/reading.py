@@ -13,6 +13,7 @@ from napari_corrclip.engine.large.grid import blocks
 from napari_corrclip.errors import InputError
 from napari_corrclip.images import ImageOptions, find_limits, to_rgb
 from napari_corrclip.images.boxes import Box
+from napari_corrclip.images.limits import is_deep
 from napari_corrclip.images.nodata import without_data
 from napari_corrclip.images.planes import Plane
 from napari_corrclip.maps.regions import check_regions
@@ -49,9 +50,7 @@ class LazyImage:
 
     def measure(self) -> Steps[None]:
         """Find the values that become black and white; reads nothing where that is no question."""
-        if self._limits is not None or np.dtype(self.plane.array.dtype).kind == "b":
-            return
-        if np.dtype(self.plane.array.dtype) == np.uint8:
+        if self._limits is not None or not is_deep(np.dtype(self.plane.array.dtype)):
             return
         height, width = self.size
         step = math.ceil(math.sqrt(height * width / _MEASURED))

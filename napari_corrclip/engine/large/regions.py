@@ -13,7 +13,7 @@ from napari_corrclip.engine.large.joining import Joiner
 from napari_corrclip.engine.large.reading import LazyImage, reduced
 from napari_corrclip.errors import InputError
 from napari_corrclip.maps.regions import check_regions
-from napari_corrclip.progress import Progress, Steps, T
+from napari_corrclip.progress import Progress, Steps, T, retold
 from napari_corrclip.regions.protocol import RegionSource
 
 _FRAME = 1024
@@ -114,12 +114,4 @@ def _enlarged(
 
 def _telling(steps: Steps[T], event: Progress) -> Steps[T]:
     """Drive ``steps`` and yield ``event`` wherever they can be cancelled; return their result."""
-    try:
-        while True:
-            next(steps)
-            yield event
-    except StopIteration as stopped:
-        result: T = stopped.value
-        return result
-    finally:
-        steps.close()
+    return retold(steps, lambda _: event)

@@ -15,7 +15,7 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class Lines:
-    """Where consecutive lines (rows or columns) of a resampled map come from.
+    """The sources of consecutive lines (rows or columns) of a resampled map.
 
     Attributes:
         before: (n,) int64, the source's line at or before each.

@@ -1,4 +1,4 @@
-"""From a large image and a vocabulary to a result on the disk."""
+"""The run from a large image and a vocabulary to a result on the disk."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import contextlib
 import json
 import os
 import time
-from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,14 +22,14 @@ from napari_corrclip.engine.large.tally import Count, Tally
 from napari_corrclip.engine.large.windows import WindowGrid, WindowLogits, check_scale
 from napari_corrclip.engine.segmenter import Segmenter
 from napari_corrclip.errors import InputError
-from napari_corrclip.images import PERCENTILES, ImageOptions
+from napari_corrclip.images import ImageOptions
 from napari_corrclip.images.origin import Origin, escaped
 from napari_corrclip.images.planes import Plane, opened
 from napari_corrclip.maps import table as tables
 from napari_corrclip.maps import votes as voting
 from napari_corrclip.maps.reading import open_map
-from napari_corrclip.progress import Progress, Steps, drive
-from napari_corrclip.regions.given import GivenRegions
+from napari_corrclip.progress import Progress, Steps
+from napari_corrclip.regions.given import AwaitedRegions, GivenRegions
 from napari_corrclip.regions.protocol import RegionSource
 from napari_corrclip.results.folder import LARGE_FORMAT
 from napari_corrclip.results.large import LargeSegmentation
@@ -42,7 +42,6 @@ from napari_corrclip.results.zarr_maps import (
     new_result,
     write_rows,
 )
-from napari_corrclip.settings import Settings
 from napari_corrclip.storage.cells import table_to_csv
 from napari_corrclip.vocabulary import Vocabulary, VocabularyLike
 
@@ -64,7 +63,7 @@ def large_steps(
     options: ImageOptions | None = None,
     origin: Origin | None = None,
 ) -> Steps[LargeSegmentation]:
-    """Generator of :func:`segment_large`, with a segmenter's networks, settings and regions.
+    """Generator of :func:`napari_corrclip.api.segment_large`, by finished parts.
 
     Args:
         segmenter: of its settings all but the inference size is used.
@@ -100,6 +99,8 @@ def large_steps(
         grid = WindowGrid.plan(pixels.size, scale, segmenter.settings, patches)
         tiling: dict[str, int | float] = {"scale": scale, "windows": len(grid)}
         source = segmenter.regions if regions is None else regions
+        if isinstance(source, AwaitedRegions):
+            raise source.missing()
         given, described = None, {}
         if isinstance(source, RegionSource) and not isinstance(source, GivenRegions):
             tiles = tile_grid(pixels.size, scale, source, tile, overlap)
@@ -138,10 +139,17 @@ def large_steps(
                 "region_probabilities": tally.probabilities,
             },
         )
+        recipe = replace(
+            segmenter.recipe_with(described),
+            detail="standard",
+            scale=scale,
+            tile=tile,
+            overlap=overlap,
+        )
         provenance = Provenance(
             versions=package_versions(),
             preset=segmenter.preset,
-            networks=segmenter.networks,
+            networks=segmenter.networks_of(recipe),
             device=describe_device(segmenter.clip.device),
             dtype=str(segmenter.clip.dtype).removeprefix("torch."),
             # the scale is what sets the inference size
@@ -153,6 +161,7 @@ def large_steps(
             tiling=tiling,
             image_digest=origin.digest,
             image_position=origin.position,
+            recipe=recipe.to_json(),
         )
         notes = (*plane.notes, *segmenter.notes(words))
         _write_texts(temporary, tally, words, provenance, notes)
@@ -283,83 +292,3 @@ def _write_texts(
         encoding="utf-8",
         errors="backslashreplace",  # a path's bytes that are no text, as JSON escapes them
     )
-
-
-def segment_large(
-    image: Any,
-    vocabulary: VocabularyLike,
-    out: str | os.PathLike[str],
-    *,
-    scale: float,
-    preset: str = "demo",
-    device: str | torch.device = "auto",
-    dtype: str | torch.dtype = "auto",
-    regions: Any = "sam",
-    region_options: Mapping[str, Any] | None = None,
-    settings: Settings | None = None,
-    tile: int | None = None,
-    overlap: int | None = None,
-    limits: tuple[float, float] | None = None,
-    percentiles: tuple[float, float] = PERCENTILES,
-    channel_axis: int | None = None,
-    progress: bool | None = None,
-) -> LargeSegmentation:
-    """Segment an image that need not fit into memory; the result is written to a folder.
-
-    The image is seen at one ``scale`` by one grid of windows, each encoded once and blended with those
-    it overlaps, so that tiles leave no seams: with given regions the labels are those of the image in
-    one piece. Regions that are found are found tile by tile, and joined where a border cuts them.
-
-    Args:
-        image: (H, W), (H, W, 1), (H, W, 3) or (H, W, 4) array that can be cut (zarr, dask, a NumPy
-            memmap), or the path of a file or zarr folder; see
-            :func:`napari_corrclip.images.planes.opened`.
-        vocabulary: text such as ``"cat, dog"``, a file, names, or a :class:`Vocabulary`.
-        out: folder of the result; a former result there is replaced. Nothing is there before
-            everything is.
-        scale: pixels that the networks see for each pixel of the image along a side, such as 1 or
-            0.25: choose it so that things are about as large as in a photograph of 336 pixels.
-        preset: as :meth:`Segmenter.from_preset` takes it, like the next two.
-        device: where the networks run.
-        dtype: of the towers.
-        regions: ``sam``, ``superpixels``, a region source, or given ones: an integer array that can
-            be cut, or the path of a file or zarr folder.
-        region_options: of ``sam`` or ``superpixels``.
-        settings: ``None``: the preset's; the inference size in it does not matter.
-        tile: side in pixels of what the region source is shown at a time; ``None``: what SAM sees at
-            ``scale``, 1024 / scale. Has no effect on given regions.
-        overlap: pixels that neighbouring tiles share at least, at most half a tile; ``None``: a
-            quarter. Larger than what should not be cut.
-        limits: values that become black and white.
-        percentiles: the same by percentiles, for images of more than 8 bits.
-        channel_axis: of an array, the axis of the channels if it is not the last.
-        progress: draw a bar on stderr; ``None``: only where that is a terminal.
-
-    Raises:
-        InputError: something cannot be used; nothing is written then.
-        WeightsError: weights are missing and cannot be fetched.
-    """
-    check_zarr()
-    check_target(Path(out))
-    words = Vocabulary.coerce(vocabulary)
-    named = isinstance(regions, str) and regions in ("sam", "superpixels")
-    segmenter = Segmenter.from_preset(
-        preset,
-        device=device,
-        dtype=dtype,
-        regions=regions if named else "superpixels",
-        region_options=region_options if named else None,
-        settings=settings,
-    )
-    steps = large_steps(
-        segmenter,
-        image,
-        words,
-        out,
-        scale=scale,
-        regions=None if named else regions,
-        tile=tile,
-        overlap=overlap,
-        options=ImageOptions(limits, percentiles, channel_axis),
-    )
-    return drive(steps, show=progress)

@@ -1,4 +1,4 @@
-"""What is counted of each region: in a block, and added up over all blocks."""
+"""The counts of each region: in a block, and added up over all blocks."""
 
 from __future__ import annotations
 

@@ -7,35 +7,31 @@ image in one piece: the same windows, in the same order.
 
 from __future__ import annotations
 
-import math
 from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import closing
 from dataclasses import dataclass
-from typing import TypeVar
+from itertools import chain
 
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
-from napari_corrclip.devices import explained
-from napari_corrclip.encoders.protocols import ImageEncoder, SimilarityEncoder
-from napari_corrclip.engine import pipeline
+from napari_corrclip.devices import Batches, explained
+from napari_corrclip.encoders.protocols import Blocks, ImageEncoder, SimilarityEncoder
+from napari_corrclip.engine import encoding
 from napari_corrclip.engine import windows as win
 from napari_corrclip.engine.large.grid import shared
 from napari_corrclip.engine.large.reading import LazyImage, LazyRegions
 from napari_corrclip.engine.large.resampling import bilinear, lines, nearest_lines
-from napari_corrclip.engine.window_count import Size, window_count
+from napari_corrclip.engine.window_count import Size, scaled
 from napari_corrclip.errors import InputError
-from napari_corrclip.images.boxes import Box
+from napari_corrclip.images.boxes import Box, union
 from napari_corrclip.method import prediction
 from napari_corrclip.method.similarity import unit_cells
-from napari_corrclip.progress import Progress, Steps
+from napari_corrclip.progress import Progress, Steps, retold
 from napari_corrclip.settings import Settings
 
-T = TypeVar("T")
 Place = tuple[int, int]
 
 # The padding's id: no int32 region has it, and like the one of an image in one piece it is the highest.
@@ -44,7 +40,7 @@ _PADDING = 1 << 31
 
 @dataclass(frozen=True)
 class WindowGrid:
-    """Where the windows lie; arithmetic alone, of any number of windows.
+    """The places of the windows; arithmetic alone, of any number of windows.
 
     All sizes are (rows, columns) in pixels.
 
@@ -76,24 +72,8 @@ class WindowGrid:
             settings: window and stride; not the inference size.
             patch_sizes: of both towers.
         """
-        rows, columns = (max(1, math.floor(side * scale + 0.5)) for side in image_size)
-        window = (min(settings.window, rows), min(settings.window, columns))
-        multiple = win.padding_multiple(patch_sizes)
-        (top, left), (bottom, right) = zip(
-            *(
-                (missing // 2, missing - missing // 2)
-                for missing in (-s % multiple for s in window)
-            ),
-            strict=True,
-        )
-        return cls(
-            image_size,
-            (rows, columns),
-            _starts(rows, window[0], settings.stride),
-            _starts(columns, window[1], settings.stride),
-            window,
-            (top, left, bottom, right),
-        )
+        size = scaled(image_size, scale)
+        return cls(image_size, size, *win.lay_out(size, settings, patch_sizes))
 
     def __len__(self) -> int:
         """Number of windows."""
@@ -123,11 +103,6 @@ class WindowGrid:
         top, bottom = lines(box[0], box[2], self.size[0], self.image_size[0]).span
         left, right = lines(box[1], box[3], self.size[1], self.image_size[1]).span
         return top, left, bottom, right
-
-
-def _starts(side: int, window: int, stride: int) -> tuple[int, ...]:
-    count = window_count(side, window, stride)
-    return tuple(min(step * stride, side - window) for step in range(count))
 
 
 def _reaching(starts: Sequence[int], window: int, first: int, stop: int) -> range:
@@ -164,7 +139,7 @@ class WindowLogits:
         self._text = text
         self._kept: dict[Place, Tensor] = {}
         self._left = Counter(place for tile in tiles for place in grid.covering(grid.seen(tile)))
-        self._at_once = settings.batch_size  # halved where the device's memory does not suffice
+        self._batches = Batches(settings.batch_size)
         self.done = 0
 
     def __len__(self) -> int:
@@ -174,59 +149,37 @@ class WindowLogits:
     def encode(self, tile: Box) -> Steps[None]:
         """Encode the windows of a tile that no former one needed; yields after every block."""
         new = [p for p in self.grid.covering(self.grid.seen(tile)) if p not in self._kept]
-        if not new:
-            return
         boxes = [self.grid.box(place) for place in new]
-        around = (
-            min(box[0] for box in boxes),
-            min(box[1] for box in boxes),
-            max(box[2] for box in boxes),
-            max(box[3] for box in boxes),
-        )
+        around = union(boxes)
+        if around is None:
+            return
         pixels, regions = self._pixels(around), self._ids(around)
-        start = 0
-        while start < len(new):
-            batch = boxes[start : start + self._at_once]
-            features = yield from self._encode(
-                self._cut(pixels, batch, around), self._cut(regions, batch, around, fill=_PADDING)
+        device, done = self._clip.device, self.done
+        padding, origin = self.grid.padding, around[:2]
+
+        def encode(start: int, stop: int) -> Blocks[Tensor]:
+            self.done = done + start
+            features = yield from encoding.encode_windows(
+                win.cut(pixels, boxes[start:stop], padding, origin=origin).to(device),
+                win.cut(regions, boxes[start:stop], padding, _PADDING, origin).to(device),
+                self._clip,
+                self._similarity,
+                self._settings,
             )
-            if features is None:
-                self._at_once = (len(batch) + 1) // 2
-                continue
-            logits = prediction.cosine_logits(
-                unit_cells(features).to(self._text.device), self._text
-            )
-            self._kept.update(zip(new[start : start + len(batch)], logits.unbind(), strict=True))
-            start += len(batch)
-            self.done += len(batch)
-            yield Progress("windows", self.done, len(self.grid))
+            return prediction.cosine_logits(unit_cells(features).to(self._text.device), self._text)
 
-    def _encode(self, windows: Tensor, regions: Tensor) -> Steps[Tensor | None]:
-        """Features of a batch, without gradients; ``None`` where memory ran out for more than one.
-
-        Yields after every block.
-
-        Raises:
-            NotEnoughMemory: the device cannot hold a single window.
-        """
-        device = self._clip.device
         high, wide = self.grid.padded
-        steps = pipeline.unless_full(
-            pipeline.encode_windows(
-                windows.to(device), regions.to(device), self._clip, self._similarity, self._settings
-            ),
-            last_try=len(windows) == 1,
-        )
         what = f"one window of {high} × {wide} pixels"
-        lower = f"window in the settings ({self._settings.window})"
-        with explained(device, what, lower), closing(steps):
-            while True:
-                try:
-                    next(steps)
-                except StopIteration as stopped:
-                    features: Tensor | None = stopped.value
-                    return features
-                yield Progress("windows", self.done, len(self.grid))
+        with explained(device, what, f"window in the settings ({self._settings.window})"):
+            logits = yield from retold(self._batches.run(len(new), encode), lambda _: self._event())
+        self._kept.update(
+            zip(new, chain.from_iterable(batch.unbind() for batch in logits), strict=True)
+        )
+        self.done = done + len(new)
+        yield self._event()
+
+    def _event(self) -> Progress:
+        return Progress("windows", self.done, len(self.grid))
 
     def release(self, tile: Box) -> None:
         """Let go of the windows that no later tile needs."""
@@ -310,15 +263,6 @@ class WindowLogits:
             for axis in (0, 1)
         )
         return torch.from_numpy(self._regions.pick(rows, columns).astype(np.int64))
-
-    def _cut(self, maps: Tensor, boxes: Sequence[Box], around: Box, fill: int = 0) -> Tensor:
-        """Cut windows out of a piece of the image, and pad them with ``fill``."""
-        top, left, bottom, right = self.grid.padding
-        row, column = around[:2]
-        crops = torch.stack(
-            [maps[..., t - row : b - row, le - column : r - column] for t, le, b, r in boxes]
-        )
-        return F.pad(crops, (left, right, top, bottom), value=fill)
 
 
 def check_scale(scale: float, size: Size) -> float:

@@ -1,1 +1,1 @@
-"""What correcting costs: a simulated person, with and without pre-labels, counted in actions."""
+"""The cost of correcting: a simulated person, with and without pre-labels, counted in actions."""

@@ -1,4 +1,4 @@
-"""From runs to figures: what a target took, means and ratios with intervals over images."""
+"""The figures of runs: what a target took, means and ratios with intervals over images."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from typing import Final, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_corrclip.evaluation.effort.person import Run
-from napari_corrclip.evaluation.effort.prices import costs
-from napari_corrclip.evaluation.effort.region_truth import Measures
+from napari_corrclip.evaluation.effort.simulation.person import Run
+from napari_corrclip.evaluation.effort.simulation.prices import costs
+from napari_corrclip.evaluation.effort.simulation.region_truth import Measures
 
 Measure = Literal["accuracy", "miou"]
 MEASURES: Final[tuple[Measure, ...]] = ("accuracy", "miou")
@@ -126,12 +126,12 @@ def mean_curve(
     Between two actions nothing changes; a run that has ended stays where it is.
     """
     spent = [costs(run.kinds, prices) for run in runs]
-    last = max(1.0, *(float(one[-1]) for one in spent))
+    last = max(1.0, *(float(paid[-1]) for paid in spent))
     grid = np.unique(np.concatenate([[0.0], np.round(np.geomspace(1, last, points))]))
     values = np.array(
         [
-            getattr(run, measure)[np.searchsorted(one, grid, side="right") - 1]
-            for run, one in zip(runs, spent, strict=True)
+            getattr(run, measure)[np.searchsorted(paid, grid, side="right") - 1]
+            for run, paid in zip(runs, spent, strict=True)
         ]
     )
     resampled = np.array([values[chosen].mean(axis=0) for chosen in _resampled(len(runs), 0, 500)])

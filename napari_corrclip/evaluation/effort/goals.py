@@ -1,12 +1,12 @@
-"""What pre-labels and the queue are to save, as ratios with bounds."""
+"""The goals of pre-labels and the queue, as ratios with bounds."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Final
 
-from napari_corrclip.evaluation.effort.arms import ORACLE, UNLABELLED, UNLABELLED_TOOLS
 from napari_corrclip.evaluation.effort.curves import CEILING, GAP, Interval, Measure
+from napari_corrclip.evaluation.effort.simulation.arms import ORACLE, UNLABELLED, UNLABELLED_TOOLS
 from napari_corrclip.evaluation.effort.study import SetStudy
 
 LEAST_CEILING = 0.90
@@ -15,7 +15,7 @@ LEAST_CEILING = 0.90
 
 @dataclass(frozen=True)
 class Goal:
-    """What one way of working may take, in parts of another.
+    """The bound of what one way of working may take, in parts of another.
 
     Attributes:
         over: the arm that is judged; ``{}`` stands for the queue's order.

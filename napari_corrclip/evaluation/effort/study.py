@@ -8,8 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_corrclip.evaluation.effort.arms import Arm
-from napari_corrclip.evaluation.effort.case import Case, CaseSet
+from napari_corrclip.evaluation.effort.cases.case import Case, CaseSet
 from napari_corrclip.evaluation.effort.curves import (
     Interval,
     Measure,
@@ -18,17 +17,22 @@ from napari_corrclip.evaluation.effort.curves import (
     ratio_interval,
     target_value,
 )
-from napari_corrclip.evaluation.effort.person import Run, correct
-from napari_corrclip.evaluation.effort.prices import PRICES, costs
-from napari_corrclip.evaluation.effort.region_truth import Measures, ceiling, true_numbers
+from napari_corrclip.evaluation.effort.simulation.arms import Arm
+from napari_corrclip.evaluation.effort.simulation.person import Run, correct
+from napari_corrclip.evaluation.effort.simulation.prices import PRICES, costs
+from napari_corrclip.evaluation.effort.simulation.region_truth import (
+    Measures,
+    ceiling,
+    true_numbers,
+)
 from napari_corrclip.evaluation.metrics import Confusion, true_miou
-from napari_corrclip.progress import Progress, Steps
+from napari_corrclip.progress import Progress, Steps, retold
 from napari_corrclip.results.segmentation import class_indices
 
 
 @dataclass(frozen=True, eq=False)
 class SetStudy:
-    """What was found on one set of images.
+    """The results on one set of images.
 
     Attributes:
         name: of the set.
@@ -137,12 +141,4 @@ def start(case: Case) -> Measures:
 
 def _counted(steps: Steps[Run], stage: str, done: int, total: int) -> Steps[Run]:
     """Tell the events of one run as the study's own, so that it can be cancelled at every action."""
-    try:
-        while True:
-            next(steps)
-            yield Progress(stage, done, total)
-    except StopIteration as stop:
-        run: Run = stop.value
-        return run
-    finally:
-        steps.close()
+    return retold(steps, lambda _: Progress(stage, done, total))

@@ -9,7 +9,6 @@ from psygnal import Signal
 from qtpy.QtWidgets import QMessageBox
 
 from napari_corrclip.annotation import Edited
-from napari_corrclip.annotation.edits.targets import count as counted
 from napari_corrclip.gui.correct.correcting import DIGITS, Correcting
 from napari_corrclip.gui.correct.peeking import Peeking
 from napari_corrclip.gui.correct.review import Review
@@ -112,13 +111,13 @@ class Actions:
 
         def work() -> Edited:
             targets = self._correcting.targets()
-            edited = Edited("")
-            with self._session.step(f"Runner-up of {counted(len(targets), 'region')}"):
+            edited, made = Edited(""), False
+            with self._session.step(f"Runner-up of {count(len(targets), 'region')}"):
                 for region in targets:
                     edited = self._session.assign(region, self.review.queue.runner_up(region))
-            return replace(
-                edited, title=f"Assign the runner-up to {counted(len(targets), 'region')}"
-            )
+                    made = made or edited.made
+            title = f"Assign the runner-up to {count(len(targets), 'region')}"
+            return replace(edited, title=title, made=made)
 
         self._decide(work)
 

@@ -99,13 +99,11 @@ class Correcting:
 
     def perform(self, action: Callable[[], Edited]) -> Edited | None:
         """Edit the session and say what was done, or why it was not; ``None``: it was refused."""
-        before = self.session.history.done[-1:]
         try:
             edited = action()
         except InputError as error:
             self.say(str(error))
             return None
-        same = [*map(id, self.session.history.done[-1:])] == [*map(id, before)]
-        sentence = "Nothing changed; it was so already." if same else f"{edited.title}."
+        sentence = f"{edited.title}." if edited.made else "Nothing changed; it was so already."
         self.say(" ".join([sentence, *edited.notes]))
         return edited

@@ -28,7 +28,7 @@ MAC_DIGITS = {
 
 
 class HeldKeys(QObject):
-    """Watches the application for Alt, and for the key of peeking being let go.
+    """The filter of the application's events for Alt, and for the key of peeking being let go.
 
     The canvas alone does not see all of it: a window manager or a menu may take the release, or the
     focus may be elsewhere by then. So a move of the mouse without Alt, another window and another

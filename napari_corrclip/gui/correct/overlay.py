@@ -137,7 +137,9 @@ class Overlay:
             self._viewer.layers.remove(layer)
 
     def _new_layer(self, values: NDArray[np.uint8]) -> Labels:
-        colors: dict[int | None, Color] = {None: CLEAR, 0: CLEAR, **self._colors}
+        colors: dict[int | None, Color] = {None: CLEAR, 0: CLEAR}
+        for value, color in self._colors.items():
+            colors[value] = color
         layer = Labels(
             values,
             name=self._name,

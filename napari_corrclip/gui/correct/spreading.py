@@ -66,9 +66,8 @@ class Spreading:
             return session.spread(around[0], name)
         title = f"Spread {name!r} over {len(self._patch_of(around))} regions"
         with session.step(title):
-            for start in around:
-                edited = session.spread(start, name)
-        return replace(edited, title=title)
+            each = [session.spread(start, name) for start in around]
+        return replace(each[-1], title=title, made=any(edited.made for edited in each))
 
     def _patch_of(self, around: Sequence[int]) -> tuple[int, ...]:
         patch_of = self._correcting.session.patch_of

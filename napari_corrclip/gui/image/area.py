@@ -1,4 +1,4 @@
-"""Which part of an image is run on: all of it, what is in view, or a drawn rectangle."""
+"""The part of an image that is run on: all of it, what is in view, or a drawn rectangle."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ NAME = "area to segment"
 
 
 class Area:
-    """Finds the part that a person means; makes the layer that they draw on.
+    """The part that a person means, and the layer that they draw it on.
 
     Args:
         viewer: where they look and draw.
@@ -159,11 +159,11 @@ def canvas_beside(widget: QWidget | None) -> QWidget:
 
     windows = QApplication.topLevelWidgets() if widget is None else [widget.window()]
     found: list[QWidget] = [
-        one
+        canvas
         for window in windows
         if window is not None
-        for one in window.findChildren(QOpenGLWidget)
+        for canvas in window.findChildren(QOpenGLWidget)
     ]
     if not found:
         raise InputError("There is no view of the image here; run on the whole image.")
-    return max(found, key=lambda one: one.width() * one.height())
+    return max(found, key=lambda canvas: canvas.width() * canvas.height())

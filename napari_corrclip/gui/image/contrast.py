@@ -15,13 +15,13 @@ from numpy.typing import NDArray
 
 from napari_corrclip.errors import InputError
 from napari_corrclip.images import PERCENTILES, find_limits, to_rgb
-from napari_corrclip.images.limits import check_percentiles
+from napari_corrclip.images.limits import check_percentiles, is_deep
 from napari_corrclip.results.provenance import PERCENTILES_BEFORE, Stretch
 
 
 @dataclass(frozen=True, slots=True)
 class Contrast:
-    """How grayscale becomes 8 bits.
+    """The rule by which grayscale becomes 8 bits.
 
     Attributes:
         percentiles: those that become black and white; ``None``: as the viewer shows the layer.
@@ -47,8 +47,8 @@ BEFORE = (Contrast(PERCENTILES_BEFORE), Contrast())
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
-    """How the viewer shows a layer.
+class ShownContrast:
+    """The contrast in which the viewer shows a layer.
 
     Attributes:
         limits: what becomes black and white.
@@ -61,7 +61,7 @@ class Shown:
     is_set: bool = True
 
 
-def find_stretch(plane: NDArray[Any], contrast: Contrast, shown: Shown) -> Stretch:
+def find_stretch(plane: NDArray[Any], contrast: Contrast, shown: ShownContrast) -> Stretch:
     """Return how a plane of one channel becomes 8 bits.
 
     Values that are no numbers count for nothing, nor does what a masked array hides.
@@ -76,7 +76,7 @@ def find_stretch(plane: NDArray[Any], contrast: Contrast, shown: Shown) -> Stret
     """
     values = _numbers(plane)
     ranked = contrast.percentiles
-    if contrast.unless_set and (shown.is_set or plane.dtype == np.uint8 or plane.dtype.kind == "b"):
+    if contrast.unless_set and (shown.is_set or not is_deep(plane.dtype)):
         ranked = None
     if ranked is None:
         low, high = shown.limits

@@ -1,4 +1,4 @@
-"""Which layers still are as they were read from their file, and which of several layers of one file they are.
+"""The files of layers: which layers still are as they were read, and which of a file's several layers.
 
 napari goes on naming the file of a layer whose data somebody replaced. So its data are remembered as they
 were when the layer was first seen, which the dock does as soon as there is one. Nor does it say that a file
@@ -27,7 +27,7 @@ SAMPLE = 65_536
 
 @dataclass
 class _Seen:
-    """What a layer was when it was first seen; ``parts`` are those of the same file's layers."""
+    """A layer as it was when it was first seen; ``parts`` are those of the same file's layers."""
 
     data: Callable[[], Any]
     part: str
@@ -49,9 +49,9 @@ def note(layers: Iterable[Layer | None]) -> None:
         if layer.source.path:
             files[layer.source.path].append(_SEEN[layer])
     for seen in files.values():
-        parts = {one.part for one in seen}
-        for one in seen:
-            one.parts |= parts
+        parts = {entry.part for entry in seen}
+        for entry in seen:
+            entry.parts |= parts
 
 
 def part_of(layer: Layer) -> tuple[str, bool]:

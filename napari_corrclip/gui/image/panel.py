@@ -1,4 +1,4 @@
-"""Which image, and which part of it: the choice of a layer, in step with the viewer."""
+"""The choice of an image, and of a part of it, in step with the viewer."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ THIS = "this plane"
 
 
 class ImagePanel(QWidget):
-    """Lets a person choose what is segmented; rows that do not apply to the chosen layer are hidden.
+    """The choice of what is segmented; rows that do not apply to the chosen layer are hidden.
 
     Args:
         viewer: whose image layers are offered.
@@ -101,7 +101,7 @@ class ImagePanel(QWidget):
     @property
     def layer(self) -> Image | None:
         """The chosen layer; of channels the first."""
-        used = [one for one in self._chosen_channels() if one is not None]
+        used = [layer for layer in self._chosen_channels() if layer is not None]
         return used[0] if used else self.layers.value
 
     @layer.setter
@@ -162,13 +162,13 @@ class ImagePanel(QWidget):
         return [
             picture_of(
                 layer,
-                one,
+                where,
                 level=level,
                 box=box,
                 contrast=contrast,
                 channels=self._chosen_channels(),
             )
-            for one in wheres
+            for where in wheres
         ]
 
     def picture_for(self, source: Source) -> Picture:
@@ -240,14 +240,14 @@ class ImagePanel(QWidget):
 
     def _gray(self) -> list[Image]:
         """Return the grayscale layers, from below."""
-        images = [one for one in self.viewer.layers if isinstance(one, Image)]
-        return [one for one in images if not one.rgb and OURS not in one.metadata]
+        images = [layer for layer in self.viewer.layers if isinstance(layer, Image)]
+        return [layer for layer in images if not layer.rgb and OURS not in layer.metadata]
 
     def _channels_wanted(self, on: bool) -> None:
         """Begin with the grayscale layers of one size, from below."""
         if on and not any(self._chosen_channels()):
             gray = self._gray()
-            alike = [one for one in gray if shape_at(one) == shape_at(gray[0])]
+            alike = [image for image in gray if shape_at(image) == shape_at(gray[0])]
             for channel, layer in zip(self.channels, alike, strict=False):
                 channel.value = layer
         self._layer_chosen()
@@ -294,7 +294,7 @@ def _choice(annotation: object, label: str) -> Any:
     every = made.options["choices"]  # napari's own: the layers of the viewer that the widget is in
 
     def choices(widget: object) -> list[Image]:
-        return [one for one in every(widget) if OURS not in one.metadata]
+        return [layer for layer in every(widget) if OURS not in layer.metadata]
 
     return create_widget(
         annotation=cast(Any, annotation), label=label, options={"choices": choices}

@@ -1,4 +1,4 @@
-"""What the networks see of an image layer, and where it lies in the world.
+"""The picture that the networks see of an image layer, and where it lies in the world.
 
 A :class:`Picture` is made in the GUI thread without reading a pixel, with everything noted that a person
 may change meanwhile: contrast, name, transforms. Its pixels are read when they are first asked for, which
@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_corrclip.annotation import Source, has_session, journal_folder
+from napari_corrclip.annotation import SessionStore, Source
 from napari_corrclip.errors import InputError
-from napari_corrclip.gui.image.contrast import Contrast, Shown, colours, find_stretch, gray
+from napari_corrclip.gui.image.contrast import Contrast, ShownContrast, colours, find_stretch, gray
 from napari_corrclip.gui.image.layer_files import file_of, has_own_contrast, part_of, weakly
 from napari_corrclip.gui.image.planes import (
     Where,
@@ -136,12 +136,14 @@ class Picture:
     @property
     def layer(self) -> Image | None:
         """The layer that it is of, of channels the first; ``None`` if it is no more."""
-        return next((found for one in self._layers if (found := one()) is not None), None)
+        return next(
+            (found for reference in self._layers if (found := reference()) is not None), None
+        )
 
     @property
     def layers(self) -> list[Image | None]:
         """The layer, or the three channels; ``None`` for those that are no more."""
-        return [one() for one in self._layers]
+        return [reference() for reference in self._layers]
 
     def same_as(self, other: Picture) -> bool:
         """Whether both are of one image and part: of one file, or of one layer with the same data.
@@ -150,7 +152,9 @@ class Picture:
         """
         if self.shape != other.shape:
             return False
-        mine, others = ([one() for one in (*of._layers, *of._data)] for of in (self, other))
+        mine, others = (
+            [reference() for reference in (*of._layers, *of._data)] for of in (self, other)
+        )
         if self.layer is not None and _identical(mine, others):
             return (self.where, self.level, self.box) == (other.where, other.level, other.box)
         if self.source is None or other.source is None:
@@ -190,16 +194,16 @@ def picture_of(
     if box is not None:
         rows, columns = box[2] - box[0], box[3] - box[1]
     readers = [
-        None if one is None else _reader(one, index_at(one, where, level), level, box)
-        for one in (channels or [layer])
+        None if channel is None else _reader(channel, index_at(channel, where, level), level, box)
+        for channel in (channels or [layer])
     ]
 
     def read(way: Contrast | Stretches) -> tuple[Pixels, Stretches]:
         ways = [way] * len(readers) if isinstance(way, Contrast) else way
         dark = np.zeros((rows, columns), np.uint8), None, None
         found = [
-            dark if one is None or by is None else one(by)
-            for one, by in zip(readers, ways, strict=True)
+            dark if reader is None or by is None else reader(by)
+            for reader, by in zip(readers, ways, strict=True)
         ]
         hidden = [lacking for _, lacking, _ in found if lacking is not None]
         nodata = np.logical_or.reduce(hidden) if hidden else None
@@ -215,7 +219,8 @@ def picture_of(
     if box is not None:
         parts.append(f"rows {box[0]}–{box[2] - 1}, columns {box[1]}–{box[3] - 1}")
     return Picture(
-        " + ".join(dict.fromkeys(one.name for one in channels if one is not None)) or layer.name,
+        " + ".join(dict.fromkeys(layer.name for layer in channels if layer is not None))
+        or layer.name,
         (rows, columns),
         read,
         spatial=place(layer, level=level, box=box),
@@ -257,13 +262,13 @@ def source_of(
     channels: Sequence[Image | None] = (),
 ) -> Source | None:
     """Return the file and part that a picture comes from, without reading it; ``None``: from no file."""
-    used = [one for one in channels if one is not None] or [layer]
-    paths = [path for one in used if (path := file_of(one)) and Path(path).exists()]
+    used = [layer for layer in channels if layer is not None] or [layer]
+    paths = [path for layer in used if (path := file_of(layer)) and Path(path).exists()]
     if len(paths) < len(used):
         return None
     names = tuple(
-        "" if one is None else f"{one.source.path}" if len(set(paths)) > 1 else one.name
-        for one in channels
+        "" if channel is None else f"{channel.source.path}" if len(set(paths)) > 1 else channel.name
+        for channel in channels
     )
     source = Source.of(paths[0], level=level, slice=where, channels=names, crop=box)
     if channels:
@@ -271,7 +276,7 @@ def source_of(
     part, one_of_several = part_of(layer)  # a file may give a layer a channel
     alone = replace(source, channels=(part,))
     # The others may have been removed before anybody saw them side by side.
-    return alone if one_of_several or has_session(journal_folder(alone)) else source
+    return alone if one_of_several or alone in SessionStore() else source
 
 
 def check_channels(channels: Sequence[Image | None]) -> None:
@@ -280,27 +285,27 @@ def check_channels(channels: Sequence[Image | None]) -> None:
     Raises:
         InputError: there is none, one is coloured, or they do not lie over each other.
     """
-    used = [one for one in channels if one is not None]
+    used = [layer for layer in channels if layer is not None]
     if not channels:
         return
     if not used:
         raise InputError("No channel is chosen; choose a layer for red, green or blue.")
     first = used[0]
-    for one in used:
-        if one.rgb:
+    for layer in used:
+        if layer.rgb:
             raise InputError(
-                f"The layer {one.name!r} is in colour; choose grayscale layers as channels."
+                f"The layer {layer.name!r} is in colour; choose grayscale layers as channels."
             )
-        if not np.array_equal(one.level_shapes, first.level_shapes):
+        if not np.array_equal(layer.level_shapes, first.level_shapes):
             raise InputError(
-                f"The layers {first.name!r} of {_size(first)} and {one.name!r} of {_size(one)} pixels "
+                f"The layers {first.name!r} of {_size(first)} and {layer.name!r} of {_size(layer)} pixels "
                 "are not of one size; choose channels of one image."
             )
         origin = (0,) * (first.ndim - 2)
-        here, there = place(first, where=origin), place(one, where=origin)
+        here, there = place(first, where=origin), place(layer, where=origin)
         if not all(np.allclose(here[name], there[name]) for name in TRANSFORMS):
             raise InputError(
-                f"The layers {first.name!r} and {one.name!r} do not lie over each other; give them the "
+                f"The layers {first.name!r} and {layer.name!r} do not lie over each other; give them the "
                 "same scale and translate, or choose channels of one image."
             )
 
@@ -311,7 +316,7 @@ def _reader(
     """Return what reads a part of a layer as it is now: (H, W) or (H, W, 3) uint8, and (H, W) no data."""
     data, name, rgb = data_at(layer, level), layer.name, layer.rgb
     low, high = (0.0, 1.0) if rgb else (float(limit) for limit in layer.contrast_limits)
-    shown = Shown((low, high), float(layer.gamma), not rgb and has_own_contrast(layer))
+    shown = ShownContrast((low, high), float(layer.gamma), not rgb and has_own_contrast(layer))
     part = (...,) if box is None else (slice(box[0], box[2]), slice(box[1], box[3]))
     path = file_of(layer) if not where and not layer.multiscale else None
 

@@ -1,4 +1,4 @@
-"""How a session's layers are looked at: carried from one plane of a stack to the next."""
+"""The appearance of a session's layers, carried from one plane of a stack to the next."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ if TYPE_CHECKING:
 SETTINGS = ("visible", "opacity", "contour", "brush_size", "mode")
 
 
-class Look:
-    """Remembers what a person set on the two layers.
+class Appearance:
+    """The appearance that a person gave to the two layers.
 
     Attributes:
         correcting: whether correct mode was on.

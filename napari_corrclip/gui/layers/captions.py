@@ -9,8 +9,9 @@ import pandas as pd
 from napari.utils.colormaps import DirectLabelColormap
 
 from napari_corrclip.annotation import Region
-from napari_corrclip.maps.votes import runners_up
+from napari_corrclip.maps.votes import confidences, runners_up
 from napari_corrclip.results.segmentation import class_colors
+from napari_corrclip.storage.amounts import count
 from napari_corrclip.storage.plain import plain
 from napari_corrclip.vocabulary import Vocabulary
 
@@ -41,15 +42,15 @@ def descriptions(rows: Sequence[Region], vocabulary: Vocabulary) -> list[str]:
         return []
     names = vocabulary.names
     probable = np.array([row.probabilities for row in rows])
-    own = [row.class_index for row in rows]
-    others = (each.tolist() for each in runners_up(probable, np.array(own)))
+    own = np.array([row.class_index for row in rows])
+    columns = (own, confidences(probable, own), *runners_up(probable, own))
     found = []
-    for row, at, second, less in zip(rows, own, *others, strict=True):
+    for row, at, sure, second, less in zip(rows, *(c.tolist() for c in columns), strict=True):
         verdict = row.verdict
         if verdict is not None and verdict.kind == "ignored":
             shown = "ignored"
         else:
-            shown = "no class" if at < 0 else f"{names[at]} {row.confidence:.2f}"
+            shown = "no class" if at < 0 else f"{names[at]} {sure:.2f}"
             if verdict is not None:
                 shown += f", {verdict.kind}"
         found.append(shown if second < 0 else f"{shown} ({names[second]} {less:.2f})")
@@ -58,6 +59,6 @@ def descriptions(rows: Sequence[Region], vocabulary: Vocabulary) -> list[str]:
 
 def painting_title(vocabulary: Vocabulary, values: list[int], pixels: int) -> str:
     """Say what a stroke on the labels paints."""
-    names = {each.value: repr(each.name) for each in vocabulary} | {0: "unlabelled"}
+    names = {class_.value: repr(class_.name) for class_ in vocabulary} | {0: "unlabelled"}
     listed = " and ".join(names.get(value, str(value)) for value in values)
-    return f"Paint {pixels:,} pixel{'' if pixels == 1 else 's'} {listed}"
+    return f"Paint {count(pixels, 'pixel')} {listed}"

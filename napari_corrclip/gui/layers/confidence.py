@@ -1,4 +1,4 @@
-"""How probable the class of each region is, as an image layer over the picture."""
+"""The confidence: how probable the class of each region is, as an image layer over the picture."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ SPARE = 256
 
 
 class ConfidenceLayer:
-    """Shows the confidence of ``layers``' session, and keeps it in step with every edit.
+    """The layer of a session's confidence, kept in step with every edit.
 
     Args:
         viewer: gets the layer, between the labels and the outlines.
@@ -78,7 +78,7 @@ class ConfidenceLayer:
     def _changed(self, changed: Changed) -> None:
         """Compute anew where regions or what they show differ."""
         session = self.session
-        rows = [row for one in changed.updated if (row := session.find(one)) is not None]
+        rows = [row for region in changed.updated if (row := session.find(region)) is not None]
         boxes: list[Box] = [*changed.regions, *(row.box for row in rows)]
         whole = (0, 0, *session.shape)
         if changed.vocabulary or sum(map(area, boxes)) > area(whole):
@@ -103,7 +103,7 @@ class ConfidenceLayer:
 def confidence_map(session: Session, box: Box) -> NDArray[np.float32]:
     """Return (h, w) float32, the confidence of the region at each pixel of ``box``; 0 = no region."""
     numbers, ids = number_regions(session.regions[window(box)])
-    rows = [session.region(one) for one in ids.tolist()]
+    rows = [session.region(region) for region in ids.tolist()]
     return np.append(np.float32(0), _confidences(rows)).take(numbers)
 
 
@@ -119,7 +119,7 @@ def _table(session: Session) -> NDArray[np.float32] | None:
 
 
 def _confidences(rows: list[Region]) -> NDArray[np.float32]:
-    return np.array([row.confidence for row in rows], np.float32)
+    return np.fromiter((row.confidence for row in rows), np.float32, len(rows))
 
 
 def _place(viewer: ViewerModel, layers: SessionLayers) -> int:

@@ -1,4 +1,4 @@
-"""What others set as a layer's data: the console, another plugin."""
+"""The guard of a layer's data against what others set: the console, another plugin."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from napari.layers import Labels
 from qtpy.QtCore import QTimer
 
 
-class Outside:
-    """Keeps a layer's array in its place, and hands over what somebody set instead.
+class Guard:
+    """A watch on a layer's array: it stays in its place, and what somebody set instead is handed over.
 
     Args:
         layer: whose data are ours.

@@ -27,7 +27,7 @@ from napari_corrclip.gui.layers.captions import (
     painting_title,
     region_features,
 )
-from napari_corrclip.gui.layers.guard import Outside
+from napari_corrclip.gui.layers.guard import Guard
 from napari_corrclip.gui.layers.strokes import (
     Places,
     copy_boxes,
@@ -37,6 +37,7 @@ from napari_corrclip.gui.layers.strokes import (
 )
 from napari_corrclip.images.boxes import Box
 from napari_corrclip.results.segmentation import class_features
+from napari_corrclip.storage.amounts import count
 from napari_corrclip.storage.plain import plain
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ DRAWING = ("paint", "erase", "fill")
 
 
 class SessionLayers:
-    """Shows ``session`` as the layers ``labels`` and ``regions`` of ``viewer``.
+    """The layers ``labels`` and ``regions`` of ``viewer``, which show ``session``.
 
     Args:
         viewer: gets the layers.
@@ -110,7 +111,7 @@ class SessionLayers:
         # What fill and polygon paint before a label is picked: the first class, and a new region.
         self.labels.selected_label = min(session.vocabulary.values, default=1)
         self.regions.selected_label = self._new_id()
-        self._rows_of = {one: at for at, one in enumerate(self.regions.features["index"])}
+        self._rows_of = {region: at for at, region in enumerate(self.regions.features["index"])}
         self._later = QTimer()
         self._later.setSingleShot(True)
         self._later.setInterval(DELAY)
@@ -123,7 +124,7 @@ class SessionLayers:
             # Before napari's own callback, which paints with the label that is selected then.
             layer.mouse_drag_callbacks.insert(0, self._pressed)
             layer.events.set_data.connect(self._redrawn)
-        self._outside = [Outside(layer, self._take_given) for layer in self.layers]
+        self._guards = [Guard(layer, self._take_given) for layer in self.layers]
         # After others who listen: the history that the event carries is emptied here.
         self.labels.events.paint.connect(self._labels_painted, position="last")
         self.regions.events.paint.connect(self._regions_painted, position="last")
@@ -155,8 +156,8 @@ class SessionLayers:
         self._take_early()
         self._closed = True
         self._later.stop()
-        for outside in self._outside:
-            outside.close()
+        for guard in self._guards:
+            guard.close()
         while self._strips:
             self._draw_next()
         self.session.changed.disconnect(self._show)
@@ -207,7 +208,7 @@ class SessionLayers:
         with self._copies():
             strips = copy_boxes(truth, layer, boxes)
         if strips:
-            self._strips += [(layer, one) for one in strips]
+            self._strips += [(layer, strip) for strip in strips]
             self._drawing.start()
 
     def _draw_next(self) -> None:
@@ -231,7 +232,7 @@ class SessionLayers:
         """Keep the features in step: a changed row at once, another set of rows soon."""
         features = self.regions.features
         known = self._rows_of
-        rows = [row for one in changed.updated if (row := self.session.find(one)) is not None]
+        rows = [row for region in changed.updated if (row := self.session.find(region)) is not None]
         if changed.vocabulary or changed.removed or any(row.id not in known for row in rows):
             # Thousands of rows take longer than an edit may; whoever edits on is not held up.
             self._later.start()
@@ -242,7 +243,7 @@ class SessionLayers:
 
     def _describe_all(self) -> None:
         self.regions.features = region_features(self.session.rows(), self.session.vocabulary)
-        self._rows_of = {one: at for at, one in enumerate(self.regions.features["index"])}
+        self._rows_of = {region: at for at, region in enumerate(self.regions.features["index"])}
 
     # -- the status bar
 
@@ -425,7 +426,7 @@ class SessionLayers:
             # The eraser's, a region's, or that of a new region.
             target = value if value == 0 or self.session.find(value) else None
             touched = {value, *np.unique(self.session.regions[pixels]).tolist()}
-            former = {one: row.value for one in touched if (row := self.session.find(one))}
+            former = {region: row.value for region in touched if (row := self.session.find(region))}
             edited = self.session.paint_regions(pixels, target)
             self._tell_stroke(" ".join([said(edited, self.session, former), *edited.notes]))
 
@@ -438,11 +439,10 @@ def said(edited: Edited, session: Session, former: Mapping[int, int]) -> str:
         session: as it is now.
         former: what each region that was touched showed before.
     """
-    rows = [row for one in edited.updated if (row := session.find(one)) is not None]
+    rows = [row for region in edited.updated if (row := session.find(region)) is not None]
     voted = [row for row in rows if row.verdict is None]
     changed = sum(row.id in former and former[row.id] != row.value for row in voted)
-    regions = "region" if len(voted) == 1 else "regions"
-    return f"{edited.title}; {len(voted):,} {regions} re-voted, {changed:,} changed."
+    return f"{edited.title}; {count(len(voted), 'region')} re-voted, {changed:,} changed."
 
 
 def pixel_at(place: Iterable[float]) -> tuple[int, int]:

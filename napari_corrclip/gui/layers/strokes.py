@@ -1,4 +1,4 @@
-"""Pixels between napari's Labels layers and a session's maps: what was painted, what is to be drawn."""
+"""The pixels between napari's Labels layers and a session's maps: painted ones, and those to be drawn."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def painted_pixels(
         truth: (H, W), the session's.
     """
     boxes = [_box(dab) for dab in history]
-    box = union(one for one in boxes if one is not None)
+    box = union(part for part in boxes if part is not None)
     if box is None:
         nothing = np.zeros(0, np.int64)
         return (0, 0, 0, 0), (nothing, nothing)

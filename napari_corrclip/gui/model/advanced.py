@@ -18,7 +18,7 @@ from qtpy.QtWidgets import (
 from superqt import QCollapsible
 
 from napari_corrclip.errors import InputError
-from napari_corrclip.gui.model.resources import Storage
+from napari_corrclip.gui.model.resources import Resources
 from napari_corrclip.gui.numbers import number, whole_number
 from napari_corrclip.gui.widgets import Label, Line, button, combo, set_tip
 from napari_corrclip.settings import Settings
@@ -50,7 +50,7 @@ _OWN = "own"
 
 
 class Advanced(QCollapsible):
-    """Closed at first; :attr:`settings` are what is chosen.
+    """The group of parameters, closed at first; :attr:`settings` are what is chosen.
 
     Args:
         defaults: the preset's settings.
@@ -86,8 +86,8 @@ class Advanced(QCollapsible):
         column = QVBoxLayout(inside)
         column.setContentsMargins(0, 0, 0, 0)
         column.addLayout(form)
-        self.storage = Storage()
-        column.addWidget(self.storage)
+        self.resources = Resources()
+        column.addWidget(self.resources)
         self.addWidget(inside)
         self._show()
 

@@ -11,7 +11,7 @@ from napari_corrclip.progress import Progress, Steps
 
 
 class DeviceBox(QComboBox):
-    """Knows ``auto`` and ``cpu``, and looks for more in a thread when it is first opened.
+    """The list with ``auto`` and ``cpu``, which looks for more in a thread when it is first opened.
 
     torch takes seconds to import, which nobody should wait for who only wants to look at an image.
     """

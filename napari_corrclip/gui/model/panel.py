@@ -1,9 +1,10 @@
-"""Which networks, where they run and how fine they look."""
+"""The choice of networks, where they run and how fine they look."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -36,7 +37,7 @@ _log = logging.getLogger(__name__)
 
 
 class ModelPanel(QGroupBox):
-    """Lets a person choose the networks; :attr:`choice` is what is chosen.
+    """The panel of the networks; :attr:`choice` is what is chosen.
 
     Args:
         viewer: whose Labels layers are offered as regions.
@@ -83,12 +84,12 @@ class ModelPanel(QGroupBox):
         form.addRow("Device", device)
         form.addRow(self.advanced)
         self.preset.currentTextChanged.connect(self._preset_chosen)
-        for one in (self.regions, self.detail, self.device):
-            one.currentIndexChanged.connect(self.tell_windows)
+        for widget in (self.regions, self.detail, self.device):
+            widget.currentIndexChanged.connect(self.tell_windows)
         self.advanced.changed.connect(self._settings_changed)
         self.advanced.refused.connect(self.refused.emit)
-        self.advanced.storage.told.connect(self.refused.emit)
-        self.advanced.storage.told.connect(
+        self.advanced.resources.told.connect(self.refused.emit)
+        self.advanced.resources.told.connect(
             lambda _: self.files.refresh()
         )  # another folder, perhaps
         self.files.told.connect(self.refused.emit)
@@ -121,7 +122,7 @@ class ModelPanel(QGroupBox):
     def choice(self) -> Choice:
         """What is chosen; regions of a layer are found by :meth:`choice_for`."""
         settings = self.advanced.settings
-        return Choice(
+        return Choice.of(
             self.preset.currentText(),
             self.device.device,
             self.detail.currentData(),
@@ -139,19 +140,12 @@ class ModelPanel(QGroupBox):
         layer: Any = self.regions.currentData()
         if layer is None:
             return chosen
-        return Choice(
-            chosen.preset,
-            chosen.device,
-            chosen.detail,
-            chosen.regions,
-            chosen.settings,
-            _regions_of(layer, picture),
-        )
+        return replace(chosen, given=_regions_of(layer, picture))
 
     def to_fetch(self, choice: Choice) -> tuple[NetworkSpec, ...]:
         """Return the networks whose weights a run would download."""
         # Offline, the run itself says which file is missing and where to put it.
-        return () if is_offline() else choice.missing
+        return () if is_offline() else choice.recipe.missing
 
     def may_fetch(self, networks: Sequence[NetworkSpec]) -> bool:
         """Ask whether weights may be downloaded, once."""
@@ -160,7 +154,7 @@ class ModelPanel(QGroupBox):
     def begin(self) -> None:
         """Take what a person set in napari's preferences."""
         configuration.apply(self.refused.emit)
-        self.advanced.storage.refresh()
+        self.advanced.resources.refresh()
         preset = configuration.setting("start", "preset").strip()
         if self.preset.findText(preset) >= 0:
             self.preset.setCurrentText(preset)
@@ -176,9 +170,13 @@ class ModelPanel(QGroupBox):
         self.regions.blockSignals(True)
         while self.regions.count() > len(REGIONS):
             self.regions.removeItem(len(REGIONS))
-        for one in self.viewer.layers:
-            if isinstance(one, Labels) and one.editable is not False and one.data.ndim >= 2:
-                self.regions.addItem(f"{LAYER}{one.name}", one)
+        for labels in self.viewer.layers:
+            if (
+                isinstance(labels, Labels)
+                and labels.editable is not False
+                and labels.data.ndim >= 2
+            ):
+                self.regions.addItem(f"{LAYER}{labels.name}", labels)
         place = self.regions.findText(chosen)
         for index in range(len(REGIONS), self.regions.count()):  # renamed, perhaps
             if layer is not None and self.regions.itemData(index) is layer:
@@ -197,7 +195,7 @@ class ModelPanel(QGroupBox):
         if self._shape is None:
             self.windows.hide()
             return
-        rows, columns = self.choice.windows(self._shape)
+        rows, columns = self.choice.recipe.windows(self._shape)
         text = f"{rows} × {columns} windows" if rows * columns > 1 else "1 window"
         seconds = ESTIMATES.seconds(self.choice, self._shape)
         self.windows.setText(text if seconds is None else f"{text}, {about(seconds)}")

@@ -1,4 +1,4 @@
-"""Where weights are kept, and how much memory encoded images may take."""
+"""The resources: where weights are kept, and how much memory encoded images may take."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class PathLabel(Label):
         self.setText(self.fontMetrics().elidedText(self.path, middle, max(self.width(), 40)))
 
 
-class Storage(QWidget):
+class Resources(QWidget):
     """The folder of weights with its free space, and the limit of the feature cache with what is in use.
 
     Empty until :meth:`refresh` is called or it is shown.
@@ -157,7 +157,7 @@ class Storage(QWidget):
 
 def _existing(folder: Path) -> Path:
     """Return the folder, or the nearest above it that there is."""
-    return next((one for one in (folder, *folder.parents) if one.is_dir()), folder)
+    return next((path for path in (folder, *folder.parents) if path.is_dir()), folder)
 
 
 def _free(folder: Path) -> str:

@@ -11,9 +11,10 @@ from psygnal import Signal
 from qtpy.QtGui import QShowEvent
 from qtpy.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
-from napari_corrclip.gui.model.weights_question import WeightsQuestion, size_text
+from napari_corrclip.gui.model.weights_question import WeightsQuestion
 from napari_corrclip.gui.widgets import MarkupLabel, button, set_tip
 from napari_corrclip.progress import Steps
+from napari_corrclip.storage.amounts import count, size_text
 from napari_corrclip.weights.fetch import fetch, file_path, missing
 from napari_corrclip.weights.presets import NetworkSpec
 from napari_corrclip.weights.verify import FileCheck, verify
@@ -67,19 +68,20 @@ class WeightFiles(QWidget):
 
     def show_networks(self, networks: Sequence[NetworkSpec]) -> None:
         """Show the files of another preset; those of the demo are part of the package."""
-        files = {file_path(one): one for one in networks if one.library != "demo"}
+        files = {file_path(network): network for network in networks if network.library != "demo"}
         self.networks = tuple(files.values())
         self.refresh()
 
     def refresh(self) -> None:
         """Look what is here now."""
         lines = [
-            f"{escape(one.title)} – {size_text(one.size).replace(' ', '&nbsp;')}, {escape(one.licence)}: "
-            f"<b>{self._state(one)}</b>"
-            for one in self.networks
+            f"{escape(network.title)} – {size_text(network.size).replace(' ', '&nbsp;')}, "
+            f"{escape(network.licence)}: "
+            f"<b>{self._state(network)}</b>"
+            for network in self.networks
         ]
         self.label.setText("<br>".join(lines) or "This preset needs no download.")
-        set_tip(self.label, "\n".join(str(file_path(one)) for one in self.networks))
+        set_tip(self.label, "\n".join(str(file_path(network)) for network in self.networks))
         self.download_button.setEnabled(bool(missing(self.networks)))
         self.verify_button.setEnabled(bool(self.networks))
 
@@ -97,11 +99,9 @@ class WeightFiles(QWidget):
                 yield from fetch(spec)
             return len(needed)
 
-        def done(count: int) -> None:
+        def done(files: int) -> None:
             self.refresh()
-            self.told.emit(
-                f"{count} file{'' if count == 1 else 's'} downloaded; all of them are here."
-            )
+            self.told.emit(f"{count(files, 'file')} downloaded; all of them are here.")
 
         self._do(steps(), done)
 
@@ -118,14 +118,13 @@ class WeightFiles(QWidget):
             return checks
 
         def done(checks: list[FileCheck]) -> None:
-            for one in checks:
-                version = _version(one.path)
+            for check in checks:
+                version = _version(check.path)
                 if version is not None:
-                    self._checked[version] = one
+                    self._checked[version] = check
             self.refresh()
-            details = [one.detail for one in checks if one.detail]
-            count = len(checks)
-            whole = f"{count} file{' is' if count == 1 else 's are'} as published."
+            details = [check.detail for check in checks if check.detail]
+            whole = f"{count(len(checks), 'file is', 'files are')} as published."
             self.told.emit(" ".join(details) or whole)
 
         self._do(steps(), done)

@@ -1,4 +1,4 @@
-"""Asks before anything is downloaded: which files, how large, by whose licence."""
+"""The question before anything is downloaded: which files, how large, by whose licence."""
 
 from __future__ import annotations
 
@@ -9,19 +9,13 @@ from pathlib import Path
 from qtpy.QtWidgets import QDialog, QDialogButtonBox, QVBoxLayout, QWidget
 
 from napari_corrclip.gui.widgets import MarkupLabel
+from napari_corrclip.storage.amounts import size_text
 from napari_corrclip.weights.cache import cache_folder
 from napari_corrclip.weights.presets import NetworkSpec
 
 
-def size_text(size: int) -> str:
-    """``375 MB``, ``1.3 GB``; ``size unknown`` for 0."""
-    if not size:
-        return "size unknown"
-    return f"{size / 1e9:.1f} GB" if size >= 1e9 else f"{max(size / 1e6, 1):.0f} MB"
-
-
 class WeightsDialog(QDialog):
-    """Asks whether the files of ``networks`` may be downloaded.
+    """The question whether the files of ``networks`` may be downloaded.
 
     Args:
         networks: those whose files are missing.
@@ -69,7 +63,7 @@ class WeightsDialog(QDialog):
 
 
 class WeightsQuestion:
-    """Asks once: files that somebody agreed to are not asked about again, after a cut for example.
+    """The question, asked once: not again about files that somebody agreed to, after a cut for example.
 
     For another folder it asks anew.
     """

@@ -71,7 +71,7 @@ def parse_filter(text: str, vocabulary: Vocabulary, selection: Container[int]) -
             names.append(word)
     if names:
         part = " ".join(names).casefold()
-        values = {one.value for one in vocabulary if part in one.name.casefold()}
+        values = {class_.value for class_ in vocabulary if part in class_.name.casefold()}
         if not values:
             raise InputError(
                 f"{' '.join(names)!r} is in no class name and is no state; states are "
@@ -107,7 +107,7 @@ def _state(word: str, selection: Container[int]) -> Keep:
 
 def _reader(column: str, vocabulary: Vocabulary) -> Callable[[Region], Any]:
     """Return what a column is sorted and compared by."""
-    names = {one.value: one.name.casefold() for one in vocabulary}
+    names = {class_.value: class_.name.casefold() for class_ in vocabulary}
     readers: dict[str, Callable[[Region], Any]] = {
         "id": lambda row: row.id,
         "class": lambda row: names.get(row.value, ""),
@@ -146,7 +146,7 @@ class RegionsModel(QAbstractTableModel):
     def place(self, region: int) -> int | None:
         """Return the row of a region, ``None`` where it is not shown."""
         if self._places is None:
-            self._places = {one: at for at, one in enumerate(self.ids)}
+            self._places = {id_: at for at, id_ in enumerate(self.ids)}
         return self._places.get(region)
 
     def filter(self, keep: Keep) -> None:
@@ -170,17 +170,17 @@ class RegionsModel(QAbstractTableModel):
 
     def _changed(self, changed: Changed) -> None:
         """Write anew what an edit touched, where it stands."""
-        gone = [place for one in changed.removed if (place := self.place(one)) is not None]
+        gone = [place for region in changed.removed if (place := self.place(region)) is not None]
         new = [
-            one
-            for one in changed.updated
-            if self.place(one) is None
-            and (row := self.session.find(one)) is not None
+            region
+            for region in changed.updated
+            if self.place(region) is None
+            and (row := self.session.find(region)) is not None
             and self._keep(row)
         ]
         if len(gone) + len(new) > MANY:
             dropped = set(changed.removed)
-            self._put([*(one for one in self.ids if one not in dropped), *new])
+            self._put([*(region for region in self.ids if region not in dropped), *new])
         else:
             for place in sorted(gone, reverse=True):
                 self.beginRemoveRows(QModelIndex(), place, place)
@@ -196,8 +196,8 @@ class RegionsModel(QAbstractTableModel):
         if changed.vocabulary or len(changed.updated) > MANY:
             self._say_changed(0, len(self.ids) - 1)
         else:
-            for one in changed.updated:
-                place = self.place(one)
+            for region in changed.updated:
+                place = self.place(region)
                 if place is not None:
                     self._say_changed(place, place)
 

@@ -270,7 +270,7 @@ def _joins() -> bool:
 
 
 class RegionsBar(QWidget):
-    """Opens the table and shows the confidence; not there before the first run.
+    """The bar that opens the table and shows the confidence; hidden before the first run.
 
     Args:
         viewer: gets the table's dock and the layer.

@@ -1,4 +1,4 @@
-"""Copy as Python: the session as a script, on the clipboard."""
+"""The copy as Python: the session as a script, on the clipboard."""
 
 from __future__ import annotations
 
@@ -14,11 +14,12 @@ from napari_corrclip.gui.work.controller import Controller
 from napari_corrclip.gui.work.workspace import Workspace
 from napari_corrclip.progress import Progress, Steps
 from napari_corrclip.scripting import Script, script_steps
+from napari_corrclip.storage.amounts import count
 from napari_corrclip.storage.files import atomic_path
 
 
 class ScriptCopier:
-    """Writes the script in the thread, and asks where to save an image that is in no file.
+    """The writer of the script, in a thread; it asks where to save an image that is in no file.
 
     Args:
         parent: of the dialog.
@@ -58,7 +59,7 @@ class ScriptCopier:
         clipboard = QApplication.clipboard()
         assert clipboard is not None
         clipboard.setText(script.text)
-        steps = f"{script.steps} step{'' if script.steps == 1 else 's'}"
+        steps = count(script.steps, "step")
         self._tell(
             f"Copied as Python: the run and {steps} since, in {len(script.text.splitlines())} lines. "
             "Paste them into a file."

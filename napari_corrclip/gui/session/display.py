@@ -1,4 +1,4 @@
-"""What the viewer shows of the session that is corrected: its layers, and the panels that act on them.
+"""The display of the session that is corrected: its layers, and the panels that act on them.
 
 Layers come with a session and are left behind, or taken away, when it goes. Regions that were found while
 the classes are still computed are shown until then.
@@ -19,7 +19,7 @@ from napari_corrclip.annotation.session import SESSION
 from napari_corrclip.gui.correct import CorrectMode, CorrectPanel
 from napari_corrclip.gui.image.picture import Picture
 from napari_corrclip.gui.image.planes import place
-from napari_corrclip.gui.layers.appearance import Look
+from napari_corrclip.gui.layers.appearance import Appearance
 from napari_corrclip.gui.layers.frozen import frozen
 from napari_corrclip.gui.layers.session_layers import SessionLayers, Tell
 from napari_corrclip.gui.regions.table import RegionsBar
@@ -43,7 +43,7 @@ PLACE = ("scale", "translate", "rotate", "shear", "affine", "units", "axis_label
 
 
 class SessionDisplay:
-    """Shows one session at a time.
+    """The display of one session at a time.
 
     Args:
         viewer: gets the layers.
@@ -87,7 +87,7 @@ class SessionDisplay:
         self.slider = Slider(viewer, workspace, tell)
         self.layers: SessionLayers | None = None
         self.picture: Picture | None = None
-        self._look = Look()
+        self._look = Appearance()
         self._preview: Any = None
         self._previewed: Picture | None = None
         self._image: Image | None = None

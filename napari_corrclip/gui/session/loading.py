@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from qtpy.QtWidgets import QMessageBox, QWidget
 
 from napari_corrclip.annotation import Session, Source, has_session, restore
-from napari_corrclip.annotation.storage import is_session
+from napari_corrclip.annotation.files.folder import is_session
 from napari_corrclip.errors import InputError
 from napari_corrclip.gui.image.panel import ImagePanel
 from napari_corrclip.gui.image.picture import Picture
@@ -24,10 +24,11 @@ from napari_corrclip.gui.work.controller import Controller
 from napari_corrclip.gui.work.restoring import open_steps
 from napari_corrclip.gui.work.workspace import Workspace
 from napari_corrclip.progress import Progress, Steps
+from napari_corrclip.storage.amounts import count
 
 
 class Loading:
-    """Opens saved sessions.
+    """The opener of saved sessions.
 
     Args:
         image: the choice of the image.
@@ -146,7 +147,7 @@ def ask_to_leave(parent: QWidget, steps: int, title: str, act: str, because: str
     box = question(
         parent,
         title,
-        f"{steps:,} step{'' if steps == 1 else 's'} of what is corrected now {'is' if steps == 1 else 'are'} "
+        f"{count(steps, 'step')} of what is corrected now {'is' if steps == 1 else 'are'} "
         f"kept in memory only. {because}The layers stay, as '(before)'; the decisions and their undo go. "
         "To keep them, press Cancel and save the session first.",
     )

@@ -8,7 +8,7 @@ from weakref import WeakKeyDictionary
 from qtpy.QtWidgets import QFileDialog, QMenu, QPushButton, QWidget
 
 from napari_corrclip.annotation import Session, has_session
-from napari_corrclip.annotation.storage import is_session
+from napari_corrclip.annotation.files.folder import is_session
 from napari_corrclip.errors import InputError
 from napari_corrclip.gui.session.copying import ScriptCopier
 from napari_corrclip.gui.session.loading import Loading

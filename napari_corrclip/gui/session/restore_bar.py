@@ -13,13 +13,12 @@ from napari_corrclip.gui.image.picture import Picture
 from napari_corrclip.gui.layers.session_layers import Tell
 from napari_corrclip.gui.widgets import Label, button, combo
 from napari_corrclip.gui.work.controller import Controller
-from napari_corrclip.gui.work.restoring import restore_steps
 from napari_corrclip.gui.work.workspace import InMemory, Workspace
 from napari_corrclip.images.boxes import Box
 
 
 class RestoreBar(QWidget):
-    """Offers what the workspace keeps of the chosen image; hidden where that is nothing.
+    """The row that offers what the workspace keeps of the chosen image; hidden where that is nothing.
 
     Args:
         workspace: has the sessions.
@@ -128,7 +127,7 @@ class RestoreBar(QWidget):
             # After that sentence: what goes wrong with opening it is to be read.
             self.restored.emit(session, picture)
 
-        self._controller.work(restore_steps(picture, kept), done)
+        self._controller.work(self._workspace.restore_steps(picture, kept), done)
 
     def begin_anew(self) -> None:
         """Leave the corrections on the disk alone, and begin anew with the next run."""

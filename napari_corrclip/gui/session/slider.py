@@ -18,7 +18,6 @@ from napari_corrclip.gui.image.picture import Picture
 from napari_corrclip.gui.image.planes import Where, plane_of
 from napari_corrclip.gui.layers.session_layers import Tell
 from napari_corrclip.gui.work.jobs import Jobs
-from napari_corrclip.gui.work.restoring import restore_steps
 from napari_corrclip.gui.work.workspace import InMemory, Workspace
 
 DELAY = 80
@@ -26,7 +25,7 @@ DELAY = 80
 
 
 class Slider:
-    """Tells the workspace which plane of its stack is shown, and reads what lies of it on the disk.
+    """The teller of which plane of the stack is shown; it reads what lies of it on the disk.
 
     Args:
         viewer: whose slider it is.
@@ -103,4 +102,5 @@ class Slider:
             if self._workspace.image is image:
                 self._tell(str(error))
 
-        self._jobs.start(restore_steps(picture, found.source), done=done, failed=failed)
+        steps = self._workspace.restore_steps(picture, found.source)
+        self._jobs.start(steps, done=done, failed=failed)

@@ -47,7 +47,7 @@ DELAY = 150
 
 
 class VocabularyPanel(QWidget):
-    """Lets a person type, edit, colour, sort and remove classes, and load and save them.
+    """The panel of the classes: typed, edited, coloured, sorted, removed, loaded and saved.
 
     Signals (psygnal):
         changed: the :class:`Vocabulary`, or ``None`` where none is left.
@@ -84,10 +84,10 @@ class VocabularyPanel(QWidget):
         self.lists_button.setMenu(self._menu())
         buttons = QHBoxLayout()
         buttons.setSpacing(4)
-        for one in (self.remove_button, self.clear_button, self.up_button, self.down_button):
-            buttons.addWidget(one)
-        for one in (self.up_button, self.down_button):
-            one.setMaximumWidth(28)
+        for widget in (self.remove_button, self.clear_button, self.up_button, self.down_button):
+            buttons.addWidget(widget)
+        for widget in (self.up_button, self.down_button):
+            widget.setMaximumWidth(28)
         buttons.addStretch()
         buttons.addWidget(self.lists_button)
         layout = QVBoxLayout(self)
@@ -189,9 +189,14 @@ class VocabularyPanel(QWidget):
         ):
             lists = menu.addMenu(text)
             assert lists is not None
-            for one in BENCHMARKS.values():
-                call = partial(self.load_benchmark, one.name, replace=replace)
-                add(lists, f"{one.title} ({one.classes})", f"The {one.classes} classes", call)
+            for listed in BENCHMARKS.values():
+                call = partial(self.load_benchmark, listed.name, replace=replace)
+                add(
+                    lists,
+                    f"{listed.title} ({listed.classes})",
+                    f"The {listed.classes} classes",
+                    call,
+                )
         menu.addSeparator()
         add(
             menu,
@@ -297,8 +302,8 @@ class VocabularyPanel(QWidget):
         self.changed.emit(vocabulary)
 
     def _buttons(self) -> None:
-        for one in (self.remove_button, self.clear_button, self.up_button, self.down_button):
-            one.setEnabled(self.vocabulary is not None)
+        for widget in (self.remove_button, self.clear_button, self.up_button, self.down_button):
+            widget.setEnabled(self.vocabulary is not None)
 
     def _count(self) -> None:
         session = self._session

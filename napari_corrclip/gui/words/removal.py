@@ -1,4 +1,4 @@
-"""Asks what becomes of the decisions of classes that are to go: all of them in one window."""
+"""The question what becomes of the decisions of classes that are to go: all of them in one window."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_corrclip.gui.widgets import Label
+from napari_corrclip.storage.amounts import count
 from napari_corrclip.vocabulary import Vocabulary, VocabularyClass
 
 TAKE_BACK = "take them back"
@@ -40,18 +41,18 @@ class RemovalDialog(QDialog):
         parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent)
-        names = [one.name for one in decided]
+        names = [class_.name for class_ in decided]
         what = repr(names[0]) if len(names) == 1 else f"{len(names)} classes"
         self.setWindowTitle(f"Remove {what}")
         self._values = vocabulary.values
         self.boxes: dict[int, QComboBox] = {}
         rows = QWidget()
         form = QFormLayout(rows)
-        for one, (regions, pixels) in decided.items():
+        for class_, (regions, pixels) in decided.items():
             box = QComboBox()
             box.addItems([TAKE_BACK, *(f"give them to {name!r}" for name in vocabulary.names)])
-            self.boxes[one.value] = box
-            label = Label(f"{one.name!r}: {_counted(regions, pixels)}")
+            self.boxes[class_.value] = box
+            label = Label(f"{class_.name!r}: {_counted(regions, pixels)}")
             form.addRow(label, box)
         buttons = QDialogButtonBox()
         buttons.addButton("Remove", QDialogButtonBox.ButtonRole.AcceptRole)
@@ -100,7 +101,7 @@ def ask_about_removed(
 def _counted(regions: int, pixels: int) -> str:
     parts = []
     if regions:
-        parts.append(f"{regions:,} region{'' if regions == 1 else 's'}")
+        parts.append(count(regions, "region"))
     if pixels:
-        parts.append(f"{pixels:,} painted pixel{'' if pixels == 1 else 's'}")
+        parts.append(count(pixels, "painted pixel"))
     return " and ".join(parts)

@@ -1,1 +1,1 @@
-"""What runs and what is kept, without a widget."""
+"""The work that runs and the sessions that are kept, without a widget."""

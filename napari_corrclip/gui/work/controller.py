@@ -1,4 +1,4 @@
-"""Long work of the dock, without a widget: runs, cancels, re-labels, and tells in sentences.
+"""The dock's long work without a widget: it runs, cancels, re-labels, and tells in sentences.
 
 What a run makes is handed on; which session is open the workspace says. One job runs at a time. A new run, a
 cancel or the end of the dock makes the former job's results unwanted, and :mod:`.job` drops them.
@@ -21,6 +21,7 @@ from napari_corrclip._torch_import import prepare_imports
 from napari_corrclip.annotation import Draft, Session
 from napari_corrclip.annotation.edits.predictions import Reassign
 from napari_corrclip.annotation.encoded_cache import FEATURES, GIB
+from napari_corrclip.engine.recipe import Recipe
 from napari_corrclip.errors import CorrClipError
 from napari_corrclip.gui.image.picture import Picture
 from napari_corrclip.gui.image.planes import Where
@@ -30,13 +31,14 @@ from napari_corrclip.gui.work.jobs import Jobs
 from napari_corrclip.gui.work.relabelling import Relabelling
 from napari_corrclip.gui.work.workspace import Workspace
 from napari_corrclip.progress import Progress, Steps
+from napari_corrclip.project.run import Done, Report
 from napari_corrclip.results.segmentation import Segmentation
+from napari_corrclip.storage.amounts import count
 from napari_corrclip.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
     from napari_corrclip.engine.encoded_image import Engine
     from napari_corrclip.engine.segmenter import Segmenter
-    from napari_corrclip.project.stack import Sliced, StackRun
 
 TRIES = 4
 """So often what was edited meanwhile is waited for."""
@@ -63,7 +65,7 @@ class _Ran:
 
 
 class Controller:
-    """Runs what a person asks for.
+    """The runner of what a person asks for.
 
     Args:
         workspace: has the session that is open.
@@ -93,7 +95,7 @@ class Controller:
         self._workspace = workspace
         self._jobs = Jobs()
         self._jobs.busy.connect(self.busy.emit)
-        self._loaded: tuple[Choice, Segmenter] | None = None
+        self._loaded: tuple[Recipe, Segmenter] | None = None
         self._chosen: Choice | None = None
         self._words = Relabelling(
             self._jobs,
@@ -152,9 +154,8 @@ class Controller:
                 self.relabelled.emit(session)
             if engine not in FEATURES:
                 notes.append(too_large_to_keep(engine.nbytes))
-            count = len(result.table)
             self.status.emit(
-                f"{_said(picture)}{count} region{'' if count == 1 else 's'} in "
+                f"{_said(picture)}{count(len(result.table), 'region')} in "
                 f"{perf_counter() - began:.1f} s. " + " ".join([*notes, NEXT])
             )
             if isinstance(made, Session):
@@ -192,20 +193,20 @@ class Controller:
         """
         count, finished = len(pictures), [0]
 
-        def sliced(event: Sliced) -> None:
+        def sliced(event: Done[Where, Session]) -> None:
             finished[0] += 1
-            picture = next(one for one in pictures if one.where == event.where)
+            picture = next(one for one in pictures if one.where == event.key)
             self.status.emit(
                 " ".join(
                     [
                         f"{_said(picture)}done. Cancel keeps what is done; Run goes on from there.",
-                        *([event.problem] if event.problem else []),
+                        *([str(event.problem)] if event.problem else []),
                     ]
                 )
             )
-            self.sliced.emit(event.session, picture, event.problem)
+            self.sliced.emit(event.result, picture, event.problem and str(event.problem))
 
-        def done(run: StackRun) -> None:
+        def done(run: Report[Where]) -> None:
             parts = [f"{len(run.done)} of {count} planes segmented."]
             if run.skipped:
                 parts.append(
@@ -222,8 +223,10 @@ class Controller:
             )
 
         def event(found: Any) -> None:
-            # Another event is progress; the class itself would load the networks' library here.
-            self._event(found) if isinstance(found, Progress) else sliced(found)
+            if isinstance(found, Done):
+                sliced(found)
+            elif isinstance(found, Progress):
+                self._event(found)
 
         self._choose(choice)
         self._start(
@@ -304,7 +307,7 @@ class Controller:
         Two sets of networks may not fit at once, and one that planes of a stack hold stays.
         """
         self._chosen = choice
-        if self._loaded is not None and not self._loaded[0].same_towers(choice):
+        if self._loaded is not None and not self._loaded[0].same_towers(choice.recipe):
             self.unloading.emit()
 
     def _start(
@@ -349,17 +352,18 @@ class Controller:
         choice = self._chosen
         if choice is None:
             return "The device has not enough memory; choose a smaller detail or the CPU."
-        device = "The computer" if choice.device == "cpu" else f"The device ({choice.device})"
+        recipe = choice.recipe
+        device = "The computer" if recipe.device == "cpu" else f"The device ({recipe.device})"
         lower = []
-        if choice.detail != "standard":
-            lower.append(f"the detail ({choice.detail})")
-        if choice.base.window > 224:
-            lower.append(f"the window ({choice.base.window})")
-        if choice.kind == SAM and choice.regions != next(iter(REGIONS)):
+        if recipe.detail != "standard":
+            lower.append(f"the detail ({recipe.detail})")
+        if recipe.settings.window > 224:
+            lower.append(f"the window ({recipe.settings.window})")
+        if recipe.regions == SAM and choice.regions != next(iter(REGIONS)):
             lower.append(f"the points ({choice.regions})")
         if not lower:
             lower.append("the size of the image, by its 'Run on'")
-        other = "" if choice.device == "cpu" else ", or choose the CPU"
+        other = "" if recipe.device == "cpu" else ", or choose the CPU"
         return (
             f"{device} has not enough memory; lower {' or '.join(lower)}{other}. The networks were "
             "unloaded."
@@ -377,16 +381,18 @@ class Controller:
         prepare_imports()
         from napari_corrclip.engine.encoded_image import run_steps
         from napari_corrclip.regions.given import FoundRegions
+        from napari_corrclip.regions.protocol import partition
 
         yield Progress("read the image", 0, 1)
         picture.rgb  # noqa: B018
-        segmenter = yield from self._segmenter(choice)
+        segmenter = yield from self._segmenter(choice.recipe)
         segmenter.check_prompts(vocabulary)
         began = perf_counter()
-        regions = yield from segmenter.regions.segment(picture.rgb)
+        source = choice.source or segmenter.regions
+        parted = yield from partition(source, picture.rgb)
         seconds = perf_counter() - began
-        yield Found(regions, picture)
-        found = FoundRegions(regions, segmenter.regions)
+        yield Found(parted.regions, picture)
+        found = FoundRegions(parted, source)
         result, engine = yield from run_steps(segmenter, picture.pixels, vocabulary, found)
         result = result.stretched(picture.stretch)
         ran = yield from self._made_steps(picture, result, engine, reassign)
@@ -413,27 +419,29 @@ class Controller:
         vocabulary: Vocabulary,
         choice: Choice,
         have: Collection[Where],
-    ) -> Generator[Any, None, StackRun]:
+    ) -> Generator[Any, None, Report[Where]]:
         yield Progress("load the libraries", 0, 1)
         prepare_imports()
         from napari_corrclip.project.stack import Slice, stack_steps
 
-        segmenter = yield from self._segmenter(choice)
+        segmenter = yield from self._segmenter(choice.recipe)
         slices = [
             Slice(one.where, one.read, one.source, partial(getattr, one, "stretch"))
             for one in pictures
         ]
         return (yield from stack_steps(segmenter, slices, vocabulary, have=have))
 
-    def _segmenter(self, choice: Choice) -> Steps[Segmenter]:
+    def _segmenter(self, recipe: Recipe) -> Steps[Segmenter]:
         former = self._loaded
-        if former is not None and former[0] == choice and choice.given is None:
+        if former is not None and former[0] == recipe:
             return former[1]
-        if former is not None and not former[0].same_towers(choice):
+        if former is not None and not former[0].same_towers(recipe):
             self._loaded = former = None  # two sets of networks may not fit at once
-        segmenter = yield from choice.load_steps(former)
+        from napari_corrclip.engine.segmenter import Segmenter
+
+        segmenter = yield from Segmenter.load_steps(recipe, former=former and former[1])
         yield Progress("load the networks", 1, 1)  # a run that is not wanted any more ends here
-        self._loaded = choice, segmenter
+        self._loaded = recipe, segmenter
         return segmenter
 
 

@@ -1,4 +1,4 @@
-"""How long a run will take, by those before it on this computer; nothing is said before the first."""
+"""The estimate of a run's time, by those before it on this computer; none before the first."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _CHECKSUM = "sha256"
 
 
 class Estimates:
-    """Remembers seconds per window, and of regions: of SAM per grid of points, else per pixel.
+    """The seconds per window, and of regions: of SAM per grid of points, else per pixel.
 
     What comes after that, classifying and counting, goes by the pixels.
 
@@ -57,7 +57,7 @@ class Estimates:
         self._recall()
         # Classifying and counting go by the pixels.
         self._rest[_towers(choice)] = max(0.0, whole - regions - encode) / math.prod(shape)
-        self._window[_towers(choice)] = encode / math.prod(choice.windows(shape))
+        self._window[_towers(choice)] = encode / math.prod(choice.recipe.windows(shape))
         self._regions[_source(choice)] = regions / _units(choice, shape)
         self._keep()
 
@@ -70,7 +70,11 @@ class Estimates:
         if window is None or regions is None:
             return None
         rest = self._rest[_towers(choice)] * math.prod(shape)
-        return window * math.prod(choice.windows(shape)) + regions * _units(choice, shape) + rest
+        return (
+            window * math.prod(choice.recipe.windows(shape))
+            + regions * _units(choice, shape)
+            + rest
+        )
 
     @property
     def _tables(self) -> dict[str, Table]:
@@ -142,19 +146,19 @@ def _table(rows: Any) -> Table:
 
 
 def _towers(choice: Choice) -> Key:
-    return choice.preset, choice.device, choice.base.window
+    return choice.recipe.name, choice.recipe.device, choice.recipe.settings.window
 
 
 def _source(choice: Choice) -> Key:
     # Superpixels run on the CPU, whatever the preset.
-    if choice.kind == SUPERPIXELS:
-        return "", "", choice.kind
-    return choice.preset, choice.device, choice.regions
+    if choice.recipe.regions == SUPERPIXELS:
+        return "", "", choice.recipe.regions
+    return choice.recipe.name, choice.recipe.device, choice.regions
 
 
 def _units(choice: Choice, shape: Size) -> int:
     # SAM sees every image at one size.
-    return 1 if choice.kind == SAM else math.prod(shape)
+    return 1 if choice.recipe.regions == SAM else math.prod(shape)
 
 
 def about(seconds: float) -> str:

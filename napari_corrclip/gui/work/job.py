@@ -21,11 +21,13 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class _Failed:
+    """The result of a job that failed."""
+
     error: Exception
 
 
 class _Cancelled:
-    """What a cancelled job returns."""
+    """The result of a cancelled job."""
 
 
 def _ignored(_warning: object) -> None:
@@ -33,7 +35,7 @@ def _ignored(_warning: object) -> None:
 
 
 class Job(Generic[T]):
-    """Runs ``steps`` in a thread.
+    """A thread that runs ``steps``.
 
     Args:
         steps: the work.

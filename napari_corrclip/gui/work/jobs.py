@@ -15,7 +15,7 @@ from napari_corrclip.gui.work.job import Job
 
 
 class Jobs:
-    """Runs the last job that was asked for.
+    """The queue of one: the last job that was asked for.
 
     Attributes:
         segmenting: whether it is a whole run, and not a change of words or a file that is read.

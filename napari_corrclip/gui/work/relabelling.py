@@ -16,8 +16,9 @@ from napari_corrclip.annotation.edits.predictions import Reassign
 from napari_corrclip.errors import CorrClipError
 from napari_corrclip.gui.work.jobs import Jobs
 from napari_corrclip.gui.work.workspace import Workspace
-from napari_corrclip.progress import Progress, Steps
+from napari_corrclip.progress import Progress, Steps, retold
 from napari_corrclip.results.segmentation import Segmentation
+from napari_corrclip.storage.amounts import count
 from napari_corrclip.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ class _Change:
 
 @dataclass(frozen=True, eq=False)
 class _Look:
-    """What was found, and the session as it will be by it.
+    """The result of a look, and the session as it will be by it.
 
     Attributes:
         waiting: whether the words are not shown yet, and come with it.
@@ -59,7 +60,7 @@ class _Look:
 
 
 class Relabelling:
-    """Gives a session other vocabularies.
+    """The search for other vocabularies in an open session.
 
     Args:
         jobs: of which one runs at a time.
@@ -132,7 +133,7 @@ class Relabelling:
             return
         self._jobs.drop()
         self._change = self._left = None
-        engine: Any = session.engine
+        engine: Any = session.encoded()
         if vocabulary == session.vocabulary:
             self._show(session)
             self.look_again()
@@ -155,7 +156,7 @@ class Relabelling:
         if self._jobs.running and wanted:
             return
         self._jobs.drop()
-        engine: Any = session.engine
+        engine: Any = session.encoded()
         if engine is None or not session.provisional or session.vocabulary == self._left:
             return
         words = self._looking = session.vocabulary
@@ -198,19 +199,13 @@ class Relabelling:
         steps: Generator[Progress | Preview, None, Segmentation],
     ) -> Generator[Progress | _Look, None, _Look]:
         """Look by ``steps``, in the thread, and make drafts of the session as it will be."""
-        try:
-            while True:
-                try:
-                    event = next(steps)
-                except StopIteration as stop:
-                    result: Segmentation = stop.value
-                    break
-                if isinstance(event, Progress):
-                    yield event
-                elif change is not None:
-                    yield self._drafted(session, change, event.result, provisional=True)
-        finally:
-            steps.close()
+
+        def drafted(event: Progress | Preview) -> Progress | _Look:
+            if isinstance(event, Progress):
+                return event
+            return self._drafted(session, change, event.result, provisional=True)
+
+        result = yield from retold(steps, drafted)
         return (yield from self._drafted_steps(session, change, result))
 
     def _drafted_steps(
@@ -325,7 +320,7 @@ class Relabelling:
 
 
 def _classes(vocabulary: Vocabulary) -> str:
-    return f"{len(vocabulary)} class{'' if len(vocabulary) == 1 else 'es'}"
+    return count(len(vocabulary), "class", "classes")
 
 
 def _labelled(result: Segmentation, edited: Edited | None = None) -> str:

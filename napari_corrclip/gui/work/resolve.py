@@ -1,4 +1,4 @@
-"""What Run and other words come to: a question, a refusal or work, as a function of choices and workspace.
+"""The answer to Run and to other words: a question, a refusal or work, by the choices and the workspace.
 
 Nothing is asked, shown or done here. The dock puts a question to the person, adds the answer to the choices
 and resolves again, until there is nothing left to ask.

@@ -7,17 +7,11 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_corrclip.annotation import Session, Source, journal_folder, restore
-from napari_corrclip.annotation.storage import digest
+from napari_corrclip.annotation import Session
+from napari_corrclip.annotation.files.folder import digest
 from napari_corrclip.gui.image.contrast import BEFORE, Contrast
 from napari_corrclip.gui.image.picture import Picture, Stretches
 from napari_corrclip.progress import Progress, Steps
-
-
-def restore_steps(picture: Picture, source: Source) -> Steps[Session]:
-    """Read a picture and the corrections that are kept of it."""
-    folder = journal_folder(source)
-    return open_steps(picture, lambda rgb: restore(folder, rgb, source=source))
 
 
 def open_steps(

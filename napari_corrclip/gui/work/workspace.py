@@ -20,21 +20,15 @@ from typing import Any
 
 from psygnal import Signal
 
-from napari_corrclip.annotation import (
-    Journal,
-    Session,
-    Source,
-    has_session,
-    journal_folder,
-    kept_parts,
-    put_aside,
-)
+from napari_corrclip.annotation import Journal, Session, SessionStore, Source
 from napari_corrclip.annotation.change import Step
 from napari_corrclip.annotation.encoded_cache import FEATURES, Kept
 from napari_corrclip.errors import InputError
 from napari_corrclip.gui.image.picture import Picture, picture_like, source_like
 from napari_corrclip.gui.image.planes import Where
+from napari_corrclip.gui.work.restoring import open_steps
 from napari_corrclip.images.boxes import Box
+from napari_corrclip.progress import Steps
 
 Plane = tuple[Where, int, Box | None]
 IN_MEMORY_ONLY = "Corrections are kept in memory only."
@@ -135,6 +129,9 @@ _WITH_IMAGE: weakref.WeakKeyDictionary[Any, list[InMemory]] = weakref.WeakKeyDic
 class Workspace:
     """The owner of a dock's sessions.
 
+    Args:
+        store: where sessions are kept on the disk.
+
     Attributes:
         session: the one that is open; ``None``: nothing is corrected.
         picture: what it is of.
@@ -157,7 +154,8 @@ class Workspace:
     told = Signal(str)
     failed = Signal(str)
 
-    def __init__(self) -> None:
+    def __init__(self, store: SessionStore | None = None) -> None:
+        self._store = SessionStore() if store is None else store
         self.session: Session | None = None
         self.picture: Picture | None = None
         self.image: Any = None
@@ -280,7 +278,7 @@ class Workspace:
         for plane in [plane for plane in self._planes if plane[0] == where][-1:]:
             return self._planes[plane]
         source = source_like(self._like, where)
-        parts = [] if source is None else kept_parts(source)
+        parts = [] if source is None else self._store.parts(source)
         if not parts:
             return None
         chosen = next((part for part in parts if part.crop == self._like.box), parts[0])
@@ -340,7 +338,9 @@ class Workspace:
 
     def _keep_for_later(self, session: Session, picture: Picture) -> bool:
         """Keep a session whose plane is not shown, unless that replaces what a person decided there."""
-        if self.in_memory([picture]) or _has_kept(session.source):
+        if self.in_memory([picture]) or (
+            session.source is not None and session.source in self._store
+        ):
             self.told.emit(f"{picture.title} has corrections already; go there and run again.")
             return False
         self.follow(picture)
@@ -352,7 +352,7 @@ class Workspace:
         """Keep a session that is not shown: in its journal, or else in memory."""
         if session.source is not None:
             try:
-                Journal(session, journal_folder(session.source)).close()
+                self._store.journal(session).close()
             except InputError as error:
                 self.told.emit(f"{error} {IN_MEMORY_ONLY}")
             else:
@@ -381,7 +381,7 @@ class Workspace:
         if source is not None:
             found = [
                 Offer(part.crop, part, asked=part.key == source.key)
-                for part in kept_parts(source)
+                for part in self._store.parts(source)
                 if mine is None or part.key != mine.key
             ]
         if picture is None:
@@ -405,6 +405,10 @@ class Workspace:
             _WITH_IMAGE[image] = [other for other in kept_with(image) if other is not kept]
 
     # -- on the disk
+
+    def restore_steps(self, picture: Picture, source: Source) -> Steps[Session]:
+        """Read a picture and the corrections that are kept of it; to be driven in a thread."""
+        return open_steps(picture, lambda rgb: self._store.restore(source, rgb))
 
     def keeps(self, session: Session) -> bool:
         """Whether all of the open session is on the disk."""
@@ -434,14 +438,14 @@ class Workspace:
         """
         if source is None:
             return ""
-        folder, journal = journal_folder(source), self.journal
+        journal, folder = self.journal, self._store.folder(source)
         mine = None if journal is None or journal.folder != folder else journal
         if mine is not None:
             self.close_journal()  # it may be about to write there for the first time
-        if not has_session(folder):
+        if source not in self._store:
             return ""
         try:
-            aside = put_aside(folder)
+            aside = self._store.put_aside(source)
         except InputError:
             if mine is not None:
                 self._write(mine.session)
@@ -468,7 +472,7 @@ class Workspace:
         if session.source is None:
             return
         try:
-            self.journal = Journal(session, journal_folder(session.source), wait=False)
+            self.journal = self._store.journal(session, wait=False)
         except InputError as error:
             self.told.emit(f"{error} {IN_MEMORY_ONLY}")
             return
@@ -510,10 +514,6 @@ def _keep_with_image(session: Session, picture: Picture) -> InMemory | None:
     others = [other for other in kept_with(image) if not other.picture.same_as(picture)]
     _WITH_IMAGE[image] = [*others, kept]
     return kept
-
-
-def _has_kept(source: Source | None) -> bool:
-    return source is not None and has_session(journal_folder(source))
 
 
 def _plane(picture: Picture) -> Plane:

@@ -10,6 +10,7 @@ The networks are segment-anything's own classes with their own weights; how they
 
 from __future__ import annotations
 
-from napari_corrclip.regions.sam.source import SamEmbedding, SamRegions
+from napari_corrclip.regions.embedding import SamEmbedding
+from napari_corrclip.regions.sam.source import SamRegions
 
 __all__ = ["SamEmbedding", "SamRegions"]

@@ -27,7 +27,7 @@ from torch.nn import functional as F
 
 @dataclass(frozen=True)
 class Decoded:
-    """What the transformer says about B prompts, before any mask.
+    """The output of the transformer for B prompts, before any mask.
 
     Attributes:
         scores: (B, M) predicted IoU.

@@ -1,4 +1,4 @@
-"""From SAM's low-resolution logits to masks of the image.
+"""The masks of the image from SAM's low-resolution logits.
 
 segment-anything brings every mask's logits to the encoder's frame, cuts the padding off, brings them
 to the image's size and thresholds there. Both steps are bilinear, so that they are one matrix for the
@@ -28,7 +28,7 @@ _PIXELS_AT_ONCE = {"cpu": 1, "cuda": 1 << 26}
 
 @dataclass(frozen=True)
 class Measured:
-    """What is known of K masks at the image's size.
+    """The measures of K masks at the image's size.
 
     Attributes:
         areas: (K,) int64 pixels.
@@ -61,7 +61,7 @@ class Window:
 
 
 class Upsampler:
-    """Brings low-resolution logits to the image's size, each mask within its own box.
+    """The upsampler of low-resolution logits to the image's size, each mask within its own box.
 
     Args:
         low: (h, w) of the logits.

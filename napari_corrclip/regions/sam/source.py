@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Literal
 
 import numpy as np
@@ -17,65 +16,24 @@ from segment_anything.utils.transforms import ResizeLongestSide
 from torch import Tensor
 from torchvision.ops import nms
 
-from napari_corrclip.devices import (
-    choose_dtype,
-    explained,
-    free_memory,
-    is_out_of_memory,
-    plain_steps,
-    plain_torch,
-)
+from napari_corrclip.devices import Batches, choose_dtype, explained, plain_steps, plain_torch
 from napari_corrclip.encoders.fingerprint import fingerprint
 from napari_corrclip.errors import InputError
 from napari_corrclip.progress import Progress, Steps
-from napari_corrclip.regions.painting import Painting, check_order
-from napari_corrclip.regions.protocol import Described, check_count, check_image, check_share
+from napari_corrclip.regions.embedding import SamEmbedding
+from napari_corrclip.regions.options import SamOptions
+from napari_corrclip.regions.painting import Painting
+from napari_corrclip.regions.protocol import (
+    Described,
+    Partition,
+    check_image,
+)
 from napari_corrclip.regions.sam import encoder as encoding
 from napari_corrclip.regions.sam.decoder import PointDecoder
 from napari_corrclip.regions.sam.masks import Upsampler
-from napari_corrclip.storage.text import load_json
-from napari_corrclip.storage.untrusted import reason
 
 # Every point has its own copy of the image's tokens: 4 MB of 4096 x 256.
 _POINTS_AT_ONCE = {"cpu": 16, "cuda": 64}
-
-
-@dataclass(frozen=True, eq=False)
-class SamEmbedding:
-    """An image as SAM's decoder sees it; all that a click needs.
-
-    Attributes:
-        features: (1, C, h, w) float32 on the CPU.
-        image_size: (H, W) of the image.
-    """
-
-    features: Tensor
-    image_size: tuple[int, int]
-
-    def to_parts(self) -> tuple[dict[str, Tensor], str]:
-        """Tensors by name, and the rest as JSON: all there is to keep."""
-        return {"features": self.features}, json.dumps({"image_size": self.image_size})
-
-    @classmethod
-    def from_parts(cls, tensors: Mapping[str, Tensor], rest: str) -> SamEmbedding:
-        """Put together again what :meth:`to_parts` took apart.
-
-        Raises:
-            InputError: where the parts are none of an embedding.
-        """
-        try:
-            said = load_json(rest, "The embedding of SAM")
-            height, width = said["image_size"]
-            features = tensors["features"].float()
-            if not all(type(side) is int and side > 0 for side in (height, width)):
-                raise ValueError(f"its image is of {height} × {width}")
-            if features.ndim != 4:
-                raise ValueError(f"its features are of shape {tuple(features.shape)}")
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise InputError(
-                f"This is no embedding of SAM's ({reason(error)}); encode the image again."
-            ) from None
-        return cls(features, (height, width))
 
 
 class SamRegions:
@@ -107,35 +65,34 @@ class SamRegions:
         self,
         sam: Sam,
         *,
-        points_per_side: int = 8,
-        iou_threshold: float = 0.4,
-        stability_threshold: float = 0.4,
-        masks_per_point: Literal[1, 3] = 1,
-        min_area: int = 0,
-        nms_threshold: float = 0.7,
-        painting: Painting = "small-on-top",
+        points_per_side: int = SamOptions.points_per_side,
+        iou_threshold: float = SamOptions.iou_threshold,
+        stability_threshold: float = SamOptions.stability_threshold,
+        masks_per_point: Literal[1, 3] = SamOptions.masks_per_point,
+        min_area: int = SamOptions.min_area,
+        nms_threshold: float = SamOptions.nms_threshold,
+        painting: Painting = SamOptions.painting,
         device: torch.device | str | None = None,
         dtype: torch.dtype | str | None = None,
     ) -> None:
-        self.points_per_side = check_count(points_per_side, "points_per_side", least=1)
-        self.iou_threshold = check_share(iou_threshold, "iou_threshold")
-        self.stability_threshold = check_share(stability_threshold, "stability_threshold")
-        self.nms_threshold = check_share(nms_threshold, "nms_threshold")
-        if masks_per_point not in (1, 3):
-            raise InputError(f"masks_per_point is {masks_per_point!r}; choose 1 or 3.")
-        self.masks_per_point = masks_per_point
-        self.min_area = check_count(min_area, "min_area")
-        check_order(painting)
-        self.painting = painting
+        self.options = SamOptions(
+            points_per_side,
+            iou_threshold,
+            stability_threshold,
+            masks_per_point,
+            min_area,
+            nms_threshold,
+            painting,
+            None if dtype is None else str(dtype),
+        )
         if device is not None:
             sam.to(device)
-        if dtype is not None:
-            sam.image_encoder.to(choose_dtype(dtype))
+        if self.options.dtype is not None:
+            sam.image_encoder.to(choose_dtype(self.options.dtype))
         # segment-anything makes float32 tensors of prompts, whatever the weights are.
         sam.prompt_encoder.float()
         sam.mask_decoder.float()
         self.sam = sam
-        self.last_embedding: SamEmbedding | None = None
         self._fingerprint: str | None = None
 
     @property
@@ -156,30 +113,27 @@ class SamRegions:
         return {
             "source": self.name,
             "network": self.fingerprint,
-            "points_per_side": self.points_per_side,
-            "iou_threshold": self.iou_threshold,
-            "stability_threshold": self.stability_threshold,
-            "masks_per_point": self.masks_per_point,
-            "min_area": self.min_area,
-            "nms_threshold": self.nms_threshold,
-            "painting": self.painting,
+            **{name: value for name, value in asdict(self.options).items() if name != "dtype"},
         }
 
     @plain_steps
     def segment(self, image: NDArray[np.uint8]) -> Steps[NDArray[np.int32]]:
         """Divide ``image`` into regions; see :class:`RegionSource`.
 
-        Yields between the blocks of the image encoder and between batches of points. Keeps the
-        embedding in :attr:`last_embedding`.
+        Yields between the blocks of the image encoder and between batches of points.
         """
+        partition = yield from self.partition(image)
+        return partition.regions
+
+    @plain_steps
+    def partition(self, image: NDArray[np.uint8]) -> Steps[Partition]:
+        """Divide ``image`` as :meth:`segment` does, and keep its embedding for :meth:`click`."""
         check_image(image)
         points = self._point_batches()
         total = self._encoding_steps() + len(points)
-        self.last_embedding = None
         embedding = yield from self._encode(image, total)
-        self.last_embedding = embedding
         regions = yield from self._divide(embedding, points, self._encoding_steps(), total)
-        return regions
+        return Partition(regions, embedding)
 
     @plain_steps
     def encode(self, image: NDArray[np.uint8]) -> Steps[SamEmbedding]:
@@ -297,11 +251,11 @@ class SamRegions:
         with torch.no_grad():
             features = encoder.neck(tokens.permute(0, 3, 1, 2)).float().cpu()
         yield Progress("regions", len(encoder.blocks) + 1, total)
-        return SamEmbedding(features, (image.shape[0], image.shape[1]))
+        return SamEmbedding(features, (image.shape[0], image.shape[1]), self.fingerprint)
 
     def _point_batches(self) -> list[NDArray[np.float64]]:
         """The grid of points, x and y from 0 to 1, in batches that fit the memory."""
-        grid = build_point_grid(self.points_per_side)
+        grid = build_point_grid(self.options.points_per_side)
         batch = _POINTS_AT_ONCE.get(self.device.type, _POINTS_AT_ONCE["cpu"])
         return [grid[start : start + batch] for start in range(0, len(grid), batch)]
 
@@ -311,7 +265,7 @@ class SamRegions:
         masks = yield from self._find(embedding, batches, done, total)
         with torch.no_grad(), self._explained():
             regions = self._upsampler(embedding).paint(
-                masks.logits, self.sam.mask_threshold, masks.areas.numpy(), self.painting
+                masks.logits, self.sam.mask_threshold, masks.areas.numpy(), self.options.painting
             )
             return regions.int().cpu().numpy()
 
@@ -319,44 +273,30 @@ class SamRegions:
         self, embedding: SamEmbedding, batches: list[NDArray[np.float64]], done: int, total: int
     ) -> Steps[_Masks]:
         """The masks that stay, the highest score first."""
-        found = []
+        points = np.concatenate(batches)
         with self._explained():
             with torch.no_grad():
-                decoder = self._decoder(embedding, several=self.masks_per_point == 3)
+                decoder = self._decoder(embedding, several=self.options.masks_per_point == 3)
                 upsampler = self._upsampler(embedding)
-            while batches:
-                points, *rest = batches
-                masks = self._unless_full(decoder, upsampler, points)
-                if masks is None:
-                    left, half = np.concatenate(batches), (len(points) + 1) // 2
-                    batches = [left[start : start + half] for start in range(0, len(left), half)]
-                    total = done + len(batches)
-                    continue
-                found.append(masks)
-                batches, done = rest, done + 1
+
+            def find(start: int, stop: int) -> Steps[_Masks]:
+                nonlocal done, total
+                total = done + len(range(start, len(points), stop - start))
+                masks = self._good_masks(decoder, upsampler, points[start:stop])
+                done += 1
                 yield Progress("regions", done, total)
+                return masks
+
+            found = yield from Batches(len(batches[0])).run(len(points), find)
             with torch.no_grad():
                 masks = _joined(found)
                 # As segment-anything does it over one image: by boxes, the highest score first.
-                masks = masks[nms(masks.boxes.float(), masks.scores, self.nms_threshold)]
-                return masks[masks.areas >= max(1, self.min_area)]
+                masks = masks[nms(masks.boxes.float(), masks.scores, self.options.nms_threshold)]
+                return masks[masks.areas >= max(1, self.options.min_area)]
 
     def _explained(self) -> AbstractContextManager[None]:
-        lower = f"points_per_side ({self.points_per_side})"
+        lower = f"points_per_side ({self.options.points_per_side})"
         return explained(self.device, "SAM's masks, with one point at a time", lower)
-
-    def _unless_full(
-        self, decoder: PointDecoder, upsampler: Upsampler, points: NDArray[np.float64]
-    ) -> _Masks | None:
-        """:meth:`_good_masks`, or ``None`` where memory ran out, which may suffice for half of them."""
-        try:
-            with torch.no_grad():
-                return self._good_masks(decoder, upsampler, points)
-        except (RuntimeError, MemoryError) as error:
-            if len(points) == 1 or not is_out_of_memory(error):
-                raise
-        free_memory()  # here, where the error with its frames has gone
-        return None
 
     def _good_masks(
         self, decoder: PointDecoder, upsampler: Upsampler, points: NDArray[np.float64]
@@ -366,15 +306,15 @@ class SamRegions:
         at = self._in_frame(points * (width, height), upsampler.size)[:, None]
         decoded = decoder.decode(at, torch.ones(at.shape[:2], dtype=torch.int64, device=at.device))
         good = torch.ones_like(decoded.scores, dtype=torch.bool)
-        if self.iou_threshold > 0:
-            good = decoded.scores > self.iou_threshold
+        if self.options.iou_threshold > 0:
+            good = decoded.scores > self.options.iou_threshold
         # A point's logits cost about the same for one mask and for three.
         asked = good.any(dim=1).nonzero().flatten()
         logits = decoder.logits(decoded, asked)[good[asked]]
         measured = upsampler.measure(logits, self.sam.mask_threshold)
         masks = _Masks(decoded.scores[good].cpu(), logits, measured.areas, measured.boxes)
-        if self.stability_threshold > 0:
-            masks = masks[measured.stability >= self.stability_threshold]
+        if self.options.stability_threshold > 0:
+            masks = masks[measured.stability >= self.options.stability_threshold]
         return masks
 
     def _decoder(self, embedding: SamEmbedding, *, several: bool) -> PointDecoder:
@@ -400,6 +340,11 @@ class SamRegions:
     def _check(self, embedding: SamEmbedding) -> None:
         encoder = self.sam.prompt_encoder
         expected = (1, encoder.embed_dim, *encoder.image_embedding_size)
+        if embedding.network != self.fingerprint:
+            raise InputError(
+                f"The embedding was computed by the SAM {embedding.network!r} and this one is "
+                f"{self.fingerprint!r}; encode the image with this SAM."
+            )
         if tuple(embedding.features.shape) != expected:
             raise InputError(
                 f"The embedding has shape {tuple(embedding.features.shape)} where this SAM's has "
@@ -409,7 +354,7 @@ class SamRegions:
 
 @dataclass(frozen=True)
 class _Masks:
-    """What is kept of K masks: scores, areas and boxes on the CPU, logits where they were made."""
+    """The K masks that are kept: scores, areas and boxes on the CPU, logits where they were made."""
 
     scores: Tensor
     logits: Tensor

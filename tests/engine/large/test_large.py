@@ -21,10 +21,11 @@ from scipy.ndimage import gaussian_filter
 from skimage.measure import label
 
 import napari_corrclip
+from napari_corrclip.api import segment_large
 from napari_corrclip.demo.scenes import generate_scene
 from napari_corrclip.demo.world import GROUNDS
 from napari_corrclip.encoders.clip_image import ClipImageEncoder
-from napari_corrclip.engine.large import LargeSegmentation, large_steps, segment_large
+from napari_corrclip.engine.large import LargeSegmentation, large_steps
 from napari_corrclip.engine.large import run as running
 from napari_corrclip.engine.large.regions import tile_grid
 from napari_corrclip.engine.segmenter import Segmenter

@@ -18,6 +18,7 @@ import napari_corrclip
 from napari_corrclip.cli import main
 from napari_corrclip.demo.scenes import generate_scene
 from napari_corrclip.engine.large import LargeSegmentation
+from tests.forms import short
 
 SCENE = generate_scene(1)
 
@@ -99,7 +100,7 @@ def test_what_does_not_fit_is_one_sentence(
 
 
 @pytest.mark.skipif(os.name != "posix", reason="signals are sent as POSIX has them")
-@pytest.mark.parametrize("name", ["SIGHUP", "SIGKILL"])
+@pytest.mark.parametrize("name", short("SIGKILL", rest=["SIGHUP"]))
 def test_a_run_that_is_ended_leaves_the_former_result(picture: Path, name: str) -> None:
     common = ("--scale", 1, "--regions", "superpixels")
     assert run(picture, *common) == 0

@@ -14,9 +14,9 @@ from napari_corrclip.evaluation.effort.curves import (
     ratio_interval,
     target_value,
 )
-from napari_corrclip.evaluation.effort.person import Run
-from napari_corrclip.evaluation.effort.prices import KINDS, PRICES, costs
-from napari_corrclip.evaluation.effort.region_truth import Measures
+from napari_corrclip.evaluation.effort.simulation.person import Run
+from napari_corrclip.evaluation.effort.simulation.prices import KINDS, PRICES, costs
+from napari_corrclip.evaluation.effort.simulation.region_truth import Measures
 
 
 def a_run(kinds: list[str], accuracy: list[float]) -> Run:

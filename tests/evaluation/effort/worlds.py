@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from napari_corrclip.evaluation.effort.case import Case
+from napari_corrclip.evaluation.effort.cases.case import Case
 from napari_corrclip.results.segmentation import segmentation_from_probabilities
 from napari_corrclip.vocabulary import Vocabulary
 

@@ -310,7 +310,7 @@ def test_a_session_without_image_says_why_it_cannot_split(
     halves: tuple[Window, CorrectMode],
 ) -> None:
     window, mode = halves
-    window.session.image = None
+    window.session.timeline.image = None
     begin(window)
     right_click(window, 20, 80)
     assert "cannot be split by clicks without the image" in window.told[-1]

@@ -23,6 +23,7 @@ from napari_corrclip.gui.layers.session_layers import SessionLayers
 from napari_corrclip.gui.regions.model import RegionsModel
 from tests.annotation.images import small_result
 from tests.forms import short
+from tests.gui.person import MINUTE
 from tests.gui.window import Window
 
 pytestmark = pytest.mark.canvas
@@ -256,7 +257,7 @@ def test_an_edit_in_the_middle_of_a_stroke(window: Window, name: str, qtbot: QtB
     press(window, 110, 110)
     session.assign(session.ids.tolist(), "dog")
     release(window, 110, 110)
-    qtbot.waitUntil(lambda: np.array_equal(layers.labels.data, session.labels), timeout=10_000)
+    qtbot.waitUntil(lambda: np.array_equal(layers.labels.data, session.labels), timeout=MINUTE)
     window.agree()
 
 
@@ -312,7 +313,7 @@ def test_many_pixels_are_drawn_in_strips(
     monkeypatch.setattr(painting, "STRIP", 700)
     session.merge(session.ids.tolist()[::2])
     window.agree()
-    qtbot.waitUntil(lambda: not window.layers._strips, timeout=10_000)
+    qtbot.waitUntil(lambda: not window.layers._strips, timeout=MINUTE)
     window.agree()
     drawn = window.viewer.screenshot(canvas_only=True, flash=False)
     layer.refresh()
@@ -339,10 +340,10 @@ def test_the_status_bar_under_the_mouse(window: Window, qtbot: QtBot) -> None:
             return isinstance(status, dict) and part in status["coordinates"]
 
         qtbot.waitUntil(
-            lambda: told(f"#{region} {name} {row.probabilities.max():.2f} ("), timeout=30_000
+            lambda: told(f"#{region} {name} {row.probabilities.max():.2f} ("), timeout=MINUTE
         )
     session.paint((np.array([70]), np.array([70])), session.vocabulary.names[2])
-    qtbot.waitUntil(lambda: told(f"painted {session.vocabulary.names[2]}"), timeout=30_000)
+    qtbot.waitUntil(lambda: told(f"painted {session.vocabulary.names[2]}"), timeout=MINUTE)
     outside = window.layers.labels.get_status((-30.0, -30.0), world=True)
     assert "#" not in outside["coordinates"]
 
@@ -371,9 +372,7 @@ def test_a_click_takes_a_stroke_back(
     dock = CorrClipDock(viewer)
     viewer.window.add_dock_widget(dock, name="CorrCLIP")
     dock.try_demo()
-    qtbot.waitUntil(
-        lambda: dock.layers is not None and not dock.controller.running, timeout=120_000
-    )
+    qtbot.waitUntil(lambda: dock.layers is not None and not dock.controller.running, timeout=MINUTE)
     assert dock.layers is not None
     session = dock.layers.session
     window = Window(viewer, session, dock.layers, [])
@@ -391,7 +390,7 @@ def test_a_click_takes_a_stroke_back(
     assert "Undo</a>" not in dock.status.text()
     window.agree()
     viewer.window.remove_dock_widget(dock)
-    qtbot.waitUntil(lambda: dock.layers is None, timeout=10_000)
+    qtbot.waitUntil(lambda: dock.layers is None, timeout=MINUTE)
     dock.deleteLater()
 
 

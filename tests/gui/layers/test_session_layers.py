@@ -7,6 +7,7 @@ import pytest
 from pytestqt.qtbot import QtBot
 from qtpy.QtTest import QTest
 
+from tests.gui.person import MINUTE
 from tests.gui.window import Window
 
 pytestmark = pytest.mark.canvas
@@ -115,11 +116,11 @@ def test_the_status_bar_follows_edits(window: Window, qtbot: QtBot) -> None:
     mask[:40] = True
     session.paint_regions(mask, None)
     new = int(session.ids.max())
-    qtbot.waitUntil(lambda: new in list(layer.features["index"]), timeout=5000)
+    qtbot.waitUntil(lambda: new in list(layer.features["index"]), timeout=MINUTE)
     assert list(layer.features["index"]) == [0, *session.ids.tolist()]
     assert str(new) in layer.get_status((20, 20))["value"]
     session.undo()
-    qtbot.waitUntil(lambda: new not in list(layer.features["index"]), timeout=5000)
+    qtbot.waitUntil(lambda: new not in list(layer.features["index"]), timeout=MINUTE)
     assert "assigned" in layer.get_status(_middle(window, 30))["value"]
 
 

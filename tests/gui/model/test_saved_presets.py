@@ -39,7 +39,7 @@ def test_presets_of_ones_own_are_offered_and_run(person: Person) -> None:
     open_scene(person)
     person.type("red, green")
     box.setCurrentText("mine")
-    assert person.dock.model.choice.base.tau == 0.5
+    assert person.dock.model.choice.recipe.settings.tau == 0.5
     person.press(person.dock.bar.run_button)
     person.wait()
     session = person.dock.workspace.session
@@ -94,4 +94,4 @@ def test_a_preset_that_is_saved_while_the_dock_is_open_is_offered(
     assert box.itemText(count) == "late"
     assert box.currentText() == "lite"
     box.setCurrentText("late")
-    assert person.dock.model.choice.preset == "late"
+    assert person.dock.model.choice.recipe.name == "late"

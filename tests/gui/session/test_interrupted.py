@@ -50,14 +50,14 @@ def test_a_napari_killed_in_the_middle_of_correcting_is_restored(
         )
         assert child.stdout is not None
         first = child.stdout.readline()
-        said = [child.stdout.readline() for _ in range(25)] if first else []
+        said = [child.stdout.readline() for _ in range(12)] if first else []
         child.send_signal(signal.SIGKILL)
         said += child.stdout.read().splitlines(keepends=True)
         child.stdout.close()
         assert child.wait() == -signal.SIGKILL, log.read_text()
     assert first == "ready\n", log.read_text()
     state, seen = next(line for line in reversed(said) if line.endswith("\n")).split()
-    assert len(set(said)) > 20  # the keys did something
+    assert len(set(said)) > 9  # the keys did something
 
     opened(person, scene)
     assert not person.dock.restore_bar.isHidden()

@@ -3,27 +3,20 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
-import napari
 import numpy as np
 import pytest
-from pytestqt.qtbot import QtBot
 from qtpy.QtWidgets import QFileDialog
 
 from napari_corrclip.annotation import Journal, Session
-from napari_corrclip.gui.dock import CorrClipDock
+from tests.gui.person import Person
 
 
 def test_a_session_is_saved_and_never_over_another(
-    make_napari_viewer: Callable[..., napari.Viewer],
-    qtbot: QtBot,
-    monkeypatch: pytest.MonkeyPatch,
-    tmp_path: Path,
+    person: Person, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    dock = CorrClipDock(viewer := make_napari_viewer())
-    viewer.window.add_dock_widget(dock, name="CorrCLIP")
+    dock = person.dock
     asked: list[str] = []
 
     def answer(*_: object) -> str:
@@ -35,10 +28,7 @@ def test_a_session_is_saved_and_never_over_another(
     assert dock.status.text() == "There is no session yet; press Run, or restore one."
     assert not asked
 
-    dock.try_demo()
-    qtbot.waitUntil(lambda: dock.workspace.session is not None, timeout=120_000)
-    qtbot.waitUntil(lambda: not dock.controller.running, timeout=120_000)
-    session = dock.session
+    session = person.run(demo=True)
     session.assign([int(session.ids[0])], session.vocabulary.names[-1])
     dock.menu.save_action.trigger()
     assert dock.status.text() == f"The session was saved in {str(tmp_path)!r}."
@@ -60,22 +50,13 @@ def test_a_session_is_saved_and_never_over_another(
     dock.menu.save_action.trigger()
     assert dock.status.text() == (f"{str(other)!r} holds a session already; choose another folder.")
     assert (other / "session.safetensors").read_bytes() == former
-    dock.cleanup()
-    qtbot.wait(50)
 
 
 def test_a_session_that_is_not_saved_is_said_and_stays(
-    make_napari_viewer: Callable[..., napari.Viewer],
-    qtbot: QtBot,
-    monkeypatch: pytest.MonkeyPatch,
-    tmp_path: Path,
+    person: Person, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    dock = CorrClipDock(viewer := make_napari_viewer())
-    viewer.window.add_dock_widget(dock, name="CorrCLIP")
-    dock.try_demo()
-    qtbot.waitUntil(lambda: dock.workspace.session is not None, timeout=120_000)
-    qtbot.waitUntil(lambda: not dock.controller.running, timeout=120_000)
-    session = dock.session
+    dock = person.dock
+    session = person.run(demo=True)
     session.assign([int(session.ids[0])], session.vocabulary.names[-1])
     labels = session.labels.copy()
 
@@ -111,8 +92,6 @@ def test_a_session_that_is_not_saved_is_said_and_stays(
     assert session.can_undo
     assert save(str(tmp_path / "good")) == f"The session was saved in {str(tmp_path / 'good')!r}."
     np.testing.assert_array_equal(Session.load(tmp_path / "good").labels, labels)
-    dock.cleanup()
-    qtbot.wait(50)
 
 
 def session_of(session: Session, folder: Path) -> Path:

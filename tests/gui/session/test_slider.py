@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from napari_corrclip.annotation import has_session, journal_folder
-from tests.gui.person import MINUTE, Person, run
+from tests.gui.person import MINUTE, Person, run, threads_end
 from tests.gui.stacks import PLANES, opened, planes, ready, saved, to
 
 
@@ -277,7 +277,7 @@ def test_a_stack_removed_while_it_runs_is_harmless(stack: Person) -> None:
     stack.qtbot.waitUntil(lambda: stack.dock.workspace.session is not None, timeout=MINUTE)
     stack.viewer.layers.remove("stack")
     stack.wait()
-    stack.qtbot.wait(500)
+    threads_end(stack.qtbot)
     assert stack.dock.workspace.session is None
     assert all(layer.ndim == 3 for layer in stack.viewer.layers)
 
@@ -310,8 +310,7 @@ def test_sliders_outside_the_stack_are_said(stack: Person) -> None:
     run(stack)
     assert stack.dock.layers is not None
     stack.viewer.dims.set_point(0, 50)
-    stack.qtbot.wait(300)
-    assert stack.dock.layers is None
+    stack.qtbot.waitUntil(lambda: stack.dock.layers is None, timeout=MINUTE)
     stack.press(stack.dock.bar.run_button)
     assert "The viewer shows no plane of 'stack'" in stack.dock.status.text()
     to(stack, 0)

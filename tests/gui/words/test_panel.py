@@ -13,7 +13,7 @@ from napari_corrclip.gui.words.removal import RemovalDialog
 from napari_corrclip.gui.words.table import KEY, NAME, PROMPTS, ROWS, SHARE, THRESHOLD
 from napari_corrclip.vocabulary import Vocabulary
 from napari_corrclip.vocabulary.benchmarks import BENCHMARKS, benchmark
-from tests.gui.person import Person, answer, open_scene
+from tests.gui.person import MINUTE, Person, answer, open_scene
 
 
 def names(person: Person) -> tuple[str, ...]:
@@ -39,7 +39,7 @@ def drop(person: Person, rows: list[int], at: int) -> None:
 
 def shown(person: Person) -> None:
     person.viewer.window.show()
-    person.qtbot.waitUntil(person.dock.isVisible, timeout=20_000)
+    person.qtbot.waitUntil(person.dock.isVisible, timeout=MINUTE)
 
 
 def action(menu: QMenu, *path: str) -> QAction:
@@ -149,7 +149,7 @@ def test_delete_removes_and_f2_renames(person: Person) -> None:
     person.qtbot.keyClicks(editor, "ocean")
     person.qtbot.keyClick(editor, Qt.Key.Key_Return)
     # Qt commits an editor's Return in the next turn of its loop.
-    person.qtbot.waitUntil(lambda: names(person) == ("cat", "ocean"), timeout=20_000)
+    person.qtbot.waitUntil(lambda: names(person) == ("cat", "ocean"), timeout=MINUTE)
     # Letters and digits are no edit, and nothing selected is nothing to remove.
     key(person, Qt.Key.Key_A)
     key(person, Qt.Key.Key_1)
@@ -298,10 +298,10 @@ def test_shares_follow_the_edits(person: Person) -> None:
         shares = [(session.labels == value).mean() for value in session.vocabulary.values]
         return [f"{one:.0%}" if one >= 0.0995 else f"{one:.1%}" for one in shares]
 
-    person.qtbot.waitUntil(lambda: shares() == expected(), timeout=20_000)
+    person.qtbot.waitUntil(lambda: shares() == expected(), timeout=MINUTE)
     before = shares()
     session.assign(session.ids, session.vocabulary.values[0])
-    person.qtbot.waitUntil(lambda: shares() == expected() != before, timeout=20_000)
+    person.qtbot.waitUntil(lambda: shares() == expected() != before, timeout=MINUTE)
 
 
 @pytest.mark.canvas

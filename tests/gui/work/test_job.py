@@ -12,6 +12,7 @@ from pytestqt.qtbot import QtBot
 
 from napari_corrclip.gui.work.job import Job
 from napari_corrclip.progress import Progress, Steps
+from tests.gui.person import MINUTE, threads_end
 
 
 @dataclass
@@ -63,7 +64,7 @@ class Work:
 def test_a_result_comes_in_the_gui_thread(qtbot: QtBot) -> None:
     heard, work = Heard(), Work(5)
     heard.job(work.steps()).start()
-    qtbot.waitUntil(lambda: bool(heard.done), timeout=5000)
+    qtbot.waitUntil(lambda: bool(heard.done), timeout=MINUTE)
     assert heard.done == ["result"]
     assert [event.done for event in heard.events] == [0, 1, 2, 3, 4]
     assert heard.threads == {threading.get_ident()}
@@ -76,7 +77,7 @@ def test_a_result_comes_in_the_gui_thread(qtbot: QtBot) -> None:
 def test_every_error_is_handed_over(qtbot: QtBot, error: Exception) -> None:
     heard = Heard()
     heard.job(Work(2).steps(error)).start()
-    qtbot.waitUntil(lambda: bool(heard.failed), timeout=5000)
+    qtbot.waitUntil(lambda: bool(heard.failed), timeout=MINUTE)
     assert heard.failed == [error]
     assert not heard.done
 
@@ -84,10 +85,10 @@ def test_every_error_is_handed_over(qtbot: QtBot, error: Exception) -> None:
 def test_cancelling_ends_the_work_and_drops_what_is_late(qtbot: QtBot) -> None:
     heard, work = Heard(), Work(10_000)
     job = heard.job(work.steps()).start()
-    qtbot.waitUntil(lambda: len(heard.events) > 2, timeout=5000)
+    qtbot.waitUntil(lambda: len(heard.events) > 2, timeout=MINUTE)
     job.cancel()
     before = len(heard.events)
-    qtbot.waitUntil(lambda: heard.stopped == 1, timeout=5000)
+    qtbot.waitUntil(lambda: heard.stopped == 1, timeout=MINUTE)
     assert work.closed
     assert work.reached < 9_999
     assert len(heard.events) == before
@@ -98,11 +99,11 @@ def test_cancelling_ends_the_work_and_drops_what_is_late(qtbot: QtBot) -> None:
 def test_an_abandoned_job_calls_nobody(qtbot: QtBot) -> None:
     heard, work = Heard(), Work(10_000)
     job = heard.job(work.steps()).start()
-    qtbot.waitUntil(lambda: len(heard.events) > 2, timeout=5000)
+    qtbot.waitUntil(lambda: len(heard.events) > 2, timeout=MINUTE)
     job.abandon()
     before = len(heard.events)
-    qtbot.waitUntil(lambda: work.closed, timeout=5000)
-    qtbot.wait(50)
+    qtbot.waitUntil(lambda: work.closed, timeout=MINUTE)
+    threads_end(qtbot)
     assert (len(heard.events), heard.done, heard.failed, heard.stopped) == (before, [], [], 0)
 
 
@@ -116,15 +117,15 @@ def test_a_job_that_was_cancelled_before_it_began_does_nothing(qtbot: QtBot) -> 
     job = heard.job(steps())  # type: ignore[arg-type]
     job.cancel()
     job.start()
-    qtbot.waitUntil(lambda: heard.stopped == 1, timeout=5000)
+    qtbot.waitUntil(lambda: heard.stopped == 1, timeout=MINUTE)
 
 
 def test_a_job_whose_worker_napari_quits_ends_as_cancelled(qtbot: QtBot) -> None:
     heard, work = Heard(), Work(10_000)
     job = heard.job(work.steps()).start()
-    qtbot.waitUntil(lambda: len(heard.events) > 2, timeout=5000)
+    qtbot.waitUntil(lambda: len(heard.events) > 2, timeout=MINUTE)
     job._worker.quit()
-    qtbot.waitUntil(lambda: heard.stopped == 1, timeout=5000)
+    qtbot.waitUntil(lambda: heard.stopped == 1, timeout=MINUTE)
     assert work.closed
     assert job not in Job._running
     assert not heard.done

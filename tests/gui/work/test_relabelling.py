@@ -18,7 +18,7 @@ from napari_corrclip.progress import finish
 from napari_corrclip.regions.superpixels import SuperpixelRegions
 from tests.forms import short
 from tests.gui.gates import Gate, before_method
-from tests.gui.person import MINUTE, Person, answer, open_scene
+from tests.gui.person import MINUTE, Person, answer, open_scene, threads_end
 
 TEMPLATES = "templates: ['a photo of a {}.', '{}', 'a small {}', 'many {}']\n"
 
@@ -173,7 +173,7 @@ def test_words_undone_during_the_better_look_do_not_come_back_by_themselves(
     person.press(person.dock.correct.undo_button)
     assert not person.dock.controller.running
     gate.open()
-    person.qtbot.wait(500)
+    threads_end(person.qtbot)
     np.testing.assert_array_equal(session.labels, before)
     assert person.dock.words.vocabulary is not None
     assert person.dock.words.vocabulary.names == ("red", "green", "wood")

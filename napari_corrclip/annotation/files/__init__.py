@@ -1,0 +1,1 @@
+"""Steps, states and sessions as bytes and folders; what is read is taken as untrusted."""

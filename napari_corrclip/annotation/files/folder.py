@@ -1,0 +1,113 @@
+"""A session as a folder, whole or not at all.
+
+``session.safetensors``
+    regions, prediction, decisions, vocabulary and source.
+``history.bin``
+    what can be undone and redone.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_corrclip.annotation.files.packing import Damaged, pack_state, unpack_state
+from napari_corrclip.annotation.files.records import pack_history, unpack_history
+from napari_corrclip.annotation.history import LIMIT, History
+from napari_corrclip.annotation.state import State
+from napari_corrclip.errors import InputError
+from napari_corrclip.images.source import Source
+from napari_corrclip.storage.folders import Locate, locate, read_whole, write_folder
+from napari_corrclip.storage.untrusted import guarded
+
+STATE_FILE = "session.safetensors"
+HISTORY_FILE = "history.bin"
+
+
+def is_session(folder: str | os.PathLike[str]) -> bool:
+    """Whether a session was saved in ``folder``, also when the process that did it was killed at its end.
+
+    Raises:
+        InputError: it cannot be found out now.
+    """
+    return locate(Path(folder), STATE_FILE).is_file()
+
+
+def save_parts(saved: Saved, folder: str | os.PathLike[str]) -> None:
+    """Write what :func:`load_parts` reads; what else lies there stays, and nobody changes it meanwhile.
+
+    Raises:
+        InputError: it cannot be written; a session that was saved there before is as it was then.
+    """
+    if not os.fspath(folder):
+        raise InputError("The folder has no name; give one to save the session in.")
+    texts = {} if saved.source is None else {"source": saved.source.to_json()}
+    if saved.image:
+        texts["image"] = saved.image
+    state = pack_state(saved.state, texts)
+    history = pack_history(saved.history)
+    write_folder(
+        folder,
+        {
+            STATE_FILE: lambda path: path.write_bytes(state),
+            HISTORY_FILE: lambda path: path.write_bytes(history),
+        },
+    )
+
+
+@dataclass(eq=False)
+class Saved:
+    """The content of a session's folder; what follows from a journal's records is put into it.
+
+    Attributes:
+        state: maps, decisions, vocabulary.
+        history: what can be undone and redone.
+        source: the image's file as it was.
+        image: digest of the image's pixels; empty where the session had none.
+    """
+
+    state: State
+    history: History
+    source: Source | None
+    image: str
+
+
+def digest(image: NDArray[np.integer]) -> str:
+    """Return a checksum of an image's shape and pixels."""
+    found = hashlib.sha256(repr(image.shape).encode())
+    found.update(np.ascontiguousarray(image).data)
+    return found.hexdigest()[:32]
+
+
+def load_parts(folder: str | os.PathLike[str], limit: int = LIMIT) -> Saved:
+    """Read what :func:`save_parts` wrote; the files are taken as untrusted.
+
+    Raises:
+        InputError: something is missing, damaged, or of a newer version.
+    """
+    folder = Path(folder)
+
+    def read(place: Locate) -> tuple[bytes, bytes]:
+        return place(STATE_FILE).read_bytes(), place(HISTORY_FILE).read_bytes()
+
+    try:
+        data, steps = read_whole(folder, (STATE_FILE, HISTORY_FILE), read)
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise InputError(
+            f"There is no session in {str(folder)!r} ({reason}); give a folder that a session was saved to."
+        ) from None
+    with guarded(
+        f"The session in {str(folder)!r}", "take a copy of it from a backup", damage=Damaged
+    ):
+        state, texts = unpack_state(data)
+        history = unpack_history(steps, sys.maxsize, state.shape)
+        source = Source.from_json(texts["source"]) if "source" in texts else None
+    history.limit_to(limit)  # not before: what was undone last must be found among what was done
+    return Saved(state, history, source, texts.get("image", ""))

@@ -1,0 +1,1 @@
+"""The cases that are corrected: images with their truth and pre-labels."""

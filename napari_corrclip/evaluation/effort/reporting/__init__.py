@@ -1,0 +1,1 @@
+"""The report on a study: tables, plots and the folder that holds them."""

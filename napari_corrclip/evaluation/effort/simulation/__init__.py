@@ -1,0 +1,1 @@
+"""The simulated person: the ways of working, what each action does, and what it costs."""

@@ -1,0 +1,287 @@
+"""A run as a value: it compares, travels, has a key, and makes the segmenter that it says."""
+
+from __future__ import annotations
+
+import json
+import pickle
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import napari_corrclip as nc
+from napari_corrclip.demo.scenes import generate_scene
+from napari_corrclip.engine.recipe import GIVEN, Recipe
+from napari_corrclip.errors import InputError
+from napari_corrclip.regions import GivenRegions, SuperpixelRegions
+from napari_corrclip.regions.sam import SamRegions
+from napari_corrclip.settings import DETAILS, Settings
+from napari_corrclip.weights.catalogue import get_preset
+from napari_corrclip.weights.presets import NetworkSpec
+
+SCENE = generate_scene(5)
+WORDS = "red, blue, green\nbackground: grass, water"
+QUICK: dict[str, Any] = {"device": "cpu", "regions": "superpixels"}
+
+
+@pytest.fixture(scope="module")
+def segmenter() -> nc.Segmenter:
+    return nc.Segmenter.from_recipe(Recipe(**QUICK))
+
+
+def test_a_recipe_says_everything_and_cannot_change() -> None:
+    recipe = Recipe()
+    assert recipe.preset == get_preset("demo")
+    assert recipe.settings == get_preset("demo").settings
+    assert recipe == Recipe("demo", region_options={"points_per_side": 8}, dtype="auto")
+    assert hash(recipe) == hash(Recipe())
+    with pytest.raises(AttributeError):
+        recipe.device = "cuda"  # type: ignore[misc]
+    with pytest.raises(TypeError):
+        recipe.parts["clip"] = "x"  # type: ignore[index]
+
+
+RECIPES = st.builds(
+    Recipe,
+    st.sampled_from(["demo", "vit-b-16", "vit-l-14"]),
+    device=st.sampled_from(["auto", "cpu", "cuda:1"]),
+    dtype=st.sampled_from(["auto", "float16", "bfloat16"]),
+    regions=st.just("sam"),
+    region_options=st.fixed_dictionaries(
+        {}, optional={"points_per_side": st.integers(1, 64), "iou_threshold": st.floats(0, 1)}
+    ),
+    detail=st.sampled_from(DETAILS),
+    settings=st.none() | st.builds(Settings, tau=st.floats(0.01, 100), merging=st.booleans()),
+    parts=st.dictionaries(st.sampled_from(["clip", "templates"]), st.text(max_size=5)),
+)
+
+
+@given(RECIPES)
+@settings(max_examples=60, deadline=None)
+def test_a_recipe_travels_as_json_and_pickled(recipe: Recipe) -> None:
+    for again in (Recipe.from_json(recipe.to_json()), pickle.loads(pickle.dumps(recipe))):
+        assert again == recipe
+        assert again.key("image") == recipe.key("image")
+        assert again.features_key("image") == recipe.features_key("image")
+
+
+def test_a_preset_of_ones_own_travels_whole() -> None:
+    demo = get_preset("demo")
+    mine = replace(demo, name="mine", settings=demo.settings.replace(tau=1.0))
+    recipe = Recipe(mine)
+    assert Recipe.from_json(recipe.to_json()) == recipe
+    assert json.loads(recipe.to_json())["preset"]["name"] == "mine"
+    # what it is called is no part of the run
+    assert Recipe(replace(mine, name="yours", title="Yours")).key() == recipe.key()
+    assert Recipe(demo, settings=mine.settings).key() == recipe.key()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"dtype": "float16"},
+        {"regions": "superpixels", "region_options": None},
+        {"region_options": {"points_per_side": 9}},
+        {"detail": "fine"},
+        {"settings": Settings(tau=0.5)},
+        {"scale": 0.5},
+        {"scale": 0.5, "tile": 512},
+        {"scale": 0.5, "overlap": 64},
+        {"preset": "vit-b-16"},
+        {"parts": {"regions": "0123"}, "region_options": None},
+        {"preset": replace(get_preset("demo"), template_set=("a {}.",))},
+        {"preset": replace(get_preset("demo"), clip=NetworkSpec("demo", "other", "embedded"))},
+    ],
+)  # fmt: skip
+def test_whatever_changes_a_result_changes_the_key(change: dict[str, Any]) -> None:
+    recipe = Recipe()
+    assert replace(recipe, **change).key() != recipe.key()
+
+
+def test_what_only_computes_changes_no_key() -> None:
+    recipe = Recipe()
+    for same in (
+        replace(recipe, device="cuda"),
+        replace(recipe, dtype="float32"),  # what auto stands for
+        replace(recipe, settings=recipe.settings.replace(batch_size=1)),
+    ):
+        assert same.key("image") == recipe.key("image")
+    assert recipe.key("image") != recipe.key("another")
+    uncorrected = replace(recipe, settings=recipe.settings.replace(correction=False))
+    assert uncorrected.features_key() == recipe.features_key()
+    assert uncorrected.key() != recipe.key()
+
+
+def test_a_key_is_the_same_in_another_process() -> None:
+    code = (
+        "from napari_corrclip.engine.recipe import Recipe; import sys; recipe = Recipe(dtype='auto');"
+        "assert 'torch' not in sys.modules; print(recipe.key('image'))"
+    )
+    said = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    ).stdout
+    assert said.strip() == Recipe().key("image")
+
+
+def test_a_result_keeps_its_recipe(segmenter: nc.Segmenter, tmp_path: Path) -> None:
+    asked = Recipe(**QUICK)
+    result = segmenter.segment(SCENE.image, WORDS)
+    result.save(tmp_path / "result", image=SCENE.image)
+    kept = Recipe.from_json(nc.Segmentation.load(tmp_path / "result").provenance.recipe)
+    assert kept == replace(asked, dtype="float32")  # as resolved
+    assert kept.key("image") == asked.key("image")
+    again = nc.segment(SCENE.image, WORDS, recipe=kept)
+    np.testing.assert_array_equal(again.labels, result.labels)
+    assert again.provenance.recipe == result.provenance.recipe
+
+
+def test_what_was_set_since_is_in_the_recipe(segmenter: nc.Segmenter) -> None:
+    assert segmenter.recipe.whole
+    fewer = segmenter.with_parts(SuperpixelRegions(20), segmenter.settings.replace(tau=0.5))
+    assert not fewer.recipe.whole
+    assert fewer.recipe.settings.tau == 0.5
+    assert fewer.recipe.key() != segmenter.recipe.key()
+    same = segmenter.with_parts(SuperpixelRegions(), segmenter.settings)
+    assert same.recipe == segmenter.recipe
+
+
+def test_maps_that_are_handed_in_are_named_by_their_ids(segmenter: nc.Segmenter) -> None:
+    given = Recipe(device="cpu", regions=GIVEN)
+    awaiting = nc.Segmenter.from_recipe(given, former=segmenter)
+    assert awaiting.clip is segmenter.clip
+    with pytest.raises(InputError, match="given with each image, and this one came without"):
+        awaiting.encode(SCENE.image)
+    keys = []
+    for number in (1, 2):
+        regions = GivenRegions(np.full(SCENE.image.shape[:2], number))
+        features = awaiting.encode(SCENE.image, regions=regions)
+        kept = Recipe.from_json(awaiting.classify(features, WORDS).provenance.recipe)
+        direct = nc.Segmenter.from_preset(device="cpu", regions=regions.regions)
+        assert direct.recipe == kept
+        keys.append(kept.key())
+        with pytest.raises(
+            InputError, match=r"cannot be remade or sent, because regions \([0-9a-f]{16}\)"
+        ):
+            nc.Segmenter.from_recipe(kept)
+        nc.Segmenter.from_recipe(kept, source=regions, former=segmenter)
+        result = nc.segment(SCENE.image, WORDS, regions=regions.regions, recipe=given)
+        assert Recipe.from_json(result.provenance.recipe).key() == kept.key()
+    assert keys[0] != keys[1]
+
+
+def test_parts_that_are_handed_in_are_named_by_their_weights(segmenter: nc.Segmenter) -> None:
+    def own(**changes: Any) -> nc.Segmenter:
+        parts = {"templates": segmenter.templates, "settings": segmenter.settings, **changes}
+        return nc.Segmenter(segmenter.clip, segmenter.similarity, SuperpixelRegions(), **parts)
+
+    recipe = own().recipe
+    assert not recipe.whole
+    assert recipe.parts["clip"] == segmenter.clip.fingerprint
+    assert recipe == own().recipe
+    assert recipe.key() != own(templates="a photo of a {}.").recipe.key()
+    kept = Recipe.from_json(own().segment(SCENE.image, WORDS).provenance.recipe)
+    assert kept == recipe
+    with pytest.raises(InputError, match=r"clip .* handed in as an object"):
+        nc.Segmenter.from_recipe(kept)
+
+
+def test_networks_are_taken_over_where_they_are_the_same() -> None:
+    first = nc.Segmenter.from_recipe(Recipe(device="cpu"))
+    finer = nc.Segmenter.from_recipe(
+        Recipe(device="cpu", region_options={"points_per_side": 2}), former=first
+    )
+    assert finer.clip is first.clip
+    assert isinstance(finer.regions, SamRegions)
+    assert finer.regions.sam is first.regions.sam  # type: ignore[attr-defined]
+    assert finer.regions.options.points_per_side == 2
+    lower = nc.Segmenter.from_recipe(Recipe(device="cpu", dtype="bfloat16"), former=first)
+    assert lower.clip is not first.clip
+    assert lower.recipe.dtype == "bfloat16"
+
+
+def test_a_large_image_takes_the_same_recipe(tmp_path: Path) -> None:
+    recipe = Recipe(**QUICK, scale=0.5)
+    result = nc.segment_large(SCENE.image, WORDS, tmp_path / "large", recipe=recipe)
+    kept = Recipe.from_json(result.provenance.recipe)
+    assert kept == recipe.resolved()
+    named = nc.segment_large(SCENE.image, WORDS, tmp_path / "named", scale=0.5, **QUICK)
+    assert named.provenance.recipe == result.provenance.recipe
+    np.testing.assert_array_equal(named.labels[:], result.labels[:])
+    with pytest.raises(InputError, match=r"scale 0\.5, at which an image is taken tile by tile"):
+        nc.segment(SCENE.image, WORDS, recipe=recipe)
+    with pytest.raises(InputError, match="needs a scale"):
+        nc.segment_large(SCENE.image, WORDS, tmp_path / "none", recipe=Recipe(**QUICK))
+
+
+def test_a_session_is_annotated_by_a_recipe() -> None:
+    session = nc.annotate(SCENE.image, WORDS, recipe=Recipe(**QUICK))
+    assert Recipe.from_json(session.provenance.recipe) == Recipe(**QUICK).resolved()
+
+
+@pytest.mark.parametrize(
+    "beside",
+    [{"device": "cpu"}, {"regions": Path("map.png")}, {"detail": "fine"}, {"dtype": "float16"}],
+)
+def test_a_choice_beside_a_recipe_is_refused(beside: dict[str, Any]) -> None:
+    with pytest.raises(InputError, match=f"{next(iter(beside))}=.* was given beside it"):
+        nc.segment(SCENE.image, WORDS, recipe=Recipe(**QUICK), **beside)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ({"preset": "vit"}, "no preset 'vit'"),
+        ({"preset": 3}, "preset cannot be a int"),
+        ({"preset": None}, "without a preset has no networks"),
+        ({"regions": "voronoi"}, "no region source 'voronoi'"),
+        ({"regions": SCENE.regions}, "regions cannot be a ndarray"),
+        ({"region_options": {"points": 3}}, "SamRegions has no option 'points'"),
+        ({"regions": GIVEN, "region_options": {"sigma": 3}}, "are of sam or superpixels"),
+        ({"detail": "finest"}, "no detail 'finest'"),
+        ({"settings": {"tau": 1}}, "settings cannot be a dict"),
+        ({"tile": 512}, "tile is 512 without a scale"),
+        ({"scale": 0.5, "detail": "fine"}, "detail is 'fine' and scale 0.5"),
+        ({"parts": {"sam": "0"}}, "no part 'sam'"),
+    ],
+)
+def test_what_cannot_run_is_refused(arguments: dict[str, Any], words: str) -> None:
+    with pytest.raises(InputError, match=words) as caught:
+        Recipe(**arguments)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"format": "napari-corrclip recipe 9"}, "not one of this version"),
+        ({"model": "x"}, "unknown key 'model'"),
+        ({"device": 3}, "'device' is 3; give text"),
+        ({"preset": 3}, "'preset' is 3; give a preset's name"),
+        ({"preset": {"name": "x"}}, "no 'clip'"),
+        ({"scale": "0.5"}, "'scale' is '0.5'; give a number"),
+        ({"scale": True}, "'scale' is True"),
+        ({"tile": 0.5}, "'tile' is 0.5; give a whole number"),
+        ({"settings": []}, r"'settings' is \[\]"),
+        ({"settings": {"taus": 1}}, "Unknown setting 'taus'"),
+        ({"region_options": 3}, "'region_options' is 3"),
+        ({"region_options": {"__class__": 3}}, "no option '__class__'"),
+        ({"parts": None}, "'parts' is None"),
+        ({"regions": "voronoi", "region_options": None}, "no region source 'voronoi'"),
+    ],
+)
+def test_a_strangers_document_is_looked_at(change: dict[str, Any], words: str) -> None:
+    document = {**json.loads(Recipe().to_json()), **change}
+    with pytest.raises(InputError, match=words):
+        Recipe.from_json(json.dumps(document))
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{", "3", "[" * 5000, '{"format": NaN}'])
+def test_text_that_is_no_recipe_is_refused(text: str) -> None:
+    with pytest.raises(InputError):
+        Recipe.from_json(text)

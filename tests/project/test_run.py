@@ -1,0 +1,140 @@
+"""The runner: what is there stays, what fails is told, and a run that was stopped goes on."""
+
+from __future__ import annotations
+
+import gc
+import weakref
+from collections.abc import Sequence
+from functools import partial
+
+import pytest
+
+from napari_corrclip.errors import InputError
+from napari_corrclip.progress import Progress, Steps, finish
+from napari_corrclip.project.run import Done, Failed, Item, Skipped, run_steps
+
+
+class Result:
+    """A result that can be seen to go."""
+
+
+class Memory:
+    """A store in memory that says what it was asked, and refuses some."""
+
+    def __init__(self, kept: Sequence[str] = (), refused: Sequence[str] = ()) -> None:
+        self.kept, self.refused = list(kept), refused
+
+    def has(self, key: str) -> bool:
+        return key in self.kept
+
+    def save(self, key: str, result: Result) -> None:
+        if key in self.refused:
+            raise InputError(f"{key} cannot be written.")
+        self.kept.append(key)
+
+
+def work(key: str) -> Steps[Result]:
+    yield Progress("read", 0, 1)
+    if key.startswith("bad"):
+        raise InputError(f"{key} cannot be read.")
+    if key.startswith("bug"):
+        raise ZeroDivisionError(key)
+    yield Progress("segment", 1, 1)
+    return Result()
+
+
+def items(*keys: str) -> list[Item[str, Result]]:
+    return [Item(key, partial(work, key), key.upper()) for key in keys]
+
+
+def test_each_is_saved_as_it_is_done_and_all_are_told() -> None:
+    store = Memory(kept=["b"], refused=["d"])
+    told, at_that_time = [], []
+
+    def tell(event: object) -> None:
+        told.append(event)
+        at_that_time.append(list(store.kept))
+
+    report = finish(run_steps(items("a", "b", "bad", "d", "e"), store), tell)
+    assert (report.done, report.skipped) == (("a", "d", "e"), ("b",))
+    assert report.failed == (("bad", "bad cannot be read."),)
+    assert report.unsaved == (("d", "d cannot be written."),)
+    assert store.kept == ["b", "a", "e"]
+    kinds = [type(event) for event in told if not isinstance(event, Progress)]
+    assert kinds == [Done, Skipped, Failed, Done, Done]
+    stages = [event.stage for event in told if isinstance(event, Progress)]
+    assert stages == [
+        "A: read", "A: segment", "BAD: read", "D: read", "D: segment", "E: read", "E: segment"
+    ]  # fmt: skip
+    first = next(i for i, event in enumerate(told) if isinstance(event, Done))
+    assert at_that_time[first] == ["b", "a"]
+
+
+def test_a_run_that_was_cancelled_goes_on() -> None:
+    store = Memory()
+    steps = run_steps(items("a", "b", "c"), store)
+    for event in steps:
+        if isinstance(event, Progress) and event.stage == "B: segment":
+            break
+    steps.close()
+    assert store.kept == ["a"]
+    report = finish(run_steps(items("a", "b", "c"), store))
+    assert (report.done, report.skipped) == (("b", "c"), ("a",))
+
+
+def test_cancelling_closes_the_work_itself() -> None:
+    closed = []
+
+    def long() -> Steps[Result]:
+        try:
+            yield Progress("long", 0, 1)
+            raise AssertionError("it went on")
+        finally:
+            closed.append(True)
+
+    steps = run_steps([Item("a", long)], Memory())
+    assert next(steps) == Progress("long", 0, 1)
+    steps.close()
+    assert closed == [True]
+
+
+def test_nothing_of_an_item_is_made_before_its_turn() -> None:
+    begun = []
+
+    def begin(key: str) -> Steps[Result]:
+        begun.append(key)
+        return work(key)
+
+    steps = run_steps([Item(key, partial(begin, key)) for key in "ab"], Memory())
+    while not isinstance(next(steps), Done):
+        pass
+    assert begun == ["a"]
+
+
+def test_a_mistake_in_the_program_ends_the_run() -> None:
+    with pytest.raises(ZeroDivisionError):
+        finish(run_steps(items("a", "bug", "c"), Memory()))
+
+
+@pytest.mark.parametrize("key", ["bad", "d"])
+def test_the_caller_says_which_errors_end_it(key: str) -> None:
+    store = Memory(refused=["d"])
+    with pytest.raises(InputError, match=key):
+        finish(run_steps(items(key, "c"), store, ends=lambda _: True))
+    report = finish(run_steps(items("bug", "c"), store, ends=lambda _: False))
+    assert (report.done, report.failed) == (("c",), (("bug", "bug"),))
+
+
+def test_one_result_is_held_at_a_time_and_no_frames_of_what_failed() -> None:
+    held: list[weakref.ref[Result]] = []
+    errors: list[Exception] = []
+    for event in run_steps(items("a", "bad", "c", "e"), Memory()):
+        gc.collect()
+        assert sum(one() is not None for one in held) <= isinstance(event, Done)
+        if isinstance(event, Done):
+            held.append(weakref.ref(event.result))
+        elif isinstance(event, Failed):
+            errors.append(event.error)
+        del event
+    assert len(held) == 3
+    assert [error.__traceback__ for error in errors] == [None]

@@ -1,0 +1,223 @@
+"""The pictures of the window in docs/images, taken by real mouse and keys.
+
+    xvfb-run -a -s "-screen 0 1400x900x24" python -m tools.screenshots
+
+Every step of the story: window-STEP-WIDTH-THEME.png. The pages show 1400 pixels, dark.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import napari
+import numpy as np
+from PIL import Image
+from qtpy.QtCore import QEvent, QPoint, QPointF, Qt
+from qtpy.QtGui import QMouseEvent
+from qtpy.QtTest import QTest
+from qtpy.QtWidgets import QApplication, QWidget
+
+from napari_corrclip.annotation import Session
+from napari_corrclip.gui.dock import CorrClipDock
+
+SIZES = {1400: 900, 1024: 700}
+THEMES = ("dark", "light")
+NONE = Qt.KeyboardModifier.NoModifier
+SHIFT = Qt.KeyboardModifier.ShiftModifier
+LEFT, RIGHT = Qt.MouseButton.LeftButton, Qt.MouseButton.RightButton
+
+
+class Story:
+    """Somebody before a window, with a camera."""
+
+    def __init__(self, folder: Path, size: tuple[int, int], theme: str) -> None:
+        self.folder, self.size, self.theme = folder, size, theme
+        self.viewer = napari.Viewer(show=True, title="napari")
+        self.viewer.theme = theme
+        self.viewer.window.resize(*size)
+        _, made = self.viewer.window.add_plugin_dock_widget("napari-corrclip", "CorrCLIP")
+        self.dock: CorrClipDock = made
+        self.settle()
+
+    def shoot(self, step: str, settle: float = 0.4) -> None:
+        """Save the window as it is."""
+        self.settle(settle)
+        pixels = self.viewer.screenshot(canvas_only=False, flash=False)
+        picture = Image.fromarray(np.asarray(pixels)[..., :3])
+        path = self.folder / f"window-{step}-{self.size[0]}-{self.theme}.png"
+        # A palette is a third of the bytes, and the eye sees no difference.
+        picture.quantize(256, kmeans=3, dither=Image.Dither.NONE).save(path, optimize=True)
+        print(path, picture.size, f"{path.stat().st_size / 1000:.0f} kB", flush=True)
+
+    def settle(self, seconds: float = 0.4) -> None:
+        """Let everything be drawn."""
+        end = time.time() + seconds
+        while time.time() < end:
+            QApplication.processEvents()
+            time.sleep(0.005)
+
+    def wait(self, until: Callable[[], bool]) -> None:
+        """Wait as long as it takes."""
+        end = time.time() + 300
+        while not until():
+            QApplication.processEvents()
+            time.sleep(0.005)
+            if time.time() > end:
+                raise TimeoutError(self.dock.status.text())
+
+    @property
+    def canvas(self) -> QWidget:
+        """Where napari draws."""
+        return self.viewer.window._qt_viewer.canvas.native
+
+    @property
+    def session(self) -> Session:
+        """What is corrected."""
+        session = self.dock.controller.session
+        assert session is not None, self.dock.status.text()
+        return session
+
+    def press(self, widget: QWidget) -> None:
+        """Click on a button."""
+        QTest.mouseClick(widget, LEFT)
+        QApplication.processEvents()
+
+    def type(self, text: str) -> None:
+        """Type words and Enter."""
+        QTest.keyClicks(self.dock.words.line, text)
+        QTest.keyClick(self.dock.words.line, Qt.Key.Key_Return)
+        QApplication.processEvents()
+
+    def key(self, key: Qt.Key, modifiers: Any = NONE) -> None:
+        """Press a key over the canvas."""
+        QTest.keyClick(self.canvas, key, modifiers)
+        QApplication.processEvents()
+
+    def at(self, row: float, column: float) -> QPoint:
+        """Where a pixel of the image is on the canvas."""
+        size = self.canvas.size()
+        camera = getattr(self.viewer, "scene", self.viewer).camera  # napari 0.9 moved it
+        _, centre_row, centre_column = camera.center
+        return QPoint(
+            round(size.width() / 2 + (column - centre_column) * camera.zoom),
+            round(size.height() / 2 + (row - centre_row) * camera.zoom),
+        )
+
+    def hover(self, row: float, column: float) -> None:
+        """Move the mouse over a pixel."""
+        where = self.at(row, column)
+        event = QMouseEvent(
+            QEvent.Type.MouseMove, QPointF(where), QPointF(self.canvas.mapToGlobal(where)),
+            Qt.MouseButton.NoButton, Qt.MouseButton.NoButton, NONE,
+        )  # fmt: skip
+        QApplication.sendEvent(self.canvas, event)
+        QApplication.processEvents()
+
+    def click(
+        self, row: float, column: float, modifiers: Any = NONE, button: Qt.MouseButton = LEFT
+    ) -> None:
+        """Click on a pixel."""
+        self.hover(row, column)
+        QTest.mouseClick(self.canvas, button, modifiers, self.at(row, column))
+        QApplication.processEvents()
+
+    def inside(self, region: int) -> tuple[float, float]:
+        """A pixel well inside a region."""
+        from scipy.ndimage import distance_transform_edt
+
+        depth = distance_transform_edt(np.pad(self.session.regions == region, 1))[1:-1, 1:-1]
+        row, column = np.unravel_index(int(depth.argmax()), depth.shape)
+        return float(row), float(column)
+
+    def tell(self) -> None:
+        """Go the whole way, taking pictures."""
+        dock = self.dock
+        self.shoot("1-first-start")
+        self.press(dock.bar.demo_button)
+        # Between regions and labels there are tenths of a second.
+        self.wait(lambda: any("follow" in layer.name for layer in self.viewer.layers))
+        self.shoot("2-running", settle=0.05)
+        if not dock.controller.running:
+            raise TimeoutError("the run was over before its picture was taken")
+        self.wait(lambda: not dock.controller.running)
+        self.viewer.reset_view()
+        large = sorted(self.session.rows(), key=lambda row: -row.area)
+        self.hover(*self.inside(large[1].id))
+        self.shoot("3-result")
+        self.press(dock.correct.button)
+        for number, row in enumerate(large[1:3]):
+            self.click(*self.inside(row.id), SHIFT if number else NONE)
+        self.shoot("4-selection")
+        self.key(Qt.Key.Key_Escape)
+        self.split(large[0].id)
+        self.queue()
+        self.key(Qt.Key.Key_Return)  # what it shows is right
+        self.key(Qt.Key.Key_Escape)
+        self.correct()
+        self.shoot("7-after-correcting")
+
+    def split(self, region: int) -> None:
+        """Cut something off a region, and leave it."""
+        self.click(*self.inside(region))
+        self.key(Qt.Key.Key_S)
+        row, column = self.inside(region)
+        self.click(row, column)
+        inside = np.argwhere(self.session.regions == region)
+        far = inside[np.abs(inside - (row, column)).sum(axis=1).argmax()]
+        self.click(*map(float, far), button=RIGHT)
+        self.wait(lambda: "Enter splits it" in self.dock.status.text())
+        self.shoot("5-split-preview")
+        self.key(Qt.Key.Key_Escape)
+
+    def correct(self) -> None:
+        """Put right what the networks took for something else."""
+        triangle, cross = (212.0, 216.0), (155.0, 118.0)
+        self.click(*triangle)  # one region with a part of the square
+        self.key(Qt.Key.Key_S, SHIFT)
+        self.key(Qt.Key.Key_Escape)
+        self.click(*triangle)
+        self.key(Qt.Key.Key_6)
+        self.key(Qt.Key.Key_Escape)
+        self.click(*cross)
+        self.key(Qt.Key.Key_4)
+
+    def queue(self) -> None:
+        """Walk to the region that is most worth a look."""
+        self.key(Qt.Key.Key_D)
+        self.shoot("6-queue")
+
+    def close(self) -> None:
+        """Leave."""
+        self.dock.cleanup()
+        self.viewer.close()
+        QApplication.processEvents()
+
+
+def main() -> None:
+    """Take all pictures of one size and theme."""
+    parser = argparse.ArgumentParser(description="The pictures of the window in docs/images.")
+    images = Path(__file__).parents[1] / "docs" / "images"
+    parser.add_argument("-o", "--output", type=Path, default=images)
+    parser.add_argument("--width", type=int, choices=SIZES, default=1400)
+    parser.add_argument("--theme", choices=THEMES, default="dark")
+    options = parser.parse_args()
+    options.output.mkdir(parents=True, exist_ok=True)
+    for last in (False, False, True):
+        size = (options.width, SIZES[options.width])
+        story = Story(options.output, size, options.theme)
+        try:
+            story.tell()
+            break
+        except TimeoutError:
+            if last:
+                raise
+        finally:
+            story.close()
+
+
+if __name__ == "__main__":
+    main()
