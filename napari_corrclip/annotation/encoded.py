@@ -1,4 +1,4 @@
-"""An encoded image as a session sees it: what may be asked of the networks; it works without."""
+"""The protocol of an encoded image: what a session may ask of the networks; it works without."""
 
 from __future__ import annotations
 

@@ -31,7 +31,7 @@ before it."""
 
 
 class Writer(Protocol):
-    """What writes a timeline down while it is edited: a journal."""
+    """The protocol of a journal: it writes a timeline down while it is edited."""
 
     def append(self, kind: Kind, step: Step) -> None:
         """Write down what was just done, in the lock of the timeline; it raises interrupts alone."""

@@ -128,7 +128,7 @@ def segment_images(images: Sequence[Path], options: Options, *, debug: bool = Fa
 
 @dataclass(frozen=True, eq=False)
 class Segmented:
-    """What came of an image: the result, and the pixels that its overlay is painted over.
+    """The outcome of an image: the result, and the pixels that its overlay is painted over.
 
     Attributes:
         result: of the image.

@@ -27,7 +27,7 @@ _HEAD = struct.Struct("<cII")
 
 @dataclass(frozen=True, slots=True)
 class OnDisk:
-    """Where a journal ends that says all of a session.
+    """The end of a journal that says all of a session.
 
     Attributes:
         revision: of the session.

@@ -1,1 +1,1 @@
-"""Where a person should look next."""
+"""The order in which a person should look at regions."""

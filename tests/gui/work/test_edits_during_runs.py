@@ -30,13 +30,13 @@ def test_a_session_is_built_beside_the_person(
     person: Person, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     threads: list[threading.Thread] = []
-    start = Session._start
+    start = Session._begin
 
     def noted(self: Session, *args: Any) -> None:
         threads.append(threading.current_thread())
         start(self, *args)
 
-    monkeypatch.setattr(Session, "_start", noted)
+    monkeypatch.setattr(Session, "_begin", noted)
     open_scene(person)
     person.type("red, green, blue")
     session = person.run()
