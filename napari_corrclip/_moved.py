@@ -73,7 +73,7 @@ MOVED = {
     "gui.device_box": "gui.model.device",
     "gui.drawing": "gui.vispy_fix",
     "gui.estimates": "gui.work.estimates",
-    "gui.held": "gui.session.kept",
+    "gui.held": "gui.work.workspace",
     "gui.image_panel": "gui.image.panel",
     "gui.jobs": "gui.work.jobs",
     "gui.keeper": "gui.session.restore_bar",

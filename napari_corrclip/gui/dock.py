@@ -36,22 +36,31 @@ from napari_corrclip.gui.model.panel import ModelPanel
 from napari_corrclip.gui.regions.table import RegionsBar
 from napari_corrclip.gui.run_bar import RunBar
 from napari_corrclip.gui.session.copying import ScriptCopier
-from napari_corrclip.gui.session.display import Shown
-from napari_corrclip.gui.session.kept import Held, held_of, unload
+from napari_corrclip.gui.session.display import SessionDisplay
 from napari_corrclip.gui.session.loading import Loading, ask_to_leave
 from napari_corrclip.gui.session.menu import SessionMenu
-from napari_corrclip.gui.session.restore_bar import Keeper
+from napari_corrclip.gui.session.restore_bar import RestoreBar
 from napari_corrclip.gui.vispy_fix import mend_drawing
 from napari_corrclip.gui.widgets import Column, Docked, Label, is_enter
 from napari_corrclip.gui.words.panel import VocabularyPanel
 from napari_corrclip.gui.words.removal import ask_about_removed
 from napari_corrclip.gui.work.controller import Controller
-from napari_corrclip.vocabulary import Vocabulary
-
-FIRST = (
-    "Type the classes that you see in the image and press Run. "
-    "The labels and regions that come back are layers: paint on them to correct."
+from napari_corrclip.gui.work.resolve import (
+    FIRST,
+    Ask,
+    Choices,
+    Fetch,
+    Leave,
+    Refuse,
+    Run,
+    State,
+    answered,
+    refusal,
+    resolve,
+    resolve_words,
 )
+from napari_corrclip.gui.work.workspace import Opened, Workspace
+from napari_corrclip.vocabulary import Vocabulary
 
 
 class CorrClipDock(Docked):
@@ -61,9 +70,10 @@ class CorrClipDock(Docked):
         viewer: given by napari, by the annotation's name.
 
     Attributes:
-        controller: does what the buttons say.
-        image, words, model, bar, correct, regions, keeper: the panels.
-        shown: the layers of the session that is corrected.
+        workspace: has the sessions.
+        controller: does what takes long.
+        image, words, model, bar, correct, regions, restore_bar: the panels.
+        display: shows the session that is corrected.
     """
 
     def __init__(self, viewer: napari.viewer.Viewer) -> None:
@@ -72,30 +82,29 @@ class CorrClipDock(Docked):
         self._closed = self._deleted = False
         self._asked_about: Callable[[], Image | None] = lambda: None
         self.viewer = viewer
-        self.controller = Controller()
+        self.workspace = Workspace()
+        self.controller = Controller(self.workspace)
         self._typed = False
         self.image = ImagePanel(viewer)
-        self.keeper = Keeper(self.say, self.image.picture_for, self.controller.work)
+        self.restore_bar = RestoreBar(self.workspace, self.image, self.controller, self.say)
         self.words = VocabularyPanel()
         self.model = ModelPanel(viewer)
         self.bar = RunBar()
         self.correct = CorrectPanel(self.say)
         self.regions = RegionsBar(viewer)
-        self.shown = Shown(
+        self.display = SessionDisplay(
             viewer,
-            self.controller,
+            self.workspace,
             correct=self.correct,
             regions=self.regions,
-            keeper=self.keeper,
             tell=self.say,
             tell_stroke=self._say_with_undo,
         )
-        self.stack = self.shown.stack
         loading = Loading(
-            self.image, self.controller, self.keeper, self.stack, self.say, parent=self
+            self.image, self.controller, self.workspace, self.display, self.say, parent=self
         )
-        copier = ScriptCopier(self, lambda: self.session, self.controller, self.say)
-        self.menu = SessionMenu(lambda: self.session, loading, copier, self.say)
+        copier = ScriptCopier(self, self.workspace, self.controller, self.say)
+        self.menu = SessionMenu(self.workspace, loading, copier, self.say)
         self.bar.row.addWidget(self.menu)
         self.status = Label(FIRST)
         self.status.setWordWrap(True)
@@ -111,7 +120,7 @@ class CorrClipDock(Docked):
         column = QWidget()
         panels = QVBoxLayout(column)
         panels.setContentsMargins(0, 0, 0, 0)
-        for panel in (self.image, self.keeper, words, self.model, self.correct, self.regions):
+        for panel in (self.image, self.restore_bar, words, self.model, self.correct, self.regions):
             panels.addWidget(panel, int(panel is words))
         layout = QVBoxLayout(self)
         layout.setContentsMargins(6, 6, 6, 6)
@@ -125,11 +134,13 @@ class CorrClipDock(Docked):
 
     def _connect(self) -> None:
         self.image.chosen.connect(self._image_chosen)
-        self.keeper.restored.connect(self._restored)
-        self.keeper.taken_up.connect(self._taken_up)
-        # A job of its own would end what runs.
-        self.controller.busy.connect(lambda busy: self.keeper.setEnabled(not busy))
-        self.shown.left.connect(self._nothing_shown)
+        self.workspace.told.connect(self.say)
+        self.workspace.opened.connect(self._opened)
+        self.restore_bar.restored.connect(self.display.open)
+        self.restore_bar.taken_up.connect(self.display.take_up)
+        self.display.edited.connect(self._edited)
+        self.display.left.connect(self._nothing_shown)
+        self.display.removed.connect(self._removed)
         self.words.changed.connect(self._words_changed)
         self.words.refused.connect(self.say)
         self.model.unload.connect(self.controller.unload)
@@ -148,14 +159,11 @@ class CorrClipDock(Docked):
         self.image.part_chosen.connect(lambda: self.model.show_shape(self.image.shape))
         self.controller.busy.connect(self._busy)
         self.controller.progressed.connect(self.bar.show_progress)
-        self.controller.regions_found.connect(self.shown.preview)
-        self.controller.opened.connect(self._opened)
+        self.controller.regions_found.connect(self.display.preview)
+        self.controller.made.connect(self.display.open)
         self.controller.relabelled.connect(self._relabelled)
-        self.shown.edited.connect(self._edited)
-        self.controller.admits = self.stack.admit
-        self.controller.sliced.connect(self.stack.take)
-        self.controller.unloading.connect(self.stack.unload)
-        self.controller.unloading.connect(lambda: unload(self.viewer.layers))
+        self.controller.sliced.connect(self.display.take_plane)
+        self.controller.unloading.connect(lambda: self.workspace.unload(self.viewer.layers))
         self.viewer.dims.events.point.connect(self._slider_moved)
         # A viewer that is closed deletes what is docked without another word; no bound method, which Qt
         # would not call any more.
@@ -168,14 +176,12 @@ class CorrClipDock(Docked):
         Raises:
             InputError: nothing is corrected yet.
         """
-        if self.controller.session is None:
-            raise InputError("There is no session yet; press Run, or restore one.")
-        return self.controller.session
+        return self.workspace.corrected
 
     @property
     def layers(self) -> SessionLayers | None:
         """Those of the session that is corrected; ``None`` before the first run."""
-        return self.shown.layers
+        return self.display.layers
 
     # -- what a person does
 
@@ -204,57 +210,76 @@ class CorrClipDock(Docked):
         except InputError as error:
             self.say(str(error))
             return
-        if self.words.vocabulary is None:
-            self.say("There are no classes yet; type some, such as 'cat, dog, sky'.")
-            return
         try:
             choice = self.model.choice_for(picture)
         except InputError as error:
             self.say(str(error))
             return
-        if self.image.axis is not None and choice.given is not None:
-            self.say("A layer's regions serve one plane at a time; choose 'this plane' to run on.")
-            return
-        if not self.model.may_fetch(choice):
-            self.say(
-                "Nothing was downloaded, and nothing was run; the preset 'demo' needs no download."
-            )
-            return
-        if not self._may_leave(picture):
-            self.say("Nothing was run; what is corrected is as it was.")
-            return
-        if self.image.axis is not None:
-            self._run_stack(self.words.vocabulary)
-            return
-        if self.keeper.offer(picture.source, self.controller.session, held_of(picture), picture):
-            self.say("There are corrections of this image; restore them, or begin anew.")
-            return
-        vocabulary, session, reassign = self.words.vocabulary, self.controller.session, None
-        if session is not None and self.controller.shows(picture):
-            vocabulary = self.stack.numbered(session.vocabulary.matched(vocabulary), session)
-            reassign = ask_about_removed(self, session, vocabulary, self.controller.answers)
-            if reassign is None:
-                return
-        self.controller.run(picture, vocabulary, choice, reassign)
-
-    def _may_leave(self, picture: Picture) -> bool:
-        """Ask where corrections would be lost: in memory alone, of an image that is there no more."""
-        session, shown = self.controller.session, self.controller.picture
-        if session is None or shown is None or self.controller.shows(picture):
-            return True
-        there = shown.layer is not None and shown.layer in self.viewer.layers
-        if there or self.keeper.keeps(session) or not session.can_undo:
-            return True
-        because = (
-            f"The image {shown.name!r} is in the viewer no more, and nobody could find them again. "
+        all_planes = self.image.axis is not None
+        choices = Choices(
+            self.words.vocabulary,
+            all_planes=all_planes,
+            given=choice.given is not None,
+            missing=self.model.to_fetch(choice),
         )
-        return ask_to_leave(self, len(session.history.done), "Run on another image", "Run", because)
+        if not all_planes:
+            self.restore_bar.offer(picture.source, picture)
+        found = self._ask(choices, resolve, self._state(picture))
+        if isinstance(found, Refuse):
+            self.say(found.sentence)
+        elif all_planes:
+            self._run_stack(found.vocabulary)
+        else:
+            self.controller.run(picture, found.vocabulary, choice, found.reassign)
+
+    def _state(self, picture: Picture) -> State:
+        """Return what the workspace has to do with a picture."""
+        session, shown = self.workspace.session, self.workspace.picture
+        offers = self.workspace.offers(picture.source, picture)
+        there = shown is None or shown.layer in self.viewer.layers
+        lost = 0
+        if session is not None and not there and not self.workspace.keeps(session):
+            lost = len(session.history.done)
+        return State(
+            session,
+            same=self.workspace.is_open(picture),
+            name="" if shown is None else shown.name,
+            lost=lost,
+            offered=any(offer.asked for offer in offers),
+            values=self.workspace.values,
+            answered=self.controller.answers,
+        )
+
+    def _ask(
+        self,
+        choices: Choices,
+        resolve: Callable[[Choices, State], Ask | Refuse | Run],
+        state: State,
+    ) -> Refuse | Run:
+        """Resolve choices, and put what has to be asked to the person until nothing has to."""
+        while True:
+            found = resolve(choices, state)
+            if not isinstance(found, Ask):
+                return found
+            question, reassign = found.question, None
+            if isinstance(question, Fetch):
+                sure = self.model.may_fetch(question.networks)
+            elif isinstance(question, Leave):
+                sure = ask_to_leave(
+                    self, question.steps, "Run on another image", "Run", question.because
+                )
+            else:
+                reassign = ask_about_removed(self, question.decided, question.vocabulary)
+                sure = reassign is not None
+            if not sure:
+                return refusal(question)
+            choices = answered(choices, question, reassign)
 
     def _run_stack(self, vocabulary: Vocabulary) -> None:
         """Segment all planes that have no session yet."""
         pictures = self.image.pictures(self.image.axis)
-        self.stack.follow(pictures[0])
-        have = self.stack.held(pictures)
+        self.workspace.follow(pictures[0])
+        have = self.workspace.in_memory(pictures)
         self.controller.run_stack(pictures, vocabulary, self.model.choice, have)
 
     def cleanup(self) -> None:
@@ -265,7 +290,7 @@ class CorrClipDock(Docked):
         self.controller.close()
         self.bar.close_activity()
         self.model.device.close_jobs()
-        self.shown.close()
+        self.display.close()
         self.viewer.dims.events.point.disconnect(self._slider_moved)
 
     def dock_closed(self) -> None:
@@ -283,9 +308,10 @@ class CorrClipDock(Docked):
         self.controller.close()
         self.model.device.close_jobs()
         self.bar.end_activity()
-        self.shown.stop()
+        self.workspace.stop()
+        self.display.stop()
         self.controller.let_go()
-        self.stack.unload()
+        self.workspace.unload(())
         self.viewer.dims.events.point.disconnect(self._slider_moved)
 
     def keyPressEvent(self, event: QKeyEvent | None) -> None:
@@ -297,8 +323,8 @@ class CorrClipDock(Docked):
         super().keyPressEvent(event)
 
     def say(self, sentence: str) -> None:
-        """Show a sentence."""
-        if self._deleted:
+        """Show a sentence, if there is one."""
+        if self._deleted or not sentence:
             return  # a late word, to nobody
         self.status.setTextFormat(Qt.TextFormat.PlainText)  # names may look like tags
         self.status.setText(sentence)
@@ -316,18 +342,25 @@ class CorrClipDock(Docked):
         if self.layers is not None:
             self.layers.undo()
 
+    def _offer(self) -> None:
+        """Offer what is kept of the chosen image."""
+        stack, nothing = self.workspace.image, self.workspace.session is None
+        comes = nothing and stack is not None and stack is self.image.layer
+        try:
+            picture = self.image.picture()
+        except InputError:  # no image, or channels that do not fit
+            picture = None
+        # What else there is of a stack comes with its plane.
+        self.restore_bar.offer(None if comes else self.image.source(), picture)
+
     def _image_chosen(self) -> None:
-        stack = self.stack.layer
-        if self.controller.session is None and stack is not None and stack is self.image.layer:
-            self.keeper.offer(None, None, self._held())  # what else there is comes with its plane
-        else:
-            self.keeper.offer(self.image.source(), self.controller.session, self._held())
+        self._offer()
         layer, former = self.image.layer, self._asked_about()
         self._asked_about = (lambda: None) if layer is None else weakref.ref(layer)
-        idle = self.controller.session is None and not self.controller.running
-        if idle and layer is not former and not self.keeper.isHidden():
+        idle = self.workspace.session is None and not self.controller.running
+        if idle and layer is not former and not self.restore_bar.isHidden():
             self.say("This image was segmented before: Restore goes on with it, or Begin anew.")
-        shown = self.controller.picture if self.controller.session is not None else None
+        shown = self.workspace.picture
         if shown is None or layer is None or layer is former or self.controller.running:
             return
         if shown.layer not in self.viewer.layers or former is None:
@@ -337,13 +370,6 @@ class CorrClipDock(Docked):
         else:
             self.say(f"The labels are still those of {shown.name!r}; Run segments {layer.name!r}.")
 
-    def _held(self) -> list[Held]:
-        """Return what is kept in memory of the chosen image."""
-        try:
-            return held_of(self.image.picture())
-        except InputError:  # no image, or channels that do not fit
-            return []
-
     def _slider_moved(self, _event: object = None) -> None:
         if self.image.layer is not None and self.image.layer.ndim > 2:
             self._image_chosen()
@@ -352,62 +378,57 @@ class CorrClipDock(Docked):
         if self.controller.segmenting:
             self._typed = True  # taken when the run has ended
             return
-        session, picture, layer = (
-            self.controller.session, self.controller.picture, self.image.layer
-        )  # fmt: skip
-        if session is None or picture is None:
-            self.say("Press Run to look for these classes." if vocabulary is not None else FIRST)
+        shown, layer = self.workspace.picture, self.image.layer
+        state = State(
+            self.workspace.session,
+            same=shown is None or layer is None or layer is shown.layer,
+            name="" if shown is None else shown.name,
+            values=self.workspace.values,
+            answered=self.controller.answers,
+        )
+        found = self._ask(Choices(vocabulary), resolve_words, state)
+        if isinstance(found, Run):
+            self.words.show_vocabulary(found.vocabulary)
+            self.controller.set_vocabulary(found.vocabulary, found.reassign)
             return
-        if layer is not None and layer is not picture.layer:
-            self.say(f"These classes are for the next run; the labels are of {picture.name!r}.")
-            return
-        if vocabulary is None:
+        if found.words_back:
             self.words.show_vocabulary(self.controller.vocabulary)
-            self.say(
-                "What is corrected needs a class; add the new ones first, then remove the others."
-            )
-            return
-        vocabulary = self.stack.numbered(session.vocabulary.matched(vocabulary), session)
-        reassign = ask_about_removed(self, session, vocabulary, self.controller.answers)
-        if reassign is None:
-            self.words.show_vocabulary(self.controller.vocabulary)
-            return
-        self.words.show_vocabulary(vocabulary)
-        self.controller.set_vocabulary(vocabulary, reassign)
+        self.say(found.sentence)
 
     def _take_words_typed_meanwhile(self) -> None:
         """Take the classes that were changed while a run went on."""
         if not self._typed or self.controller.segmenting:
             return
         self._typed = False
-        session, words = self.controller.session, self.words.vocabulary
+        session, words = self.workspace.session, self.words.vocabulary
         if session is not None and words != session.vocabulary:
             self._words_changed(words)
 
     # -- what the controller tells
 
-    def _restored(self, session: Session, picture: Picture) -> None:
-        self.words.show_vocabulary(session.vocabulary)
-        self.controller.open(session, picture)
-        self._image_chosen()  # what was put aside is not offered any more
-
-    def _taken_up(self, held: Held) -> None:
-        self.shown.take_up(held)
-        self._restored(held.session, held.picture)
-
     def _nothing_shown(self) -> None:
         self.words.show_shares(None)
         self._image_chosen()
 
-    def _opened(self, session: Session, picture: Picture) -> None:
-        self.shown.open(session, picture)
-        if not self.stack.opening:
+    def _removed(self, name: str, image: bool) -> None:
+        """Somebody removed a layer of the session, or its stack."""
+        self.controller.close()
+        if image:
+            self.say(f"The image {name!r} was removed; its labels stay as layers.")
+            self._nothing_shown()
+            return
+        self._nothing_shown()
+        back = "" if self.restore_bar.isHidden() else "Restore brings back what was corrected, and "
+        self.say(f"The layer {name!r} was removed; {back}Run makes new ones.")
+
+    def _opened(self, opened: Opened) -> None:
+        session, picture = opened.session, opened.picture
+        if not opened.arrived:
             self._relabelled(session)
+            self._offer()  # what was put aside is not offered any more
         elif not self.controller.segmenting:  # else what is typed is for the next run
             self.words.show_vocabulary(session.vocabulary)
         self.words.show_shares(session)
-        if self.stack.opening:
-            self.shown.look_as_before()
         if picture.layer is None or picture.layer not in self.viewer.layers:
             self.say(f"{self.status.text()} The image {picture.name!r} is in the viewer no more.")
 
@@ -417,12 +438,12 @@ class CorrClipDock(Docked):
 
     def _busy(self, busy: bool) -> None:
         if not busy:
-            self.shown.forget_preview()  # a run that was stopped or failed leaves nothing
+            self.display.forget_preview()  # a run that was stopped or failed leaves nothing
             # What the job brought comes first.
             QTimer.singleShot(0, self._take_words_typed_meanwhile)
 
     def _edited(self, changed: Changed) -> None:
-        session = self.controller.session
+        session = self.workspace.session
         if session is not None:
             if changed.vocabulary:  # an undo, or the console
                 self._relabelled(session)

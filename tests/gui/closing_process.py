@@ -72,7 +72,7 @@ def main(stage: str, what: str) -> None:
     wait(lambda: not Job._kept and QThreadPool.globalInstance().activeThreadCount() == 0)
     assert [layer.name for layer in viewer.layers] == before
     assert not dock.controller.running
-    assert dock.controller.session is None
+    assert dock.workspace.session is None
     assert not progress._all_instances
     viewer.layers.clear()  # nobody listens
     print("closed well", flush=True)

@@ -48,7 +48,7 @@ def main(path: str) -> None:
     QTest.keyClick(dock.words.line, Qt.Key.Key_Return)
     QTest.mouseClick(dock.bar.run_button, Qt.MouseButton.LeftButton)
     wait(lambda: not dock.controller.running)
-    session, mode = dock.controller.session, dock.correct.mode
+    session, mode = dock.workspace.session, dock.correct.mode
     assert session is not None, dock.status.text()
     assert mode is not None
     QTest.mouseClick(dock.correct.button, Qt.MouseButton.LeftButton)

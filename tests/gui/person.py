@@ -47,7 +47,7 @@ class Person:
         """Press the button, wait, and return what is corrected then."""
         self.press(self.dock.bar.demo_button if demo else self.dock.bar.run_button)
         self.wait()
-        session = self.dock.controller.session
+        session = self.dock.workspace.session
         assert session is not None, self.dock.status.text()
         return session
 
@@ -55,7 +55,7 @@ class Person:
         return [layer.name for layer in self.viewer.layers]
 
     def agree(self) -> None:
-        session, layers = self.dock.controller.session, self.dock.layers
+        session, layers = self.dock.workspace.session, self.dock.layers
         assert session is not None
         assert layers is not None
         np.testing.assert_array_equal(layers.labels.data, session.labels)
@@ -67,7 +67,7 @@ class User(Person):
 
     @property
     def session(self) -> Session:
-        session = self.dock.controller.session
+        session = self.dock.workspace.session
         assert session is not None, self.dock.status.text()
         return session
 

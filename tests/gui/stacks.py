@@ -30,10 +30,8 @@ def to(person: Person, plane: int) -> None:
     layer = person.dock.image.layer
     assert layer is not None
     person.viewer.dims.set_point(0, layer.data_to_world((plane, 0, 0))[0])
-    settled = person.dock.stack
-    person.qtbot.waitUntil(
-        lambda: not settled._timer.isActive() and not settled._jobs.running, timeout=MINUTE
-    )
+    slider = person.dock.display.slider
+    person.qtbot.waitUntil(lambda: slider.settled, timeout=MINUTE)
 
 
 def saved(path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:

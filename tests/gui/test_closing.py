@@ -69,7 +69,7 @@ viewer = napari.Viewer(show=True)
 dock = nc.open_widget(viewer)
 dock.try_demo()
 end = time.time() + 300
-while time.time() < end and (dock.controller.running or dock.controller.session is None):
+while time.time() < end and (dock.controller.running or dock.workspace.session is None):
     QApplication.processEvents()
     time.sleep(0.01)
 if dock.controller.running:
@@ -112,7 +112,7 @@ def test_closing_the_dock(person: Person, barrier: Gate, behind: bool) -> None:
     barrier.open()
     threads_end(person.qtbot)
     assert person.names() == ["demo scene"]
-    assert person.dock.controller.session is None
+    assert person.dock.workspace.session is None
     assert bars() == []
 
 
@@ -143,7 +143,7 @@ def test_another_tab_before_the_dock_closes_nothing(person: Person, barrier: Gat
     person.agree()
     place.raise_()
     person.qtbot.waitUntil(lambda: not person.dock.visibleRegion().isEmpty(), timeout=MINUTE)
-    session = person.dock.controller.session
+    session = person.dock.workspace.session
     assert session is not None
     session.assign(session.ids[:1], session.vocabulary.names[0])
     person.agree()

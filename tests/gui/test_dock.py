@@ -27,7 +27,7 @@ def test_typing_running_and_correcting(person: Person) -> None:
     assert person.dock.bar.run_button.text() == "Run"
     assert person.names() == ["scene", "labels", "regions"]
     person.agree()
-    layers, session = person.dock.layers, person.dock.controller.session
+    layers, session = person.dock.layers, person.dock.workspace.session
     assert layers is not None
     assert session is not None
     assert tuple(layers.labels.scale) == (0.5, 0.5)
@@ -45,7 +45,7 @@ def test_typing_running_and_correcting(person: Person) -> None:
     # One class more, and the decision stays.
     person.type("yellow")
     person.wait()
-    assert person.dock.controller.session is session
+    assert person.dock.workspace.session is session
     assert session.vocabulary.names[-1] == "yellow"
     value = session.vocabulary.values[2]
     assert (session.labels[session.regions == session.ids[0]] == value).all()
@@ -57,7 +57,7 @@ def test_the_demo_needs_one_click(person: Person) -> None:
     person.wait()
     assert person.names() == ["demo scene", "labels", "regions"]
     scene = generate_scene(7)
-    session = person.dock.controller.session
+    session = person.dock.workspace.session
     assert session is not None
     truth = scene.truth([name.casefold() for name in session.vocabulary.names])
     assert (session.labels == truth).mean() > 0.8
@@ -67,12 +67,12 @@ def test_the_demo_needs_one_click(person: Person) -> None:
 def test_cancelling_leaves_what_there_was(person: Person) -> None:
     person.press(person.dock.bar.demo_button)
     person.wait()
-    session = person.dock.controller.session
+    session = person.dock.workspace.session
     person.press(person.dock.bar.run_button)
     person.press(person.dock.bar.run_button)
     person.wait()
     assert "Cancelled" in person.dock.status.text()
-    assert person.dock.controller.session is session
+    assert person.dock.workspace.session is session
     assert person.names() == ["demo scene", "labels", "regions"]
     person.agree()
 
@@ -129,7 +129,7 @@ def test_a_removed_layer_ends_the_correcting(person: Person, which: str) -> None
     person.wait()
     person.viewer.layers.remove(which)
     assert person.dock.layers is None
-    assert person.dock.controller.session is None
+    assert person.dock.workspace.session is None
     assert "was removed" in person.dock.status.text()
     person.press(person.dock.bar.run_button)
     person.wait()
@@ -142,7 +142,7 @@ def test_correcting_is_switched_on_and_off(person: Person) -> None:
     assert not person.dock.correct.button.isEnabled()
     person.wait()
     person.press(person.dock.correct.button)
-    mode, session = person.dock.correct.mode, person.dock.controller.session
+    mode, session = person.dock.correct.mode, person.dock.workspace.session
     assert mode is not None
     assert session is not None
     assert mode.on
@@ -175,7 +175,7 @@ def test_running_again_takes_no_decision_away(person: Person) -> None:
     person.dock.model.regions.setCurrentText("superpixels")
     person.press(person.dock.bar.run_button)
     person.wait()
-    assert person.dock.controller.session is session
+    assert person.dock.workspace.session is session
     assert len(session.ids) > 100
     np.testing.assert_array_equal(session.labels[decided], before[decided])
     assert (session.labels[3, 4:6] == before[3, 4:6]).all()
@@ -312,18 +312,18 @@ def test_corrections_of_a_file_are_kept_and_offered(
     person.viewer.window.add_dock_widget(second, name="second")
     person.dock = second
     opened()
-    assert not second.keeper.isHidden()
+    assert not second.restore_bar.isHidden()
     person.type("cat")
     person.press(second.bar.run_button)
     assert "restore them, or begin anew" in second.status.text()
-    assert second.controller.session is None
-    person.press(second.keeper.restore_button)
+    assert second.workspace.session is None
+    person.press(second.restore_bar.restore_button)
     person.wait()
-    restored = second.controller.session
+    restored = second.workspace.session
     assert restored is not None
     np.testing.assert_array_equal(restored.labels, labels)
     assert restored.vocabulary.names == ("red", "green", "blue", "wood")
-    assert second.keeper.isHidden()
+    assert second.restore_bar.isHidden()
     person.agree()
     person.press(second.correct.undo_button)
     assert restored.region(int(restored.ids[0])).verdict is None
@@ -331,7 +331,7 @@ def test_corrections_of_a_file_are_kept_and_offered(
     person.press(second.correct.redo_button)
     person.press(second.bar.run_button)
     person.wait()
-    assert second.controller.session is restored
+    assert second.workspace.session is restored
     assert restored.engine is not None
     np.testing.assert_array_equal(restored.labels[decided], labels[decided])
     person.agree()
@@ -355,7 +355,7 @@ def test_another_image_in_the_list_is_not_that_of_the_labels(person: Person) -> 
     person.dock.image.layer = other
     said = person.dock.status
     assert said.text() == "The labels are still those of 'scene'; Run segments 'other'."
-    assert person.dock.controller.session is session
+    assert person.dock.workspace.session is session
     person.dock.image.layer = person.viewer.layers["scene"]
     assert said.text() == "The labels are those of 'scene'."
 
@@ -383,10 +383,10 @@ def test_corrections_whose_image_is_gone_are_not_left_without_a_question(
     person.wait()
     assert "1 step of what is corrected now is kept in memory only. The image 'scene'" in asked[0]
     if button == "Run":
-        assert person.dock.controller.session is not session
+        assert person.dock.workspace.session is not session
         assert "labels (before)" in person.names()
     else:
-        assert person.dock.controller.session is session
+        assert person.dock.workspace.session is session
         assert person.dock.status.text() == "Nothing was run; what is corrected is as it was."
     person.agree()
 
@@ -406,6 +406,6 @@ def test_an_image_that_is_there_or_without_corrections_is_left_without_a_questio
     person.viewer.layers.remove("other")
     person.dock.reset_choices()
     person.dock.image.layer = person.viewer.layers["scene"]
-    person.press(person.dock.keeper.restore_button)
+    person.press(person.dock.restore_bar.restore_button)
     person.wait()
-    assert person.dock.controller.session is first
+    assert person.dock.workspace.session is first

@@ -111,7 +111,7 @@ def test_one_is_closed_while_the_other_runs(pair: Pair, monkeypatch: pytest.Monk
     threads_end(first.qtbot)
     first.agree()
     assert first.names() == ["scene", "labels", "regions"]
-    assert second.dock.controller.session is None
+    assert second.dock.workspace.session is None
     if second.viewer is not first.viewer:
         assert second.names() == ["scene"]
     assert bars() == []

@@ -164,7 +164,7 @@ def test_a_user_goes_the_whole_way(
     open_sample(again)
     assert again.dock.menu.load_action is not None
     again.dock.menu.load_action.trigger()
-    qtbot.waitUntil(lambda: again.dock.controller.session is not None, timeout=MINUTE)
+    qtbot.waitUntil(lambda: again.dock.workspace.session is not None, timeout=MINUTE)
     again.wait()
     again.agree()
     np.testing.assert_array_equal(again.session.labels, last[0])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -30,6 +31,7 @@ from napari_corrclip.gui.work.estimates import ESTIMATES, about
 from napari_corrclip.storage.plain import plain
 from napari_corrclip.weights.cache import is_offline
 from napari_corrclip.weights.catalogue import get_preset, preset_names
+from napari_corrclip.weights.presets import NetworkSpec
 
 _log = logging.getLogger(__name__)
 
@@ -140,11 +142,14 @@ class ModelPanel(QGroupBox):
             return chosen
         return replace(chosen, given=_regions_of(layer, picture))
 
-    def may_fetch(self, choice: Choice) -> bool:
-        """Whether a run may begin: asks once, where weights are missing and would be downloaded."""
-        needed = choice.recipe.missing
+    def to_fetch(self, choice: Choice) -> tuple[NetworkSpec, ...]:
+        """Return the networks whose weights a run would download."""
         # Offline, the run itself says which file is missing and where to put it.
-        return not needed or is_offline() or self._question.ask(needed, self)
+        return () if is_offline() else choice.recipe.missing
+
+    def may_fetch(self, networks: Sequence[NetworkSpec]) -> bool:
+        """Ask whether weights may be downloaded, once."""
+        return self._question.ask(networks, self)
 
     def begin(self) -> None:
         """Take what a person set in napari's preferences."""

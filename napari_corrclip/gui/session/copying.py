@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 from PIL import Image
@@ -12,6 +11,7 @@ from napari_corrclip.annotation import Session
 from napari_corrclip.errors import InputError
 from napari_corrclip.gui.layers.session_layers import Tell
 from napari_corrclip.gui.work.controller import Controller
+from napari_corrclip.gui.work.workspace import Workspace
 from napari_corrclip.progress import Progress, Steps
 from napari_corrclip.scripting import Script, script_steps
 from napari_corrclip.storage.amounts import count
@@ -23,7 +23,7 @@ class ScriptCopier:
 
     Args:
         parent: of the dialog.
-        session: returns what is corrected; raises :class:`InputError` where nothing is.
+        workspace: has what is corrected.
         controller: works in the thread.
         tell: shows a sentence.
     """
@@ -31,19 +31,19 @@ class ScriptCopier:
     def __init__(
         self,
         parent: QWidget,
-        session: Callable[[], Session],
+        workspace: Workspace,
         controller: Controller,
         tell: Tell,
     ) -> None:
         self._parent = parent
-        self._session = session
+        self._workspace = workspace
         self._controller = controller
         self._tell = tell
 
     def copy(self) -> None:
         """Put the script of the session on the clipboard."""
         try:
-            session = self._session()
+            session = self._workspace.corrected
         except InputError as error:
             self._tell(str(error))
             return
@@ -67,7 +67,7 @@ class ScriptCopier:
 
     def _save_image(self, session: Session) -> None:
         """Ask for a file for an image that has none, save it, and begin again."""
-        picture = self._controller.picture
+        picture = self._workspace.picture
         name = "image" if picture is None else picture.name
         path, _ = QFileDialog.getSaveFileName(
             self._parent,

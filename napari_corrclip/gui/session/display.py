@@ -6,7 +6,7 @@ the classes are still computed are shown until then.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -20,99 +20,125 @@ from napari_corrclip.gui.correct import CorrectMode, CorrectPanel
 from napari_corrclip.gui.image.picture import Picture
 from napari_corrclip.gui.image.planes import place
 from napari_corrclip.gui.layers.appearance import Appearance
+from napari_corrclip.gui.layers.frozen import frozen
 from napari_corrclip.gui.layers.session_layers import SessionLayers, Tell
 from napari_corrclip.gui.regions.table import RegionsBar
-from napari_corrclip.gui.session.kept import HELD, Held, hold
-from napari_corrclip.gui.session.restore_bar import Keeper
-from napari_corrclip.gui.session.slider import Stack
+from napari_corrclip.gui.session.slider import Slider
+from napari_corrclip.gui.work.workspace import (
+    InMemory,
+    Left,
+    Opened,
+    StackLeft,
+    Workspace,
+    kept_with,
+)
 
 if TYPE_CHECKING:
     import napari
     import numpy as np
-
-    from napari_corrclip.gui.work.controller import Controller
 
 
 PLACE = ("scale", "translate", "rotate", "shear", "affine", "units", "axis_labels")
 """What says where a layer lies."""
 
 
-class Shown:
+class SessionDisplay:
     """The display of one session at a time.
 
     Args:
         viewer: gets the layers.
-        controller: has the open session.
-        correct, regions, keeper: what acts on the layers, and keeps the session on the disk.
+        workspace: has the session.
+        correct, regions: act on the layers.
         tell: is given a sentence.
         tell_stroke: is given a sentence on what a click may take back.
 
     Attributes:
         layers: of the session; ``None`` where none is corrected.
         picture: what the session is of.
-        stack: the sessions of other planes of the same image.
+        slider: says which plane is shown.
 
     Signals (psygnal):
         edited: the session has :class:`Changed`.
         left: nothing is shown any more.
+        removed: the name of a layer that somebody removed, which ended the correcting; ``True`` of the
+            image itself.
     """
 
     edited = Signal(Changed)
     left = Signal()
+    removed = Signal(str, bool)
 
     def __init__(
         self,
         viewer: napari.viewer.Viewer,
-        controller: Controller,
+        workspace: Workspace,
         *,
         correct: CorrectPanel,
         regions: RegionsBar,
-        keeper: Keeper,
         tell: Tell,
         tell_stroke: Tell,
     ) -> None:
         self._viewer = viewer
-        self._controller = controller
+        self._workspace = workspace
         self._correct = correct
         self._regions = regions
-        self._keeper = keeper
         self._tell = tell
         self._tell_stroke = tell_stroke
-        self.stack = Stack(viewer, controller, self._leave_plane, tell)
+        self.slider = Slider(viewer, workspace, tell)
         self.layers: SessionLayers | None = None
         self.picture: Picture | None = None
         self._look = Appearance()
         self._preview: Any = None
         self._previewed: Picture | None = None
         self._image: Image | None = None
+        workspace.leaving.connect(self._leaving)
+        workspace.left.connect(self._session_left)
+        workspace.stack_left.connect(self._stack_left)
+        workspace.opened.connect(self._opened)
         viewer.dims.events.point.connect(self._slider_moved)
         viewer.layers.events.removed.connect(self._removed)
 
     def close(self) -> None:
         """Let go of everything; the layers stay as they are."""
         self.forget_preview()
-        self.forget()
-        self.stack.close()
+        self._workspace.close()
         self._let_go()
 
     def stop(self) -> None:
-        """Hear and write nothing more, and touch nothing: the viewer is being deleted."""
+        """Hear nothing more, and touch nothing: the viewer is being deleted."""
         self.edited.disconnect()
         self.left.disconnect()
-        self._keeper.close_journal()
-        self.stack.stop()
+        self.removed.disconnect()
         self._let_go()
 
     def _let_go(self) -> None:
         self._follow(None)
+        self.slider.stop()
         self._viewer.dims.events.point.disconnect(self._slider_moved)
         self._viewer.layers.events.removed.disconnect(self._removed)
 
     def open(self, session: Session, picture: Picture) -> None:
-        """Show a session in place of the former one, and write down from now on what is done to it."""
+        """Have a session opened, if the viewer shows its plane."""
+        self._workspace.open(session, picture, shown=self.slider.shows(picture))
+
+    def take_up(self, kept: InMemory) -> None:
+        """Have a session opened that was kept in memory; the layers that stood for it are taken away."""
+        shown = self.slider.shows(kept.picture)
+        for layer in kept.layers if shown else ():
+            if layer in self._viewer.layers:
+                self._viewer.layers.remove(layer)
+        self._workspace.take_up(kept, shown=shown)
+
+    def take_plane(self, session: Session, picture: Picture, problem: str | None) -> None:
+        """Have a plane taken that a run over the stack has finished."""
+        shown = self.slider.shows(picture)
+        self._workspace.take_plane(session, picture, problem, shown=shown)
+
+    # -- what the workspace tells
+
+    def _opened(self, opened: Opened) -> None:
         self.forget_preview()
-        self.forget()
-        self.stack.follow(picture)
+        session, picture = opened.session, opened.picture
         self.picture = picture
         self.layers = SessionLayers(
             self._viewer,
@@ -123,57 +149,62 @@ class Shown:
         )
         for layer in self.layers.layers:
             layer.metadata[SESSION] = session  # what the writer of sessions is given
-        mode = CorrectMode(self._viewer, self.layers, self._tell, host=self._correct)
+        mode = CorrectMode(self._viewer, self.layers, self._tell)
         self._correct.open(mode)
         self._regions.open(mode)
         self._viewer.layers.selection.active = self.layers.labels
         session.changed.connect(self._session_changed)
         self._follow(picture.layer)
-        self._keeper.keep(session)
+        if opened.arrived:
+            self._look.apply(self._viewer, self.layers)
+            self._regions.check.setChecked(self._look.confident)
+            self._correct.button.setChecked(self._look.correcting)
 
     def _session_changed(self, changed: Changed) -> None:
         self.edited.emit(changed)
 
-    def take_up(self, held: Held) -> None:
-        """Take the layers away that were left of a session that is shown again."""
-        for layer in held.layers:
-            if layer in self._viewer.layers:
-                self._viewer.layers.remove(layer)
-
-    def look_as_before(self) -> None:
-        """Show a plane's layers, and the mode, as those of the plane before."""
-        if self.layers is not None:
-            self._look.apply(self._viewer, self.layers)
-            self._regions.check.setChecked(self._look.confident)
-        self._correct.button.setChecked(self._look.correcting)
-
-    def forget(self) -> None:
-        """Let go of the session's layers and its journal; the layers stay in the viewer as they are."""
+    def _leaving(self, session: Session) -> None:
+        """Let go of the layers; a stroke that ends with them is still an edit of the session."""
+        if self.layers is None:
+            return
+        if self.picture is not None and self.picture.where:
+            self._look.note(self._viewer, self.layers, self._correct.button.isChecked())
+            self._look.confident = self._regions.check.isChecked()
         self._regions.close_mode()
         self._correct.close_mode()
-        written = self._keeper.close_journal()
-        former, picture = self._take()
+        self._follow(None)
+        session.changed.disconnect(self._session_changed)
+        for layer in self.layers.layers:
+            layer.metadata.pop(SESSION, None)
+        self.layers.close()
+
+    def _session_left(self, left: Left) -> None:
+        former, self.layers, self.picture = self.layers, None, None
         if former is None:
             return
-        written = written or self._keeper.wrote(former.session)
-        for layer in former.layers:
-            layer.metadata.pop(SESSION, None)
-        former.close()
-        left = [layer for layer in former.layers if layer in self._viewer.layers]
-        stack = picture.layer if picture is not None and picture.where else None
-        if picture is None or stack is None:
-            for layer in left:
+        there = [layer for layer in former.layers if layer in self._viewer.layers]
+        image = left.picture.layer if left.picture.where else None
+        if left.put_away or image is not None:
+            # Two axes would be drawn over every plane of the stack.
+            for layer in there:
+                self._viewer.layers.remove(layer)
+        if left.put_away:
+            self.left.emit()
+        elif image is not None:
+            which = ["labels" if layer is former.labels else "regions" for layer in there]
+            self._freeze(image, [InMemory(left.session, left.picture)], which)
+        else:
+            for layer in there:
                 layer.name = f"{layer.name} (before)"
-            if picture is not None and not written:
-                hold(Held(former.session, picture, tuple(left)))
-            return
-        # Two axes would be drawn over every plane of the stack.
-        which = ["labels" if layer is former.labels else "regions" for layer in left]
-        for layer in left:
-            self._viewer.layers.remove(layer)
-        self.stack.freeze(stack, [(former.session, picture)], which)
-        if not written:
-            hold(Held(former.session, picture))
+            if left.kept is not None:
+                left.kept.layers = tuple(there)
+
+    def _stack_left(self, left: StackLeft) -> None:
+        self._freeze(left.image, left.planes, ("labels", "regions"))
+
+    def _freeze(self, image: Image, planes: Sequence[InMemory], which: Sequence[str]) -> None:
+        for layer in frozen(image, planes, which):
+            self._viewer.add_layer(layer)
 
     def _follow(self, image: Image | None) -> None:
         """Keep the layers over the image wherever it is moved."""
@@ -193,40 +224,13 @@ class Shown:
             for name in PLACE:
                 setattr(layer, name, there[name])
 
-    def _take(self) -> tuple[SessionLayers | None, Picture | None]:
-        """Return what is shown, and show it no more."""
-        former, self.layers = self.layers, None
-        picture, self.picture = self.picture, None
-        self._follow(None)
-        if former is not None:
-            former.session.changed.disconnect(self._session_changed)
-        return former, picture
-
-    def _leave_plane(self) -> bool:
-        """Take the session's layers away; return whether it is wholly on the disk."""
-        if self.layers is None:
-            return False
-        self._look.note(self._viewer, self.layers, self._correct.button.isChecked())
-        self._look.confident = self._regions.check.isChecked()
-        former, _ = self._take()
-        assert former is not None
-        self._regions.close_mode()
-        self._correct.close_mode()
-        written = self._keeper.close_journal()
-        self._controller.leave()
-        former.close()
-        for layer in former.layers:
-            self._viewer.layers.remove(layer)
-        self.left.emit()
-        return written
-
     # -- regions, before there is a session
 
     def preview(self, regions: NDArray[np.int32], picture: Picture) -> None:
         """Show regions while the classes are still being computed."""
         self.forget_preview()
         drawing = self.layers is not None and self.layers.drawing
-        if drawing or not self.stack.shows(picture):
+        if drawing or not self.slider.shows(picture):
             return  # another layer in the list would end the stroke
         self._previewed = picture
         self._preview = Labels(
@@ -262,34 +266,22 @@ class Shown:
     # -- the viewer
 
     def _slider_moved(self, _event: object = None) -> None:
-        if self._previewed is not None and not self.stack.shows(self._previewed):
+        if self._previewed is not None and not self.slider.shows(self._previewed):
             self.forget_preview()
 
     def _removed(self, event: Any) -> None:
         """A layer of ours that somebody removes ends the correcting; the labels are not lost sight of."""
+        name = event.value.name
         if self.layers is not None and event.value in self.layers.layers:
-            name = event.value.name
-            self.forget()
-            self._controller.close()
-            self._controller.leave()
-            self.left.emit()
-            again = not self._keeper.isHidden()
-            self._tell(
-                f"The layer {name!r} was removed; "
-                + ("Restore brings back what was corrected, and " if again else "")
-                + "Run makes new ones."
-            )
-        if self.stack.layer is not None and event.value is self.stack.layer:
-            self.forget()
-            self.stack.end()
-            self._controller.close()
-            self._controller.leave()
-            self._tell(f"The image {event.value.name!r} was removed; its labels stay as layers.")
-            self.left.emit()
+            self._workspace.leave()
+            self.removed.emit(name, False)
+        if self._workspace.image is not None and event.value is self._workspace.image:
+            self._workspace.close()
+            self.removed.emit(name, True)
         if event.value is self._preview:
             self._preview = self._previewed = None
-        if event.value.metadata.get(HELD):
+        if kept_with(event.value):
             self._tell(
-                f"The image {event.value.name!r} was removed, and with it what was corrected of it in "
+                f"The image {name!r} was removed, and with it what was corrected of it in "
                 "memory; only its labels stay, as layers."
             )

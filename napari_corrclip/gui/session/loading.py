@@ -18,10 +18,11 @@ from napari_corrclip.gui.image.panel import ImagePanel
 from napari_corrclip.gui.image.picture import Picture
 from napari_corrclip.gui.image.planes import plane_name
 from napari_corrclip.gui.layers.session_layers import Tell
-from napari_corrclip.gui.session.restore_bar import Keeper, open_steps
-from napari_corrclip.gui.session.slider import Stack
+from napari_corrclip.gui.session.display import SessionDisplay
 from napari_corrclip.gui.widgets import question
 from napari_corrclip.gui.work.controller import Controller
+from napari_corrclip.gui.work.restoring import open_steps
+from napari_corrclip.gui.work.workspace import Workspace
 from napari_corrclip.progress import Progress, Steps
 from napari_corrclip.storage.amounts import count
 
@@ -31,9 +32,9 @@ class Loading:
 
     Args:
         image: the choice of the image.
-        controller: works in the thread, and has the open session.
-        keeper: keeps sessions on the disk, and tells of the one that is opened.
-        stack: the sessions of other planes.
+        controller: works in the thread.
+        workspace: has the sessions.
+        display: opens them.
         tell: is given a sentence.
         parent: what the question stands before.
     """
@@ -42,15 +43,15 @@ class Loading:
         self,
         image: ImagePanel,
         controller: Controller,
-        keeper: Keeper,
-        stack: Stack,
+        workspace: Workspace,
+        display: SessionDisplay,
         tell: Tell,
         parent: QWidget,
     ) -> None:
         self._image = image
         self._controller = controller
-        self._keeper = keeper
-        self._stack = stack
+        self._workspace = workspace
+        self._display = display
         self._tell = tell
         self._parent = parent
 
@@ -111,33 +112,26 @@ class Loading:
         return picture
 
     def _open(self, session: Session, picture: Picture) -> None:
-        if not self._stack.shows(picture):
+        if not self._display.slider.shows(picture):
             self._tell(
                 f"The slider has left {picture.title}; move it back, and load the session again."
             )
             return
         # A layer that is of no file is not to be kept as if it were the file that was saved.
         session.source = picture.source
-        lost = self._steps_in_memory(picture)
+        lost = self._workspace.steps_lost_by(picture)
         if lost and not ask_to_leave(self._parent, lost, "Load a session", "Load"):
             self._tell("Nothing was loaded; what is corrected is as it was.")
             return
         try:
-            aside = self._keeper.make_room(picture.source)
+            aside = self._workspace.make_room(picture.source)
         except InputError as error:
             self._tell(f"{error} Nothing was loaded.")
             return
         steps = len(session.history.done)
         said = [f"Loaded {len(session.ids)} regions and {steps} steps.", *session.notes, aside]
         self._tell(" ".join(filter(None, said)))
-        self._keeper.restored.emit(session, picture)
-
-    def _steps_in_memory(self, picture: Picture) -> int:
-        """Return how many steps of sessions that would be closed are not on the disk."""
-        open_now = self._controller.session
-        closed = [] if open_now is None or self._keeper.keeps(open_now) else [open_now]
-        closed += self._stack.closed_by(picture)
-        return sum(len(one.history.done) for one in closed)
+        self._display.open(session, picture)
 
 
 def ask_to_leave(parent: QWidget, steps: int, title: str, act: str, because: str = "") -> bool:

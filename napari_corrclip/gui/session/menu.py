@@ -13,13 +13,14 @@ from napari_corrclip.errors import InputError
 from napari_corrclip.gui.session.copying import ScriptCopier
 from napari_corrclip.gui.session.loading import Loading
 from napari_corrclip.gui.widgets import set_tip
+from napari_corrclip.gui.work.workspace import Workspace
 
 
 class SessionMenu(QPushButton):
     """A button with a small menu.
 
     Args:
-        session: returns what is corrected; raises :class:`InputError` where nothing is.
+        workspace: has what is corrected.
         loading: opens a saved one.
         copier: puts one as a script on the clipboard.
         tell: shows a sentence.
@@ -27,14 +28,14 @@ class SessionMenu(QPushButton):
 
     def __init__(
         self,
-        session: Callable[[], Session],
+        workspace: Workspace,
         loading: Loading,
         copier: ScriptCopier,
         tell: Callable[[str], object],
         parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent)
-        self._session = session
+        self._workspace = workspace
         self._loading = loading
         self._tell = tell
         self._saved: WeakKeyDictionary[Session, str] = WeakKeyDictionary()
@@ -56,7 +57,7 @@ class SessionMenu(QPushButton):
     def save(self) -> None:
         """Ask for a folder and write the session into it; one that is there already is kept."""
         try:
-            session = self._session()
+            session = self._workspace.corrected
             folder = QFileDialog.getExistingDirectory(self, "Save the session in a folder")
             if not folder:
                 return

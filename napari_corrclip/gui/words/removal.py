@@ -14,7 +14,6 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_corrclip.annotation import Session
 from napari_corrclip.gui.widgets import Label
 from napari_corrclip.storage.amounts import count
 from napari_corrclip.vocabulary import Vocabulary, VocabularyClass
@@ -79,40 +78,24 @@ class RemovalDialog(QDialog):
 
 
 def ask_about_removed(
-    parent: QWidget,
-    session: Session,
-    vocabulary: Vocabulary,
-    answered: Mapping[str | int, str | int | None],
+    parent: QWidget, decided: Mapping[VocabularyClass, tuple[int, int]], vocabulary: Vocabulary
 ) -> Reassigned | None:
-    """Ask what becomes of the decisions of each class that is not in ``vocabulary``.
+    """Ask what becomes of the decisions of each class that goes.
 
     Args:
         parent: the window of the question.
-        session: what was decided in.
+        decided: each class that goes, with its decided regions and painted pixels.
         vocabulary: the classes from now on, with the session's values.
-        answered: what was said before of classes that still are to go.
 
     Returns:
         By label value, the value of the class that takes the decisions, or ``None`` to take them
         back; ``None`` for all of it: nothing is to be removed.
     """
-    reassign: Reassigned = {}
-    decided: dict[VocabularyClass, tuple[int, int]] = {}
-    for class_ in session.vocabulary:
-        if class_.value in vocabulary.values:
-            continue
-        target = answered.get(class_.value)
-        if class_.value in answered and (target is None or target in vocabulary.values):
-            reassign[class_.value] = target
-        elif any(counts := session.decided_as(class_.value)):
-            decided[class_] = counts
-    if not decided:
-        return reassign
     dialog = RemovalDialog(decided, vocabulary, parent)
     sure = dialog.exec() == QDialog.DialogCode.Accepted
     answers = dialog.answers
     dialog.deleteLater()
-    return {**reassign, **answers} if sure else None
+    return answers if sure else None
 
 
 def _counted(regions: int, pixels: int) -> str:

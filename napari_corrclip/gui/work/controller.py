@@ -1,7 +1,7 @@
-"""The dock's work without a widget: it runs, cancels, re-labels, and tells in sentences.
+"""The dock's long work without a widget: it runs, cancels, re-labels, and tells in sentences.
 
-The dock calls methods and listens to the signals; it decides nothing. One job runs at a time. A new run,
-a cancel or the end of the dock makes the former job's results unwanted, and :mod:`.worker` drops them.
+What a run makes is handed on; which session is open the workspace says. One job runs at a time. A new run, a
+cancel or the end of the dock makes the former job's results unwanted, and :mod:`.job` drops them.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ from napari_corrclip.gui.image.picture import Picture
 from napari_corrclip.gui.image.planes import Where
 from napari_corrclip.gui.work.choice import REGIONS, SAM, Choice
 from napari_corrclip.gui.work.estimates import ESTIMATES
-from napari_corrclip.gui.work.job import Job
-from napari_corrclip.gui.work.jobs import JobFactory, Jobs
+from napari_corrclip.gui.work.jobs import Jobs
 from napari_corrclip.gui.work.relabelling import Relabelling
+from napari_corrclip.gui.work.workspace import Workspace
 from napari_corrclip.progress import Progress, Steps
 from napari_corrclip.project.run import Done, Report
 from napari_corrclip.results.segmentation import Segmentation
@@ -68,19 +68,14 @@ class Controller:
     """The runner of what a person asks for.
 
     Args:
-        job: makes the jobs; another one than :class:`Job` for tests.
-
-    Attributes:
-        session: what is corrected; ``None`` before the first run.
-        picture: what it is of.
-        segmenting: whether the job that runs is a whole run, and not a change of words.
+        workspace: has the session that is open.
 
     Signals (psygnal):
         status: a sentence for the person.
         busy: whether a job runs.
         progressed: a :class:`Progress`.
         regions_found: (H, W) int32 and the picture, while a run goes on.
-        opened: a new :class:`Session` with its :class:`Picture`.
+        made: a new :class:`Session` with its :class:`Picture`.
         relabelled: the session has another vocabulary.
         sliced: a plane of a stack is done: its new session, its picture, and why the session could not be
             written, or ``None``.
@@ -91,35 +86,38 @@ class Controller:
     busy = Signal(bool)
     progressed = Signal(Progress)
     regions_found = Signal(object, object)
-    opened = Signal(object, object)
+    made = Signal(object, object)
     relabelled = Signal(object)
     sliced = Signal(object, object, object)
     unloading = Signal()
 
-    def __init__(self, job: JobFactory = Job) -> None:
-        self._jobs = Jobs(job)
-        self._jobs.busy.connect(self._busy)
-        self.segmenting = False
+    def __init__(self, workspace: Workspace) -> None:
+        self._workspace = workspace
+        self._jobs = Jobs()
+        self._jobs.busy.connect(self.busy.emit)
         self._loaded: tuple[Recipe, Segmenter] | None = None
         self._chosen: Choice | None = None
-        self.session: Session | None = None
-        self.picture: Picture | None = None
         self._words = Relabelling(
             self._jobs,
-            session=lambda: None if self.segmenting else self.session,
+            workspace,
             say=self.status.emit,
             show=self.relabelled.emit,
             progressed=self._event,
             failed=self._failed,
             stopped=self._stopped,
         )
-        self.admits: Callable[[Session, Picture], bool] = lambda *_: True
-        """Whether a session is to be opened now; its plane may not be shown any more."""
+        workspace.leaving.connect(self._give_words_up)
+        workspace.opened.connect(self._give_words_up)
 
     @property
     def running(self) -> bool:
         """Whether a job runs."""
         return self._jobs.running
+
+    @property
+    def segmenting(self) -> bool:
+        """Whether the job that runs is a whole run, and not a change of words."""
+        return self._jobs.segmenting
 
     def run(
         self,
@@ -141,15 +139,15 @@ class Controller:
             nonlocal tries
             result, engine, made = ran.result, ran.engine, ran.made
             notes = list(result.notes)
-            session = self.session if self.shows(picture) else None
+            session = self._open_on(picture)
             fits = made.of is session if isinstance(made, Draft) else session is None
             if fits and isinstance(made, Draft) and tries == TRIES:
                 # Somebody edits without a pause; this once they are kept waiting.
                 made = Draft.make(made.of, _rerun(result, engine, reassign or {}, picture.rgb))
             if not fits or (isinstance(made, Draft) and not made.take()):
                 tries += 1
-                self._start(self._made_steps(picture, result, engine, reassign or {}), done)
-                self.segmenting = True
+                again = self._made_steps(picture, result, engine, reassign or {})
+                self._start(again, done, segmenting=True)
                 return
             if isinstance(made, Draft):
                 notes += made.made
@@ -162,28 +160,21 @@ class Controller:
             )
             if isinstance(made, Session):
                 # After that sentence: what goes wrong with opening it is to be read.
-                self.open(made, picture)
+                self.made.emit(made, picture)
 
         self._choose(choice)
-        self._start(self._run_steps(picture, vocabulary, choice, reassign or {}), done)
-        self.segmenting = True
+        steps = self._run_steps(picture, vocabulary, choice, reassign or {})
+        self._start(steps, done, segmenting=True)
         self.status.emit(f"Segmenting {picture.title} …")
 
-    def open(self, session: Session, picture: Picture) -> None:
-        """Correct ``session``, which is of ``picture``, from now on."""
-        if not self.admits(session, picture):
-            return
-        if not self.segmenting:  # a run goes on while the slider moves
-            self._jobs.drop()
-        self._words.forget()
-        self.session, self.picture = session, picture
-        self.opened.emit(session, picture)
-
-    def leave(self) -> None:
-        """Correct nothing; a run goes on."""
+    def _give_words_up(self, _: object) -> None:
+        """Another session is open, or none; a run goes on while the slider moves."""
         if not self.segmenting:
             self._jobs.drop()
-        self.session = self.picture = None
+        self._words.forget()
+
+    def _open_on(self, picture: Picture) -> Session | None:
+        return self._workspace.session if self._workspace.is_open(picture) else None
 
     def run_stack(
         self,
@@ -243,13 +234,9 @@ class Controller:
             done,
             stopped=stopped,
             progressed=event,
+            segmenting=True,
         )
-        self.segmenting = True
         self.status.emit(f"Segmenting {count} planes of {pictures[0].name!r} …")
-
-    def shows(self, picture: Picture) -> bool:
-        """Whether the session is of this image; its contrast may differ."""
-        return self.picture is not None and self.picture.same_as(picture)
 
     # -- other words
 
@@ -292,8 +279,8 @@ class Controller:
     def let_go(self) -> None:
         """Let go of the networks, and tell nobody but those who keep what they encoded."""
         self._loaded = None
-        if self.session is not None:
-            self.session.engine = None
+        if self._workspace.session is not None:
+            self._workspace.session.engine = None
         self.unloading.emit()
         if "torch" in sys.modules:
             from napari_corrclip.devices import free_memory
@@ -308,7 +295,7 @@ class Controller:
         """Tell nobody anything more: whoever listened is being deleted."""
         for signal in (
             self.status, self.busy, self.progressed, self.regions_found,
-            self.opened, self.relabelled, self.sliced, self.unloading,
+            self.made, self.relabelled, self.sliced, self.unloading,
         ):  # fmt: skip
             signal.disconnect()
 
@@ -330,6 +317,7 @@ class Controller:
         *,
         stopped: Callable[[], object] | None = None,
         progressed: Callable[[Any], object] | None = None,
+        segmenting: bool = False,
     ) -> None:
         self._jobs.start(
             steps,
@@ -337,12 +325,8 @@ class Controller:
             failed=self._failed,
             progressed=progressed or self._event,
             stopped=stopped or self._stopped,
+            segmenting=segmenting,
         )
-
-    def _busy(self, busy: bool) -> None:
-        if not busy:
-            self.segmenting = False
-        self.busy.emit(busy)
 
     def _event(self, event: Progress | Found) -> None:
         if isinstance(event, Found):
@@ -421,7 +405,7 @@ class Controller:
     ) -> Steps[_Ran]:
         """Make a session of a run, or take it into the one that is open on the same picture."""
         yield Progress("count the regions", 0, 1)
-        session = self.session if self.shows(picture) else None
+        session = self._open_on(picture)
         if session is not None:
             draft = Draft.make(session, _rerun(result, engine, reassign, picture.rgb))
             return _Ran(result, engine, draft)

@@ -7,33 +7,18 @@ middle of a network's block, and two jobs side by side would take each other's m
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
-from typing import Any, Protocol
+from typing import Any
 
 from psygnal import Signal
 
 from napari_corrclip.gui.work.job import Job
 
 
-class JobFactory(Protocol):
-    """A maker of jobs, such as :class:`Job`."""
-
-    def __call__(  # noqa: D102
-        self,
-        steps: Generator[Any, None, Any],
-        *,
-        done: Callable[[Any], object],
-        failed: Callable[[Exception], object],
-        progressed: Callable[[Any], object],
-        stopped: Callable[[], object],
-        ended: Callable[[], object],
-    ) -> Job[Any]: ...
-
-
 class Jobs:
     """The queue of one: the last job that was asked for.
 
-    Args:
-        job: makes the jobs; another one than :class:`Job` for tests.
+    Attributes:
+        segmenting: whether it is a whole run, and not a change of words or a file that is read.
 
     Signals (psygnal):
         busy: whether a job is wanted and has not ended.
@@ -41,8 +26,8 @@ class Jobs:
 
     busy = Signal(bool)
 
-    def __init__(self, job: JobFactory = Job) -> None:
-        self._make = job
+    def __init__(self) -> None:
+        self.segmenting = False
         self._job: Job[Any] | None = None
         self._in_thread: Job[Any] | None = None
 
@@ -59,22 +44,24 @@ class Jobs:
         failed: Callable[[Exception], object],
         progressed: Callable[[Any], object] = lambda _: None,
         stopped: Callable[[], object] = lambda: None,
+        segmenting: bool = False,
     ) -> None:
         """Run ``steps``, and drop what runs; the callbacks are those of :class:`Job`.
 
-        ``running`` is false again when ``done``, ``failed`` or ``stopped`` is called.
+        ``running`` and ``segmenting`` are false again when ``done``, ``failed`` or ``stopped`` is called.
         """
         self.drop()
 
         def last(call: Callable[..., object]) -> Callable[..., object]:
             def ending(*values: Any) -> None:
                 self._job = None
+                self.segmenting = False
                 self.busy.emit(False)
                 call(*values)
 
             return ending
 
-        self._job = self._make(
+        self._job = Job(
             steps,
             done=last(done),
             failed=last(failed),
@@ -82,6 +69,7 @@ class Jobs:
             stopped=last(stopped),
             ended=self._ended,
         )
+        self.segmenting = segmenting
         self.busy.emit(True)
         if self._in_thread is None:
             self._begin()
@@ -96,6 +84,7 @@ class Jobs:
         former, self._job = self._job, None
         if former is not None:
             former.abandon()
+            self.segmenting = False
             self.busy.emit(False)
 
     def _begin(self) -> None:

@@ -15,6 +15,7 @@ from napari_corrclip.annotation.change import Edited
 from napari_corrclip.annotation.edits.predictions import Reassign
 from napari_corrclip.errors import CorrClipError
 from napari_corrclip.gui.work.jobs import Jobs
+from napari_corrclip.gui.work.workspace import Workspace
 from napari_corrclip.progress import Progress, Steps, retold
 from napari_corrclip.results.segmentation import Segmentation
 from napari_corrclip.storage.amounts import count
@@ -63,7 +64,7 @@ class Relabelling:
 
     Args:
         jobs: of which one runs at a time.
-        session: returns the one that is corrected; ``None`` where there is none, or none to be touched.
+        workspace: has the session that is open.
         say: shows a sentence.
         show: is given the session whenever its vocabulary is to be shown.
         progressed: gets every :class:`Progress`.
@@ -74,8 +75,8 @@ class Relabelling:
     def __init__(
         self,
         jobs: Jobs,
+        workspace: Workspace,
         *,
-        session: Callable[[], Session | None],
         say: Callable[[str], object],
         show: Callable[[Session], object],
         progressed: Callable[[Progress], object],
@@ -83,7 +84,7 @@ class Relabelling:
         stopped: Callable[[], object],
     ) -> None:
         self._jobs = jobs
-        self._session = session
+        self._workspace = workspace
         self._say = say
         self._show = show
         self._progressed = progressed
@@ -94,6 +95,10 @@ class Relabelling:
         self._looking: Vocabulary | None = None
         # Classes whose better look was given up: it is not to be begun again with every edit.
         self._left: Vocabulary | None = None
+
+    def _session(self) -> Session | None:
+        """Return what is corrected; ``None``: nothing, or a run goes on, which brings words of its own."""
+        return None if self._jobs.segmenting else self._workspace.session
 
     @property
     def vocabulary(self) -> Vocabulary | None:

@@ -153,13 +153,12 @@ def test_a_session_is_opened_with_the_limits_that_it_was_made_with(
 
     def opens(session: Session) -> None:
         person.wait()
-        person.qtbot.waitUntil(lambda: person.dock.controller.session is not None, timeout=MINUTE)
+        person.qtbot.waitUntil(lambda: person.dock.workspace.session is not None, timeout=MINUTE)
         restored = person.dock.session
         np.testing.assert_array_equal(restored.image, session.image)
         np.testing.assert_array_equal(restored.labels, session.labels)
         assert restored.notes == ()
-        person.dock.keeper.close_journal()
-        person.dock.controller.leave()
+        person.dock.workspace.leave()
 
     ways: list[tuple[Contrast | tuple[Stretch], bool]] = [
         (Contrast(BEFORE), False),  # as the dock's percentiles were, of which it said nothing
@@ -173,7 +172,7 @@ def test_a_session_is_opened_with_the_limits_that_it_was_made_with(
         opens(session)
         assert has_session(folder)
         person.dock.reset_choices()
-        person.press(person.dock.keeper.restore_button)
+        person.press(person.dock.restore_bar.restore_button)
         opens(session)
 
 
@@ -206,7 +205,7 @@ def test_a_session_of_other_pixels_says_so(person: Person, path: Path) -> None:
     iio.imwrite(path, deep_scene()[::-1])
     person.viewer.layers.clear()
     opened(person, path)
-    person.press(person.dock.keeper.restore_button)
+    person.press(person.dock.restore_bar.restore_button)
     person.wait()
     assert "was changed after the session was saved" in person.dock.status.text()
     np.testing.assert_array_equal(person.dock.session.image, to_rgb(read_image(path)))

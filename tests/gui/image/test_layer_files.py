@@ -41,7 +41,7 @@ def test_the_confidence_is_not_offered_as_an_image(person: Person) -> None:
     assert image.layer is None
     person.press(person.dock.bar.run_button)
     assert person.dock.status.text() == "There is no image; open one, or try the demo."
-    assert person.dock.controller.session is session
+    assert person.dock.workspace.session is session
     person.agree()
 
 
@@ -64,7 +64,7 @@ def test_a_layer_with_other_data_is_not_its_file_any_more(
     other = person.run()
     assert other is not former
     assert other.source is None
-    assert person.dock.keeper.journal is None
+    assert person.dock.workspace.journal is None
     other.assign(other.ids[:5].tolist(), "red")
     person.agree()
     kept = restore(journal_folder(former.source))
@@ -73,16 +73,16 @@ def test_a_layer_with_other_data_is_not_its_file_any_more(
     # With what was read before, it is the file again, and its corrections are offered.
     layer.data = read
     person.dock.reset_choices()
-    assert not person.dock.keeper.isHidden()
+    assert not person.dock.restore_bar.isHidden()
     layer.data = generate_scene(8).image
-    person.press(person.dock.keeper.restore_button)
+    person.press(person.dock.restore_bar.restore_button)
     assert person.dock.status.text() == (
         f"The layer 'scene' does not show its file any more; open {str(path)!r} again to restore its "
         "corrections."
     )
-    assert person.dock.controller.session is other
+    assert person.dock.workspace.session is other
     layer.data = read
-    person.press(person.dock.keeper.restore_button)
+    person.press(person.dock.restore_bar.restore_button)
     person.wait()
     np.testing.assert_array_equal(person.dock.session.labels, former.labels)
     person.agree()
@@ -129,8 +129,8 @@ def test_two_layers_of_one_file_are_two_images(
     one = person.run()
     one.assign(one.ids[:3].tolist(), "blue")
     person.dock.image.layer = second
-    assert not person.dock.image.picture().same_as(person.dock.controller.picture)  # type: ignore[arg-type]
-    assert person.dock.keeper.isHidden()
+    assert not person.dock.image.picture().same_as(person.dock.workspace.picture)  # type: ignore[arg-type]
+    assert person.dock.restore_bar.isHidden()
     other = person.run()
     assert other is not one
     np.testing.assert_array_equal(other.image[..., 0], person.dock.image.picture().rgb[..., 0])
@@ -149,8 +149,8 @@ def test_two_layers_of_one_file_are_two_images(
     second.name = "a"
     for layer, session in ((second, other), (first, one)):
         person.dock.image.layer = layer
-        assert not person.dock.keeper.isHidden()
-        person.press(person.dock.keeper.restore_button)
+        assert not person.dock.restore_bar.isHidden()
+        person.press(person.dock.restore_bar.restore_button)
         person.wait()
         assert person.dock.session is not session
         np.testing.assert_array_equal(person.dock.session.labels, session.labels)
@@ -168,8 +168,8 @@ def test_two_layers_of_one_file_are_two_images(
         person.viewer.window.add_dock_widget(person.dock, name=f"of {at}")
         person.dock.reset_choices()
         person.dock.image.layer = layers[at]
-        assert not person.dock.keeper.isHidden()
-        person.press(person.dock.keeper.restore_button)
+        assert not person.dock.restore_bar.isHidden()
+        person.press(person.dock.restore_bar.restore_button)
         person.wait()
         np.testing.assert_array_equal(person.dock.session.labels, session.labels)
         assert person.dock.session.notes == ()

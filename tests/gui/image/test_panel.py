@@ -283,7 +283,7 @@ def test_grayscale_layers_are_channels(person: Person) -> None:
     for channel, name in zip(panel.channels, ("r", "g", "b"), strict=True):
         channel.value = person.viewer.layers[name]
     run(person)
-    session = person.dock.controller.session
+    session = person.dock.workspace.session
     assert session is not None
     np.testing.assert_array_equal(session.image, SCENE)
     person.viewer.layers["b"].translate = (5, 5)
@@ -358,7 +358,7 @@ def test_corrections_of_a_part_are_offered_with_its_image(
     shapes = person.viewer.layers["area to segment"]
     shapes.data = [[[9.5, 19.5], [9.5, 79.5], [59.5, 79.5], [59.5, 19.5]]]
     run(person)
-    session = person.dock.controller.session
+    session = person.dock.workspace.session
     assert session is not None
     assert session.source is not None
     assert session.source.crop == (10, 20, 60, 80)
@@ -373,12 +373,12 @@ def test_corrections_of_a_part_are_offered_with_its_image(
     person.dock = CorrClipDock(person.viewer)
     person.viewer.window.add_dock_widget(person.dock, name="second")
     opened()
-    keeper = person.dock.keeper
+    keeper = person.dock.restore_bar
     assert not keeper.isHidden()
     assert keeper.parts.currentText() == "rows 10–59, columns 20–79"
     person.press(keeper.restore_button)
     person.wait()
-    restored = person.dock.controller.session
+    restored = person.dock.workspace.session
     assert restored is not None
     np.testing.assert_array_equal(restored.labels, labels)
     np.testing.assert_array_equal(restored.image, SCENE[10:60, 20:80])
@@ -387,7 +387,7 @@ def test_corrections_of_a_part_are_offered_with_its_image(
     assert keeper.isHidden()
     # The whole image is another session, and takes nothing away from that of its part.
     run(person)
-    whole = person.dock.controller.session
+    whole = person.dock.workspace.session
     assert whole is not None
     assert whole.source is not None
     assert whole.source.crop is None
@@ -436,7 +436,7 @@ def test_a_layer_that_changes_is_harmless(person: Person, when: str, what: str) 
     if when == "while it runs":
         change()
     person.wait()
-    session = person.dock.controller.session
+    session = person.dock.workspace.session
     assert session is not None
     np.testing.assert_array_equal(session.image, np.repeat(gray[..., None], 3, axis=-1))
     if when != "while it runs":
@@ -453,9 +453,9 @@ def test_a_layer_that_changes_is_harmless(person: Person, when: str, what: str) 
     if what == "deleted":
         person.press(person.dock.bar.run_button)
         assert "There is no image" in person.dock.status.text()
-        assert person.dock.controller.session is session
+        assert person.dock.workspace.session is session
     else:
         session.assign(session.ids[:2], "blue")
         run(person)
-        assert (person.dock.controller.session is session) == (what != "other pixels")
+        assert (person.dock.workspace.session is session) == (what != "other pixels")
         person.agree()

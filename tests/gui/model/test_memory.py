@@ -21,7 +21,7 @@ def _own_limit(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def session_of(person: Person) -> Any:
-    session = person.dock.controller.session
+    session = person.dock.workspace.session
     assert session is not None
     return session
 
@@ -129,9 +129,9 @@ def test_an_encoded_image_of_another_run_is_not_taken(
     opened(person, saved(tmp_path, monkeypatch))
     run(person)
     to(person, 1)
-    (key,) = person.dock.stack._encoded
-    _, kept = person.dock.stack._encoded[key]
-    person.dock.stack._encoded[key] = "of another run", kept
+    (key,) = person.dock.workspace._encoded
+    _, kept = person.dock.workspace._encoded[key]
+    person.dock.workspace._encoded[key] = "of another run", kept
     to(person, 0)
     assert session_of(person).engine is None
 

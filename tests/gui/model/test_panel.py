@@ -139,7 +139,7 @@ def test_a_labels_layer_gives_the_regions(person: Person) -> None:
     person.press(person.dock.bar.run_button)
     layer.data[:] = 1  # painted while the run goes on
     person.wait()
-    session = person.dock.controller.session
+    session = person.dock.workspace.session
     assert session is not None
     np.testing.assert_array_equal(session.regions, mine)
     person.viewer.layers.remove(layer)
@@ -298,7 +298,7 @@ def test_parameters_are_those_of_the_result(person: Person) -> None:
     towers = person.dock.controller._loaded
     person.press(person.dock.bar.run_button)
     person.wait()
-    session, again = person.dock.controller.session, person.dock.controller._loaded
+    session, again = person.dock.workspace.session, person.dock.controller._loaded
     assert session is not None
     assert towers is not None
     assert again is not None
@@ -339,7 +339,7 @@ def test_out_of_memory_says_what_to_lower_and_lets_go(
     person.dock.model.detail.setCurrentIndex(1)
     person.press(person.dock.bar.run_button)
     person.wait()
-    session = person.dock.controller.session
+    session = person.dock.workspace.session
 
     def full(*_: object, **__: object) -> None:
         raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20 GiB")
@@ -354,7 +354,7 @@ def test_out_of_memory_says_what_to_lower_and_lets_go(
     for value in (detail, "the points (SAM normal (16 × 16))", "the CPU"):
         assert value in said
     assert person.dock.controller._loaded is None
-    assert person.dock.controller.session is session
+    assert person.dock.workspace.session is session
     person.agree()
     person.press(person.dock.bar.run_button)
     person.wait()

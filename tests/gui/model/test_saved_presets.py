@@ -42,7 +42,7 @@ def test_presets_of_ones_own_are_offered_and_run(person: Person) -> None:
     assert person.dock.model.choice.recipe.settings.tau == 0.5
     person.press(person.dock.bar.run_button)
     person.wait()
-    session = person.dock.controller.session
+    session = person.dock.workspace.session
     assert session is not None
     engine: Any = session.engine
     assert engine.segmenter.preset == "mine"
@@ -77,7 +77,7 @@ def test_a_preset_whose_file_is_removed_meanwhile_is_told_in_the_status_line(
     model.preset.setCurrentText("demo")
     person.press(person.dock.bar.run_button)
     person.wait()
-    assert person.dock.controller.session is not None
+    assert person.dock.workspace.session is not None
 
 
 def test_a_preset_that_is_saved_while_the_dock_is_open_is_offered(

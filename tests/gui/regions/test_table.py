@@ -439,14 +439,14 @@ def test_the_dock_brings_it_and_takes_it(
     qtbot.mouseClick(dock.regions.button, Qt.MouseButton.LeftButton)
     table = dock.regions.table
     assert table is not None
-    assert dock.controller.session is not None
-    assert table.model.ids == dock.controller.session.ids.tolist()
+    assert dock.workspace.session is not None
+    assert table.model.ids == dock.workspace.session.ids.tolist()
     dock.regions.check.click()
     # Run again, it is the same session, and the table follows.
     dock.run()
     qtbot.waitUntil(lambda: not dock.controller.running, timeout=MINUTE)
     assert dock.regions.table is table
-    assert sorted(table.model.ids) == dock.controller.session.ids.tolist()
+    assert sorted(table.model.ids) == dock.workspace.session.ids.tolist()
     assert "regions (classes follow)" not in viewer.layers
     # Another image: the open table is about the new session.
     dock.image.layer = viewer.add_image(generate_scene(8).image, name="other", rgb=True)
@@ -456,7 +456,7 @@ def test_the_dock_brings_it_and_takes_it(
         timeout=MINUTE,
     )
     assert dock.regions.table is not None
-    assert dock.regions.table.mode.session is dock.controller.session
+    assert dock.regions.table.mode.session is dock.workspace.session
     assert not dock.regions.check.isChecked()
     assert "confidence" not in viewer.layers
     viewer.window.remove_dock_widget(dock)

@@ -60,10 +60,10 @@ def test_a_napari_killed_in_the_middle_of_correcting_is_restored(
     assert len(set(said)) > 9  # the keys did something
 
     opened(person, scene)
-    assert not person.dock.keeper.isHidden()
-    person.press(person.dock.keeper.restore_button)
+    assert not person.dock.restore_bar.isHidden()
+    person.press(person.dock.restore_bar.restore_button)
     person.wait()
-    session = person.dock.controller.session
+    session = person.dock.workspace.session
     assert session is not None
     person.agree()
     if digest(session) != state:
@@ -89,7 +89,7 @@ def test_sessions_that_cannot_be_written_are_kept_in_memory(
     person.press(person.dock.bar.run_button)
     person.wait()
     assert "Corrections are kept in memory only" in person.dock.status.text()
-    session = person.dock.controller.session
+    session = person.dock.workspace.session
     assert session is not None
     session.assign(session.ids[:3], "blue")
     person.press(person.dock.correct.undo_button)
@@ -102,7 +102,7 @@ def test_a_disk_that_fills_up_is_said_and_nothing_is_lost(person: Person, scene:
     person.type("red, green, blue")
     person.press(person.dock.bar.run_button)
     person.wait()
-    session, journal = person.dock.controller.session, person.dock.keeper.journal
+    session, journal = person.dock.workspace.session, person.dock.workspace.journal
     assert session is not None
     assert journal is not None
     session.assign(session.ids[:3], "blue")

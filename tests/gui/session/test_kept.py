@@ -11,7 +11,7 @@ from napari_corrclip.annotation import Session
 from napari_corrclip.demo.scenes import generate_scene
 from napari_corrclip.gui.dock import CorrClipDock
 from napari_corrclip.gui.image.picture import picture_of
-from napari_corrclip.gui.session.kept import HELD
+from napari_corrclip.gui.work.workspace import kept_with
 from tests.forms import short
 from tests.gui.person import MINUTE, Person, open_scene
 from tests.gui.stacks import planes, ready, to
@@ -41,7 +41,7 @@ def corrected(person: Person) -> Session:
 
 
 def offered(person: Person) -> list[str]:
-    keeper = person.dock.keeper
+    keeper = person.dock.restore_bar
     if keeper.isHidden():
         return []
     return [keeper.parts.itemText(at) for at in range(keeper.parts.count())]
@@ -61,7 +61,7 @@ def test_another_image_and_back(person: Person) -> None:
         "There are corrections of this image; restore them, or begin anew."
     )
     assert not person.dock.controller.running
-    person.press(person.dock.keeper.restore_button)
+    person.press(person.dock.restore_bar.restore_button)
     assert person.dock.session is session
     np.testing.assert_array_equal(session.labels, labels)
     person.agree()
@@ -73,7 +73,7 @@ def test_another_image_and_back(person: Person) -> None:
     ]  # fmt: skip
     session.undo()
     person.agree()
-    assert HELD not in first.metadata
+    assert kept_with(first) == []
 
 
 def test_what_was_never_edited_is_not_offered(person: Person) -> None:
@@ -92,7 +92,7 @@ def test_to_begin_anew_leaves_the_layers(person: Person) -> None:
     add(person, 8, "second")
     person.run()
     choose(person, person.viewer.layers["first"])
-    person.press(person.dock.keeper.anew_button)
+    person.press(person.dock.restore_bar.anew_button)
     assert offered(person) == []
     assert person.run() is not session
     np.testing.assert_array_equal(person.viewer.layers["labels (before)"].data, session.labels)
@@ -104,7 +104,7 @@ def test_a_removed_layer_comes_back(person: Person, which: str) -> None:
     person.viewer.layers.remove(which)
     assert "Restore brings back what was corrected" in person.dock.status.text()
     assert offered(person) == ["whole image, in memory"]
-    person.press(person.dock.keeper.restore_button)
+    person.press(person.dock.restore_bar.restore_button)
     assert person.dock.session is session
     assert person.names() == ["first", "labels", "regions"]
     person.agree()
@@ -117,7 +117,7 @@ def test_another_dock_goes_on(person: Person) -> None:
     again = Person(person.viewer, CorrClipDock(person.viewer), person.qtbot)
     person.viewer.window.add_dock_widget(again.dock, name="CorrCLIP")
     assert offered(again) == ["whole image, in memory"]
-    again.press(again.dock.keeper.restore_button)
+    again.press(again.dock.restore_bar.restore_button)
     assert again.dock.session is session
     again.agree()
     again.dock.cleanup()
@@ -135,11 +135,11 @@ def test_planes_in_memory_outlive_another_image(person: Person) -> None:
     person.run()
     choose(person, stack)
     assert offered(person) == ["whole image, in memory"]
-    person.press(person.dock.keeper.restore_button)
+    person.press(person.dock.restore_bar.restore_button)
     assert person.dock.session is other
     to(person, 0)
     person.qtbot.waitUntil(lambda: bool(offered(person)), timeout=MINUTE)
-    person.press(person.dock.keeper.restore_button)
+    person.press(person.dock.restore_bar.restore_button)
     assert person.dock.session is session
     person.agree()
 
@@ -232,13 +232,13 @@ def test_nothing_is_restored_beside_a_run(person: Person) -> None:
     second = add(person, 8, "second")
     person.run()
     choose(person, first)
-    assert person.dock.keeper.restore_button.isEnabled()
+    assert person.dock.restore_bar.restore_button.isEnabled()
     choose(person, second)
     person.press(person.dock.bar.run_button)
     choose(person, first)
-    assert not person.dock.keeper.restore_button.isEnabled()
+    assert not person.dock.restore_bar.restore_button.isEnabled()
     person.wait()
-    assert person.dock.keeper.restore_button.isEnabled()
+    assert person.dock.restore_bar.restore_button.isEnabled()
 
 
 def test_equal_pixels_of_two_layers_are_two_images_and_nothing_is_read() -> None:
@@ -275,4 +275,4 @@ def test_it_is_said_that_corrections_went_with_their_image(person: Person) -> No
     person.viewer.layers.clear()
     said = person.dock.status.text()
     assert said.startswith("The image 'scene' was removed, and with it what was corrected of it")
-    assert person.dock.keeper.isHidden()
+    assert person.dock.restore_bar.isHidden()

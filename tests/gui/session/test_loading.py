@@ -47,7 +47,7 @@ class Loader(Person):
         """Choose a folder; the question, if there is to be one, is answered by a button."""
         self.folders.append(str(folder))
         self.asked.clear()
-        before = self.dock.controller.session
+        before = self.dock.workspace.session
         clock = answer(QMessageBox, lambda box: self._reply(box, button))
         assert self.dock.menu.load_action is not None
         self.dock.menu.load_action.trigger()
@@ -58,7 +58,7 @@ class Loader(Person):
         clock.stop()
         assert (button is None) == (not self.asked)
         if button == "Cancel":
-            assert self.dock.controller.session is before
+            assert self.dock.workspace.session is before
 
     def _reply(self, box: QMessageBox, button: str | None) -> None:
         self.asked.append(box.text())
@@ -204,12 +204,12 @@ def test_what_the_journal_keeps_is_put_aside(
     former = loader.run()
     former.assign(former.ids[:2].tolist(), "green")
     labels = former.labels.copy()
-    keeper = loader.dock.keeper
+    keeper = loader.dock.restore_bar
     if when == "offered":
         loader.viewer.layers.clear()
         loader.open(scene)
         assert not keeper.isHidden()
-        assert loader.dock.controller.session is None
+        assert loader.dock.workspace.session is None
 
     loader.load(saved)
     (aside,) = [
@@ -241,7 +241,7 @@ def test_corrections_that_cannot_be_put_aside_stay_open(
     loader.open(scene)
     loader.type(WORDS)
     former = loader.run()
-    folder = journal_folder(loader.dock.keeper.journal.session.source)  # type: ignore[union-attr, arg-type]
+    folder = journal_folder(loader.dock.workspace.journal.session.source)  # type: ignore[union-attr, arg-type]
     real = Path.rename
 
     def refused(path: Path, target: Path) -> Path:
@@ -271,7 +271,7 @@ def test_corrections_that_another_dock_keeps_are_left_alone(
     other.image.layer = loader.viewer.layers["scene"]
     second.load(saved)
     assert "is open in another window or program" in second.said
-    assert other.controller.session is None
+    assert other.workspace.session is None
     former.assign(former.ids[:2].tolist(), "green")
     assert former.source is not None
     np.testing.assert_array_equal(restore(journal_folder(former.source)).labels, former.labels)
@@ -310,7 +310,7 @@ def test_what_cannot_be_loaded_is_said(loader: Loader, saved: Path, tmp_path: Pa
     state.write_bytes(state.read_bytes()[:-100])
     loader.load(saved)
     assert loader.said.startswith(f"The session in {str(saved)!r} is damaged")
-    assert loader.dock.controller.session is None
+    assert loader.dock.workspace.session is None
     assert loader.names() == ["small"]
 
 
@@ -350,7 +350,7 @@ def test_a_session_of_another_file_is_refused_and_of_a_changed_one_noted(
     assert loader.said == (
         f"The session belongs to {str(other)!r}, not to {str(scene)!r}; open it with its own image."
     )
-    assert loader.dock.controller.session is None
+    assert loader.dock.workspace.session is None
 
     loader.open(other)
     iio.imwrite(other, SCENE, compression=1)
@@ -402,7 +402,7 @@ def test_a_plane_of_a_stack(loader: Loader, corrected: Session, tmp_path: Path) 
     loader.viewer.dims.set_point(0, 1)
     loader.load(folder)
     loader.shows(corrected)
-    picture = loader.dock.controller.picture
+    picture = loader.dock.workspace.picture
     assert picture is not None
     assert (picture.layer, picture.where) == (stack, (1,))
     # It comes and goes with its plane, like any other.
@@ -425,8 +425,8 @@ def test_planes_in_memory(loader: Loader, corrected: Session, saved: Path) -> No
     loader.viewer.dims.set_point(0, 1)
     loader.qtbot.waitUntil(lambda: loader.dock.layers is None, timeout=MINUTE)
     loader.load(saved)
-    assert loader.dock.controller.picture is not None
-    assert loader.dock.controller.picture.where == (1,)
+    assert loader.dock.workspace.picture is not None
+    assert loader.dock.workspace.picture.where == (1,)
     loader.viewer.dims.set_point(0, 0)
     loader.qtbot.waitUntil(lambda: loader.dock.layers is not None, timeout=MINUTE)
     loader.add(SCENE, name="scene", rgb=True)
@@ -452,4 +452,4 @@ def test_a_slider_that_moves_meanwhile(loader: Loader, saved: Path) -> None:
         "The slider has left 'stack', plane 1 of 2 along axis 0; move it back, and load the session "
         "again."
     )
-    assert loader.dock.controller.session is None
+    assert loader.dock.workspace.session is None

@@ -15,7 +15,7 @@ from tests.gui.stacks import PLANES, opened, planes, ready, saved, to
 def test_one_plane_is_segmented_and_said(stack: Person) -> None:
     to(stack, 2)
     run(stack)
-    session, picture = stack.dock.controller.session, stack.dock.controller.picture
+    session, picture = stack.dock.workspace.session, stack.dock.workspace.picture
     assert session is not None
     assert picture is not None
     assert picture.where == (2,)
@@ -29,7 +29,7 @@ def test_one_plane_is_segmented_and_said(stack: Person) -> None:
 
 def test_layers_follow_the_slider_and_edits_stay(stack: Person) -> None:
     run(stack)
-    first = stack.dock.controller.session
+    first = stack.dock.workspace.session
     assert first is not None
     first.assign(first.ids[:3], "blue")
     labels = first.labels.copy()
@@ -40,10 +40,10 @@ def test_layers_follow_the_slider_and_edits_stay(stack: Person) -> None:
 
     to(stack, 1)
     assert stack.names() == ["stack"]
-    assert stack.dock.controller.session is None
+    assert stack.dock.workspace.session is None
     assert not stack.dock.correct.button.isEnabled()
     run(stack)
-    second = stack.dock.controller.session
+    second = stack.dock.workspace.session
     assert second is not None
     assert second is not first
     second.paint(([3, 3], [4, 5]), "green")
@@ -53,18 +53,18 @@ def test_layers_follow_the_slider_and_edits_stay(stack: Person) -> None:
     assert stack.names() == ["stack"]
     to(stack, 0)
     assert stack.names() == ["stack", "labels", "regions"]
-    assert stack.dock.controller.session is first
+    assert stack.dock.workspace.session is first
     np.testing.assert_array_equal(first.labels, labels)
     stack.agree()
     stack.press(stack.dock.correct.undo_button)
     stack.agree()
     assert first.region(int(first.ids[0])).verdict is None
     to(stack, 1)
-    assert stack.dock.controller.session is second
+    assert stack.dock.workspace.session is second
     stack.agree()
     # Running again goes into the plane's session: its decision stays.
     run(stack)
-    assert stack.dock.controller.session is second
+    assert stack.dock.workspace.session is second
     assert (second.labels[3, 4:6] == second.vocabulary.values[1]).all()
     stack.agree()
 
@@ -100,7 +100,7 @@ def test_all_planes_are_segmented_and_shown_as_the_slider_moves(stack: Person) -
     seen = []
     for plane in range(PLANES):
         to(stack, plane)
-        session = stack.dock.controller.session
+        session = stack.dock.workspace.session
         assert session is not None
         np.testing.assert_array_equal(session.image, planes()[plane])
         stack.agree()
@@ -113,12 +113,12 @@ def test_all_planes_are_segmented_and_shown_as_the_slider_moves(stack: Person) -
 def test_a_cancelled_run_keeps_what_is_done_and_goes_on(stack: Person) -> None:
     stack.dock.image.planes.setCurrentIndex(1)
     stack.press(stack.dock.bar.run_button)
-    stack.qtbot.waitUntil(lambda: stack.dock.controller.session is not None, timeout=MINUTE)
-    first = stack.dock.controller.session
+    stack.qtbot.waitUntil(lambda: stack.dock.workspace.session is not None, timeout=MINUTE)
+    first = stack.dock.workspace.session
     stack.press(stack.dock.bar.run_button)
     stack.wait()
     assert "Resume with Run" in stack.dock.status.text()
-    assert stack.dock.controller.session is first
+    assert stack.dock.workspace.session is first
     assert first is not None
     first.assign(first.ids[:2], "blue")
     labels = first.labels.copy()
@@ -130,18 +130,18 @@ def test_a_cancelled_run_keeps_what_is_done_and_goes_on(stack: Person) -> None:
     np.testing.assert_array_equal(first.labels, labels)
     for plane in range(PLANES):
         to(stack, plane)
-        assert stack.dock.controller.session is not None
+        assert stack.dock.workspace.session is not None
 
 
 def test_the_slider_may_move_while_a_run_over_the_stack_goes_on(stack: Person) -> None:
     stack.dock.image.planes.setCurrentIndex(1)
     stack.press(stack.dock.bar.run_button)
-    stack.qtbot.waitUntil(lambda: stack.dock.controller.session is not None, timeout=MINUTE)
-    first = stack.dock.controller.session
+    stack.qtbot.waitUntil(lambda: stack.dock.workspace.session is not None, timeout=MINUTE)
+    first = stack.dock.workspace.session
     to(stack, 3)
     assert stack.dock.controller.running
     to(stack, 0)
-    assert stack.dock.controller.session is first
+    assert stack.dock.workspace.session is first
     stack.wait()
     assert "4 of 4 planes segmented" in stack.dock.status.text()
     stack.agree()
@@ -154,7 +154,7 @@ def test_a_run_that_ends_on_another_plane_is_kept_for_its_own(stack: Person) -> 
     assert stack.names() == ["stack"]
     assert "plane 1 of 4 along axis 0 is segmented; move the slider" in stack.dock.status.text()
     to(stack, 0)
-    session = stack.dock.controller.session
+    session = stack.dock.workspace.session
     assert session is not None
     np.testing.assert_array_equal(session.image, planes()[0])
     stack.agree()
@@ -162,7 +162,7 @@ def test_a_run_that_ends_on_another_plane_is_kept_for_its_own(stack: Person) -> 
 
 def test_a_run_on_a_plane_that_is_left_takes_no_decision_away(stack: Person) -> None:
     run(stack)
-    session = stack.dock.controller.session
+    session = stack.dock.workspace.session
     assert session is not None
     session.assign(session.ids[:2], "blue")
     labels = session.labels.copy()
@@ -172,7 +172,7 @@ def test_a_run_on_a_plane_that_is_left_takes_no_decision_away(stack: Person) -> 
     stack.wait()
     assert "has corrections already; go there and run again" in stack.dock.status.text()
     to(stack, 0)
-    assert stack.dock.controller.session is session
+    assert stack.dock.workspace.session is session
     np.testing.assert_array_equal(session.labels, labels)
 
 
@@ -184,15 +184,15 @@ def test_planes_of_a_file_are_on_the_disk_and_come_back(
     run(person)
     sources = [one.source for one in person.dock.image.pictures(0)]
     assert all(source is not None and has_session(journal_folder(source)) for source in sources)
-    assert not person.dock.stack._held
+    assert not person.dock.workspace._planes
     to(person, 2)
-    session = person.dock.controller.session
+    session = person.dock.workspace.session
     assert session is not None
     session.assign(session.ids[:2], "blue")
     labels = session.labels.copy()
     to(person, 3)
     to(person, 2)
-    again = person.dock.controller.session
+    again = person.dock.workspace.session
     assert again is not None
     np.testing.assert_array_equal(again.labels, labels)
     assert again.image is not None
@@ -210,7 +210,7 @@ def test_a_stack_goes_on_in_another_window(
     file = saved(tmp_path, monkeypatch)
     opened(person, file)
     run(person)
-    session = person.dock.controller.session
+    session = person.dock.workspace.session
     assert session is not None
     session.assign(session.ids[:2], "blue")
     labels = session.labels.copy()
@@ -220,14 +220,14 @@ def test_a_stack_goes_on_in_another_window(
     person.dock = CorrClipDock(person.viewer)
     person.viewer.window.add_dock_widget(person.dock, name="second")
     opened(person, file)
-    assert not person.dock.keeper.isHidden()
+    assert not person.dock.restore_bar.isHidden()
     to(person, 1)
-    assert person.dock.keeper.isHidden()
+    assert person.dock.restore_bar.isHidden()
     person.dock.image.planes.setCurrentIndex(1)
     run(person)
     assert "3 of 4 planes segmented. 1 had a session already" in person.dock.status.text()
     to(person, 0)
-    restored = person.dock.controller.session
+    restored = person.dock.workspace.session
     assert restored is not None
     np.testing.assert_array_equal(restored.labels, labels)
     person.agree()
@@ -240,7 +240,7 @@ def test_what_was_corrected_in_memory_becomes_layers_of_the_stack(stack: Person)
     expected = []
     for plane in range(PLANES):
         to(stack, plane)
-        session = stack.dock.controller.session
+        session = stack.dock.workspace.session
         assert session is not None
         session.assign(session.ids[:2], "blue")
         expected.append(session.labels.copy())
@@ -262,7 +262,7 @@ def test_a_removed_stack_leaves_its_labels(stack: Person) -> None:
     stack.dock.image.planes.setCurrentIndex(1)
     run(stack)
     stack.viewer.layers.remove("stack")
-    assert stack.dock.controller.session is None
+    assert stack.dock.workspace.session is None
     assert "'stack' was removed; its labels stay" in stack.dock.status.text()
     assert all(layer.ndim == 3 for layer in stack.viewer.layers)
     assert {name.split(" [")[0] for name in stack.names()} == {
@@ -274,11 +274,11 @@ def test_a_removed_stack_leaves_its_labels(stack: Person) -> None:
 def test_a_stack_removed_while_it_runs_is_harmless(stack: Person) -> None:
     stack.dock.image.planes.setCurrentIndex(1)
     stack.press(stack.dock.bar.run_button)
-    stack.qtbot.waitUntil(lambda: stack.dock.controller.session is not None, timeout=MINUTE)
+    stack.qtbot.waitUntil(lambda: stack.dock.workspace.session is not None, timeout=MINUTE)
     stack.viewer.layers.remove("stack")
     stack.wait()
     threads_end(stack.qtbot)
-    assert stack.dock.controller.session is None
+    assert stack.dock.workspace.session is None
     assert all(layer.ndim == 3 for layer in stack.viewer.layers)
 
 

@@ -288,7 +288,7 @@ def test_clearing_while_something_is_corrected_is_refused(person: Person) -> Non
 def test_shares_follow_the_edits(person: Person) -> None:
     person.press(person.dock.bar.demo_button)
     person.wait()
-    session, model = person.dock.controller.session, person.dock.words.model
+    session, model = person.dock.workspace.session, person.dock.words.model
     assert session is not None
 
     def shares() -> list[str]:

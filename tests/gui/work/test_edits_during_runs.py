@@ -60,7 +60,7 @@ def test_an_edit_made_while_a_run_is_taken_in_is_kept(person: Person, pause: Gat
     person.wait()
     assert len(pause.came) == 2  # the first was of a session that had changed
     assert threading.main_thread() not in pause.threads
-    assert person.dock.controller.session is session
+    assert person.dock.workspace.session is session
     assert [step.title for step in session.history.done][-1] == "Run again"
     blue = session.vocabulary.values[2]
     assert session.region(region).value == blue

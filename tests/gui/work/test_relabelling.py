@@ -256,7 +256,7 @@ def test_words_typed_during_another_run_are_taken_when_it_ends(
         person.press(person.dock.bar.run_button)
     found.open()
     until(person, lambda: len(session.vocabulary) == 5 and not person.dock.controller.running)
-    assert person.dock.controller.session is session
+    assert person.dock.workspace.session is session
     assert session.vocabulary.names == ("red", "green", "wood", "blue", "stone")
     assert person.dock.words.vocabulary == session.vocabulary
     undecided = session.regions != session.ids[0]
@@ -275,7 +275,7 @@ def test_words_typed_during_the_first_run_are_taken_when_it_ends(
     person.type("wood")
     gate.open()
     until(person, lambda: not person.dock.controller.running)
-    session = person.dock.controller.session
+    session = person.dock.workspace.session
     assert session is not None
     until(person, lambda: len(session.vocabulary) == 3)
     person.wait()

@@ -28,7 +28,7 @@ def test_cancelling_at_each_stage_leaves_nothing(person: Person, barrier: Gate) 
     person.wait()
     threads_end(person.qtbot)
     assert person.dock.status.text() == "Cancelled; nothing was changed."
-    assert person.dock.controller.session is None
+    assert person.dock.workspace.session is None
     assert person.names() == ["scene"]
     assert bars() == []
 
@@ -85,7 +85,7 @@ def test_two_docks_in_one_viewer(person: Person) -> None:
     second.wait()
     for one in (person, second):
         one.agree()
-    first, last = person.dock.controller.session, other.controller.session
+    first, last = person.dock.workspace.session, other.workspace.session
     assert first is not None
     assert last is not None
     before = first.labels.copy()

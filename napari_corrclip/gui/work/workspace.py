@@ -1,0 +1,520 @@
+"""The sessions of a dock: which is open, which are put away, which are kept on the disk.
+
+No widget here, and no viewer: the workspace is asked and told, and tells by signals. What a person did is
+in one of four places, and goes from one to the next without being in none:
+
+========================  =======================================================================
+open                      corrected now; every edit is in its journal, where the image is a file
+of a plane, put away      read from its journal when the slider comes back, or else held in memory
+kept with its image       in memory, where it is on no disk, and for as long as the image lives
+on the disk               in its journal's folder, and offered whenever the image comes back
+========================  =======================================================================
+"""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from psygnal import Signal
+
+from napari_corrclip.annotation import Journal, Session, SessionStore, Source
+from napari_corrclip.annotation.change import Step
+from napari_corrclip.annotation.encoded_cache import FEATURES, Kept
+from napari_corrclip.errors import InputError
+from napari_corrclip.gui.image.picture import Picture, picture_like, source_like
+from napari_corrclip.gui.image.planes import Where
+from napari_corrclip.gui.work.restoring import open_steps
+from napari_corrclip.images.boxes import Box
+from napari_corrclip.progress import Steps
+
+Plane = tuple[Where, int, Box | None]
+IN_MEMORY_ONLY = "Corrections are kept in memory only."
+
+
+@dataclass(eq=False)
+class InMemory:
+    """A session in memory, with what it is of.
+
+    Attributes:
+        session: with what was decided.
+        picture: what it is of.
+        layers: what stands for it in a viewer meanwhile, to be taken away when it is opened again.
+    """
+
+    session: Session
+    picture: Picture
+    layers: tuple[Any, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class OnDisk:
+    """Corrections on the disk, to be read in a thread.
+
+    Attributes:
+        picture: what they are of.
+        source: by which they are found.
+    """
+
+    picture: Picture
+    source: Source
+
+
+@dataclass(frozen=True, eq=False)
+class Offer:
+    """Former corrections that a person may go on with.
+
+    Attributes:
+        part: of the image; ``None``: all of it.
+        kept: the source by which they are found on the disk, or the session in memory.
+        asked: whether they are of the very part that was asked about.
+    """
+
+    part: Box | None
+    kept: Source | InMemory
+    asked: bool
+
+
+@dataclass(frozen=True, eq=False)
+class Opened:
+    """An event: a session is corrected from now on.
+
+    Attributes:
+        session: which one.
+        picture: what it is of.
+        arrived: whether it came with its plane, and not after a run or by a person's wish.
+    """
+
+    session: Session
+    picture: Picture
+    arrived: bool
+
+
+@dataclass(frozen=True, eq=False)
+class Left:
+    """An event: a session is corrected no more.
+
+    Attributes:
+        session: which one.
+        picture: what it is of.
+        put_away: whether it comes back with its plane.
+        kept: where it is kept in memory with its image.
+    """
+
+    session: Session
+    picture: Picture
+    put_away: bool
+    kept: InMemory | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class StackLeft:
+    """An event: the planes of a stack come back by themselves no more.
+
+    Attributes:
+        image: the layer that they are planes of.
+        planes: those that were in memory alone.
+    """
+
+    image: Any
+    planes: tuple[InMemory, ...]
+
+
+# By image, whichever dock is opened, closed or opened again; an image that goes takes its own along.
+_WITH_IMAGE: weakref.WeakKeyDictionary[Any, list[InMemory]] = weakref.WeakKeyDictionary()
+
+
+class Workspace:
+    """The owner of a dock's sessions.
+
+    Args:
+        store: where sessions are kept on the disk.
+
+    Attributes:
+        session: the one that is open; ``None``: nothing is corrected.
+        picture: what it is of.
+        image: the layer whose planes are followed; ``None``: no stack is corrected.
+        journal: of the open session; ``None``: it is on no disk.
+
+    Signals (psygnal):
+        leaving: the open session is about to be left; what is still to be done to it is done now.
+        left: it was :class:`Left`.
+        opened: one was :class:`Opened`.
+        stack_left: :class:`StackLeft`.
+        told: a sentence.
+        failed: a sentence on what the journal cannot write; may come from its thread.
+    """
+
+    leaving = Signal(Session)
+    left = Signal(Left)
+    opened = Signal(Opened)
+    stack_left = Signal(StackLeft)
+    told = Signal(str)
+    failed = Signal(str)
+
+    def __init__(self, store: SessionStore | None = None) -> None:
+        self._store = SessionStore() if store is None else store
+        self.session: Session | None = None
+        self.picture: Picture | None = None
+        self.image: Any = None
+        self.journal: Journal | None = None
+        self._like: Picture | None = None  # in the manner of which other planes are looked at
+        self._planes: dict[Plane, InMemory] = {}
+        self._values: dict[str, int] = {}  # of classes on all planes, by name
+        self._encoded: dict[Plane, tuple[str, Kept]] = {}  # of planes that are on the disk
+        # The session whose journal was closed last, with its last step.
+        self._wrote: tuple[weakref.ref[Session] | None, list[Step]] = None, []
+
+    # -- open, leave
+
+    def open(
+        self, session: Session, picture: Picture, *, shown: bool = True, arrived: bool = False
+    ) -> bool:
+        """Correct ``session`` from now on, and write down what is done to it.
+
+        Args:
+            session: takes the place of the one that is open, which is left.
+            picture: what it is of.
+            shown: whether the viewer shows that plane; else it is kept for when it does, unless that
+                would replace what a person decided there.
+            arrived: see :class:`Opened`.
+
+        Returns:
+            Whether it is open, or kept for then.
+        """
+        if not shown:
+            return self._keep_for_later(session, picture)
+        self.leave()
+        self.follow(picture)
+        self.session, self.picture = session, picture
+        self._write(session)
+        self.opened.emit(Opened(session, picture, arrived))
+        return True
+
+    def leave(self) -> None:
+        """Correct nothing any more; what is on no disk is kept with its image."""
+        session, picture, written = self._let_go()
+        if session is None or picture is None:
+            return
+        kept = None if written or self._is_written(session) else _keep_with_image(session, picture)
+        self.left.emit(Left(session, picture, put_away=False, kept=kept))
+
+    def put_away(self) -> None:
+        """Correct nothing until the plane comes back."""
+        session, picture, written = self._let_go()
+        if session is None or picture is None:
+            return
+        self._like = picture
+        self._note_values(session)
+        if written:
+            self._keep_encoded(session, picture)
+        else:
+            self._keep(session, picture)
+        self.left.emit(Left(session, picture, put_away=True))
+
+    def close(self) -> None:
+        """Leave all; nothing is lost that is on the disk, or that was done to an image that stays."""
+        self.leave()
+        self.end_stack()
+
+    def stop(self) -> None:
+        """Write no more and tell nobody: who listened is being deleted."""
+        for signal in (
+            self.leaving, self.left, self.opened, self.stack_left, self.told, self.failed,
+        ):  # fmt: skip
+            signal.disconnect()
+        self.close_journal()
+
+    @property
+    def corrected(self) -> Session:
+        """The session that is open.
+
+        Raises:
+            InputError: none is.
+        """
+        if self.session is None:
+            raise InputError("There is no session yet; press Run, or restore one.")
+        return self.session
+
+    def is_open(self, picture: Picture) -> bool:
+        """Whether the open session is of this image and part; its contrast may differ."""
+        return self.picture is not None and self.picture.same_as(picture)
+
+    def _let_go(self) -> tuple[Session | None, Picture | None, bool]:
+        """Return what was open, and whether all of it is on the disk."""
+        if self.session is not None:
+            self.leaving.emit(self.session)
+        written = self.close_journal()
+        session, self.session = self.session, None
+        picture, self.picture = self.picture, None
+        return session, picture, written
+
+    # -- the planes of a stack
+
+    def follow(self, picture: Picture) -> None:
+        """Follow the stack that ``picture`` is a plane of; another one is left."""
+        image = picture.layer if picture.where else None
+        if image is not self.image:
+            self.end_stack()
+        self.image, self._like = image, picture
+
+    def end_stack(self) -> None:
+        """Follow no stack; what its planes held in memory is kept with the image."""
+        planes, self._planes = tuple(self._planes.values()), {}
+        self._values.clear()
+        self._encoded.clear()
+        image, self.image = self.image, None
+        if image is not None and planes:
+            self.stack_left.emit(StackLeft(image, planes))
+            for plane in planes:
+                _keep_with_image(plane.session, plane.picture)
+
+    def comes_with(self, where: Where) -> InMemory | OnDisk | None:
+        """Return what there is of a plane of the stack, to be opened now that it is shown."""
+        if self.image is None or self._like is None or self.session is not None:
+            return None
+        for plane in [plane for plane in self._planes if plane[0] == where][-1:]:
+            return self._planes[plane]
+        source = source_like(self._like, where)
+        parts = [] if source is None else self._store.parts(source)
+        if not parts:
+            return None
+        chosen = next((part for part in parts if part.crop == self._like.box), parts[0])
+        return OnDisk(picture_like(self._like, where, chosen.crop), chosen)
+
+    def arrive(self, session: Session, picture: Picture) -> None:
+        """Open what :meth:`comes_with` its plane; what was read anew finds its encoded image."""
+        plane = _plane(picture)
+        run, encoded = self._encoded.pop(plane, ("", None))
+        if plane in self._planes and self._planes[plane].session is session:
+            del self._planes[plane]
+        elif encoded is not None and encoded.engine is not None and run == session.run_digest:
+            session.engine = encoded.engine
+        self.open(session, picture, arrived=True)
+
+    def take_plane(
+        self, session: Session, picture: Picture, problem: str | None, *, shown: bool
+    ) -> None:
+        """Take a plane that a run over the stack has finished, and open it if it is shown.
+
+        Args:
+            session: of the plane.
+            picture: the plane.
+            problem: why it could not be written; ``None``: it was, where it has a source.
+            shown: whether the viewer shows it.
+        """
+        if shown and self.session is None:
+            self.open(session, picture, arrived=True)
+        elif session.source is None or problem is not None:
+            self._planes[_plane(picture)] = InMemory(session, picture)
+        else:
+            self._keep_encoded(session, picture)
+
+    def in_memory(self, pictures: Sequence[Picture]) -> set[Where]:
+        """Return those planes of ``pictures``, all of the stack, of which a session is in memory."""
+        planes = set(self._planes)
+        if self.picture is not None and self.picture.layer is self.image:
+            planes.add(_plane(self.picture))
+        return {
+            picture.where
+            for picture in pictures
+            if picture.layer is self.image and _plane(picture) in planes
+        }
+
+    @property
+    def values(self) -> Mapping[str, int] | None:
+        """The value of every class on the stack's planes, by name; ``None``: there is no stack."""
+        if self.image is None:
+            return None
+        for session in (self.session, *(plane.session for plane in self._planes.values())):
+            self._note_values(session)
+        return dict(self._values)
+
+    def _note_values(self, session: Session | None) -> None:
+        for entry in () if session is None else session.vocabulary:
+            self._values.setdefault(entry.name, entry.value)
+
+    def _keep_for_later(self, session: Session, picture: Picture) -> bool:
+        """Keep a session whose plane is not shown, unless that replaces what a person decided there."""
+        if self.in_memory([picture]) or (
+            session.source is not None and session.source in self._store
+        ):
+            self.told.emit(f"{picture.title} has corrections already; go there and run again.")
+            return False
+        self.follow(picture)
+        self._keep(session, picture)
+        self.told.emit(f"{picture.title} is segmented; move the slider there to correct it.")
+        return True
+
+    def _keep(self, session: Session, picture: Picture) -> None:
+        """Keep a session that is not shown: in its journal, or else in memory."""
+        if session.source is not None:
+            try:
+                self._store.journal(session).close()
+            except InputError as error:
+                self.told.emit(f"{error} {IN_MEMORY_ONLY}")
+            else:
+                self._keep_encoded(session, picture)
+                return
+        self._planes[_plane(picture)] = InMemory(session, picture)
+
+    def _keep_encoded(self, session: Session, picture: Picture) -> None:
+        """Keep the encoded image of a plane whose session is read from the disk when it comes back."""
+        self._note_values(session)
+        engine = session.engine
+        if engine is not None:
+            self._encoded[_plane(picture)] = session.run_digest, FEATURES.keep(engine)
+
+    # -- what is offered
+
+    def offers(self, source: Source | None, picture: Picture | None = None) -> list[Offer]:
+        """Return the corrections of an image and its parts that are kept and not open.
+
+        Args:
+            source: the image's file, whose parts are looked for on the disk.
+            picture: the image, of whose plane those in memory are looked for.
+        """
+        mine = None if self.session is None else self.session.source
+        found = []
+        if source is not None:
+            found = [
+                Offer(part.crop, part, asked=part.key == source.key)
+                for part in self._store.parts(source)
+                if mine is None or part.key != mine.key
+            ]
+        if picture is None:
+            return found
+        return found + [
+            Offer(kept.picture.box, kept, asked=kept.picture.same_as(picture))
+            for kept in kept_with(picture.layer)
+            if kept.picture.where == picture.where
+        ]
+
+    def take_up(self, kept: InMemory, *, shown: bool = True) -> None:
+        """Open a session that is kept with its image; see :meth:`open`."""
+        self.release(kept)
+        if not self.open(kept.session, kept.picture, shown=shown):
+            _keep_with_image(kept.session, kept.picture)
+
+    def release(self, kept: InMemory) -> None:
+        """Keep a session with its image no more: a person begins anew."""
+        image = kept.picture.layer
+        if image is not None:
+            _WITH_IMAGE[image] = [other for other in kept_with(image) if other is not kept]
+
+    # -- on the disk
+
+    def restore_steps(self, picture: Picture, source: Source) -> Steps[Session]:
+        """Read a picture and the corrections that are kept of it; to be driven in a thread."""
+        return open_steps(picture, lambda rgb: self._store.restore(source, rgb))
+
+    def keeps(self, session: Session) -> bool:
+        """Whether all of the open session is on the disk."""
+        journal = self.journal
+        return journal is not None and journal.session is session and journal.problem is None
+
+    def steps_lost_by(self, picture: Picture) -> int:
+        """Return how many steps are on no disk of the sessions that end when one of ``picture`` is opened."""
+        session = self.session
+        ending = [] if session is None or self.keeps(session) else [session]
+        same = picture.where and picture.layer is self.image
+        ending += [
+            kept.session
+            for plane, kept in self._planes.items()
+            if not same or plane == _plane(picture)
+        ]
+        return sum(len(session.history.done) for session in ending)
+
+    def make_room(self, source: Source | None) -> str:
+        """Put what is kept of an image aside, so that another session can be kept in its place.
+
+        Returns:
+            A sentence on where it lies now; empty where there was nothing.
+
+        Raises:
+            InputError: it cannot be put aside, and is as it was.
+        """
+        if source is None:
+            return ""
+        journal, folder = self.journal, self._store.folder(source)
+        mine = None if journal is None or journal.folder != folder else journal
+        if mine is not None:
+            self.close_journal()  # it may be about to write there for the first time
+        if source not in self._store:
+            return ""
+        try:
+            aside = self._store.put_aside(source)
+        except InputError:
+            if mine is not None:
+                self._write(mine.session)
+            raise
+        return (
+            f"The former corrections lie in {str(aside)!r} now; Session > Load session… opens them."
+        )
+
+    def close_journal(self) -> bool:
+        """Write no more; return whether everything was written."""
+        journal, self.journal = self.journal, None
+        if journal is None:
+            return False
+        journal.close()
+        if journal.problem is not None:
+            return False
+        session = journal.session
+        self._wrote = weakref.ref(session), session.history.done[-1:]
+        return True
+
+    def _write(self, session: Session) -> None:
+        """Write every edit to the disk from now on, if the image is a file."""
+        self.close_journal()
+        if session.source is None:
+            return
+        try:
+            self.journal = self._store.journal(session, wait=False)
+        except InputError as error:
+            self.told.emit(f"{error} {IN_MEMORY_ONLY}")
+            return
+        self.journal.failed.connect(self._cannot_write)
+
+    def _cannot_write(self, sentence: str) -> None:
+        self.failed.emit(sentence)
+
+    def _is_written(self, session: Session) -> bool:
+        """Whether all of it was on the disk when its journal was closed, and it is as it was then."""
+        last, done = self._wrote
+        return last is not None and last() is session and session.history.done[-1:] == done
+
+    # -- memory
+
+    def unload(self, images: Iterable[Any]) -> None:
+        """Let go of the encoded images of all sessions but the open one.
+
+        Args:
+            images: the layers of the viewer, with which others are kept.
+        """
+        self._encoded.clear()
+        kept = [kept for image in images for kept in kept_with(image)]
+        for held in (*self._planes.values(), *kept):
+            held.session.engine = None
+
+
+def kept_with(image: Any) -> Sequence[InMemory]:
+    """Return the sessions that are kept in memory with an image layer, and go with it."""
+    return () if image is None else _WITH_IMAGE.get(image, ())
+
+
+def _keep_with_image(session: Session, picture: Picture) -> InMemory | None:
+    """Keep a session in which something was done as long as its image lives."""
+    image = picture.layer
+    if image is None or not (session.can_undo or session.can_redo):
+        return None
+    kept = InMemory(session, picture)
+    others = [other for other in kept_with(image) if not other.picture.same_as(picture)]
+    _WITH_IMAGE[image] = [*others, kept]
+    return kept
+
+
+def _plane(picture: Picture) -> Plane:
+    return picture.where, picture.level, picture.box
