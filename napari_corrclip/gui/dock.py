@@ -84,7 +84,6 @@ class CorrClipDock(Docked):
         self.viewer = viewer
         self.workspace = Workspace()
         self.controller = Controller(self.workspace)
-        self._typed = False
         self.image = ImagePanel(viewer)
         self.restore_bar = RestoreBar(self.workspace, self.image, self.controller, self.say)
         self.words = VocabularyPanel()
@@ -161,7 +160,7 @@ class CorrClipDock(Docked):
         self.controller.progressed.connect(self.bar.show_progress)
         self.controller.regions_found.connect(self.display.preview)
         self.controller.made.connect(self.display.open)
-        self.controller.relabelled.connect(self._relabelled)
+        self.controller.words_given_up.connect(self.words.show_session)
         self.controller.sliced.connect(self.display.take_plane)
         self.controller.unloading.connect(lambda: self.workspace.unload(self.viewer.layers))
         self.viewer.dims.events.point.connect(self._slider_moved)
@@ -291,6 +290,7 @@ class CorrClipDock(Docked):
         self.bar.close_activity()
         self.model.device.close_jobs()
         self.display.close()
+        self.words.let_go()
         self.viewer.dims.events.point.disconnect(self._slider_moved)
 
     def dock_closed(self) -> None:
@@ -310,6 +310,7 @@ class CorrClipDock(Docked):
         self.bar.end_activity()
         self.workspace.stop()
         self.display.stop()
+        self.words.let_go()
         self.controller.let_go()
         self.workspace.unload(())
         self.viewer.dims.events.point.disconnect(self._slider_moved)
@@ -376,7 +377,7 @@ class CorrClipDock(Docked):
 
     def _words_changed(self, vocabulary: Vocabulary | None) -> None:
         if self.controller.segmenting:
-            self._typed = True  # taken when the run has ended
+            self.words.waiting = True  # taken when the run has ended
             return
         shown, layer = self.workspace.picture, self.image.layer
         state = State(
@@ -388,7 +389,8 @@ class CorrClipDock(Docked):
         )
         found = self._ask(Choices(vocabulary), resolve_words, state)
         if isinstance(found, Run):
-            self.words.show_vocabulary(found.vocabulary)
+            if found.vocabulary != vocabulary:
+                self.words.show_vocabulary(found.vocabulary)
             self.controller.set_vocabulary(found.vocabulary, found.reassign)
             return
         if found.words_back:
@@ -397,9 +399,9 @@ class CorrClipDock(Docked):
 
     def _take_words_typed_meanwhile(self) -> None:
         """Take the classes that were changed while a run went on."""
-        if not self._typed or self.controller.segmenting:
+        if not self.words.waiting or self.controller.segmenting:
             return
-        self._typed = False
+        self.words.waiting = False
         session, words = self.workspace.session, self.words.vocabulary
         if session is not None and words != session.vocabulary:
             self._words_changed(words)
@@ -407,7 +409,7 @@ class CorrClipDock(Docked):
     # -- what the controller tells
 
     def _nothing_shown(self) -> None:
-        self.words.show_shares(None)
+        self.words.follow(None)
         self._image_chosen()
 
     def _removed(self, name: str, image: bool) -> None:
@@ -423,18 +425,13 @@ class CorrClipDock(Docked):
 
     def _opened(self, opened: Opened) -> None:
         session, picture = opened.session, opened.picture
+        self.words.follow(session)
         if not opened.arrived:
-            self._relabelled(session)
             self._offer()  # what was put aside is not offered any more
-        elif not self.controller.segmenting:  # else what is typed is for the next run
-            self.words.show_vocabulary(session.vocabulary)
-        self.words.show_shares(session)
+        if not opened.arrived or not self.controller.segmenting:  # else they are for the next run
+            self.words.show_session()
         if picture.layer is None or picture.layer not in self.viewer.layers:
             self.say(f"{self.status.text()} The image {picture.name!r} is in the viewer no more.")
-
-    def _relabelled(self, session: Session) -> None:
-        if not self._typed:
-            self.words.show_vocabulary(session.vocabulary)
 
     def _busy(self, busy: bool) -> None:
         if not busy:
@@ -442,10 +439,6 @@ class CorrClipDock(Docked):
             # What the job brought comes first.
             QTimer.singleShot(0, self._take_words_typed_meanwhile)
 
-    def _edited(self, changed: Changed) -> None:
-        session = self.workspace.session
-        if session is not None:
-            if changed.vocabulary:  # an undo, or the console
-                self._relabelled(session)
-            self.words.show_shares(session)
+    def _edited(self, _changed: Changed) -> None:
+        if self.workspace.session is not None:
             self.controller.look_again()

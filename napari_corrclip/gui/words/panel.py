@@ -37,7 +37,7 @@ from napari_corrclip.vocabulary.benchmarks import BENCHMARKS, benchmark
 from napari_corrclip.vocabulary.model import FILE_SUFFIXES
 
 if TYPE_CHECKING:
-    from napari_corrclip.annotation import Session
+    from napari_corrclip.annotation import Changed, Session
 
 __all__ = ["COLOR", "KEY", "NAME", "PROMPTS", "SHARE", "THRESHOLD", "VocabularyPanel"]
 
@@ -48,6 +48,9 @@ DELAY = 150
 
 class VocabularyPanel(QWidget):
     """The panel of the classes: typed, edited, coloured, sorted, removed, loaded and saved.
+
+    Attributes:
+        waiting: whether the classes were typed while a run goes on, and wait for its end.
 
     Signals (psygnal):
         changed: the :class:`Vocabulary`, or ``None`` where none is left.
@@ -97,6 +100,7 @@ class VocabularyPanel(QWidget):
         layout.addLayout(buttons)
         self._former: Vocabulary | None = None
         self._session: Session | None = None
+        self.waiting = False
         self._count_later = QTimer(self)
         self._count_later.setSingleShot(True)
         self._count_later.setInterval(DELAY)
@@ -119,9 +123,29 @@ class VocabularyPanel(QWidget):
                 self.table.select(kept)
         self._buttons()
 
-    def show_shares(self, session: Session | None) -> None:
-        """Show each class's share of the session's image, when nothing more is edited for a moment."""
+    def follow(self, session: Session | None) -> None:
+        """Show what a session does to its classes, and each one's share of its image; ``None``: of none."""
+        self.let_go()
         self._session = session
+        if session is not None:
+            session.changed.connect(self._session_changed)
+        self._count_later.start()
+
+    def let_go(self) -> None:
+        """Follow no session, and touch nothing: the panel may be deleted."""
+        former, self._session = self._session, None
+        if former is not None:
+            former.changed.disconnect(self._session_changed)
+
+    def show_session(self) -> None:
+        """Show the classes that the session has, unless others wait for the end of a run."""
+        session = self._session
+        if session is not None and not self.waiting and session.vocabulary != self.vocabulary:
+            self.show_vocabulary(session.vocabulary)
+
+    def _session_changed(self, changed: Changed) -> None:
+        if changed.vocabulary:
+            self.show_session()
         self._count_later.start()
 
     def take_typed(self) -> bool:

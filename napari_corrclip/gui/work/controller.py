@@ -26,6 +26,7 @@ from napari_corrclip.errors import CorrClipError
 from napari_corrclip.gui.image.picture import Picture
 from napari_corrclip.gui.image.planes import Where
 from napari_corrclip.gui.work.choice import REGIONS, SAM, Choice
+from napari_corrclip.gui.work.drafting import Drafting
 from napari_corrclip.gui.work.estimates import ESTIMATES
 from napari_corrclip.gui.work.jobs import Jobs
 from napari_corrclip.gui.work.relabelling import Relabelling
@@ -39,10 +40,6 @@ from napari_corrclip.vocabulary import Vocabulary
 if TYPE_CHECKING:
     from napari_corrclip.engine.encoded_image import Engine
     from napari_corrclip.engine.segmenter import Segmenter
-
-TRIES = 4
-"""So often what was edited meanwhile is waited for."""
-
 
 NEXT = "Press Correct regions, click one and press the digit of its class; or type more classes."
 
@@ -61,6 +58,7 @@ class _Ran:
 
     result: Segmentation
     engine: Engine
+    rerun: Drafting[tuple[str, ...]]
     made: Session | Draft[tuple[str, ...]]
 
 
@@ -76,7 +74,7 @@ class Controller:
         progressed: a :class:`Progress`.
         regions_found: (H, W) int32 and the picture, while a run goes on.
         made: a new :class:`Session` with its :class:`Picture`.
-        relabelled: the session has another vocabulary.
+        words_given_up: words that were asked for will not be the session's.
         sliced: a plane of a stack is done: its new session, its picture, and why the session could not be
             written, or ``None``.
         unloading: the networks go; whoever keeps an image that they encoded lets go of it.
@@ -87,7 +85,7 @@ class Controller:
     progressed = Signal(Progress)
     regions_found = Signal(object, object)
     made = Signal(object, object)
-    relabelled = Signal(object)
+    words_given_up = Signal()
     sliced = Signal(object, object, object)
     unloading = Signal()
 
@@ -101,7 +99,7 @@ class Controller:
             self._jobs,
             workspace,
             say=self.status.emit,
-            show=self.relabelled.emit,
+            given_up=self.words_given_up.emit,
             progressed=self._event,
             failed=self._failed,
             stopped=self._stopped,
@@ -133,25 +131,20 @@ class Controller:
         """
         self._jobs.drop()
         self._words.forget()
-        began, tries = perf_counter(), 0
+        began = perf_counter()
 
         def done(ran: _Ran) -> None:
-            nonlocal tries
             result, engine, made = ran.result, ran.engine, ran.made
             notes = list(result.notes)
-            session = self._open_on(picture)
-            fits = made.of is session if isinstance(made, Draft) else session is None
-            if fits and isinstance(made, Draft) and tries == TRIES:
-                # Somebody edits without a pause; this once they are kept waiting.
-                made = Draft.make(made.of, _rerun(result, engine, reassign or {}, picture.rgb))
-            if not fits or (isinstance(made, Draft) and not made.take()):
-                tries += 1
-                again = self._made_steps(picture, result, engine, reassign or {})
+            session, taken = self._open_on(picture), None
+            if isinstance(made, Draft) and made.of is session:
+                taken = ran.rerun.take(made)
+            if taken is not None:
+                notes += taken.made
+            elif session is not None or isinstance(made, Draft):
+                again = self._made_steps(picture, result, engine, ran.rerun)
                 self._start(again, done, segmenting=True)
                 return
-            if isinstance(made, Draft):
-                notes += made.made
-                self.relabelled.emit(session)
             if engine not in FEATURES:
                 notes.append(too_large_to_keep(engine.nbytes))
             self.status.emit(
@@ -295,7 +288,7 @@ class Controller:
         """Tell nobody anything more: whoever listened is being deleted."""
         for signal in (
             self.status, self.busy, self.progressed, self.regions_found,
-            self.made, self.relabelled, self.sliced, self.unloading,
+            self.made, self.words_given_up, self.sliced, self.unloading,
         ):  # fmt: skip
             signal.disconnect()
 
@@ -395,23 +388,27 @@ class Controller:
         found = FoundRegions(parted, source)
         result, engine = yield from run_steps(segmenter, picture.pixels, vocabulary, found)
         result = result.stretched(picture.stretch)
-        ran = yield from self._made_steps(picture, result, engine, reassign)
+        rerun = Drafting(_rerun(result, engine, reassign, picture.rgb))
+        ran = yield from self._made_steps(picture, result, engine, rerun)
         encode, whole = result.provenance.seconds["encode"], perf_counter() - began
         ESTIMATES.note(choice, picture.shape, seconds, encode, whole)
         return ran
 
     def _made_steps(
-        self, picture: Picture, result: Segmentation, engine: Engine, reassign: Reassign
+        self,
+        picture: Picture,
+        result: Segmentation,
+        engine: Engine,
+        rerun: Drafting[tuple[str, ...]],
     ) -> Steps[_Ran]:
         """Make a session of a run, or take it into the one that is open on the same picture."""
         yield Progress("count the regions", 0, 1)
         session = self._open_on(picture)
         if session is not None:
-            draft = Draft.make(session, _rerun(result, engine, reassign, picture.rgb))
-            return _Ran(result, engine, draft)
+            return _Ran(result, engine, rerun, rerun.draft(session))
         session = Session(result, picture.rgb, engine=engine, source=picture.source)
         session.state.adjacency  # noqa: B018  # which the first key would have to wait for
-        return _Ran(result, engine, session)
+        return _Ran(result, engine, rerun, session)
 
     def _stack_steps(
         self,

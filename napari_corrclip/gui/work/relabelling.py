@@ -7,13 +7,14 @@ place and holds its words, too. In the session, the first look and the better on
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from napari_corrclip.annotation import Draft, Session
 from napari_corrclip.annotation.change import Edited
 from napari_corrclip.annotation.edits.predictions import Reassign
 from napari_corrclip.errors import CorrClipError
+from napari_corrclip.gui.work.drafting import Drafting
 from napari_corrclip.gui.work.jobs import Jobs
 from napari_corrclip.gui.work.workspace import Workspace
 from napari_corrclip.progress import Progress, Steps, retold
@@ -23,9 +24,6 @@ from napari_corrclip.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
     from napari_corrclip.engine.encoded_image import Preview
-
-TRIES = 4
-"""So often what was edited meanwhile is waited for."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,11 +49,14 @@ class _Look:
     """The result of a look, and the session as it will be by it.
 
     Attributes:
-        waiting: whether the words are not shown yet, and come with it.
+        waiting: whether the words are not the session's yet, and come with it.
+        drafting: the edit that it is a draft of.
+        draft: the session as it will be.
     """
 
     result: Segmentation
     waiting: bool
+    drafting: Drafting[Edited | None]
     draft: Draft[Edited | None]
 
 
@@ -66,7 +67,7 @@ class Relabelling:
         jobs: of which one runs at a time.
         workspace: has the session that is open.
         say: shows a sentence.
-        show: is given the session whenever its vocabulary is to be shown.
+        given_up: called when words that were asked for will not be the session's.
         progressed: gets every :class:`Progress`.
         failed: gets what a job raised.
         stopped: called when a job was cancelled before it changed anything.
@@ -78,7 +79,7 @@ class Relabelling:
         workspace: Workspace,
         *,
         say: Callable[[str], object],
-        show: Callable[[Session], object],
+        given_up: Callable[[], object],
         progressed: Callable[[Progress], object],
         failed: Callable[[Exception], object],
         stopped: Callable[[], object],
@@ -86,7 +87,7 @@ class Relabelling:
         self._jobs = jobs
         self._workspace = workspace
         self._say = say
-        self._show = show
+        self._given_up = given_up
         self._progressed = progressed
         self._failed = failed
         self._stopped = stopped
@@ -135,7 +136,6 @@ class Relabelling:
         self._change = self._left = None
         engine: Any = session.encoded()
         if vocabulary == session.vocabulary:
-            self._show(session)
             self.look_again()
         elif engine is None or vocabulary.finds_the_same(session.vocabulary):
             self._take_at_once(session, vocabulary, reassign)
@@ -173,16 +173,15 @@ class Relabelling:
         session: Session,
         change: _Change | None,
         steps: Generator[Progress | _Look, None, _Look],
-        tries: int = 0,
     ) -> None:
         def event(event: Progress | _Look) -> None:
             if isinstance(event, Progress):
                 self._progressed(event)
             elif self._change is change and change is not None:
-                self._take_look(session, change, event, provisional=True)
+                self._take_first(session, change, event)
 
         def done(look: _Look) -> None:
-            self._end(session, change, look, tries)
+            self._end(session, change, look)
 
         self._jobs.start(
             steps,
@@ -209,10 +208,20 @@ class Relabelling:
         return (yield from self._drafted_steps(session, change, result))
 
     def _drafted_steps(
-        self, session: Session, change: _Change | None, result: Segmentation
+        self,
+        session: Session,
+        change: _Change | None,
+        result: Segmentation,
+        former: _Look | None = None,
     ) -> Steps[_Look]:
+        """Draft what was found, or again what ``former`` is a draft of."""
         yield Progress("count the regions", 0, 1)
-        return self._drafted(session, change, result)
+        if former is None or former.waiting != self._waits(change):
+            return self._drafted(session, change, result)
+        return replace(former, draft=former.drafting.draft(session))
+
+    def _waits(self, change: _Change | None) -> bool:
+        return change is not None and self._change is change
 
     def _drafted(
         self,
@@ -222,7 +231,7 @@ class Relabelling:
         *,
         provisional: bool = False,
     ) -> _Look:
-        waiting = change is not None and self._change is change
+        waiting = self._waits(change)
 
         def edit(session: Session) -> Edited | None:
             if waiting and change is not None:
@@ -231,43 +240,38 @@ class Relabelling:
                 return session.refine(result)
             return None  # undone meanwhile
 
-        return _Look(result, waiting, Draft.make(session, edit))
+        drafting = Drafting(edit)
+        return _Look(result, waiting, drafting, drafting.draft(session))
 
-    def _end(self, session: Session, change: _Change | None, look: _Look, tries: int) -> None:
+    def _end(self, session: Session, change: _Change | None, look: _Look) -> None:
         """Take the better look."""
-        waiting = change is not None and self._change is change
-        if waiting and change is not None and tries == TRIES:
-            # Somebody edits without a pause; this once they are kept waiting.
-            self._take_look(session, change, look)
-        elif look.waiting != waiting or not look.draft.take():
-            again = self._drafted_steps(session, change, look.result)
-            self._start(session, change, again, min(tries + 1, TRIES))
-        else:
-            edited = look.draft.made
-            if waiting:
-                self._change = None
-                self._show(session)
-            if edited is not None:
-                self._say(_labelled(look.result, edited))
+        waiting, draft = self._waits(change), None
+        if look.waiting == waiting:
+            try:
+                draft = look.drafting.take(look.draft)
+            except CorrClipError as error:
+                self._refused(error)
+                return
+        if draft is None:
+            again = self._drafted_steps(session, change, look.result, look)
+            self._start(session, change, again)
+            return
+        if waiting:
+            self._change = None
+        if draft.made is not None:
+            self._say(_labelled(look.result, draft.made))
 
-    def _take_look(
-        self, session: Session, change: _Change, look: _Look, *, provisional: bool = False
-    ) -> None:
-        """Take words and what was found by them now, whatever was edited meanwhile."""
+    def _take_first(self, session: Session, change: _Change, look: _Look) -> None:
+        """Take words and what was found by them at the first look, whatever was edited meanwhile."""
         edited: Edited | None
         if look.waiting and look.draft.take():
             self._change = None
-            self._show(session)
             edited = look.draft.made
         else:
-            edited = self._take(session, change, look.result, provisional=provisional)
-        if edited is None:
-            return
-        if provisional:
+            edited = self._take(session, change, look.result, provisional=True)
+        if edited is not None:
             words = _classes(change.vocabulary)
             self._say(f"A first look for {words}; a better one follows …")
-        else:
-            self._say(_labelled(look.result, edited))
 
     def _take(
         self,
@@ -282,11 +286,14 @@ class Relabelling:
         try:
             return change.take(session, result, provisional=provisional)
         except CorrClipError as error:
-            self._jobs.drop()
-            self._say(str(error))
+            self._refused(error)
             return None
-        finally:
-            self._show(session)
+
+    def _refused(self, error: CorrClipError) -> None:
+        self._change = None
+        self._jobs.drop()
+        self._say(str(error))
+        self._given_up()
 
     def _take_at_once(self, session: Session, words: Vocabulary, reassign: Reassign) -> None:
         """Take words for which no network is asked."""
@@ -315,7 +322,7 @@ class Relabelling:
         if session is None:
             return False
         self._left = session.vocabulary
-        self._show(session)
+        self._given_up()
         return session.provisional
 
 

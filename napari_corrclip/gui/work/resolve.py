@@ -22,7 +22,7 @@ FIRST = (
 
 @dataclass(frozen=True, eq=False)
 class Choices:
-    """What a person chose, and what they answered so far.
+    """The choices of a person, and their answers so far.
 
     Attributes:
         vocabulary: the classes; ``None``: there are none.
@@ -45,7 +45,7 @@ class Choices:
 
 @dataclass(frozen=True, eq=False)
 class State:
-    """What the workspace has to do with the chosen image.
+    """The state of the workspace, beside the chosen image.
 
     Attributes:
         session: the one that is open.
@@ -68,14 +68,14 @@ class State:
 
 @dataclass(frozen=True)
 class Fetch:
-    """A question: may the weights of these networks be downloaded?"""
+    """The question whether the weights of these networks may be downloaded."""
 
     networks: tuple[NetworkSpec, ...]
 
 
 @dataclass(frozen=True)
 class Leave:
-    """A question: is a session to be left though nobody could find its steps again?"""
+    """The question whether a session is left though nobody could find its steps again."""
 
     steps: int
     because: str
@@ -83,7 +83,7 @@ class Leave:
 
 @dataclass(frozen=True)
 class Removal:
-    """A question: what becomes of the decisions of classes that go?
+    """The question what becomes of the decisions of classes that go.
 
     Attributes:
         decided: each class that goes, with its decided regions and painted pixels.
@@ -96,14 +96,14 @@ class Removal:
 
 @dataclass(frozen=True)
 class Ask:
-    """Something has to be asked first."""
+    """The answer that something has to be asked first."""
 
     question: Fetch | Leave | Removal
 
 
 @dataclass(frozen=True)
 class Refuse:
-    """Nothing is done, for a reason in a sentence.
+    """The answer that nothing is done, for a reason in a sentence.
 
     Attributes:
         sentence: for the person.
@@ -116,7 +116,7 @@ class Refuse:
 
 @dataclass(frozen=True, eq=False)
 class Run:
-    """Something is done.
+    """The answer that something is done.
 
     Attributes:
         vocabulary: by these classes.

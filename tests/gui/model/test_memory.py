@@ -123,19 +123,6 @@ def test_planes_on_the_disk_keep_their_encoded_image(
     person.agree()
 
 
-def test_an_encoded_image_of_another_run_is_not_taken(
-    person: Person, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    opened(person, saved(tmp_path, monkeypatch))
-    run(person)
-    to(person, 1)
-    (key,) = person.dock.workspace._encoded
-    _, kept = person.dock.workspace._encoded[key]
-    person.dock.workspace._encoded[key] = "of another run", kept
-    to(person, 0)
-    assert session_of(person).engine is None
-
-
 def test_planes_over_the_limit_ask_for_another_run(stack: Person) -> None:
     run(stack)
     first = session_of(stack)

@@ -76,17 +76,6 @@ def test_another_image_and_back(person: Person) -> None:
     assert kept_with(first) == []
 
 
-def test_what_was_never_edited_is_not_offered(person: Person) -> None:
-    add(person, 7, "first")
-    person.type("red, green")
-    person.run()
-    first = person.viewer.layers["first"]
-    add(person, 8, "second")
-    person.run()
-    choose(person, first)
-    assert offered(person) == []
-
-
 def test_to_begin_anew_leaves_the_layers(person: Person) -> None:
     session = corrected(person)
     add(person, 8, "second")
@@ -121,27 +110,6 @@ def test_another_dock_goes_on(person: Person) -> None:
     assert again.dock.session is session
     again.agree()
     again.dock.cleanup()
-
-
-def test_planes_in_memory_outlive_another_image(person: Person) -> None:
-    stack = person.viewer.add_image(planes(), rgb=True, name="stack")
-    ready(person)
-    session = person.run()
-    session.assign(int(session.ids[0]), "blue")
-    to(person, 2)
-    other = person.run()
-    other.assign(int(other.ids[0]), "red")
-    add(person, 9, "another")
-    person.run()
-    choose(person, stack)
-    assert offered(person) == ["whole image, in memory"]
-    person.press(person.dock.restore_bar.restore_button)
-    assert person.dock.session is other
-    to(person, 0)
-    person.qtbot.waitUntil(lambda: bool(offered(person)), timeout=MINUTE)
-    person.press(person.dock.restore_bar.restore_button)
-    assert person.dock.session is session
-    person.agree()
 
 
 def test_a_plane_without_a_session_shows_nothing_of_another(person: Person) -> None:

@@ -20,7 +20,6 @@ from napari_corrclip.annotation import (
     restore,
 )
 from napari_corrclip.demo.scenes import generate_scene
-from napari_corrclip.gui.dock import CorrClipDock
 from tests.gui.person import MINUTE, Person, answer, click_in
 
 WORDS = "red, green, blue"
@@ -184,17 +183,6 @@ def test_what_is_in_memory_only_is_asked_about(
     loader.agree()
 
 
-def test_a_prediction_that_nobody_corrected_is_not_asked_about(
-    loader: Loader, corrected: Session, saved: Path
-) -> None:
-    loader.add(SCENE, name="scene", rgb=True)
-    loader.type(WORDS)
-    loader.run()
-    loader.load(saved)
-    loader.shows(corrected)
-    assert "labels (before)" in loader.names()
-
-
 @pytest.mark.parametrize("when", ["open", "offered"])
 def test_what_the_journal_keeps_is_put_aside(
     loader: Loader, corrected: Session, saved: Path, scene: Path, when: str
@@ -233,51 +221,6 @@ def test_what_the_journal_keeps_is_put_aside(
     loader.load(aside)
     np.testing.assert_array_equal(loader.session.labels, labels)
     loader.agree()
-
-
-def test_corrections_that_cannot_be_put_aside_stay_open(
-    loader: Loader, saved: Path, scene: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    loader.open(scene)
-    loader.type(WORDS)
-    former = loader.run()
-    folder = journal_folder(loader.dock.workspace.journal.session.source)  # type: ignore[union-attr, arg-type]
-    real = Path.rename
-
-    def refused(path: Path, target: Path) -> Path:
-        if path == folder:
-            raise PermissionError(13, "Permission denied")
-        return real(path, target)
-
-    monkeypatch.setattr(Path, "rename", refused)
-    loader.load(saved)
-    assert "cannot be written (Permission denied)" in loader.said
-    assert loader.said.endswith("Nothing was loaded.")
-    assert loader.session is former
-    former.assign(former.ids[:2].tolist(), "green")
-    np.testing.assert_array_equal(restore(folder).labels, former.labels)  # its journal goes on
-    loader.agree()
-
-
-def test_corrections_that_another_dock_keeps_are_left_alone(
-    loader: Loader, saved: Path, scene: Path
-) -> None:
-    loader.open(scene)
-    loader.type(WORDS)
-    former = loader.run()
-    other = CorrClipDock(loader.viewer)
-    loader.viewer.window.add_dock_widget(other, name="Another")
-    second = Loader(loader.viewer, other, loader.qtbot, loader.folders)
-    other.image.layer = loader.viewer.layers["scene"]
-    second.load(saved)
-    assert "is open in another window or program" in second.said
-    assert other.workspace.session is None
-    former.assign(former.ids[:2].tolist(), "green")
-    assert former.source is not None
-    np.testing.assert_array_equal(restore(journal_folder(former.source)).labels, former.labels)
-    other.cleanup()
-    loader.viewer.window.remove_dock_widget(other)
-    other.deleteLater()
 
 
 def test_what_cannot_be_loaded_is_said(loader: Loader, saved: Path, tmp_path: Path) -> None:
@@ -414,27 +357,6 @@ def test_a_plane_of_a_stack(loader: Loader, corrected: Session, tmp_path: Path) 
     loader.qtbot.waitUntil(lambda: loader.dock.layers is not None, timeout=MINUTE)
     np.testing.assert_array_equal(loader.session.labels, labels)
     loader.agree()
-
-
-def test_planes_in_memory(loader: Loader, corrected: Session, saved: Path) -> None:
-    loader.add(np.stack([SCENE, SCENE[::-1]]), name="stack", rgb=True)
-    loader.viewer.dims.set_point(0, 0)
-    loader.load(saved)
-    loader.shows(corrected)
-    # It is held in memory while another plane is shown; another image would end that.
-    loader.viewer.dims.set_point(0, 1)
-    loader.qtbot.waitUntil(lambda: loader.dock.layers is None, timeout=MINUTE)
-    loader.load(saved)
-    assert loader.dock.workspace.picture is not None
-    assert loader.dock.workspace.picture.where == (1,)
-    loader.viewer.dims.set_point(0, 0)
-    loader.qtbot.waitUntil(lambda: loader.dock.layers is not None, timeout=MINUTE)
-    loader.add(SCENE, name="scene", rgb=True)
-    loader.load(saved, "Cancel")
-    assert loader.asked[0].startswith("4 steps of what is corrected now are kept in memory only.")
-    loader.load(saved, "Load")
-    loader.shows(corrected)
-    assert "labels (before)" in loader.names()
 
 
 def test_a_slider_that_moves_meanwhile(loader: Loader, saved: Path) -> None:

@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from napari_corrclip.annotation import has_session, journal_folder
 from tests.gui.person import MINUTE, Person, run, threads_end
 from tests.gui.stacks import PLANES, opened, planes, ready, saved, to
 
@@ -158,48 +157,6 @@ def test_a_run_that_ends_on_another_plane_is_kept_for_its_own(stack: Person) -> 
     assert session is not None
     np.testing.assert_array_equal(session.image, planes()[0])
     stack.agree()
-
-
-def test_a_run_on_a_plane_that_is_left_takes_no_decision_away(stack: Person) -> None:
-    run(stack)
-    session = stack.dock.workspace.session
-    assert session is not None
-    session.assign(session.ids[:2], "blue")
-    labels = session.labels.copy()
-    stack.dock.model.regions.setCurrentText("SAM fast (8 × 8)")
-    stack.press(stack.dock.bar.run_button)
-    to(stack, 2)
-    stack.wait()
-    assert "has corrections already; go there and run again" in stack.dock.status.text()
-    to(stack, 0)
-    assert stack.dock.workspace.session is session
-    np.testing.assert_array_equal(session.labels, labels)
-
-
-def test_planes_of_a_file_are_on_the_disk_and_come_back(
-    person: Person, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    opened(person, saved(tmp_path, monkeypatch))
-    person.dock.image.planes.setCurrentIndex(1)
-    run(person)
-    sources = [one.source for one in person.dock.image.pictures(0)]
-    assert all(source is not None and has_session(journal_folder(source)) for source in sources)
-    assert not person.dock.workspace._planes
-    to(person, 2)
-    session = person.dock.workspace.session
-    assert session is not None
-    session.assign(session.ids[:2], "blue")
-    labels = session.labels.copy()
-    to(person, 3)
-    to(person, 2)
-    again = person.dock.workspace.session
-    assert again is not None
-    np.testing.assert_array_equal(again.labels, labels)
-    assert again.image is not None
-    person.agree()
-    person.press(person.dock.correct.undo_button)
-    assert again.region(int(again.ids[0])).verdict is None
-    person.agree()
 
 
 def test_a_stack_goes_on_in_another_window(
