@@ -18,8 +18,6 @@ VERBS = {
 }  # fmt: skip
 ITEMS = {"it", "one", "that", "thing", "this"}
 """Names that say nothing of an item."""
-LATER = {"annotation", "engine", "gui.session", "gui.work"}
-"""Folders in which some loops still do so; none may come, and what is mended goes from here."""
 
 TREES = {module: ast.parse(path.read_text(encoding="utf-8")) for module, path in modules().items()}
 
@@ -62,15 +60,9 @@ def test_first_lines_are_nouns(module: str) -> None:
     assert {name: wrong(line) for name, line in lines.items() if wrong(line)} == {}
 
 
-def folder_of(module: str) -> str:
-    """The room of a module; in the gui that inside it."""
-    return ".".join(module.split(".")[: 2 if module.startswith("gui.") else 1])
-
-
 def test_items_of_loops_have_names() -> None:
     found = {module: places for module in TREES if (places := nameless(TREES[module]))}
-    assert {module: found[module] for module in found if folder_of(module) not in LATER} == {}
-    assert {folder_of(module) for module in found} == LATER
+    assert found == {}
 
 
 @pytest.mark.parametrize(

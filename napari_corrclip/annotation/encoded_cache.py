@@ -117,13 +117,13 @@ class FeatureCache:
             there = self._there()
             sizes = _sizes(there)
             # One that would never fit is no reason to let go of others.
-            gone = {one for one, size in sizes.items() if size > limit}
-            total = sum(size for one, size in sizes.items() if one not in gone)
+            gone = {engine for engine, size in sizes.items() if size > limit}
+            total = sum(size for engine, size in sizes.items() if engine not in gone)
             for kept in there:
-                one = id(kept.engine)
-                if total > limit and one not in gone:
-                    total -= sizes[one]
-                    gone.add(one)
+                engine = id(kept.engine)
+                if total > limit and engine not in gone:
+                    total -= sizes[engine]
+                    gone.add(engine)
             for kept in there:
                 if id(kept.engine) in gone:
                     kept.engine = None

@@ -363,7 +363,7 @@ class Journal:
         save_parts(saved, self.folder / f"snapshot-{number}")
 
     def _remove_before(self, number: int) -> None:
-        for old in [one for one in used_numbers(self.folder) if one < number]:
+        for old in [used for used in used_numbers(self.folder) if used < number]:
             shutil.rmtree(self.folder / f"snapshot-{old}", ignore_errors=True)
             (self.folder / f"journal-{old}.bin").unlink(missing_ok=True)
 

@@ -131,7 +131,7 @@ def region_frame(rows: list[Region], vocabulary: Vocabulary) -> pd.DataFrame:
         vocabulary,
         elected=np.array([row.predicted for row in rows], np.int64),
     )
-    names = {one.value: one.name for one in vocabulary} | {0: ""}
+    names = {entry.value: entry.name for entry in vocabulary} | {0: ""}
     frame["state"] = [row.verdict.kind if row.verdict else "" for row in rows]
     frame["label"] = np.array([row.value for row in rows], np.int64)
     frame["label_class"] = [names[row.value] for row in rows]

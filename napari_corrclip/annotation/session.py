@@ -399,7 +399,7 @@ class Session:
     def rows(self) -> list[Region]:
         """Return all regions by ascending id."""
         with self.timeline.reading:
-            return [self.state.rows[one] for one in sorted(self.state.rows)]
+            return [self.state.rows[region_id] for region_id in sorted(self.state.rows)]
 
     def region_at(self, row: int, column: int) -> int:
         """Return the id of the region at a pixel, 0 where there is none or outside the image."""

@@ -64,12 +64,12 @@ def folded(told: Iterable[Changed]) -> Changed:
     updated: set[int] = set()
     removed: set[int] = set()
     vocabulary = False
-    for one in told:
-        labels += one.labels
-        regions += one.regions
-        updated = (updated - {*one.removed}) | {*one.updated}
-        removed = (removed - {*one.updated}) | {*one.removed}
-        vocabulary = vocabulary or one.vocabulary
+    for event in told:
+        labels += event.labels
+        regions += event.regions
+        updated = (updated - {*event.removed}) | {*event.updated}
+        removed = (removed - {*event.updated}) | {*event.removed}
+        vocabulary = vocabulary or event.vocabulary
     return Changed(
         tuple(labels), tuple(regions), tuple(sorted(updated)), tuple(sorted(removed)), vocabulary
     )
@@ -227,7 +227,11 @@ class State:
         Raises:
             InputError: it was made of another state; this one is unchanged then.
         """
-        stale = [one for one, swap in change.verdicts.items() if swap.old != self.verdicts.get(one)]
+        stale = [
+            region_id
+            for region_id, swap in change.verdicts.items()
+            if swap.old != self.verdicts.get(region_id)
+        ]
         if stale:
             raise InputError(
                 f"The change was made when region {stale[0]} had another verdict; load the session it "
@@ -322,8 +326,8 @@ class State:
         if moved is not None:
             reshaped = self._move(moved)
             boxes.append(moved.box)
-        for one in decided & set(self.rows):
-            self.rows[one] = self._row(self.rows[one])
+        for region_id in decided & set(self.rows):
+            self.rows[region_id] = self._row(self.rows[region_id])
         pinned = change.patches.get("pins")
         if pinned is not None:
             self._draw(pinned.box)
@@ -332,9 +336,9 @@ class State:
         kept = sorted(touched & set(self.rows))
         # Where only pixels came or went, what was drawn above is all that differs.
         boxes += self._draw_regions(
-            one
-            for one in kept
-            if one not in before or _shows(before[one]) != _shows(self.rows[one])
+            region_id
+            for region_id in kept
+            if region_id not in before or _shows(before[region_id]) != _shows(self.rows[region_id])
         )
         return Changed(
             tuple(boxes),
@@ -364,7 +368,7 @@ class State:
         moved = self._ballots.count(np.repeat(pair, patch.length), at, len(keys))
         around = _boxes(pair, patch, len(keys))
 
-        former = [self.rows.get(one) for one in ids.tolist()]
+        former = [self.rows.get(region_id) for region_id in ids.tolist()]
         boxes = [None if row is None else row.box for row in former]
         for box, lost, won in zip(around, old.tolist(), new.tolist(), strict=True):
             if lost:
@@ -380,8 +384,8 @@ class State:
         stacked = _stacked(former, self._ballots)
         sources = (stacked.sources + gains @ moved.sources).tocsr()
         sources.eliminate_zeros()
-        for one in ids.tolist():
-            self.rows.pop(one, None)
+        for region_id in ids.tolist():
+            self.rows.pop(region_id, None)
         self._put_rows(ids.tolist(), boxes, Counts(stacked.votes + gains @ moved.votes, sources))
         self._draw_runs(at, patch)
         return set(ids.tolist())
@@ -401,19 +405,19 @@ class State:
     def _put_rows(self, ids: list[int], boxes: Sequence[Box | None], counts: Counts) -> None:
         """Make the rows of counted regions; one without pixels is none."""
         means = self._ballots.means(counts)
-        votings = [self.votings.get(one, self.voting) for one in ids]
+        votings = [self.votings.get(region_id, self.voting) for region_id in ids]
         by_mean = np.array([voting == "mean" for voting in votings], bool)
         elected = elect(counts.votes, means, by_mean, self._values).tolist()
         areas = counts.votes.sum(axis=1).tolist()
         sources, values = counts.sources, self.vocabulary.values
         for array in (counts.votes, means):
             array.flags.writeable = False
-        for index, (one, box) in enumerate(zip(ids, boxes, strict=True)):
+        for index, (region_id, box) in enumerate(zip(ids, boxes, strict=True)):
             if not areas[index] or box is None:
                 continue
             part = slice(sources.indptr[index], sources.indptr[index + 1])
-            self.rows[one] = Region(
-                one,
+            self.rows[region_id] = Region(
+                region_id,
                 box,
                 areas[index],
                 counts.votes[index],
@@ -422,7 +426,7 @@ class State:
                 values,
                 votings[index],
                 elected[index],
-                self.verdicts.get(one),
+                self.verdicts.get(region_id),
             )
 
     def _row(self, row: Region) -> Region:
@@ -441,7 +445,7 @@ class State:
         """Compute the labels in ``box`` from the rows, the prediction and the pins."""
         where = window(box)
         numbers, ids = number_regions(self.regions[where])
-        rows = [self.rows[one] for one in ids.tolist()]
+        rows = [self.rows[region_id] for region_id in ids.tolist()]
         prediction = self.evidence.prediction[where]
         shown = apply_votes(prediction, numbers, np.array([row.value for row in rows], np.uint16))
         free = np.array([False, *(_by_pixels(row) for row in rows)])
@@ -456,7 +460,7 @@ class State:
     def _draw_runs(self, at: NDArray[np.int64], patch: Patch) -> None:
         """Compute the labels of the pixels ``at``, which ``patch`` gave to other regions."""
         ids, owner = np.unique(patch.new, return_inverse=True)
-        rows = [self.rows.get(one) for one in ids.tolist()]
+        rows = [self.rows.get(region_id) for region_id in ids.tolist()]
         values = np.array([0 if row is None else row.value for row in rows], np.uint16)
         free = np.array([row is None or _by_pixels(row) for row in rows])
         shown = np.repeat(values[owner], patch.length)
@@ -474,7 +478,7 @@ class State:
 
         Many regions are drawn in one pass, where that touches fewer pixels than their boxes have.
         """
-        rows = [self.rows[one] for one in ids]
+        rows = [self.rows[region_id] for region_id in ids]
         around = union(row.box for row in rows)
         if around is None:
             return []

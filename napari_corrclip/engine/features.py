@@ -191,6 +191,6 @@ def _read(name: str, remedy: str) -> Features:
 def _notes(text: str, kinds: Any) -> dict[str, Any]:
     """Return an object of plain values, as JSON has it."""
     found = load_json(text, "a note", surrogates=True)  # one is a path
-    if not isinstance(found, dict) or not all(isinstance(one, kinds) for one in found.values()):
+    if not isinstance(found, dict) or not all(isinstance(value, kinds) for value in found.values()):
         raise ValueError("its notes are no objects of plain values")
     return found

@@ -91,7 +91,7 @@ def absorb(state: State, regions: Regions) -> Plan:
         notes = (
             f"{count(len(stranded), 'region')} ({listed}) touch no other and stay as they are.",
         )
-    change = _join(state, {one: root(one) for one in into})
+    change = _join(state, {absorbed: root(absorbed) for absorbed in into})
     return Plan(f"Absorb {count(len(into), 'region')}", change, notes)
 
 
@@ -99,15 +99,23 @@ def _join(state: State, into: dict[int, int]) -> Change:
     """Plan that the pixels of each key of ``into`` go to its value; the keys' decisions go."""
     if not into:
         return Change()
-    box = union(state.rows[one].box for one in into)
+    box = union(state.rows[absorbed].box for absorbed in into)
     assert box is not None
     before = state.regions[window(box)]
     patch = Patch.between(before, _replace(before, into), box)
     assert patch is not None
     return Change(
         {"regions": patch},
-        {one: Swap(state.verdicts[one], None) for one in into if one in state.verdicts},
-        {one: Swap(state.votings[one], None) for one in into if one in state.votings},
+        {
+            absorbed: Swap(state.verdicts[absorbed], None)
+            for absorbed in into
+            if absorbed in state.verdicts
+        },
+        {
+            absorbed: Swap(state.votings[absorbed], None)
+            for absorbed in into
+            if absorbed in state.votings
+        },
     )
 
 
@@ -119,7 +127,7 @@ def _replace(regions: NDArray[np.int32], into: dict[int, int]) -> NDArray[np.int
         after[regions == old] = new
         return after
     keys = np.array(sorted(into), np.int32)
-    values = np.array([into[one] for one in keys.tolist()], np.int32)
+    values = np.array([into[key] for key in keys.tolist()], np.int32)
     found = np.isin(regions, keys)
     after[found] = values[np.searchsorted(keys, regions[found])]
     return after

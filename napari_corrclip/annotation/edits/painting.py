@@ -55,9 +55,9 @@ def paint_regions(state: State, pixels: Pixels, region: int | None) -> Plan:
         return Plan(title, Change())
     lost = {}
     ids, pixels_lost = np.unique(before[inside], return_counts=True)
-    for one, number in zip(ids.tolist(), pixels_lost.tolist(), strict=True):
-        if one not in (0, target) and state.rows[one].area == number:
-            lost[one] = state.rows[one]
+    for region_id, number in zip(ids.tolist(), pixels_lost.tolist(), strict=True):
+        if region_id not in (0, target) and state.rows[region_id].area == number:
+            lost[region_id] = state.rows[region_id]
     decided = [row.id for row in lost.values() if row.verdict is not None]
     notes: tuple[str, ...] = ()
     if decided:
@@ -70,8 +70,16 @@ def paint_regions(state: State, pixels: Pixels, region: int | None) -> Plan:
         title,
         Change(
             {"regions": patch},
-            {one: Swap(state.verdicts[one], None) for one in lost if one in state.verdicts},
-            {one: Swap(state.votings[one], None) for one in lost if one in state.votings},
+            {
+                region_id: Swap(state.verdicts[region_id], None)
+                for region_id in lost
+                if region_id in state.verdicts
+            },
+            {
+                region_id: Swap(state.votings[region_id], None)
+                for region_id in lost
+                if region_id in state.votings
+            },
         ),
         notes,
     )

@@ -93,13 +93,13 @@ def change_vocabulary(
 
 def _renamed(state: State, vocabulary: Vocabulary) -> tuple[str, ...]:
     """Return what to tell of classes that have decisions and another name."""
-    new = {one.value: one.name for one in vocabulary}
+    new = {entry.value: entry.name for entry in vocabulary}
     decided = {verdict.value for verdict in state.verdicts.values()}
     decided |= _painted(state)
     others = [
-        (one.name, new[one.value])
-        for one in state.vocabulary
-        if one.value in decided and new.get(one.value, one.name) != one.name
+        (entry.name, new[entry.value])
+        for entry in state.vocabulary
+        if entry.value in decided and new.get(entry.value, entry.name) != entry.name
     ]
     return tuple(
         f"{before!r} is called {after!r} now, and what was decided as it, too."
@@ -143,8 +143,8 @@ def rerun(state: State, result: Segmentation) -> Plan:
         evidence.numbers[carrying], np.where(seen[carrying], 1, -1), minlength=len(ids)
     )
     verdicts = {
-        one: replace(said[code], looked=look >= 0)
-        for one, code, look in zip(ids, winner.tolist(), looks.tolist(), strict=True)
+        region_id: replace(said[code], looked=look >= 0)
+        for region_id, code, look in zip(ids, winner.tolist(), looks.tolist(), strict=True)
         if code > 0
     }
     values = np.array([NOT_PINNED, *(verdict.value for verdict in said[1:])], np.int32)
@@ -167,11 +167,11 @@ def rerun(state: State, result: Segmentation) -> Plan:
         Change(
             _present(changed),
             {
-                one: Swap(state.verdicts.get(one), verdicts.get(one))
-                for one in sorted({*state.verdicts, *verdicts})
-                if state.verdicts.get(one) != verdicts.get(one)
+                region_id: Swap(state.verdicts.get(region_id), verdicts.get(region_id))
+                for region_id in sorted({*state.verdicts, *verdicts})
+                if state.verdicts.get(region_id) != verdicts.get(region_id)
             },
-            {one: Swap(by, None) for one, by in sorted(state.votings.items())},
+            {region_id: Swap(by, None) for region_id, by in sorted(state.votings.items())},
             None if fresh.voting == state.voting else Swap(state.voting, fresh.voting),
             probabilities=Swap(state.evidence.probabilities, evidence.probabilities),
             provenance=Swap(state.provenance, result.provenance),
@@ -194,8 +194,8 @@ def _decided_pixels(
     ids = np.array(sorted(state.verdicts), np.int64)
     codes = np.zeros(len(ids) + 1, np.int64)
     looked = np.zeros(len(ids) + 1, bool)
-    for index, one in enumerate(ids.tolist()):
-        verdict = state.verdicts[one]
+    for index, region_id in enumerate(ids.tolist()):
+        verdict = state.verdicts[region_id]
         key = (verdict.kind, verdict.value)
         if key not in number:
             number[key] = len(said)

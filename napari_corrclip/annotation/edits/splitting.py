@@ -222,11 +222,11 @@ def _divide(state: State, row: Region, parts: NDArray[np.integer]) -> Plan:
     verdicts = {}
     notes: tuple[str, ...] = ()
     if row.verdict is not None and row.verdict.kind == "assigned":
-        verdicts = {one: Swap(None, row.verdict) for one in ids[2:].tolist()}
+        verdicts = {part: Swap(None, row.verdict) for part in ids[2:].tolist()}
     elif row.verdict is not None:
         verdicts = {row.id: Swap(row.verdict, None)}
         notes = (f"Region {row.id} was {row.verdict.kind} as a whole; its parts are undecided.",)
     voting = state.votings.get(row.id)
-    votings = {} if voting is None else {one: Swap(None, voting) for one in ids[2:].tolist()}
+    votings = {} if voting is None else {part: Swap(None, voting) for part in ids[2:].tolist()}
     title = f"Split region {row.id} into {count(pieces, 'part')}"
     return Plan(title, Change({"regions": patch}, verdicts, votings), notes)

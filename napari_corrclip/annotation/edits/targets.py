@@ -35,13 +35,13 @@ def regions_of(state: State, regions: Regions) -> list[Region]:
     if not ids:
         raise InputError("No region is selected; select at least one.")
     found: dict[int, Region] = {}
-    for one in ids:
-        if isinstance(one, bool) or not isinstance(one, int | np.integer):
-            raise InputError(f"{shown(one)} is no region id; ids are whole numbers from 1.")
-        row = state.rows.get(int(one))
+    for region_id in ids:
+        if isinstance(region_id, bool) or not isinstance(region_id, int | np.integer):
+            raise InputError(f"{shown(region_id)} is no region id; ids are whole numbers from 1.")
+        row = state.rows.get(int(region_id))
         if row is None:
             raise InputError(
-                f"There is no region {int(one)}; there are {len(state.rows)}"
+                f"There is no region {int(region_id)}; there are {len(state.rows)}"
                 + (f", up to {max(state.rows)}." if state.rows else ".")
             )
         found[row.id] = row
@@ -71,7 +71,7 @@ def value_of(vocabulary: Vocabulary, which: str | int) -> int:
     if isinstance(which, bool) or not isinstance(which, int | np.integer):
         raise InputError(f"{shown(which)} is no class; give its name or its label value.")
     if int(which) not in vocabulary.values:
-        listed = ", ".join(f"{one.value} {one.name}" for one in vocabulary.classes[:12])
+        listed = ", ".join(f"{entry.value} {entry.name}" for entry in vocabulary.classes[:12])
         raise InputError(
             f"No class has the value {int(which)}; there are {listed}"
             f"{', …' if len(vocabulary) > 12 else ''}."
@@ -154,8 +154,8 @@ def _indices(pixels: tuple[ArrayLike, ...]) -> tuple[NDArray[np.int64], NDArray[
         raise InputError(
             f"The pixels are given as a tuple of {len(pixels)}; give rows and columns, or a boolean mask."
         )
-    rows, columns = (np.atleast_1d(_array(one)) for one in pixels)
-    whole = all(one.dtype.kind in "iu" or not one.size for one in (rows, columns))
+    rows, columns = (np.atleast_1d(_array(axis)) for axis in pixels)
+    whole = all(axis.dtype.kind in "iu" or not axis.size for axis in (rows, columns))
     if not whole or rows.shape != columns.shape or rows.ndim != 1:
         raise InputError(
             f"The pixels have rows of {rows.dtype} {rows.shape} and columns of {columns.dtype} "

@@ -102,11 +102,11 @@ def patch_of(state: State, region: int) -> list[int]:
     start = region_of(state, region)
     found, frontier = {start.id}, [start.id]
     while frontier:
-        for one in state.adjacency.neighbours(frontier.pop()):
-            row = state.rows[one]
-            if one not in found and row.verdict is None and row.predicted == start.predicted:
-                found.add(one)
-                frontier.append(one)
+        for neighbour in state.adjacency.neighbours(frontier.pop()):
+            row = state.rows[neighbour]
+            if neighbour not in found and row.verdict is None and row.predicted == start.predicted:
+                found.add(neighbour)
+                frontier.append(neighbour)
     return sorted(found)
 
 

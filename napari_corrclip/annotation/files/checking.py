@@ -131,10 +131,10 @@ def check_verdicts(state: State) -> None:
         Damaged: one is not.
     """
     values = {0, *state.vocabulary.values}
-    for one, verdict in state.verdicts.items():
-        if one not in state.rows:
-            raise Damaged(f"it has a verdict on region {one}, which cannot be")
-        _check_verdict(one, verdict, values)
+    for region_id, verdict in state.verdicts.items():
+        if region_id not in state.rows:
+            raise Damaged(f"it has a verdict on region {region_id}, which cannot be")
+        _check_verdict(region_id, verdict, values)
 
 
 def check_patch(patch: Patch, name: str, shape: tuple[int, int] | None = None) -> None:
@@ -177,8 +177,16 @@ def check_classes(vocabulary: Vocabulary) -> None:
 
 def _check_swaps(state: State, change: Change) -> None:
     """Look whether what is to be changed is there."""
-    stale = [one for one, swap in change.votings.items() if swap.old != state.votings.get(one)]
-    stale += [one for one, swap in change.verdicts.items() if swap.old != state.verdicts.get(one)]
+    stale = [
+        region_id
+        for region_id, swap in change.votings.items()
+        if swap.old != state.votings.get(region_id)
+    ]
+    stale += [
+        region_id
+        for region_id, swap in change.verdicts.items()
+        if swap.old != state.verdicts.get(region_id)
+    ]
     if stale:
         raise Damaged(f"it was made when region {stale[0]} was decided otherwise")
     if change.voting is not None and change.voting.old != state.voting:
@@ -217,24 +225,24 @@ def _check_evidence(state: State, change: Change, words: Vocabulary, *, gone: bo
 
 def _check_verdicts(state: State, change: Change, values: set[int], *, gone: bool) -> None:
     """Look whether all verdicts are, after the change, on regions that exist and of known classes."""
-    for one, swap in change.verdicts.items():
+    for region_id, swap in change.verdicts.items():
         if swap.new is not None:
-            _check_verdict(one, swap.new, values)
+            _check_verdict(region_id, swap.new, values)
     if gone:
-        for one, verdict in state.verdicts.items():
-            if one not in change.verdicts:
-                _check_verdict(one, verdict, values)
+        for region_id, verdict in state.verdicts.items():
+            if region_id not in change.verdicts:
+                _check_verdict(region_id, verdict, values)
     areas = _areas(state, change)
-    for one, swap in change.verdicts.items():
-        exists = areas.get(one, 1 if one in state.rows else 0) > 0
+    for region_id, swap in change.verdicts.items():
+        exists = areas.get(region_id, 1 if region_id in state.rows else 0) > 0
         if swap.new is not None and not exists:
-            raise Damaged(f"it decides on region {one}, which there is none of")
-    for one in areas.keys() & state.verdicts.keys():
-        if areas[one] < 1 and one not in change.verdicts:
-            raise Damaged(f"it leaves a verdict on region {one}, which goes")
-    for one in change.votings:
-        if not 0 < one <= MAX_ID:
-            raise Damaged(f"it lets region {one} vote, which cannot be")
+            raise Damaged(f"it decides on region {region_id}, which there is none of")
+    for region_id in areas.keys() & state.verdicts.keys():
+        if areas[region_id] < 1 and region_id not in change.verdicts:
+            raise Damaged(f"it leaves a verdict on region {region_id}, which goes")
+    for region_id in change.votings:
+        if not 0 < region_id <= MAX_ID:
+            raise Damaged(f"it lets region {region_id} vote, which cannot be")
 
 
 def _areas(state: State, change: Change) -> dict[int, int]:
@@ -247,9 +255,9 @@ def _areas(state: State, change: Change) -> dict[int, int]:
     moved = np.bincount(at.reshape(-1), pixels, len(ids)).astype(np.int64).tolist()
     rows = state.rows
     return {
-        one: by + (rows[one].area if one in rows else 0)
-        for one, by in zip(ids.tolist(), moved, strict=True)
-        if one
+        region_id: by + (rows[region_id].area if region_id in rows else 0)
+        for region_id, by in zip(ids.tolist(), moved, strict=True)
+        if region_id
     }
 
 

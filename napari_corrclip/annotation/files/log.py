@@ -147,7 +147,7 @@ def _follow_all(folder: Path, saved: Saved, end: OnDisk) -> OnDisk:
         Damaged: a file is none of records, or one says what cannot be.
         InputError: they belong to another session, or a file is none.
     """
-    for number in sorted(one for one in used_numbers(folder) if one >= end.number):
+    for number in sorted(used for used in used_numbers(folder) if used >= end.number):
         path = folder / f"journal-{number}.bin"
         if not os.path.lexists(path):
             continue  # the crash came before it was made
@@ -202,7 +202,7 @@ def used_numbers(folder: Path) -> list[int]:
     except OSError:
         return []
     found = (_SNAPSHOT.fullmatch(name) or _RECORDS.fullmatch(name) for name in names)
-    return sorted({int(one[1]) for one in found if one})
+    return sorted({int(match[1]) for match in found if match})
 
 
 def snapshots(folder: Path) -> list[int]:

@@ -97,8 +97,12 @@ def pack_state(state: State, texts: Mapping[str, str]) -> bytes:
         "prediction": evidence.prediction,
         "numbers": evidence.numbers,
         "probabilities": evidence.probabilities,
-        "verdicts": _verdict_swaps({one: Swap(None, v) for one, v in state.verdicts.items()}),
-        "votings": _voting_swaps({one: Swap(None, v) for one, v in state.votings.items()}),
+        "verdicts": _verdict_swaps(
+            {region_id: Swap(None, v) for region_id, v in state.verdicts.items()}
+        ),
+        "votings": _voting_swaps(
+            {region_id: Swap(None, v) for region_id, v in state.votings.items()}
+        ),
     }
     bare = np.full(state.shape, NOT_PINNED, np.int32)
     pins = Patch.between(bare, state.pins, state.full)
@@ -150,16 +154,24 @@ def unpack_state(data: bytes) -> tuple[State, dict[str, str]]:
         pins = np.full(regions.shape, NOT_PINNED, np.int32)
         if painted is not None:
             painted.apply(pins)
-        verdicts = {one: swap.new for one, swap in _swapped_verdicts(arrays["verdicts"]).items()}
-        votings = {one: swap.new for one, swap in _swapped_votings(arrays["votings"]).items()}
+        verdicts = {
+            region_id: swap.new for region_id, swap in _swapped_verdicts(arrays["verdicts"]).items()
+        }
+        votings = {
+            region_id: swap.new for region_id, swap in _swapped_votings(arrays["votings"]).items()
+        }
         state = State(
             regions,
             evidence,
             vocabulary,
             voting=VOTINGS[VOTINGS.index(texts["voting"])],
             pins=pins,
-            verdicts={one: verdict for one, verdict in verdicts.items() if verdict is not None},
-            votings={one: voting for one, voting in votings.items() if voting is not None},
+            verdicts={
+                region_id: verdict for region_id, verdict in verdicts.items() if verdict is not None
+            },
+            votings={
+                region_id: voting for region_id, voting in votings.items() if voting is not None
+            },
             provenance=_read_provenance(texts.get("provenance", "{}")),
         )
         check_verdicts(state)
@@ -238,8 +250,8 @@ def _put_patch(arrays: Arrays, name: str, patch: Patch) -> None:
 def _patch(arrays: Arrays, name: str) -> Patch:
     box = _array(arrays, f"{name}.box", np.int64, 1).tolist()
     top, left, bottom, right = box
-    start, length = (_array(arrays, f"{name}.{one}", np.int64, 1) for one in ("start", "length"))
-    old, new = (_array(arrays, f"{name}.{one}", np.int32, 1) for one in ("old", "new"))
+    start, length = (_array(arrays, f"{name}.{part}", np.int64, 1) for part in ("start", "length"))
+    old, new = (_array(arrays, f"{name}.{part}", np.int32, 1) for part in ("old", "new"))
     corners: Box = (top, left, bottom, right)
     patch = Patch(corners, start, length, old, new)
     check_patch(patch, name.rpartition(".")[2])
@@ -248,7 +260,7 @@ def _patch(arrays: Arrays, name: str) -> Patch:
 
 def _verdict_swaps(swaps: Mapping[int, Swap[Verdict | None]]) -> NDArray[np.int64]:
     """(n, 7): id, then kind (0 = none), value and looked, before and after."""
-    rows = [[one, *_code(swap.old), *_code(swap.new)] for one, swap in swaps.items()]
+    rows = [[region_id, *_code(swap.old), *_code(swap.new)] for region_id, swap in swaps.items()]
     return np.array(rows, np.int64).reshape(-1, 7)
 
 
@@ -273,7 +285,7 @@ def _verdict(kind: int, value: int, looked: int) -> Verdict | None:
 def _voting_swaps(swaps: Mapping[int, Swap[Voting | None]]) -> NDArray[np.int64]:
     """(n, 3): id, then the voting (0 = the session's own), before and after."""
     number = {None: 0} | {voting: at for at, voting in enumerate(VOTINGS, start=1)}
-    rows = [[one, number[swap.old], number[swap.new]] for one, swap in swaps.items()]
+    rows = [[region_id, number[swap.old], number[swap.new]] for region_id, swap in swaps.items()]
     return np.array(rows, np.int64).reshape(-1, 3)
 
 

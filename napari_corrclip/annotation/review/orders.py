@@ -79,8 +79,8 @@ def adaptive(session: Session, rows: list[Region]) -> NDArray[np.float64]:
     """
     factors = np.ones(len(rows))
     for index, row in enumerate(rows):
-        for one in session.neighbours(row.id):
-            factors[index] *= _evidence(session.region(one), row)
+        for neighbour in session.neighbours(row.id):
+            factors[index] *= _evidence(session.region(neighbour), row)
     return area_margin(session, rows) * factors
 
 
@@ -102,8 +102,8 @@ def expected_error(session: Session, rows: list[Region]) -> NDArray[np.float64]:
     if looked:
         weights += ALIKE * same * _likeness(session, rows, looked)
     for index, row in enumerate(rows):
-        for one in session.neighbours(row.id):
-            at = position.get(one)
+        for neighbour in session.neighbours(row.id):
+            at = position.get(neighbour)
             if at is not None and same[index, at]:
                 weights[index, at] += 1
     doubt = 1 - np.array([row.margin for row in rows], np.float64)

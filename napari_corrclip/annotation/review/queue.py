@@ -126,10 +126,10 @@ class Queue:
     def _ahead(self) -> int | SmallGroup | None:
         if self.refresh_every and self._looks >= self.refresh_every:
             self._rank()
-        for one in self._ids[self._at :]:
-            row = self.session.find(one)
+        for region_id in self._ids[self._at :]:
+            row = self.session.find(region_id)
             if row is not None and self._waits(row):
-                return one
+                return region_id
         rows = [row for row in self.session.rows() if row.verdict is None]
         if any(self._waits(row) for row in rows):
             self.refresh()

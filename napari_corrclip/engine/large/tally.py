@@ -49,17 +49,17 @@ def total(tallies: Sequence[Tally]) -> Tally:
     Args:
         tallies: at least one, all of as many classes.
     """
-    ids = np.concatenate([one.ids for one in tallies])
+    ids = np.concatenate([tally.ids for tally in tallies])
     order = np.argsort(ids, kind="stable")
     ids = ids[order]
     if not len(ids):
         return tallies[0]
     starts = np.flatnonzero(np.concatenate([[True], ids[1:] != ids[:-1]]))
-    boxes = np.concatenate([one.boxes for one in tallies])[order]
+    boxes = np.concatenate([tally.boxes for tally in tallies])[order]
     return Tally(
         ids[starts],
-        np.add.reduceat(np.concatenate([one.votes for one in tallies])[order], starts),
-        np.add.reduceat(np.concatenate([one.sums for one in tallies])[order], starts),
+        np.add.reduceat(np.concatenate([tally.votes for tally in tallies])[order], starts),
+        np.add.reduceat(np.concatenate([tally.sums for tally in tallies])[order], starts),
         np.concatenate(
             [
                 np.minimum.reduceat(boxes[:, :2], starts),

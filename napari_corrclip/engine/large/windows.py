@@ -241,15 +241,15 @@ class WindowLogits:
             for axis in (0, 1)
         ]
         # Of a large image seen small, only the lines between which is interpolated are kept.
-        needed = [torch.unique(torch.cat([one.before, one.after])) for one in places]
+        needed = [torch.unique(torch.cat([place.before, place.after])) for place in places]
         rgb = torch.from_numpy(self._image.pick(needed[0].numpy(), needed[1].numpy()))
         rows, columns = (
-            type(one)(
-                torch.searchsorted(lines, one.before),
-                torch.searchsorted(lines, one.after),
-                one.weight,
+            type(place)(
+                torch.searchsorted(lines, place.before),
+                torch.searchsorted(lines, place.after),
+                place.weight,
             )
-            for one, lines in zip(places, needed, strict=True)
+            for place, lines in zip(places, needed, strict=True)
         )
         pixels = bilinear(rgb.permute(2, 0, 1).float(), rows, columns)
         return win.normalise(pixels[None] / 255.0, self._clip.mean, self._clip.std)[0]

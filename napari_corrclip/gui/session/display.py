@@ -239,7 +239,7 @@ class SessionDisplay:
         self._preview.contour = 1
         self._preview.editable = False
         ours = () if self.layers is None else self.layers.layers
-        below = [self._viewer.layers.index(one) for one in ours if one in self._viewer.layers]
+        below = [self._viewer.layers.index(layer) for layer in ours if layer in self._viewer.layers]
         with self._selecting_the_same():
             self._viewer.layers.insert(min(below, default=len(self._viewer.layers)), self._preview)
 
@@ -256,7 +256,7 @@ class SessionDisplay:
         selection = self._viewer.layers.selection
         active, selected = selection.active, [*selection]
         yield
-        there = [one for one in selected if one in self._viewer.layers]
+        there = [layer for layer in selected if layer in self._viewer.layers]
         if {*selection} != {*there}:
             selection.clear()
             selection.update(there)

@@ -188,7 +188,7 @@ class Controller:
 
         def sliced(event: Done[Where, Session]) -> None:
             finished[0] += 1
-            picture = next(one for one in pictures if one.where == event.key)
+            picture = next(candidate for candidate in pictures if candidate.where == event.key)
             self.status.emit(
                 " ".join(
                     [
@@ -423,8 +423,8 @@ class Controller:
 
         segmenter = yield from self._segmenter(choice.recipe)
         slices = [
-            Slice(one.where, one.read, one.source, partial(getattr, one, "stretch"))
-            for one in pictures
+            Slice(picture.where, picture.read, picture.source, partial(getattr, picture, "stretch"))
+            for picture in pictures
         ]
         return (yield from stack_steps(segmenter, slices, vocabulary, have=have))
 
@@ -450,13 +450,13 @@ def _rerun(
     def edit(session: Session) -> tuple[str, ...]:
         words, notes = result.vocabulary, list[str]()
         answers = dict(reassign)
-        for one in session.vocabulary:
+        for entry in session.vocabulary:
             # Decided while the run went on, as a class that it does not know; nobody could be asked.
-            gone = one.value not in words.values and one.value not in answers
-            if gone and any(session.decided_as(one.value)):
-                answers[one.value] = None
+            gone = entry.value not in words.values and entry.value not in answers
+            if gone and any(session.decided_as(entry.value)):
+                answers[entry.value] = None
                 notes.append(
-                    f"What was decided as {one.name!r} was taken back; undo brings it again."
+                    f"What was decided as {entry.name!r} was taken back; undo brings it again."
                 )
         with session.step("Run again"):
             if session.vocabulary != words:
