@@ -29,7 +29,7 @@ COPIES = {
 }
 NAMES = (
     "CorrClipError", "Features", "GivenRegions", "InputError", "NetworkSpec", "Preset", "Preview",
-    "Progress", "Queue", "Segmentation", "Segmenter", "Session", "Settings", "Vocabulary",
+    "Progress", "Queue", "Recipe", "Segmentation", "Segmenter", "Session", "Settings", "Vocabulary",
     "VocabularyClass", "WeightsError",
 )  # fmt: skip
 copies = pytest.mark.parametrize("again", COPIES.values(), ids=COPIES)
@@ -54,6 +54,7 @@ def made() -> dict[str, Any]:
         "Preset": nc.get_preset("lite"),
         "Progress": nc.Progress("text", 1, 2),
         "Queue": nc.Queue(session),
+        "Recipe": nc.Recipe("lite", region_options={"points_per_side": 4}, scale=0.5),
         "Segmentation": result,
         "Segmenter": segmenter,
         "Session": session,
