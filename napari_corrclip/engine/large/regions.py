@@ -55,7 +55,7 @@ def tile_grid(
     Raises:
         InputError: the numbers cannot be.
     """
-    points = int(getattr(source, "points_per_side", 0))
+    points = int(source.describe().get("points_per_side", 0))
     side = tile
     if side is None:
         side = default_tile(source, scale)
