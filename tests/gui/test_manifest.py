@@ -127,7 +127,7 @@ def test_the_examples_of_the_docs_run(
 ) -> None:
     text = (ROOT / "docs" / "how-to" / "scripting.md").read_text(encoding="utf-8")
     blocks = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
-    assert len(blocks) == 6
+    assert len(blocks) > 5
     monkeypatch.chdir(tmp_path)
     names: dict[str, Any] = {"viewer": viewer}
     for block in blocks:
