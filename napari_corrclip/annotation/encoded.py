@@ -14,7 +14,7 @@ from napari_corrclip.vocabulary import Vocabulary
 class EncodedImage(Protocol):
     """The encoded image of a session.
 
-    :class:`napari_corrclip.engine.encoded_image.Engine` is the real one.
+    :class:`napari_corrclip.engine.encoded_image.EncodedImage` is the real one.
     """
 
     def classify(self, vocabulary: Vocabulary) -> Segmentation:
@@ -25,7 +25,7 @@ class EncodedImage(Protocol):
     ) -> tuple[Segmentation, EncodedImage]:
         """Encode the image anew within ``regions`` (H, W) and classify it; slow.
 
-        Returns the result and the engine that made it; this one stays as it is.
+        Returns the result and the encoded image that made it; this one stays as it is.
         """
 
     def click(self, points: NDArray[np.int64], on: NDArray[np.bool_]) -> NDArray[np.bool_] | None:

@@ -29,7 +29,7 @@ class Preview:
     result: Segmentation
 
 
-class Engine:
+class EncodedImage:
     """One image, encoded by the networks of a segmenter.
 
     The real :class:`napari_corrclip.annotation.encoded.EncodedImage`.
@@ -70,18 +70,18 @@ class Engine:
 
     def encode(
         self, regions: NDArray[np.int32], vocabulary: Vocabulary
-    ) -> tuple[Segmentation, Engine]:
+    ) -> tuple[Segmentation, EncodedImage]:
         """Encode the image anew within ``regions`` (H, W), and classify it; as slow as the first time.
 
         Without regions at all (only zeros) the image is one unsegmented part. Returns the result and
-        the engine that made it; this one stays as it is.
+        the encoded image that made it; this one stays as it is.
         """
         pixels = Pixels(self.image, self.features.nodata, self.features.notes)
         features = finish(self.segmenter.encode_steps(pixels, GivenRegions(regions)))
         # Clicks are of the image and not of its regions.
         features = replace(features, embedding=self.features.embedding)
         result = finish(self.segmenter.classify_steps(features, vocabulary))
-        return result, Engine(self.segmenter, self.image, features)
+        return result, EncodedImage(self.segmenter, self.image, features)
 
     def click(self, points: NDArray[np.int64], on: NDArray[np.bool_]) -> NDArray[np.bool_] | None:
         """Return SAM's (H, W) mask of clicks; ``None`` where the regions were not SAM's.
@@ -116,18 +116,22 @@ class Engine:
         return self.features.nbytes + cells
 
 
+Engine = EncodedImage
+"""Its former name, until 0.3."""
+
+
 def run_steps(
     segmenter: Segmenter,
     image: NDArray[np.uint8] | Pixels,
     vocabulary: Vocabulary,
     regions: RegionSource | None = None,
-) -> Steps[tuple[Segmentation, Engine]]:
-    """Encode and classify (H, W, 3) uint8; returns the result and the engine that made it."""
+) -> Steps[tuple[Segmentation, EncodedImage]]:
+    """Encode and classify (H, W, 3) uint8; returns the result and the encoded image it is of."""
     segmenter.check_prompts(vocabulary)  # before the slow part, so that a slip costs nothing
     pixels = image if isinstance(image, Pixels) else Pixels(image)
     features = yield from segmenter.encode_steps(pixels, regions)
     result = yield from segmenter.classify_steps(features, vocabulary)
-    return result, Engine(segmenter, pixels.rgb, features)
+    return result, EncodedImage(segmenter, pixels.rgb, features)
 
 
 def annotate_steps(

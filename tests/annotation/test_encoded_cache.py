@@ -13,7 +13,7 @@ import napari_corrclip as nc
 from napari_corrclip.annotation import Session
 from napari_corrclip.annotation.encoded_cache import DEFAULT_LIMIT, FEATURES, GIB, FeatureCache
 from napari_corrclip.api import annotate
-from napari_corrclip.engine.encoded_image import Engine
+from napari_corrclip.engine.encoded_image import EncodedImage
 from napari_corrclip.errors import InputError
 from tests.annotation.strips import CAT, Networks, result_of
 
@@ -145,14 +145,14 @@ def test_a_real_engine_tells_its_bytes() -> None:
     scene[:, 48:] = 200
     session = annotate(scene, "red, green", regions="superpixels", progress=False)
     engine = session.engine
-    assert isinstance(engine, Engine)
+    assert isinstance(engine, EncodedImage)
     features, regions = engine.features.windows.features, engine.features.regions
     held = features.numel() * 4 + regions.nbytes
     assert engine.nbytes == held
     cells = engine.cells()
     assert engine.nbytes == held + cells.nbytes
     clicked = annotate(scene, "red", progress=False).engine
-    assert isinstance(clicked, Engine)
+    assert isinstance(clicked, EncodedImage)
     embedding = clicked.features.embedding
     assert embedding is not None
     assert clicked.nbytes == clicked.features.nbytes

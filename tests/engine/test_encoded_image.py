@@ -12,7 +12,7 @@ from PIL import Image
 
 import napari_corrclip as nc
 from napari_corrclip.demo.scenes import TEST_SEED, Scene, generate_scene
-from napari_corrclip.engine.encoded_image import Engine as EncodedImage
+from napari_corrclip.engine.encoded_image import EncodedImage
 from napari_corrclip.errors import InputError
 from napari_corrclip.regions import SuperpixelRegions
 

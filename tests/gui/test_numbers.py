@@ -10,12 +10,13 @@ from qtpy.QtCore import QLocale, Qt
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QAbstractSpinBox, QApplication, QLineEdit
 
+from napari_corrclip.annotation.review.filter import parse_filter
 from napari_corrclip.errors import InputError
 from napari_corrclip.gui.image.panel import RANKED
-from napari_corrclip.gui.numbers import NumberBox, number, whole_number
-from napari_corrclip.gui.regions.model import parse_filter
+from napari_corrclip.gui.numbers import NumberBox
 from napari_corrclip.gui.words.table import _threshold
 from napari_corrclip.vocabulary import Vocabulary
+from napari_corrclip.vocabulary.numbers import number, whole_number
 from tests.gui.person import Person
 
 TYPED = [

@@ -1,1 +1,1 @@
-"""The order in which a person should look at regions."""
+"""The regions that a person should look at: which ones, and in what order."""

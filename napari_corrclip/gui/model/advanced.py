@@ -19,9 +19,9 @@ from superqt import QCollapsible
 
 from napari_corrclip.errors import InputError
 from napari_corrclip.gui.model.resources import Resources
-from napari_corrclip.gui.numbers import number, whole_number
 from napari_corrclip.gui.widgets import Label, Line, button, combo, set_tip
 from napari_corrclip.settings import Settings
+from napari_corrclip.vocabulary.numbers import number, whole_number
 
 SYMBOLS: Mapping[str, str] = {
     "similarity": "S, eq. 9, 10",

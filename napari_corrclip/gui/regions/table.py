@@ -27,10 +27,11 @@ from qtpy.QtWidgets import (
 )
 
 from napari_corrclip.annotation import Changed
+from napari_corrclip.annotation.review.filter import parse_filter
 from napari_corrclip.errors import InputError
 from napari_corrclip.gui.correct import CorrectMode
 from napari_corrclip.gui.layers.confidence import ConfidenceLayer
-from napari_corrclip.gui.regions.model import COLUMNS, RegionsModel, parse_filter, spans
+from napari_corrclip.gui.regions.model import COLUMNS, RegionsModel, spans
 from napari_corrclip.gui.widgets import Docked, Label, Line, button, set_tip
 
 if TYPE_CHECKING:

@@ -38,7 +38,7 @@ from napari_corrclip.storage.amounts import count
 from napari_corrclip.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
-    from napari_corrclip.engine.encoded_image import Engine
+    from napari_corrclip.engine.encoded_image import EncodedImage
     from napari_corrclip.engine.segmenter import Segmenter
 
 NEXT = "Press Correct regions, click one and press the digit of its class; or type more classes."
@@ -57,7 +57,7 @@ class _Ran:
     """A run that has ended, and the session that it opens, or a draft of the one that takes it in."""
 
     result: Segmentation
-    engine: Engine
+    engine: EncodedImage
     rerun: Drafting[tuple[str, ...]]
     made: Session | Draft[tuple[str, ...]]
 
@@ -398,7 +398,7 @@ class Controller:
         self,
         picture: Picture,
         result: Segmentation,
-        engine: Engine,
+        engine: EncodedImage,
         rerun: Drafting[tuple[str, ...]],
     ) -> Steps[_Ran]:
         """Make a session of a run, or take it into the one that is open on the same picture."""
@@ -443,7 +443,7 @@ class Controller:
 
 
 def _rerun(
-    result: Segmentation, engine: Engine, reassign: Reassign, image: NDArray[np.uint8]
+    result: Segmentation, engine: EncodedImage, reassign: Reassign, image: NDArray[np.uint8]
 ) -> Callable[[Session], tuple[str, ...]]:
     """Return what takes a run into a session, as one step that can be undone, and returns notes."""
 

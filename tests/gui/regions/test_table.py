@@ -13,11 +13,12 @@ from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication, QDockWidget, QLabel
 
 from napari_corrclip.annotation import Session
+from napari_corrclip.annotation.review.filter import parse_filter
 from napari_corrclip.demo.scenes import generate_scene
 from napari_corrclip.errors import InputError
 from napari_corrclip.gui.correct import CorrectMode
 from napari_corrclip.gui.dock import CorrClipDock
-from napari_corrclip.gui.regions.model import COLUMNS, RegionsModel, parse_filter, spans
+from napari_corrclip.gui.regions.model import COLUMNS, RegionsModel, spans
 from napari_corrclip.gui.regions.table import NAME, RegionsBar, RegionsTable
 from tests.annotation.images import small_result
 from tests.gui.person import MINUTE, delete_now
