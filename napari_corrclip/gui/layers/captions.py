@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 from napari.utils.colormaps import DirectLabelColormap
+from numpy.typing import NDArray
 
 from napari_corrclip.annotation import Region
 from napari_corrclip.maps.votes import confidences, runners_up
@@ -16,9 +17,27 @@ from napari_corrclip.storage.plain import plain
 from napari_corrclip.vocabulary import Vocabulary
 
 
-def class_colormap(vocabulary: Vocabulary) -> DirectLabelColormap:
+class ClassColormap(DirectLabelColormap):  # type: ignore[misc]  # napari says no types
+    """The colours of classes: napari's, looked up in a table.
+
+    napari's own asks Python for each of the 65,536 values of uint16, a seventh of a second whenever a session
+    is opened or a class gets another colour or name.
+    """
+
+    def _map_precast(
+        self, values: NDArray[np.integer], apply_selection: bool
+    ) -> NDArray[np.float32]:
+        colors = self._values_mapping_to_minimum_values_set(apply_selection)[1]
+        table = np.zeros((max(colors) + 1, 4), np.float32)
+        for value, color in colors.items():
+            table[value] = color
+        mapped: NDArray[np.float32] = table[values]
+        return mapped
+
+
+def class_colormap(vocabulary: Vocabulary) -> ClassColormap:
     """Return the colours of the classes by label value; what is no class is clear."""
-    return DirectLabelColormap(color_dict=class_colors(vocabulary))
+    return ClassColormap(color_dict=class_colors(vocabulary))
 
 
 def region_features(rows: list[Region], vocabulary: Vocabulary) -> pd.DataFrame:

@@ -1,4 +1,4 @@
-"""What is said of many regions at once is what is said of each."""
+"""What is said of many regions at once is what is said of each; classes have their colours."""
 
 from __future__ import annotations
 
@@ -8,11 +8,17 @@ from collections.abc import Callable
 import napari
 import numpy as np
 import pytest
+from napari.utils.colormaps import DirectLabelColormap
 
 from napari_corrclip.annotation import Region, Session
 from napari_corrclip.annotation.counting import count_values
 from napari_corrclip.errors import InputError
-from napari_corrclip.gui.layers.captions import describe, descriptions, region_features
+from napari_corrclip.gui.layers.captions import (
+    class_colormap,
+    describe,
+    descriptions,
+    region_features,
+)
 from napari_corrclip.gui.layers.confidence import ConfidenceLayer, confidence_map
 from napari_corrclip.gui.layers.session_layers import SessionLayers
 from napari_corrclip.vocabulary import Vocabulary
@@ -100,3 +106,15 @@ def test_ids_that_are_far_apart_are_looked_up_too(
     np.testing.assert_allclose(shown.layer.data[inside], row.confidence, rtol=1e-6)
     shown.close()
     layers.close()
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.int32])
+@pytest.mark.parametrize("only_one", [False, True])
+def test_classes_have_the_colours_that_napari_would_give_them(dtype: type, only_one: bool) -> None:
+    names = [f"class {index}" for index in range(300)]
+    ours = class_colormap(Vocabulary.coerce(names))
+    theirs = DirectLabelColormap(color_dict=ours.color_dict)
+    for colormap in (ours, theirs):
+        colormap.use_selection, colormap.selection = only_one, 2
+    values = np.arange(min(1000, np.iinfo(dtype).max + 1)).astype(dtype).reshape(-1, 8)
+    np.testing.assert_array_equal(ours.map(values), theirs.map(values))
