@@ -228,16 +228,18 @@ def measure(
 
 def stage_owners() -> list[tuple[Any, str, str]]:
     """Where each stage's work is done: owner, its function's name, title."""
+    from segment_anything.utils.transforms import ResizeLongestSide
+
     from napari_corrclip.encoders.clip_image import ClipImageEncoder
     from napari_corrclip.encoders.dino import TimmSimilarityEncoder
     from napari_corrclip.engine import classifying, encoding, segmenter, windows
     from napari_corrclip.method import scope
-    from napari_corrclip.regions.sam import encoder, source
+    from napari_corrclip.regions.sam import encoder
     from napari_corrclip.regions.sam.decoder import PointDecoder
     from napari_corrclip.regions.sam.masks import Upsampler
 
     return [
-        (source.ResizeLongestSide, "apply_image", "SAM: resize (CPU)"),
+        (ResizeLongestSide, "apply_image", "SAM: resize (CPU)"),
         (encoder, "embed", "SAM: patches"),
         (encoder, "run_block", "SAM: encoder"),
         (PointDecoder, "decode", "SAM: decoder"),

@@ -302,7 +302,8 @@ def _with_class(result: Segmentation, words: Vocabulary) -> Segmentation:
 
 def table(rows: int) -> dict[str, float]:
     """The regions table: built, sorted, filtered, and after an edit."""
-    from napari_corrclip.gui.regions.model import RegionsModel, parse_filter
+    from napari_corrclip.annotation.review.filter import parse_filter
+    from napari_corrclip.gui.regions.model import RegionsModel
     from napari_corrclip.gui.regions.table import RegionsView
 
     session = Session(synthetic(1024, rows, 20, 0))

@@ -94,7 +94,7 @@ def gains(detail: Any, repeats: int) -> list[dict[str, float]]:
         dtype = torch.bfloat16 if name == "bfloat16" else torch.float32
         segmenter = with_option(name, build("vit-b-16", torch.device("cpu"), dtype))
         segmenter.settings = at_detail(segmenter.settings, detail)
-        ways[name] = lambda s=segmenter: s.encode(image, regions=regions, progress=False)  # type: ignore[misc]
+        ways[name] = lambda s=segmenter: s.encode(image, regions=regions, progress=False)
     clock = process_time if torch.get_num_threads() == 1 else perf_counter
     times: dict[str, list[float]] = {}
     for _ in range(repeats):

@@ -77,7 +77,7 @@ class Story:
     @property
     def session(self) -> Session:
         """What is corrected."""
-        session = self.dock.controller.session
+        session = self.dock.workspace.session
         assert session is not None, self.dock.status.text()
         return session
 

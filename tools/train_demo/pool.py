@@ -39,7 +39,7 @@ def _draw(
     job: tuple[int, str, float],
 ) -> tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.int8]]:
     seed, combinations, unnamed = job
-    scene = generate_scene(seed, combinations=combinations, unnamed=unnamed)  # type: ignore[arg-type]
+    scene = generate_scene(seed, combinations=combinations, unnamed=unnamed)
     attributes = np.full((MAX_REGIONS, 4), -1, np.int8)
     regions = np.zeros((SIZE, SIZE), np.uint8)
     for row, item in enumerate(scene.objects):
