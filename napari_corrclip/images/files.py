@@ -17,10 +17,10 @@ from numpy.typing import NDArray
 from napari_corrclip.errors import InputError
 from napari_corrclip.images.flat import FileBytes
 from napari_corrclip.images.pictures import read_with_pillow, upright
-from napari_corrclip.images.tiff import STARTS, full_picture, open_tiff
-from napari_corrclip.images.tiff_colors import TiffPicture
-from napari_corrclip.images.tiff_pixels import StoredPixels
-from napari_corrclip.images.unpacking import DamagedError
+from napari_corrclip.images.tiff.colors import TiffPicture
+from napari_corrclip.images.tiff.pages import STARTS, full_picture, open_tiff
+from napari_corrclip.images.tiff.pixels import StoredPixels
+from napari_corrclip.images.tiff.unpacking import DamagedError
 from napari_corrclip.storage.untrusted import Damage, check_regular, guarded
 
 __all__ = ["Picture", "is_tiff", "open_tiff_plane", "read_image", "read_picture"]

@@ -27,8 +27,8 @@ from napari_corrclip.images.pictures import (
     read_deep_png,
     upright,
 )
-from napari_corrclip.images.tiff import STARTS, full_picture, open_tiff, tag_number
-from napari_corrclip.images.tiff_pixels import StoredPixels
+from napari_corrclip.images.tiff.pages import STARTS, full_picture, open_tiff, tag_number
+from napari_corrclip.images.tiff.pixels import StoredPixels
 from napari_corrclip.storage.arrays import NPY_START
 from napari_corrclip.storage.untrusted import check_regular, guarded
 

@@ -300,7 +300,7 @@ REASONS = {
 def test_what_cannot_be_read_is_told_by_its_reason(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from napari_corrclip.images import unpacking
+    from napari_corrclip.images.tiff import unpacking
 
     monkeypatch.setattr(unpacking, "_has_zstd", lambda: False)
     made, words = REASONS[name]

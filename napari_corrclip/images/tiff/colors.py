@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from napari_corrclip.errors import InputError
 from napari_corrclip.images.nodata import masked
-from napari_corrclip.images.tiff import ORIENTATION, tag_number
-from napari_corrclip.images.tiff_pixels import StoredPixels, color_name, nodata_of
+from napari_corrclip.images.tiff.pages import ORIENTATION, tag_number
+from napari_corrclip.images.tiff.pixels import StoredPixels, color_name, nodata_of
 
 _INK_SET = 332
 # What a sample beyond the colours may say it is: colours were multiplied by it, or not.

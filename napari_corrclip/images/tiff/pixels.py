@@ -16,11 +16,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_corrclip.errors import InputError
-from napari_corrclip.images import unpacking
 from napari_corrclip.images.flat import FileBytes, FlatArray
 from napari_corrclip.images.nodata import NoData
-from napari_corrclip.images.tiff import tag_number
-from napari_corrclip.images.unpacking import DamagedError
+from napari_corrclip.images.tiff import unpacking
+from napari_corrclip.images.tiff.pages import tag_number
+from napari_corrclip.images.tiff.unpacking import DamagedError
 
 if TYPE_CHECKING:
     from tifffile import TiffPage, TiffPageSeries
@@ -65,7 +65,7 @@ class StoredPixels:
     """The numbers of one picture in a TIFF, as they are stored; read where they are cut.
 
     Whatever the tags say of colours, opacity or a rotation is left to
-    :class:`napari_corrclip.images.tiff_colors.TiffPicture`.
+    :class:`napari_corrclip.images.tiff.colors.TiffPicture`.
 
     Args:
         file: the same file as the series', open as long as this is used.

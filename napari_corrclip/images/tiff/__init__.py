@@ -1,0 +1,1 @@
+"""TIFF files: which picture of one is meant, its numbers as they are stored, its colours."""
