@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import reprlib
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -21,6 +22,7 @@ from napari_corrclip.errors import InputError
 from napari_corrclip.images import PERCENTILES, ImageOptions, read_pixels
 from napari_corrclip.progress import drive
 from napari_corrclip.regions.options import REGION_KINDS
+from napari_corrclip.regions.protocol import RegionSource
 from napari_corrclip.results.large import LargeSegmentation
 from napari_corrclip.results.segmentation import Segmentation
 from napari_corrclip.results.zarr_maps import check_target, check_zarr
@@ -58,7 +60,7 @@ def segment(
         region_options: of ``sam`` or ``superpixels``.
         settings: of the method.
         detail: the inference size.
-        recipe: a run in the place of these seven; where its regions are ``given``, these are still needed.
+        recipe: a run in the place of these seven; regions that it does not find itself are still needed.
         progress: draw a bar on stderr; ``None``: only where that is a terminal.
 
     Raises:
@@ -146,7 +148,8 @@ def segment_large(
             ``scale``, 1024 / scale. Has no effect on given regions.
         overlap: pixels that neighbouring tiles share at least, at most half a tile; ``None``: a
             quarter. Larger than what should not be cut.
-        recipe: a run in the place of ``scale`` to ``overlap``; its regions may be given here.
+        recipe: a run in the place of ``scale`` to ``overlap``; regions that it does not find itself are
+            given here.
         limits: values that become black and white.
         percentiles: the same by percentiles, for images of more than 8 bits.
         channel_axis: of an array, the axis of the channels if it is not the last.
@@ -173,18 +176,20 @@ def segment_large(
             settings=settings,
         )
     else:
-        beside = _Chosen(preset, device, dtype, "sam", region_options, settings)
-        beside.check_none(scale=scale, tile=tile, overlap=overlap)
-        named = recipe.regions != GIVEN
+        beside = _Chosen(preset, device, dtype, regions, region_options, settings)
+        beside.check_none(recipe, scale=scale, tile=tile, overlap=overlap)
+    _needed(recipe.scale)
+    source = regions if isinstance(regions, RegionSource) else None
+    if source is None and not named:
+        # An array or a file is read piece by piece, and known by its ids when it has been.
+        parts = {name: part for name, part in recipe.parts.items() if name != "regions"}
+        recipe = replace(recipe, regions=GIVEN, parts=parts)
     steps = large_steps(
-        Segmenter.from_recipe(recipe),
+        Segmenter.from_recipe(recipe, source=source),
         image,
         words,
         out,
-        scale=_needed(recipe.scale),
-        regions=None if named else regions,
-        tile=recipe.tile,
-        overlap=recipe.overlap,
+        regions=None if named or source is not None else regions,
         options=ImageOptions(limits, percentiles, channel_axis),
     )
     return drive(steps, show=progress)
@@ -219,17 +224,17 @@ class _Chosen(NamedTuple):
                 f"The recipe has the scale {recipe.scale!r}, at which an image is taken tile by tile; call "
                 "segment_large, or leave the scale out."
             )
-        if recipe.regions != GIVEN:
-            self.check_none()
-            return Segmenter.from_recipe(recipe)
-        self._replace(regions="sam").check_none()
+        self.check_none(recipe)
         _, source = named_regions(self.regions)
         return Segmenter.from_recipe(recipe, source=source)
 
-    def check_none(self, **more: object) -> None:
-        """Raise InputError where something was chosen beside a recipe."""
+    def check_none(self, recipe: Recipe, **more: object) -> None:
+        """Raise InputError where something was chosen beside a recipe; regions that it lacks may be."""
         defaults = self._field_defaults
-        for name, value in {**defaults, **self._asdict(), **more}.items():
+        beside = {**defaults, **self._asdict(), **more}
+        if recipe.regions == GIVEN or "regions" in recipe.parts:
+            del beside["regions"]
+        for name, value in beside.items():
             default = defaults.get(name)
             if value is not default and not (isinstance(value, str) and value == default):
                 raise InputError(

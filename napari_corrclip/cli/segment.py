@@ -281,12 +281,12 @@ class Job:
     def _large_steps(self, image: Path, folder: Path, scale: float) -> Steps[LargeSegmentation]:
         from napari_corrclip.engine.large.reading import LazyImage
         from napari_corrclip.engine.large.run import large_steps
-        from napari_corrclip.engine.large.windows import check_scale
+        from napari_corrclip.engine.large.windows import check_size
         from napari_corrclip.images.planes import opened
 
         with opened(image, "image") as plane:  # before networks are loaded
             size = LazyImage(plane, self.image_options).size
-            check_scale(scale, size)
+            check_size(scale, size)
         given = None if self._finds_regions else self._regions_file(image)
         segmenter = self._segmenter
         say(f"{image}: {size[0]} × {size[1]} pixels, at the scale {scale:g}")
@@ -296,10 +296,7 @@ class Job:
                 image,
                 self.vocabulary,
                 folder,
-                scale=scale,
                 regions=given,
-                tile=self.recipe.tile,
-                overlap=self.recipe.overlap,
                 options=self.image_options,
                 origin=Origin.of(image, folder),
             )

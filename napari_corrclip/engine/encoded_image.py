@@ -14,6 +14,7 @@ from napari_corrclip.engine.segmenter import Image, Segmenter
 from napari_corrclip.images import Pixels, read_pixels
 from napari_corrclip.progress import Progress, Steps, finish
 from napari_corrclip.regions.given import GivenRegions
+from napari_corrclip.results.provenance import Stretch
 from napari_corrclip.vocabulary import Vocabulary, VocabularyLike
 
 if TYPE_CHECKING:
@@ -131,6 +132,7 @@ def run_steps(
     pixels = image if isinstance(image, Pixels) else Pixels(image)
     features = yield from segmenter.encode_steps(pixels, regions)
     result = yield from segmenter.classify_steps(features, vocabulary)
+    result = result.stretched(Stretch.of(pixels.limits))
     return result, EncodedImage(segmenter, pixels.rgb, features)
 
 

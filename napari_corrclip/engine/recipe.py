@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from typing import TYPE_CHECKING, Any
 
+from napari_corrclip.engine.tiles import check_scale, check_tiles
 from napari_corrclip.engine.window_count import Size, window_grid
 from napari_corrclip.errors import InputError
 from napari_corrclip.regions.options import REGION_KINDS, SourceOptions, region_options
@@ -31,6 +32,7 @@ FORMAT = "napari-corrclip recipe 1"
 GIVEN = "given"
 """What ``regions`` is called where a region map comes with each image."""
 _PARTS = ("clip", "similarity", "regions", "templates")
+_DTYPES = ("auto", "float32", "float16", "bfloat16")  # known here, so that no torch is loaded
 
 
 @dataclass(frozen=True, init=False)
@@ -90,8 +92,10 @@ class Recipe:
         settings: Settings | None = None,
         parts: Mapping[str, str] | None = None,
     ) -> None:
-        parts = FrozenMapping({name: str(part) for name, part in (parts or {}).items()})
+        parts = _parts(parts)
         chosen = get_preset(preset) if isinstance(preset, str) else preset
+        if scale is not None:
+            scale, (tile, overlap) = check_scale(scale), check_tiles(tile, overlap)
         values: dict[str, object] = {
             "preset": chosen,
             "device": str(device).strip().lower(),
@@ -115,11 +119,10 @@ class Recipe:
                 f"A recipe's preset cannot be a {type(self.preset).__name__}; give a preset or its name."
             )
         at_detail(self.settings, self.detail)
-        for part in self.parts:
-            if part not in _PARTS:
-                raise InputError(
-                    f"A recipe has no part {part!r}; those handed in can be {', '.join(_PARTS)}."
-                )
+        if self.dtype not in _DTYPES:
+            raise InputError(
+                f"There is no type {self.dtype!r}; choose auto or one of {', '.join(_DTYPES[1:])}."
+            )
         if self.preset is None and not {"clip", "similarity"} <= self.parts.keys():
             raise InputError(
                 "A recipe without a preset has no networks; give a preset, or the fingerprints of "
@@ -165,7 +168,9 @@ class Recipe:
 
     @property
     def method(self) -> Settings:
-        """The settings at the recipe's detail: what the method runs by."""
+        """The settings at the recipe's detail, or scale: what the method runs by."""
+        if self.scale is not None:
+            return self.settings.replace(short_side=None)  # the scale sets the inference size
         return at_detail(self.settings, self.detail)
 
     def windows(self, shape: Size) -> Size:
@@ -199,14 +204,8 @@ class Recipe:
     # -- keys
 
     def resolved(self) -> Recipe:
-        """Return it with the floating-point type that ``auto`` stands for.
-
-        Raises:
-            InputError: there is no such type.
-        """
-        from napari_corrclip.devices import choose_dtype  # imports torch
-
-        return replace(self, dtype=str(choose_dtype(self.dtype)).removeprefix("torch."))
+        """Return it with the floating-point type that ``auto`` stands for: float32."""
+        return replace(self, dtype="float32") if self.dtype == "auto" else self
 
     def key(self, image: str = "") -> str:
         """Return 32 hex digits: the same recipe on the same image has the same ones.
@@ -215,15 +214,18 @@ class Recipe:
         local checkpoint counts by its path.
 
         Args:
-            image: the image's digest; empty for the recipe alone.
+            image: a digest of the pixels that the networks see, as ``Session.image_digest``, so that a file
+                whose values were stretched otherwise is another image; empty for the recipe alone.
         """
-        return self._key(image, self.method.result_fingerprint)
+        templates = "" if self.preset is None else self.preset.template_set
+        return self._key(image, self.method.result_fingerprint, dict(self.parts), templates)
 
     def features_key(self, image: str = "") -> str:
-        """Return the key of what is encoded before any vocabulary; map correction, for one, is not in it."""
-        return self._key(image, self.method.features_fingerprint)
+        """Return the key of what is encoded before any vocabulary, without templates and map correction."""
+        parts = {name: part for name, part in self.parts.items() if name != "templates"}
+        return self._key(image, self.method.features_fingerprint, parts)
 
-    def _key(self, image: str, settings: str) -> str:
+    def _key(self, image: str, settings: str, parts: dict[str, str], templates: object = "") -> str:
         networks = [
             [
                 spec.library,
@@ -235,10 +237,14 @@ class Recipe:
             ]
             for spec in self.networks
         ]
+        options = self._options()
+        if options is not None and options.get("dtype", "") is None:
+            options["dtype"] = "float32"  # what a preset's SAM is loaded in
+        # Regions that are given are not looked for tile by tile.
+        tiles = None if self.regions == GIVEN else (self.tile, self.overlap)
         values = [
-            FORMAT, networks, None if self.preset is None else self.preset.template_set,
-            self.resolved().dtype, self.regions, self._options(), self.scale, self.tile, self.overlap,
-            dict(self.parts), settings, image,
+            FORMAT, networks, templates, self.resolved().dtype, self.regions, options, self.scale,
+            tiles, parts, settings, image,
         ]  # fmt: skip
         text = json.dumps(values, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()[:32]
@@ -299,6 +305,22 @@ class Recipe:
 
     def _options(self) -> dict[str, object] | None:
         return None if self.region_options is None else asdict(self.region_options)
+
+
+def _parts(parts: object) -> FrozenMapping[str, str]:
+    if parts is None:
+        return FrozenMapping({})
+    if not isinstance(parts, Mapping):
+        raise InputError(
+            f"A recipe's parts cannot be a {type(parts).__name__}; give fingerprints by part, such as "
+            "{'regions': '0123456789abcdef'}."
+        )
+    for name in parts:
+        if name not in _PARTS:
+            raise InputError(
+                f"A recipe has no part {name!r}; those handed in can be {', '.join(_PARTS)}."
+            )
+    return FrozenMapping({name: str(part) for name, part in parts.items()})
 
 
 _TEXT = ((str,), "text")

@@ -12,7 +12,7 @@ import reprlib
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import torch
@@ -38,6 +38,7 @@ from napari_corrclip.images import Pixels, read_pixels
 from napari_corrclip.maps.regions import check_regions
 from napari_corrclip.progress import Progress, Steps, drive
 from napari_corrclip.regions.protocol import Described, RegionSource, partition
+from napari_corrclip.results.provenance import Stretch
 from napari_corrclip.results.segmentation import (
     Network,
     Provenance,
@@ -52,6 +53,9 @@ from napari_corrclip.vocabulary.templates import SINGLE_TEMPLATES, fill, resolve
 from napari_corrclip.weights.cache import cache_folder
 from napari_corrclip.weights.fetch import fetch
 from napari_corrclip.weights.presets import NetworkSpec, Preset
+
+if TYPE_CHECKING:
+    from segment_anything.modeling import Sam
 
 __getattr__ = moved_names(__name__)
 
@@ -101,11 +105,11 @@ class Segmenter:
             RegionSource,
             "SamRegions, SuperpixelRegions() or GivenRegions(array)",
         )
-        self.clip = clip
-        self.similarity = similarity
+        self._clip = clip
+        self._similarity = similarity
         self.regions = regions
         self.settings = Settings() if settings is None else _check_settings(settings)
-        self.templates = resolve(templates)
+        self._templates = resolve(templates)
         self.preset = preset or ("" if recipe is None else recipe.name)
         self._networks = tuple(networks)
         self._made_by = recipe
@@ -113,6 +117,21 @@ class Segmenter:
         self.text_cache = TextCache(None) if text_cache is None else text_cache
         _check_part("text_cache", self.text_cache, TextCache, "a TextCache")
         self._unknown_words = unknown_words
+
+    @property
+    def clip(self) -> ImageTextEncoder:
+        """The image and text tower."""
+        return self._clip
+
+    @property
+    def similarity(self) -> SimilarityEncoder:
+        """The similarity tower."""
+        return self._similarity
+
+    @property
+    def templates(self) -> tuple[str, ...]:
+        """The prompt templates for vocabularies that bring none of their own."""
+        return self._templates
 
     @classmethod
     def from_preset(
@@ -175,18 +194,23 @@ class Segmenter:
 
         Args:
             recipe: the run.
-            source: the region source, where the recipe knows it by its fingerprint alone.
+            source: the region source, where the recipe knows it by its fingerprint alone or a map comes with
+                the image.
             cache: folder of weights and text features; ``None``: the user's.
             former: another segmenter, whose networks are taken where they are the same.
 
         Raises:
-            InputError: there is no such device or type here, or a part was handed in that is not here.
+            InputError: there is no such device here, a part was handed in that is not here, or ``source`` is
+                another one than the recipe's.
             WeightsError: weights are missing and cannot be fetched, or are another network's.
         """
         preset = recipe.preset
-        if preset is None or (source is None and "regions" in recipe.parts):
+        others = recipe.parts.keys() - {"regions"}
+        if preset is None or others or (source is None and "regions" in recipe.parts):
             raise recipe.cannot_be_remade()
         recipe = recipe.resolved()
+        if source is not None:
+            recipe = _with_source(recipe, source)
         shared = former if former is not None and former._has_towers_of(recipe) else None
         if source is None:
             source = load_regions(recipe, cache, shared and shared._sam_of(preset))
@@ -209,11 +233,15 @@ class Segmenter:
     def _has_towers_of(self, recipe: Recipe) -> bool:
         return self._made_by is not None and self._made_by.same_towers(recipe)
 
-    def _sam_of(self, preset: Preset) -> Any:
+    def _sam_of(self, preset: Preset) -> Sam | None:
         """Return the preset's SAM where it is loaded here."""
+        from napari_corrclip.regions.sam import SamRegions
+
         made = None if self._made_by is None else self._made_by.preset
         same = made is not None and made.regions == preset.regions
-        return getattr(self._source, "sam", None) if same else None
+        # One that was handed in may be another.
+        own = self._made_by is not None and "regions" not in self._made_by.parts
+        return self._source.sam if same and own and isinstance(self._source, SamRegions) else None
 
     @classmethod
     def load_steps(
@@ -450,9 +478,10 @@ class Segmenter:
         """Generator of :meth:`segment`; ``regions`` as in :meth:`encode`."""
         words = Vocabulary.coerce(vocabulary)  # before the slow part, so that a slip costs nothing
         self.check_prompts(words)
-        features = yield from self.encode_steps(image, regions)
+        pixels = read_pixels(image)
+        features = yield from self.encode_steps(pixels, regions)
         result = yield from self.classify_steps(features, words)
-        return result
+        return result.stretched(Stretch.of(pixels.limits))
 
     def segment(
         self, image: Image, vocabulary: VocabularyLike, *, progress: bool | None = None
@@ -482,6 +511,22 @@ class Segmenter:
             f"The {self.preset or self.clip.name} networks never saw {listed} in training, so what "
             "they mark with it is a guess; use another preset for words of the real world.",
         )
+
+
+def _with_source(recipe: Recipe, source: RegionSource) -> Recipe:
+    """Return the recipe with the source that was handed in."""
+    part, asked = part_of(source), recipe.parts.get("regions")
+    if asked not in (None, part):
+        raise InputError(
+            f"The recipe's regions are those of {recipe.regions} ({asked}), and {source.name} ({part}) was "
+            "handed in; hand in the same ones, or make a recipe of these."
+        )
+    if asked is None and recipe.regions != GIVEN:
+        raise InputError(
+            f"The recipe finds its regions by {recipe.regions}, and {source.name} was handed in; leave it "
+            "out, or make a recipe of it."
+        )
+    return replace(recipe, regions=source.name, parts={**recipe.parts, "regions": part})
 
 
 def _check_settings(settings: object) -> Settings:

@@ -24,11 +24,13 @@ class Pixels:
         rgb: (H, W, 3) uint8.
         nodata: (H, W), true where the image has no data; ``None``: nowhere.
         notes: what the user is to be told about it, a sentence each.
+        limits: the values that became black and white; ``None``: it was of 8 bits already.
     """
 
     rgb: NDArray[np.uint8]
     nodata: NDArray[np.bool_] | None = None
     notes: tuple[str, ...] = ()
+    limits: tuple[float, float] | None = None
 
 
 def read_pixels(image: Any, options: ImageOptions | None = None) -> Pixels:
@@ -55,11 +57,11 @@ def read_pixels(image: Any, options: ImageOptions | None = None) -> Pixels:
 
 
 def _pixels(picture: Picture, options: ImageOptions) -> Pixels:
-    rgb = options.rgb(picture.array)
+    rgb, limits = options.stretched(picture.array)
     nodata = None
     if isinstance(picture.array, np.ma.MaskedArray):
         nodata = without_data(channels_last(picture.array, options.channel_axis))
-    return Pixels(rgb, nodata, picture.notes)
+    return Pixels(rgb, nodata, picture.notes, limits)
 
 
 def read_rgb(

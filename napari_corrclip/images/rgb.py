@@ -36,12 +36,11 @@ class ImageOptions:
 
     def rgb(self, image: ArrayLike) -> NDArray[np.uint8]:
         """Return ``image`` as (H, W, 3) uint8 by these options."""
-        return to_rgb(
-            image,
-            limits=self.limits,
-            percentiles=self.percentiles,
-            channel_axis=self.channel_axis,
-        )
+        return self.stretched(image)[0]
+
+    def stretched(self, image: ArrayLike) -> tuple[NDArray[np.uint8], tuple[float, float] | None]:
+        """Return that, and the values that became black and white; ``None``: none did."""
+        return _converted(image, self.limits, self.percentiles, self.channel_axis)
 
 
 def to_rgb(
@@ -73,6 +72,16 @@ def to_rgb(
     Raises:
         InputError: another shape or type, no pixels, NaN or infinite values, or useless limits.
     """
+    return _converted(image, limits, percentiles, channel_axis)[0]
+
+
+def _converted(
+    image: ArrayLike,
+    limits: tuple[float, float] | None,
+    percentiles: tuple[float, float],
+    channel_axis: int | None,
+) -> tuple[NDArray[np.uint8], tuple[float, float] | None]:
+    """Return what :func:`to_rgb` does, and the values that became black and white, if any."""
     array = as_array(image)
     check_type(array)
     array = channels_last(array, channel_axis)
@@ -88,10 +97,10 @@ def to_rgb(
         check_percentiles(percentiles)
         if not is_deep(array.dtype):
             bits = array if array.dtype == np.uint8 else array.astype(np.uint8) * np.uint8(255)
-            return _blank(_as_rgb(bits), lacking)
+            return _blank(_as_rgb(bits), lacking), None
         seen = array if lacking is None else array[~lacking]
         low, high = find_limits(seen, percentiles, colors=array.shape[-1] == 3)
-    return _blank(_as_rgb(_stretch(array, low, high)), lacking)
+    return _blank(_as_rgb(_stretch(array, low, high)), lacking), (low, high)
 
 
 def as_array(image: Any) -> NDArray[Any]:

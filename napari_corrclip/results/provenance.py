@@ -59,6 +59,11 @@ class Stretch:
     high: float
     gamma: float = 1.0
 
+    @classmethod
+    def of(cls, limits: tuple[float, float] | None) -> tuple[Stretch, ...]:
+        """Return what a provenance says of an image whose ``limits`` became black and white, if any did."""
+        return () if limits is None else (cls(*map(float, limits)),)
+
     def __post_init__(self) -> None:
         if not (-math.inf < self.low < self.high < math.inf and 0 < self.gamma < math.inf):
             raise InputError(
@@ -88,9 +93,8 @@ class Provenance:
             not known.
         tiling: of a large image: ``scale`` (inference pixels a pixel), ``windows``, and ``tile``,
             ``overlap`` and ``tiles`` where regions were found tile by tile.
-        stretch: how the image became 8 bits, where the dock made it so: one of grayscale, or one of each
-            of three channels, ``None`` for an empty one; nothing where the image was taken as it came, or
-            where that is not known.
+        stretch: how the image became 8 bits: one of all channels, or one of each of three, ``None`` for an
+            empty one; nothing where the image was taken as it came, or where that is not known.
     """
 
     versions: Mapping[str, str] = field(default_factory=dict)

@@ -17,10 +17,14 @@ from hypothesis import strategies as st
 
 import napari_corrclip as nc
 from napari_corrclip.demo.scenes import generate_scene
+from napari_corrclip.engine.encoded_image import annotate_steps
 from napari_corrclip.engine.recipe import GIVEN, Recipe
 from napari_corrclip.errors import InputError
+from napari_corrclip.images import PERCENTILES, ImageOptions, find_limits, read_pixels
+from napari_corrclip.progress import finish
 from napari_corrclip.regions import GivenRegions, SuperpixelRegions
 from napari_corrclip.regions.sam import SamRegions
+from napari_corrclip.results.provenance import Stretch
 from napari_corrclip.settings import DETAILS, Settings
 from napari_corrclip.weights.catalogue import get_preset
 from napari_corrclip.weights.presets import NetworkSpec
@@ -118,6 +122,45 @@ def test_what_only_computes_changes_no_key() -> None:
     assert uncorrected.key() != recipe.key()
 
 
+def test_what_has_no_effect_changes_no_key() -> None:
+    large, given_ = Recipe(scale=1), Recipe(regions=GIVEN, scale=1)
+    higher = large.settings.replace(short_side=448)
+    assert large.key() == Recipe(scale=1.0).key() == replace(large, settings=higher).key()
+    assert given_.key() == replace(given_, tile=512, overlap=64).key()
+    assert Recipe(region_options={"dtype": "float32"}).key() == Recipe().key()
+    demo = get_preset("demo")
+    templated = Recipe(replace(demo, template_set=("a {}.",)))
+    assert templated.features_key() == Recipe().features_key()
+    assert templated.key() != Recipe().key()
+
+
+def test_the_types_that_a_recipe_knows_are_those_of_the_devices() -> None:
+    from napari_corrclip.devices import DTYPES, choose_dtype
+    from napari_corrclip.engine.recipe import _DTYPES
+
+    assert ("auto", *DTYPES) == _DTYPES
+    assert Recipe().resolved().dtype == str(choose_dtype("auto")).removeprefix("torch.")
+
+
+def test_other_limits_make_another_image_and_are_kept(tmp_path: Path) -> None:
+    deep = SCENE.image.astype(np.uint16) * 200
+    recipe = Recipe(**QUICK)
+    low, high = find_limits(deep, PERCENTILES, colors=True)
+    session = nc.annotate(deep, WORDS, recipe=recipe)
+    assert session.provenance.stretch == (Stretch(low, high),)
+    assert nc.segment(deep, WORDS, recipe=recipe).provenance.stretch == (Stretch(low, high),)
+    assert nc.segment(SCENE.image, WORDS, recipe=recipe).provenance.stretch == ()
+    pixels = read_pixels(deep, ImageOptions(limits=(0, 30000)))
+    other = finish(annotate_steps(nc.Segmenter.from_recipe(recipe), pixels, WORDS))
+    assert other.provenance.stretch == (Stretch(0.0, 30000.0),)
+    assert recipe.key(other.image_digest) != recipe.key(session.image_digest)
+    large = replace(recipe, scale=0.5)
+    result = nc.segment_large(deep, WORDS, tmp_path / "large", recipe=large, limits=(0, 30000))
+    assert result.provenance.stretch == (Stretch(0.0, 30000.0),)
+    constant = nc.segment(np.full((64, 64), 7, np.uint16), WORDS, recipe=recipe)
+    assert constant.provenance.stretch == (Stretch(7.0, 14.0),)  # and 7 is black
+
+
 def test_a_key_is_the_same_in_another_process() -> None:
     code = (
         "from napari_corrclip.engine.recipe import Recipe; import sys; recipe = Recipe(dtype='auto');"
@@ -175,6 +218,40 @@ def test_maps_that_are_handed_in_are_named_by_their_ids(segmenter: nc.Segmenter)
     assert keys[0] != keys[1]
 
 
+def test_a_map_is_handed_in_again_or_refused(segmenter: nc.Segmenter, tmp_path: Path) -> None:
+    ids, others = (np.full(SCENE.image.shape[:2], number) for number in (1, 2))
+    first = nc.segment(SCENE.image, WORDS, device="cpu", regions=ids)
+    kept = Recipe.from_json(first.provenance.recipe)
+    again = nc.segment(SCENE.image, WORDS, recipe=kept, regions=ids)
+    assert again.provenance.recipe == first.provenance.recipe
+    with pytest.raises(
+        InputError, match=r"those of given \([0-9a-f]{16}\), and given .* handed in"
+    ):
+        nc.segment(SCENE.image, WORDS, recipe=kept, regions=others)
+    with pytest.raises(InputError, match="finds its regions by sam, and superpixels was handed in"):
+        nc.Segmenter.from_recipe(Recipe(), source=SuperpixelRegions())
+
+    large = replace(Recipe(**QUICK), scale=0.5)
+    with pytest.raises(InputError, match=r"regions=.* was given beside it"):
+        nc.segment_large(SCENE.image, WORDS, tmp_path / "no", recipe=large, regions=ids)
+    keys = []
+    for name, given_ in (("one", ids), ("two", others)):
+        result = nc.segment_large(
+            SCENE.image, WORDS, tmp_path / name, scale=0.5, regions=given_, device="cpu"
+        )
+        found = Recipe.from_json(result.provenance.recipe)
+        assert not found.whole
+        keys.append(found.key())
+        result = nc.segment_large(
+            SCENE.image, WORDS, tmp_path / f"{name} again", recipe=found, regions=given_
+        )
+        assert Recipe.from_json(result.provenance.recipe) == found
+        with pytest.raises(InputError, match="handed in as an object"):
+            nc.segment_large(SCENE.image, WORDS, tmp_path / "no", recipe=found)
+    assert keys[0] != keys[1]
+    assert not (tmp_path / "no").exists()
+
+
 def test_parts_that_are_handed_in_are_named_by_their_weights(segmenter: nc.Segmenter) -> None:
     def own(**changes: Any) -> nc.Segmenter:
         parts = {"templates": segmenter.templates, "settings": segmenter.settings, **changes}
@@ -189,6 +266,11 @@ def test_parts_that_are_handed_in_are_named_by_their_weights(segmenter: nc.Segme
     assert kept == recipe
     with pytest.raises(InputError, match=r"clip .* handed in as an object"):
         nc.Segmenter.from_recipe(kept)
+    with pytest.raises(InputError, match=r"clip .* handed in as an object"):
+        nc.Segmenter.from_recipe(Recipe(parts={"clip": "0123"}))
+    for name in ("clip", "similarity", "templates"):  # else the recipe would not be of what runs
+        with pytest.raises(AttributeError):
+            setattr(own(), name, getattr(segmenter, name))
 
 
 def test_networks_are_taken_over_where_they_are_the_same() -> None:
@@ -246,6 +328,16 @@ def test_a_choice_beside_a_recipe_is_refused(beside: dict[str, Any]) -> None:
         ({"detail": "finest"}, "no detail 'finest'"),
         ({"settings": {"tau": 1}}, "settings cannot be a dict"),
         ({"tile": 512}, "tile is 512 without a scale"),
+        ({"scale": -1}, "scale is -1; give a number above 0"),
+        ({"scale": float("nan")}, "scale is nan"),
+        ({"scale": "0.5"}, "scale is '0.5'"),
+        ({"scale": 1, "tile": "a"}, "tile is 'a'; give a whole number"),
+        ({"scale": 1, "tile": 2.5}, r"tile is 2\.5"),
+        ({"scale": 1, "tile": 2}, "2 pixels wide; give at least 4"),
+        ({"scale": 1, "overlap": True}, "overlap is True"),
+        ({"scale": 1, "tile": 10, "overlap": 50}, "50 pixels; give 2 to 5"),
+        ({"dtype": "int3"}, "no type 'int3'; choose auto or one of float32"),
+        ({"parts": ["x"]}, "parts cannot be a list"),
         ({"scale": 0.5, "detail": "fine"}, "detail is 'fine' and scale 0.5"),
         ({"parts": {"sam": "0"}}, "no part 'sam'"),
     ],

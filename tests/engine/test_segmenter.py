@@ -507,11 +507,12 @@ def test_features_of_another_clip_are_refused(segmenter: Segmenter) -> None:
     with torch.no_grad():
         model.visual.proj[0, 0] += 1
     for dtype in (torch.float32, torch.bfloat16):
-        segmenter.clip = OpenClipEncoder(model, load_tokenizer(), name="another", dtype=dtype)
+        clip = OpenClipEncoder(model, load_tokenizer(), name="another", dtype=dtype)
+        other = Segmenter(clip, segmenter.similarity, segmenter.regions)
         with pytest.raises(
             InputError, match=r"another CLIP than 'another'; encode the image again"
         ):
-            segmenter.classify(features, WORDS)
+            other.classify(features, WORDS)
 
 
 @pytest.mark.parametrize("dtype", ["float16", "bfloat16"])

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
 
+from napari_corrclip.engine.tiles import check_tiles
 from napari_corrclip.engine.window_count import Size
-from napari_corrclip.errors import InputError
 from napari_corrclip.images.boxes import Box
 
 
@@ -46,13 +46,7 @@ class TileGrid:
 
     def __post_init__(self) -> None:
         """Look at the numbers."""
-        if self.side < 4:
-            raise InputError(f"The tile is {self.side} pixels wide; give at least 4.")
-        if not 2 <= self.overlap <= self.side // 2:
-            raise InputError(
-                f"The overlap of the tiles is {self.overlap} pixels; give 2 to {self.side // 2}, "
-                f"half a tile of {self.side}."
-            )
+        check_tiles(self.side, self.overlap)
         if not 1 <= self.pitch <= self.side // 2:
             raise ValueError(f"a pitch of {self.pitch} pixels for tiles of {self.side}")
 

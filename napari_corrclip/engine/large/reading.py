@@ -48,6 +48,11 @@ class LazyImage:
         """Rows and columns."""
         return self.plane.size
 
+    @property
+    def limits(self) -> tuple[float, float] | None:
+        """The values that become black and white, once measured; ``None``: none do."""
+        return self._limits
+
     def measure(self) -> Steps[None]:
         """Find the values that become black and white; reads nothing where that is no question."""
         if self._limits is not None or not is_deep(np.dtype(self.plane.array.dtype)):

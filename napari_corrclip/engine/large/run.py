@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import os
 import time
@@ -19,8 +20,9 @@ from napari_corrclip.engine.large.grid import blocks, slices
 from napari_corrclip.engine.large.reading import LazyImage, LazyRegions
 from napari_corrclip.engine.large.regions import find_regions, tile_grid
 from napari_corrclip.engine.large.tally import Count, Tally
-from napari_corrclip.engine.large.windows import WindowGrid, WindowLogits, check_scale
+from napari_corrclip.engine.large.windows import WindowGrid, WindowLogits, check_size
 from napari_corrclip.engine.segmenter import Segmenter
+from napari_corrclip.engine.tiles import check_scale
 from napari_corrclip.errors import InputError
 from napari_corrclip.images import ImageOptions
 from napari_corrclip.images.origin import Origin, escaped
@@ -33,7 +35,7 @@ from napari_corrclip.regions.given import AwaitedRegions, GivenRegions
 from napari_corrclip.regions.protocol import RegionSource
 from napari_corrclip.results.folder import LARGE_FORMAT
 from napari_corrclip.results.large import LargeSegmentation
-from napari_corrclip.results.provenance import Provenance, package_versions
+from napari_corrclip.results.provenance import Provenance, Stretch, package_versions
 from napari_corrclip.results.zarr_maps import (
     CHUNK,
     check_target,
@@ -56,7 +58,7 @@ def large_steps(
     vocabulary: VocabularyLike,
     out: str | os.PathLike[str],
     *,
-    scale: float,
+    scale: float | None = None,
     regions: Any = None,
     tile: int | None = None,
     overlap: int | None = None,
@@ -66,7 +68,7 @@ def large_steps(
     """Generator of :func:`napari_corrclip.api.segment_large`, by finished parts.
 
     Args:
-        segmenter: of its settings all but the inference size is used.
+        segmenter: of its settings all but the inference size is used; its recipe has what is left out.
         image: as there.
         vocabulary: as there.
         out: as there.
@@ -82,6 +84,14 @@ def large_steps(
     check_target(folder)
     words = Vocabulary.coerce(vocabulary)
     segmenter.check_prompts(words)
+    made = segmenter.recipe
+    run = replace(
+        made,
+        detail="standard",
+        scale=check_scale(made.scale if scale is None else scale),
+        tile=made.tile if tile is None else tile,
+        overlap=made.overlap if overlap is None else overlap,
+    )
     if segmenter.settings.windows != "separate":
         raise InputError(
             f"windows is {segmenter.settings.windows!r} in the settings, for which the similarity tower "
@@ -94,7 +104,7 @@ def large_steps(
     with contextlib.ExitStack() as stack:
         plane = stack.enter_context(opened(image, "image", options.channel_axis))
         pixels = LazyImage(plane, options)
-        scale = check_scale(scale, pixels.size)
+        scale = check_size(run.scale, pixels.size)
         patches = (segmenter.clip.patch_size, segmenter.similarity.patch_size)
         grid = WindowGrid.plan(pixels.size, scale, segmenter.settings, patches)
         tiling: dict[str, int | float] = {"scale": scale, "windows": len(grid)}
@@ -103,7 +113,7 @@ def large_steps(
             raise source.missing()
         given, described = None, {}
         if isinstance(source, RegionSource) and not isinstance(source, GivenRegions):
-            tiles = tile_grid(pixels.size, scale, source, tile, overlap)
+            tiles = tile_grid(pixels.size, scale, source, run.tile, run.overlap)
             tiling |= {"tile": tiles.side, "overlap": tiles.overlap, "tiles": len(tiles.tiles)}
             described = dict(source.describe())
         else:
@@ -128,8 +138,11 @@ def large_steps(
             tally = yield from _classify(
                 segmenter, grid, scale, pixels, found, text, words, maps, copy=copied
             )
+        ids = hashlib.sha256() if given is not None and "sha256" not in described else None
         with _timed(seconds, "painting"):
-            yield from _paint(maps, tally, words, correction=segmenter.settings.correction)
+            yield from _paint(maps, tally, words, ids, correction=segmenter.settings.correction)
+        if ids is not None:
+            described["sha256"] = ids.hexdigest()[:16]
         write_rows(
             maps,
             {
@@ -142,9 +155,9 @@ def large_steps(
         recipe = replace(
             segmenter.recipe_with(described),
             detail="standard",
-            scale=scale,
-            tile=tile,
-            overlap=overlap,
+            scale=run.scale,
+            tile=run.tile,
+            overlap=run.overlap,
         )
         provenance = Provenance(
             versions=package_versions(),
@@ -162,6 +175,7 @@ def large_steps(
             image_digest=origin.digest,
             image_position=origin.position,
             recipe=recipe.to_json(),
+            stretch=Stretch.of(pixels.limits),
         )
         notes = (*plane.notes, *segmenter.notes(words))
         _write_texts(temporary, tally, words, provenance, notes)
@@ -258,8 +272,13 @@ def _classify(
     return count.total()
 
 
-def _paint(maps: Any, tally: Tally, words: Vocabulary, *, correction: bool) -> Steps[None]:
-    """Write the labels: with map correction every region takes its most frequent class."""
+def _paint(
+    maps: Any, tally: Tally, words: Vocabulary, seen: hashlib._Hash | None, *, correction: bool
+) -> Steps[None]:
+    """Write the labels: with map correction every region takes its most frequent class.
+
+    ``seen``: takes the regions in, a chunk at a time, for their checksum.
+    """
     winners = voting.winners(tally.votes)
     chosen = np.array([0, *words.values], np.uint16)[winners + 1]
     sure = voting.confidences(tally.probabilities, winners)
@@ -268,8 +287,10 @@ def _paint(maps: Any, tally: Tally, words: Vocabulary, *, correction: bool) -> S
         yield Progress("painting", done, len(boxes))
         where = slices(box)
         labels = np.asarray(maps["pixel_labels"][where])
-        if correction:
-            ids = np.asarray(maps["regions"][where])
+        ids = np.asarray(maps["regions"][where]) if correction or seen is not None else None
+        if seen is not None:
+            seen.update(np.ascontiguousarray(ids).data)
+        if correction and ids is not None:
             numbers = np.where(ids > 0, np.searchsorted(tally.ids, ids) + 1, 0)
             before, labels = labels, voting.apply_votes(labels, numbers, chosen)
             if (labels != before).any():

@@ -24,6 +24,7 @@ from napari_corrclip.engine import windows as win
 from napari_corrclip.engine.large.grid import shared
 from napari_corrclip.engine.large.reading import LazyImage, LazyRegions
 from napari_corrclip.engine.large.resampling import bilinear, lines, nearest_lines
+from napari_corrclip.engine.tiles import check_scale
 from napari_corrclip.engine.window_count import Size, scaled
 from napari_corrclip.errors import InputError
 from napari_corrclip.images.boxes import Box, union
@@ -265,20 +266,16 @@ class WindowLogits:
         return torch.from_numpy(self._regions.pick(rows, columns).astype(np.int64))
 
 
-def check_scale(scale: float, size: Size) -> float:
+def check_size(scale: float | None, size: Size) -> float:
     """Return ``scale`` if an image of ``size`` can be seen at it.
 
     Raises:
-        InputError: it is no number above 0 and up to 8.
+        InputError: it is no number above 0 and up to 8, or makes the image too small.
     """
-    if isinstance(scale, bool) or not isinstance(scale, int | float) or not 0 < scale <= 8:
-        raise InputError(
-            f"The scale is {scale!r}; give a number above 0 and up to 8, how many pixels the "
-            "networks see for each of the image's, such as 1 or 0.25."
-        )
+    scale = check_scale(scale)
     if min(size) * scale < 16:
         raise InputError(
             f"At the scale {scale:g} an image of {size[0]} × {size[1]} pixels is less than 16 "
             "pixels wide; give a larger scale."
         )
-    return float(scale)
+    return scale

@@ -56,7 +56,8 @@ class SamRegions:
             it is.
 
     Attributes:
-        last_embedding: of the image that was divided last, for :meth:`click`; ``None`` before.
+        options: the numbers above.
+        fingerprint: a stable name of the network with its weights.
     """
 
     name = "sam"
@@ -85,6 +86,7 @@ class SamRegions:
             painting,
             None if dtype is None else str(dtype),
         )
+        self.fingerprint = fingerprint(sam)  # before it is cast, as of the other networks
         if device is not None:
             sam.to(device)
         if self.options.dtype is not None:
@@ -93,7 +95,6 @@ class SamRegions:
         sam.prompt_encoder.float()
         sam.mask_decoder.float()
         self.sam = sam
-        self._fingerprint: str | None = None
 
     @property
     def device(self) -> torch.device:
@@ -101,19 +102,12 @@ class SamRegions:
         device: torch.device = self.sam.device
         return device
 
-    @property
-    def fingerprint(self) -> str:
-        """A stable name of the network with its weights."""
-        if self._fingerprint is None:
-            self._fingerprint = fingerprint(self.sam)
-        return self._fingerprint
-
     def describe(self) -> Mapping[str, Described]:
         """Return the source, its network and every setting."""
         return {
             "source": self.name,
             "network": self.fingerprint,
-            **{name: value for name, value in asdict(self.options).items() if name != "dtype"},
+            **{name: value for name, value in asdict(self.options).items() if value is not None},
         }
 
     @plain_steps
