@@ -375,7 +375,7 @@ class CorrClipDock(Docked):
 
     def _words_changed(self, vocabulary: Vocabulary | None) -> None:
         if self.controller.segmenting:
-            self.words.waiting = True  # taken when the run has ended
+            self.words.wait()  # taken when the run has ended
             return
         shown, layer = self.workspace.picture, self.image.layer
         state = State(
@@ -397,9 +397,8 @@ class CorrClipDock(Docked):
 
     def _take_words_typed_meanwhile(self) -> None:
         """Take the classes that were changed while a run went on."""
-        if not self.words.waiting or self.controller.segmenting:
+        if self.controller.segmenting or not self.words.take_waiting():
             return
-        self.words.waiting = False
         session, words = self.workspace.session, self.words.vocabulary
         if session is not None and words != session.vocabulary:
             self._words_changed(words)
