@@ -24,14 +24,8 @@ from napari_corrclip.gui.layers.frozen import frozen
 from napari_corrclip.gui.layers.session_layers import SessionLayers, Tell
 from napari_corrclip.gui.regions.table import RegionsBar
 from napari_corrclip.gui.session.slider import Slider
-from napari_corrclip.gui.work.workspace import (
-    InMemory,
-    Left,
-    Opened,
-    StackLeft,
-    Workspace,
-    kept_with,
-)
+from napari_corrclip.gui.work.with_images import InMemory
+from napari_corrclip.gui.work.workspace import Left, Opened, StackLeft, Workspace
 
 if TYPE_CHECKING:
     import napari
@@ -280,7 +274,7 @@ class SessionDisplay:
             self.removed.emit(name, True)
         if event.value is self._preview:
             self._preview = self._previewed = None
-        if kept_with(event.value):
+        if self._workspace.kept_with(event.value):
             self._tell(
                 f"The image {name!r} was removed, and with it what was corrected of it in "
                 "memory; only its labels stay, as layers."

@@ -27,26 +27,12 @@ from napari_corrclip.errors import InputError
 from napari_corrclip.gui.image.picture import Picture, picture_like, source_like
 from napari_corrclip.gui.image.planes import Where
 from napari_corrclip.gui.work.restoring import open_steps
+from napari_corrclip.gui.work.with_images import InMemory, WithImages
 from napari_corrclip.images.boxes import Box
 from napari_corrclip.progress import Steps
 
 Plane = tuple[Where, int, Box | None]
 IN_MEMORY_ONLY = "Corrections are kept in memory only."
-
-
-@dataclass(eq=False)
-class InMemory:
-    """A session in memory, with what it is of.
-
-    Attributes:
-        session: with what was decided.
-        picture: what it is of.
-        layers: what stands for it in a viewer meanwhile, to be taken away when it is opened again.
-    """
-
-    session: Session
-    picture: Picture
-    layers: tuple[Any, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -122,15 +108,12 @@ class StackLeft:
     planes: tuple[InMemory, ...]
 
 
-# By image, whichever dock is opened, closed or opened again; an image that goes takes its own along.
-_WITH_IMAGE: weakref.WeakKeyDictionary[Any, list[InMemory]] = weakref.WeakKeyDictionary()
-
-
 class Workspace:
     """The owner of a dock's sessions.
 
     Args:
-        store: where sessions are kept on the disk.
+        store: where sessions are kept on the disk; ``None``: a person's.
+        with_images: where those are kept that are on no disk; ``None``: those of this process.
 
     Attributes:
         session: the one that is open; ``None``: nothing is corrected.
@@ -154,8 +137,11 @@ class Workspace:
     told = Signal(str)
     failed = Signal(str)
 
-    def __init__(self, store: SessionStore | None = None) -> None:
+    def __init__(
+        self, store: SessionStore | None = None, with_images: WithImages | None = None
+    ) -> None:
         self._store = SessionStore() if store is None else store
+        self._with_images = WithImages.of_process() if with_images is None else with_images
         self.session: Session | None = None
         self.picture: Picture | None = None
         self.image: Any = None
@@ -198,7 +184,11 @@ class Workspace:
         session, picture, written = self._let_go()
         if session is None or picture is None:
             return
-        kept = None if written or self._is_written(session) else _keep_with_image(session, picture)
+        kept = (
+            None
+            if written or self._is_written(session)
+            else self._with_images.keep(session, picture)
+        )
         self.left.emit(Left(session, picture, put_away=False, kept=kept))
 
     def put_away(self) -> None:
@@ -269,7 +259,7 @@ class Workspace:
         if image is not None and planes:
             self.stack_left.emit(StackLeft(image, planes))
             for plane in planes:
-                _keep_with_image(plane.session, plane.picture)
+                self._with_images.keep(plane.session, plane.picture)
 
     def comes_with(self, where: Where) -> InMemory | OnDisk | None:
         """Return what there is of a plane of the stack, to be opened now that it is shown."""
@@ -388,21 +378,23 @@ class Workspace:
             return found
         return found + [
             Offer(kept.picture.box, kept, asked=kept.picture.same_as(picture))
-            for kept in kept_with(picture.layer)
+            for kept in self.kept_with(picture.layer)
             if kept.picture.where == picture.where
         ]
+
+    def kept_with(self, image: Any) -> Sequence[InMemory]:
+        """Return the sessions that are kept in memory with an image layer, and go with it."""
+        return self._with_images.of(image)
 
     def take_up(self, kept: InMemory, *, shown: bool = True) -> None:
         """Open a session that is kept with its image; see :meth:`open`."""
         self.release(kept)
         if not self.open(kept.session, kept.picture, shown=shown):
-            _keep_with_image(kept.session, kept.picture)
+            self._with_images.keep(kept.session, kept.picture)
 
     def release(self, kept: InMemory) -> None:
         """Keep a session with its image no more: a person begins anew."""
-        image = kept.picture.layer
-        if image is not None:
-            _WITH_IMAGE[image] = [other for other in kept_with(image) if other is not kept]
+        self._with_images.release(kept)
 
     # -- on the disk
 
@@ -495,25 +487,9 @@ class Workspace:
             images: the layers of the viewer, with which others are kept.
         """
         self._encoded.clear()
-        kept = [kept for image in images for kept in kept_with(image)]
+        kept = [kept for image in images for kept in self.kept_with(image)]
         for held in (*self._planes.values(), *kept):
             held.session.engine = None
-
-
-def kept_with(image: Any) -> Sequence[InMemory]:
-    """Return the sessions that are kept in memory with an image layer, and go with it."""
-    return () if image is None else _WITH_IMAGE.get(image, ())
-
-
-def _keep_with_image(session: Session, picture: Picture) -> InMemory | None:
-    """Keep a session in which something was done as long as its image lives."""
-    image = picture.layer
-    if image is None or not (session.can_undo or session.can_redo):
-        return None
-    kept = InMemory(session, picture)
-    others = [other for other in kept_with(image) if not other.picture.same_as(picture)]
-    _WITH_IMAGE[image] = [*others, kept]
-    return kept
 
 
 def _plane(picture: Picture) -> Plane:

@@ -16,15 +16,8 @@ from napari.layers import Image
 from napari_corrclip.annotation import Session, Source, has_session, journal_folder, restore
 from napari_corrclip.errors import InputError
 from napari_corrclip.gui.image.picture import Picture
-from napari_corrclip.gui.work.workspace import (
-    InMemory,
-    Left,
-    OnDisk,
-    Opened,
-    StackLeft,
-    Workspace,
-    kept_with,
-)
+from napari_corrclip.gui.work.with_images import InMemory, WithImages
+from napari_corrclip.gui.work.workspace import Left, OnDisk, Opened, StackLeft, Workspace
 from napari_corrclip.images import Pixels
 from tests.annotation.images import small_result
 from tests.annotation.random_edits import digest, new_session
@@ -170,7 +163,7 @@ def test_what_is_on_the_disk_is_found_there(room: Room, go: Callable[[Room], Non
     go(room)
     (source,) = room.offered(picture)
     assert source == picture.source
-    assert kept_with(picture.layer) == ()
+    assert room.workspace.kept_with(picture.layer) == ()
     assert digest(on_disk(picture)) == digest(session)
     assert not room.told
 
@@ -183,7 +176,7 @@ def test_what_cannot_be_written_is_told_and_kept_with_its_image(room: Room) -> N
     assert sentence.endswith(" Corrections are kept in memory only.")
     assert not room.workspace.keeps(session)
     room.workspace.leave()
-    assert [kept.session for kept in kept_with(picture.layer)] == [session]
+    assert [kept.session for kept in room.workspace.kept_with(picture.layer)] == [session]
 
 
 def test_what_is_done_while_it_is_left_is_written(room: Room) -> None:
@@ -202,7 +195,7 @@ def test_what_was_edited_after_its_journal_was_closed_is_kept(room: Room) -> Non
     room.workspace.close_journal()
     session.undo()
     room.workspace.leave()
-    assert [kept.session for kept in kept_with(picture.layer)] == [session]
+    assert [kept.session for kept in room.workspace.kept_with(picture.layer)] == [session]
 
 
 def test_a_prediction_that_nobody_corrected_is_not_kept(room: Room) -> None:
@@ -225,7 +218,7 @@ def test_a_later_session_of_the_same_part_takes_the_place(room: Room) -> None:
     part = room.open(room.picture(image, crop=CROP))
     again = room.open(room.picture(image))
     room.workspace.leave()
-    assert {kept.session for kept in kept_with(image)} == {part, again}
+    assert {kept.session for kept in room.workspace.kept_with(image)} == {part, again}
 
 
 def test_what_is_released_is_kept_no_more(room: Room) -> None:
@@ -248,6 +241,28 @@ def test_another_workspace_offers_what_the_first_kept(room: Room) -> None:
     assert isinstance(offer.kept, InMemory)
     assert offer.asked
     assert offer.kept.session is session
+
+
+@pytest.mark.parametrize("shared", [True, False])
+def test_only_workspaces_that_share_them_find_the_sessions_of_an_image(
+    room: Room, shared: bool
+) -> None:
+    mine = WithImages()
+    one = Workspace(with_images=mine)
+    other = Workspace(with_images=mine if shared else WithImages())
+    picture = room.picture()
+    session = made(picture)
+    one.open(session, picture)
+    edited(session)
+    one.leave()
+    assert [kept.session for kept in one.kept_with(picture.layer)] == [session]
+    assert [offer.kept for offer in other.offers(None, picture)] == (
+        list(mine.of(picture.layer)) if shared else []
+    )
+    assert room.offered(picture) == []  # it is not the process's
+    (kept,) = one.kept_with(picture.layer)
+    other.release(kept)
+    assert (one.kept_with(picture.layer) == ()) == shared
 
 
 def test_it_goes_with_its_image(room: Room) -> None:
@@ -297,7 +312,7 @@ def test_room_is_made_by_putting_aside(room: Room) -> None:
     assert digest(restore(aside)) == former
     loaded = made(picture)
     room.workspace.open(loaded, picture)
-    assert kept_with(picture.layer) == ()  # it lies aside
+    assert room.workspace.kept_with(picture.layer) == ()  # it lies aside
     edited(loaded, 3)
     assert digest(on_disk(picture)) == digest(loaded)
 
@@ -361,7 +376,7 @@ def test_a_plane_comes_back_as_it_was(room: Room, file: str) -> None:
         assert not session.can_redo
         session.undo()
         room.workspace.put_away()
-    assert kept_with(image) == ()
+    assert room.workspace.kept_with(image) == ()
 
 
 def test_nothing_comes_where_something_is_open(room: Room) -> None:
@@ -406,7 +421,7 @@ def test_planes_in_memory_are_kept_when_their_stack_is_left(
     (event,) = [event for event in room.events if isinstance(event, StackLeft)]
     assert event.image is image
     assert [plane.session for plane in event.planes] == [session, untouched]
-    assert [kept.session for kept in kept_with(image)] == [session]
+    assert [kept.session for kept in room.workspace.kept_with(image)] == [session]
     assert room.workspace.comes_with((0,)) is None
 
 
@@ -495,7 +510,7 @@ def test_a_plane_on_the_disk_finds_its_encoded_image(room: Room, same_run: bool)
 def test_unloading_lets_go_of_all_but_the_open_one(room: Room) -> None:
     image, other = room.image(3), room.picture()
     away, kept = room.open(other), room.open(room.picture(image, 0))
-    assert kept_with(other.layer)[0].session is away
+    assert room.workspace.kept_with(other.layer)[0].session is away
     room.workspace.put_away()
     disk = room.open(room.picture(image, 1, file="stack.tif"))
     engines = [weakref.ref(encoded(session)) for session in (away, kept, disk)]
