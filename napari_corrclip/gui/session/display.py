@@ -118,7 +118,7 @@ class SessionDisplay:
     def take_up(self, kept: InMemory) -> None:
         """Have a session opened that was kept in memory; the layers that stood for it are taken away."""
         shown = self.slider.shows(kept.picture)
-        for layer in kept.layers if shown else ():
+        for layer in self._workspace.stand_ins(kept.session) if shown else ():
             if layer in self._viewer.layers:
                 self._viewer.layers.remove(layer)
         self._workspace.take_up(kept, shown=shown)
@@ -190,8 +190,7 @@ class SessionDisplay:
         else:
             for layer in there:
                 layer.name = f"{layer.name} (before)"
-            if left.kept is not None:
-                left.kept.layers = tuple(there)
+            self._workspace.stand_in(left.session, there)
 
     def _stack_left(self, left: StackLeft) -> None:
         self._freeze(left.image, left.planes, ("labels", "regions"))

@@ -6,7 +6,7 @@ They are on no disk. Whichever dock is closed, opened again or beside another on
 from __future__ import annotations
 
 import weakref
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,19 +14,17 @@ from napari_corrclip.annotation import Session
 from napari_corrclip.gui.image.picture import Picture
 
 
-@dataclass(eq=False)
+@dataclass(frozen=True, eq=False)
 class InMemory:
     """A session in memory, with what it is of.
 
     Attributes:
         session: with what was decided.
         picture: what it is of.
-        layers: what stands for it in a viewer meanwhile, to be taken away when it is opened again.
     """
 
     session: Session
     picture: Picture
-    layers: tuple[Any, ...] = ()
 
 
 class WithImages:
@@ -34,6 +32,8 @@ class WithImages:
 
     def __init__(self) -> None:
         self._kept: weakref.WeakKeyDictionary[Any, list[InMemory]] = weakref.WeakKeyDictionary()
+        self._layers: weakref.WeakKeyDictionary[Session, list[weakref.ref[Any]]]
+        self._layers = weakref.WeakKeyDictionary()
 
     @staticmethod
     def of_process() -> WithImages:
@@ -44,21 +44,29 @@ class WithImages:
         """Return the sessions that are kept with an image layer; ``None``: there is no image."""
         return () if image is None else tuple(self._kept.get(image, ()))
 
-    def keep(self, session: Session, picture: Picture) -> InMemory | None:
+    def keep(self, session: Session, picture: Picture) -> None:
         """Keep a session in which something was done, in place of another one of the same part."""
         image = picture.layer
         if image is None or not (session.can_undo or session.can_redo):
-            return None
-        kept = InMemory(session, picture)
+            return
         others = [other for other in self.of(image) if not other.picture.same_as(picture)]
-        self._kept[image] = [*others, kept]
-        return kept
+        self._kept[image] = [*others, InMemory(session, picture)]
 
     def release(self, kept: InMemory) -> None:
         """Keep a session no more."""
         image = kept.picture.layer
         if image is not None:
             self._kept[image] = [other for other in self.of(image) if other is not kept]
+
+    def stand_in(self, session: Session, layers: Iterable[Any]) -> None:
+        """Note that layers stand for a session that was left, in one viewer or in several."""
+        there = [*self.stand_ins(session), *layers]
+        self._layers[session] = [weakref.ref(layer) for layer in there]
+
+    def stand_ins(self, session: Session) -> list[Any]:
+        """Return the layers that stand for a session; any dock that opens it again takes them away."""
+        found = [layer() for layer in self._layers.get(session, ())]
+        return [layer for layer in found if layer is not None]
 
 
 _OF_PROCESS = WithImages()

@@ -86,13 +86,11 @@ class Left:
         session: which one.
         picture: what it is of.
         put_away: whether it comes back with its plane.
-        kept: where it is kept in memory with its image.
     """
 
     session: Session
     picture: Picture
     put_away: bool
-    kept: InMemory | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -184,12 +182,9 @@ class Workspace:
         session, picture, written = self._let_go()
         if session is None or picture is None:
             return
-        kept = (
-            None
-            if written or self._is_written(session)
-            else self._with_images.keep(session, picture)
-        )
-        self.left.emit(Left(session, picture, put_away=False, kept=kept))
+        if not written and not self._is_written(session):
+            self._with_images.keep(session, picture)
+        self.left.emit(Left(session, picture, put_away=False))
 
     def put_away(self) -> None:
         """Correct nothing until the plane comes back."""
@@ -395,6 +390,14 @@ class Workspace:
     def release(self, kept: InMemory) -> None:
         """Keep a session with its image no more: a person begins anew."""
         self._with_images.release(kept)
+
+    def stand_in(self, session: Session, layers: Iterable[Any]) -> None:
+        """Note that layers stand for a session that was left, until it is opened again."""
+        self._with_images.stand_in(session, layers)
+
+    def stand_ins(self, session: Session) -> list[Any]:
+        """Return the layers that stand for a session, whichever dock left them."""
+        return self._with_images.stand_ins(session)
 
     # -- on the disk
 

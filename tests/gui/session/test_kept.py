@@ -108,6 +108,8 @@ def test_another_dock_goes_on(person: Person) -> None:
     assert offered(again) == ["whole image, in memory"]
     again.press(again.dock.restore_bar.restore_button)
     assert again.dock.session is session
+    # What the first dock left of it in the viewer is shown anew.
+    assert again.names() == ["first", "labels", "regions"]
     again.agree()
     again.dock.cleanup()
 

@@ -149,9 +149,7 @@ def test_what_is_on_no_disk_is_kept_with_its_image(room: Room, go: Callable[[Roo
     assert isinstance(kept, InMemory)
     assert kept.session is session
     gone = [event for event in room.events if isinstance(event, Left)]
-    assert [(event.session, event.put_away, event.kept) for event in gone] == [
-        (session, False, kept)
-    ]
+    assert [(event.session, event.put_away) for event in gone] == [(session, False)]
     assert room.offered(room.picture()) == []  # of another image
 
 
@@ -263,6 +261,26 @@ def test_only_workspaces_that_share_them_find_the_sessions_of_an_image(
     (kept,) = one.kept_with(picture.layer)
     other.release(kept)
     assert (one.kept_with(picture.layer) == ()) == shared
+
+
+def test_layers_that_stand_for_a_session_are_found_by_whoever_opens_it_again(room: Room) -> None:
+    """One dock is closed and another one opened; later the session is left in another viewer, too."""
+    picture, other = room.picture(), Workspace()
+    session = room.open(picture)
+    room.workspace.close()
+    here, there = room.image(), room.image()
+    room.workspace.stand_in(session, [here])
+    assert other.stand_ins(session) == [here]
+    (kept,) = other.kept_with(picture.layer)
+    other.take_up(kept)
+    other.leave()
+    other.stand_in(session, [there])
+    assert room.workspace.stand_ins(session) == [here, there]
+    assert other.stand_ins(made(picture)) == []
+    room.images.remove(here)
+    del here
+    gc.collect()
+    assert other.stand_ins(session) == [there]
 
 
 def test_it_goes_with_its_image(room: Room) -> None:
