@@ -30,7 +30,6 @@ from napari_corrclip.annotation import Changed, Session
 from napari_corrclip.errors import InputError
 from napari_corrclip.gui.correct import CorrectPanel
 from napari_corrclip.gui.image.panel import ImagePanel
-from napari_corrclip.gui.image.picture import Picture
 from napari_corrclip.gui.layers.session_layers import SessionLayers
 from napari_corrclip.gui.model.panel import ModelPanel
 from napari_corrclip.gui.regions.table import RegionsBar
@@ -221,31 +220,14 @@ class CorrClipDock(Docked):
         )
         if not all_planes:
             self.restore_bar.offer(picture.source, picture)
-        found = self._ask(choices, resolve, self._state(picture))
+        state = self.workspace.state_for_run(picture, self.viewer.layers, self.controller.answers)
+        found = self._ask(choices, resolve, state)
         if isinstance(found, Refuse):
             self.say(found.sentence)
         elif all_planes:
             self._run_stack(found.vocabulary)
         else:
             self.controller.run(picture, found.vocabulary, choice, found.reassign)
-
-    def _state(self, picture: Picture) -> State:
-        """Return what the workspace has to do with a picture."""
-        session, shown = self.workspace.session, self.workspace.picture
-        offers = self.workspace.offers(picture.source, picture)
-        there = shown is None or shown.layer in self.viewer.layers
-        lost = 0
-        if session is not None and not there and not self.workspace.keeps(session):
-            lost = len(session.history.done)
-        return State(
-            session,
-            same=self.workspace.is_open(picture),
-            name="" if shown is None else shown.name,
-            lost=lost,
-            offered=any(offer.asked for offer in offers),
-            values=self.workspace.values,
-            answered=self.controller.answers,
-        )
 
     def _ask(
         self,
@@ -377,14 +359,7 @@ class CorrClipDock(Docked):
         if self.controller.segmenting:
             self.words.wait()  # taken when the run has ended
             return
-        shown, layer = self.workspace.picture, self.image.layer
-        state = State(
-            self.workspace.session,
-            same=shown is None or layer is None or layer is shown.layer,
-            name="" if shown is None else shown.name,
-            values=self.workspace.values,
-            answered=self.controller.answers,
-        )
+        state = self.workspace.state_for_words(self.image.layer, self.controller.answers)
         found = self._ask(Choices(vocabulary), resolve_words, state)
         if isinstance(found, Run):
             if found.vocabulary != vocabulary:

@@ -14,18 +14,20 @@ on the disk               in its journal's folder, and offered whenever the imag
 from __future__ import annotations
 
 import weakref
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Container, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from psygnal import Signal
 
 from napari_corrclip.annotation import Journal, Session, SessionStore, Source
 from napari_corrclip.annotation.change import Step
+from napari_corrclip.annotation.edits.predictions import Reassign
 from napari_corrclip.annotation.encoded_cache import FEATURES, Kept
 from napari_corrclip.errors import InputError
 from napari_corrclip.gui.image.picture import Picture, picture_like, source_like
 from napari_corrclip.gui.image.planes import Where
+from napari_corrclip.gui.work.resolve import State
 from napari_corrclip.gui.work.restoring import open_steps
 from napari_corrclip.gui.work.with_images import InMemory, WithImages
 from napari_corrclip.images.boxes import Box
@@ -352,6 +354,41 @@ class Workspace:
         if engine is not None:
             self._encoded[_plane(picture)] = session.run_digest, FEATURES.keep(engine)
 
+    # -- what Run and other words are resolved by
+
+    def state_for_run(
+        self, picture: Picture, layers: Container[Any], answered: Reassign | None = None
+    ) -> State:
+        """Return the state beside a picture that is to be run on.
+
+        Args:
+            picture: which one.
+            layers: those that are there, in the viewer.
+            answered: what was said of classes that are about to go.
+        """
+        offers = self.offers(picture.source, picture)
+        return replace(
+            self._state(answered),
+            same=self.is_open(picture),
+            lost=self.steps_lost_by(picture, layers, replaced=False),
+            offered=any(offer.asked for offer in offers),
+        )
+
+    def state_for_words(self, image: Any, answered: Reassign | None = None) -> State:
+        """Return the state beside an image layer that is chosen while the words change.
+
+        Args:
+            image: which one, of whatever plane or part; ``None``: none is chosen.
+            answered: what was said of classes that are about to go.
+        """
+        shown = self.picture
+        same = shown is None or image is None or image is shown.layer
+        return replace(self._state(answered), same=same)
+
+    def _state(self, answered: Reassign | None) -> State:
+        name = "" if self.picture is None else self.picture.name
+        return State(self.session, name=name, values=self.values, answered=answered)
+
     # -- what is offered
 
     def offers(self, source: Source | None, picture: Picture | None = None) -> list[Offer]:
@@ -410,17 +447,31 @@ class Workspace:
         journal = self.journal
         return journal is not None and journal.session is session and journal.problem is None
 
-    def steps_lost_by(self, picture: Picture) -> int:
-        """Return how many steps are on no disk of the sessions that end when one of ``picture`` is opened."""
-        session = self.session
-        ending = [] if session is None or self.keeps(session) else [session]
-        same = picture.where and picture.layer is self.image
-        ending += [
-            kept.session
+    def steps_lost_by(self, picture: Picture, layers: Container[Any], *, replaced: bool) -> int:
+        """Return how many steps nobody could find again, were a session of ``picture`` opened.
+
+        What is on no disk is kept with its image, if that is still there.
+
+        Args:
+            picture: of the session.
+            layers: those that are there, in the viewer.
+            replaced: whether the session takes the place of one that is in memory of just that picture;
+                a run goes into it.
+        """
+        stack_stays = bool(picture.where) and picture.layer is self.image
+        ending = [
+            (kept, stack_stays)
             for plane, kept in self._planes.items()
-            if not same or plane == _plane(picture)
+            if not stack_stays or plane == _plane(picture)
         ]
-        return sum(len(session.history.done) for session in ending)
+        if self.session is not None and self.picture is not None and not self.keeps(self.session):
+            kept = InMemory(self.session, self.picture)
+            ending.append((kept, self.is_open(picture)))
+        return sum(
+            len(kept.session.history.done)
+            for kept, in_place in ending
+            if (replaced and in_place) or kept.picture.layer not in layers
+        )
 
     def make_room(self, source: Source | None) -> str:
         """Put what is kept of an image aside, so that another session can be kept in its place.

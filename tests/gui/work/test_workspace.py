@@ -357,10 +357,49 @@ def test_where_no_room_can_be_made_the_journal_goes_on(
     assert digest(on_disk(picture)) == digest(session)
 
 
-@pytest.mark.parametrize(("file", "edits", "lost"), [("", 2, 2), ("", 0, 0), ("scene.png", 2, 0)])
-def test_steps_that_another_session_would_end(room: Room, file: str, edits: int, lost: int) -> None:
+# -- what is lost by leaving
+
+
+@pytest.mark.parametrize(
+    ("file", "edits", "there", "run", "load"),
+    [
+        ("", 2, False, 2, 2),
+        ("", 0, False, 0, 0),
+        ("", 2, True, 0, 0),  # it is kept with its image
+        ("scene.png", 2, False, 0, 0),
+    ],
+)
+def test_steps_that_another_image_would_end(
+    room: Room, file: str, edits: int, there: bool, run: int, load: int
+) -> None:
     room.open(room.picture(file=file), edits=edits)
-    assert room.workspace.steps_lost_by(room.picture()) == lost
+    if not there:
+        gone = room.images.pop()  # somebody holds it, and the viewer shows it no more
+        assert gone not in room.images
+    picture = room.picture()
+    assert room.workspace.state_for_run(picture, room.images).lost == run
+    assert room.workspace.steps_lost_by(picture, room.images, replaced=True) == load
+
+
+@pytest.mark.parametrize(("file", "load"), [("", 2), ("scene.png", 0)])
+def test_steps_that_another_session_of_that_image_would_end(
+    room: Room, file: str, load: int
+) -> None:
+    """A run goes into the session; one that is loaded takes its place."""
+    picture = room.picture(file=file)
+    room.open(picture, edits=2)
+    assert room.workspace.state_for_run(picture, room.images).lost == 0
+    assert room.workspace.steps_lost_by(picture, room.images, replaced=True) == load
+    part = room.picture(room.images[-1], file=file, crop=CROP)
+    assert room.workspace.steps_lost_by(part, room.images, replaced=True) == 0
+
+
+@pytest.mark.usefixtures("blocked")
+def test_steps_that_could_not_be_written_are_counted(room: Room) -> None:
+    room.open(room.picture(file="scene.png"), edits=2)
+    picture = room.picture()
+    assert room.workspace.state_for_run(picture, ()).lost == 2
+    assert room.workspace.state_for_run(picture, room.images).lost == 0
 
 
 def test_steps_of_planes_in_memory_are_counted_where_their_stack_ends(room: Room) -> None:
@@ -368,9 +407,69 @@ def test_steps_of_planes_in_memory_are_counted_where_their_stack_ends(room: Room
     for plane in range(2):
         room.open(room.picture(image, plane), edits=plane + 1)
         room.workspace.put_away()
-    assert room.workspace.steps_lost_by(room.picture(image, 2)) == 0
-    assert room.workspace.steps_lost_by(room.picture(image, 1)) == 2
-    assert room.workspace.steps_lost_by(room.picture()) == 3
+
+    def lost(picture: Picture, layers: list[Image]) -> tuple[int, int]:
+        run = room.workspace.state_for_run(picture, layers).lost
+        return run, room.workspace.steps_lost_by(picture, layers, replaced=True)
+
+    assert lost(room.picture(image, 2), room.images) == (0, 0)
+    assert lost(room.picture(image, 1), room.images) == (0, 2)
+    other = room.picture()
+    assert lost(other, room.images) == (0, 0)  # they are kept with the stack
+    assert lost(other, room.images[1:]) == (3, 3)
+
+
+# -- what Run and other words are resolved by
+
+
+def test_the_state_where_nothing_is_open(room: Room) -> None:
+    picture = room.picture()
+    run = room.workspace.state_for_run(picture, room.images)
+    words = room.workspace.state_for_words(picture.layer)
+    assert (run.session, run.same, run.name, run.lost, run.offered) == (None, False, "", 0, False)
+    assert (words.session, words.same, words.name) == (None, True, "")
+    assert run.values is words.values is None
+
+
+def test_the_state_beside_the_image_that_is_corrected(room: Room) -> None:
+    image = room.image(2)
+    session = room.open(room.picture(image, 0))
+    answered: dict[str | int, str | int | None] = {3: None}
+    run = room.workspace.state_for_run(room.picture(image, 0), room.images, answered)
+    words = room.workspace.state_for_words(image, answered)
+    for state in (run, words):
+        assert (state.session, state.same, state.name) == (session, True, "image 0")
+        assert state.values == {entry.name: entry.value for entry in session.vocabulary}
+        assert state.answered == answered
+
+
+@pytest.mark.parametrize(
+    ("which", "run", "words"),
+    [("part", False, True), ("other", False, False), ("none", False, True)],
+)
+def test_the_state_beside_another_choice(room: Room, which: str, run: bool, words: bool) -> None:
+    """Words are those of the image, whatever part is chosen; a run is of a part."""
+    image = room.image()
+    room.open(room.picture(image))
+    chosen = {
+        "part": room.picture(image, crop=CROP),
+        "other": room.picture(),
+        "none": room.picture(),
+    }[which]
+    layer = None if which == "none" else chosen.layer
+    assert room.workspace.state_for_run(chosen, room.images).same == run
+    assert room.workspace.state_for_words(layer).same == words
+
+
+def test_only_corrections_of_the_very_part_are_offered_to_a_run(room: Room) -> None:
+    image = room.image()
+    room.open(room.picture(image, crop=CROP))
+    another(room)
+    for picture, offered in (
+        (room.picture(image), False),
+        (room.picture(image, crop=CROP), True),
+    ):
+        assert room.workspace.state_for_run(picture, room.images).offered == offered
 
 
 # -- the planes of a stack
