@@ -23,7 +23,7 @@ from psygnal import Signal
 from napari_corrclip.annotation import Journal, Session, SessionStore, Source
 from napari_corrclip.annotation.change import Step
 from napari_corrclip.annotation.edits.predictions import Reassign
-from napari_corrclip.annotation.encoded_cache import FEATURES, Kept
+from napari_corrclip.annotation.encoded_cache import Kept
 from napari_corrclip.errors import InputError
 from napari_corrclip.gui.image.picture import Picture, picture_like, source_like
 from napari_corrclip.gui.image.planes import Where
@@ -352,7 +352,7 @@ class Workspace:
         self._note_values(session)
         engine = session.engine
         if engine is not None:
-            self._encoded[_plane(picture)] = session.run_digest, FEATURES.keep(engine)
+            self._encoded[_plane(picture)] = session.run_digest, session.timeline.cache.keep(engine)
 
     # -- what Run and other words are resolved by
 

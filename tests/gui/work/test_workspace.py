@@ -14,6 +14,7 @@ import pytest
 from napari.layers import Image
 
 from napari_corrclip.annotation import Session, Source, has_session, journal_folder, restore
+from napari_corrclip.annotation.encoded_cache import FEATURES, FeatureCache
 from napari_corrclip.errors import InputError
 from napari_corrclip.gui.image.picture import Picture
 from napari_corrclip.gui.work.with_images import InMemory, WithImages
@@ -622,6 +623,19 @@ def test_a_plane_on_the_disk_finds_its_encoded_image(room: Room, same_run: bool)
         again = Session(*small_result((40, 64)), source=picture.source)
     room.workspace.arrive(again, found.picture)
     assert (again.engine is engine) == same_run
+
+
+def test_the_encoded_image_of_a_plane_is_kept_where_its_session_keeps_it(room: Room) -> None:
+    cache, picture = FeatureCache(), room.picture(room.image(3), 0, file="stack.tif")
+    session = Session(*small_result(SHAPE), source=picture.source, cache=cache)
+    room.workspace.open(session, picture)
+    engine = encoded(session)
+    room.workspace.put_away()
+    room.events.clear()
+    del session
+    gc.collect()
+    assert engine in cache
+    assert engine not in FEATURES
 
 
 def test_unloading_lets_go_of_all_but_the_open_one(room: Room) -> None:
