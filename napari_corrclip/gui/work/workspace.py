@@ -38,8 +38,8 @@ IN_MEMORY_ONLY = "Corrections are kept in memory only."
 
 
 @dataclass(frozen=True, eq=False)
-class OnDisk:
-    """Corrections on the disk, to be read in a thread.
+class Unread:
+    """Corrections on the disk that are not read yet, which a thread is to do.
 
     Attributes:
         picture: what they are of.
@@ -258,7 +258,7 @@ class Workspace:
             for plane in planes:
                 self._with_images.keep(plane.session, plane.picture)
 
-    def comes_with(self, where: Where) -> InMemory | OnDisk | None:
+    def comes_with(self, where: Where) -> InMemory | Unread | None:
         """Return what there is of a plane of the stack, to be opened now that it is shown."""
         if self.image is None or self._like is None or self.session is not None:
             return None
@@ -269,7 +269,7 @@ class Workspace:
         if not parts:
             return None
         chosen = next((part for part in parts if part.crop == self._like.box), parts[0])
-        return OnDisk(picture_like(self._like, where, chosen.crop), chosen)
+        return Unread(picture_like(self._like, where, chosen.crop), chosen)
 
     def arrive(self, session: Session, picture: Picture) -> None:
         """Open what :meth:`comes_with` its plane; what was read anew finds its encoded image."""

@@ -18,7 +18,7 @@ from napari_corrclip.annotation.encoded_cache import FEATURES, FeatureCache
 from napari_corrclip.errors import InputError
 from napari_corrclip.gui.image.picture import Picture
 from napari_corrclip.gui.work.with_images import InMemory, WithImages
-from napari_corrclip.gui.work.workspace import Left, OnDisk, Opened, StackLeft, Workspace
+from napari_corrclip.gui.work.workspace import Left, Opened, StackLeft, Unread, Workspace
 from napari_corrclip.images import Pixels
 from tests.annotation.images import small_result
 from tests.annotation.random_edits import digest, new_session
@@ -88,7 +88,7 @@ class Room:
         found = self.workspace.comes_with(where)
         if isinstance(found, InMemory):
             self.workspace.arrive(found.session, found.picture)
-        elif isinstance(found, OnDisk):
+        elif isinstance(found, Unread):
             file, crop = Path(found.source.path).name, found.source.crop
             picture = self.picture(found.picture.layer, *where, file=file, crop=crop)
             self.workspace.arrive(on_disk(picture), picture)
@@ -522,7 +522,7 @@ def test_the_part_that_was_looked_at_comes_first(room: Room) -> None:
     room.open(room.picture(image, 1, file="stack.tif", crop=CROP))
     room.workspace.put_away()
     found = room.workspace.comes_with((0,))
-    assert isinstance(found, OnDisk)
+    assert isinstance(found, Unread)
     assert found.source.crop == CROP
 
 
@@ -617,7 +617,7 @@ def test_a_plane_on_the_disk_finds_its_encoded_image(room: Room, same_run: bool)
     engine = encoded(session)
     room.workspace.put_away()
     found = room.workspace.comes_with((0,))
-    assert isinstance(found, OnDisk)
+    assert isinstance(found, Unread)
     again = on_disk(picture)
     if not same_run:
         again = Session(*small_result((40, 64)), source=picture.source)
