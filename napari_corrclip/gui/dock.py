@@ -30,7 +30,6 @@ from napari_corrclip.annotation import Changed, Session
 from napari_corrclip.errors import InputError
 from napari_corrclip.gui.correct import CorrectPanel
 from napari_corrclip.gui.image.panel import ImagePanel
-from napari_corrclip.gui.image.picture import Picture
 from napari_corrclip.gui.layers.session_layers import SessionLayers
 from napari_corrclip.gui.model.panel import ModelPanel
 from napari_corrclip.gui.regions.table import RegionsBar
@@ -87,7 +86,7 @@ class CorrClipDock(Docked):
         self.image = ImagePanel(viewer)
         self.restore_bar = RestoreBar(self.workspace, self.image, self.controller, self.say)
         self.words = VocabularyPanel()
-        self.model = ModelPanel(viewer)
+        self.model = ModelPanel(viewer, self.controller)
         self.bar = RunBar()
         self.correct = CorrectPanel(self.say)
         self.regions = RegionsBar(viewer)
@@ -144,7 +143,6 @@ class CorrClipDock(Docked):
         self.words.refused.connect(self.say)
         self.model.unload.connect(self.controller.unload)
         self.model.refused.connect(self.say)
-        self.model.files.serve(self.controller.work, lambda: self.controller.running)
         self.bar.run.connect(self.run)
         self.bar.cancel.connect(self.controller.cancel)
         self.bar.demo.connect(self.try_demo)
@@ -154,7 +152,6 @@ class CorrClipDock(Docked):
         self.controller.status.connect(self.say)
         self.controller.busy.connect(self.bar.show_busy)
         self.controller.busy.connect(self.model.tell_windows)
-        self.controller.busy.connect(lambda _: self.model.files.refresh())
         self.image.part_chosen.connect(lambda: self.model.show_shape(self.image.shape))
         self.controller.busy.connect(self._busy)
         self.controller.progressed.connect(self.bar.show_progress)
@@ -223,31 +220,14 @@ class CorrClipDock(Docked):
         )
         if not all_planes:
             self.restore_bar.offer(picture.source, picture)
-        found = self._ask(choices, resolve, self._state(picture))
+        state = self.workspace.state_for_run(picture, self.viewer.layers, self.controller.answers)
+        found = self._ask(choices, resolve, state)
         if isinstance(found, Refuse):
             self.say(found.sentence)
         elif all_planes:
             self._run_stack(found.vocabulary)
         else:
             self.controller.run(picture, found.vocabulary, choice, found.reassign)
-
-    def _state(self, picture: Picture) -> State:
-        """Return what the workspace has to do with a picture."""
-        session, shown = self.workspace.session, self.workspace.picture
-        offers = self.workspace.offers(picture.source, picture)
-        there = shown is None or shown.layer in self.viewer.layers
-        lost = 0
-        if session is not None and not there and not self.workspace.keeps(session):
-            lost = len(session.history.done)
-        return State(
-            session,
-            same=self.workspace.is_open(picture),
-            name="" if shown is None else shown.name,
-            lost=lost,
-            offered=any(offer.asked for offer in offers),
-            values=self.workspace.values,
-            answered=self.controller.answers,
-        )
 
     def _ask(
         self,
@@ -377,16 +357,9 @@ class CorrClipDock(Docked):
 
     def _words_changed(self, vocabulary: Vocabulary | None) -> None:
         if self.controller.segmenting:
-            self.words.waiting = True  # taken when the run has ended
+            self.words.wait()  # taken when the run has ended
             return
-        shown, layer = self.workspace.picture, self.image.layer
-        state = State(
-            self.workspace.session,
-            same=shown is None or layer is None or layer is shown.layer,
-            name="" if shown is None else shown.name,
-            values=self.workspace.values,
-            answered=self.controller.answers,
-        )
+        state = self.workspace.state_for_words(self.image.layer, self.controller.answers)
         found = self._ask(Choices(vocabulary), resolve_words, state)
         if isinstance(found, Run):
             if found.vocabulary != vocabulary:
@@ -399,9 +372,8 @@ class CorrClipDock(Docked):
 
     def _take_words_typed_meanwhile(self) -> None:
         """Take the classes that were changed while a run went on."""
-        if not self.words.waiting or self.controller.segmenting:
+        if self.controller.segmenting or not self.words.take_waiting():
             return
-        self.words.waiting = False
         session, words = self.workspace.session, self.words.vocabulary
         if session is not None and words != session.vocabulary:
             self._words_changed(words)

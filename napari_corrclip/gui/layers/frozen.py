@@ -10,7 +10,7 @@ from napari.layers import Image, Labels
 
 from napari_corrclip.gui.image.planes import Where, place
 from napari_corrclip.gui.layers.captions import class_colormap
-from napari_corrclip.gui.work.workspace import InMemory
+from napari_corrclip.gui.work.with_images import InMemory
 
 
 def frozen(

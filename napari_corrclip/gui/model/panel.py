@@ -27,6 +27,7 @@ from napari_corrclip.gui.model.weight_files import WeightFiles
 from napari_corrclip.gui.model.weights_question import WeightsQuestion
 from napari_corrclip.gui.widgets import Label, button, combo, set_tip
 from napari_corrclip.gui.work.choice import DETAILS, LAYER, REGIONS, Choice, detail_title
+from napari_corrclip.gui.work.controller import Controller
 from napari_corrclip.gui.work.estimates import ESTIMATES, about
 from napari_corrclip.storage.plain import plain
 from napari_corrclip.weights.cache import is_offline
@@ -41,6 +42,7 @@ class ModelPanel(QGroupBox):
 
     Args:
         viewer: whose Labels layers are offered as regions.
+        controller: fetches and checks the networks' files.
 
     Signals (psygnal):
         unload: the networks are to be let go of.
@@ -50,7 +52,9 @@ class ModelPanel(QGroupBox):
     unload = Signal()
     refused = Signal(str)
 
-    def __init__(self, viewer: napari.viewer.Viewer, parent: QWidget | None = None) -> None:
+    def __init__(
+        self, viewer: napari.viewer.Viewer, controller: Controller, parent: QWidget | None = None
+    ) -> None:
         super().__init__("Model", parent)
         self.viewer = viewer
         self._shape: Size | None = None
@@ -71,7 +75,7 @@ class ModelPanel(QGroupBox):
         self.unload_button = button("Unload", "Free the memory that the networks take")
         self.unload_button.clicked.connect(lambda: self.unload.emit())
         self.advanced = Advanced(self._preset_settings)
-        self.files = WeightFiles(self._question)
+        self.files = WeightFiles(self._question, controller)
         self.advanced.addWidget(self.files)
         device = QHBoxLayout()
         device.addWidget(self.device, 1)

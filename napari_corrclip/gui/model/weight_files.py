@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from html import escape
 from pathlib import Path
-from typing import Any
 
 from psygnal import Signal
 from qtpy.QtGui import QShowEvent
@@ -13,14 +12,13 @@ from qtpy.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from napari_corrclip.gui.model.weights_question import WeightsQuestion
 from napari_corrclip.gui.widgets import MarkupLabel, button, set_tip
+from napari_corrclip.gui.work.controller import Controller
 from napari_corrclip.progress import Steps
 from napari_corrclip.storage.amounts import count, size_text
 from napari_corrclip.weights.fetch import fetch, file_path, missing
 from napari_corrclip.weights.presets import NetworkSpec
 from napari_corrclip.weights.verify import FileCheck, verify
 
-Work = Callable[[Steps[Any], Callable[[Any], object]], None]
-"""Does steps in the thread, and calls back with what they return."""
 Version = tuple[Path, int, int]
 """A file as it was: its path, size in bytes, and when it was last changed, in nanoseconds."""
 
@@ -30,6 +28,7 @@ class WeightFiles(QWidget):
 
     Args:
         question: asks before anything is downloaded.
+        controller: fetches and checks in the thread, where nothing else is at work.
 
     Signals (psygnal):
         told: a sentence.
@@ -40,11 +39,12 @@ class WeightFiles(QWidget):
 
     told = Signal(str)
 
-    def __init__(self, question: WeightsQuestion, parent: QWidget | None = None) -> None:
+    def __init__(
+        self, question: WeightsQuestion, controller: Controller, parent: QWidget | None = None
+    ) -> None:
         super().__init__(parent)
         self._question = question
-        self._work: Work | None = None
-        self._busy: Callable[[], bool] = lambda: False
+        self._controller = controller
         self._checked: dict[Version, FileCheck] = {}
         self.networks: tuple[NetworkSpec, ...] = ()
         self.label = MarkupLabel()
@@ -61,10 +61,7 @@ class WeightFiles(QWidget):
         column.setContentsMargins(0, 0, 0, 0)
         column.addWidget(self.label)
         column.addLayout(buttons)
-
-    def serve(self, work: Work, busy: Callable[[], bool]) -> None:
-        """Take what does long work, and says whether some is being done."""
-        self._work, self._busy = work, busy
+        controller.busy.connect(lambda _: self.refresh())  # a run fetches what it misses
 
     def show_networks(self, networks: Sequence[NetworkSpec]) -> None:
         """Show the files of another preset; those of the demo are part of the package."""
@@ -103,7 +100,7 @@ class WeightFiles(QWidget):
             self.refresh()
             self.told.emit(f"{count(files, 'file')} downloaded; all of them are here.")
 
-        self._do(steps(), done)
+        self._controller.work(steps(), done)
 
     def verify(self) -> None:
         """Compare the files with their checksums, and tell what is wrong with which."""
@@ -127,20 +124,17 @@ class WeightFiles(QWidget):
             whole = f"{count(len(checks), 'file is', 'files are')} as published."
             self.told.emit(" ".join(details) or whole)
 
-        self._do(steps(), done)
+        self._controller.work(steps(), done)
 
     def showEvent(self, event: QShowEvent | None) -> None:  # noqa: D102
         super().showEvent(event)
         self.refresh()
 
     def _is_busy(self) -> bool:
-        if self._busy():
+        busy = self._controller.running
+        if busy:
             self.told.emit("Something is at work; wait for it or cancel it first.")
-        return self._busy()
-
-    def _do(self, steps: Steps[Any], done: Callable[[Any], object]) -> None:
-        assert self._work is not None
-        self._work(steps, done)
+        return busy
 
     def _state(self, spec: NetworkSpec) -> str:
         version = _version(file_path(spec))

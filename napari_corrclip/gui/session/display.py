@@ -24,14 +24,8 @@ from napari_corrclip.gui.layers.frozen import frozen
 from napari_corrclip.gui.layers.session_layers import SessionLayers, Tell
 from napari_corrclip.gui.regions.table import RegionsBar
 from napari_corrclip.gui.session.slider import Slider
-from napari_corrclip.gui.work.workspace import (
-    InMemory,
-    Left,
-    Opened,
-    StackLeft,
-    Workspace,
-    kept_with,
-)
+from napari_corrclip.gui.work.with_images import InMemory
+from napari_corrclip.gui.work.workspace import Left, Opened, StackLeft, Workspace
 
 if TYPE_CHECKING:
     import napari
@@ -124,7 +118,7 @@ class SessionDisplay:
     def take_up(self, kept: InMemory) -> None:
         """Have a session opened that was kept in memory; the layers that stood for it are taken away."""
         shown = self.slider.shows(kept.picture)
-        for layer in kept.layers if shown else ():
+        for layer in self._workspace.stand_ins(kept.session) if shown else ():
             if layer in self._viewer.layers:
                 self._viewer.layers.remove(layer)
         self._workspace.take_up(kept, shown=shown)
@@ -196,8 +190,7 @@ class SessionDisplay:
         else:
             for layer in there:
                 layer.name = f"{layer.name} (before)"
-            if left.kept is not None:
-                left.kept.layers = tuple(there)
+            self._workspace.stand_in(left.session, there)
 
     def _stack_left(self, left: StackLeft) -> None:
         self._freeze(left.image, left.planes, ("labels", "regions"))
@@ -280,7 +273,7 @@ class SessionDisplay:
             self.removed.emit(name, True)
         if event.value is self._preview:
             self._preview = self._previewed = None
-        if kept_with(event.value):
+        if self._workspace.kept_with(event.value):
             self._tell(
                 f"The image {name!r} was removed, and with it what was corrected of it in "
                 "memory; only its labels stay, as layers."

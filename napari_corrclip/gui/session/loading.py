@@ -2,7 +2,7 @@
 
 The folder is read in the thread, and so is the image. Then, without a pause in which a person could do
 anything, it takes the place of what is corrected: what was kept of the image is put aside on the disk, and
-what is in memory only is asked about.
+what nobody could find again is asked about.
 """
 
 from __future__ import annotations
@@ -119,7 +119,8 @@ class Loading:
             return
         # A layer that is of no file is not to be kept as if it were the file that was saved.
         session.source = picture.source
-        lost = self._workspace.steps_lost_by(picture)
+        layers = self._image.viewer.layers
+        lost = self._workspace.steps_lost_by(picture, layers, replaced=True)
         if lost and not ask_to_leave(self._parent, lost, "Load a session", "Load"):
             self._tell("Nothing was loaded; what is corrected is as it was.")
             return

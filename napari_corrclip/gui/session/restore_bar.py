@@ -13,7 +13,8 @@ from napari_corrclip.gui.image.picture import Picture
 from napari_corrclip.gui.layers.session_layers import Tell
 from napari_corrclip.gui.widgets import Label, button, combo
 from napari_corrclip.gui.work.controller import Controller
-from napari_corrclip.gui.work.workspace import InMemory, Workspace
+from napari_corrclip.gui.work.with_images import InMemory
+from napari_corrclip.gui.work.workspace import Workspace
 from napari_corrclip.images.boxes import Box
 
 

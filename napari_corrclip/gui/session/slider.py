@@ -18,7 +18,8 @@ from napari_corrclip.gui.image.picture import Picture
 from napari_corrclip.gui.image.planes import Where, plane_of
 from napari_corrclip.gui.layers.session_layers import Tell
 from napari_corrclip.gui.work.jobs import Jobs
-from napari_corrclip.gui.work.workspace import InMemory, Workspace
+from napari_corrclip.gui.work.with_images import InMemory
+from napari_corrclip.gui.work.workspace import Workspace
 
 DELAY = 80
 """Milliseconds that the slider rests before a plane's session is opened."""

@@ -49,9 +49,6 @@ DELAY = 150
 class VocabularyPanel(QWidget):
     """The panel of the classes: typed, edited, coloured, sorted, removed, loaded and saved.
 
-    Attributes:
-        waiting: whether the classes were typed while a run goes on, and wait for its end.
-
     Signals (psygnal):
         changed: the :class:`Vocabulary`, or ``None`` where none is left.
         refused: a sentence.
@@ -100,7 +97,7 @@ class VocabularyPanel(QWidget):
         layout.addLayout(buttons)
         self._former: Vocabulary | None = None
         self._session: Session | None = None
-        self.waiting = False
+        self._waiting = False  # for the end of a run, during which they were changed
         self._count_later = QTimer(self)
         self._count_later.setSingleShot(True)
         self._count_later.setInterval(DELAY)
@@ -138,10 +135,19 @@ class VocabularyPanel(QWidget):
             former.changed.disconnect(self._session_changed)
 
     def show_session(self) -> None:
-        """Show the classes that the session has, unless others wait for the end of a run."""
+        """Show the classes that the session has, unless others :meth:`wait` for the end of a run."""
         session = self._session
-        if session is not None and not self.waiting and session.vocabulary != self.vocabulary:
+        if session is not None and not self._waiting and session.vocabulary != self.vocabulary:
             self.show_vocabulary(session.vocabulary)
+
+    def wait(self) -> None:
+        """Keep the classes as they are, whatever session is followed, until :meth:`take_waiting`."""
+        self._waiting = True
+
+    def take_waiting(self) -> bool:
+        """Return whether the classes have waited; from now on they do not."""
+        waited, self._waiting = self._waiting, False
+        return waited
 
     def _session_changed(self, changed: Changed) -> None:
         if changed.vocabulary:

@@ -20,7 +20,7 @@ from psygnal import Signal
 from napari_corrclip._torch_import import prepare_imports
 from napari_corrclip.annotation import Draft, Session
 from napari_corrclip.annotation.edits.predictions import Reassign
-from napari_corrclip.annotation.encoded_cache import FEATURES, GIB
+from napari_corrclip.annotation.encoded_cache import GIB, FeatureCache
 from napari_corrclip.engine.recipe import Recipe
 from napari_corrclip.errors import CorrClipError
 from napari_corrclip.gui.image.picture import Picture
@@ -60,6 +60,11 @@ class _Ran:
     engine: EncodedImage
     rerun: Drafting[tuple[str, ...]]
     made: Session | Draft[tuple[str, ...]]
+
+    @property
+    def session(self) -> Session:
+        """The new one, or the one that the draft is of."""
+        return self.made if isinstance(self.made, Session) else self.made.of
 
 
 class Controller:
@@ -145,8 +150,9 @@ class Controller:
                 again = self._made_steps(picture, result, engine, ran.rerun)
                 self._start(again, done, segmenting=True)
                 return
-            if engine not in FEATURES:
-                notes.append(too_large_to_keep(engine.nbytes))
+            cache = ran.session.timeline.cache
+            if engine not in cache:
+                notes.append(too_large_to_keep(engine.nbytes, cache))
             self.status.emit(
                 f"{_said(picture)}{count(len(result.table), 'region')} in "
                 f"{perf_counter() - began:.1f} s. " + " ".join([*notes, NEXT])
@@ -467,11 +473,11 @@ def _rerun(
     return edit
 
 
-def too_large_to_keep(nbytes: int) -> str:
+def too_large_to_keep(nbytes: int, cache: FeatureCache) -> str:
     """Say that an encoded image is over the limit by itself, and what that means."""
     return (
         f"The encoded image ({nbytes / GIB:.2g} GiB) is more than the feature cache holds "
-        f"({FEATURES.limit / GIB:.2g} GiB) and was let go of: other classes need another run, or a "
+        f"({cache.limit / GIB:.2g} GiB) and was let go of: other classes need another run, or a "
         "higher limit under Advanced."
     )
 

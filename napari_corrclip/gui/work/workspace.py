@@ -14,19 +14,22 @@ on the disk               in its journal's folder, and offered whenever the imag
 from __future__ import annotations
 
 import weakref
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Container, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from psygnal import Signal
 
 from napari_corrclip.annotation import Journal, Session, SessionStore, Source
 from napari_corrclip.annotation.change import Step
-from napari_corrclip.annotation.encoded_cache import FEATURES, Kept
+from napari_corrclip.annotation.edits.predictions import Reassign
+from napari_corrclip.annotation.encoded_cache import Kept
 from napari_corrclip.errors import InputError
 from napari_corrclip.gui.image.picture import Picture, picture_like, source_like
 from napari_corrclip.gui.image.planes import Where
+from napari_corrclip.gui.work.resolve import State
 from napari_corrclip.gui.work.restoring import open_steps
+from napari_corrclip.gui.work.with_images import InMemory, WithImages
 from napari_corrclip.images.boxes import Box
 from napari_corrclip.progress import Steps
 
@@ -34,24 +37,9 @@ Plane = tuple[Where, int, Box | None]
 IN_MEMORY_ONLY = "Corrections are kept in memory only."
 
 
-@dataclass(eq=False)
-class InMemory:
-    """A session in memory, with what it is of.
-
-    Attributes:
-        session: with what was decided.
-        picture: what it is of.
-        layers: what stands for it in a viewer meanwhile, to be taken away when it is opened again.
-    """
-
-    session: Session
-    picture: Picture
-    layers: tuple[Any, ...] = ()
-
-
 @dataclass(frozen=True, eq=False)
-class OnDisk:
-    """Corrections on the disk, to be read in a thread.
+class Unread:
+    """Corrections on the disk that are not read yet, which a thread is to do.
 
     Attributes:
         picture: what they are of.
@@ -100,13 +88,11 @@ class Left:
         session: which one.
         picture: what it is of.
         put_away: whether it comes back with its plane.
-        kept: where it is kept in memory with its image.
     """
 
     session: Session
     picture: Picture
     put_away: bool
-    kept: InMemory | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -122,15 +108,12 @@ class StackLeft:
     planes: tuple[InMemory, ...]
 
 
-# By image, whichever dock is opened, closed or opened again; an image that goes takes its own along.
-_WITH_IMAGE: weakref.WeakKeyDictionary[Any, list[InMemory]] = weakref.WeakKeyDictionary()
-
-
 class Workspace:
     """The owner of a dock's sessions.
 
     Args:
-        store: where sessions are kept on the disk.
+        store: where sessions are kept on the disk; ``None``: a person's.
+        with_images: where those are kept that are on no disk; ``None``: those of this process.
 
     Attributes:
         session: the one that is open; ``None``: nothing is corrected.
@@ -154,8 +137,11 @@ class Workspace:
     told = Signal(str)
     failed = Signal(str)
 
-    def __init__(self, store: SessionStore | None = None) -> None:
+    def __init__(
+        self, store: SessionStore | None = None, with_images: WithImages | None = None
+    ) -> None:
         self._store = SessionStore() if store is None else store
+        self._with_images = WithImages.of_process() if with_images is None else with_images
         self.session: Session | None = None
         self.picture: Picture | None = None
         self.image: Any = None
@@ -198,8 +184,9 @@ class Workspace:
         session, picture, written = self._let_go()
         if session is None or picture is None:
             return
-        kept = None if written or self._is_written(session) else _keep_with_image(session, picture)
-        self.left.emit(Left(session, picture, put_away=False, kept=kept))
+        if not written and not self._is_written(session):
+            self._with_images.keep(session, picture)
+        self.left.emit(Left(session, picture, put_away=False))
 
     def put_away(self) -> None:
         """Correct nothing until the plane comes back."""
@@ -269,9 +256,9 @@ class Workspace:
         if image is not None and planes:
             self.stack_left.emit(StackLeft(image, planes))
             for plane in planes:
-                _keep_with_image(plane.session, plane.picture)
+                self._with_images.keep(plane.session, plane.picture)
 
-    def comes_with(self, where: Where) -> InMemory | OnDisk | None:
+    def comes_with(self, where: Where) -> InMemory | Unread | None:
         """Return what there is of a plane of the stack, to be opened now that it is shown."""
         if self.image is None or self._like is None or self.session is not None:
             return None
@@ -282,7 +269,7 @@ class Workspace:
         if not parts:
             return None
         chosen = next((part for part in parts if part.crop == self._like.box), parts[0])
-        return OnDisk(picture_like(self._like, where, chosen.crop), chosen)
+        return Unread(picture_like(self._like, where, chosen.crop), chosen)
 
     def arrive(self, session: Session, picture: Picture) -> None:
         """Open what :meth:`comes_with` its plane; what was read anew finds its encoded image."""
@@ -365,7 +352,42 @@ class Workspace:
         self._note_values(session)
         engine = session.engine
         if engine is not None:
-            self._encoded[_plane(picture)] = session.run_digest, FEATURES.keep(engine)
+            self._encoded[_plane(picture)] = session.run_digest, session.timeline.cache.keep(engine)
+
+    # -- what Run and other words are resolved by
+
+    def state_for_run(
+        self, picture: Picture, layers: Container[Any], answered: Reassign | None = None
+    ) -> State:
+        """Return the state beside a picture that is to be run on.
+
+        Args:
+            picture: which one.
+            layers: those that are there, in the viewer.
+            answered: what was said of classes that are about to go.
+        """
+        offers = self.offers(picture.source, picture)
+        return replace(
+            self._state(answered),
+            same=self.is_open(picture),
+            lost=self.steps_lost_by(picture, layers, replaced=False),
+            offered=any(offer.asked for offer in offers),
+        )
+
+    def state_for_words(self, image: Any, answered: Reassign | None = None) -> State:
+        """Return the state beside an image layer that is chosen while the words change.
+
+        Args:
+            image: which one, of whatever plane or part; ``None``: none is chosen.
+            answered: what was said of classes that are about to go.
+        """
+        shown = self.picture
+        same = shown is None or image is None or image is shown.layer
+        return replace(self._state(answered), same=same)
+
+    def _state(self, answered: Reassign | None) -> State:
+        name = "" if self.picture is None else self.picture.name
+        return State(self.session, name=name, values=self.values, answered=answered)
 
     # -- what is offered
 
@@ -388,21 +410,31 @@ class Workspace:
             return found
         return found + [
             Offer(kept.picture.box, kept, asked=kept.picture.same_as(picture))
-            for kept in kept_with(picture.layer)
+            for kept in self.kept_with(picture.layer)
             if kept.picture.where == picture.where
         ]
+
+    def kept_with(self, image: Any) -> Sequence[InMemory]:
+        """Return the sessions that are kept in memory with an image layer, and go with it."""
+        return self._with_images.of(image)
 
     def take_up(self, kept: InMemory, *, shown: bool = True) -> None:
         """Open a session that is kept with its image; see :meth:`open`."""
         self.release(kept)
         if not self.open(kept.session, kept.picture, shown=shown):
-            _keep_with_image(kept.session, kept.picture)
+            self._with_images.keep(kept.session, kept.picture)
 
     def release(self, kept: InMemory) -> None:
         """Keep a session with its image no more: a person begins anew."""
-        image = kept.picture.layer
-        if image is not None:
-            _WITH_IMAGE[image] = [other for other in kept_with(image) if other is not kept]
+        self._with_images.release(kept)
+
+    def stand_in(self, session: Session, layers: Iterable[Any]) -> None:
+        """Note that layers stand for a session that was left, until it is opened again."""
+        self._with_images.stand_in(session, layers)
+
+    def stand_ins(self, session: Session) -> list[Any]:
+        """Return the layers that stand for a session, whichever dock left them."""
+        return self._with_images.stand_ins(session)
 
     # -- on the disk
 
@@ -415,17 +447,31 @@ class Workspace:
         journal = self.journal
         return journal is not None and journal.session is session and journal.problem is None
 
-    def steps_lost_by(self, picture: Picture) -> int:
-        """Return how many steps are on no disk of the sessions that end when one of ``picture`` is opened."""
-        session = self.session
-        ending = [] if session is None or self.keeps(session) else [session]
-        same = picture.where and picture.layer is self.image
-        ending += [
-            kept.session
+    def steps_lost_by(self, picture: Picture, layers: Container[Any], *, replaced: bool) -> int:
+        """Return how many steps nobody could find again, were a session of ``picture`` opened.
+
+        What is on no disk is kept with its image, if that is still there.
+
+        Args:
+            picture: of the session.
+            layers: those that are there, in the viewer.
+            replaced: whether the session takes the place of one that is in memory of just that picture;
+                a run goes into it.
+        """
+        stack_stays = bool(picture.where) and picture.layer is self.image
+        ending = [
+            (kept, stack_stays)
             for plane, kept in self._planes.items()
-            if not same or plane == _plane(picture)
+            if not stack_stays or plane == _plane(picture)
         ]
-        return sum(len(session.history.done) for session in ending)
+        if self.session is not None and self.picture is not None and not self.keeps(self.session):
+            kept = InMemory(self.session, self.picture)
+            ending.append((kept, self.is_open(picture)))
+        return sum(
+            len(kept.session.history.done)
+            for kept, in_place in ending
+            if (replaced and in_place) or kept.picture.layer not in layers
+        )
 
     def make_room(self, source: Source | None) -> str:
         """Put what is kept of an image aside, so that another session can be kept in its place.
@@ -495,25 +541,9 @@ class Workspace:
             images: the layers of the viewer, with which others are kept.
         """
         self._encoded.clear()
-        kept = [kept for image in images for kept in kept_with(image)]
+        kept = [kept for image in images for kept in self.kept_with(image)]
         for held in (*self._planes.values(), *kept):
             held.session.engine = None
-
-
-def kept_with(image: Any) -> Sequence[InMemory]:
-    """Return the sessions that are kept in memory with an image layer, and go with it."""
-    return () if image is None else _WITH_IMAGE.get(image, ())
-
-
-def _keep_with_image(session: Session, picture: Picture) -> InMemory | None:
-    """Keep a session in which something was done as long as its image lives."""
-    image = picture.layer
-    if image is None or not (session.can_undo or session.can_redo):
-        return None
-    kept = InMemory(session, picture)
-    others = [other for other in kept_with(image) if not other.picture.same_as(picture)]
-    _WITH_IMAGE[image] = [*others, kept]
-    return kept
 
 
 def _plane(picture: Picture) -> Plane:

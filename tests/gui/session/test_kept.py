@@ -11,7 +11,7 @@ from napari_corrclip.annotation import Session
 from napari_corrclip.demo.scenes import generate_scene
 from napari_corrclip.gui.dock import CorrClipDock
 from napari_corrclip.gui.image.picture import picture_of
-from napari_corrclip.gui.work.workspace import kept_with
+from napari_corrclip.gui.work.with_images import WithImages
 from tests.forms import short
 from tests.gui.person import MINUTE, Person, open_scene
 from tests.gui.stacks import planes, ready, to
@@ -73,7 +73,7 @@ def test_another_image_and_back(person: Person) -> None:
     ]  # fmt: skip
     session.undo()
     person.agree()
-    assert kept_with(first) == []
+    assert WithImages.of_process().of(first) == ()
 
 
 def test_to_begin_anew_leaves_the_layers(person: Person) -> None:
@@ -108,6 +108,8 @@ def test_another_dock_goes_on(person: Person) -> None:
     assert offered(again) == ["whole image, in memory"]
     again.press(again.dock.restore_bar.restore_button)
     assert again.dock.session is session
+    # What the first dock left of it in the viewer is shown anew.
+    assert again.names() == ["first", "labels", "regions"]
     again.agree()
     again.dock.cleanup()
 

@@ -183,6 +183,22 @@ def test_what_is_in_memory_only_is_asked_about(
     loader.agree()
 
 
+def test_what_stays_with_another_image_is_not_asked_about(
+    loader: Loader, corrected: Session, saved: Path
+) -> None:
+    loader.add(generate_scene(8).image, name="other", rgb=True)
+    loader.type(WORDS)
+    former = loader.run()
+    former.assign(former.ids[:2].tolist(), "green")
+    loader.add(SCENE, name="scene", rgb=True)
+    loader.load(saved)
+    loader.shows(corrected)
+    loader.dock.image.layer = loader.viewer.layers["other"]
+    loader.press(loader.dock.restore_bar.restore_button)
+    assert loader.session is former
+    loader.agree()
+
+
 @pytest.mark.parametrize("when", ["open", "offered"])
 def test_what_the_journal_keeps_is_put_aside(
     loader: Loader, corrected: Session, saved: Path, scene: Path, when: str

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import pytest
+from pytestqt.qtbot import QtBot
 
+from napari_corrclip.gui.words.panel import VocabularyPanel
 from napari_corrclip.gui.words.table import NAME, VocabularyModel
 from napari_corrclip.vocabulary import Vocabulary
+from tests.annotation.random_edits import new_session
 from tests.gui.person import Person, open_scene
 
 
@@ -30,3 +33,19 @@ def test_a_renamed_class_is_shown_once(person: Person, monkeypatch: pytest.Monke
     assert shown[1:] == [session.vocabulary]
     assert person.dock.words.vocabulary == session.vocabulary
     person.agree()
+
+
+def test_classes_that_wait_stay_whatever_the_session_has(qtbot: QtBot) -> None:
+    panel, session = VocabularyPanel(), new_session(7)
+    qtbot.addWidget(panel)
+    typed = Vocabulary.parse("cat, dog")
+    panel.show_vocabulary(typed)
+    panel.wait()
+    panel.follow(session)
+    panel.show_session()
+    assert panel.vocabulary == typed
+    assert panel.take_waiting()
+    assert not panel.take_waiting()
+    panel.show_session()
+    assert panel.vocabulary == session.vocabulary
+    panel.let_go()

@@ -14,17 +14,11 @@ import pytest
 from napari.layers import Image
 
 from napari_corrclip.annotation import Session, Source, has_session, journal_folder, restore
+from napari_corrclip.annotation.encoded_cache import FEATURES, FeatureCache
 from napari_corrclip.errors import InputError
 from napari_corrclip.gui.image.picture import Picture
-from napari_corrclip.gui.work.workspace import (
-    InMemory,
-    Left,
-    OnDisk,
-    Opened,
-    StackLeft,
-    Workspace,
-    kept_with,
-)
+from napari_corrclip.gui.work.with_images import InMemory, WithImages
+from napari_corrclip.gui.work.workspace import Left, Opened, StackLeft, Unread, Workspace
 from napari_corrclip.images import Pixels
 from tests.annotation.images import small_result
 from tests.annotation.random_edits import digest, new_session
@@ -94,7 +88,7 @@ class Room:
         found = self.workspace.comes_with(where)
         if isinstance(found, InMemory):
             self.workspace.arrive(found.session, found.picture)
-        elif isinstance(found, OnDisk):
+        elif isinstance(found, Unread):
             file, crop = Path(found.source.path).name, found.source.crop
             picture = self.picture(found.picture.layer, *where, file=file, crop=crop)
             self.workspace.arrive(on_disk(picture), picture)
@@ -156,9 +150,7 @@ def test_what_is_on_no_disk_is_kept_with_its_image(room: Room, go: Callable[[Roo
     assert isinstance(kept, InMemory)
     assert kept.session is session
     gone = [event for event in room.events if isinstance(event, Left)]
-    assert [(event.session, event.put_away, event.kept) for event in gone] == [
-        (session, False, kept)
-    ]
+    assert [(event.session, event.put_away) for event in gone] == [(session, False)]
     assert room.offered(room.picture()) == []  # of another image
 
 
@@ -170,7 +162,7 @@ def test_what_is_on_the_disk_is_found_there(room: Room, go: Callable[[Room], Non
     go(room)
     (source,) = room.offered(picture)
     assert source == picture.source
-    assert kept_with(picture.layer) == ()
+    assert room.workspace.kept_with(picture.layer) == ()
     assert digest(on_disk(picture)) == digest(session)
     assert not room.told
 
@@ -183,7 +175,7 @@ def test_what_cannot_be_written_is_told_and_kept_with_its_image(room: Room) -> N
     assert sentence.endswith(" Corrections are kept in memory only.")
     assert not room.workspace.keeps(session)
     room.workspace.leave()
-    assert [kept.session for kept in kept_with(picture.layer)] == [session]
+    assert [kept.session for kept in room.workspace.kept_with(picture.layer)] == [session]
 
 
 def test_what_is_done_while_it_is_left_is_written(room: Room) -> None:
@@ -202,7 +194,7 @@ def test_what_was_edited_after_its_journal_was_closed_is_kept(room: Room) -> Non
     room.workspace.close_journal()
     session.undo()
     room.workspace.leave()
-    assert [kept.session for kept in kept_with(picture.layer)] == [session]
+    assert [kept.session for kept in room.workspace.kept_with(picture.layer)] == [session]
 
 
 def test_a_prediction_that_nobody_corrected_is_not_kept(room: Room) -> None:
@@ -225,7 +217,7 @@ def test_a_later_session_of_the_same_part_takes_the_place(room: Room) -> None:
     part = room.open(room.picture(image, crop=CROP))
     again = room.open(room.picture(image))
     room.workspace.leave()
-    assert {kept.session for kept in kept_with(image)} == {part, again}
+    assert {kept.session for kept in room.workspace.kept_with(image)} == {part, again}
 
 
 def test_what_is_released_is_kept_no_more(room: Room) -> None:
@@ -248,6 +240,48 @@ def test_another_workspace_offers_what_the_first_kept(room: Room) -> None:
     assert isinstance(offer.kept, InMemory)
     assert offer.asked
     assert offer.kept.session is session
+
+
+@pytest.mark.parametrize("shared", [True, False])
+def test_only_workspaces_that_share_them_find_the_sessions_of_an_image(
+    room: Room, shared: bool
+) -> None:
+    mine = WithImages()
+    one = Workspace(with_images=mine)
+    other = Workspace(with_images=mine if shared else WithImages())
+    picture = room.picture()
+    session = made(picture)
+    one.open(session, picture)
+    edited(session)
+    one.leave()
+    assert [kept.session for kept in one.kept_with(picture.layer)] == [session]
+    assert [offer.kept for offer in other.offers(None, picture)] == (
+        list(mine.of(picture.layer)) if shared else []
+    )
+    assert room.offered(picture) == []  # it is not the process's
+    (kept,) = one.kept_with(picture.layer)
+    other.release(kept)
+    assert (one.kept_with(picture.layer) == ()) == shared
+
+
+def test_layers_that_stand_for_a_session_are_found_by_whoever_opens_it_again(room: Room) -> None:
+    """One dock is closed and another one opened; later the session is left in another viewer, too."""
+    picture, other = room.picture(), Workspace()
+    session = room.open(picture)
+    room.workspace.close()
+    here, there = room.image(), room.image()
+    room.workspace.stand_in(session, [here])
+    assert other.stand_ins(session) == [here]
+    (kept,) = other.kept_with(picture.layer)
+    other.take_up(kept)
+    other.leave()
+    other.stand_in(session, [there])
+    assert room.workspace.stand_ins(session) == [here, there]
+    assert other.stand_ins(made(picture)) == []
+    room.images.remove(here)
+    del here
+    gc.collect()
+    assert other.stand_ins(session) == [there]
 
 
 def test_it_goes_with_its_image(room: Room) -> None:
@@ -297,7 +331,7 @@ def test_room_is_made_by_putting_aside(room: Room) -> None:
     assert digest(restore(aside)) == former
     loaded = made(picture)
     room.workspace.open(loaded, picture)
-    assert kept_with(picture.layer) == ()  # it lies aside
+    assert room.workspace.kept_with(picture.layer) == ()  # it lies aside
     edited(loaded, 3)
     assert digest(on_disk(picture)) == digest(loaded)
 
@@ -324,10 +358,49 @@ def test_where_no_room_can_be_made_the_journal_goes_on(
     assert digest(on_disk(picture)) == digest(session)
 
 
-@pytest.mark.parametrize(("file", "edits", "lost"), [("", 2, 2), ("", 0, 0), ("scene.png", 2, 0)])
-def test_steps_that_another_session_would_end(room: Room, file: str, edits: int, lost: int) -> None:
+# -- what is lost by leaving
+
+
+@pytest.mark.parametrize(
+    ("file", "edits", "there", "run", "load"),
+    [
+        ("", 2, False, 2, 2),
+        ("", 0, False, 0, 0),
+        ("", 2, True, 0, 0),  # it is kept with its image
+        ("scene.png", 2, False, 0, 0),
+    ],
+)
+def test_steps_that_another_image_would_end(
+    room: Room, file: str, edits: int, there: bool, run: int, load: int
+) -> None:
     room.open(room.picture(file=file), edits=edits)
-    assert room.workspace.steps_lost_by(room.picture()) == lost
+    if not there:
+        gone = room.images.pop()  # somebody holds it, and the viewer shows it no more
+        assert gone not in room.images
+    picture = room.picture()
+    assert room.workspace.state_for_run(picture, room.images).lost == run
+    assert room.workspace.steps_lost_by(picture, room.images, replaced=True) == load
+
+
+@pytest.mark.parametrize(("file", "load"), [("", 2), ("scene.png", 0)])
+def test_steps_that_another_session_of_that_image_would_end(
+    room: Room, file: str, load: int
+) -> None:
+    """A run goes into the session; one that is loaded takes its place."""
+    picture = room.picture(file=file)
+    room.open(picture, edits=2)
+    assert room.workspace.state_for_run(picture, room.images).lost == 0
+    assert room.workspace.steps_lost_by(picture, room.images, replaced=True) == load
+    part = room.picture(room.images[-1], file=file, crop=CROP)
+    assert room.workspace.steps_lost_by(part, room.images, replaced=True) == 0
+
+
+@pytest.mark.usefixtures("blocked")
+def test_steps_that_could_not_be_written_are_counted(room: Room) -> None:
+    room.open(room.picture(file="scene.png"), edits=2)
+    picture = room.picture()
+    assert room.workspace.state_for_run(picture, ()).lost == 2
+    assert room.workspace.state_for_run(picture, room.images).lost == 0
 
 
 def test_steps_of_planes_in_memory_are_counted_where_their_stack_ends(room: Room) -> None:
@@ -335,9 +408,69 @@ def test_steps_of_planes_in_memory_are_counted_where_their_stack_ends(room: Room
     for plane in range(2):
         room.open(room.picture(image, plane), edits=plane + 1)
         room.workspace.put_away()
-    assert room.workspace.steps_lost_by(room.picture(image, 2)) == 0
-    assert room.workspace.steps_lost_by(room.picture(image, 1)) == 2
-    assert room.workspace.steps_lost_by(room.picture()) == 3
+
+    def lost(picture: Picture, layers: list[Image]) -> tuple[int, int]:
+        run = room.workspace.state_for_run(picture, layers).lost
+        return run, room.workspace.steps_lost_by(picture, layers, replaced=True)
+
+    assert lost(room.picture(image, 2), room.images) == (0, 0)
+    assert lost(room.picture(image, 1), room.images) == (0, 2)
+    other = room.picture()
+    assert lost(other, room.images) == (0, 0)  # they are kept with the stack
+    assert lost(other, room.images[1:]) == (3, 3)
+
+
+# -- what Run and other words are resolved by
+
+
+def test_the_state_where_nothing_is_open(room: Room) -> None:
+    picture = room.picture()
+    run = room.workspace.state_for_run(picture, room.images)
+    words = room.workspace.state_for_words(picture.layer)
+    assert (run.session, run.same, run.name, run.lost, run.offered) == (None, False, "", 0, False)
+    assert (words.session, words.same, words.name) == (None, True, "")
+    assert run.values is words.values is None
+
+
+def test_the_state_beside_the_image_that_is_corrected(room: Room) -> None:
+    image = room.image(2)
+    session = room.open(room.picture(image, 0))
+    answered: dict[str | int, str | int | None] = {3: None}
+    run = room.workspace.state_for_run(room.picture(image, 0), room.images, answered)
+    words = room.workspace.state_for_words(image, answered)
+    for state in (run, words):
+        assert (state.session, state.same, state.name) == (session, True, "image 0")
+        assert state.values == {entry.name: entry.value for entry in session.vocabulary}
+        assert state.answered == answered
+
+
+@pytest.mark.parametrize(
+    ("which", "run", "words"),
+    [("part", False, True), ("other", False, False), ("none", False, True)],
+)
+def test_the_state_beside_another_choice(room: Room, which: str, run: bool, words: bool) -> None:
+    """Words are those of the image, whatever part is chosen; a run is of a part."""
+    image = room.image()
+    room.open(room.picture(image))
+    chosen = {
+        "part": room.picture(image, crop=CROP),
+        "other": room.picture(),
+        "none": room.picture(),
+    }[which]
+    layer = None if which == "none" else chosen.layer
+    assert room.workspace.state_for_run(chosen, room.images).same == run
+    assert room.workspace.state_for_words(layer).same == words
+
+
+def test_only_corrections_of_the_very_part_are_offered_to_a_run(room: Room) -> None:
+    image = room.image()
+    room.open(room.picture(image, crop=CROP))
+    another(room)
+    for picture, offered in (
+        (room.picture(image), False),
+        (room.picture(image, crop=CROP), True),
+    ):
+        assert room.workspace.state_for_run(picture, room.images).offered == offered
 
 
 # -- the planes of a stack
@@ -361,7 +494,7 @@ def test_a_plane_comes_back_as_it_was(room: Room, file: str) -> None:
         assert not session.can_redo
         session.undo()
         room.workspace.put_away()
-    assert kept_with(image) == ()
+    assert room.workspace.kept_with(image) == ()
 
 
 def test_nothing_comes_where_something_is_open(room: Room) -> None:
@@ -389,7 +522,7 @@ def test_the_part_that_was_looked_at_comes_first(room: Room) -> None:
     room.open(room.picture(image, 1, file="stack.tif", crop=CROP))
     room.workspace.put_away()
     found = room.workspace.comes_with((0,))
-    assert isinstance(found, OnDisk)
+    assert isinstance(found, Unread)
     assert found.source.crop == CROP
 
 
@@ -406,7 +539,7 @@ def test_planes_in_memory_are_kept_when_their_stack_is_left(
     (event,) = [event for event in room.events if isinstance(event, StackLeft)]
     assert event.image is image
     assert [plane.session for plane in event.planes] == [session, untouched]
-    assert [kept.session for kept in kept_with(image)] == [session]
+    assert [kept.session for kept in room.workspace.kept_with(image)] == [session]
     assert room.workspace.comes_with((0,)) is None
 
 
@@ -484,7 +617,7 @@ def test_a_plane_on_the_disk_finds_its_encoded_image(room: Room, same_run: bool)
     engine = encoded(session)
     room.workspace.put_away()
     found = room.workspace.comes_with((0,))
-    assert isinstance(found, OnDisk)
+    assert isinstance(found, Unread)
     again = on_disk(picture)
     if not same_run:
         again = Session(*small_result((40, 64)), source=picture.source)
@@ -492,10 +625,23 @@ def test_a_plane_on_the_disk_finds_its_encoded_image(room: Room, same_run: bool)
     assert (again.engine is engine) == same_run
 
 
+def test_the_encoded_image_of_a_plane_is_kept_where_its_session_keeps_it(room: Room) -> None:
+    cache, picture = FeatureCache(), room.picture(room.image(3), 0, file="stack.tif")
+    session = Session(*small_result(SHAPE), source=picture.source, cache=cache)
+    room.workspace.open(session, picture)
+    engine = encoded(session)
+    room.workspace.put_away()
+    room.events.clear()
+    del session
+    gc.collect()
+    assert engine in cache
+    assert engine not in FEATURES
+
+
 def test_unloading_lets_go_of_all_but_the_open_one(room: Room) -> None:
     image, other = room.image(3), room.picture()
     away, kept = room.open(other), room.open(room.picture(image, 0))
-    assert kept_with(other.layer)[0].session is away
+    assert room.workspace.kept_with(other.layer)[0].session is away
     room.workspace.put_away()
     disk = room.open(room.picture(image, 1, file="stack.tif"))
     engines = [weakref.ref(encoded(session)) for session in (away, kept, disk)]

@@ -1,0 +1,72 @@
+"""The sessions that are kept in memory with their image, for as long as it lives.
+
+They are on no disk. Whichever dock is closed, opened again or beside another one, it finds them by the image.
+"""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from napari_corrclip.annotation import Session
+from napari_corrclip.gui.image.picture import Picture
+
+
+@dataclass(frozen=True, eq=False)
+class InMemory:
+    """A session in memory, with what it is of.
+
+    Attributes:
+        session: with what was decided.
+        picture: what it is of.
+    """
+
+    session: Session
+    picture: Picture
+
+
+class WithImages:
+    """The sessions that are kept with image layers; an image that goes takes its own along."""
+
+    def __init__(self) -> None:
+        self._kept: weakref.WeakKeyDictionary[Any, list[InMemory]] = weakref.WeakKeyDictionary()
+        self._layers: weakref.WeakKeyDictionary[Session, list[weakref.ref[Any]]]
+        self._layers = weakref.WeakKeyDictionary()
+
+    @staticmethod
+    def of_process() -> WithImages:
+        """Return the one of all workspaces that nobody gave another one."""
+        return _OF_PROCESS
+
+    def of(self, image: Any) -> Sequence[InMemory]:
+        """Return the sessions that are kept with an image layer; ``None``: there is no image."""
+        return () if image is None else tuple(self._kept.get(image, ()))
+
+    def keep(self, session: Session, picture: Picture) -> None:
+        """Keep a session in which something was done, in place of another one of the same part."""
+        image = picture.layer
+        if image is None or not (session.can_undo or session.can_redo):
+            return
+        others = [other for other in self.of(image) if not other.picture.same_as(picture)]
+        self._kept[image] = [*others, InMemory(session, picture)]
+
+    def release(self, kept: InMemory) -> None:
+        """Keep a session no more."""
+        image = kept.picture.layer
+        if image is not None:
+            self._kept[image] = [other for other in self.of(image) if other is not kept]
+
+    def stand_in(self, session: Session, layers: Iterable[Any]) -> None:
+        """Note that layers stand for a session that was left, in one viewer or in several."""
+        there = [*self.stand_ins(session), *layers]
+        self._layers[session] = [weakref.ref(layer) for layer in there]
+
+    def stand_ins(self, session: Session) -> list[Any]:
+        """Return the layers that stand for a session; any dock that opens it again takes them away."""
+        found = [layer() for layer in self._layers.get(session, ())]
+        return [layer for layer in found if layer is not None]
+
+
+_OF_PROCESS = WithImages()
