@@ -11,6 +11,7 @@ import pytest
 from qtpy.QtWidgets import QApplication, QFileDialog
 
 from napari_corrclip.demo.scenes import generate_scene
+from tests.forms import short
 from tests.gui.person import MINUTE, Person
 
 
@@ -44,11 +45,21 @@ def agree(person: Person, text: str, folder: Path) -> None:
         np.testing.assert_array_equal(made["regions"], person.dock.session.regions)
 
 
-def test_the_demo_and_what_was_done_to_it(person: Person, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("regions", "written"),
+    short(
+        ("superpixels", "regions='superpixels'"),
+        rest=[("SAM normal (16 × 16)", "'points_per_side': 16")],
+    ),
+)
+def test_the_demo_and_what_was_done_to_it(
+    person: Person, tmp_path: Path, regions: str, written: str
+) -> None:
     copy, status = person.dock.menu.copy_action, person.dock.status
+    assert copy is not None
     copy.trigger()
     assert status.text() == "There is no session yet; press Run, or restore one."
-    person.dock.model.regions.setCurrentText("SAM fast (8 × 8)")
+    person.dock.model.regions.setCurrentText(regions)
     person.press(person.dock.bar.demo_button)
     person.wait()
     session = person.dock.session
@@ -68,7 +79,7 @@ def test_the_demo_and_what_was_done_to_it(person: Person, tmp_path: Path) -> Non
     text = copied(person)
     assert f"session.merge([{second}, {third}])" in text
     assert "session.ignore" not in text
-    assert "'points_per_side': 8" in text
+    assert written in text
     assert "Copied as Python: the run and 3 steps since" in person.dock.status.text()
     agree(person, text, tmp_path)
 
