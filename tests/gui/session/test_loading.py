@@ -39,6 +39,11 @@ class Loader(Person):
     def session(self) -> Session:
         return self.dock.session
 
+    def trigger(self) -> None:
+        """Choose the entry of the menu."""
+        assert self.dock.menu.load_action is not None
+        self.dock.menu.load_action.trigger()
+
     @property
     def said(self) -> str:
         return self.dock.status.text()
@@ -49,8 +54,7 @@ class Loader(Person):
         self.asked.clear()
         before = self.dock.workspace.session
         clock = answer(QMessageBox, lambda box: self._reply(box, button))
-        assert self.dock.menu.load_action is not None
-        self.dock.menu.load_action.trigger()
+        self.trigger()
         self.wait()
         if button is not None:
             self.qtbot.waitUntil(lambda: bool(self.asked), timeout=MINUTE)
@@ -221,7 +225,7 @@ def test_what_the_journal_keeps_is_put_aside(
 def test_what_cannot_be_loaded_is_said(loader: Loader, saved: Path, tmp_path: Path) -> None:
     def not_asked() -> None:
         loader.folders.append("not asked for")
-        loader.dock.menu.load_action.trigger()
+        loader.trigger()
         assert loader.folders.pop() == "not asked for"
 
     not_asked()
@@ -256,7 +260,7 @@ def test_what_cannot_be_loaded_is_said(loader: Loader, saved: Path, tmp_path: Pa
     # Loading can be cancelled, and stops no run.
     loader.add(SCENE, name="scene", rgb=True)
     loader.folders.append(str(saved))
-    loader.dock.menu.load_action.trigger()
+    loader.trigger()
     assert loader.dock.bar.run_button.text() == "Cancel"
     loader.press(loader.dock.bar.run_button)
     loader.wait()
