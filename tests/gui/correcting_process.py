@@ -1,6 +1,6 @@
-"""A napari of its own in which somebody corrects by keys until the process is killed.
+"""A napari of its own in which somebody goes on correcting by keys until the process is killed.
 
-python -m tests.gui.correcting_process IMAGE
+python -m tests.gui.correcting_process IMAGE-WITH-A-SESSION
 """
 
 from __future__ import annotations
@@ -19,8 +19,6 @@ from qtpy.QtWidgets import QApplication
 from napari_corrclip.annotation import Session
 from napari_corrclip.gui.dock import CorrClipDock
 from tests.annotation.random_edits import digest
-
-WORDS = "red, green, blue, wood, stone"
 
 
 def maps(session: Session) -> str:
@@ -43,10 +41,7 @@ def main(path: str) -> None:
     (layer,) = viewer.open(path, plugin="napari")
     dock.reset_choices()
     dock.image.layer = layer
-    dock.model.regions.setCurrentText("superpixels")
-    QTest.keyClicks(dock.words.line, WORDS)
-    QTest.keyClick(dock.words.line, Qt.Key.Key_Return)
-    QTest.mouseClick(dock.bar.run_button, Qt.MouseButton.LeftButton)
+    QTest.mouseClick(dock.restore_bar.restore_button, Qt.MouseButton.LeftButton)
     wait(lambda: not dock.controller.running)
     session, mode = dock.workspace.session, dock.correct.mode
     assert session is not None, dock.status.text()

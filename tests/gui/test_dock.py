@@ -13,8 +13,7 @@ from napari_corrclip.demo.scenes import generate_scene
 from napari_corrclip.gui.dock import CorrClipDock
 from napari_corrclip.gui.words.panel import NAME, PROMPTS, THRESHOLD
 from napari_corrclip.gui.words.removal import TAKE_BACK, RemovalDialog
-from tests.forms import short
-from tests.gui.person import MINUTE, Person, answer, click_in, open_scene, threads_end
+from tests.gui.person import Person, answer, click_in, open_scene, threads_end
 
 
 def test_typing_running_and_correcting(person: Person) -> None:
@@ -27,9 +26,8 @@ def test_typing_running_and_correcting(person: Person) -> None:
     assert person.dock.bar.run_button.text() == "Run"
     assert person.names() == ["scene", "labels", "regions"]
     person.agree()
-    layers, session = person.dock.layers, person.dock.workspace.session
+    layers, session = person.dock.layers, person.dock.session
     assert layers is not None
-    assert session is not None
     assert tuple(layers.labels.scale) == (0.5, 0.5)
     assert session.vocabulary.names == ("red", "green", "blue", "wood", "stone")
 
@@ -42,39 +40,103 @@ def test_typing_running_and_correcting(person: Person) -> None:
     person.press(person.dock.correct.redo_button)
     person.agree()
 
-    # One class more, and the decision stays.
+    # One class more, and the decision stays; undone, the panel follows.
     person.type("yellow")
     person.wait()
-    assert person.dock.workspace.session is session
+    assert person.dock.session is session
     assert session.vocabulary.names[-1] == "yellow"
     value = session.vocabulary.values[2]
     assert (session.labels[session.regions == session.ids[0]] == value).all()
     person.agree()
+    person.press(person.dock.correct.undo_button)
+    words = person.dock.words.vocabulary
+    assert words == session.vocabulary
+    assert words is not None
+    assert words.names == ("red", "green", "blue", "wood", "stone")
+
+    # Words for another image change nothing here.
+    other = person.viewer.add_image(generate_scene(8).image, name="other", rgb=True)
+    person.dock.reset_choices()
+    person.dock.image.layer = other
+    said = person.dock.status
+    assert said.text() == "The labels are still those of 'scene'; Run segments 'other'."
+    assert person.dock.session is session
+    person.type("purple")
+    person.wait()
+    assert "for the next run" in said.text()
+    assert session.vocabulary == words
+    person.dock.image.layer = person.viewer.layers["scene"]
+    assert said.text() == "The labels are those of 'scene'."
 
 
-def test_the_demo_needs_one_click(person: Person) -> None:
-    person.press(person.dock.bar.demo_button)
+@pytest.mark.canvas
+def test_the_demo_and_correcting_are_switched_by_a_click(person: Person) -> None:
+    dock = person.dock
+    person.press(dock.bar.demo_button)
+    assert not dock.correct.button.isEnabled()
     person.wait()
     assert person.names() == ["demo scene", "labels", "regions"]
-    scene = generate_scene(7)
-    session = person.dock.workspace.session
-    assert session is not None
+    scene, session = generate_scene(7), dock.session
     truth = scene.truth([name.casefold() for name in session.vocabulary.names])
     assert (session.labels == truth).mean() > 0.8
-    assert "regions in" in person.dock.status.text()
+    assert "regions in" in dock.status.text()
 
+    person.press(dock.correct.button)
+    mode = dock.correct.mode
+    assert mode is not None
+    assert mode.on
+    assert not dock.correct.keys.isHidden()
+    mode.select(session.ids[:2].tolist())
+    assert dock.correct.selection.text() == "2 selected"
+    mode.actions.assign("1")
+    assert dock.correct.undo_button.isEnabled()
+    assert "selection" in person.names()
+    person.press(dock.correct.button)
+    assert not mode.on
+    assert dock.correct.keys.isHidden()
+    assert "selection" not in person.names()
 
-def test_cancelling_leaves_what_there_was(person: Person) -> None:
-    person.press(person.dock.bar.demo_button)
+    # A run that is cancelled leaves what there was.
+    person.press(dock.bar.run_button)
+    person.press(dock.bar.run_button)
     person.wait()
-    session = person.dock.workspace.session
-    person.press(person.dock.bar.run_button)
-    person.press(person.dock.bar.run_button)
-    person.wait()
-    assert "Cancelled" in person.dock.status.text()
-    assert person.dock.workspace.session is session
+    assert "Cancelled" in dock.status.text()
+    assert dock.session is session
     assert person.names() == ["demo scene", "labels", "regions"]
     person.agree()
+
+
+@pytest.mark.canvas
+def test_running_again_takes_no_decision_away(person: Person) -> None:
+    dock, session = person.dock, person.run(demo=True)
+    largest = max(session.rows(), key=lambda row: row.area)
+    decided = session.regions == largest.id
+    session.assign(largest.id, "purple circle")
+    session.paint(([3, 3], [4, 5]), "blue square")
+    before, words = session.labels.copy(), session.vocabulary
+    # A run with one class more is one step back and forth, with other regions below.
+    dock.words.show_vocabulary(words.add("sand"))
+    dock.model.regions.setCurrentText("superpixels")
+    person.press(dock.correct.button)
+    mode = dock.correct.mode
+    assert person.run() is session
+    assert mode is not None
+    assert dock.correct.mode is mode
+    assert mode.on
+    assert len(session.ids) > 100
+    np.testing.assert_array_equal(session.labels[decided], before[decided])
+    assert (session.labels[3, 4:6] == before[3, 4:6]).all()
+    person.agree()
+    after = session.labels.copy()
+    for button, labels, names in (
+        (dock.correct.undo_button, before, words.names),
+        (dock.correct.redo_button, after, (*words.names, "sand")),
+    ) * 2:
+        person.press(button)
+        np.testing.assert_array_equal(session.labels, labels)
+        assert session.vocabulary.names == names
+        assert dock.words.vocabulary == session.vocabulary
+        person.agree()
 
 
 def test_what_is_missing_is_said(person: Person) -> None:
@@ -87,6 +149,12 @@ def test_what_is_missing_is_said(person: Person) -> None:
     assert "cat" in person.dock.status.text()
     assert person.dock.words.vocabulary is None
     assert person.dock.words.line.text() == "cat, cat"  # to be mended, not typed again
+    person.type("red, green")
+    person.dock.words.line.setText("cat #zzzzzz")
+    person.press(person.dock.bar.run_button)
+    assert not person.dock.controller.running
+    assert "#zzzzzz" in person.dock.status.text()
+    assert person.dock.words.line.text() == "cat #zzzzzz"
 
 
 def test_a_failure_in_the_thread_is_a_sentence(
@@ -123,167 +191,35 @@ def test_the_table_edits_the_vocabulary(person: Person) -> None:
     assert person.dock.words.vocabulary == words
 
 
-@pytest.mark.parametrize("which", short("labels", rest=["regions"]))
-def test_a_removed_layer_ends_the_correcting(person: Person, which: str) -> None:
-    person.press(person.dock.bar.demo_button)
-    person.wait()
-    person.viewer.layers.remove(which)
-    assert person.dock.layers is None
-    assert person.dock.workspace.session is None
-    assert "was removed" in person.dock.status.text()
-    person.press(person.dock.bar.run_button)
-    person.wait()
-    person.agree()
-
-
-@pytest.mark.canvas
-def test_correcting_is_switched_on_and_off(person: Person) -> None:
-    person.press(person.dock.bar.demo_button)
-    assert not person.dock.correct.button.isEnabled()
-    person.wait()
-    person.press(person.dock.correct.button)
-    mode, session = person.dock.correct.mode, person.dock.workspace.session
-    assert mode is not None
-    assert session is not None
-    assert mode.on
-    assert not person.dock.correct.keys.isHidden()
-    mode.select(session.ids[:2].tolist())
-    assert person.dock.correct.selection.text() == "2 selected"
-    mode.actions.assign("1")
-    assert person.dock.correct.undo_button.isEnabled()
-    assert "selection" in person.names()
-    person.press(person.dock.correct.button)
-    assert not mode.on
-    assert person.dock.correct.keys.isHidden()
-    assert "selection" not in person.names()
-    # A new run goes into the same session while the mode is on.
-    person.press(person.dock.correct.button)
-    person.dock.run()
-    person.wait()
-    assert person.dock.correct.mode is mode
-    assert mode.on
-    person.agree()
-
-
-def test_running_again_takes_no_decision_away(person: Person) -> None:
-    session = person.run(demo=True)
-    largest = max(session.rows(), key=lambda row: row.area)
-    decided = session.regions == largest.id
-    session.assign(largest.id, "purple circle")
-    session.paint(([3, 3], [4, 5]), "blue square")
-    before = session.labels.copy()
-    person.dock.model.regions.setCurrentText("superpixels")
-    person.press(person.dock.bar.run_button)
-    person.wait()
-    assert person.dock.workspace.session is session
-    assert len(session.ids) > 100
-    np.testing.assert_array_equal(session.labels[decided], before[decided])
-    assert (session.labels[3, 4:6] == before[3, 4:6]).all()
-    person.agree()
-    person.press(person.dock.correct.undo_button)
-    np.testing.assert_array_equal(session.labels, before)
-    person.agree()
-
-
-@pytest.mark.parametrize("choice", ["take back", "give to green", "cancel"])
-def test_removing_a_class_asks_what_becomes_of_its_decisions(person: Person, choice: str) -> None:
+def test_removing_a_class_asks_what_becomes_of_its_decisions(person: Person) -> None:
     open_scene(person)
     person.type("red, green, blue")
     session = person.run()
     session.assign(session.ids[:2], "blue")
+    for choice in ("cancel", "take back", "give to green"):
 
-    def reply(dialog: RemovalDialog) -> None:
-        assert "'blue': 2 regions" in [label.text() for label in dialog.findChildren(QLabel)]
-        (box,) = dialog.boxes.values()
-        box.setCurrentText("give them to 'green'" if choice == "give to green" else TAKE_BACK)
-        dialog.reject() if choice == "cancel" else dialog.accept()
+        def reply(dialog: RemovalDialog, choice: str = choice) -> None:
+            assert "'blue': 2 regions" in [label.text() for label in dialog.findChildren(QLabel)]
+            (box,) = dialog.boxes.values()
+            box.setCurrentText("give them to 'green'" if choice == "give to green" else TAKE_BACK)
+            dialog.reject() if choice == "cancel" else dialog.accept()
 
-    person.dock.words.table.selectRow(2)
-    answer(RemovalDialog, reply)
-    person.press(person.dock.words.remove_button)
-    person.wait()
-    names = ("red", "green", "blue") if choice == "cancel" else ("red", "green")
-    assert session.vocabulary.names == names
-    words = person.dock.words.vocabulary
-    assert words is not None
-    assert words.names == names
-    verdicts = [session.region(one).verdict for one in session.ids[:2]]
-    if choice == "take back":
-        assert verdicts == [None, None]
-    else:
-        kept = session.vocabulary.values[2 if choice == "cancel" else 1]
-        assert [verdict.value for verdict in verdicts if verdict is not None] == [kept, kept]
-    person.agree()
-
-
-def test_the_panel_follows_what_is_undone(person: Person) -> None:
-    open_scene(person)
-    person.type("red, green")
-    session = person.run()
-    person.type("blue")
-    person.wait()
-    person.press(person.dock.correct.undo_button)
-    words = person.dock.words.vocabulary
-    assert words == session.vocabulary
-    assert words is not None
-    assert words.names == ("red", "green")
-    # A run with another vocabulary is one step back and forth, with other regions below.
-    person.press(person.dock.correct.redo_button)
-    person.dock.model.regions.setCurrentText("SAM fast (8 × 8)")
-    person.press(person.dock.bar.run_button)
-    person.wait()
-    for button in (person.dock.correct.undo_button, person.dock.correct.redo_button) * 2:
-        person.press(button)
-        person.agree()
+        person.dock.words.table.selectRow(2)
+        answer(RemovalDialog, reply)
+        person.press(person.dock.words.remove_button)
+        person.wait()
+        names = ("red", "green", "blue") if choice == "cancel" else ("red", "green")
+        assert session.vocabulary.names == names
         assert person.dock.words.vocabulary == session.vocabulary
-
-
-def test_words_for_another_image_change_nothing_here(person: Person) -> None:
-    open_scene(person)
-    person.type("red, green")
-    session = person.run()
-    other = person.viewer.add_image(generate_scene(8).image, name="other", rgb=True)
-    person.dock.reset_choices()
-    person.dock.image.layer = other
-    person.type("blue")
-    person.wait()
-    assert session.vocabulary.names == ("red", "green")
-    assert "for the next run" in person.dock.status.text()
-
-
-@pytest.mark.canvas
-def test_a_closed_dock_lets_go(person: Person) -> None:
-    person.viewer.window.show()
-    person.qtbot.waitUntil(person.dock.isVisible, timeout=MINUTE)
-    person.press(person.dock.bar.demo_button)
-    person.wait()
-    layers, mode = person.dock.layers, person.dock.correct.mode
-    assert layers is not None
-    assert mode is not None
-    mode.start()
-    person.viewer.window.remove_dock_widget(person.dock)
-    person.qtbot.waitUntil(lambda: person.dock.layers is None, timeout=MINUTE)
-    assert not mode.on
-    assert "undo" not in vars(layers.labels)
-    assert person.names() == ["demo scene", "labels (before)", "regions (before)"]
-    person.dock.deleteLater()  # nobody else does: whoever holds it may dock it again
-
-
-def test_another_image_leaves_the_layers_of_the_former_one(person: Person) -> None:
-    person.press(person.dock.bar.demo_button)
-    person.wait()
-    former = person.dock.layers
-    assert former is not None
-    open_scene(person)
-    person.viewer.layers["scene"].data = generate_scene(8).image
-    person.dock.image.layer = person.viewer.layers["scene"]
-    person.press(person.dock.bar.run_button)
-    person.wait()
-    assert person.names() == [
-        "demo scene", "labels (before)", "regions (before)", "scene", "labels", "regions"
-    ]  # fmt: skip
-    assert person.dock.layers is not former
-    person.agree()
+        verdicts = [session.region(region).verdict for region in session.ids[:2]]
+        if choice == "take back":
+            assert verdicts == [None, None]
+        else:
+            kept = session.vocabulary.values[2 if choice == "cancel" else 1]
+            assert [verdict.value for verdict in verdicts if verdict is not None] == [kept, kept]
+        person.agree()
+        if choice == "take back":
+            person.press(person.dock.correct.undo_button)
 
 
 def test_corrections_of_a_file_are_kept_and_offered(
@@ -346,66 +282,43 @@ def test_closing_while_it_runs_is_harmless(person: Person) -> None:
     assert person.names() == ["scene"]
 
 
-def test_another_image_in_the_list_is_not_that_of_the_labels(person: Person) -> None:
-    open_scene(person)
-    person.type("red, green, blue")
-    session = person.run()
-    other = person.viewer.add_image(generate_scene(8).image, name="other", rgb=True)
-    person.dock.reset_choices()
-    person.dock.image.layer = other
-    said = person.dock.status
-    assert said.text() == "The labels are still those of 'scene'; Run segments 'other'."
-    assert person.dock.workspace.session is session
-    person.dock.image.layer = person.viewer.layers["scene"]
-    assert said.text() == "The labels are those of 'scene'."
-
-
-@pytest.mark.parametrize("button", ["Run", "Cancel"])
-def test_corrections_whose_image_is_gone_are_not_left_without_a_question(
-    person: Person, button: str
-) -> None:
+def test_corrections_whose_image_is_gone_are_not_left_without_a_question(person: Person) -> None:
     open_scene(person)
     person.type("red, green, blue")
     session = person.run()
     session.assign(session.ids[:3].tolist(), "blue")
     person.viewer.layers.remove("scene")
+    said = person.dock.status
     other = person.viewer.add_image(generate_scene(8).image, name="other", rgb=True)
     person.dock.reset_choices()
     person.dock.image.layer = other
     asked: list[str] = []
 
-    def reply(box: QMessageBox) -> None:
-        asked.append(box.text())
-        click_in(box, button)
+    def click(button: str) -> None:
+        def reply(box: QMessageBox) -> None:
+            asked.append(box.text())
+            click_in(box, button)
 
-    answer(QMessageBox, reply)
-    person.press(person.dock.bar.run_button)
-    person.wait()
-    assert "1 step of what is corrected now is kept in memory only. The image 'scene'" in asked[0]
-    if button == "Run":
-        assert person.dock.workspace.session is not session
-        assert "labels (before)" in person.names()
-    else:
-        assert person.dock.workspace.session is session
-        assert person.dock.status.text() == "Nothing was run; what is corrected is as it was."
-    person.agree()
+        answer(QMessageBox, reply)
+        person.press(person.dock.bar.run_button)
+        person.wait()
+        assert "1 step of what is corrected now is kept in memory only. The image 'scene'" in (
+            asked.pop()
+        )
+        person.agree()
 
+    click("Cancel")
+    assert person.dock.session is session
+    assert said.text() == "Nothing was run; what is corrected is as it was."
+    click("Run")
+    second = person.dock.session
+    assert second is not session
+    assert "labels (before)" in person.names()
 
-def test_an_image_that_is_there_or_without_corrections_is_left_without_a_question(
-    person: Person,
-) -> None:
-    open_scene(person)
-    person.type("red, green, blue")
-    first = person.run()
-    first.assign(first.ids[:3].tolist(), "blue")
-    other = person.viewer.add_image(generate_scene(8).image, name="other", rgb=True)
-    person.dock.reset_choices()
-    person.dock.image.layer = other
-    second = person.run()
-    assert second is not first
-    person.viewer.layers.remove("other")
-    person.dock.reset_choices()
-    person.dock.image.layer = person.viewer.layers["scene"]
-    person.press(person.dock.restore_bar.restore_button)
-    person.wait()
-    assert person.dock.workspace.session is first
+    # And where all of it goes at once, it is said.
+    second.assign(second.ids[:2].tolist(), "red")
+    person.viewer.layers.clear()
+    assert said.text().startswith(
+        "The image 'other' was removed, and with it what was corrected of it"
+    )
+    assert person.dock.restore_bar.isHidden()

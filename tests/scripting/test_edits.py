@@ -116,6 +116,16 @@ def test_an_edit_is_the_call_that_made_it(name: str) -> None:
     same(play(text, open_session()).state, session.state)
 
 
+def test_the_run_finds_its_regions_as_it_did() -> None:
+    result, image = small_result(SHAPE)
+    made = Provenance(
+        preset="demo", settings=Settings(), regions={"source": "sam", "points_per_side": 16}
+    )
+    text = as_python(Session(replace(result, provenance=made), image), "a.png")
+    assert "regions='sam'" in text
+    assert "'points_per_side': 16" in text
+
+
 def test_verdicts_that_are_taken_back() -> None:
     session = open_session()
     session.assign([3, 4], "cat")

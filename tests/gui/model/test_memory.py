@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 import weakref
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,7 +11,7 @@ import pytest
 
 from napari_corrclip.annotation.encoded_cache import FEATURES
 from tests.gui.person import MINUTE, Person, run
-from tests.gui.stacks import opened, saved, to
+from tests.gui.stacks import to
 
 
 @pytest.fixture(autouse=True)
@@ -66,6 +65,7 @@ def test_unload_frees_every_network_while_a_session_is_open(person: Person) -> N
     modules = worked(person)
     assert len(left(modules)) == 3
     person.press(person.dock.model.unload_button)
+    assert "unloaded" in person.dock.status.text()
     assert left(modules) == []
     assert FEATURES.nbytes == 0
     session = session_of(person)
@@ -76,22 +76,42 @@ def test_unload_frees_every_network_while_a_session_is_open(person: Person) -> N
     person.type("orange")
     assert person.dock.status.text() == "Press Run to look for these classes."
 
+    # They are loaded again; an image that is over the limit by itself is said.
+    FEATURES.limit = 1000
+    person.press(person.dock.bar.run_button)
+    person.press(person.dock.model.unload_button)
+    assert "at work" in person.dock.status.text()
+    person.wait()
+    text = person.dock.status.text()
+    assert "is more than the feature cache holds" in text
+    assert "a higher limit under Advanced" in text
+    assert session_of(person) is session
+    assert session.engine is None
+    person.agree()
 
-def test_a_dock_that_is_closed_frees_every_network(on_screen: Person) -> None:
+
+@pytest.mark.canvas
+def test_a_dock_that_is_closed_lets_go(on_screen: Person) -> None:
     person = on_screen
     modules = worked(person)
-    session = session_of(person)
+    session, layers, mode = session_of(person), person.dock.layers, person.dock.correct.mode
+    assert layers is not None
+    assert mode is not None
+    mode.start()
     person.viewer.window.remove_dock_widget(person.dock.parent())
     person.qtbot.waitUntil(lambda: person.dock.controller._loaded is None, timeout=MINUTE)
+    assert person.dock.layers is None
+    assert not mode.on
+    assert "undo" not in vars(layers.labels)
+    assert person.names() == ["demo scene", "labels (before)", "regions (before)"]
     assert left(modules) == []
     assert session.engine is None
     assert FEATURES.nbytes == 0
 
 
-def test_planes_keep_their_encoded_image(stack: Person) -> None:
+def test_planes_keep_their_encoded_image_up_to_the_limit(stack: Person) -> None:
     run(stack)
-    first = session_of(stack)
-    one = FEATURES.nbytes
+    first, one = session_of(stack), FEATURES.nbytes
     to(stack, 1)
     run(stack)
     assert FEATURES.nbytes > one
@@ -103,76 +123,37 @@ def test_planes_keep_their_encoded_image(stack: Person) -> None:
     assert "Labelled by 4 classes" in stack.dock.status.text()
     stack.agree()
 
-
-def test_planes_on_the_disk_keep_their_encoded_image(
-    person: Person, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    opened(person, saved(tmp_path, monkeypatch))
-    run(person)
-    first = session_of(person)
-    to(person, 1)
-    to(person, 0)
-    again = session_of(person)
-    assert again is not first  # it was read from the disk
-    assert again.engine is first.engine is not None
-    person.type("purple")
-    person.wait()
-    assert "Labelled by 4 classes" in person.dock.status.text()
-    person.agree()
-    person.press(person.dock.correct.undo_button)
-    person.agree()
-
-
-def test_planes_over_the_limit_ask_for_another_run(stack: Person) -> None:
-    run(stack)
-    first = session_of(stack)
-    to(stack, 1)
-    run(stack)
+    # Over the limit, the plane that is shown keeps its own, and the other one asks for a run.
     FEATURES.limit = FEATURES.nbytes - 1
-    assert session_of(stack).engine is not None
-    to(stack, 0)
-    assert session_of(stack) is first
-    assert first.engine is None
-    stack.type("purple")
+    assert first.engine is not None
+    to(stack, 1)
+    second = session_of(stack)
+    assert second.engine is None
+    stack.type("orange")
     assert stack.dock.status.text() == "Press Run to look for these classes."
     stack.agree()
+    FEATURES.limit = None
     run(stack)
-    assert session_of(stack) is first
-    assert first.engine is not None
-    assert len(first.vocabulary) == 4
+    assert session_of(stack) is second
+    assert second.engine is not None
+    assert second.vocabulary.names[-1] == "orange"
     stack.agree()
 
 
-def test_unload_frees_the_networks_that_planes_hold(stack: Person) -> None:
-    stack.dock.image.planes.setCurrentIndex(1)
+def test_planes_hold_one_set_of_networks_and_unload_frees_it(stack: Person) -> None:
     run(stack)
-    modules = networks(stack)
-    assert len(left(modules)) == 2
-    stack.press(stack.dock.model.unload_button)
-    assert left(modules) == []
-    assert FEATURES.nbytes == 0
-    to(stack, 2)
-    assert session_of(stack).engine is None
-    stack.agree()
-
-
-def test_planes_do_not_hold_two_sets_of_networks(stack: Person) -> None:
-    run(stack)
-    modules = networks(stack)
+    first = networks(stack)
     to(stack, 1)
     stack.dock.model.device.setCurrentIndex(1)  # the same networks, loaded anew for another device
     run(stack)
-    assert left(modules) == []
+    assert left(first) == []
+    modules = networks(stack)
+    assert len(left(modules)) == 2
     to(stack, 0)
     assert session_of(stack).engine is None
-
-
-def test_an_image_that_is_over_the_limit_by_itself_is_said(person: Person) -> None:
-    FEATURES.limit = 1000
-    person.press(person.dock.bar.demo_button)
-    person.wait()
-    text = person.dock.status.text()
-    assert "is more than the feature cache holds" in text
-    assert "a higher limit under Advanced" in text
-    assert session_of(person).engine is None
-    person.agree()
+    stack.press(stack.dock.model.unload_button)
+    assert left(modules) == []
+    assert FEATURES.nbytes == 0
+    to(stack, 1)
+    assert session_of(stack).engine is None
+    stack.agree()

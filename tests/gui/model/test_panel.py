@@ -98,32 +98,39 @@ def test_weights_are_asked_about_once_with_size_and_licence_in_words(
     assert person.names() == ["scene"]
 
 
-def test_weights_that_are_refused_are_not_fetched(person: Person, server: Server) -> None:
+def test_weights_that_are_refused_or_missing_offline_are_not_fetched(
+    person: Person, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
     use_tiny(person)
     for _ in range(2):  # a no is no yes for ever, and is asked again
         answer(WeightsDialog, lambda dialog: person.press(dialog.refuse_button))
         person.press(person.dock.bar.run_button)
         assert "Nothing was downloaded" in person.dock.status.text()
     assert not person.dock.controller.running
-    assert server.requests == []
 
-
-def test_weights_that_are_missing_offline_are_named(
-    person: Person, server: Server, monkeypatch: pytest.MonkeyPatch
-) -> None:
     monkeypatch.setenv("NAPARI_CORRCLIP_OFFLINE", "1")
-    use_tiny(person)
     person.press(person.dock.bar.run_button)
     person.wait()
     said = person.dock.status.text()
     assert "tiny.pt" in said
     assert "offline mode opens no connection" in said
+    answer(WeightsDialog, lambda dialog: person.press(dialog.download_button))
+    person.press(person.dock.model.files.download_button)
+    person.wait()
+    assert "offline mode opens no connection" in person.dock.status.text()
     assert server.requests == []
 
 
 def test_a_labels_layer_gives_the_regions(person: Person) -> None:
     open_scene(person)
     person.type("red, green")
+    person.viewer.add_labels(np.ones((5, 7), np.int32), name="small")
+    person.dock.reset_choices()
+    person.dock.model.regions.setCurrentText("layer: small")
+    person.press(person.dock.bar.run_button)
+    assert "The layer 'small' has shape (5, 7)" in person.dock.status.text()
+    assert not person.dock.controller.running
+
     side = generate_scene(7).image.shape[0]
     mine = np.zeros(generate_scene(7).image.shape[:2], np.int32)
     mine[: side // 2] = 5
@@ -148,18 +155,7 @@ def test_a_labels_layer_gives_the_regions(person: Person) -> None:
     assert regions.currentText() == "SAM fast (8 × 8)"
 
 
-def test_a_labels_layer_of_another_size_is_refused(person: Person) -> None:
-    open_scene(person)
-    person.type("red, green")
-    person.viewer.add_labels(np.ones((5, 7), np.int32), name="small")
-    person.dock.reset_choices()
-    person.dock.model.regions.setCurrentText("layer: small")
-    person.press(person.dock.bar.run_button)
-    assert "The layer 'small' has shape (5, 7)" in person.dock.status.text()
-    assert not person.dock.controller.running
-
-
-def test_windows_are_counted_as_they_are_planned_and_time_is_told_after_a_run(
+def test_windows_are_counted_and_parameters_are_those_of_the_result(
     person: Person, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fresh = Estimates()  # other tests have run before
@@ -183,43 +179,17 @@ def test_windows_are_counted_as_they_are_planned_and_time_is_told_after_a_run(
     person.wait()
     assert ", about " in model.windows.text()
 
-
-def test_estimates_outlive_the_process(person: Person, tmp_path: Path) -> None:
-    choice, shape = person.dock.model.choice, (300, 400)
-    file = tmp_path / "of a cache" / "seconds.json"
-    first = Estimates(lambda: file)
-    assert first.seconds(choice, shape) is None
-    first.note(choice, shape, regions=2.0, encode=3.0, whole=6.0)
-    second = Estimates(lambda: file)
-    assert second.seconds(choice, shape) == pytest.approx(6.0)
-    assert second.seconds(choice, (600, 800)) == pytest.approx(first.seconds(choice, (600, 800)))
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "", "{", "[]", "3", '{"window": [], "regions": []}', '{"window": 3, "regions": [], "rest": []}',
-        '{"window": [[["demo", "cpu", 3], -1]], "regions": [], "rest": [[["demo", "cpu", 3], 1]]}',
-        '{"window": [[["demo", "cpu", 3], NaN]], "regions": [], "rest": [[["demo", "cpu", 3], 1]]}',
-        '{"window": [[["demo", "cpu", 3], "x"]], "regions": [], "rest": []}',
-        '{"window": [[["demo", "cpu", 3], 1]], "regions": [], "rest": []}',
-    ],
-)  # fmt: skip
-def test_estimates_that_are_spoilt_are_forgotten(person: Person, tmp_path: Path, text: str) -> None:
-    choice, shape = person.dock.model.choice, (300, 400)
-    file = tmp_path / "seconds.json"
-    file.write_text(text)
-    estimates = Estimates(lambda: file)
-    assert estimates.seconds(choice, shape) is None
-    estimates.note(choice, shape, regions=2.0, encode=3.0, whole=6.0)
-    assert Estimates(lambda: file).seconds(choice, shape) == pytest.approx(6.0)
-
-
-def test_estimates_that_cannot_be_written_hold_for_the_process(person: Person) -> None:
-    choice, shape = person.dock.model.choice, (300, 400)
-    estimates = Estimates(lambda: Path("/dev/null/seconds.json"))
-    estimates.note(choice, shape, regions=2.0, encode=3.0, whole=6.0)
-    assert estimates.seconds(choice, shape) == pytest.approx(6.0)
+    tau = model.advanced.fields["tau"]
+    assert isinstance(tau, QLineEdit)
+    tau.setText("0.7")
+    tau.editingFinished.emit()
+    towers = person.dock.controller._loaded
+    person.run()
+    again = person.dock.controller._loaded
+    assert towers is not None
+    assert again is not None
+    assert again[1].settings.tau == 0.7
+    assert again[1].clip is towers[1].clip  # the networks were not loaded again
 
 
 def test_devices_are_looked_for_when_the_list_is_opened(person: Person) -> None:
@@ -275,57 +245,13 @@ def test_parameters_are_checked_marked_and_reset(person: Person) -> None:
     assert person.dock.model.choice.recipe.settings == get_preset("demo").settings
     assert not advanced.labels["tau"].font().bold()
 
-
-def test_what_is_changed_stays_with_another_preset(person: Person) -> None:
-    advanced = person.dock.model.advanced
+    # What is changed stays with another preset.
     stride = advanced.fields["stride"]
     assert isinstance(stride, QLineEdit)
     stride.setText("50")
     stride.editingFinished.emit()
     person.dock.model.preset.setCurrentText("vit-b-16")
     assert advanced.settings == get_preset("vit-b-16").settings.replace(stride=50)
-
-
-def test_parameters_are_those_of_the_result(person: Person) -> None:
-    open_scene(person)
-    person.type("red, green")
-    person.press(person.dock.bar.run_button)
-    person.wait()
-    tau = person.dock.model.advanced.fields["tau"]
-    assert isinstance(tau, QLineEdit)
-    tau.setText("0.7")
-    tau.editingFinished.emit()
-    towers = person.dock.controller._loaded
-    person.press(person.dock.bar.run_button)
-    person.wait()
-    session, again = person.dock.workspace.session, person.dock.controller._loaded
-    assert session is not None
-    assert towers is not None
-    assert again is not None
-    assert again[1].settings.tau == 0.7
-    assert again[1].clip is towers[1].clip  # the networks were not loaded again
-
-
-def test_unload_lets_go_of_the_networks(person: Person) -> None:
-    import gc
-    import weakref
-
-    person.press(person.dock.bar.demo_button)
-    person.press(person.dock.model.unload_button)
-    assert "at work" in person.dock.status.text()
-    person.wait()
-    loaded = person.dock.controller._loaded
-    assert loaded is not None
-    towers = weakref.ref(loaded[1].clip)
-    del loaded
-    person.press(person.dock.model.unload_button)
-    gc.collect()
-    assert towers() is None
-    assert "unloaded" in person.dock.status.text()
-    person.press(person.dock.bar.run_button)
-    person.wait()
-    person.agree()
-    assert "regions in" in person.dock.status.text()
 
 
 def test_out_of_memory_says_what_to_lower_and_lets_go(
@@ -335,11 +261,9 @@ def test_out_of_memory_says_what_to_lower_and_lets_go(
 
     open_scene(person)
     person.type("red, green")
+    session = person.run()
     person.dock.model.regions.setCurrentText("SAM normal (16 × 16)")
     person.dock.model.detail.setCurrentIndex(1)
-    person.press(person.dock.bar.run_button)
-    person.wait()
-    session = person.dock.workspace.session
 
     def full(*_: object, **__: object) -> None:
         raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20 GiB")
@@ -354,10 +278,11 @@ def test_out_of_memory_says_what_to_lower_and_lets_go(
     for value in (detail, "the points (SAM normal (16 × 16))", "the CPU"):
         assert value in said
     assert person.dock.controller._loaded is None
-    assert person.dock.workspace.session is session
+    assert person.dock.session is session
     person.agree()
-    person.press(person.dock.bar.run_button)
-    person.wait()
+    person.dock.model.regions.setCurrentText("superpixels")
+    person.dock.model.detail.setCurrentIndex(0)
+    assert person.run() is session
     assert "regions in" in person.dock.status.text()
 
 
@@ -430,16 +355,3 @@ def test_files_are_listed_fetched_and_checked_without_a_run(
     person.wait()
     assert "is not the published file" in person.dock.status.text()
     assert said.format("damaged") in files.label.text()
-
-
-def test_offline_a_download_says_which_file_is_missing(
-    person: Person, server: Server, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("NAPARI_CORRCLIP_OFFLINE", "1")
-    person.dock.model.preset.addItem("tiny")
-    person.dock.model.preset.setCurrentText("tiny")
-    answer(WeightsDialog, lambda dialog: person.press(dialog.download_button))
-    person.press(person.dock.model.files.download_button)
-    person.wait()
-    assert "offline mode opens no connection" in person.dock.status.text()
-    assert not server.requests

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-import napari
 import numpy as np
 import pytest
 from pytestqt.qtbot import QtBot
@@ -17,11 +16,10 @@ from napari_corrclip.annotation.review.filter import parse_filter
 from napari_corrclip.demo.scenes import generate_scene
 from napari_corrclip.errors import InputError
 from napari_corrclip.gui.correct import CorrectMode
-from napari_corrclip.gui.dock import CorrClipDock
 from napari_corrclip.gui.regions.model import COLUMNS, RegionsModel, spans
 from napari_corrclip.gui.regions.table import NAME, RegionsBar, RegionsTable
 from tests.annotation.images import small_result
-from tests.gui.person import MINUTE, delete_now
+from tests.gui.person import MINUTE, Person, delete_now, open_scene
 from tests.gui.window import Window
 
 ID, CLASS, CONFIDENCE, MARGIN, AREA, STATE = range(6)
@@ -217,7 +215,7 @@ def test_runs_of_rows() -> None:
 
 
 @pytest.mark.canvas
-def test_a_typed_filter_shows_and_refuses(table: RegionsTable, qtbot: QtBot) -> None:
+def test_typed_into_clicked_and_sorted(table: RegionsTable, window: Window, qtbot: QtBot) -> None:
     session = table.mode.session
     qtbot.keyClicks(table.line, "area>300")
     expected = [row.id for row in session.rows() if row.area > 300]
@@ -230,9 +228,7 @@ def test_a_typed_filter_shows_and_refuses(table: RegionsTable, qtbot: QtBot) -> 
     table.line.clear()
     qtbot.waitUntil(lambda: len(table.model.ids) == len(session.ids), timeout=MINUTE)
 
-
-@pytest.mark.canvas
-def test_the_selection_goes_both_ways(table: RegionsTable, window: Window) -> None:
+    # The selection goes both ways.
     mode = table.mode
     window.viewer.layers.selection.active = window.layers.labels
     chosen = table.view.selectionModel()
@@ -262,44 +258,26 @@ def test_the_selection_goes_both_ways(table: RegionsTable, window: Window) -> No
     table.filter()
     assert table.model.ids == [30]
 
-
-@pytest.mark.canvas
-def test_selecting_what_a_filter_hides_is_not_lost(table: RegionsTable) -> None:
-    ids = table.model.ids
-    table.mode.select(ids[:2])
+    # What a filter hides stays selected, until a row is clicked alone.
+    ids = window.session.ids.tolist()
+    mode.select(ids[:2])
     table.line.setText(f"id>{ids[1]}")
     table.filter()
-    assert set(table.mode.selection) == set(ids[:2])
+    assert set(mode.selection) == set(ids[:2])
     click_row(table, 0, Qt.KeyboardModifier.ControlModifier)
-    assert set(table.mode.selection) == {*ids[:2], table.model.ids[0]}
+    assert set(mode.selection) == {*ids[:2], table.model.ids[0]}
     click_row(table, 1)
-    assert table.mode.selection == (table.model.ids[1],)
+    assert mode.selection == (table.model.ids[1],)
+    mode.stop()
+    click_row(table, 0)
+    assert mode.selection == ()
+    assert table.said.text() == "Switch on 'Correct regions' to select them on the image too."
 
 
 @pytest.mark.canvas
-def test_enter_and_a_double_click_show_the_region(table: RegionsTable, window: Window) -> None:
-    camera = getattr(window.viewer, "scene", window.viewer).camera
-    far = (0.0, 92.0, 92.0)
-    camera.zoom *= 6
-    camera.center = far
-    QApplication.processEvents()
-    click_row(table, 2)
-    assert np.allclose(camera.center, far)
-    assert not in_view(window, window.session.region(table.model.ids[2]).box)
-    QTest.keyClick(table.view, Qt.Key.Key_Return)
-    box = window.session.region(table.model.ids[2]).box
-    assert in_view(window, box)
-    camera.center = far
-    QApplication.processEvents()
-    at = table.view.visualRect(table.model.index(0, CLASS)).center()
-    QTest.mouseClick(table.view.viewport(), Qt.MouseButton.LeftButton, pos=at)
-    QTest.mouseDClick(table.view.viewport(), Qt.MouseButton.LeftButton, pos=at)
-    box = window.session.region(table.model.ids[0]).box
-    assert in_view(window, box)
-
-
-@pytest.mark.canvas
-def test_it_takes_no_focus_and_does_not_scroll(table: RegionsTable, window: Window) -> None:
+def test_it_takes_no_focus_and_does_not_scroll_till_a_region_is_to_be_shown(
+    table: RegionsTable, window: Window
+) -> None:
     table.view.setFixedHeight(90)  # three rows
     QApplication.processEvents()
     scroll = table.view.verticalScrollBar()
@@ -326,13 +304,25 @@ def test_it_takes_no_focus_and_does_not_scroll(table: RegionsTable, window: Wind
     assert QApplication.focusWidget() is focused
     assert not table.view.hasFocus()
 
-
-@pytest.mark.canvas
-def test_with_the_mode_off_it_says_how_to_select(table: RegionsTable) -> None:
-    table.mode.stop()
-    click_row(table, 1)
-    assert table.mode.selection == ()
-    assert table.said.text() == "Switch on 'Correct regions' to select them on the image too."
+    # Enter and a double click show the region.
+    camera = getattr(window.viewer, "scene", window.viewer).camera
+    far = (0.0, 92.0, 92.0)
+    camera.zoom *= 6
+    camera.center = far
+    QApplication.processEvents()
+    click_row(table, 2)
+    assert np.allclose(camera.center, far)
+    assert not in_view(window, window.session.region(table.model.ids[2]).box)
+    QTest.keyClick(table.view, Qt.Key.Key_Return)
+    box = window.session.region(table.model.ids[2]).box
+    assert in_view(window, box)
+    camera.center = far
+    QApplication.processEvents()
+    at = table.view.visualRect(table.model.index(0, CLASS)).center()
+    QTest.mouseClick(table.view.viewport(), Qt.MouseButton.LeftButton, pos=at)
+    QTest.mouseDClick(table.view.viewport(), Qt.MouseButton.LeftButton, pos=at)
+    box = window.session.region(table.model.ids[0]).box
+    assert in_view(window, box)
 
 
 @pytest.mark.canvas
@@ -360,9 +350,8 @@ def test_closed_and_opened_again(bar: RegionsBar, table: RegionsTable, window: W
         window.session.region_at(70, 70)
     ]
 
-
-def test_closed_behind_another_tab(bar: RegionsBar, table: RegionsTable, window: Window) -> None:
     # A dock beside it, raised: nothing of the table is to be seen, so nothing is hidden when it goes.
+    table = bar.table
     label = QLabel("front")
     window.viewer.window.add_dock_widget(label, name="front", tabify=True)
     front = label.parent()
@@ -374,7 +363,7 @@ def test_closed_behind_another_tab(bar: RegionsBar, table: RegionsTable, window:
     for _ in range(10):
         QApplication.processEvents()
     assert bar.table is None
-    window.session.assign(30, "dog")  # nobody is told who is gone
+    window.session.undo()  # nobody is told who is gone
     window.viewer.window.remove_dock_widget(label)
     label.deleteLater()
 
@@ -427,41 +416,32 @@ def test_confidence_on_request(bar: RegionsBar, window: Window) -> None:
 
 
 @pytest.mark.canvas
-def test_the_dock_brings_it_and_takes_it(
-    make_napari_viewer: Callable[..., napari.Viewer], qtbot: QtBot
-) -> None:
-    viewer = make_napari_viewer(show=True)
-    dock = CorrClipDock(viewer)
-    viewer.window.add_dock_widget(dock, name="CorrCLIP")
+def test_the_dock_brings_it_and_takes_it(on_screen: Person) -> None:
+    person, dock, viewer = on_screen, on_screen.dock, on_screen.viewer
     assert not dock.regions.isVisible()
-    dock.try_demo()
-    qtbot.waitUntil(lambda: dock.layers is not None and not dock.controller.running, timeout=MINUTE)
+    open_scene(person)
+    person.type("red, green")
+    session = person.run()
     assert dock.regions.isVisible()
-    qtbot.mouseClick(dock.regions.button, Qt.MouseButton.LeftButton)
+    person.press(dock.regions.button)
     table = dock.regions.table
     assert table is not None
-    assert dock.workspace.session is not None
-    assert table.model.ids == dock.workspace.session.ids.tolist()
+    assert table.model.ids == session.ids.tolist()
     dock.regions.check.click()
     # Run again, it is the same session, and the table follows.
-    dock.run()
-    qtbot.waitUntil(lambda: not dock.controller.running, timeout=MINUTE)
+    assert person.run() is session
     assert dock.regions.table is table
-    assert sorted(table.model.ids) == dock.workspace.session.ids.tolist()
+    assert sorted(table.model.ids) == session.ids.tolist()
     assert "regions (classes follow)" not in viewer.layers
     # Another image: the open table is about the new session.
-    dock.image.layer = viewer.add_image(generate_scene(8).image, name="other", rgb=True)
-    dock.run()
-    qtbot.waitUntil(
-        lambda: dock.regions.table not in (None, table) and not dock.controller.running,
-        timeout=MINUTE,
-    )
+    small = generate_scene(8).image[:96, :128]
+    dock.image.layer = viewer.add_image(small, name="other", rgb=True)
+    other = person.run()
+    person.qtbot.waitUntil(lambda: dock.regions.table not in (None, table), timeout=MINUTE)
     assert dock.regions.table is not None
-    assert dock.regions.table.mode.session is dock.workspace.session
+    assert dock.regions.table.mode.session is other
     assert not dock.regions.check.isChecked()
     assert "confidence" not in viewer.layers
     viewer.window.remove_dock_widget(dock)
-    qtbot.waitUntil(lambda: dock.regions.table is None, timeout=MINUTE)
+    person.qtbot.waitUntil(lambda: dock.regions.table is None, timeout=MINUTE)
     assert NAME not in viewer.window.dock_widgets
-    dock.deleteLater()
-    delete_now()

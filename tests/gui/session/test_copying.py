@@ -11,6 +11,7 @@ import pytest
 from qtpy.QtWidgets import QApplication, QFileDialog
 
 from napari_corrclip.demo.scenes import generate_scene
+from tests.forms import short
 from tests.gui.person import MINUTE, Person
 
 
@@ -44,9 +45,23 @@ def agree(person: Person, text: str, folder: Path) -> None:
         np.testing.assert_array_equal(made["regions"], person.dock.session.regions)
 
 
-def test_the_demo_and_what_was_done_to_it(person: Person, tmp_path: Path) -> None:
-    person.dock.model.regions.setCurrentText("SAM normal (16 × 16)")
-    person.run(demo=True)
+@pytest.mark.parametrize(
+    ("regions", "written"),
+    short(
+        ("superpixels", "regions='superpixels'"),
+        rest=[("SAM normal (16 × 16)", "'points_per_side': 16")],
+    ),
+)
+def test_the_demo_and_what_was_done_to_it(
+    person: Person, tmp_path: Path, regions: str, written: str
+) -> None:
+    copy, status = person.dock.menu.copy_action, person.dock.status
+    assert copy is not None
+    copy.trigger()
+    assert status.text() == "There is no session yet; press Run, or restore one."
+    person.dock.model.regions.setCurrentText(regions)
+    person.press(person.dock.bar.demo_button)
+    person.wait()
     session = person.dock.session
     first, second, third = session.ids[:3].tolist()
     session.assign([first], session.vocabulary.names[-1])
@@ -56,10 +71,15 @@ def test_the_demo_and_what_was_done_to_it(person: Person, tmp_path: Path) -> Non
     person.type("red triangle")
     person.qtbot.waitUntil(lambda: "red triangle" in session.vocabulary.names, timeout=MINUTE)
     person.qtbot.waitUntil(lambda: not person.dock.controller.running, timeout=MINUTE)
+    person.press(person.dock.bar.run_button)
+    copy.trigger()
+    assert status.text() == "Something runs; copy when it has ended, or cancel it first."
+    person.press(person.dock.bar.run_button)
+    person.wait()
     text = copied(person)
     assert f"session.merge([{second}, {third}])" in text
     assert "session.ignore" not in text
-    assert "'points_per_side': 16" in text
+    assert written in text
     assert "Copied as Python: the run and 3 steps since" in person.dock.status.text()
     agree(person, text, tmp_path)
 
@@ -91,18 +111,6 @@ def test_an_image_in_memory_is_saved_where_the_person_says(
     assert not answers
     assert repr(str(tmp_path / "my image.png")) in text
     agree(person, text, tmp_path)
-
-
-def test_without_a_session_or_beside_a_run_nothing_is_copied(person: Person) -> None:
-    assert person.dock.menu.copy_action is not None
-    person.dock.menu.copy_action.trigger()
-    assert person.dock.status.text() == "There is no session yet; press Run, or restore one."
-    person.run(demo=True)
-    person.press(person.dock.bar.run_button)
-    person.dock.menu.copy_action.trigger()
-    said = "Something runs; copy when it has ended, or cancel it first."
-    assert person.dock.status.text() == said
-    person.qtbot.waitUntil(lambda: not person.dock.controller.running, timeout=MINUTE)
 
 
 @pytest.mark.long

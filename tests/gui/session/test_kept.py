@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-import pytest
 from napari.layers import Image
 from qtpy.QtCore import Qt
 
@@ -12,9 +11,7 @@ from napari_corrclip.demo.scenes import generate_scene
 from napari_corrclip.gui.dock import CorrClipDock
 from napari_corrclip.gui.image.picture import picture_of
 from napari_corrclip.gui.work.with_images import WithImages
-from tests.forms import short
-from tests.gui.person import MINUTE, Person, open_scene
-from tests.gui.stacks import planes, ready, to
+from tests.gui.person import Person
 
 
 def add(person: Person, seed: int, name: str) -> Image:
@@ -51,8 +48,8 @@ def test_another_image_and_back(person: Person) -> None:
     session = corrected(person)
     labels = session.labels.copy()
     first = person.viewer.layers["first"]
-    add(person, 8, "second")
-    assert person.run() is not session
+    second = add(person, 8, "second")
+    assert person.run() is not session  # without a question: the first image is still there
     assert offered(person) == []
     choose(person, first)
     assert offered(person) == ["whole image, in memory"]
@@ -61,6 +58,13 @@ def test_another_image_and_back(person: Person) -> None:
         "There are corrections of this image; restore them, or begin anew."
     )
     assert not person.dock.controller.running
+
+    # Nothing is restored beside a run.
+    choose(person, second)
+    person.press(person.dock.bar.run_button)
+    choose(person, first)
+    assert not person.dock.restore_bar.restore_button.isEnabled()
+    person.wait()
     person.press(person.dock.restore_bar.restore_button)
     assert person.dock.session is session
     np.testing.assert_array_equal(session.labels, labels)
@@ -76,31 +80,19 @@ def test_another_image_and_back(person: Person) -> None:
     assert WithImages.of_process().of(first) == ()
 
 
-def test_to_begin_anew_leaves_the_layers(person: Person) -> None:
+def test_a_removed_layer_and_a_closed_dock_are_gone_on_with(person: Person) -> None:
     session = corrected(person)
-    add(person, 8, "second")
-    person.run()
-    choose(person, person.viewer.layers["first"])
-    person.press(person.dock.restore_bar.anew_button)
-    assert offered(person) == []
-    assert person.run() is not session
-    np.testing.assert_array_equal(person.viewer.layers["labels (before)"].data, session.labels)
+    for name in ("regions", "labels"):
+        person.viewer.layers.remove(name)
+        assert person.dock.layers is None
+        assert person.dock.workspace.session is None
+        assert "Restore brings back what was corrected" in person.dock.status.text()
+        assert offered(person) == ["whole image, in memory"]
+        person.press(person.dock.restore_bar.restore_button)
+        assert person.dock.session is session
+        assert person.names() == ["first", "labels", "regions"]
+        person.agree()
 
-
-@pytest.mark.parametrize("which", short("regions", rest=["labels"]))
-def test_a_removed_layer_comes_back(person: Person, which: str) -> None:
-    session = corrected(person)
-    person.viewer.layers.remove(which)
-    assert "Restore brings back what was corrected" in person.dock.status.text()
-    assert offered(person) == ["whole image, in memory"]
-    person.press(person.dock.restore_bar.restore_button)
-    assert person.dock.session is session
-    assert person.names() == ["first", "labels", "regions"]
-    person.agree()
-
-
-def test_another_dock_goes_on(person: Person) -> None:
-    session = corrected(person)
     person.dock.cleanup()
     person.dock.cleanup()  # and once more, which is harmless
     again = Person(person.viewer, CorrClipDock(person.viewer), person.qtbot)
@@ -111,41 +103,38 @@ def test_another_dock_goes_on(person: Person) -> None:
     # What the first dock left of it in the viewer is shown anew.
     assert again.names() == ["first", "labels", "regions"]
     again.agree()
+
+    # To begin anew leaves the layers.
+    person.viewer.layers.remove("regions")
+    again.press(again.dock.restore_bar.anew_button)
+    assert offered(again) == []
+    again.dock.words.line.setText("red, green")
+    assert again.run() is not session
+    np.testing.assert_array_equal(person.viewer.layers["labels (before)"].data, session.labels)
     again.dock.cleanup()
 
 
-def test_a_plane_without_a_session_shows_nothing_of_another(person: Person) -> None:
-    person.viewer.add_image(planes(), rgb=True, name="stack")
-    ready(person)
-    person.run()
-    person.dock.regions.check.setChecked(True)
-    person.dock.regions.show_table()
-    assert "confidence" in person.names()
-    model = person.dock.words.model
-    person.qtbot.waitUntil(lambda: bool(model.shares), timeout=MINUTE)
-    to(person, 1)
-    assert person.names() == ["stack"]
-    assert person.dock.regions.table is None
-    person.qtbot.waitUntil(lambda: not model.shares, timeout=MINUTE)
-    to(person, 0)
-    assert "confidence" in person.names()
-    assert person.dock.regions.table is not None
-
-
-def test_running_again_leaves_the_active_layer_and_the_keys(person: Person) -> None:
+def test_running_again_leaves_the_active_layer_its_place_and_the_keys(person: Person) -> None:
     session = corrected(person)
+    image = person.viewer.layers["first"]
     person.press(person.dock.correct.button)
+    person.dock.regions.check.setChecked(True)
+    image.scale = (2, 3)
+    image.translate = (5, 7)
+    for name in ("labels", "regions", "confidence"):
+        np.testing.assert_array_equal(person.viewer.layers[name].scale, (2, 3))
+        np.testing.assert_array_equal(person.viewer.layers[name].translate, (5, 7))
+    person.dock.regions.check.setChecked(False)
     layers = person.dock.layers
     assert layers is not None
     person.viewer.layers.selection.active = layers.regions
-    seen: list[object] = []
-    person.viewer.layers.selection.events.active.connect(lambda event: seen.append(event.value))
     added: list[str] = []
     person.viewer.layers.events.inserted.connect(lambda event: added.append(event.value.name))
-    person.run()
+    assert person.run() is session
     assert "regions (classes follow)" in added
     assert person.viewer.layers.selection.active is layers.regions
     assert person.names() == ["first", "labels", "regions"]
+    np.testing.assert_array_equal(person.viewer.layers["labels"].scale, (2, 3))
     mode = person.dock.correct.mode
     assert mode is not None
     assert mode.on
@@ -155,60 +144,18 @@ def test_running_again_leaves_the_active_layer_and_the_keys(person: Person) -> N
     layers.regions.keymap[key](layers.regions)
     assert len(session.history.done) == before + 1
 
-
-def test_a_line_that_cannot_be_read_stops_the_run(person: Person) -> None:
-    add(person, 7, "first")
-    person.type("red, green")
-    person.dock.words.line.setText("cat #zzzzzz")
-    person.press(person.dock.bar.run_button)
-    assert not person.dock.controller.running
-    assert "#zzzzzz" in person.dock.status.text()
-    assert person.dock.words.line.text() == "cat #zzzzzz"
-
-
-def test_names_that_look_like_tags_are_read_as_they_are(person: Person) -> None:
-    person.dock.say("<b>x</b> & y was removed.")
-    assert person.dock.status.textFormat() == Qt.TextFormat.PlainText
-    session = corrected(person)
-    layers = person.dock.layers
-    assert layers is not None
+    # Names that look like tags are read as they are.
     person.dock._say_with_undo("<b>x</b>")
     assert person.dock.status.textFormat() == Qt.TextFormat.RichText
     assert "&lt;b&gt;x" in person.dock.status.text()
-    steps = len(session.history.done)
     person.dock.status.linkActivated.emit("undo")
-    assert len(session.history.done) == steps - 1
+    assert len(session.history.done) == before
+    person.dock.say("<b>x</b> & y was removed.")
+    assert person.dock.status.textFormat() == Qt.TextFormat.PlainText
 
-
-def test_labels_follow_their_image(person: Person) -> None:
-    session = corrected(person)
-    image = person.viewer.layers["first"]
-    person.dock.regions.check.setChecked(True)
-    image.scale = (2, 3)
-    image.translate = (5, 7)
-    for name in ("labels", "regions", "confidence"):
-        np.testing.assert_array_equal(person.viewer.layers[name].scale, (2, 3))
-        np.testing.assert_array_equal(person.viewer.layers[name].translate, (5, 7))
-    assert person.run() is session
-    np.testing.assert_array_equal(person.viewer.layers["labels"].scale, (2, 3))
     person.dock.cleanup()
     image.scale = (1, 1)  # nobody listens
     np.testing.assert_array_equal(person.viewer.layers["labels (before)"].scale, (2, 3))
-
-
-def test_nothing_is_restored_beside_a_run(person: Person) -> None:
-    corrected(person)
-    first = person.viewer.layers["first"]
-    second = add(person, 8, "second")
-    person.run()
-    choose(person, first)
-    assert person.dock.restore_bar.restore_button.isEnabled()
-    choose(person, second)
-    person.press(person.dock.bar.run_button)
-    choose(person, first)
-    assert not person.dock.restore_bar.restore_button.isEnabled()
-    person.wait()
-    assert person.dock.restore_bar.restore_button.isEnabled()
 
 
 def test_equal_pixels_of_two_layers_are_two_images_and_nothing_is_read() -> None:
@@ -235,14 +182,3 @@ def test_equal_pixels_of_two_layers_are_two_images_and_nothing_is_read() -> None
     assert not picture_of(one).same_as(picture_of(other))
     assert picture_of(one).same_as(picture_of(one))
     assert not reads
-
-
-def test_it_is_said_that_corrections_went_with_their_image(person: Person) -> None:
-    open_scene(person)
-    person.type("red, green")
-    session = person.run()
-    session.assign(session.ids[:2].tolist(), "red")
-    person.viewer.layers.clear()
-    said = person.dock.status.text()
-    assert said.startswith("The image 'scene' was removed, and with it what was corrected of it")
-    assert person.dock.restore_bar.isHidden()

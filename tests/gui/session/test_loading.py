@@ -20,6 +20,7 @@ from napari_corrclip.annotation import (
     restore,
 )
 from napari_corrclip.demo.scenes import generate_scene
+from napari_corrclip.progress import Progress
 from tests.gui.person import MINUTE, Person, answer, click_in
 
 WORDS = "red, green, blue"
@@ -38,6 +39,11 @@ class Loader(Person):
     def session(self) -> Session:
         return self.dock.session
 
+    def trigger(self) -> None:
+        """Choose the entry of the menu."""
+        assert self.dock.menu.load_action is not None
+        self.dock.menu.load_action.trigger()
+
     @property
     def said(self) -> str:
         return self.dock.status.text()
@@ -48,8 +54,7 @@ class Loader(Person):
         self.asked.clear()
         before = self.dock.workspace.session
         clock = answer(QMessageBox, lambda box: self._reply(box, button))
-        assert self.dock.menu.load_action is not None
-        self.dock.menu.load_action.trigger()
+        self.trigger()
         self.wait()
         if button is not None:
             self.qtbot.waitUntil(lambda: bool(self.asked), timeout=MINUTE)
@@ -152,23 +157,14 @@ def test_a_loaded_session_goes_on_with_its_history(
     assert session.vocabulary.names[-1] == "wood"
     loader.agree()
 
-
-def test_what_is_in_memory_only_is_asked_about(
-    loader: Loader, corrected: Session, saved: Path
-) -> None:
-    loader.add(SCENE, name="scene", rgb=True)
-    loader.type(WORDS)
-    former = loader.run()
-    former.assign(former.ids[:2].tolist(), "green")
-    labels = former.labels.copy()
+    # What is in memory only is asked about.
+    labels = session.labels.copy()
     loader.load(saved, "Cancel")
-    assert loader.asked[0].startswith("1 step of what is corrected now is kept in memory only.")
+    assert loader.asked[0].startswith("4 steps of what is corrected now are kept in memory only.")
     assert loader.said == "Nothing was loaded; what is corrected is as it was."
     assert loader.names() == ["scene", "labels", "regions"]
-    np.testing.assert_array_equal(former.labels, labels)
+    np.testing.assert_array_equal(session.labels, labels)
     loader.agree()
-    loader.press(loader.dock.correct.undo_button)
-    loader.press(loader.dock.correct.redo_button)
 
     loader.load(saved, "Load")
     assert loader.said.startswith("Loaded ")
@@ -177,10 +173,8 @@ def test_what_is_in_memory_only_is_asked_about(
     ]  # fmt: skip
     np.testing.assert_array_equal(loader.viewer.layers["labels (before)"].data, labels)
     loader.shows(corrected)
-    before = loader.session.labels.copy()
-    former.undo()  # whoever holds it from the console changes nothing that is shown
-    np.testing.assert_array_equal(loader.session.labels, before)
-    loader.agree()
+    session.undo()  # whoever holds it from the console changes nothing that is shown
+    loader.shows(corrected)
 
 
 def test_what_stays_with_another_image_is_not_asked_about(
@@ -199,52 +193,59 @@ def test_what_stays_with_another_image_is_not_asked_about(
     loader.agree()
 
 
-@pytest.mark.parametrize("when", ["open", "offered"])
 def test_what_the_journal_keeps_is_put_aside(
-    loader: Loader, corrected: Session, saved: Path, scene: Path, when: str
+    loader: Loader, corrected: Session, saved: Path, scene: Path
 ) -> None:
+    def aside() -> Path:
+        """Where the last sentence says that the former corrections lie."""
+        lie = [
+            path
+            for path in (scene.parent / "sessions").iterdir()
+            if "." in path.name and has_session(path) and repr(str(path)) in loader.said
+        ]
+        assert len(lie) == 1
+        assert loader.said.endswith(
+            f"The former corrections lie in {str(lie[0])!r} now; Session > Load session… opens them."
+        )
+        return lie[0]
+
     loader.open(scene)
-    loader.type(WORDS)
-    former = loader.run()
+    loader.load(saved)
+    former = loader.session
     former.assign(former.ids[:2].tolist(), "green")
     labels = former.labels.copy()
-    keeper = loader.dock.restore_bar
-    if when == "offered":
-        loader.viewer.layers.clear()
-        loader.open(scene)
-        assert not keeper.isHidden()
-        assert loader.dock.workspace.session is None
-
-    loader.load(saved)
-    (aside,) = [
-        one for one in (scene.parent / "sessions").iterdir() if "." in one.name and has_session(one)
-    ]
-    assert loader.said.endswith(
-        f"The former corrections lie in {str(aside)!r} now; Session > Load session… opens them."
-    )
-    np.testing.assert_array_equal(restore(aside).labels, labels)
-    assert keeper.isHidden()
+    loader.load(saved)  # over what is open
+    first = aside()
+    np.testing.assert_array_equal(restore(first).labels, labels)
     loader.shows(corrected)
     # What is done now is kept as the image's.
     loader.session.assign(loader.session.ids[7:9].tolist(), "red")
-    source = loader.session.source
+    source, other = loader.session.source, loader.session.labels.copy()
     assert source is not None
     assert source.path == str(scene.resolve())
-    np.testing.assert_array_equal(restore(journal_folder(source)).labels, loader.session.labels)
+    np.testing.assert_array_equal(restore(journal_folder(source)).labels, other)
     assert len(loader.session.history.done) == 3
 
-    # And what lies aside can be loaded in its turn: a journal is a session, too.
-    loader.load(aside)
+    loader.viewer.layers.clear()
+    loader.open(scene)
+    assert not loader.dock.restore_bar.isHidden()
+    assert loader.dock.workspace.session is None
+    # Over what is offered. And what lies aside can be loaded: a journal is a session, too.
+    loader.load(first)
+    np.testing.assert_array_equal(restore(aside()).labels, other)
+    assert loader.dock.restore_bar.isHidden()
     np.testing.assert_array_equal(loader.session.labels, labels)
     loader.agree()
 
 
 def test_what_cannot_be_loaded_is_said(loader: Loader, saved: Path, tmp_path: Path) -> None:
-    loader.folders.append("not asked for")
-    assert loader.dock.menu.load_action is not None
-    loader.dock.menu.load_action.trigger()
+    def not_asked() -> None:
+        loader.folders.append("not asked for")
+        loader.trigger()
+        assert loader.folders.pop() == "not asked for"
+
+    not_asked()
     assert loader.said == "There is no image; open one, or try the demo."
-    assert loader.folders.pop() == "not asked for"
 
     loader.add(SCENE[:100, :90], name="small", rgb=True)
     before = loader.said
@@ -272,33 +273,24 @@ def test_what_cannot_be_loaded_is_said(loader: Loader, saved: Path, tmp_path: Pa
     assert loader.dock.workspace.session is None
     assert loader.names() == ["small"]
 
-
-def test_a_run_is_not_stopped_by_loading(loader: Loader, saved: Path) -> None:
-    loader.add(SCENE, name="scene", rgb=True)
-    loader.type(WORDS)
-    loader.press(loader.dock.bar.run_button)
-    loader.folders.append("not asked for")
-    assert loader.dock.menu.load_action is not None
-    loader.dock.menu.load_action.trigger()
-    assert loader.said == "Something is at work; wait for it or cancel it, then load the session."
-    assert loader.folders.pop() == "not asked for"
-    loader.wait()
-    loader.agree()
-
-
-def test_loading_can_be_cancelled(loader: Loader, saved: Path) -> None:
+    # Loading can be cancelled, and stops no run.
     loader.add(SCENE, name="scene", rgb=True)
     loader.folders.append(str(saved))
-    assert loader.dock.menu.load_action is not None
-    loader.dock.menu.load_action.trigger()
+    loader.trigger()
     assert loader.dock.bar.run_button.text() == "Cancel"
     loader.press(loader.dock.bar.run_button)
     loader.wait()
     assert loader.said == "Cancelled; nothing was changed."
-    assert loader.names() == ["scene"]
+    assert loader.names() == ["small", "scene"]
+    loader.type(WORDS)
+    loader.press(loader.dock.bar.run_button)
+    not_asked()
+    assert loader.said == "Something is at work; wait for it or cancel it, then load the session."
+    loader.wait()
+    loader.agree()
 
 
-def test_a_session_of_another_file_is_refused_and_of_a_changed_one_noted(
+def test_a_session_of_another_file_of_a_changed_one_and_of_none(
     loader: Loader, corrected: Session, scene: Path, tmp_path: Path
 ) -> None:
     other = tmp_path / "other.png"
@@ -317,10 +309,7 @@ def test_a_session_of_another_file_is_refused_and_of_a_changed_one_noted(
     assert "was changed after the session was saved" in loader.said
     loader.shows(corrected)
 
-
-def test_on_a_layer_without_a_file_nothing_is_kept_as_if_it_were_one(
-    loader: Loader, corrected: Session, scene: Path, tmp_path: Path
-) -> None:
+    # On a layer without a file, nothing is kept as if it were one.
     source = Source.of(scene)
     folder = of_source(corrected, tmp_path / "of a file", source)
     loader.add(SCENE[::-1], name="turned", rgb=True)
@@ -359,6 +348,21 @@ def test_a_plane_of_a_stack(loader: Loader, corrected: Session, tmp_path: Path) 
         "The session is of plane 2 of 3 along axis 0; move the slider there, and load it again."
     )
     loader.viewer.dims.set_point(0, 1)
+
+    def leave(event: Progress) -> None:
+        """Between the two parts of the work: the image has been chosen, and is being read."""
+        if event.stage == "read the image":
+            loader.viewer.dims.set_point(0, 0)
+
+    loader.dock.controller.progressed.connect(leave)
+    loader.load(folder)
+    assert loader.said == (
+        "The slider has left 'stack', plane 2 of 3 along axis 0; move it back, and load the session "
+        "again."
+    )
+    assert loader.dock.workspace.session is None
+    loader.dock.controller.progressed.disconnect(leave)
+    loader.viewer.dims.set_point(0, 1)
     loader.load(folder)
     loader.shows(corrected)
     picture = loader.dock.workspace.picture
@@ -373,21 +377,3 @@ def test_a_plane_of_a_stack(loader: Loader, corrected: Session, tmp_path: Path) 
     loader.qtbot.waitUntil(lambda: loader.dock.layers is not None, timeout=MINUTE)
     np.testing.assert_array_equal(loader.session.labels, labels)
     loader.agree()
-
-
-def test_a_slider_that_moves_meanwhile(loader: Loader, saved: Path) -> None:
-    loader.add(np.stack([SCENE, SCENE[::-1]]), name="stack", rgb=True)
-    loader.viewer.dims.set_point(0, 0)
-    loader.folders.append(str(saved))
-    assert loader.dock.menu.load_action is not None
-    loader.dock.menu.load_action.trigger()
-    # Between the two parts of the work: its image has been chosen, and is being read.
-    loader.dock.controller.progressed.connect(
-        lambda event: event.stage == "read the image" and loader.viewer.dims.set_point(0, 1)
-    )
-    loader.wait()
-    assert loader.said == (
-        "The slider has left 'stack', plane 1 of 2 along axis 0; move it back, and load the session "
-        "again."
-    )
-    assert loader.dock.workspace.session is None

@@ -13,6 +13,7 @@ from napari_corrclip.gui.words.removal import RemovalDialog
 from napari_corrclip.gui.words.table import KEY, NAME, PROMPTS, ROWS, SHARE, THRESHOLD
 from napari_corrclip.vocabulary import Vocabulary
 from napari_corrclip.vocabulary.benchmarks import BENCHMARKS, benchmark
+from tests.forms import short
 from tests.gui.person import MINUTE, Person, answer, open_scene
 
 
@@ -59,7 +60,7 @@ def choose(person: Person, *path: str) -> None:
     action(menu, *path).trigger()
 
 
-def test_typing_separates_by_commas_and_semicolons(person: Person) -> None:
+def test_what_is_typed_separates_by_commas_and_what_is_pasted_by_lines(person: Person) -> None:
     person.type("cat; dog; sky")
     assert names(person) == ("cat", "dog", "sky")
     person.type("pet: cow, ox")
@@ -72,8 +73,8 @@ def test_typing_separates_by_commas_and_semicolons(person: Person) -> None:
     person.type("cat, dog")
     assert person.dock.status.text() == "'cat', 'dog': there already."
 
-
-def test_lines_are_pasted_as_a_list(person: Person) -> None:
+    # Lines are pasted as a list.
+    person.press(person.dock.words.clear_button)
     clipboard = QApplication.clipboard()
     assert clipboard is not None
     clipboard.setText("sky; cloud\nwall\nwater: sea, river\n")
@@ -183,6 +184,10 @@ def test_lists_are_added_replaced_and_saved(
 ) -> None:
     status = person.dock.status
     choose(person, "Save")  # the dialog is never reached without classes
+    person.dock.words.save(tmp_path / "words.yaml")
+    assert "no classes to save yet" in status.text()
+    choose(person, "Bring the former")
+    assert "nothing to bring back" in status.text()
     first, second = tmp_path / "first.txt", tmp_path / "second.csv"
     first.write_text("cat\ndog: puppy, hound\n")
     second.write_text("name,threshold\ndog,\nsky,0.4\n")
@@ -214,21 +219,13 @@ def test_lists_are_added_replaced_and_saved(
     person.dock.words.load(tmp_path / "none.txt", replace=True)
     assert "none.txt" in status.text()
     assert person.dock.words.vocabulary == words
-
-
-def test_nothing_to_save_or_to_bring_back_is_said(person: Person, tmp_path: Path) -> None:
-    person.dock.words.save(tmp_path / "words.yaml")
-    assert "no classes to save yet" in person.dock.status.text()
-    choose(person, "Bring the former")
-    assert "nothing to bring back" in person.dock.status.text()
-    person.type("cat, dog")
     person.press(person.dock.words.clear_button)
     assert names(person) == ()
     choose(person, "Bring the former")
-    assert names(person) == ("cat", "dog")
+    assert person.dock.words.vocabulary == words
 
 
-@pytest.mark.parametrize("name", ["voc21", "cityscapes"])
+@pytest.mark.parametrize("name", short("voc21", rest=["cityscapes"]))
 def test_the_lists_of_the_benchmarks_are_in_the_menu(person: Person, name: str) -> None:
     person.type("lamp, road")
     entry = f"{BENCHMARKS[name].title} ("
@@ -239,10 +236,7 @@ def test_the_lists_of_the_benchmarks_are_in_the_menu(person: Person, name: str) 
     assert person.dock.words.vocabulary == benchmark(name)
 
 
-@pytest.mark.parametrize("sure", [True, False])
-def test_replacing_asks_about_decisions_of_classes_that_go(
-    person: Person, tmp_path: Path, sure: bool
-) -> None:
+def test_replacing_asks_about_decisions_of_classes_that_go(person: Person, tmp_path: Path) -> None:
     open_scene(person)
     person.type("red, green, blue")
     session = person.run()
@@ -252,44 +246,37 @@ def test_replacing_asks_about_decisions_of_classes_that_go(
     path = tmp_path / "words.txt"
     path.write_text("green\nstone\n")
 
-    def reply(dialog: RemovalDialog) -> None:
-        assert "'blue': 2 regions" in [label.text() for label in dialog.findChildren(QLabel)]
-        (box,) = dialog.boxes.values()
-        box.setCurrentText("give them to 'stone'")
-        dialog.accept() if sure else dialog.reject()
+    def replaced(*, sure: bool) -> None:
+        def reply(dialog: RemovalDialog) -> None:
+            assert "'blue': 2 regions" in [label.text() for label in dialog.findChildren(QLabel)]
+            (box,) = dialog.boxes.values()
+            box.setCurrentText("give them to 'stone'")
+            dialog.accept() if sure else dialog.reject()
 
-    answer(RemovalDialog, reply)
-    person.dock.words.load(path, replace=True)
-    person.wait()
-    if sure:
-        # By name: green is the same class as before, though it was written anew.
-        assert session.vocabulary.names == ("green", "stone")
-        assert session.vocabulary.values == (2, 4)
-        assert session.decided_as("green") == (1, 0)
-        assert session.decided_as("stone") == (2, 0)
-        person.press(person.dock.correct.undo_button)
-    assert session.vocabulary.names == ("red", "green", "blue")
-    assert (session.labels == labels).all()
-    assert person.dock.words.vocabulary == session.vocabulary
-    person.agree()
+        answer(RemovalDialog, reply)
+        person.dock.words.load(path, replace=True)
+        person.wait()
 
+    def as_before() -> None:
+        assert session.vocabulary.names == ("red", "green", "blue")
+        assert (session.labels == labels).all()
+        assert person.dock.words.vocabulary == session.vocabulary
+        person.agree()
 
-def test_clearing_while_something_is_corrected_is_refused(person: Person) -> None:
-    session = person.run(demo=True)
-    count = len(session.vocabulary)
-    person.press(person.dock.words.clear_button)
-    assert "What is corrected needs a class" in person.dock.status.text()
-    assert len(names(person)) == count
-    person.dock.words.table.selectAll()
-    key(person, Qt.Key.Key_Delete)
-    assert len(names(person)) == count == len(session.vocabulary)
+    replaced(sure=False)
+    as_before()
+    replaced(sure=True)
+    # By name: green is the same class as before, though it was written anew.
+    assert session.vocabulary.names == ("green", "stone")
+    assert session.vocabulary.values == (2, 4)
+    assert session.decided_as("green") == (1, 0)
+    assert session.decided_as("stone") == (2, 0)
+    person.press(person.dock.correct.undo_button)
+    as_before()
 
 
-def test_shares_follow_the_edits(person: Person) -> None:
-    person.press(person.dock.bar.demo_button)
-    person.wait()
-    session, model = person.dock.workspace.session, person.dock.words.model
-    assert session is not None
+def test_shares_follow_the_edits_and_clearing_is_refused(person: Person) -> None:
+    session, model = person.run(demo=True), person.dock.words.model
 
     def shares() -> list[str]:
         return [model.data(model.index(row, SHARE)) for row in range(model.rowCount())]
@@ -303,9 +290,18 @@ def test_shares_follow_the_edits(person: Person) -> None:
     session.assign(session.ids, session.vocabulary.values[0])
     person.qtbot.waitUntil(lambda: shares() == expected() != before, timeout=MINUTE)
 
+    # What is corrected needs its classes.
+    count = len(session.vocabulary)
+    person.press(person.dock.words.clear_button)
+    assert "What is corrected needs a class" in person.dock.status.text()
+    assert len(names(person)) == count
+    person.dock.words.table.selectAll()
+    key(person, Qt.Key.Key_Delete)
+    assert len(names(person)) == count == len(session.vocabulary)
+
 
 @pytest.mark.canvas
-def test_a_selection_and_the_place_outlive_a_change(person: Person) -> None:
+def test_a_selection_and_the_place_outlive_a_change_and_the_table_fits(person: Person) -> None:
     shown(person)
     person.dock.words.load_benchmark("ade20k", replace=True)
     table, model = person.dock.words.table, person.dock.words.model
@@ -318,12 +314,7 @@ def test_a_selection_and_the_place_outlive_a_change(person: Person) -> None:
     person.type("something new")
     assert table.rows() == [120]
 
-
-@pytest.mark.canvas
-def test_the_table_fits_a_narrow_dock(person: Person) -> None:
-    shown(person)
-    person.type("cat, dog")
-    table = person.dock.words.table
+    # A narrow dock.
     person.dock.resize(320, person.dock.height())
     header, viewport = table.horizontalHeader(), table.viewport()
     assert header is not None

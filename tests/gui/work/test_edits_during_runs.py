@@ -26,17 +26,28 @@ def pause(monkeypatch: pytest.MonkeyPatch) -> Iterator[Gate]:
     gate.open()
 
 
-def test_a_session_is_built_beside_the_person(
+def test_a_session_is_built_beside_the_person_and_the_whole_run_is_estimated(
     person: Person, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     threads: list[threading.Thread] = []
     start = Session._begin
 
-    def noted(self: Session, *args: Any) -> None:
+    def begun(self: Session, *args: Any) -> None:
         threads.append(threading.current_thread())
         start(self, *args)
 
-    monkeypatch.setattr(Session, "_begin", noted)
+    monkeypatch.setattr(Session, "_begin", begun)
+    fresh = Estimates()
+    noted: list[tuple[float, float, float]] = []
+    note = fresh.note
+
+    def noting(choice: Choice, shape: Size, *seconds: float) -> None:
+        regions, encode, whole = seconds
+        noted.append((regions, encode, whole))
+        note(choice, shape, *seconds)
+
+    monkeypatch.setattr(fresh, "note", noting)
+    monkeypatch.setattr("napari_corrclip.gui.work.controller.ESTIMATES", fresh)
     open_scene(person)
     person.type("red, green, blue")
     session = person.run()
@@ -45,31 +56,64 @@ def test_a_session_is_built_beside_the_person(
     assert session.state.has_adjacency
     person.agree()
 
+    ((regions, encode, whole),) = noted
+    assert whole > regions + encode
+    choice = person.dock.model.choice
+    assert fresh.seconds(choice, session.shape) == pytest.approx(whole)
+    rows, columns = session.shape
+    larger = fresh.seconds(choice, (4 * rows, 4 * columns))
+    assert larger is not None
+    assert larger > 4 * (whole - encode)
 
-def test_an_edit_made_while_a_run_is_taken_in_is_kept(person: Person, pause: Gate) -> None:
+
+def test_edits_made_while_words_and_a_run_are_taken_in_are_kept(
+    person: Person, pause: Gate
+) -> None:
     open_scene(person)
     person.type("red, green, blue")
     session = person.run()
     assert not pause.reached()
-    person.press(person.dock.bar.run_button)
+    person.type("yellow")
     person.qtbot.waitUntil(pause.reached, timeout=MINUTE)
     # In the middle of planning: the person decides on.
-    region = int(session.ids[0])
-    session.assign(region, "blue")
+    first, second = session.ids[:2].tolist()
+    session.assign(first, "blue")
+    before = len(session.history.done)
     pause.open()
     person.wait()
-    assert len(pause.came) == 2  # the first was of a session that had changed
-    assert threading.main_thread() not in pause.threads
-    assert person.dock.workspace.session is session
-    assert [step.title for step in session.history.done][-1] == "Run again"
+    assert len(pause.came) >= 2  # the first was of a session that had changed
+    assert session.vocabulary.names[-1] == "yellow"
+    assert not session.provisional
     blue = session.vocabulary.values[2]
-    assert session.region(region).value == blue
+    assert session.region(first).value == blue
+    assert len(session.history.done) == before + 1  # the first look and the better one are one step
+    assert "Labelled by 4 classes" in person.dock.status.text()
+    person.agree()
+    found = digest(session)
+    session.undo()
+    assert session.vocabulary.names == ("red", "green", "blue")
+    session.redo()
+    assert digest(session) == found
+    person.agree()
+
+    pause.close()
+    came = len(pause.came)
+    person.press(person.dock.bar.run_button)
+    person.qtbot.waitUntil(lambda: pause.waiting > 0, timeout=MINUTE)
+    session.assign(second, "blue")
+    pause.open()
+    person.wait()
+    assert len(pause.came) == came + 2
+    assert threading.main_thread() not in pause.threads
+    assert person.dock.session is session
+    assert [step.title for step in session.history.done][-1] == "Run again"
+    assert session.region(second).value == blue
     person.agree()
     session.undo()
-    assert session.region(region).value == blue
+    assert session.region(second).value == blue
     person.agree()
     session.undo()
-    assert session.region(region).verdict is None
+    assert session.region(second).verdict is None
     person.agree()
 
 
@@ -116,55 +160,3 @@ class _Event:
 
     def __init__(self) -> None:
         self.type = "mouse_move"
-
-
-def test_an_edit_made_while_words_are_taken_in_is_kept(person: Person, pause: Gate) -> None:
-    open_scene(person)
-    person.type("red, green, blue")
-    session = person.run()
-    person.type("yellow")
-    person.qtbot.waitUntil(pause.reached, timeout=MINUTE)
-    region = int(session.ids[0])
-    session.assign(region, "blue")
-    before = len(session.history.done)
-    pause.open()
-    person.wait()
-    assert len(pause.came) >= 2
-    assert threading.main_thread() not in pause.threads
-    assert session.vocabulary.names[-1] == "yellow"
-    assert not session.provisional
-    assert session.region(region).value == session.vocabulary.values[2]
-    assert len(session.history.done) == before + 1  # the first look and the better one are one step
-    assert "Labelled by 4 classes" in person.dock.status.text()
-    person.agree()
-    found = digest(session)
-    session.undo()
-    assert session.vocabulary.names == ("red", "green", "blue")
-    session.redo()
-    assert digest(session) == found
-    person.agree()
-
-
-def test_the_estimate_is_of_the_whole_run(person: Person, monkeypatch: pytest.MonkeyPatch) -> None:
-    fresh = Estimates()
-    noted: list[tuple[float, float, float]] = []
-    note = fresh.note
-
-    def noting(choice: Choice, shape: Size, *seconds: float) -> None:
-        regions, encode, whole = seconds
-        noted.append((regions, encode, whole))
-        note(choice, shape, *seconds)
-
-    monkeypatch.setattr(fresh, "note", noting)
-    monkeypatch.setattr("napari_corrclip.gui.work.controller.ESTIMATES", fresh)
-    open_scene(person)
-    person.type("red, green, blue")
-    session = person.run()
-    ((regions, encode, whole),) = noted
-    assert whole > regions + encode
-    choice = person.dock.model.choice
-    assert fresh.seconds(choice, session.shape) == pytest.approx(whole)
-    rows, columns = session.shape
-    larger = fresh.seconds(choice, (4 * rows, 4 * columns))
-    assert larger is not None
-    assert larger > 4 * (whole - encode)

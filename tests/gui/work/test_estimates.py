@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from napari_corrclip.gui.work.choice import Choice
 from napari_corrclip.gui.work.estimates import Estimates
 
+CHOICE, SHAPE = Choice.of(), (300, 400)
 ROWS = {
     "window": [[["demo", "cpu", 336], 0.5]],
     "regions": [[["", "", "superpixels"], 0.25]],
@@ -71,3 +73,41 @@ def test_what_cannot_be_is_removed(tmp_path: Path, text: str) -> None:
     path.write_text(text)
     assert recalled(path) == {}
     assert not path.exists()
+
+
+def test_estimates_outlive_the_process(tmp_path: Path) -> None:
+    choice, shape = CHOICE, SHAPE
+    file = tmp_path / "of a cache" / "seconds.json"
+    first = Estimates(lambda: file)
+    assert first.seconds(choice, shape) is None
+    first.note(choice, shape, regions=2.0, encode=3.0, whole=6.0)
+    second = Estimates(lambda: file)
+    assert second.seconds(choice, shape) == pytest.approx(6.0)
+    assert second.seconds(choice, (600, 800)) == pytest.approx(first.seconds(choice, (600, 800)))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "", "{", "[]", "3", '{"window": [], "regions": []}', '{"window": 3, "regions": [], "rest": []}',
+        '{"window": [[["demo", "cpu", 3], -1]], "regions": [], "rest": [[["demo", "cpu", 3], 1]]}',
+        '{"window": [[["demo", "cpu", 3], NaN]], "regions": [], "rest": [[["demo", "cpu", 3], 1]]}',
+        '{"window": [[["demo", "cpu", 3], "x"]], "regions": [], "rest": []}',
+        '{"window": [[["demo", "cpu", 3], 1]], "regions": [], "rest": []}',
+    ],
+)  # fmt: skip
+def test_estimates_that_are_spoilt_are_forgotten(tmp_path: Path, text: str) -> None:
+    choice, shape = CHOICE, SHAPE
+    file = tmp_path / "seconds.json"
+    file.write_text(text)
+    estimates = Estimates(lambda: file)
+    assert estimates.seconds(choice, shape) is None
+    estimates.note(choice, shape, regions=2.0, encode=3.0, whole=6.0)
+    assert Estimates(lambda: file).seconds(choice, shape) == pytest.approx(6.0)
+
+
+def test_estimates_that_cannot_be_written_hold_for_the_process() -> None:
+    choice, shape = CHOICE, SHAPE
+    estimates = Estimates(lambda: Path("/dev/null/seconds.json"))
+    estimates.note(choice, shape, regions=2.0, encode=3.0, whole=6.0)
+    assert estimates.seconds(choice, shape) == pytest.approx(6.0)

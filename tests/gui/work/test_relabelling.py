@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QDialog, QLabel
+from qtpy.QtGui import QColor
+from qtpy.QtWidgets import QColorDialog, QDialog, QLabel
 
 from napari_corrclip.annotation import Session
 from napari_corrclip.encoders.clip import OpenClipEncoder
@@ -108,12 +109,7 @@ def test_new_words_are_shown_after_a_first_look(
     person.agree()
     assert not person.dock.controller.running
 
-
-def test_words_that_were_read_before_need_no_first_look(
-    person: Person, session: Session, gate: Gate
-) -> None:
-    person.type("blue")
-    person.wait()
+    # Words that were read before need no first look.
     person.press(person.dock.correct.undo_button)
     gate.close()
     person.type("blue")
@@ -122,14 +118,15 @@ def test_words_that_were_read_before_need_no_first_look(
     np.testing.assert_array_equal(session.labels, looked(session))
 
 
-def test_a_word_typed_while_another_one_is_read_takes_it_along(
+def test_a_word_typed_while_another_one_is_looked_for(
     person: Person, session: Session, gate: Gate
 ) -> None:
-    steps = len(session.history.done)
+    before, steps = session.labels.copy(), len(session.history.done)
+    undo = person.dock.correct.undo_button
     gate.close()
     person.type("blue")
     until(person, lambda: gate.waiting > 0)
-    person.type("stone")
+    person.type("stone")  # is taken along
     person.type("red")  # there already
     assert "'red': there already" in person.dock.status.text()
     gate.open()
@@ -138,45 +135,44 @@ def test_a_word_typed_while_another_one_is_read_takes_it_along(
     assert len(session.history.done) == steps + 1
     np.testing.assert_array_equal(session.labels, looked(session))
     person.agree()
+    person.press(undo)
 
-
-def test_a_word_typed_after_the_first_look_at_another(
-    person: Person, session: Session, gate: Gate
-) -> None:
+    # After the first look at another.
     gate.close(many)
-    person.type("blue")
+    person.type("sand")
     until(person, lambda: len(session.vocabulary) == 4)
-    person.type("stone")
+    person.type("grass")
     gate.open()
     person.wait()
-    assert session.vocabulary.names == ("red", "green", "wood", "blue", "stone")
+    assert session.vocabulary.names == ("red", "green", "wood", "sand", "grass")
     np.testing.assert_array_equal(session.labels, looked(session))
     # Undo leads to the former word alone, which then is looked for well, too.
-    person.press(person.dock.correct.undo_button)
+    person.press(undo)
     person.wait()
-    assert session.vocabulary.names == ("red", "green", "wood", "blue")
+    assert session.vocabulary.names == ("red", "green", "wood", "sand")
     np.testing.assert_array_equal(session.labels, looked(session))
-    person.press(person.dock.correct.undo_button)
+    person.press(undo)
     person.wait()
     assert session.vocabulary.names == ("red", "green", "wood")
-    np.testing.assert_array_equal(session.labels, looked(session))
+    np.testing.assert_array_equal(session.labels, before)
     person.agree()
 
 
-def test_words_undone_during_the_better_look_do_not_come_back_by_themselves(
+def test_words_are_undone_and_renamed_during_the_better_look(
     person: Person, session: Session, gate: Gate
 ) -> None:
-    before = session.labels.copy()
+    before, names = session.labels.copy(), ("red", "green", "wood")
     gate.close(many)
-    person.type("blue")
+    person.type("blue: azure")
     until(person, lambda: len(session.vocabulary) == 4)
     person.press(person.dock.correct.undo_button)
     assert not person.dock.controller.running
     gate.open()
     threads_end(person.qtbot)
+    # They do not come back by themselves.
     np.testing.assert_array_equal(session.labels, before)
-    assert person.dock.words.vocabulary is not None
-    assert person.dock.words.vocabulary.names == ("red", "green", "wood")
+    assert person.dock.words.vocabulary == session.vocabulary
+    assert session.vocabulary.names == names
     # Redone, the better look is taken up again.
     person.press(person.dock.correct.redo_button)
     assert person.dock.controller.running
@@ -185,6 +181,19 @@ def test_words_undone_during_the_better_look_do_not_come_back_by_themselves(
     person.press(person.dock.correct.undo_button)
     np.testing.assert_array_equal(session.labels, before)
     assert not person.dock.controller.running
+
+    # A new name between two looks is kept.
+    gate.close(many)
+    person.type("stone: granite")
+    until(person, lambda: len(session.vocabulary) == 4)
+    model = person.dock.words.model
+    assert model.setData(model.index(3, NAME), "rock")
+    assert session.vocabulary.names[-1] == "rock"
+    gate.open()
+    person.wait()
+    assert session.vocabulary.names == (*names, "rock")
+    np.testing.assert_array_equal(session.labels, looked(session))
+    person.agree()
 
 
 def test_names_colours_and_order_are_there_at_once(
@@ -219,19 +228,15 @@ def test_names_colours_and_order_are_there_at_once(
     assert session.vocabulary.names == ("red", "green", "wood")
     assert person.dock.words.vocabulary == session.vocabulary
 
+    # The colour's dialog.
+    def choose(dialog: QColorDialog) -> None:
+        dialog.setCurrentColor(QColor("#336699"))
+        dialog.accept()
 
-def test_a_new_name_between_two_looks_is_kept(person: Person, session: Session, gate: Gate) -> None:
-    gate.close(many)
-    person.type("blue: azure")
-    until(person, lambda: len(session.vocabulary) == 4)
-    model = person.dock.words.model
-    assert model.setData(model.index(3, NAME), "lake")
-    assert session.vocabulary.names[-1] == "lake"
-    gate.open()
-    person.wait()
-    assert session.vocabulary.names == ("red", "green", "wood", "lake")
-    np.testing.assert_array_equal(session.labels, looked(session))
-    person.agree()
+    answer(QColorDialog, choose)
+    where = table.visualRect(table.model().index(1, COLOR)).center()
+    person.qtbot.mouseClick(table.viewport(), Qt.MouseButton.LeftButton, pos=where)
+    assert session.vocabulary.classes[1].color == (0x33, 0x66, 0x99)
 
 
 @pytest.mark.parametrize("how", short("done", rest=["cancelled", "failed"]))
@@ -283,39 +288,69 @@ def test_words_typed_during_the_first_run_are_taken_when_it_ends(
     person.agree()
 
 
-def test_a_class_removed_during_a_run_is_asked_about_when_it_has_ended(
-    person: Person, session: Session, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    session.assign(session.ids[:2], "wood")
-    answers: list[str] = []
+class Answers:
+    """Answers to the question what becomes of decisions, and what was asked."""
 
-    def reply(dialog: RemovalDialog) -> int:
-        answers.extend(label.text() for label in dialog.findChildren(QLabel))
-        (box,) = dialog.boxes.values()
-        box.setCurrentIndex(1)
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.asked: list[list[str]] = []
+        self.choices: list[str] = []
+        monkeypatch.setattr(RemovalDialog, "exec", lambda dialog: self._reply(dialog))
+
+    def _reply(self, dialog: RemovalDialog) -> int:
+        self.asked.append([label.text() for label in dialog.findChildren(QLabel)])
+        if not self.choices:
+            return QDialog.DialogCode.Rejected
+        for box in dialog.boxes.values():
+            box.setCurrentText(self.choices.pop(0))
         return QDialog.DialogCode.Accepted
 
-    monkeypatch.setattr(RemovalDialog, "exec", reply)
-    person.press(person.dock.bar.run_button)
-    person.dock.words.table.select([2])
-    person.press(person.dock.words.remove_button)
-    assert not answers
-    until(person, lambda: len(session.vocabulary) == 2 and not person.dock.controller.running)
-    assert "'wood': 2 regions" in answers
-    verdicts = [row.verdict for row in session.rows() if row.verdict is not None]
-    assert {verdict.value for verdict in verdicts} == {1}
+
+def test_classes_removed_while_words_are_read_are_asked_about_once(
+    person: Person, session: Session, gate: Gate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answers = Answers(monkeypatch)
+    words, remove = person.dock.words.table, person.dock.words.remove_button
+    session.assign(session.ids[:2], "wood")
+    answers.choices = ["give them to 'green'"]
+    gate.close()
+    person.type("blue")
+    until(person, lambda: gate.waiting > 0)
+    words.select([2])
+    person.press(remove)
+    person.type("stone")
+    gate.open()
+    person.wait()
+    assert len(answers.asked) == 1
+    assert session.vocabulary.names == ("red", "green", "blue", "stone")
+    assert session.decided_as("green") == (2, 0)
+    person.agree()
+
+    # Several in one window.
+    session.assign(int(session.ids[2]), "stone")
+    session.paint(([0, 0], [0, 1]), "green")
+    answers.asked.clear()
+    answers.choices = ["give them to 'red'", TAKE_BACK]
+    words.select([1, 3])
+    person.press(remove)
+    person.wait()
+    (labels,) = answers.asked
+    assert "'green': 2 regions and 2 painted pixels" in labels
+    assert "'stone': 1 region" in labels
+    assert session.vocabulary.names == ("red", "blue")
+    assert session.decided_as("red") == (2, 2)
+    assert session.region(int(session.ids[2])).verdict is None
     person.agree()
 
 
-def test_a_run_without_a_decided_class_asks_before_it_begins(
+def test_a_class_that_goes_with_a_run_is_asked_about_before_it_begins_or_when_it_has_ended(
     person: Person, session: Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    answers = Answers(monkeypatch)
     session.assign(session.ids[:2], "wood")
     person.dock.words.show_vocabulary(session.vocabulary.remove("wood"))
-    sure = [QDialog.DialogCode.Rejected, QDialog.DialogCode.Accepted]
-    monkeypatch.setattr(RemovalDialog, "exec", lambda _: sure.pop(0))
     person.press(person.dock.bar.run_button)
-    assert not person.dock.controller.running
+    assert not person.dock.controller.running  # the answer was no
+    answers.choices = [TAKE_BACK]
     person.press(person.dock.bar.run_button)
     assert person.dock.controller.running
     # Another decision as the class, while the run goes on.
@@ -327,31 +362,18 @@ def test_a_run_without_a_decided_class_asks_before_it_begins(
     assert session.decided_as("wood")[0] == 3
     person.agree()
 
-
-def test_an_answer_is_asked_for_once_though_words_follow(
-    person: Person, session: Session, gate: Gate, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    session.assign(session.ids[:2], "wood")
-    asked: list[str] = []
-
-    def reply(dialog: RemovalDialog) -> int:
-        asked.append(dialog.windowTitle())
-        (box,) = dialog.boxes.values()
-        box.setCurrentIndex(2)  # give them to 'green'
-        return QDialog.DialogCode.Accepted
-
-    monkeypatch.setattr(RemovalDialog, "exec", reply)
-    gate.close()
-    person.type("blue")
-    until(person, lambda: gate.waiting > 0)
+    # Removed while it goes on.
+    answers.asked.clear()
+    answers.choices = ["give them to 'red'"]
+    person.press(person.dock.bar.run_button)
     person.dock.words.table.select([2])
     person.press(person.dock.words.remove_button)
-    person.type("stone")
-    gate.open()
-    person.wait()
-    assert asked == ["Remove 'wood'"]
-    assert session.vocabulary.names == ("red", "green", "blue", "stone")
-    assert session.decided_as("green") == (2, 0)
+    assert not answers.asked
+    until(person, lambda: len(session.vocabulary) == 2 and not person.dock.controller.running)
+    (labels,) = answers.asked
+    assert "'wood': 3 regions" in labels
+    verdicts = [row.verdict for row in session.rows() if row.verdict is not None]
+    assert {verdict.value for verdict in verdicts} == {1}
     person.agree()
 
 
@@ -359,6 +381,14 @@ def test_a_change_that_is_stopped_leaves_what_there_was(
     person: Person, session: Session, gate: Gate
 ) -> None:
     before = session.labels.copy()
+    # A prompt that is too long is refused before anything is shown.
+    person.type("red " * 90 + "thing")
+    person.wait()
+    assert "tokens" in person.dock.status.text()
+    np.testing.assert_array_equal(session.labels, before)
+    assert not session.can_undo
+    assert person.dock.words.vocabulary == session.vocabulary
+
     gate.close()
     person.type("blue")
     until(person, lambda: gate.waiting > 0)
@@ -385,18 +415,6 @@ def test_a_change_that_is_stopped_leaves_what_there_was(
     person.agree()
 
 
-def test_a_prompt_that_is_too_long_is_refused_before_anything_is_shown(
-    person: Person, session: Session
-) -> None:
-    before = session.labels.copy()
-    person.type("red " * 90 + "thing")
-    person.wait()
-    assert "tokens" in person.dock.status.text()
-    np.testing.assert_array_equal(session.labels, before)
-    assert not session.can_undo
-    assert person.dock.words.vocabulary == session.vocabulary
-
-
 def test_after_undoing_a_run_words_are_looked_for_in_the_regions_that_are_shown(
     person: Person, session: Session
 ) -> None:
@@ -414,60 +432,14 @@ def test_after_undoing_a_run_words_are_looked_for_in_the_regions_that_are_shown(
     np.testing.assert_array_equal(session.regions, first.features.regions)  # type: ignore[union-attr]
     person.agree()
 
-
-def test_words_without_networks_wait_for_a_run(person: Person, session: Session) -> None:
+    # Words without networks wait for a run.
     session.engine = None
-    person.type("blue")
-    assert session.vocabulary.names[-1] == "blue"
+    person.type("stone")
+    assert session.vocabulary.names[-1] == "stone"
     assert "Press Run to look for these classes." in person.dock.status.text()
     assert person.dock.words.model.setData(person.dock.words.model.index(0, NAME), "ruby")
-    person.press(person.dock.bar.run_button)
-    person.wait()
-    assert session.vocabulary.names == ("ruby", "green", "wood", "blue")
+    person.dock.model.regions.setCurrentText("superpixels")
+    assert person.run() is session
+    assert session.vocabulary.names == ("ruby", "green", "wood", "blue", "stone")
     np.testing.assert_array_equal(session.labels, looked(session))
-    person.agree()
-
-
-def test_a_click_on_the_colour_opens_the_dialog(person: Person, session: Session) -> None:
-    from qtpy.QtGui import QColor
-    from qtpy.QtWidgets import QColorDialog
-
-    table = person.dock.words.table
-
-    def choose(dialog: QColorDialog) -> None:
-        dialog.setCurrentColor(QColor("#336699"))
-        dialog.accept()
-
-    answer(QColorDialog, choose)
-    where = table.visualRect(table.model().index(1, COLOR)).center()
-    person.qtbot.mouseClick(table.viewport(), Qt.MouseButton.LeftButton, pos=where)
-    assert session.vocabulary.classes[1].color == (0x33, 0x66, 0x99)
-
-
-def test_several_classes_are_asked_about_in_one_window(
-    person: Person, session: Session, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    session.assign(int(session.ids[0]), "wood")
-    session.assign(session.ids[1:3], "green")
-    session.paint(([0, 0], [0, 1]), "green")
-    asked: list[list[str]] = []
-
-    def reply(dialog: RemovalDialog) -> int:
-        asked.append([label.text() for label in dialog.findChildren(QLabel)])
-        for box, choice in zip(
-            dialog.boxes.values(), ("give them to 'red'", TAKE_BACK), strict=True
-        ):
-            box.setCurrentText(choice)
-        return QDialog.DialogCode.Accepted
-
-    monkeypatch.setattr(RemovalDialog, "exec", reply)
-    person.dock.words.table.select([1, 2])
-    person.press(person.dock.words.remove_button)
-    person.wait()
-    (labels,) = asked
-    assert "'green': 2 regions and 2 painted pixels" in labels
-    assert "'wood': 1 region" in labels
-    assert session.vocabulary.names == ("red",)
-    assert session.decided_as("red") == (2, 2)
-    assert session.region(int(session.ids[0])).verdict is None
     person.agree()

@@ -10,7 +10,7 @@ import pytest
 from napari_corrclip.encoders.dino import TimmSimilarityEncoder
 from napari_corrclip.gui.dock import CorrClipDock
 from tests.gui.gates import Gate, at_stage
-from tests.gui.person import MINUTE, Person, bars, open_scene, threads_end
+from tests.gui.person import MINUTE, Person, bars, open_scene, run, threads_end
 
 
 def begin(person: Person, barrier: Gate) -> None:
@@ -33,7 +33,7 @@ def test_cancelling_at_each_stage_leaves_nothing(person: Person, barrier: Gate) 
     assert bars() == []
 
 
-def test_a_network_that_raises_is_a_sentence_and_the_next_run_works(
+def test_a_network_that_raises_is_a_sentence_and_the_bar_tells_of_the_next_run(
     person: Person, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     open_scene(person)
@@ -44,73 +44,56 @@ def test_a_network_that_raises_is_a_sentence_and_the_next_run_works(
 
     with monkeypatch.context() as patched:
         patched.setattr(TimmSimilarityEncoder, "features", broken)
-        person.press(person.dock.bar.run_button)
-        person.wait()
+        run(person)
     said = person.dock.status.text()
     assert said.startswith("The run failed (RuntimeError: mat1 and mat2")
     assert "labels" not in person.names()
     assert bars() == []
-    person.press(person.dock.bar.run_button)
-    person.wait()
-    person.agree()
 
-
-def test_the_bar_tells_the_stage_and_the_time_and_napari_s_activity_too(
-    person: Person, monkeypatch: pytest.MonkeyPatch
-) -> None:
+    # The next one works, and tells the stage and the time, in napari's activity too.
     held = at_stage(monkeypatch, "windows")
-    begin(person, held)
+    person.press(person.dock.bar.run_button)
+    person.qtbot.waitUntil(held.reached, timeout=MINUTE)
     bar = person.dock.bar
     person.qtbot.waitUntil(lambda: bar.activity.desc.startswith("regions"), timeout=MINUTE)
     assert " s" in bar.bar.format().partition("·")[2]
     held.open()
     person.wait()
+    person.agree()
     assert bar.activity is None
     assert bars() == []
 
 
-def test_two_docks_in_one_viewer(person: Person) -> None:
-    other = CorrClipDock(person.viewer)
+def test_docks_in_one_viewer_and_in_another_one_run_beside_each_other(
+    person: Person, make_napari_viewer: Callable[..., napari.Viewer]
+) -> None:
+    viewer = make_napari_viewer()
+    other, far = CorrClipDock(person.viewer), CorrClipDock(viewer)
     person.viewer.window.add_dock_widget(other, name="Another")
+    viewer.window.add_dock_widget(far, name="CorrCLIP")
     second = Person(person.viewer, other, person.qtbot)
+    third = Person(viewer, far, person.qtbot)
     open_scene(person)
-    for one, words in ((person, "red, green"), (second, "blue, yellow")):
-        one.dock.reset_choices()
-        one.dock.image.layer = person.viewer.layers["scene"]
-        one.dock.model.regions.setCurrentText("superpixels")
-        one.type(words)
-    person.press(person.dock.bar.run_button)
-    second.press(other.bar.run_button)
-    person.wait()
-    second.wait()
-    for one in (person, second):
-        one.agree()
-    first, last = person.dock.workspace.session, other.workspace.session
-    assert first is not None
-    assert last is not None
+    open_scene(third)
+    people = ((person, "red, green"), (second, "blue, yellow"), (third, "red, green"))
+    for somebody, words in people:
+        somebody.dock.reset_choices()
+        somebody.dock.image.layer = somebody.viewer.layers["scene"]
+        somebody.dock.model.regions.setCurrentText("superpixels")
+        somebody.type(words)
+        somebody.press(somebody.dock.bar.run_button)
+    for somebody, _ in people:
+        somebody.wait()
+    for somebody, _ in people:
+        somebody.agree()
+    assert third.names() == ["scene", "labels", "regions"]
+    first, last = person.dock.session, other.session
     before = first.labels.copy()
     last.assign(last.ids[:1], "blue")
     assert (first.labels == before).all()
     second.agree()
+    far.cleanup()
     other.cleanup()
     person.agree()
     person.viewer.window.remove_dock_widget(other)
     other.deleteLater()
-
-
-def test_two_viewers_each_with_a_dock(
-    person: Person, make_napari_viewer: Callable[..., napari.Viewer]
-) -> None:
-    viewer = make_napari_viewer()
-    dock = CorrClipDock(viewer)
-    viewer.window.add_dock_widget(dock, name="CorrCLIP")
-    second = Person(viewer, dock, person.qtbot)
-    for one in (person, second):
-        open_scene(one)
-        one.type("red, green")
-        one.press(one.dock.bar.run_button)
-    for one in (person, second):
-        one.wait()
-        one.agree()
-        assert one.names() == ["scene", "labels", "regions"]
-    dock.cleanup()
