@@ -12,6 +12,6 @@ def test_whatever_is_done_the_session_is_what_the_model_is() -> None:
     run_state_machine_as_test(
         Machine,
         settings=hypothesis_settings(
-            max_examples=12, stateful_step_count=30, report_multiple_bugs=False
+            max_examples=8, stateful_step_count=30, report_multiple_bugs=False
         ),
     )

@@ -25,7 +25,7 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize("form", FORMATS)
 def test_a_changed_file_is_refused_or_works(base: Path, form: str) -> None:
     @seed(10)
-    @hypothesis_settings(max_examples=80, deadline=None, database=None)
+    @hypothesis_settings(max_examples=40, deadline=None, database=None)
     @given(st.integers(0, 2**32 - 1))
     def reads(number: int) -> None:
         read(base, form, number, moves=3)

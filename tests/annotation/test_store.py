@@ -23,6 +23,7 @@ from napari_corrclip.annotation import (
 from napari_corrclip.annotation.store import FOLDER
 from napari_corrclip.errors import InputError
 from tests.annotation.random_edits import digest, new_session
+from tests.forms import short
 from tests.storage.killed import child, sent_before
 from tests.users import another_user, open_folder
 
@@ -241,7 +242,10 @@ def test_where_nobody_may_write_the_person_goes_on_in_their_own_place(
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="kills a fork")
-def test_a_process_that_is_killed_while_it_takes_over_loses_nothing(tmp_path: Path) -> None:
+@pytest.mark.parametrize("every", short(4, rest=[1]))
+def test_a_process_that_is_killed_while_it_takes_over_loses_nothing(
+    tmp_path: Path, every: int
+) -> None:
     source = image_in(tmp_path / "root")
     store = SessionStore(tmp_path / "root")
     session = corrected(source, SessionStore())
@@ -253,7 +257,7 @@ def test_a_process_that_is_killed_while_it_takes_over_loses_nothing(tmp_path: Pa
             restored.assign(2, "sky")
 
     found = []
-    for step in range(1, 1000):
+    for step in range(1, 1000, every):
         shutil.rmtree(tmp_path / "root" / FOLDER, ignore_errors=True)
         with child(lambda step=step: work(step)) as process:
             _, status = os.waitpid(process, 0)

@@ -14,6 +14,12 @@ from tests.forms import short
 from tests.gui.gates import STAGES, Gate
 from tests.gui.person import MINUTE, Person, bars, delete_now, threads_end
 
+at_every_stage = pytest.mark.parametrize(
+    "barrier",
+    short("windows", rest=(stage for stage in STAGES if stage != "windows")),
+    indirect=True,
+)
+
 
 @pytest.fixture
 def person(on_screen: Person) -> Person:
@@ -102,7 +108,15 @@ def test_python_may_end_with_the_window_open(tmp_path: Path) -> None:
     assert "Traceback" not in ran.stderr
 
 
-@pytest.mark.parametrize("behind", [False, True])
+@pytest.mark.parametrize(
+    ("barrier", "behind"),
+    short(
+        ("load the networks", False),
+        ("windows", True),
+        rest=((stage, stage == "load the networks") for stage in STAGES if stage != "windows"),
+    ),
+    indirect=["barrier"],
+)
 def test_closing_the_dock(person: Person, barrier: Gate, behind: bool) -> None:
     place = begin_demo(person, barrier)
     if behind:
@@ -116,6 +130,7 @@ def test_closing_the_dock(person: Person, barrier: Gate, behind: bool) -> None:
     assert bars() == []
 
 
+@at_every_stage
 def test_a_dock_that_is_deleted_hears_nothing_more(person: Person, barrier: Gate) -> None:
     place = begin_demo(person, barrier)
     dock = person.dock
@@ -132,6 +147,7 @@ def test_a_dock_that_is_deleted_hears_nothing_more(person: Person, barrier: Gate
     person.viewer.layers.clear()
 
 
+@at_every_stage
 def test_another_tab_before_the_dock_closes_nothing(person: Person, barrier: Gate) -> None:
     place = begin_demo(person, barrier)
     cover(person, place)

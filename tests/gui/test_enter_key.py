@@ -10,7 +10,6 @@ from qtpy.QtWidgets import QAbstractSpinBox, QApplication, QWidget
 
 from napari_corrclip.annotation import Session
 from napari_corrclip.gui.words.panel import NAME
-from tests.forms import short
 from tests.gui.person import MINUTE, User, open_sample, start, threads_end
 
 pytestmark = pytest.mark.canvas
@@ -46,23 +45,52 @@ def select(user: User) -> int:
     return region
 
 
-def test_the_mode_takes_enter_from_the_canvas(user: User) -> None:
+def enter(field: QWidget) -> None:
+    field.setFocus()
+    QTest.keyClick(field, ENTER)
+    QApplication.processEvents()
+
+
+def test_enter_in_a_field_accepts_nothing_and_on_the_canvas_it_does(
+    user: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
     region = select(user)
+    dock, table = user.dock, user.dock.words.table
+    dock.model.advanced.expand(False)
+    table.setCurrentIndex(table.model().index(0, NAME))
+    fields = {
+        "the class table": table,
+        "a setting": dock.model.advanced.fields["tau"],
+        "a choice": dock.model.detail,
+        "the limit": dock.model.advanced.resources.limit,
+    }
+    for name, field in fields.items():
+        enter(field)
+        assert titles(user.session) == [], name
+    window: QWidget = user.viewer.__wrapped__.window._qt_window  # type: ignore[attr-defined]
+    number = next(
+        box
+        for box in window.findChildren(QAbstractSpinBox)
+        if box.isVisible() and not dock.isAncestorOf(box)
+    )
+    # Under a screen without a window manager no window is the active one.
+    with monkeypatch.context() as patch:
+        patch.setattr(QApplication, "focusWidget", staticmethod(lambda: number))
+        QTest.keyClick(number, ENTER)
+        QApplication.processEvents()
+    assert titles(user.session) == [], "a number of napari's"
     user.window.key(ENTER)
+    assert len(titles(user.session)) == 1
     assert user.session.region(region).verdict is not None
 
 
-@pytest.mark.parametrize("text", short("stone", rest=["", "red"]))
-def test_enter_behind_a_word_accepts_nothing(user: User, text: str) -> None:
-    select(user)
-    user.type(text)
-    user.wait()
-    assert not any("Accept" in title for title in titles(user.session))
-    assert ("stone" in user.session.vocabulary.names) == (text == "stone")
-
-
-def test_enter_behind_a_word_commits_no_split(user: User) -> None:
+def test_enter_behind_a_word_accepts_nothing_and_commits_no_split(user: User) -> None:
     region = select(user)
+    for text in ("", "red", "stone"):
+        user.type(text)
+        user.wait()
+        assert not any("Accept" in title for title in titles(user.session)), text
+        assert ("stone" in user.session.vocabulary.names) == (text == "stone")
     window, mode = user.window, user.dock.correct.mode
     assert mode is not None
     window.key(Qt.Key.Key_S)
@@ -70,54 +98,10 @@ def test_enter_behind_a_word_commits_no_split(user: User) -> None:
     window.click(*map(float, inside[0]))
     window.click(*map(float, inside[-1]), button=Qt.MouseButton.RightButton)
     user.qtbot.waitUntil(lambda: not mode.splitting.busy, timeout=MINUTE)
-    user.type("stone")
+    user.type("grass")
     user.wait()
+    assert user.session.vocabulary.names[-1] == "grass"
     assert not any("Split" in title for title in titles(user.session))
-
-
-def fields(user: User) -> dict[str, QWidget]:
-    model = user.dock.model
-    return {
-        "the class table": user.dock.words.table,
-        "a setting": model.advanced.fields["tau"],
-        "a choice": model.detail,
-        "the limit": model.advanced.resources.limit,
-    }
-
-
-@pytest.mark.parametrize(
-    "which", short("the class table", "a choice", rest=["a setting", "the limit"])
-)
-def test_enter_in_another_field_accepts_nothing(user: User, which: str) -> None:
-    select(user)
-    field = fields(user)[which]
-    user.dock.model.advanced.expand(False)
-    if which == "the class table":
-        table = user.dock.words.table
-        table.setCurrentIndex(table.model().index(0, NAME))
-    field.setFocus()
-    QTest.keyClick(field, ENTER)
-    QApplication.processEvents()
-    assert titles(user.session) == []
-
-
-def test_enter_in_a_number_of_napari_accepts_nothing(
-    user: User, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    select(user)
-    window: QWidget = user.viewer.__wrapped__.window._qt_window  # type: ignore[attr-defined]
-    numbers = [
-        one for one in window.findChildren(QAbstractSpinBox) if not user.dock.isAncestorOf(one)
-    ]
-    number = next(one for one in numbers if one.isVisible())
-    # Under a screen without a window manager no window is the active one.
-    monkeypatch.setattr(QApplication, "focusWidget", staticmethod(lambda: number))
-    QTest.keyClick(number, ENTER)
-    QApplication.processEvents()
-    assert titles(user.session) == []
-    monkeypatch.undo()
-    user.window.key(ENTER)
-    assert len(titles(user.session)) == 1
 
 
 def test_enter_in_the_filter_accepts_nothing_and_keys_of_the_table_decide(user: User) -> None:

@@ -133,7 +133,7 @@ def test_no_mask_paints_nothing(order: Painting) -> None:
     assert not upsampler.paint(none, 0.0, measured.areas.numpy(), order).any()
 
 
-@pytest.mark.parametrize("scene", short(*range(5), rest=range(5, 20)))
+@pytest.mark.parametrize("scene", short(0, 1, rest=range(2, 20)))
 def test_everything_is_what_segment_anything_finds(scene: int) -> None:
     """Parity on the demo's scenes: 99 % of its masks, one to one, at an IoU of at least 0.99.
 

@@ -32,7 +32,7 @@ from tests.storage.killed import NEW, NEXT, OLD, PLACES
 from tests.users import another_user, open_folder
 
 POINTS = {  # of some 40 steps, 90 of a result and 200 of a large one: all that matter between them
-    "texts": range(2, 60, 5),
+    "texts": range(2, 60, 8),
     "session": (13, 22, 27),
     "result": (30, 52, 58),
     "large": (60, 150),
@@ -53,7 +53,7 @@ def test_who_is_killed_leaves_the_old_or_the_new(name: str, place: str) -> None:
 @pytest.mark.parametrize("place", PLACES)
 def test_who_is_held_is_not_taken_for_dead(place: str) -> None:
     kind = killed.warmed("texts")
-    held = [killed.hold_before(kind, place, step) for step in range(3, 60, 6)]
+    held = [killed.hold_before(kind, place, step) for step in range(3, 60, 12)]
     assert any(held)
 
 

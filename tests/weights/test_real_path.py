@@ -193,7 +193,7 @@ def test_wrong_checksum_removes_the_file(server: Server, preset: Preset, capfd: 
 
 
 def test_cancel_in_the_middle(server: Server, preset: Preset) -> None:
-    server.pause = 0.05
+    server.pause = 0.02
     process = child(*DOWNLOAD)
     assert process.stderr is not None
     for line in process.stderr:

@@ -555,7 +555,7 @@ def damaged(sound: Path, tmp_path: Path) -> Iterator[Path]:
 def test_batches_are_halved_where_memory_is_short(
     segmenter: Segmenter, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, most: int
 ) -> None:
-    image, regions = IMAGE[:300, :360], REGIONS[:300, :360]
+    image, regions = IMAGE[:250, :360], REGIONS[:250, :360]
     sizes = {3: 2, 1: 1}  # of 8, 4, 2 and 1
     smaller = segmenter.with_parts(
         segmenter.regions, segmenter.settings.replace(batch_size=sizes[most])
@@ -584,7 +584,9 @@ def test_a_window_that_does_not_fit_is_said_and_nothing_is_left(
 ) -> None:
     full = holds(0, MemoryError("Unable to allocate 1 TiB"), ClipImageEncoder.last_block)
     monkeypatch.setattr(ClipImageEncoder, "last_block", full)
-    steps = large_steps(segmenter, IMAGE, WORDS, tmp_path / "o", scale=1, regions=REGIONS)
+    steps = large_steps(
+        segmenter, IMAGE[:300], WORDS, tmp_path / "o", scale=1, regions=REGIONS[:300]
+    )
     with pytest.raises(
         NotEnoughMemory, match=r"not enough memory for one window of 1.*; lower window"
     ):

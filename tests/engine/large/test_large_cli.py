@@ -106,7 +106,7 @@ def test_a_run_that_is_ended_leaves_the_former_result(picture: Path, name: str) 
     assert run(picture, *common) == 0
     Path("out/slide/notes.txt").write_text("mine")
     before = sorted(str(path) for path in Path("out").rglob("*"))
-    tifffile.imwrite(picture, np.tile(SCENE.image, (6, 6, 1)), photometric="rgb")
+    tifffile.imwrite(picture, np.tile(SCENE.image, (4, 4, 1)), photometric="rgb")
     args = [*map(str, ("segment", picture, *common)), "-c", "red, green", "-o", "out"]
     process = subprocess.Popen(
         [sys.executable, "-m", "napari_corrclip", *args], stderr=subprocess.DEVNULL
