@@ -31,7 +31,6 @@ from scipy import ndimage
 
 from napari_corrclip._torch_import import prepare_imports
 from napari_corrclip.annotation import Changed, Draft, Journal, Session
-from napari_corrclip.annotation.counting import count_values
 from napari_corrclip.demo.scenes import generate_scene
 from napari_corrclip.gui.correct import CorrectMode
 from napari_corrclip.gui.layers.captions import region_features
@@ -39,6 +38,7 @@ from napari_corrclip.gui.layers.confidence import ConfidenceLayer
 from napari_corrclip.gui.layers.session_layers import SessionLayers
 from napari_corrclip.gui.work.job import Job
 from napari_corrclip.images.boxes import window
+from napari_corrclip.maps.values import count_values
 from napari_corrclip.progress import Progress, Steps, finish
 from napari_corrclip.results.segmentation import Segmentation, segmentation_from_probabilities
 from napari_corrclip.vocabulary import Vocabulary

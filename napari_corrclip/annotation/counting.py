@@ -17,9 +17,6 @@ from napari_corrclip.maps.regions import boxes_of_runs, number_regions
 from napari_corrclip.maps.votes import crosstab, means
 from napari_corrclip.vocabulary import Vocabulary
 
-STRIPE = 1 << 15
-"""Pixels that are counted at once."""
-
 
 @dataclass(frozen=True, eq=False)
 class Counts:
@@ -123,14 +120,3 @@ def count_all(
     row, column = np.divmod(start, regions.shape[1])
     boxes = boxes_of_runs(owner, row, column, length, len(ids))
     return ids, boxes, ballots.count(owner.astype(np.int64), start, len(ids), length)
-
-
-def count_values(labels: NDArray[np.uint16]) -> NDArray[np.int64]:
-    """Return (65536,) how many pixels of ``labels`` have each value."""
-    counts = np.zeros(1 << 16, np.int64)
-    rows = max(1, STRIPE // labels.shape[1])
-    # What is counted is widened to int64 first: in stripes, that stays in the processor's cache.
-    for top in range(0, len(labels), rows):
-        part = np.bincount(labels[top : top + rows].ravel())
-        counts[: len(part)] += part
-    return counts

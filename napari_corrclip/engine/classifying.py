@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass, replace
 from typing import cast
 
@@ -12,11 +12,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
-from napari_corrclip.devices import is_out_of_memory
+from napari_corrclip.devices import unless_full
 from napari_corrclip.engine import windows as win
 from napari_corrclip.engine.encoding import WindowFeatures
 from napari_corrclip.method import correction, merging, prediction
 from napari_corrclip.method.grids import source_rows
+from napari_corrclip.progress import finish
 from napari_corrclip.settings import Settings
 
 # Of a stripe of pixels x queries: a CPU's cache holds it over all steps; a card takes all at once.
@@ -154,9 +155,7 @@ def classify_pixels(
     classes = len(thresholds)
     region_map = torch.from_numpy(np.array(regions)).to(logits.device)
     rows, ids = merging.number_regions(region_map)
-    # A region may have millions of pixels: add up in double, where the device has it.
-    exact = torch.float32 if logits.device.type == "mps" else torch.float64
-    sums = torch.zeros(len(ids) + 1, classes, dtype=exact, device=logits.device)
+    sums = correction.no_sums(len(ids), classes, logits.device)
     # Not collected stripe by stripe: small tensors that stay, between large ones that go, leave a heap with
     # holes that are a little too small, and it grows by the size of all stripes together.
     pixel_labels = torch.empty(size, dtype=torch.int64, device=logits.device)
@@ -165,36 +164,34 @@ def classify_pixels(
     height = max(1, _STRIPE_ELEMENTS.get(logits.device.type, 1 << 23) // (count * size[1]))
     at_once = max(1, _BAND_ELEMENTS // (count * columns))
     band, part = range(old), None if isinstance(logits, Logits) else logits
+
+    def classify(stripe: range) -> Generator[None, None, bool]:
+        """Classify some rows; a generator, so that it is driven like other work that may need less memory."""
+        nonlocal band, part
+        needed = source_rows(stripe, old, size[0])
+        if isinstance(logits, Logits) and (part is None or needed.stop > band.stop):
+            part = None  # before the next one is made
+            band = range(needed.start, min(old, max(needed.stop, needed.start + at_once)))
+            part = logits.rows(band)
+        seen = prediction.upsample(cast("Tensor", part), size, stripe, first=band.start, height=old)
+        probabilities, labels, sure = prediction.classify(
+            seen, settings.logit_scale, query_class, thresholds, background
+        )
+        where = slice(stripe.start, stripe.stop)
+        correction.add_probabilities(sums, rows[where], probabilities)
+        pixel_labels[where], confidence[where] = labels, sure
+        yield
+        return True
+
     top = 0
     while top < size[0]:
         stripe = range(top, min(top + height, size[0]))
-        needed = source_rows(stripe, old, size[0])
-        try:
-            if isinstance(logits, Logits) and (part is None or needed.stop > band.stop):
-                part = None  # before the next one is made
-                band = range(needed.start, min(old, max(needed.stop, needed.start + at_once)))
-                part = logits.rows(band)
-            queries = prediction.query_probabilities(
-                prediction.upsample(
-                    cast("Tensor", part), size, stripe, first=band.start, height=old
-                ),
-                settings.logit_scale,
-            )
-            probabilities = prediction.class_probabilities(queries, query_class, classes)
-            winner, sure = prediction.winners(probabilities)
-            winner = prediction.apply_background(winner, sure, thresholds, background)
-            owners = rows[stripe.start : stripe.stop].flatten()
-            sums.index_add_(0, owners, probabilities.flatten(1).to(exact).T)
-        except (RuntimeError, MemoryError) as error:
-            if height == at_once == 1 or not is_out_of_memory(error):
-                raise
-            height, at_once = (height + 1) // 2, (at_once + 1) // 2
-            if isinstance(logits, Logits):
-                part = None
+        if finish(unless_full(classify(stripe), last_try=height == at_once == 1)):
+            top = stripe.stop
             continue
-        pixel_labels[stripe.start : stripe.stop] = winner
-        confidence[stripe.start : stripe.stop] = sure
-        top = stripe.stop
+        height, at_once = (height + 1) // 2, (at_once + 1) // 2
+        if isinstance(logits, Logits):
+            part = None
     votes = correction.count_votes(pixel_labels, rows, classes)
     corrected = pixel_labels
     if settings.correction:

@@ -49,7 +49,11 @@ class EncodedImage:
 
     def classify(self, vocabulary: Vocabulary) -> Segmentation:
         """Classify the encoded image; milliseconds, and the time of words that are new."""
-        return finish(self.segmenter.classify_steps(self.features, vocabulary))
+        return finish(self.classify_steps(vocabulary))
+
+    def classify_steps(self, vocabulary: Vocabulary) -> Steps[Segmentation]:
+        """Generator of :meth:`classify`."""
+        return self.segmenter.classify_steps(self.features, vocabulary)
 
     def relabel_steps(
         self, vocabulary: Vocabulary
@@ -67,7 +71,7 @@ class EncodedImage:
             yield Preview(
                 (yield from segmenter.classify_steps(self.features, vocabulary, quick=True))
             )
-        return (yield from segmenter.classify_steps(self.features, vocabulary))
+        return (yield from self.classify_steps(vocabulary))
 
     def encode(
         self, regions: NDArray[np.int32], vocabulary: Vocabulary

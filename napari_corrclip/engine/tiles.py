@@ -33,12 +33,12 @@ def check_tiles(tile: object, overlap: object) -> tuple[int | None, int | None]:
     side, shared = _whole(tile, "tile"), _whole(overlap, "overlap")
     if side is not None and side < SMALLEST:
         raise InputError(f"The tile is {side} pixels wide; give at least {SMALLEST}.")
-    if shared is not None and shared < 2:
-        raise InputError(f"The overlap of the tiles is {shared} pixels; give at least 2.")
-    if side is not None and shared is not None and shared > side // 2:
+    if side is not None and shared is not None and not 2 <= shared <= side // 2:
         raise InputError(
             f"The overlap of the tiles is {shared} pixels; give 2 to {side // 2}, half a tile of {side}."
         )
+    if shared is not None and shared < 2:
+        raise InputError(f"The overlap of the tiles is {shared} pixels; give at least 2.")
     return side, shared
 
 

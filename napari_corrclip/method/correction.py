@@ -81,3 +81,23 @@ def correct(labels: Tensor, regions: Tensor, classes: int) -> Tensor:
     """
     votes = count_votes(labels, regions, classes)
     return apply_votes(labels, votes.rows, votes.winners)
+
+
+def no_sums(regions: int, classes: int, device: torch.device) -> Tensor:
+    """(1 + R, K) zeros for :func:`add_probabilities`; row 0 is of pixels in no region.
+
+    A region may have millions of pixels: it is added up in double, where the device has it.
+    """
+    exact = torch.float32 if device.type == "mps" else torch.float64
+    return torch.zeros(regions + 1, classes, dtype=exact, device=device)
+
+
+def add_probabilities(sums: Tensor, rows: Tensor, probabilities: Tensor) -> None:
+    """Add the probabilities of pixels to the sums of their regions, in place.
+
+    Args:
+        sums: as of :func:`no_sums`.
+        rows: (h, w) of :class:`Votes`.
+        probabilities: (K, h, w).
+    """
+    sums.index_add_(0, rows.flatten(), probabilities.flatten(1).to(sums.dtype).T)

@@ -120,3 +120,25 @@ def apply_background(
     """
     below = confidence < thresholds.to(confidence)[labels]
     return torch.where(below, torch.full_like(labels, background), labels)
+
+
+def classify(
+    logits: Tensor, logit_scale: float, query_class: Tensor, thresholds: Tensor, background: int
+) -> tuple[Tensor, Tensor, Tensor]:
+    """From logits to classes: softmax, the maximum over each class's queries, winner, background.
+
+    Args:
+        logits: (Q, ...) cosines.
+        logit_scale: as of :func:`query_probabilities`.
+        query_class: as of :func:`class_probabilities`.
+        thresholds: (K,) as of :func:`apply_background`; its length is the number of classes.
+        background: as there.
+
+    Returns:
+        (K, ...) probabilities, and of the pixels' shape the classes (int64; -1 = no class) and the winners'
+        probabilities.
+    """
+    queries = query_probabilities(logits, logit_scale)
+    probabilities = class_probabilities(queries, query_class, len(thresholds))
+    winner, highest = winners(probabilities)
+    return probabilities, apply_background(winner, highest, thresholds, background), highest

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from napari_corrclip.errors import InputError
 from napari_corrclip.maps import table as tables
+from napari_corrclip.maps.values import count_values, shares
 from napari_corrclip.results.folder import FORMAT, LARGE_FORMAT, LARGE_MAPS
 from napari_corrclip.results.provenance import Provenance
 from napari_corrclip.results.segmentation import LayerData, class_layer
@@ -119,16 +120,13 @@ class LargeSegmentation(Closed):
 
     def class_shares(self) -> dict[str, float]:
         """Return each class's share of all pixels, by name; reads the labels a chunk at a time."""
-        highest = max(self.vocabulary.values)
-        counts = np.zeros(highest + 1, np.int64)
+        counts = np.zeros(1, np.int64)
         height, width = self.labels.chunks
         for top in range(0, self.shape[0], height):
             for left in range(0, self.shape[1], width):
                 block = np.asarray(self.labels[top : top + height, left : left + width])
-                # a file of somebody else's may hold any value
-                counts += np.bincount(block.ravel(), minlength=highest + 1)[: highest + 1]
-        pixels = max(self.shape[0] * self.shape[1], 1)
-        return {class_.name: float(counts[class_.value] / pixels) for class_ in self.vocabulary}
+                counts = counts + count_values(block)
+        return shares(counts, self.shape[0] * self.shape[1], self.vocabulary)
 
     def to_layers(self, **spatial: Any) -> list[LayerData]:
         """Return napari layer tuples of ``labels`` and, hidden, ``regions``, read where they are seen.

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from napari_corrclip.errors import InputError
+from napari_corrclip.maps.values import count_values, shares
 from napari_corrclip.vocabulary import Vocabulary
 
 SMALLEST, LARGEST = 640, 1600
@@ -87,16 +88,16 @@ def draw_overlay(
 
 def legend_entries(labels: NDArray[np.integer], vocabulary: Vocabulary) -> list[_Entry]:
     """Return the classes that occur, the largest first, and what is unlabelled last."""
-    counts = np.bincount(labels.ravel(), minlength=max(vocabulary.values) + 1)
-    total = max(1, labels.size)
+    counts = count_values(labels)
+    found = shares(counts, labels.size, vocabulary)
     entries = [
-        _Entry(class_.color, class_.name, counts[class_.value] / total)
+        _Entry(class_.color, class_.name, found[class_.name])
         for class_ in vocabulary
         if counts[class_.value]
     ]
     entries.sort(key=lambda entry: -entry.share)
     if counts[0]:
-        entries.append(_Entry(_UNLABELLED, "unlabelled", counts[0] / total))
+        entries.append(_Entry(_UNLABELLED, "unlabelled", counts[0] / labels.size))
     return entries
 
 

@@ -15,6 +15,7 @@ from napari_corrclip.errors import InputError
 from napari_corrclip.maps import table as tables
 from napari_corrclip.maps import votes as voting
 from napari_corrclip.maps.regions import check_regions, number_regions
+from napari_corrclip.maps.values import count_values, shares
 from napari_corrclip.results.provenance import Network, Provenance, Stretch, package_versions
 from napari_corrclip.storage.frozen import Closed, closed
 from napari_corrclip.storage.plain import plain, plain_features
@@ -132,9 +133,7 @@ class Segmentation(Closed):
 
     def class_shares(self) -> dict[str, float]:
         """Return each class's share of all pixels, by name; unlabelled pixels are nobody's."""
-        counts = np.bincount(self.labels.ravel(), minlength=max(self.vocabulary.values) + 1)
-        total = max(self.labels.size, 1)
-        return {class_.name: float(counts[class_.value] / total) for class_ in self.vocabulary}
+        return shares(count_values(self.labels), self.labels.size, self.vocabulary)
 
     def to_layers(self, *, confidence: bool = False, **spatial: Any) -> list[LayerData]:
         """Return napari layer tuples: ``labels``, ``regions`` and, if asked for, ``confidence``.

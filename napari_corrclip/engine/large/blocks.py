@@ -64,17 +64,14 @@ def classify_block(
         settings: ``logit_scale``.
     """
     classes = len(thresholds)
-    probabilities = prediction.class_probabilities(
-        prediction.query_probabilities(logits, settings.logit_scale), query_class, classes
+    probabilities, labels, sure = prediction.classify(
+        logits, settings.logit_scale, query_class, thresholds, background
     )
-    winner, sure = prediction.winners(probabilities)
-    labels = prediction.apply_background(winner, sure, thresholds, background)
     votes = correction.count_votes(
         labels, torch.from_numpy(regions.astype(np.int64)).to(labels.device), classes
     )
-    exact = torch.float32 if logits.device.type == "mps" else torch.float64
-    sums = torch.zeros(len(votes.ids) + 1, classes, dtype=exact, device=logits.device)
-    sums.index_add_(0, votes.rows.flatten(), probabilities.flatten(1).to(exact).T)
+    sums = correction.no_sums(len(votes.ids), classes, logits.device)
+    correction.add_probabilities(sums, votes.rows, probabilities)
     boxes = bounding_boxes(votes.rows.cpu().numpy().astype(np.int32), len(votes.ids))
     return BlockClasses(
         classes=labels.cpu().numpy(),

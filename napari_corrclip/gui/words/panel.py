@@ -19,7 +19,6 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_corrclip.annotation.counting import count_values
 from napari_corrclip.errors import InputError
 from napari_corrclip.gui.widgets import Line, button, set_tip
 from napari_corrclip.gui.words.table import (
@@ -32,6 +31,7 @@ from napari_corrclip.gui.words.table import (
     ClassTable,
     VocabularyModel,
 )
+from napari_corrclip.maps.values import count_values
 from napari_corrclip.vocabulary import Vocabulary
 from napari_corrclip.vocabulary.benchmarks import BENCHMARKS, benchmark
 from napari_corrclip.vocabulary.model import FILE_SUFFIXES

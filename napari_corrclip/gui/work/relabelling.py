@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, cast
 
 from napari_corrclip.annotation import Draft, Session
 from napari_corrclip.annotation.change import Edited
@@ -23,7 +23,7 @@ from napari_corrclip.storage.amounts import count
 from napari_corrclip.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
-    from napari_corrclip.engine.encoded_image import Preview
+    from napari_corrclip.engine.encoded_image import EncodedImage, Preview
 
 
 @dataclass(frozen=True, eq=False)
@@ -134,14 +134,14 @@ class Relabelling:
             return
         self._jobs.drop()
         self._change = self._left = None
-        engine: Any = session.encoded()
+        encoded = _encoded(session)
         if vocabulary == session.vocabulary:
             self.look_again()
-        elif engine is None or vocabulary.finds_the_same(session.vocabulary):
+        elif encoded is None or vocabulary.finds_the_same(session.vocabulary):
             self._take_at_once(session, vocabulary, reassign)
         else:
             self._change = _Change(vocabulary, reassign)
-            self._look(session, engine, self._change)
+            self._look(session, encoded, self._change)
 
     def look_again(self) -> None:
         """Finish what is shown after a first look alone, if nothing else runs.
@@ -156,16 +156,16 @@ class Relabelling:
         if self._jobs.running and wanted:
             return
         self._jobs.drop()
-        engine: Any = session.encoded()
-        if engine is None or not session.provisional or session.vocabulary == self._left:
+        encoded = _encoded(session)
+        if encoded is None or not session.provisional or session.vocabulary == self._left:
             return
         words = self._looking = session.vocabulary
-        steps = engine.segmenter.classify_steps(engine.features, words)
+        steps = encoded.classify_steps(words)
         self._start(session, None, self._looked(session, None, steps))
 
-    def _look(self, session: Session, engine: Any, change: _Change) -> None:
+    def _look(self, session: Session, encoded: EncodedImage, change: _Change) -> None:
         self._looking = change.vocabulary
-        steps = engine.relabel_steps(change.vocabulary)
+        steps = encoded.relabel_steps(change.vocabulary)
         self._start(session, change, self._looked(session, change, steps))
 
     def _start(
@@ -324,6 +324,11 @@ class Relabelling:
         self._left = session.vocabulary
         self._given_up()
         return session.provisional
+
+
+def _encoded(session: Session) -> EncodedImage | None:
+    """Return the session's encoded image, which in the window is the real one."""
+    return cast("EncodedImage | None", session.encoded())
 
 
 def _classes(vocabulary: Vocabulary) -> str:

@@ -11,7 +11,6 @@ import pytest
 from napari.utils.colormaps import DirectLabelColormap
 
 from napari_corrclip.annotation import Region, Session
-from napari_corrclip.annotation.counting import count_values
 from napari_corrclip.errors import InputError
 from napari_corrclip.gui.layers.captions import (
     class_colormap,
@@ -21,6 +20,7 @@ from napari_corrclip.gui.layers.captions import (
 )
 from napari_corrclip.gui.layers.confidence import ConfidenceLayer, confidence_map
 from napari_corrclip.gui.layers.session_layers import SessionLayers
+from napari_corrclip.maps.values import count_values
 from napari_corrclip.vocabulary import Vocabulary
 from tests.annotation.random_edits import edit, new_session
 from tests.annotation.worlds import random_result, random_vocabulary
