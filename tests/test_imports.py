@@ -25,6 +25,8 @@ LAYERS = (
     {"cli", "gui"},
     {"__main__"},
 )
+# What `_moved` finds by former names it imports by strings: they lead wherever a name lies now, and end
+# with 0.3.
 # Only `gui` and `plugin.samples` know napari, only `gui` Qt.
 VIEWER = {"napari", "qtpy", "magicgui", "PyQt6", "PySide6", "vispy", "superqt"}
 

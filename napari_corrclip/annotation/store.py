@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -48,14 +49,23 @@ class SessionStore:
 
     Args:
         root: the folder of images; ``None``: the person's store.
+
+    Raises:
+        InputError: the root is no path.
     """
 
     root: Path | None = None
 
     def __post_init__(self) -> None:
         """Take the root as sources have their paths."""
-        if self.root is not None:
-            object.__setattr__(self, "root", Path(self.root).resolve())
+        if self.root is None:
+            return
+        if not isinstance(self.root, str | os.PathLike) or not os.fspath(self.root):
+            raise InputError(
+                f"Sessions cannot be kept in {self.root!r}; give the folder of the images, or None for "
+                "the person's own place."
+            )
+        object.__setattr__(self, "root", Path(self.root).resolve())
 
     def folder(self, source: Source) -> Path:
         """Return the folder in which an image's session is kept; it need not exist yet.

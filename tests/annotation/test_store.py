@@ -290,3 +290,9 @@ def test_a_journal_by_hand_is_the_stores(tmp_path: Path) -> None:
     with Journal(session, store.folder(source)):
         session.assign(1, "sky")
     assert decided(source, store) == 1
+
+
+@pytest.mark.parametrize("root", ["", 5, b""])
+def test_a_root_that_is_no_path_is_refused(root: object) -> None:
+    with pytest.raises(InputError, match=r"cannot be kept in .*; give the folder of the images"):
+        SessionStore(root)  # type: ignore[arg-type]
