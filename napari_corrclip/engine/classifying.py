@@ -173,9 +173,13 @@ def classify_pixels(
             part = None  # before the next one is made
             band = range(needed.start, min(old, max(needed.stop, needed.start + at_once)))
             part = logits.rows(band)
-        seen = prediction.upsample(cast("Tensor", part), size, stripe, first=band.start, height=old)
         probabilities, labels, sure = prediction.classify(
-            seen, settings.logit_scale, query_class, thresholds, background
+            # Without a name here, which would keep it: a stripe of a card has up to 256 MB.
+            prediction.upsample(cast("Tensor", part), size, stripe, first=band.start, height=old),
+            settings.logit_scale,
+            query_class,
+            thresholds,
+            background,
         )
         where = slice(stripe.start, stripe.stop)
         correction.add_probabilities(sums, rows[where], probabilities)

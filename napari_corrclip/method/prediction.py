@@ -139,6 +139,7 @@ def classify(
         probabilities.
     """
     queries = query_probabilities(logits, logit_scale)
+    del logits  # free from here on, where the caller does not hold them
     probabilities = class_probabilities(queries, query_class, len(thresholds))
     winner, highest = winners(probabilities)
     return probabilities, apply_background(winner, highest, thresholds, background), highest

@@ -415,6 +415,19 @@ def test_a_thousand_queries_need_no_array_of_queries_and_pixels() -> None:
     assert array <= whole.most
 
 
+def test_logits_of_a_stripe_are_gone_when_it_has_its_probabilities() -> None:
+    """Of arrays of queries and pixels: probabilities, and twice as much to add them up in double."""
+    classes, size = 40, (60, 90)
+    regions = np.random.default_rng(2).integers(0, 5, size).astype(np.int32)
+    logits = torch.rand(classes, 15, 20, generator=torch.Generator().manual_seed(2))
+    with pytest.MonkeyPatch.context() as patch, Held() as held:
+        patch.setattr(classifying, "_STRIPE_ELEMENTS", {"cpu": classes * size[0] * size[1]})
+        classifying.classify_pixels(
+            logits, regions, torch.arange(classes), torch.zeros(classes), -1, SMALL
+        )
+    assert held.most < 3.5 * 4 * classes * size[0] * size[1]
+
+
 def test_without_correction_or_regions_pixels_keep_their_class() -> None:
     logits = torch.rand(3, 4, 4)
     owner, thresholds = torch.arange(3), torch.zeros(3)
