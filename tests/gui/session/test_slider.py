@@ -9,9 +9,20 @@ import pytest
 
 from napari_corrclip.gui.dock import CorrClipDock
 from napari_corrclip.gui.image.picture import Picture
+from napari_corrclip.gui.layers.session_layers import SessionLayers
 from tests.gui.gates import before_method
 from tests.gui.person import MINUTE, Person, run, threads_end
 from tests.gui.stacks import PLANES, opened, planes, ready, saved, to
+
+
+def choose_a_look(stack: Person, layers: SessionLayers) -> None:
+    """Change the layers' look, and switch on the mode, the confidence and the table."""
+    layers.labels.opacity = 0.7
+    layers.regions.contour = 2
+    stack.viewer.layers.selection.active = layers.regions
+    stack.press(stack.dock.correct.button)
+    stack.dock.regions.check.setChecked(True)
+    stack.dock.regions.show_table()
 
 
 def test_layers_and_their_look_follow_the_slider(stack: Person) -> None:
@@ -28,12 +39,7 @@ def test_layers_and_their_look_follow_the_slider(stack: Person) -> None:
     assert tuple(layers.labels.scale) == (0.5, 0.5)
     stack.agree()
     first.assign(first.ids[:3], "blue")
-    layers.labels.opacity = 0.7
-    layers.regions.contour = 2
-    stack.viewer.layers.selection.active = layers.regions
-    stack.press(dock.correct.button)
-    dock.regions.check.setChecked(True)
-    dock.regions.show_table()
+    choose_a_look(stack, layers)
     shares = dock.words.model
     stack.qtbot.waitUntil(lambda: bool(shares.shares), timeout=MINUTE)
 
@@ -75,12 +81,7 @@ def test_what_was_chosen_on_a_plane_is_carried_to_the_next(stack: Person) -> Non
     run(stack)
     layers = dock.layers
     assert layers is not None
-    layers.labels.opacity = 0.7
-    layers.regions.contour = 2
-    stack.viewer.layers.selection.active = layers.regions
-    stack.press(dock.correct.button)
-    dock.regions.check.setChecked(True)
-    dock.regions.show_table()
+    choose_a_look(stack, layers)
     to(stack, 1)
     other, mode = dock.layers, dock.correct.mode
     assert other is not None
