@@ -13,7 +13,7 @@ from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from napari_corrclip.storage.visible import visible
+from napari_corrclip.wording.visible import visible
 
 T = TypeVar("T")
 E = TypeVar("E")

@@ -18,7 +18,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from napari_corrclip.errors import InputError
-from napari_corrclip.storage.text import dump_yaml, load_json, load_yaml, read_text
+from napari_corrclip.storage.text_files import dump_yaml, load_json, load_yaml, read_text
 
 Similarity = Literal["dino-qk", "dino-xx", "clip-qk", "clip-qq", "uniform"]
 Unsegmented = Literal["cross", "closed"]

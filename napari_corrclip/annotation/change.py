@@ -13,8 +13,8 @@ from napari_corrclip.annotation.encoded import EncodedImage
 from napari_corrclip.annotation.region import Verdict, Voting
 from napari_corrclip.annotation.runs import Patch
 from napari_corrclip.results.provenance import Provenance
-from napari_corrclip.storage.visible import visible
 from napari_corrclip.vocabulary import Vocabulary
+from napari_corrclip.wording.visible import visible
 
 T = TypeVar("T")
 

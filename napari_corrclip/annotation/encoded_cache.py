@@ -11,7 +11,7 @@ import math
 import os
 import threading
 import weakref
-from typing import Any, Protocol
+from typing import Any, Generic, Protocol, TypeVar
 
 from napari_corrclip.errors import InputError
 
@@ -29,7 +29,10 @@ class Sized(Protocol):
         """Memory, in bytes, that is free when it is let go of."""
 
 
-class Kept:
+Encoded = TypeVar("Encoded", bound=Sized)
+
+
+class Kept(Generic[Encoded]):
     """The holder of an encoded image, until the cache needs the room.
 
     Attributes:
@@ -38,8 +41,8 @@ class Kept:
 
     __slots__ = ("__weakref__", "engine")
 
-    def __init__(self, engine: Any) -> None:
-        self.engine: Any = engine
+    def __init__(self, engine: Encoded) -> None:
+        self.engine: Encoded | None = engine
 
 
 class FeatureCache:
@@ -58,7 +61,7 @@ class FeatureCache:
     def __init__(self, limit: int | None = None) -> None:
         self._limit = limit
         self.preferred = DEFAULT_LIMIT
-        self._kept: list[weakref.ref[Kept]] = []  # the least recently used first
+        self._kept: list[weakref.ref[Kept[Any]]] = []  # the least recently used first
         self._lock = threading.RLock()
 
     @staticmethod
@@ -88,7 +91,7 @@ class FeatureCache:
         """Memory that is taken now, in bytes."""
         return sum(_sizes(self._there()).values())
 
-    def keep(self, engine: Sized) -> Kept:
+    def keep(self, engine: Encoded) -> Kept[Encoded]:
         """Keep an encoded image as long as the returned object lives and there is room for it.
 
         It is the last that is let go of, unless it is larger than the limit by itself.
@@ -129,13 +132,13 @@ class FeatureCache:
                     kept.engine = None
             self._kept = [weakref.ref(kept) for kept in there if kept.engine is not None]
 
-    def _there(self) -> list[Kept]:
+    def _there(self) -> list[Kept[Any]]:
         with self._lock:
             found = [kept for ref in self._kept if (kept := ref()) is not None]
         return [kept for kept in found if kept.engine is not None]
 
 
-def _sizes(there: list[Kept]) -> dict[int, int]:
+def _sizes(there: list[Kept[Any]]) -> dict[int, int]:
     """Return the size of each engine, once, by its identity."""
     return {id(engine): engine.nbytes for kept in there if (engine := kept.engine) is not None}
 

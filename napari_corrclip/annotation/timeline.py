@@ -126,7 +126,7 @@ class Timeline:
         self.cache = cache
         self.writers: list[Writer] = []
         self._encoded = _reference(None)
-        self._kept: deque[Kept] = deque(maxlen=ENCODED)
+        self._kept: deque[Kept[EncodedImage]] = deque(maxlen=ENCODED)
         self._group: _Group | None = None
         self._taken: _Taken | None = None
         # Who reads or changes it holds this, from the plan to the record of a change.

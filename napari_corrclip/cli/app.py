@@ -11,7 +11,7 @@ import typer
 
 from napari_corrclip.cli import models
 from napari_corrclip.cli.console import READER_GONE, Debug, Offline, guarded, lost_stdout, tell
-from napari_corrclip.storage.visible import visible_streams
+from napari_corrclip.wording.visible import visible_streams
 
 # Without rich, help is plain text: it starts faster and reads the same in a log.
 app = typer.Typer(

@@ -2,7 +2,7 @@
 
 Names and texts of others are printed with their control characters made visible: here, where a line break in
 a name would be taken for the end of a line, and once more by
-:func:`~napari_corrclip.storage.visible.visible_streams`, which holds for libraries and tracebacks too.
+:func:`~napari_corrclip.wording.visible.visible_streams`, which holds for libraries and tracebacks too.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from typing import Annotated, TextIO
 import typer
 
 from napari_corrclip.errors import CorrClipError, InputError
-from napari_corrclip.storage.visible import visible
+from napari_corrclip.wording.visible import visible
 
 Debug = Annotated[
     bool,

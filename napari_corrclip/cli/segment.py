@@ -36,12 +36,12 @@ from napari_corrclip.progress import Steps, drive, finish
 from napari_corrclip.project.run import Done, Failed, Item, Outcome, Skipped, run_steps
 from napari_corrclip.regions.options import REGION_KINDS
 from napari_corrclip.settings import Settings
-from napari_corrclip.storage.amounts import count, size_text
-from napari_corrclip.storage.text import load_json, load_yaml, read_text
+from napari_corrclip.storage.text_files import load_json, load_yaml, read_text
 from napari_corrclip.storage.zarr_folders import METADATA
 from napari_corrclip.vocabulary import Vocabulary
 from napari_corrclip.weights.catalogue import get_preset
 from napari_corrclip.weights.presets import Preset
+from napari_corrclip.wording.amounts import count, size_text
 
 if TYPE_CHECKING:
     import numpy as np

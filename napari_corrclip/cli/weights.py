@@ -10,15 +10,15 @@ import typer
 from napari_corrclip.cli.console import FAILED, INTERRUPTED, say, tell
 from napari_corrclip.errors import InputError, WeightsError
 from napari_corrclip.progress import Progress, Steps, T, finish
-from napari_corrclip.storage.amounts import size_text
 from napari_corrclip.storage.places import is_file
-from napari_corrclip.storage.visible import visible
 from napari_corrclip.weights.cache import cache_folder, is_offline
 from napari_corrclip.weights.catalogue import get_preset
 from napari_corrclip.weights.fetch import DOWNLOAD, fetch, file_path, missing, part_path
 from napari_corrclip.weights.presets import NetworkSpec, Preset, built_in_names
 from napari_corrclip.weights.saved import own_names, read_preset, save_preset
 from napari_corrclip.weights.verify import FileCheck, verify
+from napari_corrclip.wording.amounts import size_text
+from napari_corrclip.wording.visible import visible
 
 
 def show_list() -> None:

@@ -20,7 +20,7 @@ from napari_corrclip.regions.embedding import SamEmbedding
 from napari_corrclip.settings import Settings
 from napari_corrclip.storage.files import write_bytes
 from napari_corrclip.storage.frozen import Closed, FrozenMapping, closed
-from napari_corrclip.storage.text import load_json
+from napari_corrclip.storage.text_files import load_json
 from napari_corrclip.storage.untrusted import check_regular, guarded
 
 FORMAT = "napari-corrclip features 2"

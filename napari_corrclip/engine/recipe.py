@@ -19,7 +19,7 @@ from napari_corrclip.errors import InputError
 from napari_corrclip.regions.options import REGION_KINDS, SourceOptions, region_options
 from napari_corrclip.settings import Detail, Settings, at_detail
 from napari_corrclip.storage.frozen import FrozenMapping
-from napari_corrclip.storage.text import load_json
+from napari_corrclip.storage.text_files import load_json
 from napari_corrclip.weights.catalogue import get_preset
 from napari_corrclip.weights.fetch import missing
 from napari_corrclip.weights.presets import NetworkSpec, Preset, built_in, built_in_names

@@ -18,7 +18,7 @@ from napari_corrclip.engine.window_count import Size, TilingSettings, inference_
 from napari_corrclip.errors import InputError
 from napari_corrclip.images.boxes import Box
 from napari_corrclip.method.grids import bilinear, bilinear_rows, nearest, source_rows
-from napari_corrclip.storage.text import load_json
+from napari_corrclip.storage.text_files import load_json
 
 Triple = tuple[float, float, float]
 

@@ -12,8 +12,8 @@ from qtpy.QtWidgets import QHBoxLayout, QProgressBar, QVBoxLayout, QWidget
 
 from napari_corrclip.gui.widgets import button
 from napari_corrclip.progress import Progress
-from napari_corrclip.storage.plain import plain
 from napari_corrclip.weights.fetch import DOWNLOAD
+from napari_corrclip.wording.markup import plain
 
 
 class RunBar(QWidget):

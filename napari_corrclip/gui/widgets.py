@@ -20,7 +20,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_corrclip.storage.plain import plain
+from napari_corrclip.wording.markup import plain
 
 
 def is_enter(event: QKeyEvent) -> bool:

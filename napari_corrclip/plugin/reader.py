@@ -48,7 +48,7 @@ def read_session(path: Path) -> list[Any]:
     """
     from napari_corrclip.annotation import Session
     from napari_corrclip.results.segmentation import class_layer
-    from napari_corrclip.storage.plain import plain_features
+    from napari_corrclip.wording.markup import plain_features
 
     session = Session.load(path if path.is_dir() else path.parent)
     table = session.table.rename(columns={"id": "index"})
@@ -83,8 +83,8 @@ def read_classes(path: Path) -> list[Any]:
     """
     from napari_corrclip.maps.reading import find_map, read_map
     from napari_corrclip.results.segmentation import class_layer
-    from napari_corrclip.storage.plain import plain
     from napari_corrclip.vocabulary import Vocabulary
+    from napari_corrclip.wording.markup import plain
 
     stem = path.name[: -len(TABLE)]
     found = find_map(path.parent, stem, (".png", ".tif", ".tiff"))

@@ -191,7 +191,7 @@ def _name(cell: Any) -> str:
     """Return the name in a cell of features; "" = none."""
     import pandas as pd
 
-    from napari_corrclip.storage.plain import as_given
+    from napari_corrclip.wording.markup import as_given
 
     missing = pd.api.types.is_scalar(cell) and pd.isna(cell)
     return "" if missing else as_given(str(cell)).strip()

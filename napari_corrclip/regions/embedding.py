@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from napari_corrclip.errors import InputError
-from napari_corrclip.storage.text import load_json
+from napari_corrclip.storage.text_files import load_json
 from napari_corrclip.storage.untrusted import reason
 
 

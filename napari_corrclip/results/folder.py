@@ -36,11 +36,11 @@ from napari_corrclip.errors import InputError
 from napari_corrclip.maps.regions import check_regions
 from napari_corrclip.results import label_files as maps
 from napari_corrclip.storage.arrays import read_npz
-from napari_corrclip.storage.cells import table_to_csv
 from napari_corrclip.storage.folders import Locate, Writer, read_whole, write_folder
 from napari_corrclip.storage.names import MAX_BYTES, cut
-from napari_corrclip.storage.text import load_json, read_text
+from napari_corrclip.storage.text_files import load_json, read_text
 from napari_corrclip.vocabulary import Vocabulary
+from napari_corrclip.wording.csv_cells import table_to_csv
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -20,9 +20,9 @@ from napari_corrclip.results.segmentation import LayerData, class_layer
 from napari_corrclip.results.zarr_maps import check_zarr, read_maps
 from napari_corrclip.storage.folders import Locate, read_whole
 from napari_corrclip.storage.frozen import Closed, closed
-from napari_corrclip.storage.plain import plain_features
-from napari_corrclip.storage.text import load_json, read_text
+from napari_corrclip.storage.text_files import load_json, read_text
 from napari_corrclip.vocabulary import Vocabulary
+from napari_corrclip.wording.markup import plain_features
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -18,11 +18,12 @@ from napari_corrclip.maps.regions import check_regions, number_regions
 from napari_corrclip.maps.values import count_values, shares
 from napari_corrclip.results.provenance import Network, Provenance, Stretch, package_versions
 from napari_corrclip.storage.frozen import Closed, closed
-from napari_corrclip.storage.plain import plain, plain_features
 from napari_corrclip.vocabulary import Vocabulary
+from napari_corrclip.wording.markup import plain, plain_features
 
 if TYPE_CHECKING:
     import pandas as pd
+    import torch
 
 __all__ = [
     "Network",
@@ -54,17 +55,17 @@ class PixelResults(Protocol):
     """
 
     @property
-    def pixel_labels(self) -> Any: ...  # noqa: D102
+    def pixel_labels(self) -> NDArray[Any] | torch.Tensor: ...  # noqa: D102
     @property
-    def labels(self) -> Any: ...  # noqa: D102
+    def labels(self) -> NDArray[Any] | torch.Tensor: ...  # noqa: D102
     @property
-    def confidence(self) -> Any: ...  # noqa: D102
+    def confidence(self) -> NDArray[Any] | torch.Tensor: ...  # noqa: D102
     @property
-    def region_ids(self) -> Any: ...  # noqa: D102
+    def region_ids(self) -> NDArray[Any] | torch.Tensor: ...  # noqa: D102
     @property
-    def region_probabilities(self) -> Any: ...  # noqa: D102
+    def region_probabilities(self) -> NDArray[Any] | torch.Tensor: ...  # noqa: D102
     @property
-    def votes(self) -> Any: ...  # noqa: D102
+    def votes(self) -> NDArray[Any] | torch.Tensor: ...  # noqa: D102
 
 
 class PixelValues(Protocol):
@@ -466,8 +467,9 @@ class _Pixels:
     votes: NDArray[np.int64]
 
 
-def _array(values: Any) -> NDArray[Any]:
+def _array(values: NDArray[Any] | torch.Tensor) -> NDArray[Any]:
     """Return an array of an array or a tensor, wherever it lies; without importing torch."""
-    if hasattr(values, "detach"):
-        values = values.detach().cpu().numpy()
-    return np.asarray(values)
+    if isinstance(values, np.ndarray):
+        return values
+    found: NDArray[Any] = values.detach().cpu().numpy()
+    return found

@@ -23,7 +23,7 @@ from napari_corrclip.annotation.state import NOT_PINNED, State
 from napari_corrclip.errors import InputError
 from napari_corrclip.scripting.packed import pack, pack_mask
 from napari_corrclip.scripting.words import vocabulary_calls
-from napari_corrclip.storage.visible import visible
+from napari_corrclip.wording.visible import visible
 
 _ABOVE = re.compile(r"above ([0-9]{1,4}(?:\.[0-9]{1,20})?(?:e-?[0-9]{1,2})?)\Z", re.ASCII)
 """The bound in a title; titles in files are anybody's."""

@@ -27,8 +27,8 @@ from napari_corrclip.scripting.edits import effective, lines_of
 from napari_corrclip.scripting.packed import pack_label_map, regions_digest
 from napari_corrclip.scripting.words import vocabulary_expression
 from napari_corrclip.settings import DETAILS, Settings, at_detail
-from napari_corrclip.storage.amounts import count
 from napari_corrclip.weights.catalogue import get_preset
+from napari_corrclip.wording.amounts import count
 
 SCENES = (7, 0, 2, 14)
 """Seeds of the demo scenes that the dock and napari's sample menu open."""

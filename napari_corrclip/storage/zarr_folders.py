@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_corrclip.errors import InputError
-from napari_corrclip.storage.text import load_json, read_text
+from napari_corrclip.storage.text_files import load_json, read_text
 from napari_corrclip.storage.untrusted import guarded, reason
 
 METADATA = ("zarr.json", ".zarray", ".zgroup")

@@ -9,7 +9,7 @@
     semicolons or tabs, as spreadsheets in other languages do. A text with such a header is a table in a
     ``.txt`` file too, or pasted. ``class`` and ``category`` mean the name, ``id`` and ``idx`` the value; the
     tables of ADE20K (``Idx Ratio Train Val Name``) are read, their names' synonyms as prompts. What a
-    spreadsheet would compute is written with a quote in front, see :mod:`napari_corrclip.storage.cells`.
+    spreadsheet would compute is written with a quote in front, see :mod:`napari_corrclip.wording.csv_cells`.
 ``.yaml``, ``.yml``, ``.json``
     A list of classes, or a mapping from names to prompts, or all of a vocabulary::
 
@@ -44,14 +44,14 @@ from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 from napari_corrclip.errors import InputError
-from napari_corrclip.storage.cells import quoted, rows_to_csv, unquoted
 from napari_corrclip.storage.files import write_bytes
-from napari_corrclip.storage.text import dump_yaml, load_json, load_yaml, read_text
+from napari_corrclip.storage.text_files import dump_yaml, load_json, load_yaml, read_text
 from napari_corrclip.vocabulary import grammar
 from napari_corrclip.vocabulary import templates as prompt_templates
 from napari_corrclip.vocabulary.classes import VocabularyClass, complete, is_int, own_color
 from napari_corrclip.vocabulary.grammar import Entry
 from napari_corrclip.vocabulary.palette import Color
+from napari_corrclip.wording.csv_cells import quoted, rows_to_csv, unquoted
 
 _N = TypeVar("_N", int, float)
 

@@ -24,12 +24,12 @@ from pathlib import Path
 
 from napari_corrclip.errors import WeightsError
 from napari_corrclip.progress import Progress, Steps
-from napari_corrclip.storage.amounts import size_text
 from napari_corrclip.storage.locks import Lock, take
 from napari_corrclip.storage.places import expanded, is_file
 from napari_corrclip.weights.cache import CACHE_VARIABLE, cache_folder, is_offline
 from napari_corrclip.weights.connection import PATIENCE_S, Refused, check_way, open_url
 from napari_corrclip.weights.presets import NetworkSpec
+from napari_corrclip.wording.amounts import size_text
 
 _log = logging.getLogger(__name__)
 

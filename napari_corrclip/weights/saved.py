@@ -18,7 +18,7 @@ from napari_corrclip.errors import InputError
 from napari_corrclip.settings import Settings
 from napari_corrclip.storage.files import cannot_write, write_bytes
 from napari_corrclip.storage.places import expanded, is_file
-from napari_corrclip.storage.text import load_json, read_text
+from napari_corrclip.storage.text_files import load_json, read_text
 from napari_corrclip.vocabulary.templates import NAMES, check
 from napari_corrclip.weights.cache import presets_folder
 from napari_corrclip.weights.presets import Library, NetworkSpec, Preset, built_in_names

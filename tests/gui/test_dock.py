@@ -302,7 +302,7 @@ def test_corrections_whose_image_is_gone_are_not_left_without_a_question(person:
         answer(QMessageBox, reply)
         person.press(person.dock.bar.run_button)
         person.wait()
-        assert "1 step of what is corrected now is kept in memory only. The image 'scene'" in (
+        assert "1 step of what was corrected is kept in memory only. The image 'scene'" in (
             asked.pop()
         )
         person.agree()

@@ -37,11 +37,11 @@ from napari_corrclip.plugin import reader as _reader
 from napari_corrclip.plugin import writer as _writer
 from napari_corrclip.progress import Progress
 from napari_corrclip.results.segmentation import class_layer
-from napari_corrclip.storage.plain import as_given, plain, plain_features
 from napari_corrclip.vocabulary import Vocabulary
 from napari_corrclip.weights.catalogue import get_preset
 from napari_corrclip.weights.presets import NetworkSpec
 from napari_corrclip.weights.saved import save_preset
+from napari_corrclip.wording.markup import as_given, plain, plain_features
 from tests.gui.person import Person
 
 TAGS = "<b>x</b><img src='file:///etc/passwd'>"

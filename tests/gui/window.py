@@ -20,6 +20,22 @@ from napari_corrclip.gui.layers.session_layers import SessionLayers
 SIDE = 96
 
 
+def settle(viewer: napari.Viewer) -> None:
+    """Wait until rows that came or went above and beside the canvas have given it its size.
+
+    A hand sees where it presses; a point that was computed for another size is elsewhere.
+    """
+    canvas = viewer.window._qt_viewer.canvas
+    since = time.monotonic()
+    size, rest = canvas.native.size(), 0
+    while rest < 3 and time.monotonic() - since < 10:
+        QTest.qWait(10)
+        shown = tuple(int(side) for side in canvas._scene_canvas.size)
+        now = canvas.native.size()
+        rest = rest + 1 if now == size and shown == (now.width(), now.height()) else 0
+        size = now
+
+
 @dataclass
 class Window:
     """A viewer on the screen with a session in it, and somebody at its mouse and keys."""
@@ -45,20 +61,8 @@ class Window:
         )
 
     def settle(self) -> None:
-        """Wait until rows that came or went above and beside the canvas have given it its size.
-
-        A hand sees where it presses; a point that was computed for another size is elsewhere.
-        """
-        since = time.monotonic()
-        size, rest = self.canvas.size(), 0
-        while rest < 3 and time.monotonic() - since < 10:
-            QTest.qWait(10)
-            shown = tuple(
-                int(side) for side in self.viewer.window._qt_viewer.canvas._scene_canvas.size
-            )
-            now = self.canvas.size()
-            rest = rest + 1 if now == size and shown == (now.width(), now.height()) else 0
-            size = now
+        """See :func:`settle`."""
+        settle(self.viewer)
 
     def stroke(self, start: tuple[float, float], end: tuple[float, float]) -> None:
         self.settle()

@@ -13,11 +13,11 @@ import pytest
 from typer.main import get_command
 
 from napari_corrclip.cli.app import app
-from napari_corrclip.storage.amounts import size_text
 from napari_corrclip.weights.cache import CACHE_VARIABLE, OFFLINE_VARIABLES, PRESETS_VARIABLE
 from napari_corrclip.weights.catalogue import get_preset, presets
 from napari_corrclip.weights.presets import Preset
 from napari_corrclip.weights.saved import save_preset
+from napari_corrclip.wording.amounts import size_text
 
 ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "docs" / "how-to" / "weights.md").read_text(encoding="utf-8")

@@ -15,7 +15,7 @@ from napari_corrclip.annotation.edits.targets import (
 from napari_corrclip.annotation.runs import Patch
 from napari_corrclip.annotation.state import NOT_PINNED, State
 from napari_corrclip.images.boxes import window
-from napari_corrclip.storage.amounts import count
+from napari_corrclip.wording.amounts import count
 
 
 def paint(state: State, pixels: Pixels, which: str | int | None) -> Plan:

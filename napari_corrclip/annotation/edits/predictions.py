@@ -18,8 +18,8 @@ from napari_corrclip.errors import InputError
 from napari_corrclip.images.boxes import Box
 from napari_corrclip.maps.votes import crosstab
 from napari_corrclip.results.segmentation import Segmentation
-from napari_corrclip.storage.amounts import count
 from napari_corrclip.vocabulary import Vocabulary
+from napari_corrclip.wording.amounts import count
 
 Reassign = Mapping[str | int, str | int | None]
 """A removed class -> the class that takes its decisions, or ``None`` to take them back."""

@@ -14,7 +14,7 @@ from napari_corrclip.annotation.runs import Patch
 from napari_corrclip.annotation.state import State
 from napari_corrclip.errors import InputError
 from napari_corrclip.images.boxes import Box, padded, window
-from napari_corrclip.storage.amounts import count
+from napari_corrclip.wording.amounts import count
 
 Points = Sequence[Sequence[float]]
 """(row, column) pairs in pixels."""

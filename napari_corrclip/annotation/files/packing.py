@@ -30,7 +30,7 @@ from napari_corrclip.annotation.state import NOT_PINNED, State
 from napari_corrclip.errors import InputError
 from napari_corrclip.images.boxes import Box
 from napari_corrclip.results.provenance import Provenance
-from napari_corrclip.storage.text import load_json
+from napari_corrclip.storage.text_files import load_json
 from napari_corrclip.vocabulary import Vocabulary
 
 D = TypeVar("D", bound=np.generic)

@@ -44,8 +44,8 @@ from napari_corrclip.results.zarr_maps import (
     new_result,
     write_rows,
 )
-from napari_corrclip.storage.cells import table_to_csv
 from napari_corrclip.vocabulary import Vocabulary, VocabularyLike
+from napari_corrclip.wording.csv_cells import table_to_csv
 
 # How much of the image, at inference size, has its windows encoded at a time.
 _STEP = 1024

@@ -15,7 +15,7 @@ from napari_corrclip.gui.correct.review import Review
 from napari_corrclip.gui.correct.splitting import Splitting
 from napari_corrclip.gui.correct.spreading import Spreading
 from napari_corrclip.gui.widgets import question
-from napari_corrclip.storage.amounts import count
+from napari_corrclip.wording.amounts import count
 
 SIMILAR = 5
 """Regions that one press of F adds."""

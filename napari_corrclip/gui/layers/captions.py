@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from napari_corrclip.annotation import Region
 from napari_corrclip.maps.votes import confidences, runners_up
 from napari_corrclip.results.segmentation import class_colors
-from napari_corrclip.storage.amounts import count
-from napari_corrclip.storage.plain import plain
 from napari_corrclip.vocabulary import Vocabulary
+from napari_corrclip.wording.amounts import count
+from napari_corrclip.wording.markup import plain
 
 
 class ClassColormap(DirectLabelColormap):  # type: ignore[misc]  # napari says no types

@@ -37,8 +37,8 @@ from napari_corrclip.gui.layers.strokes import (
 )
 from napari_corrclip.images.boxes import Box
 from napari_corrclip.results.segmentation import class_features
-from napari_corrclip.storage.amounts import count
-from napari_corrclip.storage.plain import plain
+from napari_corrclip.wording.amounts import count
+from napari_corrclip.wording.markup import plain
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel

@@ -29,10 +29,10 @@ from napari_corrclip.gui.widgets import Label, button, combo, set_tip
 from napari_corrclip.gui.work.choice import DETAILS, LAYER, REGIONS, Choice, detail_title
 from napari_corrclip.gui.work.controller import Controller
 from napari_corrclip.gui.work.estimates import ESTIMATES, about
-from napari_corrclip.storage.plain import plain
 from napari_corrclip.weights.cache import is_offline
 from napari_corrclip.weights.catalogue import get_preset, preset_names
 from napari_corrclip.weights.presets import NetworkSpec
+from napari_corrclip.wording.markup import plain
 
 _log = logging.getLogger(__name__)
 

@@ -14,10 +14,10 @@ from napari_corrclip.gui.model.weights_question import WeightsQuestion
 from napari_corrclip.gui.widgets import MarkupLabel, button, set_tip
 from napari_corrclip.gui.work.controller import Controller
 from napari_corrclip.progress import Steps
-from napari_corrclip.storage.amounts import count, size_text
 from napari_corrclip.weights.fetch import fetch, file_path, missing
 from napari_corrclip.weights.presets import NetworkSpec
 from napari_corrclip.weights.verify import FileCheck, verify
+from napari_corrclip.wording.amounts import count, size_text
 
 Version = tuple[Path, int, int]
 """A file as it was: its path, size in bytes, and when it was last changed, in nanoseconds."""

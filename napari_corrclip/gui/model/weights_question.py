@@ -9,9 +9,9 @@ from pathlib import Path
 from qtpy.QtWidgets import QDialog, QDialogButtonBox, QVBoxLayout, QWidget
 
 from napari_corrclip.gui.widgets import MarkupLabel
-from napari_corrclip.storage.amounts import size_text
 from napari_corrclip.weights.cache import cache_folder
 from napari_corrclip.weights.presets import NetworkSpec
+from napari_corrclip.wording.amounts import size_text
 
 
 class WeightsDialog(QDialog):

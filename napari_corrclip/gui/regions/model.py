@@ -14,7 +14,7 @@ from qtpy.QtCore import QAbstractTableModel, QModelIndex, QObject, Qt
 
 from napari_corrclip.annotation import Changed, Region, Session
 from napari_corrclip.annotation.review.filter import Keep, reader_of
-from napari_corrclip.storage.plain import plain
+from napari_corrclip.wording.markup import plain
 
 COLUMNS = ("id", "class", "conf", "margin", "area", "state")
 TIPS = (

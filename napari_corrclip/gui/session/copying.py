@@ -14,8 +14,8 @@ from napari_corrclip.gui.work.controller import Controller
 from napari_corrclip.gui.work.workspace import Workspace
 from napari_corrclip.progress import Progress, Steps
 from napari_corrclip.scripting import Script, script_steps
-from napari_corrclip.storage.amounts import count
 from napari_corrclip.storage.files import atomic_path
+from napari_corrclip.wording.amounts import count
 
 
 class ScriptCopier:

@@ -24,7 +24,7 @@ from napari_corrclip.gui.work.controller import Controller
 from napari_corrclip.gui.work.restoring import open_steps
 from napari_corrclip.gui.work.workspace import Workspace
 from napari_corrclip.progress import Progress, Steps
-from napari_corrclip.storage.amounts import count
+from napari_corrclip.wording.amounts import count
 
 
 class Loading:
@@ -148,7 +148,7 @@ def ask_to_leave(parent: QWidget, steps: int, title: str, act: str, because: str
     box = question(
         parent,
         title,
-        f"{count(steps, 'step')} of what is corrected now {'is' if steps == 1 else 'are'} "
+        f"{count(steps, 'step')} of what was corrected {'is' if steps == 1 else 'are'} "
         f"kept in memory only. {because}The layers stay, as '(before)'; the decisions and their undo go. "
         "To keep them, press Cancel and save the session first.",
     )

@@ -15,8 +15,8 @@ from qtpy.QtWidgets import (
 )
 
 from napari_corrclip.gui.widgets import Label
-from napari_corrclip.storage.amounts import count
 from napari_corrclip.vocabulary import Vocabulary, VocabularyClass
+from napari_corrclip.wording.amounts import count
 
 TAKE_BACK = "take them back"
 Reassigned = dict[str | int, str | int | None]

@@ -12,9 +12,9 @@ from qtpy.QtWidgets import QHeaderView, QTableView, QWidget
 
 from napari_corrclip.errors import InputError
 from napari_corrclip.gui.correct.correcting import DIGITS
-from napari_corrclip.storage.plain import plain
 from napari_corrclip.vocabulary import Vocabulary, grammar
 from napari_corrclip.vocabulary.numbers import number
+from napari_corrclip.wording.markup import plain
 
 COLUMNS = ("", "#", "class", "prompts", "min p", "share")
 COLOR, KEY, NAME, PROMPTS, THRESHOLD, SHARE = range(len(COLUMNS))

@@ -34,8 +34,8 @@ from napari_corrclip.gui.work.workspace import Workspace
 from napari_corrclip.progress import Progress, Steps
 from napari_corrclip.project.run import Done, Report
 from napari_corrclip.results.segmentation import Segmentation
-from napari_corrclip.storage.amounts import count
 from napari_corrclip.vocabulary import Vocabulary
+from napari_corrclip.wording.amounts import count
 
 if TYPE_CHECKING:
     from napari_corrclip.engine.encoded_image import EncodedImage

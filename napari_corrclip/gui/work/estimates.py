@@ -14,7 +14,7 @@ from napari_corrclip.engine.window_count import Size
 from napari_corrclip.errors import InputError
 from napari_corrclip.gui.work.choice import SAM, SUPERPIXELS, Choice
 from napari_corrclip.storage.files import write_bytes
-from napari_corrclip.storage.text import load_json, read_text
+from napari_corrclip.storage.text_files import load_json, read_text
 from napari_corrclip.storage.untrusted import guarded
 from napari_corrclip.weights.cache import cache_folder
 

@@ -23,6 +23,7 @@ from psygnal import Signal
 from napari_corrclip.annotation import Journal, Session, SessionStore, Source
 from napari_corrclip.annotation.change import Step
 from napari_corrclip.annotation.edits.predictions import Reassign
+from napari_corrclip.annotation.encoded import EncodedImage
 from napari_corrclip.annotation.encoded_cache import Kept
 from napari_corrclip.errors import InputError
 from napari_corrclip.gui.image.picture import Picture, picture_like, source_like
@@ -149,7 +150,9 @@ class Workspace:
         self._like: Picture | None = None  # in the manner of which other planes are looked at
         self._planes: dict[Plane, InMemory] = {}
         self._values: dict[str, int] = {}  # of classes on all planes, by name
-        self._encoded: dict[Plane, tuple[str, Kept]] = {}  # of planes that are on the disk
+        self._encoded: dict[
+            Plane, tuple[str, Kept[EncodedImage]]
+        ] = {}  # of planes that are on the disk
         # The session whose journal was closed last, with its last step.
         self._wrote: tuple[weakref.ref[Session] | None, list[Step]] = None, []
 
@@ -467,6 +470,12 @@ class Workspace:
         if self.session is not None and self.picture is not None and not self.keeps(self.session):
             kept = InMemory(self.session, self.picture)
             ending.append((kept, self.is_open(picture)))
+        if replaced:
+            ending += [
+                (kept, True)
+                for kept in self.kept_with(picture.layer)
+                if kept.picture.same_as(picture)
+            ]
         return sum(
             len(kept.session.history.done)
             for kept, in_place in ending

@@ -23,6 +23,7 @@ from napari_corrclip.gui.image.area import canvas_beside
 from napari_corrclip.gui.image.panel import RANKED, RECTANGLE, VIEW
 from tests.forms import short
 from tests.gui.person import MINUTE, Person, run
+from tests.gui.window import settle
 
 SCENE = generate_scene(7).image
 
@@ -64,8 +65,8 @@ def drag(person: Person, start: tuple[float, float], end: tuple[float, float]) -
 def shown(person: Person) -> None:
     person.viewer.window.show()
     person.qtbot.waitUntil(person.dock.isVisible, timeout=MINUTE)
+    settle(person.viewer)
     person.viewer.reset_view()
-    person.qtbot.wait(100)
 
 
 def ready(person: Person, layer: Any) -> None:

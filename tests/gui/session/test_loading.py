@@ -160,7 +160,7 @@ def test_a_loaded_session_goes_on_with_its_history(
     # What is in memory only is asked about.
     labels = session.labels.copy()
     loader.load(saved, "Cancel")
-    assert loader.asked[0].startswith("4 steps of what is corrected now are kept in memory only.")
+    assert loader.asked[0].startswith("4 steps of what was corrected are kept in memory only.")
     assert loader.said == "Nothing was loaded; what is corrected is as it was."
     assert loader.names() == ["scene", "labels", "regions"]
     np.testing.assert_array_equal(session.labels, labels)

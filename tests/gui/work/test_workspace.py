@@ -395,6 +395,15 @@ def test_steps_that_another_session_of_that_image_would_end(
     assert room.workspace.steps_lost_by(part, room.images, replaced=True) == 0
 
 
+def test_steps_of_a_session_that_waits_in_memory_with_its_image(room: Room) -> None:
+    """Another image is open, so that it is not seen; one that is loaded takes its place all the same."""
+    picture = room.picture()
+    room.open(picture, edits=2)
+    room.open(room.picture())
+    assert room.workspace.state_for_run(picture, room.images).lost == 0
+    assert room.workspace.steps_lost_by(picture, room.images, replaced=True) == 2
+
+
 @pytest.mark.usefixtures("blocked")
 def test_steps_that_could_not_be_written_are_counted(room: Room) -> None:
     room.open(room.picture(file="scene.png"), edits=2)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from napari_corrclip.errors import InputError
 from napari_corrclip.images import read_image, to_rgb
 from napari_corrclip.maps.reading import read_map
-from napari_corrclip.storage.text import read_text
+from napari_corrclip.storage.text_files import read_text
 from napari_corrclip.vocabulary import Vocabulary
 from napari_corrclip.vocabulary.classes import MAX_VALUE
 from napari_corrclip.vocabulary.files import names_of_lines

@@ -18,7 +18,7 @@ from napari_corrclip.evaluation.effort.simulation.arms import (
 )
 from napari_corrclip.evaluation.effort.simulation.prices import PRICES
 from napari_corrclip.evaluation.effort.study import SetStudy
-from napari_corrclip.storage.visible import visible
+from napari_corrclip.wording.visible import visible
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -21,8 +21,8 @@ from napari_corrclip.evaluation.effort.goals import GOALS, counts_for_goals
 from napari_corrclip.evaluation.effort.simulation.arms import ORACLE, UNLABELLED, Arm
 from napari_corrclip.evaluation.effort.simulation.prices import PRICES
 from napari_corrclip.evaluation.effort.study import SetStudy
-from napari_corrclip.storage.cells import quoted, rows_to_csv
-from napari_corrclip.storage.visible import visible
+from napari_corrclip.wording.csv_cells import quoted, rows_to_csv
+from napari_corrclip.wording.visible import visible
 
 AFTER = (10, 30, 100, 300)
 _TITLES: dict[Measure, str] = {"accuracy": "pixel accuracy", "miou": "mean IoU"}

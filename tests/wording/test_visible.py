@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from napari_corrclip.storage.visible import VisibleStream, visible, visible_streams
+from napari_corrclip.wording.visible import VisibleStream, visible, visible_streams
 
 
 @given(st.text())

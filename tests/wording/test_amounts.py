@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from napari_corrclip.storage.amounts import count, size_text
+from napari_corrclip.wording.amounts import count, size_text
 
 
 def test_one_is_no_plural() -> None:

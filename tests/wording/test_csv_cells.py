@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from napari_corrclip.storage.cells import quoted, rows_to_csv, table_to_csv, unquoted
+from napari_corrclip.wording.csv_cells import quoted, rows_to_csv, table_to_csv, unquoted
 
 AWKWARD = st.text("'=+-@\t\r\n ,;a＝＋－＠\"", max_size=8)
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from napari_corrclip.errors import InputError
-from napari_corrclip.storage.text import MAX_DEPTH, load_json, load_yaml, read_text
+from napari_corrclip.storage.text_files import MAX_DEPTH, load_json, load_yaml, read_text
 
 Load = Callable[[str, str], Any]
 
