@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from typing import TYPE_CHECKING, Any
@@ -32,6 +33,7 @@ FORMAT = "napari-corrclip recipe 1"
 GIVEN = "given"
 """What ``regions`` is called where a region map comes with each image."""
 _PARTS = ("clip", "similarity", "regions", "templates")
+_DEVICE = re.compile(r"auto|cpu(:0)?|mps(:0)?|cuda(:\d+)?")  # of whatever machine
 _DTYPES = ("auto", "float32", "float16", "bfloat16")  # known here, so that no torch is loaded
 
 
@@ -119,6 +121,10 @@ class Recipe:
                 f"A recipe's preset cannot be a {type(self.preset).__name__}; give a preset or its name."
             )
         at_detail(self.settings, self.detail)
+        if not _DEVICE.fullmatch(self.device):
+            raise InputError(
+                f"There is no device {self.device!r}; choose auto, cpu, cuda, cuda:1 and so on, or mps."
+            )
         if self.dtype not in _DTYPES:
             raise InputError(
                 f"There is no type {self.dtype!r}; choose auto or one of {', '.join(_DTYPES[1:])}."
@@ -283,6 +289,10 @@ class Recipe:
             InputError: it is something else, or something in it cannot be used here.
         """
         where = "The recipe"
+        if not isinstance(text, str):
+            raise InputError(
+                f"{where} is a {type(text).__name__}; give the text that Recipe.to_json wrote."
+            )
         document = load_json(text, where)
         if not isinstance(document, dict) or document.get("format") != FORMAT:
             raise InputError(f"{where} is not one of this version; give what Recipe.to_json wrote.")

@@ -336,6 +336,7 @@ def test_a_choice_beside_a_recipe_is_refused(beside: dict[str, Any]) -> None:
         ({"scale": 1, "tile": 2}, "2 pixels wide; give at least 4"),
         ({"scale": 1, "overlap": True}, "overlap is True"),
         ({"scale": 1, "tile": 10, "overlap": 50}, "50 pixels; give 2 to 5"),
+        ({"device": "gpu"}, "no device 'gpu'; choose auto, cpu, cuda"),
         ({"dtype": "int3"}, "no type 'int3'; choose auto or one of float32"),
         ({"parts": ["x"]}, "parts cannot be a list"),
         ({"scale": 0.5, "detail": "fine"}, "detail is 'fine' and scale 0.5"),
@@ -377,3 +378,8 @@ def test_a_strangers_document_is_looked_at(change: dict[str, Any], words: str) -
 def test_text_that_is_no_recipe_is_refused(text: str) -> None:
     with pytest.raises(InputError):
         Recipe.from_json(text)
+
+
+def test_a_recipe_is_read_from_text_alone() -> None:
+    with pytest.raises(InputError, match="The recipe is a NoneType; give the text"):
+        Recipe.from_json(None)  # type: ignore[arg-type]
