@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -38,17 +38,9 @@ class NearColors:
         )
 
 
-def nearest(one: VocabularyClass, others: Iterable[VocabularyClass]) -> NearColors | None:
-    """Return ``one`` with the nearest of ``others``; ``None``: it is well told apart from all of them.
-
-    Of more classes than a palette can tell apart nothing is said.
-    """
-    beside = [other for other in others if other.value != one.value]
-    if not 0 < len(beside) <= DISTINCT:
-        return None
-    apart = differences([one.color], [other.color for other in beside])[0]
-    at = int(np.argmin(apart))
-    return NearColors(one, beside[at], float(apart[at])) if apart[at] < WELL_APART else None
+def nearest(one: VocabularyClass, words: Vocabulary) -> NearColors | None:
+    """Return ``one`` with the nearest other class; ``None``: it is well told apart from all of them."""
+    return next(_near([one], words), None)
 
 
 def nearest_given(words: Vocabulary, former: Vocabulary | None = None) -> NearColors | None:
@@ -64,5 +56,16 @@ def nearest_given(words: Vocabulary, former: Vocabulary | None = None) -> NearCo
         for class_ in words
         if before.get(class_.value) != class_.color and color_is_given(class_)
     ]
-    found = [pair for class_ in given if (pair := nearest(class_, words)) is not None]
-    return min(found, key=lambda pair: pair.difference, default=None)
+    return min(_near(given, words), key=lambda pair: pair.difference, default=None)
+
+
+def _near(some: Sequence[VocabularyClass], words: Vocabulary) -> Iterator[NearColors]:
+    """Yield those of ``some`` that are hard to tell from another class, each with the nearest."""
+    if not some or len(words) > DISTINCT:  # more than any palette could tell apart
+        return
+    apart = differences([class_.color for class_ in some], list(words.colors.values()))
+    apart[np.equal.outer([class_.value for class_ in some], words.values)] = np.inf
+    for class_, row in zip(some, apart, strict=True):
+        at = int(row.argmin())
+        if row[at] < WELL_APART:
+            yield NearColors(class_, words.classes[at], float(row[at]))
