@@ -49,7 +49,7 @@ def least(lab: NDArray[np.float64]) -> float:
 @pytest.mark.parametrize("matrix", [np.eye(3).tolist(), DEUTERANOPIA, PROTANOPIA])
 def test_any_two_of_the_first_are_told_apart_over_an_image(matrix: list[list[float]]) -> None:
     lab = rgb2lab(seen_by(matrix, over_gray(FIRST)))
-    assert least(lab) >= WELL_APART == 8
+    assert least(lab) >= 8.3 > WELL_APART == 8
     # Most vocabularies are short.
     assert least(lab[:8]) >= 9.5
     assert least(lab[:4]) >= 16
@@ -59,7 +59,7 @@ def test_any_two_of_the_first_are_told_apart_over_an_image(matrix: list[list[flo
 
 def test_normal_sight_tells_more_and_gray_pictures_keep_them_apart() -> None:
     lab = rgb2lab(over_gray(FIRST))
-    assert least(lab) >= 9.5
+    assert least(lab) >= 9.6
     assert least(lab[:8]) >= 13.5
     # Distinct lightness: L* as seen differs by 1 between any two, by 2 between any two of the first eight.
     assert np.diff(np.sort(lab[:, 0])).min() >= 1
