@@ -39,6 +39,7 @@ from napari_corrclip.settings import Settings
 from napari_corrclip.storage.text_files import load_json, load_yaml, read_text
 from napari_corrclip.storage.zarr_folders import METADATA
 from napari_corrclip.vocabulary import Vocabulary
+from napari_corrclip.vocabulary.near_colors import nearest_given
 from napari_corrclip.weights.catalogue import get_preset
 from napari_corrclip.weights.presets import Preset
 from napari_corrclip.wording.amounts import count, size_text
@@ -91,6 +92,9 @@ def segment_images(images: Sequence[Path], options: Options, *, debug: bool = Fa
     only = len(folders) == 1 and options.scale is None
     read = {image: job.read(image) for image in folders} if only else {}
     job.check()
+    near = nearest_given(job.vocabulary)
+    if near is not None:
+        say(f"Note: {near.sentence}")
     items = [
         Item(image, partial(job.steps, image, folder, read.get(image)))
         for image, folder in folders.items()

@@ -141,6 +141,7 @@ class CorrClipDock(Docked):
         self.display.removed.connect(self._removed)
         self.words.changed.connect(self._words_changed)
         self.words.refused.connect(self.say)
+        self.words.warned.connect(self.say)
         self.model.unload.connect(self.controller.unload)
         self.model.refused.connect(self.say)
         self.bar.run.connect(self.run)

@@ -9,11 +9,13 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Callable
+from enum import Enum
 from pathlib import Path
 from typing import Any
 
 from napari_corrclip.annotation.encoded_cache import FEATURES, LIMIT_VARIABLE, limit_in_bytes
 from napari_corrclip.errors import InputError
+from napari_corrclip.vocabulary.palette import Palette
 from napari_corrclip.weights.cache import CACHE_VARIABLE, PREFERENCES, cache_folder
 
 PLUGIN = "napari-corrclip"
@@ -23,6 +25,7 @@ DEFAULTS: dict[tuple[str, str], Any] = {
     ("memory", "feature_cache_gib"): 2.0,
     ("start", "preset"): "demo",
     ("start", "device"): "auto",
+    ("colours", "palette"): Palette.DISTINCT.value,
 }
 """The settings of the manifest with their defaults."""
 
@@ -78,6 +81,12 @@ def apply(tell: Callable[[str], object]) -> None:
     except InputError as error:
         FEATURES.limit = FEATURES.preferred  # the environment's cannot be read
         tell(str(error))
+
+
+def palette_of_new_classes() -> Palette:
+    """Return where a class that is typed has its colour from; another choice counts at once."""
+    chosen = setting("colours", "palette")
+    return Palette(chosen.value if isinstance(chosen, Enum) else chosen)
 
 
 def folder_is_of_environment() -> bool:

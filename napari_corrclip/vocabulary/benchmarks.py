@@ -13,6 +13,7 @@ from types import MappingProxyType
 
 from napari_corrclip.errors import InputError
 from napari_corrclip.vocabulary.model import Vocabulary
+from napari_corrclip.vocabulary.palette import Palette
 
 DATA = Path(__file__).with_name("data")
 
@@ -54,8 +55,8 @@ BENCHMARKS: Mapping[str, Benchmark] = MappingProxyType(
 """The lists by name."""
 
 
-def benchmark(name: str) -> Vocabulary:
-    """Return the vocabulary of a benchmark; class i is line i of its list.
+def benchmark(name: str, *, palette: Palette = Palette.DISTINCT) -> Vocabulary:
+    """Return the vocabulary of a benchmark in colours of a palette; class i is line i of its list.
 
     Raises:
         InputError: there is none of that name.
@@ -66,5 +67,6 @@ def benchmark(name: str) -> Vocabulary:
         advice = f"did you mean {near[0]!r}" if near else f"there are {', '.join(BENCHMARKS)}"
         raise InputError(f"{name!r} is no benchmark's vocabulary; {advice}?")
     path = DATA / f"{found.name}.txt"
-    words = Vocabulary.from_file(path, background=0 if found.background else None)
+    background = 0 if found.background else None
+    words = Vocabulary.from_file(path, background=background, palette=palette)
     return words.with_threshold(found.threshold)

@@ -9,7 +9,7 @@ from typing import TypeGuard
 from napari_corrclip.errors import InputError
 from napari_corrclip.vocabulary import grammar
 from napari_corrclip.vocabulary.grammar import Entry
-from napari_corrclip.vocabulary.palette import Color, default_color
+from napari_corrclip.vocabulary.palette import Color, Palette, default_color, palette_of
 
 MAX_VALUE = 65535
 """Largest value of a class: label maps are uint16, and 0 is unlabelled."""
@@ -75,7 +75,9 @@ class VocabularyClass:
 
 
 def complete(
-    entries: Sequence[Entry], background: str | int | None = None
+    entries: Sequence[Entry],
+    background: str | int | None = None,
+    palette: Palette = Palette.DISTINCT,
 ) -> tuple[VocabularyClass, ...]:
     """Return the classes of ``entries``, giving values, colours and background where not said.
 
@@ -106,7 +108,9 @@ def complete(
         if flag and background is not None and entry.unnamed:
             name = "background"
         if color is None:
-            color = default_color(value, background=flag) if _in_range(value) else (0, 0, 0)
+            color = (0, 0, 0)  # of a value that is refused below
+            if _in_range(value):
+                color = default_color(value, background=flag, palette=palette)
         classes.append(
             VocabularyClass(name, entry.prompts or (name,), value, color, entry.threshold, flag)
         )
@@ -156,8 +160,22 @@ def own_color(one: VocabularyClass) -> Color:
     return default_color(one.value, background=one.background)
 
 
+def color_is_given(one: VocabularyClass) -> bool:
+    """Whether a person gave ``one`` its colour, and no palette by its value."""
+    return palette_of(one.color, one.value, background=one.background) is None
+
+
+def moved_color(one: VocabularyClass, value: int, background: bool) -> Color:
+    """Return the colour of ``one`` under another value, or as background or not.
+
+    One that a palette gave goes with the value, in that palette; a person's stays.
+    """
+    palette = palette_of(one.color, one.value, background=one.background)
+    if palette is None or (value, background) == (one.value, one.background):
+        return one.color
+    return default_color(value, background=background, palette=palette)
+
+
 def flagged(one: VocabularyClass, background: bool) -> VocabularyClass:
     """Return ``one`` as background or not; a colour of its own stays."""
-    own = None if one.color == own_color(one) else one.color
-    color = own or default_color(one.value, background=background)
-    return replace(one, background=background, color=color)
+    return replace(one, background=background, color=moved_color(one, one.value, background))

@@ -5,11 +5,12 @@
     files of the benchmarks are too: names, prompts and colours.
 ``.csv``
     A header and a row a class: ``name``, and if wanted ``prompts`` (separated by ``;``), ``color``
-    (``#rrggbb``), ``threshold``, ``value``, ``background`` (true or false). Columns may be separated by
-    semicolons or tabs, as spreadsheets in other languages do. A text with such a header is a table in a
-    ``.txt`` file too, or pasted. ``class`` and ``category`` mean the name, ``id`` and ``idx`` the value; the
-    tables of ADE20K (``Idx Ratio Train Val Name``) are read, their names' synonyms as prompts. What a
-    spreadsheet would compute is written with a quote in front, see :mod:`napari_corrclip.wording.csv_cells`.
+    (``#rrggbb`` or ``#rgb``), ``threshold``, ``value``, ``background`` (true or false). Columns may be
+    separated by semicolons or tabs, as spreadsheets in other languages do. A text with such a header is a
+    table in a ``.txt`` file too, or pasted. ``class`` and ``category`` mean the name, ``id`` and ``idx`` the
+    value; the tables of ADE20K (``Idx Ratio Train Val Name``) are read, their names' synonyms as prompts.
+    What a spreadsheet would compute is written with a quote in front, see
+    :mod:`napari_corrclip.wording.csv_cells`.
 ``.yaml``, ``.yml``, ``.json``
     A list of classes, or a mapping from names to prompts, or all of a vocabulary::
 
@@ -25,6 +26,9 @@
         templates: [a microscopy image of {}]
 
 In the last form ``classes`` is a key and no class; a class of that name goes into a list.
+
+YAML, JSON and CSV files say the colour of every class; a text says those alone that are not the palette's. A
+class of which a file says no colour gets that of new classes.
 
 Files are read as untrusted: no more than a few megabytes, no YAML tags or aliases, and an unknown
 key is an error. They are written whole or not at all; what a format cannot hold is an error and no
@@ -50,7 +54,7 @@ from napari_corrclip.vocabulary import grammar
 from napari_corrclip.vocabulary import templates as prompt_templates
 from napari_corrclip.vocabulary.classes import VocabularyClass, complete, is_int, own_color
 from napari_corrclip.vocabulary.grammar import Entry
-from napari_corrclip.vocabulary.palette import Color
+from napari_corrclip.vocabulary.palette import Color, Palette
 from napari_corrclip.wording.csv_cells import quoted, rows_to_csv, unquoted
 
 _N = TypeVar("_N", int, float)
@@ -106,27 +110,37 @@ class Document:
     templates: tuple[str, ...] | None = None
 
     @classmethod
-    def of(cls, entries: Sequence[Entry], background: str | int | None = None) -> Document:
+    def of(
+        cls,
+        entries: Sequence[Entry],
+        background: str | int | None = None,
+        palette: Palette = Palette.DISTINCT,
+    ) -> Document:
         """Return the document of classes of which some may have no value, colour or prompts."""
-        classes = complete(entries, background)
+        classes = complete(entries, background, palette)
         return cls(classes, next_value=max((class_.value for class_ in classes), default=0) + 1)
 
 
-def read(path: str | os.PathLike[str], *, background: str | int | None = None) -> Document:
+def read(
+    path: str | os.PathLike[str],
+    *,
+    background: str | int | None = None,
+    palette: Palette = Palette.DISTINCT,
+) -> Document:
     """Return what the file ``path`` says; ``background`` as in :meth:`Vocabulary.parse`."""
     suffix = _suffix(path)
     where = called(path)
     text = read_text(path, "vocabulary file")
     try:
         if suffix == ".txt":
-            return Document.of(entries_of(text), background)
+            return Document.of(entries_of(text), background, palette)
         if suffix == ".csv":
-            return Document.of(from_table(text), background)
+            return Document.of(from_table(text), background, palette)
     except InputError as error:
         raise InputError(f"{where}: {error}") from None
     data = load_json(text, where) if suffix == ".json" else load_yaml(text, where)
     try:
-        return from_document(data, background=background)
+        return from_document(data, background=background, palette=palette)
     except InputError as error:
         raise InputError(f"{where}: {error}") from None
 
@@ -232,17 +246,22 @@ def to_document(words: Words) -> dict[str, object]:
     }
 
 
-def from_document(data: object, *, background: str | int | None = None) -> Document:
+def from_document(
+    data: object,
+    *,
+    background: str | int | None = None,
+    palette: Palette = Palette.DISTINCT,
+) -> Document:
     """Return what a YAML or JSON file says by what it holds (see the top of this module)."""
     if not isinstance(data, dict) or "classes" not in data:
-        return Document.of(_entries(data), background)
+        return Document.of(_entries(data), background, palette)
     _check_keys(data, _KEYS, "the vocabulary")
     version = data.get("version", VERSION)
     if version != VERSION or isinstance(version, bool):
         raise InputError(
             f"it has the version {version!r}, this program knows {VERSION}; use a newer program."
         )
-    document = Document.of(_entries(data["classes"]), background)
+    document = Document.of(_entries(data["classes"]), background, palette)
     if data.get("next_value") is not None:
         document = replace(document, next_value=data["next_value"])
     if data.get("threshold") is not None:

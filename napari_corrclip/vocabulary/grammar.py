@@ -16,9 +16,9 @@ The rules, in full:
   class files of the benchmarks (one class a line, prompts by ``; ``) are this grammar too. In the
   viewer's line, where nothing else is typed, they separate classes (:func:`parse_typed`).
 * A class without prompts of its own has its name as its prompt; after a colon, only what follows.
-* ``#rrggbb``, as a word beside the name or among its prompts, is the class's colour. ``#`` as a
-  word by itself begins a comment up to the end of the line. Inside a word (``C#``) it is a
-  character.
+* ``#rrggbb``, or ``#rgb`` for short (``#f00`` is ``#ff0000``), as a word beside the name or among its
+  prompts, is the class's colour. ``#`` as a word by itself begins a comment up to the end of the line.
+  Inside a word (``C#``) it is a character.
 * A name or prompt that begins with ``"`` goes on to the next single ``"``, and all in between is
   meant as it stands; ``""`` in it is one ``"``.
 * The separators, ``#`` and quotes of other scripts and of word processors count as these: ``，`` ``、`` ``،``
@@ -49,7 +49,7 @@ MAX_NAME = 1000
 MAX_PROMPT = 1000
 """Most characters of a prompt (the text encoder has its own limit, in tokens)."""
 
-_COLOR = re.compile(r"#[0-9a-fA-F]{6}")
+_COLOR = re.compile(r"#(?:[0-9a-fA-F]{3}){1,2}")
 _LINE_END = re.compile(r"\r\n|[\n\r\x0b\x0c\x85\u2028\u2029]")
 
 _MEANT = {
@@ -156,10 +156,11 @@ def check_text(text: object, what: str, limit: int) -> str:
 
 
 def color_from_text(text: str) -> Color:
-    """Return the colour ``#rrggbb`` as (red, green, blue) of 0 to 255."""
+    """Return the colour ``#rrggbb`` or ``#rgb`` as (red, green, blue) of 0 to 255."""
     if not _COLOR.fullmatch(text):
-        raise InputError(f"{text!r} is no colour; write #rrggbb, such as #ff8800.")
-    return (int(text[1:3], 16), int(text[3:5], 16), int(text[5:7], 16))
+        raise InputError(f"{text!r} is no colour; write #rrggbb, such as #ff8800, or #rgb.")
+    digits = text[1:] if len(text) == 7 else "".join(digit * 2 for digit in text[1:])
+    return (int(digits[:2], 16), int(digits[2:4], 16), int(digits[4:], 16))
 
 
 def color_to_text(color: Color) -> str:
@@ -361,7 +362,7 @@ def _quoted(line: str, start: int) -> tuple[str, int]:
 def _set_color(item: _Item, word: str) -> None:
     if not _COLOR.fullmatch(word):
         raise InputError(
-            f"{word!r} is no colour; write #rrggbb, or put a name that holds it in double quotes."
+            f"{word!r} is no colour; write #rrggbb or #rgb, or put a name that holds it in double quotes."
         )
     if item.color is not None:
         raise InputError(f"{word!r} is a second colour for one class; keep one of them.")

@@ -24,15 +24,17 @@ from napari_corrclip.vocabulary.classes import (
     VocabularyClass,
     called_background,
     check_threshold,
+    color_is_given,
     complete,
     find,
     flagged,
     is_int,
+    moved_color,
     own_color,
 )
 from napari_corrclip.vocabulary.files import Document
 from napari_corrclip.vocabulary.grammar import Entry
-from napari_corrclip.vocabulary.palette import Color, default_color
+from napari_corrclip.vocabulary.palette import Color, Palette, default_color
 
 FILE_SUFFIXES = files.SUFFIXES
 
@@ -119,14 +121,18 @@ class Vocabulary:
         return cls._complete(files.entries_of(text), background)
 
     @classmethod
-    def typed(cls, text: str) -> Vocabulary:
+    def typed(cls, text: str, *, palette: Palette = Palette.DISTINCT) -> Vocabulary:
         """Return the vocabulary of one line that a person typed; semicolons list classes, too.
 
         As :meth:`parse`, but a line that holds nothing but semicolons between its words
         (``cat; dog; sky``) means several classes and not the prompts of one. Several lines, which
         somebody pasted, are as in a file.
+
+        Args:
+            text: what was typed.
+            palette: where classes have their colours from to which none is given.
         """
-        return cls._complete(files.entries_of(text, grammar.parse_typed))
+        return cls._complete(files.entries_of(text, grammar.parse_typed), palette=palette)
 
     @classmethod
     def from_names(cls, names: Iterable[str]) -> Vocabulary:
@@ -135,7 +141,11 @@ class Vocabulary:
 
     @classmethod
     def from_file(
-        cls, path: str | os.PathLike[str], *, background: str | int | None = None
+        cls,
+        path: str | os.PathLike[str],
+        *,
+        background: str | int | None = None,
+        palette: Palette = Palette.DISTINCT,
     ) -> Vocabulary:
         """Read a ``.yaml``, ``.yml``, ``.json``, ``.csv`` or ``.txt`` file.
 
@@ -145,8 +155,9 @@ class Vocabulary:
             path: the file.
             background: as in :meth:`parse`. The class files of some benchmarks have their
                 background on the first line, without a name for it: pass 0 for those.
+            palette: where classes have their colours from of which the file says none.
         """
-        document = files.read(path, background=background)
+        document = files.read(path, background=background, palette=palette)
         try:
             return cls._of(document)
         except InputError as error:
@@ -347,12 +358,13 @@ class Vocabulary:
         for class_ in Vocabulary.coerce(other):
             if grammar.key(class_.name) in known:
                 continue
+            background = class_.background and words.background is None
             words = words.add(
                 class_.name,
                 prompts=class_.prompts,
-                color=None if class_.color == own_color(class_) else class_.color,
+                color=moved_color(class_, words.next_value, background),
                 threshold=class_.threshold,
-                background=class_.background and words.background is None,
+                background=background,
             )
         return words
 
@@ -388,7 +400,7 @@ class Vocabulary:
         return replace(self, classes=tuple(self.classes[index] for index in indices))
 
     def recolor(self, which: str | int, color: Color | str | None) -> Vocabulary:
-        """Return it with another colour for that class: RGB, ``#rrggbb``, or ``None``, its own."""
+        """Return it with another colour for that class: RGB, ``#rrggbb``, or ``None``: its own."""
         old = self.classes[self.index(which)]
         if isinstance(color, str):
             color = grammar.color_from_text(color)
@@ -459,16 +471,19 @@ class Vocabulary:
         """
         if other.origin == self.origin or other == self:
             return other
-        known = {grammar.key(class_.name): class_.value for class_ in self.classes}
+        known = {grammar.key(class_.name): class_ for class_ in self.classes}
         classes, next_value = [], self.next_value
         for class_ in other.classes:
-            value = known.get(grammar.key(class_.name))
-            if value is None:
+            mine = known.get(grammar.key(class_.name))
+            if mine is None:
                 value, next_value = next_value, next_value + 1
-            # A colour that a value gave goes with that value.
-            color = default_color(value, background=class_.background)
-            own = class_.color == own_color(class_)
-            classes.append(replace(class_, value=value, color=color if own else class_.color))
+            else:
+                value = mine.value
+            source = class_
+            if mine is not None and not color_is_given(mine) and not color_is_given(class_):
+                source = mine  # in its palette, which may be another than that of new classes
+            color = moved_color(source, value, class_.background)
+            classes.append(replace(class_, value=value, color=color))
         return replace(other, classes=tuple(classes), next_value=next_value, origin=self.origin)
 
     def beside(self, former: Vocabulary, given: Mapping[str, int]) -> Vocabulary:
@@ -489,16 +504,20 @@ class Vocabulary:
                 if value in taken:
                     value = unused
                 unused = max(unused, value + 1)
-                own = class_.color == own_color(class_)
-                color = default_color(value, background=class_.background) if own else class_.color
+                color = moved_color(class_, value, class_.background)
                 class_ = replace(class_, value=value, color=color)
                 taken.add(value)
             classes.append(class_)
         return replace(self, classes=tuple(classes), next_value=max(self.next_value, unused))
 
     @classmethod
-    def _complete(cls, entries: Sequence[Entry], background: str | int | None = None) -> Vocabulary:
-        return cls._of(Document.of(entries, background))
+    def _complete(
+        cls,
+        entries: Sequence[Entry],
+        background: str | int | None = None,
+        palette: Palette = Palette.DISTINCT,
+    ) -> Vocabulary:
+        return cls._of(Document.of(entries, background, palette))
 
     @classmethod
     def _of(cls, document: Document) -> Vocabulary:

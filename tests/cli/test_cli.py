@@ -302,6 +302,19 @@ def test_words_that_the_networks_never_saw_are_told(
     assert any("'giraffe'" in note for note in Segmentation.load("out/scene").notes)
 
 
+def test_a_colour_that_is_near_another_class_s_is_told_once(
+    picture: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(picture, "--classes", "wood #f00, water #f01000, sand") == 0
+    err = capsys.readouterr().err
+    assert (
+        err.count("Note: The colour of 'wood' is hard to tell from that of 'water' (difference")
+        == 1
+    )
+    assert run(picture, "--classes", "wood, water, sand") == 0
+    assert "hard to tell" not in capsys.readouterr().err
+
+
 # -- failures that are not the user's
 
 

@@ -12,13 +12,14 @@ import pytest
 from pytestqt.qtbot import QtBot
 from qtpy.QtCore import QPoint, QPointF, Qt
 from qtpy.QtGui import QWheelEvent
-from qtpy.QtWidgets import QApplication, QFileDialog, QLabel, QLineEdit
+from qtpy.QtWidgets import QApplication, QComboBox, QFileDialog, QLabel, QLineEdit
 
 from napari_corrclip.annotation.encoded_cache import FEATURES, GIB
 from napari_corrclip.gui import preferences as configuration
 from napari_corrclip.gui.dock import FIRST, CorrClipDock
 from napari_corrclip.gui.model.resources import Resources
 from napari_corrclip.gui.preferences import DEFAULTS, PLUGIN
+from napari_corrclip.vocabulary.palette import Color, Palette, default_color
 from napari_corrclip.weights.cache import cache_folder, is_offline
 from tests.gui.person import Person, answer
 
@@ -290,6 +291,45 @@ def test_napari_shows_and_changes_them_in_its_preferences(
         line for line in page.findChildren(QLineEdit) if line.text() == settings.weights.folder
     ][:1]
     folder.setText("/somewhere")
+    assert "Colours of new classes" in titles
+    (palettes,) = [
+        box
+        for box in page.findChildren(QComboBox)
+        if [box.itemText(row) for row in range(box.count())] == [*Palette]
+    ]
+    assert palettes.currentText() == Palette.DISTINCT
+    palettes.setCurrentText(Palette.FORMER)
     dialog.accept()
     assert kept().weights.folder == "/somewhere"
+    assert configuration.palette_of_new_classes() is Palette.FORMER
     dialog.deleteLater()
+
+
+@needs_settings
+def test_new_classes_alone_get_the_colours_that_are_chosen(person: Person, tmp_path: Path) -> None:
+    def colors() -> list[Color]:
+        words = person.dock.words.vocabulary
+        assert words is not None
+        return [class_.color for class_ in words]
+
+    person.type("cat")
+    person.dock.words.save(tmp_path / "saved.yaml")
+    kept().colours.palette = "former"
+    person.type("dog")
+    mixed = [default_color(1), default_color(2, palette=Palette.FORMER)]
+    assert colors() == mixed
+    # What was saved comes back as it was; the classes of a list and of a text are new.
+    person.dock.words.load(tmp_path / "saved.yaml", replace=True)
+    assert colors() == mixed[:1]
+    person.dock.words.load_benchmark("voc20", replace=True)
+    assert colors() == [default_color(value, palette=Palette.FORMER) for value in range(1, 21)]
+    (tmp_path / "typed.txt").write_text("cat\ndog #f00\n")
+    person.dock.words.load(tmp_path / "typed.txt", replace=True)
+    assert colors() == [(230, 60, 60), (255, 0, 0)]
+    kept().colours.palette = "distinct"
+    person.type("sky")
+    assert colors() == [(230, 60, 60), (255, 0, 0), default_color(3)]
+
+
+def test_without_settings_new_classes_are_told_apart(person: Person) -> None:
+    assert configuration.palette_of_new_classes() is Palette.DISTINCT

@@ -20,6 +20,8 @@ from napari_corrclip.progress import finish
 from napari_corrclip.weights.catalogue import get_preset
 
 BEFORE = Path(__file__).parent.parent / "data" / "before"
+COLORS = {1: (230, 60, 60), 2: (60, 130, 230), 3: (60, 180, 74), 4: (246, 196, 40)}
+"""Of the palette that new classes had their colours from then."""
 EXPECTED: dict[str, dict[str, Any]] = json.loads((BEFORE / "expected.json").read_text())
 
 
@@ -44,6 +46,9 @@ def is_as_expected(session: Session) -> None:
     assert len(session.history.undone) == said["undone"]
     assert len(session.state.verdicts) == said["verdicts"]
     assert list(session.vocabulary.names) == said["words"]
+    assert session.vocabulary.colors == COLORS
+    assert session.redo()  # which adds a class, as it was added then
+    assert session.vocabulary.colors == {**COLORS, 5: (154, 72, 200)}
     while session.undo():
         pass
     assert digest(session.labels) == said["first_labels"]
@@ -55,6 +60,7 @@ def test_a_result(before: Path) -> None:
     for name in ("labels", "regions", "confidence"):
         assert digest(getattr(result, name)) == said[name]
     assert len(result.table) == said["regions_in_table"]
+    assert result.vocabulary.colors == COLORS
 
 
 def test_a_result_is_replaced(before: Path) -> None:
@@ -67,6 +73,7 @@ def test_a_large_result(before: Path) -> None:
     large = nc.LargeSegmentation.load(before / "large")
     for name, expected in EXPECTED["large"].items():
         assert digest(getattr(large, name)[:]) == expected
+    assert large.vocabulary.colors == COLORS
 
 
 def test_a_session(before: Path) -> None:

@@ -9,7 +9,9 @@ import pytest
 from hypothesis import given, settings
 
 from napari_corrclip.errors import InputError
-from napari_corrclip.vocabulary import Vocabulary
+from napari_corrclip.vocabulary import Vocabulary, grammar
+from napari_corrclip.vocabulary.files import SUFFIXES
+from napari_corrclip.vocabulary.palette import Palette, default_color
 from tests.vocabularies import vocabularies
 
 parse = Vocabulary.parse
@@ -90,6 +92,10 @@ def test_class_files_of_benchmarks(tmp_path: Path) -> None:
             "- {name: cat, color: [255, 136, 0]}\n- {name: background, prompts: [sky, grass]}\n",
         ),
         ("mapping.yaml", "cat: {color: '#ff8800'}\nbackground: sky, grass\n"),
+        ("short.yaml", "cat: {color: '#f80'}\nbackground: sky, grass\n"),
+        ("short.json", '["cat #F80", "background: sky, grass"]'),
+        ("short.csv", "name,prompts,color\ncat,,#F80\nbackground,sky; grass,\n"),
+        ("short.txt", "cat #f80\nbackground: sky, grass\n"),
         (
             "full.yml",
             "version: 1\nthreshold: 0\nclasses:\n  cat: {color: '#ff8800', value: 1}\n"
@@ -220,4 +226,50 @@ def test_a_saved_document_reads_well(tmp_path: Path) -> None:
     assert "name: 猫" in text
     parse("cat").save(tmp_path / "a.json")
     document: dict[str, Any] = json.loads((tmp_path / "a.json").read_text())
-    assert document["classes"][0]["color"] == "#e63c3c"
+    assert document["classes"][0]["color"] == grammar.color_to_text(default_color(1))
+
+
+@pytest.mark.parametrize("ending", SUFFIXES)
+@pytest.mark.parametrize("palette", Palette)
+def test_what_was_saved_keeps_its_colours_whatever_new_classes_get(
+    ending: str, palette: Palette, tmp_path: Path
+) -> None:
+    former = Vocabulary.typed("cat, dog", palette=Palette.FORMER)
+    former.save(tmp_path / f"a{ending}")
+    assert Vocabulary.from_file(tmp_path / f"a{ending}", palette=palette) == former
+
+
+# As they were written when new classes had the former colours.
+BEFORE = {
+    "a.yaml": (
+        "version: 1\nnext_value: 2\nthreshold: 0.0\ntemplates: null\nclasses:\n- name: cat\n"
+        "  value: 1\n  color: '#e63c3c'\n  prompts:\n  - cat\n  background: false\n"
+    ),
+    "a.json": (
+        '{"version": 1, "next_value": 2, "threshold": 0.0, "templates": null, "classes": [{"name": "cat", '
+        '"value": 1, "color": "#e63c3c", "prompts": ["cat"], "background": false}]}'
+    ),
+    "a.csv": "name,prompts,color,threshold,value,background\ncat,cat,#e63c3c,,1,false\n",
+}
+
+
+@pytest.mark.parametrize("name", BEFORE)
+def test_files_of_before_have_the_former_colours(name: str, tmp_path: Path) -> None:
+    (tmp_path / name).write_text(BEFORE[name])
+    words = Vocabulary.from_file(tmp_path / name)
+    assert words == Vocabulary.typed("cat", palette=Palette.FORMER)
+    assert words.add("dog").colors == {1: (230, 60, 60), 2: default_color(2)}
+
+
+@pytest.mark.parametrize(
+    ("name", "text"), [("a.yaml", "- cat"), ("a.json", '["cat"]'), ("a.csv", "name\ncat\n"),
+    ("a.txt", "cat\n"), ("b.yaml", "classes: [cat]")],
+)  # fmt: skip
+def test_a_class_of_a_file_without_a_colour_gets_that_of_the_palette_that_is_chosen(
+    name: str, text: str, tmp_path: Path
+) -> None:
+    (tmp_path / name).write_text(text)
+    assert Vocabulary.from_file(tmp_path / name).colors == {1: default_color(1)}
+    for palette in Palette:
+        words = Vocabulary.from_file(tmp_path / name, palette=palette)
+        assert words.colors == {1: default_color(1, palette=palette)}

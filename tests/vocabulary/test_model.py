@@ -5,7 +5,6 @@ from dataclasses import FrozenInstanceError, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -13,7 +12,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from napari_corrclip.errors import InputError
 from napari_corrclip.vocabulary import MAX_VALUE, Vocabulary, VocabularyClass, grammar
-from napari_corrclip.vocabulary.palette import BACKGROUND, DISTINCT, default_color
+from napari_corrclip.vocabulary.palette import BACKGROUND, Palette, default_color
 from tests.vocabularies import texts, vocabularies
 
 parse = Vocabulary.parse
@@ -90,17 +89,46 @@ def test_a_class_may_have_a_threshold_of_its_own() -> None:
                 vocabulary.with_threshold(wrong, which)  # type: ignore[arg-type]
 
 
-def test_colours_are_stable_and_told_apart() -> None:
-    assert len({default_color(value) for value in range(1, MAX_VALUE + 1)}) == MAX_VALUE
-    first = np.array([default_color(value) for value in range(1, 33)], int)
-    gaps = np.abs(first[:, None] - first[None]).max(axis=-1)
-    assert gaps[~np.eye(32, dtype=bool)].min() >= 36
-    distinct = np.array([default_color(value) for value in range(1, DISTINCT + 1)], int)
-    assert np.abs(distinct - BACKGROUND).max(axis=1).min() > 20
-    # a changed palette would recolour what people know; so its ends are written down
-    assert default_color(1) == (230, 60, 60)
-    assert default_color(257) == default_color(257)
+def test_a_palette_gives_colours_by_values() -> None:
     assert parse("a, b").remove("a").classes[0].color == default_color(2)
+    former = Vocabulary.typed("a, b, background", palette=Palette.FORMER)
+    assert former.colors == {1: (230, 60, 60), 2: (60, 130, 230), 3: BACKGROUND}
+
+
+FORMER = Vocabulary.typed("a, b, c", palette=Palette.FORMER)
+"""Classes of before, whose colours are another palette's than those of new classes."""
+
+
+def test_classes_of_before_keep_their_colours_and_new_ones_get_the_new() -> None:
+    old = [default_color(value, palette=Palette.FORMER) for value in (1, 2, 3)]
+    new = default_color(4)
+    for changed in (
+        FORMER.add("d"),
+        FORMER.extend("b, d"),
+        FORMER.edit("c, a, b, d"),
+        FORMER.matched(parse("d, b, a, c")),
+        FORMER.add("d").beside(FORMER, {"d": 4}),
+        FORMER.add("d").rename("a", "z").reorder([3, 2, 1, 0]).with_threshold(0.5),
+        FORMER.add("d").with_background("d").with_background(None),
+    ):
+        assert [changed.by_value(value).color for value in (1, 2, 3, 4)] == [*old, new]
+    assert parse(FORMER.to_text()) == FORMER
+    assert Vocabulary.from_document(FORMER.to_document()) == FORMER
+    assert FORMER.edit(FORMER.to_text()) == FORMER
+
+
+def test_a_colour_that_a_palette_gave_goes_with_the_value_and_one_of_a_person_stays() -> None:
+    moved = default_color(4, palette=Palette.FORMER)
+    assert parse("x, y, z").extend(FORMER.remove("b")).by_value(4).color == moved
+    assert FORMER.add("d").beside(parse("a"), {"b": 4}).classes[1].color == moved
+    assert parse("x, y, z").matched(FORMER).by_value(4).color == moved
+    assert FORMER.with_background("b").classes[1].color == BACKGROUND
+    assert FORMER.rename("a", "background").classes[0].color == BACKGROUND
+    # Values of a vocabulary that was made anew say nothing; a colour that a person chose does.
+    own = parse("b #010203, c")
+    assert [one.color for one in FORMER.matched(own)] == [(1, 2, 3), FORMER.classes[2].color]
+    assert parse("x").extend(own).colors[2] == (1, 2, 3)
+    assert parse("x").matched(own).colors == {2: (1, 2, 3), 3: default_color(3)}
 
 
 # -- changes
@@ -145,6 +173,7 @@ def test_add_takes_all_that_a_class_has() -> None:
 def test_recolor() -> None:
     vocabulary = parse("cat, dog").recolor("cat", "#010203").recolor(1, (4, 5, 6))
     assert vocabulary.colors == {1: (1, 2, 3), 2: (4, 5, 6)}
+    assert vocabulary.recolor("cat", "#f00").colors[1] == (255, 0, 0)
     assert vocabulary.recolor("cat", None).colors[1] == default_color(1)
     for wrong in ("red", (1, 2), (1, 2, 256), (1.0, 2, 3), "#12345"):
         with pytest.raises(InputError, match="colour"):

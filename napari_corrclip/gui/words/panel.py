@@ -20,6 +20,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_corrclip.errors import InputError
+from napari_corrclip.gui.preferences import palette_of_new_classes
 from napari_corrclip.gui.widgets import Line, button, set_tip
 from napari_corrclip.gui.words.table import (
     COLOR,
@@ -35,6 +36,7 @@ from napari_corrclip.maps.values import count_values
 from napari_corrclip.vocabulary import Vocabulary
 from napari_corrclip.vocabulary.benchmarks import BENCHMARKS, benchmark
 from napari_corrclip.vocabulary.model import FILE_SUFFIXES
+from napari_corrclip.vocabulary.near_colors import nearest_given
 
 if TYPE_CHECKING:
     from napari_corrclip.annotation import Changed, Session
@@ -52,10 +54,12 @@ class VocabularyPanel(QWidget):
     Signals (psygnal):
         changed: the :class:`Vocabulary`, or ``None`` where none is left.
         refused: a sentence.
+        warned: a sentence on what was done all the same.
     """
 
     changed = Signal(object)
     refused = Signal(str)
+    warned = Signal(str)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -164,11 +168,13 @@ class VocabularyPanel(QWidget):
 
     def load(self, path: str | Path, *, replace: bool) -> None:
         """Take the classes of a file; ``replace``: in place of those there are."""
-        self._take(lambda: Vocabulary.from_file(path), replace=replace)
+        palette = palette_of_new_classes()
+        self._take(lambda: Vocabulary.from_file(path, palette=palette), replace=replace)
 
     def load_benchmark(self, name: str, *, replace: bool) -> None:
         """Take the classes of a benchmark's list; see :func:`benchmark`."""
-        self._take(lambda: benchmark(name), replace=replace)
+        palette = palette_of_new_classes()
+        self._take(lambda: benchmark(name, palette=palette), replace=replace)
 
     def save(self, path: str | Path) -> None:
         """Write the classes to a file, in the format of its ending."""
@@ -274,7 +280,7 @@ class VocabularyPanel(QWidget):
     def _typed(self) -> None:
         text = self.line.text()
         try:
-            typed = Vocabulary.typed(text)
+            typed = Vocabulary.typed(text, palette=palette_of_new_classes())
             words = typed if self.vocabulary is None else self.vocabulary.extend(typed)
         except InputError as error:
             self.refused.emit(str(error))
@@ -330,6 +336,9 @@ class VocabularyPanel(QWidget):
             self._former = former
         self.show_vocabulary(vocabulary)
         self.changed.emit(vocabulary)
+        near = None if vocabulary is None else nearest_given(vocabulary, former)
+        if near is not None:
+            self.warned.emit(near.sentence)
 
     def _buttons(self) -> None:
         for widget in (self.remove_button, self.clear_button, self.up_button, self.down_button):

@@ -13,6 +13,7 @@ from qtpy.QtWidgets import QHeaderView, QTableView, QWidget
 from napari_corrclip.errors import InputError
 from napari_corrclip.gui.correct.correcting import DIGITS
 from napari_corrclip.vocabulary import Vocabulary, grammar
+from napari_corrclip.vocabulary.near_colors import nearest
 from napari_corrclip.vocabulary.numbers import number
 from napari_corrclip.wording.markup import plain
 
@@ -140,7 +141,8 @@ class VocabularyModel(QAbstractTableModel):
                 return plain(f"{one.name}\n{TIPS[NAME]}")
             if column == PROMPTS:
                 return plain(f"{', '.join(one.prompts)}\n{TIPS[PROMPTS]}")
-            return TIPS[column]
+            near = nearest(one, self.vocabulary) if column == COLOR else None
+            return TIPS[column] if near is None else plain(f"{near.sentence}\n{TIPS[COLOR]}")
         if role == Qt.ItemDataRole.ForegroundRole and column == PROMPTS:
             return QColor(128, 128, 128) if one.prompts == (one.name,) else None
         if role == Qt.ItemDataRole.TextAlignmentRole and column in (THRESHOLD, SHARE):

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import html
 from pathlib import Path
 
 import pytest
 from qtpy.QtCore import QMimeData, QModelIndex, Qt
-from qtpy.QtGui import QAction
-from qtpy.QtWidgets import QApplication, QFileDialog, QLabel, QLineEdit, QMenu
+from qtpy.QtGui import QAction, QColor
+from qtpy.QtWidgets import QApplication, QColorDialog, QFileDialog, QLabel, QLineEdit, QMenu
 
 from napari_corrclip.gui.words.removal import RemovalDialog
-from napari_corrclip.gui.words.table import KEY, NAME, PROMPTS, ROWS, SHARE, THRESHOLD
+from napari_corrclip.gui.words.table import COLOR, KEY, NAME, PROMPTS, ROWS, SHARE, THRESHOLD
 from napari_corrclip.vocabulary import Vocabulary
 from napari_corrclip.vocabulary.benchmarks import BENCHMARKS, benchmark
 from tests.forms import short
@@ -133,6 +134,51 @@ def test_rows_are_dragged(person: Person) -> None:
     other.setText("1")
     assert not model.dropMimeData(other, Qt.DropAction.MoveAction, 0, 0, QModelIndex())
     assert model.mimeTypes() == [ROWS]
+
+
+def tip(person: Person, row: int) -> str:
+    model = person.dock.words.model
+    return html.unescape(str(model.data(model.index(row, COLOR), Qt.ItemDataRole.ToolTipRole)))
+
+
+@pytest.mark.canvas
+def test_a_colour_near_another_is_taken_and_said(person: Person, tmp_path: Path) -> None:
+    shown(person)
+    status, table = person.dock.status, person.dock.words.table
+    person.type("cat, dog #ff0000")
+    assert "hard to tell" not in status.text()
+    assert tip(person, 0) == "Click to choose the colour"
+
+    # By the swatch.
+    def choose(dialog: QColorDialog) -> None:
+        dialog.setCurrentColor(QColor("#f01000"))
+        dialog.accept()
+
+    answer(QColorDialog, choose)
+    where = table.visualRect(table.model().index(0, COLOR)).center()
+    person.qtbot.mouseClick(table.viewport(), Qt.MouseButton.LeftButton, pos=where)
+    said = (
+        "The colour of 'cat' is hard to tell from that of 'dog' (difference 0.2; 8 and more is well told "
+        "apart)."
+    )
+    assert status.text() == said
+    words = person.dock.words.vocabulary
+    assert words is not None
+    assert words.classes[0].color == (0xF0, 0x10, 0)
+    assert tip(person, 0).startswith(said)
+    assert "hard to tell from that of 'cat'" in tip(person, 1)
+
+    # By typing, and by a file.
+    person.type("sea #f00")
+    assert "The colour of 'sea' is hard to tell from that of 'dog' (difference 0.0" in status.text()
+    (tmp_path / "a.csv").write_text("name,color\nsky,#00f\nlake,#0010ff\n")
+    person.dock.words.load(tmp_path / "a.csv", replace=False)
+    assert "The colour of 'sky' is hard to tell from that of 'lake'" in status.text()
+    # What is there already is not said again.
+    person.type("sun #ffff00")
+    table.select([0])
+    key(person, Qt.Key.Key_Down, Qt.KeyboardModifier.AltModifier)
+    assert names(person)[:2] == ("dog", "cat")
 
 
 @pytest.mark.canvas

@@ -237,6 +237,19 @@ def test_names_colours_and_order_are_there_at_once(
     where = table.visualRect(table.model().index(1, COLOR)).center()
     person.qtbot.mouseClick(table.viewport(), Qt.MouseButton.LeftButton, pos=where)
     assert session.vocabulary.classes[1].color == (0x33, 0x66, 0x99)
+    assert "hard to tell" not in person.dock.status.text()
+
+    # One near another class's is taken, and what is said last is that.
+    def choose_near(dialog: QColorDialog) -> None:
+        dialog.setCurrentColor(QColor("#abcdea"))
+        dialog.accept()
+
+    answer(QColorDialog, choose_near)
+    person.qtbot.mouseClick(table.viewport(), Qt.MouseButton.LeftButton, pos=where)
+    assert session.vocabulary.classes[1].color == (0xAB, 0xCD, 0xEA)
+    name, other = session.vocabulary.names[1], session.vocabulary.by_value(3).name
+    said = f"The colour of {name!r} is hard to tell from that of {other!r} (difference"
+    assert person.dock.status.text().startswith(said)
 
 
 @pytest.mark.parametrize("how", short("done", rest=["cancelled", "failed"]))
