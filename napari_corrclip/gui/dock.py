@@ -6,41 +6,44 @@ its own room.
 
 from __future__ import annotations
 
-import html
 import weakref
 from collections.abc import Callable
 
 import napari
 from napari.layers import Image
-from napari.utils.theme import get_theme
-from qtpy.QtCore import Qt, QTimer
+from qtpy.QtCore import QSize, QTimer
 from qtpy.QtGui import QKeyEvent
 from qtpy.QtWidgets import (
     QAbstractItemView,
     QAbstractSpinBox,
     QCheckBox,
     QComboBox,
-    QGroupBox,
     QLineEdit,
+    QMessageBox,
     QVBoxLayout,
     QWidget,
 )
 
 from napari_corrclip.annotation import Changed, Session
-from napari_corrclip.errors import InputError
+from napari_corrclip.errors import CorrClipError, InputError
 from napari_corrclip.gui.correct import CorrectPanel
+from napari_corrclip.gui.export.panel import ExportPanel
+from napari_corrclip.gui.fold import Fold
 from napari_corrclip.gui.image.panel import ImagePanel
 from napari_corrclip.gui.layers.session_layers import SessionLayers
 from napari_corrclip.gui.model.panel import ModelPanel
+from napari_corrclip.gui.pages import Page, Pages
 from napari_corrclip.gui.regions.table import RegionsBar
 from napari_corrclip.gui.run_bar import RunBar
+from napari_corrclip.gui.sentence import Sentence
 from napari_corrclip.gui.session.copying import ScriptCopier
 from napari_corrclip.gui.session.display import SessionDisplay
 from napari_corrclip.gui.session.loading import Loading, ask_to_leave
 from napari_corrclip.gui.session.menu import SessionMenu
 from napari_corrclip.gui.session.restore_bar import RestoreBar
+from napari_corrclip.gui.start import StartPanel
 from napari_corrclip.gui.vispy_fix import mend_drawing
-from napari_corrclip.gui.widgets import Column, Docked, Label, is_enter
+from napari_corrclip.gui.widgets import Docked, is_enter, primary_style, question
 from napari_corrclip.gui.words.panel import VocabularyPanel
 from napari_corrclip.gui.words.removal import ask_about_removed
 from napari_corrclip.gui.work.controller import Controller
@@ -58,8 +61,12 @@ from napari_corrclip.gui.work.resolve import (
     resolve,
     resolve_words,
 )
+from napari_corrclip.gui.work.said import Said
 from napari_corrclip.gui.work.workspace import Opened, Workspace
 from napari_corrclip.vocabulary import Vocabulary
+
+WIDTH = 320
+"""Logical pixels, at least; the canvas is to have the larger part of a small screen."""
 
 
 class CorrClipDock(Docked):
@@ -96,39 +103,68 @@ class CorrClipDock(Docked):
             correct=self.correct,
             regions=self.regions,
             tell=self.say,
-            tell_stroke=self._say_with_undo,
         )
         loading = Loading(
             self.image, self.controller, self.workspace, self.display, self.say, parent=self
         )
         copier = ScriptCopier(self, self.workspace, self.controller, self.say)
         self.menu = SessionMenu(self.workspace, loading, copier, self.say)
-        self.bar.row.addWidget(self.menu)
-        self.status = Label(FIRST)
-        self.status.setWordWrap(True)
-        self.status.setTextInteractionFlags(
-            Qt.TextInteractionFlag.TextSelectableByMouse
-            | Qt.TextInteractionFlag.LinksAccessibleByMouse
-        )
-        self.status.linkActivated.connect(self._undo)
-        self.status.setAlignment(Qt.AlignmentFlag.AlignTop)
-        self.setMinimumWidth(320)
-        words = QGroupBox("Vocabulary")
-        QVBoxLayout(words).addWidget(self.words)
-        column = QWidget()
-        panels = QVBoxLayout(column)
-        panels.setContentsMargins(0, 0, 0, 0)
-        for panel in (self.image, self.restore_bar, words, self.model, self.correct, self.regions):
-            panels.addWidget(panel, int(panel is words))
+        self.export = ExportPanel(self.workspace, self.controller, self.say)
+        self.status = Sentence(FIRST)
+        self.start = StartPanel(self.bar.demo_button)
+        self.pages = self._pages()
         layout = QVBoxLayout(self)
-        layout.setContentsMargins(6, 6, 6, 6)
-        # On a small screen the panels scroll; the button and the sentence are always seen.
-        layout.addWidget(Column(column), 1)
+        layout.setContentsMargins(6, 4, 6, 4)
+        layout.setSpacing(4)
+        layout.addWidget(self.restore_bar)  # whatever page is shown, a sentence may tell of it
+        layout.addWidget(self.pages, 1)
         layout.addWidget(self.bar)
         layout.addWidget(self.status)
+        self.setMinimumWidth(WIDTH)
+        self._take_theme()
         self._connect()
         self.model.begin()
         self.reset_choices()
+
+    def _pages(self) -> Pages:
+        """Return the panels on their pages; the classes are on two of them."""
+        above, below = QWidget(), QWidget()
+        choose = QVBoxLayout(above)
+        choose.addWidget(self.start)
+        choose.addWidget(self.image)
+        run = QVBoxLayout(below)
+        run.addWidget(self.model)
+        run.addWidget(self.bar.run_button)
+        correct = QWidget()
+        column = QVBoxLayout(correct)
+        column.addWidget(self.regions)
+        column.addWidget(self.correct)
+        export = QWidget()
+        files = QVBoxLayout(export)
+        files.addWidget(self.export)
+        files.addStretch(1)
+        files.addWidget(self.menu)
+        files.addWidget(self.export.button)
+        for part in (choose, run, column, files):
+            part.setContentsMargins(0, 0, 0, 0)
+            part.setSpacing(4)
+        return Pages(
+            {
+                above: [Page.SET_UP],
+                self.words: [Page.SET_UP, Page.CORRECT],
+                below: [Page.SET_UP],
+                correct: [Page.CORRECT],
+                export: [Page.EXPORT],
+            },
+            stretch=[self.words, export],
+        )
+
+    def _take_theme(self, _event: object = None) -> None:
+        self.setStyleSheet(primary_style(self.viewer.theme))
+
+    def sizeHint(self) -> QSize:
+        """Return a width that leaves the canvas the larger part of a small screen."""
+        return QSize(WIDTH, super().sizeHint().height())
 
     def _connect(self) -> None:
         self.image.chosen.connect(self._image_chosen)
@@ -147,9 +183,11 @@ class CorrClipDock(Docked):
         self.bar.run.connect(self.run)
         self.bar.cancel.connect(self.controller.cancel)
         self.bar.demo.connect(self.try_demo)
-        # What is for the next run makes room for the keys.
-        for panel in (self.image, self.model):
-            self.correct.switched.connect(lambda on, panel=panel: panel.setVisible(not on))
+        self.status.undo.connect(self._undo)
+        # What is open of the choices is open alone, so that a low screen shows it whole.
+        self.image.fold.switched.connect(lambda on: self._make_room(self.model, on))
+        self.model.switched.connect(lambda on: self._make_room(self.image.fold, on))
+        self.viewer.events.theme.connect(self._take_theme)
         self.controller.status.connect(self.say)
         self.controller.busy.connect(self.bar.show_busy)
         self.controller.busy.connect(self.model.tell_windows)
@@ -186,17 +224,42 @@ class CorrClipDock(Docked):
         """Offer the layers that there are; napari calls it when they change."""
         self.image.reset_choices()
         self.model.reset_choices()
+        self.start.setVisible(self.image.layer is None)
+        self.image.setVisible(self.image.layer is not None)
+
+    @staticmethod
+    def _make_room(other: Fold, on: bool) -> None:
+        if on:
+            other.close_up()
 
     def try_demo(self) -> None:
-        """Open a synthetic scene, type what is in it, and run."""
+        """Open a synthetic scene, type what is in it, and run; words that are there are asked about."""
         from napari_corrclip.demo.scenes import generate_scene
         from napari_corrclip.demo.words import what_is_in
 
+        typed = self.words.vocabulary
+        if (typed is not None or self.words.line.text().strip()) and not self._may_replace_words():
+            self.say("The demo was not opened; your classes are as they were.")
+            return
         scene = generate_scene(7)
         self.image.layer = self.viewer.add_image(scene.image, name="demo scene", rgb=True)
         self.model.preset.setCurrentText("demo")
-        self.words.show_vocabulary(what_is_in(scene))
+        self.words.replace(what_is_in(scene))
         self.run()
+
+    def _may_replace_words(self) -> bool:
+        box = question(
+            self,
+            "Try the demo",
+            "The demo has classes of its own, which take the place of yours. 'Bring the former classes "
+            "back' in Lists brings yours back.",
+        )
+        replace = box.addButton("Replace", QMessageBox.ButtonRole.AcceptRole)
+        box.setDefaultButton(box.addButton(QMessageBox.StandardButton.Cancel))
+        box.exec()
+        answer = box.clickedButton() is replace
+        box.deleteLater()
+        return answer
 
     def run(self) -> None:
         """Segment the chosen image by the vocabulary."""
@@ -205,12 +268,13 @@ class CorrClipDock(Docked):
         try:
             picture = self.image.picture()
         except InputError as error:
-            self.say(str(error))
+            self.image.fold.open()  # where what it tells to press is
+            self.say(error)
             return
         try:
             choice = self.model.choice_for(picture)
         except InputError as error:
-            self.say(str(error))
+            self.say(error)
             return
         all_planes = self.image.axis is not None
         choices = Choices(
@@ -304,23 +368,12 @@ class CorrClipDock(Docked):
             return
         super().keyPressEvent(event)
 
-    def say(self, sentence: str) -> None:
+    def say(self, sentence: str | Said | CorrClipError) -> None:
         """Show a sentence, if there is one."""
-        if self._deleted or not sentence:
-            return  # a late word, to nobody
-        self.status.setTextFormat(Qt.TextFormat.PlainText)  # names may look like tags
-        self.status.setText(sentence)
+        if not self._deleted and Said.of(sentence).text:  # else a late word, to nobody
+            self.status.say(sentence)
 
-    def _say_with_undo(self, sentence: str) -> None:
-        """Show a sentence on what can be taken back by a click."""
-        self.status.setTextFormat(Qt.TextFormat.RichText)
-        # A link's own colour is dark blue, whatever the theme.
-        color = get_theme(self.viewer.theme).text.as_hex()
-        self.status.setText(
-            f'{html.escape(sentence)} <a href="undo" style="color: {color}">Undo</a>'
-        )
-
-    def _undo(self, _link: str) -> None:
+    def _undo(self) -> None:
         if self.layers is not None:
             self.layers.undo()
 
@@ -383,6 +436,7 @@ class CorrClipDock(Docked):
 
     def _nothing_shown(self) -> None:
         self.words.follow(None)
+        self.pages.turn_to(Page.SET_UP)
         self._image_chosen()
 
     def _removed(self, name: str, image: bool) -> None:
@@ -400,6 +454,7 @@ class CorrClipDock(Docked):
         session, picture = opened.session, opened.picture
         self.words.follow(session)
         if not opened.arrived:
+            self.pages.turn_to(Page.CORRECT)
             self._offer()  # what was put aside is not offered any more
         if not opened.arrived or not self.controller.segmenting:  # else they are for the next run
             self.words.show_session()

@@ -71,7 +71,7 @@ def _remember(group: str, name: str, value: Any) -> None:
         ) from None
 
 
-def apply(tell: Callable[[str], object]) -> None:
+def apply(tell: Callable[[InputError], object]) -> None:
     """Make what is set count in this process; what cannot be is told in a sentence and left out."""
     PREFERENCES.folder = setting("weights", "folder").strip()
     PREFERENCES.offline = setting("weights", "offline")
@@ -80,7 +80,7 @@ def apply(tell: Callable[[str], object]) -> None:
         FEATURES.trim()
     except InputError as error:
         FEATURES.limit = FEATURES.preferred  # the environment's cannot be read
-        tell(str(error))
+        tell(error)
 
 
 def palette_of_new_classes() -> Palette:

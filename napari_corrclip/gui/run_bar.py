@@ -8,16 +8,20 @@ from typing import Any
 from napari.utils import progress
 from psygnal import Signal
 from qtpy.QtCore import QTimer
-from qtpy.QtWidgets import QHBoxLayout, QProgressBar, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QHBoxLayout, QProgressBar, QWidget
 
-from napari_corrclip.gui.widgets import button
+from napari_corrclip.gui.widgets import button, primary_button
 from napari_corrclip.progress import Progress
 from napari_corrclip.weights.fetch import DOWNLOAD
 from napari_corrclip.wording.markup import plain
 
 
 class RunBar(QWidget):
-    """Run or Cancel, the demo, and a bar of the stage; napari's activity dock shows it too.
+    """A bar of the stage with Cancel, in a place that is kept for it; napari's activity dock shows it too.
+
+    Attributes:
+        run_button: runs, or cancels what runs; for the page that sets up a run.
+        demo_button: for the page of somebody who has no image yet.
 
     Signals (psygnal):
         run, cancel, demo: a button was pressed.
@@ -29,7 +33,7 @@ class RunBar(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.run_button = button("Run", "Segment the image by the vocabulary")
+        self.run_button = primary_button("Run", "Segment the image by the vocabulary")
         self.run_button.clicked.connect(self._pressed)
         self.demo_button = button(
             "Try the demo", "A synthetic scene, a vocabulary for it, and a run; no download"
@@ -37,7 +41,13 @@ class RunBar(QWidget):
         self.demo_button.clicked.connect(lambda: self.demo.emit())
         self.bar = QProgressBar()
         self.bar.setTextVisible(True)
-        self.bar.hide()
+        self.cancel_button = button("Cancel", "Stop what runs; what there was stays")
+        self.cancel_button.clicked.connect(lambda: self.cancel.emit())
+        for widget in (self.bar, self.cancel_button):
+            policy = widget.sizePolicy()
+            policy.setRetainSizeWhenHidden(True)  # nothing moves when a run begins or ends
+            widget.setSizePolicy(policy)
+            widget.hide()
         self.activity: Any = None
         self._busy = False
         self._began = 0.0
@@ -45,13 +55,10 @@ class RunBar(QWidget):
         self._clock = QTimer(self)
         self._clock.setInterval(1000)
         self._clock.timeout.connect(self._tick)
-        self.row = row = QHBoxLayout()
-        row.addWidget(self.run_button, 2)
-        row.addWidget(self.demo_button, 1)
-        layout = QVBoxLayout(self)
+        layout = QHBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
-        layout.addLayout(row)
-        layout.addWidget(self.bar)
+        layout.addWidget(self.bar, 1)
+        layout.addWidget(self.cancel_button)
 
     def show_busy(self, busy: bool) -> None:
         """Show whether something runs."""
@@ -59,6 +66,7 @@ class RunBar(QWidget):
         self.run_button.setText("Cancel" if busy else "Run")
         self.demo_button.setEnabled(not busy)
         self.bar.setVisible(busy)
+        self.cancel_button.setVisible(busy)
         self.bar.setRange(0, 0)
         self._text, self._stage, self._total = "", "CorrCLIP", 0
         self.end_activity()

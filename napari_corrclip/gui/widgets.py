@@ -5,18 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Protocol
 
+from napari.utils.theme import get_theme
 from qtpy.QtCore import QEvent, QObject, QSize, Qt, QTimer
 from qtpy.QtGui import QKeyEvent
 from qtpy.QtWidgets import (
     QAbstractSpinBox,
     QApplication,
     QComboBox,
+    QDialog,
     QFrame,
     QLabel,
     QLineEdit,
     QMessageBox,
     QPushButton,
     QScrollArea,
+    QVBoxLayout,
     QWidget,
 )
 
@@ -100,8 +103,63 @@ def combo(choices: Iterable[str], tip: str) -> QComboBox:
 def button(text: str, tip: str) -> QPushButton:
     """Return a button that says what it does."""
     made = QPushButton(text)
+    made.setAutoDefault(False)  # in a window of its own Enter in a field would press it
     set_tip(made, tip)
     return made
+
+
+class OwnWindow:
+    """A window beside napari's for a widget that takes no room of the dock; made when it is asked for.
+
+    Args:
+        inside: the widget; hidden until then.
+        title: of the window.
+        parent: with which the window goes.
+    """
+
+    def __init__(self, inside: QWidget, title: str, parent: QWidget) -> None:
+        self._inside, self._title, self._parent = inside, title, parent
+        self._window: QDialog | None = None
+        inside.setParent(parent)
+        inside.hide()
+
+    def open(self) -> None:
+        """Show the window, or bring it to the front."""
+        if self._window is None:
+            self._window = QDialog(self._parent)
+            self._window.setWindowTitle(self._title)
+            QVBoxLayout(self._window).addWidget(self._inside)
+            self._inside.show()
+        self._window.show()
+        self._window.raise_()
+
+    def close(self) -> None:
+        """Hide the window."""
+        if self._window is not None:
+            self._window.hide()
+
+
+PRIMARY = "corrclip_primary"
+"""The object's name of a page's one button in the accent colour."""
+
+
+def primary_button(text: str, tip: str) -> QPushButton:
+    """Return the button that a page is for: as wide as the page, in the accent colour of the theme."""
+    made = button(text, tip)
+    made.setObjectName(PRIMARY)
+    made.setMinimumHeight(30)
+    return made
+
+
+def primary_style(theme: str) -> str:
+    """Return the style sheet of primary buttons in a theme of napari's."""
+    colors = get_theme(theme)
+    accent, text, dim = (color.as_hex() for color in (colors.current, colors.text, colors.primary))
+    return (
+        f"QPushButton#{PRIMARY} {{ background: {accent}; color: {text}; font-weight: bold; }}"
+        f"QPushButton#{PRIMARY}:hover {{ border: 1px solid {text}; }}"
+        f"QPushButton#{PRIMARY}:disabled {{ background: {dim}; }}"
+    )
 
 
 class Column(QScrollArea):

@@ -28,7 +28,7 @@ from tests.forms import short
 from tests.gui.gates import Gate, at_stage
 from tests.gui.person import Person, delete_now, threads_end
 from tests.gui.stacks import planes, ready
-from tests.gui.window import SIDE, Window
+from tests.gui.window import SIDE, Window, hearing
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -106,7 +106,7 @@ def window(make_napari_viewer: Callable[..., napari.Viewer]) -> Iterator[Window]
     viewer.add_image(image, rgb=True)
     session = Session(result, image)
     told: list[str] = []
-    layers = SessionLayers(viewer, session, tell=told.append)
+    layers = SessionLayers(viewer, session, tell=hearing(told))
     window = Window(viewer, session, layers, told)
     window.settle()
     viewer.reset_view()
@@ -117,7 +117,7 @@ def window(make_napari_viewer: Callable[..., napari.Viewer]) -> Iterator[Window]
 
 @pytest.fixture
 def mode(window: Window) -> Iterator[CorrectMode]:
-    mode = CorrectMode(window.viewer, window.layers, window.told.append)
+    mode = CorrectMode(window.viewer, window.layers, window.tell)
     mode.start()
     window.viewer.layers.selection.active = window.layers.labels
     yield mode

@@ -38,6 +38,14 @@ class Person:
         self.qtbot.keyClick(self.dock.words.line, Qt.Key.Key_Return)
 
     def press(self, button: QPushButton) -> None:
+        """Click on a button, on the page that has it."""
+        docked = self.dock.parentWidget()
+        if docked is not None:
+            docked.raise_()  # as by its tab
+        if self.dock.pages.isAncestorOf(button):
+            self.dock.pages.turn_to(self.dock.pages.page_of(button))
+            QApplication.processEvents()  # it has its place then
+        assert not button.visibleRegion().isEmpty() or not self.dock.isVisible(), button.text()
         self.qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
 
     def wait(self) -> None:

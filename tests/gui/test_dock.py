@@ -85,7 +85,7 @@ def test_the_demo_and_correcting_are_switched_by_a_click(person: Person) -> None
     mode = dock.correct.mode
     assert mode is not None
     assert mode.on
-    assert not dock.correct.keys.isHidden()
+    assert not dock.correct.help.isHidden()
     mode.select(session.ids[:2].tolist())
     assert dock.correct.selection.text() == "2 selected"
     mode.actions.assign("1")
@@ -93,7 +93,7 @@ def test_the_demo_and_correcting_are_switched_by_a_click(person: Person) -> None
     assert "selection" in person.names()
     person.press(dock.correct.button)
     assert not mode.on
-    assert dock.correct.keys.isHidden()
+    assert dock.correct.help.isHidden()
     assert "selection" not in person.names()
 
     # A run that is cancelled leaves what there was.

@@ -9,6 +9,7 @@ from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QAbstractSpinBox, QApplication, QWidget
 
 from napari_corrclip.annotation import Session
+from napari_corrclip.gui.pages import Page
 from napari_corrclip.gui.words.panel import NAME
 from tests.gui.person import MINUTE, User, open_sample, start, threads_end
 
@@ -56,7 +57,9 @@ def test_enter_in_a_field_accepts_nothing_and_on_the_canvas_it_does(
 ) -> None:
     region = select(user)
     dock, table = user.dock, user.dock.words.table
-    dock.model.advanced.expand(False)
+    dock.pages.turn_to(Page.SET_UP)
+    dock.model.open()
+    dock.model.open_advanced()
     table.setCurrentIndex(table.model().index(0, NAME))
     fields = {
         "the class table": table,

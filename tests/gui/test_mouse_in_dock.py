@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
-
 import numpy as np
 import pytest
 from qtpy.QtCore import QPoint, Qt
 from qtpy.QtTest import QTest
-from qtpy.QtWidgets import QApplication, QLabel
+from qtpy.QtWidgets import QApplication
 
 from napari_corrclip.gui.words.table import KEY, NAME
 from tests.gui.person import MINUTE, Person, open_scene
@@ -96,24 +94,7 @@ def test_rows_are_dragged(person: Person) -> None:
     np.testing.assert_array_equal(session.labels, labels)
 
 
-def link_in(label: QLabel) -> QPoint:
-    """Look for the link with the pointer."""
-    found: list[str] = []
-    label.linkHovered.connect(found.append)
-    try:
-        for top in range(2, label.height(), 4):
-            for left in range(label.width() - 2, 0, -4):
-                QTest.mouseMove(label, QPoint(left, top))
-                QApplication.processEvents()
-                if found and found[-1]:
-                    return QPoint(left, top)
-    finally:
-        with contextlib.suppress(TypeError, RuntimeError):
-            label.linkHovered.disconnect(found.append)
-    raise AssertionError(f"There is no link in {label.text()!r}.")
-
-
-def test_the_link_takes_a_stroke_back(person: Person) -> None:
+def test_the_button_beside_the_sentence_takes_a_stroke_back(person: Person) -> None:
     open_scene(person)
     person.type("red, green, blue")
     session = person.run()
@@ -130,13 +111,14 @@ def test_the_link_takes_a_stroke_back(person: Person) -> None:
     painted = session.labels.copy()
     assert not np.array_equal(painted, before)
     status = person.dock.status
-    assert status.text().endswith(">Undo</a>")
+    assert status.text().startswith("Painted ")
     QApplication.processEvents()
-    # A click beside the link does nothing.
-    QTest.mouseClick(status, Qt.MouseButton.LeftButton, pos=QPoint(3, status.height() - 2))
+    # A click beside the button does nothing.
+    QTest.mouseClick(status.label, Qt.MouseButton.LeftButton)
     np.testing.assert_array_equal(session.labels, painted)
-    QTest.mouseClick(status, Qt.MouseButton.LeftButton, pos=link_in(status))
+    person.press(status.undo_button)
     np.testing.assert_array_equal(session.labels, before)
-    assert "Undo</a>" not in status.text()
+    assert status.undo_button.isHidden()
+    assert status.text().startswith("Undone: Paint ")
     assert session.can_redo
     person.agree()

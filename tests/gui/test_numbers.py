@@ -18,6 +18,7 @@ from napari_corrclip.gui.words.table import _threshold
 from napari_corrclip.vocabulary import Vocabulary
 from napari_corrclip.vocabulary.numbers import number, whole_number
 from tests.gui.person import Person
+from tests.gui.window import hearing
 
 TYPED = [
     ("0.3", 0.3),
@@ -110,7 +111,7 @@ def test_every_number_of_the_dock_is_typed_by_that_rule(in_german: None, person:
 def test_parameters_are_typed_by_that_rule(in_german: None, person: Person) -> None:
     advanced = person.dock.model.advanced
     told: list[str] = []
-    advanced.refused.connect(told.append)
+    advanced.refused.connect(hearing(told))
 
     def write(name: str, text: str) -> None:
         line = advanced.fields[name]

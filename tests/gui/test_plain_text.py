@@ -33,6 +33,7 @@ from napari_corrclip.demo.scenes import generate_scene
 from napari_corrclip.gui.model.weights_question import WeightsDialog
 from napari_corrclip.gui.session.loading import ask_to_leave
 from napari_corrclip.gui.words.removal import RemovalDialog
+from napari_corrclip.gui.work.said import done
 from napari_corrclip.plugin import reader as _reader
 from napari_corrclip.plugin import writer as _writer
 from napari_corrclip.progress import Progress
@@ -151,8 +152,8 @@ def test_nothing_in_the_dock_is_taken_for_markup(hostile: Person, tmp_path: Path
     for said in (TAGS, f"The image {TAGS!r} cannot be read."):
         dock.say(said)
         assert dock.status.text() == said
-        dock._say_with_undo(said)
-        assert "<img" not in dock.status.text()
+        dock.say(done(said))
+        assert dock.status.label.textFormat() == Qt.TextFormat.PlainText
     dock.model.preset.setCurrentText("mine")
     check(dock)
     dock.bar.show_busy(True)

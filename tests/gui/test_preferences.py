@@ -46,7 +46,7 @@ def kept() -> Any:
 
 @pytest.fixture
 def storage(person: Person) -> Resources:
-    person.dock.model.advanced.expand()
+    person.dock.model.open_advanced()
     return person.dock.model.advanced.resources
 
 

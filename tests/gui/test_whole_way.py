@@ -154,16 +154,14 @@ def test_a_user_goes_the_whole_way(
     np.testing.assert_array_equal(session.regions, last[1])
 
     # Save, close; another dock loads all of it.
-    assert user.dock.menu.save_action is not None
-    user.dock.menu.save_action.trigger()
-    assert "was saved in" in user.dock.status.text()
+    user.dock.menu.save_button.click()
+    assert "Saved the session in" in user.dock.status.text()
     close_by_title_bar(user)
     viewer.layers.clear()
     user.dock.deleteLater()
     again = start(viewer, qtbot)
     open_sample(again)
-    assert again.dock.menu.load_action is not None
-    again.dock.menu.load_action.trigger()
+    again.dock.menu.load_button.click()
     qtbot.waitUntil(lambda: again.dock.workspace.session is not None, timeout=MINUTE)
     again.wait()
     again.agree()

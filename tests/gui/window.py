@@ -15,7 +15,9 @@ from qtpy.QtWidgets import QApplication, QWidget
 from scipy.ndimage import binary_erosion
 
 from napari_corrclip.annotation import Session
+from napari_corrclip.errors import CorrClipError
 from napari_corrclip.gui.layers.session_layers import SessionLayers
+from napari_corrclip.gui.work.said import Said, Tell
 
 SIDE = 96
 
@@ -36,6 +38,11 @@ def settle(viewer: napari.Viewer) -> None:
         size = now
 
 
+def hearing(told: list[str]) -> Tell:
+    """Return what a person is told by, which adds the sentences to a list."""
+    return lambda said: told.append(Said.of(said).text)
+
+
 @dataclass
 class Window:
     """A viewer on the screen with a session in it, and somebody at its mouse and keys."""
@@ -44,6 +51,9 @@ class Window:
     session: Session
     layers: SessionLayers
     told: list[str]
+
+    def tell(self, told: str | Said | CorrClipError) -> None:
+        hearing(self.told)(told)
 
     @property
     def canvas(self) -> QWidget:

@@ -10,7 +10,8 @@ from psygnal import Signal
 from napari_corrclip.annotation import Edited
 from napari_corrclip.errors import InputError
 from napari_corrclip.gui.correct.overlay import Color, Overlay
-from napari_corrclip.gui.layers.session_layers import SessionLayers, Tell, pixel_at
+from napari_corrclip.gui.layers.session_layers import SessionLayers, pixel_at
+from napari_corrclip.gui.work.said import Tell, done
 
 if TYPE_CHECKING:
     import napari
@@ -102,8 +103,10 @@ class Correcting:
         try:
             edited = action()
         except InputError as error:
-            self.say(str(error))
+            self.say(error)
             return None
-        sentence = f"{edited.title}." if edited.made else "Nothing changed; it was so already."
-        self.say(" ".join([sentence, *edited.notes]))
+        if edited.made:
+            self.say(done(edited.title, *edited.notes))
+        else:
+            self.say(" ".join(["Nothing changed; it was so already.", *edited.notes]))
         return edited

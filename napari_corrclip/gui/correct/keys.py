@@ -97,6 +97,13 @@ COMMANDS: dict[Moment, dict[str, tuple[Command, ...]]] = {
 }
 """The commands by moment and group, in the order in which the dock tells them."""
 
+CAPS: dict[Moment, tuple[str, ...]] = {
+    "normal": ("1 … 9, 0", "S", "Enter", "G", "Backspace", "/"),
+    "splitting": ("left", "right", "Enter", "Esc", "drag", "hold H"),
+    "finding": ("type", "↑, ↓", "Enter", "Esc"),
+}
+"""The keys that the dock shows by themselves, by moment; the others are in the window of keys."""
+
 BOUND: dict[Moment, dict[str, Action]] = {
     moment: {
         key: action
@@ -107,6 +114,14 @@ BOUND: dict[Moment, dict[str, Action]] = {
     for moment, groups in COMMANDS.items()
 }
 """The actions by moment and key, in napari's words."""
+
+
+def caps(moment: Moment) -> tuple[Command, ...]:
+    """Return the commands of :data:`CAPS`."""
+    by_keys = {
+        command.keys: command for commands in COMMANDS[moment].values() for command in commands
+    }
+    return tuple(by_keys[keys] for keys in CAPS[moment])
 
 
 def help_text(moment: Moment = "normal") -> str:

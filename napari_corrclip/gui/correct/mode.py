@@ -27,8 +27,9 @@ from napari_corrclip.gui.correct.pointer import Pointer
 from napari_corrclip.gui.correct.review import Review
 from napari_corrclip.gui.correct.splitting import Splitting
 from napari_corrclip.gui.correct.spreading import Spreading
-from napari_corrclip.gui.layers.session_layers import SessionLayers, Tell
+from napari_corrclip.gui.layers.session_layers import SessionLayers
 from napari_corrclip.gui.widgets import is_number_typed
+from napari_corrclip.gui.work.said import Tell
 
 if TYPE_CHECKING:
     import napari
@@ -217,7 +218,7 @@ class CorrectMode:
             try:
                 action(self.actions)
             except InputError as error:
-                self.correcting.say(str(error))
+                self.correcting.say(error)
 
         return act
 
@@ -232,4 +233,4 @@ class CorrectMode:
         try:
             self.actions.spread(digit)
         except InputError as error:
-            self.correcting.say(str(error))
+            self.correcting.say(error)

@@ -11,11 +11,12 @@ from qtpy.QtWidgets import QDockWidget, QHBoxLayout, QScrollArea, QVBoxLayout, Q
 
 from napari_corrclip.annotation import Changed
 from napari_corrclip.gui.correct.finding import Finder
-from napari_corrclip.gui.correct.keys import Moment, help_text
+from napari_corrclip.gui.correct.key_help import KeyHelp
+from napari_corrclip.gui.correct.keys import Moment
 from napari_corrclip.gui.correct.mode import UNDER_WAY, CorrectMode
 from napari_corrclip.gui.correct.review import Review
-from napari_corrclip.gui.layers.session_layers import Tell
-from napari_corrclip.gui.widgets import Label, MarkupLabel, button, set_tip
+from napari_corrclip.gui.widgets import Label, MarkupLabel, button, primary_button, set_tip
+from napari_corrclip.gui.work.said import Tell
 
 
 class CorrectPanel(QWidget):
@@ -51,9 +52,11 @@ class CorrectPanel(QWidget):
         self.left = MarkupLabel()
         self.left.setWordWrap(True)
         self.back_button = button("Back", "Go to the region before (A)")
-        self.next_button = button("Next", "Go to the region that is most worth a look (D)")
+        self.next_button = primary_button(
+            "Next region", "Go to the region that is most worth a look (D)"
+        )
         self.refresh_button = button(
-            "Re-order", "Order the undecided regions anew by what is known now"
+            "Sort again", "Order the undecided regions anew by what is known now"
         )
         self.small = Label()
         set_tip(self.small, "Undecided regions under 0.02 % of the image each")
@@ -63,28 +66,27 @@ class CorrectPanel(QWidget):
         )
         for clicked, act in (
             (self.back_button, lambda review: review.back()),
-            (self.next_button, lambda review: review.next()),
             (self.refresh_button, lambda review: review.refresh()),
             (self.accept_button, lambda review: review.accept_small()),
             (self.absorb_button, lambda review: review.absorb_small()),
         ):
             clicked.setFocusPolicy(Qt.FocusPolicy.NoFocus)  # the keys stay with the canvas
             clicked.clicked.connect(self._acts(act))
+        self.next_button.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self.next_button.clicked.connect(self._next)
         self.finder = Finder()
         self.finder.closed.connect(lambda: self._moment("normal"))
-        self.keys = MarkupLabel(help_text())
-        self.keys.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-        self.keys.setWordWrap(True)
-        self.keys.setAlignment(Qt.AlignmentFlag.AlignTop)
-        self.keys.hide()
+        self.help = KeyHelp()
+        self.keys = self.help.keys
+        self.help.hide()
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addLayout(
             _row(self.button, self.selection, self.undo_button, self.redo_button, at=1)
         )
-        self._queue = _box(self.left, self.back_button, self.next_button, self.refresh_button)
+        self._queue = _box(self.left, self.back_button, self.refresh_button)
         self._small = _box(self.small, self.accept_button, self.absorb_button)
-        for widget in (self._queue, self._small, self.finder, self.keys):
+        for widget in (self._queue, self._small, self.finder, self.help, self.next_button):
             layout.addWidget(widget)
         self._queue.hide()
         self._small.hide()
@@ -127,7 +129,9 @@ class CorrectPanel(QWidget):
         elif mode is not None:
             self.finder.close_list()
             mode.stop()
-        self.keys.setVisible(on)
+        self.help.setVisible(on)
+        if not on:
+            self.help.window_of_keys.close()
         self._moment("normal")
         self._count_left()
         self.switched.emit(on)
@@ -142,7 +146,7 @@ class CorrectPanel(QWidget):
         self._moment("splitting" if on else "normal")
 
     def _moment(self, moment: Moment) -> None:
-        self.keys.setText(help_text(moment))
+        self.help.show_moment(moment)
 
     def _find(self, title: str, names: tuple[str, ...], chosen: Callable[[str], object]) -> None:
         self.finder.open(names, title, chosen)
@@ -175,8 +179,13 @@ class CorrectPanel(QWidget):
         self._small.setVisible(bool(small))
         if self.mode is not None and on:
             left, _, share = html.escape(self.mode.review.header()).partition(" ≈ ")
-            self.left.setText(f"<b>{left}</b>" + (f"<br>≈ {share}" if share else ""))
+            self.left.setText(f"<b>{left}</b>" + (f" ≈ {share}" if share else ""))
             self.small.setText(f"small ({len(small):,})")
+
+    def _next(self) -> None:
+        """Go to the next region; where regions are not corrected yet, from now on they are."""
+        self.button.setChecked(True)
+        self._acts(lambda review: review.next())()
 
     def _acts(self, act: Callable[[Review], object]) -> Callable[[], None]:
         def clicked() -> None:
@@ -201,6 +210,7 @@ class CorrectPanel(QWidget):
     def _enable(self) -> None:
         session = None if self.mode is None else self.mode.session
         self.button.setEnabled(session is not None)
+        self.next_button.setEnabled(session is not None)
         self.undo_button.setEnabled(session is not None and session.can_undo)
         self.redo_button.setEnabled(session is not None and session.can_redo)
 

@@ -158,7 +158,7 @@ class Pointer:
         try:
             top, left, bottom, right = self._camera.in_view()
         except InputError as error:
-            correcting.say(str(error))
+            correcting.say(error)
             return
         correcting.select(
             row.id

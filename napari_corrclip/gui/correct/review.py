@@ -93,7 +93,7 @@ class Review:
         try:
             self._camera.show(self._correcting.session.region(region).box)
         except InputError as error:
-            self._correcting.say(str(error))
+            self._correcting.say(error)
             return False
         return True
 

@@ -158,7 +158,7 @@ class Splitting:
         try:
             points = divider.points(self.keep, self.cut)
         except InputError as error:
-            self._correcting.say(str(error))
+            self._correcting.say(error)
             return
         self._correcting.say("Looking where the region is divided …")
         self._jobs.start(_divided(divider, *points), done=self._divided, failed=self._refused)

@@ -8,10 +8,11 @@ import napari
 from magicgui.widgets import create_widget
 from napari.layers import Image
 from psygnal import Signal
-from qtpy.QtWidgets import QCheckBox, QFormLayout, QHBoxLayout, QSizePolicy, QWidget
+from qtpy.QtWidgets import QCheckBox, QFormLayout, QHBoxLayout, QSizePolicy, QVBoxLayout, QWidget
 
 from napari_corrclip.annotation import Source
 from napari_corrclip.errors import InputError
+from napari_corrclip.gui.fold import Fold
 from napari_corrclip.gui.image.area import Area
 from napari_corrclip.gui.image.contrast import AUTOMATIC, Contrast
 from napari_corrclip.gui.image.layer_files import note
@@ -77,12 +78,22 @@ class ImagePanel(QWidget):
         parts = QHBoxLayout()
         parts.addWidget(self.area)
         parts.addWidget(self.draw_button)
-        self._form = QFormLayout(self)
-        self._form.setContentsMargins(0, 0, 0, 0)
-        self._form.addRow("Image", self.layers.native)
-        self._form.addRow("", self.channels_box)
+        inside = QWidget()
+        self._form = QFormLayout(inside)
+        self._images = QFormLayout()
+        for form in (self._images, self._form):
+            form.setContentsMargins(0, 0, 0, 0)
+            form.setVerticalSpacing(4)
+        self._images.addRow("Image", self.layers.native)
         for label, channel in zip(("Red", "Green", "Blue"), self.channels, strict=True):
-            self._form.addRow(label, channel.native)
+            self._images.addRow(label, channel.native)
+        self._form.addRow("", self.channels_box)
+        self.fold = Fold("Part", inside)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(2)
+        layout.addLayout(self._images)
+        layout.addWidget(self.fold)
         self._form.addRow("Run on", parts)
         self._form.addRow("Planes", self.planes)
         self._form.addRow("Level", self.level)
@@ -95,6 +106,7 @@ class ImagePanel(QWidget):
         self.area.currentTextChanged.connect(self._show_rows)
         self.contrast.currentTextChanged.connect(self._show_rows)
         self.level.currentIndexChanged.connect(lambda _: self.part_chosen.emit())
+        self.planes.currentIndexChanged.connect(self._summarise)
         self.draw_button.clicked.connect(self.draw_rectangle)
         self._layer_chosen()
 
@@ -278,14 +290,25 @@ class ImagePanel(QWidget):
     def _show_rows(self, *_: object) -> None:
         layer, many = self.layer, self.channels_box.isChecked()
         self._form.setRowVisible(self.channels_box, len(self._gray()) > 1 or many)
-        self._form.setRowVisible(self.layers.native, not many)
+        self._images.setRowVisible(self.layers.native, not many)
         for channel in self.channels:
-            self._form.setRowVisible(channel.native, many)
+            self._images.setRowVisible(channel.native, many)
         self.draw_button.setVisible(self.area.currentText() == RECTANGLE)
         shades = layer is not None and not layer.rgb
         self._form.setRowVisible(self.contrast, shades)
         self._form.setRowVisible(self._ranks, shades and self.contrast.currentText() == RANKED)
+        self._summarise()
         self.part_chosen.emit()
+
+    def _summarise(self, *_: object) -> None:
+        """Say in the line what is chosen of the image."""
+        layer = self.layer
+        said = [self.area.currentText()]
+        if layer is not None and layer.ndim > 2 and self.planes.count() > 1:
+            said.append(self.planes.currentText())
+        if layer is not None and not layer.rgb:
+            said.append(f"contrast {self.contrast.currentText()}")
+        self.fold.tell(", ".join(said))
 
 
 def _choice(annotation: object, label: str) -> Any:

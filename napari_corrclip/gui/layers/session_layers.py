@@ -35,6 +35,7 @@ from napari_corrclip.gui.layers.strokes import (
     is_written,
     painted_pixels,
 )
+from napari_corrclip.gui.work.said import Kind, Said, Tell, done
 from napari_corrclip.images.boxes import Box
 from napari_corrclip.results.segmentation import class_features
 from napari_corrclip.wording.amounts import count
@@ -42,9 +43,6 @@ from napari_corrclip.wording.markup import plain
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
-
-Tell = Callable[[str], object]
-"""Shows a person a sentence."""
 
 DELAY = 200
 """Milliseconds without an edit before the regions' features are written anew."""
@@ -60,7 +58,6 @@ class SessionLayers:
         session: what is shown and edited.
         spatial: ``scale``, ``translate`` and the like of the image's two axes.
         tell: is given a sentence after every stroke and undo, and for every refusal.
-        tell_stroke: is given the sentences after a stroke that can be undone, in the place of ``tell``.
 
     Attributes:
         labels: uint16 classes, in the vocabulary's colours.
@@ -74,12 +71,10 @@ class SessionLayers:
         *,
         spatial: Mapping[str, Any] | None = None,
         tell: Tell = lambda _: None,
-        tell_stroke: Tell | None = None,
     ) -> None:
         self.session = session
         self._viewer = viewer
         self._tell = tell
-        self._tell_stroke = tell_stroke or tell
         self._closed = False
         self._stroke: Labels | None = None
         self._strokes = 0
@@ -177,12 +172,14 @@ class SessionLayers:
     def undo(self) -> None:
         """Take the session's last step back, and say which."""
         edited = self.session.undo()
-        self._tell(f"{edited.title}." if edited.title else "There is nothing to undo.")
+        title = edited.title.removeprefix("Undo: ")
+        self._tell(Said(f"Undone: {title}.", Kind.DONE) if title else "There is nothing to undo.")
 
     def redo(self) -> None:
         """Make the last undone step again, and say which."""
         edited = self.session.redo()
-        self._tell(f"Redo: {edited.title}." if edited.title else "There is nothing to redo.")
+        title = edited.title
+        self._tell(Said(f"Redone: {title}.", Kind.DONE) if title else "There is nothing to redo.")
 
     # -- what the session changed
 
@@ -381,7 +378,7 @@ class SessionLayers:
             if len(at[0]):
                 edit(np.asarray(layer.data[at]), at)
         except InputError as error:
-            self._tell(str(error))
+            self._tell(error)
         finally:
             # Pixels that were refused, and ids that are others than those which napari painted.
             self._copy(layer, truth, (box,))
@@ -407,7 +404,7 @@ class SessionLayers:
                 if len(at[0]):
                     self._pin(given[at], at)
             except InputError as error:
-                self._tell(str(error))
+                self._tell(error)
 
     def _pin(self, painted: NDArray[np.integer], at: Places) -> None:
         """Pin the painted pixels to the painted classes."""
@@ -416,7 +413,7 @@ class SessionLayers:
             for value in values:
                 here = painted == value
                 self.session.paint((at[0][here], at[1][here]), value)
-        self._tell_stroke(f"{self.session.history.done[-1].title}.")
+        self._tell(done(self.session.history.done[-1].title))
 
     def _extend(self, painted: NDArray[np.integer], at: Places) -> None:
         """Extend the region in which a stroke began, or make a new one."""
@@ -428,7 +425,7 @@ class SessionLayers:
             touched = {value, *np.unique(self.session.regions[pixels]).tolist()}
             former = {region: row.value for region in touched if (row := self.session.find(region))}
             edited = self.session.paint_regions(pixels, target)
-            self._tell_stroke(" ".join([said(edited, self.session, former), *edited.notes]))
+            self._tell(done(said(edited, self.session, former), *edited.notes))
 
 
 def said(edited: Edited, session: Session, former: Mapping[int, int]) -> str:
@@ -442,7 +439,7 @@ def said(edited: Edited, session: Session, former: Mapping[int, int]) -> str:
     rows = [row for region in edited.updated if (row := session.find(region)) is not None]
     voted = [row for row in rows if row.verdict is None]
     changed = sum(row.id in former and former[row.id] != row.value for row in voted)
-    return f"{edited.title}; {count(len(voted), 'region')} re-voted, {changed:,} changed."
+    return f"{edited.title}; {count(len(voted), 'region')} re-voted, {changed:,} changed"
 
 
 def pixel_at(place: Iterable[float]) -> tuple[int, int]:

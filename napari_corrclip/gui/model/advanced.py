@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Literal, cast, get_args, get_origin
 
 from psygnal import Signal
+from qtpy.QtCore import QSize
 from qtpy.QtWidgets import (
     QCheckBox,
     QComboBox,
@@ -15,11 +16,10 @@ from qtpy.QtWidgets import (
     QVBoxLayout,
     QWidget,
 )
-from superqt import QCollapsible
 
 from napari_corrclip.errors import InputError
 from napari_corrclip.gui.model.resources import Resources
-from napari_corrclip.gui.widgets import Label, Line, button, combo, set_tip
+from napari_corrclip.gui.widgets import Column, Label, Line, button, combo, set_tip
 from napari_corrclip.settings import Settings
 from napari_corrclip.vocabulary.numbers import number, whole_number
 
@@ -49,8 +49,8 @@ _OWN = "own"
 """What is typed for a short side that is the image's own."""
 
 
-class Advanced(QCollapsible):
-    """The group of parameters, closed at first; :attr:`settings` are what is chosen.
+class Advanced(Column):
+    """The group of parameters, in a window of its own; :attr:`settings` are what is chosen.
 
     Args:
         defaults: the preset's settings.
@@ -58,17 +58,19 @@ class Advanced(QCollapsible):
     Signals (psygnal):
         changed: other :class:`Settings`.
         refused: a sentence, why a value cannot be.
+        counted: how many values are not the preset's.
 
     Attributes:
         storage: what is not of the method: the folder of weights, the memory of encoded images.
     """
 
     changed = Signal(object)
-    refused = Signal(str)
+    refused = Signal(object)
+    counted = Signal(int)
 
     def __init__(self, defaults: Settings, parent: QWidget | None = None) -> None:
-        super().__init__("Advanced", parent, expandedIcon="▾", collapsedIcon="▸")
-        self.setDuration(0)
+        inside = QWidget()
+        super().__init__(inside, parent)
         self.defaults = defaults
         self.settings = defaults
         self.fields: dict[str, QCheckBox | QComboBox | QLineEdit] = {}
@@ -82,14 +84,20 @@ class Advanced(QCollapsible):
         self.reset_button = button("Reset", "Take the preset's values again")
         self.reset_button.clicked.connect(self.reset)
         form.addRow("", self.reset_button)
-        inside = QWidget()
         column = QVBoxLayout(inside)
         column.setContentsMargins(0, 0, 0, 0)
         column.addLayout(form)
         self.resources = Resources()
         column.addWidget(self.resources)
-        self.addWidget(inside)
+        self._column = column
         self._show()
+
+    def add(self, widget: QWidget) -> None:
+        """Put a widget below the parameters."""
+        self._column.addWidget(widget)
+
+    def sizeHint(self) -> QSize:  # noqa: D102
+        return QSize(380, 560)
 
     def reset(self) -> None:
         """Take the defaults again."""
@@ -139,7 +147,7 @@ class Advanced(QCollapsible):
             settings = self.settings.replace(**{name: value})
         except InputError as error:
             self._show()
-            self.refused.emit(str(error))
+            self.refused.emit(error)
         else:
             self._take(settings)
 
@@ -174,7 +182,7 @@ class Advanced(QCollapsible):
             set_tip(label, tip)
             set_tip(field, tip)
         self.reset_button.setEnabled(changed > 0)
-        self.setText(f"Advanced ({changed} changed)" if changed else "Advanced")
+        self.counted.emit(changed)
 
 
 def _text(value: object) -> str:

@@ -14,18 +14,19 @@ from napari.layers import Labels
 from psygnal import Signal
 from qtpy.QtCore import Qt
 from qtpy.QtGui import QEnterEvent
-from qtpy.QtWidgets import QFormLayout, QGroupBox, QHBoxLayout, QWidget
+from qtpy.QtWidgets import QFormLayout, QHBoxLayout, QWidget
 
 from napari_corrclip.engine.window_count import Size
 from napari_corrclip.errors import InputError
 from napari_corrclip.gui import preferences as configuration
+from napari_corrclip.gui.fold import Fold
 from napari_corrclip.gui.image.picture import Picture
 from napari_corrclip.gui.image.planes import shape_at
 from napari_corrclip.gui.model.advanced import Advanced
 from napari_corrclip.gui.model.device import DeviceBox
 from napari_corrclip.gui.model.weight_files import WeightFiles
 from napari_corrclip.gui.model.weights_question import WeightsQuestion
-from napari_corrclip.gui.widgets import Label, button, combo, set_tip
+from napari_corrclip.gui.widgets import Label, OwnWindow, button, combo, set_tip
 from napari_corrclip.gui.work.choice import DETAILS, LAYER, REGIONS, Choice, detail_title
 from napari_corrclip.gui.work.controller import Controller
 from napari_corrclip.gui.work.estimates import ESTIMATES, about
@@ -37,7 +38,7 @@ from napari_corrclip.wording.markup import plain
 _log = logging.getLogger(__name__)
 
 
-class ModelPanel(QGroupBox):
+class ModelPanel(Fold):
     """The panel of the networks; :attr:`choice` is what is chosen.
 
     Args:
@@ -50,12 +51,13 @@ class ModelPanel(QGroupBox):
     """
 
     unload = Signal()
-    refused = Signal(str)
+    refused = Signal(object)
 
     def __init__(
         self, viewer: napari.viewer.Viewer, controller: Controller, parent: QWidget | None = None
     ) -> None:
-        super().__init__("Model", parent)
+        inside = QWidget()
+        super().__init__("Networks", inside, parent)
         self.viewer = viewer
         self._shape: Size | None = None
         self._question = WeightsQuestion()
@@ -74,19 +76,29 @@ class ModelPanel(QGroupBox):
         self.device = DeviceBox()
         self.unload_button = button("Unload", "Free the memory that the networks take")
         self.unload_button.clicked.connect(lambda: self.unload.emit())
-        self.advanced = Advanced(self._preset_settings)
+        self.advanced = Advanced(self._preset_settings, self)
         self.files = WeightFiles(self._question, controller)
-        self.advanced.addWidget(self.files)
+        self.advanced.add(self.files)
+        self.advanced_button = button(
+            "Advanced…", "The method's parameters, the files of the weights, memory"
+        )
+        self.window_of_advanced = OwnWindow(self.advanced, "CorrCLIP: advanced", self)
+        self.advanced_button.clicked.connect(self.open_advanced)
+        self.advanced.counted.connect(self._count_changed)
         device = QHBoxLayout()
         device.addWidget(self.device, 1)
         device.addWidget(self.unload_button)
-        form = QFormLayout(self)
+        more = QHBoxLayout()
+        more.addWidget(self.windows, 1)
+        more.addWidget(self.advanced_button)
+        form = QFormLayout(inside)
+        form.setContentsMargins(0, 0, 0, 0)
+        form.setVerticalSpacing(4)
         form.addRow("Preset", self.preset)
         form.addRow("Regions", self.regions)
         form.addRow("Detail", self.detail)
-        form.addRow("", self.windows)
         form.addRow("Device", device)
-        form.addRow(self.advanced)
+        form.addRow(more)
         self.preset.currentTextChanged.connect(self._preset_chosen)
         for widget in (self.regions, self.detail, self.device):
             widget.currentIndexChanged.connect(self.tell_windows)
@@ -196,14 +208,29 @@ class ModelPanel(QGroupBox):
 
     def tell_windows(self, *_: object) -> None:
         """Show how many windows the image has, and about how long a run takes, if one like it was run."""
+        self._summarise()
         if self._shape is None:
-            self.windows.hide()
+            self.windows.setText("")
             return
         rows, columns = self.choice.recipe.windows(self._shape)
         text = f"{rows} × {columns} windows" if rows * columns > 1 else "1 window"
         seconds = ESTIMATES.seconds(self.choice, self._shape)
         self.windows.setText(text if seconds is None else f"{text}, {about(seconds)}")
-        self.windows.show()
+
+    def _summarise(self) -> None:
+        """Say in the line what is chosen."""
+        self.tell(
+            f"{self.preset.currentText()}, {self.regions.currentText()}, "
+            f"{self.detail.currentData()}, {self.device.currentText()}"
+        )
+
+    def open_advanced(self) -> None:
+        """Show the window of the parameters."""
+        self.advanced.resources.refresh()
+        self.window_of_advanced.open()
+
+    def _count_changed(self, count: int) -> None:
+        self.advanced_button.setText(f"Advanced ({count} changed)…" if count else "Advanced…")
 
     @property
     def _preset_settings(self) -> Any:

@@ -55,7 +55,7 @@ class Resources(QWidget):
         told: a sentence.
     """
 
-    told = Signal(str)
+    told = Signal(object)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -133,7 +133,7 @@ class Resources(QWidget):
         try:
             configuration.choose_folder(folder)
         except InputError as error:
-            self.told.emit(str(error))
+            self.told.emit(error)
         else:
             self.told.emit(f"Weights are kept in {str(cache_folder())!r} from now on.")
         self.refresh()
@@ -151,7 +151,7 @@ class Resources(QWidget):
         try:
             configuration.limit_features(gib)
         except InputError as error:
-            self.told.emit(str(error))
+            self.told.emit(error)
         self.refresh()
 
 

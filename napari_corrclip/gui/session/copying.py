@@ -9,8 +9,8 @@ from qtpy.QtWidgets import QApplication, QFileDialog, QWidget
 
 from napari_corrclip.annotation import Session
 from napari_corrclip.errors import InputError
-from napari_corrclip.gui.layers.session_layers import Tell
 from napari_corrclip.gui.work.controller import Controller
+from napari_corrclip.gui.work.said import Tell
 from napari_corrclip.gui.work.workspace import Workspace
 from napari_corrclip.progress import Progress, Steps
 from napari_corrclip.scripting import Script, script_steps
@@ -45,7 +45,7 @@ class ScriptCopier:
         try:
             session = self._workspace.corrected
         except InputError as error:
-            self._tell(str(error))
+            self._tell(error)
             return
         if self._controller.running:
             self._tell("Something runs; copy when it has ended, or cancel it first.")

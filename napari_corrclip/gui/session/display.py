@@ -21,9 +21,10 @@ from napari_corrclip.gui.image.picture import Picture
 from napari_corrclip.gui.image.planes import place
 from napari_corrclip.gui.layers.appearance import Appearance
 from napari_corrclip.gui.layers.frozen import frozen
-from napari_corrclip.gui.layers.session_layers import SessionLayers, Tell
+from napari_corrclip.gui.layers.session_layers import SessionLayers
 from napari_corrclip.gui.regions.table import RegionsBar
 from napari_corrclip.gui.session.slider import Slider
+from napari_corrclip.gui.work.said import Tell
 from napari_corrclip.gui.work.with_images import InMemory
 from napari_corrclip.gui.work.workspace import Left, Opened, StackLeft, Workspace
 
@@ -44,7 +45,6 @@ class SessionDisplay:
         workspace: has the session.
         correct, regions: act on the layers.
         tell: is given a sentence.
-        tell_stroke: is given a sentence on what a click may take back.
 
     Attributes:
         layers: of the session; ``None`` where none is corrected.
@@ -70,14 +70,12 @@ class SessionDisplay:
         correct: CorrectPanel,
         regions: RegionsBar,
         tell: Tell,
-        tell_stroke: Tell,
     ) -> None:
         self._viewer = viewer
         self._workspace = workspace
         self._correct = correct
         self._regions = regions
         self._tell = tell
-        self._tell_stroke = tell_stroke
         self.slider = Slider(viewer, workspace, tell)
         self.layers: SessionLayers | None = None
         self.picture: Picture | None = None
@@ -139,7 +137,6 @@ class SessionDisplay:
             session,
             spatial=picture.spatial,
             tell=self._tell,
-            tell_stroke=self._tell_stroke,
         )
         for layer in self.layers.layers:
             layer.metadata[SESSION] = session  # what the writer of sessions is given

@@ -17,11 +17,11 @@ from napari_corrclip.errors import InputError
 from napari_corrclip.gui.image.panel import ImagePanel
 from napari_corrclip.gui.image.picture import Picture
 from napari_corrclip.gui.image.planes import plane_name
-from napari_corrclip.gui.layers.session_layers import Tell
 from napari_corrclip.gui.session.display import SessionDisplay
 from napari_corrclip.gui.widgets import question
 from napari_corrclip.gui.work.controller import Controller
 from napari_corrclip.gui.work.restoring import open_steps
+from napari_corrclip.gui.work.said import Tell
 from napari_corrclip.gui.work.workspace import Workspace
 from napari_corrclip.progress import Progress, Steps
 from napari_corrclip.wording.amounts import count
@@ -79,7 +79,7 @@ class Loading:
             try:
                 picture = self._picture_of(session)
             except InputError as error:
-                self._tell(str(error))
+                self._tell(error)
                 return
             self._controller.work(
                 open_steps(picture, lambda rgb: _read(folder, rgb, picture.source)),

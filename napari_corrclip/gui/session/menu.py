@@ -1,23 +1,23 @@
-"""The menu beside Run: what is done with a whole session."""
+"""The buttons for a whole session: saved, loaded, copied as Python."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from weakref import WeakKeyDictionary
 
-from qtpy.QtWidgets import QFileDialog, QMenu, QPushButton, QWidget
+from qtpy.QtWidgets import QFileDialog, QVBoxLayout, QWidget
 
 from napari_corrclip.annotation import Session, has_session
 from napari_corrclip.annotation.files.folder import is_session
 from napari_corrclip.errors import InputError
 from napari_corrclip.gui.session.copying import ScriptCopier
 from napari_corrclip.gui.session.loading import Loading
-from napari_corrclip.gui.widgets import set_tip
+from napari_corrclip.gui.widgets import button
+from napari_corrclip.gui.work.said import Kind, Said, Tell
 from napari_corrclip.gui.work.workspace import Workspace
 
 
-class SessionMenu(QPushButton):
-    """A button with a small menu.
+class SessionMenu(QWidget):
+    """A row of buttons for the whole session.
 
     Args:
         workspace: has what is corrected.
@@ -31,7 +31,7 @@ class SessionMenu(QPushButton):
         workspace: Workspace,
         loading: Loading,
         copier: ScriptCopier,
-        tell: Callable[[str], object],
+        tell: Tell,
         parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent)
@@ -39,20 +39,18 @@ class SessionMenu(QPushButton):
         self._loading = loading
         self._tell = tell
         self._saved: WeakKeyDictionary[Session, str] = WeakKeyDictionary()
-        self.setText("Session")
-        set_tip(self, "Save or load the session, or copy it as Python")
-        entries = QMenu(self)
-        self.save_action = entries.addAction("Save session…")
-        self.load_action = entries.addAction("Load session…")
-        self.copy_action = entries.addAction("Copy as Python")
-        self.setMenu(entries)
-        for action, call in (
-            (self.save_action, self.save),
-            (self.load_action, self.load),
-            (self.copy_action, copier.copy),
+        self.save_button = button("Save session…", "Write all that was decided, to go on anywhere")
+        self.load_button = button("Load session…", "Go on with a saved one on the chosen image")
+        self.copy_button = button("Copy as Python", "A script that makes the same labels again")
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        for pressed, call in (
+            (self.save_button, self.save),
+            (self.load_button, self.load),
+            (self.copy_button, copier.copy),
         ):
-            if action is not None:
-                action.triggered.connect(lambda *_, call=call: call())
+            column.addWidget(pressed)
+            pressed.clicked.connect(lambda *_, call=call: call())
 
     def save(self) -> None:
         """Ask for a folder and write the session into it; one that is there already is kept."""
@@ -68,9 +66,9 @@ class SessionMenu(QPushButton):
             session.save(folder)
             self._saved[session] = folder
         except InputError as error:
-            self._tell(str(error))
+            self._tell(error)
             return
-        self._tell(f"The session was saved in {folder!r}.")
+        self._tell(Said(f"Saved the session in {folder!r}.", Kind.DONE))
 
     def load(self) -> None:
         """Ask for a folder and open the session in it on the image that is chosen."""
@@ -80,4 +78,4 @@ class SessionMenu(QPushButton):
             if folder:
                 self._loading.begin(folder)
         except InputError as error:
-            self._tell(str(error))
+            self._tell(error)

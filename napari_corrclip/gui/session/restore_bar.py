@@ -10,9 +10,9 @@ from napari_corrclip.annotation import Session, Source
 from napari_corrclip.errors import InputError
 from napari_corrclip.gui.image.panel import ImagePanel
 from napari_corrclip.gui.image.picture import Picture
-from napari_corrclip.gui.layers.session_layers import Tell
 from napari_corrclip.gui.widgets import Label, button, combo
 from napari_corrclip.gui.work.controller import Controller
+from napari_corrclip.gui.work.said import Tell
 from napari_corrclip.gui.work.with_images import InMemory
 from napari_corrclip.gui.work.workspace import Workspace
 from napari_corrclip.images.boxes import Box
@@ -114,7 +114,7 @@ class RestoreBar(QWidget):
                     f"{kept.path!r} again to restore its corrections."
                 )
         except InputError as error:
-            self._tell(str(error))
+            self._tell(error)
             return
 
         def done(session: Session) -> None:
@@ -141,7 +141,7 @@ class RestoreBar(QWidget):
         try:
             aside = self._workspace.make_room(kept)
         except InputError as error:
-            self._tell(str(error))
+            self._tell(error)
             return
         if aside:
             self._tell(aside)

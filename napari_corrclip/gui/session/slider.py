@@ -16,8 +16,8 @@ from napari_corrclip.annotation import Session
 from napari_corrclip.errors import InputError
 from napari_corrclip.gui.image.picture import Picture
 from napari_corrclip.gui.image.planes import Where, plane_of
-from napari_corrclip.gui.layers.session_layers import Tell
 from napari_corrclip.gui.work.jobs import Jobs
+from napari_corrclip.gui.work.said import Kind, Said, Tell
 from napari_corrclip.gui.work.with_images import InMemory
 from napari_corrclip.gui.work.workspace import Workspace
 
@@ -101,7 +101,7 @@ class Slider:
 
         def failed(error: Exception) -> None:
             if self._workspace.image is image:
-                self._tell(str(error))
+                self._tell(Said(str(error), Kind.WARNING))
 
         steps = self._workspace.restore_steps(picture, found.source)
         self._jobs.start(steps, done=done, failed=failed)

@@ -32,6 +32,7 @@ from napari_corrclip.gui.words.table import (
     ClassTable,
     VocabularyModel,
 )
+from napari_corrclip.gui.work.said import Kind, Said
 from napari_corrclip.maps.values import count_values
 from napari_corrclip.vocabulary import Vocabulary
 from napari_corrclip.vocabulary.benchmarks import BENCHMARKS, benchmark
@@ -53,13 +54,13 @@ class VocabularyPanel(QWidget):
 
     Signals (psygnal):
         changed: the :class:`Vocabulary`, or ``None`` where none is left.
-        refused: a sentence.
+        refused: an error, or a sentence.
         warned: a sentence on what was done all the same.
     """
 
     changed = Signal(object)
-    refused = Signal(str)
-    warned = Signal(str)
+    refused = Signal(object)
+    warned = Signal(Said)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -124,6 +125,12 @@ class VocabularyPanel(QWidget):
                 self.table.select(kept)
         self._buttons()
 
+    def replace(self, vocabulary: Vocabulary) -> None:
+        """Show other classes; those that there were can be brought back."""
+        self._former = self.vocabulary or self._former
+        self.line.clear()
+        self.show_vocabulary(vocabulary)
+
     def follow(self, session: Session | None) -> None:
         """Show what a session does to its classes, and each one's share of its image; ``None``: of none."""
         self.let_go()
@@ -186,7 +193,7 @@ class VocabularyPanel(QWidget):
         try:
             self.vocabulary.save(path)
         except InputError as error:
-            self.refused.emit(str(error))
+            self.refused.emit(error)
         else:
             self.refused.emit(f"Saved {len(self.vocabulary)} classes to {str(path)!r}.")
 
@@ -268,7 +275,7 @@ class VocabularyPanel(QWidget):
             found = read()
             words = found if replace or self.vocabulary is None else self.vocabulary.extend(found)
         except InputError as error:
-            self.refused.emit(str(error))
+            self.refused.emit(error)
             return
         if words == self.vocabulary:
             self.refused.emit(f"All of these {len(found)} classes are there already.")
@@ -283,7 +290,7 @@ class VocabularyPanel(QWidget):
             typed = Vocabulary.typed(text, palette=palette_of_new_classes())
             words = typed if self.vocabulary is None else self.vocabulary.extend(typed)
         except InputError as error:
-            self.refused.emit(str(error))
+            self.refused.emit(error)
             return
         self.line.clear()
         if words == self.vocabulary:
@@ -338,7 +345,7 @@ class VocabularyPanel(QWidget):
         self.changed.emit(vocabulary)
         near = None if vocabulary is None else nearest_given(vocabulary, former)
         if near is not None:
-            self.warned.emit(near.sentence)
+            self.warned.emit(Said(near.sentence, Kind.WARNING))
 
     def _buttons(self) -> None:
         for widget in (self.remove_button, self.clear_button, self.up_button, self.down_button):

@@ -30,6 +30,7 @@ from napari_corrclip.gui.work.drafting import Drafting
 from napari_corrclip.gui.work.estimates import ESTIMATES
 from napari_corrclip.gui.work.jobs import Jobs
 from napari_corrclip.gui.work.relabelling import Relabelling
+from napari_corrclip.gui.work.said import Kind, Said
 from napari_corrclip.gui.work.workspace import Workspace
 from napari_corrclip.progress import Progress, Steps
 from napari_corrclip.project.run import Done, Report
@@ -41,7 +42,7 @@ if TYPE_CHECKING:
     from napari_corrclip.engine.encoded_image import EncodedImage
     from napari_corrclip.engine.segmenter import Segmenter
 
-NEXT = "Press Correct regions, click one and press the digit of its class; or type more classes."
+NEXT = "Press Next region, then the digit of its class."
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,7 +86,7 @@ class Controller:
         unloading: the networks go; whoever keeps an image that they encoded lets go of it.
     """
 
-    status = Signal(str)
+    status = Signal(object)
     busy = Signal(bool)
     progressed = Signal(Progress)
     regions_found = Signal(object, object)
@@ -153,10 +154,11 @@ class Controller:
             cache = ran.session.timeline.cache
             if engine not in cache:
                 notes.append(too_large_to_keep(engine.nbytes, cache))
-            self.status.emit(
+            found = (
                 f"{_said(picture)}{count(len(result.table), 'region')} in "
-                f"{perf_counter() - began:.1f} s. " + " ".join([*notes, NEXT])
+                f"{perf_counter() - began:.1f} s."
             )
+            self.status.emit(Said(" ".join([found, *notes, NEXT]), Kind.DONE))
             if isinstance(made, Session):
                 # After that sentence: what goes wrong with opening it is to be read.
                 self.made.emit(made, picture)
@@ -214,7 +216,8 @@ class Controller:
             if run.failed:
                 where, why = run.failed[0]
                 parts.append(f"{len(run.failed)} failed, the first at {_place(where)}: {why}")
-            self.status.emit(" ".join([*parts, "Move the slider to correct each."]))
+            kind = Kind.WARNING if run.failed else Kind.DONE
+            self.status.emit(Said(" ".join([*parts, "Move the slider to correct each."]), kind))
 
         def stopped() -> None:
             self.status.emit(
@@ -335,16 +338,17 @@ class Controller:
 
     def _failed(self, error: Exception) -> None:
         if isinstance(error, CorrClipError) and not isinstance(error, MemoryError):
-            self.status.emit(str(error))
+            self.status.emit(error)
             return
         text = " ".join(str(error).split())[:300]
         if "out of memory" in text or isinstance(error, MemoryError):
             # The frames of the error hold what filled the memory.
             error.__traceback__ = error.__context__ = error.__cause__ = None
             self.let_go()
-            self.status.emit(self._too_large())
+            self.status.emit(Said(self._too_large(), Kind.WARNING))
         else:
-            self.status.emit(f"The run failed ({type(error).__name__}: {text}); please report it.")
+            sentence = f"The run failed ({type(error).__name__}: {text}); please report it."
+            self.status.emit(Said(sentence, Kind.WARNING))
 
     def _too_large(self) -> str:
         """Say what to lower, with the values of the run that did not fit."""

@@ -16,6 +16,7 @@ from napari_corrclip.annotation.edits.predictions import Reassign
 from napari_corrclip.errors import CorrClipError
 from napari_corrclip.gui.work.drafting import Drafting
 from napari_corrclip.gui.work.jobs import Jobs
+from napari_corrclip.gui.work.said import Kind, Said, Tell
 from napari_corrclip.gui.work.workspace import Workspace
 from napari_corrclip.progress import Progress, Steps, retold
 from napari_corrclip.results.segmentation import Segmentation
@@ -78,7 +79,7 @@ class Relabelling:
         jobs: Jobs,
         workspace: Workspace,
         *,
-        say: Callable[[str], object],
+        say: Tell,
         given_up: Callable[[], object],
         progressed: Callable[[Progress], object],
         failed: Callable[[Exception], object],
@@ -292,7 +293,7 @@ class Relabelling:
     def _refused(self, error: CorrClipError) -> None:
         self._change = None
         self._jobs.drop()
-        self._say(str(error))
+        self._say(error)
         self._given_up()
 
     def _take_at_once(self, session: Session, words: Vocabulary, reassign: Reassign) -> None:
@@ -302,7 +303,8 @@ class Relabelling:
         if edited is None:
             return
         said = f"There are {_classes(words)}." if known else "Press Run to look for these classes."
-        self._say(" ".join([said, *edited.notes]))
+        kind = Kind.DONE if known else Kind.NOTE
+        self._say(Said(" ".join([said, *edited.notes]), kind, undo=known))
         self.look_again()
 
     def _give_up(self, error: Exception) -> None:

@@ -15,7 +15,7 @@ from napari_corrclip.gui.correct import CorrectMode, CorrectPanel, help_text
 from napari_corrclip.gui.correct.finding import matches
 from napari_corrclip.gui.layers.session_layers import SessionLayers
 from tests.annotation.images import small_result
-from tests.gui.window import SIDE, Window
+from tests.gui.window import SIDE, Window, hearing
 
 WORDS = "cat, dog, sky, tree, road, car, scar, house, water, grass, bicycle, cart"
 
@@ -39,10 +39,10 @@ def finding(
     viewer.add_image(image, rgb=True)
     session = Session(result, image)
     told: list[str] = []
-    layers = SessionLayers(viewer, session, tell=told.append)
-    panel = CorrectPanel(told.append)
+    layers = SessionLayers(viewer, session, tell=hearing(told))
+    panel = CorrectPanel(hearing(told))
     viewer.window.add_dock_widget(panel, name="correct")
-    panel.open(CorrectMode(viewer, layers, told.append))
+    panel.open(CorrectMode(viewer, layers, hearing(told)))
     QTest.mouseClick(panel.button, Qt.MouseButton.LeftButton)
     viewer.reset_view()
     window = Window(viewer, session, layers, told)

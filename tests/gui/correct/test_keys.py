@@ -18,7 +18,7 @@ from napari_corrclip.gui.layers.session_layers import SessionLayers
 from tests.annotation.images import small_result
 from tests.forms import short
 from tests.gui.person import answer, click_in
-from tests.gui.window import SIDE, Window
+from tests.gui.window import SIDE, Window, hearing
 
 pytestmark = pytest.mark.canvas
 
@@ -28,9 +28,9 @@ ALT = Qt.KeyboardModifier.AltModifier
 @pytest.fixture
 def panel(window: Window) -> Iterator[CorrectPanel]:
     """The mode with its panel in the window, switched on by a click."""
-    panel = CorrectPanel(window.told.append)
+    panel = CorrectPanel(window.tell)
     window.viewer.window.add_dock_widget(panel, name="correct")
-    panel.open(CorrectMode(window.viewer, window.layers, window.told.append))
+    panel.open(CorrectMode(window.viewer, window.layers, window.tell))
     QTest.mouseClick(panel.button, Qt.MouseButton.LeftButton)
     QApplication.processEvents()
     yield panel
@@ -219,7 +219,7 @@ def test_a_class_key_goes_on_only_in_the_queue(window: Window, mode: CorrectMode
 def test_the_queue_s_buttons(window: Window, panel: CorrectPanel) -> None:
     mode = of(panel)
     total = len(window.session.ids)
-    assert f"{total} left</b><br>≈ 9" in panel.left.text()
+    assert f"{total} left</b> ≈ 9" in panel.left.text()
     press(panel.next_button)
     (first,) = mode.selection
     press(panel.next_button)
@@ -228,7 +228,7 @@ def test_the_queue_s_buttons(window: Window, panel: CorrectPanel) -> None:
     assert mode.selection == (first,)
     window.session.accept(window.session.ids[:70])
     assert f"{total - 70} left" in panel.left.text()
-    assert panel.refresh_button.text() == "Re-order"
+    assert panel.refresh_button.text() == "Sort again"
     press(panel.refresh_button)
     assert "The order is new" in window.told[-1]
     window.session.accept(window.session.ids)
@@ -297,10 +297,10 @@ def test_small_regions_are_one_entry(make_napari_viewer) -> None:  # type: ignor
         session.paint_regions(([at], [at]), None)
     small = session.ids[-3:].tolist()
     told: list[str] = []
-    layers = SessionLayers(viewer, session, tell=told.append)
-    panel = CorrectPanel(told.append)
+    layers = SessionLayers(viewer, session, tell=hearing(told))
+    panel = CorrectPanel(hearing(told))
     viewer.window.add_dock_widget(panel, name="correct")
-    panel.open(CorrectMode(viewer, layers, told.append))
+    panel.open(CorrectMode(viewer, layers, hearing(told)))
     press(panel.button)
     assert panel.small.text() == "small (3)"
     assert panel.small.isVisible()

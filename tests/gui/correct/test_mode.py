@@ -81,7 +81,7 @@ def test_u_takes_a_decision_and_paint_back(window: Window, mode: CorrectMode) ->
     session.paint(inside & (np.indices(session.shape)[0] % 2 == 0), "cat")
     window.click(*centre(window, 30))
     window.key(Qt.Key.Key_U)
-    assert "Undecide 1 region" in window.told[-1]
+    assert "Undecided 1 region." in window.told[-1]
     np.testing.assert_array_equal(session.labels, before)
     window.agree()
     window.undo()
@@ -169,7 +169,7 @@ def test_what_changes_nothing_is_said_to_be_so(window: Window, mode: CorrectMode
     session = window.session
     window.click(*centre(window, 30))
     window.key(Qt.Key.Key_Backspace)
-    assert window.told[-1] == "Ignore 1 region."
+    assert window.told[-1] == "Ignored 1 region."
     for key in (Qt.Key.Key_Backspace, Qt.Key.Key_U, Qt.Key.Key_U):
         steps = len(session.history.done)
         window.click(*centre(window, 30))
@@ -180,9 +180,9 @@ def test_what_changes_nothing_is_said_to_be_so(window: Window, mode: CorrectMode
     window.key(Qt.Key.Key_V)  # elects what it showed before
     assert window.told[-1] == "Nothing changed; it was so already."
     window.undo()
-    assert window.told[-1] == "Undo: Undecide 1 region."
+    assert window.told[-1] == "Undone: Undecide 1 region."
     window.redo()
-    assert window.told[-1] == "Redo: Undecide 1 region."
+    assert window.told[-1] == "Redone: Undecide 1 region."
 
 
 def test_the_status_bar_tells_of_the_keys_of_the_mode(window: Window, mode: CorrectMode) -> None:

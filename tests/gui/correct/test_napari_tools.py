@@ -20,9 +20,9 @@ pytestmark = pytest.mark.canvas
 @pytest.fixture
 def panel(window: Window) -> Iterator[CorrectPanel]:
     """The mode with its panel in the window, switched on by a click."""
-    panel = CorrectPanel(window.told.append)
+    panel = CorrectPanel(window.tell)
     window.viewer.window.add_dock_widget(panel, name="correct")
-    panel.open(CorrectMode(window.viewer, window.layers, window.told.append))
+    panel.open(CorrectMode(window.viewer, window.layers, window.tell))
     window.viewer.layers.selection.active = window.layers.labels
     QTest.mouseClick(panel.button, Qt.MouseButton.LeftButton)
     QApplication.processEvents()
@@ -79,7 +79,7 @@ def test_a_tool_of_napari_s_ends_the_mode_and_nothing_is_lost(
     assert str(layer.mode) == "paint"
     assert not mode.on
     assert not panel.button.isChecked()
-    assert not panel.keys.isVisible()
+    assert not panel.help.isVisible()
     assert "napari's tool 'paint' is on" in window.told[-1]
     # A click paints, and selects nothing.
     window.click(*centre(window, 40))
@@ -194,7 +194,7 @@ def test_two_modes_leave_the_double_click_as_they_found_it(
     window: Window, mode: CorrectMode
 ) -> None:
     viewer = window.viewer
-    other = CorrectMode(viewer, window.layers, window.told.append)
+    other = CorrectMode(viewer, window.layers, window.tell)
     there = len(viewer.mouse_double_click_callbacks)
     other.start()
     mode.stop()

@@ -21,7 +21,7 @@ from napari_corrclip.gui.work.job import Job
 from tests.annotation.images import small_result
 from tests.forms import short
 from tests.gui.gates import Gate, before_method
-from tests.gui.window import SIDE, Window
+from tests.gui.window import SIDE, Window, hearing
 
 pytestmark = pytest.mark.canvas
 
@@ -41,10 +41,10 @@ def halves(
     session = Session(result, image)
     session.merge(session.ids[:60])
     told: list[str] = []
-    layers = SessionLayers(viewer, session, tell=told.append)
+    layers = SessionLayers(viewer, session, tell=hearing(told))
     viewer.reset_view()
     QApplication.processEvents()
-    mode = CorrectMode(viewer, layers, told.append)
+    mode = CorrectMode(viewer, layers, hearing(told))
     mode.start()
     viewer.layers.selection.active = layers.labels
     yield Window(viewer, session, layers, told), mode

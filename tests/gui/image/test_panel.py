@@ -13,7 +13,7 @@ import pytest
 from qtpy.QtCore import QEvent, QPoint, QPointF, Qt
 from qtpy.QtGui import QMouseEvent
 from qtpy.QtTest import QTest
-from qtpy.QtWidgets import QApplication, QWidget
+from qtpy.QtWidgets import QApplication, QFormLayout, QWidget
 
 from napari_corrclip.annotation import has_session, journal_folder
 from napari_corrclip.demo.scenes import generate_scene
@@ -72,6 +72,7 @@ def shown(person: Person) -> None:
 def ready(person: Person, layer: Any) -> None:
     person.dock.reset_choices()
     person.dock.image.layer = layer
+    person.dock.image.fold.open()
     person.dock.model.regions.setCurrentText("superpixels")
     person.dock.words.line.setText("red, green, blue")
 
@@ -84,12 +85,12 @@ def tick(person: Person, box: QWidget) -> None:
 
 def rows(person: Person) -> set[str]:
     """The labels of the rows that are shown."""
-    form = person.dock.image._form
     found = set()
-    for row in range(form.rowCount()):
-        item = form.itemAt(row, form.ItemRole.LabelRole)
-        if form.isRowVisible(row) and item is not None:
-            found.add(item.widget().text())
+    for form in person.dock.image.findChildren(QFormLayout):
+        for row in range(form.rowCount()):
+            item = form.itemAt(row, form.ItemRole.LabelRole)
+            if form.isRowVisible(row) and item is not None:
+                found.add(item.widget().text())
     return found
 
 

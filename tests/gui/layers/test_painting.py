@@ -84,7 +84,7 @@ def test_a_stroke_says_how_many_voted_and_changed(window: Window) -> None:
     rows = [row for row in session.rows() if row.verdict is None]
     changed = sum(row.value != before[row.id] for row in rows)
     told = window.told[-1]
-    assert told.startswith(f"Extend region {begun}; ")
+    assert told.startswith(f"Extended region {begun}; ")
     assert told.endswith(f"re-voted, {changed} changed.")
     window.agree()
 
@@ -117,7 +117,7 @@ def test_a_changed_class_is_counted(window: Window) -> None:
     window.click(*at)
     np.testing.assert_array_equal(session.regions, expected.regions)
     assert expected.region(one).value != small.value
-    assert window.told[-1].startswith(f"Extend region {small.id}; 1 region re-voted, 1 changed.")
+    assert window.told[-1].startswith(f"Extended region {small.id}; 1 region re-voted, 1 changed.")
     window.agree()
 
 
@@ -385,9 +385,9 @@ def test_a_click_takes_a_stroke_back(
     window.stroke((40, 40), (40, 80))
     assert not np.array_equal(session.regions, before)
     assert "re-voted" in dock.status.text()
-    dock.status.linkActivated.emit("undo")
+    dock.status.undo_button.click()
     np.testing.assert_array_equal(session.regions, before)
-    assert "Undo</a>" not in dock.status.text()
+    assert not dock.status.said.undo
     window.agree()
     viewer.window.remove_dock_widget(dock)
     qtbot.waitUntil(lambda: dock.layers is None, timeout=MINUTE)
@@ -420,7 +420,7 @@ def test_layers_table_and_session_agree_after_anything(
         window.viewer.layers.remove(layer)
     result, image = small_result((96, 96))
     session = Session(result, image)
-    layers = SessionLayers(window.viewer, session, tell=window.told.append)
+    layers = SessionLayers(window.viewer, session, tell=window.tell)
     here = Window(window.viewer, session, layers, window.told)
     window.layers, window.session = layers, session
     model = RegionsModel(session)

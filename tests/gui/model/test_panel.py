@@ -162,7 +162,7 @@ def test_windows_are_counted_and_parameters_are_those_of_the_result(
     monkeypatch.setattr("napari_corrclip.gui.model.panel.ESTIMATES", fresh)
     monkeypatch.setattr("napari_corrclip.gui.work.controller.ESTIMATES", fresh)
     model = person.dock.model
-    assert model.windows.isHidden()
+    assert model.windows.text() == ""
     open_scene(person)
     shape = generate_scene(7).image.shape[:2]
     settings = get_preset("demo").settings
@@ -212,7 +212,7 @@ def test_every_parameter_has_its_symbol_and_default() -> None:
 
 def test_parameters_are_checked_marked_and_reset(person: Person) -> None:
     advanced = person.dock.model.advanced
-    assert not advanced.isExpanded()
+    assert not advanced.isVisible()
     assert person.dock.model.choice.recipe.settings == get_preset("demo").settings
     tau = advanced.fields["tau"]
     assert isinstance(tau, QLineEdit)
@@ -227,7 +227,7 @@ def test_parameters_are_checked_marked_and_reset(person: Person) -> None:
     write("0.5")
     assert advanced.settings.tau == 0.5
     assert advanced.labels["tau"].font().bold()
-    assert advanced.text() == "Advanced (1 changed)"
+    assert person.dock.model.advanced_button.text() == "Advanced (1 changed)…"
     write("-1")
     assert person.dock.status.text() == (
         "The setting 'tau' is -1.0 and must be a number > 0 and <= 100."

@@ -40,7 +40,7 @@ def model(session: Session, qapp: QApplication) -> Iterator[RegionsModel]:
 
 @pytest.fixture
 def bar(window: Window, qtbot: QtBot) -> Iterator[RegionsBar]:
-    mode = CorrectMode(window.viewer, window.layers, window.told.append)
+    mode = CorrectMode(window.viewer, window.layers, window.tell)
     made = RegionsBar(window.viewer)
     qtbot.addWidget(made)
     made.open(mode)

@@ -20,8 +20,7 @@ def copied(person: Person) -> str:
     clipboard = QApplication.clipboard()
     assert clipboard is not None
     clipboard.setText("")
-    assert person.dock.menu.copy_action is not None
-    person.dock.menu.copy_action.trigger()
+    person.dock.menu.copy_button.click()
     person.qtbot.waitUntil(lambda: not person.dock.controller.running, timeout=MINUTE)
     person.qtbot.waitUntil(lambda: bool(clipboard.text()), timeout=MINUTE)
     return clipboard.text()
@@ -55,9 +54,8 @@ def agree(person: Person, text: str, folder: Path) -> None:
 def test_the_demo_and_what_was_done_to_it(
     person: Person, tmp_path: Path, regions: str, written: str
 ) -> None:
-    copy, status = person.dock.menu.copy_action, person.dock.status
-    assert copy is not None
-    copy.trigger()
+    copy, status = person.dock.menu.copy_button, person.dock.status
+    copy.click()
     assert status.text() == "There is no session yet; press Run, or restore one."
     person.dock.model.regions.setCurrentText(regions)
     person.press(person.dock.bar.demo_button)
@@ -72,7 +70,7 @@ def test_the_demo_and_what_was_done_to_it(
     person.qtbot.waitUntil(lambda: "red triangle" in session.vocabulary.names, timeout=MINUTE)
     person.qtbot.waitUntil(lambda: not person.dock.controller.running, timeout=MINUTE)
     person.press(person.dock.bar.run_button)
-    copy.trigger()
+    copy.click()
     assert status.text() == "Something runs; copy when it has ended, or cancel it first."
     person.press(person.dock.bar.run_button)
     person.wait()
@@ -96,10 +94,9 @@ def test_an_image_in_memory_is_saved_where_the_person_says(
     person.dock.model.regions.setCurrentText("superpixels")
     person.run()
 
-    assert person.dock.menu.copy_action is not None
-    person.dock.menu.copy_action.trigger()
+    person.dock.menu.copy_button.click()
     person.qtbot.waitUntil(lambda: "cannot be written" in person.dock.status.text(), timeout=MINUTE)
-    person.dock.menu.copy_action.trigger()
+    person.dock.menu.copy_button.click()
     person.qtbot.waitUntil(
         lambda: (
             person.dock.status.text()

@@ -10,6 +10,7 @@ from napari_corrclip.annotation import Session
 from napari_corrclip.demo.scenes import generate_scene
 from napari_corrclip.gui.dock import CorrClipDock
 from napari_corrclip.gui.image.picture import picture_of
+from napari_corrclip.gui.work.said import done
 from napari_corrclip.gui.work.with_images import WithImages
 from tests.gui.person import Person
 
@@ -145,13 +146,11 @@ def test_running_again_leaves_the_active_layer_its_place_and_the_keys(person: Pe
     assert len(session.history.done) == before + 1
 
     # Names that look like tags are read as they are.
-    person.dock._say_with_undo("<b>x</b>")
-    assert person.dock.status.textFormat() == Qt.TextFormat.RichText
-    assert "&lt;b&gt;x" in person.dock.status.text()
-    person.dock.status.linkActivated.emit("undo")
+    person.dock.say(done("<b>x</b> & y"))
+    assert person.dock.status.label.textFormat() == Qt.TextFormat.PlainText
+    assert person.dock.status.text() == "<b>x</b> & y."
+    person.dock.status.undo_button.click()
     assert len(session.history.done) == before
-    person.dock.say("<b>x</b> & y was removed.")
-    assert person.dock.status.textFormat() == Qt.TextFormat.PlainText
 
     person.dock.cleanup()
     image.scale = (1, 1)  # nobody listens

@@ -41,8 +41,7 @@ class Loader(Person):
 
     def trigger(self) -> None:
         """Choose the entry of the menu."""
-        assert self.dock.menu.load_action is not None
-        self.dock.menu.load_action.trigger()
+        self.dock.menu.load_button.click()
 
     @property
     def said(self) -> str:

@@ -19,10 +19,9 @@ def test_a_session_is_saved_and_never_over_another(
     dock, asked = person.dock, [""]
 
     def save(folder: Path | str) -> str:
-        assert dock.menu.save_action is not None
         asked[:] = [str(folder)]
         monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *_: asked.pop())
-        dock.menu.save_action.trigger()
+        dock.menu.save_button.click()
         return dock.status.text()
 
     assert save(tmp_path) == "There is no session yet; press Run, or restore one."
@@ -50,7 +49,7 @@ def test_a_session_is_saved_and_never_over_another(
 
     own, other, kept = (tmp_path / name for name in ("own", "other", "kept"))
     for _ in range(2):  # the second time, it is its own folder
-        assert save(own) == f"The session was saved in {str(own)!r}."
+        assert save(own) == f"Saved the session in {str(own)!r}."
         again = Session.load(own)
         np.testing.assert_array_equal(again.labels, session.labels)
         np.testing.assert_array_equal(again.regions, session.regions)

@@ -1,0 +1,1 @@
+"""The page that writes what was corrected to files."""

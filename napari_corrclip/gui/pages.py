@@ -1,0 +1,90 @@
+"""The pages of the dock: a tab for each of a person's two tasks, and one for what comes of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from enum import Enum
+
+from psygnal import Signal
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QTabBar, QVBoxLayout, QWidget
+
+
+class Page(Enum):
+    """A page; its value is what its tab says."""
+
+    SET_UP = "Set up"
+    CORRECT = "Correct"
+    EXPORT = "Export"
+
+
+TIPS = {
+    Page.SET_UP: "Choose the image, the classes and the networks, and run",
+    Page.CORRECT: "Correct the regions by mouse and keys",
+    Page.EXPORT: "Write the labels to files, save the session, or copy it as Python",
+}
+
+
+class Pages(QWidget):
+    """The tabs over the parts of the dock; a part may be on several pages.
+
+    Args:
+        parts: what is below the tabs, from above, with the pages that show it.
+        stretch: the part that takes the room that is left.
+
+    Signals (psygnal):
+        turned: the :class:`Page` that is shown now.
+    """
+
+    turned = Signal(Page)
+
+    def __init__(
+        self, parts: Mapping[QWidget, Iterable[Page]], stretch: Iterable[QWidget] = ()
+    ) -> None:
+        super().__init__()
+        self._parts = {part: frozenset(pages) for part, pages in parts.items()}
+        self.tabs = QTabBar()
+        self.tabs.setExpanding(True)
+        self.tabs.setDrawBase(False)
+        self.tabs.setAccessibleName("Pages")
+        for number, page in enumerate(Page):
+            self.tabs.addTab(page.value)
+            self.tabs.setTabToolTip(number, TIPS[page])
+        self.tabs.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(self.tabs)
+        for part in self._parts:
+            layout.addWidget(part, int(part in stretch))
+        self.tabs.currentChanged.connect(self._turned)
+        self._turned(0)
+
+    @property
+    def page(self) -> Page:
+        """The page that is shown."""
+        return list(Page)[self.tabs.currentIndex()]
+
+    def turn_to(self, page: Page) -> None:
+        """Show a page."""
+        self.tabs.setCurrentIndex(list(Page).index(page))
+
+    def page_of(self, widget: QWidget) -> Page:
+        """Return the page on which a widget is: the shown one, if that has it too.
+
+        Raises:
+            KeyError: the widget is on no page.
+        """
+        for part, pages in self._parts.items():
+            if part is widget or part.isAncestorOf(widget):
+                return (
+                    self.page
+                    if self.page in pages
+                    else next(page for page in Page if page in pages)
+                )
+        raise KeyError(widget.objectName())
+
+    def _turned(self, number: int) -> None:
+        page = list(Page)[number]
+        for part, pages in self._parts.items():
+            part.setVisible(page in pages)
+        self.turned.emit(page)

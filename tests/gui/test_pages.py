@@ -1,0 +1,229 @@
+"""The pages of the dock: what each shows, that all of it fits the smallest screens, and where it leads."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import imageio.v3 as iio
+import napari
+import numpy as np
+import pytest
+from PIL import Image
+from pytestqt.qtbot import QtBot
+from qtpy.QtCore import QPoint, Qt
+from qtpy.QtTest import QTest
+from qtpy.QtWidgets import QAbstractButton, QApplication, QFileDialog, QMessageBox, QWidget
+
+from napari_corrclip.demo.scenes import generate_scene
+from napari_corrclip.errors import InputError
+from napari_corrclip.gui.dock import CorrClipDock
+from napari_corrclip.gui.pages import Page
+from napari_corrclip.gui.work.said import Kind, Said, done, past
+from napari_corrclip.vocabulary import Vocabulary
+from tests.forms import short
+from tests.gui.person import Person, answer, click_in, threads_end
+from tests.gui.window import settle
+
+pytestmark = pytest.mark.canvas
+
+# The second is 1400 x 900 at a scaling of 150 %.
+SIZES = [(1024, 700), (933, 600)]
+
+
+@pytest.fixture
+def on_screen(make_napari_viewer: Callable[..., napari.Viewer], qtbot: QtBot) -> Iterator[Person]:
+    viewer = make_napari_viewer(show=True)
+    viewer.window.resize(*SIZES[0])
+    dock = CorrClipDock(viewer)
+    viewer.window.add_dock_widget(dock, name="CorrCLIP")
+    settle(viewer)
+    yield Person(viewer, dock, qtbot)
+    dock.cleanup()
+    threads_end(qtbot)
+
+
+def click_at(person: Person, widget: QWidget) -> None:
+    """Click where a hand could: in the middle of what is seen of a widget, on whatever lies there."""
+    seen = widget.visibleRegion().boundingRect()
+    assert seen.size() == widget.size(), f"{widget!r} is cut, or not to be seen"
+    window = widget.window()
+    assert window is not None
+    where = widget.mapTo(window, seen.center())
+    there = window.childAt(where)
+    assert there is widget or widget.isAncestorOf(there), f"{there!r} lies over {widget!r}"
+    QTest.mouseClick(there, Qt.MouseButton.LeftButton, pos=there.mapFrom(window, where))
+    QApplication.processEvents()
+
+
+def turn_to(person: Person, page: Page) -> None:
+    """Click on the tab of a page."""
+    tabs = person.dock.pages.tabs
+    where = tabs.tabRect(list(Page).index(page)).center()
+    QTest.mouseClick(tabs, Qt.MouseButton.LeftButton, pos=where)
+    QApplication.processEvents()
+    assert person.dock.pages.page is page
+
+
+def cut(dock: QWidget) -> list[str]:
+    """What should be seen of a page and is not, or not whole."""
+    return [
+        f"{type(widget).__name__} {getattr(widget, 'text', str)()}"
+        for widget in dock.findChildren(QWidget)
+        if widget.isVisible()
+        and isinstance(widget, QAbstractButton)
+        and widget.visibleRegion().boundingRect().size() != widget.size()
+        and widget.window() is dock.window()
+    ]
+
+
+@pytest.mark.parametrize(("width", "height"), short(SIZES[0], rest=[SIZES[1]]))
+def test_every_page_fits(on_screen: Person, width: int, height: int) -> None:
+    person, dock = on_screen, on_screen.dock
+    person.viewer.window.resize(width, height)
+    settle(person.viewer)
+    click_at(person, dock.bar.demo_button)
+    person.wait()
+    settle(person.viewer)
+    window = dock.window()
+    assert window is not None
+    assert window.width() == width
+    assert dock.pages.page is Page.CORRECT
+    click_at(person, dock.correct.next_button)
+    assert cut(dock) == []
+    assert dock.words.table.height() >= 100
+    turn_to(person, Page.SET_UP)
+    assert cut(dock) == []
+    for fold, other in ((dock.image.fold, dock.model), (dock.model, dock.image.fold)):
+        click_at(person, fold.head)
+        assert cut(dock) == []
+        assert not other.is_open  # one of them is open alone
+        assert dock.words.table.visibleRegion().boundingRect().height() >= 40
+    turn_to(person, Page.EXPORT)
+    assert cut(dock) == []
+    assert dock.width() <= 340
+    foot = dock.mapTo(window, QPoint(0, dock.height())).y()
+    assert foot <= window.height()
+
+
+def test_the_demo_is_on_the_empty_first_page_alone(on_screen: Person) -> None:
+    person, dock = on_screen, on_screen.dock
+    assert dock.bar.demo_button.isVisible()
+    person.type("cat, dog")
+    typed = dock.words.vocabulary
+    answer(QMessageBox, lambda box: click_in(box, "Cancel"))
+    click_at(person, dock.bar.demo_button)
+    assert dock.words.vocabulary == typed
+    assert len(person.viewer.layers) == 0
+    assert dock.status.text() == "The demo was not opened; your classes are as they were."
+    answer(QMessageBox, lambda box: click_in(box, "Replace"))
+    click_at(person, dock.bar.demo_button)
+    person.wait()
+    assert dock.words.vocabulary is not None
+    assert "cat" not in dock.words.vocabulary.names
+    turn_to(person, Page.SET_UP)
+    assert not dock.bar.demo_button.isVisible()  # there is an image
+    dock.words._bring_back()
+    assert isinstance(dock.words.vocabulary, Vocabulary)
+    assert dock.words.vocabulary.names == ("cat", "dog")
+
+
+def test_nothing_moves_when_the_sentence_changes(on_screen: Person) -> None:
+    dock = on_screen.dock
+    parts = [dock.bar.run_button, dock.words.table, dock.status, dock.status.icon]
+    places: set[tuple[tuple[int, int], ...]] = set()
+    long = " ".join(["This sentence has far more words than its place has room for."] * 4)
+    for said in ("", "Short.", long, done("Assign 3 regions to 'cat'"), InputError(long)):
+        dock.status.say(said)
+        QApplication.processEvents()
+        corners = [part.mapTo(dock, QPoint(0, 0)) for part in parts]
+        sides = dock.status.size()
+        places.add((*((at.x(), at.y()) for at in corners), (sides.width(), sides.height())))
+    assert len(places) == 1
+    assert dock.status.text() == long
+    assert dock.status.said.kind is Kind.WARNING
+    lines = dock.status.label.text().split("\n")
+    assert len(lines) == 2
+    assert lines[1].endswith("…")
+    assert long in dock.status.label.toolTip()
+    assert dock.status.accessibleName() == f"Warning: {long}"
+    assert dock.status.undo_button.isHidden()
+
+
+@pytest.mark.parametrize(
+    ("title", "sentence"),
+    [
+        ("Assign 3 regions to 'cat'", "Assigned 3 regions to 'cat'"),
+        ("Split region 4 into 2 parts", "Split region 4 into 2 parts"),
+        ("New region 7 of 20 pixels", "New region 7 of 20 pixels"),
+        ("", ""),
+    ],
+)
+def test_what_was_done_is_told_in_the_past(title: str, sentence: str) -> None:
+    assert past(title) == sentence
+
+
+def test_an_error_warns_and_mere_text_is_a_note() -> None:
+    assert Said.of("Click on a region.") == Said("Click on a region.", Kind.NOTE)
+    assert Said.of(InputError("No.")) == Said("No.", Kind.WARNING)
+    assert Said.of(done("Merge 2 regions", "It voted.")) == Said(
+        "Merged 2 regions. It voted.", Kind.DONE, undo=True
+    )
+
+
+# -- export
+
+
+def test_files_are_written_under_the_image_s_own_name(
+    on_screen: Person, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    person, dock = on_screen, on_screen.dock
+    scene = tmp_path / "a scene.png"
+    iio.imwrite(scene, generate_scene(3).image[:96, :128])
+    turn_to(person, Page.EXPORT)
+    assert not dock.export.button.isEnabled()
+    person.viewer.open(str(scene), plugin="napari")
+    dock.reset_choices()
+    turn_to(person, Page.SET_UP)
+    dock.model.regions.setCurrentText("superpixels")
+    person.type("red, green")
+    session = person.run()
+    turn_to(person, Page.EXPORT)
+    assert dock.export.folder is None
+    for box in dock.export.boxes.values():
+        if not box.isChecked():
+            click_at(person, box)
+    click_at(person, dock.export.button)
+    person.wait()
+    names = {path.name.removeprefix("a scene.") for path in tmp_path.glob("a scene.*")}
+    assert names == {
+        "png", "labels.png", "labels.classes.csv", "labels.tif", "regions.tif", "regions.csv", "overlay.png",
+    }  # fmt: skip
+    assert dock.status.text().startswith(
+        f"Wrote 6 files into {str(tmp_path)!r}: a scene.labels.png"
+    )
+    assert dock.status.said.kind is Kind.DONE
+    with Image.open(tmp_path / "a scene.labels.png") as indexed:
+        assert indexed.mode == "P"
+        np.testing.assert_array_equal(np.asarray(indexed), session.labels)
+    np.testing.assert_array_equal(iio.imread(tmp_path / "a scene.labels.tif"), session.labels)
+    np.testing.assert_array_equal(iio.imread(tmp_path / "a scene.regions.tif"), session.regions)
+    assert Vocabulary.from_file(tmp_path / "a scene.labels.classes.csv").names == ("red", "green")
+
+    # What is there is asked about, and left as it is.
+    before = (tmp_path / "a scene.labels.tif").read_bytes()
+    session.assign(session.ids.tolist(), "red")
+    answer(QMessageBox, lambda box: click_in(box, "Cancel"))
+    click_at(person, dock.export.button)
+    assert (tmp_path / "a scene.labels.tif").read_bytes() == before
+    assert dock.status.text() == "Nothing was written; the files are as they were."
+
+    # Another folder, which cannot be written: nothing half is left.
+    blocked = tmp_path / "blocked"
+    blocked.write_text("a file where a folder should be")
+    monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *_: str(blocked))
+    click_at(person, dock.export.choose_button)
+    click_at(person, dock.export.button)
+    person.wait()
+    assert str(blocked) in dock.status.text()
+    assert dock.status.said.kind is Kind.WARNING
