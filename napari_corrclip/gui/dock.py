@@ -436,6 +436,7 @@ class CorrClipDock(Docked):
 
     def _nothing_shown(self) -> None:
         self.words.follow(None)
+        self.words.active.follow(None)
         self.pages.turn_to(Page.SET_UP)
         self._image_chosen()
 
@@ -453,6 +454,7 @@ class CorrClipDock(Docked):
     def _opened(self, opened: Opened) -> None:
         session, picture = opened.session, opened.picture
         self.words.follow(session)
+        self.words.active.follow(None if self.layers is None else self.layers.labels)
         if not opened.arrived:
             self.pages.turn_to(Page.CORRECT)
             self._offer()  # what was put aside is not offered any more

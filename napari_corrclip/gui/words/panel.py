@@ -22,6 +22,8 @@ from qtpy.QtWidgets import (
 from napari_corrclip.errors import InputError
 from napari_corrclip.gui.preferences import palette_of_new_classes
 from napari_corrclip.gui.widgets import Line, button, set_tip
+from napari_corrclip.gui.words.active import ActiveClass
+from napari_corrclip.gui.words.detail import ClassDetail
 from napari_corrclip.gui.words.table import (
     COLOR,
     KEY,
@@ -74,6 +76,12 @@ class VocabularyPanel(QWidget):
         self.line.returnPressed.connect(self._typed)
         self.model = VocabularyModel(self._edited, self)
         self.table = ClassTable(self.model)
+        self.detail = ClassDetail(self.model)
+        self.active = ActiveClass(self.table, self.model)
+        selection = self.table.selectionModel()
+        assert selection is not None  # of a view with a model
+        selection.selectionChanged.connect(self._rows_selected)
+        self.model.modelReset.connect(self._rows_selected)
         self.table.clicked.connect(self._choose_color)
         self.table.moved.connect(self._move)
         self.table.removed.connect(self._remove)
@@ -99,6 +107,7 @@ class VocabularyPanel(QWidget):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self.line)
         layout.addWidget(self.table, 1)
+        layout.addWidget(self.detail)
         layout.addLayout(buttons)
         self._former: Vocabulary | None = None
         self._session: Session | None = None
@@ -141,6 +150,7 @@ class VocabularyPanel(QWidget):
 
     def let_go(self) -> None:
         """Follow no session, and touch nothing: the panel may be deleted."""
+        self.active.follow(None)
         former, self._session = self._session, None
         if former is not None:
             former.changed.disconnect(self._session_changed)
@@ -303,6 +313,11 @@ class VocabularyPanel(QWidget):
             self.refused.emit(str(changed))
         else:
             self._set(changed)
+
+    def _rows_selected(self, *_: object) -> None:
+        rows = self.table.rows()
+        self.detail.show_row(rows[0] if len(rows) == 1 else None)
+        self.active.row_chosen()
 
     def _choose_color(self, index: QModelIndex) -> None:
         if index.column() != COLOR or self.vocabulary is None:

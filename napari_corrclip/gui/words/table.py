@@ -7,24 +7,27 @@ from typing import Any
 
 from psygnal import Signal
 from qtpy.QtCore import QAbstractTableModel, QMimeData, QModelIndex, Qt
-from qtpy.QtGui import QColor, QKeyEvent, QResizeEvent
+from qtpy.QtGui import QColor, QKeyEvent
 from qtpy.QtWidgets import QHeaderView, QTableView, QWidget
 
 from napari_corrclip.errors import InputError
 from napari_corrclip.gui.correct.correcting import DIGITS
+from napari_corrclip.gui.words.cells import COLOR_ROLE, SHARE_ROLE, ShareDelegate, SwatchDelegate
 from napari_corrclip.vocabulary import Vocabulary, grammar
 from napari_corrclip.vocabulary.near_colors import nearest
 from napari_corrclip.vocabulary.numbers import number
 from napari_corrclip.wording.markup import plain
 
-COLUMNS = ("", "#", "class", "prompts", "min p", "share")
+COLUMNS = ("", "key", "class", "prompts", "threshold", "share")
 COLOR, KEY, NAME, PROMPTS, THRESHOLD, SHARE = range(len(COLUMNS))
 ROWS = "application/x-napari-corrclip-rows"
-WIDTHS = {COLOR: 18, KEY: 18, PROMPTS: 50, THRESHOLD: 44, SHARE: 42}
-"""Pixels; the name has the rest, and gives a wide table's prompts some of it."""
+WIDTHS = {COLOR: 24, KEY: 30, SHARE: 58}
+"""Pixels; the name has the rest."""
+DETAILS = (PROMPTS, THRESHOLD)
+"""Columns that are shown below the table, of the selected class alone."""
 TIPS = {
     COLOR: "Click to choose the colour",
-    KEY: "This key assigns the class; drag the row to change the order",
+    KEY: "This key assigns the class, / finds those without one; drag the row to change the order",
     NAME: "Double-click or F2 to rename",
     PROMPTS: "What the class is looked for by; commas separate prompts; empty: the name",
     THRESHOLD: "Least probability of the class; below it a pixel is background, or unlabelled",
@@ -134,8 +137,10 @@ class VocabularyModel(QAbstractTableModel):
             return None
         one = self.vocabulary.classes[index.row()]
         column = index.column()
-        if role == Qt.ItemDataRole.BackgroundRole and column == COLOR:
+        if role == COLOR_ROLE and column in (COLOR, SHARE):
             return QColor(*one.color)
+        if role == SHARE_ROLE and column == SHARE:
+            return self.shares.get(one.value)
         if role == Qt.ItemDataRole.ToolTipRole:
             if column == NAME and len(one.name) > 12:
                 return plain(f"{one.name}\n{TIPS[NAME]}")
@@ -151,7 +156,7 @@ class VocabularyModel(QAbstractTableModel):
             return None
         editing = role == Qt.ItemDataRole.EditRole
         if column == KEY:
-            return DIGITS[index.row()] if index.row() < len(DIGITS) else ""
+            return DIGITS[index.row()] if index.row() < len(DIGITS) else "/"
         if column == NAME:
             return f"{one.name}  (background)" if one.background and not editing else one.name
         if column == PROMPTS:
@@ -218,18 +223,14 @@ class ClassTable(QTableView):
         header.setHighlightSections(False)
         header.setMinimumSectionSize(16)
         for column, width in WIDTHS.items():
-            header.setSectionResizeMode(column, QHeaderView.ResizeMode.Interactive)
+            header.setSectionResizeMode(column, QHeaderView.ResizeMode.Fixed)
             header.resizeSection(column, width)
+        for column in DETAILS:
+            self.setColumnHidden(column, True)
         header.setSectionResizeMode(NAME, QHeaderView.ResizeMode.Stretch)
-
-    def resizeEvent(self, event: QResizeEvent | None) -> None:  # noqa: D102
-        super().resizeEvent(event)
-        header, viewport = self.horizontalHeader(), self.viewport()
-        if header is not None and viewport is not None:
-            others = sum(WIDTHS.values()) - WIDTHS[PROMPTS]
-            header.resizeSection(
-                PROMPTS, max(WIDTHS[PROMPTS], 2 * (viewport.width() - others) // 5)
-            )
+        # Qt's own delegates are kept alive by their parent alone.
+        self.setItemDelegateForColumn(COLOR, SwatchDelegate(self))
+        self.setItemDelegateForColumn(SHARE, ShareDelegate(self))
 
     def rows(self) -> list[int]:
         """The selected rows, ascending."""
@@ -259,8 +260,7 @@ class ClassTable(QTableView):
             self.removed.emit()
         elif event.key() == Qt.Key.Key_F2 and self.currentIndex().isValid():
             index = self.currentIndex()
-            editable = index.column() in (NAME, PROMPTS, THRESHOLD)
-            self.edit(index if editable else index.siblingAtColumn(NAME))
+            self.edit(index.siblingAtColumn(NAME))
         else:
             super().keyPressEvent(event)
 

@@ -94,7 +94,7 @@ def test_keys_follow_the_order_and_values_stay(person: Person) -> None:
     person.type(", ".join(f"class {number}" for number in range(1, 13)))
     model, table = person.dock.words.model, person.dock.words.table
     shown = [model.data(model.index(row, KEY)) for row in range(12)]
-    assert shown == [*"1234567890", "", ""]
+    assert shown == [*"1234567890", "/", "/"]
     table.select([11])
     for _ in range(3):
         key(person, Qt.Key.Key_Up, Qt.KeyboardModifier.AltModifier)
@@ -367,5 +367,86 @@ def test_a_selection_and_the_place_outlive_a_change_and_the_table_fits(person: P
     assert viewport is not None
     assert viewport.width() < 300
     assert header.length() <= viewport.width()
-    assert header.sectionSize(NAME) >= 80
-    assert header.sectionSize(PROMPTS) >= 50
+    assert header.sectionSize(NAME) >= 150
+    widest = header.sectionSize(SHARE) - viewport.fontMetrics().horizontalAdvance("100%")
+    assert widest >= 8
+
+
+@pytest.mark.canvas
+def test_the_selected_class_has_its_prompts_and_threshold_below(person: Person) -> None:
+    shown(person)
+    person.type("cat, dog")
+    panel = person.dock.words
+    for line in (panel.detail.prompts, panel.detail.threshold):
+        assert not line.isEnabled()
+    panel.table.select([1])
+    assert (panel.detail.prompts.text(), panel.detail.threshold.text()) == ("dog", "")
+
+    def write(line: QLineEdit, text: str) -> None:
+        line.setFocus()
+        line.selectAll()
+        person.qtbot.keyClicks(line, text)
+        person.qtbot.keyClick(line, Qt.Key.Key_Return)
+
+    write(panel.detail.prompts, "a dog, a puppy")
+    write(panel.detail.threshold, "0.3")
+    words = panel.vocabulary
+    assert words is not None
+    assert words.classes[1].prompts == ("a dog", "a puppy")
+    assert words.classes[1].threshold == 0.3
+    assert panel.table.rows() == [1]
+    write(panel.detail.threshold, "much")
+    assert "The threshold 'much' is no number" in person.dock.status.text()
+    assert panel.detail.threshold.text() == "0.3"
+    panel.table.selectAll()
+    assert not panel.detail.prompts.isEnabled()
+    assert panel.detail.prompts.text() == ""
+
+
+@pytest.mark.canvas
+def test_the_selected_row_is_what_napari_s_tools_paint_and_back(person: Person) -> None:
+    open_scene(person)
+    person.type("red, green, blue")
+    session = person.run()
+    layers, table = person.dock.layers, person.dock.words.table
+    assert layers is not None
+    values = session.vocabulary.values
+    index = person.dock.words.model.index(2, NAME)
+    viewport = table.viewport()
+    assert viewport is not None
+    person.qtbot.mouseClick(
+        viewport, Qt.MouseButton.LeftButton, pos=table.visualRect(index).center()
+    )
+    assert layers.labels.selected_label == values[2]
+    layers.labels.selected_label = values[0]
+    assert table.rows() == [0]
+    layers.labels.selected_label = 999  # no class
+    assert table.rows() == [0]
+    table.selectAll()
+    assert layers.labels.selected_label == 999  # several classes are none that could be painted
+
+
+@pytest.mark.canvas
+def test_a_selected_row_shows_its_swatch_and_the_bar_is_as_long_as_the_share(
+    person: Person,
+) -> None:
+    shown(person)
+    person.type("cat #ff0000, dog #0000ff")
+    table, model = person.dock.words.table, person.dock.words.model
+    words = model.vocabulary
+    assert words is not None
+    model.show_shares({words.values[0]: 1.0, words.values[1]: 0.5})
+    table.selectAll()
+    QApplication.processEvents()
+    picture = table.viewport().grab().toImage()  # type: ignore[union-attr]
+    scale = picture.devicePixelRatio()
+
+    def color(row: int, column: int, across: float, up: int) -> str:
+        place = table.visualRect(model.index(row, column))
+        at = round(place.left() + 2 + across * (place.width() - 4)), place.bottom() - up
+        return picture.pixelColor(*(round(side * scale) for side in at)).name()
+
+    assert color(0, COLOR, 0.5, 11) == "#ff0000"
+    assert color(1, COLOR, 0.5, 11) == "#0000ff"
+    assert [color(0, SHARE, across, 2) == "#ff0000" for across in (0.1, 0.95)] == [True, True]
+    assert [color(1, SHARE, across, 2) == "#0000ff" for across in (0.1, 0.95)] == [True, False]
