@@ -8,7 +8,7 @@ say what colour it has.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from napari_corrclip.gui.canvas.schemes import ROLES, Role, Scheme
 
 Codes = NDArray[np.integer]
+LookUp = Callable[[NDArray[np.integer]], NDArray[np.integer]]
 Mask = NDArray[np.bool_]
 
 PERIOD = 8
@@ -70,7 +71,7 @@ def paint(regions: NDArray[np.integer], view: View, scheme: Scheme) -> NDArray[n
         bottom = min(top + BAND, rows)
         above, below = min(reach, top), min(reach, rows - bottom)
         part = view.band(top - above, above + bottom - top + below)
-        codes = sample(regions, part, scheme)
+        codes = sample(regions, part, scheme.codes_of)
         if codes is None:
             continue
         phase = top - above - round(float(origin.sum()))
@@ -82,12 +83,15 @@ def paint(regions: NDArray[np.integer], view: View, scheme: Scheme) -> NDArray[n
     return picture
 
 
-def sample(regions: NDArray[np.integer], view: View, scheme: Scheme) -> Codes | None:
-    """Return the code at the middle of each pixel of the screen; ``None``: there is no image."""
+def sample(regions: NDArray[np.integer], view: View, look_up: LookUp) -> NDArray[np.integer] | None:
+    """Return what ``look_up`` finds for the id at the middle of each pixel of the screen; 0 beyond the image.
+
+    ``None``: nothing of the image is shown.
+    """
     y, x = (np.arange(side) + 0.5 for side in view.size)
     (down, across), (up, right) = view.matrix.tolist()
     if across or up:
-        return _sample_turned(regions, view, scheme)
+        return _sample_turned(regions, view, look_up)
     row, rows = _within(down * y + view.offset[0], regions.shape[0])
     column, columns = _within(right * x + view.offset[1], regions.shape[1])
     if not len(row) or not len(column):
@@ -96,18 +100,18 @@ def sample(regions: NDArray[np.integer], view: View, scheme: Scheme) -> Codes | 
     part = regions[top : row.max() + 1, left : column.max() + 1]
     if part.size < len(row) * len(column):
         # Closer than one to one: each pixel of the image is looked up once.
-        codes = scheme.codes_of(part)
-        codes = codes.take(column - left, axis=1, mode="clip")
-        codes = codes.take(row - top, axis=0, mode="clip")
+        found = look_up(part)
+        found = found.take(column - left, axis=1, mode="clip")
+        found = found.take(row - top, axis=0, mode="clip")
     elif regions.flags.c_contiguous:
         at = row[:, None] * regions.shape[1] + column
-        codes = scheme.codes_of(regions.reshape(-1).take(at, mode="clip"))
+        found = look_up(regions.reshape(-1).take(at, mode="clip"))
     else:
-        codes = scheme.codes_of(regions[row[:, None], column])
-    if codes.shape == view.size:
-        return codes
-    whole = np.zeros(view.size, codes.dtype)
-    whole[rows, columns] = codes
+        found = look_up(regions[row[:, None], column])
+    if found.shape == view.size:
+        return found
+    whole = np.zeros(view.size, found.dtype)
+    whole[rows, columns] = found
     return whole
 
 
@@ -119,7 +123,9 @@ def _within(places: NDArray[np.float64], end: int) -> tuple[NDArray[np.intp], sl
     return pixels[span], span
 
 
-def _sample_turned(regions: NDArray[np.integer], view: View, scheme: Scheme) -> Codes | None:
+def _sample_turned(
+    regions: NDArray[np.integer], view: View, look_up: LookUp
+) -> NDArray[np.integer] | None:
     y, x = (np.arange(side) + 0.5 for side in view.size)
     row, column = (
         np.floor((view.matrix[axis, 0] * y + view.offset[axis])[:, None] + view.matrix[axis, 1] * x)
@@ -130,8 +136,8 @@ def _sample_turned(regions: NDArray[np.integer], view: View, scheme: Scheme) -> 
     if not inside.any():
         return None
     at = np.where(inside, row * width + column, 0).astype(np.intp)
-    codes: Codes = scheme.codes_of(regions.reshape(-1).take(at)) * inside
-    return codes
+    found: NDArray[np.integer] = look_up(regions.reshape(-1).take(at)) * inside
+    return found
 
 
 def roles_of(codes: Codes, scheme: Scheme, width: int = 1, phase: int = 0) -> NDArray[np.uint8]:
@@ -197,3 +203,19 @@ def _neighbours(reach: int) -> Iterator[tuple[Window, Window]]:
         near, far = slice(None, -away), slice(away, None)
         yield (far, ALL), (near, ALL)
         yield (ALL, far), (ALL, near)
+
+
+def tint(
+    values: NDArray[np.uint8], corner: tuple[int, int], view: View, colors: NDArray[np.uint32]
+) -> NDArray[np.uint32]:
+    """Return the picture of a part of the image in plain colours, (rows, columns) of the screen.
+
+    Args:
+        values: (h, w), rows of ``colors``; beyond them it is clear.
+        corner: (row, column) of the part in the image.
+        view: of the image.
+        colors: by value, as in :func:`paint`.
+    """
+    part = View(view.size, view.matrix, view.offset - corner, view.width)
+    shown = sample(values, part, lambda found: colors.take(found, mode="clip"))
+    return np.zeros(view.size, np.uint32) if shown is None else shown.astype(np.uint32, copy=False)

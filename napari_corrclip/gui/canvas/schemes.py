@@ -113,8 +113,8 @@ def scheme(
         palette: (C, 3) RGB.
         levels: (N,) of :class:`Level`; ``None``: all are plain.
     """
-    ids, kinds = np.asarray(ids, np.int64), np.asarray(kinds)
-    levels = np.zeros(len(ids), np.uint8) if levels is None else np.asarray(levels)
+    if levels is None:
+        levels = np.zeros(len(ids), np.uint8)
     decided = kinds == Kind.DECIDED
     # The looks of a level: hidden, undecided, ignored, and decided in each colour.
     each = Kind.DECIDED + len(palette)
@@ -128,11 +128,10 @@ def scheme(
     codes = (groups << bits) | looks
     codes[(kinds == Kind.HIDDEN) & (levels == Level.PLAIN)] = 0
     unknown = int(len(ids) + 1) << bits | Kind.UNDECIDED
-    known: NDArray[np.int64]
+    known = np.empty(0, np.int64)
     if highest > DENSE:
-        known, filled = ids, np.append(codes, unknown)
+        known, filled = np.asarray(ids, np.int64), np.append(codes, unknown)
     else:
-        known = np.empty(0, np.int64)
         others = np.arange(highest + 1 + SPARE) + len(ids) + 1
         filled = others << bits | Kind.UNDECIDED
         filled[0] = 0
