@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from napari_corrclip.annotation import Changed, Session
 from napari_corrclip.annotation.region import Region
 from napari_corrclip.gui.canvas.cover import Cover, Dot, camera_of, canvas_of, grid_of
-from napari_corrclip.gui.canvas.painter import View, paint, tint
-from napari_corrclip.gui.canvas.schemes import Kind, Level, Scheme, packed, scheme
+from napari_corrclip.gui.canvas.painter import View, paint, spot, tint
+from napari_corrclip.gui.canvas.schemes import HIGHLIGHTS, Kind, Level, Scheme, packed, scheme
 from napari_corrclip.images.boxes import Box
 
 if TYPE_CHECKING:
@@ -26,6 +26,8 @@ KEPT, CUT = 1, 2
 """The parts of a region that is divided."""
 PART_COLORS = {KEPT: (25, 190, 240), CUT: (240, 50, 165)}
 _TINTS = np.array([0, *(packed(*color, 150) for color in PART_COLORS.values())], np.uint32)
+TINY = 3
+"""Widths of a line, on the screen, under which what stands out becomes a spot."""
 PLACE = ("scale", "translate", "rotate", "shear", "affine")
 
 
@@ -85,6 +87,7 @@ class Outlines:
         self._ids = np.empty(0, np.int64)
         self._kinds = np.empty(0, np.uint8)
         self._values = np.empty(0, np.int64)
+        self._boxes = np.empty((0, 4), np.int64)
         self._are_read = False
         self._scheme: Scheme | None = None
         self._cover: Cover | None = None
@@ -176,6 +179,7 @@ class Outlines:
             if at.max() < len(self._ids) and np.array_equal(self._ids[at], told):
                 self._kinds[at] = [_kind(row) for row in rows]
                 self._values[at] = [row.value for row in rows]
+                self._boxes[at] = [row.box for row in rows]
             else:
                 self._are_read = False
         self._look_anew()
@@ -208,6 +212,11 @@ class Outlines:
             self._scheme = self._made_scheme()
         regions = np.asarray(self._layer.data)
         picture = paint(regions, view, self._scheme)
+        for level, outstanding in self._outstanding():
+            sides = self._boxes[outstanding, 2:] - self._boxes[outstanding, :2]
+            tiny = outstanding[sides.max(axis=1, initial=0) * view.zoom < TINY * view.width]
+            middles = (self._boxes[tiny, :2] + self._boxes[tiny, 2:]) / 2
+            spot(picture, view, middles, HIGHLIGHTS[level][0])
         if self.division is not None:
             box = self.division.box
             inside = tint(self.division.parts, (box[0], box[1]), view, _TINTS)
@@ -231,9 +240,8 @@ class Outlines:
         if shown.of_class is not None:
             kinds = np.where(self._values == shown.of_class, kinds, Kind.HIDDEN)
         levels = np.zeros(len(self._ids), np.uint8)
-        for level, regions in ((Level.MARKED, self.marked), (Level.SELECTED, self.selected)):
-            if regions:
-                levels[np.isin(self._ids, list(regions))] = level
+        for level, outstanding in self._outstanding():
+            levels[outstanding] = level
         values = np.array([0, *vocabulary.values], np.int64)
         palette = np.array(
             [NO_CLASS, *(vocabulary.colors[value] for value in vocabulary.values)], np.uint8
@@ -242,12 +250,19 @@ class Outlines:
         at = values[order].searchsorted(self._values).clip(0, len(values) - 1)
         return scheme(self._ids, kinds, order[at], palette, levels)
 
+    def _outstanding(self) -> Iterator[tuple[Level, NDArray[np.intp]]]:
+        """Yield the levels, the lower one first, and which regions are of each."""
+        for level, regions in ((Level.MARKED, self.marked), (Level.SELECTED, self.selected)):
+            if regions:
+                yield level, np.flatnonzero(np.isin(self._ids, list(regions)))
+
     def _read(self) -> None:
         rows = self._session.rows()
         count = len(rows)
         self._ids = np.fromiter((row.id for row in rows), np.int64, count)
         self._kinds = np.fromiter((_kind(row) for row in rows), np.uint8, count)
         self._values = np.fromiter((row.value for row in rows), np.int64, count)
+        self._boxes = np.array([row.box for row in rows], np.int64).reshape(count, 4)
         self._are_read = True
 
 

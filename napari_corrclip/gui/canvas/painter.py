@@ -48,6 +48,11 @@ class View:
         offset = self.offset + self.matrix[:, 0] * top
         return View((rows, self.size[1]), self.matrix, offset, self.width)
 
+    @property
+    def zoom(self) -> float:
+        """How many pixels of the screen a pixel of the image takes, along a side."""
+        return float(np.abs(np.linalg.det(self.matrix)) ** -0.5)
+
     def on_screen(self, places: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return where (N, 2) places in the image are on the screen, counted from its corner."""
         shown: NDArray[np.float64] = np.linalg.solve(self.matrix, (places - self.offset).T).T
@@ -219,3 +224,21 @@ def tint(
     part = View(view.size, view.matrix, view.offset - corner, view.width)
     shown = sample(values, part, lambda found: colors.take(found, mode="clip"))
     return np.zeros(view.size, np.uint32) if shown is None else shown.astype(np.uint32, copy=False)
+
+
+def spot(picture: NDArray[np.uint32], view: View, places: NDArray[np.float64], color: int) -> None:
+    """Draw squares, three lines wide, by which is seen what is smaller than a pixel of the screen.
+
+    Args:
+        picture: of ``view``.
+        view: of the image.
+        places: (N, 2) in the image, as :attr:`View.offset` counts.
+        color: as in :func:`paint`.
+    """
+    middles = np.floor(view.on_screen(places)).astype(np.intp)
+    reach = np.arange(3 * view.width) - 3 * view.width // 2
+    rows = middles[:, 0, None, None] + reach[:, None]
+    columns = middles[:, 1, None, None] + reach
+    rows, columns = np.broadcast_arrays(rows, columns)
+    shown = (rows >= 0) & (rows < view.size[0]) & (columns >= 0) & (columns < view.size[1])
+    picture[rows[shown], columns[shown]] = color

@@ -18,7 +18,7 @@ from napari_corrclip.gui.canvas import cover as covers
 from napari_corrclip.gui.canvas.cover import Cover, camera_of, grid_of, view_of
 from napari_corrclip.gui.canvas.outlines import Shown
 from napari_corrclip.gui.canvas.painter import View, grown
-from napari_corrclip.gui.canvas.schemes import DARK, LIGHT, STRIPES, packed
+from napari_corrclip.gui.canvas.schemes import DARK, HIGHLIGHTS, LIGHT, STRIPES, Level, packed
 from napari_corrclip.gui.correct import CorrectMode
 from tests.forms import short
 from tests.gui.window import Window
@@ -305,6 +305,14 @@ def test_without_outlines_the_selection_is_seen(window: Window, mode: CorrectMod
     window.stand_out([20])
     window.layers.outlines.show(replace(window.layers.outlines.shown, any=True))
     assert LIGHT in colors_of(window)
+
+
+def test_a_selected_region_below_a_pixel_of_the_screen_is_seen(
+    window: Window, mode: CorrectMode
+) -> None:
+    camera_of(window.viewer).zoom = 0.05
+    mode.select([20])
+    assert np.count_nonzero(drawn(window) == HIGHLIGHTS[Level.SELECTED][0]) >= 9
 
 
 @pytest.mark.parametrize("first", short("layers", rest=["viewer"]))

@@ -10,7 +10,7 @@ from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 
 from napari_corrclip.gui.canvas import painter, schemes
-from napari_corrclip.gui.canvas.painter import PERIOD, View, paint
+from napari_corrclip.gui.canvas.painter import PERIOD, View, paint, spot, tint
 from napari_corrclip.gui.canvas.schemes import (
     BORDER_HALO,
     DARK,
@@ -201,6 +201,23 @@ def test_more_regions_than_fit_32_bits_stay_apart() -> None:
     assert len(np.unique(how.codes[: count + 1])) == count + 1
     few = scheme(ids[:9], np.full(9, Kind.UNDECIDED), np.zeros(9, int), palette)
     assert few.codes.dtype == np.int32
+
+
+def test_a_spot_is_three_lines_wide_and_cut_at_the_edges() -> None:
+    picture = np.zeros((8, 8), np.uint32)
+    spot(picture, identity((8, 8), 0.1), np.array([(45.0, 55.0), (1.0, 79.0), (500.0, 20.0)]), 7)
+    want = np.zeros((8, 8), np.uint32)
+    want[3:6, 4:7] = want[:2, 6:] = 7
+    np.testing.assert_array_equal(picture, want)
+
+
+def test_a_part_of_the_image_has_plain_colours() -> None:
+    values = np.array([[1, 0], [2, 1]], np.uint8)
+    picture = tint(values, (1, 2), identity((8, 12), 2), np.array([0, 5, 9], np.uint32))
+    want = np.zeros((8, 12), np.uint32)
+    want[2:4, 4:6] = want[4:6, 6:8] = 5
+    want[4:6, 4:6] = 9
+    np.testing.assert_array_equal(picture, want)
 
 
 def test_colours_are_multiplied_by_their_alpha() -> None:
