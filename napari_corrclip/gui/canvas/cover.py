@@ -7,9 +7,10 @@ after, it is painted anew.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +30,8 @@ REST = 40
 """Milliseconds without a movement of the camera before the picture is painted anew."""
 LATEST = 250
 """Milliseconds of movement before it is painted anew nevertheless."""
+PLACE = ("scale", "translate", "rotate", "shear", "affine")
+"""What says where a layer lies."""
 DOT = 4.0
 """Radius of a dot, in logical pixels."""
 
@@ -46,16 +49,6 @@ class Dot:
     color: tuple[int, int, int]
 
 
-class Content(Protocol):
-    """The content of a cover."""
-
-    def painted(self, view: View) -> NDArray[np.uint32]:
-        """Return the picture of a view, as :func:`~napari_corrclip.gui.canvas.painter.paint` does."""
-
-    def dots(self) -> Sequence[Dot]:
-        """Return the dots that lie over it."""
-
-
 class Cover(QWidget):
     """A picture over a canvas.
 
@@ -70,7 +63,7 @@ class Cover(QWidget):
     """
 
     def __init__(
-        self, canvas: QWidget, viewer: ViewerModel, layer: Layer, content: Content
+        self, canvas: QWidget, viewer: ViewerModel, layer: Layer, content: Drawing
     ) -> None:
         super().__init__(canvas)
         self.setObjectName("outlines")
@@ -140,6 +133,71 @@ class Cover(QWidget):
         if dots:
             _draw_dots(painter, dots, view, ratio)
         painter.end()
+
+
+class Drawing(ABC):
+    """A content with its cover, which follows the camera, the layer and the axes.
+
+    Args:
+        viewer: whose canvas is drawn on, if it has one.
+        layer: lies where the picture does.
+    """
+
+    def __init__(self, viewer: ViewerModel, layer: Layer) -> None:
+        self._cover: Cover | None = None
+        canvas = canvas_of(viewer)
+        if canvas is None:
+            return
+        self._cover = Cover(canvas, viewer, layer, self)
+        self._cover.destroyed.connect(self._lose)
+        self._moves = (camera_of(viewer).events, *(getattr(layer.events, name) for name in PLACE))
+        dims = viewer.dims.events
+        self._changes = (dims.ndisplay, dims.order, grid_of(viewer).events.enabled)
+        for event in self._moves:
+            event.connect(self._moved)
+        for event in self._changes:
+            event.connect(self.refresh)
+
+    @abstractmethod
+    def painted(self, view: View) -> NDArray[np.uint32]:
+        """Return the picture of a view, as :func:`~napari_corrclip.gui.canvas.painter.paint` does."""
+
+    @abstractmethod
+    def dots(self) -> Sequence[Dot]:
+        """Return the dots that lie over it."""
+
+    @property
+    def picture(self) -> tuple[NDArray[np.uint32], View] | None:
+        """What is on the screen, and where; ``None``: nothing."""
+        return None if self._cover is None else self._cover.picture
+
+    def refresh(self, _event: object = None) -> None:
+        """Paint anew when the screen is drawn next."""
+        if self._cover is not None:
+            self._cover.refresh()
+
+    def close(self) -> None:
+        """Draw nothing more."""
+        cover = self._cover
+        if cover is None:
+            return
+        self._lose()
+        cover.hide()
+        cover.deleteLater()
+
+    def _lose(self) -> None:
+        """Let go of the widget, which may be gone with its window."""
+        if self._cover is None:
+            return
+        self._cover = None
+        for event in self._moves:
+            event.disconnect(self._moved)
+        for event in self._changes:
+            event.disconnect(self.refresh)
+
+    def _moved(self, _event: object = None) -> None:
+        if self._cover is not None:
+            self._cover.move_along()
 
 
 def _draw(

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from napari.layers import Points
 from numpy.typing import NDArray
 
 from napari_corrclip.annotation import Changed, Session
 from napari_corrclip.annotation.region import Region
-from napari_corrclip.gui.canvas.cover import Cover, Dot, camera_of, canvas_of, grid_of
+from napari_corrclip.gui.canvas.cover import Dot, Drawing
 from napari_corrclip.gui.canvas.painter import View, paint, spot, tint
 from napari_corrclip.gui.canvas.schemes import HIGHLIGHTS, Kind, Level, Scheme, packed, scheme
 from napari_corrclip.images.boxes import Box
@@ -28,7 +29,6 @@ PART_COLORS = {KEPT: (25, 190, 240), CUT: (240, 50, 165)}
 _TINTS = np.array([0, *(packed(*color, 150) for color in PART_COLORS.values())], np.uint32)
 TINY = 3
 """Widths of a line, on the screen, under which what stands out becomes a spot."""
-PLACE = ("scale", "translate", "rotate", "shear", "affine")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -61,7 +61,7 @@ class Shown:
     of_class: int | None = None
 
 
-class Outlines:
+class Outlines(Drawing):
     """The outlines over the canvas, in pixels of the screen.
 
     Args:
@@ -90,47 +90,18 @@ class Outlines:
         self._boxes = np.empty((0, 4), np.int64)
         self._are_read = False
         self._scheme: Scheme | None = None
-        self._cover: Cover | None = None
-        self._moves: tuple[Any, ...] = ()
-        self._changes: tuple[Any, ...] = ()
-        canvas = canvas_of(viewer)
-        if canvas is None:
-            return
-        self._cover = Cover(canvas, viewer, layer, self)
-        self._cover.destroyed.connect(self._lose)
-        self._moves = (camera_of(viewer).events, *(getattr(layer.events, name) for name in PLACE))
-        self._changes = (
-            layer.events.set_data,
-            layer.events.labels_update,
-            viewer.dims.events.ndisplay,
-            viewer.dims.events.order,
-            grid_of(viewer).events.enabled,
-        )
-        for event in self._moves:
-            event.connect(self._moved)
-        for event in self._changes:
-            event.connect(self.refresh)
+        super().__init__(viewer, layer)
+        layer.events.set_data.connect(self.refresh)
+        layer.events.labels_update.connect(self.refresh)
         layer.events.visible.connect(self._look_anew)
 
     def close(self) -> None:
         """Draw nothing more."""
-        cover = self._cover
-        if cover is None:
-            return
-        self._lose()
-        cover.hide()
-        cover.deleteLater()
-
-    def _lose(self) -> None:
-        """Let go of the widget, which may be gone with its window."""
-        if self._cover is None:
-            return
-        self._cover = None
-        for event in self._moves:
-            event.disconnect(self._moved)
-        for event in self._changes:
-            event.disconnect(self.refresh)
-        self._layer.events.visible.disconnect(self._look_anew)
+        super().close()
+        events = self._layer.events
+        events.set_data.disconnect(self.refresh)
+        events.labels_update.disconnect(self.refresh)
+        events.visible.disconnect(self._look_anew)
 
     # -- what is drawn
 
@@ -184,25 +155,11 @@ class Outlines:
                 self._are_read = False
         self._look_anew()
 
-    def refresh(self, _event: object = None) -> None:
-        """Paint anew when the screen is drawn next."""
-        if self._cover is not None:
-            self._cover.refresh()
-
     def _look_anew(self, _event: object = None) -> None:
         self._scheme = None
         self.refresh()
 
-    def _moved(self, _event: object = None) -> None:
-        if self._cover is not None:
-            self._cover.move_along()
-
     # -- the content of the cover
-
-    @property
-    def picture(self) -> tuple[NDArray[np.uint32], View] | None:
-        """What is on the screen, and where; ``None``: nothing."""
-        return None if self._cover is None else self._cover.picture
 
     def painted(self, view: View) -> NDArray[np.uint32]:
         """Return the picture of a view."""
@@ -270,3 +227,31 @@ def _kind(row: Region) -> Kind:
     if row.verdict is None:
         return Kind.UNDECIDED
     return Kind.IGNORED if row.verdict.kind == "ignored" else Kind.DECIDED
+
+
+class FoundOutlines(Drawing):
+    """The outlines of regions that were found, while their classes are not known yet.
+
+    Args:
+        viewer: whose canvas it is.
+        regions: (H, W) ids; 0 = no region.
+        spatial: ``scale``, ``translate`` and the like of the image's two axes.
+    """
+
+    def __init__(
+        self, viewer: ViewerModel, regions: NDArray[np.integer], spatial: Mapping[str, Any]
+    ) -> None:
+        self._regions = regions
+        ids = np.arange(1, int(regions.max(initial=0)) + 1)
+        undecided = np.full(len(ids), Kind.UNDECIDED)
+        self._scheme = scheme(ids, undecided, np.zeros_like(ids), np.empty((0, 3), np.uint8))
+        # It is in no list: it says where the image lies.
+        super().__init__(viewer, Points(ndim=2, **spatial))
+
+    def painted(self, view: View) -> NDArray[np.uint32]:
+        """Return the picture of a view."""
+        return paint(self._regions, view, self._scheme)
+
+    def dots(self) -> Sequence[Dot]:
+        """Return the dots over it: none."""
+        return ()

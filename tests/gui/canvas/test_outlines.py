@@ -16,7 +16,7 @@ from qtpy.QtWidgets import QApplication
 
 from napari_corrclip.gui.canvas import cover as covers
 from napari_corrclip.gui.canvas.cover import Cover, camera_of, grid_of, view_of
-from napari_corrclip.gui.canvas.outlines import Shown
+from napari_corrclip.gui.canvas.outlines import FoundOutlines, Shown
 from napari_corrclip.gui.canvas.painter import View, grown
 from napari_corrclip.gui.canvas.schemes import DARK, HIGHLIGHTS, LIGHT, STRIPES, Level, packed
 from napari_corrclip.gui.correct import CorrectMode
@@ -313,6 +313,21 @@ def test_a_selected_region_below_a_pixel_of_the_screen_is_seen(
     camera_of(window.viewer).zoom = 0.05
     mode.select([20])
     assert np.count_nonzero(drawn(window) == HIGHLIGHTS[Level.SELECTED][0]) >= 9
+
+
+def test_regions_that_were_found_are_outlined_before_they_have_classes(window: Window) -> None:
+    before = drawn(window).copy()
+    window.layers.close()
+    QApplication.sendPostedEvents()
+    window.viewer.layers.remove(window.layers.regions)
+    layers = list(window.viewer.layers)
+    found = FoundOutlines(window.viewer, window.session.regions, {})
+    assert list(window.viewer.layers) == layers
+    window.settle()
+    (cover,) = (one for one in window.canvas.findChildren(Cover) if one.isVisible())
+    np.testing.assert_array_equal(grabbed(cover), before)
+    found.close()
+    assert not cover.isVisible()
 
 
 @pytest.mark.parametrize("first", short("layers", rest=["viewer"]))
