@@ -23,6 +23,7 @@ from qtpy.QtWidgets import QApplication, QWidget
 
 from napari_corrclip.annotation import Session
 from napari_corrclip.gui.dock import CorrClipDock
+from napari_corrclip.gui.pages import Page
 
 SIZES = {1400: 900, 1024: 700}
 THEMES = ("dark", "light")
@@ -137,13 +138,18 @@ class Story:
         """Go the whole way, taking pictures."""
         dock = self.dock
         self.shoot("1-first-start")
+        # At the usual detail there are tenths of a second between regions and labels.
+        dock.model.detail.setCurrentIndex(dock.model.detail.count() - 1)
         self.press(dock.bar.demo_button)
-        # Between regions and labels there are tenths of a second.
         self.wait(lambda: any("follow" in layer.name for layer in self.viewer.layers))
         self.shoot("2-running", settle=0.05)
         if not dock.controller.running:
             raise TimeoutError("the run was over before its picture was taken")
+        self.press(dock.bar.run_button)  # it cancels
         self.wait(lambda: not dock.controller.running)
+        dock.model.detail.setCurrentIndex(0)
+        self.press(dock.bar.run_button)
+        self.wait(lambda: not dock.controller.running and dock.workspace.session is not None)
         self.viewer.reset_view()
         large = sorted(self.session.rows(), key=lambda row: -row.area)
         self.hover(*self.inside(large[1].id))
@@ -159,6 +165,8 @@ class Story:
         self.key(Qt.Key.Key_Escape)
         self.correct()
         self.shoot("7-after-correcting")
+        dock.pages.turn_to(Page.EXPORT)
+        self.shoot("8-export")
 
     def split(self, region: int) -> None:
         """Cut something off a region, and leave it."""

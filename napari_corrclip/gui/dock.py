@@ -188,6 +188,7 @@ class CorrClipDock(Docked):
         self.image.fold.switched.connect(lambda on: self._make_room(self.model, on))
         self.model.switched.connect(lambda on: self._make_room(self.image.fold, on))
         self.viewer.events.theme.connect(self._take_theme)
+        self.pages.turned.connect(lambda page: self.bar.show_run_button(page is Page.SET_UP))
         self.controller.status.connect(self.say)
         self.controller.busy.connect(self.bar.show_busy)
         self.controller.busy.connect(self.model.tell_windows)

@@ -65,8 +65,8 @@ class Fold(QWidget):
 
     def _switched(self, on: bool) -> None:
         self.head.setArrowType(Qt.ArrowType.DownArrow if on else Qt.ArrowType.RightArrow)
+        self.switched.emit(on)  # others make room first
         self.inside.setVisible(on)
-        self.switched.emit(on)
 
 
 class _Head(QToolButton):

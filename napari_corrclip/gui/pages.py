@@ -85,6 +85,7 @@ class Pages(QWidget):
 
     def _turned(self, number: int) -> None:
         page = list(Page)[number]
-        for part, pages in self._parts.items():
-            part.setVisible(page in pages)
+        # What goes goes first: both at once would make a low window higher, and it would stay so.
+        for part in sorted(self._parts, key=lambda part: page in self._parts[part]):
+            part.setVisible(page in self._parts[part])
         self.turned.emit(page)

@@ -49,7 +49,7 @@ class RunBar(QWidget):
             widget.setSizePolicy(policy)
             widget.hide()
         self.activity: Any = None
-        self._busy = False
+        self._busy = self._beside = False
         self._began = 0.0
         self._text, self._stage, self._total = "", "CorrCLIP", 0
         self._clock = QTimer(self)
@@ -66,7 +66,7 @@ class RunBar(QWidget):
         self.run_button.setText("Cancel" if busy else "Run")
         self.demo_button.setEnabled(not busy)
         self.bar.setVisible(busy)
-        self.cancel_button.setVisible(busy)
+        self._show_cancel()
         self.bar.setRange(0, 0)
         self._text, self._stage, self._total = "", "CorrCLIP", 0
         self.end_activity()
@@ -76,6 +76,14 @@ class RunBar(QWidget):
             self.activity = progress(desc="CorrCLIP", total=0)
         else:
             self._clock.stop()
+
+    def show_run_button(self, shown: bool) -> None:
+        """Offer Cancel here where the button that runs is on another page."""
+        self._beside = not shown
+        self._show_cancel()
+
+    def _show_cancel(self) -> None:
+        self.cancel_button.setVisible(self._busy and self._beside)
 
     def show_progress(self, event: Progress) -> None:
         """Show how far a stage is; downloads in megabytes."""

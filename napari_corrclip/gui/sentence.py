@@ -44,7 +44,7 @@ class Sentence(QWidget):
         layout.setSpacing(6)
         layout.addWidget(self.icon, 0, Qt.AlignmentFlag.AlignTop)
         layout.addWidget(self.label, 1)
-        layout.addWidget(self.undo_button, 0, Qt.AlignmentFlag.AlignVCenter)
+        layout.addWidget(self.undo_button, 0, Qt.AlignmentFlag.AlignTop)
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
         self.say(text)
 

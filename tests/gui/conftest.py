@@ -17,6 +17,7 @@ from npe2 import PluginManager
 from pytestqt.qtbot import QtBot
 from qtpy.QtWidgets import QApplication
 
+from napari_corrclip._torch_import import prepare_imports
 from napari_corrclip.annotation import Session
 from napari_corrclip.annotation.encoded_cache import FEATURES
 from napari_corrclip.gui.correct import CorrectMode
@@ -33,6 +34,7 @@ from tests.gui.window import SIDE, Window, hearing
 
 @pytest.fixture(scope="session", autouse=True)
 def _libraries() -> None:
+    prepare_imports()  # some tests import torch when others have drawn
     import napari._qt.qt_viewer  # noqa: F401
 
     gc.collect()

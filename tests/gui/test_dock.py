@@ -90,11 +90,13 @@ def test_the_demo_and_correcting_are_switched_by_a_click(person: Person) -> None
     assert dock.correct.selection.text() == "2 selected"
     mode.actions.assign("1")
     assert dock.correct.undo_button.isEnabled()
-    assert "selection" in person.names()
+    assert dock.display.layers is not None
+    outlines = dock.display.layers.outlines
+    assert outlines.selected == {*session.ids[:2].tolist()}
     person.press(dock.correct.button)
     assert not mode.on
     assert dock.correct.help.isHidden()
-    assert "selection" not in person.names()
+    assert not outlines.selected
 
     # A run that is cancelled leaves what there was.
     person.press(dock.bar.run_button)

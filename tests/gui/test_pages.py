@@ -87,7 +87,7 @@ def test_every_page_fits(on_screen: Person, width: int, height: int) -> None:
     settle(person.viewer)
     window = dock.window()
     assert window is not None
-    assert window.width() == width
+    assert (window.width(), window.height()) == (width, height)
     assert dock.pages.page is Page.CORRECT
     click_at(person, dock.correct.next_button)
     assert cut(dock) == []
@@ -103,7 +103,7 @@ def test_every_page_fits(on_screen: Person, width: int, height: int) -> None:
     assert cut(dock) == []
     assert dock.width() <= 340
     foot = dock.mapTo(window, QPoint(0, dock.height())).y()
-    assert foot <= window.height()
+    assert foot <= window.height() == height
 
 
 def test_the_demo_is_on_the_empty_first_page_alone(on_screen: Person) -> None:
@@ -126,6 +126,22 @@ def test_the_demo_is_on_the_empty_first_page_alone(on_screen: Person) -> None:
     dock.words._bring_back()
     assert isinstance(dock.words.vocabulary, Vocabulary)
     assert dock.words.vocabulary.names == ("cat", "dog")
+
+
+def test_what_runs_can_be_cancelled_from_every_page(on_screen: Person) -> None:
+    person, dock = on_screen, on_screen.dock
+    person.viewer.add_image(generate_scene(7).image, rgb=True)
+    dock.reset_choices()
+    dock.model.detail.setCurrentIndex(dock.model.detail.count() - 1)
+    person.type("red, green")
+    click_at(person, dock.bar.run_button)
+    assert dock.bar.run_button.text() == "Cancel"
+    assert not dock.bar.cancel_button.isVisible()
+    turn_to(person, Page.EXPORT)
+    click_at(person, dock.bar.cancel_button)
+    person.wait()
+    assert dock.status.text() == "Cancelled; nothing was changed."
+    assert not dock.bar.cancel_button.isVisible()
 
 
 def test_nothing_moves_when_the_sentence_changes(on_screen: Person) -> None:

@@ -94,7 +94,7 @@ def test_a_user_goes_the_whole_way(
     window.key(Qt.Key.Key_S)
     window.click(*points[0])
     window.click(*points[1], button=Qt.MouseButton.RightButton)
-    qtbot.waitUntil(lambda: "split preview" in user.names(), timeout=MINUTE)
+    qtbot.waitUntil(lambda: window.layers.outlines.division is not None, timeout=MINUTE)
     window.key(Qt.Key.Key_Return)
     qtbot.waitUntil(lambda: len(session.history.done) == len(seen), timeout=MINUTE)
     step()

@@ -8,14 +8,16 @@ from dataclasses import dataclass
 
 import napari
 import numpy as np
+from numpy.typing import NDArray
 from qtpy.QtCore import QEvent, QPoint, QPointF, Qt
-from qtpy.QtGui import QMouseEvent
+from qtpy.QtGui import QImage, QMouseEvent
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication, QWidget
-from scipy.ndimage import binary_erosion
 
 from napari_corrclip.annotation import Session
 from napari_corrclip.errors import CorrClipError
+from napari_corrclip.gui.canvas.cover import Cover
+from napari_corrclip.gui.canvas.schemes import FAINT, HIGHLIGHTS, Level
 from napari_corrclip.gui.layers.session_layers import SessionLayers
 from napari_corrclip.gui.work.said import Said, Tell
 
@@ -124,16 +126,30 @@ class Window:
         QTest.keyClick(self.canvas, key, modifiers)
         QApplication.processEvents()
 
-    def outlines(self, name: str, regions: Sequence[int]) -> None:
-        """Check that an overlay marks the outline of ``regions``, two pixels wide, where they are."""
-        overlay = self.viewer.layers[name]
+    def over(self) -> NDArray[np.uint32]:
+        """What is drawn over the middle of each pixel of the image, (H, W); 0 where it is not in view."""
+        self.settle()
+        (cover,) = self.canvas.findChildren(Cover)
+        image = cover.grab().toImage().convertToFormat(QImage.Format.Format_ARGB32_Premultiplied)
+        raw = image.constBits()
+        assert raw is not None
+        drawn = np.frombuffer(raw.asstring(image.sizeInBytes()), np.uint32)  # type: ignore[attr-defined]
+        drawn = drawn.reshape(image.height(), image.width())
+        view = cover.view()
+        assert view is not None
+        shape = self.session.shape
+        middles = np.indices(shape).reshape(2, -1).T + 0.5
+        places = np.floor(view.on_screen(middles)).astype(int)
+        inside = ((places >= 0) & (places < drawn.shape)).all(axis=1)
+        found = np.zeros(len(places), np.uint32)
+        found[inside] = drawn[tuple(places[inside].T)]
+        return found.reshape(shape)
+
+    def stand_out(self, regions: Sequence[int], level: Level = Level.SELECTED) -> None:
+        """Check that exactly these regions stand out on the screen."""
+        colors = (*HIGHLIGHTS[level], FAINT)
         inside = np.isin(self.session.regions, list(regions))
-        want = inside & ~binary_erosion(inside, iterations=2)
-        row, column = np.round(self.layers.regions.world_to_data(overlay.data_to_world((0, 0))))
-        drawn = np.zeros(inside.shape, bool)
-        high, wide = overlay.data.shape
-        drawn[int(row) : int(row) + high, int(column) : int(column) + wide] = overlay.data
-        np.testing.assert_array_equal(drawn, want)
+        np.testing.assert_array_equal(np.isin(self.over(), colors), inside)
 
     def undo(self) -> None:
         self.key(Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)

@@ -9,6 +9,7 @@ from psygnal import Signal
 from qtpy.QtWidgets import QMessageBox
 
 from napari_corrclip.annotation import Edited
+from napari_corrclip.gui.canvas.outlines import Shown
 from napari_corrclip.gui.correct.correcting import DIGITS, Correcting
 from napari_corrclip.gui.correct.peeking import Peeking
 from napari_corrclip.gui.correct.review import Review
@@ -46,6 +47,40 @@ class Actions:
         self._correcting = correcting
         self._session = correcting.session
         self._spreading = spreading
+
+    def toggle_outlines(self) -> None:
+        """Outline regions, or none but the selected ones; needs no target."""
+        shown = self._correcting.outlines.shown
+        self._show_outlines(replace(shown, any=not shown.any))
+
+    def toggle_undecided(self) -> None:
+        """Outline what was decided alone, or all; needs no target."""
+        shown = self._correcting.outlines.shown
+        self._show_outlines(replace(shown, any=True, decided_only=not shown.decided_only))
+
+    def toggle_class(self) -> None:
+        """Outline the class of the first target alone, or all; to come back it needs no target."""
+        shown = self._correcting.outlines.shown
+        value = None
+        if shown.of_class is None:
+            value = self._session.region(self._correcting.targets()[0]).value
+        self._show_outlines(replace(shown, any=True, of_class=value))
+
+    def _show_outlines(self, shown: Shown) -> None:
+        self._correcting.outlines.show(shown)
+        if not shown.any:
+            self._correcting.say("No outlines; press O to see them again.")
+            return
+        what = "Decided regions" if shown.decided_only else "Regions"
+        of_class = shown.of_class
+        if of_class is not None:
+            words = self._session.vocabulary
+            known = of_class in words.values
+            what += f" of {words.by_value(of_class).name!r}" if known else " of no class"
+        alone = shown.decided_only or of_class is not None
+        self._correcting.say(
+            f"{what} alone are outlined." if alone else "All regions are outlined."
+        )
 
     def deselect(self) -> None:
         """Select nothing; needs no target."""

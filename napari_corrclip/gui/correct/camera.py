@@ -30,12 +30,6 @@ class Camera:
         viewer = self._correcting.viewer
         return getattr(viewer, "scene", viewer).camera
 
-    @property
-    def pixel_on_screen(self) -> float:
-        """The width of a pixel of the image, in pixels of the screen."""
-        scale = self._correcting.layers.regions.scale[-2:]
-        return float(self.napari.zoom * np.mean(np.abs(scale)))
-
     def in_view(self) -> tuple[float, float, float, float]:
         """Return what the canvas shows as (top, left, bottom, right), in pixels of the image.
 

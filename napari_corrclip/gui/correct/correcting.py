@@ -9,7 +9,7 @@ from psygnal import Signal
 
 from napari_corrclip.annotation import Edited
 from napari_corrclip.errors import InputError
-from napari_corrclip.gui.correct.overlay import Color, Overlay
+from napari_corrclip.gui.canvas.outlines import Outlines
 from napari_corrclip.gui.layers.session_layers import SessionLayers, pixel_at
 from napari_corrclip.gui.work.said import Tell, done
 
@@ -34,7 +34,6 @@ class Correcting:
     Attributes:
         session: of the layers.
         selection: ids of the selected regions, in the order in which they were selected.
-        overlays: all that lies over the layers.
 
     Signals (psygnal):
         selected: the selection, which is another, or whose regions are.
@@ -55,14 +54,11 @@ class Correcting:
         self.say = say
         self.host = host
         self.selection: tuple[int, ...] = ()
-        self.overlays: list[Overlay] = []
-        self._outline = self.overlay("selection", {1: (1.0, 1.0, 1.0, 1.0)})
 
-    def overlay(self, name: str, colors: dict[int, Color], *, opacity: float = 1.0) -> Overlay:
-        """Return a new overlay; see :class:`~napari_corrclip.gui.correct.overlay.Overlay`."""
-        overlay = Overlay(self.viewer, self.layers, name, colors, opacity=opacity)
-        self.overlays.append(overlay)
-        return overlay
+    @property
+    def outlines(self) -> Outlines:
+        """What is drawn over the canvas."""
+        return self.layers.outlines
 
     @property
     def is_active(self) -> bool:
@@ -74,7 +70,7 @@ class Correcting:
         self.selection = tuple(
             dict.fromkeys(region for region in regions if self.session.find(region) is not None)
         )
-        self._outline.outline(self.selection)
+        self.outlines.select(self.selection)
         self.selected.emit(self.selection)
 
     def targets(self) -> list[int]:

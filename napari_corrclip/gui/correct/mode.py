@@ -76,7 +76,7 @@ class CorrectMode:
         correcting = self.correcting = Correcting(viewer, layers, tell, host)
         self.camera = Camera(correcting)
         self.review = Review(correcting, self.camera)
-        self.splitting = Splitting(correcting, self.camera)
+        self.splitting = Splitting(correcting)
         self.spreading = Spreading(correcting)
         self._peeking = Peeking(correcting)
         self.actions = Actions(
@@ -162,8 +162,7 @@ class CorrectMode:
             if str(layer.mode) == PAN_ZOOM:  # else a tool was taken just now
                 layer.mode = mode
         self.select(())
-        for overlay in self.correcting.overlays:
-            overlay.remove()
+        self.correcting.outlines.clear()
 
     def _tool_taken(self, event: Any) -> None:
         """Make way for a tool of napari's; but not in the middle of a split, which would be lost."""

@@ -8,7 +8,7 @@ from napari_corrclip.gui.correct.correcting import Correcting
 
 
 class Peeking:
-    """The session's layers and overlays, hidden for a moment."""
+    """The session's layers and outlines, hidden for a moment."""
 
     def __init__(self, correcting: Correcting) -> None:
         self._correcting = correcting
@@ -21,8 +21,7 @@ class Peeking:
         self._hidden = [(layer, layer.visible) for layer in self._correcting.layers.layers]
         for layer, _ in self._hidden:
             layer.visible = False
-        for overlay in self._correcting.overlays:
-            overlay.veil(True)
+        self._correcting.outlines.veil(True)
 
     def end(self) -> None:
         """Show again what :meth:`start` hid."""
@@ -31,5 +30,4 @@ class Peeking:
         hidden, self._hidden = self._hidden, []
         for layer, visible in hidden:
             layer.visible = visible
-        for overlay in self._correcting.overlays:
-            overlay.veil(False)
+        self._correcting.outlines.veil(False)

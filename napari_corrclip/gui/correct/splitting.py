@@ -9,20 +9,12 @@ from psygnal import Signal
 from napari_corrclip.annotation import Changed
 from napari_corrclip.annotation.edits.splitting import Divider
 from napari_corrclip.errors import InputError
-from napari_corrclip.gui.correct.camera import Camera
+from napari_corrclip.gui.canvas.cover import Dot
+from napari_corrclip.gui.canvas.outlines import CUT, KEPT, PART_COLORS, Division
 from napari_corrclip.gui.correct.correcting import Correcting
 from napari_corrclip.gui.work.jobs import Jobs
-from napari_corrclip.images.boxes import Box, window
+from napari_corrclip.images.boxes import window
 from napari_corrclip.progress import Progress, Steps
-
-_KEPT, _CUT, _POINT = 1, 2, 3
-_COLORS = {
-    _KEPT: (0.1, 0.75, 0.95, 1.0),
-    _CUT: (0.95, 0.2, 0.65, 1.0),
-    _POINT: (1.0, 1.0, 1.0, 1.0),
-}
-DOT = 3.0
-"""Radius of a clicked point, in pixels of the screen."""
 
 
 class Splitting:
@@ -38,10 +30,8 @@ class Splitting:
 
     switched = Signal(bool)
 
-    def __init__(self, correcting: Correcting, camera: Camera) -> None:
+    def __init__(self, correcting: Correcting) -> None:
         self._correcting = correcting
-        self._camera = camera
-        self._overlay = correcting.overlay("split preview", _COLORS, opacity=0.65)
         self.region = 0
         self.keep: list[tuple[int, int]] = []
         self.cut: list[tuple[int, int]] = []
@@ -91,7 +81,7 @@ class Splitting:
         self.cut.clear()
         self._divider = self._parts = None
         self._jobs.drop()
-        self._overlay.hide()
+        self._correcting.outlines.divide(None)
         self.switched.emit(False)
 
     def give_up(self) -> None:
@@ -119,7 +109,7 @@ class Splitting:
             self._correcting.say("It is split in a moment …" if self.busy else self._missing())
             return
         mask = np.zeros(session.shape, bool)
-        mask[window(session.region(region).box)] = parts == _CUT
+        mask[window(session.region(region).box)] = parts == CUT
         self.leave()
         edited = self._correcting.perform(lambda: self._correcting.session.split_mask(region, mask))
         if edited is not None and self._correcting.selection != (region,):
@@ -165,7 +155,7 @@ class Splitting:
 
     def _divided(self, parts: NDArray[np.integer]) -> None:
         self._parts = parts
-        inside, away = int((parts > 0).sum()), int((parts == _CUT).sum())
+        inside, away = int((parts > 0).sum()), int((parts == CUT).sum())
         percent = 100 * away / inside
         share = "Under 1" if percent < 1 else "Over 99" if percent > 99 else f"{percent:.0f}"
         if self._committing:
@@ -185,32 +175,15 @@ class Splitting:
         session = self._correcting.session
         box = session.region(self.region).box
         inside = session.regions[window(box)] == self.region
-        shown = inside.astype(np.uint8)
+        parts = inside.astype(np.uint8)  # all of it is kept
         if self._parts is not None:
-            shown[self._parts == _CUT] = _CUT
-        radius = DOT / self._camera.pixel_on_screen
-        for points, color in ((self.keep, _KEPT), (self.cut, _CUT)):
-            for row, column in points:
-                _dot(shown, box, (row, column), radius, color)
-        self._overlay.show(box, shown)
-
-
-def _dot(
-    shown: np.ndarray[tuple[int, ...], np.dtype[np.uint8]],
-    box: Box,
-    at: tuple[int, int],
-    radius: float,
-    color: int,
-) -> None:
-    """Draw a white point with its kind's colour in the middle, where there is room for one."""
-    wide = int(radius) + 1
-    top, left = max(at[0] - box[0] - wide, 0), max(at[1] - box[1] - wide, 0)
-    near = shown[top : at[0] - box[0] + wide + 1, left : at[1] - box[1] + wide + 1]
-    rows, columns = np.ogrid[: near.shape[0], : near.shape[1]]
-    away = (rows + top + box[0] - at[0]) ** 2 + (columns + left + box[1] - at[1]) ** 2
-    near[away <= radius**2] = _POINT
-    if radius >= 2:
-        near[away <= (radius / 2) ** 2] = color
+            parts[self._parts == CUT] = CUT
+        dots = tuple(
+            Dot(place, PART_COLORS[part])
+            for part, places in ((KEPT, self.keep), (CUT, self.cut))
+            for place in places
+        )
+        self._correcting.outlines.divide(Division(box, parts, dots))
 
 
 def _divided(

@@ -19,7 +19,6 @@ class Spreading:
 
     def __init__(self, correcting: Correcting) -> None:
         self._correcting = correcting
-        self._overlay = correcting.overlay("patch", {1: (1.0, 0.8, 0.1, 1.0)})
         self.patch: tuple[int, ...] = ()
         self._outlining = False
         self._around: list[int] = []
@@ -32,7 +31,7 @@ class Spreading:
         self.follow()
         if not on and self.patch:
             self.patch = ()
-            self._overlay.hide()
+            self._correcting.outlines.mark(())
 
     def follow(self) -> None:
         """Outline the patch around what is the target now."""
@@ -46,7 +45,7 @@ class Spreading:
             return
         self._around = around
         self.patch = self._patch_of(around)
-        self._overlay.outline(self.patch)
+        self._correcting.outlines.mark(self.patch)
         if self.patch:
             self._correcting.say(f"A class now goes to all {len(self.patch)} outlined regions.")
 

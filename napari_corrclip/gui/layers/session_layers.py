@@ -21,6 +21,7 @@ from qtpy.QtCore import QTimer
 from napari_corrclip.annotation import Changed, Edited, Session
 from napari_corrclip.annotation.state import folded
 from napari_corrclip.errors import InputError
+from napari_corrclip.gui.canvas.outlines import Outlines
 from napari_corrclip.gui.layers.captions import (
     class_colormap,
     describe,
@@ -61,7 +62,8 @@ class SessionLayers:
 
     Attributes:
         labels: uint16 classes, in the vocabulary's colours.
-        regions: int32 ids, as outlines.
+        regions: int32 ids; clear, because their outlines are drawn over the canvas.
+        outlines: of the regions.
     """
 
     def __init__(
@@ -98,11 +100,11 @@ class SessionLayers:
         self.regions = Labels(
             session.regions.copy(),
             name="regions",
-            opacity=0.8,
+            opacity=0.0,
             features=region_features(session.rows(), session.vocabulary),
             **where,
         )
-        self.regions.contour = 1
+        self.regions.contour = 1  # seen where a person raises the opacity
         # What fill and polygon paint before a label is picked: the first class, and a new region.
         self.labels.selected_label = min(session.vocabulary.values, default=1)
         self.regions.selected_label = self._new_id()
@@ -125,6 +127,7 @@ class SessionLayers:
         self.regions.events.paint.connect(self._regions_painted, position="last")
         self.regions.mouse_move_callbacks.insert(0, self._hovered)
         viewer.layers.selection.events.active.connect(self._left)
+        self.outlines = Outlines(viewer, self.regions, session)
         session.changed.connect(self._show)
 
     @property
@@ -151,6 +154,7 @@ class SessionLayers:
         self._take_early()
         self._closed = True
         self._later.stop()
+        self.outlines.close()
         for guard in self._guards:
             guard.close()
         while self._strips:
@@ -200,6 +204,7 @@ class SessionLayers:
         self._copy(self.labels, self.session.labels, changed.labels)
         self._copy(self.regions, self.session.regions, changed.regions)
         self._describe(changed)
+        self.outlines.changed(changed)
 
     def _copy(self, layer: Labels, truth: NDArray[np.integer], boxes: Iterable[Box]) -> None:
         with self._copies():

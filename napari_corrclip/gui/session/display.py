@@ -6,16 +6,16 @@ the classes are still computed are shown until then.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from napari.layers import Image, Labels
+from napari.layers import Image
 from numpy.typing import NDArray
 from psygnal import Signal
 
 from napari_corrclip.annotation import Changed, Session
 from napari_corrclip.annotation.session import SESSION
+from napari_corrclip.gui.canvas.outlines import FoundOutlines
 from napari_corrclip.gui.correct import CorrectMode, CorrectPanel
 from napari_corrclip.gui.image.picture import Picture
 from napari_corrclip.gui.image.planes import place
@@ -80,7 +80,7 @@ class SessionDisplay:
         self.layers: SessionLayers | None = None
         self.picture: Picture | None = None
         self._look = Appearance()
-        self._preview: Any = None
+        self._preview: FoundOutlines | None = None
         self._previewed: Picture | None = None
         self._image: Image | None = None
         workspace.leaving.connect(self._leaving)
@@ -217,41 +217,20 @@ class SessionDisplay:
     # -- regions, before there is a session
 
     def preview(self, regions: NDArray[np.int32], picture: Picture) -> None:
-        """Show regions while the classes are still being computed."""
+        """Outline regions while the classes are still being computed; those of a session stay instead."""
         self.forget_preview()
-        drawing = self.layers is not None and self.layers.drawing
-        if drawing or not self.slider.shows(picture):
-            return  # another layer in the list would end the stroke
+        shown = self.picture if self.layers is not None else None
+        is_outlined = shown is not None and shown.layer is picture.layer
+        if is_outlined or not self.slider.shows(picture):
+            return
         self._previewed = picture
-        self._preview = Labels(
-            regions, name="regions (classes follow)", opacity=0.8, **picture.spatial
-        )
-        self._preview.contour = 1
-        self._preview.editable = False
-        ours = () if self.layers is None else self.layers.layers
-        below = [self._viewer.layers.index(layer) for layer in ours if layer in self._viewer.layers]
-        with self._selecting_the_same():
-            self._viewer.layers.insert(min(below, default=len(self._viewer.layers)), self._preview)
+        self._preview = FoundOutlines(self._viewer, regions, picture.spatial)
 
     def forget_preview(self) -> None:
-        """Take these regions away."""
+        """Take these outlines away."""
         preview, self._preview, self._previewed = self._preview, None, None
-        if preview is not None and preview in self._viewer.layers:
-            with self._selecting_the_same():
-                self._viewer.layers.remove(preview)
-
-    @contextmanager
-    def _selecting_the_same(self) -> Iterator[None]:
-        """Have the person's layer active as before; somebody may be correcting or drawing on it."""
-        selection = self._viewer.layers.selection
-        active, selected = selection.active, [*selection]
-        yield
-        there = [layer for layer in selected if layer in self._viewer.layers]
-        if {*selection} != {*there}:
-            selection.clear()
-            selection.update(there)
-        if active in there and selection.active is not active:
-            selection.active = active
+        if preview is not None:
+            preview.close()
 
     # -- the viewer
 
@@ -268,8 +247,8 @@ class SessionDisplay:
         if self._workspace.image is not None and event.value is self._workspace.image:
             self._workspace.close()
             self.removed.emit(name, True)
-        if event.value is self._preview:
-            self._preview = self._previewed = None
+        if self._previewed is not None and event.value is self._previewed.layer:
+            self.forget_preview()
         if self._workspace.kept_with(event.value):
             self._tell(
                 f"The image {name!r} was removed, and with it what was corrected of it in "

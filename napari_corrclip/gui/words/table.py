@@ -213,7 +213,7 @@ class ClassTable(QTableView):
         self.setDragDropMode(QTableView.DragDropMode.InternalMove)
         self.setDragDropOverwriteMode(False)
         self.setTabKeyNavigation(False)  # Tab leaves the table, as in any form
-        self.setMinimumHeight(150)
+        self.setMinimumHeight(60)  # two rows: on a low screen what is open below takes the room
         self.setWordWrap(False)
         header, rows = self.horizontalHeader(), self.verticalHeader()
         assert header is not None  # a table view always has them

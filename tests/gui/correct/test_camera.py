@@ -129,7 +129,8 @@ def test_the_box_is_drawn_while_it_is_dragged(window: Window, mode: CorrectMode)
     }
     assert set(mode.selection) == inside
     assert inside
-    assert [one.name for one in window.viewer.layers if one not in layers] == ["selection"]
+    assert list(window.viewer.layers) == layers
+    window.stand_out(mode.selection)
 
 
 def test_a_box_is_upright_on_the_screen_where_the_image_is_turned(

@@ -13,6 +13,7 @@ from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication, QMessageBox, QPushButton
 
 from napari_corrclip.annotation import Session
+from napari_corrclip.gui.canvas.schemes import Level
 from napari_corrclip.gui.correct import CorrectMode, CorrectPanel, help_text
 from napari_corrclip.gui.layers.session_layers import SessionLayers
 from tests.annotation.images import small_result
@@ -86,16 +87,15 @@ def test_alt_outlines_what_a_class_spreads_over(window: Window, mode: CorrectMod
     QTest.keyPress(window.canvas, Qt.Key.Key_Alt, ALT)
     QApplication.processEvents()
     assert sorted(mode.spreading.patch) == patch
-    outline = window.viewer.layers["patch"]
-    assert outline.visible
-    window.outlines("patch", patch)
+    window.stand_out([one for one in patch if one != region], Level.MARKED)
+    window.stand_out([region])
     window.key(Qt.Key.Key_2, ALT)
     value = session.vocabulary.values[1]
     assert all(session.region(one).value == value for one in patch)
     assert len(session.history.done) == 2
     QTest.keyRelease(window.canvas, Qt.Key.Key_Alt)
     QApplication.processEvents()
-    assert not outline.visible
+    window.stand_out((), Level.MARKED)
     assert mode.spreading.patch == ()
     window.agree()
     window.undo()
@@ -115,7 +115,7 @@ def test_the_outline_follows_the_cursor_and_a_lost_release(
     # The window manager kept the release; the mouse moves without Alt.
     hover(window, 50, Qt.KeyboardModifier.NoModifier)
     assert mode.spreading.patch == ()
-    assert not window.viewer.layers["patch"].visible
+    window.stand_out((), Level.MARKED)
 
 
 def test_spreading_from_two_regions_is_one_step(window: Window, mode: CorrectMode) -> None:
@@ -138,11 +138,11 @@ def test_both_layers_are_hidden_while_h_is_held(window: Window, mode: CorrectMod
     QTest.keyPress(window.canvas, Qt.Key.Key_H)
     QApplication.processEvents()
     assert [window.layers.labels.visible, window.layers.regions.visible] == [False, False]
-    assert not window.viewer.layers["selection"].visible
+    assert not window.over().any()
     QTest.keyRelease(window.canvas, Qt.Key.Key_H)
     QApplication.processEvents()
     assert [window.layers.labels.visible, window.layers.regions.visible] == [True, False]
-    assert window.viewer.layers["selection"].visible
+    window.stand_out([20])
 
 
 @pytest.mark.parametrize("how", short("focus", rest=["window", "off"]))
@@ -348,4 +348,4 @@ def test_qt_s_window_is_watched_only_while_the_mode_is_on(
     QTest.keyPress(window.canvas, Qt.Key.Key_Alt, ALT)
     QTest.keyRelease(window.canvas, Qt.Key.Key_Alt)
     assert mode.spreading.patch == ()
-    assert "patch" not in window.viewer.layers
+    window.stand_out((), Level.MARKED)

@@ -4,16 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-from hypothesis.extra.numpy import array_shapes, arrays
 from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication
-from scipy.ndimage import binary_erosion
 
 from napari_corrclip.gui.correct import CorrectMode
-from napari_corrclip.gui.correct.overlay import border
 from tests.forms import short
 from tests.gui.window import Window
 
@@ -38,9 +33,7 @@ def test_clicks_select_and_keys_decide(window: Window, mode: CorrectMode, layer:
     assert mode.selection == (20, 40, 41)
     window.click(*centre(window, 40), SHIFT)
     assert mode.selection == (20, 41)
-    outline = window.viewer.layers["selection"]
-    assert outline.data.size < session.labels.size
-    window.outlines("selection", (20, 41))
+    window.stand_out((20, 41))
     assert window.viewer.layers.selection.active is window.viewer.layers[layer]
 
     window.key(Qt.Key.Key_2)
@@ -191,12 +184,3 @@ def test_the_status_bar_tells_of_the_keys_of_the_mode(window: Window, mode: Corr
     assert "click selects" not in window.layers.labels.help
     window.layers.labels.mode = "paint"
     assert "click selects" not in window.layers.labels.help
-
-
-@given(
-    mask=arrays(bool, array_shapes(min_dims=2, max_dims=2, max_side=12)),
-    width=st.integers(0, 3),
-)
-def test_a_border_is_what_erosion_takes(mask: np.ndarray, width: int) -> None:
-    left = binary_erosion(mask, iterations=width) if width else mask
-    np.testing.assert_array_equal(border(mask, width), mask & ~left)

@@ -222,10 +222,8 @@ def test_the_outline_is_that_of_the_selection_after_a_peek(
         window.click(*centre(window, 20))
     else:
         window.key(Qt.Key.Key_Escape)
-    outline = window.viewer.layers["selection"]
-    assert not outline.visible  # nothing but the image is seen
+    assert not window.over().any()  # nothing but the image is seen
     QTest.keyRelease(window.canvas, Qt.Key.Key_H)
     QApplication.processEvents()
-    assert outline.visible == (how != "escape")
-    if mode.selection:
-        window.outlines("selection", mode.selection)
+    assert bool(mode.selection) == (how != "escape")
+    window.stand_out(mode.selection)

@@ -15,6 +15,8 @@ from qtpy.QtWidgets import QApplication
 
 from napari_corrclip.annotation import Session
 from napari_corrclip.annotation.edits.splitting import Divider
+from napari_corrclip.gui.canvas.outlines import CUT, KEPT, PART_COLORS
+from napari_corrclip.gui.canvas.schemes import packed
 from napari_corrclip.gui.correct import CorrectMode
 from napari_corrclip.gui.layers.session_layers import SessionLayers
 from napari_corrclip.gui.work.job import Job
@@ -86,16 +88,19 @@ def test_a_split_is_seen_before_it_is_done(halves: tuple[Window, CorrectMode]) -
     assert mode.splitting.on
     assert "Right-click what is to be cut away" in window.told[-1]
     right_click(window, 20, 80)
-    preview = window.viewer.layers["split preview"]
-    assert preview.data.shape[0] < SIDE
-    assert {1, 2} <= set(np.unique(preview.data))
-    assert (preview.data[:, : SIDE // 2] != 2).all()
+    left = np.indices(session.shape)[1] < SIDE // 2
+    over = window.over()
+    kept, cut = (packed(*PART_COLORS[part], 150) for part in (KEPT, CUT))
+    dots = {packed(*PART_COLORS[part]) for part in (KEPT, CUT)}
+    assert set(np.unique(over[whole & left])) <= {kept, *dots}
+    assert set(np.unique(over[whole & ~left])) <= {cut, *dots}
+    assert dots == {over[20, 20], over[20, 80]}
     assert "Enter splits it" in window.told[-1]
     assert len(session.history.done) == 1  # the merge of the fixture
 
     window.key(Qt.Key.Key_Return)
     assert not mode.splitting.on
-    assert not preview.visible
+    assert not np.isin(window.over(), (kept, cut, *dots)).any()
     assert len(session.history.done) == 2
     new = int(session.ids.max())
     np.testing.assert_array_equal(session.regions == REGION, whole & (np.arange(SIDE) < SIDE // 2))
@@ -116,7 +121,7 @@ def test_escape_leaves_no_trace(halves: tuple[Window, CorrectMode]) -> None:
     right_click(window, 20, 80)
     window.key(Qt.Key.Key_Escape)
     assert not mode.splitting.on
-    assert not window.viewer.layers["split preview"].visible
+    assert window.layers.outlines.division is None
     assert len(window.session.history.done) == 1
     np.testing.assert_array_equal(window.session.regions, before)
     assert mode.selection == (REGION,)
@@ -190,19 +195,18 @@ def test_a_run_meanwhile_leaves_the_split(halves: tuple[Window, CorrectMode]) ->
     begin(window)
     window.session.rerun(small_result((SIDE, SIDE), seed=3)[0])
     assert not mode.splitting.on
-    assert not window.viewer.layers["split preview"].visible
+    assert window.layers.outlines.division is None
     window.agree()
 
 
-@pytest.mark.parametrize("which", short("split preview", "labels", rest=["selection"]))
-def test_layers_may_go_meanwhile(halves: tuple[Window, CorrectMode], which: str) -> None:
+def test_a_layer_may_go_meanwhile(halves: tuple[Window, CorrectMode]) -> None:
     window, mode = halves
     begin(window)
-    window.viewer.layers.remove(which)
+    window.viewer.layers.remove("labels")
     window.viewer.layers.selection.active = window.layers.regions
     right_click(window, 20, 80)
     assert mode.splitting.on
-    assert window.viewer.layers["split preview"].visible
+    assert window.layers.outlines.division is not None
     mode.stop()
     assert {layer.name for layer in window.viewer.layers} <= {"image", "labels", "regions"}
     assert len(window.session.history.done) == 1
@@ -214,7 +218,7 @@ def test_switching_the_mode_off_leaves_it(halves: tuple[Window, CorrectMode]) ->
     right_click(window, 20, 80)
     mode.stop()
     assert not mode.splitting.on
-    assert "split preview" not in window.viewer.layers
+    assert window.layers.outlines.division is None
     mode.start()
     window.key(Qt.Key.Key_Escape)
     assert len(window.session.history.done) == 1

@@ -421,7 +421,13 @@ def test_the_dock_brings_it_and_takes_it(on_screen: Person) -> None:
     assert not dock.regions.isVisible()
     open_scene(person)
     person.type("red, green")
+    outlined: list[bool] = []  # what was found, until the classes are there
+    dock.controller.regions_found.connect(
+        lambda *_: outlined.append(dock.display._preview is not None)
+    )
     session = person.run()
+    assert outlined == [True]
+    assert dock.display._preview is None
     assert dock.regions.isVisible()
     person.press(dock.regions.button)
     table = dock.regions.table
@@ -432,7 +438,7 @@ def test_the_dock_brings_it_and_takes_it(on_screen: Person) -> None:
     assert person.run() is session
     assert dock.regions.table is table
     assert sorted(table.model.ids) == session.ids.tolist()
-    assert "regions (classes follow)" not in viewer.layers
+    assert outlined == [True, False]  # those of the session stayed
     # Another image: the open table is about the new session.
     small = generate_scene(8).image[:96, :128]
     dock.image.layer = viewer.add_image(small, name="other", rgb=True)

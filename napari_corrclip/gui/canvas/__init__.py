@@ -1,0 +1,1 @@
+"""The drawings over napari's canvas, in pixels of the screen."""
