@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 REST = 40
 """Milliseconds without a movement of the camera before the picture is painted anew."""
+SLOWEST = 80
+"""The same where frames take long, so that not every one of them is painted anew."""
 LATEST = 250
 """Milliseconds of movement before it is painted anew nevertheless."""
 PLACE = ("scale", "translate", "rotate", "shear", "affine")
@@ -80,9 +82,9 @@ class Cover(QWidget):
         self.picture: tuple[NDArray[np.uint32], View] | None = None
         self._rest = QTimer(self)
         self._rest.setSingleShot(True)
-        self._rest.setInterval(REST)
         self._rest.timeout.connect(self.refresh)
         self._moving = QElapsedTimer()
+        self._last = QElapsedTimer()
         canvas.installEventFilter(self)
         self.setGeometry(canvas.rect())
         self.show()
@@ -125,7 +127,10 @@ class Cover(QWidget):
         elif self._moving.elapsed() >= LATEST:
             self.refresh()
             return
-        self._rest.start()
+        # Time from a movement to the next is that of a frame, where they come one after another.
+        gap = self._last.elapsed() if self._last.isValid() else LATEST
+        self._last.start()
+        self._rest.start(max(REST, min(2 * gap, SLOWEST)) if gap < LATEST else REST)
         self.update()
 
     def view(self) -> View | None:

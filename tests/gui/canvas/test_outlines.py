@@ -231,15 +231,14 @@ def test_the_picture_moves_with_the_camera_and_is_sharp_soon_after(
 ) -> None:
     before = drawn(window).copy()
     cover = cover_of(window)
-    cover._rest.setInterval(10_000)
+    monkeypatch.setattr(covers, "REST", 60_000)
     camera = camera_of(window.viewer)
     _, row, column = camera.center
     camera.center = (0.0, row + 20 / camera.zoom, column - 30 / camera.zoom)
     now = grabbed(cover)
     np.testing.assert_array_equal(now[:-20, 30:], before[20:, :-30])
     assert cover._rest.isActive()
-    cover._rest.setInterval(0)
-    cover._rest.start()
+    cover._rest.start(0)
     qtbot.waitUntil(lambda: not cover._rest.isActive())
     sharp = grabbed(cover)
     np.testing.assert_array_equal(sharp[:-20, 30:], before[20:, :-30])
@@ -262,9 +261,8 @@ def test_a_camera_that_never_rests_is_followed_nevertheless(
     window: Window, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(covers, "LATEST", 30)
+    monkeypatch.setattr(covers, "REST", 60_000)
     former = drawn(window)
-    cover = cover_of(window)
-    cover._rest.setInterval(60_000)
 
     def is_painted_anew() -> bool:
         camera_of(window.viewer).zoom *= 1.001
