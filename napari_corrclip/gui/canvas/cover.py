@@ -7,20 +7,22 @@ after, it is painted anew.
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from qtpy.QtCore import QElapsedTimer, QEvent, QObject, QPointF, Qt, QTimer
+from qtpy.QtCore import QElapsedTimer, QEvent, QObject, QPoint, QPointF, QRect, Qt, QTimer
 from qtpy.QtGui import QColor, QImage, QPainter, QPaintEvent, QTransform
 from qtpy.QtWidgets import QWidget
 
 from napari_corrclip.errors import InputError
 from napari_corrclip.gui.canvas.painter import View
 from napari_corrclip.gui.image.area import canvas_beside, shown_axes
+from napari_corrclip.images.boxes import Box, area, union, window
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
@@ -28,6 +30,8 @@ if TYPE_CHECKING:
 
 REST = 40
 """Milliseconds without a movement of the camera before the picture is painted anew."""
+SLOWEST = 80
+"""The same where frames take long, so that not every one of them is painted anew."""
 LATEST = 250
 """Milliseconds of movement before it is painted anew nevertheless."""
 PLACE = ("scale", "translate", "rotate", "shear", "affine")
@@ -74,12 +78,13 @@ class Cover(QWidget):
         self._layer = layer
         self._content = content
         self._is_stale = True
+        self._changed: list[Box] = []
         self.picture: tuple[NDArray[np.uint32], View] | None = None
         self._rest = QTimer(self)
         self._rest.setSingleShot(True)
-        self._rest.setInterval(REST)
         self._rest.timeout.connect(self.refresh)
         self._moving = QElapsedTimer()
+        self._last = QElapsedTimer()
         canvas.installEventFilter(self)
         self.setGeometry(canvas.rect())
         self.show()
@@ -101,6 +106,20 @@ class Cover(QWidget):
         self._is_stale = True
         self.update()
 
+    def refresh_in(self, boxes: Iterable[Box]) -> None:
+        """Paint what lies in boxes of the image anew when the screen is drawn next."""
+        changed = union(boxes)
+        if changed is None:
+            return
+        self._changed.append(changed)
+        if self.picture is None or self._is_stale or self._rest.isActive():
+            self.update()
+            return
+        top, left, bottom, right = self.picture[1].window(changed)
+        ratio = self.devicePixelRatioF()
+        corner = QPoint(math.floor(left / ratio), math.floor(top / ratio))
+        self.update(QRect(corner, QPoint(math.ceil(right / ratio), math.ceil(bottom / ratio))))
+
     def move_along(self) -> None:
         """Follow the camera: the picture moves now, and is painted anew when it rests."""
         if not self._rest.isActive():
@@ -108,7 +127,10 @@ class Cover(QWidget):
         elif self._moving.elapsed() >= LATEST:
             self.refresh()
             return
-        self._rest.start()
+        # Time from a movement to the next is that of a frame, where they come one after another.
+        gap = self._last.elapsed() if self._last.isValid() else LATEST
+        self._last.start()
+        self._rest.start(max(REST, min(2 * gap, SLOWEST)) if gap < LATEST else REST)
         self.update()
 
     def view(self) -> View | None:
@@ -117,15 +139,29 @@ class Cover(QWidget):
         size = round(self.height() * ratio), round(self.width() * ratio)
         return view_of(self._viewer, self._layer, size, ratio) if min(size) > 0 else None
 
+    def _paint(self, view: View) -> None:
+        """Have a picture of what there is; as little of it as has changed is painted."""
+        changed, self._changed = union(self._changed), []
+        if not self._is_stale and self.picture is not None:
+            picture, painted = self.picture
+            if changed is None and painted.size == view.size:
+                return  # moved at most, and painted anew soon
+            if changed is not None and painted.is_same(view):
+                seen = painted.window(changed)
+                if area(seen):
+                    picture[window(seen)] = self._content.painted(painted.part(seen))
+                return
+        self._is_stale = False
+        self.picture = self._content.painted(view), view
+
     def paintEvent(self, event: QPaintEvent | None) -> None:
         """Draw the picture where it lies now."""
         view = self.view()
         if view is None:
             self.picture = None
             return
-        if self._is_stale or self.picture is None or self.picture[1].size != view.size:
-            self.picture = self._content.painted(view), view
-            self._is_stale = False
+        self._paint(view)
+        assert self.picture is not None
         painter = QPainter(self)
         ratio = self.devicePixelRatioF()
         _draw(painter, *self.picture, view, ratio)
@@ -175,6 +211,11 @@ class Drawing(ABC):
         """Paint anew when the screen is drawn next."""
         if self._cover is not None:
             self._cover.refresh()
+
+    def refresh_in(self, boxes: Iterable[Box]) -> None:
+        """Paint what lies in boxes of the image anew when the screen is drawn next."""
+        if self._cover is not None:
+            self._cover.refresh_in(boxes)
 
     def close(self) -> None:
         """Draw nothing more."""

@@ -84,15 +84,11 @@ class Outlines(Drawing):
         self.division: Division | None = None
         self.shown = Shown()
         self._veiled = False
-        self._ids = np.empty(0, np.int64)
-        self._kinds = np.empty(0, np.uint8)
-        self._values = np.empty(0, np.int64)
-        self._boxes = np.empty((0, 4), np.int64)
-        self._are_read = False
+        self._rows: _Rows | None = None
         self._scheme: Scheme | None = None
         super().__init__(viewer, layer)
         layer.events.set_data.connect(self.refresh)
-        layer.events.labels_update.connect(self.refresh)
+        layer.events.labels_update.connect(self._drawn_on)
         layer.events.visible.connect(self._look_anew)
 
     def close(self) -> None:
@@ -100,20 +96,22 @@ class Outlines(Drawing):
         super().close()
         events = self._layer.events
         events.set_data.disconnect(self.refresh)
-        events.labels_update.disconnect(self.refresh)
+        events.labels_update.disconnect(self._drawn_on)
         events.visible.disconnect(self._look_anew)
 
     # -- what is drawn
 
     def select(self, regions: Iterable[int]) -> None:
         """Have exactly these regions look selected."""
-        self.selected = frozenset(regions)
-        self._look_anew()
+        former, self.selected = self.selected, frozenset(regions)
+        if self.selected != former:
+            self._look_anew()
 
     def mark(self, regions: Iterable[int]) -> None:
         """Mark exactly these regions."""
-        self.marked = frozenset(regions)
-        self._look_anew()
+        former, self.marked = self.marked, frozenset(regions)
+        if self.marked != former:
+            self._look_anew()
 
     def divide(self, division: Division | None) -> None:
         """Show how a region would be divided, or no more."""
@@ -142,18 +140,19 @@ class Outlines(Drawing):
         rows = [
             row for region in changed.updated if (row := self._session.find(region)) is not None
         ]
-        if changed.vocabulary or changed.removed or not self._are_read:
-            self._are_read = False
-        elif rows:
-            told = [row.id for row in rows]
-            at = self._ids.searchsorted(told)
-            if at.max() < len(self._ids) and np.array_equal(self._ids[at], told):
-                self._kinds[at] = [_kind(row) for row in rows]
-                self._values[at] = [row.value for row in rows]
-                self._boxes[at] = [row.box for row in rows]
-            else:
-                self._are_read = False
-        self._look_anew()
+        if changed.vocabulary or self._rows is None:
+            self._rows = None
+            self._look_anew()
+            return
+        self._rows = self._rows.replaced(changed.removed, rows)
+        self._scheme = None
+        self.refresh_in([*changed.regions, *(row.box for row in rows)])
+
+    def _drawn_on(self, event: Any) -> None:
+        """Follow a stroke, of which napari tells the box that was drawn on."""
+        top, left = (int(place) for place in event.offset[-2:])
+        rows, columns = event.data.shape[-2:]
+        self.refresh_in([(top, left, top + rows, left + columns)])
 
     def _look_anew(self, _event: object = None) -> None:
         self._scheme = None
@@ -170,10 +169,10 @@ class Outlines(Drawing):
         regions = np.asarray(self._layer.data)
         picture = paint(regions, view, self._scheme)
         for level, outstanding in self._outstanding():
-            sides = self._boxes[outstanding, 2:] - self._boxes[outstanding, :2]
-            tiny = outstanding[sides.max(axis=1, initial=0) * view.zoom < TINY * view.width]
-            middles = (self._boxes[tiny, :2] + self._boxes[tiny, 2:]) / 2
-            spot(picture, view, middles, HIGHLIGHTS[level][0])
+            boxes = self._known().boxes[outstanding]
+            sides = (boxes[:, 2:] - boxes[:, :2]).max(axis=1, initial=0)
+            tiny = boxes[sides * view.zoom < TINY * view.width]
+            spot(picture, view, (tiny[:, :2] + tiny[:, 2:]) / 2, HIGHLIGHTS[level][0])
         if self.division is not None:
             box = self.division.box
             inside = tint(self.division.parts, (box[0], box[1]), view, _TINTS)
@@ -184,43 +183,66 @@ class Outlines(Drawing):
         """Return the dots over it."""
         return () if self.division is None or self._veiled else self.division.dots
 
+    def _known(self) -> _Rows:
+        if self._rows is None:
+            self._rows = _Rows.of(self._session.rows())
+        return self._rows
+
     def _made_scheme(self) -> Scheme:
-        if not self._are_read:
-            self._read()
-        vocabulary = self._session.vocabulary
-        kinds = self._kinds
+        rows = self._known()
+        kinds = rows.kinds
         shown = self.shown
         if not shown.any or not self._layer.visible:
             kinds = np.zeros_like(kinds)
         if shown.decided_only:
             kinds = np.where(kinds == Kind.UNDECIDED, Kind.HIDDEN, kinds)
         if shown.of_class is not None:
-            kinds = np.where(self._values == shown.of_class, kinds, Kind.HIDDEN)
-        levels = np.zeros(len(self._ids), np.uint8)
+            kinds = np.where(rows.values == shown.of_class, kinds, Kind.HIDDEN)
+        levels = np.zeros(len(rows.ids), np.uint8)
         for level, outstanding in self._outstanding():
             levels[outstanding] = level
-        values = np.array([0, *vocabulary.values], np.int64)
-        palette = np.array(
-            [NO_CLASS, *(vocabulary.colors[value] for value in vocabulary.values)], np.uint8
-        )
-        order = values.argsort()
-        at = values[order].searchsorted(self._values).clip(0, len(values) - 1)
-        return scheme(self._ids, kinds, order[at], palette, levels)
+        colors = {0: NO_CLASS, **self._session.vocabulary.colors}
+        values = np.array(sorted(colors), np.int64)
+        palette = np.array([colors[value] for value in values.tolist()], np.uint8)
+        return scheme(rows.ids, kinds, values.searchsorted(rows.values), palette, levels)
 
     def _outstanding(self) -> Iterator[tuple[Level, NDArray[np.intp]]]:
         """Yield the levels, the lower one first, and which regions are of each."""
         for level, regions in ((Level.MARKED, self.marked), (Level.SELECTED, self.selected)):
             if regions:
-                yield level, np.flatnonzero(np.isin(self._ids, list(regions)))
+                yield level, np.flatnonzero(np.isin(self._known().ids, list(regions)))
 
-    def _read(self) -> None:
-        rows = self._session.rows()
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Rows:
+    """The part of regions that is drawn, by ascending id."""
+
+    ids: NDArray[np.int64]
+    kinds: NDArray[np.uint8]
+    values: NDArray[np.int64]
+    boxes: NDArray[np.int64]
+
+    @classmethod
+    def of(cls, rows: Sequence[Region]) -> _Rows:
         count = len(rows)
-        self._ids = np.fromiter((row.id for row in rows), np.int64, count)
-        self._kinds = np.fromiter((_kind(row) for row in rows), np.uint8, count)
-        self._values = np.fromiter((row.value for row in rows), np.int64, count)
-        self._boxes = np.array([row.box for row in rows], np.int64).reshape(count, 4)
-        self._are_read = True
+        return cls(
+            np.fromiter((row.id for row in rows), np.int64, count),
+            np.fromiter((_kind(row) for row in rows), np.uint8, count),
+            np.fromiter((row.value for row in rows), np.int64, count),
+            np.array([row.box for row in rows], np.int64).reshape(count, 4),
+        )
+
+    def replaced(self, removed: Sequence[int], rows: Sequence[Region]) -> _Rows:
+        """Return these without some, and with the present state of others."""
+        new = _Rows.of(rows)
+        kept = ~np.isin(self.ids, [*removed, *new.ids.tolist()])
+        order = np.concatenate([self.ids[kept], new.ids]).argsort()
+        return _Rows(
+            np.concatenate([self.ids[kept], new.ids])[order],
+            np.concatenate([self.kinds[kept], new.kinds])[order],
+            np.concatenate([self.values[kept], new.values])[order],
+            np.concatenate([self.boxes[kept], new.boxes])[order],
+        )
 
 
 def _kind(row: Region) -> Kind:

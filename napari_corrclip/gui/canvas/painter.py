@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_corrclip.gui.canvas.schemes import ROLES, Role, Scheme
+from napari_corrclip.images.boxes import Box
 
 Codes = NDArray[np.integer]
 LookUp = Callable[[NDArray[np.integer]], NDArray[np.integer]]
@@ -43,10 +44,30 @@ class View:
     offset: NDArray[np.float64]
     width: int = 1
 
-    def band(self, top: int, rows: int) -> View:
-        """Return the part from row ``top`` on."""
-        offset = self.offset + self.matrix[:, 0] * top
-        return View((rows, self.size[1]), self.matrix, offset, self.width)
+    def is_same(self, other: View) -> bool:
+        """Whether the same pixels are shown at the same places."""
+        return (
+            self.size == other.size
+            and bool((self.matrix == other.matrix).all())
+            and bool((self.offset == other.offset).all())
+        )
+
+    def part(self, window: Box) -> View:
+        """Return what a window of the screen shows."""
+        top, left, bottom, right = window
+        offset = self.offset + self.matrix @ (top, left)
+        return View((bottom - top, right - left), self.matrix, offset, self.width)
+
+    def window(self, box: Box) -> Box:
+        """Return the window of the screen, maybe empty, in which a change in a box of the image is seen."""
+        top, left, bottom, right = box
+        corners = np.array([(top, left), (top, right), (bottom, left), (bottom, right)], np.float64)
+        places = self.on_screen(corners)
+        reach = 2 * self.width + 1
+        low = np.floor(places.min(axis=0)).astype(int) - reach
+        high = np.ceil(places.max(axis=0)).astype(int) + reach
+        (first, start), (last, end) = (edges.clip(0, self.size).tolist() for edges in (low, high))
+        return first, start, last, end
 
     @property
     def zoom(self) -> float:
@@ -75,11 +96,11 @@ def paint(regions: NDArray[np.integer], view: View, scheme: Scheme) -> NDArray[n
     for top in range(0, rows, BAND):
         bottom = min(top + BAND, rows)
         above, below = min(reach, top), min(reach, rows - bottom)
-        part = view.band(top - above, above + bottom - top + below)
+        part = view.part((top - above, 0, bottom + below, columns))
         codes = sample(regions, part, scheme.codes_of)
         if codes is None:
             continue
-        phase = top - above - round(float(origin.sum()))
+        phase = top - above - int(np.floor(origin.sum() + 0.5))
         roles = roles_of(codes, scheme, view.width, phase)
         inner = slice(above, above + bottom - top)
         at = (codes[inner] & scheme.look_mask) * ROLES

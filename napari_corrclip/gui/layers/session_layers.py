@@ -47,6 +47,8 @@ if TYPE_CHECKING:
 
 DELAY = 200
 """Milliseconds without an edit before the regions' features are written anew."""
+LEFT = 0.8
+"""Opacity of regions whose outlines are drawn by nobody but the layer."""
 DRAWING = ("paint", "erase", "fill")
 """napari's tools that draw while a button is held."""
 
@@ -155,6 +157,8 @@ class SessionLayers:
         self._closed = True
         self._later.stop()
         self.outlines.close()
+        if self.regions.opacity == 0:
+            self.regions.opacity = LEFT  # nothing else shows them any more
         for guard in self._guards:
             guard.close()
         while self._strips:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
+import napari
 import numpy as np
 import pytest
 from napari.utils.colormaps import DirectLabelColormap
@@ -14,12 +16,15 @@ from qtpy.QtGui import QImage
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication
 
+from napari_corrclip.annotation import Session
 from napari_corrclip.gui.canvas import cover as covers
 from napari_corrclip.gui.canvas.cover import Cover, camera_of, grid_of, view_of
-from napari_corrclip.gui.canvas.outlines import FoundOutlines, Shown
+from napari_corrclip.gui.canvas.outlines import FoundOutlines, Outlines, Shown
 from napari_corrclip.gui.canvas.painter import View, grown
 from napari_corrclip.gui.canvas.schemes import DARK, HIGHLIGHTS, LIGHT, STRIPES, Level, packed
 from napari_corrclip.gui.correct import CorrectMode
+from napari_corrclip.gui.layers.session_layers import SessionLayers
+from tests.annotation.images import small_result
 from tests.forms import short
 from tests.gui.window import Window
 
@@ -74,6 +79,45 @@ def test_a_colour_and_a_class_that_change_are_followed(window: Window) -> None:
     drawn(window)
     session.set_vocabulary(session.vocabulary.recolor("dog", (1, 2, 3)))
     assert packed(1, 2, 3) in colors_of(window)
+
+
+@pytest.mark.parametrize("zoom", [1.0, 0.31, 5.3])
+def test_of_an_edit_as_much_is_painted_as_differs(
+    window: Window, mode: CorrectMode, monkeypatch: pytest.MonkeyPatch, zoom: float
+) -> None:
+    session = window.session
+    camera_of(window.viewer).zoom *= zoom
+    mode.select([20, 45])
+    drawn(window)
+    outlines, cover = window.layers.outlines, cover_of(window)
+    view = cover_view(window)
+    sizes: list[int] = []
+    painted = type(outlines).painted
+
+    def counted(these: Outlines, part: View) -> NDArray[np.uint32]:
+        sizes.append(part.size[0] * part.size[1])
+        return painted(these, part)
+
+    monkeypatch.setattr(Outlines, "painted", counted)
+    disc = np.add.outer((np.arange(96) - 50) ** 2, (np.arange(96) - 40) ** 2) < 49
+    for edit in (
+        lambda: session.assign([20], "dog"),
+        lambda: session.ignore([30, 31]),
+        lambda: session.assign([21], "dog"),
+        lambda: session.merge([44, sorted(session.neighbours(44))[0]]),
+        lambda: session.paint_regions(disc, None),
+        session.undo,
+        session.undo,
+        session.undo,
+    ):
+        edit()
+        cover.grab()
+        shown = outlines.picture
+        assert shown is not None
+        np.testing.assert_array_equal(shown[0], painted(outlines, view))
+    whole = view.size[0] * view.size[1]
+    assert len(sizes) == 8 or zoom > 1  # what is not in view is not painted
+    assert max(sizes) < whole / 2 or zoom > 1
 
 
 def test_new_regions_have_outlines(window: Window, mode: CorrectMode) -> None:
@@ -187,15 +231,14 @@ def test_the_picture_moves_with_the_camera_and_is_sharp_soon_after(
 ) -> None:
     before = drawn(window).copy()
     cover = cover_of(window)
-    cover._rest.setInterval(10_000)
+    monkeypatch.setattr(covers, "REST", 60_000)
     camera = camera_of(window.viewer)
     _, row, column = camera.center
     camera.center = (0.0, row + 20 / camera.zoom, column - 30 / camera.zoom)
     now = grabbed(cover)
     np.testing.assert_array_equal(now[:-20, 30:], before[20:, :-30])
     assert cover._rest.isActive()
-    cover._rest.setInterval(0)
-    cover._rest.start()
+    cover._rest.start(0)
     qtbot.waitUntil(lambda: not cover._rest.isActive())
     sharp = grabbed(cover)
     np.testing.assert_array_equal(sharp[:-20, 30:], before[20:, :-30])
@@ -218,9 +261,8 @@ def test_a_camera_that_never_rests_is_followed_nevertheless(
     window: Window, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(covers, "LATEST", 30)
+    monkeypatch.setattr(covers, "REST", 60_000)
     former = drawn(window)
-    cover = cover_of(window)
-    cover._rest.setInterval(60_000)
 
     def is_painted_anew() -> bool:
         camera_of(window.viewer).zoom *= 1.001
@@ -330,6 +372,19 @@ def test_regions_that_were_found_are_outlined_before_they_have_classes(window: W
     assert not cover.isVisible()
 
 
+def test_each_window_has_its_own(
+    window: Window, make_napari_viewer: Callable[..., napari.Viewer]
+) -> None:
+    other = make_napari_viewer(show=True)
+    other.window.resize(1300, 850)  # the larger canvas is the other's
+    session = Session(small_result((96, 96))[0])
+    there = SessionLayers(other, session)
+    canvas = other.window._qt_viewer.canvas.native
+    assert len(canvas.findChildren(Cover)) == 1
+    assert len(window.canvas.findChildren(Cover)) == 1
+    there.close()
+
+
 @pytest.mark.parametrize("first", short("layers", rest=["viewer"]))
 def test_nothing_stays_when_the_session_goes(window: Window, first: str) -> None:
     drawn(window)
@@ -337,6 +392,7 @@ def test_nothing_stays_when_the_session_goes(window: Window, first: str) -> None
         window.layers.close()
         QApplication.sendPostedEvents()
         assert not [one for one in window.canvas.findChildren(Cover) if one.isVisible()]
+        assert window.layers.regions.opacity > 0  # and so they are seen as the layer shows them
         camera_of(window.viewer).zoom *= 2
     else:
         window.viewer.close()
