@@ -141,7 +141,9 @@ class Story:
         # At the usual detail there are tenths of a second between regions and labels.
         dock.model.detail.setCurrentIndex(dock.model.detail.count() - 1)
         self.press(dock.bar.demo_button)
-        self.wait(lambda: any("follow" in layer.name for layer in self.viewer.layers))
+        found: list[object] = []
+        dock.controller.regions_found.connect(lambda *_: found.append(True))
+        self.wait(lambda: bool(found))
         self.shoot("2-running", settle=0.05)
         if not dock.controller.running:
             raise TimeoutError("the run was over before its picture was taken")
