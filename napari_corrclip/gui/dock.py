@@ -19,7 +19,6 @@ from qtpy.QtWidgets import (
     QCheckBox,
     QComboBox,
     QLineEdit,
-    QMessageBox,
     QVBoxLayout,
     QWidget,
 )
@@ -43,7 +42,7 @@ from napari_corrclip.gui.session.menu import SessionMenu
 from napari_corrclip.gui.session.restore_bar import RestoreBar
 from napari_corrclip.gui.start import StartPanel
 from napari_corrclip.gui.vispy_fix import mend_drawing
-from napari_corrclip.gui.widgets import Docked, is_enter, primary_style, question
+from napari_corrclip.gui.widgets import Docked, is_enter, is_sure, primary_style
 from napari_corrclip.gui.words.panel import VocabularyPanel
 from napari_corrclip.gui.words.removal import ask_about_removed
 from napari_corrclip.gui.work.controller import Controller
@@ -249,18 +248,13 @@ class CorrClipDock(Docked):
         self.run()
 
     def _may_replace_words(self) -> bool:
-        box = question(
+        return is_sure(
             self,
             "Try the demo",
             "The demo has classes of its own, which take the place of yours. 'Bring the former classes "
             "back' in Lists brings yours back.",
+            "Replace",
         )
-        replace = box.addButton("Replace", QMessageBox.ButtonRole.AcceptRole)
-        box.setDefaultButton(box.addButton(QMessageBox.StandardButton.Cancel))
-        box.exec()
-        answer = box.clickedButton() is replace
-        box.deleteLater()
-        return answer
 
     def run(self) -> None:
         """Segment the chosen image by the vocabulary."""

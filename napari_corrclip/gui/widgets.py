@@ -90,6 +90,24 @@ def question(parent: QWidget | None, title: str, text: str) -> QMessageBox:
     return made
 
 
+def is_sure(parent: QWidget | None, title: str, text: str, act: str) -> bool:
+    """Ask whether to do what would cost something; Cancel is what Enter and Esc answer.
+
+    Args:
+        parent: of the window that asks.
+        title: of the window.
+        text: what it would cost.
+        act: what the button says that does it.
+    """
+    box = question(parent, title, text)
+    does = box.addButton(act, QMessageBox.ButtonRole.AcceptRole)
+    box.setDefaultButton(box.addButton(QMessageBox.StandardButton.Cancel))
+    box.exec()
+    answer = box.clickedButton() is does
+    box.deleteLater()
+    return answer
+
+
 def combo(choices: Iterable[str], tip: str) -> QComboBox:
     """Return a list to choose from that a long entry does not make wide."""
     made = QComboBox()

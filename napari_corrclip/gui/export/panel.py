@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QCheckBox, QFileDialog, QHBoxLayout, QMessageBox, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QCheckBox, QFileDialog, QHBoxLayout, QVBoxLayout, QWidget
 
 from napari_corrclip.errors import InputError
 from napari_corrclip.gui.model.resources import PathLabel
-from napari_corrclip.gui.widgets import Label, button, primary_button, question, set_tip
+from napari_corrclip.gui.widgets import Label, button, is_sure, primary_button, set_tip
 from napari_corrclip.gui.work.controller import Controller
 from napari_corrclip.gui.work.exporting import FORMATS, export_steps, folder_for, name_for, paths_of
 from napari_corrclip.gui.work.said import Kind, Said, Tell
@@ -126,14 +126,7 @@ class ExportPanel(QWidget):
         self._controller.work(export_steps(session, folder, name, self.formats), done)
 
     def _may_replace(self, names: list[str], folder: Path) -> bool:
-        box = question(
-            self,
-            "Export",
-            f"{', '.join(names)} {'is' if len(names) == 1 else 'are'} in {str(folder)!r} already.",
+        there = (
+            f"{', '.join(names)} {'is' if len(names) == 1 else 'are'} in {str(folder)!r} already."
         )
-        replace = box.addButton("Replace", QMessageBox.ButtonRole.AcceptRole)
-        box.setDefaultButton(box.addButton(QMessageBox.StandardButton.Cancel))
-        box.exec()
-        answer = box.clickedButton() is replace
-        box.deleteLater()
-        return answer
+        return is_sure(self, "Export", there, "Replace")

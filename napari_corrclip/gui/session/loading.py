@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from qtpy.QtWidgets import QMessageBox, QWidget
+from qtpy.QtWidgets import QWidget
 
 from napari_corrclip.annotation import Session, Source, has_session, restore
 from napari_corrclip.annotation.files.folder import is_session
@@ -18,7 +18,7 @@ from napari_corrclip.gui.image.panel import ImagePanel
 from napari_corrclip.gui.image.picture import Picture
 from napari_corrclip.gui.image.planes import plane_name
 from napari_corrclip.gui.session.display import SessionDisplay
-from napari_corrclip.gui.widgets import question
+from napari_corrclip.gui.widgets import is_sure
 from napari_corrclip.gui.work.controller import Controller
 from napari_corrclip.gui.work.restoring import open_steps
 from napari_corrclip.gui.work.said import Tell
@@ -145,19 +145,14 @@ def ask_to_leave(parent: QWidget, steps: int, title: str, act: str, because: str
         act: what the button says that leaves it.
         because: a sentence on why they cannot be kept.
     """
-    box = question(
+    return is_sure(
         parent,
         title,
         f"{count(steps, 'step')} of what was corrected {'is' if steps == 1 else 'are'} "
         f"kept in memory only. {because}The layers stay, as '(before)'; the decisions and their undo go. "
         "To keep them, press Cancel and save the session first.",
+        act,
     )
-    leave = box.addButton(act, QMessageBox.ButtonRole.AcceptRole)
-    box.setDefaultButton(box.addButton(QMessageBox.StandardButton.Cancel))
-    box.exec()
-    answer = box.clickedButton() is leave
-    box.deleteLater()
-    return answer
 
 
 def _look_steps(folder: str) -> Steps[Session]:
