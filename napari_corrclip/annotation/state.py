@@ -326,8 +326,7 @@ class State:
         if moved is not None:
             reshaped = self._move(moved)
             boxes.append(moved.box)
-        for region_id in decided & set(self.rows):
-            self.rows[region_id] = self._row(self.rows[region_id])
+        self._decide_rows([self.rows[region_id] for region_id in decided & set(self.rows)])
         pinned = change.patches.get("pins")
         if pinned is not None:
             self._draw(pinned.box)
@@ -429,13 +428,20 @@ class State:
                 self.verdicts.get(region_id),
             )
 
-    def _row(self, row: Region) -> Region:
-        """Return ``row`` with the verdict and the voting of today."""
-        voting = self.votings.get(row.id, self.voting)
-        mean = np.array([voting == "mean"])
-        elected = elect(row.votes[None], row.probabilities[None], mean, self._values)
-        verdict = self.verdicts.get(row.id)
-        return replace(row, voting=voting, predicted=int(elected[0]), verdict=verdict)
+    def _decide_rows(self, rows: Sequence[Region]) -> None:
+        """Give rows the verdicts and the votings of today."""
+        if not rows:
+            return
+        votings = [self.votings.get(row.id, self.voting) for row in rows]
+        elected = elect(
+            np.array([row.votes for row in rows]),
+            np.array([row.probabilities for row in rows]),
+            np.array([voting == "mean" for voting in votings]),
+            self._values,
+        ).tolist()
+        for row, voting, predicted in zip(rows, votings, elected, strict=True):
+            verdict = self.verdicts.get(row.id)
+            self.rows[row.id] = replace(row, voting=voting, predicted=predicted, verdict=verdict)
 
     @property
     def _values(self) -> NDArray[np.int64]:

@@ -24,6 +24,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_corrclip.annotation import Changed, Session
+from napari_corrclip.annotation.change import Step
 from napari_corrclip.errors import CorrClipError, InputError
 from napari_corrclip.gui.correct import CorrectPanel
 from napari_corrclip.gui.export.panel import ExportPanel
@@ -60,7 +61,7 @@ from napari_corrclip.gui.work.resolve import (
     resolve,
     resolve_words,
 )
-from napari_corrclip.gui.work.said import Said
+from napari_corrclip.gui.work.said import OVER, Kind, Said, done
 from napari_corrclip.gui.work.workspace import Opened, Workspace
 from napari_corrclip.vocabulary import Vocabulary
 
@@ -85,6 +86,8 @@ class CorrClipDock(Docked):
         super().__init__()
         mend_drawing()
         self._closed = self._deleted = False
+        self._heard = True
+        self._step: list[Step] = []
         self._asked_about: Callable[[], Image | None] = lambda: None
         self.viewer = viewer
         self.workspace = Workspace()
@@ -365,8 +368,11 @@ class CorrClipDock(Docked):
 
     def say(self, sentence: str | Said | CorrClipError) -> None:
         """Show a sentence, if there is one."""
-        if not self._deleted and Said.of(sentence).text:  # else a late word, to nobody
-            self.status.say(sentence)
+        said = Said.of(sentence)
+        if self._deleted or not (said.text or said == OVER):  # a late word, to nobody
+            return
+        self._heard = self._heard or not (said.for_now or said == OVER)
+        self.status.say(said)
 
     def _undo(self) -> None:
         if self.layers is not None:
@@ -448,6 +454,7 @@ class CorrClipDock(Docked):
 
     def _opened(self, opened: Opened) -> None:
         session, picture = opened.session, opened.picture
+        self._step = session.history.done[-1:]
         self.words.follow(session)
         self.words.active.follow(None if self.layers is None else self.layers.labels)
         if not opened.arrived:
@@ -467,3 +474,20 @@ class CorrClipDock(Docked):
     def _edited(self, _changed: Changed) -> None:
         if self.workspace.session is not None:
             self.controller.look_again()
+            self._heard = False
+            QTimer.singleShot(0, self._tell_step)  # who made it may tell of it first
+
+    def _tell_step(self) -> None:
+        """Tell of a step that nobody told of, as the console's; Undo beside a sentence is of that step."""
+        session = self.workspace.session
+        if self._deleted or session is None:
+            return
+        steps = session.history.done
+        former, self._step = self._step, steps[-1:]
+        if self._heard or former == self._step:
+            return
+        gone = [step for step in former if step not in steps]
+        if gone and session.can_redo:
+            self.say(Said(f"Undone: {gone[0].title}.", Kind.DONE))
+        elif steps:
+            self.say(done(steps[-1].title))

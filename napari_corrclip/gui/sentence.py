@@ -9,7 +9,7 @@ from qtpy.QtWidgets import QHBoxLayout, QSizePolicy, QWidget
 
 from napari_corrclip.errors import CorrClipError
 from napari_corrclip.gui.widgets import Label, button, set_tip
-from napari_corrclip.gui.work.said import Kind, Said
+from napari_corrclip.gui.work.said import OVER, Kind, Said
 
 LINES = 2
 COLORS = {Kind.DONE: "#3fa55b", Kind.NOTE: "#4c8bd6", Kind.WARNING: "#e0a020"}
@@ -29,7 +29,7 @@ class Sentence(QWidget):
 
     def __init__(self, text: str = "", parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.said = Said(text)
+        self.said = self._lasting = Said(text)
         self.icon = _Icon()
         self.label = Label()
         self.label.setAlignment(Qt.AlignmentFlag.AlignTop | Qt.AlignmentFlag.AlignLeft)
@@ -49,8 +49,15 @@ class Sentence(QWidget):
         self.say(text)
 
     def say(self, told: str | Said | CorrClipError) -> None:
-        """Show a sentence."""
-        self.said = said = Said.of(told)
+        """Show a sentence; :data:`.OVER` ends one that was true for a moment, and no other."""
+        said = Said.of(told)
+        if said == OVER:
+            said = self._lasting if self.said.for_now else self.said
+        if not said.for_now:
+            self._lasting = said
+        if said is self.said and self.label.text():
+            return
+        self.said = said
         self.icon.show_kind(said.kind)
         self.undo_button.setVisible(said.undo)
         self.setAccessibleName(f"{said.kind.value}: {said.text}")

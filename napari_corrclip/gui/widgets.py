@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Protocol
 
 from napari.utils.theme import get_theme
@@ -11,6 +12,7 @@ from qtpy.QtGui import QKeyEvent
 from qtpy.QtWidgets import (
     QAbstractSpinBox,
     QApplication,
+    QCheckBox,
     QComboBox,
     QDialog,
     QFrame,
@@ -29,6 +31,23 @@ from napari_corrclip.wording.markup import plain
 def is_enter(event: QKeyEvent) -> bool:
     """Whether Enter was pressed, on either side of the keyboard."""
     return event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter)
+
+
+LARGE = 4_000_000
+"""Pixels of an image from which on an edit may take so long that a person is to see that it is at work."""
+
+
+@contextmanager
+def waiting(pixels: int) -> Iterator[None]:
+    """Show the cursor of waiting while an edit of an image of so many pixels is made, if it is large."""
+    if pixels < LARGE:
+        yield
+        return
+    QApplication.setOverrideCursor(Qt.CursorShape.WaitCursor)
+    try:
+        yield
+    finally:
+        QApplication.restoreOverrideCursor()
 
 
 def is_number_typed() -> bool:
@@ -106,6 +125,34 @@ def is_sure(parent: QWidget | None, title: str, text: str, act: str) -> bool:
     answer = box.clickedButton() is does
     box.deleteLater()
     return answer
+
+
+def choose(
+    parent: QWidget | None, title: str, text: str, choices: Sequence[str], check: str = ""
+) -> tuple[int | None, bool]:
+    """Ask which of a few things is meant; Enter answers the first, Esc none.
+
+    Args:
+        parent: of the window that asks.
+        title: of the window.
+        text: the question.
+        choices: what the buttons say.
+        check: what a box to be checked says; empty: there is none.
+
+    Returns:
+        The index of the choice, ``None`` where none was made; and whether the box was checked.
+    """
+    box = question(parent, title, text)
+    buttons = [box.addButton(choice, QMessageBox.ButtonRole.AcceptRole) for choice in choices]
+    box.addButton(QMessageBox.StandardButton.Cancel)
+    box.setDefaultButton(buttons[0])
+    checkbox = QCheckBox(check)  # PyQt lets go of one that nobody else holds
+    if check:
+        box.setCheckBox(checkbox)
+    box.exec()
+    clicked, checked = box.clickedButton(), checkbox.isChecked()
+    box.deleteLater()
+    return (buttons.index(clicked) if clicked in buttons else None), checked
 
 
 def combo(choices: Iterable[str], tip: str) -> QComboBox:

@@ -14,7 +14,8 @@ The rules, in full:
   ``cat, dog, background: sky, grass`` are three classes. A second colon on a line is an error.
 * Semicolons without a colon separate the prompts of one class, whose name is the first: so the
   class files of the benchmarks (one class a line, prompts by ``; ``) are this grammar too. In the
-  viewer's line, where nothing else is typed, they separate classes (:func:`parse_typed`).
+  viewer's line, where nothing else is typed, they separate classes (:func:`parse_typed`); beside commas
+  the viewer asks what they separate (:func:`parse_listed`).
 * A class without prompts of its own has its name as its prompt; after a colon, only what follows.
 * ``#rrggbb``, or ``#rgb`` for short (``#f00`` is ``#ff0000``), as a word beside the name or among its
   prompts, is the class's colour. ``#`` as a word by itself begins a comment up to the end of the line.
@@ -223,6 +224,22 @@ def parse_typed(text: str) -> tuple[Entry, ...]:
     if len(entries) != 1 or not entries[0].unnamed or entries[0].color is not None:
         return entries
     return tuple(Entry(prompt) for prompt in entries[0].prompts)
+
+
+def parse_listed(text: str) -> tuple[Entry, ...]:
+    """Return the classes of a typed line in which every semicolon before a colon stands for a comma.
+
+    ``d, e; f`` are three classes then, where :func:`parse_typed` finds two, the second with two prompts.
+    """
+    lines = lines_of(text)
+    if len(lines) != 1:
+        return parse_typed(text)
+    items = _items(lines[0], ",;:")
+    for item in items:
+        if item.end == ":":
+            break
+        item.end = "," if item.end == ";" else item.end
+    return tuple(_line(items))
 
 
 def parse_one(text: str) -> Entry:

@@ -179,6 +179,7 @@ def test_a_failure_in_the_thread_is_a_sentence(
 def test_the_table_edits_the_vocabulary(person: Person) -> None:
     person.type("cat, dog")
     model = person.dock.words.model
+    person.dock.words.prompts_follow = True
     assert model.setData(model.index(0, NAME), "lion")
     assert model.setData(model.index(1, PROMPTS), "a dog, a puppy")
     assert model.setData(model.index(1, THRESHOLD), "0.3")
@@ -201,9 +202,11 @@ def test_removing_a_class_asks_what_becomes_of_its_decisions(person: Person) -> 
     for choice in ("cancel", "take back", "give to green"):
 
         def reply(dialog: RemovalDialog, choice: str = choice) -> None:
-            assert "'blue': 2 regions" in [label.text() for label in dialog.findChildren(QLabel)]
+            assert "2 regions were assigned to 'blue'. Give them to:" in [
+                label.text() for label in dialog.findChildren(QLabel)
+            ]
             (box,) = dialog.boxes.values()
-            box.setCurrentText("give them to 'green'" if choice == "give to green" else TAKE_BACK)
+            box.setCurrentText("green" if choice == "give to green" else TAKE_BACK)
             dialog.reject() if choice == "cancel" else dialog.accept()
 
         person.dock.words.table.selectRow(2)

@@ -44,6 +44,7 @@ def test_run_a_key_and_another_name(
         for column in range(model.columnCount())
         if model.index(0, column).data() == "purple circle"
     )
+    user.dock.words.prompts_follow = True
     with walks.called() as order:
         model.setData(cell, "violet disc")
         user.wait()

@@ -19,7 +19,7 @@ from napari_corrclip.errors import CorrClipError
 from napari_corrclip.gui.canvas.cover import Cover
 from napari_corrclip.gui.canvas.schemes import FAINT, HIGHLIGHTS, Level
 from napari_corrclip.gui.layers.session_layers import SessionLayers
-from napari_corrclip.gui.work.said import Said, Tell
+from napari_corrclip.gui.work.said import OVER, Said, Tell
 
 SIDE = 96
 
@@ -42,7 +42,12 @@ def settle(viewer: napari.Viewer) -> None:
 
 def hearing(told: list[str]) -> Tell:
     """Return what a person is told by, which adds the sentences to a list."""
-    return lambda said: told.append(Said.of(said).text)
+
+    def hear(said: str | Said | CorrClipError) -> None:
+        if Said.of(said) != OVER:
+            told.append(Said.of(said).text)
+
+    return hear
 
 
 @dataclass

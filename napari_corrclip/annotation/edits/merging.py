@@ -126,6 +126,13 @@ def _replace(regions: NDArray[np.int32], into: dict[int, int]) -> NDArray[np.int
         ((old, new),) = into.items()
         after[regions == old] = new
         return after
+    highest = int(regions.max(initial=0))
+    if highest <= 4 * regions.size + 1024:  # one look into a table a pixel
+        table = np.arange(highest + 1, dtype=np.int32)
+        for old, new in into.items():
+            if old <= highest:
+                table[old] = new
+        return table.take(regions, out=after, mode="clip")
     keys = np.array(sorted(into), np.int32)
     values = np.array([into[key] for key in keys.tolist()], np.int32)
     found = np.isin(regions, keys)

@@ -93,7 +93,7 @@ class Actions:
         among = [region for region in undecided if region not in chosen]
         more = self._session.similar(chosen[0], SIMILAR, among=among) if among else []
         self._correcting.select([*chosen, *more])
-        self._correcting.say(
+        self._correcting.say_for_now(
             f"{len(self._correcting.selection)} regions are selected, "
             f"{len(more)} of them for likeness."
         )
@@ -202,7 +202,7 @@ class Actions:
         names = self._session.vocabulary.names
         if index < len(names):
             return names[index]
-        self._correcting.say(f"There is no class {digit}; there are {len(names)}.")
+        self._correcting.say_for_now(f"There is no class {digit}; there are {len(names)}.")
         return None
 
     def _decide(self, action: Callable[[], Edited]) -> None:

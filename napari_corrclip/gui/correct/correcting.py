@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from psygnal import Signal
 
 from napari_corrclip.annotation import Edited
-from napari_corrclip.errors import InputError
+from napari_corrclip.errors import CorrClipError, InputError
 from napari_corrclip.gui.canvas.outlines import Outlines
 from napari_corrclip.gui.layers.session_layers import SessionLayers, pixel_at
-from napari_corrclip.gui.work.said import Tell, done
+from napari_corrclip.gui.widgets import waiting
+from napari_corrclip.gui.work.said import OVER, Said, Tell, done
 
 if TYPE_CHECKING:
     import napari
@@ -54,6 +56,7 @@ class Correcting:
         self.say = say
         self.host = host
         self.selection: tuple[int, ...] = ()
+        self._for_now = False
 
     @property
     def outlines(self) -> Outlines:
@@ -70,8 +73,20 @@ class Correcting:
         self.selection = tuple(
             dict.fromkeys(region for region in regions if self.session.find(region) is not None)
         )
+        self.end_moment()
         self.outlines.select(self.selection)
         self.selected.emit(self.selection)
+
+    def say_for_now(self, told: str | CorrClipError) -> None:
+        """Say what is true until the selection or the session is another, or :meth:`end_moment`."""
+        self._for_now = True
+        self.say(replace(Said.of(told), for_now=True))
+
+    def end_moment(self) -> None:
+        """Take back what was said for now."""
+        if self._for_now:
+            self._for_now = False
+            self.say(OVER)
 
     def targets(self) -> list[int]:
         """Return the selected regions, or else the one under the cursor.
@@ -97,9 +112,10 @@ class Correcting:
     def perform(self, action: Callable[[], Edited]) -> Edited | None:
         """Edit the session and say what was done, or why it was not; ``None``: it was refused."""
         try:
-            edited = action()
+            with waiting(self.session.regions.size):
+                edited = action()
         except InputError as error:
-            self.say(error)
+            self.say_for_now(error)
             return None
         if edited.made:
             self.say(done(edited.title, *edited.notes))

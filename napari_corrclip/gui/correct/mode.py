@@ -93,6 +93,7 @@ class CorrectMode:
         self._listening.setSingleShot(True)
         self._listening.setInterval(0)
         self._listening.timeout.connect(self._tell_if_deaf)
+        self._deaf = False
         self.on = False
 
     @property
@@ -137,6 +138,7 @@ class CorrectMode:
         self._held.start()
         if not self.correcting.is_active:
             viewer.layers.selection.active = self.layers.labels
+        self._show_help()
         kept, self._kept = self._kept, ()
         self.select(kept)
 
@@ -161,8 +163,16 @@ class CorrectMode:
                 layer.help = ""
             if str(layer.mode) == PAN_ZOOM:  # else a tool was taken just now
                 layer.mode = mode
+        self._show_help()
         self.select(())
         self.correcting.outlines.clear()
+
+    def _show_help(self) -> None:
+        """Show the active layer's help at once, which napari does when the mouse moves next."""
+        viewer = self.correcting.viewer
+        active = viewer.layers.selection.active
+        if active is not None:
+            viewer.help = active.help
 
     def _tool_taken(self, event: Any) -> None:
         """Make way for a tool of napari's; but not in the middle of a split, which would be lost."""
@@ -172,13 +182,13 @@ class CorrectMode:
             return
         if self.splitting.on:
             layer.mode = PAN_ZOOM
-            self.correcting.say(UNDER_WAY)
+            self.correcting.say_for_now(UNDER_WAY)
             return
         kept = self.selection
         self.stop()
         self._kept = kept
         self.ended.emit()
-        self.correcting.say(
+        self.correcting.say_for_now(
             f"napari's tool {tool.replace('_', ' ')!r} is on, so correct mode is off; "
             "press 'Correct regions' to come back."
         )
@@ -189,6 +199,7 @@ class CorrectMode:
     def _tell_if_deaf(self) -> None:
         """Say why mouse and keys do nothing where another layer than ours, or several, are selected."""
         if not self.on or self.correcting.is_active:
+            self._hear_again()
             return
         selection = self.correcting.viewer.layers.selection
         labels, regions = self.layers.layers
@@ -196,9 +207,18 @@ class CorrectMode:
             reason = f"{labels.name!r} and {regions.name!r} are both selected in the layer list"
         else:
             reason = f"Neither {labels.name!r} nor {regions.name!r} is the selected layer"
-        self.correcting.say(f"{reason}; click on one of the two there to correct regions.")
+        self._deaf = True
+        self.correcting.say_for_now(f"{reason}; click on one of the two there to correct regions.")
+
+    def _hear_again(self) -> None:
+        """Take back that mouse and keys do nothing."""
+        deaf, self._deaf = self._deaf, False
+        if deaf:
+            self.correcting.end_moment()
 
     def _changed(self, changed: Changed) -> None:
+        if not self.splitting.on:  # which sees for itself what is still true
+            self.correcting.end_moment()
         self.splitting.changed(changed)
         self.spreading.changed()
         if self.selection and (changed.regions or changed.removed):
@@ -212,12 +232,12 @@ class CorrectMode:
                 return
             action = BOUND["splitting" if self.splitting.on else "normal"].get(key)
             if action is None:
-                self.correcting.say(UNDER_WAY)
+                self.correcting.say_for_now(UNDER_WAY)
                 return
             try:
                 action(self.actions)
             except InputError as error:
-                self.correcting.say(error)
+                self.correcting.say_for_now(error)
 
         return act
 
@@ -232,4 +252,4 @@ class CorrectMode:
         try:
             self.actions.spread(digit)
         except InputError as error:
-            self.correcting.say(error)
+            self.correcting.say_for_now(error)

@@ -50,7 +50,7 @@ class Review:
             self._correcting.say("All regions are decided.")
         elif isinstance(entry, SmallGroup):
             self._correcting.select(entry.ids)
-            self._correcting.say(
+            self._correcting.say_for_now(
                 f"Only small regions are left ({len(entry.ids):,}); accept or absorb them all below."
             )
         else:
@@ -93,7 +93,7 @@ class Review:
         try:
             self._camera.show(self._correcting.session.region(region).box)
         except InputError as error:
-            self._correcting.say(error)
+            self._correcting.say_for_now(error)
             return False
         return True
 
@@ -101,7 +101,7 @@ class Review:
         self._correcting.select([region])
         self._presented = self._correcting.selection
         if self.show(region):
-            self._correcting.say(self._invitation(region))
+            self._correcting.say_for_now(self._invitation(region))
 
     def _invitation(self, region: int) -> str:
         """Say what a region is and which keys are likeliest: ``#12: water 0.41 (wood 0.38) – …``."""

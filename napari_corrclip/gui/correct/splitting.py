@@ -66,7 +66,7 @@ class Splitting:
             self._correcting.select(targets)
         self.region = region
         self._draw()
-        self._correcting.say(
+        self._correcting.say_for_now(
             "Left-click what stays in the region, right-click what is to be cut away; Enter splits, "
             "Esc leaves it."
         )
@@ -82,6 +82,7 @@ class Splitting:
         self._divider = self._parts = None
         self._jobs.drop()
         self._correcting.outlines.divide(None)
+        self._correcting.end_moment()
         self.switched.emit(False)
 
     def give_up(self) -> None:
@@ -93,7 +94,7 @@ class Splitting:
         """Add a point, and show how the region would be divided."""
         mine, other = (self.cut, self.keep) if cut else (self.keep, self.cut)
         if self._correcting.session.region_at(*at) != self.region:
-            self._correcting.say(f"That is not in region {self.region}; click inside it.")
+            self._correcting.say_for_now(f"That is not in region {self.region}; click inside it.")
             return
         if at in other:
             other.remove(at)
@@ -106,7 +107,9 @@ class Splitting:
         parts, region, session = self._parts, self.region, self._correcting.session
         if parts is None:
             self._committing = self.busy
-            self._correcting.say("It is split in a moment …" if self.busy else self._missing())
+            self._correcting.say_for_now(
+                "It is split in a moment …" if self.busy else self._missing()
+            )
             return
         mask = np.zeros(session.shape, bool)
         mask[window(session.region(region).box)] = parts == CUT
@@ -143,14 +146,14 @@ class Splitting:
         divider = self._divider
         self._draw()
         if divider is None or not (self.keep and self.cut):
-            self._correcting.say(self._missing())
+            self._correcting.say_for_now(self._missing())
             return
         try:
             points = divider.points(self.keep, self.cut)
         except InputError as error:
-            self._correcting.say(error)
+            self._correcting.say_for_now(error)
             return
-        self._correcting.say("Looking where the region is divided …")
+        self._correcting.say_for_now("Looking where the region is divided …")
         self._jobs.start(_divided(divider, *points), done=self._divided, failed=self._refused)
 
     def _divided(self, parts: NDArray[np.integer]) -> None:
@@ -162,10 +165,10 @@ class Splitting:
             self.commit()
             return
         self._draw()
-        self._correcting.say(f"{share} % of the region is cut away; Enter splits it.")
+        self._correcting.say_for_now(f"{share} % of the region is cut away; Enter splits it.")
 
     def _refused(self, error: Exception) -> None:
-        self._correcting.say(
+        self._correcting.say_for_now(
             str(error)
             if isinstance(error, InputError)
             else f"The region cannot be divided ({type(error).__name__}: {error}); click elsewhere."

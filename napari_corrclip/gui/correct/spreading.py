@@ -32,6 +32,7 @@ class Spreading:
         if not on and self.patch:
             self.patch = ()
             self._correcting.outlines.mark(())
+            self._correcting.end_moment()
 
     def follow(self) -> None:
         """Outline the patch around what is the target now."""
@@ -47,7 +48,9 @@ class Spreading:
         self.patch = self._patch_of(around)
         self._correcting.outlines.mark(self.patch)
         if self.patch:
-            self._correcting.say(f"A class now goes to all {len(self.patch)} outlined regions.")
+            self._correcting.say_for_now(
+                f"A class now goes to all {len(self.patch)} outlined regions."
+            )
 
     def changed(self) -> None:
         """Find the patch anew, because the session has changed."""

@@ -31,8 +31,8 @@ class ConfidenceLayer:
         layers: of the session.
 
     Attributes:
-        layer: float32, (H, W), 0 to 1: the mean probability of the class that a region shows; 0 where
-            there is no region.
+        layer: float32, (H, W), 0 to 1: the mean probability of the class that a region shows, 1 where a
+            person decided; 0 where there is no region.
 
     Signals (psygnal):
         removed: somebody removed the layer.
@@ -101,7 +101,7 @@ class ConfidenceLayer:
 
 
 def confidence_map(session: Session, box: Box) -> NDArray[np.float32]:
-    """Return (h, w) float32, the confidence of the region at each pixel of ``box``; 0 = no region."""
+    """Return (h, w) float32 as of :class:`ConfidenceLayer`, at each pixel of ``box``."""
     numbers, ids = number_regions(session.regions[window(box)])
     rows = [session.region(region) for region in ids.tolist()]
     return np.append(np.float32(0), _confidences(rows)).take(numbers)
@@ -119,7 +119,9 @@ def _table(session: Session) -> NDArray[np.float32] | None:
 
 
 def _confidences(rows: list[Region]) -> NDArray[np.float32]:
-    return np.fromiter((row.confidence for row in rows), np.float32, len(rows))
+    """Return (n,) float32; a person is sure of what they decided, whatever the networks thought of it."""
+    sure = (row.confidence if row.verdict is None else 1.0 for row in rows)
+    return np.fromiter(sure, np.float32, len(rows))
 
 
 def _place(viewer: ViewerModel, layers: SessionLayers) -> int:

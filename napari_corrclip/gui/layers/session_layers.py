@@ -33,9 +33,11 @@ from napari_corrclip.gui.layers.strokes import (
     Places,
     copy_boxes,
     draw_strip,
+    is_seen,
     is_written,
     painted_pixels,
 )
+from napari_corrclip.gui.widgets import waiting
 from napari_corrclip.gui.work.said import Kind, Said, Tell, done
 from napari_corrclip.images.boxes import Box
 from napari_corrclip.results.segmentation import class_features
@@ -47,6 +49,8 @@ if TYPE_CHECKING:
 
 DELAY = 200
 """Milliseconds without an edit before the regions' features are written anew."""
+ROWS = 200
+"""Up to so many changed rows of the features are written one by one."""
 LEFT = 0.8
 """Opacity of regions whose outlines are drawn by nobody but the layer."""
 DRAWING = ("paint", "erase", "fill")
@@ -107,6 +111,8 @@ class SessionLayers:
             **where,
         )
         self.regions.contour = 1  # seen where a person raises the opacity
+        self._seen = False
+        self.regions.events.opacity.connect(self._maybe_seen)
         # What fill and polygon paint before a label is picked: the first class, and a new region.
         self.labels.selected_label = min(session.vocabulary.values, default=1)
         self.regions.selected_label = self._new_id()
@@ -159,6 +165,7 @@ class SessionLayers:
         self.outlines.close()
         if self.regions.opacity == 0:
             self.regions.opacity = LEFT  # nothing else shows them any more
+        self.regions.events.opacity.disconnect(self._maybe_seen)
         for guard in self._guards:
             guard.close()
         while self._strips:
@@ -179,13 +186,15 @@ class SessionLayers:
 
     def undo(self) -> None:
         """Take the session's last step back, and say which."""
-        edited = self.session.undo()
+        with waiting(self.session.regions.size):
+            edited = self.session.undo()
         title = edited.title.removeprefix("Undo: ")
         self._tell(Said(f"Undone: {title}.", Kind.DONE) if title else "There is nothing to undo.")
 
     def redo(self) -> None:
         """Make the last undone step again, and say which."""
-        edited = self.session.redo()
+        with waiting(self.session.regions.size):
+            edited = self.session.redo()
         title = edited.title
         self._tell(Said(f"Redone: {title}.", Kind.DONE) if title else "There is nothing to redo.")
 
@@ -217,6 +226,12 @@ class SessionLayers:
             self._strips += [(layer, strip) for strip in strips]
             self._drawing.start()
 
+    def _maybe_seen(self, _event: object = None) -> None:
+        """Draw a layer that was clear and is seen now; what changed meanwhile is in its data alone."""
+        seen, self._seen = self._seen, is_seen(self.regions)
+        if self._seen and not seen:
+            self.regions.refresh(extent=False)
+
     def _draw_next(self) -> None:
         """Draw a strip of what was changed; between two of them a person's events get their turn."""
         layer, box = self._strips.popleft()
@@ -239,7 +254,8 @@ class SessionLayers:
         features = self.regions.features
         known = self._rows_of
         rows = [row for region in changed.updated if (row := self.session.find(region)) is not None]
-        if changed.vocabulary or changed.removed or any(row.id not in known for row in rows):
+        others = changed.vocabulary or changed.removed or len(rows) > ROWS
+        if others or any(row.id not in known for row in rows):
             # Thousands of rows take longer than an edit may; whoever edits on is not held up.
             self._later.start()
             return

@@ -13,6 +13,8 @@ from napari_corrclip.images.boxes import Box, union, window
 
 PIXELS = 50_000
 """Up to so many changed pixels are written one by one."""
+BOXES = 16
+"""Up to so many boxes are drawn one by one; napari tells all its widgets of each."""
 STRIP = 1 << 19
 """Pixels of which the outlines are drawn at once, in about 25 ms."""
 
@@ -72,39 +74,50 @@ def _box(dab: Any) -> Box | None:
     return int(rows.min()), int(columns.min()), int(rows.max()) + 1, int(columns.max()) + 1
 
 
+def is_seen(layer: Labels) -> bool:
+    """Return whether a layer is drawn at all; of one that is not, only the data are kept up to date."""
+    return bool(layer.visible and layer.opacity > 0)
+
+
 def copy_boxes(truth: NDArray[np.integer], layer: Labels, boxes: Iterable[Box]) -> list[Box]:
     """Copy ``boxes`` of ``truth`` into a layer, and return the strips that are still to be drawn.
 
     Few pixels go by napari's own way of painting, which draws only around them: to outline all regions of
     a large image takes a fifth of a second. Of many, an outlined layer is to be drawn in strips, by
-    :func:`draw_strip`.
+    :func:`draw_strip`. A layer that :func:`is_seen` by nobody is not drawn.
     """
-    strips: list[Box] = []
-    wholly = False
+    boxes = list(boxes)
+    one_by_one = len(boxes) <= BOXES
+    around: list[Box] = []
     for box in boxes:
         inside, shown = truth[window(box)], layer.data[window(box)]
+        if not is_seen(layer):
+            shown[...] = inside
+            continue
         differ = shown != inside
-        if int(np.count_nonzero(differ)) <= PIXELS:
+        if one_by_one and int(np.count_nonzero(differ)) <= PIXELS:
             rows, columns = np.divmod(
                 np.flatnonzero(differ), differ.shape[1]
             )  # faster than nonzero
             layer.data_setitem((rows + box[0], columns + box[1]), inside[rows, columns])
             continue
-        shown[...] = inside
-        if layer.contour < 1:
-            wholly = True
-            continue
         high, wide = np.flatnonzero(differ.any(axis=1)), np.flatnonzero(differ.any(axis=0))
-        left, right = box[1] + int(wide[0]), box[1] + int(wide[-1]) + 1
-        step = max(1, STRIP // (right - left))
-        bottom = box[0] + int(high[-1]) + 1
-        strips += [
-            (top, left, min(top + step, bottom), right)
-            for top in range(box[0] + int(high[0]), bottom, step)
-        ]
-    if wholly:
+        if not len(high):
+            continue
+        shown[...] = inside
+        top, left = box[0] + int(high[0]), box[1] + int(wide[0])
+        around.append((top, left, box[0] + int(high[-1]) + 1, box[1] + int(wide[-1]) + 1))
+    whole = union(around)
+    if whole is None:
+        return []
+    if layer.contour < 1:
         layer.refresh(extent=False)
-    return strips
+        return []
+    step = max(1, STRIP // (whole[3] - whole[1]))
+    return [
+        (top, whole[1], min(top + step, whole[2]), whole[3])
+        for top in range(whole[0], whole[2], step)
+    ]
 
 
 def draw_strip(layer: Labels, box: Box) -> None:

@@ -21,9 +21,10 @@ from qtpy.QtWidgets import (
 
 from napari_corrclip.errors import InputError
 from napari_corrclip.gui.preferences import palette_of_new_classes
-from napari_corrclip.gui.widgets import Line, button, set_tip
+from napari_corrclip.gui.widgets import Line, button, choose, set_tip
 from napari_corrclip.gui.words.active import ActiveClass
 from napari_corrclip.gui.words.detail import ClassDetail
+from napari_corrclip.gui.words.shown import ShownClasses
 from napari_corrclip.gui.words.table import (
     COLOR,
     KEY,
@@ -36,10 +37,11 @@ from napari_corrclip.gui.words.table import (
 )
 from napari_corrclip.gui.work.said import Kind, Said
 from napari_corrclip.maps.values import count_values
-from napari_corrclip.vocabulary import Vocabulary
+from napari_corrclip.vocabulary import Vocabulary, VocabularyClass
 from napari_corrclip.vocabulary.benchmarks import BENCHMARKS, benchmark
 from napari_corrclip.vocabulary.model import FILE_SUFFIXES
 from napari_corrclip.vocabulary.near_colors import nearest_given
+from napari_corrclip.wording.amounts import count
 
 if TYPE_CHECKING:
     from napari_corrclip.annotation import Changed, Session
@@ -53,6 +55,10 @@ DELAY = 150
 
 class VocabularyPanel(QWidget):
     """The panel of the classes: typed, edited, coloured, sorted, removed, loaded and saved.
+
+    Attributes:
+        prompts_follow: whether a class that is looked for by its name is looked for by its new name once it
+            is renamed; ``None``: a person is asked.
 
     Signals (psygnal):
         changed: the :class:`Vocabulary`, or ``None`` where none is left.
@@ -78,6 +84,9 @@ class VocabularyPanel(QWidget):
         self.table = ClassTable(self.model)
         self.detail = ClassDetail(self.model)
         self.active = ActiveClass(self.table, self.model)
+        self.shown = ShownClasses(self.table, self.model, self)
+        self.shown.refused.connect(lambda said: self.refused.emit(said))
+        self.shown.moved.connect(self._rows_moved)
         selection = self.table.selectionModel()
         assert selection is not None  # of a view with a model
         selection.selectionChanged.connect(self._rows_selected)
@@ -102,6 +111,7 @@ class VocabularyPanel(QWidget):
         for widget in (self.up_button, self.down_button):
             widget.setMaximumWidth(28)
         buttons.addStretch()
+        buttons.addWidget(self.shown.button)
         buttons.addWidget(self.lists_button)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -109,6 +119,7 @@ class VocabularyPanel(QWidget):
         layout.addWidget(self.table, 1)
         layout.addWidget(self.detail)
         layout.addLayout(buttons)
+        self.prompts_follow: bool | None = None
         self._former: Vocabulary | None = None
         self._session: Session | None = None
         self._waiting = False  # for the end of a run, during which they were changed
@@ -297,7 +308,12 @@ class VocabularyPanel(QWidget):
     def _typed(self) -> None:
         text = self.line.text()
         try:
-            typed = Vocabulary.typed(text, palette=palette_of_new_classes())
+            typed = self._meant(text)
+            if typed is None:
+                self.refused.emit(
+                    "The classes were not added; they stand in the line as they were."
+                )
+                return
             words = typed if self.vocabulary is None else self.vocabulary.extend(typed)
         except InputError as error:
             self.refused.emit(error)
@@ -308,11 +324,57 @@ class VocabularyPanel(QWidget):
         else:
             self._set(words)
 
+    def _meant(self, text: str) -> Vocabulary | None:
+        """Return the classes of a typed text; where it can be read in two ways, ask; ``None``: neither."""
+        palette = palette_of_new_classes()
+        typed = Vocabulary.typed(text, palette=palette)
+        listed = Vocabulary.listed(text, palette=palette)
+        if listed == typed:
+            return typed
+        readings = (listed, typed)
+        title, asked = "Two readings", f"{text.strip()!r} can be read in two ways. Which is meant?"
+        answer, _ = choose(self, title, asked, [_reading(words) for words in readings])
+        return None if answer is None else readings[answer]
+
     def _edited(self, changed: Vocabulary | InputError) -> None:
         if isinstance(changed, InputError):
             self.refused.emit(str(changed))
-        else:
+            return
+        renamed = (
+            None if self.vocabulary is None else _renamed_with_prompt(self.vocabulary, changed)
+        )
+        if renamed is None or self.prompts_follow:
             self._set(changed)
+            return
+        value, former = renamed
+        self._set(changed.with_prompts(changed.values.index(value), (former,)))
+        if self.prompts_follow is None:
+            # The editor of the name is still open.
+            QTimer.singleShot(0, partial(self._ask_about_prompt, value, former))
+
+    def _ask_about_prompt(self, value: int, former: str) -> None:
+        """Ask whether a class that was renamed is to be looked for by its new name."""
+        if not self._prompt_is(value, former) or self.vocabulary is None:
+            return
+        name = self.vocabulary.by_value(value).name
+        answer, always = choose(
+            self,
+            "Another name",
+            f"The class was looked for by its name, {former!r}. What is it to be looked for by, now that "
+            f"it is called {name!r}?",
+            [f"Look for {name!r}", f"Go on with {former!r}"],
+            check="Do the same with further names",
+        )
+        if answer is not None and always:
+            self.prompts_follow = answer == 0
+        if answer == 0 and self._prompt_is(value, former):
+            self._set(self.vocabulary.with_prompts(self.vocabulary.values.index(value), None))
+
+    def _prompt_is(self, value: int, prompt: str) -> bool:
+        """Whether there still is a class of that value, looked for by that prompt alone."""
+        words = self.vocabulary
+        known = words is not None and value in words.values
+        return known and words is not None and words.by_value(value).prompts == (prompt,)
 
     def _rows_selected(self, *_: object) -> None:
         rows = self.table.rows()
@@ -330,6 +392,11 @@ class VocabularyPanel(QWidget):
             self._set(self.vocabulary.recolor(row, color.name()))
 
     def _move(self, by: int) -> None:
+        if self.shown.by_share.isChecked():
+            self.refused.emit(
+                "The classes lie by their share; uncheck Show > By share to move them."
+            )
+            return
         rows = self.table.rows()
         if not rows:
             self.refused.emit("No class is selected; click on its row first.")
@@ -362,9 +429,17 @@ class VocabularyPanel(QWidget):
         if near is not None:
             self.warned.emit(Said(near.sentence, Kind.WARNING))
 
+    def _rows_moved(self, elsewhere: bool) -> None:
+        """Rows that lie by share have no place before or behind another in the vocabulary."""
+        self.table.setDragEnabled(not elsewhere)
+        self._buttons()
+
     def _buttons(self) -> None:
-        for widget in (self.remove_button, self.clear_button, self.up_button, self.down_button):
-            widget.setEnabled(self.vocabulary is not None)
+        some, in_order = self.vocabulary is not None, not self.shown.by_share.isChecked()
+        for widget in (self.remove_button, self.clear_button):
+            widget.setEnabled(some)
+        for widget in (self.up_button, self.down_button):
+            widget.setEnabled(some and in_order)
 
     def _count(self) -> None:
         session = self._session
@@ -375,3 +450,26 @@ class VocabularyPanel(QWidget):
             size = session.labels.size
             shares = {value: float(counts[value]) / size for value in session.vocabulary.values}
             self.model.show_shares(shares)
+
+
+def _renamed_with_prompt(former: Vocabulary, words: Vocabulary) -> tuple[int, str] | None:
+    """Return the value and the former name of a class whose prompt went with its name; ``None``: none did."""
+    for one in words:
+        old = former.by_value(one.value) if one.value in former.values else None
+        if old is not None and old.name != one.name and _by_name(old) and _by_name(one):
+            return one.value, old.name
+    return None
+
+
+def _by_name(one: VocabularyClass) -> bool:
+    """Whether a class is looked for by its name."""
+    return one.prompts == (one.name,)
+
+
+def _reading(words: Vocabulary) -> str:
+    """Say in short what classes a text was read as: ``3 classes: d, e, f``."""
+    parts = [
+        one.name if _by_name(one) else f"{one.name} ({', '.join(one.prompts)})" for one in words
+    ]
+    more = f" and {len(parts) - 4} more" if len(parts) > 4 else ""
+    return f"{count(len(parts), 'class', 'classes')}: {', '.join(parts[:4])}{more}"

@@ -18,7 +18,7 @@ from napari_corrclip.gui.widgets import Label
 from napari_corrclip.vocabulary import Vocabulary, VocabularyClass
 from napari_corrclip.wording.amounts import count
 
-TAKE_BACK = "take them back"
+TAKE_BACK = "nobody; take it back"
 Reassigned = dict[str | int, str | int | None]
 
 
@@ -48,11 +48,14 @@ class RemovalDialog(QDialog):
         self.boxes: dict[int, QComboBox] = {}
         rows = QWidget()
         form = QFormLayout(rows)
+        form.setRowWrapPolicy(QFormLayout.RowWrapPolicy.WrapAllRows)
         for class_, (regions, pixels) in decided.items():
             box = QComboBox()
-            box.addItems([TAKE_BACK, *(f"give them to {name!r}" for name in vocabulary.names)])
+            box.addItems([TAKE_BACK, *vocabulary.names])
+            box.setAccessibleName(f"Who gets what was decided as {class_.name!r}")
             self.boxes[class_.value] = box
-            label = Label(f"{class_.name!r}: {_counted(regions, pixels)}")
+            label = Label(_assigned(class_, regions, pixels))
+            label.setBuddy(box)
             form.addRow(label, box)
         buttons = QDialogButtonBox()
         buttons.addButton("Remove", QDialogButtonBox.ButtonRole.AcceptRole)
@@ -64,7 +67,6 @@ class RemovalDialog(QDialog):
         several.setFrameShape(QScrollArea.Shape.NoFrame)
         several.setWidget(rows)
         layout = QVBoxLayout(self)
-        layout.addWidget(Label("What becomes of what was decided as a class that goes?"))
         layout.addWidget(several if len(decided) > 8 else rows)
         layout.addWidget(buttons)
 
@@ -98,10 +100,15 @@ def ask_about_removed(
     return answers if sure else None
 
 
-def _counted(regions: int, pixels: int) -> str:
+def _assigned(class_: VocabularyClass, regions: int, pixels: int) -> str:
+    """Say what there is to be given away: ``1 region was assigned to 'big cat'. Give it to:``."""
     parts = []
     if regions:
         parts.append(count(regions, "region"))
     if pixels:
         parts.append(count(pixels, "painted pixel"))
-    return " and ".join(parts)
+    one = regions + pixels == 1
+    return (
+        f"{' and '.join(parts)} {'was' if one else 'were'} assigned to {class_.name!r}. "
+        f"Give {'it' if one else 'them'} to:"
+    )

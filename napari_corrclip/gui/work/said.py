@@ -25,11 +25,13 @@ class Said:
         text: the sentence.
         kind: shown as an icon.
         undo: whether a click takes back what it tells of.
+        for_now: whether it is true for a moment alone, which :data:`OVER` ends.
     """
 
     text: str
     kind: Kind = Kind.NOTE
     undo: bool = False
+    for_now: bool = False
 
     @classmethod
     def of(cls, told: str | Said | CorrClipError) -> Said:
@@ -38,6 +40,9 @@ class Said:
             return told
         return cls(str(told), Kind.WARNING if isinstance(told, CorrClipError) else Kind.NOTE)
 
+
+OVER = Said("")
+"""What is told when a moment is over: what was said :attr:`Said.for_now` gives way to what was before."""
 
 Tell = Callable[[str | Said | CorrClipError], object]
 

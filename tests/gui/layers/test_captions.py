@@ -85,7 +85,8 @@ def test_the_confidence_follows_every_edit(
         )
         place = session.regions.shape[0] // 2, session.regions.shape[1] // 2
         row = session.find(session.region_at(*place))
-        expected = 0.0 if row is None else row.confidence
+        # What a person decided is as sure as can be, and never the least certain of all.
+        expected = 0.0 if row is None else 1.0 if row.verdict else row.confidence
         assert shown.layer.data[place] == pytest.approx(expected, rel=1e-6)
     shown.close()
     layers.close()
@@ -103,7 +104,10 @@ def test_ids_that_are_far_apart_are_looked_up_too(
     session.assign(int(session.ids[0]), "dog")
     row = session.rows()[0]
     inside = session.regions == row.id
-    np.testing.assert_allclose(shown.layer.data[inside], row.confidence, rtol=1e-6)
+    np.testing.assert_array_equal(shown.layer.data[inside], 1.0)
+    other = session.rows()[1]
+    inside = session.regions == other.id
+    np.testing.assert_allclose(shown.layer.data[inside], other.confidence, rtol=1e-6)
     shown.close()
     layers.close()
 

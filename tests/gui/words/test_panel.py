@@ -8,14 +8,22 @@ from pathlib import Path
 import pytest
 from qtpy.QtCore import QMimeData, QModelIndex, Qt
 from qtpy.QtGui import QAction, QColor
-from qtpy.QtWidgets import QApplication, QColorDialog, QFileDialog, QLabel, QLineEdit, QMenu
+from qtpy.QtWidgets import (
+    QApplication,
+    QColorDialog,
+    QFileDialog,
+    QLabel,
+    QLineEdit,
+    QMenu,
+    QMessageBox,
+)
 
 from napari_corrclip.gui.words.removal import RemovalDialog
 from napari_corrclip.gui.words.table import COLOR, KEY, NAME, PROMPTS, ROWS, SHARE, THRESHOLD
 from napari_corrclip.vocabulary import Vocabulary
 from napari_corrclip.vocabulary.benchmarks import BENCHMARKS, benchmark
 from tests.forms import short
-from tests.gui.person import MINUTE, Person, answer, open_scene
+from tests.gui.person import MINUTE, Person, answer, click_in, open_scene
 
 
 def names(person: Person) -> tuple[str, ...]:
@@ -190,13 +198,13 @@ def test_delete_removes_and_f2_renames(person: Person) -> None:
     key(person, Qt.Key.Key_Delete)
     assert names(person) == ("cat", "sea")
     table.select([1])
-    key(person, Qt.Key.Key_F2)
-    (editor,) = table.findChildren(QLineEdit)
-    editor.selectAll()
-    person.qtbot.keyClicks(editor, "ocean")
-    person.qtbot.keyClick(editor, Qt.Key.Key_Return)
+    answer(QMessageBox, lambda box: click_in(box, "Look for 'ocean'"))
+    rename(person, "ocean")
     # Qt commits an editor's Return in the next turn of its loop.
-    person.qtbot.waitUntil(lambda: names(person) == ("cat", "ocean"), timeout=MINUTE)
+    person.qtbot.waitUntil(
+        lambda: names(person) == ("cat", "ocean") and prompts(person)[1] == ("ocean",),
+        timeout=MINUTE,
+    )
     # Letters and digits are no edit, and nothing selected is nothing to remove.
     key(person, Qt.Key.Key_A)
     key(person, Qt.Key.Key_1)
@@ -294,9 +302,11 @@ def test_replacing_asks_about_decisions_of_classes_that_go(person: Person, tmp_p
 
     def replaced(*, sure: bool) -> None:
         def reply(dialog: RemovalDialog) -> None:
-            assert "'blue': 2 regions" in [label.text() for label in dialog.findChildren(QLabel)]
+            assert "2 regions were assigned to 'blue'. Give them to:" in [
+                label.text() for label in dialog.findChildren(QLabel)
+            ]
             (box,) = dialog.boxes.values()
-            box.setCurrentText("give them to 'stone'")
+            box.setCurrentText("stone")
             dialog.accept() if sure else dialog.reject()
 
         answer(RemovalDialog, reply)
@@ -450,3 +460,129 @@ def test_a_selected_row_shows_its_swatch_and_the_bar_is_as_long_as_the_share(
     assert color(1, COLOR, 0.5, 11) == "#0000ff"
     assert [color(0, SHARE, across, 2) == "#ff0000" for across in (0.1, 0.95)] == [True, True]
     assert [color(1, SHARE, across, 2) == "#0000ff" for across in (0.1, 0.95)] == [True, False]
+
+
+def prompts(person: Person) -> list[tuple[str, ...]]:
+    words = person.dock.words.vocabulary
+    return [] if words is None else [one.prompts for one in words]
+
+
+def rename(person: Person, name: str) -> None:
+    """Press F2 in the selected row, type, and press Enter."""
+    key(person, Qt.Key.Key_F2)
+    (editor,) = person.dock.words.table.findChildren(QLineEdit)
+    editor.selectAll()
+    person.qtbot.keyClicks(editor, name)
+    person.qtbot.keyClick(editor, Qt.Key.Key_Return)
+
+
+@pytest.mark.canvas
+@pytest.mark.parametrize(
+    ("reply", "found"),
+    [("Go on with 'sea'", "sea"), ("Look for 'ocean'", "ocean"), ("Cancel", "sea")],
+)
+def test_a_renamed_class_asks_once_whether_its_prompt_follows(
+    person: Person, reply: str, found: str
+) -> None:
+    shown(person)
+    person.type("cat, sea, pet: dog, puppy")
+    table = person.dock.words.table
+    asked: list[str] = []
+
+    def replied(box: QMessageBox) -> None:
+        asked.append(box.text())
+        check = box.checkBox()
+        assert check is not None
+        check.setChecked(True)
+        click_in(box, reply)
+
+    table.select([1])
+    answer(QMessageBox, replied)
+    rename(person, "ocean")
+    person.qtbot.waitUntil(lambda: bool(asked), timeout=MINUTE)
+    person.qtbot.waitUntil(lambda: prompts(person)[1] == (found,), timeout=MINUTE)
+    assert names(person) == ("cat", "ocean", "pet")
+    assert "'sea'" in asked[0]
+    # Prompts of its own stay, and nobody is asked.
+    table.select([2])
+    rename(person, "animal")
+    person.qtbot.waitUntil(lambda: names(person)[2] == "animal", timeout=MINUTE)
+    assert prompts(person)[2] == ("dog", "puppy")
+    if reply == "Cancel":
+        return
+    # What was to be done with further names is done.
+    table.select([0])
+    rename(person, "tiger")
+    person.qtbot.waitUntil(lambda: names(person)[0] == "tiger", timeout=MINUTE)
+    assert prompts(person)[0] == (("tiger",) if found == "ocean" else ("cat",))
+    assert len(asked) == 1
+
+
+@pytest.mark.canvas
+@pytest.mark.parametrize(
+    ("reply", "classes"),
+    [
+        ("3 classes: d, e, f", "d, e, f"),
+        ("2 classes: d, e (e, f)", "d, e: e, f"),
+        ("Cancel", None),
+    ],
+)
+def test_commas_and_semicolons_together_ask_what_is_meant(
+    person: Person, reply: str, classes: str | None
+) -> None:
+    shown(person)
+    answer(QMessageBox, lambda box: click_in(box, reply))
+    person.type("d, e; f")
+    if classes is None:
+        assert person.dock.words.vocabulary is None
+        assert person.dock.words.line.text() == "d, e; f"
+        assert "not added" in person.dock.status.text()
+    else:
+        assert person.dock.words.vocabulary == Vocabulary.typed(classes)
+        assert person.dock.words.line.text() == ""
+
+
+@pytest.mark.canvas
+def test_of_many_classes_only_those_that_matter_are_shown(person: Person) -> None:
+    shown(person)
+    person.type("a, b, c, d, e")
+    words = person.dock.words
+    table, model, menu = words.table, words.model, words.shown
+
+    def seen() -> list[str]:
+        """The names on the screen, from above."""
+        header = table.verticalHeader()
+        assert header is not None
+        rows = [header.logicalIndex(at) for at in range(model.rowCount())]
+        return [names(person)[row] for row in rows if not table.isRowHidden(row)]
+
+    menu.only_these.trigger()
+    assert "No class is selected" in person.dock.status.text()
+    assert seen() == ["a", "b", "c", "d", "e"]
+    table.select([1, 3])
+    menu.only_these.trigger()
+    assert seen() == ["b", "d"]
+    assert menu.button.text() == "2 of 5"
+    person.type("f")  # what is new is seen
+    assert seen() == ["b", "d", "f"]
+    menu.only_these.trigger()
+    assert seen() == ["a", "b", "c", "d", "e", "f"]
+    assert menu.button.text() == "Show"
+    table.clearSelection()
+    menu.only_present.trigger()
+    assert "press Run first" in person.dock.status.text()
+    model.show_shares(dict(zip(words.vocabulary.values, (0.1, 0, 0.5, 0, 0.4, 0), strict=True)))
+    menu.only_present.trigger()
+    menu.by_share.trigger()
+    assert seen() == ["c", "e", "a"]
+    assert not words.up_button.isEnabled()
+    # A class that comes into the image is shown; one that goes does not go under the hand.
+    model.show_shares(dict(zip(words.vocabulary.values, (0.0, 0.9, 0.1, 0, 0, 0), strict=True)))
+    assert seen() == ["c", "e", "a", "b"]
+    table.select([5])  # the class that is painted
+    assert seen() == ["c", "e", "a", "b", "f"]
+    assert words.vocabulary.names == ("a", "b", "c", "d", "e", "f")
+    menu.by_share.trigger()
+    menu.only_present.trigger()
+    assert seen() == ["a", "b", "c", "d", "e", "f"]
+    assert words.up_button.isEnabled()

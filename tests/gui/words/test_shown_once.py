@@ -25,6 +25,7 @@ def test_a_renamed_class_is_shown_once(person: Person, monkeypatch: pytest.Monke
 
     monkeypatch.setattr(VocabularyModel, "show", noted)
     model = person.dock.words.model
+    person.dock.words.prompts_follow = True
     assert model.setData(model.index(0, NAME), "crimson")
     person.wait()
     assert session.vocabulary.names == ("crimson", "green")

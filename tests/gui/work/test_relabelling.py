@@ -201,6 +201,7 @@ def test_names_colours_and_order_are_there_at_once(
 ) -> None:
     session.assign(int(session.ids[0]), "wood")
     model, table = person.dock.words.model, person.dock.words.table
+    person.dock.words.prompts_follow = True
     assert model.setData(model.index(0, 3), "red, crimson")
     person.wait()
     labels = session.labels.copy()
@@ -324,7 +325,7 @@ def test_classes_removed_while_words_are_read_are_asked_about_once(
     answers = Answers(monkeypatch)
     words, remove = person.dock.words.table, person.dock.words.remove_button
     session.assign(session.ids[:2], "wood")
-    answers.choices = ["give them to 'green'"]
+    answers.choices = ["green"]
     gate.close()
     person.type("blue")
     until(person, lambda: gate.waiting > 0)
@@ -342,13 +343,13 @@ def test_classes_removed_while_words_are_read_are_asked_about_once(
     session.assign(int(session.ids[2]), "stone")
     session.paint(([0, 0], [0, 1]), "green")
     answers.asked.clear()
-    answers.choices = ["give them to 'red'", TAKE_BACK]
+    answers.choices = ["red", TAKE_BACK]
     words.select([1, 3])
     person.press(remove)
     person.wait()
     (labels,) = answers.asked
     assert "'green': 2 regions and 2 painted pixels" in labels
-    assert "'stone': 1 region" in labels
+    assert "1 region was assigned to 'stone'. Give it to:" in labels
     assert session.vocabulary.names == ("red", "blue")
     assert session.decided_as("red") == (2, 2)
     assert session.region(int(session.ids[2])).verdict is None
@@ -377,7 +378,7 @@ def test_a_class_that_goes_with_a_run_is_asked_about_before_it_begins_or_when_it
 
     # Removed while it goes on.
     answers.asked.clear()
-    answers.choices = ["give them to 'red'"]
+    answers.choices = ["red"]
     person.press(person.dock.bar.run_button)
     person.dock.words.table.select([2])
     person.press(person.dock.words.remove_button)
@@ -450,6 +451,7 @@ def test_after_undoing_a_run_words_are_looked_for_in_the_regions_that_are_shown(
     person.type("stone")
     assert session.vocabulary.names[-1] == "stone"
     assert "Press Run to look for these classes." in person.dock.status.text()
+    person.dock.words.prompts_follow = True
     assert person.dock.words.model.setData(person.dock.words.model.index(0, NAME), "ruby")
     person.dock.model.regions.setCurrentText("superpixels")
     assert person.run() is session
