@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable
+from typing import Any
 
 import napari
 from napari.layers import Image
@@ -203,6 +204,7 @@ class CorrClipDock(Docked):
         self.controller.sliced.connect(self.display.take_plane)
         self.controller.unloading.connect(lambda: self.workspace.unload(self.viewer.layers))
         self.viewer.dims.events.point.connect(self._slider_moved)
+        self.viewer.layers.selection.events.active.connect(self._layer_selected)
         # A viewer that is closed deletes what is docked without another word; no bound method, which Qt
         # would not call any more.
         self.destroyed.connect(lambda: self._let_go())
@@ -335,6 +337,7 @@ class CorrClipDock(Docked):
         self.display.close()
         self.words.let_go()
         self.viewer.dims.events.point.disconnect(self._slider_moved)
+        self.viewer.layers.selection.events.active.disconnect(self._layer_selected)
 
     def dock_closed(self) -> None:
         """Let go of the layers, and of the networks' memory."""
@@ -357,6 +360,7 @@ class CorrClipDock(Docked):
         self.controller.let_go()
         self.workspace.unload(())
         self.viewer.dims.events.point.disconnect(self._slider_moved)
+        self.viewer.layers.selection.events.active.disconnect(self._layer_selected)
 
     def keyPressEvent(self, event: QKeyEvent | None) -> None:
         """Keep Enter from the canvas, where it accepts a region, if it was for a field of the dock."""
@@ -392,6 +396,9 @@ class CorrClipDock(Docked):
     def _image_chosen(self) -> None:
         self._offer()
         layer, former = self.image.layer, self._asked_about()
+        if layer is not None and layer is not former:
+            self.image.bring_to_view()
+        self.display.image_chosen(layer)
         self._asked_about = (lambda: None) if layer is None else weakref.ref(layer)
         idle = self.workspace.session is None and not self.controller.running
         if idle and layer is not former and not self.restore_bar.isHidden():
@@ -404,7 +411,15 @@ class CorrClipDock(Docked):
         if layer in shown.layers:
             self.say(f"The labels are those of {shown.name!r}.")
         else:
-            self.say(f"The labels are still those of {shown.name!r}; Run segments {layer.name!r}.")
+            self.say(
+                f"The labels of {shown.name!r} are hidden until it is chosen again; Run segments "
+                f"{layer.name!r}."
+            )
+
+    def _layer_selected(self, event: Any) -> None:
+        """Choose the image that a person selects in the layer list."""
+        if isinstance(event.value, Image):
+            self.image.follow(event.value)
 
     def _slider_moved(self, _event: object = None) -> None:
         if self.image.layer is not None and self.image.layer.ndim > 2:
@@ -462,7 +477,16 @@ class CorrClipDock(Docked):
             self._offer()  # what was put aside is not offered any more
         if not opened.arrived or not self.controller.segmenting:  # else they are for the next run
             self.words.show_session()
-        if picture.layer is None or picture.layer not in self.viewer.layers:
+        if picture.layer is not None and picture.layer in self.viewer.layers:
+            # Another may have been chosen while it was segmented, and is what is seen.
+            self.display.image_chosen(self.image.layer)
+            if self.image.layer in picture.layers:
+                self.image.bring_to_view()
+            else:
+                self.say(
+                    f"{self.status.text()} It is hidden until {picture.name!r} is chosen again."
+                )
+        else:
             self.say(f"{self.status.text()} The image {picture.name!r} is in the viewer no more.")
 
     def _busy(self, busy: bool) -> None:

@@ -59,7 +59,9 @@ def test_typing_running_and_correcting(person: Person) -> None:
     person.dock.reset_choices()
     person.dock.image.layer = other
     said = person.dock.status
-    assert said.text() == "The labels are still those of 'scene'; Run segments 'other'."
+    assert said.text() == (
+        "The labels of 'scene' are hidden until it is chosen again; Run segments 'other'."
+    )
     assert person.dock.session is session
     person.type("purple")
     person.wait()
@@ -318,7 +320,7 @@ def test_corrections_whose_image_is_gone_are_not_left_without_a_question(person:
     click("Run")
     second = person.dock.session
     assert second is not session
-    assert "labels (before)" in person.names()
+    assert "labels of scene" in person.names()
 
     # And where all of it goes at once, it is said.
     second.assign(second.ids[:2].tolist(), "red")

@@ -26,6 +26,8 @@ from napari_corrclip.images.boxes import Box
 WHOLE, VIEW, RECTANGLE = AREAS = ("whole image", "current view", "rectangle")
 AS_READ, SHOWN, RANKED = CONTRASTS = ("automatic", "as shown", "percentiles")
 THIS = "this plane"
+COVERING = ("opaque", "translucent", "translucent_no_depth")
+"""Blendings by which an image hides what lies below it."""
 
 
 class ImagePanel(QWidget):
@@ -135,6 +137,21 @@ class ImagePanel(QWidget):
             return self.picture().shape
         except InputError:
             return None
+
+    def follow(self, layer: object) -> None:
+        """Choose a layer that was selected in the viewer, if it is one to choose."""
+        if layer in self.layers.choices and not self.channels_box.isChecked():
+            self.layers.value = layer
+
+    def bring_to_view(self) -> None:
+        """Show the chosen layer, and hide the images that lie over it."""
+        used = [layer for layer in self._chosen_channels() if layer is not None] or [self.layer]
+        for layer in used:
+            if layer is not None and layer in self.viewer.layers:
+                layer.visible = True
+                for other in _over(layer, self.viewer):
+                    if other not in used:
+                        other.visible = False
 
     def reset_choices(self) -> None:
         """Offer the layers that there are."""
@@ -309,6 +326,25 @@ class ImagePanel(QWidget):
         if layer is not None and not layer.rgb:
             said.append(f"contrast {self.contrast.currentText()}")
         self.fold.tell(", ".join(said))
+
+
+def _over(layer: Image, viewer: napari.viewer.Viewer) -> list[Image]:
+    """Return the images that cover a layer, or a part of it."""
+    canvas: Any = getattr(viewer, "canvas", viewer)  # napari 0.9 moved it
+    if canvas.grid.enabled:
+        return []
+    low, high = layer.extent.world[:, -2:]
+    return [
+        other
+        for other in viewer.layers[viewer.layers.index(layer) + 1 :]
+        if isinstance(other, Image)
+        and OURS not in other.metadata
+        and other.visible
+        and other.opacity == 1
+        and other.blending in COVERING
+        and (other.extent.world[0, -2:] < high).all()
+        and (other.extent.world[1, -2:] > low).all()
+    ]
 
 
 def _choice(annotation: object, label: str) -> Any:

@@ -23,7 +23,7 @@ def frozen(
             data, where, box = _joined(some, name)
             layer = Labels(
                 data,
-                name=f"{name} (before)",
+                name=name_of_aside(name, image.name),
                 opacity=0.4 if name == "labels" else 0.8,
                 **place(image, level=level, box=box, where=where),
             )
@@ -32,6 +32,11 @@ def frozen(
             else:
                 layer.contour = 1
             yield layer
+
+
+def name_of_aside(name: str, image: str) -> str:
+    """Return the name of a layer of corrections that are put aside: ``labels of street``."""
+    return f"{name} of {image}"
 
 
 def _joined(planes: Sequence[InMemory], name: str) -> tuple[Any, Where, tuple[int, int, int, int]]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from napari.layers import Image
+from napari.layers import Image, Labels
 from numpy.typing import NDArray
 from psygnal import Signal
 
@@ -20,7 +20,7 @@ from napari_corrclip.gui.correct import CorrectMode, CorrectPanel
 from napari_corrclip.gui.image.picture import Picture
 from napari_corrclip.gui.image.planes import place
 from napari_corrclip.gui.layers.appearance import Appearance
-from napari_corrclip.gui.layers.frozen import frozen
+from napari_corrclip.gui.layers.frozen import frozen, name_of_aside
 from napari_corrclip.gui.layers.session_layers import SessionLayers
 from napari_corrclip.gui.regions.table import RegionsBar
 from napari_corrclip.gui.session.slider import Slider
@@ -83,6 +83,8 @@ class SessionDisplay:
         self._preview: FoundOutlines | None = None
         self._previewed: Picture | None = None
         self._image: Image | None = None
+        self._veiled: list[tuple[Labels, bool]] = []
+        self._closing = False
         workspace.leaving.connect(self._leaving)
         workspace.left.connect(self._session_left)
         workspace.stack_left.connect(self._stack_left)
@@ -92,6 +94,8 @@ class SessionDisplay:
 
     def close(self) -> None:
         """Let go of everything; the layers stay as they are."""
+        self._closing = True
+        self._unveil()
         self.forget_preview()
         self._workspace.close()
         self._let_go()
@@ -126,6 +130,24 @@ class SessionDisplay:
         shown = self.slider.shows(picture)
         self._workspace.take_plane(session, picture, problem, shown=shown)
 
+    def image_chosen(self, image: Image | None) -> None:
+        """Hide what belongs to another image than the one that is chosen, until its own is chosen again."""
+        if image is None:
+            return
+        if self._previewed is not None and image not in self._previewed.layers:
+            self.forget_preview()
+        if self.layers is None or self.picture is None or image in self.picture.layers:
+            self._unveil()
+        elif not self._veiled:
+            self._veiled = [(layer, layer.visible) for layer in self.layers.layers]
+            for layer, _ in self._veiled:
+                layer.visible = False
+
+    def _unveil(self) -> None:
+        veiled, self._veiled = self._veiled, []
+        for layer, visible in veiled:
+            layer.visible = visible
+
     # -- what the workspace tells
 
     def _opened(self, opened: Opened) -> None:
@@ -158,6 +180,7 @@ class SessionDisplay:
         """Let go of the layers; a stroke that ends with them is still an edit of the session."""
         if self.layers is None:
             return
+        self._unveil()
         if self.picture is not None and self.picture.where:
             self._look.note(self._viewer, self.layers, self._correct.button.isChecked())
             self._look.confident = self._regions.check.isChecked()
@@ -185,8 +208,9 @@ class SessionDisplay:
             which = ["labels" if layer is former.labels else "regions" for layer in there]
             self._freeze(image, [InMemory(left.session, left.picture)], which)
         else:
-            for layer in there:
-                layer.name = f"{layer.name} (before)"
+            for name, layer in zip(("labels", "regions"), former.layers, strict=True):
+                layer.name = name_of_aside(name, left.picture.name)
+                layer.visible = self._closing  # not over an image that it is not of
             self._workspace.stand_in(left.session, there)
 
     def _stack_left(self, left: StackLeft) -> None:
@@ -194,6 +218,7 @@ class SessionDisplay:
 
     def _freeze(self, image: Image, planes: Sequence[InMemory], which: Sequence[str]) -> None:
         for layer in frozen(image, planes, which):
+            layer.visible = self._closing
             self._viewer.add_layer(layer)
 
     def _follow(self, image: Image | None) -> None:

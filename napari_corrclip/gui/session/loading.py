@@ -149,7 +149,7 @@ def ask_to_leave(parent: QWidget, steps: int, title: str, act: str, because: str
         parent,
         title,
         f"{count(steps, 'step')} of what was corrected {'is' if steps == 1 else 'are'} "
-        f"kept in memory only. {because}The layers stay, as '(before)'; the decisions and their undo go. "
+        f"kept in memory only. {because}The layers stay, hidden; the decisions and their undo go. "
         "To keep them, press Cancel and save the session first.",
         act,
     )

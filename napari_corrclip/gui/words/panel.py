@@ -454,22 +454,23 @@ class VocabularyPanel(QWidget):
 
 def _renamed_with_prompt(former: Vocabulary, words: Vocabulary) -> tuple[int, str] | None:
     """Return the value and the former name of a class whose prompt went with its name; ``None``: none did."""
-    for one in words:
-        old = former.by_value(one.value) if one.value in former.values else None
-        if old is not None and old.name != one.name and _by_name(old) and _by_name(one):
-            return one.value, old.name
+    for class_ in words:
+        old = former.by_value(class_.value) if class_.value in former.values else None
+        if old is not None and old.name != class_.name and _by_name(old) and _by_name(class_):
+            return class_.value, old.name
     return None
 
 
-def _by_name(one: VocabularyClass) -> bool:
+def _by_name(class_: VocabularyClass) -> bool:
     """Whether a class is looked for by its name."""
-    return one.prompts == (one.name,)
+    return class_.prompts == (class_.name,)
 
 
 def _reading(words: Vocabulary) -> str:
     """Say in short what classes a text was read as: ``3 classes: d, e, f``."""
     parts = [
-        one.name if _by_name(one) else f"{one.name} ({', '.join(one.prompts)})" for one in words
+        class_.name if _by_name(class_) else f"{class_.name} ({', '.join(class_.prompts)})"
+        for class_ in words
     ]
     more = f" and {len(parts) - 4} more" if len(parts) > 4 else ""
     return f"{count(len(parts), 'class', 'classes')}: {', '.join(parts[:4])}{more}"

@@ -103,7 +103,7 @@ def test_a_dock_that_is_closed_lets_go(on_screen: Person) -> None:
     assert person.dock.layers is None
     assert not mode.on
     assert "undo" not in vars(layers.labels)
-    assert person.names() == ["demo scene", "labels (before)", "regions (before)"]
+    assert person.names() == ["demo scene", "labels of demo scene", "regions of demo scene"]
     assert left(modules) == []
     assert session.engine is None
     assert FEATURES.nbytes == 0

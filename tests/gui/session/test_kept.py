@@ -74,7 +74,7 @@ def test_another_image_and_back(person: Person) -> None:
     assert offered(person) == []
     # What was left of it in the viewer is shown anew; nothing was done to the second.
     assert person.names() == [
-        "first", "second", "labels (before)", "regions (before)", "labels", "regions"
+        "first", "second", "labels of second", "regions of second", "labels", "regions"
     ]  # fmt: skip
     session.undo()
     person.agree()
@@ -111,7 +111,7 @@ def test_a_removed_layer_and_a_closed_dock_are_gone_on_with(person: Person) -> N
     assert offered(again) == []
     again.dock.words.line.setText("red, green")
     assert again.run() is not session
-    np.testing.assert_array_equal(person.viewer.layers["labels (before)"].data, session.labels)
+    np.testing.assert_array_equal(person.viewer.layers["labels of first"].data, session.labels)
     again.dock.cleanup()
 
 
@@ -154,7 +154,7 @@ def test_running_again_leaves_the_active_layer_its_place_and_the_keys(person: Pe
 
     person.dock.cleanup()
     image.scale = (1, 1)  # nobody listens
-    np.testing.assert_array_equal(person.viewer.layers["labels (before)"].scale, (2, 3))
+    np.testing.assert_array_equal(person.viewer.layers["labels of first"].scale, (2, 3))
 
 
 def test_equal_pixels_of_two_layers_are_two_images_and_nothing_is_read() -> None:

@@ -168,9 +168,9 @@ def test_a_loaded_session_goes_on_with_its_history(
     loader.load(saved, "Load")
     assert loader.said.startswith("Loaded ")
     assert loader.names() == [
-        "scene", "labels (before)", "regions (before)", "labels", "regions"
+        "scene", "labels of scene", "regions of scene", "labels", "regions"
     ]  # fmt: skip
-    np.testing.assert_array_equal(loader.viewer.layers["labels (before)"].data, labels)
+    np.testing.assert_array_equal(loader.viewer.layers["labels of scene"].data, labels)
     loader.shows(corrected)
     session.undo()  # whoever holds it from the console changes nothing that is shown
     loader.shows(corrected)

@@ -108,8 +108,8 @@ def test_what_was_chosen_on_a_plane_is_carried_to_the_next(stack: Person) -> Non
     assert "'stack' was removed; its labels stay" in dock.status.text()
     assert all(layer.ndim == 3 for layer in stack.viewer.layers)
     assert {name.split(" [")[0] for name in stack.names()} == {
-        "labels (before)",
-        "regions (before)",
+        "labels of stack",
+        "regions of stack",
     }
 
 
@@ -156,7 +156,7 @@ def test_a_run_over_the_stack_is_cancelled_goes_on_and_ends_as_layers(
     # What was corrected in memory becomes layers of the stack: the open plane's, and those of the others.
     image = stack.viewer.layers["stack"]
     dock.cleanup()
-    found = [layer for layer in stack.viewer.layers if layer.name.startswith("labels (before)")]
+    found = [layer for layer in stack.viewer.layers if layer.name.startswith("labels of stack")]
     joined = np.zeros((PLANES, 96, 128), np.uint16)
     for layer in found:
         assert layer.ndim == 3
