@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from enum import Enum
 from typing import TYPE_CHECKING
 
+import numpy as np
+from numpy.typing import NDArray
 from psygnal import Signal
 
 from napari_corrclip.annotation import Edited
@@ -21,6 +24,13 @@ DIGITS = "1234567890"
 """Keys of the first ten classes, in their order."""
 
 
+class Tool(Enum):
+    """The tools of the mouse: what a plain drag does instead of moving the image."""
+
+    SWEEP = "Sweep"
+    LASSO = "Lasso"
+
+
 class Correcting:
     """A session on the screen, with the regions that are selected: all that a tool of the mode gets.
 
@@ -34,12 +44,15 @@ class Correcting:
     Attributes:
         session: of the layers.
         selection: ids of the selected regions, in the order in which they were selected.
+        tool: what a plain drag does; ``None``: it moves the image.
 
     Signals (psygnal):
         selected: the selection, which is another, or whose regions are.
+        tool_taken: the :class:`Tool`, or ``None``.
     """
 
     selected = Signal(tuple)
+    tool_taken = Signal(object)
 
     def __init__(
         self,
@@ -54,6 +67,7 @@ class Correcting:
         self.say = say
         self.host = host
         self.selection: tuple[int, ...] = ()
+        self.tool: Tool | None = None
 
     @property
     def outlines(self) -> Outlines:
@@ -64,6 +78,12 @@ class Correcting:
     def is_active(self) -> bool:
         """Whether keys and mouse go to one of the session's layers."""
         return self.viewer.layers.selection.active in self.layers.layers
+
+    def take(self, tool: Tool | None) -> None:
+        """Have a plain drag do something else from now on."""
+        if tool is not self.tool:
+            self.tool = tool
+            self.tool_taken.emit(tool)
 
     def select(self, regions: Iterable[int]) -> None:
         """Select exactly these regions; those that do not exist are left out."""
@@ -89,6 +109,10 @@ class Correcting:
     def pixel_at(self, position: tuple[float, ...]) -> tuple[int, int]:
         """Return the pixel of the image, (row, column), at a place in the viewer."""
         return pixel_at(self.layers.regions.world_to_data(position[-2:]))
+
+    def place_at(self, position: tuple[float, ...]) -> NDArray[np.float64]:
+        """Return the place in the image, whole at the middles of pixels, at a place in the viewer."""
+        return np.array(self.layers.regions.world_to_data(position[-2:])[-2:], np.float64)
 
     def region_at(self, position: tuple[float, ...]) -> int:
         """Return the region at a place in the viewer, 0 where there is none."""

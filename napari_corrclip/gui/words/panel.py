@@ -295,18 +295,22 @@ class VocabularyPanel(QWidget):
     # -- what a person does
 
     def _typed(self) -> None:
-        text = self.line.text()
+        if self.add(self.line.text()):
+            self.line.clear()
+
+    def add(self, text: str) -> bool:
+        """Add classes as they would be typed; return whether the text could be read."""
         try:
             typed = Vocabulary.typed(text, palette=palette_of_new_classes())
             words = typed if self.vocabulary is None else self.vocabulary.extend(typed)
         except InputError as error:
             self.refused.emit(error)
-            return
-        self.line.clear()
+            return False
         if words == self.vocabulary:
             self.refused.emit(f"{', '.join(map(repr, typed.names))}: there already.")
         else:
             self._set(words)
+        return True
 
     def _edited(self, changed: Vocabulary | InputError) -> None:
         if isinstance(changed, InputError):
