@@ -179,6 +179,7 @@ class CorrClipDock(Docked):
         self.display.left.connect(self._nothing_shown)
         self.display.removed.connect(self._removed)
         self.words.changed.connect(self._words_changed)
+        self.correct.class_asked.connect(self.words.add)
         self.words.refused.connect(self.say)
         self.words.warned.connect(self.say)
         self.model.unload.connect(self.controller.unload)
@@ -494,6 +495,12 @@ class CorrClipDock(Docked):
             self.display.forget_preview()  # a run that was stopped or failed leaves nothing
             # What the job brought comes first.
             QTimer.singleShot(0, self._take_words_typed_meanwhile)
+            QTimer.singleShot(0, self._forget_made)
+
+    def _forget_made(self) -> None:
+        """A class that was asked for has come with the job, or will not."""
+        if not self._deleted and not self.controller.running:
+            self.correct.forget_made()
 
     def _edited(self, _changed: Changed) -> None:
         if self.workspace.session is not None:

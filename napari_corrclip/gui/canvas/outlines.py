@@ -71,6 +71,7 @@ class Outlines(Drawing):
 
     Attributes:
         selected, marked: ids of what stands out; what is selected more so.
+        swept: ids of what is being given a class, and looks as if it had it.
         division: a region that is to be divided.
         shown: which regions are outlined beside these.
     """
@@ -81,6 +82,8 @@ class Outlines(Drawing):
         self._session = session
         self.selected: frozenset[int] = frozenset()
         self.marked: frozenset[int] = frozenset()
+        self.swept: frozenset[int] = frozenset()
+        self._swept_value = 0
         self.division: Division | None = None
         self.shown = Shown()
         self._veiled = False
@@ -113,6 +116,16 @@ class Outlines(Drawing):
         if self.marked != former:
             self._look_anew()
 
+    def sweep(self, value: int, regions: Iterable[int]) -> None:
+        """Have exactly these regions look as if they had just got the class of a label value."""
+        former, self.swept = self.swept, frozenset(regions)
+        self._swept_value = value
+        if self.swept == former:
+            return
+        self._scheme = None
+        other = np.isin(self._known().ids, list(self.swept ^ former))
+        self.refresh_in(tuple(box) for box in self._known().boxes[other].tolist())
+
     def divide(self, division: Division | None) -> None:
         """Show how a region would be divided, or no more."""
         self.division = division
@@ -132,7 +145,7 @@ class Outlines(Drawing):
         """Let nothing stand out any more."""
         self._veiled = False
         self.division = None
-        self.selected = self.marked = frozenset()
+        self.selected = self.marked = self.swept = frozenset()
         self._look_anew()
 
     def changed(self, changed: Changed) -> None:
@@ -172,7 +185,7 @@ class Outlines(Drawing):
             boxes = self._known().boxes[outstanding]
             sides = (boxes[:, 2:] - boxes[:, :2]).max(axis=1, initial=0)
             tiny = boxes[sides * view.zoom < TINY * view.width]
-            spot(picture, view, (tiny[:, :2] + tiny[:, 2:]) / 2, HIGHLIGHTS[level][0])
+            spot(picture, view, (tiny[:, :2] + tiny[:, 2:]) / 2, self._border_of(level))
         if self.division is not None:
             box = self.division.box
             inside = tint(self.division.parts, (box[0], box[1]), view, _TINTS)
@@ -188,9 +201,14 @@ class Outlines(Drawing):
             self._rows = _Rows.of(self._session.rows())
         return self._rows
 
+    def _border_of(self, level: Level) -> int:
+        if level is not Level.SWEPT:
+            return HIGHLIGHTS[level][0]
+        return packed(*self._session.vocabulary.colors.get(self._swept_value, NO_CLASS))
+
     def _made_scheme(self) -> Scheme:
         rows = self._known()
-        kinds = rows.kinds
+        kinds, shows = rows.kinds, rows.values
         shown = self.shown
         if not shown.any or not self._layer.visible:
             kinds = np.zeros_like(kinds)
@@ -201,14 +219,21 @@ class Outlines(Drawing):
         levels = np.zeros(len(rows.ids), np.uint8)
         for level, outstanding in self._outstanding():
             levels[outstanding] = level
+            if level is Level.SWEPT:
+                kinds, shows = kinds.copy(), shows.copy()
+                kinds[outstanding], shows[outstanding] = Kind.DECIDED, self._swept_value
         colors = {0: NO_CLASS, **self._session.vocabulary.colors}
         values = np.array(sorted(colors), np.int64)
         palette = np.array([colors[value] for value in values.tolist()], np.uint8)
-        return scheme(rows.ids, kinds, values.searchsorted(rows.values), palette, levels)
+        return scheme(rows.ids, kinds, values.searchsorted(shows), palette, levels)
 
     def _outstanding(self) -> Iterator[tuple[Level, NDArray[np.intp]]]:
         """Yield the levels, the lower one first, and which regions are of each."""
-        for level, regions in ((Level.MARKED, self.marked), (Level.SELECTED, self.selected)):
+        for level, regions in (
+            (Level.MARKED, self.marked),
+            (Level.SELECTED, self.selected),
+            (Level.SWEPT, self.swept),
+        ):
             if regions:
                 yield level, np.flatnonzero(np.isin(self._known().ids, list(regions)))
 

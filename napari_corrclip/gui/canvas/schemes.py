@@ -38,6 +38,8 @@ class Level(IntEnum):
     PLAIN = 0
     MARKED = 1
     SELECTED = 2
+    SWEPT = 3
+    """In the colour of the class that is being given to it."""
 
 
 ROLES = 8
@@ -66,6 +68,8 @@ HIGHLIGHTS = {
     Level.SELECTED: (packed(255, 236, 60), packed(255, 255, 255, 70)),
 }
 """Border and fill."""
+SWEPT_ALPHA = 150
+"""Of the fill of what is swept: the class is told at once, and the image still seen."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -162,4 +166,10 @@ def _table(palette: NDArray[np.uint8]) -> NDArray[np.uint32]:
         shown[:, Role.LINE] = FAINT
         shown[Kind.IGNORED, Role.STRIPE] = STRIPES
         shown[:, Role.BORDER] = border
+    swept = table[Level.SWEPT]
+    for color, rgb in enumerate(palette.tolist()):
+        look = swept[Kind.DECIDED + color]
+        look[[Role.INSIDE, Role.STRIPE, Role.HALO, Role.RIM]] = packed(*rgb, alpha=SWEPT_ALPHA)
+        look[Role.LINE] = FAINT
+        look[Role.BORDER] = packed(*rgb)
     return table

@@ -3,23 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from psygnal import Signal
 from qtpy.QtWidgets import QMessageBox
 
 from napari_corrclip.annotation import Edited
+from napari_corrclip.errors import InputError
 from napari_corrclip.gui.canvas.outlines import Shown
-from napari_corrclip.gui.correct.correcting import DIGITS, Correcting
+from napari_corrclip.gui.correct.correcting import DIGITS, Correcting, Tool
 from napari_corrclip.gui.correct.peeking import Peeking
 from napari_corrclip.gui.correct.review import Review
 from napari_corrclip.gui.correct.splitting import Splitting
 from napari_corrclip.gui.correct.spreading import Spreading
+from napari_corrclip.gui.correct.sweeping import Sweeping
 from napari_corrclip.gui.widgets import question
 from napari_corrclip.wording.amounts import count
 
 SIMILAR = 5
 """Regions that one press of F adds."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Held:
+    """A class's key that was pressed: what it assigns when it is let go, if nobody swept meanwhile."""
+
+    name: str
+    targets: tuple[int, ...]
+    refusal: InputError | None
 
 
 class Actions:
@@ -40,6 +51,7 @@ class Actions:
         splitting: Splitting,
         spreading: Spreading,
         peeking: Peeking,
+        sweeping: Sweeping,
     ) -> None:
         self.review = review
         self.splitting = splitting
@@ -47,6 +59,8 @@ class Actions:
         self._correcting = correcting
         self._session = correcting.session
         self._spreading = spreading
+        self.sweeping = sweeping
+        self._held: _Held | None = None
 
     def toggle_outlines(self) -> None:
         """Outline regions, or none but the selected ones; needs no target."""
@@ -82,9 +96,25 @@ class Actions:
             f"{what} alone are outlined." if alone else "All regions are outlined."
         )
 
-    def deselect(self) -> None:
-        """Select nothing; needs no target."""
-        self._correcting.select(())
+    def escape(self) -> None:
+        """Take the stroke back that is being drawn, else put the tool down, else select nothing."""
+        if self.sweeping.under_way:
+            self.sweeping.give_up()
+        elif self._correcting.tool is not None:
+            self._correcting.take(None)
+            self._correcting.say("A drag moves the image again.")
+        else:
+            self._correcting.select(())
+
+    def lasso(self) -> None:
+        """Take the lasso, or put it down; needs no target."""
+        on = self._correcting.tool is not Tool.LASSO
+        self._correcting.take(Tool.LASSO if on else None)
+        self._correcting.say_for_now(
+            "A drag draws around what it selects; with Shift it adds, with Ctrl+Shift it takes out."
+            if on
+            else "A drag moves the image again."
+        )
 
     def select_similar(self) -> None:
         """Add the regions most like the first of the selection."""
@@ -98,11 +128,34 @@ class Actions:
             f"{len(more)} of them for likeness."
         )
 
-    def assign(self, digit: str) -> None:
-        """Assign the class of a digit key."""
+    def hold(self, digit: str) -> None:
+        """Assign the class of a digit key when that is let go; with a drag meanwhile, sweep it."""
         name = self._named(digit)
         if name is not None:
-            self._decide(lambda: self._session.assign(self._correcting.targets(), name))
+            self.hold_class(name)
+
+    def hold_class(self, name: str) -> None:
+        """Assign a class when its key is let go; with a drag meanwhile, sweep it.
+
+        The targets are those of now: where somebody types fast, the next key moves on before this one is up.
+        """
+        try:
+            self._held = _Held(name, tuple(self._correcting.targets()), None)
+        except InputError as error:
+            self._held = _Held(name, (), error)
+        self.sweeping.held = name
+
+    def let_go(self) -> None:
+        """Do what the key of a class is for, which is up again, or which another key follows."""
+        held, self._held = self._held, None
+        swept = self.sweeping.held is None  # by a stroke that has begun
+        self.sweeping.held = None
+        if held is None or swept:
+            return
+        if held.refusal is not None:
+            self._correcting.say_for_now(held.refusal)
+        else:
+            self._decide(lambda: self._session.assign(held.targets, held.name))
 
     def spread(self, digit: str) -> None:
         """Assign the class of a digit key to the whole patch around the targets."""

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from napari_corrclip.gui.correct.correcting import Correcting
 from napari_corrclip.gui.image.area import corners_in_view, shown_axes
@@ -43,6 +44,18 @@ class Camera:
         pixels = np.array([regions.world_to_data(corner)[-2:] for corner in corners]) + 0.5
         (top, left), (bottom, right) = pixels.min(axis=0).tolist(), pixels.max(axis=0).tolist()
         return top, left, bottom, right
+
+    def to_screen(self) -> NDArray[np.float64]:
+        """Return (2, 2), from a step in the image, (rows, columns), to one on the screen, in logical pixels.
+
+        The screen may show the world's two axes in the other order; that changes no length.
+        """
+        regions = self._correcting.layers.regions
+        origin, down, right = (
+            np.asarray(regions.data_to_world(at)[-2:]) for at in ((0, 0), (1, 0), (0, 1))
+        )
+        steps: NDArray[np.float64] = np.stack([down - origin, right - origin], axis=1)
+        return steps * float(self.napari.zoom)
 
     def show(self, box: Box) -> None:
         """Move as little as shows a box of the image; zoom if it is tiny or fills the view.

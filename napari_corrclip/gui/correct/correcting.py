@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import replace
+from enum import Enum
 from typing import TYPE_CHECKING
 
+import numpy as np
+from numpy.typing import NDArray
 from psygnal import Signal
 
 from napari_corrclip.annotation import Edited
@@ -23,6 +26,13 @@ DIGITS = "1234567890"
 """Keys of the first ten classes, in their order."""
 
 
+class Tool(Enum):
+    """The tools of the mouse: what a plain drag does instead of moving the image."""
+
+    SWEEP = "Sweep"
+    LASSO = "Lasso"
+
+
 class Correcting:
     """A session on the screen, with the regions that are selected: all that a tool of the mode gets.
 
@@ -36,12 +46,15 @@ class Correcting:
     Attributes:
         session: of the layers.
         selection: ids of the selected regions, in the order in which they were selected.
+        tool: what a plain drag does; ``None``: it moves the image.
 
     Signals (psygnal):
         selected: the selection, which is another, or whose regions are.
+        tool_taken: the :class:`Tool`, or ``None``.
     """
 
     selected = Signal(tuple)
+    tool_taken = Signal(object)
 
     def __init__(
         self,
@@ -57,6 +70,7 @@ class Correcting:
         self.host = host
         self.selection: tuple[int, ...] = ()
         self._for_now = False
+        self.tool: Tool | None = None
 
     @property
     def outlines(self) -> Outlines:
@@ -67,6 +81,13 @@ class Correcting:
     def is_active(self) -> bool:
         """Whether keys and mouse go to one of the session's layers."""
         return self.viewer.layers.selection.active in self.layers.layers
+
+    def take(self, tool: Tool | None) -> None:
+        """Have a plain drag do something else from now on."""
+        if tool is not self.tool:
+            self.tool = tool
+            self.end_moment()
+            self.tool_taken.emit(tool)
 
     def select(self, regions: Iterable[int]) -> None:
         """Select exactly these regions; those that do not exist are left out."""
@@ -104,6 +125,10 @@ class Correcting:
     def pixel_at(self, position: tuple[float, ...]) -> tuple[int, int]:
         """Return the pixel of the image, (row, column), at a place in the viewer."""
         return pixel_at(self.layers.regions.world_to_data(position[-2:]))
+
+    def place_at(self, position: tuple[float, ...]) -> NDArray[np.float64]:
+        """Return the place in the image, whole at the middles of pixels, at a place in the viewer."""
+        return np.array(self.layers.regions.world_to_data(position[-2:])[-2:], np.float64)
 
     def region_at(self, position: tuple[float, ...]) -> int:
         """Return the region at a place in the viewer, 0 where there is none."""

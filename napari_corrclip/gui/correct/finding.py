@@ -1,4 +1,4 @@
-"""The search for a class by a part of its name."""
+"""The search for a class by a part of its name, and the offer of a new one where none has it."""
 
 from __future__ import annotations
 
@@ -7,12 +7,13 @@ from collections.abc import Callable, Sequence
 from psygnal import Signal
 from qtpy.QtCore import QEvent, QObject, Qt
 from qtpy.QtGui import QKeyEvent
-from qtpy.QtWidgets import QListWidget, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QListWidget, QListWidgetItem, QVBoxLayout, QWidget
 
 from napari_corrclip.gui.widgets import Line
 
 ROWS = 5
 """Matches that are seen at once."""
+_NEW = int(Qt.ItemDataRole.UserRole)
 
 
 def matches(typed: str, names: Sequence[str]) -> list[str]:
@@ -61,15 +62,29 @@ class Finder(QWidget):
         layout.addWidget(self.list)
         self._names: tuple[str, ...] = ()
         self._chosen: Callable[[str], object] | None = None
+        self._made: Callable[[str], object] | None = None
         self._before: QWidget | None = None
         self.hide()
 
-    def open(self, names: Sequence[str], title: str, chosen: Callable[[str], object]) -> None:
-        """Ask for one of ``names``, and give it to ``chosen``."""
+    def open(
+        self,
+        names: Sequence[str],
+        title: str,
+        chosen: Callable[[str], object],
+        made: Callable[[str], object] | None = None,
+    ) -> None:
+        """Ask for one of ``names``, and give it to ``chosen``.
+
+        Args:
+            names: to choose from.
+            title: what is asked.
+            chosen: gets the name.
+            made: gets what was typed where no name fits, as a new one; ``None``: nothing is new.
+        """
         if self._chosen is None:
             window = self.window()
             self._before = None if window is None else window.focusWidget()
-        self._names, self._chosen = tuple(names), chosen
+        self._names, self._chosen, self._made = tuple(names), chosen, made
         self.line.setPlaceholderText(title)
         self.line.clear()
         self._filter("")
@@ -80,7 +95,8 @@ class Finder(QWidget):
         """Ask no more, and give the focus back."""
         if self._chosen is None:
             return
-        before, self._before, self._chosen = self._before, None, None
+        before, self._before = self._before, None
+        self._chosen = self._made = None
         if before is not None:
             before.setFocus()
         self.hide()
@@ -111,7 +127,12 @@ class Finder(QWidget):
 
     def _filter(self, typed: str) -> None:
         self.list.clear()
-        self.list.addItems(matches(typed, self._names))
+        found = matches(typed, self._names)
+        self.list.addItems(found)
+        if not found and self._made is not None:
+            item = QListWidgetItem(f"New class {typed.strip()!r}")
+            item.setData(_NEW, typed.strip())
+            self.list.addItem(item)
         self.list.setCurrentRow(0)
         high = self.list.sizeHintForRow(0) if self.list.count() else 0
         frame = 2 * self.list.frameWidth()
@@ -121,6 +142,9 @@ class Finder(QWidget):
         item, chosen = self.list.currentItem(), self._chosen
         if item is None or chosen is None:
             return  # nothing fits; more is to be typed
-        name = item.text()
+        name, new, made = item.text(), item.data(_NEW), self._made
         self.close_list()
-        chosen(name)
+        if new is None:
+            chosen(name)
+        elif made is not None:
+            made(new)

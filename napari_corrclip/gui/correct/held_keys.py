@@ -12,6 +12,9 @@ from qtpy.QtWidgets import QApplication, QWidget
 _KEYS = (QEvent.Type.ShortcutOverride, QEvent.Type.KeyPress, QEvent.Type.KeyRelease)
 _LOST = (QEvent.Type.WindowDeactivate, QEvent.Type.FocusOut)
 _WATCHED = frozenset((*_KEYS, *_LOST, QEvent.Type.MouseMove))
+_MODIFIERS = frozenset(
+    (Qt.Key.Key_Shift, Qt.Key.Key_Control, Qt.Key.Key_Alt, Qt.Key.Key_AltGr, Qt.Key.Key_Meta)
+)
 MAC_DIGITS = {
     18: "1",
     19: "2",
@@ -38,6 +41,7 @@ class HeldKeys(QObject):
         alt: is told whether Alt is held; returns whether it is of use, and then no menu gets it.
         let_go: is called when a held key is let go or lost.
         key: the key of peeking.
+        released: is called when any key but Shift and its like is let go, or what is held is lost.
         digit: is called with a digit that is pressed with Alt on macOS, where Option and 1 type ¡.
         host: a widget of the window that is watched; ``None``: all windows.
     """
@@ -49,6 +53,7 @@ class HeldKeys(QObject):
         key: Qt.Key,
         digit: Callable[[str], object],
         *,
+        released: Callable[[], object] = lambda: None,
         host: QWidget | None = None,
     ) -> None:
         super().__init__()
@@ -59,6 +64,7 @@ class HeldKeys(QObject):
         self._let_go = let_go
         self._key = key
         self._digit = digit
+        self._released = released
 
     def start(self) -> None:
         """Watch from now on."""
@@ -103,6 +109,8 @@ class HeldKeys(QObject):
                     return True
             if event.key() == self._key and not down:
                 self._let_go()
+            if not down and event.key() not in _MODIFIERS:
+                self._released()
         return False
 
     def _ours(self, watched: QWidget) -> bool:
@@ -117,3 +125,4 @@ class HeldKeys(QObject):
     def _lost(self) -> None:
         self._hold(False)
         self._let_go()
+        self._released()

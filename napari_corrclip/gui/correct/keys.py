@@ -45,12 +45,16 @@ COMMANDS: dict[Moment, dict[str, tuple[Command, ...]]] = {
             Command("click", "one"),
             Command("Shift+click", "add or remove"),
             Command("Shift+drag", "box"),
+            Command("Ctrl+Shift+drag", "box takes out"),
+            Command("L", "lasso", {"L": Actions.lasso}),
             Command("double click", "same class"),
             Command("F", "add similar", {"F": Actions.select_similar}),
-            Command("Esc", "none", {"Escape": Actions.deselect}),
+            Command("Esc", "none", {"Escape": Actions.escape}),
         ),
         "Decide": (
-            Command("1 … 9, 0", "assign", _digits("", Actions.assign)),
+            Command("1 … 9, 0", "assign", _digits("", Actions.hold)),
+            Command("hold 1 … 0 + drag", "sweep"),
+            Command("W", "sweep by drag", {"W": lambda actions: actions.sweeping.switch()}),
             # Where / is typed with Shift, it is a key with Shift.
             Command("/", "find a class", {"/": Actions.find, "Shift-/": Actions.find}),
             Command(

@@ -27,6 +27,7 @@ from napari_corrclip.gui.correct.pointer import Pointer
 from napari_corrclip.gui.correct.review import Review
 from napari_corrclip.gui.correct.splitting import Splitting
 from napari_corrclip.gui.correct.spreading import Spreading
+from napari_corrclip.gui.correct.sweeping import Sweeping
 from napari_corrclip.gui.layers.session_layers import SessionLayers
 from napari_corrclip.gui.widgets import is_number_typed
 from napari_corrclip.gui.work.said import Tell
@@ -58,6 +59,7 @@ class CorrectMode:
         review: the way through the queue.
         splitting: the split that is under way.
         spreading: the patch that Alt outlines.
+        sweeping: the stroke that is being drawn.
         actions: what the keys do.
 
     Signals (psygnal):
@@ -78,13 +80,21 @@ class CorrectMode:
         self.review = Review(correcting, self.camera)
         self.splitting = Splitting(correcting)
         self.spreading = Spreading(correcting)
+        self.sweeping = Sweeping(correcting, self.camera)
         self._peeking = Peeking(correcting)
         self.actions = Actions(
-            correcting, self.review, self.splitting, self.spreading, self._peeking
+            correcting, self.review, self.splitting, self.spreading, self._peeking, self.sweeping
         )
-        self._pointer = Pointer(correcting, self.camera, self.splitting, self.spreading)
+        self._pointer = Pointer(
+            correcting, self.camera, self.splitting, self.spreading, self.sweeping
+        )
         self._held = HeldKeys(
-            self._alt, self._peeking.end, Qt.Key.Key_H, self._spread_digit, host=host
+            self._alt,
+            self._peeking.end,
+            Qt.Key.Key_H,
+            self._spread_digit,
+            released=self.actions.let_go,
+            host=host,
         )
         self._modes: list[str] = []
         self._kept: tuple[int, ...] = ()
@@ -151,6 +161,8 @@ class CorrectMode:
         self._held.stop()
         self._listening.stop()
         self.splitting.leave()
+        self.sweeping.leave()
+        self.correcting.take(None)
         self.session.changed.disconnect(self._changed)
         viewer.layers.selection.events.changed.disconnect(self._layers_selected)
         viewer.mouse_double_click_callbacks.remove(self.camera.note)
@@ -230,6 +242,7 @@ class CorrectMode:
         def act(_layer: Labels) -> None:
             if is_number_typed():
                 return
+            self.actions.let_go()  # of a class whose key is still down
             action = BOUND["splitting" if self.splitting.on else "normal"].get(key)
             if action is None:
                 self.correcting.say_for_now(UNDER_WAY)

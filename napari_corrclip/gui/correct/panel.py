@@ -6,10 +6,19 @@ import html
 from collections.abc import Callable
 
 from psygnal import Signal
-from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QDockWidget, QHBoxLayout, QScrollArea, QVBoxLayout, QWidget
+from qtpy.QtCore import Qt, QTimer
+from qtpy.QtWidgets import (
+    QDockWidget,
+    QDoubleSpinBox,
+    QHBoxLayout,
+    QScrollArea,
+    QVBoxLayout,
+    QWidget,
+)
 
 from napari_corrclip.annotation import Changed
+from napari_corrclip.errors import InputError
+from napari_corrclip.gui.correct.correcting import Tool
 from napari_corrclip.gui.correct.finding import Finder
 from napari_corrclip.gui.correct.key_help import KeyHelp
 from napari_corrclip.gui.correct.keys import Moment
@@ -17,6 +26,10 @@ from napari_corrclip.gui.correct.mode import UNDER_WAY, CorrectMode
 from napari_corrclip.gui.correct.review import Review
 from napari_corrclip.gui.widgets import Label, MarkupLabel, button, primary_button, set_tip
 from napari_corrclip.gui.work.said import Tell
+from napari_corrclip.vocabulary import Vocabulary
+
+SURE = 0.9
+"""The confidence from which on regions are accepted together, before a person chooses another."""
 
 
 class CorrectPanel(QWidget):
@@ -30,14 +43,17 @@ class CorrectPanel(QWidget):
 
     Signals (psygnal):
         switched: whether the mode is on.
+        class_asked: a class is to be added, as it was typed; it is assigned when the session has it.
     """
 
     switched = Signal(bool)
+    class_asked = Signal(str)
 
     def __init__(self, tell: Tell, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._tell = tell
         self.mode: CorrectMode | None = None
+        self._awaited: tuple[str, Callable[[str], object]] | None = None
         self.undo_button = button("Undo", "Take the last correction back (Ctrl+Z on either layer)")
         self.undo_button.clicked.connect(self._undo)
         self.redo_button = button("Redo", "Make it again (Ctrl+Shift+Z)")
@@ -64,7 +80,35 @@ class CorrectPanel(QWidget):
         self.absorb_button = button(
             "Absorb", "Make each small region part of the neighbour with the longest common border"
         )
+        self.tool_buttons = {
+            Tool.SWEEP: button(
+                "Sweep", "A drag assigns the active class to all regions that it touches (W)"
+            ),
+            Tool.LASSO: button("Lasso", "A drag selects the regions that it goes around (L)"),
+        }
+        for tool, switch in self.tool_buttons.items():
+            switch.setCheckable(True)
+            switch.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+            switch.clicked.connect(lambda _=False, tool=tool: self._take_tool(tool))
+        self.sure_button = button(
+            "",
+            "Accept the predicted class of all undecided regions that are as sure as this number",
+        )
+        self.sure = QDoubleSpinBox()
+        self.sure.setRange(0.01, 1.0)
+        self.sure.setSingleStep(0.05)
+        self.sure.setButtonSymbols(QDoubleSpinBox.ButtonSymbols.NoButtons)  # arrows and wheel do
+        self.sure.setFixedWidth(48)
+        self.sure.setValue(SURE)
+        self.sure.setAccessibleName("Confidence from which on regions are accepted")
+        set_tip(self.sure, "From this probability of their class on, regions are accepted together")
+        self.sure.valueChanged.connect(lambda _: self._count_left())
+        self.rest_button = button(
+            "", "Accept the predicted class of all regions that are undecided"
+        )
         for clicked, act in (
+            (self.sure_button, lambda review: review.accept_sure(self.sure.value())),
+            (self.rest_button, lambda review: review.accept_rest()),
             (self.back_button, lambda review: review.back()),
             (self.refresh_button, lambda review: review.refresh()),
             (self.accept_button, lambda review: review.accept_small()),
@@ -86,9 +130,13 @@ class CorrectPanel(QWidget):
         )
         self._queue = _box(self.left, self.back_button, self.refresh_button)
         self._small = _box(self.small, self.accept_button, self.absorb_button)
-        for widget in (self._queue, self._small, self.finder, self.help, self.next_button):
+        self._tools = _box(Label("A drag is to"), *self.tool_buttons.values())
+        self._accept = _box(self.sure_button, self.sure, self.rest_button)
+        layout.setSpacing(3)  # all of it is to fit a low screen
+        rows = (self._queue, self._accept, self._small, self._tools)
+        for widget in (*rows, self.finder, self.help, self.next_button):
             layout.addWidget(widget)
-        self._queue.hide()
+        self._show_rows(False)
         self._small.hide()
         self._enable()
 
@@ -99,6 +147,7 @@ class CorrectPanel(QWidget):
         mode.correcting.selected.connect(self._selected)
         mode.splitting.switched.connect(self._splitting)
         mode.ended.connect(self._ended)
+        mode.correcting.tool_taken.connect(self._tool_taken)
         mode.actions.find_asked.connect(self._find)
         mode.session.changed.connect(self._changed)
         self._enable()
@@ -106,12 +155,14 @@ class CorrectPanel(QWidget):
     def close_mode(self) -> None:
         """Let go of the mode."""
         mode, self.mode = self.mode, None
+        self._awaited = None
         self.finder.close_list()
         if mode is not None:
             mode.stop()
             mode.correcting.selected.disconnect(self._selected)
             mode.splitting.switched.disconnect(self._splitting)
             mode.ended.disconnect(self._ended)
+            mode.correcting.tool_taken.disconnect(self._tool_taken)
             mode.actions.find_asked.disconnect(self._find)
             mode.session.changed.disconnect(self._changed)
         self.button.setChecked(False)
@@ -142,6 +193,22 @@ class CorrectPanel(QWidget):
     def _selected(self, selection: tuple[int, ...]) -> None:
         self.selection.setText(f"{len(selection)} selected" if selection else "")
 
+    def _tool_taken(self, tool: Tool | None) -> None:
+        for other, switch in self.tool_buttons.items():
+            switch.setChecked(other is tool)
+
+    def _take_tool(self, tool: Tool) -> None:
+        mode = self.mode
+        if mode is not None and mode.on:
+            act = mode.sweeping.switch if tool is Tool.SWEEP else mode.actions.lasso
+            act()
+            self._tool_taken(mode.correcting.tool)
+
+    def _show_rows(self, on: bool) -> None:
+        """Show what is of use while regions are corrected, or hide it."""
+        for row in (self._queue, self._accept, self._tools):
+            row.setVisible(on)
+
     def _splitting(self, on: bool) -> None:
         self._moment("splitting" if on else "normal")
 
@@ -149,7 +216,8 @@ class CorrectPanel(QWidget):
         self.help.show_moment(moment)
 
     def _find(self, title: str, names: tuple[str, ...], chosen: Callable[[str], object]) -> None:
-        self.finder.open(names, title, chosen)
+        self._awaited = None
+        self.finder.open(names, title, chosen, lambda text: self._make(text, chosen))
         self._moment("finding")
         self._come_to_sight()
 
@@ -165,22 +233,56 @@ class CorrectPanel(QWidget):
             above = above.parentWidget()
         self.finder.line.setFocus()
 
+    def _make(self, text: str, chosen: Callable[[str], object]) -> None:
+        """Ask for a new class, and remember what is to be done when it is there."""
+        try:
+            typed = Vocabulary.typed(text)
+        except InputError as error:
+            self._tell(error)
+            return
+        if len(typed) != 1:
+            self._tell(f"{text!r} names {len(typed)} classes; type the name of one.")
+            return
+        self._awaited = (typed.names[0], chosen)
+        self.class_asked.emit(text)
+
+    def _assign_made(self) -> None:
+        awaited, mode = self._awaited, self.mode
+        if awaited is None or mode is None or awaited[0] not in mode.session.vocabulary.names:
+            return
+        self._awaited = None
+        name, chosen = awaited
+        # When all have heard of the class.
+        QTimer.singleShot(0, lambda: chosen(name) if self.mode is mode and mode.on else None)
+
+    def forget_made(self) -> None:
+        """Do nothing more about a new class: nobody looks for it any longer."""
+        self._awaited = None
+
     def _changed(self, changed: Changed) -> None:
         if changed.vocabulary:
             self.finder.close_list()  # it lists the classes that there were
+            self._assign_made()
         self._count_left()
         self._enable()
 
     def _count_left(self) -> None:
         """Say how much of the queue is left."""
         on = self.mode is not None and self.mode.on
-        self._queue.setVisible(on)
+        self._show_rows(on)
         small = self.mode.review.small if on and self.mode is not None else ()
         self._small.setVisible(bool(small))
         if self.mode is not None and on:
             left, _, share = html.escape(self.mode.review.header()).partition(" ≈ ")
+            set_tip(self.left, self.mode.review.header())
+            share = share.removesuffix(" of the area")  # one line, also on a low screen
             self.left.setText(f"<b>{left}</b>" + (f" ≈ {share}" if share else ""))
             self.small.setText(f"small ({len(small):,})")
+            sure, rest = (len(self.mode.review.sure(least)) for least in (self.sure.value(), 0))
+            self.sure_button.setText(f"Accept {sure:,} from")
+            self.sure_button.setEnabled(sure > 0)
+            self.rest_button.setText(f"The rest ({rest:,})")
+            self.rest_button.setEnabled(rest > 0)
 
     def _next(self) -> None:
         """Go to the next region; where regions are not corrected yet, from now on they are."""
@@ -225,8 +327,8 @@ def _row(*widgets: QWidget, at: int) -> QHBoxLayout:
     return row
 
 
-def _box(first: QWidget, *others: QWidget) -> QWidget:
-    """Return a line whose first widget takes what room there is."""
+def _box(first: QWidget, *others: QWidget, at: int = 0) -> QWidget:
+    """Return a line in which the widget at a place takes what room there is; none where it is behind all."""
     box = QWidget()
-    box.setLayout(_row(first, *others, at=0))
+    box.setLayout(_row(first, *others, at=at))
     return box

@@ -1,11 +1,12 @@
-"""The mouse on the layers: it selects regions, and marks where to split one.
+"""The mouse on the layers: it selects regions, sweeps a class over them, and marks where to split one.
 
 A box is what it looks like: upright on the screen, however the image is turned.
 """
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -16,9 +17,11 @@ from qtpy.QtWidgets import QFrame
 
 from napari_corrclip.errors import InputError
 from napari_corrclip.gui.correct.camera import Camera
-from napari_corrclip.gui.correct.correcting import Correcting
+from napari_corrclip.gui.correct.correcting import Correcting, Tool
+from napari_corrclip.gui.correct.lasso import DrawnLine, inside
 from napari_corrclip.gui.correct.splitting import Splitting
 from napari_corrclip.gui.correct.spreading import Spreading
+from napari_corrclip.gui.correct.sweeping import Sweeping
 from napari_corrclip.gui.image.area import canvas_beside
 from napari_corrclip.images.boxes import window
 
@@ -33,12 +36,18 @@ class Pointer:
     """The mouse on both layers while the mode is on: clicks select, or mark where to split."""
 
     def __init__(
-        self, correcting: Correcting, camera: Camera, splitting: Splitting, spreading: Spreading
+        self,
+        correcting: Correcting,
+        camera: Camera,
+        splitting: Splitting,
+        spreading: Spreading,
+        sweeping: Sweeping,
     ) -> None:
         self._correcting = correcting
         self._camera = camera
         self._splitting = splitting
         self._spreading = spreading
+        self._sweeping = sweeping
 
     def bind(self) -> None:
         """Take the mouse."""
@@ -55,42 +64,103 @@ class Pointer:
             layer.mouse_move_callbacks.remove(self._moved)
 
     def _pressed(self, layer: Labels, event: Any) -> Generator[None, None, None]:
-        """A click selects, with Shift toggles; Shift and a drag draws a box; a plain drag pans."""
-        if "Alt" in event.modifiers or "Control" in event.modifiers:
-            return
-        splitting = self._splitting.on
-        if event.button != _LEFT and not (splitting and event.button == _RIGHT):
-            return
-        button = event.button
-        boxes = "Shift" in event.modifiers and not splitting
-        start, pressed = tuple(event.position), np.array(event.pos)
-        frame = None
-        if boxes:
-            layer.mouse_pan = False
-            frame = self._frame()
-        dragged = False
-        try:
-            yield
-            while event.type == "mouse_move":
-                dragged = dragged or _far(pressed, event.pos)
-                if frame is not None and dragged:
-                    _stretch(frame, pressed, event.pos)
-                yield
-        finally:
-            if boxes:
-                layer.mouse_pan = True
-            if frame is not None:
-                frame.hide()
-                frame.deleteLater()
-        # Where the moves between were too fast to be told, the release lies elsewhere all the same.
-        dragged = dragged or _far(pressed, event.pos)
+        """A press begins what its button, its keys and the tool are for."""
+        held = set(event.modifiers)
         if self._splitting.on:
-            if not dragged:
-                self._splitting.click(self._correcting.pixel_at(start), cut=button == _RIGHT)
-        elif not dragged and button == _LEFT:
-            self._clicked(start, toggle=boxes)
-        elif boxes:
-            self._boxed(start, tuple(event.position))
+            if not held - {"Shift"} and event.button in (_LEFT, _RIGHT):
+                yield from self._marking(event)
+            return
+        if event.button != _LEFT or held - {"Shift", "Control"} or held == {"Control"}:
+            return
+        name = None if held else self._sweeping.ready()
+        if name is not None:
+            yield from self._sweep(layer, event, name)
+        elif self._correcting.tool is Tool.LASSO:
+            yield from self._lasso(layer, event)
+        else:
+            yield from self._clicking(layer, event)
+
+    def _marking(self, event: Any) -> Generator[None, None, None]:
+        """A click of a split: left stays, right is cut away."""
+        button, position, pressed = event.button, tuple(event.position), np.array(event.pos)
+        dragged = yield from _drag(event, pressed, lambda _: None)
+        if self._splitting.on and not dragged:
+            self._splitting.click(self._correcting.pixel_at(position), cut=button == _RIGHT)
+
+    def _clicking(self, layer: Labels, event: Any) -> Generator[None, None, None]:
+        """A click selects, with Shift toggles; Shift and a drag draws a box; a plain drag pans."""
+        start, pressed, held = tuple(event.position), np.array(event.pos), set(event.modifiers)
+        frame = self._frame() if held else None
+        with _still(layer, bool(held)):
+            try:
+                dragged = yield from _drag(
+                    event,
+                    pressed,
+                    lambda at: None if frame is None else _stretch(frame, pressed, at),
+                )
+            finally:
+                if frame is not None:
+                    frame.hide()
+                    frame.deleteLater()
+        if not dragged:
+            self._clicked(start, toggle=bool(held))
+        elif held:
+            self._take(self._boxed(start, tuple(event.position)), held)
+
+    def _sweep(self, layer: Labels, event: Any, name: str) -> Generator[None, None, None]:
+        """Every place of a drag, and straight on to the next, gets the class; a click is the shortest one."""
+        sweeping = self._sweeping
+        with _still(layer, True):
+            sweeping.begin(name, tuple(event.position))
+            try:
+                yield
+                while event.type == "mouse_move":
+                    sweeping.reach(tuple(event.position))
+                    yield
+            except GeneratorExit:
+                sweeping.leave()
+                raise
+        sweeping.reach(tuple(event.position))
+        if sweeping.under_way:  # Esc has not taken it back
+            sweeping.commit()
+
+    def _lasso(self, layer: Labels, event: Any) -> Generator[None, None, None]:
+        """A drag selects what it goes around, with Shift adds it, with Ctrl and Shift takes it out."""
+        start, pressed, held = tuple(event.position), np.array(event.pos), set(event.modifiers)
+        correcting = self._correcting
+        outline = [correcting.place_at(start)]
+        drawn = self._drawn()
+        if drawn is not None:
+            drawn.add(pressed)
+
+        def on(at: Any) -> None:
+            outline.append(correcting.place_at(tuple(event.position)))
+            if drawn is not None:
+                drawn.add(at)
+
+        with _still(layer, True):
+            try:
+                dragged = yield from _drag(event, pressed, on)
+            finally:
+                if drawn is not None:
+                    drawn.hide()
+                    drawn.deleteLater()
+        if correcting.tool is not Tool.LASSO:
+            return  # Esc has put it down
+        if not dragged:
+            self._clicked(start, toggle=bool(held))
+            return
+        outline.append(correcting.place_at(tuple(event.position)))
+        self._take(inside(correcting.session, np.array(outline)), held)
+
+    def _take(self, regions: list[int], held: set[str]) -> None:
+        """Select regions; with Shift besides what is selected, with Ctrl and Shift they are taken out."""
+        correcting = self._correcting
+        if "Control" in held:
+            out = set(regions)
+            correcting.select(region for region in correcting.selection if region not in out)
+        else:
+            correcting.select([*(correcting.selection if held else ()), *regions])
 
     def _clicked(self, position: tuple[float, ...], *, toggle: bool) -> None:
         correcting = self._correcting
@@ -104,8 +174,8 @@ class Pointer:
         else:
             correcting.select([*correcting.selection, region])
 
-    def _boxed(self, start: tuple[float, ...], end: tuple[float, ...]) -> None:
-        """Add the regions that lie whole in a box on the screen, whose corners are in the world."""
+    def _boxed(self, start: tuple[float, ...], end: tuple[float, ...]) -> list[int]:
+        """Return the regions that lie whole in a box on the screen, whose corners are in the world."""
         correcting = self._correcting
         session, regions = correcting.session, correcting.layers.regions
         origin, down, right = (
@@ -131,9 +201,14 @@ class Pointer:
                 box = rows[at].box
                 pixels = np.argwhere(session.regions[window(box)] == rows[at].id) + box[:2]
                 whole[at] = within(pixels).all()
-        correcting.select(
-            [*correcting.selection, *(rows[at].id for at in np.flatnonzero(whole).tolist())]
-        )
+        return [rows[at].id for at in np.flatnonzero(whole).tolist()]
+
+    def _drawn(self) -> DrawnLine | None:
+        """Return an outline to be drawn over the canvas."""
+        try:
+            return DrawnLine(canvas_beside(self._correcting.host))
+        except InputError:
+            return None
 
     def _frame(self) -> QFrame | None:
         """Return a box to be drawn over the canvas, which is no layer and takes no events."""
@@ -158,7 +233,7 @@ class Pointer:
         try:
             top, left, bottom, right = self._camera.in_view()
         except InputError as error:
-            correcting.say(error)
+            correcting.say_for_now(error)
             return
         correcting.select(
             row.id
@@ -170,6 +245,33 @@ class Pointer:
 
     def _moved(self, _layer: Labels, _event: Any) -> None:
         self._spreading.follow()
+
+
+def _drag(
+    event: Any, pressed: NDArray[np.floating], on: Callable[[Any], object]
+) -> Generator[None, None, bool]:
+    """Follow a press to its release; tell of every move that is one, and return whether any was."""
+    dragged = False
+    yield
+    while event.type == "mouse_move":
+        dragged = dragged or _far(pressed, event.pos)
+        if dragged:
+            on(event.pos)
+        yield
+    # Where the moves between were too fast to be told, the release lies elsewhere all the same.
+    return dragged or _far(pressed, event.pos)
+
+
+@contextmanager
+def _still(layer: Labels, on: bool) -> Iterator[None]:
+    """While a drag is for something else, it does not move the image."""
+    if on:
+        layer.mouse_pan = False
+    try:
+        yield
+    finally:
+        if on:
+            layer.mouse_pan = True
 
 
 def _stretch(frame: QFrame, pressed: NDArray[np.floating], position: Any) -> None:

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+import numpy as np
+
 from napari_corrclip.annotation import Edited, Queue, SmallGroup
 from napari_corrclip.errors import InputError
 from napari_corrclip.gui.correct.camera import Camera
 from napari_corrclip.gui.correct.correcting import DIGITS, Correcting
 from napari_corrclip.gui.layers.captions import describe
+from napari_corrclip.wording.amounts import count
 
 
 class Review:
@@ -79,6 +84,52 @@ class Review:
             self._correcting.say("None of the small regions has a class to accept; absorb them.")
             return None
         return self._correcting.perform(lambda: session.accept(with_class))
+
+    def sure(self, threshold: float) -> list[int]:
+        """Return the undecided regions whose class has a probability of ``threshold`` or more."""
+        least = np.float32(threshold)
+        rows = self._correcting.session.rows()
+        return [
+            row.id
+            for row in rows
+            if row.verdict is None and row.predicted and np.float32(row.confidence) >= least
+        ]
+
+    def accept_sure(self, threshold: float) -> Edited | None:
+        """Accept the regions of :meth:`sure` unseen, as one step."""
+        if not self.sure(threshold):
+            self._correcting.say(
+                f"No undecided region is as sure as {threshold:g}; choose a lower number."
+            )
+            return None
+        # The session takes what is above; the next lower number is the one to be above of.
+        above = max(float(np.nextafter(np.float32(threshold), np.float32(0))), 0.0)
+        return self._correcting.perform(lambda: self._correcting.session.accept_above(above))
+
+    def accept_rest(self) -> Edited | None:
+        """Accept all undecided regions that have a class, as one step; says what is left without one."""
+        session = self._correcting.session
+        rows = [row for row in session.rows() if row.verdict is None]
+        with_class = self.sure(0)
+        if not with_class:
+            self._correcting.say(
+                f"No class was found for the {count(len(rows), 'region')} that are left; assign or ignore "
+                "them."
+                if rows
+                else "All regions are decided."
+            )
+            return None
+
+        def accept() -> Edited:
+            edited = session.accept(with_class)
+            without = len(rows) - len(with_class)
+            if not without:
+                return edited
+            have = "has" if without == 1 else "have"
+            note = f"{count(without, 'region')} {have} no class to accept."
+            return replace(edited, notes=(*edited.notes, note))
+
+        return self._correcting.perform(accept)
 
     def absorb_small(self) -> Edited | None:
         """Let the small regions become part of their neighbours."""

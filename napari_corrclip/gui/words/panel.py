@@ -306,7 +306,11 @@ class VocabularyPanel(QWidget):
     # -- what a person does
 
     def _typed(self) -> None:
-        text = self.line.text()
+        if self.add(self.line.text()):
+            self.line.clear()
+
+    def add(self, text: str) -> bool:
+        """Add classes as they would be typed; return whether the text could be read."""
         try:
             typed = self._meant(text)
             if typed is None:
@@ -317,12 +321,12 @@ class VocabularyPanel(QWidget):
             words = typed if self.vocabulary is None else self.vocabulary.extend(typed)
         except InputError as error:
             self.refused.emit(error)
-            return
-        self.line.clear()
+            return False
         if words == self.vocabulary:
             self.refused.emit(f"{', '.join(map(repr, typed.names))}: there already.")
         else:
             self._set(words)
+        return True
 
     def _meant(self, text: str) -> Vocabulary | None:
         """Return the classes of a typed text; where it can be read in two ways, ask; ``None``: neither."""

@@ -102,8 +102,7 @@ def test_escape_gives_the_focus_back(finding: tuple[Window, CorrectPanel]) -> No
     select(panel, 20)
     window.key(Qt.Key.Key_Slash)
     typed(panel, "zz1")
-    enter(panel)  # nothing fits
-    assert panel.finder.isVisible()
+    assert [panel.finder.list.item(0).text()] == ["New class 'zz1'"]
     assert not window.session.can_undo
     enter(panel, Qt.Key.Key_Escape)
     assert not panel.finder.isVisible()
@@ -112,6 +111,30 @@ def test_escape_gives_the_focus_back(finding: tuple[Window, CorrectPanel]) -> No
     assert panel.mode.selection == (20,)
     window.key(Qt.Key.Key_2)
     assert window.session.region(20).value == window.session.vocabulary.values[1]
+
+
+@pytest.mark.canvas
+def test_a_list_or_what_is_no_name_is_no_new_class(finding: tuple[Window, CorrectPanel]) -> None:
+    window, panel = finding
+    asked: list[str] = []
+    panel.class_asked.connect(asked.append)
+    select(panel, 20)
+    for text, why in (("boat, quay", "names 2 classes; type the name of one"), ("quay:", "quay")):
+        window.key(Qt.Key.Key_Slash)
+        typed(panel, text)
+        enter(panel)
+        assert not panel.finder.isVisible()
+        assert why in window.told[-1]
+    assert asked == []
+    # One that nobody makes is forgotten, and assigned to nothing later.
+    window.key(Qt.Key.Key_Slash)
+    typed(panel, "boat")
+    enter(panel)
+    assert asked == ["boat"]
+    panel.forget_made()
+    window.session.set_vocabulary(window.session.vocabulary.add("boat"))
+    QApplication.processEvents()
+    assert window.session.region(20).verdict is None
 
 
 @pytest.mark.canvas

@@ -15,6 +15,7 @@ from qtpy.QtWidgets import QApplication, QMessageBox, QPushButton
 from napari_corrclip.annotation import Session
 from napari_corrclip.gui.canvas.schemes import Level
 from napari_corrclip.gui.correct import CorrectMode, CorrectPanel, help_text
+from napari_corrclip.gui.correct.correcting import Tool
 from napari_corrclip.gui.layers.session_layers import SessionLayers
 from tests.annotation.images import small_result
 from tests.forms import short
@@ -238,6 +239,73 @@ def test_the_queue_s_buttons(window: Window, panel: CorrectPanel) -> None:
     press(panel.button)
     press(panel.button)
     assert "All regions are decided; click on one" in window.told[-1]
+
+
+def test_what_is_sure_is_accepted_at_once_and_then_the_rest(
+    window: Window, panel: CorrectPanel
+) -> None:
+    session = window.session
+    assert panel.mode is not None
+    rows = session.rows()
+    middle = float(np.median([row.confidence for row in rows]))
+    panel.sure.setValue(round(middle, 2))
+    sure = {row.id for row in rows if row.confidence >= panel.sure.value() and row.predicted}
+    assert 0 < len(sure) < len(rows)
+    assert panel.sure_button.text() == f"Accept {len(sure)} from"
+    assert panel.rest_button.text() == f"The rest ({len(rows)})"
+    first = min(sure)
+    session.ignore(first)  # the counts are of now
+    assert panel.sure_button.text() == f"Accept {len(sure) - 1} from"
+    steps = len(session.history.done)
+    press(panel.sure_button)
+
+    def decided() -> set[int]:
+        return {row.id for row in session.rows() if row.verdict is not None}
+
+    assert decided() == sure
+    assert len(session.history.done) == steps + 1
+    assert f"Accepted {len(sure) - 1} regions above" in window.told[-1]
+    assert panel.sure_button.text() == "Accept 0 from"
+    assert not panel.sure_button.isEnabled()
+    press(panel.rest_button)
+    assert decided() == {row.id for row in rows}
+    assert len(session.history.done) == steps + 2
+    assert window.told[-1] == f"Accepted {len(rows) - len(sure)} regions."
+    window.agree()
+    window.undo()
+    assert decided() == sure
+    assert session.region(first).verdict is not None
+    window.undo()
+    assert decided() == {first}
+
+
+def test_a_region_as_sure_as_the_number_is_accepted(window: Window, panel: CorrectPanel) -> None:
+    assert panel.mode is not None
+    review, session = panel.mode.review, window.session
+    for threshold in (0.01, 0.5, 0.9, 1.0):
+        sure = review.sure(threshold)
+        before = [row.id for row in session.rows() if row.verdict is None]
+        review.accept_sure(threshold)
+        after = [row.id for row in session.rows() if row.verdict is None]
+        assert sorted(set(before) - set(after)) == sure
+        if sure:
+            window.undo()
+    exact = max(session.rows(), key=lambda row: row.confidence)
+    assert exact.id in review.sure(exact.confidence)
+    review.accept_sure(exact.confidence)
+    assert session.region(exact.id).verdict is not None
+
+
+def test_the_tools_have_buttons(window: Window, panel: CorrectPanel) -> None:
+    assert panel.mode is not None
+    sweep, lasso = (panel.tool_buttons[tool] for tool in (Tool.SWEEP, Tool.LASSO))
+    press(sweep)
+    assert panel.mode.correcting.tool is Tool.SWEEP
+    window.key(Qt.Key.Key_L)
+    assert (sweep.isChecked(), lasso.isChecked()) == (False, True)
+    press(lasso)
+    assert panel.mode.correcting.tool is None
+    assert (sweep.isChecked(), lasso.isChecked()) == (False, False)
 
 
 def test_the_camera_moves_only_as_far_as_needed(window: Window, mode: CorrectMode) -> None:

@@ -26,7 +26,7 @@ class Arm:
         labels: whether there are pre-labels.
         order: of the queue: a name of the session's, or what makes one for an image; ``None``: no
             regions are looked at.
-        tools: of ``spread`` and ``box``, used at a look; and of ``split`` and ``brush``, used when
+        tools: of ``spread``, ``box`` and ``sweep``, used at a look; and of ``split`` and ``brush``, used when
             the queue is done.
         refresh_every: looks between two refreshes of the queue.
         accept_above: all regions whose class is more probable are accepted unseen, to begin with;
@@ -44,6 +44,8 @@ class Arm:
 
 BOXES: Final = ("spread", "box")
 TOOLS: Final = (*BOXES, *BRUSHES)
+"""The tools of the arms *all tools*, which the goals are told for; sweeping has arms of its own."""
+SWEEP: Final = ("sweep",)
 
 JUDGED: Final = ("area-margin", "adaptive")
 """Orders that the goals are told for; they are tried with all tools, the others with boxes."""
@@ -51,6 +53,14 @@ JUDGED: Final = ("area-margin", "adaptive")
 UNLABELLED: Final = Arm("regions", "regions without labels, largest first", False, "area", (), 0)
 UNLABELLED_TOOLS: Final = Arm(
     "regions+tools", "regions without labels, all tools", False, "area", TOOLS, 0
+)
+UNLABELLED_SWEPT: Final = tuple(
+    Arm(f"regions+{name}", f"regions without labels, {title}", False, "area", tools, 0)
+    for name, title, tools in (
+        ("boxes", "spread and boxes", BOXES),
+        ("sweep", "sweep", SWEEP),
+        ("boxes+sweep", "spread, boxes and sweep", (*BOXES, *SWEEP)),
+    )
 )
 BRUSH: Final = Arm("brush", "empty canvas, brush", False, None, ("brush",))
 ORACLE: Final = Arm("oracle", "pre-labels, oracle (the bound)", True, oracle, (), 0)
@@ -89,6 +99,23 @@ def tools_arm(order: str) -> Arm:
     )
 
 
+def sweeping_arms(order: str) -> tuple[Arm, ...]:
+    """Return the arms that sweeping is judged by: beside spread and boxes, with and without pre-labels."""
+    return (
+        *UNLABELLED_SWEPT,
+        boxes_arm(order),
+        Arm(f"{order}+sweep", f"pre-labels, {order}, sweep", True, order, SWEEP, _refresh(order)),
+        Arm(
+            f"{order}+boxes+sweep",
+            f"pre-labels, {order}, spread, boxes and sweep",
+            True,
+            order,
+            (*BOXES, *SWEEP),
+            _refresh(order),
+        ),
+    )
+
+
 def _refresh(order: str) -> int:
     """Looks between two refreshes: none where what was said changes no place in the order."""
     return 10 if order == "adaptive" else 0
@@ -102,6 +129,7 @@ def standard_arms(orders: Sequence[str]) -> tuple[Arm, ...]:
         UNLABELLED_TOOLS,
         *(queue_arm(order) for order in orders),
         *(tools_arm(order) if order in JUDGED else boxes_arm(order) for order in orders),
+        *sweeping_arms("adaptive"),
         ACCEPTED,
         ORACLE,
         ORACLE_TOOLS,

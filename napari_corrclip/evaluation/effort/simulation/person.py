@@ -14,6 +14,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import distance_transform_edt
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
 
 from napari_corrclip.annotation import Queue, Session, SmallGroup
 from napari_corrclip.errors import InputError
@@ -32,6 +34,7 @@ from napari_corrclip.evaluation.effort.simulation.region_truth import (
 )
 from napari_corrclip.evaluation.effort.simulation.running_accuracy import RunningAccuracy
 from napari_corrclip.images.boxes import window
+from napari_corrclip.maps.adjacency import borders
 from napari_corrclip.progress import Progress, Steps
 
 MARKS = (0, 10, 30, 100, 300, 1000)
@@ -219,7 +222,11 @@ class _Person:
             weights = regions.weights(number, undecided(self.session, regions.ids))
             inside = best_box(regions.boxes, weights, at, self.session.shape)
             if len(inside) and regions.gain(inside, number) > gained:
-                best = ("box", regions.ids[inside].tolist())
+                best, gained = ("box", regions.ids[inside].tolist()), regions.gain(inside, number)
+        if "sweep" in self.arm.tools:
+            stroke = regions.stroke(at, number)
+            if regions.gain(stroke, number) > gained:
+                best = ("sweep", regions.ids[stroke].tolist())
         return best
 
     def _small(self, group: SmallGroup) -> Steps[None]:
@@ -313,8 +320,21 @@ class _Regions:
         self.boxes = np.array([session.region(int(region)).box for region in self.ids]).reshape(
             -1, 4
         )
+        self._touching = np.searchsorted(self.ids, borders(case.result.regions)[0])
         numbers = {value: at for at, value in enumerate((0, *case.result.vocabulary.values))}
         self.shown = np.array([numbers[session.region(int(region)).value] for region in self.ids])
+
+    def stroke(self, at: int, number: int) -> NDArray[np.intp]:
+        """Return the rows that one stroke from the region at ``at`` may touch, all to get class ``number``.
+
+        From region to region over common borders, never into one of another class; those that are not
+        counted may lie on the way.
+        """
+        may = (self.best == number) | (self.best == 0)
+        first, other = self._touching[may[self._touching].all(axis=1)].T
+        graph = coo_array((np.ones(len(first), bool), (first, other)), shape=(len(may), len(may)))
+        _, parts = connected_components(graph, directed=False)
+        return np.flatnonzero(parts == parts[at])
 
     def show(self, ids: Iterable[int], number: int) -> None:
         """Note that regions were given the class ``number``."""

@@ -9,14 +9,16 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-KINDS: Final = ("look", "find", "assign", "spread", "box", "merge", "split", "brush", "accept")
+KINDS: Final = (
+    "look", "find", "assign", "spread", "box", "merge", "split", "brush", "accept", "sweep",
+)  # fmt: skip
 """What a person does, one action each.
 
 ``look``: at the region that the queue presents, accepting it included; ``find``: choosing the next
 region where nothing is predicted and no queue leads; ``assign``: a class to the one region at hand;
-``spread``: to its whole patch; ``box``: to all regions in a drawn box, by one key; ``merge``: small
-regions into their neighbours; ``split``: a region by one click; ``brush``: a disc; ``accept``: all
-regions above a confidence at once. Undo is free.
+``spread``: to its whole patch; ``box``: to all regions in a drawn box, by one key; ``sweep``: to all
+regions that one stroke touches; ``merge``: small regions into their neighbours; ``split``: a region by
+one click; ``brush``: a disc; ``accept``: all regions above a confidence at once. Undo is free.
 """
 
 PRICES: Final[Mapping[str, Mapping[str, float]]] = MappingProxyType(

@@ -107,6 +107,32 @@ def test_a_box_takes_neighbours_of_other_predictions() -> None:
     np.testing.assert_allclose(found.accuracy, [0.3, 0.3, 1, 1, 1])
 
 
+SWEEPING = Arm("w", "", True, "area", ("sweep",))
+
+
+def around_a_corner() -> Case:
+    """An L of trees around a road: no box holds it, and no patch, for its predictions differ."""
+    regions = np.repeat(np.repeat([[1, 2], [3, 4]], 6, axis=0), 6, axis=1)
+    return make_case(regions, of_regions(regions, [2, 2, 2, 1]), [1, 3, 1, 1])
+
+
+def test_a_sweep_takes_what_touches_around_corners() -> None:
+    found = run(around_a_corner(), SWEEPING)
+    assert did(found) == ["look", "sweep", "look"]
+    assert found.accuracy.tolist() == [0.25, 0.25, 1, 1]
+    boxes = run(around_a_corner(), Arm("b", "", True, "area", ("spread", "box")))
+    assert len(boxes.kinds) > len(found.kinds)
+
+
+def test_a_sweep_never_runs_over_another_class() -> None:
+    regions = stripes([8, 6, 4, 2])
+    case = make_case(regions, of_regions(regions, [2, 1, 2, 2]), [1, 1, 1, 3])
+    # The trees on both sides of a road are two strokes, the first of them over one region alone.
+    assert did(run(case, SWEEPING)) == ["look", "assign", "look", "look", "sweep"]
+    case = make_case(regions, of_regions(regions, [2, 0, 2, 2]), [1, 1, 1, 3])
+    assert did(run(case, SWEEPING)) == ["look", "sweep"]  # what is not counted may lie on the way
+
+
 def test_without_labels_the_same_tools_are_there() -> None:
     regions = stripes([8, 6, 4, 2])
     case = make_case(regions, of_regions(regions, [2, 2, 1, 1]), [1, 3, 1, 3])
