@@ -1,0 +1,371 @@
+"""The actions that three tasks cost, counted while real mouse and keys do them.
+
+    xvfb-run -a -s "-screen 0 1400x900x24" python -m tools.action_counts STREETS
+
+An action is a click, a key, a stroke of the mouse, or a line that is typed; scrolling to what is not in view
+is one too. STREETS is a folder with photographs in ``images`` and maps of the truth in ``labels``.
+
+1. The demo, from the open dock to its first result.
+2. The superpixels of one photograph, from the first result to 95 % of the pixels: by click and key, two for
+   each region, and by sweeps, a key that is held and a stroke.
+3. The files of one image, from its result.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import imageio.v3 as iio
+import napari
+import numpy as np
+from numpy.typing import NDArray
+from qtpy.QtCore import QEvent, QPoint, QPointF, Qt
+from qtpy.QtGui import QMouseEvent
+from qtpy.QtTest import QTest
+from qtpy.QtWidgets import QAbstractButton, QApplication, QScrollArea, QWidget
+from scipy import ndimage
+from skimage.graph import MCP_Geometric
+
+from napari_corrclip.annotation import Session
+from napari_corrclip.gui.pages import Page
+from napari_corrclip.maps.strokes import line, touched
+
+CLASSES = (
+    "sky", "building", "pole", "road", "pavement", "tree",
+    "sign", "fence", "car", "pedestrian", "cyclist",
+)  # fmt: skip
+IGNORED = 11
+GOAL = 0.95
+LEFT, NONE = Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
+
+
+class Hand:
+    """Somebody at the mouse and the keys of a window, whose actions are counted."""
+
+    def __init__(self) -> None:
+        self.actions = 0
+        self.viewer = napari.Viewer(show=True)
+        self.viewer.window.resize(1400, 900)
+        _, dock = self.viewer.window.add_plugin_dock_widget("napari-corrclip", "CorrCLIP")
+        self.dock: Any = dock
+        self.settle()
+
+    def settle(self, seconds: float = 0.4) -> None:
+        """Let everything be drawn."""
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            QApplication.processEvents()
+            time.sleep(0.002)
+
+    def wait(self, until: Callable[[], bool]) -> None:
+        """Wait as long as it takes."""
+        end = time.monotonic() + 600
+        while not until():
+            self.settle(0.01)
+            if time.monotonic() > end:
+                raise TimeoutError(self.dock.status.text())
+        self.settle()
+
+    def press(self, button: QAbstractButton) -> None:
+        """Click on a button, scrolling to it first where it is out of view."""
+        if button.visibleRegion().isEmpty():
+            for area in self.dock.findChildren(QScrollArea):
+                if area.isAncestorOf(button):
+                    area.ensureWidgetVisible(button)
+                    self.actions += 1
+            QApplication.processEvents()
+        if button.visibleRegion().isEmpty():
+            raise RuntimeError(f"{button.text()!r} is not on the screen; a hand cannot press it.")
+        QTest.mouseClick(button, LEFT, pos=button.visibleRegion().boundingRect().center())
+        self.actions += 1
+        QApplication.processEvents()
+
+    @property
+    def canvas(self) -> QWidget:
+        """Where napari draws."""
+        return self.viewer.window._qt_viewer.canvas.native
+
+    def at(self, place: NDArray[np.floating]) -> QPoint:
+        """Where a place of the image is on the canvas."""
+        camera: Any = getattr(self.viewer, "scene", self.viewer).camera
+        size = self.canvas.size()
+        _, row, column = camera.center
+        return QPoint(
+            round(size.width() / 2 + (place[1] - column) * camera.zoom),
+            round(size.height() / 2 + (place[0] - row) * camera.zoom),
+        )
+
+    def click(self, place: NDArray[np.floating]) -> None:
+        """Click on a place of the image."""
+        where = self.at(place)
+        self._move(where, Qt.MouseButton.NoButton)
+        QTest.mouseClick(self.canvas, LEFT, pos=where)
+        self.actions += 1
+        QApplication.processEvents()
+
+    def key(self, key: Qt.Key) -> None:
+        """Press a key and let it go."""
+        QTest.keyClick(self.canvas, key)
+        self.actions += 1
+        QApplication.processEvents()
+
+    def sweep(self, key: Qt.Key, corners: NDArray[np.floating]) -> None:
+        """Hold a key and draw a stroke over places of the image: two actions."""
+        QTest.keyPress(self.canvas, key)
+        start = self.at(corners[0])
+        self._move(start, Qt.MouseButton.NoButton)
+        QTest.mousePress(self.canvas, LEFT, pos=start)
+        for corner in corners[1:]:
+            time.sleep(0.012)  # vispy leaves out moves that follow within 10 ms
+            self._move(self.at(corner), LEFT)
+        end = self.at(corners[-1])
+        QTest.mouseRelease(self.canvas, LEFT, pos=end)
+        QTest.keyRelease(self.canvas, key)
+        self.actions += 2
+        QApplication.processEvents()
+
+    def _move(self, where: QPoint, held: Qt.MouseButton) -> None:
+        event = QMouseEvent(
+            QEvent.Type.MouseMove,
+            QPointF(where),
+            QPointF(self.canvas.mapToGlobal(where)),
+            Qt.MouseButton.NoButton,
+            held,
+            NONE,
+        )
+        QApplication.sendEvent(self.canvas, event)
+        QApplication.processEvents()
+
+
+def demo() -> int:
+    """Count the first task."""
+    hand = Hand()
+    hand.press(hand.dock.bar.demo_button)
+    hand.wait(lambda: not hand.dock.controller.running and hand.dock.workspace.session is not None)
+    return finish(hand)
+
+
+def export(hand: Hand) -> int:
+    """Count the third task, after a result."""
+    before = hand.actions
+    tabs = hand.dock.pages.tabs
+    QTest.mouseClick(tabs, LEFT, pos=tabs.tabRect(list(Page).index(Page.EXPORT)).center())
+    hand.actions += 1
+    QApplication.processEvents()
+    hand.press(hand.dock.export.button)
+    hand.wait(lambda: not hand.dock.controller.running)
+    print("  ", hand.dock.status.text())
+    return hand.actions - before
+
+
+def correct(photograph: Path, truth: NDArray[np.uint8], *, sweeps: bool) -> dict[str, Any]:
+    """Count the second task: to :data:`GOAL` of the pixels, the largest gain first."""
+    hand = Hand()
+    hand.viewer.open(str(photograph), plugin="napari", rgb=True)
+    hand.settle()
+    hand.dock.model.preset.setCurrentText("demo")
+    hand.dock.model.regions.setCurrentText("superpixels")
+    QTest.keyClicks(hand.dock.words.line, ", ".join(CLASSES))
+    QTest.keyClick(hand.dock.words.line, Qt.Key.Key_Return)
+    hand.press(hand.dock.bar.run_button)
+    hand.wait(lambda: not hand.dock.controller.running and hand.dock.workspace.session is not None)
+    hand.viewer.reset_view()
+    hand.settle()
+    session: Session = hand.dock.session
+    begin = share_right(session, truth)
+    hand.actions = 0
+    hand.press(hand.dock.correct.button)
+    work = by_sweeps if sweeps else by_click_and_key
+    work(hand, session, truth)
+    hand.settle()
+    result = {
+        "regions": len(session.ids),
+        "right at first": round(begin, 4),
+        "right at last": round(share_right(session, truth), 4),
+        "actions": hand.actions,
+    }
+    if sweeps:
+        result["export"] = export(hand)
+    finish(hand)
+    return result
+
+
+def finish(hand: Hand) -> int:
+    """Close the window, and return what was counted."""
+    hand.dock.cleanup()
+    hand.viewer.close()
+    hand.settle(0.2)
+    return hand.actions
+
+
+def share_right(session: Session, truth: NDArray[np.uint8]) -> float:
+    """Return the share of the known pixels that have their class."""
+    known = truth != IGNORED
+    return float((session.labels[known] == truth[known] + 1).mean())
+
+
+def wanted(session: Session, truth: NDArray[np.uint8]) -> dict[int, int]:
+    """Return the class of the truth that most pixels of each region have, by its id."""
+    found = {}
+    for region in session.ids.tolist():
+        votes = np.bincount(truth[session.regions == region], minlength=IGNORED + 1)[:IGNORED]
+        if votes.any():
+            found[region] = int(votes.argmax())
+    return found
+
+
+def gain(session: Session, truth: NDArray[np.uint8], regions: list[int], class_: int) -> int:
+    """Return how many pixels more are right once regions have a class."""
+    inside = np.isin(session.regions, regions) & (truth != IGNORED)
+    right = session.labels[inside] == truth[inside] + 1
+    return int((truth[inside] == class_).sum() - right.sum())
+
+
+def by_click_and_key(hand: Hand, session: Session, truth: NDArray[np.uint8]) -> None:
+    """Click on a region and press its class's key, the largest gain first."""
+    classes = wanted(session, truth)
+    gains = {region: gain(session, truth, [region], class_) for region, class_ in classes.items()}
+    for region in sorted(gains, key=lambda region: -gains[region]):
+        if share_right(session, truth) >= GOAL or gains[region] <= 0:
+            return
+        hand.click(inside_of(session.regions == region))
+        give(hand, session, classes[region])
+
+
+def give(hand: Hand, session: Session, class_: int) -> None:
+    """Assign a class to what is selected: by its digit, or found by its name."""
+    if class_ < 10:
+        hand.key(digit(class_))
+        return
+    hand.key(Qt.Key.Key_Slash)
+    QTest.keyClicks(hand.dock.correct.finder.line, CLASSES[class_])
+    QTest.keyClick(hand.dock.correct.finder.line, Qt.Key.Key_Return)
+    hand.actions += 2
+    hand.canvas.setFocus()
+    QApplication.processEvents()
+
+
+def digit(class_: int) -> Qt.Key:
+    """Return the key of one of the first ten classes."""
+    return Qt.Key(int(Qt.Key.Key_0) + (class_ + 1) % 10)
+
+
+def by_sweeps(hand: Hand, session: Session, truth: NDArray[np.uint8]) -> None:
+    """Draw strokes inside the connected regions of one class, the largest gain first."""
+    classes = wanted(session, truth)
+    camera: Any = getattr(hand.viewer, "scene", hand.viewer).camera
+    strokes = []
+    for class_ in sorted(set(classes.values())):
+        alike = [region for region, value in classes.items() if value == class_]
+        parts, count = ndimage.label(np.isin(session.regions, alike))
+        for part in range(1, count + 1):
+            within = parts == part
+            wrong = [
+                region
+                for region in np.unique(session.regions[within]).tolist()
+                if session.region(region).value != class_ + 1
+            ]
+            if wrong and gain(session, truth, wrong, class_) > 0:
+                strokes.append((gain(session, truth, wrong, class_), class_, within, wrong))
+    for _, class_, within, wrong in sorted(strokes, key=lambda one: -one[0]):
+        if share_right(session, truth) >= GOAL:
+            return
+        left = [region for region in wrong if session.region(region).value != class_ + 1]
+        while left:
+            corners, reached = route(session.regions, within, left, camera.zoom)
+            if class_ < 10 and len(left) > 1:
+                hand.sweep(digit(class_), corners)
+            else:
+                reached = left[:1]
+                hand.click(inside_of(session.regions == reached[0]))
+                give(hand, session, class_)
+            missed = [region for region in reached if session.region(region).value != class_ + 1]
+            if missed:
+                raise RuntimeError(f"The stroke missed regions {missed}; {hand.dock.status.text()}")
+            left = [region for region in left if region not in reached]
+
+
+def route(
+    regions: NDArray[np.int32], within: NDArray[np.bool_], wanted: list[int], zoom: float
+) -> tuple[NDArray[np.float64], list[int]]:
+    """Return the corners of a line that stays in a part of the image, and which regions it comes to."""
+    free = ndimage.binary_erosion(within, iterations=2)
+    deep = np.zeros(
+        regions.shape, bool
+    )  # where a line is surely inside a region, and not at its border
+    for region in wanted:
+        depth = ndimage.distance_transform_edt(np.pad(regions == region, 1))[1:-1, 1:-1]
+        deep |= depth >= min(3.0, depth.max())
+    here = inside_of(regions == wanted[0]).astype(int)
+    free[tuple(here)] = True
+    corners, reached, left = [here], [wanted[0]], set(wanted[1:])
+    while left:
+        search = MCP_Geometric(np.where(free, 1.0, -1.0))
+        costs, _ = search.find_costs([tuple(here)])
+        costs = np.where(np.isin(regions, sorted(left)) & free & deep, costs, np.inf)
+        if not np.isfinite(costs).any():
+            break
+        end = np.unravel_index(int(costs.argmin()), costs.shape)
+        path = [np.array(place) for place in search.traceback(end)]
+        corners += straightened(path, within, zoom)
+        here = path[-1]
+        region = int(regions[tuple(here)])
+        reached.append(region)
+        left.discard(region)
+    return np.array(corners, float), reached
+
+
+def straightened(
+    path: list[NDArray[np.intp]], within: NDArray[np.bool_], zoom: float
+) -> list[NDArray[np.intp]]:
+    """Return the places of a path between which straight strokes stay in a part of the image."""
+    corners, at = [], 0
+    while at < len(path) - 1:
+        to = at + 1
+        for far in range(min(at + 60, len(path) - 1), at, -1):
+            ends = path[at].astype(float), path[far].astype(float)
+            if within[touched(line(*ends, np.eye(2) * zoom, 2.0), within.shape)].all():
+                to = far
+                break
+        corners.append(path[to])
+        at = to
+    return corners
+
+
+def inside_of(mask: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Return the place that is deepest inside."""
+    depth = ndimage.distance_transform_edt(np.pad(mask, 1))[1:-1, 1:-1]
+    return np.array(np.unravel_index(int(depth.argmax()), depth.shape), float)
+
+
+def main() -> None:
+    """Do the tasks, and print what each costs."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("streets", type=Path)
+    parser.add_argument("--photograph", default="0001TP_006690")
+    options = parser.parse_args()
+    folder = Path(tempfile.mkdtemp())  # of its own, for the files and the corrections
+    os.environ["NAPARI_CORRCLIP_SESSIONS"] = str(folder / "sessions")
+    truth = np.asarray(iio.imread(options.streets / "labels" / f"{options.photograph}.png"))
+    counted: dict[str, Any] = {
+        "demo to the first result": demo(),
+    }
+    for name, sweeps in (("click and key", False), ("sweeps", True)):
+        photograph = (
+            folder / f"{name.replace(' ', '-')}.jpg"
+        )  # else the second is offered the first's work
+        shutil.copyfile(options.streets / "images" / f"{options.photograph}.jpg", photograph)
+        counted[name] = correct(photograph, truth, sweeps=sweeps)
+    print(json.dumps(counted, indent=1))
+
+
+if __name__ == "__main__":
+    main()
