@@ -171,6 +171,8 @@ class CorrClipDock(Docked):
         self.workspace.opened.connect(self._opened)
         self.restore_bar.restored.connect(self.display.open)
         self.restore_bar.taken_up.connect(self.display.take_up)
+        self.display.slider.belongs.connect(self.restore_bar.tell_belonging)
+        self.display.slider.unproven.connect(self.restore_bar.offer_unproven)
         self.display.edited.connect(self._edited)
         self.display.left.connect(self._nothing_shown)
         self.display.removed.connect(self._removed)

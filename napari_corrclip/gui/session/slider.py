@@ -10,13 +10,21 @@ import contextlib
 
 import napari
 from napari.layers import Image
+from psygnal import Signal
 from qtpy.QtCore import QTimer
 
 from napari_corrclip.annotation import Session
 from napari_corrclip.errors import InputError
-from napari_corrclip.gui.image.picture import Picture
+from napari_corrclip.gui.image.picture import Picture, neighbours
 from napari_corrclip.gui.image.planes import Where, plane_of
 from napari_corrclip.gui.work.jobs import Jobs
+from napari_corrclip.gui.work.restoring import (
+    Belongs,
+    OfOther,
+    Restored,
+    Unproven,
+    belonging_steps,
+)
 from napari_corrclip.gui.work.said import Kind, Said, Tell
 from napari_corrclip.gui.work.with_images import InMemory
 from napari_corrclip.gui.work.workspace import Workspace
@@ -32,7 +40,14 @@ class Slider:
         viewer: whose slider it is.
         workspace: has the sessions.
         tell: is given a sentence.
+
+    Signals (psygnal):
+        belongs: what lay in the place of the plane that is shown :class:`.Belongs` to another one.
+        unproven: it may lie there what is of it, and nothing proves that.
     """
+
+    belongs = Signal(Picture, Belongs)
+    unproven = Signal(Picture)
 
     def __init__(self, viewer: napari.viewer.Viewer, workspace: Workspace, tell: Tell) -> None:
         self._viewer = viewer
@@ -94,10 +109,21 @@ class Slider:
             return
         picture = found.picture
 
-        def done(session: Session) -> None:
+        def told(belongs: Belongs) -> None:
+            self.belongs.emit(picture, belongs)
+
+        def done(found: Restored) -> None:
             followed = self._workspace.image is image and self._workspace.session is None
-            if followed and self.shows(picture):
-                self._workspace.arrive(session, picture)
+            if not followed or not self.shows(picture):
+                return
+            if isinstance(found, Session):
+                self._workspace.arrive(found, picture)
+            elif isinstance(found, OfOther):
+                others = neighbours(picture, found.box)
+                self._jobs.start(belonging_steps(picture, others, found), done=told, failed=failed)
+            elif isinstance(found, Unproven):
+                self._tell(Said(found.sentence, Kind.WARNING))
+                self.unproven.emit(picture)
 
         def failed(error: Exception) -> None:
             if self._workspace.image is image:

@@ -30,6 +30,7 @@ from napari_corrclip.gui.work.drafting import Drafting
 from napari_corrclip.gui.work.estimates import ESTIMATES
 from napari_corrclip.gui.work.jobs import Jobs
 from napari_corrclip.gui.work.relabelling import Relabelling
+from napari_corrclip.gui.work.restoring import PictureLooks
 from napari_corrclip.gui.work.said import Kind, Said
 from napari_corrclip.gui.work.workspace import Workspace
 from napari_corrclip.progress import Progress, Steps
@@ -433,7 +434,14 @@ class Controller:
 
         segmenter = yield from self._segmenter(choice.recipe)
         slices = [
-            Slice(picture.where, picture.read, picture.source, partial(getattr, picture, "stretch"))
+            Slice(
+                picture.where,
+                picture.read,
+                picture.source,
+                partial(getattr, picture, "stretch"),
+                partial(PictureLooks, picture),
+                picture.stack,
+            )
             for picture in pictures
         ]
         return (yield from stack_steps(segmenter, slices, vocabulary, have=have))
@@ -492,4 +500,4 @@ def _said(picture: Picture) -> str:
 
 
 def _place(where: Where) -> str:
-    return ", ".join(str(index + 1) for index in where)
+    return ", ".join(str(index) for index in where)
