@@ -174,7 +174,7 @@ class CorrClipDock(Docked):
         self.display.slider.belongs.connect(self.restore_bar.tell_belonging)
         self.display.slider.unproven.connect(self.restore_bar.offer_unproven)
         self.display.edited.connect(self._edited)
-        self.display.left.connect(self._nothing_shown)
+        self.display.left.connect(self._plane_left)
         self.display.removed.connect(self._removed)
         self.words.changed.connect(self._words_changed)
         self.words.refused.connect(self.say)
@@ -352,6 +352,7 @@ class CorrClipDock(Docked):
         self.bar.end_activity()
         self.workspace.stop()
         self.display.stop()
+        self.regions.fall_silent()
         self.words.let_go()
         self.controller.let_go()
         self.workspace.unload(())
@@ -431,11 +432,14 @@ class CorrClipDock(Docked):
 
     # -- what the controller tells
 
-    def _nothing_shown(self) -> None:
+    def _plane_left(self) -> None:
         self.words.follow(None)
         self.words.active.follow(None)
-        self.pages.turn_to(Page.SET_UP)
         self._image_chosen()
+
+    def _nothing_shown(self) -> None:
+        self.pages.turn_to(Page.SET_UP)
+        self._plane_left()
 
     def _removed(self, name: str, image: bool) -> None:
         """Somebody removed a layer of the session, or its stack."""

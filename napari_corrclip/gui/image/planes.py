@@ -82,6 +82,21 @@ def plane_of(layer: Image, dims: Dims) -> Where:
     return tuple(at)
 
 
+def hidden_because(dims: Dims) -> str:
+    """Say why layers of rows and columns cannot be shown now, and how they can; empty: they can be."""
+    if dims.ndisplay != 2:
+        return (
+            "The viewer shows three dimensions, so labels and regions are hidden; the 2D/3D button below the "
+            "list of layers (Ctrl+Y) brings them back."
+        )
+    if set(dims.order[-2:]) != {dims.ndim - 2, dims.ndim - 1}:
+        return (
+            "The viewer shows other axes than rows and columns, so labels and regions are hidden; the button "
+            "that rolls dimensions, below the list of layers (Ctrl+E), brings them back."
+        )
+    return ""
+
+
 def show_plane(layer: Image, dims: Dims, where: Where) -> None:
     """Move the viewer's sliders to a plane of a layer."""
     corner = (*where, *(0,) * (layer.ndim - len(where)))

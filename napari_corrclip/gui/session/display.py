@@ -1,7 +1,8 @@
 """The display of the session that is corrected: its layers, and the panels that act on them.
 
-Layers come with a session and are left behind, or taken away, when it goes. Regions that were found while
-the classes are still computed are shown until then.
+Layers come with a session and are left behind, or taken away, when it goes. When the slider leaves its plane
+they rest, empty, until they show the session of another one: the list of layers and the dock stay as they
+are. Regions that were found while the classes are still computed are shown until then.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from napari.layers import Image
+from napari.layers import Image, Labels
 from numpy.typing import NDArray
 from psygnal import Signal
 
@@ -18,13 +19,13 @@ from napari_corrclip.annotation.session import SESSION
 from napari_corrclip.gui.canvas.outlines import FoundOutlines
 from napari_corrclip.gui.correct import CorrectMode, CorrectPanel
 from napari_corrclip.gui.image.picture import Picture
-from napari_corrclip.gui.image.planes import place
+from napari_corrclip.gui.image.planes import hidden_because, place
 from napari_corrclip.gui.layers.appearance import Appearance
 from napari_corrclip.gui.layers.frozen import frozen
 from napari_corrclip.gui.layers.session_layers import SessionLayers
 from napari_corrclip.gui.regions.table import RegionsBar
 from napari_corrclip.gui.session.slider import Slider
-from napari_corrclip.gui.work.said import Tell
+from napari_corrclip.gui.work.said import Kind, Said, Tell
 from napari_corrclip.gui.work.with_images import InMemory
 from napari_corrclip.gui.work.workspace import Left, Opened, StackLeft, Workspace
 
@@ -79,6 +80,7 @@ class SessionDisplay:
         self.slider = Slider(viewer, workspace, tell)
         self.layers: SessionLayers | None = None
         self.picture: Picture | None = None
+        self._resting: tuple[Labels, Labels] | None = None
         self._look = Appearance()
         self._preview: FoundOutlines | None = None
         self._previewed: Picture | None = None
@@ -88,12 +90,15 @@ class SessionDisplay:
         workspace.stack_left.connect(self._stack_left)
         workspace.opened.connect(self._opened)
         viewer.dims.events.point.connect(self._slider_moved)
+        for event in (viewer.dims.events.order, viewer.dims.events.ndisplay):
+            event.connect(self._axes_changed)
         viewer.layers.events.removed.connect(self._removed)
 
     def close(self) -> None:
         """Let go of everything; the layers stay as they are."""
         self.forget_preview()
         self._workspace.close()
+        self._end_rest()
         self._let_go()
 
     def stop(self) -> None:
@@ -106,7 +111,10 @@ class SessionDisplay:
     def _let_go(self) -> None:
         self._follow(None)
         self.slider.stop()
-        self._viewer.dims.events.point.disconnect(self._slider_moved)
+        dims = self._viewer.dims.events
+        dims.point.disconnect(self._slider_moved)
+        for event in (dims.order, dims.ndisplay):
+            event.disconnect(self._axes_changed)
         self._viewer.layers.events.removed.disconnect(self._removed)
 
     def open(self, session: Session, picture: Picture) -> None:
@@ -137,7 +145,9 @@ class SessionDisplay:
             session,
             spatial=picture.spatial,
             tell=self._tell,
+            former=self._resting,
         )
+        self._resting = None
         for layer in self.layers.layers:
             layer.metadata[SESSION] = session  # what the writer of sessions is given
         mode = CorrectMode(self._viewer, self.layers, self._tell)
@@ -150,6 +160,7 @@ class SessionDisplay:
             self._look.apply(self._viewer, self.layers)
             self._regions.check.setChecked(self._look.confident)
             self._correct.button.setChecked(self._look.correcting)
+        self._axes_changed()
 
     def _session_changed(self, changed: Changed) -> None:
         self.edited.emit(changed)
@@ -158,11 +169,12 @@ class SessionDisplay:
         """Let go of the layers; a stroke that ends with them is still an edit of the session."""
         if self.layers is None:
             return
+        self.layers.show_again()
         if self.picture is not None and self.picture.where:
             self._look.note(self._viewer, self.layers, self._correct.button.isChecked())
             self._look.confident = self._regions.check.isChecked()
-        self._regions.close_mode()
-        self._correct.close_mode()
+        self._regions.rest()
+        self._correct.rest()
         self._follow(None)
         session.changed.disconnect(self._session_changed)
         for layer in self.layers.layers:
@@ -175,19 +187,33 @@ class SessionDisplay:
             return
         there = [layer for layer in former.layers if layer in self._viewer.layers]
         image = left.picture.layer if left.picture.where else None
-        if left.put_away or image is not None:
+        if left.put_away:
+            self._resting = former.rest()
+            self.left.emit()
+            return
+        self._regions.close_mode()
+        self._correct.close_mode()
+        if image is not None:
             # Two axes would be drawn over every plane of the stack.
             for layer in there:
                 self._viewer.layers.remove(layer)
-        if left.put_away:
-            self.left.emit()
-        elif image is not None:
             which = ["labels" if layer is former.labels else "regions" for layer in there]
             self._freeze(image, [InMemory(left.session, left.picture)], which)
         else:
             for layer in there:
                 layer.name = f"{layer.name} (before)"
             self._workspace.stand_in(left.session, there)
+
+    def _end_rest(self) -> None:
+        """Take the layers away that rest; no session is to come."""
+        resting, self._resting = self._resting, None
+        if resting is None:
+            return
+        self._regions.close_mode()
+        self._correct.close_mode()
+        for layer in resting:
+            if layer in self._viewer.layers:
+                self._viewer.layers.remove(layer)
 
     def _stack_left(self, left: StackLeft) -> None:
         self._freeze(left.image, left.planes, ("labels", "regions"))
@@ -234,6 +260,23 @@ class SessionDisplay:
 
     # -- the viewer
 
+    def _axes_changed(self, _event: object = None) -> None:
+        """Hide the layers where the viewer shows other axes than theirs, and show them again."""
+        layers, why = self.layers, hidden_because(self._viewer.dims)
+        if layers is None or why == layers.hidden:
+            return
+        if why:
+            if not layers.hidden:
+                self._correct.pause(True)
+                self._regions.pause(True)
+            layers.hide(why)
+            self._tell(Said(why, Kind.WARNING))
+            return
+        layers.show_again()
+        self._regions.pause(False)
+        self._correct.pause(False)
+        self._tell("Labels and regions are shown again.")
+
     def _slider_moved(self, _event: object = None) -> None:
         if self._previewed is not None and not self.slider.shows(self._previewed):
             self.forget_preview()
@@ -244,8 +287,11 @@ class SessionDisplay:
         if self.layers is not None and event.value in self.layers.layers:
             self._workspace.leave()
             self.removed.emit(name, False)
+        if self._resting is not None and event.value in self._resting:
+            self._end_rest()
         if self._workspace.image is not None and event.value is self._workspace.image:
             self._workspace.close()
+            self._end_rest()
             self.removed.emit(name, True)
         if self._previewed is not None and event.value is self._previewed.layer:
             self.forget_preview()

@@ -16,7 +16,7 @@ from qtpy.QtCore import QTimer
 from napari_corrclip.annotation import Session
 from napari_corrclip.errors import InputError
 from napari_corrclip.gui.image.picture import Picture, neighbours
-from napari_corrclip.gui.image.planes import Where, plane_of
+from napari_corrclip.gui.image.planes import Where, hidden_because, plane_of
 from napari_corrclip.gui.work.jobs import Jobs
 from napari_corrclip.gui.work.restoring import (
     Belongs,
@@ -58,11 +58,15 @@ class Slider:
         self._timer.setSingleShot(True)
         self._timer.setInterval(DELAY)
         self._timer.timeout.connect(self._arrive)
-        viewer.dims.events.point.connect(self._moved)
+        dims = viewer.dims.events
+        self._events = (dims.point, dims.order, dims.ndisplay)
+        for event in self._events:
+            event.connect(self._moved)
 
     def stop(self) -> None:
         """Follow no more."""
-        self._viewer.dims.events.point.disconnect(self._moved)
+        for event in self._events:
+            event.disconnect(self._moved)
         with contextlib.suppress(RuntimeError):  # Python ends, and Qt has deleted it
             self._timer.stop()
         self._jobs.drop()
@@ -87,8 +91,8 @@ class Slider:
 
     def _moved(self, _event: object = None) -> None:
         image, picture = self._workspace.image, self._workspace.picture
-        if image is None or image not in self._viewer.layers:
-            return
+        if image is None or image not in self._viewer.layers or hidden_because(self._viewer.dims):
+            return  # other axes are shown, and no plane is left
         if picture is not None:
             if picture.layer is not image or self.shows(picture):
                 return
@@ -98,7 +102,7 @@ class Slider:
     def _arrive(self) -> None:
         """Open what there is of the plane that is shown."""
         image = self._workspace.image
-        if image is None or image not in self._viewer.layers:
+        if image is None or image not in self._viewer.layers or hidden_because(self._viewer.dims):
             return
         where = self._where(image)
         found = None if where is None else self._workspace.comes_with(where)

@@ -45,9 +45,11 @@ def test_layers_and_their_look_follow_the_slider(stack: Person) -> None:
 
     # A plane without a session shows nothing of another.
     to(stack, 2)
-    assert stack.names() == ["stack"]
+    assert not any(layer.visible or layer.data.any() for layer in layers.layers)
+    assert not stack.viewer.layers["confidence"].visible
     assert dock.workspace.session is None
-    assert dock.regions.table is None
+    assert dock.regions.table is not None
+    assert not dock.regions.table.isEnabled()
     assert not dock.correct.button.isEnabled()
     stack.qtbot.waitUntil(lambda: not shares.shares, timeout=MINUTE)
     run(stack)
