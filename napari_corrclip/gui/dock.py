@@ -436,6 +436,9 @@ class CorrClipDock(Docked):
         self.words.follow(None)
         self.words.active.follow(None)
         self._image_chosen()
+        picture = self.image.shown
+        if picture is not None and not self.controller.running:
+            self.say(f"{picture.title}.")  # what was said of the plane that was left is over
 
     def _nothing_shown(self) -> None:
         self.pages.turn_to(Page.SET_UP)

@@ -129,12 +129,18 @@ class ImagePanel(QWidget):
         return found
 
     @property
-    def shape(self) -> tuple[int, int] | None:
-        """Rows and columns of what would be segmented; ``None`` where that is not known."""
+    def shown(self) -> Picture | None:
+        """What is chosen; ``None`` where it cannot be segmented."""
         try:
-            return self.picture().shape
+            return self.picture()
         except InputError:
             return None
+
+    @property
+    def shape(self) -> tuple[int, int] | None:
+        """Rows and columns of what would be segmented; ``None`` where that is not known."""
+        picture = self.shown
+        return None if picture is None else picture.shape
 
     def reset_choices(self) -> None:
         """Offer the layers that there are."""

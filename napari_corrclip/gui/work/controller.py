@@ -194,9 +194,12 @@ class Controller:
             have: planes that have a session in memory, and are skipped.
         """
         count, finished = len(pictures), [0]
+        notes: dict[str, list[Where]] = {}  # what each says, and of which planes
 
         def sliced(event: Done[Where, Session]) -> None:
             finished[0] += 1
+            for note in event.result.notes:
+                notes.setdefault(note, []).append(event.key)
             picture = next(candidate for candidate in pictures if candidate.where == event.key)
             self.status.emit(
                 " ".join(
@@ -217,7 +220,10 @@ class Controller:
             if run.failed:
                 where, why = run.failed[0]
                 parts.append(f"{len(run.failed)} failed, the first at {_place(where)}: {why}")
-            kind = Kind.WARNING if run.failed else Kind.DONE
+            for note, planes in notes.items():
+                some = len(planes) < len(run.done)
+                parts.append(f"Of plane {_place(planes[0])}: {note}" if some else note)
+            kind = Kind.WARNING if run.failed or notes else Kind.DONE
             self.status.emit(Said(" ".join([*parts, "Move the slider to correct each."]), kind))
 
         def stopped() -> None:

@@ -257,3 +257,18 @@ def test_a_plane_that_cannot_be_read_is_passed_over_and_values_are_the_stack_s(
     to(person, 0)
     assert typed("stone") == stone
     person.agree()
+
+
+def test_a_run_over_a_stack_says_once_which_words_are_unknown_and_no_plane_says_it_again(
+    stack: Person,
+) -> None:
+    dock = stack.dock
+    dock.words.line.setText("red, green, trombone")
+    dock.image.planes.setCurrentIndex(1)
+    run(stack)
+    said = dock.status.text()
+    assert f"{PLANES} of {PLANES} planes segmented." in said
+    assert said.count("'trombone'") == 1
+    to(stack, 1)
+    assert "trombone" not in dock.status.text()
+    assert "plane 1 of 0–3 along axis 0" in dock.status.text()
