@@ -152,7 +152,9 @@ class Session:
         session._begin(saved.state, saved.history, image, engine, cache)
         session.source = source or saved.source
         timeline = session.timeline
-        if told is None and image is not None and saved.image not in ("", timeline.image_digest):
+        if image is not None and saved.image == timeline.image_digest:
+            told = None  # whatever else was written into the file
+        elif told is None and image is not None and saved.image not in ("", timeline.image_digest):
             told = (
                 "The image has other pixels than the one that was corrected; look whether the regions "
                 "fit it."

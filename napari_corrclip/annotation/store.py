@@ -12,11 +12,22 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_corrclip.annotation.belonging import (
+    Look,
+    Looks,
+    OtherImageError,
+    UnprovenError,
+    belonging,
+)
 from napari_corrclip.annotation.encoded import EncodedImage
+from napari_corrclip.annotation.files.folder import ImageRecord, image_record
 from napari_corrclip.annotation.files.log import (
+    Logged,
     ends_at,
     has_session,
+    last_snapshot,
     lock_folder,
+    move,
     put_aside,
     read_log,
 )
@@ -29,6 +40,10 @@ from napari_corrclip.storage.places import can_write, sessions_folder
 
 FOLDER = "napari-corrclip-sessions"
 """The folder of sessions in the folder of a store's images."""
+PIXELS = "pixels-"
+"""How the folder of a session begins that is known by its pixels alone, whose checksum follows."""
+REMOVED = 50
+"""So many planes more than a stack has now are looked for."""
 _CROP = re.compile(r"-(\d+)-(\d+)-(\d+)-(\d+)")
 
 
@@ -109,6 +124,9 @@ class SessionStore:
     ) -> Session:
         """Return an image's session, as :func:`~napari_corrclip.annotation.restore` does.
 
+        One that was corrected on other pixels than ``image`` is not opened. Of an image of more than 8 bits
+        they are not known, for it may have been stretched otherwise; then ``notes`` say that they differ.
+
         Args:
             source: the image's file as it is now.
             image: as for :class:`Session`.
@@ -116,17 +134,155 @@ class SessionStore:
             history_limit: as there.
 
         Raises:
+            OtherImageError: it is of another image.
             InputError: there is none, or all of it is damaged.
         """
-        place = self.saved(source)
-        if place is None:
+        look = None if image is None else Look(image)
+        looks: Looks | None = None if look is None else lambda _: (look,)
+        found = self._find(source, looks, engine, history_limit, asked=True, at_window=False)
+        if found is None:
             raise InputError(f"There is no session of {source.path!r}; start a new one.")
-        logged = read_log(place, history_limit)
+        return found
+
+    def find(
+        self,
+        source: Source,
+        looks: Looks,
+        *,
+        stack: tuple[int, ...] = (),
+        asked: bool = False,
+    ) -> Session | None:
+        """Return the session of a plane of a stack, wherever its pixels say that it lies; ``None``: nowhere.
+
+        What lies in the plane's place and is of another image is known by its pixels from then on: its folder
+        is renamed, and found again when that image is shown. What is of this plane and lies in the place of
+        another one comes into this one's.
+
+        Args:
+            source: the plane as it is now.
+            looks: at its pixels.
+            stack: how many planes there are along each axis that is not shown.
+            asked: whether a person has said that it is of this image, where nothing proves it.
+
+        Raises:
+            OtherImageError: what lies in its place is of another image.
+            UnprovenError: nothing proves of which image it is.
+            InputError: all of it is damaged, or cannot be renamed.
+        """
+        other: OtherImageError | None = None
+        try:
+            found = self._find(source, looks, None, LIMIT, asked=asked, at_window=True)
+        except OtherImageError as error:
+            found, other = None, error
+            if error.folder in self._ours(source):
+                moved = self._known_by_pixels(error, source)
+                other = OtherImageError.of(source, error.record, moved)
+        if found is not None:
+            return found
+        for place, record in self._elsewhere(source, stack):
+            if belonging(record, None, looks).proven:
+                home = self._home(place, source)
+                logged = read_log(home, LIMIT)
+                image = belonging(logged.saved.record, None, looks).image
+                return self._opened(home, logged, image, None, source)
+        if other is not None:
+            raise other
+        return None
+
+    def may_have(self, source: Source, stack: tuple[int, ...] = ()) -> bool:
+        """Whether it is worth to look at the pixels of an image to find its session."""
+        return source in self or next(self._elsewhere(source, stack), None) is not None
+
+    def has(self, source: Source, looks: Looks, stack: tuple[int, ...] = ()) -> bool:
+        """Whether there is a session of just this image, whose pixels are read only where its file changed.
+
+        What is of another image makes room, as by :meth:`find`.
+        """
+        place = next((place for place in self._ours(source) if has_session(place)), None)
+        record = None if place is None else kept_record(place)
+        if record is not None and source.is_unchanged_since(record.source):
+            return True
+        if not self.may_have(source, stack):
+            return False
+        try:
+            return self.find(source, looks, stack=stack, asked=True) is not None
+        except OtherImageError:
+            return False
+        except InputError:  # what cannot be read is not written over
+            return source in self
+
+    def _find(
+        self,
+        source: Source,
+        looks: Looks | None,
+        engine: EncodedImage | None,
+        history_limit: int,
+        *,
+        asked: bool,
+        at_window: bool,
+    ) -> Session | None:
+        """Return the session in the first of an image's places that is of it; ``None``: there is none.
+
+        Args:
+            source: as of :meth:`restore`.
+            engine: as there.
+            history_limit: as there.
+            looks: at the image; ``None``: nobody looks, and what lies there is of it.
+            asked: as of :meth:`find`.
+            at_window: whether ``looks`` tries every way in which the image may have been stretched, and
+                folders may be renamed.
+        """
+        ours = self._ours(source)
+        refused: list[InputError] = []
+        for place in [place for place in self._places(source) if has_session(place)]:
+            logged = read_log(place, history_limit)
+            record = logged.saved.record
+            about = belonging(record, source if place in ours else None, looks)
+            if about.proven is False and (at_window or not record.stretch):
+                refused.insert(0, OtherImageError.of(source, record, place))
+            elif not about.proven and not asked and not _is_unchanged_folder(record, source):
+                refused.append(UnprovenError(_unproven(place, source)))
+            elif at_window and place not in ours:
+                home = self._home(place, source)
+                logged = read_log(home, history_limit)
+                return self._opened(home, logged, about.image, engine, source)
+            else:
+                return self._opened(place, logged, about.image, engine, source)
+        if refused:
+            raise refused[0]
+        return None
+
+    def _opened(
+        self,
+        place: Path,
+        logged: Logged,
+        image: NDArray[np.uint8] | None,
+        engine: EncodedImage | None,
+        source: Source,
+    ) -> Session:
         former = logged.saved.source
-        if former is not None and place == self._own(source):
-            # The folder's name says that it is this image, wherever the folder was.
+        if former is not None:
+            # The folder's name, or the pixels, say that it is this image, wherever it was.
             logged.saved.source = replace(source, size=former.size, mtime=former.mtime)
         return reopened(place, logged, image, engine=engine, source=source)
+
+    def _home(self, place: Path, source: Source) -> Path:
+        """Rename a folder to that of the image to which its session belongs; return its new name."""
+        home = next((ours for ours in self._ours(source) if ours.parent == place.parent), None)
+        return place if home is None or not can_write(place) else move(place, home)
+
+    def _known_by_pixels(self, error: OtherImageError, source: Source) -> Path:
+        """Rename the folder of a session that is of another image; return its new name.
+
+        Where nobody may rename it, it stays.
+        """
+        crop = "".join(f"-{number}" for number in source.crop or ())
+        to = error.folder.with_name(f"{PIXELS}{error.record.digest}{crop}")
+        if not can_write(error.folder):
+            return error.folder
+        if has_session(to):
+            put_aside(to)
+        return move(error.folder, to)
 
     def journal(
         self, session: Session, *, records: int = 200, replace: bool = False, wait: bool = True
@@ -142,6 +298,8 @@ class SessionStore:
         if session.source is None:
             raise InputError("The session is of no file; give its journal a folder.")
         saved, place = self.saved(session.source), self.folder(session.source)
+        if saved not in self._ours(session.source):
+            saved = None  # of a stack, as earlier versions kept it; it stays there
         with contextlib.ExitStack() as held:
             if saved not in (None, place):
                 if session.journal_folder == saved:
@@ -171,6 +329,30 @@ class SessionStore:
 
     def _places(self, source: Source) -> tuple[Path, ...]:
         """Return the folders in which an image's session may be; it is kept in the first."""
+        former = source.former
+        return self._ours(source) + (() if former is None else self._ours(former))
+
+    def _elsewhere(
+        self, source: Source, stack: tuple[int, ...]
+    ) -> Iterator[tuple[Path, ImageRecord]]:
+        """Yield the folders with a session that may be of an image by its pixels alone."""
+        places = self._places(source)
+        crop = "".join(f"-{number}" for number in source.crop or ())
+        for parent in dict.fromkeys(place.parent for place in places):
+            for place in sorted(parent.glob(f"{PIXELS}{'[0-9a-f]' * 32}{crop}")):
+                if (record := kept_record(place)) is not None:
+                    yield place, record
+        plane = source if source.former is None else source.former
+        for neighbour in _neighbours(plane, stack):
+            for place in self._ours(neighbour):
+                record = kept_record(place)
+                if record is None or record.source is None or place in places:
+                    continue
+                if record.source.mtime != plane.mtime:  # else it is where it belongs
+                    yield place, record
+
+    def _ours(self, source: Source) -> tuple[Path, ...]:
+        """Return the folders that are named by an image as it is known now; it is kept in the first."""
         person, own = sessions_folder() / source.key, self._own(source)
         if own is None:
             return (person,)
@@ -185,6 +367,36 @@ def journal_folder(source: Source) -> Path:
 def kept_parts(source: Source) -> list[Source]:
     """Return the image and those crops of it that the person's store has a session of; the image first."""
     return SessionStore().parts(source)
+
+
+def kept_record(folder: Path) -> ImageRecord | None:
+    """Return what the session in a journal's folder says of its image; ``None``: there is none."""
+    snapshot = last_snapshot(folder)
+    return None if snapshot is None else image_record(snapshot)
+
+
+def _unproven(place: Path, source: Source) -> str:
+    return (
+        f"Nothing proves that the corrections in {str(place)!r} are of {source.path!r}, which was changed "
+        "since; press Restore to open them on it all the same."
+    )
+
+
+def _is_unchanged_folder(record: ImageRecord, source: Source) -> bool:
+    """Whether a session without a checksum is of a stack whose folder has the same files as then."""
+    then, now = record.source, source.former
+    if record.digest or then is None or now is None or not Path(now.path).is_dir():
+        return False
+    return (then.path, then.slice, then.mtime) == (now.path, now.slice, now.mtime)
+
+
+def _neighbours(plane: Source, stack: tuple[int, ...]) -> Iterator[Source]:
+    """Yield the other planes along each axis, also some that may have been removed since."""
+    for axis, size in enumerate(stack[: len(plane.slice)]):
+        for index in range(size + REMOVED):
+            if index != plane.slice[axis]:
+                where = (*plane.slice[:axis], index, *plane.slice[axis + 1 :])
+                yield replace(plane, slice=where)
 
 
 @contextlib.contextmanager

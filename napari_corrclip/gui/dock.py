@@ -175,8 +175,10 @@ class CorrClipDock(Docked):
         self.workspace.opened.connect(self._opened)
         self.restore_bar.restored.connect(self.display.open)
         self.restore_bar.taken_up.connect(self.display.take_up)
+        self.display.slider.belongs.connect(self.restore_bar.tell_belonging)
+        self.display.slider.unproven.connect(self.restore_bar.offer_unproven)
         self.display.edited.connect(self._edited)
-        self.display.left.connect(self._nothing_shown)
+        self.display.left.connect(self._plane_left)
         self.display.removed.connect(self._removed)
         self.words.changed.connect(self._words_changed)
         self.correct.class_asked.connect(self.words.add)
@@ -357,6 +359,7 @@ class CorrClipDock(Docked):
         self.bar.end_activity()
         self.workspace.stop()
         self.display.stop()
+        self.regions.fall_silent()
         self.words.let_go()
         self.controller.let_go()
         self.workspace.unload(())
@@ -404,18 +407,6 @@ class CorrClipDock(Docked):
         idle = self.workspace.session is None and not self.controller.running
         if idle and layer is not former and not self.restore_bar.isHidden():
             self.say("This image was segmented before: Restore goes on with it, or Begin anew.")
-        shown = self.workspace.picture
-        if shown is None or layer is None or layer is former or self.controller.running:
-            return
-        if shown.layer not in self.viewer.layers or former is None:
-            return
-        if layer in shown.layers:
-            self.say(f"The labels are those of {shown.name!r}.")
-        else:
-            self.say(
-                f"The labels of {shown.name!r} are hidden until it is chosen again; Run segments "
-                f"{layer.name!r}."
-            )
 
     def _layer_selected(self, event: Any) -> None:
         """Choose the image that a person selects in the layer list."""
@@ -451,11 +442,17 @@ class CorrClipDock(Docked):
 
     # -- what the controller tells
 
-    def _nothing_shown(self) -> None:
+    def _plane_left(self) -> None:
         self.words.follow(None)
         self.words.active.follow(None)
-        self.pages.turn_to(Page.SET_UP)
         self._image_chosen()
+        picture = self.image.shown
+        if picture is not None and not self.controller.running:
+            self.say(f"{picture.title}.")  # what was said of the plane that was left is over
+
+    def _nothing_shown(self) -> None:
+        self.pages.turn_to(Page.SET_UP)
+        self._plane_left()
 
     def _removed(self, name: str, image: bool) -> None:
         """Somebody removed a layer of the session, or its stack."""
@@ -480,13 +477,12 @@ class CorrClipDock(Docked):
             self.words.show_session()
         if picture.layer is not None and picture.layer in self.viewer.layers:
             # Another may have been chosen while it was segmented, and is what is seen.
+            told = self.status.text()
             self.display.image_chosen(self.image.layer)
             if self.image.layer in picture.layers:
                 self.image.bring_to_view()
             else:
-                self.say(
-                    f"{self.status.text()} It is hidden until {picture.name!r} is chosen again."
-                )
+                self.say(f"{told} It is hidden until {picture.name!r} is chosen again.")
         else:
             self.say(f"{self.status.text()} The image {picture.name!r} is in the viewer no more.")
 

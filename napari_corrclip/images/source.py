@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 from napari_corrclip.errors import InputError
@@ -26,6 +26,8 @@ class Source:
             layers that the file gave; empty for one image.
         crop: the rows and columns ``(top, left, bottom, right)`` of the level that are corrected, the
             last ones excluded; ``None`` for all.
+        former: by which earlier versions knew a file that is shown in a stack of several: its place there. It
+            says where else a session may lie, and is not written down.
     """
 
     path: str
@@ -35,6 +37,7 @@ class Source:
     slice: tuple[int, ...] = ()
     channels: tuple[str, ...] = ()
     crop: tuple[int, int, int, int] | None = None
+    former: Source | None = field(default=None, compare=False)
 
     @classmethod
     def of(
@@ -97,7 +100,14 @@ class Source:
 
     def part(self, crop: tuple[int, int, int, int] | None) -> Source:
         """Return the source of a part of the same image; of all of it where ``crop`` is ``None``."""
-        return replace(self, crop=crop)
+        former = None if self.former is None else self.former.part(crop)
+        return replace(self, crop=crop, former=former)
+
+    def is_unchanged_since(self, then: Source | None) -> bool:
+        """Whether the file, not a folder, is the one that it was then, by its size and time."""
+        if then is None or not self.mtime or Path(self.path).is_dir():
+            return False
+        return (then.size, then.mtime) == (self.size, self.mtime)
 
     def difference(self, other: Source) -> str | None:
         """Return a sentence on how ``other`` is not what this was; ``None`` where it is the same."""
@@ -115,7 +125,9 @@ class Source:
 
     def to_json(self) -> str:
         """Return it as JSON."""
-        return json.dumps(asdict(self))
+        document = asdict(replace(self, former=None))
+        del document["former"]
+        return json.dumps(document)
 
     @classmethod
     def from_json(cls, text: str) -> Source:

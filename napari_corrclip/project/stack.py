@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Generator, Mapping, Sequence
+from collections.abc import Callable, Collection, Generator, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_corrclip.annotation import Session, SessionStore, Source
+from napari_corrclip.annotation.belonging import Look, Looks
 from napari_corrclip.engine.encoded_image import run_steps as segment_steps
 from napari_corrclip.engine.segmenter import Segmenter
 from napari_corrclip.images import Pixels, read_pixels
@@ -32,12 +33,20 @@ class Slice:
             turn.
         source: the file, with this slice; ``None`` where there is none.
         stretch: returns how it became 8 bits, as its provenance is to tell; called when it has been read.
+        looks: returns how it is looked at, to know a session of it again; ``None``: as it is read.
+        stack: how many slices there are along each axis that is not shown.
     """
 
     where: Where
     read: Callable[[], NDArray[np.uint8] | Pixels]
     source: Source | None = None
     stretch: Callable[[], tuple[Stretch | None, ...]] = tuple
+    looks: Callable[[], Looks] | None = None
+    stack: tuple[int, ...] = ()
+
+    def look(self, _stretch: tuple[Stretch | None, ...]) -> Iterable[Look]:
+        """Yield it as it is read."""
+        yield Look(read_pixels(self.read()).rgb)
 
 
 def stack_steps(
@@ -51,8 +60,9 @@ def stack_steps(
     """Segment slices one by one, and keep each session in its journal's folder as soon as it is there.
 
     Slices that have a session are left as they are, so a run that was cancelled or that crashed goes on
-    where it was. A slice that cannot be read is reported, and the next one is taken. A session that could
-    not be written, or whose slice has no source, is in its event alone.
+    where it was; where the file was changed since, it has to be a session of the slice's pixels. A slice
+    that cannot be read is reported, and the next one is taken. A session that could not be written, or
+    whose slice has no source, is in its event alone.
 
     Args:
         segmenter: the networks.
@@ -70,12 +80,11 @@ def stack_steps(
         Item(
             slice_.where,
             partial(_session_steps, segmenter, slice_, vocabulary),
-            f"plane {number} of {len(slices)}",
+            f"plane {', '.join(map(str, slice_.where))} ({number} of {len(slices)})",
         )
         for number, slice_ in enumerate(slices, 1)
     ]
-    sources = {slice_.where: slice_.source for slice_ in slices}
-    return (yield from run_steps(items, _Sessions(sources, have, store)))
+    return (yield from run_steps(items, _Sessions(slices, have, store)))
 
 
 def _session_steps(segmenter: Segmenter, slice_: Slice, vocabulary: Vocabulary) -> Steps[Session]:
@@ -90,25 +99,32 @@ class _Sessions:
     """The runner's store of a stack's sessions.
 
     Args:
-        sources: the file of each slice; ``None``: it has none, and its session is only in memory.
+        slices: each with its file; without one its session is only in memory.
         have: slices that somebody holds a session of in memory.
         store: where the others are kept.
     """
 
     def __init__(
         self,
-        sources: Mapping[Where, Source | None],
+        slices: Sequence[Slice],
         have: Collection[Where],
         store: SessionStore,
     ) -> None:
-        self._sources, self._have, self._store = sources, have, store
+        self._slices = {slice_.where: slice_ for slice_ in slices}
+        self._have, self._store = have, store
 
     def has(self, key: Where) -> bool:
         """Whether a slice has a session, in memory or on the disk."""
-        source = self._sources[key]
-        return key in self._have or (source is not None and source in self._store)
+        if key in self._have:
+            return True
+        slice_ = self._slices[key]
+        source = slice_.source
+        if source is None:
+            return False
+        looks = slice_.look if slice_.looks is None else slice_.looks()
+        return self._store.has(source, looks, slice_.stack)
 
     def save(self, key: Where, result: Session) -> None:
         """Write a session to its journal's folder."""
-        if self._sources[key] is not None:
+        if self._slices[key].source is not None:
             self._store.journal(result).close()

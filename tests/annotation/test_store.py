@@ -20,8 +20,10 @@ from napari_corrclip.annotation import (
     kept_parts,
     restore,
 )
+from napari_corrclip.annotation.belonging import OtherImageError
 from napari_corrclip.annotation.store import FOLDER
 from napari_corrclip.errors import InputError
+from tests.annotation.images import small_result
 from tests.annotation.random_edits import digest, new_session
 from tests.forms import short
 from tests.storage.killed import child, sent_before
@@ -118,6 +120,22 @@ def test_a_changed_image_is_told_wherever_it_lies(tmp_path: Path) -> None:
     path.write_bytes(b"other pixels")
     (note,) = SessionStore(tmp_path / "moved").restore(Source.of(path)).notes
     assert "was changed after the session was saved" in note
+
+
+def test_a_session_of_other_pixels_is_refused_and_stays(tmp_path: Path, person: Path) -> None:
+    """Scripts are held to the rule of the window: no session on the pixels of another image."""
+    source, store = image_in(tmp_path), SessionStore()
+    result, image = small_result()
+    with store.journal(Session(result, image, source=source)) as journal:
+        journal.session.ignore(1)
+    Path(source.path).write_bytes(b"the same pixels, exported again")
+    again = Source.of(source.path)
+    assert store.restore(again, image).notes == ()
+    with pytest.raises(OtherImageError, match=r"a\.png' has other pixels now than those that were"):
+        store.restore(again, image[::-1])
+    assert store.saved(again) == person / source.key
+    # Of an unchanged file the pixels may differ by the library that reads it.
+    assert "other pixels" in store.restore(source, image[::-1]).notes[0]
 
 
 def test_an_image_outside_the_root_is_known_by_its_absolute_path(tmp_path: Path) -> None:

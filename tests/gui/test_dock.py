@@ -68,7 +68,7 @@ def test_typing_running_and_correcting(person: Person) -> None:
     assert "for the next run" in said.text()
     assert session.vocabulary == words
     person.dock.image.layer = person.viewer.layers["scene"]
-    assert said.text() == "The labels are those of 'scene'."
+    assert said.text() == "The labels of 'scene' are shown again."
 
 
 @pytest.mark.canvas

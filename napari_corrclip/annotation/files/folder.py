@@ -23,11 +23,15 @@ from napari_corrclip.annotation.history import LIMIT, History
 from napari_corrclip.annotation.state import State
 from napari_corrclip.errors import InputError
 from napari_corrclip.images.source import Source
+from napari_corrclip.results.provenance import Provenance, Stretch
 from napari_corrclip.storage.folders import Locate, locate, read_whole, write_folder
+from napari_corrclip.storage.text_files import load_json
 from napari_corrclip.storage.untrusted import guarded
 
 STATE_FILE = "session.safetensors"
 HISTORY_FILE = "history.bin"
+_HEADER = 1 << 24
+"""Bytes that are read of a header, at most."""
 
 
 def is_session(folder: str | os.PathLike[str]) -> bool:
@@ -76,6 +80,43 @@ class Saved:
     history: History
     source: Source | None
     image: str
+
+    @property
+    def record(self) -> ImageRecord:
+        """What it says of its image."""
+        return ImageRecord(self.source, self.image, self.state.provenance.stretch)
+
+
+def image_record(folder: Path) -> ImageRecord | None:
+    """Return what the session that was saved in ``folder`` says of its image; nothing else is read.
+
+    ``None`` where it cannot be read, which is told when all of it is.
+    """
+    try:
+        with locate(folder, STATE_FILE).open("rb") as file:
+            length = int.from_bytes(file.read(8), "little")
+            header = file.read(min(length, _HEADER)).decode()
+        texts = load_json(header, "the session")["__metadata__"]
+        source = Source.from_json(texts["source"]) if "source" in texts else None
+        said = load_json(texts["provenance"], "its provenance", surrogates=True)
+        return ImageRecord(source, texts.get("image", ""), Provenance.from_document(said).stretch)
+    except (OSError, AttributeError, ValueError, KeyError, TypeError, InputError):
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class ImageRecord:
+    """The image of a session, as the session says it.
+
+    Attributes:
+        source: the image's file as it was.
+        digest: checksum of the pixels; empty where it had none.
+        stretch: how they became 8 bits.
+    """
+
+    source: Source | None
+    digest: str
+    stretch: tuple[Stretch | None, ...]
 
 
 def digest(image: NDArray[np.integer]) -> str:

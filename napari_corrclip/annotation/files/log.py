@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import shutil
 import sys
 import time
 from dataclasses import dataclass
@@ -56,15 +57,31 @@ def put_aside(folder: str | os.PathLike[str]) -> Path:
         InputError: another program keeps a session there, or it cannot be renamed.
     """
     folder = Path(folder)
+    return move(folder, folder.with_name(f"{folder.name}.{time.time_ns() // 1_000_000}"))
+
+
+def move(folder: Path, to: Path) -> Path:
+    """Rename a journal's folder to one that is not there yet; returns the new name.
+
+    Raises:
+        InputError: as of :func:`put_aside`.
+    """
     lock = lock_folder(folder)
-    aside = folder.with_name(f"{folder.name}.{time.time_ns() // 1_000_000}")
     try:
-        folder.rename(aside)
+        if to.is_dir() and not snapshots(to):
+            shutil.rmtree(to, ignore_errors=True)  # what a lock left
+        folder.rename(to)
     except OSError as error:
         raise cannot_write(folder, error) from None
     finally:
         lock.release()
-    return aside
+    return to
+
+
+def last_snapshot(folder: Path) -> Path | None:
+    """Return the newest snapshot in a journal's folder; ``None``: there is no session."""
+    numbers = snapshots(folder)
+    return folder / f"snapshot-{numbers[-1]}" if numbers else None
 
 
 def lock_folder(folder: Path) -> FileLock:

@@ -54,6 +54,7 @@ class CorrectPanel(QWidget):
         self._tell = tell
         self.mode: CorrectMode | None = None
         self._awaited: tuple[str, Callable[[str], object]] | None = None
+        self._paused: tuple[int, ...] | None = None
         self.undo_button = button("Undo", "Take the last correction back (Ctrl+Z on either layer)")
         self.undo_button.clicked.connect(self._undo)
         self.redo_button = button("Redo", "Make it again (Ctrl+Shift+Z)")
@@ -66,7 +67,6 @@ class CorrectPanel(QWidget):
         self.button.toggled.connect(self._switch)
         self.selection = Label()
         self.left = MarkupLabel()
-        self.left.setWordWrap(True)
         self.back_button = button("Back", "Go to the region before (A)")
         self.next_button = primary_button(
             "Next region", "Go to the region that is most worth a look (D)"
@@ -141,8 +141,10 @@ class CorrectPanel(QWidget):
         self._enable()
 
     def open(self, mode: CorrectMode) -> None:
-        """Correct by ``mode`` from now on."""
-        self.close_mode()
+        """Correct by ``mode`` from now on; after a :meth:`rest` as before it."""
+        resumes = self.mode is None and self.button.isChecked()
+        if not resumes:
+            self.close_mode()
         self.mode = mode
         mode.correcting.selected.connect(self._selected)
         mode.splitting.switched.connect(self._splitting)
@@ -151,11 +153,34 @@ class CorrectPanel(QWidget):
         mode.actions.find_asked.connect(self._find)
         mode.session.changed.connect(self._changed)
         self._enable()
+        if resumes:
+            mode.start()
+            self._count_left()
+
+    def pause(self, on: bool) -> None:
+        """Have keys, mouse and buttons do nothing for a while; what was selected is so again after it."""
+        self.setEnabled(not on)
+        if self.mode is None:
+            return
+        if on:
+            self._paused = self.mode.selection if self.mode.on else None
+            self.mode.stop()
+        elif self._paused is not None:
+            self.mode.start()
+            self.mode.select(self._paused)
+            self._paused = None
 
     def close_mode(self) -> None:
         """Let go of the mode."""
+        self.rest()
+        self.button.setChecked(False)
+
+    def rest(self) -> None:
+        """Let go of the mode for the time until the next one comes; all stays in its place."""
         mode, self.mode = self.mode, None
         self._awaited = None
+        self._paused = None
+        self.setEnabled(True)
         self.finder.close_list()
         if mode is not None:
             mode.stop()
@@ -165,7 +190,6 @@ class CorrectPanel(QWidget):
             mode.correcting.tool_taken.disconnect(self._tool_taken)
             mode.actions.find_asked.disconnect(self._find)
             mode.session.changed.disconnect(self._changed)
-        self.button.setChecked(False)
         self.selection.setText("")
         self._enable()
 
@@ -273,9 +297,10 @@ class CorrectPanel(QWidget):
         small = self.mode.review.small if on and self.mode is not None else ()
         self._small.setVisible(bool(small))
         if self.mode is not None and on:
-            left, _, share = html.escape(self.mode.review.header()).partition(" ≈ ")
-            set_tip(self.left, self.mode.review.header())
-            share = share.removesuffix(" of the area")  # one line, also on a low screen
+            header = self.mode.review.header()
+            set_tip(self.left, header)
+            # One line: nothing below it is to move with the count.
+            left, _, share = html.escape(header.removesuffix(" of the area")).partition(" ≈ ")
             self.left.setText(f"<b>{left}</b>" + (f" ≈ {share}" if share else ""))
             self.small.setText(f"small ({len(small):,})")
             sure, rest = (len(self.mode.review.sure(least)) for least in (self.sure.value(), 0))

@@ -9,13 +9,16 @@ pixels, since names and order change; data that are read late by their first nam
 from __future__ import annotations
 
 import hashlib
+import os
 import weakref
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from dask.core import get_dependencies
 
 if TYPE_CHECKING:
     from napari.layers import Image, Layer
@@ -32,6 +35,7 @@ class _Seen:
     data: Callable[[], Any]
     part: str
     contrast: tuple[float, ...]
+    stacked: tuple[str, ...]
     parts: set[str] = field(default_factory=set)
 
 
@@ -45,7 +49,9 @@ def note(layers: Iterable[Layer | None]) -> None:
         if layer is None:
             continue
         if layer not in _SEEN:
-            _SEEN[layer] = _Seen(weakly(layer.data), _sample(layer), _contrast(layer))
+            _SEEN[layer] = _Seen(
+                weakly(layer.data), _sample(layer), _contrast(layer), _stacked(layer)
+            )
         if layer.source.path:
             files[layer.source.path].append(_SEEN[layer])
     for seen in files.values():
@@ -78,6 +84,68 @@ def file_of(layer: Layer) -> str | None:
     note([layer])
     path: str | None = layer.source.path
     return path if _SEEN[layer].data() is layer.data else None
+
+
+def own_file_of(layer: Layer, where: tuple[int, ...]) -> tuple[str, tuple[int, ...]] | None:
+    """Return the file of a plane where a layer shows several, one after another, and its place in there.
+
+    ``None`` where the layer is of one file, or it is not known which.
+    """
+    if file_of(layer) is None:
+        return None
+    files = _SEEN[layer].stacked
+    if where and len(files) == layer.data.shape[0]:
+        return files[where[0]], where[1:]
+    return (files[0], where) if len(files) == 1 else None
+
+
+def _stacked(layer: Layer) -> tuple[str, ...]:
+    """Return the files of a folder, or of several files, in the order in which napari has stacked them."""
+    path, data = layer.source.path, layer.data
+    if not path:
+        return ()
+    blocks: tuple[int, ...] = getattr(data, "numblocks", ())
+    if len(blocks) > 2 and blocks == (data.shape[0], *(1,) * (len(blocks) - 1)):
+        # napari reads each file when it is looked at: what is to be read says of which it is. A listing
+        # would say what is there now.
+        tasks = dict(data.__dask_graph__())
+        found = [_file_read_for(tasks, keys) for keys in data.__dask_keys__()]
+        return tuple(found) if all(found) else ()
+    if Path(path).is_dir() and isinstance(data, np.ndarray):
+        files = [name for name in Path(path).glob("*.*") if name.is_file()]
+        return (str(files[0]),) if len(files) == 1 else ()
+    return ()
+
+
+def _file_read_for(tasks: Mapping[Any, Any], keys: Any) -> str:
+    """Return the one file that is read for a part of a dask array; empty: none, or several."""
+    while isinstance(keys, list):
+        if len(keys) != 1:
+            return ""
+        keys = keys[0]
+    found, left, seen = set[str](), [keys], set()
+    while left:
+        key = left.pop()
+        if key in seen:
+            continue
+        seen.add(key)
+        left += get_dependencies(tasks, key)
+        found |= set(_absolute_paths(tasks[key]))
+    return found.pop() if len(found) == 1 else ""
+
+
+def _absolute_paths(task: Any) -> Iterator[str]:
+    """Yield the paths of files among what a task of dask is given."""
+    if isinstance(task, str):
+        if os.path.isabs(task) and os.path.isfile(task):  # noqa: PTH113, PTH117
+            yield task
+        return
+    if isinstance(task, tuple | list):
+        parts: Iterable[Any] = task
+    else:
+        parts = getattr(task, "args", ())
+    for part in parts:
+        yield from _absolute_paths(part)
 
 
 def has_own_contrast(layer: Image) -> bool:

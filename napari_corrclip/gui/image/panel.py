@@ -17,7 +17,7 @@ from napari_corrclip.gui.image.area import Area
 from napari_corrclip.gui.image.contrast import AUTOMATIC, Contrast
 from napari_corrclip.gui.image.layer_files import note
 from napari_corrclip.gui.image.picture import OURS, Picture, picture_of, source_of
-from napari_corrclip.gui.image.planes import axis_name, level_for, plane_of, shape_at
+from napari_corrclip.gui.image.planes import axis_name, level_for, plane_of, shape_at, show_plane
 from napari_corrclip.gui.numbers import NumberBox
 from napari_corrclip.gui.widgets import button, combo, set_tip
 from napari_corrclip.images import PERCENTILES
@@ -131,12 +131,18 @@ class ImagePanel(QWidget):
         return found
 
     @property
-    def shape(self) -> tuple[int, int] | None:
-        """Rows and columns of what would be segmented; ``None`` where that is not known."""
+    def shown(self) -> Picture | None:
+        """What is chosen; ``None`` where it cannot be segmented."""
         try:
-            return self.picture().shape
+            return self.picture()
         except InputError:
             return None
+
+    @property
+    def shape(self) -> tuple[int, int] | None:
+        """Rows and columns of what would be segmented; ``None`` where that is not known."""
+        picture = self.shown
+        return None if picture is None else picture.shape
 
     def follow(self, layer: object) -> None:
         """Choose a layer that was selected in the viewer, if it is one to choose."""
@@ -206,14 +212,32 @@ class ImagePanel(QWidget):
         Raises:
             InputError: there is no layer.
         """
+        here = self.source()
+        # Of a plane that is known by a file of its own, it is the one that is shown.
+        own = here is not None and here.former is not None
         return picture_of(
             self._layer(),
-            source.slice,
+            plane_of(self._layer(), self.viewer.dims) if own else source.slice,
             level=source.level,
             box=source.crop,
             contrast=self._contrast(),
             channels=self._chosen_channels(),
         )
+
+    def show_picture(self, picture: Picture) -> None:
+        """Choose the layer that a picture is of, and show its plane."""
+        layer = picture.layer
+        if layer is None or layer not in self.viewer.layers:
+            return
+        if layer is not self.layer:
+            self.layer = layer
+        show_plane(layer, self.viewer.dims, picture.where)
+
+    def open_file(self, path: str) -> None:
+        """Open an image's file and choose it."""
+        images = [layer for layer in self.viewer.open(path) if isinstance(layer, Image)]
+        if images:
+            self.layer = images[0]
 
     def source(self) -> Source | None:
         """Return the file and plane that is looked at, without its part; ``None`` where there is none."""

@@ -18,7 +18,13 @@ from numpy.typing import NDArray
 from napari_corrclip.annotation import SessionStore, Source
 from napari_corrclip.errors import InputError
 from napari_corrclip.gui.image.contrast import Contrast, ShownContrast, colours, find_stretch, gray
-from napari_corrclip.gui.image.layer_files import file_of, has_own_contrast, part_of, weakly
+from napari_corrclip.gui.image.layer_files import (
+    file_of,
+    has_own_contrast,
+    own_file_of,
+    part_of,
+    weakly,
+)
 from napari_corrclip.gui.image.planes import (
     Where,
     data_at,
@@ -60,6 +66,7 @@ class Picture:
         level: of a multiscale layer.
         box: the part of that level; ``None``: all.
         plane: says which plane and part it is; empty for a whole 2-D image.
+        stack: how many planes the layer has along each axis that is not shown.
         contrast: of grayscale.
 
     Attributes:
@@ -79,6 +86,7 @@ class Picture:
         level: int = 0,
         box: Box | None = None,
         plane: str = "",
+        stack: tuple[int, ...] = (),
         contrast: Contrast = Contrast(),  # noqa: B008  # it is frozen
     ) -> None:
         self.name = name
@@ -86,6 +94,7 @@ class Picture:
         self.spatial: Mapping[str, Any] = spatial or {}
         self.source = source
         self.where, self.level, self.box, self.plane = where, level, box, plane
+        self.stack = stack
         self.contrast = contrast
         self.stretch: Stretches = ()
         self._read: Read | None = read
@@ -230,6 +239,7 @@ def picture_of(
         level=level,
         box=box,
         plane=", ".join(part for part in parts if part),
+        stack=shape_at(layer)[:-2],
         contrast=contrast,
     )
 
@@ -248,9 +258,33 @@ def picture_like(picture: Picture, where: Where, box: Box | None) -> Picture:
     )
 
 
+def neighbours(picture: Picture, box: Box | None) -> list[Picture]:
+    """Return the other planes along each axis of the layer that ``picture`` is of, the nearest first.
+
+    Args:
+        picture: one of the planes.
+        box: the part of each.
+    """
+    if picture.layer is None:
+        return []
+    where = picture.where
+    others = [
+        (*where[:axis], index, *where[axis + 1 :])
+        for axis, size in enumerate(picture.stack)
+        for index in range(size)
+        if index != where[axis]
+    ]
+    others.sort(key=lambda other: sum(abs(a - b) for a, b in zip(other, where, strict=True)))
+    return [picture_like(picture, other, box) for other in others]
+
+
 def source_like(picture: Picture, where: Where) -> Source | None:
     """Return the source of another plane, without its part."""
-    return None if picture.source is None else replace(picture.source, slice=where, crop=None)
+    layer, layers = picture.layer, picture.layers
+    if picture.source is None or picture.source.former is None or layer is None:
+        return None if picture.source is None else replace(picture.source, slice=where, crop=None)
+    channels = layers if len(layers) > 1 else ()
+    return source_of(layer, where, level=picture.level, channels=channels)
 
 
 def source_of(
@@ -266,8 +300,30 @@ def source_of(
     paths = [path for layer in used if (path := file_of(layer)) and Path(path).exists()]
     if len(paths) < len(used):
         return None
+    owns = [own_file_of(layer, where) for layer in used]
+    if any(own is None or not Path(own[0]).exists() for own in owns):
+        return _source_in(layer, paths, where, level, box, channels)
+    # Each plane is known by its own file, which stays the same when there is one more in the stack.
+    files = [own[0] for own in owns if own is not None]
+    first = owns[0]
+    assert first is not None
+    found = _source_in(layer, files, first[1], level, box, channels)
+    former = _source_in(layer, paths, where, level, box, channels)
+    return replace(found, former=former)
+
+
+def _source_in(
+    layer: Image,
+    paths: Sequence[str],
+    where: Where,
+    level: int,
+    box: Box | None,
+    channels: Sequence[Image | None],
+) -> Source:
+    """Return the source of a plane of a file, or of the files of channels."""
+    files = iter(paths)
     names = tuple(
-        "" if channel is None else f"{channel.source.path}" if len(set(paths)) > 1 else channel.name
+        "" if channel is None else next(files) if len(set(paths)) > 1 else channel.name
         for channel in channels
     )
     source = Source.of(paths[0], level=level, slice=where, channels=names, crop=box)

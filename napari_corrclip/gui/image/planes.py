@@ -82,6 +82,29 @@ def plane_of(layer: Image, dims: Dims) -> Where:
     return tuple(at)
 
 
+def hidden_because(dims: Dims) -> str:
+    """Say why layers of rows and columns cannot be shown now, and how they can; empty: they can be."""
+    if dims.ndisplay != 2:
+        return (
+            "The viewer shows three dimensions, so labels and regions are hidden; the 2D/3D button below the "
+            "list of layers (Ctrl+Y) brings them back."
+        )
+    if set(dims.order[-2:]) != {dims.ndim - 2, dims.ndim - 1}:
+        return (
+            "The viewer shows other axes than rows and columns, so labels and regions are hidden; the button "
+            "that rolls dimensions, below the list of layers (Ctrl+E), brings them back."
+        )
+    return ""
+
+
+def show_plane(layer: Image, dims: Dims, where: Where) -> None:
+    """Move the viewer's sliders to a plane of a layer."""
+    corner = (*where, *(0,) * (layer.ndim - len(where)))
+    point = layer.data_to_world(corner)[: len(where)]
+    offset = dims.ndim - layer.ndim
+    dims.set_point([offset + axis for axis in range(len(where))], [float(at) for at in point])
+
+
 def axis_name(layer: Image, axis: int) -> str:
     """Return what a leading axis is called: by its label, or by its number."""
     label = str(layer.axis_labels[axis]).removeprefix("axis ")
@@ -90,9 +113,9 @@ def axis_name(layer: Image, axis: int) -> str:
 
 
 def plane_name(layer: Image, where: Where) -> str:
-    """Say which plane it is, counted from 1: ``plane 12 of 40 along axis 0``; empty in 2-D."""
+    """Say which plane it is, as napari's slider counts: ``plane 11 of 0–39 along axis 0``; empty in 2-D."""
     named = [
-        f"{index + 1} of {size} along {axis_name(layer, axis)}"
+        f"{index} of 0–{size - 1} along {axis_name(layer, axis)}"
         for axis, (index, size) in enumerate(zip(where, shape_at(layer), strict=False))
     ]
     return f"plane {', '.join(named)}" if named else ""

@@ -29,6 +29,7 @@ class ConfidenceLayer:
     Args:
         viewer: gets the layer, between the labels and the outlines.
         layers: of the session.
+        former: the layer of a former session that :meth:`rest`.
 
     Attributes:
         layer: float32, (H, W), 0 to 1: the mean probability of the class that a region shows, 1 where a
@@ -40,13 +41,29 @@ class ConfidenceLayer:
 
     removed = Signal()
 
-    def __init__(self, viewer: ViewerModel, layers: SessionLayers) -> None:
+    def __init__(
+        self, viewer: ViewerModel, layers: SessionLayers, former: Image | None = None
+    ) -> None:
         self._viewer = viewer
         self.session: Session = layers.session
         self._table = _table(self.session)
+        computed = self._computed((0, 0, *self.session.shape))
+        if former is None:
+            self._add(computed, layers)
+        else:
+            self.layer = former
+            former.data = computed
+            for name, value in layers.place.items():
+                setattr(former, name, value)
+            former.visible = True
+        viewer.layers.events.removed.connect(self._removed)
+        self.session.changed.connect(self._changed)
+
+    def _add(self, computed: NDArray[np.float32], layers: SessionLayers) -> None:
+        viewer = self._viewer
         active = viewer.layers.selection.active
         self.layer = Image(
-            self._computed((0, 0, *self.session.shape)),
+            computed,
             name=NAME,
             colormap="viridis",
             contrast_limits=(0.0, 1.0),
@@ -57,8 +74,14 @@ class ConfidenceLayer:
         )
         viewer.layers.insert(_place(viewer, layers), self.layer)
         viewer.layers.selection.active = active  # a new layer takes the place of the painted one
-        viewer.layers.events.removed.connect(self._removed)
-        self.session.changed.connect(self._changed)
+
+    def rest(self) -> Image | None:
+        """Return the layer, which shows nothing until it shows another session; ``None``: it was removed."""
+        self._let_go()
+        if self.layer not in self._viewer.layers:
+            return None
+        self.layer.visible = False
+        return self.layer
 
     def close(self) -> None:
         """Take the layer away."""

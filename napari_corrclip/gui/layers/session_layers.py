@@ -65,10 +65,13 @@ class SessionLayers:
         session: what is shown and edited.
         spatial: ``scale``, ``translate`` and the like of the image's two axes.
         tell: is given a sentence after every stroke and undo, and for every refusal.
+        former: layers of a former session that :meth:`rest`; they show this one, and the list of layers
+            stays as it is.
 
     Attributes:
         labels: uint16 classes, in the vocabulary's colours.
         regions: int32 ids; clear, because their outlines are drawn over the canvas.
+        hidden: why nothing is seen of them, in a sentence; empty: they are shown as a person wants them.
         outlines: of the regions.
     """
 
@@ -79,8 +82,11 @@ class SessionLayers:
         *,
         spatial: Mapping[str, Any] | None = None,
         tell: Tell = lambda _: None,
+        former: tuple[Labels, Labels] | None = None,
     ) -> None:
         self.session = session
+        self.hidden = ""
+        self._visible = (True, True)
         self._viewer = viewer
         self._tell = tell
         self._closed = False
@@ -95,21 +101,25 @@ class SessionLayers:
         self._drawing.timeout.connect(self._draw_next)
         self._brush = 0.0
         where = dict(spatial or {})
-        self.labels = Labels(
-            session.labels.copy(),
-            name="labels",
-            opacity=0.4,
-            colormap=class_colormap(session.vocabulary),
-            features=class_features(session.vocabulary),
-            **where,
-        )
-        self.regions = Labels(
-            session.regions.copy(),
-            name="regions",
-            opacity=0.0,
-            features=region_features(session.rows(), session.vocabulary),
-            **where,
-        )
+        if former is None:
+            self.labels = Labels(
+                session.labels.copy(),
+                name="labels",
+                colormap=class_colormap(session.vocabulary),
+                **where,
+            )
+            self.regions = Labels(session.regions.copy(), name="regions", **where)
+        else:
+            self.labels, self.regions = former
+            self.labels.data, self.regions.data = session.labels.copy(), session.regions.copy()
+            for layer in former:
+                layer.editable = True
+                for name, value in where.items():
+                    setattr(layer, name, value)
+            self.labels.colormap = class_colormap(session.vocabulary)
+        self.labels.features = class_features(session.vocabulary)
+        self.regions.features = region_features(session.rows(), session.vocabulary)
+        self.labels.opacity, self.regions.opacity = 0.4, 0.0
         self.regions.contour = 1  # seen where a person raises the opacity
         self._seen = False
         self.regions.events.opacity.connect(self._maybe_seen)
@@ -125,7 +135,9 @@ class SessionLayers:
             layer.undo = self.undo
             layer.redo = self.redo
             layer.get_status = self._status_of(layer)
-            viewer.add_layer(layer)
+            layer.visible = True
+            if former is None:
+                viewer.add_layer(layer)
             # Before napari's own callback, which paints with the label that is selected then.
             layer.mouse_drag_callbacks.insert(0, self._pressed)
             layer.events.set_data.connect(self._redrawn)
@@ -184,8 +196,36 @@ class SessionLayers:
             # Steps that were emptied would each cost an idle Ctrl+Z; no public way.
             getattr(layer, "_reset_history", lambda: None)()
 
+    def rest(self) -> tuple[Labels, Labels]:
+        """Return both layers, which show nothing and are not painted on until they show another session."""
+        self.close()
+        for layer in self.layers:
+            layer.visible = False
+            layer.data = np.zeros_like(layer.data)
+            layer.editable = False
+        return self.layers
+
+    def hide(self, why: str) -> None:
+        """Show nothing for a while; what is not seen is neither painted nor undone by keys."""
+        if not self.hidden:
+            self._left()  # a stroke ends
+            self._visible = (self.labels.visible, self.regions.visible)
+            for layer in self.layers:
+                layer.visible = False
+        self.hidden = why
+
+    def show_again(self) -> None:
+        """Show both layers as they were before :meth:`hide`."""
+        if self.hidden:
+            self.hidden = ""
+            for layer, visible in zip(self.layers, self._visible, strict=True):
+                layer.visible = visible
+
     def undo(self) -> None:
         """Take the session's last step back, and say which."""
+        if self.hidden:
+            self._tell(Said(self.hidden, Kind.WARNING))
+            return
         with waiting(self.session.regions.size):
             edited = self.session.undo()
         title = edited.title.removeprefix("Undo: ")
@@ -193,6 +233,9 @@ class SessionLayers:
 
     def redo(self) -> None:
         """Make the last undone step again, and say which."""
+        if self.hidden:
+            self._tell(Said(self.hidden, Kind.WARNING))
+            return
         with waiting(self.session.regions.size):
             edited = self.session.redo()
         title = edited.title

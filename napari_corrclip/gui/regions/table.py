@@ -36,6 +36,7 @@ from napari_corrclip.gui.widgets import Docked, Label, Line, button, set_tip
 
 if TYPE_CHECKING:
     import napari
+    from napari.layers import Image
 
 NAME = "CorrCLIP regions"
 LOW_WINDOW = 800
@@ -122,10 +123,7 @@ class RegionsTable(Docked):
 
     def __init__(self, mode: CorrectMode, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.mode = mode
         self._following = False
-        self._ended = False
-        self.model = RegionsModel(mode.session, self)
         self.setMinimumWidth(350)
         self.line = Line()
         self.line.setPlaceholderText("cat undecided area>500 conf<0.4")
@@ -137,16 +135,7 @@ class RegionsTable(Docked):
         self.line.setClearButtonEnabled(True)
         self.refresh_button = button("Refresh", "Filter and sort anew; edits keep rows in place")
         self.refresh_button.clicked.connect(self.filter)
-        # Before the view's own: rows that an edit removes were not deselected by a person.
-        self.model.rowsAboutToBeRemoved.connect(self._removing)
-        self.model.rowsRemoved.connect(self._removing_ended)
         self.view = RegionsView()
-        self.view.setModel(self.model)
-        columns = self.view.horizontalHeader()
-        assert columns is not None
-        columns.setSectionResizeMode(COLUMNS.index("class"), QHeaderView.ResizeMode.Stretch)
-        for name, width in WIDTHS.items():
-            self.view.setColumnWidth(COLUMNS.index(name), width)
         self.said = Label()
         self.said.setWordWrap(True)
         first = QHBoxLayout()
@@ -163,20 +152,45 @@ class RegionsTable(Docked):
         self.line.textChanged.connect(lambda _: self._later.start())
         self.line.returnPressed.connect(self.filter)
         self.view.opened.connect(self._show)
+        self.begin(mode)
+
+    def begin(self, mode: CorrectMode) -> None:
+        """Be about the session of ``mode`` from now on, filtered and sorted as before."""
+        self.mode = mode
+        self._ended = False
+        self.model = RegionsModel(mode.session, self)
+        # Before the view's own: rows that an edit removes were not deselected by a person.
+        self.model.rowsAboutToBeRemoved.connect(self._removing)
+        self.model.rowsRemoved.connect(self._removing_ended)
+        columns = self.view.horizontalHeader()
+        assert columns is not None
+        section, order = columns.sortIndicatorSection(), columns.sortIndicatorOrder()
+        former = self.view.selectionModel()
+        self.view.setModel(self.model)
+        if former is not None:
+            former.deleteLater()
+            columns.setSortIndicator(section, order)
+        columns.setSectionResizeMode(COLUMNS.index("class"), QHeaderView.ResizeMode.Stretch)
+        for name, width in WIDTHS.items():
+            self.view.setColumnWidth(COLUMNS.index(name), width)
         self.model.modelReset.connect(self._follow)
         chosen = self.view.selectionModel()
         assert chosen is not None
         chosen.selectionChanged.connect(self._chosen)
         mode.correcting.selected.connect(self._selected)
         mode.session.changed.connect(self._changed)
+        self.setEnabled(True)
         self._count()
         self._follow()
+        if self.line.text():
+            self.filter()
 
     def end(self) -> None:
         """Follow the session and the mode no more."""
         if self._ended:
             return
         self._ended = True
+        self.setEnabled(False)
         self._later.stop()
         self.model.close()
         self.mode.correcting.selected.disconnect(self._selected)
@@ -285,7 +299,8 @@ class RegionsBar(QWidget):
         super().__init__(parent)
         self.viewer = viewer
         self.mode: CorrectMode | None = None
-        self._wanted = False
+        self._wanted = self._rests = False
+        self._resting: Image | None = None
         self.table: RegionsTable | None = None
         self.confidence: ConfidenceLayer | None = None
         self.button = button("Regions table", "All regions, to sort, filter and select")
@@ -302,14 +317,43 @@ class RegionsBar(QWidget):
 
     def open(self, mode: CorrectMode) -> None:
         """Be about the session of ``mode`` from now on; where a table was open there is one again."""
-        self.close_mode()
+        if not self._rests:
+            self.close_mode()
+        self._rests = False
         self.mode = mode
+        self.setEnabled(True)
         self.show()
-        if self._wanted:
+        if self.table is not None:
+            self.table.begin(mode)
+        elif self._wanted:
             self.show_table()
+        if self.check.isChecked():
+            self._switch_confidence(True)
+
+    def pause(self, on: bool) -> None:
+        """Hide the confidence for a while, and offer nothing."""
+        self.setEnabled(not on and self.mode is not None)
+        if self.confidence is not None:
+            self.confidence.layer.visible = not on
+
+    def rest(self) -> None:
+        """Let go of the session for the time until the next one comes; all stays in its place."""
+        self._rests = True
+        self.mode = None
+        self.setEnabled(False)
+        if self.table is not None:
+            self.table.end()
+        if self.confidence is not None:
+            self._resting, self.confidence = self.confidence.rest(), None
+
+    def fall_silent(self) -> None:
+        """Hear nothing more of a layer that goes: the bar is being deleted."""
+        if self.confidence is not None:
+            self.confidence.removed.disconnect()
 
     def close_mode(self) -> None:
         """Let go of the session; the table goes with it."""
+        self._rests = False
         self._close_table()
         self.check.setChecked(False)
         self.mode = None
@@ -356,8 +400,13 @@ class RegionsBar(QWidget):
 
     def _switch_confidence(self, on: bool) -> None:
         former, self.confidence = self.confidence, None
+        layer, self._resting = self._resting, None
+        if layer is not None and layer not in self.viewer.layers:
+            layer = None
         if former is not None:
             former.close()
+        if not on and layer is not None:
+            self.viewer.layers.remove(layer)
         if on and self.mode is not None:
-            self.confidence = ConfidenceLayer(self.viewer, self.mode.layers)
+            self.confidence = ConfidenceLayer(self.viewer, self.mode.layers, layer)
             self.confidence.removed.connect(lambda: self.check.setChecked(False))

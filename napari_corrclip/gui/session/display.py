@@ -1,12 +1,14 @@
 """The display of the session that is corrected: its layers, and the panels that act on them.
 
-Layers come with a session and are left behind, or taken away, when it goes. Regions that were found while
-the classes are still computed are shown until then.
+Layers come with a session and are left behind, or taken away, when it goes. When the slider leaves its plane
+they rest, empty, until they show the session of another one: the list of layers and the dock stay as they
+are. Regions that were found while the classes are still computed are shown until then.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import weakref
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from napari.layers import Image, Labels
@@ -18,13 +20,13 @@ from napari_corrclip.annotation.session import SESSION
 from napari_corrclip.gui.canvas.outlines import FoundOutlines
 from napari_corrclip.gui.correct import CorrectMode, CorrectPanel
 from napari_corrclip.gui.image.picture import Picture
-from napari_corrclip.gui.image.planes import place
+from napari_corrclip.gui.image.planes import hidden_because, place
 from napari_corrclip.gui.layers.appearance import Appearance
 from napari_corrclip.gui.layers.frozen import frozen, name_of_aside
 from napari_corrclip.gui.layers.session_layers import SessionLayers
 from napari_corrclip.gui.regions.table import RegionsBar
 from napari_corrclip.gui.session.slider import Slider
-from napari_corrclip.gui.work.said import Tell
+from napari_corrclip.gui.work.said import Kind, Said, Tell
 from napari_corrclip.gui.work.with_images import InMemory
 from napari_corrclip.gui.work.workspace import Left, Opened, StackLeft, Workspace
 
@@ -79,25 +81,30 @@ class SessionDisplay:
         self.slider = Slider(viewer, workspace, tell)
         self.layers: SessionLayers | None = None
         self.picture: Picture | None = None
+        self._resting: tuple[Labels, Labels] | None = None
         self._look = Appearance()
         self._preview: FoundOutlines | None = None
         self._previewed: Picture | None = None
         self._image: Image | None = None
-        self._veiled: list[tuple[Labels, bool]] = []
+        self._chosen: Callable[[], Image | None] = lambda: None
         self._closing = False
         workspace.leaving.connect(self._leaving)
         workspace.left.connect(self._session_left)
         workspace.stack_left.connect(self._stack_left)
         workspace.opened.connect(self._opened)
         viewer.dims.events.point.connect(self._slider_moved)
+        for event in (viewer.dims.events.order, viewer.dims.events.ndisplay):
+            event.connect(self._see_whether_shown)
         viewer.layers.events.removed.connect(self._removed)
 
     def close(self) -> None:
         """Let go of everything; the layers stay as they are."""
         self._closing = True
-        self._unveil()
+        self._chosen = lambda: None
+        self._see_whether_shown()
         self.forget_preview()
         self._workspace.close()
+        self._end_rest()
         self._let_go()
 
     def stop(self) -> None:
@@ -110,7 +117,10 @@ class SessionDisplay:
     def _let_go(self) -> None:
         self._follow(None)
         self.slider.stop()
-        self._viewer.dims.events.point.disconnect(self._slider_moved)
+        dims = self._viewer.dims.events
+        dims.point.disconnect(self._slider_moved)
+        for event in (dims.order, dims.ndisplay):
+            event.disconnect(self._see_whether_shown)
         self._viewer.layers.events.removed.disconnect(self._removed)
 
     def open(self, session: Session, picture: Picture) -> None:
@@ -132,21 +142,14 @@ class SessionDisplay:
 
     def image_chosen(self, image: Image | None) -> None:
         """Hide what belongs to another image than the one that is chosen, until its own is chosen again."""
-        if image is None:
-            return
-        if self._previewed is not None and image not in self._previewed.layers:
+        self._chosen = (lambda: None) if image is None else weakref.ref(image)
+        if (
+            self._previewed is not None
+            and image is not None
+            and image not in self._previewed.layers
+        ):
             self.forget_preview()
-        if self.layers is None or self.picture is None or image in self.picture.layers:
-            self._unveil()
-        elif not self._veiled:
-            self._veiled = [(layer, layer.visible) for layer in self.layers.layers]
-            for layer, _ in self._veiled:
-                layer.visible = False
-
-    def _unveil(self) -> None:
-        veiled, self._veiled = self._veiled, []
-        for layer, visible in veiled:
-            layer.visible = visible
+        self._see_whether_shown()
 
     # -- what the workspace tells
 
@@ -159,7 +162,9 @@ class SessionDisplay:
             session,
             spatial=picture.spatial,
             tell=self._tell,
+            former=self._resting,
         )
+        self._resting = None
         for layer in self.layers.layers:
             layer.metadata[SESSION] = session  # what the writer of sessions is given
         mode = CorrectMode(self._viewer, self.layers, self._tell)
@@ -172,6 +177,7 @@ class SessionDisplay:
             self._look.apply(self._viewer, self.layers)
             self._regions.check.setChecked(self._look.confident)
             self._correct.button.setChecked(self._look.correcting)
+        self._see_whether_shown()
 
     def _session_changed(self, changed: Changed) -> None:
         self.edited.emit(changed)
@@ -180,12 +186,12 @@ class SessionDisplay:
         """Let go of the layers; a stroke that ends with them is still an edit of the session."""
         if self.layers is None:
             return
-        self._unveil()
+        self.layers.show_again()
         if self.picture is not None and self.picture.where:
             self._look.note(self._viewer, self.layers, self._correct.button.isChecked())
             self._look.confident = self._regions.check.isChecked()
-        self._regions.close_mode()
-        self._correct.close_mode()
+        self._regions.rest()
+        self._correct.rest()
         self._follow(None)
         session.changed.disconnect(self._session_changed)
         for layer in self.layers.layers:
@@ -198,13 +204,16 @@ class SessionDisplay:
             return
         there = [layer for layer in former.layers if layer in self._viewer.layers]
         image = left.picture.layer if left.picture.where else None
-        if left.put_away or image is not None:
+        if left.put_away:
+            self._resting = former.rest()
+            self.left.emit()
+            return
+        self._regions.close_mode()
+        self._correct.close_mode()
+        if image is not None:
             # Two axes would be drawn over every plane of the stack.
             for layer in there:
                 self._viewer.layers.remove(layer)
-        if left.put_away:
-            self.left.emit()
-        elif image is not None:
             which = ["labels" if layer is former.labels else "regions" for layer in there]
             self._freeze(image, [InMemory(left.session, left.picture)], which)
         else:
@@ -212,6 +221,17 @@ class SessionDisplay:
                 layer.name = name_of_aside(name, left.picture.name)
                 layer.visible = self._closing  # not over an image that it is not of
             self._workspace.stand_in(left.session, there)
+
+    def _end_rest(self) -> None:
+        """Take the layers away that rest; no session is to come."""
+        resting, self._resting = self._resting, None
+        if resting is None:
+            return
+        self._regions.close_mode()
+        self._correct.close_mode()
+        for layer in resting:
+            if layer in self._viewer.layers:
+                self._viewer.layers.remove(layer)
 
     def _stack_left(self, left: StackLeft) -> None:
         self._freeze(left.image, left.planes, ("labels", "regions"))
@@ -259,6 +279,34 @@ class SessionDisplay:
 
     # -- the viewer
 
+    def _hidden_because(self) -> str:
+        """Say why the layers are not to be seen now: by the axes, or by the image; empty: they are."""
+        why = hidden_because(self._viewer.dims)
+        image, shown = self._chosen(), self.picture
+        if why or image is None or shown is None or image in shown.layers:
+            return why
+        if shown.layer not in self._viewer.layers:
+            return ""
+        return f"The labels of {shown.name!r} are hidden until it is chosen again; Run segments {image.name!r}."
+
+    def _see_whether_shown(self, _event: object = None) -> None:
+        """Hide the layers where the viewer shows other axes or another image than theirs, or show them."""
+        layers, why = self.layers, self._hidden_because()
+        if layers is None or why == layers.hidden:
+            return
+        if why:
+            if not layers.hidden:
+                self._correct.pause(True)
+                self._regions.pause(True)
+            layers.hide(why)
+            self._tell(Said(why, Kind.WARNING))
+            return
+        layers.show_again()
+        self._regions.pause(False)
+        self._correct.pause(False)
+        assert self.picture is not None  # of the layers
+        self._tell(f"The labels of {self.picture.name!r} are shown again.")
+
     def _slider_moved(self, _event: object = None) -> None:
         if self._previewed is not None and not self.slider.shows(self._previewed):
             self.forget_preview()
@@ -269,8 +317,11 @@ class SessionDisplay:
         if self.layers is not None and event.value in self.layers.layers:
             self._workspace.leave()
             self.removed.emit(name, False)
+        if self._resting is not None and event.value in self._resting:
+            self._end_rest()
         if self._workspace.image is not None and event.value is self._workspace.image:
             self._workspace.close()
+            self._end_rest()
             self.removed.emit(name, True)
         if self._previewed is not None and event.value is self._previewed.layer:
             self.forget_preview()

@@ -7,6 +7,9 @@ what nobody could find again is asked about.
 
 from __future__ import annotations
 
+from dataclasses import replace
+from functools import partial
+
 import numpy as np
 from numpy.typing import NDArray
 from qtpy.QtWidgets import QWidget
@@ -21,7 +24,7 @@ from napari_corrclip.gui.session.display import SessionDisplay
 from napari_corrclip.gui.widgets import is_sure
 from napari_corrclip.gui.work.controller import Controller
 from napari_corrclip.gui.work.restoring import open_steps
-from napari_corrclip.gui.work.said import Tell
+from napari_corrclip.gui.work.said import Kind, Said, Tell
 from napari_corrclip.gui.work.workspace import Workspace
 from napari_corrclip.progress import Progress, Steps
 from napari_corrclip.wording.amounts import count
@@ -77,31 +80,34 @@ class Loading:
 
         def found(session: Session) -> None:
             try:
-                picture = self._picture_of(session)
+                picture, other_plane = self._picture_of(session)
             except InputError as error:
                 self._tell(error)
                 return
             self._controller.work(
-                open_steps(picture, lambda rgb: _read(folder, rgb, picture.source)),
-                lambda one: self._open(one, picture),
+                open_steps(picture, partial(_read, folder)),
+                lambda one: self._open_if_of(picture, one, session, other_plane),
             )
 
         self._controller.work(_look_steps(folder), found)
 
-    def _picture_of(self, session: Session) -> Picture:
+    def _picture_of(self, session: Session) -> tuple[Picture, str]:
         """Return the part of the chosen image that a session is of.
 
+        With it, a sentence where it was of another plane, which is told unless the pixels say otherwise.
+
         Raises:
-            InputError: it is of another plane, or of another size.
+            InputError: it is of another size.
         """
-        picture = self._image.picture()
+        picture, other_plane = self._image.picture(), ""
         here, there = picture.source, session.source
         if here is not None and there is not None and _file(here) == _file(there):
             if here.slice != there.slice and picture.layer is not None:
-                raise InputError(
+                other_plane = (
                     f"The session is of {plane_name(picture.layer, there.slice)}; "
                     "move the slider there, and load it again."
                 )
+            there = replace(there, slice=here.slice)
             if here.key != there.key:
                 picture = self._image.picture_for(there)
         if picture.shape != session.shape:
@@ -109,7 +115,38 @@ class Loading:
                 f"The session is of {_size(session.shape)} pixels, and {picture.title} has "
                 f"{_size(picture.shape)}; choose the image that it was saved of, and the same part of it."
             )
-        return picture
+        return picture, other_plane
+
+    def _open_if_of(
+        self, picture: Picture, session: Session, saved: Session, other_plane: str
+    ) -> None:
+        """Open a session, if it is of the image, or if a person says so.
+
+        Args:
+            picture: what it is to be opened on.
+            session: with the image.
+            saved: as it was read without.
+            other_plane: what is told where it is of another plane; empty: it is not.
+        """
+        then, now = saved.source, picture.source
+        same = saved.image_digest == session.image_digest
+        if other_plane and not same:
+            self._tell(Said(other_plane, Kind.WARNING))
+            return
+        unchanged = now is not None and now.is_unchanged_since(then)
+        if saved.image_digest and not same and not unchanged and not self._may_be_of(picture):
+            self._tell("Nothing was loaded; what is corrected is as it was.")
+            return
+        self._open(session, picture)
+
+    def _may_be_of(self, picture: Picture) -> bool:
+        return is_sure(
+            self._parent,
+            "Load a session",
+            f"The session was corrected on other pixels than {picture.title} has. On another image its "
+            "regions and decisions are wrong.",
+            "Load all the same",
+        )
 
     def _open(self, session: Session, picture: Picture) -> None:
         if not self._display.slider.shows(picture):

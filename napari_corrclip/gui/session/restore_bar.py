@@ -6,16 +6,26 @@ from psygnal import Signal
 from qtpy import QtCore
 from qtpy.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
-from napari_corrclip.annotation import Session, Source
+from napari_corrclip.annotation import Source
 from napari_corrclip.errors import InputError
 from napari_corrclip.gui.image.panel import ImagePanel
-from napari_corrclip.gui.image.picture import Picture
-from napari_corrclip.gui.widgets import Label, button, combo
+from napari_corrclip.gui.image.picture import Picture, neighbours
+from napari_corrclip.gui.widgets import Label, button, combo, is_sure
 from napari_corrclip.gui.work.controller import Controller
-from napari_corrclip.gui.work.said import Tell
+from napari_corrclip.gui.work.restoring import (
+    Belongs,
+    OfOther,
+    Restored,
+    Unproven,
+    belonging_steps,
+)
+from napari_corrclip.gui.work.said import Kind, Said, Tell
 from napari_corrclip.gui.work.with_images import InMemory
 from napari_corrclip.gui.work.workspace import Workspace
 from napari_corrclip.images.boxes import Box
+
+BEFORE = "Corrected before:"
+OF_OTHER = "Kept here, of another image:"
 
 
 class RestoreBar(QWidget):
@@ -64,15 +74,21 @@ class RestoreBar(QWidget):
             "Begin anew", "Put the former corrections aside; they stay on the disk"
         )
         self.anew_button.clicked.connect(self.begin_anew)
+        self.go_button = button(
+            "Go there", "Show the image that the corrections are of, and open them"
+        )
+        self.go_button.clicked.connect(self.go)
+        self._elsewhere: tuple[Picture, Belongs] | None = None
+        self.title = Label(BEFORE)
         row = QHBoxLayout()
-        row.addWidget(Label("Corrected before:"), 1)
-        row.addWidget(self.restore_button)
-        row.addWidget(self.anew_button)
+        row.addWidget(self.title, 1)
+        for offered in (self.restore_button, self.anew_button, self.go_button):
+            row.addWidget(offered)
         rows = QVBoxLayout(self)
         rows.setContentsMargins(0, 0, 0, 0)
         rows.addLayout(row)
         rows.addWidget(self.parts)
-        self.hide()
+        self._show_elsewhere(None)
 
     def offer(self, source: Source | None, picture: Picture | None) -> None:
         """Offer what is kept of an image and its parts and is not open.
@@ -81,6 +97,10 @@ class RestoreBar(QWidget):
             source: the image's file, whose parts are looked for on the disk.
             picture: the image, of whose plane those in memory are looked for.
         """
+        elsewhere = self._elsewhere
+        if elsewhere is not None and picture is not None and picture.same_as(elsewhere[0]):
+            return  # it is still to be seen where they belong
+        self._show_elsewhere(None)
         offers = self._workspace.offers(source, picture)
         self.parts.clear()
         for offer in offers:
@@ -117,7 +137,26 @@ class RestoreBar(QWidget):
             self._tell(error)
             return
 
-        def done(session: Session) -> None:
+        self._open(picture, kept)
+
+    def _open(self, picture: Picture, kept: Source, *, asked: bool = False) -> None:
+        def done(found: Restored) -> None:
+            if isinstance(found, Unproven):
+                if is_sure(self, "Restore corrections", found.sentence, "Restore"):
+                    self._open(picture, kept, asked=True)
+                return
+            if isinstance(found, OfOther):
+                self._withdraw()
+                others = neighbours(picture, found.box)
+                self._controller.work(
+                    belonging_steps(picture, others, found),
+                    lambda belongs: self.tell_belonging(picture, belongs),
+                )
+                return
+            if found is None:
+                self._tell("Nothing is kept of this image any more.")
+                return
+            session = found
             self._withdraw()
             steps = len(session.history.done)
             self._tell(
@@ -128,7 +167,49 @@ class RestoreBar(QWidget):
             # After that sentence: what goes wrong with opening it is to be read.
             self.restored.emit(session, picture)
 
-        self._controller.work(self._workspace.restore_steps(picture, kept), done)
+        self._controller.work(self._workspace.restore_steps(picture, kept, asked=asked), done)
+
+    def tell_belonging(self, picture: Picture, belongs: Belongs) -> None:
+        """Say which image corrections are of that were kept in the place of another, and offer it.
+
+        Args:
+            picture: in whose place they lay.
+            belongs: which image they are of.
+        """
+        self._tell(Said(belongs.sentence, Kind.WARNING))
+        if belongs.picture is not None or belongs.path:
+            self._show_elsewhere((picture, belongs))
+
+    def offer_unproven(self, picture: Picture) -> None:
+        """Offer corrections that are opened only if a person says that they are of a plane."""
+        self.offer(picture.source, picture)
+
+    def go(self) -> None:
+        """Show the image that the corrections are of, and open them there."""
+        if self._elsewhere is None:
+            return
+        _, belongs = self._elsewhere
+        self._show_elsewhere(None)
+        if belongs.picture is None:
+            self._image.open_file(belongs.path)
+            self.restore()
+            return
+        picture = belongs.picture
+        self._image.show_picture(picture)
+        if self._workspace.image is picture.layer or picture.source is None:
+            return  # what comes with the plane is opened by its slider
+        self._open(picture, picture.source)
+
+    def _show_elsewhere(self, elsewhere: tuple[Picture, Belongs] | None) -> None:
+        self._elsewhere = elsewhere
+        there = elsewhere is not None
+        self.title.setText(OF_OTHER if there else BEFORE)
+        self.go_button.setVisible(there)
+        for offered in (self.restore_button, self.anew_button):
+            offered.setVisible(not there)
+        if there:
+            self.parts.hide()
+        self.setVisible(there or self.parts.count() > 0)
 
     def begin_anew(self) -> None:
         """Leave the corrections on the disk alone, and begin anew with the next run."""

@@ -10,13 +10,21 @@ import contextlib
 
 import napari
 from napari.layers import Image
+from psygnal import Signal
 from qtpy.QtCore import QTimer
 
 from napari_corrclip.annotation import Session
 from napari_corrclip.errors import InputError
-from napari_corrclip.gui.image.picture import Picture
-from napari_corrclip.gui.image.planes import Where, plane_of
+from napari_corrclip.gui.image.picture import Picture, neighbours
+from napari_corrclip.gui.image.planes import Where, hidden_because, plane_of
 from napari_corrclip.gui.work.jobs import Jobs
+from napari_corrclip.gui.work.restoring import (
+    Belongs,
+    OfOther,
+    Restored,
+    Unproven,
+    belonging_steps,
+)
 from napari_corrclip.gui.work.said import Kind, Said, Tell
 from napari_corrclip.gui.work.with_images import InMemory
 from napari_corrclip.gui.work.workspace import Workspace
@@ -32,7 +40,14 @@ class Slider:
         viewer: whose slider it is.
         workspace: has the sessions.
         tell: is given a sentence.
+
+    Signals (psygnal):
+        belongs: what lay in the place of the plane that is shown :class:`.Belongs` to another one.
+        unproven: it may lie there what is of it, and nothing proves that.
     """
+
+    belongs = Signal(Picture, Belongs)
+    unproven = Signal(Picture)
 
     def __init__(self, viewer: napari.viewer.Viewer, workspace: Workspace, tell: Tell) -> None:
         self._viewer = viewer
@@ -43,11 +58,15 @@ class Slider:
         self._timer.setSingleShot(True)
         self._timer.setInterval(DELAY)
         self._timer.timeout.connect(self._arrive)
-        viewer.dims.events.point.connect(self._moved)
+        dims = viewer.dims.events
+        self._events = (dims.point, dims.order, dims.ndisplay)
+        for event in self._events:
+            event.connect(self._moved)
 
     def stop(self) -> None:
         """Follow no more."""
-        self._viewer.dims.events.point.disconnect(self._moved)
+        for event in self._events:
+            event.disconnect(self._moved)
         with contextlib.suppress(RuntimeError):  # Python ends, and Qt has deleted it
             self._timer.stop()
         self._jobs.drop()
@@ -72,8 +91,8 @@ class Slider:
 
     def _moved(self, _event: object = None) -> None:
         image, picture = self._workspace.image, self._workspace.picture
-        if image is None or image not in self._viewer.layers:
-            return
+        if image is None or image not in self._viewer.layers or hidden_because(self._viewer.dims):
+            return  # other axes are shown, and no plane is left
         if picture is not None:
             if picture.layer is not image or self.shows(picture):
                 return
@@ -83,7 +102,7 @@ class Slider:
     def _arrive(self) -> None:
         """Open what there is of the plane that is shown."""
         image = self._workspace.image
-        if image is None or image not in self._viewer.layers:
+        if image is None or image not in self._viewer.layers or hidden_because(self._viewer.dims):
             return
         where = self._where(image)
         found = None if where is None else self._workspace.comes_with(where)
@@ -94,10 +113,21 @@ class Slider:
             return
         picture = found.picture
 
-        def done(session: Session) -> None:
+        def told(belongs: Belongs) -> None:
+            self.belongs.emit(picture, belongs)
+
+        def done(found: Restored) -> None:
             followed = self._workspace.image is image and self._workspace.session is None
-            if followed and self.shows(picture):
-                self._workspace.arrive(session, picture)
+            if not followed or not self.shows(picture):
+                return
+            if isinstance(found, Session):
+                self._workspace.arrive(found, picture)
+            elif isinstance(found, OfOther):
+                others = neighbours(picture, found.box)
+                self._jobs.start(belonging_steps(picture, others, found), done=told, failed=failed)
+            elif isinstance(found, Unproven):
+                self._tell(Said(found.sentence, Kind.WARNING))
+                self.unproven.emit(picture)
 
         def failed(error: Exception) -> None:
             if self._workspace.image is image:

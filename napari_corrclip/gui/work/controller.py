@@ -30,6 +30,7 @@ from napari_corrclip.gui.work.drafting import Drafting
 from napari_corrclip.gui.work.estimates import ESTIMATES
 from napari_corrclip.gui.work.jobs import Jobs
 from napari_corrclip.gui.work.relabelling import Relabelling
+from napari_corrclip.gui.work.restoring import PictureLooks
 from napari_corrclip.gui.work.said import Kind, Said
 from napari_corrclip.gui.work.workspace import Workspace
 from napari_corrclip.progress import Progress, Steps
@@ -193,9 +194,12 @@ class Controller:
             have: planes that have a session in memory, and are skipped.
         """
         count, finished = len(pictures), [0]
+        notes: dict[str, list[Where]] = {}  # what each says, and of which planes
 
         def sliced(event: Done[Where, Session]) -> None:
             finished[0] += 1
+            for note in event.result.notes:
+                notes.setdefault(note, []).append(event.key)
             picture = next(candidate for candidate in pictures if candidate.where == event.key)
             self.status.emit(
                 " ".join(
@@ -216,7 +220,10 @@ class Controller:
             if run.failed:
                 where, why = run.failed[0]
                 parts.append(f"{len(run.failed)} failed, the first at {_place(where)}: {why}")
-            kind = Kind.WARNING if run.failed else Kind.DONE
+            for note, planes in notes.items():
+                some = len(planes) < len(run.done)
+                parts.append(f"Of plane {_place(planes[0])}: {note}" if some else note)
+            kind = Kind.WARNING if run.failed or notes else Kind.DONE
             self.status.emit(Said(" ".join([*parts, "Move the slider to correct each."]), kind))
 
         def stopped() -> None:
@@ -433,7 +440,14 @@ class Controller:
 
         segmenter = yield from self._segmenter(choice.recipe)
         slices = [
-            Slice(picture.where, picture.read, picture.source, partial(getattr, picture, "stretch"))
+            Slice(
+                picture.where,
+                picture.read,
+                picture.source,
+                partial(getattr, picture, "stretch"),
+                partial(PictureLooks, picture),
+                picture.stack,
+            )
             for picture in pictures
         ]
         return (yield from stack_steps(segmenter, slices, vocabulary, have=have))
@@ -492,4 +506,4 @@ def _said(picture: Picture) -> str:
 
 
 def _place(where: Where) -> str:
-    return ", ".join(str(index + 1) for index in where)
+    return ", ".join(str(index) for index in where)

@@ -29,7 +29,7 @@ from napari_corrclip.errors import InputError
 from napari_corrclip.gui.image.picture import Picture, picture_like, source_like
 from napari_corrclip.gui.image.planes import Where
 from napari_corrclip.gui.work.resolve import State
-from napari_corrclip.gui.work.restoring import open_steps
+from napari_corrclip.gui.work.restoring import Restored, find_steps
 from napari_corrclip.gui.work.with_images import InMemory, WithImages
 from napari_corrclip.images.boxes import Box
 from napari_corrclip.progress import Steps
@@ -262,15 +262,19 @@ class Workspace:
                 self._with_images.keep(plane.session, plane.picture)
 
     def comes_with(self, where: Where) -> InMemory | Unread | None:
-        """Return what there is of a plane of the stack, to be opened now that it is shown."""
+        """Return what there is of a plane of the stack, to be opened now that it is shown.
+
+        Of a file it may be that nothing is found when it is read.
+        """
         if self.image is None or self._like is None or self.session is not None:
             return None
         for plane in [plane for plane in self._planes if plane[0] == where][-1:]:
             return self._planes[plane]
         source = source_like(self._like, where)
-        parts = [] if source is None else self._store.parts(source)
-        if not parts:
+        if source is None:
             return None
+        # What is kept in another place may be of this plane too, by its pixels.
+        parts = self._store.parts(source) or [source.part(self._like.box)]
         chosen = next((part for part in parts if part.crop == self._like.box), parts[0])
         return Unread(picture_like(self._like, where, chosen.crop), chosen)
 
@@ -441,9 +445,17 @@ class Workspace:
 
     # -- on the disk
 
-    def restore_steps(self, picture: Picture, source: Source) -> Steps[Session]:
-        """Read a picture and the corrections that are kept of it; to be driven in a thread."""
-        return open_steps(picture, lambda rgb: self._store.restore(source, rgb))
+    def restore_steps(
+        self, picture: Picture, source: Source, *, asked: bool = False
+    ) -> Steps[Restored]:
+        """Read a picture and the corrections that are kept of it; to be driven in a thread.
+
+        Args:
+            picture: what they are to be opened on.
+            source: by which they are found.
+            asked: whether a person has said that they are of it, where nothing proves it.
+        """
+        return find_steps(picture, source, self._store, picture.stack, asked=asked)
 
     def keeps(self, session: Session) -> bool:
         """Whether all of the open session is on the disk."""

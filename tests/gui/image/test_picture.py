@@ -43,7 +43,7 @@ def test_the_plane_is_the_one_that_the_viewer_shows_of_a_moved_and_scaled_layer(
         picture_of(moved, (7,), contrast=Contrast((0, 100))).rgb[..., 0],
         picture_of(Image(stack[7]), contrast=Contrast((0, 100))).rgb[..., 0],
     )
-    assert plane_name(moved, (7,)) == "plane 8 of 10 along axis 0"
+    assert plane_name(moved, (7,)) == "plane 7 of 0–9 along axis 0"
     viewer.dims.set_point(0, 3)
     with pytest.raises(InputError, match="no plane of 'stack': along axis 0 it stands at -8"):
         plane_of(moved, viewer.dims)
@@ -58,7 +58,7 @@ def test_a_layer_with_fewer_axes_than_the_viewer_is_taken_by_its_own() -> None:
     assert plane_of(own, viewer.dims) == (2,)
     assert plane_of(flat, viewer.dims) == ()
     labelled = Image(np.zeros((4, 5, 8, 8)), axis_labels=("t", "z", "y", "x"))
-    assert plane_name(labelled, (3, 2)) == "plane 4 of 4 along axis t, 3 of 5 along axis z"
+    assert plane_name(labelled, (3, 2)) == "plane 3 of 0–3 along axis t, 2 of 0–4 along axis z"
 
 
 def test_other_axes_in_front_are_refused() -> None:

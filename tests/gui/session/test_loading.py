@@ -305,14 +305,17 @@ def test_a_session_of_another_file_of_a_changed_one_and_of_none(
     loader.open(other)
     iio.imwrite(other, SCENE, compression=1)
     loader.load(folder)
-    assert "was changed after the session was saved" in loader.said
+    assert loader.said == "Loaded 162 regions and 2 steps."  # its pixels are the same
     loader.shows(corrected)
 
     # On a layer without a file, nothing is kept as if it were one.
     source = Source.of(scene)
     folder = of_source(corrected, tmp_path / "of a file", source)
     loader.add(SCENE[::-1], name="turned", rgb=True)
-    loader.load(folder)
+    loader.load(folder, "Cancel")
+    assert loader.said == "Nothing was loaded; what is corrected is as it was."
+    loader.load(folder, "Load all the same")
+    assert "The session was corrected on other pixels than 'turned' has" in loader.asked[0]
     assert "The image has other pixels than the one that was corrected" in loader.said
     loader.session.assign(loader.session.ids[:1].tolist(), "red")
     assert not has_session(journal_folder(source))
@@ -344,7 +347,7 @@ def test_a_plane_of_a_stack(loader: Loader, corrected: Session, tmp_path: Path) 
     loader.viewer.dims.set_point(0, 0)
     loader.load(folder)
     assert loader.said == (
-        "The session is of plane 2 of 3 along axis 0; move the slider there, and load it again."
+        "The session is of plane 1 of 0–2 along axis 0; move the slider there, and load it again."
     )
     loader.viewer.dims.set_point(0, 1)
 
@@ -356,7 +359,7 @@ def test_a_plane_of_a_stack(loader: Loader, corrected: Session, tmp_path: Path) 
     loader.dock.controller.progressed.connect(leave)
     loader.load(folder)
     assert loader.said == (
-        "The slider has left 'stack', plane 2 of 3 along axis 0; move it back, and load the session "
+        "The slider has left 'stack', plane 1 of 0–2 along axis 0; move it back, and load the session "
         "again."
     )
     assert loader.dock.workspace.session is None

@@ -31,7 +31,7 @@ def test_layers_and_their_look_follow_the_slider(stack: Person) -> None:
     to(stack, 2)
     stack.wait()
     assert stack.names() == ["stack"]
-    assert "plane 1 of 4 along axis 0 is segmented; move the slider" in dock.status.text()
+    assert "plane 0 of 0–3 along axis 0 is segmented; move the slider" in dock.status.text()
     to(stack, 0)
     first, layers = dock.session, dock.layers
     assert layers is not None
@@ -45,16 +45,18 @@ def test_layers_and_their_look_follow_the_slider(stack: Person) -> None:
 
     # A plane without a session shows nothing of another.
     to(stack, 2)
-    assert stack.names() == ["stack"]
+    assert not any(layer.visible or layer.data.any() for layer in layers.layers)
+    assert not stack.viewer.layers["confidence"].visible
     assert dock.workspace.session is None
-    assert dock.regions.table is None
+    assert dock.regions.table is not None
+    assert not dock.regions.table.isEnabled()
     assert not dock.correct.button.isEnabled()
     stack.qtbot.waitUntil(lambda: not shares.shares, timeout=MINUTE)
     run(stack)
     second, picture = dock.session, dock.workspace.picture
     assert picture is not None
     assert picture.where == (2,)
-    assert dock.status.text().startswith("Plane 3 of 4 along axis 0: ")
+    assert dock.status.text().startswith("Plane 2 of 0–3 along axis 0: ")
     np.testing.assert_array_equal(second.image, planes()[2])
     second.paint(([3, 3], [4, 5]), "green")
     stack.agree()
@@ -237,7 +239,7 @@ def test_a_plane_that_cannot_be_read_is_passed_over_and_values_are_the_stack_s(
     run(person)
     text = person.dock.status.text()
     assert "2 of 3 planes segmented" in text
-    assert "1 failed, the first at 2: The image 'lazy' cannot be read (OSError" in text
+    assert "1 failed, the first at 1: The image 'lazy' cannot be read (OSError" in text
 
     def typed(word: str) -> int:
         person.type(word)
@@ -255,3 +257,18 @@ def test_a_plane_that_cannot_be_read_is_passed_over_and_values_are_the_stack_s(
     to(person, 0)
     assert typed("stone") == stone
     person.agree()
+
+
+def test_a_run_over_a_stack_says_once_which_words_are_unknown_and_no_plane_says_it_again(
+    stack: Person,
+) -> None:
+    dock = stack.dock
+    dock.words.line.setText("red, green, trombone")
+    dock.image.planes.setCurrentIndex(1)
+    run(stack)
+    said = dock.status.text()
+    assert f"{PLANES} of {PLANES} planes segmented." in said
+    assert said.count("'trombone'") == 1
+    to(stack, 1)
+    assert "trombone" not in dock.status.text()
+    assert "plane 1 of 0–3 along axis 0" in dock.status.text()

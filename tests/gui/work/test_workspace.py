@@ -13,7 +13,14 @@ import numpy as np
 import pytest
 from napari.layers import Image
 
-from napari_corrclip.annotation import Session, Source, has_session, journal_folder, restore
+from napari_corrclip.annotation import (
+    Session,
+    SessionStore,
+    Source,
+    has_session,
+    journal_folder,
+    restore,
+)
 from napari_corrclip.annotation.encoded_cache import FEATURES, FeatureCache
 from napari_corrclip.errors import InputError
 from napari_corrclip.gui.image.picture import Picture
@@ -91,7 +98,8 @@ class Room:
         elif isinstance(found, Unread):
             file, crop = Path(found.source.path).name, found.source.crop
             picture = self.picture(found.picture.layer, *where, file=file, crop=crop)
-            self.workspace.arrive(on_disk(picture), picture)
+            if found.source in SessionStore():
+                self.workspace.arrive(on_disk(picture), picture)
         return self.workspace.session
 
 
