@@ -61,6 +61,15 @@ class Label(QLabel):
         self.setText(text)
 
 
+def heading(text: str) -> Label:
+    """Return the title of a part of a window."""
+    made = Label(text)
+    font = made.font()
+    font.setBold(True)
+    made.setFont(font)
+    return made
+
+
 class MarkupLabel(QLabel):
     """A text in HTML; what others wrote is escaped by whoever puts it in."""
 

@@ -83,7 +83,7 @@ class Outlines(Drawing):
         self.marked: frozenset[int] = frozenset()
         self.division: Division | None = None
         self.shown = Shown()
-        self._veiled = False
+        self._veiled = self._aside = False
         self._rows: _Rows | None = None
         self._scheme: Scheme | None = None
         super().__init__(viewer, layer)
@@ -122,6 +122,12 @@ class Outlines(Drawing):
         """Draw nothing for a while."""
         self._veiled = on
         self.refresh()
+
+    def step_aside(self, on: bool) -> None:
+        """Make way for other outlines of the same image, until these are wanted again."""
+        if on != self._aside:
+            self._aside = on
+            self.refresh()
 
     def show(self, shown: Shown) -> None:
         """Outline others than before."""
@@ -162,7 +168,7 @@ class Outlines(Drawing):
 
     def painted(self, view: View) -> NDArray[np.uint32]:
         """Return the picture of a view."""
-        if self._veiled or self._layer not in self._viewer.layers:
+        if self._veiled or self._aside or self._layer not in self._viewer.layers:
             return np.zeros(view.size, np.uint32)
         if self._scheme is None:
             self._scheme = self._made_scheme()
@@ -181,7 +187,7 @@ class Outlines(Drawing):
 
     def dots(self) -> Sequence[Dot]:
         """Return the dots over it."""
-        return () if self.division is None or self._veiled else self.division.dots
+        return () if self.division is None or self._veiled or self._aside else self.division.dots
 
     def _known(self) -> _Rows:
         if self._rows is None:
