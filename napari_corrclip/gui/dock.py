@@ -46,7 +46,7 @@ from napari_corrclip.gui.session.menu import SessionMenu
 from napari_corrclip.gui.session.restore_bar import RestoreBar
 from napari_corrclip.gui.start import StartPanel
 from napari_corrclip.gui.vispy_fix import mend_drawing
-from napari_corrclip.gui.widgets import Docked, is_enter, is_sure, primary_style
+from napari_corrclip.gui.widgets import Docked, is_enter, is_sure, set_reading_order, style_sheet
 from napari_corrclip.gui.words.panel import VocabularyPanel
 from napari_corrclip.gui.words.removal import ask_about_removed
 from napari_corrclip.gui.work.controller import Controller
@@ -129,6 +129,7 @@ class CorrClipDock(Docked):
         layout.addWidget(self.status)
         self.setMinimumWidth(WIDTH)
         self._take_theme()
+        set_reading_order(self)
         self._connect()
         self.model.begin()
         self.reset_choices()
@@ -167,7 +168,7 @@ class CorrClipDock(Docked):
         )
 
     def _take_theme(self, _event: object = None) -> None:
-        self.setStyleSheet(primary_style(self.viewer.theme))
+        self.setStyleSheet(style_sheet(self.viewer.theme))
 
     def sizeHint(self) -> QSize:
         """Return a width that leaves the canvas the larger part of a small screen."""

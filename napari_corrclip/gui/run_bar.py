@@ -71,6 +71,7 @@ class RunBar(QWidget):
         told.addWidget(self.bar)
         layout.addLayout(told, 1)
         layout.addWidget(self.cancel_button)
+        self._tell()
 
     def show_busy(self, busy: bool) -> None:
         """Show whether something runs."""
@@ -160,4 +161,4 @@ class RunBar(QWidget):
             text if fits else metrics.elidedText(self._text, Qt.TextElideMode.ElideRight, room)
         )
         set_tip(self.stage, text)
-        self.bar.setAccessibleDescription(text)
+        self.bar.setAccessibleDescription(text or "How far what runs is")

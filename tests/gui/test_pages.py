@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -13,7 +16,15 @@ from PIL import Image
 from pytestqt.qtbot import QtBot
 from qtpy.QtCore import QPoint, QRect, Qt
 from qtpy.QtTest import QTest
-from qtpy.QtWidgets import QAbstractButton, QApplication, QFileDialog, QMessageBox, QWidget
+from qtpy.QtWidgets import (
+    QAbstractButton,
+    QApplication,
+    QFileDialog,
+    QLabel,
+    QMessageBox,
+    QSizePolicy,
+    QWidget,
+)
 
 from napari_corrclip.demo.scenes import generate_scene
 from napari_corrclip.errors import InputError
@@ -45,20 +56,30 @@ def on_screen(make_napari_viewer: Callable[..., napari.Viewer], qtbot: QtBot) ->
 
 
 def cut(dock: QWidget) -> list[str]:
-    """What should be seen of a page and is not, or not whole."""
+    """What should be seen of a page and is not, or not whole, or has no room for its text."""
     return [
         f"{type(widget).__name__} {getattr(widget, 'text', str)()}"
         for widget in dock.findChildren(QWidget)
         if widget.isVisible()
-        and isinstance(widget, QAbstractButton)
-        and widget.visibleRegion().boundingRect().size() != widget.size()
+        and isinstance(widget, QAbstractButton | QLabel)
         and widget.window() is dock.window()
+        and (widget.visibleRegion().boundingRect().size() != widget.size() or is_squeezed(widget))
     ]
 
 
+def is_squeezed(widget: QAbstractButton | QLabel) -> bool:
+    """Whether there is less room than the text asks for, which no ellipsis and no second line tells."""
+    fits_itself = widget.sizePolicy().horizontalPolicy() is QSizePolicy.Policy.Ignored
+    wraps = isinstance(widget, QLabel) and widget.wordWrap()
+    drawn = not widget.text() or not any(letter.isalpha() for letter in widget.text())
+    return not (fits_itself or wraps or drawn) and widget.width() < widget.sizeHint().width()
+
+
+@pytest.mark.parametrize("theme", short("dark", rest=["light"]))
 @pytest.mark.parametrize(("width", "height"), short(SIZES[0], rest=[SIZES[1]]))
-def test_every_page_fits(on_screen: Person, width: int, height: int) -> None:
+def test_every_page_fits(on_screen: Person, width: int, height: int, theme: str) -> None:
     person, dock = on_screen, on_screen.dock
+    person.viewer.theme = theme
     person.viewer.window.resize(width, height)
     settle(person.viewer)
     click_at(person, dock.bar.demo_button)
@@ -83,6 +104,27 @@ def test_every_page_fits(on_screen: Person, width: int, height: int) -> None:
     assert dock.width() <= 340
     foot = dock.mapTo(window, QPoint(0, dock.height())).y()
     assert foot <= window.height() == height
+
+
+@pytest.mark.long
+@pytest.mark.process
+@pytest.mark.parametrize(("scale", "size"), [("1.5", "933-600"), ("2", "1024-700")])
+def test_every_page_fits_at_a_scaling(scale: str, size: str) -> None:
+    """Of the screen, which Qt reads when it starts: in a Python and on a screen of their own."""
+    environment = {name: value for name, value in os.environ.items() if name != "DISPLAY"}
+    made = subprocess.run(
+        [
+            sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-m", "long or not long",
+            "-o", "xvfb_width=2200", "-o", "xvfb_height=1500", "-k", f"test_every_page_fits and {size}",
+            "--deselect", f"{__file__}::test_every_page_fits_at_a_scaling", __file__,
+        ],
+        env={**environment, "QT_SCALE_FACTOR": scale},
+        capture_output=True,
+        text=True,
+        check=False,
+    )  # fmt: skip
+    assert made.returncode == 0, made.stdout[-3000:]
+    assert "2 passed" in made.stdout
 
 
 def test_the_demo_is_on_the_empty_first_page_alone(on_screen: Person) -> None:

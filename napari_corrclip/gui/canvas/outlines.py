@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from napari.layers import Points
 from numpy.typing import NDArray
+from psygnal import Signal
 
 from napari_corrclip.annotation import Changed, Session
 from napari_corrclip.annotation.region import Region
@@ -73,7 +74,12 @@ class Outlines(Drawing):
         selected, marked: ids of what stands out; what is selected more so.
         division: a region that is to be divided.
         shown: which regions are outlined beside these.
+
+    Signals (psygnal):
+        shown_changed: others are outlined than before.
     """
+
+    shown_changed = Signal()
 
     def __init__(self, viewer: ViewerModel, layer: Labels, session: Session) -> None:
         self._viewer = viewer
@@ -133,6 +139,7 @@ class Outlines(Drawing):
         """Outline others than before."""
         self.shown = shown
         self._look_anew()
+        self.shown_changed.emit()
 
     def clear(self) -> None:
         """Let nothing stand out any more."""

@@ -26,6 +26,7 @@ from napari_corrclip.gui.layers.captions import (
     class_colormap,
     describe,
     painting_title,
+    region_colormap,
     region_features,
 )
 from napari_corrclip.gui.layers.guard import Guard
@@ -103,6 +104,7 @@ class SessionLayers:
             session.regions.copy(),
             name="regions",
             opacity=0.0,
+            colormap=region_colormap(),
             features=region_features(session.rows(), session.vocabulary),
             **where,
         )

@@ -7,6 +7,7 @@ from typing import Any, Literal, cast, get_args, get_origin
 
 from psygnal import Signal
 from qtpy.QtCore import QSize
+from qtpy.QtGui import QShowEvent
 from qtpy.QtWidgets import (
     QCheckBox,
     QComboBox,
@@ -20,7 +21,16 @@ from qtpy.QtWidgets import (
 from napari_corrclip.errors import InputError
 from napari_corrclip.gui.model.region_settings import RegionSettings
 from napari_corrclip.gui.model.resources import Resources
-from napari_corrclip.gui.widgets import Column, Label, Line, button, combo, heading, set_tip
+from napari_corrclip.gui.widgets import (
+    Column,
+    Label,
+    Line,
+    button,
+    combo,
+    heading,
+    set_reading_order,
+    set_tip,
+)
 from napari_corrclip.settings import Settings
 from napari_corrclip.vocabulary.numbers import number, whole_number
 
@@ -82,6 +92,7 @@ class Advanced(Column):
         for name in Settings.model_fields:
             self.fields[name] = field = self._field(name)
             self.labels[name] = label = Label(name.replace("_", " "))
+            field.setAccessibleName(label.text())
             form.addRow(label, field)
         self.reset_button = button("Reset", "Take the preset's values again")
         self.reset_button.clicked.connect(self.reset)
@@ -91,22 +102,27 @@ class Advanced(Column):
         self.regions.refused.connect(self.refused.emit)
         column = QVBoxLayout(inside)
         column.setContentsMargins(0, 0, 0, 0)
-        column.addWidget(heading("Regions"))
+        column.addWidget(self.regions.heading)
         column.addWidget(self.regions)
         column.addWidget(heading("Method"))
         column.addLayout(form)
-        labels = [*self.labels.values(), *self.regions.labels.values()]
-        width = max(label.sizeHint().width() for label in labels)
-        for title in labels:
-            title.setMinimumWidth(width)  # two forms, one edge
         self.resources = Resources()
         column.addWidget(self.resources)
         self._column = column
+        set_reading_order(inside)
         self._show()
 
     def add(self, widget: QWidget) -> None:
         """Put a widget below the parameters."""
         self._column.addWidget(widget)
+
+    def showEvent(self, event: QShowEvent | None) -> None:
+        """Let the two forms have one edge; the font is that of napari from now on."""
+        super().showEvent(event)
+        labels = [*self.labels.values(), *self.regions.labels.values()]
+        width = max(label.sizeHint().width() for label in labels)
+        for label in labels:
+            label.setMinimumWidth(width)
 
     def sizeHint(self) -> QSize:  # noqa: D102
         return QSize(380, 560)

@@ -68,6 +68,7 @@ class ModelPanel(Fold):
         self.preset = combo([], "Which networks")
         self._offer_presets()
         self.regions = combo(REGIONS, "Where regions come from: found, or a Labels layer of yours")
+        self.regions.setAccessibleName("Regions")
         self.detail = combo(
             [],
             "Short side, in pixels, at which the networks see the image: the preset's own, twice "
@@ -83,6 +84,7 @@ class ModelPanel(Fold):
         self.windows = Label()
         set_tip(self.windows, "Windows of the networks over the image, and the time of a run")
         self.device = DeviceBox()
+        self.device.setAccessibleName("Device")
         self.unload_button = button("Unload", "Free the memory that the networks take")
         self.unload_button.clicked.connect(lambda: self.unload.emit())
         self.advanced = Advanced(self._preset_settings, self)

@@ -9,7 +9,7 @@ from psygnal import Signal
 from qtpy.QtWidgets import QFormLayout, QHBoxLayout, QLabel, QWidget
 
 from napari_corrclip.errors import InputError
-from napari_corrclip.gui.widgets import Label, Line, button, set_tip
+from napari_corrclip.gui.widgets import Label, Line, button, heading, set_tip
 from napari_corrclip.gui.work.choice import REGIONS, SAM, SUPERPIXELS, regions_title
 from napari_corrclip.regions.options import SamOptions, SourceOptions, region_options
 from napari_corrclip.vocabulary.numbers import number, whole_number
@@ -47,7 +47,7 @@ FIELDS: Mapping[str, Mapping[str, Field]] = {
     },
     SUPERPIXELS: {
         "n_segments": Field(
-            "superpixels", f"About how many; {BY_SIZE}: more in a larger image", whole=True
+            "number", f"About how many; {BY_SIZE}: more in a larger image", whole=True
         ),
         "compactness": Field("compactness", "Higher: squarer; lower: closer to the colours"),
     },
@@ -57,6 +57,9 @@ FIELDS: Mapping[str, Mapping[str, Field]] = {
 
 class RegionSettings(QWidget):
     """The fields of the chosen source, and the button that shows what it finds.
+
+    Attributes:
+        heading: names the source, above the fields.
 
     Signals (psygnal):
         changed: other :attr:`options`.
@@ -70,6 +73,7 @@ class RegionSettings(QWidget):
         super().__init__(parent)
         self._source = next(iter(REGIONS))
         self._changed: dict[str, dict[str, object]] = {kind: {} for kind in FIELDS}
+        self.heading = heading("")
         self.lines: dict[str, Line] = {}
         self.labels: dict[str, QLabel] = {}
         self._form = QFormLayout(self)
@@ -79,7 +83,7 @@ class RegionSettings(QWidget):
                 self.lines[name] = line = Line()
                 self.labels[name] = label = Label(field.title)
                 label.setBuddy(line)
-                line.setAccessibleName(f"{field.title.capitalize()} of {_title(kind)}")
+                line.setAccessibleName(f"{_title(kind)}: {field.title}")
                 line.editingFinished.connect(lambda kind=kind, name=name: self._typed(kind, name))
                 self._form.addRow(label, line)
         self.preview_button = button(
@@ -178,6 +182,7 @@ class RegionSettings(QWidget):
 
     def _show(self) -> None:
         """Show the values of the source; those that are not its own are bold."""
+        self.heading.setText(f"Regions: {self.title}")
         for kind, fields in FIELDS.items():
             for name, field in fields.items():
                 line, label = self.lines[name], self.labels[name]

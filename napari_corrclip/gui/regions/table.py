@@ -30,9 +30,10 @@ from napari_corrclip.annotation import Changed
 from napari_corrclip.annotation.review.filter import parse_filter
 from napari_corrclip.errors import InputError
 from napari_corrclip.gui.correct import CorrectMode
+from napari_corrclip.gui.correct.outlines_button import OutlinesButton
 from napari_corrclip.gui.layers.confidence import ConfidenceLayer
 from napari_corrclip.gui.regions.model import COLUMNS, RegionsModel, spans
-from napari_corrclip.gui.widgets import Docked, Label, Line, button, set_tip
+from napari_corrclip.gui.widgets import Docked, Label, Line, button, set_tip, style_sheet
 
 if TYPE_CHECKING:
     import napari
@@ -57,6 +58,7 @@ class RegionsView(QTableView):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setAutoScroll(False)
+        self.setTabKeyNavigation(False)  # Tab leaves the table, as in any form
         self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         self.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
         self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
@@ -135,6 +137,7 @@ class RegionsTable(Docked):
             "ignored, decided, undecided or selected; id, conf, margin or area with <, >, <=, >= or =",
         )
         self.line.setClearButtonEnabled(True)
+        self.line.setAccessibleName("Filter")
         self.refresh_button = button("Refresh", "Filter and sort anew; edits keep rows in place")
         self.refresh_button.clicked.connect(self.filter)
         # Before the view's own: rows that an edit removes were not deselected by a person.
@@ -142,6 +145,8 @@ class RegionsTable(Docked):
         self.model.rowsRemoved.connect(self._removing_ended)
         self.view = RegionsView()
         self.view.setModel(self.model)
+        self.view.setAccessibleName("Regions")
+        self.view.setAccessibleDescription("A row a region; arrows select, Enter shows it")
         columns = self.view.horizontalHeader()
         assert columns is not None
         columns.setSectionResizeMode(COLUMNS.index("class"), QHeaderView.ResizeMode.Stretch)
@@ -277,6 +282,7 @@ class RegionsBar(QWidget):
         viewer: gets the table's dock and the layer.
 
     Attributes:
+        outlines: chooses which outlines are shown.
         table: ``None`` while it is closed.
         confidence: the layer's keeper; ``None`` while it is off.
     """
@@ -293,17 +299,25 @@ class RegionsBar(QWidget):
         self.check = QCheckBox("Show confidence")
         set_tip(self.check, "A layer with how probable the class of each region is")
         self.check.toggled.connect(self._switch_confidence)
+        self.outlines = OutlinesButton()
         layout = QHBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self.button)
         layout.addWidget(self.check)
         layout.addStretch(1)
+        layout.addWidget(self.outlines)
         self.hide()
+        viewer.events.theme.connect(self._take_theme)
+
+    def _take_theme(self, _event: object = None) -> None:
+        if self.table is not None:
+            self.table.setStyleSheet(style_sheet(self.viewer.theme))
 
     def open(self, mode: CorrectMode) -> None:
         """Be about the session of ``mode`` from now on; where a table was open there is one again."""
         self.close_mode()
         self.mode = mode
+        self.outlines.open(mode)
         self.show()
         if self._wanted:
             self.show_table()
@@ -312,6 +326,7 @@ class RegionsBar(QWidget):
         """Let go of the session; the table goes with it."""
         self._close_table()
         self.check.setChecked(False)
+        self.outlines.close_mode()
         self.mode = None
         self.hide()
 
@@ -326,6 +341,7 @@ class RegionsBar(QWidget):
         self._wanted = True
         if self.table is None:
             self.table = RegionsTable(self.mode)
+            self._take_theme()
             self.table.closed.connect(self._closed)
             window = self.window()
             low = window is not None and window.height() < LOW_WINDOW

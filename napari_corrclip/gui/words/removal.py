@@ -53,6 +53,8 @@ class RemovalDialog(QDialog):
             box.addItems([TAKE_BACK, *(f"give them to {name!r}" for name in vocabulary.names)])
             self.boxes[class_.value] = box
             label = Label(f"{class_.name!r}: {_counted(regions, pixels)}")
+            box.setAccessibleName(f"What becomes of {class_.name!r}")
+            box.setAccessibleDescription(label.text())
             form.addRow(label, box)
         buttons = QDialogButtonBox()
         buttons.addButton("Remove", QDialogButtonBox.ButtonRole.AcceptRole)
