@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 from qtpy.QtCore import QPointF, QRectF, QSize, Qt
 from qtpy.QtGui import QColor, QPainter, QPaintEvent, QPen, QPolygonF
@@ -97,7 +98,7 @@ class OutlinesButton(QPushButton):
                 classes,
                 plain(entry.name).replace("&", "&&"),
                 shown.of_class == entry.value,
-                lambda value=entry.value: actions.outline_class(value),
+                partial(actions.outline_class, entry.value),
             )
 
     def _tell(self) -> None:
