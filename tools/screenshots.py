@@ -147,7 +147,7 @@ class Story:
         self.shoot("2-running", settle=0.05)
         if not dock.controller.running:
             raise TimeoutError("the run was over before its picture was taken")
-        self.press(dock.bar.run_button)  # it cancels
+        self.press(dock.bar.cancel_button)
         self.wait(lambda: not dock.controller.running)
         dock.model.detail.setCurrentIndex(0)
         self.press(dock.bar.run_button)

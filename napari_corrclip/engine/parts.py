@@ -83,6 +83,17 @@ def load_regions(recipe: Recipe, cache: Cache = None, sam: Sam | None = None) ->
     return AwaitedRegions()
 
 
+def sam_of(source: RegionSource, made_by: Recipe, recipe: Recipe) -> Sam | None:
+    """Return the SAM of a source that a recipe made, where another one asks for it on the same device."""
+    from napari_corrclip.regions.sam import SamRegions
+
+    if not isinstance(source, SamRegions) or made_by.preset is None or recipe.preset is None:
+        return None
+    same = made_by.preset.regions == recipe.preset.regions and made_by.device == recipe.device
+    # One that was handed in may be another.
+    return source.sam if same and "regions" not in made_by.parts else None
+
+
 def named_regions(regions: Regions) -> tuple[str, RegionSource | None]:
     """Return what a recipe calls ``regions``, and the source where it is no kind that a preset makes.
 

@@ -231,29 +231,32 @@ class Recipe:
         parts = {name: part for name, part in self.parts.items() if name != "templates"}
         return self._key(image, self.method.features_fingerprint, parts)
 
+    def regions_key(self, image: str = "") -> str:
+        """Return the key of the regions that are found, whatever is encoded after them."""
+        networks = [_named(spec) for spec in self.networks[2:]]
+        part = self.parts.get("regions", "")
+        return _hashed(
+            [FORMAT, networks, self.regions, self._key_options(), self._tiles, part, image]
+        )
+
     def _key(self, image: str, settings: str, parts: dict[str, str], templates: object = "") -> str:
-        networks = [
+        return _hashed(
             [
-                spec.library,
-                spec.architecture,
-                spec.pretrained,
-                spec.source,
-                spec.filename,
-                spec.sha256,
+                FORMAT, [_named(spec) for spec in self.networks], templates, self.resolved().dtype,
+                self.regions, self._key_options(), *self._tiles, parts, settings, image,
             ]
-            for spec in self.networks
-        ]
+        )  # fmt: skip
+
+    @property
+    def _tiles(self) -> tuple[float | None, tuple[int | None, int | None] | None]:
+        # Regions that are given are not looked for tile by tile.
+        return self.scale, None if self.regions == GIVEN else (self.tile, self.overlap)
+
+    def _key_options(self) -> dict[str, object] | None:
         options = self._options()
         if options is not None and options.get("dtype", "") is None:
             options["dtype"] = "float32"  # what a preset's SAM is loaded in
-        # Regions that are given are not looked for tile by tile.
-        tiles = None if self.regions == GIVEN else (self.tile, self.overlap)
-        values = [
-            FORMAT, networks, templates, self.resolved().dtype, self.regions, options, self.scale,
-            tiles, parts, settings, image,
-        ]  # fmt: skip
-        text = json.dumps(values, sort_keys=True, separators=(",", ":"))
-        return hashlib.sha256(text.encode()).hexdigest()[:32]
+        return options
 
     # -- JSON
 
@@ -315,6 +318,18 @@ class Recipe:
 
     def _options(self) -> dict[str, object] | None:
         return None if self.region_options is None else asdict(self.region_options)
+
+
+def _named(spec: NetworkSpec) -> list[object]:
+    """Return what says which network it is."""
+    return [
+        spec.library, spec.architecture, spec.pretrained, spec.source, spec.filename, spec.sha256,
+    ]  # fmt: skip
+
+
+def _hashed(values: list[object]) -> str:
+    text = json.dumps(values, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
 def _parts(parts: object) -> FrozenMapping[str, str]:

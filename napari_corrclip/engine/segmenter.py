@@ -29,6 +29,7 @@ from napari_corrclip.engine.parts import (
     load_towers,
     named_regions,
     part_of,
+    sam_of,
     unknown_words_of,
 )
 from napari_corrclip.engine.recipe import GIVEN, Recipe, fingerprint_of
@@ -189,6 +190,7 @@ class Segmenter:
         source: RegionSource | None = None,
         cache: str | os.PathLike[str] | None = None,
         former: Segmenter | None = None,
+        sam: Sam | None = None,
     ) -> Segmenter:
         """Make what a recipe says.
 
@@ -198,6 +200,7 @@ class Segmenter:
                 the image.
             cache: folder of weights and text features; ``None``: the user's.
             former: another segmenter, whose networks are taken where they are the same.
+            sam: the preset's SAM on the recipe's device, where it is loaded already.
 
         Raises:
             InputError: there is no such device here, a part was handed in that is not here, or ``source`` is
@@ -213,7 +216,7 @@ class Segmenter:
             recipe = _with_source(recipe, source)
         shared = former if former is not None and former._has_towers_of(recipe) else None
         if source is None:
-            source = load_regions(recipe, cache, shared and shared._sam_of(preset))
+            source = load_regions(recipe, cache, sam if shared is None else shared.sam_for(recipe))
         if shared is not None:
             clip, similarity, texts = shared.clip, shared.similarity, shared.text_cache
         else:
@@ -233,15 +236,9 @@ class Segmenter:
     def _has_towers_of(self, recipe: Recipe) -> bool:
         return self._made_by is not None and self._made_by.same_towers(recipe)
 
-    def _sam_of(self, preset: Preset) -> Sam | None:
-        """Return the preset's SAM where it is loaded here."""
-        from napari_corrclip.regions.sam import SamRegions
-
-        made = None if self._made_by is None else self._made_by.preset
-        same = made is not None and made.regions == preset.regions
-        # One that was handed in may be another.
-        own = self._made_by is not None and "regions" not in self._made_by.parts
-        return self._source.sam if same and own and isinstance(self._source, SamRegions) else None
+    def sam_for(self, recipe: Recipe) -> Sam | None:
+        """Return the SAM of a recipe where it is loaded here; ``None``: it is not."""
+        return None if self._made_by is None else sam_of(self._source, self._made_by, recipe)
 
     @classmethod
     def load_steps(
@@ -250,12 +247,13 @@ class Segmenter:
         *,
         source: RegionSource | None = None,
         former: Segmenter | None = None,
+        sam: Sam | None = None,
     ) -> Steps[Segmenter]:
         """Generator of :meth:`from_recipe` that fetches what is missing first, and can be cancelled then."""
         for spec in recipe.missing:
             yield from fetch(spec)
         yield Progress("load the networks", 0, 1)
-        return cls.from_recipe(recipe, source=source, former=former)
+        return cls.from_recipe(recipe, source=source, former=former, sam=sam)
 
     @property
     def recipe(self) -> Recipe:

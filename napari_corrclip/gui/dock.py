@@ -11,7 +11,9 @@ from collections.abc import Callable
 from typing import Any
 
 import napari
+import numpy as np
 from napari.layers import Image
+from numpy.typing import NDArray
 from qtpy.QtCore import QSize, QTimer
 from qtpy.QtGui import QKeyEvent
 from qtpy.QtWidgets import (
@@ -31,9 +33,11 @@ from napari_corrclip.gui.correct import CorrectPanel
 from napari_corrclip.gui.export.panel import ExportPanel
 from napari_corrclip.gui.fold import Fold
 from napari_corrclip.gui.image.panel import ImagePanel
+from napari_corrclip.gui.image.picture import Picture
 from napari_corrclip.gui.layers.session_layers import SessionLayers
 from napari_corrclip.gui.model.panel import ModelPanel
 from napari_corrclip.gui.pages import Page, Pages
+from napari_corrclip.gui.region_preview import RegionPreview
 from napari_corrclip.gui.regions.table import RegionsBar
 from napari_corrclip.gui.run_bar import RunBar
 from napari_corrclip.gui.sentence import Sentence
@@ -44,7 +48,7 @@ from napari_corrclip.gui.session.menu import SessionMenu
 from napari_corrclip.gui.session.restore_bar import RestoreBar
 from napari_corrclip.gui.start import StartPanel
 from napari_corrclip.gui.vispy_fix import mend_drawing
-from napari_corrclip.gui.widgets import Docked, is_enter, is_sure, primary_style
+from napari_corrclip.gui.widgets import Docked, is_enter, is_sure, set_reading_order, style_sheet
 from napari_corrclip.gui.words.panel import VocabularyPanel
 from napari_corrclip.gui.words.removal import ask_about_removed
 from napari_corrclip.gui.work.controller import Controller
@@ -81,6 +85,7 @@ class CorrClipDock(Docked):
         controller: does what takes long.
         image, words, model, bar, correct, regions, restore_bar: the panels.
         display: shows the session that is corrected.
+        preview: shows the regions that settings would find.
     """
 
     def __init__(self, viewer: napari.viewer.Viewer) -> None:
@@ -107,6 +112,9 @@ class CorrClipDock(Docked):
             regions=self.regions,
             tell=self.say,
         )
+        self.preview = RegionPreview(
+            self.image, self.model, self.controller, self.display, self.say
+        )
         loading = Loading(
             self.image, self.controller, self.workspace, self.display, self.say, parent=self
         )
@@ -125,6 +133,7 @@ class CorrClipDock(Docked):
         layout.addWidget(self.status)
         self.setMinimumWidth(WIDTH)
         self._take_theme()
+        set_reading_order(self)
         self._connect()
         self.model.begin()
         self.reset_choices()
@@ -163,7 +172,7 @@ class CorrClipDock(Docked):
         )
 
     def _take_theme(self, _event: object = None) -> None:
-        self.setStyleSheet(primary_style(self.viewer.theme))
+        self.setStyleSheet(style_sheet(self.viewer.theme))
 
     def sizeHint(self) -> QSize:
         """Return a width that leaves the canvas the larger part of a small screen."""
@@ -194,14 +203,17 @@ class CorrClipDock(Docked):
         self.image.fold.switched.connect(lambda on: self._make_room(self.model, on))
         self.model.switched.connect(lambda on: self._make_room(self.image.fold, on))
         self.viewer.events.theme.connect(self._take_theme)
-        self.pages.turned.connect(lambda page: self.bar.show_run_button(page is Page.SET_UP))
+        self.model.preview.connect(self.preview.find)
+        self.pages.turned.connect(self._turned)
+        self.display.edited.connect(lambda _: self.preview.leave())
+        self.bar.let_go.connect(lambda: self.pages.tabs.setFocus())
         self.controller.status.connect(self.say)
         self.controller.busy.connect(self.bar.show_busy)
         self.controller.busy.connect(self.model.tell_windows)
         self.image.part_chosen.connect(lambda: self.model.show_shape(self.image.shape))
         self.controller.busy.connect(self._busy)
         self.controller.progressed.connect(self.bar.show_progress)
-        self.controller.regions_found.connect(self.display.preview)
+        self.controller.regions_found.connect(self._regions_found)
         self.controller.made.connect(self.display.open)
         self.controller.words_given_up.connect(self.words.show_session)
         self.controller.sliced.connect(self.display.take_plane)
@@ -339,6 +351,7 @@ class CorrClipDock(Docked):
         self.model.device.close_jobs()
         self.display.close()
         self.words.let_go()
+        self.preview.let_go()
         self.viewer.dims.events.point.disconnect(self._slider_moved)
         self.viewer.layers.selection.events.active.disconnect(self._layer_selected)
 
@@ -361,6 +374,7 @@ class CorrClipDock(Docked):
         self.display.stop()
         self.regions.fall_silent()
         self.words.let_go()
+        self.preview.let_go()
         self.controller.let_go()
         self.workspace.unload(())
         self.viewer.dims.events.point.disconnect(self._slider_moved)
@@ -414,6 +428,7 @@ class CorrClipDock(Docked):
             self.image.follow(event.value)
 
     def _slider_moved(self, _event: object = None) -> None:
+        self.preview.look_again()
         if self.image.layer is not None and self.image.layer.ndim > 2:
             self._image_chosen()
 
@@ -465,11 +480,25 @@ class CorrClipDock(Docked):
         back = "" if self.restore_bar.isHidden() else "Restore brings back what was corrected, and "
         self.say(f"The layer {name!r} was removed; {back}Run makes new ones.")
 
+    def _regions_found(self, regions: NDArray[np.int32], picture: Picture) -> None:
+        self.preview.leave()  # these take its place
+        self.display.preview(regions, picture)
+
+    def _selected(self, _selection: tuple[int, ...]) -> None:
+        self.preview.leave()  # what is selected is to be seen
+
+    def _turned(self, page: Page) -> None:
+        if page is not Page.SET_UP:
+            self.preview.leave("the page that it was on")
+
     def _opened(self, opened: Opened) -> None:
+        self.preview.leave()
         session, picture = opened.session, opened.picture
         self._step = session.history.done[-1:]
         self.words.follow(session)
         self.words.active.follow(None if self.layers is None else self.layers.labels)
+        if self.correct.mode is not None:
+            self.correct.mode.correcting.selected.connect(self._selected)
         if not opened.arrived:
             self.pages.turn_to(Page.CORRECT)
             self._offer()  # what was put aside is not offered any more
@@ -488,7 +517,8 @@ class CorrClipDock(Docked):
 
     def _busy(self, busy: bool) -> None:
         if not busy:
-            self.display.forget_preview()  # a run that was stopped or failed leaves nothing
+            if not self.preview.shown:  # that is a person's own
+                self.display.forget_preview()  # a run that was stopped or failed leaves nothing
             # What the job brought comes first.
             QTimer.singleShot(0, self._take_words_typed_meanwhile)
             QTimer.singleShot(0, self._forget_made)

@@ -47,6 +47,7 @@ class Pages(QWidget):
         self.tabs.setExpanding(True)
         self.tabs.setDrawBase(False)
         self.tabs.setAccessibleName("Pages")
+        self.tabs.setAccessibleDescription("The pages of the dock; arrow keys turn them")
         for number, page in enumerate(Page):
             self.tabs.addTab(page.value)
             self.tabs.setTabToolTip(number, TIPS[page])

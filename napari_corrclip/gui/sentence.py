@@ -37,7 +37,9 @@ class Sentence(QWidget):
         self.label.setStyleSheet("padding: 0px; margin: 0px;")
         self.label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self.undo_button = button("Undo", "Take this back (Ctrl+Z)")
-        self.undo_button.setFocusPolicy(Qt.FocusPolicy.NoFocus)  # the keys stay with the canvas
+        self.undo_button.setFocusPolicy(
+            Qt.FocusPolicy.TabFocus
+        )  # by mouse, the keys stay with the canvas
         self.undo_button.clicked.connect(lambda: self.undo.emit())
         layout = QHBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -60,7 +62,8 @@ class Sentence(QWidget):
         self.said = said
         self.icon.show_kind(said.kind)
         self.undo_button.setVisible(said.undo)
-        self.setAccessibleName(f"{said.kind.value}: {said.text}")
+        for read in (self, self.label):  # whole, where what is seen is cut
+            read.setAccessibleName(f"{said.kind.value}: {said.text}")
         self._fit()
 
     def text(self) -> str:

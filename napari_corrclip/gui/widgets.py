@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import pairwise
 from typing import Protocol
 
 from napari.utils.theme import get_theme
@@ -17,6 +18,7 @@ from qtpy.QtWidgets import (
     QDialog,
     QFrame,
     QLabel,
+    QLayout,
     QLineEdit,
     QMessageBox,
     QPushButton,
@@ -78,6 +80,15 @@ class Label(QLabel):
         super().__init__(parent)
         self.setTextFormat(Qt.TextFormat.PlainText)
         self.setText(text)
+
+
+def heading(text: str) -> Label:
+    """Return the title of a part of a window."""
+    made = Label(text)
+    font = made.font()
+    font.setBold(True)
+    made.setFont(font)
+    return made
 
 
 class MarkupLabel(QLabel):
@@ -216,15 +227,67 @@ def primary_button(text: str, tip: str) -> QPushButton:
     return made
 
 
-def primary_style(theme: str) -> str:
-    """Return the style sheet of primary buttons in a theme of napari's."""
+FOCUSED = {
+    "QPushButton:focus": "padding: 2px",
+    f"QPushButton#{PRIMARY}:focus": "padding: 2px",
+    "QToolButton:focus": "",
+    "QComboBox:focus": "padding: 1px 8px 1px 6px",
+    "QLineEdit:focus": "padding: 0px",
+    "QCheckBox::indicator:focus": "padding: 0px; width: 14px; height: 14px",
+    "QAbstractSpinBox:focus": "",
+    "QTableView:focus": "",
+    "QTabBar::tab:selected:focus": "",
+}
+"""What shows that the keyboard is at it, which napari's own styles hardly do, with what its frame takes the
+place of, so that no text is cut."""
+
+
+def style_sheet(theme: str) -> str:
+    """Return the style of what is ours in a theme of napari's: primary buttons, the place of the keyboard."""
     colors = get_theme(theme)
     accent, text, dim = (color.as_hex() for color in (colors.current, colors.text, colors.primary))
+    rgb = ", ".join(str(part) for part in colors.text.as_rgb_tuple()[:3])
     return (
         f"QPushButton#{PRIMARY} {{ background: {accent}; color: {text}; font-weight: bold; }}"
         f"QPushButton#{PRIMARY}:hover {{ border: 1px solid {text}; }}"
         f"QPushButton#{PRIMARY}:disabled {{ background: {dim}; }}"
+        f"QLineEdit {{ placeholder-text-color: rgba({rgb}, 75%); }}"
+        + "".join(
+            f"{what} {{ border: 2px solid {text}; {room}; }}" for what, room in FOCUSED.items()
+        )
     )
+
+
+def set_reading_order(root: QWidget) -> None:
+    """Let Tab go through a widget as it is read: from above, and in each row from the left."""
+    stops = [
+        widget
+        for widget in _read(root)
+        if widget.focusPolicy() & Qt.FocusPolicy.TabFocus and widget is not root
+    ]
+    for former, following in pairwise(stops):
+        QWidget.setTabOrder(former, following)
+
+
+def _read(widget: QWidget) -> Iterator[QWidget]:
+    yield widget
+    layout = widget.layout()
+    if isinstance(widget, QScrollArea):
+        inside = widget.widget()
+        if inside is not None:
+            yield from _read(inside)
+    elif layout is not None:
+        yield from _read_layout(layout)
+
+
+def _read_layout(layout: QLayout) -> Iterator[QWidget]:
+    for place in range(layout.count()):
+        item = layout.itemAt(place)
+        widget, inner = (None, None) if item is None else (item.widget(), item.layout())
+        if widget is not None:
+            yield from _read(widget)
+        elif inner is not None:
+            yield from _read_layout(inner)
 
 
 class Column(QScrollArea):
@@ -238,6 +301,9 @@ class Column(QScrollArea):
         super().__init__(parent)
         self.setWidgetResizable(True)
         self.setFrameShape(QFrame.Shape.NoFrame)
+        self.setFocusPolicy(
+            Qt.FocusPolicy.NoFocus
+        )  # what has the keyboard comes to sight by itself
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setWidget(panels)
 

@@ -10,6 +10,9 @@ from napari_corrclip.errors import InputError
 from napari_corrclip.regions.painting import Painting, check_order
 from napari_corrclip.regions.protocol import check_count, check_share, is_number
 
+MOST_POINTS, MOST_SEGMENTS = 1_000, 1_000_000
+"""More would be a slip: a grid of a million points, and as many superpixels as are ever told apart."""
+
 
 @dataclass(frozen=True)
 class SamOptions:
@@ -34,7 +37,9 @@ class SamOptions:
             raise InputError(f"masks_per_point is {self.masks_per_point!r}; choose 1 or 3.")
         check_order(self.painting)
         checked: dict[str, object] = {
-            "points_per_side": check_count(self.points_per_side, "points_per_side", least=1),
+            "points_per_side": check_count(
+                self.points_per_side, "points_per_side", least=1, most=MOST_POINTS
+            ),
             "min_area": check_count(self.min_area, "min_area"),
         }
         for name in ("iou_threshold", "stability_threshold", "nms_threshold"):
@@ -64,7 +69,9 @@ class SuperpixelOptions:
         """Check each, and make plain numbers of NumPy's."""
         checked: dict[str, object] = {"min_size": check_share(self.min_size, "min_size")}
         if self.n_segments is not None:
-            checked["n_segments"] = check_count(self.n_segments, "n_segments", least=1)
+            checked["n_segments"] = check_count(
+                self.n_segments, "n_segments", least=1, most=MOST_SEGMENTS
+            )
         if not is_number(self.compactness) or self.compactness <= 0:
             raise InputError(f"compactness is {self.compactness!r}; give a number above 0.")
         if not is_number(self.sigma) or self.sigma < 0:

@@ -99,8 +99,10 @@ def check_share(value: float, name: str) -> float:
     return float(value)
 
 
-def check_count(value: int, name: str, least: int = 0) -> int:
-    """Return ``value``, a whole number of at least ``least``, or raise an ``InputError``."""
-    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
-        raise InputError(f"{name} is {value!r}; give a whole number of at least {least}.")
+def check_count(value: int, name: str, least: int = 0, most: int | None = None) -> int:
+    """Return ``value``, a whole number from ``least`` on, up to ``most``, or raise an ``InputError``."""
+    whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
+    if not whole or value < least or (most is not None and value > most):
+        bounds = f"of at least {least}" if most is None else f"from {least} to {most}"
+        raise InputError(f"{name} is {value!r}; give a whole number {bounds}.")
     return int(value)

@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 import napari_corrclip as nc
 from napari_corrclip.demo.scenes import generate_scene
 from napari_corrclip.engine.encoded_image import annotate_steps
+from napari_corrclip.engine.found_regions import find_regions_steps
 from napari_corrclip.engine.recipe import GIVEN, Recipe
 from napari_corrclip.errors import InputError
 from napari_corrclip.images import PERCENTILES, ImageOptions, find_limits, read_pixels
@@ -132,6 +133,50 @@ def test_what_has_no_effect_changes_no_key() -> None:
     templated = Recipe(replace(demo, template_set=("a {}.",)))
     assert templated.features_key() == Recipe().features_key()
     assert templated.key() != Recipe().key()
+
+
+def test_the_key_of_regions_is_of_what_finds_them_alone() -> None:
+    recipe = Recipe()
+    same: list[dict[str, Any]] = [
+        {"settings": Settings(tau=0.7)},
+        {"detail": "fine"},
+        {"dtype": "float16"},
+        {"device": "cpu"},
+    ]
+    for others in same:
+        assert Recipe(**others).regions_key() == recipe.regions_key()
+    superpixels = Recipe(regions="superpixels")
+    assert (
+        replace(superpixels, preset=get_preset("vit-b-16")).regions_key()
+        == superpixels.regions_key()
+    )
+    different = [
+        superpixels,
+        Recipe("vit-b-16"),
+        Recipe(region_options={"points_per_side": 9}),
+        Recipe(region_options={"stability_threshold": 0.5}),
+        Recipe(regions="superpixels", region_options={"n_segments": 7}),
+    ]
+    keys = {one.regions_key() for one in (recipe, *different)} | {recipe.regions_key("image")}
+    assert len(keys) == len(different) + 2
+
+
+def test_regions_that_were_found_before_lend_their_sam() -> None:
+    """And find what a run finds, with no other network loaded."""
+    recipe = Recipe(device="cpu", region_options={"points_per_side": 3})
+    before = finish(find_regions_steps(recipe, SCENE.image, "key"))
+    assert before.key == "key"
+    other = replace(recipe, region_options={"points_per_side": 4})
+    sam = before.sam_for(other)
+    assert sam is not None
+    assert before.sam_for(replace(other, device="auto")) is None
+    assert before.sam_for(Recipe("vit-b-16", device="cpu")) is None
+    segmenter = nc.Segmenter.from_recipe(other, sam=sam)
+    assert isinstance(segmenter.regions, SamRegions)
+    assert segmenter.regions.sam is sam
+    assert segmenter.sam_for(recipe) is sam
+    run = nc.Segmenter.from_recipe(recipe, former=segmenter).regions
+    np.testing.assert_array_equal(before.found.regions, finish(run.segment(SCENE.image)))
 
 
 def test_the_types_that_a_recipe_knows_are_those_of_the_devices() -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -11,9 +14,17 @@ import numpy as np
 import pytest
 from PIL import Image
 from pytestqt.qtbot import QtBot
-from qtpy.QtCore import QPoint, Qt
+from qtpy.QtCore import QPoint, QRect, Qt
 from qtpy.QtTest import QTest
-from qtpy.QtWidgets import QAbstractButton, QApplication, QFileDialog, QMessageBox, QWidget
+from qtpy.QtWidgets import (
+    QAbstractButton,
+    QApplication,
+    QFileDialog,
+    QLabel,
+    QMessageBox,
+    QSizePolicy,
+    QWidget,
+)
 
 from napari_corrclip.demo.scenes import generate_scene
 from napari_corrclip.errors import InputError
@@ -22,6 +33,7 @@ from napari_corrclip.gui.pages import Page
 from napari_corrclip.gui.work.said import Kind, Said, done, past
 from napari_corrclip.vocabulary import Vocabulary
 from tests.forms import short
+from tests.gui.hand import click_at, turn_to
 from tests.gui.person import Person, answer, click_in, threads_end
 from tests.gui.window import settle
 
@@ -43,43 +55,31 @@ def on_screen(make_napari_viewer: Callable[..., napari.Viewer], qtbot: QtBot) ->
     threads_end(qtbot)
 
 
-def click_at(person: Person, widget: QWidget) -> None:
-    """Click where a hand could: in the middle of what is seen of a widget, on whatever lies there."""
-    seen = widget.visibleRegion().boundingRect()
-    assert seen.size() == widget.size(), f"{widget!r} is cut, or not to be seen"
-    window = widget.window()
-    assert window is not None
-    where = widget.mapTo(window, seen.center())
-    there = window.childAt(where)
-    assert there is widget or widget.isAncestorOf(there), f"{there!r} lies over {widget!r}"
-    QTest.mouseClick(there, Qt.MouseButton.LeftButton, pos=there.mapFrom(window, where))
-    QApplication.processEvents()
-
-
-def turn_to(person: Person, page: Page) -> None:
-    """Click on the tab of a page."""
-    tabs = person.dock.pages.tabs
-    where = tabs.tabRect(list(Page).index(page)).center()
-    QTest.mouseClick(tabs, Qt.MouseButton.LeftButton, pos=where)
-    QApplication.processEvents()
-    assert person.dock.pages.page is page
-
-
 def cut(dock: QWidget) -> list[str]:
-    """What should be seen of a page and is not, or not whole."""
+    """What should be seen of a page and is not, or not whole, or has no room for its text."""
     return [
         f"{type(widget).__name__} {getattr(widget, 'text', str)()}"
         for widget in dock.findChildren(QWidget)
         if widget.isVisible()
-        and isinstance(widget, QAbstractButton)
-        and widget.visibleRegion().boundingRect().size() != widget.size()
+        and isinstance(widget, QAbstractButton | QLabel)
         and widget.window() is dock.window()
+        and (widget.visibleRegion().boundingRect().size() != widget.size() or is_squeezed(widget))
     ]
 
 
+def is_squeezed(widget: QAbstractButton | QLabel) -> bool:
+    """Whether there is less room than the text asks for, which no ellipsis and no second line tells."""
+    fits_itself = widget.sizePolicy().horizontalPolicy() is QSizePolicy.Policy.Ignored
+    wraps = isinstance(widget, QLabel) and widget.wordWrap()
+    drawn = not widget.text() or not any(letter.isalpha() for letter in widget.text())
+    return not (fits_itself or wraps or drawn) and widget.width() < widget.sizeHint().width()
+
+
+@pytest.mark.parametrize("theme", short("dark", rest=["light"]))
 @pytest.mark.parametrize(("width", "height"), short(SIZES[0], rest=[SIZES[1]]))
-def test_every_page_fits(on_screen: Person, width: int, height: int) -> None:
+def test_every_page_fits(on_screen: Person, width: int, height: int, theme: str) -> None:
     person, dock = on_screen, on_screen.dock
+    person.viewer.theme = theme
     person.viewer.window.resize(width, height)
     settle(person.viewer)
     click_at(person, dock.bar.demo_button)
@@ -104,6 +104,27 @@ def test_every_page_fits(on_screen: Person, width: int, height: int) -> None:
     assert dock.width() <= 340
     foot = dock.mapTo(window, QPoint(0, dock.height())).y()
     assert foot <= window.height() == height
+
+
+@pytest.mark.long
+@pytest.mark.process
+@pytest.mark.parametrize(("scale", "size"), [("1.5", "933-600"), ("2", "1024-700")])
+def test_every_page_fits_at_a_scaling(scale: str, size: str) -> None:
+    """Of the screen, which Qt reads when it starts: in a Python and on a screen of their own."""
+    environment = {name: value for name, value in os.environ.items() if name != "DISPLAY"}
+    made = subprocess.run(
+        [
+            sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-m", "long or not long",
+            "-o", "xvfb_width=2200", "-o", "xvfb_height=1500", "-k", f"test_every_page_fits and {size}",
+            "--deselect", f"{__file__}::test_every_page_fits_at_a_scaling", __file__,
+        ],
+        env={**environment, "QT_SCALE_FACTOR": scale},
+        capture_output=True,
+        text=True,
+        check=False,
+    )  # fmt: skip
+    assert made.returncode == 0, made.stdout[-3000:]
+    assert "2 passed" in made.stdout
 
 
 def test_the_demo_is_on_the_empty_first_page_alone(on_screen: Person) -> None:
@@ -134,14 +155,77 @@ def test_what_runs_can_be_cancelled_from_every_page(on_screen: Person) -> None:
     dock.reset_choices()
     dock.model.detail.setCurrentIndex(dock.model.detail.count() - 1)
     person.type("red, green")
+    run, cancel = dock.bar.run_button, dock.bar.cancel_button
+    for page in Page:
+        turn_to(person, Page.SET_UP)
+        click_at(person, dock.bar.run_button)
+        assert not run.isEnabled()
+        assert run.text() == "Run"
+        places = [QRect(one.mapTo(dock, QPoint(0, 0)), one.size()) for one in (run, cancel)]
+        assert not places[0].intersects(places[1])
+        turn_to(person, page)
+        click_at(person, cancel)
+        person.wait()
+        assert dock.status.text() == "Cancelled; nothing was changed."
+        assert not dock.bar.cancel_button.isVisible()
+
+
+def test_a_click_or_key_that_comes_too_late_to_cancel_begins_nothing(on_screen: Person) -> None:
+    person, dock = on_screen, on_screen.dock
+    person.viewer.add_image(generate_scene(7).image[:96, :128], rgb=True)
+    dock.reset_choices()
+    dock.model.regions.setCurrentText("superpixels")
+    person.type("red, green")
+    window = dock.window()
+    assert window is not None
+    began: list[bool] = []
+    dock.controller.busy.connect(began.append)
+    cancel = dock.bar.cancel_button
     click_at(person, dock.bar.run_button)
-    assert dock.bar.run_button.text() == "Cancel"
-    assert not dock.bar.cancel_button.isVisible()
-    turn_to(person, Page.EXPORT)
-    click_at(person, dock.bar.cancel_button)
+    assert window.focusWidget() is cancel  # the keyboard goes with what can be pressed
+    where = cancel.mapTo(window, cancel.rect().center())
     person.wait()
-    assert dock.status.text() == "Cancelled; nothing was changed."
-    assert not dock.bar.cancel_button.isVisible()
+    QTest.keyClick(dock.pages.tabs, Qt.Key.Key_Left)
+    assert dock.pages.page is Page.SET_UP
+    for key in (Qt.Key.Key_Space, Qt.Key.Key_Return):
+        assert window.focusWidget() is dock.pages.tabs
+        QTest.keyClick(dock.pages.tabs, key)
+    for _ in range(2):
+        there = window.childAt(where)
+        assert there is not None
+        assert not isinstance(there, QAbstractButton)
+        QTest.mouseClick(there, Qt.MouseButton.LeftButton, pos=there.mapFrom(window, where))
+    assert began == [True, False]
+    assert dock.pages.page is Page.SET_UP
+
+
+def test_the_stages_of_a_first_run_are_told_in_words(
+    on_screen: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    person, dock = on_screen, on_screen.dock
+    person.viewer.add_image(generate_scene(7).image[:96, :128], rgb=True)
+    dock.reset_choices()
+    dock.model.regions.setCurrentText("superpixels")
+    person.type("red, green")
+    stages: list[str] = []
+
+    def note(_: object) -> None:
+        text = dock.bar.text().partition("  ")[0].partition(" · ")[0]
+        assert dock.bar.stage.text().startswith(text)  # none is cut
+        if text not in stages:
+            stages.append(text)
+
+    dock.controller.progressed.connect(note)
+    click_at(person, dock.bar.run_button)
+    person.wait()
+    assert stages[:4] == [
+        "Loading the libraries (once per start)",
+        "Reading the image",
+        "Loading the networks (once per start)",
+        "Finding regions",
+    ]
+    assert stages[-1] == "Counting the regions"
+    assert all(stage[0].isupper() for stage in stages)
 
 
 def test_nothing_moves_when_the_sentence_changes(on_screen: Person) -> None:

@@ -224,6 +224,7 @@ def test_a_network_given_in_float16_still_takes_points(sam: Sam) -> None:
     ("options", "message"),
     [
         ({"points_per_side": 0}, "points_per_side is 0"),
+        ({"points_per_side": 1001}, "points_per_side is 1001; give a whole number from 1 to 1000"),
         ({"iou_threshold": 1.5}, "iou_threshold is 1.5"),
         ({"stability_threshold": -0.1}, "stability_threshold is -0.1"),
         ({"nms_threshold": float("nan")}, "nms_threshold is nan"),

@@ -68,6 +68,7 @@ def test_it_yields_and_tells_its_settings() -> None:
     ("options", "message"),
     [
         ({"n_segments": 0}, "n_segments is 0"),
+        ({"n_segments": 10**7}, "n_segments is 10000000; give a whole number from 1 to 1000000"),
         ({"n_segments": 2.5}, "n_segments is 2.5"),
         ({"compactness": 0.0}, "compactness is 0.0"),
         ({"compactness": float("nan")}, "compactness is nan"),

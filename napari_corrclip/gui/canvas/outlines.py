@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from napari.layers import Points
 from numpy.typing import NDArray
+from psygnal import Signal
 
 from napari_corrclip.annotation import Changed, Session
 from napari_corrclip.annotation.region import Region
@@ -74,7 +75,12 @@ class Outlines(Drawing):
         swept: ids of what is being given a class, and looks as if it had it.
         division: a region that is to be divided.
         shown: which regions are outlined beside these.
+
+    Signals (psygnal):
+        shown_changed: others are outlined than before.
     """
+
+    shown_changed = Signal()
 
     def __init__(self, viewer: ViewerModel, layer: Labels, session: Session) -> None:
         self._viewer = viewer
@@ -86,7 +92,7 @@ class Outlines(Drawing):
         self._swept_value = 0
         self.division: Division | None = None
         self.shown = Shown()
-        self._veiled = False
+        self._veiled = self._aside = False
         self._rows: _Rows | None = None
         self._scheme: Scheme | None = None
         super().__init__(viewer, layer)
@@ -136,10 +142,17 @@ class Outlines(Drawing):
         self._veiled = on
         self.refresh()
 
+    def step_aside(self, on: bool) -> None:
+        """Make way for other outlines of the same image, until these are wanted again."""
+        if on != self._aside:
+            self._aside = on
+            self.refresh()
+
     def show(self, shown: Shown) -> None:
         """Outline others than before."""
         self.shown = shown
         self._look_anew()
+        self.shown_changed.emit()
 
     def clear(self) -> None:
         """Let nothing stand out any more."""
@@ -175,7 +188,7 @@ class Outlines(Drawing):
 
     def painted(self, view: View) -> NDArray[np.uint32]:
         """Return the picture of a view."""
-        if self._veiled or self._layer not in self._viewer.layers:
+        if self._veiled or self._aside or self._layer not in self._viewer.layers:
             return np.zeros(view.size, np.uint32)
         if self._scheme is None:
             self._scheme = self._made_scheme()
@@ -194,7 +207,7 @@ class Outlines(Drawing):
 
     def dots(self) -> Sequence[Dot]:
         """Return the dots over it."""
-        return () if self.division is None or self._veiled else self.division.dots
+        return () if self.division is None or self._veiled or self._aside else self.division.dots
 
     def _known(self) -> _Rows:
         if self._rows is None:

@@ -78,7 +78,11 @@ class Actions:
         value = None
         if shown.of_class is None:
             value = self._session.region(self._correcting.targets()[0]).value
-        self._show_outlines(replace(shown, any=True, of_class=value))
+        self.outline_class(value)
+
+    def outline_class(self, value: int | None) -> None:
+        """Outline a class alone, by its label value, or all; needs no target."""
+        self._show_outlines(replace(self._correcting.outlines.shown, any=True, of_class=value))
 
     def _show_outlines(self, shown: Shown) -> None:
         self._correcting.outlines.show(shown)

@@ -10,6 +10,8 @@ from napari_corrclip.gui.widgets import Label, MarkupLabel, OwnWindow, button
 
 COLUMNS = 2
 ROWS = 3
+WIDTH = 560
+"""Logical pixels of the window of keys, which fits the smallest screen."""
 _CAP = "border: 1px solid palette(mid); border-bottom-width: 2px; border-radius: 3px; padding: 0px 4px;"
 
 
@@ -41,12 +43,18 @@ class KeyHelp(QWidget):
         self.more_button = button("?", "All keys, and what the mouse does")
         self.more_button.setAccessibleName("All keys")
         self.more_button.setMaximumWidth(28)
-        self.more_button.setFocusPolicy(Qt.FocusPolicy.NoFocus)  # the keys stay with the canvas
+        self.more_button.setFocusPolicy(
+            Qt.FocusPolicy.TabFocus
+        )  # by mouse, the keys stay with the canvas
         self.more_button.clicked.connect(lambda: self.window_of_keys.open())
         grid.addWidget(self.more_button, 0, 2 * COLUMNS, ROWS, 1, Qt.AlignmentFlag.AlignTop)
         self.keys = MarkupLabel()
         self.keys.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self.keys.setWordWrap(True)
+        self.keys.setMinimumWidth(WIDTH)
         self.keys.setAlignment(Qt.AlignmentFlag.AlignTop)
+        self.keys.setAccessibleName("Keys, and what the mouse does")
+        self.keys.setAccessibleDescription("All keys of the moment, in groups")
         self.window_of_keys = OwnWindow(self.keys, "CorrCLIP: keys", self)
         self.show_moment("normal")
 

@@ -114,9 +114,11 @@ class CorrectPanel(QWidget):
             (self.accept_button, lambda review: review.accept_small()),
             (self.absorb_button, lambda review: review.absorb_small()),
         ):
-            clicked.setFocusPolicy(Qt.FocusPolicy.NoFocus)  # the keys stay with the canvas
+            clicked.setFocusPolicy(
+                Qt.FocusPolicy.TabFocus
+            )  # by mouse, the keys stay with the canvas
             clicked.clicked.connect(self._acts(act))
-        self.next_button.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self.next_button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self.next_button.clicked.connect(self._next)
         self.finder = Finder()
         self.finder.closed.connect(lambda: self._moment("normal"))

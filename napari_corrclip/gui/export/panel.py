@@ -58,6 +58,7 @@ class ExportPanel(QWidget):
             column.addWidget(box, 0, Qt.AlignmentFlag.AlignLeft)  # all of it can be clicked
         self.place = PathLabel()
         self.choose_button = button("Choose…", "Write into another folder")
+        self.choose_button.setAccessibleName("Choose the folder of the files")
         self.choose_button.clicked.connect(self.choose)
         row = QHBoxLayout()
         row.addWidget(Label("Into"))

@@ -54,11 +54,15 @@ class ImagePanel(QWidget):
         self.viewer = viewer
         self.drawn = Area(viewer)
         self.layers = _choice(Image, "image")
+        set_tip(self.layers.native, "The image layer that is segmented")
         self.channels_box = QCheckBox("Channels of one image")
         set_tip(self.channels_box, "Take up to three grayscale layers as red, green and blue")
         self.channels = [_choice(Image | None, name) for name in ("red", "green", "blue")]
+        for channel in self.channels:
+            set_tip(channel.native, f"The grayscale layer that is taken as {channel.label}")
         self.area = combo(AREAS, "Which part of the image is segmented")
         self.area.setMinimumContentsLength(6)
+        self.area.setAccessibleName("Run on")
         self.draw_button = button("Draw rectangle", "Drag a rectangle over the image")
         self.planes = combo(
             [THIS],
@@ -73,7 +77,10 @@ class ImagePanel(QWidget):
             f"{PERCENTILES[0]:g} and {PERCENTILES[1]:g}, as by the command line and in scripts; as soon as "
             "you set the layer's contrast or gamma, as shown",
         )
-        self.low, self.high = (_percentile(value) for value in PERCENTILES)
+        self.low, self.high = (
+            _percentile(value, becomes)
+            for value, becomes in zip(PERCENTILES, ("black", "white"), strict=True)
+        )
         ranks = QHBoxLayout()
         for spin in (self.low, self.high):
             ranks.addWidget(spin)
@@ -384,15 +391,16 @@ def _choice(annotation: object, label: str) -> Any:
     )
 
 
-def _percentile(value: float) -> NumberBox:
+def _percentile(value: float, becomes: str) -> NumberBox:
     made = NumberBox()
+    made.setAccessibleName(f"Percentile that becomes {becomes}")
     made.setRange(0, 100)
     made.setDecimals(1)
     made.setSuffix(" %")
     # Two of them share the width of a narrow dock.
     made.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
     made.setValue(value)
-    set_tip(made, "Percentile of the pixels that becomes black, or white")
+    set_tip(made, f"Percentile of the pixels that becomes {becomes}")
     return made
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
-from napari.utils.colormaps import DirectLabelColormap
+from napari.utils.colormaps import CyclicLabelColormap, DirectLabelColormap
 from numpy.typing import NDArray
 
 from napari_corrclip.annotation import Region
@@ -15,6 +15,9 @@ from napari_corrclip.results.segmentation import class_colors
 from napari_corrclip.vocabulary import Vocabulary
 from napari_corrclip.wording.amounts import count
 from napari_corrclip.wording.markup import plain
+
+GREYS = (0.95, 0.55, 0.8, 0.4, 0.7)
+"""Of regions one after another, so that neighbours differ."""
 
 
 class ClassColormap(DirectLabelColormap):  # type: ignore[misc]  # napari says no types
@@ -38,6 +41,12 @@ class ClassColormap(DirectLabelColormap):  # type: ignore[misc]  # napari says n
 def class_colormap(vocabulary: Vocabulary) -> ClassColormap:
     """Return the colours of the classes by label value; what is no class is clear."""
     return ClassColormap(color_dict=class_colors(vocabulary))
+
+
+def region_colormap() -> CyclicLabelColormap:
+    """Return the colours of region ids: greys, which nobody takes for the colours of classes."""
+    greys = [(shade, shade, shade, 1.0) for shade in GREYS]
+    return CyclicLabelColormap(colors=np.array([(0.0,) * 4, *greys], np.float32))
 
 
 def region_features(rows: list[Region], vocabulary: Vocabulary) -> pd.DataFrame:

@@ -9,7 +9,7 @@ import numpy as np
 from napari.layers import Image, Labels
 
 from napari_corrclip.gui.image.planes import Where, place
-from napari_corrclip.gui.layers.captions import class_colormap
+from napari_corrclip.gui.layers.captions import class_colormap, region_colormap
 from napari_corrclip.gui.work.with_images import InMemory
 
 
@@ -30,6 +30,7 @@ def frozen(
             if name == "labels":
                 layer.colormap = class_colormap(some[-1].session.vocabulary)
             else:
+                layer.colormap = region_colormap()
                 layer.contour = 1
             yield layer
 

@@ -26,6 +26,7 @@ from napari_corrclip.gui.layers.captions import (
     class_colormap,
     describe,
     painting_title,
+    region_colormap,
     region_features,
 )
 from napari_corrclip.gui.layers.guard import Guard
@@ -108,7 +109,9 @@ class SessionLayers:
                 colormap=class_colormap(session.vocabulary),
                 **where,
             )
-            self.regions = Labels(session.regions.copy(), name="regions", **where)
+            self.regions = Labels(
+                session.regions.copy(), name="regions", colormap=region_colormap(), **where
+            )
         else:
             self.labels, self.regions = former
             self.labels.data, self.regions.data = session.labels.copy(), session.regions.copy()

@@ -7,6 +7,7 @@ from typing import Any, Literal, cast, get_args, get_origin
 
 from psygnal import Signal
 from qtpy.QtCore import QSize
+from qtpy.QtGui import QShowEvent
 from qtpy.QtWidgets import (
     QCheckBox,
     QComboBox,
@@ -18,8 +19,18 @@ from qtpy.QtWidgets import (
 )
 
 from napari_corrclip.errors import InputError
+from napari_corrclip.gui.model.region_settings import RegionSettings
 from napari_corrclip.gui.model.resources import Resources
-from napari_corrclip.gui.widgets import Column, Label, Line, button, combo, set_tip
+from napari_corrclip.gui.widgets import (
+    Column,
+    Label,
+    Line,
+    button,
+    combo,
+    heading,
+    set_reading_order,
+    set_tip,
+)
 from napari_corrclip.settings import Settings
 from napari_corrclip.vocabulary.numbers import number, whole_number
 
@@ -56,12 +67,13 @@ class Advanced(Column):
         defaults: the preset's settings.
 
     Signals (psygnal):
-        changed: other :class:`Settings`.
+        changed: other :class:`Settings`, or other regions.
         refused: a sentence, why a value cannot be.
         counted: how many values are not the preset's.
 
     Attributes:
-        storage: what is not of the method: the folder of weights, the memory of encoded images.
+        regions: the settings of the source of regions, which are not of the method.
+        resources: the folder of weights, the memory of encoded images.
     """
 
     changed = Signal(object)
@@ -80,27 +92,44 @@ class Advanced(Column):
         for name in Settings.model_fields:
             self.fields[name] = field = self._field(name)
             self.labels[name] = label = Label(name.replace("_", " "))
+            field.setAccessibleName(label.text())
             form.addRow(label, field)
         self.reset_button = button("Reset", "Take the preset's values again")
         self.reset_button.clicked.connect(self.reset)
         form.addRow("", self.reset_button)
+        self.regions = RegionSettings()
+        self.regions.changed.connect(self._regions_changed)
+        self.regions.refused.connect(self.refused.emit)
         column = QVBoxLayout(inside)
         column.setContentsMargins(0, 0, 0, 0)
+        column.addWidget(self.regions.heading)
+        column.addWidget(self.regions)
+        column.addWidget(heading("Method"))
         column.addLayout(form)
         self.resources = Resources()
         column.addWidget(self.resources)
         self._column = column
+        set_reading_order(inside)
         self._show()
 
     def add(self, widget: QWidget) -> None:
         """Put a widget below the parameters."""
         self._column.addWidget(widget)
 
+    def showEvent(self, event: QShowEvent | None) -> None:
+        """Let the two forms have one edge; the font is that of napari from now on."""
+        super().showEvent(event)
+        labels = [*self.labels.values(), *self.regions.labels.values()]
+        width = max(label.sizeHint().width() for label in labels)
+        for label in labels:
+            label.setMinimumWidth(width)
+
     def sizeHint(self) -> QSize:  # noqa: D102
         return QSize(380, 560)
 
     def reset(self) -> None:
         """Take the defaults again."""
+        self.regions.reset()
         self._take(self.defaults)
 
     def set_defaults(self, defaults: Settings) -> None:
@@ -113,6 +142,10 @@ class Advanced(Column):
         except InputError as error:
             self._take(defaults)
             self.refused.emit(f"{error} The preset's values are taken.")
+
+    def _regions_changed(self) -> None:
+        self._show()
+        self.changed.emit(self.settings)
 
     def _field(self, name: str) -> QCheckBox | QComboBox | QLineEdit:
         kind = Settings.model_fields[name].annotation
@@ -159,7 +192,7 @@ class Advanced(Column):
 
     def _show(self) -> None:
         """Show the values; those that are not the preset's are bold."""
-        changed = 0
+        changed = self.regions.count
         for name, field in self.fields.items():
             value, default = getattr(self.settings, name), getattr(self.defaults, name)
             field.blockSignals(True)

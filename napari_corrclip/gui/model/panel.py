@@ -32,6 +32,7 @@ from napari_corrclip.gui.work.controller import Controller
 from napari_corrclip.gui.work.estimates import ESTIMATES, about
 from napari_corrclip.weights.cache import is_offline
 from napari_corrclip.weights.catalogue import get_preset, preset_names
+from napari_corrclip.weights.fetch import missing
 from napari_corrclip.weights.presets import NetworkSpec
 from napari_corrclip.wording.markup import plain
 
@@ -46,10 +47,12 @@ class ModelPanel(Fold):
         controller: fetches and checks the networks' files.
 
     Signals (psygnal):
+        preview: the regions are to be found and shown by themselves.
         unload: the networks are to be let go of.
         refused: a sentence, why a value cannot be or what it means.
     """
 
+    preview = Signal()
     unload = Signal()
     refused = Signal(object)
 
@@ -59,11 +62,13 @@ class ModelPanel(Fold):
         inside = QWidget()
         super().__init__("Networks", inside, parent)
         self.viewer = viewer
+        self._controller = controller
         self._shape: Size | None = None
         self._question = WeightsQuestion()
         self.preset = combo([], "Which networks")
         self._offer_presets()
         self.regions = combo(REGIONS, "Where regions come from: found, or a Labels layer of yours")
+        self.regions.setAccessibleName("Regions")
         self.detail = combo(
             [],
             "Short side, in pixels, at which the networks see the image: the preset's own, twice "
@@ -71,9 +76,15 @@ class ModelPanel(Fold):
         )
         for detail in DETAILS:
             self.detail.addItem(detail, detail)
+        self.preview_button = button(
+            "Preview",
+            "Outline the regions that are found, before any class; Advanced has their settings",
+        )
+        self.preview_button.setAccessibleName("Preview regions")
         self.windows = Label()
         set_tip(self.windows, "Windows of the networks over the image, and the time of a run")
         self.device = DeviceBox()
+        self.device.setAccessibleName("Device")
         self.unload_button = button("Unload", "Free the memory that the networks take")
         self.unload_button.clicked.connect(lambda: self.unload.emit())
         self.advanced = Advanced(self._preset_settings, self)
@@ -85,6 +96,11 @@ class ModelPanel(Fold):
         self.window_of_advanced = OwnWindow(self.advanced, "CorrCLIP: advanced", self)
         self.advanced_button.clicked.connect(self.open_advanced)
         self.advanced.counted.connect(self._count_changed)
+        for pressed in (self.preview_button, self.advanced.regions.preview_button):
+            pressed.clicked.connect(lambda: self.preview.emit())
+        source = QHBoxLayout()
+        source.addWidget(self.regions, 1)
+        source.addWidget(self.preview_button)
         device = QHBoxLayout()
         device.addWidget(self.device, 1)
         device.addWidget(self.unload_button)
@@ -95,11 +111,12 @@ class ModelPanel(Fold):
         form.setContentsMargins(0, 0, 0, 0)
         form.setVerticalSpacing(4)
         form.addRow("Preset", self.preset)
-        form.addRow("Regions", self.regions)
+        form.addRow("Regions", source)
         form.addRow("Detail", self.detail)
         form.addRow("Device", device)
         form.addRow(more)
         self.preset.currentTextChanged.connect(self._preset_chosen)
+        self.regions.currentTextChanged.connect(self._regions_chosen)
         for widget in (self.regions, self.detail, self.device):
             widget.currentIndexChanged.connect(self.tell_windows)
         self.advanced.changed.connect(self._settings_changed)
@@ -109,6 +126,7 @@ class ModelPanel(Fold):
             lambda _: self.files.refresh()
         )  # another folder, perhaps
         self.files.told.connect(self.refused.emit)
+        controller.busy.connect(lambda _: self.allow_preview())
         self.files.show_networks(get_preset(self.preset.currentText()).networks)
         self._settings_changed()
         self.reset_choices()
@@ -144,6 +162,7 @@ class ModelPanel(Fold):
             self.detail.currentData(),
             self.regions.currentText(),
             None if settings == self._preset_settings else settings,
+            region_options=self.advanced.regions.options,
         )
 
     def choice_for(self, picture: Picture) -> Choice:
@@ -162,6 +181,10 @@ class ModelPanel(Fold):
         """Return the networks whose weights a run would download."""
         # Offline, the run itself says which file is missing and where to put it.
         return () if is_offline() else choice.recipe.missing
+
+    def to_fetch_for_regions(self, choice: Choice) -> tuple[NetworkSpec, ...]:
+        """Return the networks whose weights finding the regions alone would download."""
+        return () if is_offline() else missing(choice.recipe.networks[2:])
 
     def may_fetch(self, networks: Sequence[NetworkSpec]) -> bool:
         """Ask whether weights may be downloaded, once."""
@@ -199,6 +222,7 @@ class ModelPanel(Fold):
                 place = index
         self.regions.setCurrentIndex(max(place, 0))
         self.regions.blockSignals(False)
+        self._regions_chosen()
         self.tell_windows()
 
     def show_shape(self, shape: Size | None) -> None:
@@ -220,7 +244,7 @@ class ModelPanel(Fold):
     def _summarise(self) -> None:
         """Say in the line what is chosen."""
         self.tell(
-            f"{self.preset.currentText()}, {self.regions.currentText()}, "
+            f"{self.preset.currentText()}, {self.advanced.regions.title}, "
             f"{self.detail.currentData()}, {self.device.currentText()}"
         )
 
@@ -235,6 +259,16 @@ class ModelPanel(Fold):
     @property
     def _preset_settings(self) -> Any:
         return get_preset(self.preset.currentText()).settings
+
+    def _regions_chosen(self, _: object = None) -> None:
+        self.advanced.regions.choose(self.regions.currentText())
+        self.allow_preview()
+
+    def allow_preview(self) -> None:
+        """Offer the preview while nothing is at work, and where regions are found and not given."""
+        ready = not self._controller.running and self.advanced.regions.kind is not None
+        for pressed in (self.preview_button, self.advanced.regions.preview_button):
+            pressed.setEnabled(ready)
 
     def _preset_chosen(self, _: str) -> None:
         self.advanced.set_defaults(self._preset_settings)

@@ -30,9 +30,10 @@ from napari_corrclip.annotation import Changed
 from napari_corrclip.annotation.review.filter import parse_filter
 from napari_corrclip.errors import InputError
 from napari_corrclip.gui.correct import CorrectMode
+from napari_corrclip.gui.correct.outlines_button import OutlinesButton
 from napari_corrclip.gui.layers.confidence import ConfidenceLayer
 from napari_corrclip.gui.regions.model import COLUMNS, RegionsModel, spans
-from napari_corrclip.gui.widgets import Docked, Label, Line, button, set_tip
+from napari_corrclip.gui.widgets import Docked, Label, Line, button, set_tip, style_sheet
 
 if TYPE_CHECKING:
     import napari
@@ -58,6 +59,7 @@ class RegionsView(QTableView):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setAutoScroll(False)
+        self.setTabKeyNavigation(False)  # Tab leaves the table, as in any form
         self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         self.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
         self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
@@ -133,9 +135,12 @@ class RegionsTable(Docked):
             "ignored, decided, undecided or selected; id, conf, margin or area with <, >, <=, >= or =",
         )
         self.line.setClearButtonEnabled(True)
+        self.line.setAccessibleName("Filter")
         self.refresh_button = button("Refresh", "Filter and sort anew; edits keep rows in place")
         self.refresh_button.clicked.connect(self.filter)
         self.view = RegionsView()
+        self.view.setAccessibleName("Regions")
+        self.view.setAccessibleDescription("A row a region; arrows select, Enter shows it")
         self.said = Label()
         self.said.setWordWrap(True)
         first = QHBoxLayout()
@@ -291,6 +296,7 @@ class RegionsBar(QWidget):
         viewer: gets the table's dock and the layer.
 
     Attributes:
+        outlines: chooses which outlines are shown.
         table: ``None`` while it is closed.
         confidence: the layer's keeper; ``None`` while it is off.
     """
@@ -308,12 +314,19 @@ class RegionsBar(QWidget):
         self.check = QCheckBox("Show confidence")
         set_tip(self.check, "A layer with how probable the class of each region is")
         self.check.toggled.connect(self._switch_confidence)
+        self.outlines = OutlinesButton()
         layout = QHBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self.button)
         layout.addWidget(self.check)
         layout.addStretch(1)
+        layout.addWidget(self.outlines)
         self.hide()
+        viewer.events.theme.connect(self._take_theme)
+
+    def _take_theme(self, _event: object = None) -> None:
+        if self.table is not None:
+            self.table.setStyleSheet(style_sheet(self.viewer.theme))
 
     def open(self, mode: CorrectMode) -> None:
         """Be about the session of ``mode`` from now on; where a table was open there is one again."""
@@ -322,6 +335,7 @@ class RegionsBar(QWidget):
         self._rests = False
         self.mode = mode
         self.setEnabled(True)
+        self.outlines.open(mode)
         self.show()
         if self.table is not None:
             self.table.begin(mode)
@@ -356,6 +370,7 @@ class RegionsBar(QWidget):
         self._rests = False
         self._close_table()
         self.check.setChecked(False)
+        self.outlines.close_mode()
         self.mode = None
         self.hide()
 
@@ -370,6 +385,7 @@ class RegionsBar(QWidget):
         self._wanted = True
         if self.table is None:
             self.table = RegionsTable(self.mode)
+            self._take_theme()
             self.table.closed.connect(self._closed)
             window = self.window()
             low = window is not None and window.height() < LOW_WINDOW

@@ -261,13 +261,24 @@ class SessionDisplay:
 
     # -- regions, before there is a session
 
-    def preview(self, regions: NDArray[np.int32], picture: Picture) -> None:
-        """Outline regions while the classes are still being computed; those of a session stay instead."""
+    def preview(
+        self, regions: NDArray[np.int32], picture: Picture, *, instead: bool = False
+    ) -> None:
+        """Outline regions that have no classes yet.
+
+        Args:
+            regions: (H, W) ids; 0 = no region.
+            picture: what they are of.
+            instead: whether the outlines of a session on the same image make way for them; else they stay,
+                and these are not drawn.
+        """
         self.forget_preview()
         shown = self.picture if self.layers is not None else None
         is_outlined = shown is not None and shown.layer is picture.layer
-        if is_outlined or not self.slider.shows(picture):
+        if (is_outlined and not instead) or not self.slider.shows(picture):
             return
+        if is_outlined and self.layers is not None:
+            self.layers.outlines.step_aside(True)
         self._previewed = picture
         self._preview = FoundOutlines(self._viewer, regions, picture.spatial)
 
@@ -276,6 +287,8 @@ class SessionDisplay:
         preview, self._preview, self._previewed = self._preview, None, None
         if preview is not None:
             preview.close()
+        if self.layers is not None:
+            self.layers.outlines.step_aside(False)
 
     # -- the viewer
 
@@ -287,7 +300,10 @@ class SessionDisplay:
             return why
         if shown.layer not in self._viewer.layers:
             return ""
-        return f"The labels of {shown.name!r} are hidden until it is chosen again; Run segments {image.name!r}."
+        return (
+            f"The labels of {shown.name!r} are hidden until it is chosen again; Run segments "
+            f"{image.name!r}."
+        )
 
     def _see_whether_shown(self, _event: object = None) -> None:
         """Hide the layers where the viewer shows other axes or another image than theirs, or show them."""

@@ -68,6 +68,7 @@ class RestoreBar(QWidget):
         # A job of its own would end what runs.
         controller.busy.connect(lambda busy: self.setEnabled(not busy))
         self.parts = combo([], "Which part of the image")
+        self.parts.setAccessibleName("Part that was corrected before")
         self.restore_button = button("Restore", "Go on where this image was left")
         self.restore_button.clicked.connect(self.restore)
         self.anew_button = button(

@@ -74,6 +74,7 @@ class VocabularyPanel(QWidget):
         super().__init__(parent)
         self.line = Line()
         self.line.setPlaceholderText("cat, dog, sky – then Enter")
+        self.line.setAccessibleName("New classes")
         set_tip(
             self.line,
             "Commas separate classes. 'pet: cat, dog' is one class with two prompts; "
@@ -102,6 +103,8 @@ class VocabularyPanel(QWidget):
         self.up_button.clicked.connect(lambda: self._move(-1))
         self.down_button = button("▼", "Move the selected classes down (Alt+Down)")
         self.down_button.clicked.connect(lambda: self._move(1))
+        self.up_button.setAccessibleName("Move up")
+        self.down_button.setAccessibleName("Move down")
         self.lists_button = button("Lists", "Load and save the classes, or take a benchmark's")
         self.lists_button.setMenu(self._menu())
         buttons = QHBoxLayout()
@@ -317,7 +320,7 @@ class VocabularyPanel(QWidget):
                 self.refused.emit(
                     "The classes were not added; they stand in the line as they were."
                 )
-                return
+                return False
             words = typed if self.vocabulary is None else self.vocabulary.extend(typed)
         except InputError as error:
             self.refused.emit(error)

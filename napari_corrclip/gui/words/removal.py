@@ -56,6 +56,7 @@ class RemovalDialog(QDialog):
             self.boxes[class_.value] = box
             label = Label(_assigned(class_, regions, pixels))
             label.setBuddy(box)
+            box.setAccessibleDescription(label.text())
             form.addRow(label, box)
         buttons = QDialogButtonBox()
         buttons.addButton("Remove", QDialogButtonBox.ButtonRole.AcceptRole)

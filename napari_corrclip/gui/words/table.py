@@ -152,6 +152,8 @@ class VocabularyModel(QAbstractTableModel):
             return QColor(128, 128, 128) if one.prompts == (one.name,) else None
         if role == Qt.ItemDataRole.TextAlignmentRole and column in (THRESHOLD, SHARE):
             return int(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+        if role == Qt.ItemDataRole.AccessibleTextRole and column == COLOR:
+            return f"colour {QColor(*one.color).name()}"
         if role not in (Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.EditRole):
             return None
         editing = role == Qt.ItemDataRole.EditRole
@@ -193,7 +195,7 @@ class VocabularyModel(QAbstractTableModel):
 
 
 class ClassTable(QTableView):
-    """The view: rows are dragged, or moved by Alt with the arrows; Delete removes, F2 renames.
+    """The view: rows are dragged, or moved by Alt with the arrows; Delete removes, F2 renames, Space colours.
 
     Signals (psygnal):
         moved: -1 or 1: the selected rows are to go up or down.
@@ -205,6 +207,11 @@ class ClassTable(QTableView):
 
     def __init__(self, model: VocabularyModel) -> None:
         super().__init__()
+        self.setAccessibleName("Classes")
+        self.setAccessibleDescription(
+            "A row a class: colour, key, name, share. F2 renames, Space colours, Delete removes, "
+            "Alt with the arrows moves"
+        )
         self.setModel(model)
         self.setSelectionBehavior(QTableView.SelectionBehavior.SelectRows)
         self.setEditTriggers(
@@ -261,6 +268,10 @@ class ClassTable(QTableView):
         elif event.key() == Qt.Key.Key_F2 and self.currentIndex().isValid():
             index = self.currentIndex()
             self.edit(index.siblingAtColumn(NAME))
+        elif event.key() == Qt.Key.Key_Space and self.currentIndex().isValid():
+            self.clicked.emit(
+                self.currentIndex().siblingAtColumn(COLOR)
+            )  # as a click on the swatch
         else:
             super().keyPressEvent(event)
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from napari_corrclip.engine.recipe import GIVEN, Recipe
 from napari_corrclip.regions.given import GivenRegions
+from napari_corrclip.regions.options import SamOptions, SourceOptions, SuperpixelOptions
 from napari_corrclip.regions.protocol import RegionSource
 from napari_corrclip.settings import DETAILS, Detail, Settings, at_detail
 
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
-__all__ = ["DETAILS", "LAYER", "REGIONS", "Choice", "detail_title"]
+__all__ = ["DETAILS", "LAYER", "REGIONS", "Choice", "detail_title", "regions_title"]
 
 SAM, SUPERPIXELS = "sam", "superpixels"
 REGIONS: Mapping[str, tuple[str, Mapping[str, Any]]] = {
@@ -35,7 +36,7 @@ class Choice:
 
     Attributes:
         recipe: which networks, where, how fine.
-        regions: one of :data:`REGIONS`, or :data:`LAYER` and a layer's name.
+        regions: as :func:`regions_title` says it.
         given: returns the layer's (H, W) integers; ``None`` where regions are found.
     """
 
@@ -52,6 +53,7 @@ class Choice:
         regions: str = next(iter(REGIONS)),
         settings: Settings | None = None,
         given: Callable[[], NDArray[Any]] | None = None,
+        region_options: Mapping[str, Any] | None = None,
     ) -> Choice:
         """Return what is chosen in the dock.
 
@@ -62,11 +64,13 @@ class Choice:
             regions: one of :data:`REGIONS`, or :data:`LAYER` and a layer's name.
             settings: of the method; ``None``: the preset's.
             given: as above.
+            region_options: those that are others than what ``regions`` stands for, by name.
 
         Raises:
-            InputError: there is no such preset, or its file cannot be used.
+            InputError: there is no such preset, its file cannot be used, or an option is out of its bounds.
         """
         kind, options = REGIONS.get(regions, (GIVEN, {}))
+        options = {**options, **(region_options or {})}
         recipe = Recipe(
             preset,
             device=device,
@@ -75,12 +79,25 @@ class Choice:
             region_options=options,
             settings=settings,
         )
-        return cls(recipe, regions, given)
+        return cls(recipe, regions_title(regions, recipe.region_options), given)
 
     @property
     def source(self) -> RegionSource | None:
         """The regions of the layer; ``None`` where the recipe finds them."""
         return None if self.given is None else GivenRegions(self.given())
+
+
+def regions_title(regions: str, options: SourceOptions | None) -> str:
+    """``SAM (12 × 12)``: a source of :data:`REGIONS`, or of given ones, with how fine it is."""
+    if isinstance(options, SamOptions):
+        points = options.points_per_side
+        known = (
+            title for title, row in REGIONS.items() if row == (SAM, {"points_per_side": points})
+        )
+        return next(known, f"SAM ({points} × {points})")
+    if isinstance(options, SuperpixelOptions) and options.n_segments is not None:
+        return f"{SUPERPIXELS} ({options.n_segments:,})"
+    return regions
 
 
 def detail_title(settings: Settings, detail: str) -> str:

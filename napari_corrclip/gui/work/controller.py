@@ -21,6 +21,7 @@ from napari_corrclip._torch_import import prepare_imports
 from napari_corrclip.annotation import Draft, Session
 from napari_corrclip.annotation.edits.predictions import Reassign
 from napari_corrclip.annotation.encoded_cache import GIB, FeatureCache
+from napari_corrclip.annotation.files.folder import digest
 from napari_corrclip.engine.recipe import Recipe
 from napari_corrclip.errors import CorrClipError
 from napari_corrclip.gui.image.picture import Picture
@@ -41,6 +42,7 @@ from napari_corrclip.wording.amounts import count
 
 if TYPE_CHECKING:
     from napari_corrclip.engine.encoded_image import EncodedImage
+    from napari_corrclip.engine.found_regions import RegionsBefore
     from napari_corrclip.engine.segmenter import Segmenter
 
 NEXT = "Press Next region, then the digit of its class."
@@ -80,6 +82,7 @@ class Controller:
         busy: whether a job runs.
         progressed: a :class:`Progress`.
         regions_found: (H, W) int32 and the picture, while a run goes on.
+        previewed: the :class:`RegionsBefore` that were asked for by themselves, and their picture.
         made: a new :class:`Session` with its :class:`Picture`.
         words_given_up: words that were asked for will not be the session's.
         sliced: a plane of a stack is done: its new session, its picture, and why the session could not be
@@ -91,6 +94,7 @@ class Controller:
     busy = Signal(bool)
     progressed = Signal(Progress)
     regions_found = Signal(object, object)
+    previewed = Signal(object, object)
     made = Signal(object, object)
     words_given_up = Signal()
     sliced = Signal(object, object, object)
@@ -101,6 +105,7 @@ class Controller:
         self._jobs = Jobs()
         self._jobs.busy.connect(self.busy.emit)
         self._loaded: tuple[Recipe, Segmenter] | None = None
+        self._before: RegionsBefore | None = None
         self._chosen: Choice | None = None
         self._words = Relabelling(
             self._jobs,
@@ -142,6 +147,7 @@ class Controller:
 
         def done(ran: _Ran) -> None:
             result, engine, made = ran.result, ran.engine, ran.made
+            self._before = None  # the run has them, or found others
             notes = list(result.notes)
             session, taken = self._open_on(picture), None
             if isinstance(made, Draft) and made.of is session:
@@ -168,6 +174,21 @@ class Controller:
         steps = self._run_steps(picture, vocabulary, choice, reassign or {})
         self._start(steps, done, segmenting=True)
         self.status.emit(f"Segmenting {picture.title} …")
+
+    def find_regions(self, picture: Picture, choice: Choice) -> None:
+        """Find the regions of ``picture`` in a thread, and nothing else.
+
+        No session is touched, and neither CLIP nor the similarity tower is loaded. The next run by the
+        same recipe of regions on the same pixels takes them.
+        """
+
+        def done(before: RegionsBefore) -> None:
+            self._before = before
+            self.previewed.emit(before, picture)
+
+        self._chosen = choice
+        self._start(self._find_steps(picture, choice.recipe), done)
+        self.status.emit(f"Finding the regions of {picture.title} …")
 
     def _give_words_up(self, _: object) -> None:
         """Another session is open, or none; a run goes on while the slider moves."""
@@ -287,7 +308,7 @@ class Controller:
 
     def let_go(self) -> None:
         """Let go of the networks, and tell nobody but those who keep what they encoded."""
-        self._loaded = None
+        self._loaded = self._before = None
         if self._workspace.session is not None:
             self._workspace.session.engine = None
         self.unloading.emit()
@@ -304,7 +325,7 @@ class Controller:
         """Tell nobody anything more: whoever listened is being deleted."""
         for signal in (
             self.status, self.busy, self.progressed, self.regions_found,
-            self.made, self.words_given_up, self.sliced, self.unloading,
+            self.previewed, self.made, self.words_given_up, self.sliced, self.unloading,
         ):  # fmt: skip
             signal.disconnect()
 
@@ -395,12 +416,18 @@ class Controller:
 
         yield Progress("read the image", 0, 1)
         picture.rgb  # noqa: B018
-        segmenter = yield from self._segmenter(choice.recipe)
+        before = self._before
+        segmenter = yield from self._segmenter(choice.recipe, before)
         segmenter.check_prompts(vocabulary)
         began = perf_counter()
         source = choice.source or segmenter.regions
-        parted = yield from partition(source, picture.rgb)
-        seconds = perf_counter() - began
+        taken = before is not None and before.key == _regions_key(choice.recipe, picture)
+        if before is not None and taken:
+            parted, seconds = before.found, before.seconds
+            began -= seconds
+        else:
+            parted = yield from partition(source, picture.rgb)
+            seconds = perf_counter() - began
         yield Found(parted.regions, picture)
         found = FoundRegions(parted, source)
         result, engine = yield from run_steps(segmenter, picture.pixels, vocabulary, found)
@@ -410,6 +437,21 @@ class Controller:
         encode, whole = result.provenance.seconds["encode"], perf_counter() - began
         ESTIMATES.note(choice, picture.shape, seconds, encode, whole)
         return ran
+
+    def _find_steps(self, picture: Picture, recipe: Recipe) -> Steps[RegionsBefore]:
+        yield Progress("load the libraries", 0, 1)
+        prepare_imports()
+        from napari_corrclip.engine.found_regions import find_regions_steps
+
+        yield Progress("read the image", 0, 1)
+        key = _regions_key(recipe, picture)
+        before, loaded = self._before, self._loaded
+        if before is not None and before.key == key:
+            return before
+        sam = None if before is None else before.sam_for(recipe)
+        if sam is None and loaded is not None:
+            sam = loaded[1].sam_for(recipe)
+        return (yield from find_regions_steps(recipe, picture.rgb, key, sam))
 
     def _made_steps(
         self,
@@ -452,7 +494,7 @@ class Controller:
         ]
         return (yield from stack_steps(segmenter, slices, vocabulary, have=have))
 
-    def _segmenter(self, recipe: Recipe) -> Steps[Segmenter]:
+    def _segmenter(self, recipe: Recipe, before: RegionsBefore | None = None) -> Steps[Segmenter]:
         former = self._loaded
         if former is not None and former[0] == recipe:
             return former[1]
@@ -460,10 +502,16 @@ class Controller:
             self._loaded = former = None  # two sets of networks may not fit at once
         from napari_corrclip.engine.segmenter import Segmenter
 
-        segmenter = yield from Segmenter.load_steps(recipe, former=former and former[1])
+        segmenter = yield from Segmenter.load_steps(
+            recipe, former=former and former[1], sam=before and before.sam_for(recipe)
+        )
         yield Progress("load the networks", 1, 1)  # a run that is not wanted any more ends here
         self._loaded = recipe, segmenter
         return segmenter
+
+
+def _regions_key(recipe: Recipe, picture: Picture) -> str:
+    return recipe.regions_key(digest(picture.rgb))
 
 
 def _rerun(

@@ -14,10 +14,7 @@ from napari_corrclip.annotation.edits.predictions import Reassign
 from napari_corrclip.vocabulary import Vocabulary, VocabularyClass
 from napari_corrclip.weights.presets import NetworkSpec
 
-FIRST = (
-    "Type the classes that you see in the image and press Run. "
-    "The labels and regions that come back are layers: paint on them to correct."
-)
+FIRST = "Type the classes that you see in the image, press Run, and correct what comes back."
 
 
 @dataclass(frozen=True, eq=False)

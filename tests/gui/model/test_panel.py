@@ -77,10 +77,10 @@ def test_weights_are_asked_about_once_with_size_and_licence_in_words(
     for said in ("ViT-B-16-quickgelu/tiny", "5.2 MB", "CC-BY-NC-4.0", "Not for commercial use"):
         assert said in texts[0]
     assert str(tmp_path / "cache") in texts[0]
-    bar = person.dock.bar.bar
-    person.qtbot.waitUntil(lambda: "of 5 MB" in bar.format(), timeout=MINUTE)
-    assert bar.format().startswith("download tiny.pt (CC-BY-NC-4.0)")
-    person.press(person.dock.bar.run_button)  # Cancel
+    bar = person.dock.bar
+    person.qtbot.waitUntil(lambda: "of 5 MB" in bar.text(), timeout=MINUTE)
+    assert bar.text().startswith("Download tiny.pt (CC-BY-NC-4.0)")
+    person.press(person.dock.bar.cancel_button)
     person.wait()
     assert "Cancelled" in person.dock.status.text()
     file = next((tmp_path / "cache").rglob("tiny.pt.part")).with_suffix("")
@@ -328,11 +328,11 @@ def test_files_are_listed_fetched_and_checked_without_a_run(
     server.pause = 0.02
     answer(WeightsDialog, lambda dialog: person.press(dialog.download_button))
     person.press(files.download_button)
-    bar = person.dock.bar.bar
-    person.qtbot.waitUntil(lambda: "of 5 MB" in bar.format(), timeout=MINUTE)
+    bar = person.dock.bar
+    person.qtbot.waitUntil(lambda: "of 5 MB" in bar.text(), timeout=MINUTE)
     person.press(files.verify_button)
     assert person.dock.status.text() == "Something is at work; wait for it or cancel it first."
-    person.press(person.dock.bar.run_button)  # Cancel
+    person.press(person.dock.bar.cancel_button)
     person.wait()
     assert "Cancelled" in person.dock.status.text()
     assert said.format("missing") in files.label.text()

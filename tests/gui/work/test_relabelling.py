@@ -406,7 +406,7 @@ def test_a_change_that_is_stopped_leaves_what_there_was(
     gate.close()
     person.type("blue")
     until(person, lambda: gate.waiting > 0)
-    person.press(person.dock.bar.run_button)
+    person.press(person.dock.bar.cancel_button)
     gate.open()
     person.wait()
     assert "Cancelled; nothing was changed." in person.dock.status.text()

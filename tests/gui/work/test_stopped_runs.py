@@ -22,7 +22,7 @@ def begin(person: Person, barrier: Gate) -> None:
 
 def test_cancelling_at_each_stage_leaves_nothing(person: Person, barrier: Gate) -> None:
     begin(person, barrier)
-    person.press(person.dock.bar.run_button)
+    person.press(person.dock.bar.cancel_button)
     assert "Stopping" in person.dock.status.text()
     barrier.open()
     person.wait()
@@ -55,8 +55,8 @@ def test_a_network_that_raises_is_a_sentence_and_the_bar_tells_of_the_next_run(
     person.press(person.dock.bar.run_button)
     person.qtbot.waitUntil(held.reached, timeout=MINUTE)
     bar = person.dock.bar
-    person.qtbot.waitUntil(lambda: bar.activity.desc.startswith("regions"), timeout=MINUTE)
-    assert " s" in bar.bar.format().partition("·")[2]
+    person.qtbot.waitUntil(lambda: bar.activity.desc.startswith("Finding regions"), timeout=MINUTE)
+    assert " s" in bar.text().partition("·")[2]
     held.open()
     person.wait()
     person.agree()
