@@ -167,9 +167,10 @@ def _table(palette: NDArray[np.uint8]) -> NDArray[np.uint32]:
         shown[Kind.IGNORED, Role.STRIPE] = STRIPES
         shown[:, Role.BORDER] = border
     swept = table[Level.SWEPT]
-    for color, rgb in enumerate(palette.tolist()):
+    for color, (red, green, blue) in enumerate(palette.tolist()):
         look = swept[Kind.DECIDED + color]
-        look[[Role.INSIDE, Role.STRIPE, Role.HALO, Role.RIM]] = packed(*rgb, alpha=SWEPT_ALPHA)
+        fill = packed(red, green, blue, SWEPT_ALPHA)
+        look[[Role.INSIDE, Role.STRIPE, Role.HALO, Role.RIM]] = fill
         look[Role.LINE] = FAINT
-        look[Role.BORDER] = packed(*rgb)
+        look[Role.BORDER] = packed(red, green, blue)
     return table

@@ -13,6 +13,8 @@ from napari_corrclip.images.boxes import Box, union, window
 
 PIXELS = 50_000
 """Up to so many changed pixels are written one by one."""
+MANY = 50
+"""From so many boxes on, to draw around all of them at once takes less than around each."""
 STRIP = 1 << 19
 """Pixels of which the outlines are drawn at once, in about 25 ms."""
 
@@ -77,10 +79,13 @@ def copy_boxes(truth: NDArray[np.integer], layer: Labels, boxes: Iterable[Box]) 
 
     Few pixels go by napari's own way of painting, which draws only around them: to outline all regions of
     a large image takes a fifth of a second. Of many, an outlined layer is to be drawn in strips, by
-    :func:`draw_strip`.
+    :func:`draw_strip`. Those of many boxes, as of a sweep, are drawn at once where no outlines are.
     """
     strips: list[Box] = []
     wholly = False
+    boxes = list(boxes)
+    together = layer.contour < 1 and len(boxes) >= MANY
+    changed: list[tuple[NDArray[np.intp], NDArray[np.intp]]] = []
     for box in boxes:
         inside, shown = truth[window(box)], layer.data[window(box)]
         differ = shown != inside
@@ -88,7 +93,10 @@ def copy_boxes(truth: NDArray[np.integer], layer: Labels, boxes: Iterable[Box]) 
             rows, columns = np.divmod(
                 np.flatnonzero(differ), differ.shape[1]
             )  # faster than nonzero
-            layer.data_setitem((rows + box[0], columns + box[1]), inside[rows, columns])
+            if together:
+                changed.append((rows + box[0], columns + box[1]))
+            else:
+                layer.data_setitem((rows + box[0], columns + box[1]), inside[rows, columns])
             continue
         shown[...] = inside
         if layer.contour < 1:
@@ -102,6 +110,9 @@ def copy_boxes(truth: NDArray[np.integer], layer: Labels, boxes: Iterable[Box]) 
             (top, left, min(top + step, bottom), right)
             for top in range(box[0] + int(high[0]), bottom, step)
         ]
+    if changed:
+        at = tuple(np.concatenate(axis) for axis in zip(*changed, strict=True))
+        layer.data_setitem(at, truth[at])
     if wholly:
         layer.refresh(extent=False)
     return strips
