@@ -10,6 +10,8 @@ from napari_corrclip.gui.widgets import Label, MarkupLabel, OwnWindow, button
 
 COLUMNS = 2
 ROWS = 3
+WIDTH = 640
+"""Logical pixels of the window with all keys, at least; it fits the smallest screen."""
 _CAP = "border: 1px solid palette(mid); border-bottom-width: 2px; border-radius: 3px; padding: 0px 4px;"
 
 
@@ -46,6 +48,8 @@ class KeyHelp(QWidget):
         grid.addWidget(self.more_button, 0, 2 * COLUMNS, ROWS, 1, Qt.AlignmentFlag.AlignTop)
         self.keys = MarkupLabel()
         self.keys.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self.keys.setWordWrap(True)
+        self.keys.setMinimumWidth(WIDTH)
         self.keys.setAlignment(Qt.AlignmentFlag.AlignTop)
         self.window_of_keys = OwnWindow(self.keys, "CorrCLIP: keys", self)
         self.show_moment("normal")
