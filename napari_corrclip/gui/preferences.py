@@ -6,9 +6,10 @@ count and what is chosen in the dock is for this process alone. The environment 
 
 from __future__ import annotations
 
+import json
 import os
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from enum import Enum
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,7 @@ DEFAULTS: dict[tuple[str, str], Any] = {
     ("start", "preset"): "demo",
     ("start", "device"): "auto",
     ("colours", "palette"): Palette.DISTINCT.value,
+    ("keys", "classes"): "",
 }
 """The settings of the manifest with their defaults."""
 
@@ -87,6 +89,34 @@ def palette_of_new_classes() -> Palette:
     """Return where a class that is typed has its colour from; another choice counts at once."""
     chosen = setting("colours", "palette")
     return Palette(chosen.value if isinstance(chosen, Enum) else chosen)
+
+
+_class_keys: dict[str, str] = {}
+"""Where napari keeps none."""
+
+
+def kept_class_keys() -> dict[str, str]:
+    """Return the letters of classes by the classes' names; what cannot be read is none."""
+    if not is_kept():
+        return dict(_class_keys)
+    try:
+        found = json.loads(setting("keys", "classes") or "{}")
+    except ValueError:
+        return {}
+    if not isinstance(found, dict):
+        return {}
+    return {name: key for name, key in found.items() if isinstance(key, str)}
+
+
+def keep_class_keys(keys: Mapping[str, str]) -> None:
+    """Keep the letters of classes for the next start.
+
+    Raises:
+        InputError: the setting cannot be kept.
+    """
+    _class_keys.clear()
+    _class_keys.update(keys)
+    _remember("keys", "classes", json.dumps(dict(keys), ensure_ascii=False))
 
 
 def folder_is_of_environment() -> bool:

@@ -169,7 +169,8 @@ def _table(palette: NDArray[np.uint8]) -> NDArray[np.uint32]:
     swept = table[Level.SWEPT]
     for color, (red, green, blue) in enumerate(palette.tolist()):
         look = swept[Kind.DECIDED + color]
-        look[[Role.INSIDE, Role.STRIPE, Role.HALO, Role.RIM]] = packed(red, green, blue, SWEPT_ALPHA)
+        fill = packed(red, green, blue, SWEPT_ALPHA)
+        look[[Role.INSIDE, Role.STRIPE, Role.HALO, Role.RIM]] = fill
         look[Role.LINE] = FAINT
         look[Role.BORDER] = packed(red, green, blue)
     return table

@@ -132,6 +132,11 @@ class Actions:
             f"{len(more)} of them for likeness."
         )
 
+    def assign(self, digit: str) -> None:
+        """Assign the class of a digit key at once."""
+        self.hold(digit)
+        self.let_go()
+
     def hold(self, digit: str) -> None:
         """Assign the class of a digit key when that is let go; with a drag meanwhile, sweep it."""
         name = self._named(digit)
@@ -165,7 +170,11 @@ class Actions:
         """Assign the class of a digit key to the whole patch around the targets."""
         name = self._named(digit)
         if name is not None:
-            self._decide(lambda: self._spreading.assign(self._correcting.targets(), name))
+            self.spread_class(name)
+
+    def spread_class(self, name: str) -> None:
+        """Assign a class to the whole patch around the targets."""
+        self._decide(lambda: self._spreading.assign(self._correcting.targets(), name))
 
     def find(self) -> None:
         """Ask for the name of a class, and assign it."""

@@ -10,8 +10,8 @@ from napari_corrclip.gui.widgets import Label, MarkupLabel, OwnWindow, button
 
 COLUMNS = 2
 ROWS = 3
-WIDTH = 560
-"""Logical pixels of the window of keys, which fits the smallest screen."""
+WIDTH = 640
+"""Logical pixels of the window with all keys, at least; it fits the smallest screen."""
 _CAP = "border: 1px solid palette(mid); border-bottom-width: 2px; border-radius: 3px; padding: 0px 4px;"
 
 

@@ -54,6 +54,7 @@ COMMANDS: dict[Moment, dict[str, tuple[Command, ...]]] = {
         "Decide": (
             Command("1 … 9, 0", "assign", _digits("", Actions.hold)),
             Command("hold 1 … 0 + drag", "sweep"),
+            Command("a letter", "assign: set in the class table"),
             Command("W", "sweep by drag", {"W": lambda actions: actions.sweeping.switch()}),
             # Where / is typed with Shift, it is a key with Shift.
             Command("/", "find a class", {"/": Actions.find, "Shift-/": Actions.find}),

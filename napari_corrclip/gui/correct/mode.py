@@ -19,9 +19,10 @@ from napari_corrclip.annotation import Changed, Session
 from napari_corrclip.errors import InputError
 from napari_corrclip.gui.correct.actions import Actions
 from napari_corrclip.gui.correct.camera import Camera
+from napari_corrclip.gui.correct.class_keys import CLASS_KEYS
 from napari_corrclip.gui.correct.correcting import Correcting
 from napari_corrclip.gui.correct.held_keys import HeldKeys
-from napari_corrclip.gui.correct.keys import BOUND
+from napari_corrclip.gui.correct.keys import BOUND, Action
 from napari_corrclip.gui.correct.peeking import Peeking
 from napari_corrclip.gui.correct.pointer import Pointer
 from napari_corrclip.gui.correct.review import Review
@@ -97,6 +98,7 @@ class CorrectMode:
             host=host,
         )
         self._modes: list[str] = []
+        self._letters: dict[str, str] = {}
         self._kept: tuple[int, ...] = ()
         # Another layer is active for a moment whenever one is added.
         self._listening = QTimer()
@@ -142,6 +144,8 @@ class CorrectMode:
             layer.events.mode.connect(self._tool_taken, position="last")
             for key in BOUND["normal"]:
                 layer.bind_key(key, self._bound(key), overwrite=True)
+        self._bind_letters()
+        CLASS_KEYS.changed.connect(self._bind_letters)
         viewer.mouse_double_click_callbacks.insert(0, self.camera.note)
         viewer.layers.selection.events.changed.connect(self._layers_selected)
         self.session.changed.connect(self._changed)
@@ -167,6 +171,8 @@ class CorrectMode:
         viewer.layers.selection.events.changed.disconnect(self._layers_selected)
         viewer.mouse_double_click_callbacks.remove(self.camera.note)
         self._pointer.unbind()
+        CLASS_KEYS.changed.disconnect(self._bind_letters)
+        self._unbind_letters()
         for layer, mode in zip(self.layers.layers, self._modes, strict=True):
             layer.events.mode.disconnect(self._tool_taken)
             for key in BOUND["normal"]:
@@ -231,6 +237,8 @@ class CorrectMode:
     def _changed(self, changed: Changed) -> None:
         if not self.splitting.on:  # which sees for itself what is still true
             self.correcting.end_moment()
+        if changed.vocabulary:
+            self._bind_letters()
         self.splitting.changed(changed)
         self.spreading.changed()
         if self.selection and (changed.regions or changed.removed):
@@ -238,12 +246,39 @@ class CorrectMode:
 
     # -- keys
 
+    def _bind_letters(self) -> None:
+        """Bind the letters of the classes that there are, with Alt too, as the digits."""
+        self._unbind_letters()
+        for letter, name in CLASS_KEYS.letters(self.session.vocabulary).items():
+            key = letter.replace("+", "-")
+            self._letters[key] = self._letters[f"Alt-{key}"] = name
+        for layer in self.layers.layers:
+            for key in self._letters:
+                layer.bind_key(key, self._bound(key), overwrite=True)
+
+    def _unbind_letters(self) -> None:
+        for layer in self.layers.layers:
+            for key in self._letters:
+                layer.bind_key(key, None)
+        self._letters = {}
+
+    def _action(self, key: str) -> Action | None:
+        """Return what a key is for at this moment."""
+        if key not in self._letters:
+            return BOUND["splitting" if self.splitting.on else "normal"].get(key)
+        if self.splitting.on:
+            return None
+        name = self._letters[key]
+        if key.startswith("Alt-"):
+            return lambda actions: actions.spread_class(name)
+        return lambda actions: actions.hold_class(name)
+
     def _bound(self, key: str) -> Callable[[Labels], None]:
         def act(_layer: Labels) -> None:
             if is_number_typed():
                 return
             self.actions.let_go()  # of a class whose key is still down
-            action = BOUND["splitting" if self.splitting.on else "normal"].get(key)
+            action = self._action(key)
             if action is None:
                 self.correcting.say_for_now(UNDER_WAY)
                 return

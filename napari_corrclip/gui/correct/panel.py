@@ -132,7 +132,7 @@ class CorrectPanel(QWidget):
         )
         self._queue = _box(self.left, self.back_button, self.refresh_button)
         self._small = _box(self.small, self.accept_button, self.absorb_button)
-        self._tools = _box(Label("A drag is to"), *self.tool_buttons.values())
+        self._tools = _box(Label("Drag to"), *self.tool_buttons.values())
         self._accept = _box(self.sure_button, self.sure, self.rest_button)
         layout.setSpacing(3)  # all of it is to fit a low screen
         rows = (self._queue, self._accept, self._small, self._tools)

@@ -9,7 +9,7 @@ import numpy as np
 from napari.layers import Labels
 from numpy.typing import NDArray
 
-from napari_corrclip.images.boxes import Box, union, window
+from napari_corrclip.images.boxes import Box, area, union, window
 
 PIXELS = 50_000
 """Up to so many changed pixels are written one by one."""
@@ -110,6 +110,9 @@ def copy_boxes(truth: NDArray[np.integer], layer: Labels, boxes: Iterable[Box]) 
     whole = union(around)
     if whole is None:
         return []
+    if layer.contour < 1 and 4 * area(whole) < layer.data.size:
+        draw_strip(layer, whole)
+        return []
     if layer.contour < 1:
         layer.refresh(extent=False)
         return []
@@ -121,7 +124,7 @@ def copy_boxes(truth: NDArray[np.integer], layer: Labels, boxes: Iterable[Box]) 
 
 
 def draw_strip(layer: Labels, box: Box) -> None:
-    """Draw the outlines in a box of a layer anew."""
+    """Draw a box of a layer anew, with the outlines if it has them."""
     # They are computed from the data around what is painted, and two corners make a box.
     corners = np.array([box[0], box[2] - 1]), np.array([box[1], box[3] - 1])
     shown = layer.data[corners]

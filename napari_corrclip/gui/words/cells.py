@@ -1,10 +1,13 @@
-"""The drawn cells of the class table: a round swatch, and a share as a number over a thin bar."""
+"""The cells of the class table: a round swatch, a key that is pressed, a share over a thin bar."""
 
 from __future__ import annotations
 
+from psygnal import Signal
 from qtpy.QtCore import QModelIndex, QRectF, Qt
-from qtpy.QtGui import QColor, QPainter
-from qtpy.QtWidgets import QStyledItemDelegate, QStyleOptionViewItem
+from qtpy.QtGui import QColor, QKeyEvent, QKeySequence, QPainter
+from qtpy.QtWidgets import QStyledItemDelegate, QStyleOptionViewItem, QWidget
+
+from napari_corrclip.gui.widgets import Line
 
 # No DecorationRole: of a colour Qt makes a square.
 COLOR_ROLE = int(Qt.ItemDataRole.UserRole)
@@ -32,6 +35,48 @@ class SwatchDelegate(QStyledItemDelegate):
         painter.setBrush(color)
         painter.drawEllipse(place)
         painter.restore()
+
+
+class KeyDelegate(QStyledItemDelegate):
+    """A class's key, which is chosen by pressing it; Delete takes it away."""
+
+    def createEditor(  # noqa: D102
+        self, parent: QWidget | None, option: QStyleOptionViewItem, index: QModelIndex
+    ) -> QWidget:
+        editor = _PressedKey(parent)
+        editor.setAccessibleName("Key of the class: press a letter")
+        editor.pressed.connect(lambda: self._take(editor))
+        return editor
+
+    def _take(self, editor: _PressedKey) -> None:
+        self.commitData.emit(editor)
+        self.closeEditor.emit(editor)
+
+
+class _PressedKey(Line):
+    """A field that takes the next letter that is pressed.
+
+    Signals (psygnal):
+        pressed: there is one, or the former was taken away.
+    """
+
+    pressed = Signal()
+
+    def keyPressEvent(self, event: QKeyEvent | None) -> None:
+        assert event is not None
+        letter = QKeySequence(event.key()).toString()
+        held = event.modifiers() & ~Qt.KeyboardModifier.KeypadModifier
+        if event.key() in (Qt.Key.Key_Delete, Qt.Key.Key_Backspace):
+            self.setText("")
+        elif held == Qt.KeyboardModifier.ShiftModifier and event.text().strip():
+            self.setText(f"Shift+{letter}")
+        elif not held and event.text().strip():
+            self.setText(letter)
+        else:
+            super().keyPressEvent(event)
+            return
+        event.accept()
+        self.pressed.emit()
 
 
 class ShareDelegate(QStyledItemDelegate):

@@ -20,6 +20,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_corrclip.errors import InputError
+from napari_corrclip.gui.correct.class_keys import CLASS_KEYS
 from napari_corrclip.gui.preferences import palette_of_new_classes
 from napari_corrclip.gui.widgets import Line, button, choose, set_tip
 from napari_corrclip.gui.words.active import ActiveClass
@@ -93,6 +94,7 @@ class VocabularyPanel(QWidget):
         selection.selectionChanged.connect(self._rows_selected)
         self.model.modelReset.connect(self._rows_selected)
         self.table.clicked.connect(self._choose_color)
+        CLASS_KEYS.changed.connect(self.model.show_keys)
         self.table.moved.connect(self._move)
         self.table.removed.connect(self._remove)
         self.remove_button = button("Remove", "Remove the selected classes (Delete)")
@@ -157,6 +159,7 @@ class VocabularyPanel(QWidget):
     def follow(self, session: Session | None) -> None:
         """Show what a session does to its classes, and each one's share of its image; ``None``: of none."""
         self.let_go()
+        CLASS_KEYS.changed.connect(self.model.show_keys)
         self._session = session
         if session is not None:
             session.changed.connect(self._session_changed)
@@ -164,6 +167,7 @@ class VocabularyPanel(QWidget):
 
     def let_go(self) -> None:
         """Follow no session, and touch nothing: the panel may be deleted."""
+        CLASS_KEYS.changed.disconnect(self.model.show_keys)
         self.active.follow(None)
         former, self._session = self._session, None
         if former is not None:
@@ -430,6 +434,7 @@ class VocabularyPanel(QWidget):
             vocabulary is None or not set(former.names) <= set(vocabulary.names)
         ):
             self._former = former
+        self._letters_follow(former, vocabulary)
         self.show_vocabulary(vocabulary)
         self.changed.emit(vocabulary)
         near = None if vocabulary is None else nearest_given(vocabulary, former)
@@ -440,6 +445,14 @@ class VocabularyPanel(QWidget):
         """Rows that lie by share have no place before or behind another in the vocabulary."""
         self.table.setDragEnabled(not elsewhere)
         self._buttons()
+
+    def _letters_follow(self, former: Vocabulary | None, words: Vocabulary | None) -> None:
+        """Let classes that are called otherwise keep their letters."""
+        if former is None or words is None:
+            return
+        for class_ in former.classes:
+            if class_.value in words.values and words.by_value(class_.value).name != class_.name:
+                CLASS_KEYS.rename(class_.name, words.by_value(class_.value).name)
 
     def _buttons(self) -> None:
         some, in_order = self.vocabulary is not None, not self.shown.by_share.isChecked()

@@ -11,8 +11,14 @@ from qtpy.QtGui import QColor, QKeyEvent
 from qtpy.QtWidgets import QHeaderView, QTableView, QWidget
 
 from napari_corrclip.errors import InputError
-from napari_corrclip.gui.correct.correcting import DIGITS
-from napari_corrclip.gui.words.cells import COLOR_ROLE, SHARE_ROLE, ShareDelegate, SwatchDelegate
+from napari_corrclip.gui.correct.class_keys import CLASS_KEYS, key_of
+from napari_corrclip.gui.words.cells import (
+    COLOR_ROLE,
+    SHARE_ROLE,
+    KeyDelegate,
+    ShareDelegate,
+    SwatchDelegate,
+)
 from napari_corrclip.vocabulary import Vocabulary, grammar
 from napari_corrclip.vocabulary.near_colors import nearest
 from napari_corrclip.vocabulary.numbers import number
@@ -27,7 +33,8 @@ DETAILS = (PROMPTS, THRESHOLD)
 """Columns that are shown below the table, of the selected class alone."""
 TIPS = {
     COLOR: "Click to choose the colour",
-    KEY: "This key assigns the class, / finds those without one; drag the row to change the order",
+    KEY: "This key assigns the class, / finds those without one; double-click or F2 and press a letter "
+    "for one of your own; drag the row to change the order",
     NAME: "Double-click or F2 to rename",
     PROMPTS: "What the class is looked for by; commas separate prompts; empty: the name",
     THRESHOLD: "Least probability of the class; below it a pixel is background, or unlabelled",
@@ -66,6 +73,11 @@ class VocabularyModel(QAbstractTableModel):
         if self.rowCount():
             self.dataChanged.emit(self.index(0, SHARE), self.index(self.rowCount() - 1, SHARE))
 
+    def show_keys(self) -> None:
+        """Show which key each class has now."""
+        if self.rowCount():
+            self.dataChanged.emit(self.index(0, KEY), self.index(self.rowCount() - 1, KEY))
+
     def move(self, rows: Iterable[int], to: int) -> None:
         """Put the classes of ``rows`` before the row ``to``, in their order."""
         if self.vocabulary is None:
@@ -100,7 +112,7 @@ class VocabularyModel(QAbstractTableModel):
         if not index.isValid():
             return Qt.ItemFlag.ItemIsDropEnabled  # between rows, and not on them
         flags = super().flags(index) | Qt.ItemFlag.ItemIsDragEnabled
-        if index.column() in (NAME, PROMPTS, THRESHOLD):
+        if index.column() in (KEY, NAME, PROMPTS, THRESHOLD):
             flags |= Qt.ItemFlag.ItemIsEditable
         return flags
 
@@ -158,7 +170,9 @@ class VocabularyModel(QAbstractTableModel):
             return None
         editing = role == Qt.ItemDataRole.EditRole
         if column == KEY:
-            return DIGITS[index.row()] if index.row() < len(DIGITS) else "/"
+            return (
+                CLASS_KEYS.letter_of(one.name) if editing else key_of(self.vocabulary, index.row())
+            )
         if column == NAME:
             return f"{one.name}  (background)" if one.background and not editing else one.name
         if column == PROMPTS:
@@ -179,6 +193,9 @@ class VocabularyModel(QAbstractTableModel):
         if text == self.data(index, Qt.ItemDataRole.EditRole):
             return False
         try:
+            if index.column() == KEY:
+                CLASS_KEYS.give(self.vocabulary.names[row], text, self.vocabulary)
+                return True
             if index.column() == NAME:
                 changed = _renamed(self.vocabulary, row, text)
             elif index.column() == PROMPTS:
@@ -237,6 +254,7 @@ class ClassTable(QTableView):
         header.setSectionResizeMode(NAME, QHeaderView.ResizeMode.Stretch)
         # Qt's own delegates are kept alive by their parent alone.
         self.setItemDelegateForColumn(COLOR, SwatchDelegate(self))
+        self.setItemDelegateForColumn(KEY, KeyDelegate(self))
         self.setItemDelegateForColumn(SHARE, ShareDelegate(self))
 
     def rows(self) -> list[int]:
@@ -267,7 +285,7 @@ class ClassTable(QTableView):
             self.removed.emit()
         elif event.key() == Qt.Key.Key_F2 and self.currentIndex().isValid():
             index = self.currentIndex()
-            self.edit(index.siblingAtColumn(NAME))
+            self.edit(index if index.column() == KEY else index.siblingAtColumn(NAME))
         elif event.key() == Qt.Key.Key_Space and self.currentIndex().isValid():
             self.clicked.emit(
                 self.currentIndex().siblingAtColumn(COLOR)

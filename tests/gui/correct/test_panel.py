@@ -121,6 +121,8 @@ def test_six_keys_fit_a_narrow_dock_and_all_have_a_window(place: Place) -> None:
     QTest.mouseClick(panel.help.more_button, Qt.MouseButton.LeftButton)
     assert panel.keys.isVisible()
     assert panel.keys.width() >= panel.keys.minimumSizeHint().width()
+    assert panel.keys.height() >= panel.keys.heightForWidth(panel.keys.width())
+    assert panel.keys.window().width() <= 933  # 1400 at a scaling of 150 %
     QTest.mouseClick(panel.button, Qt.MouseButton.LeftButton)
     assert not panel.keys.isVisible()
 

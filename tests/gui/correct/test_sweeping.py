@@ -256,3 +256,8 @@ def test_a_box_takes_out_with_control(window: Window, mode: CorrectMode) -> None
     }
     assert len(inside) == 9
     assert set(mode.selection) == every - inside
+    window.key(Qt.Key.Key_2)  # dozens of boxes, which are drawn at once
+    window.agree()
+    assert assigned(window, window.session.vocabulary.names[1]) == every - inside
+    window.undo()
+    window.agree()

@@ -1,0 +1,144 @@
+"""Letters of one's own as keys of classes: given in the class table, by real keys, and kept."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import napari.settings
+import pytest
+from pytestqt.qtbot import QtBot
+from qtpy.QtCore import Qt
+from qtpy.QtTest import QTest
+from qtpy.QtWidgets import QApplication
+
+from napari_corrclip.errors import InputError
+from napari_corrclip.gui.correct.class_keys import CLASS_KEYS, key_of, reserved
+from napari_corrclip.gui.preferences import is_kept, kept_class_keys
+from napari_corrclip.gui.words.table import KEY
+from napari_corrclip.vocabulary import Vocabulary
+from tests.gui.person import User, open_scene, start, threads_end
+
+NAMES = "water, grass, sky, red, green, blue, yellow, white, black, brown, boat, quay"
+SHIFT = Qt.KeyboardModifier.ShiftModifier
+
+
+@pytest.fixture
+def user(make_napari_viewer_proxy, qtbot: QtBot) -> Iterator[User]:  # type: ignore[no-untyped-def]
+    user = start(make_napari_viewer_proxy(show=True), qtbot)
+    yield user
+    user.dock.cleanup()
+    threads_end(qtbot)
+    for name in kept_class_keys():
+        CLASS_KEYS.give(name, "", Vocabulary.from_names([name]))
+
+
+def give(user: User, row: int, key: Qt.Key, held: Qt.KeyboardModifier, *, how: str = "F2") -> None:
+    """Double-click on a key cell, or press F2 in it, and press a key."""
+    table = user.dock.words.table
+    index = user.dock.words.model.index(row, KEY)
+    table.scrollTo(index)
+    QApplication.processEvents()
+    where = table.visualRect(index).center()
+    view = table.viewport()
+    assert view is not None
+    assert not view.visibleRegion().isEmpty()
+    QTest.mouseClick(view, Qt.MouseButton.LeftButton, pos=where)
+    if how == "F2":
+        QTest.keyClick(table, Qt.Key.Key_F2)
+    else:
+        QTest.mouseDClick(view, Qt.MouseButton.LeftButton, pos=where)
+    QApplication.processEvents()
+    editor = table.indexWidget(index) or QApplication.focusWidget()
+    assert editor is not None
+    assert editor is not table
+    QTest.keyClick(editor, key, held)
+    QApplication.processEvents()
+
+
+@pytest.mark.canvas
+def test_a_letter_is_given_in_the_table_and_assigns_spreads_and_sweeps(user: User) -> None:
+    open_scene(user)
+    user.type(NAMES)
+    session = user.run()
+    dock, words = user.dock, session.vocabulary
+    assert key_of(words, 10) == "/"
+    give(user, 10, Qt.Key.Key_T, Qt.KeyboardModifier.NoModifier)
+    give(user, 11, Qt.Key.Key_Q, SHIFT, how="double click")
+    give(user, 2, Qt.Key.Key_J, Qt.KeyboardModifier.NoModifier)
+    shown = [dock.words.model.data(dock.words.model.index(row, KEY)) for row in (2, 9, 10, 11)]
+    assert shown == ["3 J", "0", "T", "⇧Q"]
+    user.press(dock.correct.next_button)
+    mode = dock.correct.mode
+    assert mode is not None
+    (region,) = mode.selection
+    window = user.window
+    window.canvas.setFocus()
+    window.key(Qt.Key.Key_T)
+    verdict = session.region(region).verdict
+    assert verdict is not None
+    assert verdict.value == words.values[10]
+    mode.select([region])
+    window.key(Qt.Key.Key_Q, SHIFT)
+    assert session.region(region).verdict.value == words.values[11]  # type: ignore[union-attr]
+    # With Alt it spreads; held, it sweeps.
+    mode.select([region])
+    window.key(Qt.Key.Key_T, Qt.KeyboardModifier.AltModifier)
+    assert session.history.done[-1].title.startswith("Spread 'boat'")
+    QTest.keyPress(window.canvas, Qt.Key.Key_T)
+    assert mode.sweeping.ready() == "boat"
+    QTest.keyRelease(window.canvas, Qt.Key.Key_T)
+    assert mode.sweeping.ready() is None
+    # Taken away, it is nobody's, and napari's own keys are as they were.
+    give(user, 10, Qt.Key.Key_Delete, Qt.KeyboardModifier.NoModifier)
+    assert key_of(words, 10) == "/"
+    keys = [str(key) for key in dock.layers.labels.keymap]  # type: ignore[union-attr]
+    assert "T" not in keys
+    assert "J" in keys
+    dock.correct.button.setChecked(False)
+    assert "J" not in [str(key) for key in dock.layers.labels.keymap]  # type: ignore[union-attr]
+
+
+@pytest.mark.canvas
+def test_a_letter_that_is_taken_is_refused_in_a_sentence(user: User) -> None:
+    user.type(NAMES)
+    give(user, 10, Qt.Key.Key_T, Qt.KeyboardModifier.NoModifier)
+    for key, held, why in (
+        (Qt.Key.Key_G, Qt.KeyboardModifier.NoModifier, "G is the key for 'merge'; press another"),
+        (Qt.Key.Key_W, Qt.KeyboardModifier.NoModifier, "W is the key for 'sweep by drag'"),
+        (Qt.Key.Key_S, SHIFT, "Shift+S is the key for 'split parts'"),
+        (Qt.Key.Key_P, Qt.KeyboardModifier.NoModifier, "P is the key for napari's tool 'paint'"),
+        (Qt.Key.Key_T, Qt.KeyboardModifier.NoModifier, "T is the key of 'boat'"),
+        (Qt.Key.Key_5, Qt.KeyboardModifier.NoModifier, "'5' is no key for a class"),
+    ):
+        give(user, 11, key, held)
+        assert why in user.dock.status.text()
+        assert CLASS_KEYS.letter_of("quay") == ""
+    assert CLASS_KEYS.letter_of("boat") == "T"
+
+
+@pytest.mark.canvas
+def test_a_letter_follows_its_class_and_outlives_the_window(user: User) -> None:
+    user.type("cat, dog")
+    give(user, 1, Qt.Key.Key_K, Qt.KeyboardModifier.NoModifier)
+    model = user.dock.words.model
+    model.setData(model.index(1, 2), "hound")
+    assert CLASS_KEYS.letter_of("hound") == "K"
+    assert CLASS_KEYS.letter_of("dog") == ""
+    forget = getattr(napari.settings, "_clear_plugin_settings_cache", None)
+    if is_kept() and forget is not None:
+        forget()  # as at the next start: it is read from the file
+    assert kept_class_keys() == {"hound": "K"}
+
+
+def test_of_two_classes_with_one_letter_the_first_has_it() -> None:
+    one, other = Vocabulary.from_names(["cat"]), Vocabulary.from_names(["dog"])
+    CLASS_KEYS.give("cat", "T", one)
+    CLASS_KEYS.give("dog", "T", other)
+    both = Vocabulary.from_names(["dog", "cat"])
+    assert CLASS_KEYS.letters(both) == {"T": "dog"}
+    assert [key_of(both, row) for row in (0, 1)] == ["1 T", "2"]
+    with pytest.raises(InputError, match="no key for a class"):
+        CLASS_KEYS.give("cat", "ä", one)
+    assert reserved("T") == ""
+    for name, words in (("cat", one), ("dog", other)):
+        CLASS_KEYS.give(name, "", words)
