@@ -29,6 +29,7 @@ from napari_corrclip.gui.correct import CorrectPanel
 from napari_corrclip.gui.export.panel import ExportPanel
 from napari_corrclip.gui.fold import Fold
 from napari_corrclip.gui.image.panel import ImagePanel
+from napari_corrclip.gui.layers.saving import mend_saving
 from napari_corrclip.gui.layers.session_layers import SessionLayers
 from napari_corrclip.gui.model.panel import ModelPanel
 from napari_corrclip.gui.pages import Page, Pages
@@ -84,6 +85,7 @@ class CorrClipDock(Docked):
     def __init__(self, viewer: napari.viewer.Viewer) -> None:
         super().__init__()
         mend_drawing()
+        mend_saving(viewer)
         self._closed = self._deleted = False
         self._asked_about: Callable[[], Image | None] = lambda: None
         self.viewer = viewer
