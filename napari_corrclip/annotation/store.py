@@ -14,7 +14,9 @@ from numpy.typing import NDArray
 
 from napari_corrclip.annotation.encoded import EncodedImage
 from napari_corrclip.annotation.files.log import (
+    Glance,
     ends_at,
+    glance,
     has_session,
     lock_folder,
     put_aside,
@@ -98,6 +100,11 @@ class SessionStore:
                     crops.add((top, left, bottom, right))
         parts = [whole.part(crop) for crop in sorted(crops)]
         return [whole, *parts] if whole in self else parts
+
+    def glance(self, source: Source) -> Glance | None:
+        """Return how much is kept of an image and since when, without reading it; ``None``: nothing."""
+        place = self.saved(source)
+        return None if place is None else glance(place)
 
     def restore(
         self,

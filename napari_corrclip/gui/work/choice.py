@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
-__all__ = ["DETAILS", "LAYER", "REGIONS", "Choice", "detail_title"]
+__all__ = ["DETAILS", "LAYER", "REGIONS", "Choice", "detail_title", "regions_title"]
 
 SAM, SUPERPIXELS = "sam", "superpixels"
 REGIONS: Mapping[str, tuple[str, Mapping[str, Any]]] = {
@@ -81,6 +81,18 @@ class Choice:
     def source(self) -> RegionSource | None:
         """The regions of the layer; ``None`` where the recipe finds them."""
         return None if self.given is None else GivenRegions(self.given())
+
+
+def regions_title(recipe: Recipe) -> str | None:
+    """Return the one of :data:`REGIONS` by which a recipe finds its regions; ``None``: none of them does."""
+    for title, (kind, options) in REGIONS.items():
+        if (
+            kind == recipe.regions
+            and Recipe(recipe.preset, regions=kind, region_options=options).region_options
+            == recipe.region_options
+        ):
+            return title
+    return None
 
 
 def detail_title(settings: Settings, detail: str) -> str:
