@@ -24,7 +24,7 @@ PLUGIN = "napari-corrclip"
 def mend_saving(viewer: ViewerModel) -> None:
     """Have a viewer's layers saved by :class:`Saving` from now on, whatever the dock does."""
     if not isinstance(viewer.layers.save, Saving):
-        viewer.layers.save = Saving(viewer.layers)  # type: ignore[method-assign]
+        viewer.layers.save = Saving(viewer.layers)
 
 
 class Saving:
