@@ -92,9 +92,11 @@ class Journal:
 
     Signals (psygnal):
         failed: a sentence; from the thread that wrote, where that is not the session's.
+        written: a snapshot is whole; from the thread that wrote it.
     """
 
     failed = Signal(str)
+    written = Signal()
 
     def __init__(
         self,
@@ -153,6 +155,11 @@ class Journal:
         """Close it."""
         self.close()
 
+    @property
+    def whole(self) -> bool:
+        """Whether all of the session is on the disk now, and not only on its way there."""
+        return self._rooted and self.problem is None
+
     def close(self) -> None:
         """Stop listening; what was done is on the disk then. Once it is closed this does nothing."""
         with self.session.locked():
@@ -163,7 +170,7 @@ class Journal:
                 self.session.timeline.writers.remove(self)
             revision = self.session.timeline.revision
         try:
-            self._wait()
+            self.wait()
             if self._rooted and self.problem is None:
                 self.session.on_disk = OnDisk(
                     revision,
@@ -350,6 +357,9 @@ class Journal:
                 self._remove_before(number)
             except Exception as error:
                 self._tell(error) if first else self._tell_late(error)
+            else:
+                self._written.set()
+                self.written.emit()
             finally:
                 self._written.set()
                 self._thread = None
@@ -367,7 +377,7 @@ class Journal:
             shutil.rmtree(self.folder / f"snapshot-{old}", ignore_errors=True)
             (self.folder / f"journal-{old}.bin").unlink(missing_ok=True)
 
-    def _wait(self) -> None:
+    def wait(self) -> None:
         """Wait for the snapshot that is being written."""
         thread = self._thread
         if thread is not None and thread is not threading.current_thread():

@@ -22,8 +22,10 @@ from napari_corrclip.annotation.belonging import (
 from napari_corrclip.annotation.encoded import EncodedImage
 from napari_corrclip.annotation.files.folder import ImageRecord, image_record
 from napari_corrclip.annotation.files.log import (
+    Glance,
     Logged,
     ends_at,
+    glance,
     has_session,
     last_snapshot,
     lock_folder,
@@ -113,6 +115,11 @@ class SessionStore:
                     crops.add((top, left, bottom, right))
         parts = [whole.part(crop) for crop in sorted(crops)]
         return [whole, *parts] if whole in self else parts
+
+    def glance(self, source: Source) -> Glance | None:
+        """Return how much is kept of an image and since when, without reading it; ``None``: nothing."""
+        place = self.saved(source)
+        return None if place is None else glance(place)
 
     def restore(
         self,

@@ -28,12 +28,14 @@ from qtpy.QtWidgets import (
 
 from napari_corrclip.annotation import Changed, Session
 from napari_corrclip.annotation.change import Step
+from napari_corrclip.engine.recipe import Recipe
 from napari_corrclip.errors import CorrClipError, InputError
 from napari_corrclip.gui.correct import CorrectPanel
 from napari_corrclip.gui.export.panel import ExportPanel
 from napari_corrclip.gui.fold import Fold
 from napari_corrclip.gui.image.panel import ImagePanel
 from napari_corrclip.gui.image.picture import Picture
+from napari_corrclip.gui.layers.saving import mend_saving
 from napari_corrclip.gui.layers.session_layers import SessionLayers
 from napari_corrclip.gui.model.panel import ModelPanel
 from napari_corrclip.gui.pages import Page, Pages
@@ -45,7 +47,10 @@ from napari_corrclip.gui.session.copying import ScriptCopier
 from napari_corrclip.gui.session.display import SessionDisplay
 from napari_corrclip.gui.session.loading import Loading, ask_to_leave
 from napari_corrclip.gui.session.menu import SessionMenu
+from napari_corrclip.gui.session.quitting import Quitting
 from napari_corrclip.gui.session.restore_bar import RestoreBar
+from napari_corrclip.gui.session.saving import SessionSaver
+from napari_corrclip.gui.session.state_line import SessionLine
 from napari_corrclip.gui.start import StartPanel
 from napari_corrclip.gui.vispy_fix import mend_drawing
 from napari_corrclip.gui.widgets import Docked, is_enter, is_sure, set_reading_order, style_sheet
@@ -91,6 +96,7 @@ class CorrClipDock(Docked):
     def __init__(self, viewer: napari.viewer.Viewer) -> None:
         super().__init__()
         mend_drawing()
+        mend_saving(viewer)
         self._closed = self._deleted = False
         self._heard = True
         self._step: list[Step] = []
@@ -115,12 +121,15 @@ class CorrClipDock(Docked):
         self.preview = RegionPreview(
             self.image, self.model, self.controller, self.display, self.say
         )
-        loading = Loading(
+        self.loading = Loading(
             self.image, self.controller, self.workspace, self.display, self.say, parent=self
         )
         copier = ScriptCopier(self, self.workspace, self.controller, self.say)
-        self.menu = SessionMenu(self.workspace, loading, copier, self.say)
+        self.saver = SessionSaver(self, self.workspace, self.say)
+        self.menu = SessionMenu(self.saver, self.loading, copier, self.say)
         self.export = ExportPanel(self.workspace, self.controller, self.say)
+        self.line = SessionLine(self.workspace)
+        self.quitting = Quitting(viewer, self.workspace)
         self.status = Sentence(FIRST)
         self.start = StartPanel(self.bar.demo_button)
         self.pages = self._pages()
@@ -130,6 +139,7 @@ class CorrClipDock(Docked):
         layout.addWidget(self.restore_bar)  # whatever page is shown, a sentence may tell of it
         layout.addWidget(self.pages, 1)
         layout.addWidget(self.bar)
+        layout.addWidget(self.line)
         layout.addWidget(self.status)
         self.setMinimumWidth(WIDTH)
         self._take_theme()
@@ -183,10 +193,16 @@ class CorrClipDock(Docked):
         self.workspace.told.connect(self.say)
         self.workspace.opened.connect(self._opened)
         self.restore_bar.restored.connect(self.display.open)
+        self.restore_bar.restored.connect(lambda session, _: self._show_run(session))
         self.restore_bar.taken_up.connect(self.display.take_up)
+        self.restore_bar.taken_up.connect(lambda kept: self._show_run(kept.session))
+        self.loading.loaded.connect(self._show_run)
         self.display.slider.belongs.connect(self.restore_bar.tell_belonging)
         self.display.slider.unproven.connect(self.restore_bar.offer_unproven)
         self.display.edited.connect(self._edited)
+        self.display.edited.connect(self.line.refresh)
+        self.display.edited.connect(self.export.look_again)
+        self.pages.turned.connect(self.export.look_again)
         self.display.left.connect(self._plane_left)
         self.display.removed.connect(self._removed)
         self.words.changed.connect(self._words_changed)
@@ -276,6 +292,30 @@ class CorrClipDock(Docked):
             "Replace",
         )
 
+    def open_saved(self, folder: str) -> None:
+        """Go on with a saved session or a result on the chosen image; one that is corrected is asked about.
+
+        Raises:
+            InputError: there is no image, or something is at work.
+        """
+        self.loading.check()
+        picture = self.workspace.picture
+        if (
+            picture is not None
+            and self.workspace.session is not None
+            and picture.layer is self.image.layer
+            and not is_sure(
+                self,
+                "Open",
+                f"{picture.title} is being corrected. What you open takes its place; what was corrected is "
+                "put aside.",
+                "Open",
+            )
+        ):
+            self.say("Nothing was opened; what is corrected is as it was.")
+            return
+        self.loading.begin(folder)
+
     def run(self) -> None:
         """Segment the chosen image by the vocabulary."""
         if not self.words.take_typed():
@@ -350,13 +390,22 @@ class CorrClipDock(Docked):
         self.bar.close_activity()
         self.model.device.close_jobs()
         self.display.close()
+        if not self.quitting.lost:  # else it is asked about with the window
+            self.quitting.stop()
         self.words.let_go()
         self.preview.let_go()
         self.viewer.dims.events.point.disconnect(self._slider_moved)
         self.viewer.layers.selection.events.active.disconnect(self._layer_selected)
 
     def dock_closed(self) -> None:
-        """Let go of the layers, and of the networks' memory."""
+        """Let go of the layers, and of the networks' memory, unless a person wants to keep what would go."""
+        if not self._closed and not self.quitting.may_go(
+            self.quitting.lost_with_dock,
+            "Close without saving",
+            "The image is in the viewer no more, so they go with the dock.",
+        ):
+            self.viewer.window.add_dock_widget(self, name="CorrCLIP", area="right")
+            return
         self.cleanup()
         self.controller.unload()
 
@@ -420,7 +469,7 @@ class CorrClipDock(Docked):
         self._asked_about = (lambda: None) if layer is None else weakref.ref(layer)
         idle = self.workspace.session is None and not self.controller.running
         if idle and layer is not former and not self.restore_bar.isHidden():
-            self.say("This image was segmented before: Restore goes on with it, or Begin anew.")
+            self.say("This image was corrected before: Restore goes on with it, or Start over.")
 
     def _layer_selected(self, event: Any) -> None:
         """Choose the image that a person selects in the layer list."""
@@ -514,6 +563,17 @@ class CorrClipDock(Docked):
                 self.say(f"{told} It is hidden until {picture.name!r} is chosen again.")
         else:
             self.say(f"{self.status.text()} The image {picture.name!r} is in the viewer no more.")
+
+    def _show_run(self, session: Session) -> None:
+        """Show how a session that is gone on with was made, as the next run would be."""
+        if not session.provenance.recipe:
+            return
+        try:
+            gone = self.model.show_run(Recipe.from_json(session.provenance.recipe))
+        except InputError as error:
+            gone = f"How it was made cannot be shown: {error}"
+        if gone:
+            self.say(Said(f"{self.status.text()} {gone}", Kind.WARNING))
 
     def _busy(self, busy: bool) -> None:
         if not busy:

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 ENDINGS = (".png", ".tif", ".tiff")
 """How a class map's file may end, in whatever case; as in the manifest."""
+SUFFIX = ".corrclip"
+"""How the folder of a session ends, as in the manifest."""
 
 
 def write_classes(path: str, data: Any, options: Mapping[str, Any]) -> list[str]:
@@ -120,8 +122,13 @@ def _refusing(path: str) -> Iterator[None]:
 def write_session(path: str, layers: Sequence[tuple[Any, Mapping[str, Any], str]]) -> list[str]:
     """Save the session that the layers show, into the folder ``path``.
 
+    Args:
+        path: of the folder; without an ending it gets :data:`SUFFIX`.
+        layers: as napari gives them.
+
     Raises:
-        InputError: they show none, or several, or it cannot be written.
+        InputError: they show none, or several, the name ends like a file of another kind, or it cannot be
+            written.
     """
     from napari_corrclip.annotation import Session
     from napari_corrclip.annotation.session import SESSION
@@ -135,9 +142,17 @@ def write_session(path: str, layers: Sequence[tuple[Any, Mapping[str, Any], str]
             "select the 'labels' of one, or save a class map as PNG or TIFF."
         )
     (session,) = sessions.values()
+    folder = Path(path)
+    if folder.suffix.lower() != SUFFIX:
+        if folder.suffix:
+            raise InputError(
+                f"{path!r} does not end in {SUFFIX}, as a session has to, and these layers are saved as one; "
+                "end it so, or select one Labels layer alone to save a class map."
+            )
+        folder = folder.with_name(f"{folder.name}{SUFFIX}")
     with _refusing(path):
-        session.save(path)
-    return [path]
+        session.save(folder)
+    return [str(folder)]
 
 
 def vocabulary_of(options: Mapping[str, Any]) -> Vocabulary | None:

@@ -141,6 +141,18 @@ def missing(
     return tuple(spec for path, spec in files.items() if not is_file(path))
 
 
+def is_here(spec: NetworkSpec, cache: str | os.PathLike[str] | None = None) -> bool:
+    """Whether a network can be loaded without a download: its file is in the cache, or where it was.
+
+    Args:
+        spec: the network.
+        cache: as of :func:`missing`.
+    """
+    if spec.library == "demo":
+        return True
+    return is_file(file_path(spec, cache) if spec.source else Path(spec.pretrained))
+
+
 def download_stage(spec: NetworkSpec) -> str:
     """Return what the progress of ``spec``'s download is called; its units are bytes."""
     name = spec.filename if spec.from_url else spec.architecture

@@ -37,7 +37,7 @@ def test_snapshots_are_written_beside_the_edits(tmp_path: Path) -> None:
 @contextlib.contextmanager
 def held_back(journal: Journal) -> Iterator[threading.Event]:
     """Let the snapshots after the first wait until the event is set."""
-    journal._wait()
+    journal.wait()
     go, save = threading.Event(), journal._save
 
     def slow(*what: Any) -> None:
@@ -48,7 +48,7 @@ def held_back(journal: Journal) -> Iterator[threading.Event]:
         patch.setattr(journal, "_save", slow)
         yield go
         go.set()
-        journal._wait()
+        journal.wait()
 
 
 def test_an_edit_that_is_lost_beside_a_snapshot_is_made_good(tmp_path: Path) -> None:
@@ -123,7 +123,7 @@ def test_a_first_snapshot_that_fails_is_told_and_made_good_with_the_next_edit(
         journal = Journal(session, tmp_path, wait=False)
         journal.failed.connect(told.append)
         go.set()
-        journal._wait()
+        journal.wait()
     assert len(told) == 1
     assert "cannot be written" in told[0]
     assert told[0].endswith("is kept in memory until then.")
@@ -150,7 +150,7 @@ def test_a_later_snapshot_that_fails_costs_nothing(tmp_path: Path) -> None:
             patch.setattr(journal, "_save", fails)
             session.assign(1, "sky")
             session.assign(2, "cat")
-            journal._wait()
+            journal.wait()
         assert len(told) == 1
         assert told[0].endswith("What you did so far is on the disk.")
         assert journal.problem is None
@@ -158,7 +158,7 @@ def test_a_later_snapshot_that_fails_costs_nothing(tmp_path: Path) -> None:
         for region in range(3, 8):
             session.assign(region, "dog")
             assert digest(restore(tmp_path)) == digest(session)
-        journal._wait()
+        journal.wait()
     assert len(list(tmp_path.glob("journal-*.bin"))) == 1
     assert digest(restore(tmp_path)) == digest(session)
 

@@ -12,12 +12,19 @@ from napari.utils import progress
 from pytestqt.qtbot import QtBot
 from qtpy.QtCore import QEvent, Qt, QThreadPool, QTimer
 from qtpy.QtTest import QTest
-from qtpy.QtWidgets import QApplication, QDialog, QMessageBox, QPushButton
+from qtpy.QtWidgets import (
+    QApplication,
+    QDialog,
+    QDialogButtonBox,
+    QMessageBox,
+    QPushButton,
+)
 from scipy.ndimage import distance_transform_edt
 
 from napari_corrclip.annotation import Session
 from napari_corrclip.demo.scenes import generate_scene
 from napari_corrclip.gui.dock import CorrClipDock
+from napari_corrclip.gui.session.saving import NameDialog
 from napari_corrclip.gui.work.job import Job
 from tests.gui.window import Window
 
@@ -157,6 +164,17 @@ def click_in(box: QMessageBox, text: str) -> None:
     """Click on the button of that text."""
     (button,) = [one for one in box.buttons() if one.text().replace("&", "") == text]
     QTest.mouseClick(button, Qt.MouseButton.LeftButton)
+
+
+def name_folder(dialog: NameDialog, name: str) -> None:
+    """Type a name for a session, and press Save."""
+    dialog.name.selectAll()
+    QTest.keyClicks(dialog.name, name)
+    box = dialog.buttons
+    save = box.button(QDialogButtonBox.StandardButton.Save)
+    assert save is not None
+    assert save.isEnabled()
+    QTest.mouseClick(save, Qt.MouseButton.LeftButton)
 
 
 def threads_end(qtbot: QtBot) -> None:

@@ -258,7 +258,7 @@ def test_corrections_of_a_file_are_kept_and_offered(
     assert not second.restore_bar.isHidden()
     person.type("cat")
     person.press(second.bar.run_button)
-    assert "restore them, or begin anew" in second.status.text()
+    assert "restore them, or start over" in second.status.text()
     assert second.workspace.session is None
     person.press(second.restore_bar.restore_button)
     person.wait()

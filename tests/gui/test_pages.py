@@ -310,6 +310,12 @@ def test_files_are_written_under_the_image_s_own_name(
     np.testing.assert_array_equal(iio.imread(tmp_path / "a scene.regions.tif"), session.regions)
     assert Vocabulary.from_file(tmp_path / "a scene.labels.classes.csv").names == ("red", "green")
 
+    # What is ignored is void in the files, and the page says so.
+    assert dock.export.void.text() == "Pixels without a class are void (0). No region is ignored."
+    session.ignore(session.ids[:3].tolist())
+    assert dock.export.void.text().startswith("3 ignored regions are void (0 in the labels")
+    assert not session.labels[np.isin(session.regions, session.ids[:3])].any()
+
     # What is there is asked about, and left as it is.
     before = (tmp_path / "a scene.labels.tif").read_bytes()
     session.assign(session.ids.tolist(), "red")

@@ -12,7 +12,8 @@ from pytestqt.qtbot import QtBot
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QDockWidget, QFileDialog, QPushButton
 
-from tests.gui.person import MINUTE, User, open_sample, start
+from napari_corrclip.gui.session.saving import NameDialog
+from tests.gui.person import MINUTE, User, answer, name_folder, open_sample, start
 
 pytestmark = pytest.mark.canvas
 
@@ -38,7 +39,6 @@ def test_a_user_goes_the_whole_way(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     folder = tmp_path / "scene.corrclip"
-    monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *_: str(folder))
     viewer = make_napari_viewer_proxy(show=True)
     user = start(viewer, qtbot)
     open_sample(user)
@@ -154,6 +154,7 @@ def test_a_user_goes_the_whole_way(
     np.testing.assert_array_equal(session.regions, last[1])
 
     # Save, close; another dock loads all of it.
+    answer(NameDialog, lambda dialog: name_folder(dialog, str(folder)))
     user.dock.menu.save_button.click()
     assert "Saved the session in" in user.dock.status.text()
     close_by_title_bar(user)
@@ -161,6 +162,7 @@ def test_a_user_goes_the_whole_way(
     user.dock.deleteLater()
     again = start(viewer, qtbot)
     open_sample(again)
+    monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *_: str(folder))
     again.dock.menu.load_button.click()
     qtbot.waitUntil(lambda: again.dock.workspace.session is not None, timeout=MINUTE)
     again.wait()

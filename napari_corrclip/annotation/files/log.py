@@ -17,8 +17,15 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from napari_corrclip.annotation.files.checking import Damaged, apply_all
-from napari_corrclip.annotation.files.folder import Saved, load_parts
-from napari_corrclip.annotation.files.records import MAGIC, OnDisk, due, follow, read_records
+from napari_corrclip.annotation.files.folder import HISTORY_FILE, Saved, load_parts
+from napari_corrclip.annotation.files.records import (
+    MAGIC,
+    OnDisk,
+    count_steps,
+    due,
+    follow,
+    read_records,
+)
 from napari_corrclip.errors import InputError
 from napari_corrclip.storage.disk import cannot_write, report
 from napari_corrclip.storage.temporary import clean
@@ -43,6 +50,42 @@ class Logged:
     saved: Saved
     end: OnDisk | None
     notes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Glance:
+    """The amount and the age of what a journal keeps, known without reading the session.
+
+    Attributes:
+        steps: how many are in force.
+        changed: when the last one was written, in seconds since 1970.
+    """
+
+    steps: int
+    changed: float
+
+
+def glance(folder: Path) -> Glance | None:
+    """Return what a journal's folder holds, at a glance; ``None`` where that cannot be said."""
+    first = max(snapshots(folder), default=None)
+    if first is None:
+        return None
+    steps, changed = 0, 0.0
+    try:
+        with (folder / f"snapshot-{first}" / HISTORY_FILE).open("rb") as file:
+            steps, changed = count_steps(file), os.fstat(file.fileno()).st_mtime
+        for number in used_numbers(folder):
+            path = folder / f"journal-{number}.bin"
+            if number < first or not path.is_file():
+                continue
+            with path.open("rb") as file:
+                found = _CONTINUES.match(file.read(64))
+                file.seek(0 if found is None else found.end())
+                steps += count_steps(file)
+                changed = max(changed, os.fstat(file.fileno()).st_mtime)
+    except OSError:
+        return None
+    return Glance(max(steps, 0), changed)
 
 
 def has_session(folder: str | os.PathLike[str]) -> bool:

@@ -5,11 +5,12 @@ Each record has its length and a checksum, so that one that was cut off by a cra
 
 from __future__ import annotations
 
+import os
 import struct
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal
+from typing import BinaryIO, Literal
 
 from napari_corrclip.annotation.change import Step
 from napari_corrclip.annotation.files.checking import Damaged, check_patch
@@ -57,6 +58,27 @@ def pack_history(history: History) -> bytes:
     records = [pack_record("do", step) for step in steps]
     records += [pack_record("undo", step) for step in history.undone]
     return MAGIC + b"".join(records)
+
+
+def count_steps(file: BinaryIO) -> int:
+    """Return how many steps of a file are in force at its end, less those of before that it takes back.
+
+    No step is read and no checksum looked at; it is for a sentence.
+
+    Args:
+        file: at its :data:`MAGIC`.
+    """
+    steps, end = 0, os.fstat(file.fileno()).st_size
+    if file.read(len(MAGIC)) != MAGIC:
+        return 0
+    while len(head := file.read(_HEAD.size)) == _HEAD.size:
+        code, length, _ = _HEAD.unpack(head)
+        kind = _KINDS.get(code)
+        if kind is None or file.tell() + length > end:
+            break
+        steps += {"do": 1, "amend": 0, "undo": -1, "redo": 1}[kind]
+        file.seek(length, os.SEEK_CUR)
+    return steps
 
 
 def read_records(data: bytes) -> Iterator[tuple[Kind, Step | None, int]]:

@@ -7,6 +7,7 @@ from pathlib import Path
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QCheckBox, QFileDialog, QHBoxLayout, QVBoxLayout, QWidget
 
+from napari_corrclip.annotation import Session
 from napari_corrclip.errors import InputError
 from napari_corrclip.gui.model.resources import PathLabel
 from napari_corrclip.gui.widgets import Label, button, is_sure, primary_button, set_tip
@@ -68,6 +69,9 @@ class ExportPanel(QWidget):
         self.names = Label()
         self.names.setWordWrap(True)
         column.addWidget(self.names)
+        self.void = Label()
+        self.void.setWordWrap(True)
+        column.addWidget(self.void)
         self.button = primary_button("Export", "Write these files")
         self.button.clicked.connect(self.export)
         workspace.opened.connect(self.refresh)
@@ -79,6 +83,11 @@ class ExportPanel(QWidget):
         """The formats that are wanted."""
         return [name for name, box in self.boxes.items() if box.isChecked()]
 
+    def look_again(self, *_: object) -> None:
+        """Take note of an edit, where that is seen."""
+        if self.isVisible():
+            self.refresh()
+
     def refresh(self, *_: object) -> None:
         """Show where the files of what is corrected would go."""
         picture = self._workspace.picture
@@ -87,12 +96,14 @@ class ExportPanel(QWidget):
         if picture is None or not there:
             self.place.show_path("")
             self.names.setText("Nothing is corrected yet.")
+            self.void.setText("")
             return
         folder = self.folder or folder_for(picture)
         self.place.show_path(str(folder))
         set_tip(self.place, str(folder))
         names = [path.name for path in paths_of(folder, name_for(picture), self.formats)]
         self.names.setText("\n".join(names) or "No format is chosen.")
+        self.void.setText(_void(self._workspace.corrected))
 
     def choose(self) -> None:
         """Ask for the folder."""
@@ -131,3 +142,15 @@ class ExportPanel(QWidget):
             f"{', '.join(names)} {'is' if len(names) == 1 else 'are'} in {str(folder)!r} already."
         )
         return is_sure(self, "Export", there, "Replace")
+
+
+def _void(session: Session) -> str:
+    """Say how much of a session is left out of training, and how the files say so."""
+    rows = session.rows()
+    ignored = sum(row.verdict is not None and row.verdict.kind == "ignored" for row in rows)
+    if not ignored:
+        return "Pixels without a class are void (0). No region is ignored."
+    return (
+        f"{count(ignored, 'ignored region')} {'is' if ignored == 1 else 'are'} void (0 in the labels, like "
+        "pixels without a class): left out of training."
+    )

@@ -132,6 +132,10 @@ class Advanced(Column):
         self.regions.reset()
         self._take(self.defaults)
 
+    def take(self, settings: Settings) -> None:
+        """Show other settings, those of a session that is gone on with."""
+        self._take(settings)
+
     def set_defaults(self, defaults: Settings) -> None:
         """Take another preset's settings as the defaults; what a person changed stays changed."""
         mine, former = self.settings.model_dump(), self.defaults.model_dump()

@@ -16,6 +16,7 @@ from qtpy.QtCore import Qt
 from qtpy.QtGui import QEnterEvent
 from qtpy.QtWidgets import QFormLayout, QHBoxLayout, QWidget
 
+from napari_corrclip.engine.recipe import Recipe
 from napari_corrclip.engine.window_count import Size
 from napari_corrclip.errors import InputError
 from napari_corrclip.gui import preferences as configuration
@@ -27,12 +28,19 @@ from napari_corrclip.gui.model.device import DeviceBox
 from napari_corrclip.gui.model.weight_files import WeightFiles
 from napari_corrclip.gui.model.weights_question import WeightsQuestion
 from napari_corrclip.gui.widgets import Label, OwnWindow, button, combo, set_tip
-from napari_corrclip.gui.work.choice import DETAILS, LAYER, REGIONS, Choice, detail_title
+from napari_corrclip.gui.work.choice import (
+    DETAILS,
+    LAYER,
+    REGIONS,
+    Choice,
+    detail_title,
+    source_for,
+)
 from napari_corrclip.gui.work.controller import Controller
 from napari_corrclip.gui.work.estimates import ESTIMATES, about
 from napari_corrclip.weights.cache import is_offline
 from napari_corrclip.weights.catalogue import get_preset, preset_names
-from napari_corrclip.weights.fetch import missing
+from napari_corrclip.weights.fetch import is_here, missing
 from napari_corrclip.weights.presets import NetworkSpec
 from napari_corrclip.wording.markup import plain
 
@@ -224,6 +232,36 @@ class ModelPanel(Fold):
         self.regions.blockSignals(False)
         self._regions_chosen()
         self.tell_windows()
+
+    def show_run(self, recipe: Recipe) -> str:
+        """Choose what a run was made by, but for the device, which is this computer's.
+
+        Returns:
+            A sentence on what cannot be chosen any more, and stays as it is; empty where all can.
+        """
+        gone = []
+        if self.preset.findText(recipe.name) < 0:
+            gone.append(
+                f"the preset {recipe.name!r}" if recipe.name else "the networks of a script"
+            )
+        else:
+            self.preset.setCurrentText(recipe.name)
+            if get_preset(recipe.name) != recipe.preset:
+                gone.append(f"the preset {recipe.name!r} as it was then")
+            files = [network for network in recipe.networks if not is_here(network)]
+            gone += [f"the weights {network.title!r}" for network in files]
+        source, options = source_for(recipe), recipe.region_options
+        if source is None or options is None:
+            gone.append("the map that its regions came from")
+        else:
+            self.regions.setCurrentText(source)
+            self.advanced.regions.take(options)
+        self.detail.setCurrentIndex(self.detail.findData(recipe.detail))
+        self.advanced.take(recipe.settings)
+        self.tell_windows()
+        if not gone:
+            return ""
+        return f"Not here any more: {', '.join(gone)}; choose before you run again."
 
     def show_shape(self, shape: Size | None) -> None:
         """Take the size of the chosen image, for the number of windows."""

@@ -23,7 +23,7 @@ TIPS = (
     "Confidence: the mean probability of that class in the region",
     "Highest minus second highest mean probability; small: two classes are close",
     "Pixels",
-    "What you decided: assigned, accepted or ignored",
+    "What you decided: assigned, accepted or ignored, which is left out of training",
 )
 MANY = 256
 """From so many rows on, all of them are read anew at once."""

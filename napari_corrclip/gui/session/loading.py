@@ -9,9 +9,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from psygnal import Signal
 from qtpy.QtWidgets import QWidget
 
 from napari_corrclip.annotation import Session, Source, has_session, restore
@@ -27,6 +29,8 @@ from napari_corrclip.gui.work.restoring import open_steps
 from napari_corrclip.gui.work.said import Kind, Said, Tell
 from napari_corrclip.gui.work.workspace import Workspace
 from napari_corrclip.progress import Progress, Steps
+from napari_corrclip.results.folder import read_provenance
+from napari_corrclip.results.segmentation import Segmentation
 from napari_corrclip.wording.amounts import count
 
 
@@ -40,7 +44,12 @@ class Loading:
         display: opens them.
         tell: is given a sentence.
         parent: what the question stands before.
+
+    Signals (psygnal):
+        loaded: a :class:`Session` was, and is open.
     """
+
+    loaded = Signal(Session)
 
     def __init__(
         self,
@@ -170,6 +179,7 @@ class Loading:
         said = [f"Loaded {len(session.ids)} regions and {steps} steps.", *session.notes, aside]
         self._tell(" ".join(filter(None, said)))
         self._display.open(session, picture)
+        self.loaded.emit(session)
 
 
 def ask_to_leave(parent: QWidget, steps: int, title: str, act: str, because: str = "") -> bool:
@@ -201,9 +211,14 @@ def _look_steps(folder: str) -> Steps[Session]:
 def _read(
     folder: str, rgb: NDArray[np.uint8] | None = None, source: Source | None = None
 ) -> Session:
-    """Return what a folder holds: a saved session, or what a journal kept."""
-    kept = has_session(folder) and not is_session(folder)
-    return (restore if kept else Session.load)(folder, rgb, source=source)
+    """Return what a folder holds: a saved session, what a journal kept, or a result to be corrected."""
+    if is_session(folder):
+        return Session.load(folder, rgb, source=source)
+    if has_session(folder):
+        return restore(folder, rgb, source=source)
+    if read_provenance(Path(folder)) is not None:
+        return Session(Segmentation.load(folder), rgb, source=source)
+    return Session.load(folder, rgb, source=source)  # which says that there is none
 
 
 def _file(source: Source) -> tuple[str, tuple[str, ...]]:

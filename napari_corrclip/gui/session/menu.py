@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-from weakref import WeakKeyDictionary
-
 from qtpy.QtWidgets import QFileDialog, QVBoxLayout, QWidget
 
-from napari_corrclip.annotation import Session, has_session
-from napari_corrclip.annotation.files.folder import is_session
 from napari_corrclip.errors import InputError
 from napari_corrclip.gui.session.copying import ScriptCopier
 from napari_corrclip.gui.session.loading import Loading
+from napari_corrclip.gui.session.saving import SessionSaver
 from napari_corrclip.gui.widgets import button
-from napari_corrclip.gui.work.said import Kind, Said, Tell
-from napari_corrclip.gui.work.workspace import Workspace
+from napari_corrclip.gui.work.said import Tell
 
 
 class SessionMenu(QWidget):
     """A row of buttons for the whole session.
 
     Args:
-        workspace: has what is corrected.
+        saver: saves the open one.
         loading: opens a saved one.
         copier: puts one as a script on the clipboard.
         tell: shows a sentence.
@@ -28,47 +24,27 @@ class SessionMenu(QWidget):
 
     def __init__(
         self,
-        workspace: Workspace,
+        saver: SessionSaver,
         loading: Loading,
         copier: ScriptCopier,
         tell: Tell,
         parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent)
-        self._workspace = workspace
         self._loading = loading
         self._tell = tell
-        self._saved: WeakKeyDictionary[Session, str] = WeakKeyDictionary()
         self.save_button = button("Save session…", "Write all that was decided, to go on anywhere")
         self.load_button = button("Load session…", "Go on with a saved one on the chosen image")
         self.copy_button = button("Copy as Python", "A script that makes the same labels again")
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         for pressed, call in (
-            (self.save_button, self.save),
+            (self.save_button, saver.save),
             (self.load_button, self.load),
             (self.copy_button, copier.copy),
         ):
             column.addWidget(pressed)
             pressed.clicked.connect(lambda *_, call=call: call())
-
-    def save(self) -> None:
-        """Ask for a folder and write the session into it; one that is there already is kept."""
-        try:
-            session = self._workspace.corrected
-            folder = QFileDialog.getExistingDirectory(self, "Save the session in a folder")
-            if not folder:
-                return
-            there = is_session(folder) or has_session(folder)
-            # What this session wrote there it may write again.
-            if there and self._saved.get(session) != folder:
-                raise InputError(f"{folder!r} holds a session already; choose another folder.")
-            session.save(folder)
-            self._saved[session] = folder
-        except InputError as error:
-            self._tell(error)
-            return
-        self._tell(Said(f"Saved the session in {folder!r}.", Kind.DONE))
 
     def load(self) -> None:
         """Ask for a folder and open the session in it on the image that is chosen."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 from psygnal import Signal
 from qtpy import QtCore
 from qtpy.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
@@ -21,11 +23,14 @@ from napari_corrclip.gui.work.restoring import (
 )
 from napari_corrclip.gui.work.said import Kind, Said, Tell
 from napari_corrclip.gui.work.with_images import InMemory
-from napari_corrclip.gui.work.workspace import Workspace
+from napari_corrclip.gui.work.workspace import Offer, Workspace
 from napari_corrclip.images.boxes import Box
+from napari_corrclip.wording.amounts import count
 
-BEFORE = "Corrected before:"
-OF_OTHER = "Kept here, of another image:"
+MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
+"""Python's own names follow a language that Qt sets."""
+
+OF_OTHER = "Corrections of another image are kept here."
 
 
 class RestoreBar(QWidget):
@@ -39,6 +44,7 @@ class RestoreBar(QWidget):
 
     Attributes:
         parts: the parts of the image whose corrections are offered.
+        found: says how many corrections, and of when.
 
     Signals (psygnal):
         restored: the :class:`Session` and its :class:`Picture`, read from the disk.
@@ -72,7 +78,8 @@ class RestoreBar(QWidget):
         self.restore_button = button("Restore", "Go on where this image was left")
         self.restore_button.clicked.connect(self.restore)
         self.anew_button = button(
-            "Begin anew", "Put the former corrections aside; they stay on the disk"
+            "Start over (keeps the old one)",
+            "Put the former corrections aside; they stay on the disk",
         )
         self.anew_button.clicked.connect(self.begin_anew)
         self.go_button = button(
@@ -80,15 +87,18 @@ class RestoreBar(QWidget):
         )
         self.go_button.clicked.connect(self.go)
         self._elsewhere: tuple[Picture, Belongs] | None = None
-        self.title = Label(BEFORE)
+        self.found = Label()
+        self._offers: list[Offer] = []
+        self.parts.currentIndexChanged.connect(self._describe)
         row = QHBoxLayout()
-        row.addWidget(self.title, 1)
-        for offered in (self.restore_button, self.anew_button, self.go_button):
-            row.addWidget(offered)
+        row.addWidget(self.restore_button, 1)
+        row.addWidget(self.anew_button)
+        row.addWidget(self.go_button)
         rows = QVBoxLayout(self)
         rows.setContentsMargins(0, 0, 0, 0)
-        rows.addLayout(row)
+        rows.addWidget(self.found)
         rows.addWidget(self.parts)
+        rows.addLayout(row)
         self._show_elsewhere(None)
 
     def offer(self, source: Source | None, picture: Picture | None) -> None:
@@ -104,6 +114,7 @@ class RestoreBar(QWidget):
         self._show_elsewhere(None)
         offers = self._workspace.offers(source, picture)
         self.parts.clear()
+        self._offers = offers
         for offer in offers:
             in_memory = ", in memory" if isinstance(offer.kept, InMemory) else ""
             self.parts.addItem(f"{box_name(offer.part)}{in_memory}", offer.kept)
@@ -113,6 +124,12 @@ class RestoreBar(QWidget):
         cut = any(offer.part is not None for offer in offers)
         self.parts.setVisible(cut or len(offers) > 1)
         self.setVisible(bool(offers))
+
+    def _describe(self, number: int) -> None:
+        """Say what there is of the part that is chosen."""
+        self.found.setText(
+            described(self._offers[number]) if 0 <= number < len(self._offers) else ""
+        )
 
     def _say_failed(self, sentence: str) -> None:
         self._tell(sentence)
@@ -204,7 +221,10 @@ class RestoreBar(QWidget):
     def _show_elsewhere(self, elsewhere: tuple[Picture, Belongs] | None) -> None:
         self._elsewhere = elsewhere
         there = elsewhere is not None
-        self.title.setText(OF_OTHER if there else BEFORE)
+        if there:
+            self.found.setText(OF_OTHER)
+        else:
+            self._describe(self.parts.currentIndex())
         self.go_button.setVisible(there)
         for offered in (self.restore_button, self.anew_button):
             offered.setVisible(not there)
@@ -213,11 +233,11 @@ class RestoreBar(QWidget):
         self.setVisible(there or self.parts.count() > 0)
 
     def begin_anew(self) -> None:
-        """Leave the corrections on the disk alone, and begin anew with the next run."""
+        """Leave the corrections on the disk alone, and start over with the next run."""
         kept: Source | InMemory | None = self.parts.currentData()
         if isinstance(kept, InMemory):
             self._workspace.release(kept)
-            self._tell("Begun anew; what was corrected before is in the layers only.")
+            self._tell("Started over; what was corrected before is in the layers only.")
             self._withdraw()
             return
         try:
@@ -231,8 +251,22 @@ class RestoreBar(QWidget):
 
     def _withdraw(self) -> None:
         """Offer no more what was chosen; other parts stay offered."""
-        self.parts.removeItem(self.parts.currentIndex())
+        number = self.parts.currentIndex()
+        del self._offers[number : number + 1]
+        self.parts.removeItem(number)
+        self._describe(self.parts.currentIndex())
         self.setVisible(self.parts.count() > 0)
+
+
+def described(offer: Offer) -> str:
+    """Say how much is kept and since when: "21 corrections of 27 Nov, 20:47"."""
+    corrections = count(offer.steps, "correction")
+    if offer.changed is None:
+        return f"{corrections} in memory"
+    at, now = time.localtime(offer.changed), time.localtime()
+    year = "" if at.tm_year == now.tm_year else f" {at.tm_year}"
+    month = MONTHS[at.tm_mon - 1]
+    return f"{corrections} of {at.tm_mday} {month}{year}, {at.tm_hour:02}:{at.tm_min:02}"
 
 
 def box_name(box: Box | None) -> str:

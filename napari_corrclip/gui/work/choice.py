@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
-__all__ = ["DETAILS", "LAYER", "REGIONS", "Choice", "detail_title", "regions_title"]
+__all__ = ["DETAILS", "LAYER", "REGIONS", "Choice", "detail_title", "regions_title", "source_for"]
 
 SAM, SUPERPIXELS = "sam", "superpixels"
 REGIONS: Mapping[str, tuple[str, Mapping[str, Any]]] = {
@@ -98,6 +98,17 @@ def regions_title(regions: str, options: SourceOptions | None) -> str:
     if isinstance(options, SuperpixelOptions) and options.n_segments is not None:
         return f"{SUPERPIXELS} ({options.n_segments:,})"
     return regions
+
+
+def source_for(recipe: Recipe) -> str | None:
+    """Return the one of :data:`REGIONS` that is nearest to how a recipe finds regions; ``None``: given."""
+    of_kind = {
+        title: options for title, (kind, options) in REGIONS.items() if kind == recipe.regions
+    }
+    found = recipe.region_options
+    points = found.points_per_side if isinstance(found, SamOptions) else None
+    exact = (title for title, known in of_kind.items() if known.get("points_per_side") == points)
+    return next(exact, next(iter(of_kind), None))
 
 
 def detail_title(settings: Settings, detail: str) -> str:

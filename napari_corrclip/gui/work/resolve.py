@@ -140,7 +140,7 @@ def resolve(choices: Choices, state: State) -> Ask | Refuse | Run:
     if choices.all_planes:
         return Run(choices.vocabulary, {})
     if state.offered:
-        return Refuse("There are corrections of this image; restore them, or begin anew.")
+        return Refuse("There are corrections of this image; restore them, or start over.")
     if state.session is None or not state.same:
         return Run(choices.vocabulary, {})
     return _relabelled(choices, state, state.session)

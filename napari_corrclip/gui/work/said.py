@@ -70,9 +70,14 @@ _PAST = {
 }
 
 
+VOID = "Left out of training: void (0) in exported labels."
+"""What it means that a region is ignored."""
+
+
 def done(title: str, *notes: str) -> Said:
     """Return what is told of a step that was made, and can be taken back."""
-    return Said(" ".join([f"{past(title)}.", *notes]), Kind.DONE, undo=True)
+    meaning = [VOID] if title.startswith("Ignore ") else []
+    return Said(" ".join([f"{past(title)}.", *meaning, *notes]), Kind.DONE, undo=True)
 
 
 def past(title: str) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import weakref
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from napari_corrclip.annotation import Session
@@ -34,6 +35,8 @@ class WithImages:
         self._kept: weakref.WeakKeyDictionary[Any, list[InMemory]] = weakref.WeakKeyDictionary()
         self._layers: weakref.WeakKeyDictionary[Session, list[weakref.ref[Any]]]
         self._layers = weakref.WeakKeyDictionary()
+        self._saved: weakref.WeakKeyDictionary[Session, tuple[Path, int]]
+        self._saved = weakref.WeakKeyDictionary()
 
     @staticmethod
     def of_process() -> WithImages:
@@ -57,6 +60,20 @@ class WithImages:
         image = kept.picture.layer
         if image is not None:
             self._kept[image] = [other for other in self.of(image) if other is not kept]
+
+    def note_saved(self, session: Session, folder: Path, revision: int) -> None:
+        """Note where and at which revision a person saved a session, by whichever dock."""
+        self._saved[session] = folder, revision
+
+    def saved_in(self, session: Session) -> Path | None:
+        """Return the folder in which a person saved a session last."""
+        found = self._saved.get(session)
+        return None if found is None else found[0]
+
+    def is_saved(self, session: Session) -> bool:
+        """Whether a person saved a session as it is now."""
+        found = self._saved.get(session)
+        return found is not None and found[1] == session.timeline.revision
 
     def stand_in(self, session: Session, layers: Iterable[Any]) -> None:
         """Note that layers stand for a session that was left, in one viewer or in several."""

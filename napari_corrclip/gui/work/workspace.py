@@ -16,6 +16,8 @@ from __future__ import annotations
 import weakref
 from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from enum import Enum
+from pathlib import Path
 from typing import Any
 
 from psygnal import Signal
@@ -25,6 +27,7 @@ from napari_corrclip.annotation.change import Step
 from napari_corrclip.annotation.edits.predictions import Reassign
 from napari_corrclip.annotation.encoded import EncodedImage
 from napari_corrclip.annotation.encoded_cache import Kept
+from napari_corrclip.annotation.files.log import Glance
 from napari_corrclip.errors import InputError
 from napari_corrclip.gui.image.picture import Picture, picture_like, source_like
 from napari_corrclip.gui.image.planes import Where
@@ -36,6 +39,14 @@ from napari_corrclip.progress import Steps
 
 Plane = tuple[Where, int, Box | None]
 IN_MEMORY_ONLY = "Corrections are kept in memory only."
+
+
+class Safety(Enum):
+    """The safety of the open session; the value is what the window says."""
+
+    SAVED = "saved ✓"
+    WRITING = "saving …"
+    MEMORY = "in memory only"
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,11 +70,15 @@ class Offer:
         part: of the image; ``None``: all of it.
         kept: the source by which they are found on the disk, or the session in memory.
         asked: whether they are of the very part that was asked about.
+        steps: how many corrections.
+        changed: when the last was made, in seconds since 1970; ``None``: they are in memory.
     """
 
     part: Box | None
     kept: Source | InMemory
     asked: bool
+    steps: int = 0
+    changed: float | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -129,6 +144,7 @@ class Workspace:
         stack_left: :class:`StackLeft`.
         told: a sentence.
         failed: a sentence on what the journal cannot write; may come from its thread.
+        kept: :attr:`safety` may be another one without an edit; may come from the journal's thread.
     """
 
     leaving = Signal(Session)
@@ -137,6 +153,7 @@ class Workspace:
     stack_left = Signal(StackLeft)
     told = Signal(str)
     failed = Signal(str)
+    kept = Signal()
 
     def __init__(
         self, store: SessionStore | None = None, with_images: WithImages | None = None
@@ -212,7 +229,7 @@ class Workspace:
     def stop(self) -> None:
         """Write no more and tell nobody: who listened is being deleted."""
         for signal in (
-            self.leaving, self.left, self.opened, self.stack_left, self.told, self.failed,
+            self.leaving, self.left, self.opened, self.stack_left, self.told, self.failed, self.kept,
         ):  # fmt: skip
             signal.disconnect()
         self.close_journal()
@@ -406,17 +423,22 @@ class Workspace:
             picture: the image, of whose plane those in memory are looked for.
         """
         mine = None if self.session is None else self.session.source
-        found = []
+        found = list[Offer]()
         if source is not None:
-            found = [
-                Offer(part.crop, part, asked=part.key == source.key)
-                for part in self._store.parts(source)
-                if mine is None or part.key != mine.key
-            ]
+            for part in self._store.parts(source):
+                if mine is None or part.key != mine.key:
+                    seen = self._store.glance(part) or Glance(0, 0.0)
+                    of_it = part.key == source.key
+                    found.append(Offer(part.crop, part, of_it, seen.steps, seen.changed))
         if picture is None:
             return found
         return found + [
-            Offer(kept.picture.box, kept, asked=kept.picture.same_as(picture))
+            Offer(
+                kept.picture.box,
+                kept,
+                asked=kept.picture.same_as(picture),
+                steps=len(kept.session.history.done),
+            )
             for kept in self.kept_with(picture.layer)
             if kept.picture.where == picture.where
         ]
@@ -462,6 +484,51 @@ class Workspace:
         journal = self.journal
         return journal is not None and journal.session is session and journal.problem is None
 
+    @property
+    def safety(self) -> Safety:
+        """Where all of the open session is."""
+        session, journal = self.session, self.journal
+        if session is not None and self._with_images.is_saved(session):
+            return Safety.SAVED
+        if session is None or journal is None or not self.keeps(session):
+            return Safety.MEMORY
+        return Safety.SAVED if journal.whole else Safety.WRITING
+
+    def save(self, session: Session, folder: Path) -> None:
+        """Save a session in a folder, and know that nothing of it is lost until it is edited.
+
+        Raises:
+            InputError: as of :meth:`Session.save`.
+        """
+        revision = session.timeline.revision
+        session.save(folder)
+        self._with_images.note_saved(session, folder, revision)
+        self.kept.emit()
+
+    def saved_in(self, session: Session) -> Path | None:
+        """Return the folder in which a person saved a session last; ``None``: in none."""
+        return self._with_images.saved_in(session)
+
+    def only_in_memory(self, images: Iterable[Any]) -> list[InMemory]:
+        """Return what was corrected and is on no disk: it is lost when napari is closed.
+
+        Args:
+            images: the layers of the viewer, with which others are kept.
+        """
+        found = list(self._planes.values())
+        if self.session is not None and self.picture is not None:
+            if self.journal is not None:
+                self.journal.wait()  # who closes is told the truth
+            if not self.keeps(self.session):
+                found.insert(0, InMemory(self.session, self.picture))
+        found += [kept for image in images for kept in self.kept_with(image)]
+        return [
+            kept
+            for kept in found
+            if (kept.session.can_undo or kept.session.can_redo)
+            and not self._with_images.is_saved(kept.session)
+        ]
+
     def steps_lost_by(self, picture: Picture, layers: Container[Any], *, replaced: bool) -> int:
         """Return how many steps nobody could find again, were a session of ``picture`` opened.
 
@@ -492,6 +559,7 @@ class Workspace:
             len(kept.session.history.done)
             for kept, in_place in ending
             if (replaced and in_place) or kept.picture.layer not in layers
+            if not self._with_images.is_saved(kept.session)
         )
 
     def make_room(self, source: Source | None) -> str:
@@ -544,9 +612,14 @@ class Workspace:
             self.told.emit(f"{error} {IN_MEMORY_ONLY}")
             return
         self.journal.failed.connect(self._cannot_write)
+        self.journal.written.connect(self._written)
 
     def _cannot_write(self, sentence: str) -> None:
         self.failed.emit(sentence)
+        self.kept.emit()
+
+    def _written(self) -> None:
+        self.kept.emit()
 
     def _is_written(self, session: Session) -> bool:
         """Whether all of it was on the disk when its journal was closed, and it is as it was then."""

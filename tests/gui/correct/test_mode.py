@@ -162,7 +162,9 @@ def test_what_changes_nothing_is_said_to_be_so(window: Window, mode: CorrectMode
     session = window.session
     window.click(*centre(window, 30))
     window.key(Qt.Key.Key_Backspace)
-    assert window.told[-1] == "Ignored 1 region."
+    assert window.told[-1] == (
+        "Ignored 1 region. Left out of training: void (0) in exported labels."
+    )
     for key in (Qt.Key.Key_Backspace, Qt.Key.Key_U, Qt.Key.Key_U):
         steps = len(session.history.done)
         window.click(*centre(window, 30))

@@ -56,7 +56,7 @@ def test_another_image_and_back(person: Person) -> None:
     assert offered(person) == ["whole image, in memory"]
     person.press(person.dock.bar.run_button)  # would make others
     assert person.dock.status.text() == (
-        "There are corrections of this image; restore them, or begin anew."
+        "There are corrections of this image; restore them, or start over."
     )
     assert not person.dock.controller.running
 
@@ -105,7 +105,7 @@ def test_a_removed_layer_and_a_closed_dock_are_gone_on_with(person: Person) -> N
     assert again.names() == ["first", "labels", "regions"]
     again.agree()
 
-    # To begin anew leaves the layers.
+    # To start over leaves the layers.
     person.viewer.layers.remove("regions")
     again.press(again.dock.restore_bar.anew_button)
     assert offered(again) == []

@@ -33,7 +33,7 @@ RUN = Choices(WORDS)
 SESSION = new_session(7)
 OPEN = State(SESSION, same=True, name="scene")
 OTHER = replace(OPEN, same=False)
-OFFERED = "There are corrections of this image; restore them, or begin anew."
+OFFERED = "There are corrections of this image; restore them, or start over."
 
 
 @pytest.mark.parametrize(

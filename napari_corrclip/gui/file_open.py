@@ -1,0 +1,96 @@
+"""Saved sessions and results opened by *File > Open*: with their image, in the dock, to be corrected."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import napari
+from napari.layers import Image
+from napari.utils.notifications import show_info
+from qtpy.QtCore import QTimer
+
+from napari_corrclip.annotation import Session, Source
+from napari_corrclip.annotation.files.folder import STATE_FILE, is_session
+from napari_corrclip.errors import CorrClipError
+from napari_corrclip.gui.console import open_widget
+from napari_corrclip.gui.image.layer_files import file_of
+from napari_corrclip.images.origin import Origin
+from napari_corrclip.plugin import reader
+from napari_corrclip.results.folder import read_provenance
+
+Reader = Callable[[reader.PathOrPaths], list[Any]]
+NOTHING: list[Any] = [(None,)]
+"""By which a reader tells napari that it has no layers to add."""
+
+
+def get_reader(path: reader.PathOrPaths) -> Reader | None:
+    """Return the reader of a path, or ``None`` where it is none of ours.
+
+    In a viewer a session or a result whose image is there is opened in the dock; what else there is comes
+    as layers (:func:`napari_corrclip.plugin.reader.get_reader`).
+    """
+    read = reader.get_reader(path)
+    if read is None or not isinstance(path, str) or path.lower().endswith(reader.TABLE):
+        return read
+    viewer = napari.current_viewer()
+    return read if viewer is None else _in_dock(viewer, Path(path), read)
+
+
+def _in_dock(viewer: napari.Viewer, path: Path, read: Reader) -> Reader:
+    """Return the reader that has a folder opened in the dock, where its image is there."""
+
+    def opened(paths: reader.PathOrPaths) -> list[Any]:
+        folder = path if path.is_dir() else path.parent
+        source = _image_of(folder, is_a_session=path.name == STATE_FILE or is_session(folder))
+        if source is None:
+            layers = read(paths)
+            show_info(
+                f"{str(folder)!r} came as mere layers, for its image is not where it was; to go on "
+                "correcting, open the image and press Load session… in the dock CorrCLIP."
+            )
+            return layers
+        # napari is in the middle of opening; and what is asked is asked when it is done.
+        QTimer.singleShot(0, lambda: _open(viewer, folder, source))
+        return NOTHING
+
+    return opened
+
+
+def _image_of(folder: Path, *, is_a_session: bool) -> Source | None:
+    """Return the image of a saved session or a result; ``None``: it is not there, or in no file."""
+    if is_a_session:
+        source = Session.load(folder).source
+        return source if source is not None and Path(source.path).exists() else None
+    origin = Origin.from_document(read_provenance(folder) or {})
+    places = [origin.image, str(folder / origin.position) if origin.position else ""]
+    for place in places:
+        if place and Path(place).exists() and origin.is_of(place, folder):
+            return Source.of(place)
+    return None
+
+
+def _open(viewer: napari.Viewer, folder: Path, source: Source) -> None:
+    """Show the image, and have the dock go on with what lies in a folder."""
+    dock = open_widget(viewer)
+    try:
+        layer = _layer_of(viewer, source)
+        if layer is not None:
+            dock.image.layer = layer
+            for axis, index in enumerate(source.slice[: layer.ndim - 2]):
+                viewer.dims.set_current_step(axis, index)
+        dock.open_saved(str(folder))
+    except (CorrClipError, OSError, ValueError) as error:  # of whoever reads the image
+        dock.say(f"The image {source.path!r} of {str(folder)!r} cannot be opened ({error}).")
+
+
+def _layer_of(viewer: napari.Viewer, source: Source) -> Image | None:
+    """Return the layer of an image's file: the one that is there, or else a new one."""
+    place = Path(source.path).resolve()
+    for layer in viewer.layers:
+        file = file_of(layer) if isinstance(layer, Image) else None
+        if file is not None and Path(file).resolve() == place:
+            return layer
+    made = viewer.open(source.path, plugin="napari")
+    return next((layer for layer in made if isinstance(layer, Image)), None)

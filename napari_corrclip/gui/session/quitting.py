@@ -1,0 +1,155 @@
+"""The question before napari's window is closed with corrections that are in memory only."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import napari
+from qtpy.QtCore import QEvent, QObject, QTimer
+from qtpy.QtWidgets import QMessageBox, QWidget
+
+from napari_corrclip.errors import CorrClipError
+from napari_corrclip.gui.canvas.cover import canvas_of
+from napari_corrclip.gui.session.saving import SessionSaver
+from napari_corrclip.gui.widgets import question
+from napari_corrclip.gui.work.said import Kind, Said
+from napari_corrclip.gui.work.with_images import InMemory
+from napari_corrclip.gui.work.workspace import Workspace
+from napari_corrclip.wording.amounts import count
+
+NAMED = 5
+"""So many images are named in the question."""
+_ANSWERED = "napari-corrclip: closed all the same"
+"""Property of a window whose closing was agreed to, for another dock in it."""
+
+
+class Quitting(QObject):
+    """A watch on napari's window: what would be lost with it is asked about before it closes.
+
+    It outlives the dock, where corrections stay in memory with their image.
+
+    Args:
+        viewer: whose window.
+        workspace: has the sessions.
+    """
+
+    def __init__(self, viewer: napari.viewer.Viewer, workspace: Workspace) -> None:
+        canvas = canvas_of(viewer)
+        window = None if canvas is None else canvas.window()
+        super().__init__(window)
+        self._viewer = viewer
+        self._workspace = workspace
+        if window is not None:
+            window.installEventFilter(self)
+
+    @property
+    def _window(self) -> QWidget | None:
+        """The window; not held, for it is deleted when nobody in Python has it."""
+        parent = self.parent()
+        return parent if isinstance(parent, QWidget) else None
+
+    @property
+    def lost(self) -> list[InMemory]:
+        """What would be lost with the window; nothing where a script closes it: that clears the layers."""
+        layers = self._viewer.layers
+        return self._workspace.only_in_memory(layers) if len(layers) else []
+
+    @property
+    def lost_with_dock(self) -> list[InMemory]:
+        """What would be lost with the dock: what is kept with an image stays with that."""
+        layers = self._viewer.layers
+        return [kept for kept in self.lost if kept.picture.layer not in layers]
+
+    def may_go(self, lost: Sequence[InMemory], leave: str, because: str) -> bool:
+        """Ask what becomes of corrections that are in memory only, and save them if that is wanted.
+
+        Args:
+            lost: what is asked about.
+            leave: what the button says that loses it.
+            because: a sentence on why it would be lost.
+
+        Returns:
+            Whether what would lose them may go on.
+        """
+        window = self._window
+        if not lost or window is None:
+            return True
+        save = _is_to_be_saved(window, lost, leave, because)
+        saver = SessionSaver(window, self._workspace, self._tell)
+        return save is False or (save is True and saver.save_all(lost))
+
+    def stop(self) -> None:
+        """Ask no more."""
+        window = self._window
+        if window is not None:
+            window.removeEventFilter(self)
+            self.setParent(None)
+
+    def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:
+        """Keep the window open where a person wants it to stay."""
+        closes = event is not None and event.type() == QEvent.Type.Close
+        if event is None or not closes or watched is not self._window or self._may_close():
+            return False
+        event.ignore()
+        return True
+
+    def _may_close(self) -> bool:
+        window = self._window
+        if window is None or window.property(_ANSWERED):
+            return True
+        lost = self.lost
+        if not self.may_go(lost, "Quit without saving", "They go with napari."):
+            return False
+        if lost:
+            # Another dock need not ask; but napari may stay open yet, by a question of its own.
+            window.setProperty(_ANSWERED, True)
+            QTimer.singleShot(0, self._ask_again)
+        return True
+
+    def _ask_again(self) -> None:
+        window = self._window
+        if window is not None:
+            window.setProperty(_ANSWERED, False)
+
+    def _tell(self, told: str | Said | CorrClipError) -> None:
+        """Show why something was not saved; the dock's own line may be gone."""
+        said = Said.of(told)
+        if said.kind is Kind.WARNING:
+            box = question(self._window, "Not saved", said.text)
+            box.exec()
+            box.deleteLater()
+
+
+def _is_to_be_saved(
+    parent: QWidget, lost: Sequence[InMemory], leave: str, because: str
+) -> bool | None:
+    """Ask what becomes of corrections that are in memory only.
+
+    Args:
+        parent: of the window that asks.
+        lost: what is asked about.
+        leave: what the button says that loses it.
+        because: a sentence on why it would be lost.
+
+    Returns:
+        ``True``: it is to be saved; ``False``: it may be lost; ``None``: nothing is to happen.
+    """
+    steps = sum(len(kept.session.history.done) for kept in lost)
+    names = [kept.picture.title for kept in lost]
+    named = ", ".join(names[:NAMED])
+    if len(names) > NAMED:
+        named += f" and {len(names) - NAMED} more"
+    verb = "is" if steps == 1 else "are"
+    box = question(
+        parent,
+        "Not saved",
+        f"{count(steps, 'correction')} of {named} {verb} in memory only. {because}",
+    )
+    save = box.addButton("Save…", QMessageBox.ButtonRole.AcceptRole)
+    lose = box.addButton(leave, QMessageBox.ButtonRole.DestructiveRole)
+    box.addButton(QMessageBox.StandardButton.Cancel)
+    box.setDefaultButton(save)
+    box.exec()
+    pressed = box.clickedButton()
+    box.deleteLater()
+    return True if pressed is save else False if pressed is lose else None
