@@ -37,6 +37,7 @@ from skimage.graph import MCP_Geometric
 from napari_corrclip.annotation import Session
 from napari_corrclip.gui.pages import Page
 from napari_corrclip.maps.strokes import line, touched
+from napari_corrclip.regions.options import SuperpixelOptions
 
 CLASSES = (
     "sky", "building", "pole", "road", "pavement", "tree",
@@ -44,6 +45,7 @@ CLASSES = (
 )  # fmt: skip
 IGNORED = 11
 GOAL = 0.95
+SEGMENTS = 350
 LEFT, NONE = Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
 
 
@@ -173,6 +175,8 @@ def correct(photograph: Path, truth: NDArray[np.uint8], *, sweeps: bool) -> dict
     hand.settle()
     hand.dock.model.preset.setCurrentText("demo")
     hand.dock.model.regions.setCurrentText("superpixels")
+    if hasattr(hand.dock.model.advanced, "regions"):
+        hand.dock.model.advanced.regions.take(SuperpixelOptions(n_segments=SEGMENTS))
     QTest.keyClicks(hand.dock.words.line, ", ".join(CLASSES))
     QTest.keyClick(hand.dock.words.line, Qt.Key.Key_Return)
     hand.press(hand.dock.bar.run_button)
@@ -350,7 +354,7 @@ def main() -> None:
     """Do the tasks, and print what each costs."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("streets", type=Path)
-    parser.add_argument("--photograph", default="0001TP_006690")
+    parser.add_argument("--photograph", default="0016E5_06420")
     options = parser.parse_args()
     folder = Path(tempfile.mkdtemp())  # of its own, for the files and the corrections
     os.environ["NAPARI_CORRCLIP_SESSIONS"] = str(folder / "sessions")

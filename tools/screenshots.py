@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import argparse
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +30,11 @@ THEMES = ("dark", "light")
 NONE = Qt.KeyboardModifier.NoModifier
 SHIFT = Qt.KeyboardModifier.ShiftModifier
 LEFT, RIGHT = Qt.MouseButton.LeftButton, Qt.MouseButton.RightButton
+STROKES = (
+    (Qt.Key.Key_5, [(20, 20), (20, 580), (380, 580), (380, 20), (40, 20)]),
+    (Qt.Key.Key_1, [(180, 290), (180, 340)]),
+)
+"""Keys and places of the strokes over the photograph, (row, column)."""
 
 
 class Story:
@@ -108,12 +113,14 @@ class Story:
             round(size.height() / 2 + (row - centre_row) * camera.zoom),
         )
 
-    def hover(self, row: float, column: float) -> None:
+    def hover(
+        self, row: float, column: float, held: Qt.MouseButton = Qt.MouseButton.NoButton
+    ) -> None:
         """Move the mouse over a pixel."""
         where = self.at(row, column)
         event = QMouseEvent(
             QEvent.Type.MouseMove, QPointF(where), QPointF(self.canvas.mapToGlobal(where)),
-            Qt.MouseButton.NoButton, Qt.MouseButton.NoButton, NONE,
+            Qt.MouseButton.NoButton, held, NONE,
         )  # fmt: skip
         QApplication.sendEvent(self.canvas, event)
         QApplication.processEvents()
@@ -170,6 +177,38 @@ class Story:
         dock.pages.turn_to(Page.EXPORT)
         self.shoot("8-export")
 
+    def tell_photograph(self) -> None:
+        """Sweep classes over the superpixels of a photograph, taking pictures."""
+        dock = self.dock
+        image = self.viewer.open_sample("napari-corrclip", "coffee")[0]
+        dock.image.layer = image
+        dock.model.regions.setCurrentText("superpixels")
+        self.type("coffee, cup, saucer, spoon, table")
+        self.press(dock.bar.run_button)
+        self.wait(lambda: not dock.controller.running and dock.workspace.session is not None)
+        self.viewer.reset_view()
+        self.press(dock.correct.button)
+        for number, stroke in enumerate(STROKES):
+            self.sweep(*stroke, shoot=number == len(STROKES) - 1)
+        self.key(Qt.Key.Key_Escape)
+        self.shoot("10-photograph")
+
+    def sweep(
+        self, key: Qt.Key, places: Sequence[tuple[float, float]], *, shoot: bool = False
+    ) -> None:
+        """Hold the key of a class and draw a stroke over places of the image."""
+        self.hover(*places[0])
+        QTest.keyPress(self.canvas, key)
+        QTest.mousePress(self.canvas, LEFT, pos=self.at(*places[0]))
+        for place in places[1:]:
+            self.settle(0.02)  # vispy leaves out moves that follow at once
+            self.hover(*place, held=LEFT)
+        if shoot:
+            self.shoot("9-sweep")
+        QTest.mouseRelease(self.canvas, LEFT, pos=self.at(*places[-1]))
+        QTest.keyRelease(self.canvas, key)
+        QApplication.processEvents()
+
     def split(self, region: int) -> None:
         """Cut something off a region, and leave it."""
         self.click(*self.inside(region))
@@ -214,13 +253,14 @@ def main() -> None:
     parser.add_argument("-o", "--output", type=Path, default=images)
     parser.add_argument("--width", type=int, choices=SIZES, default=1400)
     parser.add_argument("--theme", choices=THEMES, default="dark")
+    parser.add_argument("--photograph", action="store_true", help="the steps on a photograph")
     options = parser.parse_args()
     options.output.mkdir(parents=True, exist_ok=True)
     for last in (False, False, True):
         size = (options.width, SIZES[options.width])
         story = Story(options.output, size, options.theme)
         try:
-            story.tell()
+            story.tell_photograph() if options.photograph else story.tell()
             break
         except TimeoutError:
             if last:
