@@ -99,6 +99,8 @@ class CorrClipDock(Docked):
         mend_saving(viewer)
         self._closed = self._deleted = False
         self._heard = True
+        self._elsewhere = False  # whether another image than the session's is chosen
+        self._next_words: Vocabulary | None = None  # typed beside it
         self._step: list[Step] = []
         self._asked_about: Callable[[], Image | None] = lambda: None
         self.viewer = viewer
@@ -386,6 +388,7 @@ class CorrClipDock(Docked):
         if self._closed:
             return
         self._closed = True
+        self.viewer.events.theme.disconnect(self._take_theme)
         self.controller.close()
         self.bar.close_activity()
         self.model.device.close_jobs()
@@ -404,7 +407,9 @@ class CorrClipDock(Docked):
             "Close without saving",
             "The image is in the viewer no more, so they go with the dock.",
         ):
-            self.viewer.window.add_dock_widget(self, name="CorrCLIP", area="right")
+            self.viewer.window.add_dock_widget(
+                self, name=self.docked_as or "CorrCLIP", area="right"
+            )
             return
         self.cleanup()
         self.controller.unload()
@@ -466,10 +471,27 @@ class CorrClipDock(Docked):
         if layer is not None and layer is not former:
             self.image.bring_to_view()
         self.display.image_chosen(layer)
+        self._show_words_of(layer)
         self._asked_about = (lambda: None) if layer is None else weakref.ref(layer)
         idle = self.workspace.session is None and not self.controller.running
         if idle and layer is not former and not self.restore_bar.isHidden():
             self.say("This image was corrected before: Restore goes on with it, or Start over.")
+
+    def _show_words_of(self, layer: Image | None) -> None:
+        """Show the session's classes beside its own image, and those of the next run beside another."""
+        session, picture = self.workspace.session, self.workspace.picture
+        if session is None or picture is None or layer is None or self.controller.segmenting:
+            return
+        words = self.words.vocabulary
+        if layer in picture.layers:
+            if self._elsewhere and words != self.controller.vocabulary:
+                self._next_words = words
+                self.words.show_vocabulary(self.controller.vocabulary)
+            self._elsewhere = False
+        elif not self._elsewhere:
+            self._elsewhere = True
+            if self._next_words is not None:
+                self.words.show_vocabulary(self._next_words)
 
     def _layer_selected(self, event: Any) -> None:
         """Choose the image that a person selects in the layer list."""
@@ -543,6 +565,7 @@ class CorrClipDock(Docked):
     def _opened(self, opened: Opened) -> None:
         self.preview.leave()
         session, picture = opened.session, opened.picture
+        self._elsewhere, self._next_words = False, None
         self._step = session.history.done[-1:]
         self.words.follow(session)
         self.words.active.follow(None if self.layers is None else self.layers.labels)
@@ -582,6 +605,12 @@ class CorrClipDock(Docked):
             # What the job brought comes first.
             QTimer.singleShot(0, self._take_words_typed_meanwhile)
             QTimer.singleShot(0, self._forget_made)
+            QTimer.singleShot(0, self._look_again)
+
+    def _look_again(self) -> None:
+        """Begin what an edit asked for while something else was at work."""
+        if not self._deleted and not self._closed and not self.controller.running:
+            self.controller.look_again()
 
     def _forget_made(self) -> None:
         """A class that was asked for has come with the job, or will not."""

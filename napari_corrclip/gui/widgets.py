@@ -16,6 +16,7 @@ from qtpy.QtWidgets import (
     QCheckBox,
     QComboBox,
     QDialog,
+    QDockWidget,
     QFrame,
     QLabel,
     QLayout,
@@ -35,7 +36,7 @@ def is_enter(event: QKeyEvent) -> bool:
     return event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter)
 
 
-LARGE = 4_000_000
+LARGE = 16_000_000
 """Pixels of an image from which on an edit may take so long that a person is to see that it is at work."""
 
 
@@ -323,10 +324,14 @@ class Docked(QWidget):
 
     napari closes a dock by taking the widget out of it; behind another tab, or in a window that is not
     shown, nothing is hidden then.
+
+    Attributes:
+        docked_as: the name of its dock in napari's window, by which napari finds it again.
     """
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
+        self.docked_as = ""
         # A child, for PySide's QTimer.singleShot also calls a method of a widget that was deleted.
         self._moved = QTimer(self)
         self._moved.setSingleShot(True)
@@ -335,6 +340,9 @@ class Docked(QWidget):
     def changeEvent(self, event: QEvent | None) -> None:  # noqa: D102
         super().changeEvent(event)
         if event is not None and event.type() == QEvent.Type.ParentChange:
+            dock = self.parent()
+            if isinstance(dock, QDockWidget):
+                self.docked_as = dock.objectName()
             self._moved.start(0)  # when the widget has another dock, or really none
 
     def _tell_if_closed(self) -> None:

@@ -135,7 +135,7 @@ class ExportPanel(QWidget):
                 Said(f"Wrote {count(len(paths), 'file')} into {str(folder)!r}: {names}.", Kind.DONE)
             )
 
-        self._controller.work(export_steps(session, folder, name, self.formats), done)
+        self._controller.work(export_steps(session, folder, name, self.formats), done, "The export")
 
     def _may_replace(self, names: list[str], folder: Path) -> bool:
         there = (

@@ -116,7 +116,7 @@ class SessionLayers:
             self.labels, self.regions = former
             self.labels.data, self.regions.data = session.labels.copy(), session.regions.copy()
             for layer in former:
-                layer.editable = True
+                layer.editable = layer.visible = True
                 for name, value in where.items():
                     setattr(layer, name, value)
             self.labels.colormap = class_colormap(session.vocabulary)

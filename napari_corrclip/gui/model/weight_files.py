@@ -100,7 +100,7 @@ class WeightFiles(QWidget):
             self.refresh()
             self.told.emit(f"{count(files, 'file')} downloaded; all of them are here.")
 
-        self._controller.work(steps(), done)
+        self._controller.work(steps(), done, "The download")
 
     def verify(self) -> None:
         """Compare the files with their checksums, and tell what is wrong with which."""
@@ -124,7 +124,7 @@ class WeightFiles(QWidget):
             whole = f"{count(len(checks), 'file is', 'files are')} as published."
             self.told.emit(" ".join(details) or whole)
 
-        self._controller.work(steps(), done)
+        self._controller.work(steps(), done, "The check of the files")
 
     def showEvent(self, event: QShowEvent | None) -> None:  # noqa: D102
         super().showEvent(event)

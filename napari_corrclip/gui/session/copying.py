@@ -17,6 +17,8 @@ from napari_corrclip.scripting import Script, script_steps
 from napari_corrclip.storage.files import atomic_path
 from napari_corrclip.wording.amounts import count
 
+COPY = "The copy as Python"
+
 
 class ScriptCopier:
     """The writer of the script, in a thread; it asks where to save an image that is in no file.
@@ -50,7 +52,9 @@ class ScriptCopier:
         if self._controller.running:
             self._tell("Something runs; copy when it has ended, or cancel it first.")
             return
-        self._controller.work(script_steps(session), lambda script: self._done(session, script))
+        self._controller.work(
+            script_steps(session), lambda script: self._done(session, script), COPY
+        )
 
     def _done(self, session: Session, script: Script) -> None:
         if not script.image:
@@ -81,7 +85,7 @@ class ScriptCopier:
         if Path(path).suffix.lower() != ".png":
             path += ".png"
         self._controller.work(
-            _save_steps(session, path), lambda script: self._done(session, script)
+            _save_steps(session, path), lambda script: self._done(session, script), COPY
         )
 
 

@@ -19,7 +19,7 @@ from napari_corrclip.annotation import Changed, Session
 from napari_corrclip.annotation.session import SESSION
 from napari_corrclip.gui.canvas.outlines import FoundOutlines
 from napari_corrclip.gui.correct import CorrectMode, CorrectPanel
-from napari_corrclip.gui.image.picture import Picture
+from napari_corrclip.gui.image.picture import OURS, Picture
 from napari_corrclip.gui.image.planes import hidden_because, place
 from napari_corrclip.gui.layers.appearance import Appearance
 from napari_corrclip.gui.layers.frozen import frozen, name_of_aside
@@ -165,6 +165,7 @@ class SessionDisplay:
             former=self._resting,
         )
         self._resting = None
+        self._raise(self.layers)
         for layer in self.layers.layers:
             layer.metadata[SESSION] = session  # what the writer of sessions is given
         mode = CorrectMode(self._viewer, self.layers, self._tell)
@@ -178,6 +179,16 @@ class SessionDisplay:
             self._regions.check.setChecked(self._look.confident)
             self._correct.button.setChecked(self._look.correcting)
         self._see_whether_shown()
+
+    def _raise(self, layers: SessionLayers) -> None:
+        """Have the layers lie over all images, as new ones do."""
+        order = self._viewer.layers
+        between = [layer for layer in order if OURS in layer.metadata]
+        ours = [layers.labels, *between, layers.regions]
+        above = order[min(map(order.index, ours)) :]
+        if any(isinstance(layer, Image) and layer not in between for layer in above):
+            for layer in ours:
+                order.move(order.index(layer), len(order))
 
     def _session_changed(self, changed: Changed) -> None:
         self.edited.emit(changed)
@@ -207,6 +218,10 @@ class SessionDisplay:
         if left.put_away:
             self._resting = former.rest()
             self.left.emit()
+            return
+        kept = left.on_disk and image is None and left.picture.layer in self._viewer.layers
+        if kept and len(there) == 2 and not self._closing:
+            self._resting = former.rest()  # it is read again when its image is gone on with
             return
         self._regions.close_mode()
         self._correct.close_mode()
@@ -273,6 +288,9 @@ class SessionDisplay:
                 and these are not drawn.
         """
         self.forget_preview()
+        chosen = self._chosen()
+        if chosen is not None and chosen not in picture.layers:
+            return
         shown = self.picture if self.layers is not None else None
         is_outlined = shown is not None and shown.layer is picture.layer
         if (is_outlined and not instead) or not self.slider.shows(picture):
@@ -299,7 +317,10 @@ class SessionDisplay:
         if why or image is None or shown is None or image in shown.layers:
             return why
         if shown.layer not in self._viewer.layers:
-            return ""
+            return (
+                f"The image {shown.name!r} is gone, so its labels are hidden while {image.name!r} is chosen; "
+                "Save session… keeps them."
+            )
         return (
             f"The labels of {shown.name!r} are hidden until it is chosen again; Run segments "
             f"{image.name!r}."

@@ -192,8 +192,7 @@ class Controller:
 
     def _give_words_up(self, _: object) -> None:
         """Another session is open, or none; a run goes on while the slider moves."""
-        if not self.segmenting:
-            self._jobs.drop()
+        self._jobs.drop(self._words)
         self._words.forget()
 
     def _open_on(self, picture: Picture) -> Session | None:
@@ -288,9 +287,26 @@ class Controller:
         """Tell that the session has changed; see :meth:`.Relabelling.look_again`."""
         self._words.look_again()
 
-    def work(self, steps: Steps[Any], done: Callable[[Any], object]) -> None:
-        """Do other long work, in place of what runs."""
-        self._start(steps, done)
+    def work(
+        self,
+        steps: Steps[Any],
+        done: Callable[[Any], object],
+        what: str = "The reading of the corrections",
+    ) -> None:
+        """Do other long work, in place of what runs.
+
+        Args:
+            steps: the work.
+            done: gets what it returns.
+            what: the work in words, "The export", to be told where something else takes its place.
+        """
+
+        def dropped() -> None:
+            self.status.emit(
+                Said(f"{what} was stopped by what came after it; do it again.", Kind.WARNING)
+            )
+
+        self._start(steps, done, dropped=dropped)
 
     def cancel(self) -> None:
         """Stop what runs; what there was before stays."""
@@ -347,6 +363,7 @@ class Controller:
         *,
         stopped: Callable[[], object] | None = None,
         progressed: Callable[[Any], object] | None = None,
+        dropped: Callable[[], object] = lambda: None,
         segmenting: bool = False,
     ) -> None:
         self._jobs.start(
@@ -355,6 +372,7 @@ class Controller:
             failed=self._failed,
             progressed=progressed or self._event,
             stopped=stopped or self._stopped,
+            dropped=dropped,
             segmenting=segmenting,
         )
 

@@ -137,7 +137,7 @@ def export_steps(
     """Write the files; none takes its place before all of them are written.
 
     Args:
-        session: of which a copy is written, so that it may be edited meanwhile.
+        session: of which a copy is made now and written, so that it may be edited meanwhile.
         folder: made where it does not exist.
         name: how the files' names begin.
         formats: keys of :data:`FORMATS`.
@@ -150,7 +150,10 @@ def export_steps(
         kind = FORMATS[chosen]
         for ending, write in {kind.ending: kind.write, **kind.beside}.items():
             written[folder / f"{name}{ending}"] = write
-    copy = session.copy()
+    return _written(session.copy(), folder, written)
+
+
+def _written(copy: Session, folder: Path, written: dict[Path, Write]) -> Steps[list[Path]]:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:

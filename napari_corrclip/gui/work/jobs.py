@@ -28,6 +28,8 @@ class Jobs:
 
     def __init__(self) -> None:
         self.segmenting = False
+        self._owner: object = None
+        self._dropped: Callable[[], object] = lambda: None
         self._job: Job[Any] | None = None
         self._in_thread: Job[Any] | None = None
 
@@ -44,9 +46,21 @@ class Jobs:
         failed: Callable[[Exception], object],
         progressed: Callable[[Any], object] = lambda _: None,
         stopped: Callable[[], object] = lambda: None,
+        dropped: Callable[[], object] = lambda: None,
         segmenting: bool = False,
+        owner: object = None,
     ) -> None:
         """Run ``steps``, and drop what runs; the callbacks are those of :class:`Job`.
+
+        Args:
+            steps: the work.
+            done: gets what it returns.
+            failed: gets what it raises.
+            progressed: gets what it yields.
+            stopped: called once it was cancelled.
+            dropped: called instead of them where the job is dropped, so that nothing ends without a word.
+            segmenting: see above.
+            owner: who may :meth:`drop` it without touching the jobs of others.
 
         ``running`` and ``segmenting`` are false again when ``done``, ``failed`` or ``stopped`` is called.
         """
@@ -54,7 +68,7 @@ class Jobs:
 
         def last(call: Callable[..., object]) -> Callable[..., object]:
             def ending(*values: Any) -> None:
-                self._job = None
+                self._job, self._owner = None, None
                 self.segmenting = False
                 self.busy.emit(False)
                 call(*values)
@@ -70,6 +84,7 @@ class Jobs:
             ended=self._ended,
         )
         self.segmenting = segmenting
+        self._owner, self._dropped = owner, dropped
         self.busy.emit(True)
         if self._in_thread is None:
             self._begin()
@@ -79,13 +94,25 @@ class Jobs:
         if self._job is not None:
             self._job.cancel()
 
-    def drop(self) -> None:
-        """Stop what runs, and call nobody back."""
+    def is_of(self, owner: object) -> bool:
+        """Whether what runs was started by ``owner``."""
+        return self._job is not None and self._owner is owner
+
+    def drop(self, owner: object = None) -> None:
+        """Stop what runs; its ``dropped`` is called, and nothing else of it.
+
+        Args:
+            owner: whose job it has to be; ``None``: whoever's.
+        """
+        if owner is not None and not self.is_of(owner):
+            return
         former, self._job = self._job, None
         if former is not None:
+            dropped, self._owner = self._dropped, None
             former.abandon()
             self.segmenting = False
             self.busy.emit(False)
+            dropped()
 
     def _begin(self) -> None:
         self._in_thread = self._job

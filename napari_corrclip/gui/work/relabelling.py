@@ -154,9 +154,9 @@ class Relabelling:
         if session is None:
             return
         wanted = self._change is not None or session.vocabulary == self._looking
-        if self._jobs.running and wanted:
+        if self._jobs.running and (wanted or not self._jobs.is_of(self)):
             return
-        self._jobs.drop()
+        self._jobs.drop(self)
         encoded = _encoded(session)
         if encoded is None or not session.provisional or session.vocabulary == self._left:
             return
@@ -190,6 +190,7 @@ class Relabelling:
             failed=self._give_up,
             progressed=event,
             stopped=self._cancelled,
+            owner=self,
         )
 
     def _looked(
@@ -292,7 +293,7 @@ class Relabelling:
 
     def _refused(self, error: CorrClipError) -> None:
         self._change = None
-        self._jobs.drop()
+        self._jobs.drop(self)
         self._say(error)
         self._given_up()
 

@@ -104,11 +104,13 @@ class Left:
         session: which one.
         picture: what it is of.
         put_away: whether it comes back with its plane.
+        on_disk: whether all of it is read from the disk when the image is gone on with.
     """
 
     session: Session
     picture: Picture
     put_away: bool
+    on_disk: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -204,9 +206,10 @@ class Workspace:
         session, picture, written = self._let_go()
         if session is None or picture is None:
             return
-        if not written and not self._is_written(session):
+        on_disk = written or self._is_written(session)
+        if not on_disk:
             self._with_images.keep(session, picture)
-        self.left.emit(Left(session, picture, put_away=False))
+        self.left.emit(Left(session, picture, put_away=False, on_disk=on_disk))
 
     def put_away(self) -> None:
         """Correct nothing until the plane comes back."""

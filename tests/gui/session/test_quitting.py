@@ -223,6 +223,9 @@ def test_the_dock_asks_for_what_goes_with_it_alone(seen: Person) -> None:
     decide(session)
     seen.viewer.layers.remove("scene")
     close_dock(seen, "Cancel")
+    kept = seen.dock.parentWidget()
+    assert isinstance(kept, QDockWidget)
+    assert kept.objectName() == "CorrCLIP"  # under its name, by which napari finds it again
     assert seen.dock.workspace.session is session
     assert isinstance(seen.dock.parent(), QDockWidget)
     assert seen.dock.isVisible()
