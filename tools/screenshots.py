@@ -31,9 +31,44 @@ NONE = Qt.KeyboardModifier.NoModifier
 SHIFT = Qt.KeyboardModifier.ShiftModifier
 LEFT, RIGHT = Qt.MouseButton.LeftButton, Qt.MouseButton.RightButton
 STROKES = (
-    (Qt.Key.Key_5, [(20, 20), (20, 580), (380, 580), (380, 20), (40, 20)]),
-    (Qt.Key.Key_1, [(180, 290), (180, 340)]),
-)
+    (
+        Qt.Key.Key_5,
+        [
+            (10, 10), (10, 590), (60, 590), (45, 450), (90, 440), (110, 590), (110, 490), (160, 590),
+            (160, 500), (200, 590), (200, 500), (250, 590), (250, 500), (300, 590), (300, 490), (350, 590),
+            (350, 450), (390, 590), (390, 10), (375, 130), (340, 10), (340, 100), (300, 10), (300, 70),
+            (250, 10), (250, 60), (200, 10), (200, 60), (150, 10), (150, 70), (100, 10), (100, 100),
+            (60, 10), (60, 150), (30, 10), (30, 180),
+        ],
+    ),
+    (
+        Qt.Key.Key_3,
+        [
+            (95, 150), (130, 110), (160, 150), (180, 100), (200, 160), (220, 110), (230, 180), (260, 120),
+            (270, 180), (300, 140), (300, 190), (330, 180), (310, 250), (350, 230), (320, 300), (365, 300),
+            (345, 350), (350, 390), (320, 420), (290, 450), (300, 425), (250, 465), (240, 425), (200, 465),
+            (200, 420), (160, 450), (170, 425), (130, 435),
+        ],
+    ),
+    (
+        Qt.Key.Key_2,
+        [
+            (28, 290), (35, 240), (60, 205), (100, 188), (140, 190), (175, 225), (195, 280), (195, 330),
+            (175, 370), (140, 395), (100, 400), (60, 380), (35, 340), (60, 320), (60, 250), (90, 215),
+            (75, 300), (75, 350), (110, 365), (150, 378), (190, 380), (220, 340), (215, 270), (200, 210),
+            (235, 235), (270, 215), (240, 270), (260, 300), (235, 310),
+        ],
+    ),
+    (
+        Qt.Key.Key_4,
+        [(75, 414), (110, 408), (235, 378), (260, 360), (290, 345), (300, 380), (270, 390), (310, 360)],
+    ),
+    (
+        Qt.Key.Key_1,
+        [(115, 260), (115, 310), (140, 340), (160, 350), (150, 300), (140, 250), (150, 225), (175, 270),
+         (180, 310)],
+    ),
+)  # fmt: skip
 """Keys and places of the strokes over the photograph, (row, column)."""
 
 
@@ -42,6 +77,7 @@ class Story:
 
     def __init__(self, folder: Path, size: tuple[int, int], theme: str) -> None:
         self.folder, self.size, self.theme = folder, size, theme
+        self.photograph = False  # of which a palette would change the colours
         self.viewer = napari.Viewer(show=True, title="napari")
         self.viewer.theme = theme
         self.viewer.window.resize(*size)
@@ -55,8 +91,10 @@ class Story:
         pixels = self.viewer.screenshot(canvas_only=False, flash=False)
         picture = Image.fromarray(np.asarray(pixels)[..., :3])
         path = self.folder / f"window-{step}-{self.size[0]}-{self.theme}.png"
-        # A palette is a third of the bytes, and the eye sees no difference.
-        picture.quantize(256, kmeans=3, dither=Image.Dither.NONE).save(path, optimize=True)
+        if not self.photograph:
+            # A palette is a third of the bytes, and the eye sees no difference.
+            picture = picture.quantize(256, kmeans=3, dither=Image.Dither.NONE)
+        picture.save(path, optimize=True)
         print(path, picture.size, f"{path.stat().st_size / 1000:.0f} kB", flush=True)
 
     def settle(self, seconds: float = 0.4) -> None:
@@ -179,6 +217,7 @@ class Story:
 
     def tell_photograph(self) -> None:
         """Sweep classes over the superpixels of a photograph, taking pictures."""
+        self.photograph = True
         dock = self.dock
         image = self.viewer.open_sample("napari-corrclip", "coffee")[0]
         dock.image.layer = image
@@ -190,8 +229,6 @@ class Story:
         self.press(dock.correct.button)
         for number, stroke in enumerate(STROKES):
             self.sweep(*stroke, shoot=number == len(STROKES) - 1)
-        self.key(Qt.Key.Key_Escape)
-        self.shoot("10-photograph")
 
     def sweep(
         self, key: Qt.Key, places: Sequence[tuple[float, float]], *, shoot: bool = False
