@@ -132,10 +132,10 @@ def test_what_a_wheel_should_not_hold_is_told(tmp_path: Path) -> None:
     assert package_contents.faults_of_wheel(wheel(tmp_path, package)) == []
     more = {"tests/test_golden.py", "napari_corrclip/demo/data/sam.json"}
     assert len(package_contents.faults_of_wheel(wheel(tmp_path, package | more))) == 3
-    less = package - {"napari_corrclip/plugin/reader.py"}
+    less = package - {"napari_corrclip/plugin/writer.py"}
     assert package_contents.faults_of_wheel(wheel(tmp_path, less)) == [
-        "napari_corrclip/plugin/reader.py is missing",
-        "napari.yaml names napari_corrclip.plugin.reader, which is missing",
+        "napari_corrclip/plugin/writer.py is missing",
+        "napari.yaml names napari_corrclip.plugin.writer, which is missing",
     ]
 
 

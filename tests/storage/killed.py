@@ -140,7 +140,7 @@ def _write_journal(folder: Path, value: int) -> None:
     with Journal(session, folder, records=1) as journal:
         for region in range(_steps(session) + 1, value + 1):
             session.assign(region, "dog")
-        journal._wait()
+        journal.wait()
 
 
 def _write_effort(folder: Path, value: int) -> None:

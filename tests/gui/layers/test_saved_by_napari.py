@@ -22,8 +22,8 @@ from napari_corrclip.gui.layers.saving import Saving
 from napari_corrclip.plugin import writer as _writer
 from napari_corrclip.vocabulary import Vocabulary
 from tests.annotation.images import small_result
-from tests.gui.layers.test_saving import save_selected
 from tests.gui.person import Person, threads_end
+from tests.gui.saved_layers import save_selected
 
 
 @pytest.fixture

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import gc
-import sys
-import traceback
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,11 +13,9 @@ import napari.plugins
 import numpy as np
 import pandas as pd
 import pytest
-from napari._qt.dialogs.qt_notification import NapariQtNotification
 from napari.layers import Labels
-from napari.utils.notifications import notification_manager
 from PIL import Image as Picture
-from qtpy.QtWidgets import QApplication, QFileDialog
+from qtpy.QtWidgets import QFileDialog
 
 from napari_corrclip.annotation import Session
 from napari_corrclip.annotation.session import SESSION
@@ -32,6 +27,7 @@ from napari_corrclip.results.label_files import read_map
 from napari_corrclip.vocabulary import Vocabulary
 from tests.annotation.images import small_result
 from tests.forms import short
+from tests.gui.saved_layers import save_selected
 
 Make = Callable[..., napari.Viewer]
 DATA = np.array([[0, 1, 1], [2, 2, 3]])
@@ -111,38 +107,6 @@ def test_the_dialog_tells_why(
     assert [sentence in one for one in told] == [True]
     assert [sentence in one for one in shown] == [True]
     assert list(tmp_path.iterdir()) == []
-
-
-def save_selected(viewer: napari.Viewer) -> tuple[list[str], list[str]]:
-    """Choose *Save Selected Layers…* in the menu; return what napari was told, and what it shows."""
-    menu = viewer.window.file_menu
-    notification_manager.records.clear()
-    notification_manager.notification_ready.connect(NapariQtNotification.show_notification)
-    try:
-        with notification_manager:
-            menu.findAction("napari.window.file.save_layers_dialog.selected").trigger()
-            QApplication.processEvents()
-        boxes = viewer.window._qt_viewer.canvas.native.findChildren(NapariQtNotification)
-        return (
-            [one.message for one in notification_manager.records],
-            [one.message.text() for one in boxes],
-        )
-    finally:
-        notification_manager.notification_ready.disconnect(NapariQtNotification.show_notification)
-        for one in notification_manager.records:
-            # the frames that an error, and those before it, came through hold the viewer
-            error = one.exception
-            while error is not None:
-                traceback.clear_frames(error.__traceback__)
-                error.__traceback__ = None
-                error = error.__context__
-        notification_manager.records.clear()
-        for box in boxes:
-            box.close()
-        for name in ("last_exc", "last_type", "last_value", "last_traceback"):
-            if hasattr(sys, name):
-                delattr(sys, name)
-        gc.collect()
 
 
 @pytest.mark.parametrize(("highest", "ending"), [(255, ".png"), (256, ".tif")])
