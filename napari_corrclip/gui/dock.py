@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import napari
@@ -209,7 +210,7 @@ class CorrClipDock(Docked):
         self.display.removed.connect(self._removed)
         self.words.changed.connect(self._words_changed)
         self.correct.class_asked.connect(self.words.add)
-        self.words.refused.connect(self.say)
+        self.words.refused.connect(self._say_refusal)
         self.words.warned.connect(self.say)
         self.model.unload.connect(self.controller.unload)
         self.model.refused.connect(self.say)
@@ -450,6 +451,10 @@ class CorrClipDock(Docked):
         self._heard = self._heard or not (said.for_now or said == OVER)
         self.status.say(said)
 
+    def _say_refusal(self, sentence: str | Said | CorrClipError) -> None:
+        """Show why the classes are as they were, until they are others."""
+        self.say(replace(Said.of(sentence), for_now=True))
+
     def _undo(self) -> None:
         if self.layers is not None:
             self.layers.undo()
@@ -487,11 +492,16 @@ class CorrClipDock(Docked):
             if self._elsewhere and words != self.controller.vocabulary:
                 self._next_words = words
                 self.words.show_vocabulary(self.controller.vocabulary)
-            self._elsewhere = False
+            self._see_elsewhere(False)
         elif not self._elsewhere:
-            self._elsewhere = True
+            self._see_elsewhere(True)
             if self._next_words is not None:
                 self.words.show_vocabulary(self._next_words)
+
+    def _see_elsewhere(self, on: bool) -> None:
+        if on is not self._elsewhere:
+            self._elsewhere = on
+            self.words.show_shares(not on)
 
     def _layer_selected(self, event: Any) -> None:
         """Choose the image that a person selects in the layer list."""
@@ -504,6 +514,7 @@ class CorrClipDock(Docked):
             self._image_chosen()
 
     def _words_changed(self, vocabulary: Vocabulary | None) -> None:
+        self.say(OVER)  # what was refused before
         if self.controller.segmenting:
             self.words.wait()  # taken when the run has ended
             return
@@ -548,6 +559,9 @@ class CorrClipDock(Docked):
             self._nothing_shown()
             return
         self._nothing_shown()
+        if self.image.layer is None:
+            self.say("The layers were removed with their image; open it again to go on with it.")
+            return
         back = "" if self.restore_bar.isHidden() else "Restore brings back what was corrected, and "
         self.say(f"The layer {name!r} was removed; {back}Run makes new ones.")
 
@@ -565,7 +579,10 @@ class CorrClipDock(Docked):
     def _opened(self, opened: Opened) -> None:
         self.preview.leave()
         session, picture = opened.session, opened.picture
-        self._elsewhere, self._next_words = False, None
+        self._next_words = None
+        self._see_elsewhere(False)
+        if opened.arrived and not self.controller.running:
+            self.say(f"{picture.title}.")  # what was said of the plane before is over
         self._step = session.history.done[-1:]
         self.words.follow(session)
         self.words.active.follow(None if self.layers is None else self.layers.labels)

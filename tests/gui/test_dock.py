@@ -59,9 +59,7 @@ def test_typing_running_and_correcting(person: Person) -> None:
     person.dock.reset_choices()
     person.dock.image.layer = other
     said = person.dock.status
-    assert said.text() == (
-        "The labels of 'scene' are hidden until it is chosen again; Run segments 'other'."
-    )
+    assert said.text() == "The labels of 'scene' are hidden until it is chosen again."
     assert person.dock.session is session
     person.type("purple")
     person.wait()

@@ -171,6 +171,7 @@ class CorrectPanel(QWidget):
             self.mode.start()
             self.mode.select(self._paused)
             self._paused = None
+            self._count_left()  # something may have changed meanwhile
 
     def close_mode(self) -> None:
         """Let go of the mode."""

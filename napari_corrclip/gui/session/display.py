@@ -321,10 +321,7 @@ class SessionDisplay:
                 f"The image {shown.name!r} is gone, so its labels are hidden while {image.name!r} is chosen; "
                 "Save session… keeps them."
             )
-        return (
-            f"The labels of {shown.name!r} are hidden until it is chosen again; Run segments "
-            f"{image.name!r}."
-        )
+        return f"The labels of {shown.name!r} are hidden until it is chosen again."
 
     def _see_whether_shown(self, _event: object = None) -> None:
         """Hide the layers where the viewer shows other axes or another image than theirs, or show them."""

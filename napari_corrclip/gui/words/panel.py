@@ -127,6 +127,7 @@ class VocabularyPanel(QWidget):
         self.prompts_follow: bool | None = None
         self._former: Vocabulary | None = None
         self._session: Session | None = None
+        self._shares_shown = True
         self._waiting = False  # for the end of a run, during which they were changed
         self._count_later = QTimer(self)
         self._count_later.setSingleShot(True)
@@ -164,6 +165,11 @@ class VocabularyPanel(QWidget):
         if session is not None:
             session.changed.connect(self._session_changed)
         self._count_later.start()
+
+    def show_shares(self, on: bool) -> None:
+        """Show each class's share of the session's image; ``False``: another image is looked at."""
+        self._shares_shown = on
+        self._count()
 
     def let_go(self) -> None:
         """Follow no session, and touch nothing: the panel may be deleted."""
@@ -313,7 +319,7 @@ class VocabularyPanel(QWidget):
     # -- what a person does
 
     def _typed(self) -> None:
-        if self.add(self.line.text()):
+        if not self.line.text().strip() or self.add(self.line.text()):
             self.line.clear()
 
     def add(self, text: str) -> bool:
@@ -378,8 +384,14 @@ class VocabularyPanel(QWidget):
         )
         if answer is not None and always:
             self.prompts_follow = answer == 0
-        if answer == 0 and self._prompt_is(value, former):
-            self._set(self.vocabulary.with_prompts(self.vocabulary.values.index(value), None))
+        if not self._prompt_is(value, former) or answer == 1:
+            return
+        row = self.vocabulary.values.index(value)
+        if answer == 0:
+            self._set(self.vocabulary.with_prompts(row, None))
+        else:
+            self._set(self.vocabulary.rename(row, former))
+            self.refused.emit(f"The class is called {former!r} as before.")
 
     def _prompt_is(self, value: int, prompt: str) -> bool:
         """Whether there still is a class of that value, looked for by that prompt alone."""
@@ -463,7 +475,7 @@ class VocabularyPanel(QWidget):
 
     def _count(self) -> None:
         session = self._session
-        if session is None:
+        if session is None or not self._shares_shown:
             self.model.show_shares({})
         else:
             counts = count_values(session.labels)
