@@ -99,6 +99,10 @@ class SessionStore:
     def __contains__(self, source: Source) -> bool:
         return self.saved(source) is not None
 
+    def is_kept(self, source: Source) -> bool:
+        """Whether a session lies where one of just this image is kept, and not only where it was once."""
+        return any(has_session(place) for place in self._ours(source))
+
     def parts(self, source: Source) -> list[Source]:
         """Return the image and those crops of it that have a session, the image first.
 
@@ -321,11 +325,13 @@ class SessionStore:
     def put_aside(self, source: Source) -> Path:
         """Rename the folder of an image's session, so that another one can begin; return the new name.
 
+        What lies where the image was known by its place in a stack stays: it may be another one's by now.
+
         Raises:
             InputError: there is none, another program writes there, or it cannot be renamed.
         """
         # What is found last goes first: if that fails, nothing has changed.
-        aside = [put_aside(p) for p in reversed(self._places(source)) if has_session(p)]
+        aside = [put_aside(p) for p in reversed(self._ours(source)) if has_session(p)]
         if not aside:
             raise InputError(f"There is no session of {source.path!r} to be put aside.")
         return aside[-1]

@@ -240,8 +240,10 @@ class RestoreBar(QWidget):
             self._tell("Started over; what was corrected before is in the layers only.")
             self._withdraw()
             return
+        if kept is None:
+            return
         try:
-            aside = self._workspace.make_room(kept)
+            aside = self._workspace.decline(kept)
         except InputError as error:
             self._tell(error)
             return

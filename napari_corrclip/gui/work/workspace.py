@@ -170,6 +170,7 @@ class Workspace:
         self._encoded: dict[
             Plane, tuple[str, Kept[EncodedImage]]
         ] = {}  # of planes that are on the disk
+        self._declined: set[Path] = set()  # folders that somebody began anew beside
         # The session whose journal was closed last, with its last step.
         self._wrote: tuple[weakref.ref[Session] | None, list[Step]] = None, []
 
@@ -350,7 +351,7 @@ class Workspace:
     def _keep_for_later(self, session: Session, picture: Picture) -> bool:
         """Keep a session whose plane is not shown, unless that replaces what a person decided there."""
         if self.in_memory([picture]) or (
-            session.source is not None and session.source in self._store
+            session.source is not None and self._store.is_kept(session.source)
         ):
             self.told.emit(f"{picture.title} has corrections already; go there and run again.")
             return False
@@ -426,7 +427,8 @@ class Workspace:
         found = list[Offer]()
         if source is not None:
             for part in self._store.parts(source):
-                if mine is None or part.key != mine.key:
+                declined = self._store.saved(part) in self._declined
+                if not declined and (mine is None or part.key != mine.key):
                     seen = self._store.glance(part) or Glance(0, 0.0)
                     of_it = part.key == source.key
                     found.append(Offer(part.crop, part, of_it, seen.steps, seen.changed))
@@ -577,7 +579,7 @@ class Workspace:
         mine = None if journal is None or journal.folder != folder else journal
         if mine is not None:
             self.close_journal()  # it may be about to write there for the first time
-        if source not in self._store:
+        if not self._store.is_kept(source):
             return ""
         try:
             aside = self._store.put_aside(source)
@@ -588,6 +590,19 @@ class Workspace:
         return (
             f"The former corrections lie in {str(aside)!r} now; Session > Load session… opens them."
         )
+
+    def decline(self, source: Source) -> str:
+        """Offer what is kept of an image no more, so that another session can begin; see :meth:`make_room`.
+
+        What does not lie in the image's own place stays where it is, and is offered by nobody but the next
+        window.
+        """
+        said, place = self.make_room(source), self._store.saved(source)
+        if place is None:
+            return said
+        self._declined.add(place)
+        stay = f"The former corrections stay in {str(place)!r}; Session > Load session… opens them."
+        return " ".join(filter(None, [said, stay]))
 
     def close_journal(self) -> bool:
         """Write no more; return whether everything was written."""

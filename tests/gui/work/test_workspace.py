@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import weakref
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -673,3 +673,53 @@ def test_unloading_lets_go_of_all_but_the_open_one(room: Room) -> None:
     gc.collect()
     assert [reference() for reference in engines] == [None] * 3
     assert open_now.engine is engine
+
+
+# -- in the place that a photograph once had in its folder
+
+
+def test_what_lies_where_a_photograph_once_was_stays_there(room: Room) -> None:
+    """Another photograph stands there now in the folder's stack; its session is not this one's to move."""
+    folder = room.folder / "photographs"
+    folder.mkdir()
+    for name in "ab":
+        (folder / f"{name}.png").touch()
+    image = room.image(2)
+    once = Source.of(folder, slice=(0,))
+    other = made(room.picture(image, 0))
+    other.source = once
+    with SessionStore().journal(other):
+        edited(other, 2)
+    picture = room.picture(image, 0, file="photographs/a.png")
+    assert picture.source is not None
+    picture.source = replace(picture.source, slice=(), former=once)
+    assert room.offered(picture) == [picture.source]  # it may be of it: only its pixels tell
+
+    assert room.workspace.make_room(picture.source) == ""
+    assert digest(restore(journal_folder(once))) == digest(other)
+
+    # What a run has found for a plane that is not shown is kept, whatever lies there.
+    found = made(picture)
+    assert room.workspace.open(found, picture, shown=False)
+    assert digest(on_disk(picture)) == digest(found)
+    assert digest(restore(journal_folder(once))) == digest(other)
+
+
+def test_a_person_begins_anew_beside_what_lies_there(room: Room) -> None:
+    once = Source.of(room.folder, slice=(0,))
+    other = made(room.picture(room.image(2), 0))
+    other.source = once
+    with SessionStore().journal(other):
+        edited(other)
+    picture = room.picture(file="a.png")
+    assert picture.source is not None
+    picture.source = replace(picture.source, former=once)
+    said = room.workspace.decline(picture.source)
+    assert said == (
+        f"The former corrections stay in {str(journal_folder(once))!r}; Session > Load session… opens them."
+    )
+    assert room.offered(picture) == []
+    session = room.open(picture)
+    room.workspace.leave()
+    assert room.offered(picture) == [picture.source]
+    assert digest(on_disk(picture)) == digest(session)
