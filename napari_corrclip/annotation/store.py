@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -47,6 +47,7 @@ PIXELS = "pixels-"
 REMOVED = 50
 """So many planes more than a stack has now are looked for."""
 _CROP = re.compile(r"-(\d+)-(\d+)-(\d+)-(\d+)")
+_STRAY = re.compile(rf"{PIXELS}[0-9a-f]{{32}}((?:-\d+){{4}}|)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,12 +114,55 @@ class SessionStore:
         crops: set[tuple[int, int, int, int]] = set()
         for place in self._places(whole):
             for path in place.parent.glob(f"{place.name}-*"):
-                match = _CROP.fullmatch(path.name.removeprefix(place.name))
-                if match is not None and has_session(path):
-                    top, left, bottom, right = (int(number) for number in match.groups())
-                    crops.add((top, left, bottom, right))
+                crop = _crop_of(path.name.removeprefix(place.name))
+                if crop is not None and has_session(path):
+                    crops.add(crop)
         parts = [whole.part(crop) for crop in sorted(crops)]
         return [whole, *parts] if whole in self else parts
+
+    def stray_parts(self, source: Source) -> list[Source]:
+        """Return the image and those crops of which a session may be that is known by its pixels alone.
+
+        Args:
+            source: the image; its crop is of no matter.
+        """
+        whole = source.part(None)
+        names = {
+            match[1]
+            for parent in self._parents(whole)
+            for path in parent.glob(f"{PIXELS}*")
+            if (match := _STRAY.fullmatch(path.name)) is not None
+        }
+        return [whole.part(_crop_of(name)) for name in sorted(names)]
+
+    def strays(
+        self, source: Source, shape: tuple[int, int] | None = None
+    ) -> Iterator[tuple[Path, ImageRecord]]:
+        """Yield the sessions that are known by their pixels alone and may be of an image.
+
+        Args:
+            source: the image, or a crop of it.
+            shape: its rows and columns; ``None``: it may have any.
+        """
+        crop = "".join(f"-{number}" for number in source.crop or ())
+        for parent in self._parents(source):
+            for place in sorted(parent.glob(f"{PIXELS}{'[0-9a-f]' * 32}{crop}")):
+                record = kept_record(place)
+                if record is not None and shape in (None, record.shape):
+                    yield place, record
+
+    def stray(self, source: Source, shape: tuple[int, int], looks: Looks) -> Path | None:
+        """Return where a session lies that is known by its pixels alone, and is of an image; it stays there.
+
+        Args:
+            source: as of :meth:`strays`.
+            shape: as there.
+            looks: at the pixels, which are read only where there are such sessions of its size.
+        """
+        for place, record in self.strays(source, shape):
+            if belonging(record, None, looks).proven:
+                return place
+        return None
 
     def glance(self, source: Source) -> Glance | None:
         """Return how much is kept of an image and since when, without reading it; ``None``: nothing."""
@@ -349,12 +393,8 @@ class SessionStore:
         self, source: Source, stack: tuple[int, ...]
     ) -> Iterator[tuple[Path, ImageRecord]]:
         """Yield the folders with a session that may be of an image by its pixels alone."""
+        yield from self.strays(source)
         places = self._places(source)
-        crop = "".join(f"-{number}" for number in source.crop or ())
-        for parent in dict.fromkeys(place.parent for place in places):
-            for place in sorted(parent.glob(f"{PIXELS}{'[0-9a-f]' * 32}{crop}")):
-                if (record := kept_record(place)) is not None:
-                    yield place, record
         plane = source if source.former is None else source.former
         for neighbour in _neighbours(plane, stack):
             for place in self._ours(neighbour):
@@ -363,6 +403,10 @@ class SessionStore:
                     continue
                 if record.source.mtime != plane.mtime:  # else it is where it belongs
                     yield place, record
+
+    def _parents(self, source: Source) -> Iterable[Path]:
+        """Return the folders of folders in which an image's session may be."""
+        return dict.fromkeys(place.parent for place in self._places(source))
 
     def _ours(self, source: Source) -> tuple[Path, ...]:
         """Return the folders that are named by an image as it is known now; it is kept in the first."""
@@ -386,6 +430,15 @@ def kept_record(folder: Path) -> ImageRecord | None:
     """Return what the session in a journal's folder says of its image; ``None``: there is none."""
     snapshot = last_snapshot(folder)
     return None if snapshot is None else image_record(snapshot)
+
+
+def _crop_of(ending: str) -> tuple[int, int, int, int] | None:
+    """Return the crop that the ending of a folder's name says; ``None``: it says none."""
+    match = _CROP.fullmatch(ending)
+    if match is None:
+        return None
+    top, left, bottom, right = (int(number) for number in match.groups())
+    return top, left, bottom, right
 
 
 def _unproven(place: Path, source: Source) -> str:

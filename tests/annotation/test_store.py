@@ -8,6 +8,7 @@ import signal
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from napari_corrclip.annotation import (
@@ -20,7 +21,7 @@ from napari_corrclip.annotation import (
     kept_parts,
     restore,
 )
-from napari_corrclip.annotation.belonging import OtherImageError
+from napari_corrclip.annotation.belonging import Look, Looks, OtherImageError
 from napari_corrclip.annotation.store import FOLDER
 from napari_corrclip.errors import InputError
 from tests.annotation.images import small_result
@@ -136,6 +137,40 @@ def test_a_session_of_other_pixels_is_refused_and_stays(tmp_path: Path, person: 
     assert store.saved(again) == person / source.key
     # Of an unchanged file the pixels may differ by the library that reads it.
     assert "other pixels" in store.restore(source, image[::-1]).notes[0]
+
+
+def looks_at(image: np.ndarray) -> Looks:
+    return lambda _: (Look(image),)
+
+
+def test_what_is_known_by_its_pixels_is_found_by_them_and_stays(
+    tmp_path: Path, person: Path
+) -> None:
+    source, store = image_in(tmp_path), SessionStore()
+    result, image = small_result()
+    with store.journal(Session(result, image, source=source)) as journal:
+        journal.session.ignore(1)
+    Path(source.path).write_bytes(b"other pixels")
+    with pytest.raises(OtherImageError):
+        store.find(Source.of(source.path), looks_at(image[::-1]))
+    (lies,) = person.glob("pixels-*")
+
+    named = image_in(tmp_path, "another name.png")
+    assert named not in store
+    assert store.stray_parts(named) == [named]
+    assert store.stray(named, image.shape[:2], looks_at(image)) == lies
+    assert store.stray(named, image.shape[:2], looks_at(image[::-1])) is None
+    assert has_session(lies)
+
+    def nobody_looks(_: object) -> list[Look]:
+        raise AssertionError("an image of another size is not read")
+
+    assert store.stray(named, (7, 7), nobody_looks) is None
+    assert store.stray(replace(named, crop=(0, 0, 3, 4)), image.shape[:2], nobody_looks) is None
+    session = store.find(named, looks_at(image))
+    assert session is not None
+    assert len(session.state.verdicts) == 1
+    assert not has_session(lies)
 
 
 def test_an_image_outside_the_root_is_known_by_its_absolute_path(tmp_path: Path) -> None:

@@ -84,7 +84,8 @@ class Saved:
     @property
     def record(self) -> ImageRecord:
         """What it says of its image."""
-        return ImageRecord(self.source, self.image, self.state.provenance.stretch)
+        shape = self.state.regions.shape
+        return ImageRecord(self.source, self.image, self.state.provenance.stretch, shape)
 
 
 def image_record(folder: Path) -> ImageRecord | None:
@@ -96,10 +97,13 @@ def image_record(folder: Path) -> ImageRecord | None:
         with locate(folder, STATE_FILE).open("rb") as file:
             length = int.from_bytes(file.read(8), "little")
             header = file.read(min(length, _HEADER)).decode()
-        texts = load_json(header, "the session")["__metadata__"]
+        document = load_json(header, "the session")
+        texts = document["__metadata__"]
+        rows, columns = document["regions"]["shape"]
         source = Source.from_json(texts["source"]) if "source" in texts else None
         said = load_json(texts["provenance"], "its provenance", surrogates=True)
-        return ImageRecord(source, texts.get("image", ""), Provenance.from_document(said).stretch)
+        stretch = Provenance.from_document(said).stretch
+        return ImageRecord(source, texts.get("image", ""), stretch, (int(rows), int(columns)))
     except (OSError, AttributeError, ValueError, KeyError, TypeError, InputError):
         return None
 
@@ -112,11 +116,13 @@ class ImageRecord:
         source: the image's file as it was.
         digest: checksum of the pixels; empty where it had none.
         stretch: how they became 8 bits.
+        shape: rows and columns.
     """
 
     source: Source | None
     digest: str
     stretch: tuple[Stretch | None, ...]
+    shape: tuple[int, int]
 
 
 def digest(image: NDArray[np.integer]) -> str:

@@ -69,6 +69,8 @@ class RestoreBar(QWidget):
         self._image = image
         self._controller = controller
         self._tell = tell
+        self._asked: tuple[Source | None, Picture | None] = None, None
+        workspace.found.connect(self._found)
         self._failed.connect(self._say_failed)
         workspace.failed.connect(self._failed.emit)
         # A job of its own would end what runs.
@@ -124,6 +126,19 @@ class RestoreBar(QWidget):
         cut = any(offer.part is not None for offer in offers)
         self.parts.setVisible(cut or len(offers) > 1)
         self.setVisible(bool(offers))
+        self._asked = source, picture
+        if source is not None and picture is not None and not picture.where:
+            # What lies in no image's place may be of this one, by its pixels.
+            parts = self._workspace.parts_to_look_at(source)
+            self._workspace.look_for(self._image.picture_for(part) for part in parts)
+
+    def _found(self) -> None:
+        """Offer what a look at the pixels has found of the image that is still chosen."""
+        hidden = self.isHidden()
+        self.offer(*self._asked)
+        idle = self._workspace.session is None and not self._controller.running
+        if hidden and idle and not self.isHidden():
+            self._tell("This image was corrected before: Restore goes on with it, or Start over.")
 
     def _describe(self, number: int) -> None:
         """Say what there is of the part that is chosen."""

@@ -138,6 +138,20 @@ def find_steps(
     return session
 
 
+def stray_steps(
+    pictures: Sequence[tuple[Picture, Source]], store: SessionStore
+) -> Steps[list[Path | None]]:
+    """Return for each of some pictures where a session of it lies that is known by its pixels alone."""
+    found: list[Path | None] = []
+    for number, (picture, source) in enumerate(pictures):
+        yield Progress("look for corrections", number, len(pictures))
+        try:
+            found.append(store.stray(source, picture.shape, PictureLooks(picture)))
+        except InputError:  # it cannot be read, which is told when it is to be
+            found.append(None)
+    return found
+
+
 def belonging_steps(picture: Picture, others: Iterable[Picture], other: OfOther) -> Steps[Belongs]:
     """Look for the image that corrections are of, among other planes and by their file.
 
@@ -189,7 +203,7 @@ def open_steps(
     yield Progress("read the corrections", 0, 2)
     bare, looks = read(None, None), PictureLooks(picture)
     yield Progress("read the image", 1, 2)
-    record = ImageRecord(bare.source, bare.image_digest, bare.provenance.stretch)
+    record = ImageRecord(bare.source, bare.image_digest, bare.provenance.stretch, bare.shape)
     about = belonging(record, None, looks)
     session = read(about.image, None if _may_be_in(picture.source, bare.source) else picture.source)
     looks.keep(about.image)
