@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -48,6 +48,14 @@ REMOVED = 50
 """So many planes more than a stack has now are looked for."""
 _CROP = re.compile(r"-(\d+)-(\d+)-(\d+)-(\d+)")
 _STRAY = re.compile(rf"{PIXELS}[0-9a-f]{{32}}((?:-\d+){{4}}|)")
+
+
+Beside = Callable[[tuple[int, ...]], Looks | None]
+"""Returns the looks at another plane of a stack, by its place there; ``None``: nobody can look."""
+
+
+def _nobody_looks(_where: tuple[int, ...]) -> Looks | None:
+    return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,18 +213,20 @@ class SessionStore:
         looks: Looks,
         *,
         stack: tuple[int, ...] = (),
+        beside: Beside = _nobody_looks,
         asked: bool = False,
     ) -> Session | None:
         """Return the session of a plane of a stack, wherever its pixels say that it lies; ``None``: nowhere.
 
         What lies in the plane's place and is of another image is known by its pixels from then on: its folder
         is renamed, and found again when that image is shown. What is of this plane and lies in the place of
-        another one comes into this one's.
+        another one comes into this one's, unless that one has the same pixels: it stays where it is.
 
         Args:
             source: the plane as it is now.
             looks: at its pixels.
             stack: how many planes there are along each axis that is not shown.
+            beside: looks at the others.
             asked: whether a person has said that it is of this image, where nothing proves it.
 
         Raises:
@@ -230,41 +240,56 @@ class SessionStore:
         except OtherImageError as error:
             found, other = None, error
             if error.folder in self._ours(source):
-                moved = self._known_by_pixels(error, source)
+                moved = self._known_by_pixels(error.folder, error.record, source)
                 other = OtherImageError.of(source, error.record, moved)
         if found is not None:
             return found
-        for place, record in self._elsewhere(source, stack):
-            if belonging(record, None, looks).proven:
-                home = self._home(place, source)
-                logged = read_log(home, LIMIT)
-                image = belonging(logged.saved.record, None, looks).image
-                return self._opened(home, logged, image, None, source)
+        for place in self._elsewhere(source, looks, stack, beside):
+            home = self._home(place, source)
+            logged = read_log(home, LIMIT)
+            image = belonging(logged.saved.record, None, looks).image
+            return self._opened(home, logged, image, None, source)
         if other is not None:
             raise other
         return None
 
     def may_have(self, source: Source, stack: tuple[int, ...] = ()) -> bool:
         """Whether it is worth to look at the pixels of an image to find its session."""
-        return source in self or next(self._elsewhere(source, stack), None) is not None
+        return source in self or any(
+            True for _ in (*self.strays(source), *self._neighbours_places(source, stack))
+        )
 
-    def has(self, source: Source, looks: Looks, stack: tuple[int, ...] = ()) -> bool:
+    def has(
+        self,
+        source: Source,
+        looks: Looks,
+        stack: tuple[int, ...] = (),
+        beside: Beside = _nobody_looks,
+    ) -> bool:
         """Whether there is a session of just this image, whose pixels are read only where its file changed.
 
-        What is of another image makes room, as by :meth:`find`.
+        Nothing of it is moved. Where there is none, what is of another image makes room, as by :meth:`find`.
         """
-        place = next((place for place in self._ours(source) if has_session(place)), None)
-        record = None if place is None else kept_record(place)
-        if record is not None and source.is_unchanged_since(record.source):
+        ours, others = self._ours(source), list[tuple[Path, ImageRecord]]()
+        for place in [place for place in self._places(source) if has_session(place)]:
+            record = kept_record(place)
+            if record is None:
+                if place in ours:  # what cannot be read is not written over
+                    return True
+            elif (place in ours and source.is_unchanged_since(record.source)) or belonging(
+                record, None, looks
+            ).proven is not False:
+                return True
+            elif place in ours:
+                others.append((place, record))
+        if any(True for _ in self._elsewhere(source, looks, stack, beside)):
             return True
-        if not self.may_have(source, stack):
-            return False
         try:
-            return self.find(source, looks, stack=stack, asked=True) is not None
-        except OtherImageError:
-            return False
-        except InputError:  # what cannot be read is not written over
-            return source in self
+            for place, record in others:
+                self._known_by_pixels(place, record, source)
+        except InputError:  # another program writes there
+            return True
+        return False
 
     def _find(
         self,
@@ -326,18 +351,18 @@ class SessionStore:
         home = next((ours for ours in self._ours(source) if ours.parent == place.parent), None)
         return place if home is None or not can_write(place) else move(place, home)
 
-    def _known_by_pixels(self, error: OtherImageError, source: Source) -> Path:
+    def _known_by_pixels(self, place: Path, record: ImageRecord, source: Source) -> Path:
         """Rename the folder of a session that is of another image; return its new name.
 
         Where nobody may rename it, it stays.
         """
         crop = "".join(f"-{number}" for number in source.crop or ())
-        to = error.folder.with_name(f"{PIXELS}{error.record.digest}{crop}")
-        if not can_write(error.folder):
-            return error.folder
+        to = place.with_name(f"{PIXELS}{record.digest}{crop}")
+        if not can_write(place):
+            return place
         if has_session(to):
             put_aside(to)
-        return move(error.folder, to)
+        return move(place, to)
 
     def journal(
         self, session: Session, *, records: int = 200, replace: bool = False, wait: bool = True
@@ -390,10 +415,20 @@ class SessionStore:
         return self._ours(source) + (() if former is None else self._ours(former))
 
     def _elsewhere(
+        self, source: Source, looks: Looks, stack: tuple[int, ...], beside: Beside
+    ) -> Iterator[Path]:
+        """Yield the folders with a session that is of an image by its pixels alone, and of none beside it."""
+        for place, record in self.strays(source):
+            if belonging(record, None, looks).proven:
+                yield place
+        for place, record, where in self._neighbours_places(source, stack):
+            if belonging(record, None, looks).proven and not _is_of(record, where, beside):
+                yield place
+
+    def _neighbours_places(
         self, source: Source, stack: tuple[int, ...]
-    ) -> Iterator[tuple[Path, ImageRecord]]:
-        """Yield the folders with a session that may be of an image by its pixels alone."""
-        yield from self.strays(source)
+    ) -> Iterator[tuple[Path, ImageRecord, tuple[int, ...]]]:
+        """Yield where the sessions of other planes lie, which may have been others, and of which planes."""
         places = self._places(source)
         plane = source if source.former is None else source.former
         for neighbour in _neighbours(plane, stack):
@@ -402,7 +437,7 @@ class SessionStore:
                 if record is None or record.source is None or place in places:
                     continue
                 if record.source.mtime != plane.mtime:  # else it is where it belongs
-                    yield place, record
+                    yield place, record, neighbour.slice
 
     def _parents(self, source: Source) -> Iterable[Path]:
         """Return the folders of folders in which an image's session may be."""
@@ -446,6 +481,15 @@ def _unproven(place: Path, source: Source) -> str:
         f"Nothing proves that the corrections in {str(place)!r} are of {source.path!r}, which was changed "
         "since; press Restore to open them on it all the same."
     )
+
+
+def _is_of(record: ImageRecord, where: tuple[int, ...], beside: Beside) -> bool:
+    """Whether a session is of the plane in whose place it lies; also where that cannot be read."""
+    looks = beside(where)
+    try:
+        return looks is not None and bool(belonging(record, None, looks).proven)
+    except InputError:
+        return True
 
 
 def _is_unchanged_folder(record: ImageRecord, source: Source) -> bool:

@@ -173,6 +173,41 @@ def test_what_is_known_by_its_pixels_is_found_by_them_and_stays(
     assert not has_session(lies)
 
 
+def test_equal_planes_leave_each_others_session_where_it_is(tmp_path: Path) -> None:
+    """The black ends of a stack that was written anew: nothing tells which of them a session is of."""
+    path, store = tmp_path / "stack.tif", SessionStore()
+    result, image = small_result()
+    path.write_bytes(b"a stack")
+    session = Session(result, image, source=Source.of(path, slice=(2,)))
+    with store.journal(session):
+        session.ignore(1)
+
+    def nobody_looks(_: object) -> list[Look]:
+        raise AssertionError("of a file that was not changed no pixel is read")
+
+    assert store.has(Source.of(path, slice=(2,)), nobody_looks, (3,))
+    path.write_bytes(b"the same stack, written anew")
+    first, last = (Source.of(path, slice=(where,)) for where in (0, 2))
+    equal, turned = looks_at(image), looks_at(image[::-1])
+
+    def find(source: Source, last_plane: Looks) -> Session | None:
+        planes = {(0,): equal, (1,): turned, (2,): last_plane}
+        looks = planes[source.slice]
+        assert store.has(source, looks, (3,), planes.get) == (
+            source == last or last_plane is turned
+        )
+        assert store.saved(first) is None  # to look moves nothing
+        return store.find(source, looks, stack=(3,), beside=planes.get)
+
+    assert find(first, equal) is None
+    assert find(last, equal) is not None
+    assert find(first, equal) is None
+    assert store.saved(last) is not None
+    # What lies there is other pixels' now: it is of the first plane.
+    assert find(first, turned) is not None
+    assert store.saved(last) is None
+
+
 def test_an_image_outside_the_root_is_known_by_its_absolute_path(tmp_path: Path) -> None:
     store, source = SessionStore(tmp_path / "root"), image_in(tmp_path)
     assert store.folder(source) == tmp_path / "root" / FOLDER / source.key

@@ -18,7 +18,8 @@ from napari_corrclip.annotation.belonging import Look, OtherImageError, Unproven
 from napari_corrclip.annotation.files.folder import ImageRecord
 from napari_corrclip.errors import InputError
 from napari_corrclip.gui.image.contrast import BEFORE, Contrast
-from napari_corrclip.gui.image.picture import Picture, Stretches
+from napari_corrclip.gui.image.picture import Picture, Stretches, picture_like
+from napari_corrclip.gui.image.planes import Where
 from napari_corrclip.images import Pixels
 from napari_corrclip.images.boxes import Box
 from napari_corrclip.progress import Progress, Steps
@@ -127,8 +128,15 @@ def find_steps(
         return None
     yield Progress("read the corrections", 1, 2)
     looks = PictureLooks(picture)
+
+    def beside(where: Where) -> PictureLooks | None:
+        there = all(0 <= index < size for index, size in zip(where, stack, strict=False))
+        if not there or picture.layer is None:
+            return None
+        return PictureLooks(picture_like(picture, where, picture.box))
+
     try:
-        session = store.find(source, looks, stack=stack, asked=asked)
+        session = store.find(source, looks, stack=stack, beside=beside, asked=asked)
     except OtherImageError as error:
         return OfOther(error.record, error.folder)
     except UnprovenError as error:
