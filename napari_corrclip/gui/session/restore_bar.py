@@ -12,6 +12,7 @@ from napari_corrclip.annotation import Source
 from napari_corrclip.errors import InputError
 from napari_corrclip.gui.image.panel import ImagePanel
 from napari_corrclip.gui.image.picture import Picture, neighbours
+from napari_corrclip.gui.session.loading import ask_to_leave
 from napari_corrclip.gui.widgets import Label, button, combo, is_sure
 from napari_corrclip.gui.work.controller import Controller
 from napari_corrclip.gui.work.restoring import (
@@ -30,6 +31,7 @@ from napari_corrclip.wording.amounts import count
 MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
 """Python's own names follow a language that Qt sets."""
 
+GONE = "Their image is in the viewer no more, so they cannot be kept with it. "
 OF_OTHER = "Corrections of another image are kept here."
 
 
@@ -155,6 +157,8 @@ class RestoreBar(QWidget):
         if kept is None:
             return
         if isinstance(kept, InMemory):
+            if not self._may_leave(kept.picture):
+                return
             self._withdraw()
             self._tell("Here is what was corrected before.")
             self.taken_up.emit(kept)
@@ -171,6 +175,15 @@ class RestoreBar(QWidget):
             return
 
         self._open(picture, kept)
+
+    def _may_leave(self, picture: Picture) -> bool:
+        """Ask whether what is open is left, where it is in memory only and its image is gone."""
+        layers = self._image.viewer.layers
+        lost = self._workspace.steps_lost_by(picture, layers, replaced=False)
+        if not lost or ask_to_leave(self, lost, "Restore corrections", "Restore", GONE):
+            return True
+        self._tell("Nothing was restored; what is corrected is as it was.")
+        return False
 
     def _open(self, picture: Picture, kept: Source, *, asked: bool = False) -> None:
         def done(found: Restored) -> None:
@@ -190,6 +203,8 @@ class RestoreBar(QWidget):
                 self._tell("Nothing is kept of this image any more.")
                 return
             session = found
+            if not self._may_leave(picture):
+                return
             self._withdraw()
             steps = len(session.history.done)
             self._tell(
