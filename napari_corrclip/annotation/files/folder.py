@@ -43,6 +43,19 @@ def is_session(folder: str | os.PathLike[str]) -> bool:
     return locate(Path(folder), STATE_FILE).is_file()
 
 
+Mark = tuple[tuple[int, int, int], ...]
+"""What differs between the files of a session that was saved and those of another one in their place."""
+
+
+def saved_mark(folder: Path) -> Mark | None:
+    """Return the mark of what is saved in ``folder``; ``None``: nothing is, or not all of it."""
+    try:
+        found = [(folder / name).stat() for name in (STATE_FILE, HISTORY_FILE)]
+    except OSError:
+        return None
+    return tuple((file.st_ino, file.st_size, file.st_mtime_ns) for file in found)
+
+
 def save_parts(saved: Saved, folder: str | os.PathLike[str]) -> None:
     """Write what :func:`load_parts` reads; what else lies there stays, and nobody changes it meanwhile.
 

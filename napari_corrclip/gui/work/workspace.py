@@ -584,6 +584,10 @@ class Workspace:
         """Return the folder in which a person saved a session last; ``None``: in none."""
         return self._with_images.saved_in(session)
 
+    def lies_in(self, session: Session, folder: Path) -> bool:
+        """Whether what lies in a folder is what a person saved of a session last."""
+        return self._with_images.lies_in(session, folder)
+
     def only_in_memory(self, images: Iterable[Any]) -> list[InMemory]:
         """Return what was corrected and is on no disk: it is lost when napari is closed.
 

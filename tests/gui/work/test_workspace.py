@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import shutil
 import weakref
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -24,8 +25,16 @@ from napari_corrclip.annotation import (
 from napari_corrclip.annotation.encoded_cache import FEATURES, FeatureCache
 from napari_corrclip.errors import InputError
 from napari_corrclip.gui.image.picture import Picture
+from napari_corrclip.gui.work.exporting import name_for
 from napari_corrclip.gui.work.with_images import InMemory, WithImages
-from napari_corrclip.gui.work.workspace import Left, Opened, StackLeft, Unread, Workspace
+from napari_corrclip.gui.work.workspace import (
+    Left,
+    Opened,
+    Safety,
+    StackLeft,
+    Unread,
+    Workspace,
+)
 from napari_corrclip.images import Pixels
 from tests.annotation.images import small_result
 from tests.annotation.random_edits import digest, new_session
@@ -673,6 +682,38 @@ def test_unloading_lets_go_of_all_but_the_open_one(room: Room) -> None:
     gc.collect()
     assert [reference() for reference in engines] == [None] * 3
     assert open_now.engine is engine
+
+
+# -- in a folder that a person says
+
+
+def test_what_was_saved_counts_as_saved_for_as_long_as_it_lies_there(room: Room) -> None:
+    folder = room.folder / "one.corrclip"
+    first = room.open(room.picture())
+    room.workspace.save(first, folder)
+    assert room.workspace.safety is Safety.SAVED
+    assert room.workspace.only_in_memory(room.images) == []
+    second = room.open(room.picture())
+    room.workspace.save(second, folder)  # a person was asked
+    assert room.workspace.lies_in(second, folder)
+    assert not room.workspace.lies_in(first, folder)
+    assert [kept.session for kept in room.workspace.only_in_memory(room.images)] == [first]
+
+    shutil.rmtree(folder)
+    assert room.workspace.safety is Safety.MEMORY
+    assert len(room.workspace.only_in_memory(room.images)) == 2
+    room.workspace.save(second, folder)
+    assert room.workspace.safety is Safety.SAVED
+    assert room.workspace.saved_in(second) == folder
+    edited(second, 2)
+    assert room.workspace.safety is Safety.MEMORY
+
+
+def test_levels_are_saved_under_names_of_their_own(room: Room) -> None:
+    picture = room.picture()
+    coarse = room.picture()
+    coarse.name, coarse.level = picture.name, 2
+    assert name_for(coarse) == f"{name_for(picture)}_level2"
 
 
 # -- in the place that a photograph once had in its folder
