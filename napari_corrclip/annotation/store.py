@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -47,6 +47,15 @@ PIXELS = "pixels-"
 REMOVED = 50
 """So many planes more than a stack has now are looked for."""
 _CROP = re.compile(r"-(\d+)-(\d+)-(\d+)-(\d+)")
+_STRAY = re.compile(rf"{PIXELS}[0-9a-f]{{32}}((?:-\d+){{4}}|)")
+
+
+Beside = Callable[[tuple[int, ...]], Looks | None]
+"""Returns the looks at another plane of a stack, by its place there; ``None``: nobody can look."""
+
+
+def _nobody_looks(_where: tuple[int, ...]) -> Looks | None:
+    return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +108,10 @@ class SessionStore:
     def __contains__(self, source: Source) -> bool:
         return self.saved(source) is not None
 
+    def is_kept(self, source: Source) -> bool:
+        """Whether a session lies where one of just this image is kept, and not only where it was once."""
+        return any(has_session(place) for place in self._ours(source))
+
     def parts(self, source: Source) -> list[Source]:
         """Return the image and those crops of it that have a session, the image first.
 
@@ -109,12 +122,55 @@ class SessionStore:
         crops: set[tuple[int, int, int, int]] = set()
         for place in self._places(whole):
             for path in place.parent.glob(f"{place.name}-*"):
-                match = _CROP.fullmatch(path.name.removeprefix(place.name))
-                if match is not None and has_session(path):
-                    top, left, bottom, right = (int(number) for number in match.groups())
-                    crops.add((top, left, bottom, right))
+                crop = _crop_of(path.name.removeprefix(place.name))
+                if crop is not None and has_session(path):
+                    crops.add(crop)
         parts = [whole.part(crop) for crop in sorted(crops)]
         return [whole, *parts] if whole in self else parts
+
+    def stray_parts(self, source: Source) -> list[Source]:
+        """Return the image and those crops of which a session may be that is known by its pixels alone.
+
+        Args:
+            source: the image; its crop is of no matter.
+        """
+        whole = source.part(None)
+        names = {
+            match[1]
+            for parent in self._parents(whole)
+            for path in parent.glob(f"{PIXELS}*")
+            if (match := _STRAY.fullmatch(path.name)) is not None
+        }
+        return [whole.part(_crop_of(name)) for name in sorted(names)]
+
+    def strays(
+        self, source: Source, shape: tuple[int, int] | None = None
+    ) -> Iterator[tuple[Path, ImageRecord]]:
+        """Yield the sessions that are known by their pixels alone and may be of an image.
+
+        Args:
+            source: the image, or a crop of it.
+            shape: its rows and columns; ``None``: it may have any.
+        """
+        crop = "".join(f"-{number}" for number in source.crop or ())
+        for parent in self._parents(source):
+            for place in sorted(parent.glob(f"{PIXELS}{'[0-9a-f]' * 32}{crop}")):
+                record = kept_record(place)
+                if record is not None and shape in (None, record.shape):
+                    yield place, record
+
+    def stray(self, source: Source, shape: tuple[int, int], looks: Looks) -> Path | None:
+        """Return where a session lies that is known by its pixels alone, and is of an image; it stays there.
+
+        Args:
+            source: as of :meth:`strays`.
+            shape: as there.
+            looks: at the pixels, which are read only where there are such sessions of its size.
+        """
+        for place, record in self.strays(source, shape):
+            if belonging(record, None, looks).proven:
+                return place
+        return None
 
     def glance(self, source: Source) -> Glance | None:
         """Return how much is kept of an image and since when, without reading it; ``None``: nothing."""
@@ -157,18 +213,20 @@ class SessionStore:
         looks: Looks,
         *,
         stack: tuple[int, ...] = (),
+        beside: Beside = _nobody_looks,
         asked: bool = False,
     ) -> Session | None:
         """Return the session of a plane of a stack, wherever its pixels say that it lies; ``None``: nowhere.
 
         What lies in the plane's place and is of another image is known by its pixels from then on: its folder
         is renamed, and found again when that image is shown. What is of this plane and lies in the place of
-        another one comes into this one's.
+        another one comes into this one's, unless that one has the same pixels: it stays where it is.
 
         Args:
             source: the plane as it is now.
             looks: at its pixels.
             stack: how many planes there are along each axis that is not shown.
+            beside: looks at the others.
             asked: whether a person has said that it is of this image, where nothing proves it.
 
         Raises:
@@ -182,41 +240,56 @@ class SessionStore:
         except OtherImageError as error:
             found, other = None, error
             if error.folder in self._ours(source):
-                moved = self._known_by_pixels(error, source)
+                moved = self._known_by_pixels(error.folder, error.record, source)
                 other = OtherImageError.of(source, error.record, moved)
         if found is not None:
             return found
-        for place, record in self._elsewhere(source, stack):
-            if belonging(record, None, looks).proven:
-                home = self._home(place, source)
-                logged = read_log(home, LIMIT)
-                image = belonging(logged.saved.record, None, looks).image
-                return self._opened(home, logged, image, None, source)
+        for place in self._elsewhere(source, looks, stack, beside):
+            home = self._home(place, source)
+            logged = read_log(home, LIMIT)
+            image = belonging(logged.saved.record, None, looks).image
+            return self._opened(home, logged, image, None, source)
         if other is not None:
             raise other
         return None
 
     def may_have(self, source: Source, stack: tuple[int, ...] = ()) -> bool:
         """Whether it is worth to look at the pixels of an image to find its session."""
-        return source in self or next(self._elsewhere(source, stack), None) is not None
+        return source in self or any(
+            True for _ in (*self.strays(source), *self._neighbours_places(source, stack))
+        )
 
-    def has(self, source: Source, looks: Looks, stack: tuple[int, ...] = ()) -> bool:
+    def has(
+        self,
+        source: Source,
+        looks: Looks,
+        stack: tuple[int, ...] = (),
+        beside: Beside = _nobody_looks,
+    ) -> bool:
         """Whether there is a session of just this image, whose pixels are read only where its file changed.
 
-        What is of another image makes room, as by :meth:`find`.
+        Nothing of it is moved. Where there is none, what is of another image makes room, as by :meth:`find`.
         """
-        place = next((place for place in self._ours(source) if has_session(place)), None)
-        record = None if place is None else kept_record(place)
-        if record is not None and source.is_unchanged_since(record.source):
+        ours, others = self._ours(source), list[tuple[Path, ImageRecord]]()
+        for place in [place for place in self._places(source) if has_session(place)]:
+            record = kept_record(place)
+            if record is None:
+                if place in ours:  # what cannot be read is not written over
+                    return True
+            elif (place in ours and source.is_unchanged_since(record.source)) or belonging(
+                record, None, looks
+            ).proven is not False:
+                return True
+            elif place in ours:
+                others.append((place, record))
+        if any(True for _ in self._elsewhere(source, looks, stack, beside)):
             return True
-        if not self.may_have(source, stack):
-            return False
         try:
-            return self.find(source, looks, stack=stack, asked=True) is not None
-        except OtherImageError:
-            return False
-        except InputError:  # what cannot be read is not written over
-            return source in self
+            for place, record in others:
+                self._known_by_pixels(place, record, source)
+        except InputError:  # another program writes there
+            return True
+        return False
 
     def _find(
         self,
@@ -278,18 +351,18 @@ class SessionStore:
         home = next((ours for ours in self._ours(source) if ours.parent == place.parent), None)
         return place if home is None or not can_write(place) else move(place, home)
 
-    def _known_by_pixels(self, error: OtherImageError, source: Source) -> Path:
+    def _known_by_pixels(self, place: Path, record: ImageRecord, source: Source) -> Path:
         """Rename the folder of a session that is of another image; return its new name.
 
         Where nobody may rename it, it stays.
         """
         crop = "".join(f"-{number}" for number in source.crop or ())
-        to = error.folder.with_name(f"{PIXELS}{error.record.digest}{crop}")
-        if not can_write(error.folder):
-            return error.folder
+        to = place.with_name(f"{PIXELS}{record.digest}{crop}")
+        if not can_write(place):
+            return place
         if has_session(to):
             put_aside(to)
-        return move(error.folder, to)
+        return move(place, to)
 
     def journal(
         self, session: Session, *, records: int = 200, replace: bool = False, wait: bool = True
@@ -321,11 +394,13 @@ class SessionStore:
     def put_aside(self, source: Source) -> Path:
         """Rename the folder of an image's session, so that another one can begin; return the new name.
 
+        What lies where the image was known by its place in a stack stays: it may be another one's by now.
+
         Raises:
             InputError: there is none, another program writes there, or it cannot be renamed.
         """
         # What is found last goes first: if that fails, nothing has changed.
-        aside = [put_aside(p) for p in reversed(self._places(source)) if has_session(p)]
+        aside = [put_aside(p) for p in reversed(self._ours(source)) if has_session(p)]
         if not aside:
             raise InputError(f"There is no session of {source.path!r} to be put aside.")
         return aside[-1]
@@ -340,15 +415,21 @@ class SessionStore:
         return self._ours(source) + (() if former is None else self._ours(former))
 
     def _elsewhere(
+        self, source: Source, looks: Looks, stack: tuple[int, ...], beside: Beside
+    ) -> Iterator[Path]:
+        """Yield the folders with a session that is of an image by its pixels alone, and of none beside it."""
+        for place, record in self.strays(source):
+            if belonging(record, None, looks).proven:
+                yield place
+        for place, record, where in self._neighbours_places(source, stack):
+            if belonging(record, None, looks).proven and not _is_of(record, where, beside):
+                yield place
+
+    def _neighbours_places(
         self, source: Source, stack: tuple[int, ...]
-    ) -> Iterator[tuple[Path, ImageRecord]]:
-        """Yield the folders with a session that may be of an image by its pixels alone."""
+    ) -> Iterator[tuple[Path, ImageRecord, tuple[int, ...]]]:
+        """Yield where the sessions of other planes lie, which may have been others, and of which planes."""
         places = self._places(source)
-        crop = "".join(f"-{number}" for number in source.crop or ())
-        for parent in dict.fromkeys(place.parent for place in places):
-            for place in sorted(parent.glob(f"{PIXELS}{'[0-9a-f]' * 32}{crop}")):
-                if (record := kept_record(place)) is not None:
-                    yield place, record
         plane = source if source.former is None else source.former
         for neighbour in _neighbours(plane, stack):
             for place in self._ours(neighbour):
@@ -356,7 +437,11 @@ class SessionStore:
                 if record is None or record.source is None or place in places:
                     continue
                 if record.source.mtime != plane.mtime:  # else it is where it belongs
-                    yield place, record
+                    yield place, record, neighbour.slice
+
+    def _parents(self, source: Source) -> Iterable[Path]:
+        """Return the folders of folders in which an image's session may be."""
+        return dict.fromkeys(place.parent for place in self._places(source))
 
     def _ours(self, source: Source) -> tuple[Path, ...]:
         """Return the folders that are named by an image as it is known now; it is kept in the first."""
@@ -382,11 +467,29 @@ def kept_record(folder: Path) -> ImageRecord | None:
     return None if snapshot is None else image_record(snapshot)
 
 
+def _crop_of(ending: str) -> tuple[int, int, int, int] | None:
+    """Return the crop that the ending of a folder's name says; ``None``: it says none."""
+    match = _CROP.fullmatch(ending)
+    if match is None:
+        return None
+    top, left, bottom, right = (int(number) for number in match.groups())
+    return top, left, bottom, right
+
+
 def _unproven(place: Path, source: Source) -> str:
     return (
         f"Nothing proves that the corrections in {str(place)!r} are of {source.path!r}, which was changed "
         "since; press Restore to open them on it all the same."
     )
+
+
+def _is_of(record: ImageRecord, where: tuple[int, ...], beside: Beside) -> bool:
+    """Whether a session is of the plane in whose place it lies; also where that cannot be read."""
+    looks = beside(where)
+    try:
+        return looks is not None and bool(belonging(record, None, looks).proven)
+    except InputError:
+        return True
 
 
 def _is_unchanged_folder(record: ImageRecord, source: Source) -> bool:

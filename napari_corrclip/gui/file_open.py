@@ -12,10 +12,11 @@ from napari.utils.notifications import show_info
 from qtpy.QtCore import QTimer
 
 from napari_corrclip.annotation import Session, Source
-from napari_corrclip.annotation.files.folder import STATE_FILE, is_session
-from napari_corrclip.errors import CorrClipError
+from napari_corrclip.annotation.files.folder import STATE_FILE, image_record, is_session
+from napari_corrclip.errors import CorrClipError, InputError
 from napari_corrclip.gui.console import open_widget
-from napari_corrclip.gui.image.layer_files import file_of
+from napari_corrclip.gui.image.layer_files import file_of, own_file_of
+from napari_corrclip.gui.image.planes import Where, show_plane
 from napari_corrclip.images.origin import Origin
 from napari_corrclip.plugin import reader
 from napari_corrclip.results.folder import read_provenance
@@ -51,6 +52,14 @@ def _in_dock(viewer: napari.Viewer, path: Path, read: Reader) -> Reader:
                 "correcting, open the image and press Load session… in the dock CorrCLIP."
             )
             return layers
+        if source.channels:
+            layers = read(paths)
+            show_info(
+                f"{str(folder)!r} came as mere layers, for it is of the channels "
+                f"{', '.join(source.channels)}; to go on correcting, open and choose them, and press Load "
+                "session… in the dock CorrCLIP."
+            )
+            return layers
         # napari is in the middle of opening; and what is asked is asked when it is done.
         QTimer.singleShot(0, lambda: _open(viewer, folder, source))
         return NOTHING
@@ -61,7 +70,9 @@ def _in_dock(viewer: napari.Viewer, path: Path, read: Reader) -> Reader:
 def _image_of(folder: Path, *, is_a_session: bool) -> Source | None:
     """Return the image of a saved session or a result; ``None``: it is not there, or in no file."""
     if is_a_session:
-        source = Session.load(folder).source
+        record = image_record(folder)
+        # What cannot be read so says why when all of it is.
+        source = Session.load(folder).source if record is None else record.source
         return source if source is not None and Path(source.path).exists() else None
     origin = Origin.from_document(read_provenance(folder) or {})
     places = [origin.image, str(folder / origin.position) if origin.position else ""]
@@ -75,22 +86,32 @@ def _open(viewer: napari.Viewer, folder: Path, source: Source) -> None:
     """Show the image, and have the dock go on with what lies in a folder."""
     dock = open_widget(viewer)
     try:
-        layer = _layer_of(viewer, source)
-        if layer is not None:
-            dock.image.layer = layer
-            for axis, index in enumerate(source.slice[: layer.ndim - 2]):
-                viewer.dims.set_current_step(axis, index)
-        dock.open_saved(str(folder))
+        layer, where = _plane_of(viewer, source)
     except (CorrClipError, OSError, ValueError) as error:  # of whoever reads the image
         dock.say(f"The image {source.path!r} of {str(folder)!r} cannot be opened ({error}).")
+        return
+    if layer is not None:
+        dock.image.layer = layer
+        if len(where) == layer.ndim - 2:
+            show_plane(layer, viewer.dims, where)
+    try:
+        dock.open_saved(str(folder))
+    except InputError as error:
+        dock.say(error)
 
 
-def _layer_of(viewer: napari.Viewer, source: Source) -> Image | None:
-    """Return the layer of an image's file: the one that is there, or else a new one."""
+def _plane_of(viewer: napari.Viewer, source: Source) -> tuple[Image | None, Where]:
+    """Return the layer and plane of an image's file: one that is there, or else a new layer."""
     place = Path(source.path).resolve()
-    for layer in viewer.layers:
-        file = file_of(layer) if isinstance(layer, Image) else None
+    images = [layer for layer in viewer.layers if isinstance(layer, Image)]
+    for layer in images:
+        file = file_of(layer)
         if file is not None and Path(file).resolve() == place:
-            return layer
+            return layer, source.slice
+    for layer in images:
+        for index in range(layer.data.shape[0] if layer.ndim > 2 and not layer.multiscale else 0):
+            own = own_file_of(layer, (index, *source.slice))
+            if own is not None and (Path(own[0]).resolve(), own[1]) == (place, source.slice):
+                return layer, (index, *source.slice)
     made = viewer.open(source.path, plugin="napari")
-    return next((layer for layer in made if isinstance(layer, Image)), None)
+    return next((layer for layer in made if isinstance(layer, Image)), None), source.slice

@@ -121,8 +121,15 @@ class _Sessions:
         source = slice_.source
         if source is None:
             return False
-        looks = slice_.look if slice_.looks is None else slice_.looks()
-        return self._store.has(source, looks, slice_.stack)
+        return self._store.has(source, self._looks(slice_), slice_.stack, self._beside)
+
+    def _beside(self, where: Where) -> Looks | None:
+        slice_ = self._slices.get(where)
+        return None if slice_ is None else self._looks(slice_)
+
+    @staticmethod
+    def _looks(slice_: Slice) -> Looks:
+        return slice_.look if slice_.looks is None else slice_.looks()
 
     def save(self, key: Where, result: Session) -> None:
         """Write a session to its journal's folder."""

@@ -8,6 +8,7 @@ import signal
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from napari_corrclip.annotation import (
@@ -20,7 +21,7 @@ from napari_corrclip.annotation import (
     kept_parts,
     restore,
 )
-from napari_corrclip.annotation.belonging import OtherImageError
+from napari_corrclip.annotation.belonging import Look, Looks, OtherImageError
 from napari_corrclip.annotation.store import FOLDER
 from napari_corrclip.errors import InputError
 from tests.annotation.images import small_result
@@ -136,6 +137,75 @@ def test_a_session_of_other_pixels_is_refused_and_stays(tmp_path: Path, person: 
     assert store.saved(again) == person / source.key
     # Of an unchanged file the pixels may differ by the library that reads it.
     assert "other pixels" in store.restore(source, image[::-1]).notes[0]
+
+
+def looks_at(image: np.ndarray) -> Looks:
+    return lambda _: (Look(image),)
+
+
+def test_what_is_known_by_its_pixels_is_found_by_them_and_stays(
+    tmp_path: Path, person: Path
+) -> None:
+    source, store = image_in(tmp_path), SessionStore()
+    result, image = small_result()
+    with store.journal(Session(result, image, source=source)) as journal:
+        journal.session.ignore(1)
+    Path(source.path).write_bytes(b"other pixels")
+    with pytest.raises(OtherImageError):
+        store.find(Source.of(source.path), looks_at(image[::-1]))
+    (lies,) = person.glob("pixels-*")
+
+    named = image_in(tmp_path, "another name.png")
+    assert named not in store
+    assert store.stray_parts(named) == [named]
+    assert store.stray(named, image.shape[:2], looks_at(image)) == lies
+    assert store.stray(named, image.shape[:2], looks_at(image[::-1])) is None
+    assert has_session(lies)
+
+    def nobody_looks(_: object) -> list[Look]:
+        raise AssertionError("an image of another size is not read")
+
+    assert store.stray(named, (7, 7), nobody_looks) is None
+    assert store.stray(replace(named, crop=(0, 0, 3, 4)), image.shape[:2], nobody_looks) is None
+    session = store.find(named, looks_at(image))
+    assert session is not None
+    assert len(session.state.verdicts) == 1
+    assert not has_session(lies)
+
+
+def test_equal_planes_leave_each_others_session_where_it_is(tmp_path: Path) -> None:
+    """The black ends of a stack that was written anew: nothing tells which of them a session is of."""
+    path, store = tmp_path / "stack.tif", SessionStore()
+    result, image = small_result()
+    path.write_bytes(b"a stack")
+    session = Session(result, image, source=Source.of(path, slice=(2,)))
+    with store.journal(session):
+        session.ignore(1)
+
+    def nobody_looks(_: object) -> list[Look]:
+        raise AssertionError("of a file that was not changed no pixel is read")
+
+    assert store.has(Source.of(path, slice=(2,)), nobody_looks, (3,))
+    path.write_bytes(b"the same stack, written anew")
+    first, last = (Source.of(path, slice=(where,)) for where in (0, 2))
+    equal, turned = looks_at(image), looks_at(image[::-1])
+
+    def find(source: Source, last_plane: Looks) -> Session | None:
+        planes = {(0,): equal, (1,): turned, (2,): last_plane}
+        looks = planes[source.slice]
+        assert store.has(source, looks, (3,), planes.get) == (
+            source == last or last_plane is turned
+        )
+        assert store.saved(first) is None  # to look moves nothing
+        return store.find(source, looks, stack=(3,), beside=planes.get)
+
+    assert find(first, equal) is None
+    assert find(last, equal) is not None
+    assert find(first, equal) is None
+    assert store.saved(last) is not None
+    # What lies there is other pixels' now: it is of the first plane.
+    assert find(first, turned) is not None
+    assert store.saved(last) is None
 
 
 def test_an_image_outside_the_root_is_known_by_its_absolute_path(tmp_path: Path) -> None:

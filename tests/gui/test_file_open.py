@@ -124,3 +124,40 @@ def test_without_its_image_it_is_shown_and_said(viewer: napari.Viewer, tmp_path:
         True
     ]
     assert docks(viewer) == []
+
+
+def test_a_plane_of_an_open_stack_is_shown_there(
+    viewer: napari.Viewer, qtbot: QtBot, tmp_path: Path
+) -> None:
+    session = a_session(tmp_path)
+    folder = tmp_path / "photographs"
+    folder.mkdir()
+    iio.imwrite(folder / "a.png", SCENE[::-1])
+    iio.imwrite(folder / "b.png", SCENE)
+    session.source = Source.of(folder / "b.png")
+    session.save(tmp_path / "b.corrclip")
+    (stack,) = viewer.open(str(folder), plugin="napari")
+    stack.scale, stack.translate = (3, 1, 1), (5, 0, 0)
+    viewer.dims.set_point(0, 5)
+    dock = opened(viewer, qtbot, tmp_path / "b.corrclip" / "session.safetensors")
+    qtbot.waitUntil(lambda: dock.workspace.session is not None, timeout=MINUTE)
+    assert [layer.name for layer in viewer.layers] == ["photographs", "labels", "regions"]
+    assert dock.workspace.picture is not None
+    assert dock.workspace.picture.where == (1,)
+    assert viewer.dims.point[0] == 8
+    np.testing.assert_array_equal(dock.session.labels, session.labels)
+
+
+def test_a_session_of_channels_is_shown_and_said(viewer: napari.Viewer, tmp_path: Path) -> None:
+    session = a_session(tmp_path)
+    session.source = Source.of(tmp_path / "scene.png", channels=("DAPI", "GFP"))
+    session.save(tmp_path / "channels.corrclip")
+    notes: list[str] = []
+    napari.utils.notifications.notification_manager.notification_ready.connect(
+        lambda note: notes.append(note.message)
+    )
+    file = tmp_path / "channels.corrclip" / "session.safetensors"
+    layers = viewer.open(file, plugin="napari-corrclip")
+    assert [layer.name for layer in layers] == ["labels", "regions"]
+    assert ["for it is of the channels DAPI, GFP; to go on" in note for note in notes] == [True]
+    assert docks(viewer) == []

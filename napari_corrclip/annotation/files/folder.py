@@ -43,6 +43,19 @@ def is_session(folder: str | os.PathLike[str]) -> bool:
     return locate(Path(folder), STATE_FILE).is_file()
 
 
+Mark = tuple[tuple[int, int, int], ...]
+"""What differs between the files of a session that was saved and those of another one in their place."""
+
+
+def saved_mark(folder: Path) -> Mark | None:
+    """Return the mark of what is saved in ``folder``; ``None``: nothing is, or not all of it."""
+    try:
+        found = [(folder / name).stat() for name in (STATE_FILE, HISTORY_FILE)]
+    except OSError:
+        return None
+    return tuple((file.st_ino, file.st_size, file.st_mtime_ns) for file in found)
+
+
 def save_parts(saved: Saved, folder: str | os.PathLike[str]) -> None:
     """Write what :func:`load_parts` reads; what else lies there stays, and nobody changes it meanwhile.
 
@@ -84,7 +97,8 @@ class Saved:
     @property
     def record(self) -> ImageRecord:
         """What it says of its image."""
-        return ImageRecord(self.source, self.image, self.state.provenance.stretch)
+        shape = self.state.regions.shape
+        return ImageRecord(self.source, self.image, self.state.provenance.stretch, shape)
 
 
 def image_record(folder: Path) -> ImageRecord | None:
@@ -96,10 +110,13 @@ def image_record(folder: Path) -> ImageRecord | None:
         with locate(folder, STATE_FILE).open("rb") as file:
             length = int.from_bytes(file.read(8), "little")
             header = file.read(min(length, _HEADER)).decode()
-        texts = load_json(header, "the session")["__metadata__"]
+        document = load_json(header, "the session")
+        texts = document["__metadata__"]
+        rows, columns = document["regions"]["shape"]
         source = Source.from_json(texts["source"]) if "source" in texts else None
         said = load_json(texts["provenance"], "its provenance", surrogates=True)
-        return ImageRecord(source, texts.get("image", ""), Provenance.from_document(said).stretch)
+        stretch = Provenance.from_document(said).stretch
+        return ImageRecord(source, texts.get("image", ""), stretch, (int(rows), int(columns)))
     except (OSError, AttributeError, ValueError, KeyError, TypeError, InputError):
         return None
 
@@ -112,11 +129,13 @@ class ImageRecord:
         source: the image's file as it was.
         digest: checksum of the pixels; empty where it had none.
         stretch: how they became 8 bits.
+        shape: rows and columns.
     """
 
     source: Source | None
     digest: str
     stretch: tuple[Stretch | None, ...]
+    shape: tuple[int, int]
 
 
 def digest(image: NDArray[np.integer]) -> str:

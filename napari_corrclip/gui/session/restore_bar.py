@@ -12,6 +12,7 @@ from napari_corrclip.annotation import Source
 from napari_corrclip.errors import InputError
 from napari_corrclip.gui.image.panel import ImagePanel
 from napari_corrclip.gui.image.picture import Picture, neighbours
+from napari_corrclip.gui.session.loading import ask_to_leave
 from napari_corrclip.gui.widgets import Label, button, combo, is_sure
 from napari_corrclip.gui.work.controller import Controller
 from napari_corrclip.gui.work.restoring import (
@@ -30,6 +31,7 @@ from napari_corrclip.wording.amounts import count
 MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
 """Python's own names follow a language that Qt sets."""
 
+GONE = "Their image is in the viewer no more, so they cannot be kept with it. "
 OF_OTHER = "Corrections of another image are kept here."
 
 
@@ -69,6 +71,8 @@ class RestoreBar(QWidget):
         self._image = image
         self._controller = controller
         self._tell = tell
+        self._asked: tuple[Source | None, Picture | None] = None, None
+        workspace.found.connect(self._found)
         self._failed.connect(self._say_failed)
         workspace.failed.connect(self._failed.emit)
         # A job of its own would end what runs.
@@ -124,6 +128,19 @@ class RestoreBar(QWidget):
         cut = any(offer.part is not None for offer in offers)
         self.parts.setVisible(cut or len(offers) > 1)
         self.setVisible(bool(offers))
+        self._asked = source, picture
+        if source is not None and picture is not None and not picture.where:
+            # What lies in no image's place may be of this one, by its pixels.
+            parts = self._workspace.parts_to_look_at(source)
+            self._workspace.look_for(self._image.picture_for(part) for part in parts)
+
+    def _found(self) -> None:
+        """Offer what a look at the pixels has found of the image that is still chosen."""
+        hidden = self.isHidden()
+        self.offer(*self._asked)
+        idle = self._workspace.session is None and not self._controller.running
+        if hidden and idle and not self.isHidden():
+            self._tell("This image was corrected before: Restore goes on with it, or Start over.")
 
     def _describe(self, number: int) -> None:
         """Say what there is of the part that is chosen."""
@@ -140,6 +157,8 @@ class RestoreBar(QWidget):
         if kept is None:
             return
         if isinstance(kept, InMemory):
+            if not self._may_leave(kept.picture):
+                return
             self._withdraw()
             self._tell("Here is what was corrected before.")
             self.taken_up.emit(kept)
@@ -156,6 +175,15 @@ class RestoreBar(QWidget):
             return
 
         self._open(picture, kept)
+
+    def _may_leave(self, picture: Picture) -> bool:
+        """Ask whether what is open is left, where it is in memory only and its image is gone."""
+        layers = self._image.viewer.layers
+        lost = self._workspace.steps_lost_by(picture, layers, replaced=False)
+        if not lost or ask_to_leave(self, lost, "Restore corrections", "Restore", GONE):
+            return True
+        self._tell("Nothing was restored; what is corrected is as it was.")
+        return False
 
     def _open(self, picture: Picture, kept: Source, *, asked: bool = False) -> None:
         def done(found: Restored) -> None:
@@ -175,6 +203,8 @@ class RestoreBar(QWidget):
                 self._tell("Nothing is kept of this image any more.")
                 return
             session = found
+            if not self._may_leave(picture):
+                return
             self._withdraw()
             steps = len(session.history.done)
             self._tell(
@@ -240,8 +270,10 @@ class RestoreBar(QWidget):
             self._tell("Started over; what was corrected before is in the layers only.")
             self._withdraw()
             return
+        if kept is None:
+            return
         try:
-            aside = self._workspace.make_room(kept)
+            aside = self._workspace.decline(kept)
         except InputError as error:
             self._tell(error)
             return

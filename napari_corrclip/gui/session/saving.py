@@ -77,12 +77,12 @@ class SessionSaver:
         return True
 
     def _may_write(self, session: Session, folder: Path) -> bool:
-        """Ask whether another session is replaced; what this one wrote there it may write again.
+        """Ask whether another session is replaced; what this one wrote there last it may write again.
 
         Raises:
             InputError: corrections are kept there as they are made.
         """
-        if self._workspace.saved_in(session) == folder:
+        if self._workspace.lies_in(session, folder):
             return True
         if is_session(folder):
             there = f"{str(folder)!r} holds another session already."

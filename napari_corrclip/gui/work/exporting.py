@@ -106,6 +106,8 @@ def name_for(picture: Picture) -> str:
     """Return the name that files of a picture have: the image's own, and which part of it."""
     name = picture.name if picture.source is None else Path(picture.source.path).stem
     parts = [name, *(str(index) for index in picture.where)]
+    if picture.level:
+        parts.append(f"level{picture.level}")
     if picture.box is not None:
         parts.append("rows{}-{}_columns{}-{}".format(*_sides(picture.box)))
     return _UNFIT.sub("_", "_".join(parts)).strip(". ") or "image"

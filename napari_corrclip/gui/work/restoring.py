@@ -18,7 +18,8 @@ from napari_corrclip.annotation.belonging import Look, OtherImageError, Unproven
 from napari_corrclip.annotation.files.folder import ImageRecord
 from napari_corrclip.errors import InputError
 from napari_corrclip.gui.image.contrast import BEFORE, Contrast
-from napari_corrclip.gui.image.picture import Picture, Stretches
+from napari_corrclip.gui.image.picture import Picture, Stretches, picture_like
+from napari_corrclip.gui.image.planes import Where
 from napari_corrclip.images import Pixels
 from napari_corrclip.images.boxes import Box
 from napari_corrclip.progress import Progress, Steps
@@ -127,8 +128,15 @@ def find_steps(
         return None
     yield Progress("read the corrections", 1, 2)
     looks = PictureLooks(picture)
+
+    def beside(where: Where) -> PictureLooks | None:
+        there = all(0 <= index < size for index, size in zip(where, stack, strict=False))
+        if not there or picture.layer is None:
+            return None
+        return PictureLooks(picture_like(picture, where, picture.box))
+
     try:
-        session = store.find(source, looks, stack=stack, asked=asked)
+        session = store.find(source, looks, stack=stack, beside=beside, asked=asked)
     except OtherImageError as error:
         return OfOther(error.record, error.folder)
     except UnprovenError as error:
@@ -136,6 +144,20 @@ def find_steps(
     if session is not None:
         looks.keep(session.image)
     return session
+
+
+def stray_steps(
+    pictures: Sequence[tuple[Picture, Source]], store: SessionStore
+) -> Steps[list[Path | None]]:
+    """Return for each of some pictures where a session of it lies that is known by its pixels alone."""
+    found: list[Path | None] = []
+    for number, (picture, source) in enumerate(pictures):
+        yield Progress("look for corrections", number, len(pictures))
+        try:
+            found.append(store.stray(source, picture.shape, PictureLooks(picture)))
+        except InputError:  # it cannot be read, which is told when it is to be
+            found.append(None)
+    return found
 
 
 def belonging_steps(picture: Picture, others: Iterable[Picture], other: OfOther) -> Steps[Belongs]:
@@ -189,7 +211,7 @@ def open_steps(
     yield Progress("read the corrections", 0, 2)
     bare, looks = read(None, None), PictureLooks(picture)
     yield Progress("read the image", 1, 2)
-    record = ImageRecord(bare.source, bare.image_digest, bare.provenance.stretch)
+    record = ImageRecord(bare.source, bare.image_digest, bare.provenance.stretch, bare.shape)
     about = belonging(record, None, looks)
     session = read(about.image, None if _may_be_in(picture.source, bare.source) else picture.source)
     looks.keep(about.image)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from napari_corrclip.annotation import Session
+from napari_corrclip.annotation.files.folder import Mark, saved_mark
 from napari_corrclip.gui.image.picture import Picture
 
 
@@ -28,6 +29,21 @@ class InMemory:
     picture: Picture
 
 
+@dataclass(frozen=True, eq=False)
+class _Save:
+    """A session as a person saved it.
+
+    Attributes:
+        folder: where.
+        revision: which one.
+        mark: what tells it from another one that is saved there; ``None``: it could not be seen.
+    """
+
+    folder: Path
+    revision: int
+    mark: Mark | None
+
+
 class WithImages:
     """The sessions that are kept with image layers; an image that goes takes its own along."""
 
@@ -35,7 +51,7 @@ class WithImages:
         self._kept: weakref.WeakKeyDictionary[Any, list[InMemory]] = weakref.WeakKeyDictionary()
         self._layers: weakref.WeakKeyDictionary[Session, list[weakref.ref[Any]]]
         self._layers = weakref.WeakKeyDictionary()
-        self._saved: weakref.WeakKeyDictionary[Session, tuple[Path, int]]
+        self._saved: weakref.WeakKeyDictionary[Session, _Save]
         self._saved = weakref.WeakKeyDictionary()
 
     @staticmethod
@@ -63,17 +79,26 @@ class WithImages:
 
     def note_saved(self, session: Session, folder: Path, revision: int) -> None:
         """Note where and at which revision a person saved a session, by whichever dock."""
-        self._saved[session] = folder, revision
+        self._saved[session] = _Save(folder, revision, saved_mark(folder))
 
     def saved_in(self, session: Session) -> Path | None:
         """Return the folder in which a person saved a session last."""
         found = self._saved.get(session)
-        return None if found is None else found[0]
+        return None if found is None else found.folder
+
+    def lies_in(self, session: Session, folder: Path) -> bool:
+        """Whether what a person saved of a session last still lies in a folder."""
+        found = self._saved.get(session)
+        if found is None or found.folder != folder or found.mark is None:
+            return False
+        return saved_mark(folder) == found.mark
 
     def is_saved(self, session: Session) -> bool:
-        """Whether a person saved a session as it is now."""
+        """Whether a person saved a session as it is now, and it still lies there."""
         found = self._saved.get(session)
-        return found is not None and found[1] == session.timeline.revision
+        if found is None or found.revision != session.timeline.revision:
+            return False
+        return self.lies_in(session, found.folder)
 
     def stand_in(self, session: Session, layers: Iterable[Any]) -> None:
         """Note that layers stand for a session that was left, in one viewer or in several."""

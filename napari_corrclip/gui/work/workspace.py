@@ -27,12 +27,13 @@ from napari_corrclip.annotation.change import Step
 from napari_corrclip.annotation.edits.predictions import Reassign
 from napari_corrclip.annotation.encoded import EncodedImage
 from napari_corrclip.annotation.encoded_cache import Kept
-from napari_corrclip.annotation.files.log import Glance
+from napari_corrclip.annotation.files.log import Glance, glance
 from napari_corrclip.errors import InputError
 from napari_corrclip.gui.image.picture import Picture, picture_like, source_like
 from napari_corrclip.gui.image.planes import Where
+from napari_corrclip.gui.work.jobs import Jobs
 from napari_corrclip.gui.work.resolve import State
-from napari_corrclip.gui.work.restoring import Restored, find_steps
+from napari_corrclip.gui.work.restoring import Restored, find_steps, stray_steps
 from napari_corrclip.gui.work.with_images import InMemory, WithImages
 from napari_corrclip.images.boxes import Box
 from napari_corrclip.progress import Steps
@@ -126,6 +127,21 @@ class StackLeft:
     planes: tuple[InMemory, ...]
 
 
+@dataclass(frozen=True, eq=False)
+class _Looked:
+    """A part of an image at whose pixels somebody has looked.
+
+    Attributes:
+        source: the part, as its file was.
+        places: with which sessions they were compared.
+        found: the one that is of them; ``None``: none is.
+    """
+
+    source: Source
+    places: tuple[Path, ...]
+    found: Path | None
+
+
 class Workspace:
     """The owner of a dock's sessions.
 
@@ -144,6 +160,7 @@ class Workspace:
         left: it was :class:`Left`.
         opened: one was :class:`Opened`.
         stack_left: :class:`StackLeft`.
+        found: corrections that :meth:`look_for` has come upon; they are offered now.
         told: a sentence.
         failed: a sentence on what the journal cannot write; may come from its thread.
         kept: :attr:`safety` may be another one without an edit; may come from the journal's thread.
@@ -153,6 +170,7 @@ class Workspace:
     left = Signal(Left)
     opened = Signal(Opened)
     stack_left = Signal(StackLeft)
+    found = Signal()
     told = Signal(str)
     failed = Signal(str)
     kept = Signal()
@@ -172,6 +190,10 @@ class Workspace:
         self._encoded: dict[
             Plane, tuple[str, Kept[EncodedImage]]
         ] = {}  # of planes that are on the disk
+        self._declined: set[Path] = set()  # folders that somebody began anew beside
+        self._looked: dict[str, _Looked] = {}  # by the part's key
+        self._looking = Jobs()
+        self._looked_at: list[tuple[Source, tuple[Path, ...]]] = []
         # The session whose journal was closed last, with its last step.
         self._wrote: tuple[weakref.ref[Session] | None, list[Step]] = None, []
 
@@ -228,13 +250,16 @@ class Workspace:
         """Leave all; nothing is lost that is on the disk, or that was done to an image that stays."""
         self.leave()
         self.end_stack()
+        self._looking.drop()
 
     def stop(self) -> None:
         """Write no more and tell nobody: who listened is being deleted."""
         for signal in (
-            self.leaving, self.left, self.opened, self.stack_left, self.told, self.failed, self.kept,
+            self.leaving, self.left, self.opened, self.stack_left, self.found, self.told, self.failed,
+            self.kept,
         ):  # fmt: skip
             signal.disconnect()
+        self._looking.drop()
         self.close_journal()
 
     @property
@@ -353,7 +378,7 @@ class Workspace:
     def _keep_for_later(self, session: Session, picture: Picture) -> bool:
         """Keep a session whose plane is not shown, unless that replaces what a person decided there."""
         if self.in_memory([picture]) or (
-            session.source is not None and session.source in self._store
+            session.source is not None and self._store.is_kept(session.source)
         ):
             self.told.emit(f"{picture.title} has corrections already; go there and run again.")
             return False
@@ -429,10 +454,12 @@ class Workspace:
         found = list[Offer]()
         if source is not None:
             for part in self._store.parts(source):
-                if mine is None or part.key != mine.key:
+                declined = self._store.saved(part) in self._declined
+                if not declined and (mine is None or part.key != mine.key):
                     seen = self._store.glance(part) or Glance(0, 0.0)
                     of_it = part.key == source.key
                     found.append(Offer(part.crop, part, of_it, seen.steps, seen.changed))
+            found += self._strays(source, [offer.part for offer in found])
         if picture is None:
             return found
         return found + [
@@ -445,6 +472,54 @@ class Workspace:
             for kept in self.kept_with(picture.layer)
             if kept.picture.where == picture.where
         ]
+
+    def _strays(self, source: Source, offered: Sequence[Box | None]) -> list[Offer]:
+        """Return the corrections of an image that were found by its pixels, and lie in no place of it."""
+        mine = None if self.session is None else self.session.source
+        found = list[Offer]()
+        for looked in self._looked.values():
+            part, place = looked.source, looked.found
+            is_of = part.part(source.crop) == source
+            if not is_of or part.crop in offered or place is None:
+                continue
+            seen = glance(place)
+            if seen is not None and (mine is None or mine.key != part.key):
+                asked = part.key == source.key
+                found.append(Offer(part.crop, part, asked, seen.steps, seen.changed))
+        return found
+
+    def parts_to_look_at(self, source: Source) -> list[Source]:
+        """Return the image and those crops of it that it may be worth to :meth:`look_for` corrections of."""
+        return self._store.stray_parts(source)
+
+    def look_for(self, pictures: Iterable[Picture]) -> None:
+        """Look in a thread whether corrections that lie in no image's place are of some pictures.
+
+        Their pixels are read only where there are such corrections of their size, and only once.
+        """
+        asked = list[tuple[Picture, Source, tuple[Path, ...]]]()
+        for picture in pictures:
+            source = picture.source
+            if source is None or self.is_open(picture):
+                continue
+            places = tuple(place for place, _ in self._store.strays(source, picture.shape))
+            looked = self._looked.get(source.key)
+            known = looked is not None and (looked.source, looked.places) == (source, places)
+            if places and not known:
+                asked.append((picture, source, places))
+        looked_at = [(source, places) for _, source, places in asked]
+        if not asked or (self._looking.running and self._looked_at == looked_at):
+            return
+        self._looked_at = looked_at
+
+        def done(found: list[Path | None]) -> None:
+            for (_, source, places), place in zip(asked, found, strict=True):
+                self._looked[source.key] = _Looked(source, places, place)
+            if any(found):
+                self.found.emit()
+
+        steps = stray_steps([(picture, source) for picture, source, _ in asked], self._store)
+        self._looking.start(steps, done=done, failed=lambda error: self.told.emit(str(error)))
 
     def kept_with(self, image: Any) -> Sequence[InMemory]:
         """Return the sessions that are kept in memory with an image layer, and go with it."""
@@ -511,6 +586,10 @@ class Workspace:
     def saved_in(self, session: Session) -> Path | None:
         """Return the folder in which a person saved a session last; ``None``: in none."""
         return self._with_images.saved_in(session)
+
+    def lies_in(self, session: Session, folder: Path) -> bool:
+        """Whether what lies in a folder is what a person saved of a session last."""
+        return self._with_images.lies_in(session, folder)
 
     def only_in_memory(self, images: Iterable[Any]) -> list[InMemory]:
         """Return what was corrected and is on no disk: it is lost when napari is closed.
@@ -580,7 +659,7 @@ class Workspace:
         mine = None if journal is None or journal.folder != folder else journal
         if mine is not None:
             self.close_journal()  # it may be about to write there for the first time
-        if source not in self._store:
+        if not self._store.is_kept(source):
             return ""
         try:
             aside = self._store.put_aside(source)
@@ -591,6 +670,23 @@ class Workspace:
         return (
             f"The former corrections lie in {str(aside)!r} now; Session > Load session… opens them."
         )
+
+    def decline(self, source: Source) -> str:
+        """Offer what is kept of an image no more, so that another session can begin; see :meth:`make_room`.
+
+        What does not lie in the image's own place stays where it is, and is offered by nobody but the next
+        window.
+        """
+        said, place = self.make_room(source), self._store.saved(source)
+        looked = self._looked.get(source.key)
+        if looked is not None:
+            self._looked[source.key] = replace(looked, found=None)
+            place = looked.found if place is None else place
+        if place is None:
+            return said
+        self._declined.add(place)
+        stay = f"The former corrections stay in {str(place)!r}; Session > Load session… opens them."
+        return " ".join(filter(None, [said, stay]))
 
     def close_journal(self) -> bool:
         """Write no more; return whether everything was written."""

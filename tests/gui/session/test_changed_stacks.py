@@ -293,3 +293,26 @@ def test_a_photograph_that_was_retouched_keeps_its_corrections_for_itself(
     open_again(person, path)
     restore(person)
     shows(person, labels)
+
+
+def test_corrections_whose_photograph_comes_back_are_offered_under_any_name(
+    person: Person, tmp_path: Path
+) -> None:
+    path = photographs(tmp_path, "a") / "a.png"
+    original = path.read_bytes()
+    open_stack(person, path)
+    labels = correct(person, 0, "blue")
+    iio.imwrite(path, SCENES[0][::-1])
+    open_again(person, path)
+    restore(person)  # refused
+    path.write_bytes(original)
+    (tmp_path / "copy.png").write_bytes(original)
+    for name in ("a.png", "copy.png"):
+        open_again(person, tmp_path / name)
+        bar = person.dock.restore_bar
+        person.qtbot.waitUntil(lambda bar=bar: not bar.isHidden(), timeout=MINUTE)
+        assert "This image was corrected before" in person.dock.status.text()
+    person.press(person.dock.bar.run_button)
+    assert "restore them, or start over" in person.dock.status.text()
+    restore(person)
+    shows(person, labels)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from napari.layers import Image
 from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QMessageBox
 
 from napari_corrclip.annotation import Session
 from napari_corrclip.demo.scenes import generate_scene
@@ -12,7 +13,7 @@ from napari_corrclip.gui.dock import CorrClipDock
 from napari_corrclip.gui.image.picture import picture_of
 from napari_corrclip.gui.work.said import done
 from napari_corrclip.gui.work.with_images import WithImages
-from tests.gui.person import Person
+from tests.gui.person import Person, answer, click_in
 
 
 def add(person: Person, seed: int, name: str) -> Image:
@@ -181,3 +182,29 @@ def test_equal_pixels_of_two_layers_are_two_images_and_nothing_is_read() -> None
     assert not picture_of(one).same_as(picture_of(other))
     assert picture_of(one).same_as(picture_of(one))
     assert not reads
+
+
+def test_what_restoring_would_end_for_good_is_asked_about(person: Person) -> None:
+    """Its image has been removed, so that it cannot be kept with it."""
+    former = corrected(person)
+    second = add(person, 8, "second")
+    session = person.run()
+    session.ignore(session.ids[:2].tolist())
+    person.viewer.layers.remove(second)
+    choose(person, person.viewer.layers["first"])
+    for reply in ("Cancel", "Restore"):
+        asked: list[str] = []
+
+        def click(box: QMessageBox, reply: str = reply, asked: list[str] = asked) -> None:
+            asked.append(box.text())
+            click_in(box, reply)
+
+        clock = answer(QMessageBox, click)
+        person.press(person.dock.restore_bar.restore_button)
+        clock.stop()
+        assert asked[0].startswith(
+            "1 step of what was corrected is kept in memory only. Their image is"
+        )
+        assert person.dock.session is (session if reply == "Cancel" else former)
+        assert (offered(person) == []) == (reply == "Restore")
+    person.agree()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import imageio.v3 as iio
@@ -19,6 +19,7 @@ from napari_corrclip.annotation import (
     journal_folder,
     restore,
 )
+from napari_corrclip.cli.app import run as command
 from napari_corrclip.demo.scenes import generate_scene
 from napari_corrclip.progress import Progress
 from tests.gui.person import MINUTE, Person, answer, click_in
@@ -378,3 +379,53 @@ def test_a_plane_of_a_stack(loader: Loader, corrected: Session, tmp_path: Path) 
     loader.qtbot.waitUntil(lambda: loader.dock.layers is not None, timeout=MINUTE)
     np.testing.assert_array_equal(loader.session.labels, labels)
     loader.agree()
+
+
+def test_a_result_is_asked_about_on_any_image_but_its_own(
+    loader: Loader, scene: Path, tmp_path: Path
+) -> None:
+    said = ["--classes", WORDS, "--regions", "superpixels", "-o", str(tmp_path / "out")]
+    assert command(["segment", str(scene), *said]) == 0
+    (folder,) = {found.parent for found in (tmp_path / "out").rglob("provenance.json")}
+    other = tmp_path / "other.png"
+    iio.imwrite(other, SCENE[::-1])
+    loader.open(other)
+    loader.load(folder, "Cancel")
+    assert loader.asked[0].startswith(
+        f"The result is of {str(scene)!r} as it was then, and nothing proves that 'other' is that image."
+    )
+    assert loader.said == "Nothing was loaded; what is corrected is as it was."
+
+    loader.open(scene)
+    loader.load(folder)
+    np.testing.assert_array_equal(loader.session.labels, nc.Segmentation.load(folder).labels)
+    loader.viewer.layers.clear()
+    iio.imwrite(scene, SCENE[::-1])  # where it lay, there is another image now
+    loader.open(scene)
+    loader.load(folder, "Cancel")
+
+    # One that knows no image is asked about, too.
+    result = nc.Segmentation.load(folder)
+    nothing = replace(result.provenance, image="", image_digest="", image_position="")
+    bare = replace(result, provenance=nothing)
+    bare.save(tmp_path / "bare")
+    loader.load(tmp_path / "bare", "Load all the same")
+    assert loader.asked[0].startswith("The result does not say of which image it is.")
+    np.testing.assert_array_equal(loader.session.labels, bare.labels)
+
+
+def test_it_is_the_image_that_was_chosen_whatever_is_chosen_meanwhile(
+    loader: Loader, saved: Path, corrected: Session
+) -> None:
+    loader.add(SCENE[::-1], name="another", rgb=True)
+    loader.add(SCENE, name="scene", rgb=True)
+    loader.folders.append(str(saved))
+    loader.trigger()
+    loader.dock.image.layer = loader.viewer.layers["another"]
+    loader.wait()
+    picture = loader.dock.workspace.picture
+    assert picture is not None
+    assert picture.layer is loader.viewer.layers["scene"]
+    assert "hidden until 'scene' is chosen again" in loader.said
+    loader.dock.image.layer = loader.viewer.layers["scene"]
+    loader.shows(corrected)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import gc
+import shutil
 import weakref
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +25,16 @@ from napari_corrclip.annotation import (
 from napari_corrclip.annotation.encoded_cache import FEATURES, FeatureCache
 from napari_corrclip.errors import InputError
 from napari_corrclip.gui.image.picture import Picture
+from napari_corrclip.gui.work.exporting import name_for
 from napari_corrclip.gui.work.with_images import InMemory, WithImages
-from napari_corrclip.gui.work.workspace import Left, Opened, StackLeft, Unread, Workspace
+from napari_corrclip.gui.work.workspace import (
+    Left,
+    Opened,
+    Safety,
+    StackLeft,
+    Unread,
+    Workspace,
+)
 from napari_corrclip.images import Pixels
 from tests.annotation.images import small_result
 from tests.annotation.random_edits import digest, new_session
@@ -673,3 +682,85 @@ def test_unloading_lets_go_of_all_but_the_open_one(room: Room) -> None:
     gc.collect()
     assert [reference() for reference in engines] == [None] * 3
     assert open_now.engine is engine
+
+
+# -- in a folder that a person says
+
+
+def test_what_was_saved_counts_as_saved_for_as_long_as_it_lies_there(room: Room) -> None:
+    folder = room.folder / "one.corrclip"
+    first = room.open(room.picture())
+    room.workspace.save(first, folder)
+    assert room.workspace.safety is Safety.SAVED
+    assert room.workspace.only_in_memory(room.images) == []
+    second = room.open(room.picture())
+    room.workspace.save(second, folder)  # a person was asked
+    assert room.workspace.lies_in(second, folder)
+    assert not room.workspace.lies_in(first, folder)
+    assert [kept.session for kept in room.workspace.only_in_memory(room.images)] == [first]
+
+    shutil.rmtree(folder)
+    assert room.workspace.safety is Safety.MEMORY
+    assert len(room.workspace.only_in_memory(room.images)) == 2
+    room.workspace.save(second, folder)
+    assert room.workspace.safety is Safety.SAVED
+    assert room.workspace.saved_in(second) == folder
+    edited(second, 2)
+    assert room.workspace.safety is Safety.MEMORY
+
+
+def test_levels_are_saved_under_names_of_their_own(room: Room) -> None:
+    picture = room.picture()
+    coarse = room.picture()
+    coarse.name, coarse.level = picture.name, 2
+    assert name_for(coarse) == f"{name_for(picture)}_level2"
+
+
+# -- in the place that a photograph once had in its folder
+
+
+def test_what_lies_where_a_photograph_once_was_stays_there(room: Room) -> None:
+    """Another photograph stands there now in the folder's stack; its session is not this one's to move."""
+    folder = room.folder / "photographs"
+    folder.mkdir()
+    for name in "ab":
+        (folder / f"{name}.png").touch()
+    image = room.image(2)
+    once = Source.of(folder, slice=(0,))
+    other = made(room.picture(image, 0))
+    other.source = once
+    with SessionStore().journal(other):
+        edited(other, 2)
+    picture = room.picture(image, 0, file="photographs/a.png")
+    assert picture.source is not None
+    picture.source = replace(picture.source, slice=(), former=once)
+    assert room.offered(picture) == [picture.source]  # it may be of it: only its pixels tell
+
+    assert room.workspace.make_room(picture.source) == ""
+    assert digest(restore(journal_folder(once))) == digest(other)
+
+    # What a run has found for a plane that is not shown is kept, whatever lies there.
+    found = made(picture)
+    assert room.workspace.open(found, picture, shown=False)
+    assert digest(on_disk(picture)) == digest(found)
+    assert digest(restore(journal_folder(once))) == digest(other)
+
+
+def test_a_person_begins_anew_beside_what_lies_there(room: Room) -> None:
+    once = Source.of(room.folder, slice=(0,))
+    other = made(room.picture(room.image(2), 0))
+    other.source = once
+    with SessionStore().journal(other):
+        edited(other)
+    picture = room.picture(file="a.png")
+    assert picture.source is not None
+    picture.source = replace(picture.source, former=once)
+    said = room.workspace.decline(picture.source)
+    assert said == (
+        f"The former corrections stay in {str(journal_folder(once))!r}; Session > Load session… opens them."
+    )
+    assert room.offered(picture) == []
+    session = room.open(picture)
+    room.workspace.leave()
+    assert room.offered(picture) == [picture.source]
+    assert digest(on_disk(picture)) == digest(session)
