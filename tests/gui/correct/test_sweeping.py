@@ -12,6 +12,7 @@ from qtpy.QtWidgets import QApplication
 
 from napari_corrclip.gui.canvas.schemes import FAINT, SWEPT_ALPHA, packed
 from napari_corrclip.gui.correct import CorrectMode
+from napari_corrclip.gui.correct.class_keys import CLASS_KEYS
 from napari_corrclip.gui.correct.correcting import Tool
 from napari_corrclip.gui.correct.lasso import DrawnLine
 from tests.gui.window import SIDE, Window
@@ -107,6 +108,28 @@ def test_a_digit_that_is_held_sweeps_its_class(
     # The key was for the stroke: what is under the cursor is left alone when it is let go.
     window.key(Qt.Key.Key_2)
     assert len(assigned(window, name)) == 1
+
+
+@pytest.mark.parametrize("key", [Qt.Key.Key_2, Qt.Key.Key_Q], ids=["digit", "letter"])
+def test_a_key_that_is_typed_with_shift_sweeps_as_any_other(
+    window: Window, mode: CorrectMode, camera: object, key: Qt.Key
+) -> None:
+    session = window.session
+    name = session.vocabulary.names[1]
+    CLASS_KEYS.give(name, "Shift+Q", session.vocabulary)
+    window.hover(10, 10)
+    QTest.keyPress(window.canvas, Qt.Key.Key_Shift, SHIFT)
+    QTest.keyPress(window.canvas, key, SHIFT)
+    drag(window, [(10, 10), (70, 80)], SHIFT)
+    QTest.keyRelease(window.canvas, key, SHIFT)
+    QTest.keyRelease(window.canvas, Qt.Key.Key_Shift)
+    CLASS_KEYS.give(name, "", session.vocabulary)
+    assert mode.selection == ()
+    assert along(window, (10, 10), (70, 80)) <= assigned(window, name)
+    assert len(session.history.done) == 1
+    drag(window, [(-3, -3), (40, 40)], SHIFT)  # no key is held now: a box
+    assert mode.selection
+    assert len(session.history.done) == 1
 
 
 def test_the_stroke_is_seen_in_the_colour_of_its_class(window: Window, mode: CorrectMode) -> None:
