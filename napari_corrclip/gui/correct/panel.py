@@ -172,6 +172,11 @@ class CorrectPanel(QWidget):
             self.mode.select(self._paused)
             self._paused = None
 
+    def end_peek(self) -> None:
+        """Show what is hidden while H is held."""
+        if self.mode is not None:
+            self.mode.actions.peeking.end()
+
     def close_mode(self) -> None:
         """Let go of the mode."""
         self.rest()

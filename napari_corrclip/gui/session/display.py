@@ -188,6 +188,7 @@ class SessionDisplay:
         if self.layers is None:
             return
         self.layers.show_again()
+        self._correct.end_peek()
         if self.picture is not None and self.picture.where:
             self._look.note(self._viewer, self.layers, self._correct.button.isChecked())
             self._look.confident = self._regions.check.isChecked()

@@ -6,8 +6,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from qtpy.QtCore import Qt
+from qtpy.QtTest import QTest
 
 from napari_corrclip.gui.dock import CorrClipDock
+from napari_corrclip.gui.image.area import canvas_beside
 from napari_corrclip.gui.image.picture import Picture
 from napari_corrclip.gui.layers.session_layers import SessionLayers
 from tests.gui.gates import before_method
@@ -95,6 +98,14 @@ def test_what_was_chosen_on_a_plane_is_carried_to_the_next(stack: Person) -> Non
     assert mode.on
     assert "confidence" in stack.names()
     assert dock.regions.table is not None
+    # What H hides for a moment is no choice.
+    canvas = canvas_beside(dock)
+    QTest.keyPress(canvas, Qt.Key.Key_H)
+    assert not other.labels.visible
+    to(stack, 2)
+    assert dock.layers is not None
+    assert all(layer.visible for layer in dock.layers.layers)
+    QTest.keyRelease(canvas, Qt.Key.Key_H)
     # The slider of a longer image leads out of the stack, and back.
     stack.viewer.dims.set_point(0, 50)
     stack.qtbot.waitUntil(lambda: dock.layers is None, timeout=MINUTE)
