@@ -198,7 +198,16 @@ class CorrectPanel(QWidget):
             mode.actions.find_asked.disconnect(self._find)
             mode.session.changed.disconnect(self._changed)
         self.selection.setText("")
+        self._forget_figures()
         self._enable()
+
+    def _forget_figures(self) -> None:
+        """Say of no session how much is left; the rows keep their places."""
+        self.left.setText("")
+        set_tip(self.left, "")
+        self.small.setText("small")
+        self.sure_button.setText("Accept from")
+        self.rest_button.setText("The rest")
 
     def _switch(self, on: bool) -> None:
         mode = self.mode
@@ -345,6 +354,8 @@ class CorrectPanel(QWidget):
         session = None if self.mode is None else self.mode.session
         self.button.setEnabled(session is not None)
         self.next_button.setEnabled(session is not None)
+        for row in (self._queue, self._accept, self._small, self._tools):
+            row.setEnabled(session is not None)
         self.undo_button.setEnabled(session is not None and session.can_undo)
         self.redo_button.setEnabled(session is not None and session.can_redo)
 
