@@ -157,6 +157,8 @@ class VocabularyPanel(QWidget):
             kept = [row for row, value in enumerate(vocabulary.values) if value in values]
             if kept != self.table.rows():
                 self.table.select(kept)
+        if vocabulary is not shown and not self.table.rows():
+            self.active.agree()
         self._buttons()
 
     def replace(self, vocabulary: Vocabulary) -> None:

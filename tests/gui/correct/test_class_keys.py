@@ -156,11 +156,24 @@ def test_other_classes_rewrite_no_letter(user: User, tmp_path: Path) -> None:
     assert letters() == given
 
 
+def _active_is_selected(user: User) -> None:
+    """The row that the table selects is what brush and sweep go by, from the beginning."""
+    layers, table = user.dock.layers, user.dock.words.table
+    assert layers is not None
+    assert table.rows() == [0]
+    assert layers.labels.selected_label == user.session.vocabulary.values[0]
+    layers.labels.selected_label = 0  # which is no class
+    assert table.rows() == []
+    layers.labels.selected_label = user.session.vocabulary.values[1]
+    assert table.rows() == [1]
+
+
 @pytest.mark.canvas
 def test_undo_of_a_rename_gives_the_letter_back(user: User) -> None:
     open_scene(user)
     user.type("water, grass")
     session, words = user.run(), user.dock.words
+    _active_is_selected(user)
     give(user, 1, Qt.Key.Key_K, Qt.KeyboardModifier.NoModifier)
     words.prompts_follow = False
     words.model.setData(words.model.index(1, NAME), "meadow")

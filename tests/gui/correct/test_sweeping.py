@@ -178,6 +178,10 @@ def test_the_active_class_is_swept_over_what_was_decided(window: Window, mode: C
     session.accept(second)
     window.layers.labels.selected_label = values[1]
     window.key(Qt.Key.Key_W)
+    assert f"A drag assigns {names[1]!r}" in window.told[-1]
+    window.layers.labels.selected_label = values[2]  # as by a click on another row
+    assert f"A drag assigns {names[2]!r}" in window.told[-1]
+    window.layers.labels.selected_label = values[1]
     drag(window, [(30, 10), (30, 80)])
     assert row <= assigned(window, names[1])
     window.undo()
