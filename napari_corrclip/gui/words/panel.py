@@ -354,11 +354,19 @@ class VocabularyPanel(QWidget):
     def _meant(self, text: str) -> Vocabulary | None:
         """Return the classes of a typed text; where it can be read in two ways, ask; ``None``: neither."""
         palette = palette_of_new_classes()
-        typed = Vocabulary.typed(text, palette=palette)
-        listed = Vocabulary.listed(text, palette=palette)
-        if listed == typed:
-            return typed
-        readings = (listed, typed)
+        readings: list[Vocabulary] = []
+        refused: InputError | None = None
+        for read in (Vocabulary.listed, Vocabulary.typed):
+            try:
+                words = read(text, palette=palette)
+            except InputError as error:
+                refused = error
+            else:
+                readings += [] if words in readings else [words]
+        if not readings and refused is not None:
+            raise refused
+        if len(readings) == 1:
+            return readings[0]
         title, asked = "Two readings", f"{text.strip()!r} can be read in two ways. Which is meant?"
         answer, _ = choose(self, title, asked, [_reading(words) for words in readings])
         return None if answer is None else readings[answer]
