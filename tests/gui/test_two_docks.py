@@ -9,11 +9,15 @@ import napari
 import numpy as np
 import pytest
 from pytestqt.qtbot import QtBot
+from qtpy.QtCore import Qt
+from qtpy.QtTest import QTest
 
+from napari_corrclip.gui.correct.lasso import DrawnLine
 from napari_corrclip.gui.dock import CorrClipDock
 from tests.forms import short
 from tests.gui.gates import at_stage
 from tests.gui.person import MINUTE, Person, bars, delete_now, open_scene, threads_end
+from tests.gui.window import Window
 
 pytestmark = pytest.mark.canvas
 
@@ -55,6 +59,31 @@ def run_both(pair: Pair) -> None:
     for one in pair:
         one.qtbot.waitUntil(lambda one=one: not one.dock.controller.running, timeout=MINUTE)
         one.agree()
+
+
+def test_the_lasso_is_drawn_in_its_own_window(pair: Pair) -> None:
+    one, other = pair
+    if one.viewer is other.viewer:
+        pytest.skip("of two windows")
+    run_both(pair)
+    one.viewer.window.resize(800, 600)
+    other.viewer.window.resize(1200, 850)
+    one.press(one.dock.correct.next_button)
+    assert one.dock.layers is not None
+    window = Window(one.viewer, one.dock.session, one.dock.layers, [])
+    window.key(Qt.Key.Key_L)
+    window.settle()
+    QTest.mousePress(window.canvas, Qt.MouseButton.LeftButton, pos=window.at(20, 20))
+    window._move(window.at(60, 60))
+    assert [drawn.isVisible() for drawn in window.canvas.findChildren(DrawnLine)] == [True]
+    QTest.mouseRelease(window.canvas, Qt.MouseButton.LeftButton, pos=window.at(60, 60))
+    # Nor is a key of the other window one of this one's.
+    QTest.keyPress(window.canvas, Qt.Key.Key_H)
+    assert not one.dock.layers.labels.visible
+    QTest.keyRelease(other.dock.words.line, Qt.Key.Key_H)
+    assert not one.dock.layers.labels.visible
+    QTest.keyRelease(window.canvas, Qt.Key.Key_H)
+    assert one.dock.layers.labels.visible
 
 
 def test_both_are_edited(pair: Pair) -> None:

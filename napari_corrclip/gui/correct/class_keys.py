@@ -61,11 +61,24 @@ class ClassKeys:
             )
         self._keep({**kept_class_keys(), name: letter})
 
-    def rename(self, former: str, name: str) -> None:
-        """Let a class that is called otherwise now have the letter that it had."""
-        kept = dict(kept_class_keys())
-        if former in kept:
-            self._keep({**kept, former: "", name: kept[former]})
+    def rename(self, names: Mapping[str, str]) -> None:
+        """Let classes that are called otherwise now, by their former names, have the letters that they had.
+
+        All at once, so that a name may be handed on. A name that has a letter of its own keeps it.
+
+        Raises:
+            InputError: the preference cannot be kept.
+        """
+        kept = kept_class_keys()
+        moves = {former: name for former, name in names.items() if former in kept}
+        while held := [
+            former for former, name in moves.items() if name in kept and name not in moves
+        ]:
+            for former in held:
+                del moves[former]
+        if moves:
+            stay = {name: letter for name, letter in kept.items() if name not in moves}
+            self._keep({**stay, **{name: kept[former] for former, name in moves.items()}})
 
     def _keep(self, letters: Mapping[str, str]) -> None:
         try:

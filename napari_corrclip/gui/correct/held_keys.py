@@ -34,8 +34,8 @@ class HeldKeys(QObject):
     """The filter of the application's events for Alt, and for the key of peeking being let go.
 
     The canvas alone does not see all of it: a window manager or a menu may take the release, or the
-    focus may be elsewhere by then. So a move of the mouse without Alt, another window and another
-    focus end what is held, too.
+    focus may be elsewhere by then. So a move of the mouse without Alt, another window and a focus that
+    leaves the window end what is held, too.
 
     Args:
         alt: is told whether Alt is held; returns whether it is of use, and then no menu gets it.
@@ -93,7 +93,8 @@ class HeldKeys(QObject):
         if kind not in _WATCHED or not isinstance(watched, QWidget) or not self._ours(watched):
             return False
         if kind in _LOST:
-            self._lost()
+            if kind != QEvent.Type.FocusOut or not self._stays(watched):
+                self._lost()
         elif isinstance(event, QMouseEvent):
             if self._held and not event.modifiers() & Qt.KeyboardModifier.AltModifier:
                 self._hold(False)
@@ -115,6 +116,11 @@ class HeldKeys(QObject):
 
     def _ours(self, watched: QWidget) -> bool:
         return self._host is None or watched.window() is self._host.window()
+
+    def _stays(self, left: QWidget) -> bool:
+        """Whether the focus goes from a widget to another one of the window, where a release is seen."""
+        now = QApplication.focusWidget()  # already the next one; a menu leaves it as it is
+        return now is not None and now is not left and self._ours(now)
 
     def _hold(self, held: bool) -> bool:
         if held != self._held:

@@ -149,6 +149,7 @@ class CorrectMode:
         viewer.mouse_double_click_callbacks.insert(0, self.camera.note)
         viewer.layers.selection.events.changed.connect(self._layers_selected)
         self.session.changed.connect(self._changed)
+        self.layers.labels.events.selected_label.connect(self.sweeping.tell_active)
         self._held.start()
         if not self.correcting.is_active:
             viewer.layers.selection.active = self.layers.labels
@@ -167,6 +168,7 @@ class CorrectMode:
         self.splitting.leave()
         self.sweeping.leave()
         self.correcting.take(None)
+        self.layers.labels.events.selected_label.disconnect(self.sweeping.tell_active)
         self.session.changed.disconnect(self._changed)
         viewer.layers.selection.events.changed.disconnect(self._layers_selected)
         viewer.mouse_double_click_callbacks.remove(self.camera.note)

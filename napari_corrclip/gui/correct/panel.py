@@ -173,6 +173,11 @@ class CorrectPanel(QWidget):
             self._paused = None
             self._count_left()  # something may have changed meanwhile
 
+    def end_peek(self) -> None:
+        """Show what is hidden while H is held."""
+        if self.mode is not None:
+            self.mode.actions.peeking.end()
+
     def close_mode(self) -> None:
         """Let go of the mode."""
         self.rest()
@@ -194,7 +199,16 @@ class CorrectPanel(QWidget):
             mode.actions.find_asked.disconnect(self._find)
             mode.session.changed.disconnect(self._changed)
         self.selection.setText("")
+        self._forget_figures()
         self._enable()
+
+    def _forget_figures(self) -> None:
+        """Say of no session how much is left; the rows keep their places."""
+        self.left.setText("")
+        set_tip(self.left, "")
+        self.small.setText("small")
+        self.sure_button.setText("Accept from")
+        self.rest_button.setText("The rest")
 
     def _switch(self, on: bool) -> None:
         mode = self.mode
@@ -341,6 +355,8 @@ class CorrectPanel(QWidget):
         session = None if self.mode is None else self.mode.session
         self.button.setEnabled(session is not None)
         self.next_button.setEnabled(session is not None)
+        for row in (self._queue, self._accept, self._small, self._tools):
+            row.setEnabled(session is not None)
         self.undo_button.setEnabled(session is not None and session.can_undo)
         self.redo_button.setEnabled(session is not None and session.can_redo)
 

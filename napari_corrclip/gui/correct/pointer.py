@@ -72,7 +72,9 @@ class Pointer:
             return
         if event.button != _LEFT or held - {"Shift", "Control"} or held == {"Control"}:
             return
-        name = None if held else self._sweeping.ready()
+        # Of a class's key that is held, Shift may be a part: of Shift+T, of a digit in some countries.
+        sweeps = not held or (held == {"Shift"} and self._sweeping.held is not None)
+        name = self._sweeping.ready() if sweeps else None
         if name is not None:
             yield from self._sweep(layer, event, name)
         elif self._correcting.tool is Tool.LASSO:

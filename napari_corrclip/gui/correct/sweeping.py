@@ -51,10 +51,17 @@ class Sweeping:
         correcting = self._correcting
         on = correcting.tool is not Tool.SWEEP
         correcting.take(Tool.SWEEP if on else None)
-        name = self.active()
-        if not on:
+        if on:
+            self.tell_active()
+        else:
             correcting.say("A drag moves the image again.")
-        elif name is None:
+
+    def tell_active(self, _event: object = None) -> None:
+        """Say what a drag sweeps, while the tool is taken."""
+        correcting, name = self._correcting, self.active()
+        if correcting.tool is not Tool.SWEEP:
+            return
+        if name is None:
             correcting.say_for_now(
                 "A drag sweeps the active class; click on a class in the table first."
             )

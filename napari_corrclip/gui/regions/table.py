@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+import numpy as np
 from psygnal import Signal
 from qtpy.QtCore import QItemSelection, QItemSelectionModel, Qt, QTimer
 from qtpy.QtGui import QFocusEvent, QKeyEvent, QKeySequence
@@ -305,7 +306,8 @@ class RegionsBar(QWidget):
         super().__init__(parent)
         self.viewer = viewer
         self.mode: CorrectMode | None = None
-        self._wanted = self._rests = False
+        self._wanted = self._rests = self._paused = False
+        self._visible = True  # the confidence, where it rests or is paused
         self._resting: Image | None = None
         self.table: RegionsTable | None = None
         self.confidence: ConfidenceLayer | None = None
@@ -347,8 +349,14 @@ class RegionsBar(QWidget):
     def pause(self, on: bool) -> None:
         """Hide the confidence for a while, and offer nothing."""
         self.setEnabled(not on and self.mode is not None)
-        if self.confidence is not None:
-            self.confidence.layer.visible = not on
+        if self.table is not None and self.mode is not None:
+            self.table.setEnabled(not on)
+        if self.confidence is not None and on is not self._paused:
+            layer = self.confidence.layer
+            if on:
+                self._visible = layer.visible
+            layer.visible = not on and self._visible
+        self._paused = on
 
     def rest(self) -> None:
         """Let go of the session for the time until the next one comes; all stays in its place."""
@@ -358,7 +366,12 @@ class RegionsBar(QWidget):
         if self.table is not None:
             self.table.end()
         if self.confidence is not None:
+            if not self._paused:
+                self._visible = self.confidence.layer.visible
             self._resting, self.confidence = self.confidence.rest(), None
+            if self._resting is not None:
+                self._resting.data = np.zeros_like(self._resting.data)
+        self._paused = False
 
     def fall_silent(self) -> None:
         """Hear nothing more of a layer that goes: the bar is being deleted."""
@@ -425,4 +438,6 @@ class RegionsBar(QWidget):
             self.viewer.layers.remove(layer)
         if on and self.mode is not None:
             self.confidence = ConfidenceLayer(self.viewer, self.mode.layers, layer)
+            if layer is not None:
+                layer.visible = self._visible  # as a person left it
             self.confidence.removed.connect(lambda: self.check.setChecked(False))

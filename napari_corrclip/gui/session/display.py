@@ -17,6 +17,7 @@ from psygnal import Signal
 
 from napari_corrclip.annotation import Changed, Session
 from napari_corrclip.annotation.session import SESSION
+from napari_corrclip.gui.canvas.cover import canvas_of
 from napari_corrclip.gui.canvas.outlines import FoundOutlines
 from napari_corrclip.gui.correct import CorrectMode, CorrectPanel
 from napari_corrclip.gui.image.picture import OURS, Picture
@@ -168,7 +169,7 @@ class SessionDisplay:
         self._raise(self.layers)
         for layer in self.layers.layers:
             layer.metadata[SESSION] = session  # what the writer of sessions is given
-        mode = CorrectMode(self._viewer, self.layers, self._tell)
+        mode = CorrectMode(self._viewer, self.layers, self._tell, canvas_of(self._viewer))
         self._correct.open(mode)
         self._regions.open(mode)
         self._viewer.layers.selection.active = self.layers.labels
@@ -198,6 +199,7 @@ class SessionDisplay:
         if self.layers is None:
             return
         self.layers.show_again()
+        self._correct.end_peek()
         if self.picture is not None and self.picture.where:
             self._look.note(self._viewer, self.layers, self._correct.button.isChecked())
             self._look.confident = self._regions.check.isChecked()

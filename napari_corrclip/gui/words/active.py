@@ -26,10 +26,11 @@ class ActiveClass:
         """Tie the table to the layer of another session; ``None``: to none."""
         former, self._labels = self._labels, labels
         if former is not None:
-            former.events.selected_label.disconnect(self._painted_changed)
+            former.events.selected_label.disconnect(self.agree)
         if labels is not None:
-            labels.events.selected_label.connect(self._painted_changed)
+            labels.events.selected_label.connect(self.agree)
             self.row_chosen()
+            self.agree()
 
     def row_chosen(self) -> None:
         """Have the tools paint the class of the selected row, where one alone is selected."""
@@ -40,13 +41,13 @@ class ActiveClass:
         if self._labels.selected_label != value:
             self._labels.selected_label = value
 
-    def _painted_changed(self, _event: Any = None) -> None:
+    def agree(self, _event: Any = None) -> None:
         """Select the row of what the tools paint now; a value that is no class selects none."""
         words, labels = self._model.vocabulary, self._labels
         if words is None or labels is None:
             return
         rows = [row for row, value in enumerate(words.values) if value == labels.selected_label]
-        if rows and self._table.rows() != rows:
+        if self._table.rows() != rows:
             self._busy = True  # the layer has that label already
             try:
                 self._table.select(rows)

@@ -128,6 +128,8 @@ class VocabularyPanel(QWidget):
         self._former: Vocabulary | None = None
         self._session: Session | None = None
         self._shares_shown = True
+        self._seen: Session | None = None
+        self._called: dict[int, set[str]] = {}  # by value, what a class was called in the table
         self._waiting = False  # for the end of a run, during which they were changed
         self._count_later = QTimer(self)
         self._count_later.setSingleShot(True)
@@ -141,7 +143,14 @@ class VocabularyPanel(QWidget):
         return self.model.vocabulary
 
     def show_vocabulary(self, vocabulary: Vocabulary | None) -> None:
-        """Show a vocabulary without telling anybody; the selected classes stay selected."""
+        """Show a vocabulary without telling anybody; the selected classes stay selected.
+
+        Where it takes back what was renamed here, or does it again, letters go with the names.
+        """
+        self._letters_follow(vocabulary)
+        self._show(vocabulary)
+
+    def _show(self, vocabulary: Vocabulary | None) -> None:
         shown = self.vocabulary
         values = [] if shown is None else [shown.values[row] for row in self.table.rows()]
         self.model.show(vocabulary)
@@ -149,13 +158,15 @@ class VocabularyPanel(QWidget):
             kept = [row for row, value in enumerate(vocabulary.values) if value in values]
             if kept != self.table.rows():
                 self.table.select(kept)
+        if vocabulary is not shown and not self.table.rows():
+            self.active.agree()
         self._buttons()
 
     def replace(self, vocabulary: Vocabulary) -> None:
         """Show other classes; those that there were can be brought back."""
         self._former = self.vocabulary or self._former
         self.line.clear()
-        self.show_vocabulary(vocabulary)
+        self._show(vocabulary)
 
     def follow(self, session: Session | None) -> None:
         """Show what a session does to its classes, and each one's share of its image; ``None``: of none."""
@@ -182,7 +193,12 @@ class VocabularyPanel(QWidget):
     def show_session(self) -> None:
         """Show the classes that the session has, unless others :meth:`wait` for the end of a run."""
         session = self._session
-        if session is not None and not self._waiting and session.vocabulary != self.vocabulary:
+        another, self._seen = session is not self._seen, session
+        if session is None or self._waiting or session.vocabulary == self.vocabulary:
+            return
+        if another:  # whose classes of the same values are others
+            self._show(session.vocabulary)
+        else:
             self.show_vocabulary(session.vocabulary)
 
     def wait(self) -> None:
@@ -344,11 +360,19 @@ class VocabularyPanel(QWidget):
     def _meant(self, text: str) -> Vocabulary | None:
         """Return the classes of a typed text; where it can be read in two ways, ask; ``None``: neither."""
         palette = palette_of_new_classes()
-        typed = Vocabulary.typed(text, palette=palette)
-        listed = Vocabulary.listed(text, palette=palette)
-        if listed == typed:
-            return typed
-        readings = (listed, typed)
+        readings: list[Vocabulary] = []
+        refused: InputError | None = None
+        for read in (Vocabulary.listed, Vocabulary.typed):
+            try:
+                words = read(text, palette=palette)
+            except InputError as error:
+                refused = error
+            else:
+                readings += [] if words in readings else [words]
+        if not readings and refused is not None:
+            raise refused
+        if len(readings) == 1:
+            return readings[0]
         title, asked = "Two readings", f"{text.strip()!r} can be read in two ways. Which is meant?"
         answer, _ = choose(self, title, asked, [_reading(words) for words in readings])
         return None if answer is None else readings[answer]
@@ -357,6 +381,8 @@ class VocabularyPanel(QWidget):
         if isinstance(changed, InputError):
             self.refused.emit(str(changed))
             return
+        self._note_names(changed)
+        self._letters_follow(changed)
         renamed = (
             None if self.vocabulary is None else _renamed_with_prompt(self.vocabulary, changed)
         )
@@ -446,8 +472,7 @@ class VocabularyPanel(QWidget):
             vocabulary is None or not set(former.names) <= set(vocabulary.names)
         ):
             self._former = former
-        self._letters_follow(former, vocabulary)
-        self.show_vocabulary(vocabulary)
+        self._show(vocabulary)
         self.changed.emit(vocabulary)
         near = None if vocabulary is None else nearest_given(vocabulary, former)
         if near is not None:
@@ -458,13 +483,22 @@ class VocabularyPanel(QWidget):
         self.table.setDragEnabled(not elsewhere)
         self._buttons()
 
-    def _letters_follow(self, former: Vocabulary | None, words: Vocabulary | None) -> None:
-        """Let classes that are called otherwise keep their letters."""
-        if former is None or words is None:
-            return
-        for class_ in former.classes:
-            if class_.value in words.values and words.by_value(class_.value).name != class_.name:
-                CLASS_KEYS.rename(class_.name, words.by_value(class_.value).name)
+    def _note_names(self, words: Vocabulary) -> None:
+        """Remember which classes an edit of the table renames."""
+        for value, former, name in _renamed(self.vocabulary, words):
+            self._called.setdefault(value, set()).update((former, name))
+
+    def _letters_follow(self, words: Vocabulary | None) -> None:
+        """Let classes keep their letters that are called otherwise now, by the table or by undo of it."""
+        names = {
+            former: name
+            for value, former, name in _renamed(self.vocabulary, words)
+            if {former, name} <= self._called.get(value, set())
+        }
+        try:
+            CLASS_KEYS.rename(names)
+        except InputError as error:
+            self.refused.emit(error)
 
     def _buttons(self) -> None:
         some, in_order = self.vocabulary is not None, not self.shown.by_share.isChecked()
@@ -482,6 +516,16 @@ class VocabularyPanel(QWidget):
             size = session.labels.size
             shares = {value: float(counts[value]) / size for value in session.vocabulary.values}
             self.model.show_shares(shares)
+
+
+def _renamed(former: Vocabulary | None, words: Vocabulary | None) -> list[tuple[int, str, str]]:
+    """Return the value, the former name and the name of each class that is called otherwise."""
+    if former is None or words is None:
+        return []
+    both = [
+        (former.by_value(class_.value), class_) for class_ in words if class_.value in former.values
+    ]
+    return [(old.value, old.name, new.name) for old, new in both if old.name != new.name]
 
 
 def _renamed_with_prompt(former: Vocabulary, words: Vocabulary) -> tuple[int, str] | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import napari.settings
 import pytest
@@ -14,7 +15,7 @@ from qtpy.QtWidgets import QApplication
 from napari_corrclip.errors import InputError
 from napari_corrclip.gui.correct.class_keys import CLASS_KEYS, key_of, reserved
 from napari_corrclip.gui.preferences import is_kept, kept_class_keys
-from napari_corrclip.gui.words.table import KEY
+from napari_corrclip.gui.words.table import KEY, NAME
 from napari_corrclip.vocabulary import Vocabulary
 from tests.gui.person import User, open_scene, start, threads_end
 
@@ -121,13 +122,85 @@ def test_a_letter_follows_its_class_and_outlives_the_window(user: User) -> None:
     user.type("cat, dog")
     give(user, 1, Qt.Key.Key_K, Qt.KeyboardModifier.NoModifier)
     model = user.dock.words.model
-    model.setData(model.index(1, 2), "hound")
+    user.dock.words.prompts_follow = True  # else it is asked, and nobody answers
+    model.setData(model.index(1, NAME), "hound")
     assert CLASS_KEYS.letter_of("hound") == "K"
     assert CLASS_KEYS.letter_of("dog") == ""
     forget = getattr(napari.settings, "_clear_plugin_settings_cache", None)
     if is_kept() and forget is not None:
         forget()  # as at the next start: it is read from the file
     assert kept_class_keys() == {"hound": "K"}
+
+
+def letters() -> dict[str, str]:
+    return dict(kept_class_keys())
+
+
+@pytest.mark.canvas
+def test_other_classes_rewrite_no_letter(user: User, tmp_path: Path) -> None:
+    user.type("cat, dog")
+    words = user.dock.words
+    give(user, 0, Qt.Key.Key_T, Qt.KeyboardModifier.NoModifier)
+    give(user, 1, Qt.Key.Key_K, Qt.KeyboardModifier.NoModifier)
+    given = {"cat": "T", "dog": "K"}
+    for number, listed in enumerate(("road, car", "dog, cat")):
+        file = tmp_path / f"{number}.txt"
+        Vocabulary.from_names(listed.split(", ")).save(file)
+        words.load(file, replace=True)
+        assert letters() == given
+    assert [key_of(words.vocabulary, row) for row in (0, 1)] == ["1 K", "2 T"]  # type: ignore[arg-type]
+    menu = words.lists_button.menu()
+    assert menu is not None
+    (back,) = [one for one in menu.actions() if one.text() == "Bring the former classes back"]
+    back.trigger()
+    assert letters() == given
+
+
+def _active_is_selected(user: User) -> None:
+    """The row that the table selects is what brush and sweep go by, from the beginning."""
+    layers, table = user.dock.layers, user.dock.words.table
+    assert layers is not None
+    assert table.rows() == [0]
+    assert layers.labels.selected_label == user.session.vocabulary.values[0]
+    layers.labels.selected_label = 0  # which is no class
+    assert table.rows() == []
+    layers.labels.selected_label = user.session.vocabulary.values[1]
+    assert table.rows() == [1]
+
+
+@pytest.mark.canvas
+def test_undo_of_a_rename_gives_the_letter_back(user: User) -> None:
+    open_scene(user)
+    user.type("water, grass")
+    session, words = user.run(), user.dock.words
+    _active_is_selected(user)
+    give(user, 1, Qt.Key.Key_K, Qt.KeyboardModifier.NoModifier)
+    words.prompts_follow = False
+    words.model.setData(words.model.index(1, NAME), "meadow")
+    user.wait()
+    assert session.vocabulary.names == ("water", "meadow")
+    assert letters() == {"meadow": "K"}
+    user.press(user.dock.correct.undo_button)
+    assert session.vocabulary.names == ("water", "grass")
+    assert letters() == {"grass": "K"}
+    user.press(user.dock.correct.redo_button)
+    assert letters() == {"meadow": "K"}
+    # A rename that comes to nothing takes the letter back as well.
+    before = session.vocabulary
+    words.model.setData(words.model.index(1, NAME), "lawn")
+    assert letters() == {"lawn": "K"}
+    words.show_vocabulary(before)
+    assert letters() == {"meadow": "K"}
+    user.wait()
+
+
+def test_letters_move_at_once_and_over_none() -> None:
+    for name, letter in (("cat", "T"), ("dog", "K"), ("cow", "J")):
+        CLASS_KEYS.give(name, letter, Vocabulary.from_names([name]))
+    CLASS_KEYS.rename({"cat": "dog", "dog": "cat", "owl": "cow"})
+    assert letters() == {"cat": "K", "dog": "T", "cow": "J"}
+    CLASS_KEYS.rename({"cat": "cow"})
+    assert letters() == {"cat": "K", "dog": "T", "cow": "J"}
 
 
 def test_of_two_classes_with_one_letter_the_first_has_it() -> None:

@@ -12,6 +12,7 @@ from qtpy.QtWidgets import QApplication
 
 from napari_corrclip.gui.canvas.schemes import FAINT, SWEPT_ALPHA, packed
 from napari_corrclip.gui.correct import CorrectMode
+from napari_corrclip.gui.correct.class_keys import CLASS_KEYS
 from napari_corrclip.gui.correct.correcting import Tool
 from napari_corrclip.gui.correct.lasso import DrawnLine
 from tests.gui.window import SIDE, Window
@@ -109,6 +110,28 @@ def test_a_digit_that_is_held_sweeps_its_class(
     assert len(assigned(window, name)) == 1
 
 
+@pytest.mark.parametrize("key", [Qt.Key.Key_2, Qt.Key.Key_Q], ids=["digit", "letter"])
+def test_a_key_that_is_typed_with_shift_sweeps_as_any_other(
+    window: Window, mode: CorrectMode, camera: object, key: Qt.Key
+) -> None:
+    session = window.session
+    name = session.vocabulary.names[1]
+    CLASS_KEYS.give(name, "Shift+Q", session.vocabulary)
+    window.hover(10, 10)
+    QTest.keyPress(window.canvas, Qt.Key.Key_Shift, SHIFT)
+    QTest.keyPress(window.canvas, key, SHIFT)
+    drag(window, [(10, 10), (70, 80)], SHIFT)
+    QTest.keyRelease(window.canvas, key, SHIFT)
+    QTest.keyRelease(window.canvas, Qt.Key.Key_Shift)
+    CLASS_KEYS.give(name, "", session.vocabulary)
+    assert mode.selection == ()
+    assert along(window, (10, 10), (70, 80)) <= assigned(window, name)
+    assert len(session.history.done) == 1
+    drag(window, [(-3, -3), (40, 40)], SHIFT)  # no key is held now: a box
+    assert mode.selection
+    assert len(session.history.done) == 1
+
+
 def test_the_stroke_is_seen_in_the_colour_of_its_class(window: Window, mode: CorrectMode) -> None:
     session = window.session
     color = session.vocabulary.classes[0].color
@@ -155,6 +178,10 @@ def test_the_active_class_is_swept_over_what_was_decided(window: Window, mode: C
     session.accept(second)
     window.layers.labels.selected_label = values[1]
     window.key(Qt.Key.Key_W)
+    assert f"A drag assigns {names[1]!r}" in window.told[-1]
+    window.layers.labels.selected_label = values[2]  # as by a click on another row
+    assert f"A drag assigns {names[2]!r}" in window.told[-1]
+    window.layers.labels.selected_label = values[1]
     drag(window, [(30, 10), (30, 80)])
     assert row <= assigned(window, names[1])
     window.undo()

@@ -326,6 +326,28 @@ def test_it_takes_no_focus_and_does_not_scroll_till_a_region_is_to_be_shown(
 
 
 @pytest.mark.canvas
+def test_a_digit_held_over_the_table_sweeps_where_the_canvas_is_pressed(
+    table: RegionsTable, window: Window
+) -> None:
+    window.viewer.window.activate()
+    click_row(table, 3)
+    table.view.setFocus()
+    assert QApplication.focusWidget() is table.view
+    (chosen,) = table.mode.selection
+    QTest.keyPress(table.view, Qt.Key.Key_3)
+    assert table.mode.sweeping.held is not None
+    assert not window.session.can_undo
+    window.stroke((20, 20), (20, 70))  # the press takes the focus
+    assert QApplication.focusWidget() is window.canvas
+    QTest.keyRelease(window.canvas, Qt.Key.Key_3)
+    touched = set(np.unique(window.session.regions[20, 20:71]).tolist())
+    decided = {row.id for row in window.session.rows() if row.verdict is not None}
+    assert touched <= decided
+    assert chosen not in decided
+    assert len(window.session.history.done) == 1
+
+
+@pytest.mark.canvas
 def test_closed_and_opened_again(bar: RegionsBar, table: RegionsTable, window: Window) -> None:
     dock = table.parent()
     assert isinstance(dock, QDockWidget)

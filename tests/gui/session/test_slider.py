@@ -6,8 +6,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from qtpy.QtCore import Qt
+from qtpy.QtTest import QTest
 
 from napari_corrclip.gui.dock import CorrClipDock
+from napari_corrclip.gui.image.area import canvas_beside
 from napari_corrclip.gui.image.picture import Picture
 from napari_corrclip.gui.layers.session_layers import SessionLayers
 from tests.gui.gates import before_method
@@ -51,6 +54,14 @@ def test_layers_and_their_look_follow_the_slider(stack: Person) -> None:
     assert dock.regions.table is not None
     assert not dock.regions.table.isEnabled()
     assert not dock.correct.button.isEnabled()
+    assert not stack.viewer.layers["confidence"].data.any()
+    correct = dock.correct
+    review = (correct.back_button, correct.refresh_button, correct.sure_button, correct.rest_button)
+    for offered in (*review, *correct.tool_buttons.values()):
+        assert not offered.isEnabled()
+    shown = (correct.left.text(), correct.sure_button.text(), correct.rest_button.text())
+    assert not any(letter.isdigit() for text in shown for letter in text)
+    assert not correct.left.isHidden()  # the rows keep their places
     stack.qtbot.waitUntil(lambda: not shares.shares, timeout=MINUTE)
     run(stack)
     second, picture = dock.session, dock.workspace.picture
@@ -58,11 +69,21 @@ def test_layers_and_their_look_follow_the_slider(stack: Person) -> None:
     assert picture.where == (2,)
     assert dock.status.text().startswith("Plane 2 of 0–3 along axis 0: ")
     np.testing.assert_array_equal(second.image, planes()[2])
+    assert correct.sure_button.isEnabled()
+    assert any(letter.isdigit() for letter in correct.rest_button.text())
+    stack.viewer.layers["confidence"].visible = False  # by the eye in the list, and it stays so
     second.paint(([3, 3], [4, 5]), "green")
     stack.agree()
 
     to(stack, 0)
     assert dock.session is first
+    assert not stack.viewer.layers["confidence"].visible
+    assert stack.viewer.layers["confidence"].data.any()
+    stack.viewer.dims.ndisplay = 3
+    assert not dock.regions.table.isEnabled()
+    stack.viewer.dims.ndisplay = 2
+    assert dock.regions.table.isEnabled()
+    assert not stack.viewer.layers["confidence"].visible
     stack.agree()
     stack.press(dock.correct.undo_button)
     stack.agree()
@@ -95,6 +116,14 @@ def test_what_was_chosen_on_a_plane_is_carried_to_the_next(stack: Person) -> Non
     assert mode.on
     assert "confidence" in stack.names()
     assert dock.regions.table is not None
+    # What H hides for a moment is no choice.
+    canvas = canvas_beside(dock)
+    QTest.keyPress(canvas, Qt.Key.Key_H)
+    assert not other.labels.visible
+    to(stack, 2)
+    assert dock.layers is not None
+    assert all(layer.visible for layer in dock.layers.layers)
+    QTest.keyRelease(canvas, Qt.Key.Key_H)
     # The slider of a longer image leads out of the stack, and back.
     stack.viewer.dims.set_point(0, 50)
     stack.qtbot.waitUntil(lambda: dock.layers is None, timeout=MINUTE)

@@ -590,3 +590,9 @@ def test_of_many_classes_only_those_that_matter_are_shown(person: Person) -> Non
     menu.only_present.trigger()
     assert seen() == ["a", "b", "c", "d", "e", "f"]
     assert words.up_button.isEnabled()
+
+
+def test_a_text_that_one_reading_refuses_is_read_in_the_other(person: Person) -> None:
+    person.type("a; b: c, d")  # a semicolon parts classes here, and no prompts
+    assert names(person) == ("a", "b")
+    assert person.dock.words.vocabulary.classes[1].prompts == ("c", "d")  # type: ignore[union-attr]
