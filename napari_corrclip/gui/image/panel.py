@@ -241,8 +241,18 @@ class ImagePanel(QWidget):
         show_plane(layer, self.viewer.dims, picture.where)
 
     def open_file(self, path: str) -> None:
-        """Open an image's file and choose it."""
-        images = [layer for layer in self.viewer.open(path) if isinstance(layer, Image)]
+        """Open an image's file and choose it.
+
+        Raises:
+            InputError: it cannot be opened.
+        """
+        try:
+            layers = self.viewer.open(path)
+        except Exception as error:  # whoever reads it may raise anything
+            raise InputError(
+                f"The image {path!r} cannot be opened ({error}); look after its file."
+            ) from error
+        images = [layer for layer in layers if isinstance(layer, Image)]
         if images:
             self.layer = images[0]
 

@@ -113,7 +113,8 @@ class RestoreBar(QWidget):
             picture: the image, of whose plane those in memory are looked for.
         """
         elsewhere = self._elsewhere
-        if elsewhere is not None and picture is not None and picture.same_as(elsewhere[0]):
+        here = elsewhere is not None and picture is not None and picture.same_as(elsewhere[0])
+        if here and self._workspace.session is None:
             return  # it is still to be seen where they belong
         self._show_elsewhere(None)
         offers = self._workspace.offers(source, picture)
@@ -239,8 +240,15 @@ class RestoreBar(QWidget):
         _, belongs = self._elsewhere
         self._show_elsewhere(None)
         if belongs.picture is None:
-            self._image.open_file(belongs.path)
-            self.restore()
+            try:
+                self._image.open_file(belongs.path)
+                here = self._image.source()
+                if here is not None:
+                    # Its pixels say where they lie now.
+                    part = here.part(belongs.box)
+                    self._open(self._image.picture_for(part), part)
+            except InputError as error:
+                self._tell(error)
             return
         picture = belongs.picture
         self._image.show_picture(picture)

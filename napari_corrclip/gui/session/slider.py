@@ -113,12 +113,16 @@ class Slider:
             return
         picture = found.picture
 
+        def is_shown() -> bool:
+            followed = self._workspace.image is image and self._workspace.session is None
+            return followed and self.shows(picture)
+
         def told(belongs: Belongs) -> None:
-            self.belongs.emit(picture, belongs)
+            if is_shown():
+                self.belongs.emit(picture, belongs)
 
         def done(found: Restored) -> None:
-            followed = self._workspace.image is image and self._workspace.session is None
-            if not followed or not self.shows(picture):
+            if not is_shown():
                 return
             if isinstance(found, Session):
                 self._workspace.arrive(found, picture)

@@ -62,11 +62,13 @@ class Belongs:
         sentence: which it is.
         picture: a plane that the viewer has; ``None``: none has these pixels.
         path: a file to be opened; empty: none is known.
+        box: the part of the image; ``None``: all of it.
     """
 
     sentence: str
     picture: Picture | None = None
     path: str = ""
+    box: Box | None = None
 
 
 Restored = Session | OfOther | Unproven | None
@@ -187,6 +189,7 @@ def belonging_steps(picture: Picture, others: Iterable[Picture], other: OfOther)
             return Belongs(
                 f"The corrections that were kept for {picture.title} are of {path.name!r}.",
                 path=then.path,
+                box=other.box,
             )
     return Belongs(
         f"{picture.title} has other pixels now than those that were corrected, so the corrections were not "

@@ -14,6 +14,7 @@ from qtpy.QtWidgets import QMessageBox
 
 from napari_corrclip.annotation import Session, SessionStore, Source, has_session, journal_folder
 from napari_corrclip.gui.dock import CorrClipDock
+from napari_corrclip.gui.work.restoring import Belongs
 from tests.annotation.images import small_result
 from tests.forms import short
 from tests.gui.person import MINUTE, Person, answer, click_in, run
@@ -316,3 +317,28 @@ def test_corrections_whose_photograph_comes_back_are_offered_under_any_name(
     assert "restore them, or start over" in person.dock.status.text()
     restore(person)
     shows(person, labels)
+
+
+def test_a_button_leads_to_the_file_whose_corrections_were_found(
+    person: Person, tmp_path: Path
+) -> None:
+    path = photographs(tmp_path, "a", "b") / "a.png"
+    original = path.read_bytes()
+    open_stack(person, path)
+    labels = correct(person, 0, "blue")
+    iio.imwrite(path, SCENES[0][::-1])
+    open_again(person, path)
+    restore(person)  # refused, and known by its pixels from then on
+    moved = tmp_path / "moved.png"
+    moved.write_bytes(original)
+    bar = person.dock.restore_bar
+    for file in (tmp_path / "gone.png", moved):
+        bar.tell_belonging(person.dock.image.picture(), Belongs("They are there.", path=str(file)))
+        person.press(bar.go_button)
+        person.wait()
+        if file is not moved:
+            said = person.dock.status.text()
+            assert said.startswith(f"The image {str(file)!r} cannot be opened (")
+    assert person.dock.session.source.path == str(moved)
+    shows(person, labels)
+    assert bar.isHidden()
