@@ -144,6 +144,7 @@ def test_running_again_leaves_the_active_layer_its_place_and_the_keys(person: Pe
     mode.select([int(session.ids[-1])])
     key = next(key for key in layers.regions.keymap if str(key) == "1")
     layers.regions.keymap[key](layers.regions)
+    mode.actions.let_go()  # the key is up again
     assert len(session.history.done) == before + 1
 
     # Names that look like tags are read as they are.
