@@ -9,7 +9,6 @@ from psygnal import Signal
 from qtpy.QtCore import Qt, QTimer
 from qtpy.QtWidgets import (
     QDockWidget,
-    QDoubleSpinBox,
     QHBoxLayout,
     QScrollArea,
     QVBoxLayout,
@@ -24,6 +23,7 @@ from napari_corrclip.gui.correct.key_help import KeyHelp
 from napari_corrclip.gui.correct.keys import Moment
 from napari_corrclip.gui.correct.mode import UNDER_WAY, CorrectMode
 from napari_corrclip.gui.correct.review import Review
+from napari_corrclip.gui.numbers import NumberBox
 from napari_corrclip.gui.widgets import Label, MarkupLabel, button, primary_button, set_tip
 from napari_corrclip.gui.work.said import Tell
 from napari_corrclip.vocabulary import Vocabulary
@@ -94,20 +94,23 @@ class CorrectPanel(QWidget):
             "",
             "Accept the predicted class of all undecided regions that are as sure as this number",
         )
-        self.sure = QDoubleSpinBox()
+        self.sure = NumberBox()
         self.sure.setRange(0.01, 1.0)
         self.sure.setSingleStep(0.05)
-        self.sure.setButtonSymbols(QDoubleSpinBox.ButtonSymbols.NoButtons)  # arrows and wheel do
+        self.sure.setButtonSymbols(NumberBox.ButtonSymbols.NoButtons)  # the arrow keys do
         self.sure.setFixedWidth(48)
         self.sure.setValue(SURE)
         self.sure.setAccessibleName("Confidence from which on regions are accepted")
         set_tip(self.sure, "From this probability of their class on, regions are accepted together")
         self.sure.valueChanged.connect(lambda _: self._count_left())
+        typed = self.sure.lineEdit()
+        assert typed is not None  # of a spin box
+        typed.textEdited.connect(lambda _: self._count_left())  # before Enter, too
         self.rest_button = button(
             "", "Accept the predicted class of all regions that are undecided"
         )
         for clicked, act in (
-            (self.sure_button, lambda review: review.accept_sure(self.sure.value())),
+            (self.sure_button, lambda review: review.accept_sure(self._least)),
             (self.rest_button, lambda review: review.accept_rest()),
             (self.back_button, lambda review: review.back()),
             (self.refresh_button, lambda review: review.refresh()),
@@ -307,6 +310,11 @@ class CorrectPanel(QWidget):
         self._count_left()
         self._enable()
 
+    @property
+    def _least(self) -> float:
+        """The confidence that stands in the box, also while it is typed."""
+        return max(self.sure.valueFromText(self.sure.text()), self.sure.minimum())
+
     def _count_left(self) -> None:
         """Say how much of the queue is left."""
         on = self.mode is not None and self.mode.on
@@ -320,7 +328,7 @@ class CorrectPanel(QWidget):
             left, _, share = html.escape(header.removesuffix(" of the area")).partition(" ≈ ")
             self.left.setText(f"<b>{left}</b>" + (f" ≈ {share}" if share else ""))
             self.small.setText(f"small ({len(small):,})")
-            sure, rest = (len(self.mode.review.sure(least)) for least in (self.sure.value(), 0))
+            sure, rest = (len(self.mode.review.sure(least)) for least in (self._least, 0))
             self.sure_button.setText(f"Accept {sure:,} from")
             self.sure_button.setEnabled(sure > 0)
             self.rest_button.setText(f"The rest ({rest:,})")

@@ -115,6 +115,9 @@ class VocabularyPanel(QWidget):
             buttons.addWidget(widget)
         for widget in (self.up_button, self.down_button):
             widget.setMaximumWidth(28)
+        # Before napari's style comes they ask for much more room, and a dock never becomes narrower again.
+        for widget in (self.remove_button, self.clear_button, self.shown.button, self.lists_button):
+            widget.setMinimumWidth(28)
         buttons.addStretch()
         buttons.addWidget(self.shown.button)
         buttons.addWidget(self.lists_button)

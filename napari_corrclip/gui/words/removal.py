@@ -55,7 +55,6 @@ class RemovalDialog(QDialog):
             box.setAccessibleName(f"Who gets what was decided as {class_.name!r}")
             self.boxes[class_.value] = box
             label = Label(_assigned(class_, regions, pixels))
-            label.setBuddy(box)
             box.setAccessibleDescription(label.text())
             form.addRow(label, box)
         buttons = QDialogButtonBox()

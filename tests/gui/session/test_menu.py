@@ -72,6 +72,7 @@ def test_a_session_is_saved_and_never_over_another_unasked(person: Person, tmp_p
     assert QApplication.activeModalWidget() is None
     session = person.run(demo=True)
     session.assign([int(session.ids[0])], session.vocabulary.names[-1])
+    person.qtbot.waitUntil(lambda: person.dock.status.said.undo)  # the dock tells of it, too
     labels = session.labels.copy()
 
     # The image is in no file.
