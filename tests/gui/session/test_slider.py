@@ -160,7 +160,7 @@ def test_a_run_over_the_stack_is_cancelled_goes_on_and_ends_as_layers(
     to(stack, 0)
     assert dock.session is first
     stack.qtbot.waitUntil(lambda: bool(gate.waiting), timeout=MINUTE)
-    stack.press(dock.bar.run_button)
+    stack.press(dock.bar.cancel_button)
     gate.open()
     stack.wait()
     assert "2 planes were segmented and are kept. Resume with Run" in dock.status.text()

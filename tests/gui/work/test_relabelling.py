@@ -348,7 +348,7 @@ def test_classes_removed_while_words_are_read_are_asked_about_once(
     person.press(remove)
     person.wait()
     (labels,) = answers.asked
-    assert "'green': 2 regions and 2 painted pixels" in labels
+    assert "2 regions and 2 painted pixels were assigned to 'green'. Give them to:" in labels
     assert "1 region was assigned to 'stone'. Give it to:" in labels
     assert session.vocabulary.names == ("red", "blue")
     assert session.decided_as("red") == (2, 2)
@@ -385,7 +385,7 @@ def test_a_class_that_goes_with_a_run_is_asked_about_before_it_begins_or_when_it
     assert not answers.asked
     until(person, lambda: len(session.vocabulary) == 2 and not person.dock.controller.running)
     (labels,) = answers.asked
-    assert "'wood': 3 regions" in labels
+    assert "3 regions were assigned to 'wood'. Give them to:" in labels
     verdicts = [row.verdict for row in session.rows() if row.verdict is not None]
     assert {verdict.value for verdict in verdicts} == {1}
     person.agree()
@@ -417,7 +417,7 @@ def test_a_change_that_is_stopped_leaves_what_there_was(
     person.type("blue")
     until(person, lambda: len(session.vocabulary) == 4)
     first = session.labels.copy()
-    person.press(person.dock.bar.run_button)
+    person.press(person.dock.bar.cancel_button)
     gate.open()
     person.wait()
     assert "Stopped; the labels stay as they were found at the first look." in (
