@@ -7,7 +7,7 @@ from enum import Enum
 
 from psygnal import Signal
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QTabBar, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QSizePolicy, QTabBar, QVBoxLayout, QWidget
 
 
 class Page(Enum):
@@ -43,6 +43,8 @@ class Pages(QWidget):
     ) -> None:
         super().__init__()
         self._parts = {part: frozenset(pages) for part, pages in parts.items()}
+        # Where nothing in a dock asks for the room, napari adds a stretch below, a larger one for each dock.
+        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Expanding)
         self.tabs = QTabBar()
         self.tabs.setExpanding(True)
         self.tabs.setDrawBase(False)
