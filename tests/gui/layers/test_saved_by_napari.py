@@ -22,7 +22,7 @@ from napari_corrclip.gui.layers.saving import Saving
 from napari_corrclip.plugin import writer as _writer
 from napari_corrclip.vocabulary import Vocabulary
 from tests.annotation.images import small_result
-from tests.gui.person import Person, threads_end
+from tests.gui.person import Person, delete_now, threads_end
 from tests.gui.saved_layers import save_selected
 
 
@@ -160,5 +160,6 @@ def test_a_writer_that_somebody_names_is_theirs(
     assert isinstance(viewer.layers.save, Saving)
     assert viewer.layers.save == saving  # a second dock finds the first one's
     other.cleanup()
-    other.close()
+    other.deleteLater()
+    delete_now()
     assert _writer.SUFFIX == ".corrclip"
