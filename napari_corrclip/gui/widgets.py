@@ -252,6 +252,7 @@ def style_sheet(theme: str) -> str:
         f"QPushButton#{PRIMARY} {{ background: {accent}; color: {text}; font-weight: bold; }}"
         f"QPushButton#{PRIMARY}:hover {{ border: 1px solid {text}; }}"
         f"QPushButton#{PRIMARY}:disabled {{ background: {dim}; }}"
+        "QPushButton:disabled { border: none; }"  # napari's makes it larger, and moves what is below
         f"QLineEdit {{ placeholder-text-color: rgba({rgb}, 75%); }}"
         + "".join(
             f"{what} {{ border: 2px solid {text}; {room}; }}" for what, room in FOCUSED.items()

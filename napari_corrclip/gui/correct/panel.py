@@ -206,12 +206,10 @@ class CorrectPanel(QWidget):
         self._enable()
 
     def _forget_figures(self) -> None:
-        """Say of no session how much is left; the rows keep their places."""
+        """Say of no session how much is left; buttons that are off keep their texts, and their places."""
         self.left.setText("")
         set_tip(self.left, "")
         self.small.setText("small")
-        self.sure_button.setText("Accept from")
-        self.rest_button.setText("The rest")
 
     def _switch(self, on: bool) -> None:
         mode = self.mode

@@ -72,7 +72,7 @@ def test_the_demo_and_what_was_done_to_it(
     person.press(person.dock.bar.run_button)
     copy.click()
     assert status.text() == "Something runs; copy when it has ended, or cancel it first."
-    person.press(person.dock.bar.run_button)
+    person.press(person.dock.bar.cancel_button)
     person.wait()
     text = copied(person)
     assert f"session.merge([{second}, {third}])" in text
