@@ -19,7 +19,8 @@ def places(dock: QWidget) -> list[tuple[str, QRect]]:
     return [
         (type(child).__name__, QRect(child.mapTo(dock, child.rect().topLeft()), child.size()))
         for child in dock.findChildren(QWidget)
-        if child.isVisible()
+        # The line of the session tells of the plane, in as much room as each part needs.
+        if child.isVisible() and type(child.parent()).__name__ != "SessionLine"
     ]
 
 
