@@ -18,19 +18,15 @@ import json
 import os
 import shutil
 import tempfile
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import imageio.v3 as iio
-import napari
 import numpy as np
 from numpy.typing import NDArray
-from qtpy.QtCore import QEvent, QPoint, QPointF, Qt
-from qtpy.QtGui import QMouseEvent
+from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
-from qtpy.QtWidgets import QAbstractButton, QApplication, QScrollArea, QWidget
+from qtpy.QtWidgets import QAbstractButton, QApplication, QScrollArea
 from scipy import ndimage
 from skimage.graph import MCP_Geometric
 
@@ -38,6 +34,7 @@ from napari_corrclip.annotation import Session
 from napari_corrclip.gui.pages import Page
 from napari_corrclip.maps.strokes import line, touched
 from napari_corrclip.regions.options import SuperpixelOptions
+from tools.hand import LEFT, Hand
 
 CLASSES = (
     "sky", "building", "pole", "road", "pavement", "tree",
@@ -46,35 +43,10 @@ CLASSES = (
 IGNORED = 11
 GOAL = 0.95
 SEGMENTS = 350
-LEFT, NONE = Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
 
 
-class Hand:
-    """Somebody at the mouse and the keys of a window, whose actions are counted."""
-
-    def __init__(self) -> None:
-        self.actions = 0
-        self.viewer = napari.Viewer(show=True)
-        self.viewer.window.resize(1400, 900)
-        _, dock = self.viewer.window.add_plugin_dock_widget("napari-corrclip", "CorrCLIP")
-        self.dock: Any = dock
-        self.settle()
-
-    def settle(self, seconds: float = 0.4) -> None:
-        """Let everything be drawn."""
-        end = time.monotonic() + seconds
-        while time.monotonic() < end:
-            QApplication.processEvents()
-            time.sleep(0.002)
-
-    def wait(self, until: Callable[[], bool]) -> None:
-        """Wait as long as it takes."""
-        end = time.monotonic() + 600
-        while not until():
-            self.settle(0.01)
-            if time.monotonic() > end:
-                raise TimeoutError(self.dock.status.text())
-        self.settle()
+class Counted(Hand):
+    """Somebody at the mouse and the keys, who scrolls to what is out of view."""
 
     def press(self, button: QAbstractButton) -> None:
         """Click on a button, scrolling to it first where it is out of view."""
@@ -82,80 +54,23 @@ class Hand:
             for area in self.dock.findChildren(QScrollArea):
                 if area.isAncestorOf(button):
                     area.ensureWidgetVisible(button)
-                    self.actions += 1
-            QApplication.processEvents()
+                    self._done()
         if button.visibleRegion().isEmpty():
             raise RuntimeError(f"{button.text()!r} is not on the screen; a hand cannot press it.")
         QTest.mouseClick(button, LEFT, pos=button.visibleRegion().boundingRect().center())
-        self.actions += 1
-        QApplication.processEvents()
-
-    @property
-    def canvas(self) -> QWidget:
-        """Where napari draws."""
-        return self.viewer.window._qt_viewer.canvas.native
-
-    def at(self, place: NDArray[np.floating]) -> QPoint:
-        """Where a place of the image is on the canvas."""
-        camera: Any = getattr(self.viewer, "scene", self.viewer).camera
-        size = self.canvas.size()
-        _, row, column = camera.center
-        return QPoint(
-            round(size.width() / 2 + (place[1] - column) * camera.zoom),
-            round(size.height() / 2 + (place[0] - row) * camera.zoom),
-        )
-
-    def click(self, place: NDArray[np.floating]) -> None:
-        """Click on a place of the image."""
-        where = self.at(place)
-        self._move(where, Qt.MouseButton.NoButton)
-        QTest.mouseClick(self.canvas, LEFT, pos=where)
-        self.actions += 1
-        QApplication.processEvents()
-
-    def key(self, key: Qt.Key) -> None:
-        """Press a key and let it go."""
-        QTest.keyClick(self.canvas, key)
-        self.actions += 1
-        QApplication.processEvents()
-
-    def sweep(self, key: Qt.Key, corners: NDArray[np.floating]) -> None:
-        """Hold a key and draw a stroke over places of the image: two actions."""
-        QTest.keyPress(self.canvas, key)
-        start = self.at(corners[0])
-        self._move(start, Qt.MouseButton.NoButton)
-        QTest.mousePress(self.canvas, LEFT, pos=start)
-        for corner in corners[1:]:
-            time.sleep(0.012)  # vispy leaves out moves that follow within 10 ms
-            self._move(self.at(corner), LEFT)
-        end = self.at(corners[-1])
-        QTest.mouseRelease(self.canvas, LEFT, pos=end)
-        QTest.keyRelease(self.canvas, key)
-        self.actions += 2
-        QApplication.processEvents()
-
-    def _move(self, where: QPoint, held: Qt.MouseButton) -> None:
-        event = QMouseEvent(
-            QEvent.Type.MouseMove,
-            QPointF(where),
-            QPointF(self.canvas.mapToGlobal(where)),
-            Qt.MouseButton.NoButton,
-            held,
-            NONE,
-        )
-        QApplication.sendEvent(self.canvas, event)
-        QApplication.processEvents()
+        self._done()
 
 
 def demo() -> int:
     """Count the first task."""
-    hand = Hand()
+    hand = Counted()
     hand.press(hand.dock.bar.demo_button)
-    hand.wait(lambda: not hand.dock.controller.running and hand.dock.workspace.session is not None)
-    return finish(hand)
+    hand.wait_for_result()
+    hand.close()
+    return hand.actions
 
 
-def export(hand: Hand) -> int:
+def export(hand: Counted) -> int:
     """Count the third task, after a result."""
     before = hand.actions
     tabs = hand.dock.pages.tabs
@@ -170,20 +85,16 @@ def export(hand: Hand) -> int:
 
 def correct(photograph: Path, truth: NDArray[np.uint8], *, sweeps: bool) -> dict[str, Any]:
     """Count the second task: to :data:`GOAL` of the pixels, the largest gain first."""
-    hand = Hand()
+    hand = Counted()
     hand.viewer.open(str(photograph), plugin="napari", rgb=True)
     hand.settle()
     hand.dock.model.preset.setCurrentText("demo")
     hand.dock.model.regions.setCurrentText("superpixels")
-    if hasattr(hand.dock.model.advanced, "regions"):
-        hand.dock.model.advanced.regions.take(SuperpixelOptions(n_segments=SEGMENTS))
-    QTest.keyClicks(hand.dock.words.line, ", ".join(CLASSES))
-    QTest.keyClick(hand.dock.words.line, Qt.Key.Key_Return)
+    hand.dock.model.advanced.regions.take(SuperpixelOptions(n_segments=SEGMENTS))
+    hand.type(", ".join(CLASSES))
     hand.press(hand.dock.bar.run_button)
-    hand.wait(lambda: not hand.dock.controller.running and hand.dock.workspace.session is not None)
-    hand.viewer.reset_view()
-    hand.settle()
-    session: Session = hand.dock.session
+    hand.wait_for_result()
+    session = hand.session
     begin = share_right(session, truth)
     hand.actions = 0
     hand.press(hand.dock.correct.button)
@@ -198,16 +109,8 @@ def correct(photograph: Path, truth: NDArray[np.uint8], *, sweeps: bool) -> dict
     }
     if sweeps:
         result["export"] = export(hand)
-    finish(hand)
+    hand.close()
     return result
-
-
-def finish(hand: Hand) -> int:
-    """Close the window, and return what was counted."""
-    hand.dock.cleanup()
-    hand.viewer.close()
-    hand.settle(0.2)
-    return hand.actions
 
 
 def share_right(session: Session, truth: NDArray[np.uint8]) -> float:
@@ -233,7 +136,7 @@ def gain(session: Session, truth: NDArray[np.uint8], regions: list[int], class_:
     return int((truth[inside] == class_).sum() - right.sum())
 
 
-def by_click_and_key(hand: Hand, session: Session, truth: NDArray[np.uint8]) -> None:
+def by_click_and_key(hand: Counted, session: Session, truth: NDArray[np.uint8]) -> None:
     """Click on a region and press its class's key, the largest gain first."""
     classes = wanted(session, truth)
     gains = {region: gain(session, truth, [region], class_) for region, class_ in classes.items()}
@@ -244,7 +147,7 @@ def by_click_and_key(hand: Hand, session: Session, truth: NDArray[np.uint8]) -> 
         give(hand, session, classes[region])
 
 
-def give(hand: Hand, session: Session, class_: int) -> None:
+def give(hand: Counted, session: Session, class_: int) -> None:
     """Assign a class to what is selected: by its digit, or found by its name."""
     if class_ < 10:
         hand.key(digit(class_))
@@ -262,7 +165,7 @@ def digit(class_: int) -> Qt.Key:
     return Qt.Key(int(Qt.Key.Key_0) + (class_ + 1) % 10)
 
 
-def by_sweeps(hand: Hand, session: Session, truth: NDArray[np.uint8]) -> None:
+def by_sweeps(hand: Counted, session: Session, truth: NDArray[np.uint8]) -> None:
     """Draw strokes inside the connected regions of one class, the largest gain first."""
     classes = wanted(session, truth)
     camera: Any = getattr(hand.viewer, "scene", hand.viewer).camera

@@ -8,28 +8,20 @@ Every step of the story: window-STEP-WIDTH-THEME.png. The pages show 1400 pixels
 from __future__ import annotations
 
 import argparse
-import time
-from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
-import napari
 import numpy as np
 from PIL import Image
-from qtpy.QtCore import QEvent, QPoint, QPointF, Qt
-from qtpy.QtGui import QMouseEvent
+from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication, QWidget
 
-from napari_corrclip.annotation import Session
-from napari_corrclip.gui.dock import CorrClipDock
 from napari_corrclip.gui.pages import Page
+from tools.hand import LEFT, NONE, RIGHT, Hand
 
 SIZES = {1400: 900, 1024: 700}
 THEMES = ("dark", "light")
-NONE = Qt.KeyboardModifier.NoModifier
 SHIFT = Qt.KeyboardModifier.ShiftModifier
-LEFT, RIGHT = Qt.MouseButton.LeftButton, Qt.MouseButton.RightButton
 STROKES = (
     (
         Qt.Key.Key_5,
@@ -72,18 +64,13 @@ STROKES = (
 """Keys and places of the strokes over the photograph, (row, column)."""
 
 
-class Story:
+class Story(Hand):
     """Somebody before a window, with a camera."""
 
     def __init__(self, folder: Path, size: tuple[int, int], theme: str) -> None:
         self.folder, self.size, self.theme = folder, size, theme
         self.photograph = False  # of which a palette would change the colours
-        self.viewer = napari.Viewer(show=True, title="napari")
-        self.viewer.theme = theme
-        self.viewer.window.resize(*size)
-        _, made = self.viewer.window.add_plugin_dock_widget("napari-corrclip", "CorrCLIP")
-        self.dock: CorrClipDock = made
-        self.settle()
+        super().__init__(size, theme)
 
     def shoot(self, step: str, settle: float = 0.4) -> None:
         """Save the window as it is."""
@@ -97,78 +84,9 @@ class Story:
         picture.save(path, optimize=True)
         print(path, picture.size, f"{path.stat().st_size / 1000:.0f} kB", flush=True)
 
-    def settle(self, seconds: float = 0.4) -> None:
-        """Let everything be drawn."""
-        end = time.time() + seconds
-        while time.time() < end:
-            QApplication.processEvents()
-            time.sleep(0.005)
-
-    def wait(self, until: Callable[[], bool]) -> None:
-        """Wait as long as it takes."""
-        end = time.time() + 300
-        while not until():
-            QApplication.processEvents()
-            time.sleep(0.005)
-            if time.time() > end:
-                raise TimeoutError(self.dock.status.text())
-
-    @property
-    def canvas(self) -> QWidget:
-        """Where napari draws."""
-        return self.viewer.window._qt_viewer.canvas.native
-
-    @property
-    def session(self) -> Session:
-        """What is corrected."""
-        session = self.dock.workspace.session
-        assert session is not None, self.dock.status.text()
-        return session
-
     def press(self, widget: QWidget) -> None:
         """Click on a button."""
         QTest.mouseClick(widget, LEFT)
-        QApplication.processEvents()
-
-    def type(self, text: str) -> None:
-        """Type words and Enter."""
-        QTest.keyClicks(self.dock.words.line, text)
-        QTest.keyClick(self.dock.words.line, Qt.Key.Key_Return)
-        QApplication.processEvents()
-
-    def key(self, key: Qt.Key, modifiers: Any = NONE) -> None:
-        """Press a key over the canvas."""
-        QTest.keyClick(self.canvas, key, modifiers)
-        QApplication.processEvents()
-
-    def at(self, row: float, column: float) -> QPoint:
-        """Where a pixel of the image is on the canvas."""
-        size = self.canvas.size()
-        camera = getattr(self.viewer, "scene", self.viewer).camera  # napari 0.9 moved it
-        _, centre_row, centre_column = camera.center
-        return QPoint(
-            round(size.width() / 2 + (column - centre_column) * camera.zoom),
-            round(size.height() / 2 + (row - centre_row) * camera.zoom),
-        )
-
-    def hover(
-        self, row: float, column: float, held: Qt.MouseButton = Qt.MouseButton.NoButton
-    ) -> None:
-        """Move the mouse over a pixel."""
-        where = self.at(row, column)
-        event = QMouseEvent(
-            QEvent.Type.MouseMove, QPointF(where), QPointF(self.canvas.mapToGlobal(where)),
-            Qt.MouseButton.NoButton, held, NONE,
-        )  # fmt: skip
-        QApplication.sendEvent(self.canvas, event)
-        QApplication.processEvents()
-
-    def click(
-        self, row: float, column: float, modifiers: Any = NONE, button: Qt.MouseButton = LEFT
-    ) -> None:
-        """Click on a pixel."""
-        self.hover(row, column)
-        QTest.mouseClick(self.canvas, button, modifiers, self.at(row, column))
         QApplication.processEvents()
 
     def inside(self, region: int) -> tuple[float, float]:
@@ -196,14 +114,13 @@ class Story:
         self.wait(lambda: not dock.controller.running)
         dock.model.detail.setCurrentIndex(0)
         self.press(dock.bar.run_button)
-        self.wait(lambda: not dock.controller.running and dock.workspace.session is not None)
-        self.viewer.reset_view()
+        self.wait_for_result()
         large = sorted(self.session.rows(), key=lambda row: -row.area)
-        self.hover(*self.inside(large[1].id))
+        self.hover(self.inside(large[1].id))
         self.shoot("3-result")
         self.press(dock.correct.button)
         for number, row in enumerate(large[1:3]):
-            self.click(*self.inside(row.id), SHIFT if number else NONE)
+            self.click(self.inside(row.id), SHIFT if number else NONE)
         self.shoot("4-selection")
         self.key(Qt.Key.Key_Escape)
         self.split(large[0].id)
@@ -224,37 +141,23 @@ class Story:
         dock.model.regions.setCurrentText("superpixels")
         self.type("coffee, cup, saucer, spoon, table")
         self.press(dock.bar.run_button)
-        self.wait(lambda: not dock.controller.running and dock.workspace.session is not None)
-        self.viewer.reset_view()
+        self.wait_for_result()
         self.press(dock.correct.button)
         for number, stroke in enumerate(STROKES):
-            self.sweep(*stroke, shoot=number == len(STROKES) - 1)
-
-    def sweep(
-        self, key: Qt.Key, places: Sequence[tuple[float, float]], *, shoot: bool = False
-    ) -> None:
-        """Hold the key of a class and draw a stroke over places of the image."""
-        self.hover(*places[0])
-        QTest.keyPress(self.canvas, key)
-        QTest.mousePress(self.canvas, LEFT, pos=self.at(*places[0]))
-        for place in places[1:]:
-            self.settle(0.02)  # vispy leaves out moves that follow at once
-            self.hover(*place, held=LEFT)
-        if shoot:
-            self.shoot("9-sweep")
-        QTest.mouseRelease(self.canvas, LEFT, pos=self.at(*places[-1]))
-        QTest.keyRelease(self.canvas, key)
-        QApplication.processEvents()
+            last = number == len(STROKES) - 1
+            self.sweep(
+                *stroke, before_release=(lambda: self.shoot("9-sweep")) if last else lambda: None
+            )
 
     def split(self, region: int) -> None:
         """Cut something off a region, and leave it."""
-        self.click(*self.inside(region))
+        self.click(self.inside(region))
         self.key(Qt.Key.Key_S)
         row, column = self.inside(region)
-        self.click(row, column)
+        self.click((row, column))
         inside = np.argwhere(self.session.regions == region)
         far = inside[np.abs(inside - (row, column)).sum(axis=1).argmax()]
-        self.click(*map(float, far), button=RIGHT)
+        self.click(far, button=RIGHT)
         self.wait(lambda: "Enter splits it" in self.dock.status.text())
         self.shoot("5-split-preview")
         self.key(Qt.Key.Key_Escape)
@@ -262,25 +165,19 @@ class Story:
     def correct(self) -> None:
         """Put right what the networks took for something else."""
         triangle, cross = (212.0, 216.0), (155.0, 118.0)
-        self.click(*triangle)  # one region with a part of the square
+        self.click(triangle)  # one region with a part of the square
         self.key(Qt.Key.Key_S, SHIFT)
         self.key(Qt.Key.Key_Escape)
-        self.click(*triangle)
+        self.click(triangle)
         self.key(Qt.Key.Key_6)
         self.key(Qt.Key.Key_Escape)
-        self.click(*cross)
+        self.click(cross)
         self.key(Qt.Key.Key_4)
 
     def queue(self) -> None:
         """Walk to the region that is most worth a look."""
         self.key(Qt.Key.Key_D)
         self.shoot("6-queue")
-
-    def close(self) -> None:
-        """Leave."""
-        self.dock.cleanup()
-        self.viewer.close()
-        QApplication.processEvents()
 
 
 def main() -> None:

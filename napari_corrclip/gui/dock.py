@@ -555,7 +555,7 @@ class CorrClipDock(Docked):
         """Somebody removed a layer of the session, or its stack."""
         self.controller.close()
         if image:
-            self.say(f"The image {name!r} was removed; its labels stay as layers.")
+            self.say(f"The image {name!r} was removed; its labels stay as hidden layers.")
             self._nothing_shown()
             return
         self._nothing_shown()

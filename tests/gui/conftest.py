@@ -27,7 +27,7 @@ from napari_corrclip.weights.cache import PREFERENCES
 from tests.annotation.images import small_result
 from tests.forms import short
 from tests.gui.gates import Gate, at_stage
-from tests.gui.person import Person, delete_now, threads_end
+from tests.gui.person import Person, User, delete_now, start, threads_end
 from tests.gui.stacks import planes, ready
 from tests.gui.window import SIDE, Window, hearing
 
@@ -149,6 +149,17 @@ def on_screen(make_napari_viewer: Callable[..., napari.Viewer], qtbot: QtBot) ->
     if not gone:
         dock.deleteLater()
         delete_now()
+    threads_end(qtbot)
+
+
+@pytest.fixture
+def user(make_napari_viewer_proxy: Callable[..., napari.Viewer], qtbot: QtBot) -> Iterator[User]:
+    """Somebody with a whole window, in which there is nothing yet."""
+    user = start(make_napari_viewer_proxy(show=True), qtbot)
+    yield user
+    user.dock.cleanup()
+    user.dock.deleteLater()
+    delete_now()
     threads_end(qtbot)
 
 

@@ -11,16 +11,15 @@ from qtpy.QtWidgets import QAbstractSpinBox, QApplication, QWidget
 from napari_corrclip.annotation import Session
 from napari_corrclip.gui.pages import Page
 from napari_corrclip.gui.words.panel import NAME
-from tests.gui.person import MINUTE, User, open_sample, start, threads_end
+from tests.gui.person import MINUTE, User, open_sample
 
 pytestmark = pytest.mark.canvas
 
 ENTER = Qt.Key.Key_Return
 
 
-@pytest.fixture
-def user(make_napari_viewer_proxy, qtbot):  # type: ignore[no-untyped-def]
-    user = start(make_napari_viewer_proxy(show=True), qtbot)
+@pytest.fixture(autouse=True)
+def _corrected(user: User) -> None:
     open_sample(user)
     user.type("red, green, blue")
     user.dock.model.regions.setCurrentText("superpixels")
@@ -28,9 +27,6 @@ def user(make_napari_viewer_proxy, qtbot):  # type: ignore[no-untyped-def]
     user.viewer.reset_view()
     user.press(user.dock.correct.button)
     user.viewer.layers.selection.active = user.window.layers.labels
-    yield user
-    user.dock.cleanup()
-    threads_end(qtbot)
 
 
 def titles(session: Session) -> list[str]:

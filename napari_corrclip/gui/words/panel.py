@@ -22,9 +22,11 @@ from qtpy.QtWidgets import (
 from napari_corrclip.errors import InputError
 from napari_corrclip.gui.correct.class_keys import CLASS_KEYS
 from napari_corrclip.gui.preferences import palette_of_new_classes
-from napari_corrclip.gui.widgets import Line, button, choose, set_tip
+from napari_corrclip.gui.widgets import Line, button, set_tip
 from napari_corrclip.gui.words.active import ActiveClass
 from napari_corrclip.gui.words.detail import ClassDetail
+from napari_corrclip.gui.words.readings import read_typed
+from napari_corrclip.gui.words.renaming import Letters, ask_about_prompt, renamed_with_prompt
 from napari_corrclip.gui.words.shown import ShownClasses
 from napari_corrclip.gui.words.table import (
     COLOR,
@@ -38,11 +40,10 @@ from napari_corrclip.gui.words.table import (
 )
 from napari_corrclip.gui.work.said import Kind, Said
 from napari_corrclip.maps.values import count_values
-from napari_corrclip.vocabulary import Vocabulary, VocabularyClass
+from napari_corrclip.vocabulary import Vocabulary
 from napari_corrclip.vocabulary.benchmarks import BENCHMARKS, benchmark
 from napari_corrclip.vocabulary.model import FILE_SUFFIXES
 from napari_corrclip.vocabulary.near_colors import nearest_given
-from napari_corrclip.wording.amounts import count
 
 if TYPE_CHECKING:
     from napari_corrclip.annotation import Changed, Session
@@ -132,7 +133,7 @@ class VocabularyPanel(QWidget):
         self._session: Session | None = None
         self._shares_shown = True
         self._seen: Session | None = None
-        self._called: dict[int, set[str]] = {}  # by value, what a class was called in the table
+        self._letters = Letters()
         self._waiting = False  # for the end of a run, during which they were changed
         self._count_later = QTimer(self)
         self._count_later.setSingleShot(True)
@@ -344,7 +345,7 @@ class VocabularyPanel(QWidget):
     def add(self, text: str) -> bool:
         """Add classes as they would be typed; return whether the text could be read."""
         try:
-            typed = self._meant(text)
+            typed = read_typed(self, text)
             if typed is None:
                 self.refused.emit(
                     "The classes were not added; they stand in the line as they were."
@@ -360,35 +361,13 @@ class VocabularyPanel(QWidget):
             self._set(words)
         return True
 
-    def _meant(self, text: str) -> Vocabulary | None:
-        """Return the classes of a typed text; where it can be read in two ways, ask; ``None``: neither."""
-        palette = palette_of_new_classes()
-        readings: list[Vocabulary] = []
-        refused: InputError | None = None
-        for read in (Vocabulary.listed, Vocabulary.typed):
-            try:
-                words = read(text, palette=palette)
-            except InputError as error:
-                refused = error
-            else:
-                readings += [] if words in readings else [words]
-        if not readings and refused is not None:
-            raise refused
-        if len(readings) == 1:
-            return readings[0]
-        title, asked = "Two readings", f"{text.strip()!r} can be read in two ways. Which is meant?"
-        answer, _ = choose(self, title, asked, [_reading(words) for words in readings])
-        return None if answer is None else readings[answer]
-
     def _edited(self, changed: Vocabulary | InputError) -> None:
         if isinstance(changed, InputError):
             self.refused.emit(str(changed))
             return
-        self._note_names(changed)
+        self._letters.note(self.vocabulary, changed)
         self._letters_follow(changed)
-        renamed = (
-            None if self.vocabulary is None else _renamed_with_prompt(self.vocabulary, changed)
-        )
+        renamed = renamed_with_prompt(self.vocabulary, changed)
         if renamed is None or self.prompts_follow:
             self._set(changed)
             return
@@ -403,20 +382,13 @@ class VocabularyPanel(QWidget):
         if not self._prompt_is(value, former) or self.vocabulary is None:
             return
         name = self.vocabulary.by_value(value).name
-        answer, always = choose(
-            self,
-            "Another name",
-            f"The class was looked for by its name, {former!r}. What is it to be looked for by, now that "
-            f"it is called {name!r}?",
-            [f"Look for {name!r}", f"Go on with {former!r}"],
-            check="Do the same with further names",
-        )
-        if answer is not None and always:
-            self.prompts_follow = answer == 0
-        if not self._prompt_is(value, former) or answer == 1:
+        follows, always = ask_about_prompt(self, former, name)
+        if follows is not None and always:
+            self.prompts_follow = follows
+        if not self._prompt_is(value, former) or follows is False:
             return
         row = self.vocabulary.values.index(value)
-        if answer == 0:
+        if follows:
             self._set(self.vocabulary.with_prompts(row, None))
         else:
             self._set(self.vocabulary.rename(row, former))
@@ -486,20 +458,9 @@ class VocabularyPanel(QWidget):
         self.table.setDragEnabled(not elsewhere)
         self._buttons()
 
-    def _note_names(self, words: Vocabulary) -> None:
-        """Remember which classes an edit of the table renames."""
-        for value, former, name in _renamed(self.vocabulary, words):
-            self._called.setdefault(value, set()).update((former, name))
-
     def _letters_follow(self, words: Vocabulary | None) -> None:
-        """Let classes keep their letters that are called otherwise now, by the table or by undo of it."""
-        names = {
-            former: name
-            for value, former, name in _renamed(self.vocabulary, words)
-            if {former, name} <= self._called.get(value, set())
-        }
         try:
-            CLASS_KEYS.rename(names)
+            self._letters.follow(self.vocabulary, words)
         except InputError as error:
             self.refused.emit(error)
 
@@ -519,37 +480,3 @@ class VocabularyPanel(QWidget):
             size = session.labels.size
             shares = {value: float(counts[value]) / size for value in session.vocabulary.values}
             self.model.show_shares(shares)
-
-
-def _renamed(former: Vocabulary | None, words: Vocabulary | None) -> list[tuple[int, str, str]]:
-    """Return the value, the former name and the name of each class that is called otherwise."""
-    if former is None or words is None:
-        return []
-    both = [
-        (former.by_value(class_.value), class_) for class_ in words if class_.value in former.values
-    ]
-    return [(old.value, old.name, new.name) for old, new in both if old.name != new.name]
-
-
-def _renamed_with_prompt(former: Vocabulary, words: Vocabulary) -> tuple[int, str] | None:
-    """Return the value and the former name of a class whose prompt went with its name; ``None``: none did."""
-    for class_ in words:
-        old = former.by_value(class_.value) if class_.value in former.values else None
-        if old is not None and old.name != class_.name and _by_name(old) and _by_name(class_):
-            return class_.value, old.name
-    return None
-
-
-def _by_name(class_: VocabularyClass) -> bool:
-    """Whether a class is looked for by its name."""
-    return class_.prompts == (class_.name,)
-
-
-def _reading(words: Vocabulary) -> str:
-    """Say in short what classes a text was read as: ``3 classes: d, e, f``."""
-    parts = [
-        class_.name if _by_name(class_) else f"{class_.name} ({', '.join(class_.prompts)})"
-        for class_ in words
-    ]
-    more = f" and {len(parts) - 4} more" if len(parts) > 4 else ""
-    return f"{count(len(parts), 'class', 'classes')}: {', '.join(parts[:4])}{more}"

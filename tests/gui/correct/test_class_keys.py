@@ -7,7 +7,6 @@ from pathlib import Path
 
 import napari.settings
 import pytest
-from pytestqt.qtbot import QtBot
 from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication
@@ -17,18 +16,15 @@ from napari_corrclip.gui.correct.class_keys import CLASS_KEYS, key_of, reserved
 from napari_corrclip.gui.preferences import is_kept, kept_class_keys
 from napari_corrclip.gui.words.table import KEY, NAME
 from napari_corrclip.vocabulary import Vocabulary
-from tests.gui.person import User, open_scene, start, threads_end
+from tests.gui.person import User, open_scene
 
 NAMES = "water, grass, sky, red, green, blue, yellow, white, black, brown, boat, quay"
 SHIFT = Qt.KeyboardModifier.ShiftModifier
 
 
-@pytest.fixture
-def user(make_napari_viewer_proxy, qtbot: QtBot) -> Iterator[User]:  # type: ignore[no-untyped-def]
-    user = start(make_napari_viewer_proxy(show=True), qtbot)
-    yield user
-    user.dock.cleanup()
-    threads_end(qtbot)
+@pytest.fixture(autouse=True)
+def _own_letters() -> Iterator[None]:
+    yield
     for name in kept_class_keys():
         CLASS_KEYS.give(name, "", Vocabulary.from_names([name]))
 

@@ -2,33 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-
-import napari
 import pytest
-from pytestqt.qtbot import QtBot
 from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication
 
-from tests.gui.person import User, open_sample, start, threads_end
+from tests.gui.person import User, open_sample
 
 pytestmark = pytest.mark.canvas
 
 ALT = Qt.KeyboardModifier.AltModifier
 
 
-@pytest.fixture
-def user(make_napari_viewer_proxy: Callable[..., napari.Viewer], qtbot: QtBot) -> Iterator[User]:
-    user = start(make_napari_viewer_proxy(show=True), qtbot)
+@pytest.fixture(autouse=True)
+def _segmented(user: User) -> None:
     open_sample(user)
     user.type("purple circle, blue square, wood, water")
     user.dock.model.regions.setCurrentText("superpixels")
     user.run()
     user.viewer.reset_view()
-    yield user
-    user.dock.cleanup()
-    threads_end(qtbot)
 
 
 def test_sentences_end_with_their_moment(user: User) -> None:

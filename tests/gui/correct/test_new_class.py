@@ -2,25 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 from pytestqt.qtbot import QtBot
 from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication
 
-from tests.gui.person import MINUTE, User, open_scene, start, threads_end
+from tests.gui.person import MINUTE, User, open_scene
 
 pytestmark = pytest.mark.canvas
-
-
-@pytest.fixture
-def user(make_napari_viewer_proxy, qtbot: QtBot) -> Iterator[User]:  # type: ignore[no-untyped-def]
-    user = start(make_napari_viewer_proxy(show=True), qtbot)
-    yield user
-    user.dock.cleanup()
-    threads_end(qtbot)
 
 
 def test_what_is_not_found_becomes_a_class_and_is_assigned(user: User, qtbot: QtBot) -> None:

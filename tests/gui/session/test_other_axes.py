@@ -2,27 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import numpy as np
 import pytest
 from napari import Viewer
-from pytestqt.qtbot import QtBot
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QApplication
 
-from tests.gui.person import User, delete_now, run, start, threads_end
+from tests.gui.person import User, run
 from tests.gui.stacks import planes, ready, to
-
-
-@pytest.fixture
-def user(make_napari_viewer_proxy: Callable[..., Viewer], qtbot: QtBot) -> Iterator[User]:
-    user = start(make_napari_viewer_proxy(show=True), qtbot)
-    yield user
-    user.dock.cleanup()
-    user.dock.deleteLater()
-    delete_now()
-    threads_end(qtbot)
 
 
 def show_3d(viewer: Viewer) -> None:
