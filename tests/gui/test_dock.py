@@ -324,6 +324,6 @@ def test_corrections_whose_image_is_gone_are_not_left_without_a_question(person:
     second.assign(second.ids[:2].tolist(), "red")
     person.viewer.layers.clear()
     assert said.text().startswith(
-        "The image 'other' was removed, and with it what was corrected of it"
+        "The image 'other' was removed; what was corrected of it stays in memory"
     )
     assert person.dock.restore_bar.isHidden()

@@ -88,7 +88,7 @@ class CorrectPanel(QWidget):
         }
         for tool, switch in self.tool_buttons.items():
             switch.setCheckable(True)
-            switch.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+            switch.setFocusPolicy(Qt.FocusPolicy.TabFocus)
             switch.clicked.connect(lambda _=False, tool=tool: self._take_tool(tool))
         self.sure_button = button(
             "",
@@ -206,10 +206,13 @@ class CorrectPanel(QWidget):
         self._enable()
 
     def _forget_figures(self) -> None:
-        """Say of no session how much is left; buttons that are off keep their texts, and their places."""
+        """Say of no session how much is left; the buttons keep their places."""
         self.left.setText("")
         set_tip(self.left, "")
         self.small.setText("small")
+        for accept, text in ((self.sure_button, "Accept from"), (self.rest_button, "The rest")):
+            accept.setMinimumWidth(accept.width() if accept.isVisible() else 0)
+            accept.setText(text)
 
     def _switch(self, on: bool) -> None:
         mode = self.mode
@@ -331,6 +334,8 @@ class CorrectPanel(QWidget):
             self.sure_button.setEnabled(sure > 0)
             self.rest_button.setText(f"The rest ({rest:,})")
             self.rest_button.setEnabled(rest > 0)
+            for accept in (self.sure_button, self.rest_button):
+                accept.setMinimumWidth(0)
 
     def _next(self) -> None:
         """Go to the next region; where regions are not corrected yet, from now on they are."""

@@ -363,6 +363,6 @@ class SessionDisplay:
             self.forget_preview()
         if self._workspace.kept_with(event.value):
             self._tell(
-                f"The image {name!r} was removed, and with it what was corrected of it in "
-                "memory; only its labels stay, as layers."
+                f"The image {name!r} was removed; what was corrected of it stays in memory, and is asked "
+                "about when napari is closed."
             )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import napari
 from qtpy.QtCore import QEvent, QObject, QTimer
@@ -39,6 +40,9 @@ class Quitting(QObject):
         super().__init__(window)
         self._viewer = viewer
         self._workspace = workspace
+        self._clearing = False  # whether layers went just now, as where a script closes the window
+        # After those who keep a session with its image when its layers go.
+        viewer.layers.events.removed.connect(self._removed, position="last")
         if window is not None:
             window.installEventFilter(self)
 
@@ -52,7 +56,18 @@ class Quitting(QObject):
     def lost(self) -> list[InMemory]:
         """What would be lost with the window; nothing where a script closes it: that clears the layers."""
         layers = self._viewer.layers
-        return self._workspace.only_in_memory(layers) if len(layers) else []
+        if self._clearing and not len(layers):
+            return []
+        return self._workspace.only_in_memory(layers)
+
+    def _removed(self, event: Any) -> None:
+        """What was done to an image that somebody removes is not lost with it."""
+        self._workspace.keep_without_image(event.value)
+        self._clearing = True
+        QTimer.singleShot(0, self._cleared)
+
+    def _cleared(self) -> None:
+        self._clearing = False
 
     @property
     def lost_with_dock(self) -> list[InMemory]:
@@ -80,6 +95,7 @@ class Quitting(QObject):
 
     def stop(self) -> None:
         """Ask no more."""
+        self._viewer.layers.events.removed.disconnect(self._removed)
         window = self._window
         if window is not None:
             window.removeEventFilter(self)
@@ -95,8 +111,8 @@ class Quitting(QObject):
 
     def _may_close(self) -> bool:
         window = self._window
-        if window is None or window.property(_ANSWERED):
-            return True
+        if window is None or window.property(_ANSWERED) or not window.isVisible():
+            return True  # where nobody sees the window, as in a script, nobody answers
         lost = self.lost
         if not self.may_go(lost, "Quit without saving", "They go with napari."):
             return False

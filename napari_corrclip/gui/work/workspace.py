@@ -186,6 +186,7 @@ class Workspace:
         self.journal: Journal | None = None
         self._like: Picture | None = None  # in the manner of which other planes are looked at
         self._planes: dict[Plane, InMemory] = {}
+        self._without_image: list[InMemory] = []
         self._values: dict[str, int] = {}  # of classes on all planes, by name
         self._encoded: dict[
             Plane, tuple[str, Kept[EncodedImage]]
@@ -591,6 +592,16 @@ class Workspace:
         """Whether what lies in a folder is what a person saved of a session last."""
         return self._with_images.lies_in(session, folder)
 
+    def keep_without_image(self, image: Any) -> None:
+        """Keep what is in memory of an image layer that is removed, until napari is closed.
+
+        Args:
+            image: with which it was kept until now.
+        """
+        for kept in self.kept_with(image):
+            self._without_image.append(kept)
+            self._with_images.release(kept)
+
     def only_in_memory(self, images: Iterable[Any]) -> list[InMemory]:
         """Return what was corrected and is on no disk: it is lost when napari is closed.
 
@@ -604,6 +615,7 @@ class Workspace:
             if not self.keeps(self.session):
                 found.insert(0, InMemory(self.session, self.picture))
         found += [kept for image in images for kept in self.kept_with(image)]
+        found += self._without_image
         return [
             kept
             for kept in found

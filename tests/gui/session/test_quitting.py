@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from pytestqt.qtbot import QtBot
 from qtpy.QtCore import QEvent, QObject
-from qtpy.QtWidgets import QDockWidget, QMessageBox, QWidget
+from qtpy.QtWidgets import QApplication, QDockWidget, QMessageBox, QWidget
 
 from napari_corrclip.annotation import Session, has_session, journal, journal_folder
 from napari_corrclip.annotation.files import log
@@ -157,6 +157,22 @@ def test_quitting_without_saving_is_asked_about_once(seen: Person) -> None:
     assert close_window(seen, "Quit without saving", asked)
     assert len(asked) == 1
     other.cleanup()
+
+
+def test_what_is_removed_with_its_image_is_asked_about_too(seen: Person, tmp_path: Path) -> None:
+    """All layers selected and deleted: the session went with them, and nobody was asked."""
+    session = correct(seen)
+    decide(session)
+    seen.viewer.layers.clear()
+    QApplication.processEvents()
+    assert seen.dock.workspace.session is None
+    asked: list[str] = []
+    assert not close_window(seen, "Cancel", asked)
+    assert asked == ["1 correction of 'scene' is in memory only. They go with napari."]
+    answer(NameDialog, lambda dialog: name_folder(dialog, str(tmp_path / "scene")))
+    assert close_window(seen, "Save…", asked)
+    loaded = Session.load(tmp_path / "scene.corrclip")
+    np.testing.assert_array_equal(loaded.labels, session.labels)
 
 
 def test_nothing_is_asked_where_nothing_would_be_lost(seen: Person, tmp_path: Path) -> None:
