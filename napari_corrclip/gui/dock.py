@@ -16,7 +16,7 @@ import numpy as np
 from napari.layers import Image
 from numpy.typing import NDArray
 from qtpy.QtCore import QSize, QTimer
-from qtpy.QtGui import QKeyEvent
+from qtpy.QtGui import QKeyEvent, QResizeEvent
 from qtpy.QtWidgets import (
     QAbstractItemView,
     QAbstractSpinBox,
@@ -78,6 +78,9 @@ from napari_corrclip.vocabulary import Vocabulary
 
 WIDTH = 320
 """Logical pixels, at least; the canvas is to have the larger part of a small screen."""
+
+LOW = 660
+"""A window that is lower, in logical pixels, has no room for all at once, as 1400 x 900 at 150 % is."""
 
 
 class CorrClipDock(Docked):
@@ -172,7 +175,7 @@ class CorrClipDock(Docked):
         files.addWidget(self.export.button)
         for part in (choose, run, column, files):
             part.setContentsMargins(0, 0, 0, 0)
-            part.setSpacing(4)
+            part.setSpacing(3)
         return Pages(
             {
                 above: [Page.SET_UP],
@@ -195,6 +198,7 @@ class CorrClipDock(Docked):
         self.image.chosen.connect(self._image_chosen)
         self.workspace.told.connect(self.say)
         self.workspace.opened.connect(self._opened)
+        self.restore_bar.shown.connect(self._fit)
         self.restore_bar.restored.connect(self.display.open)
         self.restore_bar.restored.connect(lambda session, _: self._show_run(session))
         self.restore_bar.taken_up.connect(self.display.take_up)
@@ -270,6 +274,18 @@ class CorrClipDock(Docked):
     def _make_room(other: Fold, on: bool) -> None:
         if on:
             other.close_up()
+
+    def _fit(self, offered: bool) -> None:
+        """Show less of the classes in a low window while corrections are offered."""
+        window = self.window()
+        self.words.show_little(offered and window is not None and window.height() < LOW)
+
+    def resizeEvent(self, event: QResizeEvent | None) -> None:
+        """Show all of the classes where a window has become high enough."""
+        super().resizeEvent(event)
+        window = self.window()
+        if window is not None and window.height() >= LOW and not self.restore_bar.isHidden():
+            self.words.show_little(False)
 
     def try_demo(self) -> None:
         """Open a synthetic scene, type what is in it, and run; words that are there are asked about."""

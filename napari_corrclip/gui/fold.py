@@ -7,7 +7,7 @@ from qtpy.QtCore import QSize, Qt
 from qtpy.QtGui import QResizeEvent
 from qtpy.QtWidgets import QSizePolicy, QToolButton, QVBoxLayout, QWidget
 
-from napari_corrclip.gui.widgets import set_tip
+from napari_corrclip.gui.widgets import give_room_back, set_tip
 
 
 class Fold(QWidget):
@@ -68,6 +68,8 @@ class Fold(QWidget):
         self.head.setArrowType(Qt.ArrowType.DownArrow if on else Qt.ArrowType.RightArrow)
         self.switched.emit(on)  # others make room first
         self.inside.setVisible(on)
+        if not on:
+            give_room_back(self.inside)
 
 
 class _Head(QToolButton):

@@ -56,6 +56,7 @@ class Pages(QWidget):
         self.tabs.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(3)
         layout.addWidget(self.tabs)
         for part in self._parts:
             layout.addWidget(part, int(part in stretch))

@@ -216,6 +216,20 @@ class OwnWindow:
             self._window.hide()
 
 
+def give_room_back(widget: QWidget) -> None:
+    """Let all around a widget that was hidden know at once that its room is free.
+
+    Qt tells them with the next event. What is shown before that, in its place, would make a low window
+    higher, and it would stay so.
+    """
+    above = widget.parentWidget()
+    while above is not None:
+        layout = above.layout()
+        if layout is not None:
+            layout.invalidate()
+        above = None if above.isWindow() else above.parentWidget()
+
+
 PRIMARY = "corrclip_primary"
 """The object's name of a page's one button in the accent colour."""
 

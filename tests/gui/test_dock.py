@@ -61,6 +61,9 @@ def test_typing_running_and_correcting(person: Person) -> None:
     said = person.dock.status
     assert said.text() == "The labels of 'scene' are hidden until it is chosen again."
     assert person.dock.session is session
+    person.viewer.dims.ndisplay = 3  # what brings them back is the image still
+    assert said.text() == "The labels of 'scene' are hidden until it is chosen again."
+    person.viewer.dims.ndisplay = 2
     person.type("purple")
     person.wait()
     assert "for the next run" in said.text()

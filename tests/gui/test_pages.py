@@ -28,6 +28,7 @@ from qtpy.QtWidgets import (
 
 from napari_corrclip.demo.scenes import generate_scene
 from napari_corrclip.errors import InputError
+from napari_corrclip.gui.correct.correcting import Tool
 from napari_corrclip.gui.dock import CorrClipDock
 from napari_corrclip.gui.pages import Page
 from napari_corrclip.gui.work.said import Kind, Said, done, past
@@ -35,7 +36,7 @@ from napari_corrclip.vocabulary import Vocabulary
 from tests.forms import short
 from tests.gui.hand import click_at, turn_to
 from tests.gui.person import Person, answer, click_in, threads_end
-from tests.gui.window import settle
+from tests.gui.window import Window, settle
 
 pytestmark = pytest.mark.canvas
 
@@ -91,12 +92,29 @@ def test_every_page_fits(on_screen: Person, width: int, height: int, theme: str)
     assert dock.pages.page is Page.CORRECT
     click_at(person, dock.correct.next_button)
     assert cut(dock) == []
-    assert dock.words.table.height() >= 100
+    rows = dock.words.table.viewport()
+    assert rows is not None
+    assert rows.height() >= 2 * dock.words.table.rowHeight(0)
+    assert (window.width(), window.height()) == (width, height)
+    tools = dock.correct.tool_buttons[Tool.SWEEP]
+    assert tools.isVisible()
+    layers = dock.layers
+    assert layers is not None
+    Window(person.viewer, dock.session, layers, []).key(Qt.Key.Key_Slash)
+    settle(person.viewer)
+    assert dock.correct.finder.isVisible()
+    assert not tools.isVisible()
+    assert cut(dock) == []
+    assert (window.width(), window.height()) == (width, height)
+    QTest.keyClick(dock.correct.finder.line, Qt.Key.Key_Escape)
+    assert tools.isVisible()
     turn_to(person, Page.SET_UP)
     assert cut(dock) == []
     for fold, other in ((dock.image.fold, dock.model), (dock.model, dock.image.fold)):
         click_at(person, fold.head)
+        settle(person.viewer)
         assert cut(dock) == []
+        assert (window.width(), window.height()) == (width, height)
         assert not other.is_open  # one of them is open alone
         assert dock.words.table.visibleRegion().boundingRect().height() >= 40
     turn_to(person, Page.EXPORT)
@@ -104,6 +122,49 @@ def test_every_page_fits(on_screen: Person, width: int, height: int, theme: str)
     assert dock.width() <= 340
     foot = dock.mapTo(window, QPoint(0, dock.height())).y()
     assert foot <= window.height() == height
+
+
+@pytest.mark.parametrize(("width", "height"), short(SIZES[1], rest=[SIZES[0]]))
+def test_what_is_offered_of_an_image_fits_every_page(
+    on_screen: Person, width: int, height: int
+) -> None:
+    """The row over the pages takes the room of what is below the classes, and gives it back."""
+    person, dock, viewer = on_screen, on_screen.dock, on_screen.viewer
+    viewer.window.resize(width, height)
+    settle(viewer)
+    click_at(person, dock.bar.demo_button)
+    person.wait()
+    session = dock.session
+    session.assign(session.ids[:2].tolist(), session.vocabulary.names[0])
+    other = viewer.add_image(generate_scene(8).image, name="other", rgb=True)
+    assert dock.image.layer is other
+    turn_to(person, Page.SET_UP)
+    click_at(person, dock.bar.run_button)
+    person.wait()
+    viewer.layers.selection.active = viewer.layers["demo scene"]
+    window = dock.window()
+    assert window is not None
+    low = height == SIZES[1][1]
+    for page in Page:
+        turn_to(person, page)
+        settle(viewer)
+        assert dock.restore_bar.isVisible()
+        assert cut(dock) == []
+        assert (window.width(), window.height()) == (width, height)
+        if page is not Page.EXPORT:
+            assert dock.words.detail.isVisible() is not low
+    turn_to(person, Page.SET_UP)
+    click_at(person, dock.model.head)
+    settle(viewer)
+    assert cut(dock) == []
+    assert (window.width(), window.height()) == (width, height)
+    click_at(person, dock.restore_bar.restore_button)
+    person.wait()
+    assert dock.session is session
+    assert not dock.restore_bar.isVisible()
+    assert dock.words.detail.isVisible()
+    settle(viewer)
+    assert (window.width(), window.height()) == (width, height)
 
 
 @pytest.mark.long

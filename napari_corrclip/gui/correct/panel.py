@@ -24,7 +24,14 @@ from napari_corrclip.gui.correct.keys import Moment
 from napari_corrclip.gui.correct.mode import UNDER_WAY, CorrectMode
 from napari_corrclip.gui.correct.review import Review
 from napari_corrclip.gui.numbers import NumberBox
-from napari_corrclip.gui.widgets import Label, MarkupLabel, button, primary_button, set_tip
+from napari_corrclip.gui.widgets import (
+    Label,
+    MarkupLabel,
+    button,
+    give_room_back,
+    primary_button,
+    set_tip,
+)
 from napari_corrclip.gui.work.said import Tell
 from napari_corrclip.vocabulary import Vocabulary
 
@@ -124,7 +131,7 @@ class CorrectPanel(QWidget):
         self.next_button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self.next_button.clicked.connect(self._next)
         self.finder = Finder()
-        self.finder.closed.connect(lambda: self._moment("normal"))
+        self.finder.closed.connect(self._found)
         self.help = KeyHelp()
         self.keys = self.help.keys
         self.help.hide()
@@ -262,9 +269,18 @@ class CorrectPanel(QWidget):
 
     def _find(self, title: str, names: tuple[str, ...], chosen: Callable[[str], object]) -> None:
         self._awaited = None
+        self._show_rows(False)  # the list takes their place
+        self._small.hide()
+        give_room_back(self._small)
         self.finder.open(names, title, chosen, lambda text: self._make(text, chosen))
         self._moment("finding")
         self._come_to_sight()
+
+    def _found(self) -> None:
+        """Show the rows again in whose place the list was."""
+        self._moment("normal")
+        give_room_back(self.finder)
+        self._count_left()
 
     def _come_to_sight(self) -> None:
         """Have what is typed into seen: before the tab of another dock, and not scrolled away."""
@@ -319,9 +335,10 @@ class CorrectPanel(QWidget):
     def _count_left(self) -> None:
         """Say how much of the queue is left."""
         on = self.mode is not None and self.mode.on
-        self._show_rows(on)
+        in_sight = on and self.finder.isHidden()
+        self._show_rows(in_sight)
         small = self.mode.review.small if on and self.mode is not None else ()
-        self._small.setVisible(bool(small))
+        self._small.setVisible(in_sight and bool(small))
         if self.mode is not None and on:
             header = self.mode.review.header()
             set_tip(self.left, header)

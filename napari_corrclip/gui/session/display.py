@@ -314,10 +314,9 @@ class SessionDisplay:
 
     def _hidden_because(self) -> str:
         """Say why the layers are not to be seen now: by the axes, or by the image; empty: they are."""
-        why = hidden_because(self._viewer.dims)
         image, shown = self._chosen(), self.picture
-        if why or image is None or shown is None or image in shown.layers:
-            return why
+        if image is None or shown is None or image in shown.layers:
+            return hidden_because(self._viewer.dims)
         if shown.layer not in self._viewer.layers:
             return (
                 f"The image {shown.name!r} is gone, so its labels are hidden while {image.name!r} is chosen; "

@@ -13,7 +13,7 @@ from napari_corrclip.errors import InputError
 from napari_corrclip.gui.image.panel import ImagePanel
 from napari_corrclip.gui.image.picture import Picture, neighbours
 from napari_corrclip.gui.session.loading import ask_to_leave
-from napari_corrclip.gui.widgets import Label, button, combo, is_sure
+from napari_corrclip.gui.widgets import Label, button, combo, give_room_back, is_sure
 from napari_corrclip.gui.work.controller import Controller
 from napari_corrclip.gui.work.restoring import (
     Belongs,
@@ -51,10 +51,12 @@ class RestoreBar(QWidget):
     Signals (psygnal):
         restored: the :class:`Session` and its :class:`Picture`, read from the disk.
         taken_up: a session that was kept in memory.
+        shown: whether the row is to be seen now; before it comes, and after it went.
     """
 
     restored = Signal(object, object)
     taken_up = Signal(InMemory)
+    shown = Signal(bool)
     # What a journal tells from its thread is said in the widget's.
     _failed = QtCore.Signal(str)  # type: ignore[attr-defined]
 
@@ -128,12 +130,20 @@ class RestoreBar(QWidget):
             self.parts.setCurrentIndex(len(asked) - 1 - asked[::-1].index(True))
         cut = any(offer.part is not None for offer in offers)
         self.parts.setVisible(cut or len(offers) > 1)
-        self.setVisible(bool(offers))
+        self._show(bool(offers))
         self._asked = source, picture
         if source is not None and picture is not None and not picture.where:
             # What lies in no image's place may be of this one, by its pixels.
             parts = self._workspace.parts_to_look_at(source)
             self._workspace.look_for(self._image.picture_for(part) for part in parts)
+
+    def _show(self, on: bool) -> None:
+        if on:
+            self.shown.emit(True)  # others make room first
+        self.setVisible(on)
+        if not on:
+            give_room_back(self)
+            self.shown.emit(False)
 
     def _found(self) -> None:
         """Offer what a look at the pixels has found of the image that is still chosen."""
@@ -268,7 +278,7 @@ class RestoreBar(QWidget):
             offered.setVisible(not there)
         if there:
             self.parts.hide()
-        self.setVisible(there or self.parts.count() > 0)
+        self._show(there or self.parts.count() > 0)
 
     def begin_anew(self) -> None:
         """Leave the corrections on the disk alone, and start over with the next run."""
@@ -295,7 +305,7 @@ class RestoreBar(QWidget):
         del self._offers[number : number + 1]
         self.parts.removeItem(number)
         self._describe(self.parts.currentIndex())
-        self.setVisible(self.parts.count() > 0)
+        self._show(self.parts.count() > 0)
 
 
 def described(offer: Offer) -> str:

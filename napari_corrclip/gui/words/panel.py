@@ -22,7 +22,7 @@ from qtpy.QtWidgets import (
 from napari_corrclip.errors import InputError
 from napari_corrclip.gui.correct.class_keys import CLASS_KEYS
 from napari_corrclip.gui.preferences import palette_of_new_classes
-from napari_corrclip.gui.widgets import Line, button, set_tip
+from napari_corrclip.gui.widgets import Line, button, give_room_back, set_tip
 from napari_corrclip.gui.words.active import ActiveClass
 from napari_corrclip.gui.words.detail import ClassDetail
 from napari_corrclip.gui.words.readings import read_typed
@@ -110,7 +110,9 @@ class VocabularyPanel(QWidget):
         self.down_button.setAccessibleName("Move down")
         self.lists_button = button("Lists", "Load and save the classes, or take a benchmark's")
         self.lists_button.setMenu(self._menu())
-        buttons = QHBoxLayout()
+        self._below = QWidget()
+        buttons = QHBoxLayout(self._below)
+        buttons.setContentsMargins(0, 0, 0, 0)
         buttons.setSpacing(4)
         for widget in (self.remove_button, self.clear_button, self.up_button, self.down_button):
             buttons.addWidget(widget)
@@ -124,10 +126,11 @@ class VocabularyPanel(QWidget):
         buttons.addWidget(self.lists_button)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(3)  # all of it is to fit a low screen
         layout.addWidget(self.line)
         layout.addWidget(self.table, 1)
         layout.addWidget(self.detail)
-        layout.addLayout(buttons)
+        layout.addWidget(self._below)
         self.prompts_follow: bool | None = None
         self._former: Vocabulary | None = None
         self._session: Session | None = None
@@ -165,6 +168,12 @@ class VocabularyPanel(QWidget):
         if vocabulary is not shown and not self.table.rows():
             self.active.agree()
         self._buttons()
+
+    def show_little(self, on: bool) -> None:
+        """Leave out what is below the table for a while: there is no room for it; or show it again."""
+        for part in (self.detail, self._below):
+            part.setVisible(not on)
+        give_room_back(self._below)
 
     def replace(self, vocabulary: Vocabulary) -> None:
         """Show other classes; those that there were can be brought back."""

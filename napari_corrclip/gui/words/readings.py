@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from qtpy.QtWidgets import QWidget
 
 from napari_corrclip.errors import InputError
@@ -11,6 +13,8 @@ from napari_corrclip.gui.words.renaming import is_by_name
 from napari_corrclip.vocabulary import Vocabulary
 from napari_corrclip.wording.amounts import count
 
+_DOUBLED = re.compile(r"([,;])(?:\s*\1)+")
+
 SHOWN = 4
 """So many classes of a reading are named in the question."""
 
@@ -18,10 +22,13 @@ SHOWN = 4
 def read_typed(parent: QWidget, text: str) -> Vocabulary | None:
     """Return the classes of a typed line; where it can be read in two ways, ask; ``None``: neither is meant.
 
+    A separator typed twice is one: ``coffee,, cup``.
+
     Raises:
         InputError: it can be read in no way.
     """
     palette = palette_of_new_classes()
+    text = _DOUBLED.sub(r"\1", text).strip(" ,;")
     readings: list[Vocabulary] = []
     refused: InputError | None = None
     for read in (Vocabulary.listed, Vocabulary.typed):
@@ -35,7 +42,7 @@ def read_typed(parent: QWidget, text: str) -> Vocabulary | None:
         raise refused
     if len(readings) == 1:
         return readings[0]
-    asked = f"{text.strip()!r} can be read in two ways. Which is meant?"
+    asked = f"{text!r} can be read in two ways. Which is meant?"
     answer, _ = choose(parent, "Two readings", asked, [_said(words) for words in readings])
     return None if answer is None else readings[answer]
 

@@ -680,7 +680,7 @@ class Workspace:
                 self._write(mine.session)
             raise
         return (
-            f"The former corrections lie in {str(aside)!r} now; Session > Load session… opens them."
+            f"The former corrections lie in {str(aside)!r} now; Export > Load session… opens them."
         )
 
     def decline(self, source: Source) -> str:
@@ -697,7 +697,7 @@ class Workspace:
         if place is None:
             return said
         self._declined.add(place)
-        stay = f"The former corrections stay in {str(place)!r}; Session > Load session… opens them."
+        stay = f"The former corrections stay in {str(place)!r}; Export > Load session… opens them."
         return " ".join(filter(None, [said, stay]))
 
     def close_journal(self) -> bool:

@@ -205,7 +205,7 @@ def test_what_the_journal_keeps_is_put_aside(
         ]
         assert len(lie) == 1
         assert loader.said.endswith(
-            f"The former corrections lie in {str(lie[0])!r} now; Session > Load session… opens them."
+            f"The former corrections lie in {str(lie[0])!r} now; Export > Load session… opens them."
         )
         return lie[0]
 

@@ -547,6 +547,25 @@ def test_commas_and_semicolons_together_ask_what_is_meant(
 
 
 @pytest.mark.canvas
+@pytest.mark.parametrize(
+    ("text", "classes"),
+    [
+        ("coffee,, Cup", ("coffee", "Cup")),
+        (",cat;", ("cat",)),
+        ("cat; ;dog, ", ("cat", "dog")),
+    ],
+)
+def test_a_separator_typed_once_too_often_is_no_mistake(
+    person: Person, text: str, classes: tuple[str, ...]
+) -> None:
+    shown(person)
+    person.type(text)
+    words = person.dock.words.vocabulary
+    assert words is not None
+    assert words.names == classes
+
+
+@pytest.mark.canvas
 def test_of_many_classes_only_those_that_matter_are_shown(person: Person) -> None:
     shown(person)
     person.type("a, b, c, d, e")

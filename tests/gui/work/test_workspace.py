@@ -757,7 +757,7 @@ def test_a_person_begins_anew_beside_what_lies_there(room: Room) -> None:
     picture.source = replace(picture.source, former=once)
     said = room.workspace.decline(picture.source)
     assert said == (
-        f"The former corrections stay in {str(journal_folder(once))!r}; Session > Load session… opens them."
+        f"The former corrections stay in {str(journal_folder(once))!r}; Export > Load session… opens them."
     )
     assert room.offered(picture) == []
     session = room.open(picture)
