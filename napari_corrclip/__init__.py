@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from napari_corrclip.images import read_image as read_image
     from napari_corrclip.images import to_rgb as to_rgb
     from napari_corrclip.progress import Progress as Progress
+    from napari_corrclip.project.project import Project as Project
     from napari_corrclip.results.large import LargeSegmentation as LargeSegmentation
     from napari_corrclip.results.segmentation import Segmentation as Segmentation
     from napari_corrclip.scripting import as_python as as_python
@@ -53,6 +54,7 @@ _HOME = {
     "LargeSegmentation": "results.large",
     "Preset": "weights.presets",
     "Progress": "progress",
+    "Project": "project.project",
     "Queue": "annotation",
     "Recipe": "engine.recipe",
     "Segmentation": "results.segmentation",
@@ -78,7 +80,7 @@ _HOME = {
 }
 """Each public name and the module it comes from."""
 
-_WITH_TORCH = {"api", "engine.features", "engine.segmenter"}
+_WITH_TORCH = {"api", "engine.features", "engine.segmenter", "project.project"}
 """The modules among them that import torch."""
 
 _moved.install()
@@ -90,6 +92,7 @@ __all__ = [
     "LargeSegmentation",
     "Preset",
     "Progress",
+    "Project",
     "Queue",
     "Recipe",
     "Segmentation",

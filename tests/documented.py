@@ -100,7 +100,7 @@ def _commands(text: str) -> Iterator[tuple[str, list[str]]]:
             continue
         after = words[place + 1 :]
         command = [word for word in after[:1] if re.fullmatch("[a-z]+", word)]
-        if command == ["models"]:
+        if command in (["models"], ["project"]):
             command += [word for word in after[1:2] if re.fullmatch("[a-z]+", word)]
         if command or after:
             options = [word.partition("=")[0] for word in after if re.match("--?[a-z]", word)]

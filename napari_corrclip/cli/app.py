@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from napari_corrclip.cli import models
+from napari_corrclip.cli import models, project
 from napari_corrclip.cli.console import READER_GONE, Debug, Offline, guarded, lost_stdout, tell
 from napari_corrclip.wording.visible import visible_streams
 
@@ -58,6 +58,7 @@ Dtype = Annotated[
     ),
 ]
 app.add_typer(models.app, name="models")
+app.add_typer(project.app, name="project")
 
 
 def run(args: Sequence[str]) -> int:

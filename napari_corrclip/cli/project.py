@@ -1,0 +1,136 @@
+"""``napari-corrclip project``: many images, pre-labelled and kept track of."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from napari_corrclip.cli.console import Debug, Offline, guarded
+
+app = typer.Typer(
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    help="Projects: many images with one vocabulary, pre-labelled, corrected and verified.",
+)
+
+Folder = Annotated[
+    Path, typer.Argument(parser=Path, metavar="PROJECT", help="The project's folder.")
+]
+
+
+@app.command()
+def create(
+    folder: Annotated[
+        Path,
+        typer.Argument(
+            parser=Path, metavar="PROJECT", help="Is made, and ends in .corrclip-project."
+        ),
+    ],
+    images: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="IMAGES...",
+            help="Images, folders (at any depth), patterns such as 'photos/**/*.jpg', or lists (.txt, .csv).",
+        ),
+    ],
+    classes: Annotated[
+        str,
+        typer.Option("--classes", "-c", metavar="TEXT|FILE", help="As in segment."),
+    ],
+    preset: Annotated[
+        str, typer.Option(metavar="demo|vit-b-16|…", help="Which networks.")
+    ] = "demo",
+    regions: Annotated[
+        str, typer.Option(metavar="sam|superpixels", help="Where regions come from.")
+    ] = "sam",
+    region_option: Annotated[
+        list[str] | None,
+        typer.Option("--region-option", metavar="NAME=VALUE", help="As in segment."),
+    ] = None,
+    device: Annotated[
+        str, typer.Option(metavar="auto|cpu|cuda|mps", help="Where the networks run.")
+    ] = "auto",
+    dtype: Annotated[
+        str, typer.Option(metavar="auto|float32|float16|bfloat16", help="As in segment.")
+    ] = "auto",
+    detail: Annotated[
+        str, typer.Option(metavar="standard|fine|native", help="As in segment.")
+    ] = "standard",
+    debug: Debug = False,
+) -> None:
+    """Make a project of images, which stay where they are.
+
+    What is put into their folders later is found by the next run.
+    """
+    with guarded(debug):
+        from napari_corrclip.cli import projects
+
+        projects.create(
+            folder,
+            images,
+            classes,
+            preset=preset,
+            regions=regions,
+            region_options=region_option or (),
+            device=device,
+            dtype=dtype,
+            detail=detail,
+        )
+
+
+@app.command()
+def run(
+    folder: Folder,
+    stale: Annotated[
+        bool,
+        typer.Option("--stale", help="Run what was pre-labelled by other settings or words, too."),
+    ] = False,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Stop at the first image that fails.")
+    ] = False,
+    _offline: Offline = False,
+    debug: Debug = False,
+) -> None:
+    """Pre-label the images that have no result yet.
+
+    Each is kept as it is done; after a stop the next run goes on. What somebody has begun to correct is left
+    as it is. An image that fails is told and passed over; the exit code is 2 then.
+    """
+    with guarded(debug):
+        from napari_corrclip.cli import projects
+
+        projects.run(folder, stale=stale, strict=strict)
+
+
+@app.command()
+def status(folder: Folder, debug: Debug = False) -> None:
+    """Tell how many images are in each state, and what failed."""
+    with guarded(debug):
+        from napari_corrclip.cli import projects
+
+        projects.show_status(folder)
+
+
+@app.command()
+def relink(
+    folder: Folder,
+    old: Annotated[Path, typer.Argument(parser=Path, metavar="OLD", help="Where images lay.")],
+    new: Annotated[Path, typer.Argument(parser=Path, metavar="NEW", help="Where they lie now.")],
+    debug: Debug = False,
+) -> None:
+    """Look for images in another place."""
+    with guarded(debug):
+        from napari_corrclip.cli import projects
+
+        projects.relink(folder, old, new)
+
+
+@app.command()
+def repair(folder: Folder, debug: Debug = False) -> None:
+    """Make a project's index anew from its items; the former one stays beside it."""
+    with guarded(debug):
+        from napari_corrclip.cli import projects
+
+        projects.repair(folder)

@@ -1,0 +1,133 @@
+"""The work of ``napari-corrclip project``: projects made, run and told of."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+import typer
+
+from napari_corrclip.cli.console import FAILED, UNUSABLE, exit_code, say, sentence, tell
+from napari_corrclip.cli.options import check_region_options, parse_region_options, read_classes
+from napari_corrclip.cli.segment import check_prompts, to_be_fetched
+from napari_corrclip.engine.recipe import Recipe
+from napari_corrclip.errors import InputError
+from napari_corrclip.progress import drive
+from napari_corrclip.project.prelabelling import Proposal
+from napari_corrclip.project.project import Project
+from napari_corrclip.project.records import ItemState
+from napari_corrclip.project.run import Done, Failed, Outcome
+from napari_corrclip.regions.options import REGION_KINDS
+from napari_corrclip.wording.amounts import count
+
+if TYPE_CHECKING:
+    from napari_corrclip.settings import Detail
+
+SHOWN = 20
+"""So many images that failed are named."""
+
+
+def create(
+    folder: Path,
+    images: Sequence[str],
+    classes: str,
+    *,
+    preset: str,
+    regions: str,
+    region_options: Sequence[str],
+    device: str,
+    dtype: str,
+    detail: str,
+) -> None:
+    """Make a project; see the command's help.
+
+    Raises:
+        InputError: something cannot be used. Nothing was made then.
+    """
+    from napari_corrclip.devices import choose_device, choose_dtype
+
+    if regions not in REGION_KINDS:
+        raise InputError(
+            f"--regions is {regions!r}, and a project finds its regions itself; choose "
+            f"{' or '.join(REGION_KINDS)}."
+        )
+    vocabulary = read_classes(classes)
+    options = parse_region_options(region_options)
+    check_region_options(options, regions)
+    choose_device(device)
+    choose_dtype(dtype)
+    recipe = Recipe(
+        preset,
+        device=device,
+        dtype=dtype,
+        regions=regions,
+        region_options=options or None,
+        detail=cast("Detail", detail),
+    )
+    assert recipe.preset is not None  # it was named
+    check_prompts(vocabulary, recipe.preset)
+    with Project.create(folder, vocabulary, images, recipe=recipe) as project:
+        tell(
+            f"{project.folder}: {count(len(project), 'image')}, {count(len(vocabulary), 'class', 'classes')}"
+        )
+
+
+def run(folder: Path, *, stale: bool, strict: bool) -> None:
+    """Pre-label a project's images; see the command's help.
+
+    Raises:
+        InputError: another run is at work, or a result cannot be saved.
+        typer.Exit: some images failed, with the exit code.
+    """
+    begun, codes = time.perf_counter(), list[int]()
+    with Project.open(folder) as project:
+        for line in to_be_fetched(project.recipe):
+            say(line)
+
+        def tell_event(event: Outcome[str, Proposal]) -> None:
+            if isinstance(event, Failed):
+                path, text = project.path_of(event.key), sentence(event.error)
+                say(f"Error: {text if str(path) in text else f'{path}: {text}'}")
+                codes.append(exit_code(event.error))
+            elif isinstance(event, Done):
+                say(f"{project.path_of(event.key)}: {event.result.outcome.seconds:.1f} s")
+
+        report = drive(project.run_steps(stale=stale, strict=strict), tell=tell_event)
+        seconds = time.perf_counter() - begun
+        tell(
+            f"{count(len(report.done), 'image')} pre-labelled, {len(report.failed)} failed in {seconds:.1f} s"
+        )
+        tell(*project.status().lines())
+    if codes:
+        raise typer.Exit(FAILED if FAILED in codes else UNUSABLE)
+
+
+def show_status(folder: Path) -> None:
+    """Print a project's counts, and what failed with its reason."""
+    with Project.open(folder, read_only=True) as project:
+        recipe = project.recipe
+        tell(
+            f"{project.folder}: {count(len(project), 'image')}",
+            f"classes: {', '.join(project.vocabulary.names)}",
+            f"preset {recipe.name}, regions {recipe.regions}, detail {recipe.detail}",
+            *project.status().lines(),
+        )
+        failed = project.items(ItemState.FAILED)
+        for item in failed[:SHOWN]:
+            tell(f"  {item.path}: {item.reason}")
+        if len(failed) > SHOWN:
+            tell(f"  and {len(failed) - SHOWN} more")
+
+
+def relink(folder: Path, old: Path, new: Path) -> None:
+    """Look for images in another place from now on."""
+    with Project.open(folder) as project:
+        tell(f"{count(project.relink(old, new), 'image')} relinked to {new}")
+
+
+def repair(folder: Path) -> None:
+    """Make a project's index anew."""
+    with Project.repair(folder) as project:
+        tell(f"{project.folder}: the index was made anew", *project.status().lines())

@@ -1,0 +1,234 @@
+"""The folder of a project, and the folders of its items: what is written by whom, so that no write is shared.
+
+``project.json``
+    the vocabulary, the recipe and the places of images: with the items all that the index is made of.
+``project.sqlite``
+    the index (:mod:`napari_corrclip.project.index`).
+``items/NAME/``
+    an image: ``item.json`` says which, and what became of it; ``result`` is a result as everywhere
+    (:mod:`napari_corrclip.results.folder`), ``session`` the journal of a person's corrections. A run writes
+    ``result``, a reviewer ``session``; ``item.json`` is written last, whole.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import time
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from napari_corrclip.annotation.files.log import glance, has_session
+from napari_corrclip.engine.recipe import Recipe
+from napari_corrclip.errors import InputError
+from napari_corrclip.images.origin import digest_of, escaped, place_of, position_of
+from napari_corrclip.project.records import ItemState
+from napari_corrclip.storage.disk import cannot_write
+from napari_corrclip.storage.files import write_bytes
+from napari_corrclip.storage.names import cut
+from napari_corrclip.storage.text_files import load_json, read_text
+from napari_corrclip.vocabulary import Vocabulary
+
+SUFFIX = ".corrclip-project"
+FORMAT = "napari-corrclip project 1"
+ITEM_FORMAT = "napari-corrclip item 1"
+PROJECT, ITEM, ITEMS, RESULT, SESSION = "project.json", "item.json", "items", "result", "session"
+_KINDS = {
+    "path": str, "size": int, "mtime": int, "digest": str, "reason": str, "by": str, "at": float,
+    "recipe": str, "vocabulary": str, "seconds": float,
+}  # fmt: skip
+_STEM = 60
+"""Bytes of an image's name that its item's folder is called by."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """The content of ``item.json``: which image an item is, and what became of it.
+
+    Attributes:
+        path: as an :class:`~napari_corrclip.project.records.ItemRecord` has it, like the next three.
+        size: bytes of the file.
+        mtime: when it was last changed.
+        digest: checksum of its content.
+        state: what became of it.
+        reason: why it failed.
+        by: who brought it into this state.
+        at: when.
+        recipe: key of the recipe that made the result; empty: there is none.
+        vocabulary: fingerprint of the vocabulary that it was made by.
+        seconds: that it took.
+    """
+
+    path: str
+    size: int = 0
+    mtime: int = 0
+    digest: str = ""
+    state: ItemState = ItemState.NEW
+    reason: str = ""
+    by: str = ""
+    at: float = 0.0
+    recipe: str = ""
+    vocabulary: str = ""
+    seconds: float = 0.0
+
+    def write(self, folder: Path) -> None:
+        """Write it into an item's folder, whole or not at all.
+
+        Raises:
+            InputError: it cannot be written.
+        """
+        document = {"format": ITEM_FORMAT, **asdict(self)}
+        write_bytes(folder / ITEM, (json.dumps(document, indent=2) + "\n").encode())
+
+    def write_new(self, folder: Path) -> None:
+        """Write it into an item's folder, which need not exist yet.
+
+        Raises:
+            InputError: it cannot be written.
+        """
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise cannot_write(folder, error) from None
+        self.write(folder)
+
+    @classmethod
+    def read(cls, folder: Path) -> Outcome:
+        """Return that of an item's folder; the file is taken as untrusted.
+
+        Raises:
+            InputError: there is none, or it is damaged.
+        """
+        where = str(folder / ITEM)
+        document = load_json(read_text(folder / ITEM, "item"), f"The item {where!r}")
+        if not isinstance(document, dict) or document.get("format") != ITEM_FORMAT:
+            raise InputError(
+                f"{where!r} is no item of this version; remove its folder and run again."
+            )
+        values: dict[str, Any] = {}
+        for field in fields(cls):
+            value = document.get(field.name, None if field.name == "path" else field.default)
+            if field.name == "state":
+                value = next((state for state in ItemState if state == value), None)
+            elif _KINDS[field.name] is float and type(value) is int:
+                value = float(value)
+            elif type(value) is not _KINDS[field.name]:
+                value = None
+            if value is None:
+                raise InputError(
+                    f"{where!r}: {field.name!r} is {document.get(field.name)!r}; remove the folder and "
+                    "run again."
+                )
+            values[field.name] = value
+        return cls(**values)
+
+
+@dataclass(frozen=True, slots=True)
+class Choices:
+    """The content of ``project.json``.
+
+    Attributes:
+        vocabulary: the classes of the set.
+        recipe: how its images are run.
+        places: where images are looked for, as seen from the project's folder.
+    """
+
+    vocabulary: Vocabulary
+    recipe: Recipe
+    places: tuple[str, ...] = ()
+
+    def write(self, folder: Path) -> None:
+        """Write it into a project's folder, whole or not at all.
+
+        Raises:
+            InputError: it cannot be written.
+        """
+        document = {
+            "format": FORMAT,
+            "vocabulary": self.vocabulary.to_document(),
+            "recipe": json.loads(self.recipe.to_json()),
+            "places": list(self.places),
+        }
+        text = json.dumps(document, indent=2, ensure_ascii=False) + "\n"
+        write_bytes(folder / PROJECT, text.encode())
+
+    @classmethod
+    def read(cls, folder: Path) -> Choices:
+        """Return that of a project's folder; the file is taken as untrusted.
+
+        Raises:
+            InputError: there is none, or it is damaged.
+        """
+        where = f"The project {str(folder / PROJECT)!r}"
+        document = load_json(read_text(folder / PROJECT, "project"), where)
+        if not isinstance(document, dict) or document.get("format") != FORMAT:
+            raise InputError(
+                f"{where} is not one of this version; install the newest napari-corrclip."
+            )
+        places = document.get("places", [])
+        if not isinstance(places, list) or not all(isinstance(place, str) for place in places):
+            raise InputError(f"{where}: 'places' is {places!r}; give a list of paths.")
+        return cls(
+            Vocabulary.from_document(document.get("vocabulary")),
+            Recipe.from_json(json.dumps(document.get("recipe"))),
+            tuple(places),
+        )
+
+
+def item_name(path: str) -> str:
+    """Return what the folder of a new item is called: its image's name, and what tells it from others."""
+    stem = "".join(
+        letter if letter.isalnum() or letter in "._- " else "_" for letter in Path(path).stem
+    )
+    return (
+        f"{cut(stem, _STEM).strip(' .') or 'image'}-{hashlib.sha256(path.encode()).hexdigest()[:8]}"
+    )
+
+
+def relative(image: Path, folder: Path) -> str:
+    """Return an image's path as seen from a project's folder; absolute where there is no way.
+
+    Raises:
+        InputError: its name is no text, so that no file of ours can hold it.
+    """
+    place = place_of(image)
+    try:
+        str(place).encode()
+    except UnicodeEncodeError:
+        raise InputError(f"The name of {escaped(place)!r} is no valid text; rename it.") from None
+    return position_of(place, folder) or place.as_posix()
+
+
+def file_now(image: Path) -> tuple[int, int]:
+    """Return size and time of an image's file; of a zarr folder zero and its time.
+
+    Raises:
+        OSError: there is none.
+    """
+    found = image.stat()
+    return (0 if image.is_dir() else found.st_size), found.st_mtime_ns
+
+
+def now() -> float:
+    """Return the time in seconds since 1970."""
+    return time.time()
+
+
+def is_corrected(folder: Path) -> bool:
+    """Whether somebody has decided something about an item, by its folder; what cannot be read counts."""
+    if not has_session(folder / SESSION):
+        return False
+    found = glance(folder / SESSION)
+    return found is None or found.steps > 0
+
+
+def is_project(folder: str | os.PathLike[str]) -> bool:
+    """Whether a folder is a project's."""
+    return (Path(folder) / PROJECT).is_file()
+
+
+def digest(image: Path) -> str:
+    """Return the checksum of an image's content, empty where it cannot be read."""
+    return digest_of(place_of(image))

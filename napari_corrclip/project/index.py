@@ -1,0 +1,498 @@
+"""The index of a project: the SQLite file that lists, counts and searches stand on.
+
+What it holds follows from the project's other files, so that it can be made anew; every change is a
+transaction. Readers and writers stand beside each other by SQLite's write-ahead log where the file system
+carries it, which is tried; else by its rollback journal, where one writes at a time.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import json
+import sqlite3
+import time
+import urllib.parse
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from napari_corrclip.engine.recipe import Recipe
+from napari_corrclip.errors import InputError
+from napari_corrclip.project.records import ItemRecord, ItemState, RunRecord
+from napari_corrclip.project.schema import APPLICATION, MIGRATIONS, VERSION
+from napari_corrclip.storage.locks import Lock, take
+from napari_corrclip.storage.places import can_write
+from napari_corrclip.storage.text_files import load_json
+from napari_corrclip.vocabulary import Vocabulary
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+NAME = "project.sqlite"
+WRITER = ".writer.lock"
+WAIT = 10.0
+"""Seconds for which a writer waits for another one."""
+VFS: str | None = None
+"""SQLite's layer over the file system; ``None``: its own choice. Some carry no log, as some disks do not."""
+_ITEM = "id, name, path, size, mtime, digest, state, reason, by, at, run, regions, undecided, least"
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """An image that a project is to have.
+
+    Attributes:
+        name: of its folder inside ``items``.
+        path: as an :class:`ItemRecord` has it.
+        size: bytes of the file.
+        mtime: when it was last changed, in nanoseconds since 1970.
+    """
+
+    name: str
+    path: str
+    size: int
+    mtime: int
+
+
+class Index:
+    """The index in a file that is open.
+
+    Args:
+        path: of the file.
+        create: make it; there must be none.
+        read_only: change nothing, not even beside it.
+
+    Raises:
+        InputError: there is none, it is damaged or another program's, or of a newer version.
+
+    Attributes:
+        path: of the file.
+        read_only: whether nothing may be changed.
+    """
+
+    def __init__(self, path: Path, *, create: bool = False, read_only: bool = False) -> None:
+        self.path = path
+        self.read_only = read_only
+        if path.exists() is create:
+            what = "is there already; open it" if create else "is missing; repair the project"
+            raise InputError(f"The index {str(path)!r} {what}.")
+        self._writer: Lock | None = None
+        with self._told():
+            self._connection = _opened(path, read_only=read_only)
+        try:
+            with self._told():
+                self._prepare(create)
+        except BaseException:
+            self.close()
+            raise
+
+    def _prepare(self, create: bool) -> None:
+        connection = self._connection
+        if not create:
+            if _number(connection, "PRAGMA application_id") != APPLICATION:
+                raise InputError(
+                    f"{str(self.path)!r} is no index of a project; give the folder of one."
+                )
+            found = _number(connection, "PRAGMA user_version")
+            if found > VERSION:
+                raise InputError(
+                    f"The index {str(self.path)!r} is of version {found}, and this napari-corrclip knows "
+                    f"{VERSION}; install a newer one: pip install -U napari-corrclip."
+                )
+        connection.execute("PRAGMA foreign_keys = ON")
+        if self.read_only:
+            return
+        if not _has_log(connection):
+            self._be_the_writer()
+        connection.execute("PRAGMA synchronous = NORMAL")
+        self._migrate()
+
+    def _be_the_writer(self) -> None:
+        """Be the one process that writes: without a log, two at once are not safe everywhere."""
+        self._writer = take(self.path.parent / WRITER)
+        if self._writer is None:
+            raise InputError(
+                f"Another process has {str(self.path.parent)!r} open for writing, and its disk carries no "
+                "write-ahead log, so that one writes at a time; open it read-only, or wait for that one."
+            )
+
+    def _migrate(self) -> None:
+        with self.transaction():
+            # Looked at inside: another process may just have done it.
+            for number in range(_number(self._connection, "PRAGMA user_version"), VERSION):
+                for statement in MIGRATIONS[number].split(";"):
+                    self._connection.execute(statement)
+            self._connection.execute(f"PRAGMA user_version = {VERSION}")
+            self._connection.execute(f"PRAGMA application_id = {APPLICATION}")
+
+    def close(self) -> None:
+        """Let go of the file, which is whole without any other then, if nobody else has it open."""
+        if not self.read_only:
+            with contextlib.suppress(sqlite3.Error):
+                self._connection.execute("PRAGMA busy_timeout = 0")
+                self._connection.execute("PRAGMA journal_mode = DELETE")
+        self._connection.close()
+        if self._writer is not None:
+            self._writer.release()
+            self._writer = None
+
+    @contextlib.contextmanager
+    def transaction(self) -> Iterator[None]:
+        """Make all changes inside, or none.
+
+        Raises:
+            InputError: another process writes for too long, the disk is full, or it is read-only.
+        """
+        with self._told():
+            if self.read_only:
+                raise InputError(
+                    f"The project in {str(self.path.parent)!r} was opened read-only; open it for writing."
+                )
+            self._connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield
+            except BaseException:
+                with contextlib.suppress(sqlite3.Error):
+                    self._connection.execute("ROLLBACK")
+                raise
+            self._connection.execute("COMMIT")
+
+    @contextlib.contextmanager
+    def _told(self) -> Iterator[None]:
+        """Turn what SQLite raises into a sentence."""
+        try:
+            yield
+        except sqlite3.DatabaseError as error:
+            raise InputError(_sentence(self.path, error)) from None
+
+    def _rows(self, query: str, values: Sequence[object] | Mapping[str, object] = ()) -> list[Any]:
+        with self._told():
+            return self._connection.execute(query, values).fetchall()
+
+    # -- vocabulary and recipe
+
+    @property
+    def vocabulary(self) -> Vocabulary:
+        """Those that the project has now."""
+        (document,) = self._rows(
+            "SELECT document FROM vocabularies JOIN project ON vocabulary = id"
+        )[0]
+        return Vocabulary.from_document(load_json(document, f"The classes in {str(self.path)!r}"))
+
+    @property
+    def recipe(self) -> Recipe:
+        """The run that the project has now."""
+        (document,) = self._rows("SELECT document FROM recipes JOIN project ON recipe = id")[0]
+        return Recipe.from_json(document)
+
+    def choose(self, vocabulary: Vocabulary, recipe: Recipe) -> None:
+        """Have a vocabulary and a recipe from now on; inside a transaction."""
+        self._connection.execute(
+            "INSERT INTO project (one, vocabulary, recipe) VALUES (1, ?, ?)"
+            " ON CONFLICT (one) DO UPDATE SET vocabulary = excluded.vocabulary, recipe = excluded.recipe",
+            (self._vocabulary(vocabulary), self._recipe(recipe)),
+        )
+
+    def _vocabulary(self, vocabulary: Vocabulary) -> int:
+        """Return the number of a vocabulary's record, which is made where there is none."""
+        self._connection.execute(
+            "INSERT OR IGNORE INTO vocabularies (fingerprint, document, made) VALUES (?, ?, ?)",
+            (vocabulary.fingerprint, json.dumps(vocabulary.to_document()), time.time()),
+        )
+        query = "SELECT id FROM vocabularies WHERE fingerprint = ?"
+        return int(self._rows(query, (vocabulary.fingerprint,))[0][0])
+
+    def _recipe(self, recipe: Recipe) -> int:
+        """Return the number of a recipe's record, which is made where there is none."""
+        document = recipe.to_json()
+        self._connection.execute(
+            "INSERT OR IGNORE INTO recipes (document, key, made) VALUES (?, ?, ?)",
+            (document, recipe.key(), time.time()),
+        )
+        return int(self._rows("SELECT id FROM recipes WHERE document = ?", (document,))[0][0])
+
+    # -- images
+
+    @property
+    def places(self) -> list[str]:
+        """The folders, patterns and files in which images are looked for."""
+        return [place for (place,) in self._rows("SELECT place FROM places ORDER BY place")]
+
+    def look_in(self, places: Iterable[str]) -> None:
+        """Look for images there from now on; inside a transaction."""
+        self._connection.executemany(
+            "INSERT OR IGNORE INTO places (place) VALUES (?)", [(place,) for place in places]
+        )
+
+    def forget_place(self, place: str) -> None:
+        """Look for images there no longer; inside a transaction."""
+        self._connection.execute("DELETE FROM places WHERE place = ?", (place,))
+
+    def add(self, images: Iterable[Found]) -> int:
+        """Add images that are not there yet; return how many they were. Inside a transaction."""
+        known = self._rows("SELECT name, path FROM items")
+        names, paths = {name for name, _ in known}, {path for _, path in known}
+        rows = []
+        for image in images:
+            if image.path in paths:
+                continue
+            # Another one may have lain there once.
+            tries = itertools.count(2)
+            name = image.name
+            while name in names:
+                name = f"{image.name}-{next(tries)}"
+            names.add(name)
+            paths.add(image.path)
+            rows.append((name, image.path, image.size, image.mtime, time.time()))
+        self._connection.executemany(
+            "INSERT INTO items (name, path, size, mtime, at) VALUES (?, ?, ?, ?, ?)", rows
+        )
+        return len(rows)
+
+    def items(
+        self,
+        states: Iterable[ItemState] | None = None,
+        *,
+        order: str = "id",
+        descending: bool = False,
+    ) -> list[ItemRecord]:
+        """Return items.
+
+        Args:
+            states: only those in one of them; ``None``: all.
+            order: a column of theirs.
+            descending: the largest first.
+        """
+        if order not in ItemRecord.__slots__:
+            raise InputError(
+                f"Items cannot be sorted by {order!r}; choose one of {', '.join(ItemRecord.__slots__)}."
+            )
+        chosen = list(ItemState) if states is None else list(states)
+        marks = ", ".join("?" * len(chosen))
+        rows = self._rows(
+            f"SELECT {_ITEM} FROM items WHERE state IN ({marks})"
+            f" ORDER BY {order} {'DESC' if descending else 'ASC'} NULLS LAST, id",
+            chosen,
+        )
+        return [_item(row) for row in rows]
+
+    def item(self, name: str) -> ItemRecord:
+        """Return the item of a name, or of a path.
+
+        Raises:
+            InputError: there is none.
+        """
+        rows = self._rows(f"SELECT {_ITEM} FROM items WHERE name = ? OR path = ?", (name, name))
+        if not rows:
+            raise InputError(f"The project has no item {name!r}; look at what status lists.")
+        return _item(rows[0])
+
+    def __len__(self) -> int:
+        return int(self._rows("SELECT count(*) FROM items")[0][0])
+
+    def count(self, states: Iterable[ItemState] = ItemState) -> dict[ItemState, int]:
+        """Return how many items are in each of ``states`` that any is in, in their order."""
+        found = dict(self._rows("SELECT state, count(*) FROM items GROUP BY state"))
+        return {state: found[state] for state in states if state in found}
+
+    def stale(self, runs: Iterable[int]) -> dict[ItemState, int]:
+        """Return how many items have a result of none of ``runs``, by their state."""
+        fresh = json.dumps([int(run) for run in runs])
+        rows = self._rows(
+            "SELECT state, count(*) FROM items WHERE run IS NOT NULL"
+            " AND run NOT IN (SELECT value FROM json_each(?)) GROUP BY state",
+            (fresh,),
+        )
+        return {ItemState(state): number for state, number in rows}
+
+    def mark(
+        self,
+        item: int,
+        state: ItemState,
+        *,
+        reason: str = "",
+        by: str = "",
+        at: float | None = None,
+    ) -> None:
+        """Bring an item into a state; inside a transaction."""
+        self._connection.execute(
+            "UPDATE items SET state = ?, reason = ?, by = ?, at = ? WHERE id = ?",
+            (state, reason, by, time.time() if at is None else at, item),
+        )
+
+    def free_running(self) -> None:
+        """Take back what a run that was killed left as running; inside a transaction."""
+        self._connection.execute(
+            "UPDATE items SET state = CASE WHEN run IS NULL THEN 'new' ELSE 'pre-labelled' END"
+            " WHERE state = 'running'"
+        )
+
+    def note_file(self, item: int, size: int, mtime: int, digest: str) -> None:
+        """Take note of an image's file as it is now; inside a transaction."""
+        self._connection.execute(
+            "UPDATE items SET size = ?, mtime = ?, digest = ? WHERE id = ?",
+            (size, mtime, digest, item),
+        )
+
+    def move(self, item: int, path: str) -> None:
+        """Take note of where an image lies now; inside a transaction."""
+        self._connection.execute("UPDATE items SET path = ? WHERE id = ?", (path, item))
+
+    # -- regions
+
+    def take_regions(
+        self, item: int, table: pd.DataFrame, run: int | None, *, by: str = ""
+    ) -> None:
+        """Take an item's regions as they are now; inside a transaction.
+
+        Args:
+            item: whose they are.
+            table: of a result, or of a session, which has ``state`` too.
+            run: that proposed them; ``None``: as before.
+            by: who decided what is decided now and was not before, or was otherwise.
+        """
+        execute = self._connection.execute
+        now = time.time()
+        former = {
+            region: (state, value, who, when, which)
+            for region, state, value, who, when, which in execute(
+                "SELECT id, state, value, by, at, run FROM regions WHERE item = ?", (item,)
+            )
+        }
+        states = list(table["state"]) if "state" in table else [""] * len(table)
+        values = table["label"] if "label" in table else table["value"]
+        rows = []
+        undecided: list[float] = []
+        columns = ("id", "p", "margin", "area", "min_row", "min_col", "max_row", "max_col")
+        numbers = zip(*(table[name].tolist() for name in columns), strict=True)
+        for (region, p, *more), value, state in zip(numbers, values.tolist(), states, strict=True):
+            before = former.get(region)
+            who, when = (by, now) if state else ("", None)
+            if before is not None and state and before[:2] == (state, value):
+                who, when = before[2:4]
+            which = run if run is not None else (before[4] if before is not None else None)
+            rows.append((item, region, value, p, *more, state, who, when, which))
+            if not state:
+                undecided.append(p)
+        execute("DELETE FROM regions WHERE item = ?", (item,))
+        self._connection.executemany(f"INSERT INTO regions VALUES ({', '.join('?' * 14)})", rows)
+        execute(
+            "UPDATE items SET regions = ?, undecided = ?, least = ? WHERE id = ?",
+            (len(rows), len(undecided), min(undecided, default=None), item),
+        )
+
+    # -- runs
+
+    def begin_run(self, vocabulary: Vocabulary, recipe: Recipe) -> int:
+        """Begin a run; return its number. Inside a transaction."""
+        networks = [{"name": spec.architecture, "sha256": spec.sha256} for spec in recipe.networks]
+        cursor = self._connection.execute(
+            "INSERT INTO runs (begun, version, recipe, vocabulary, networks) VALUES (?, ?, ?, ?, ?)",
+            (
+                time.time(),
+                version("napari-corrclip"),
+                self._recipe(recipe),
+                self._vocabulary(vocabulary),
+                json.dumps(networks),
+            ),
+        )
+        assert cursor.lastrowid is not None
+        return cursor.lastrowid
+
+    def give_result(self, item: int, run: int, seconds: float) -> None:
+        """Take note of a result; inside a transaction."""
+        self._connection.execute(
+            "UPDATE items SET run = ?, seconds = ? WHERE id = ?", (run, seconds, item)
+        )
+        self._connection.execute("UPDATE runs SET done = done + 1 WHERE id = ?", (run,))
+
+    def note_failure(self, run: int) -> None:
+        """Count an item that failed; inside a transaction."""
+        self._connection.execute("UPDATE runs SET failed = failed + 1 WHERE id = ?", (run,))
+
+    def end_run(self, run: int) -> None:
+        """Take note that a run has come to its end; inside a transaction."""
+        self._connection.execute("UPDATE runs SET ended = ? WHERE id = ?", (time.time(), run))
+
+    def runs(self) -> list[RunRecord]:
+        """Return all runs, the first one first."""
+        rows = self._rows(
+            "SELECT runs.id, begun, ended, version, recipes.document, vocabularies.document, networks,"
+            " done, failed FROM runs JOIN recipes ON recipe = recipes.id"
+            " JOIN vocabularies ON vocabulary = vocabularies.id ORDER BY runs.id"
+        )
+        return [RunRecord(*row) for row in rows]
+
+
+def _connect(path: Path, *, read_only: bool) -> sqlite3.Connection:
+    name = urllib.parse.quote(str(path.absolute()))
+    how = ["mode=ro"] if read_only else ["mode=rwc"]
+    if read_only and not can_write(path.parent):
+        how.append("immutable=1")  # nobody can write the files that a log needs beside it
+    if VFS is not None:
+        how.append(f"vfs={VFS}")
+    # Changes are made in transactions of ours alone.
+    return sqlite3.connect(
+        f"file:{name}?{'&'.join(how)}", uri=True, timeout=WAIT, isolation_level=None
+    )
+
+
+def _opened(path: Path, *, read_only: bool) -> sqlite3.Connection:
+    connection = _connect(path, read_only=read_only)
+    try:
+        connection.execute("PRAGMA user_version").fetchone()
+    except sqlite3.DatabaseError as error:
+        connection.close()
+        if read_only or error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_CANTOPEN:
+            raise
+        # It comes from a disk with a write-ahead log, whose last writer was killed, and this one has none.
+        alone = _connect(path, read_only=False)
+        alone.execute("PRAGMA locking_mode = EXCLUSIVE")
+        alone.execute("PRAGMA journal_mode = DELETE")
+        alone.close()
+        connection = _connect(path, read_only=False)
+    return connection
+
+
+def _has_log(connection: sqlite3.Connection) -> bool:
+    """Have a write-ahead log where the file system carries one, which only trying it tells."""
+    with contextlib.suppress(sqlite3.OperationalError):
+        (mode,) = connection.execute("PRAGMA journal_mode = WAL").fetchone()
+        if mode == "wal":
+            # The first transaction maps the memory that processes share.
+            connection.execute("BEGIN IMMEDIATE")
+            connection.execute("COMMIT")
+            return True
+    connection.execute("PRAGMA journal_mode = DELETE").fetchone()
+    return False
+
+
+def _number(connection: sqlite3.Connection, query: str) -> int:
+    return int(connection.execute(query).fetchone()[0])
+
+
+def _item(row: Sequence[Any]) -> ItemRecord:
+    values = dict(zip(ItemRecord.__slots__, row, strict=True))
+    return ItemRecord(**{**values, "state": ItemState(values["state"])})
+
+
+def _sentence(path: Path, error: sqlite3.DatabaseError) -> str:
+    """Say in one sentence what SQLite complains of, and what to do."""
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+        return f"Another process has been writing to {str(path)!r} for {WAIT:g} seconds; try again."
+    if code == sqlite3.SQLITE_FULL:
+        return (
+            f"The disk of {str(path)!r} is full; what was said to be saved is; make room and go on."
+        )
+    if code in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM):
+        return f"{str(path)!r} cannot be opened or written ({error}); look at its permissions."
+    if code in (sqlite3.SQLITE_IOERR,):
+        return f"{str(path)!r} cannot be read or written ({error}); look at the disk."
+    return (
+        f"The index {str(path)!r} is damaged ({error}); make it anew: napari-corrclip project repair "
+        f"{str(path.parent)!r}."
+    )

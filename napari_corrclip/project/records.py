@@ -1,0 +1,123 @@
+"""Records of a project: its items, runs and counts, as its index has them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from napari_corrclip.wording.amounts import count
+
+
+class ItemState(StrEnum):
+    """The state of an item, from the day it is added to the day somebody has verified it."""
+
+    NEW = "new"
+    RUNNING = "running"
+    PRELABELLED = "pre-labelled"
+    IN_REVIEW = "in review"
+    VERIFIED = "verified"
+    FAILED = "failed"
+    SKIPPED = "skipped"
+
+
+DECIDED = (ItemState.IN_REVIEW, ItemState.VERIFIED)
+"""The states in which a person has decided something, which no run writes over."""
+
+
+@dataclass(frozen=True, slots=True)
+class ItemRecord:
+    """An item of a project: an image, and what became of it.
+
+    Attributes:
+        id: its number in the index.
+        name: of its folder inside ``items``; it stays when the image moves.
+        path: where the image lies as seen from the project's folder, with ``/``; absolute on another drive.
+        size: bytes of the file when it was seen last.
+        mtime: when it was last changed, in nanoseconds since 1970.
+        digest: checksum of its content when it was run; empty before.
+        state: what became of it.
+        reason: why it failed; else empty.
+        by: who brought it into this state: a person's name, or empty for a run.
+        at: when, in seconds since 1970.
+        run: number of the run whose result it has; ``None``: none.
+        regions: how many it has; ``None`` before its first result.
+        undecided: how many of them nobody has decided.
+        least: the least probability of an undecided region's class; ``None`` where none is left.
+    """
+
+    id: int
+    name: str
+    path: str
+    size: int
+    mtime: int
+    digest: str
+    state: ItemState
+    reason: str
+    by: str
+    at: float
+    run: int | None
+    regions: int | None
+    undecided: int | None
+    least: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class RunRecord:
+    """A run over a project's items.
+
+    Attributes:
+        id: its number in the index.
+        begun: when, in seconds since 1970.
+        ended: when it ended; ``None``: it runs, or was killed.
+        version: of this package.
+        recipe: as JSON.
+        vocabulary: the classes, as plain JSON.
+        networks: name and checksum of each network.
+        done: items that have a result of it.
+        failed: items that have none.
+    """
+
+    id: int
+    begun: float
+    ended: float | None
+    version: str
+    recipe: str
+    vocabulary: str
+    networks: str
+    done: int
+    failed: int
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """The counts of a project.
+
+    Attributes:
+        states: how many items are in each state; a state without any is left out.
+        stale: of those with a result, how many have it by other settings, words or pixels than today's.
+        missing: images that are not where they were.
+    """
+
+    states: Mapping[ItemState, int] = field(default_factory=dict)
+    stale: Mapping[ItemState, int] = field(default_factory=dict)
+    missing: int = 0
+
+    @property
+    def items(self) -> int:
+        """How many items there are."""
+        return sum(self.states.values())
+
+    def lines(self) -> list[str]:
+        """Return what is to be read: a line a state, and one on what is missing."""
+        told = []
+        for state, number in self.states.items():
+            older = self.stale.get(state, 0)
+            told.append(
+                f"{number:,} {state}" + (f", {older:,} of them by older settings" if older else "")
+            )
+        if self.missing:
+            told.append(
+                f"{count(self.missing, 'image')} not found; relink tells where they are now"
+            )
+        return told

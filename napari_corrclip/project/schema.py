@@ -1,0 +1,87 @@
+"""The schema of a project's index: its tables, and how those of an earlier version become them."""
+
+from __future__ import annotations
+
+APPLICATION = 0x6E63_6C70
+"""What SQLite keeps in the file to tell whose it is."""
+
+MIGRATIONS = (
+    """
+    CREATE TABLE vocabularies (
+        id INTEGER PRIMARY KEY,
+        fingerprint TEXT NOT NULL UNIQUE,
+        document TEXT NOT NULL,
+        made REAL NOT NULL
+    );
+    CREATE TABLE recipes (
+        id INTEGER PRIMARY KEY,
+        document TEXT NOT NULL UNIQUE,
+        key TEXT NOT NULL,
+        made REAL NOT NULL
+    );
+    CREATE TABLE project (
+        one INTEGER PRIMARY KEY CHECK (one = 1),
+        vocabulary INTEGER NOT NULL REFERENCES vocabularies (id),
+        recipe INTEGER NOT NULL REFERENCES recipes (id)
+    );
+    CREATE TABLE places (
+        place TEXT PRIMARY KEY
+    ) WITHOUT ROWID;
+    CREATE TABLE runs (
+        id INTEGER PRIMARY KEY,
+        begun REAL NOT NULL,
+        ended REAL,
+        version TEXT NOT NULL,
+        recipe INTEGER NOT NULL REFERENCES recipes (id),
+        vocabulary INTEGER NOT NULL REFERENCES vocabularies (id),
+        networks TEXT NOT NULL,
+        done INTEGER NOT NULL DEFAULT 0,
+        failed INTEGER NOT NULL DEFAULT 0
+    );
+    CREATE TABLE items (
+        id INTEGER PRIMARY KEY,
+        name TEXT NOT NULL UNIQUE,
+        path TEXT NOT NULL UNIQUE,
+        size INTEGER NOT NULL,
+        mtime INTEGER NOT NULL,
+        digest TEXT NOT NULL DEFAULT '',
+        state TEXT NOT NULL DEFAULT 'new' CHECK (state IN (
+            'new', 'running', 'pre-labelled', 'in review', 'verified', 'failed', 'skipped'
+        )),
+        reason TEXT NOT NULL DEFAULT '',
+        by TEXT NOT NULL DEFAULT '',
+        at REAL NOT NULL,
+        run INTEGER REFERENCES runs (id),
+        seconds REAL,
+        regions INTEGER,
+        undecided INTEGER,
+        least REAL
+    );
+    CREATE INDEX items_by_state ON items (state, id);
+    CREATE INDEX items_by_least ON items (least);
+    CREATE INDEX items_by_run ON items (run);
+    CREATE TABLE regions (
+        item INTEGER NOT NULL REFERENCES items (id) ON DELETE CASCADE,
+        id INTEGER NOT NULL,
+        value INTEGER NOT NULL,
+        p REAL NOT NULL,
+        margin REAL NOT NULL,
+        area INTEGER NOT NULL,
+        top INTEGER NOT NULL,
+        "left" INTEGER NOT NULL,
+        bottom INTEGER NOT NULL,
+        "right" INTEGER NOT NULL,
+        state TEXT NOT NULL DEFAULT '',
+        by TEXT NOT NULL DEFAULT '',
+        at REAL,
+        run INTEGER REFERENCES runs (id),
+        PRIMARY KEY (item, id)
+    ) WITHOUT ROWID;
+    CREATE INDEX regions_by_value ON regions (value, item);
+    CREATE INDEX regions_by_p ON regions (state, p);
+    """,
+)
+"""Each makes the schema of the next version out of that before it; the first one out of nothing."""
+
+VERSION = len(MIGRATIONS)
+"""The schema that this version of the package reads and writes."""

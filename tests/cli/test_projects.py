@@ -1,0 +1,82 @@
+"""``napari-corrclip project`` as a person types it: made, run, told of, relinked, repaired."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import imageio.v3 as iio
+import pytest
+
+from napari_corrclip.cli import app
+from napari_corrclip.demo.scenes import generate_scene
+from napari_corrclip.project.index import NAME
+from napari_corrclip.project.project import Project
+
+CREATE = ("--regions", "superpixels", "--region-option", "n_segments=40", "-c", "red, blue, wood")
+
+
+@pytest.fixture
+def images(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    folder = tmp_path / "images"
+    folder.mkdir()
+    for number in range(2):
+        iio.imwrite(folder / f"{number}.png", generate_scene(number).image[:100, :100])
+    return folder
+
+
+def test_the_whole_way(images: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert app.run(["project", "create", "set", "images", *CREATE]) == 0
+    assert "set.corrclip-project: 2 images, 3 classes" in capsys.readouterr().out
+    assert app.run(["project", "run", "set.corrclip-project"]) == 0
+    out = capsys.readouterr()
+    assert "2 images pre-labelled, 0 failed" in out.out
+    assert "images/1.png: " in out.err
+    (images / "bad.png").write_bytes(b"no")
+    assert app.run(["project", "run", "set.corrclip-project"]) == 2
+    out = capsys.readouterr()
+    assert "0 images pre-labelled, 1 failed" in out.out
+    assert out.err.count("bad.png") == 1
+    assert app.run(["project", "status", f"set.corrclip-project/{NAME}"]) == 0
+    out = capsys.readouterr()
+    assert "2 pre-labelled\n1 failed\n" in out.out
+    assert "  ../images/bad.png: " in out.out
+
+    images.rename(tmp_path / "photographs")
+    assert app.run(["project", "status", "set.corrclip-project"]) == 0
+    assert "3 images not found" in capsys.readouterr().out
+    assert app.run(["project", "relink", "set.corrclip-project", "images", "photographs"]) == 0
+    assert "3 images relinked" in capsys.readouterr().out
+    Path("set.corrclip-project", NAME).unlink()
+    assert app.run(["project", "status", "set.corrclip-project"]) == 2
+    assert "is missing; repair the project" in capsys.readouterr().err
+    assert app.run(["project", "repair", "set.corrclip-project"]) == 0
+    assert "2 pre-labelled" in capsys.readouterr().out
+    with Project.open("set.corrclip-project") as project:
+        project.choose("red, green, wood")
+    assert app.run(["project", "run", "set.corrclip-project", "--stale", "--strict"]) == 2
+    assert "is no image that can be read" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("more", "sentence"),
+    [
+        (("--preset", "gone"), "gone"),
+        (("--regions", "map.png"), "a project finds its regions itself"),
+        (("--region-option", "n_segments"), "is no NAME=VALUE"),
+        (("--region-option", "colour=3"), "colour"),
+        (("--device", "gpu"), "gpu"),
+        (("--dtype", "int8"), "int8"),
+        (("--detail", "coarse"), "coarse"),
+        (("-c", "cat,,dog"), "empty class name"),
+    ],
+)
+def test_what_cannot_be_used_is_said_and_nothing_is_made(
+    images: Path, capsys: pytest.CaptureFixture[str], more: tuple[str, ...], sentence: str
+) -> None:
+    args = ["project", "create", "set", str(images), "-c", "cat", "--regions", "superpixels", *more]
+    assert app.run(args) == 2
+    said = capsys.readouterr().err
+    assert sentence in said
+    assert said.count("\n") == 1
+    assert not Path("set.corrclip-project").exists()
