@@ -48,8 +48,8 @@ from napari_corrclip.gui.session.copying import ScriptCopier
 from napari_corrclip.gui.session.display import SessionDisplay
 from napari_corrclip.gui.session.loading import Loading, ask_to_leave
 from napari_corrclip.gui.session.menu import SessionMenu
-from napari_corrclip.gui.session.quitting import Quitting
-from napari_corrclip.gui.session.restore_bar import RestoreBar
+from napari_corrclip.gui.session.quitting import Quitting, alone_in
+from napari_corrclip.gui.session.restore_bar import OFFERED, RestoreBar
 from napari_corrclip.gui.session.saving import SessionSaver
 from napari_corrclip.gui.session.state_line import SessionLine
 from napari_corrclip.gui.start import StartPanel
@@ -108,7 +108,7 @@ class CorrClipDock(Docked):
         self._step: list[Step] = []
         self._asked_about: Callable[[], Image | None] = lambda: None
         self.viewer = viewer
-        self.workspace = Workspace()
+        self.workspace = Workspace(alone=alone_in(viewer))
         self.controller = Controller(self.workspace)
         self.image = ImagePanel(viewer)
         self.restore_bar = RestoreBar(self.workspace, self.image, self.controller, self.say)
@@ -215,7 +215,7 @@ class CorrClipDock(Docked):
         self.words.changed.connect(self._words_changed)
         self.correct.class_asked.connect(self.words.add)
         self.words.refused.connect(self._say_refusal)
-        self.words.warned.connect(self.say)
+        self.words.told.connect(self.say)
         self.model.unload.connect(self.controller.unload)
         self.model.refused.connect(self.say)
         self.bar.run.connect(self.run)
@@ -422,7 +422,7 @@ class CorrClipDock(Docked):
         if not self._closed and not self.quitting.may_go(
             self.quitting.lost_with_dock,
             "Close without saving",
-            "The image is in the viewer no more, so they go with the dock.",
+            "The image is in the viewer no more, so {they go} with the dock.",
         ):
             self.viewer.window.add_dock_widget(
                 self, name=self.docked_as or "CorrCLIP", area="right"
@@ -475,6 +475,11 @@ class CorrClipDock(Docked):
         if self.layers is not None:
             self.layers.undo()
 
+    def _end_undo(self) -> None:
+        """Offer no Undo beside a sentence that tells of another session than the open one."""
+        if self.status.said.undo:
+            self.say(replace(self.status.said, undo=False))
+
     def _offer(self) -> None:
         """Offer what is kept of the chosen image."""
         stack, nothing = self.workspace.image, self.workspace.session is None
@@ -496,7 +501,7 @@ class CorrClipDock(Docked):
         self._asked_about = (lambda: None) if layer is None else weakref.ref(layer)
         idle = self.workspace.session is None and not self.controller.running
         if idle and layer is not former and not self.restore_bar.isHidden():
-            self.say("This image was corrected before: Restore goes on with it, or Start over.")
+            self.say(OFFERED)
 
     def _show_words_of(self, layer: Image | None) -> None:
         """Show the session's classes beside its own image, and those of the next run beside another."""
@@ -562,6 +567,8 @@ class CorrClipDock(Docked):
         picture = self.image.shown
         if picture is not None and not self.controller.running:
             self.say(f"{picture.title}.")  # what was said of the plane that was left is over
+        else:
+            self._end_undo()
 
     def _nothing_shown(self) -> None:
         self.pages.turn_to(Page.SET_UP)
@@ -599,6 +606,8 @@ class CorrClipDock(Docked):
         self._see_elsewhere(False)
         if opened.arrived and not self.controller.running:
             self.say(f"{picture.title}.")  # what was said of the plane before is over
+        elif opened.arrived:
+            self._end_undo()
         self._step = session.history.done[-1:]
         self.words.follow(session)
         self.words.active.follow(None if self.layers is None else self.layers.labels)

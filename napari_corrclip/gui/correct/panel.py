@@ -62,6 +62,7 @@ class CorrectPanel(QWidget):
         self.mode: CorrectMode | None = None
         self._awaited: tuple[str, Callable[[str], object]] | None = None
         self._paused: tuple[int, ...] | None = None
+        self._tool: Tool | None = None  # that comes back with the mode
         self.undo_button = button("Undo", "Take the last correction back (Ctrl+Z on either layer)")
         self.undo_button.clicked.connect(self._undo)
         self.redo_button = button("Redo", "Make it again (Ctrl+Shift+Z)")
@@ -167,6 +168,7 @@ class CorrectPanel(QWidget):
         self._enable()
         if resumes:
             mode.start()
+            mode.correcting.take(self._tool)
             self._count_left()
 
     def pause(self, on: bool) -> None:
@@ -176,10 +178,12 @@ class CorrectPanel(QWidget):
             return
         if on:
             self._paused = self.mode.selection if self.mode.on else None
+            self._tool = self.mode.correcting.tool
             self.mode.stop()
         elif self._paused is not None:
             self.mode.start()
             self.mode.select(self._paused)
+            self.mode.correcting.take(self._tool)
             self._paused = None
             self._count_left()  # something may have changed meanwhile
 
@@ -191,11 +195,14 @@ class CorrectPanel(QWidget):
     def close_mode(self) -> None:
         """Let go of the mode."""
         self.rest()
+        self._tool = None
         self.button.setChecked(False)
 
     def rest(self) -> None:
         """Let go of the mode for the time until the next one comes; all stays in its place."""
         mode, self.mode = self.mode, None
+        if mode is not None and self._paused is None:
+            self._tool = mode.correcting.tool
         self._awaited = None
         self._paused = None
         self.setEnabled(True)

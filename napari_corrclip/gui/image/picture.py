@@ -33,6 +33,7 @@ from napari_corrclip.gui.image.planes import (
     place,
     plane_name,
     shape_at,
+    shown_plane,
 )
 from napari_corrclip.images import Pixels, read_picture
 from napari_corrclip.images.boxes import Box
@@ -40,6 +41,7 @@ from napari_corrclip.images.nodata import masked, without_data
 from napari_corrclip.results.provenance import Stretch
 
 if TYPE_CHECKING:
+    from napari.components import ViewerModel
     from napari.layers import Image
 
 Stretches = tuple[Stretch | None, ...]
@@ -414,6 +416,14 @@ def _hidden_by_file(path: str | None, shape: tuple[int, ...]) -> NDArray[np.bool
     except InputError:  # a stack, or what another reader reads
         return None
     return lacking if lacking is not None and lacking.shape == shape else None
+
+
+def shows_plane(picture: Picture, viewer: ViewerModel) -> bool:
+    """Whether a viewer shows the plane that a picture is of, as long as its stack is there."""
+    layer = picture.layer
+    if not picture.where or layer is None or layer not in viewer.layers:
+        return True
+    return shown_plane(layer, viewer.dims) == picture.where
 
 
 def _size(layer: Image) -> str:

@@ -82,6 +82,14 @@ def plane_of(layer: Image, dims: Dims) -> Where:
     return tuple(at)
 
 
+def shown_plane(layer: Image, dims: Dims) -> Where | None:
+    """Return which plane of a layer the viewer shows; ``None``: none of it."""
+    try:
+        return plane_of(layer, dims)
+    except InputError:
+        return None
+
+
 def hidden_because(dims: Dims) -> str:
     """Say why layers of rows and columns cannot be shown now, and how they can; empty: they can be."""
     if dims.ndisplay != 2:

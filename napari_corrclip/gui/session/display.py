@@ -360,7 +360,7 @@ class SessionDisplay:
             self.removed.emit(name, True)
         if self._previewed is not None and event.value is self._previewed.layer:
             self.forget_preview()
-        if self._workspace.kept_with(event.value):
+        if self._workspace.unsaved_with(event.value):
             self._tell(
                 f"The image {name!r} was removed; what was corrected of it stays in memory, and is asked "
                 "about when napari is closed."

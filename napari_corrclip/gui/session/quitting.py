@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import napari
 from qtpy.QtCore import QEvent, QObject, QTimer
 from qtpy.QtWidgets import QMessageBox, QWidget
 
+from napari_corrclip.annotation import Session
 from napari_corrclip.errors import CorrClipError
 from napari_corrclip.gui.canvas.cover import canvas_of
 from napari_corrclip.gui.session.saving import SessionSaver
@@ -20,8 +22,16 @@ from napari_corrclip.wording.amounts import count
 
 NAMED = 5
 """So many images are named in the question."""
-_ANSWERED = "napari-corrclip: closed all the same"
-"""Property of a window whose closing was agreed to, for another dock in it."""
+_ANSWERED: WeakKeyDictionary[QWidget, list[Session]] = WeakKeyDictionary()
+"""The sessions that were asked about as a window was being closed, for another dock in it."""
+_ALONE: WeakKeyDictionary[QWidget, list[InMemory]] = WeakKeyDictionary()
+
+
+def alone_in(viewer: napari.viewer.Viewer) -> list[InMemory]:
+    """Return the sessions that a window keeps without their images; all docks in it have the same list."""
+    canvas = canvas_of(viewer)
+    window = None if canvas is None else canvas.window()
+    return [] if window is None else _ALONE.setdefault(window, [])
 
 
 class Quitting(QObject):
@@ -62,7 +72,7 @@ class Quitting(QObject):
 
     def _removed(self, event: Any) -> None:
         """What was done to an image that somebody removes is not lost with it."""
-        self._workspace.keep_without_image(event.value)
+        self._workspace.keep_alone(event.value)
         self._clearing = True
         QTimer.singleShot(0, self._cleared)
 
@@ -71,9 +81,13 @@ class Quitting(QObject):
 
     @property
     def lost_with_dock(self) -> list[InMemory]:
-        """What would be lost with the dock: what is kept with an image stays with that."""
+        """What would be lost with the dock: what is kept with an image, or with the window, stays."""
         layers = self._viewer.layers
-        return [kept for kept in self.lost if kept.picture.layer not in layers]
+        return [
+            kept
+            for kept in self.lost
+            if kept.picture.layer not in layers and not self._workspace.is_alone(kept)
+        ]
 
     def may_go(self, lost: Sequence[InMemory], leave: str, because: str) -> bool:
         """Ask what becomes of corrections that are in memory only, and save them if that is wanted.
@@ -81,7 +95,7 @@ class Quitting(QObject):
         Args:
             lost: what is asked about.
             leave: what the button says that loses it.
-            because: a sentence on why it would be lost.
+            because: a sentence on why it would be lost, with ``{They go}`` or ``{they go}`` in it.
 
         Returns:
             Whether what would lose them may go on.
@@ -111,21 +125,17 @@ class Quitting(QObject):
 
     def _may_close(self) -> bool:
         window = self._window
-        if window is None or window.property(_ANSWERED) or not window.isVisible():
+        if window is None or not window.isVisible():
             return True  # where nobody sees the window, as in a script, nobody answers
-        lost = self.lost
-        if not self.may_go(lost, "Quit without saving", "They go with napari."):
+        answered = _ANSWERED.setdefault(window, [])
+        lost = [kept for kept in self.lost if kept.session not in answered]
+        if not self.may_go(lost, "Quit without saving", "{They go} with napari."):
             return False
         if lost:
-            # Another dock need not ask; but napari may stay open yet, by a question of its own.
-            window.setProperty(_ANSWERED, True)
-            QTimer.singleShot(0, self._ask_again)
+            # Another dock need not ask about them; but napari may stay open yet, by a question of its own.
+            answered += [kept.session for kept in lost]
+            QTimer.singleShot(0, answered.clear)
         return True
-
-    def _ask_again(self) -> None:
-        window = self._window
-        if window is not None:
-            window.setProperty(_ANSWERED, False)
 
     def _tell(self, told: str | Said | CorrClipError) -> None:
         """Show why something was not saved; the dock's own line may be gone."""
@@ -145,7 +155,7 @@ def _is_to_be_saved(
         parent: of the window that asks.
         lost: what is asked about.
         leave: what the button says that loses it.
-        because: a sentence on why it would be lost.
+        because: as of :meth:`Quitting.may_go`.
 
     Returns:
         ``True``: it is to be saved; ``False``: it may be lost; ``None``: nothing is to happen.
@@ -155,7 +165,8 @@ def _is_to_be_saved(
     named = ", ".join(names[:NAMED])
     if len(names) > NAMED:
         named += f" and {len(names) - NAMED} more"
-    verb = "is" if steps == 1 else "are"
+    verb, they = ("is", "it goes") if steps == 1 else ("are", "they go")
+    because = because.replace("{they go}", they).replace("{They go}", they.capitalize())
     box = question(
         parent,
         "Not saved",

@@ -11,9 +11,9 @@ from qtpy.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 from napari_corrclip.annotation import Source
 from napari_corrclip.errors import InputError
 from napari_corrclip.gui.image.panel import ImagePanel
-from napari_corrclip.gui.image.picture import Picture, neighbours
+from napari_corrclip.gui.image.picture import Picture, neighbours, shows_plane
 from napari_corrclip.gui.session.loading import ask_to_leave
-from napari_corrclip.gui.widgets import Label, button, combo, give_room_back, is_sure
+from napari_corrclip.gui.widgets import Label, button, combo, give_room_back, is_sure, set_tip
 from napari_corrclip.gui.work.controller import Controller
 from napari_corrclip.gui.work.restoring import (
     Belongs,
@@ -32,6 +32,7 @@ MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", 
 """Python's own names follow a language that Qt sets."""
 
 GONE = "Their image is in the viewer no more, so they cannot be kept with it. "
+OFFERED = "This image was corrected before: Restore goes on with it, or Start over."
 OF_OTHER = "Corrections of another image are kept here."
 
 
@@ -151,13 +152,17 @@ class RestoreBar(QWidget):
         self.offer(*self._asked)
         idle = self._workspace.session is None and not self._controller.running
         if hidden and idle and not self.isHidden():
-            self._tell("This image was corrected before: Restore goes on with it, or Start over.")
+            self._tell(OFFERED)
 
     def _describe(self, number: int) -> None:
         """Say what there is of the part that is chosen."""
-        self.found.setText(
-            described(self._offers[number]) if 0 <= number < len(self._offers) else ""
+        offer = self._offers[number] if 0 <= number < len(self._offers) else None
+        self.found.setText("" if offer is None else described(offer))
+        in_memory = offer is not None and isinstance(offer.kept, InMemory)
+        stay = (
+            "they stay in memory until napari is closed" if in_memory else "they stay on the disk"
         )
+        set_tip(self.anew_button, f"Put the former corrections aside; {stay}")
 
     def _say_failed(self, sentence: str) -> None:
         self._tell(sentence)
@@ -207,13 +212,16 @@ class RestoreBar(QWidget):
                 others = neighbours(picture, found.box)
                 self._controller.work(
                     belonging_steps(picture, others, found),
-                    lambda belongs: self.tell_belonging(picture, belongs),
+                    lambda belongs: self._tell_of_shown(picture, belongs),
                 )
                 return
             if found is None:
                 self._tell("Nothing is kept of this image any more.")
                 return
             session = found
+            if not shows_plane(picture, self._image.viewer):
+                self._tell(f"The slider has left {picture.title}; move it back, and restore again.")
+                return
             if not self._may_leave(picture):
                 return
             self._withdraw()
@@ -227,6 +235,13 @@ class RestoreBar(QWidget):
             self.restored.emit(session, picture)
 
         self._controller.work(self._workspace.restore_steps(picture, kept, asked=asked), done)
+
+    def _tell_of_shown(self, picture: Picture, belongs: Belongs) -> None:
+        """As :meth:`tell_belonging`, if its plane is shown still."""
+        if shows_plane(picture, self._image.viewer):
+            self.tell_belonging(picture, belongs)
+        else:
+            self._tell(Said(belongs.sentence, Kind.WARNING))
 
     def tell_belonging(self, picture: Picture, belongs: Belongs) -> None:
         """Say which image corrections are of that were kept in the place of another, and offer it.
@@ -284,8 +299,11 @@ class RestoreBar(QWidget):
         """Leave the corrections on the disk alone, and start over with the next run."""
         kept: Source | InMemory | None = self.parts.currentData()
         if isinstance(kept, InMemory):
-            self._workspace.release(kept)
-            self._tell("Started over; what was corrected before is in the layers only.")
+            self._workspace.set_aside(kept)
+            self._tell(
+                "Started over; what was corrected before stays in memory, and is asked about when napari "
+                "is closed."
+            )
             self._withdraw()
             return
         if kept is None:

@@ -14,9 +14,8 @@ from psygnal import Signal
 from qtpy.QtCore import QTimer
 
 from napari_corrclip.annotation import Session
-from napari_corrclip.errors import InputError
-from napari_corrclip.gui.image.picture import Picture, neighbours
-from napari_corrclip.gui.image.planes import Where, hidden_because, plane_of
+from napari_corrclip.gui.image.picture import Picture, neighbours, shows_plane
+from napari_corrclip.gui.image.planes import Where, hidden_because, shown_plane
 from napari_corrclip.gui.work.jobs import Jobs
 from napari_corrclip.gui.work.restoring import (
     Belongs,
@@ -78,16 +77,10 @@ class Slider:
 
     def shows(self, picture: Picture) -> bool:
         """Whether the viewer shows the plane that a picture is of."""
-        layer = picture.layer
-        if not picture.where or layer is None or layer not in self._viewer.layers:
-            return True
-        return self._where(layer) == picture.where
+        return shows_plane(picture, self._viewer)
 
     def _where(self, layer: Image) -> Where | None:
-        try:
-            return plane_of(layer, self._viewer.dims)
-        except InputError:
-            return None
+        return shown_plane(layer, self._viewer.dims)
 
     def _moved(self, _event: object = None) -> None:
         image, picture = self._workspace.image, self._workspace.picture

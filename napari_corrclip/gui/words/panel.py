@@ -44,6 +44,7 @@ from napari_corrclip.vocabulary import Vocabulary
 from napari_corrclip.vocabulary.benchmarks import BENCHMARKS, benchmark
 from napari_corrclip.vocabulary.model import FILE_SUFFIXES
 from napari_corrclip.vocabulary.near_colors import nearest_given
+from napari_corrclip.wording.amounts import count
 
 if TYPE_CHECKING:
     from napari_corrclip.annotation import Changed, Session
@@ -65,12 +66,12 @@ class VocabularyPanel(QWidget):
     Signals (psygnal):
         changed: the :class:`Vocabulary`, or ``None`` where none is left.
         refused: an error, or a sentence.
-        warned: a sentence on what was done all the same.
+        told: a sentence on what was done.
     """
 
     changed = Signal(object)
     refused = Signal(object)
-    warned = Signal(Said)
+    told = Signal(Said)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -258,7 +259,8 @@ class VocabularyPanel(QWidget):
         except InputError as error:
             self.refused.emit(error)
         else:
-            self.refused.emit(f"Saved {len(self.vocabulary)} classes to {str(path)!r}.")
+            number = count(len(self.vocabulary), "class", "classes")
+            self.told.emit(Said(f"Saved {number} to {str(path)!r}.", Kind.DONE))
 
     def _menu(self) -> QMenu:
         menu = QMenu(self)
@@ -400,7 +402,9 @@ class VocabularyPanel(QWidget):
         if follows:
             self._set(self.vocabulary.with_prompts(row, None))
         else:
-            self._set(self.vocabulary.rename(row, former))
+            words = self.vocabulary.rename(row, former)
+            self._letters_follow(words)
+            self._set(words)
             self.refused.emit(f"The class is called {former!r} as before.")
 
     def _prompt_is(self, value: int, prompt: str) -> bool:
@@ -460,7 +464,7 @@ class VocabularyPanel(QWidget):
         self.changed.emit(vocabulary)
         near = None if vocabulary is None else nearest_given(vocabulary, former)
         if near is not None:
-            self.warned.emit(Said(near.sentence, Kind.WARNING))
+            self.told.emit(Said(near.sentence, Kind.WARNING))
 
     def _rows_moved(self, elsewhere: bool) -> None:
         """Rows that lie by share have no place before or behind another in the vocabulary."""

@@ -14,6 +14,7 @@ from qtpy.QtWidgets import QMenu, QWidget
 
 from napari_corrclip.gui.widgets import button, set_tip
 from napari_corrclip.gui.words.table import ClassTable, VocabularyModel
+from napari_corrclip.vocabulary import Vocabulary
 
 TITLE = "Show"
 
@@ -45,7 +46,7 @@ class ShownClasses:
 
     def __init__(self, table: ClassTable, model: VocabularyModel, parent: QWidget) -> None:
         self._table, self._model = table, model
-        self._away: set[int] = set()  # values that are hidden
+        self._away: set[tuple[int, str]] = set()  # values and names that are hidden
         self._shares: Mapping[int, float] = {}  # by which rows lie as they do
         self.button = button(TITLE, "Which classes the table shows, and in which order")
         menu = QMenu(parent)
@@ -81,15 +82,15 @@ class ShownClasses:
     def apply(self) -> None:
         """Hide and move the rows; another model has none that is hidden or elsewhere."""
         words = self._model.vocabulary
-        values = () if words is None else words.values
+        classes = _named(words)
         kept = set(self._table.rows())
         shown = 0
-        for row, value in enumerate(values):
-            away = value in self._away and row not in kept
+        for row, class_ in enumerate(classes):
+            away = class_ in self._away and row not in kept
             shown += not away
             if self._table.isRowHidden(row) != away:
                 self._table.setRowHidden(row, away)
-        self.button.setText(TITLE if shown == len(values) else f"{shown} of {len(values)}")
+        self.button.setText(TITLE if shown == len(classes) else f"{shown} of {len(classes)}")
         self._move()
 
     def _move(self) -> None:
@@ -112,8 +113,8 @@ class ShownClasses:
             return
         if on and words is not None:
             self.only_present.setChecked(False)
-            these = {words.values[row] for row in rows}
-            self._away = set(words.values) - these
+            classes = _named(words)
+            self._away = {*classes} - {classes[row] for row in rows}
         elif not self.only_present.isChecked():
             self._away = set()
         self.apply()
@@ -126,7 +127,9 @@ class ShownClasses:
             return
         if on and words is not None:
             self.only_these.setChecked(False)
-            self._away = {value for value in words.values if not self._model.shares.get(value)}
+            self._away = {
+                class_ for class_ in _named(words) if not self._model.shares.get(class_[0])
+            }
         elif not self.only_these.isChecked():
             self._away = set()
         self.apply()
@@ -139,7 +142,12 @@ class ShownClasses:
     def _shares_changed(self, *_: object) -> None:
         """Show classes that have come into the image."""
         if self.only_present.isChecked():
-            here = {value for value in self._away if self._model.shares.get(value)}
+            here = {class_ for class_ in self._away if self._model.shares.get(class_[0])}
             if here:
                 self._away -= here
                 self.apply()
+
+
+def _named(words: Vocabulary | None) -> list[tuple[int, str]]:
+    """Return what tells each class from those of other lists."""
+    return [] if words is None else list(zip(words.values, words.names, strict=True))

@@ -148,6 +148,7 @@ class Workspace:
     Args:
         store: where sessions are kept on the disk; ``None``: a person's.
         with_images: where those are kept that are on no disk; ``None``: those of this process.
+        alone: those that a window keeps without their images, and asks about; shared by its docks.
 
     Attributes:
         session: the one that is open; ``None``: nothing is corrected.
@@ -176,7 +177,10 @@ class Workspace:
     kept = Signal()
 
     def __init__(
-        self, store: SessionStore | None = None, with_images: WithImages | None = None
+        self,
+        store: SessionStore | None = None,
+        with_images: WithImages | None = None,
+        alone: list[InMemory] | None = None,
     ) -> None:
         self._store = SessionStore() if store is None else store
         self._with_images = WithImages.of_process() if with_images is None else with_images
@@ -186,7 +190,7 @@ class Workspace:
         self.journal: Journal | None = None
         self._like: Picture | None = None  # in the manner of which other planes are looked at
         self._planes: dict[Plane, InMemory] = {}
-        self._without_image: list[InMemory] = []
+        self._alone = [] if alone is None else alone
         self._values: dict[str, int] = {}  # of classes on all planes, by name
         self._encoded: dict[
             Plane, tuple[str, Kept[EncodedImage]]
@@ -533,8 +537,18 @@ class Workspace:
             self._with_images.keep(kept.session, kept.picture)
 
     def release(self, kept: InMemory) -> None:
-        """Keep a session with its image no more: a person begins anew."""
+        """Keep a session no more: it is open, or lost with a person's consent."""
         self._with_images.release(kept)
+        self._alone[:] = [other for other in self._alone if other.session is not kept.session]
+
+    def set_aside(self, kept: InMemory) -> None:
+        """Offer a session with its image no more: a person begins anew; it is kept until napari is closed."""
+        self.release(kept)
+        self._alone.append(kept)
+
+    def is_alone(self, kept: InMemory) -> bool:
+        """Whether a session is kept without its image, for as long as the window."""
+        return any(other.session is kept.session for other in self._alone)
 
     def stand_in(self, session: Session, layers: Iterable[Any]) -> None:
         """Note that layers stand for a session that was left, until it is opened again."""
@@ -592,15 +606,19 @@ class Workspace:
         """Whether what lies in a folder is what a person saved of a session last."""
         return self._with_images.lies_in(session, folder)
 
-    def keep_without_image(self, image: Any) -> None:
+    def unsaved_with(self, image: Any) -> list[InMemory]:
+        """Return the sessions that are kept with an image layer and that nobody has saved as they are."""
+        return [
+            kept for kept in self.kept_with(image) if not self._with_images.is_saved(kept.session)
+        ]
+
+    def keep_alone(self, image: Any) -> None:
         """Keep what is in memory of an image layer that is removed, until napari is closed.
 
         Args:
-            image: with which it was kept until now.
+            image: with which it is kept too, should it come back.
         """
-        for kept in self.kept_with(image):
-            self._without_image.append(kept)
-            self._with_images.release(kept)
+        self._alone += [kept for kept in self.unsaved_with(image) if not self.is_alone(kept)]
 
     def only_in_memory(self, images: Iterable[Any]) -> list[InMemory]:
         """Return what was corrected and is on no disk: it is lost when napari is closed.
@@ -612,13 +630,13 @@ class Workspace:
         if self.session is not None and self.picture is not None:
             if self.journal is not None:
                 self.journal.wait()  # who closes is told the truth
-            if not self.keeps(self.session):
+            if not self.keeps(self.session) and not self._is_written(self.session):
                 found.insert(0, InMemory(self.session, self.picture))
         found += [kept for image in images for kept in self.kept_with(image)]
-        found += self._without_image
+        found += self._alone
         return [
             kept
-            for kept in found
+            for kept in {id(kept.session): kept for kept in found}.values()
             if (kept.session.can_undo or kept.session.can_redo)
             and not self._with_images.is_saved(kept.session)
         ]
@@ -747,7 +765,7 @@ class Workspace:
         """
         self._encoded.clear()
         kept = [kept for image in images for kept in self.kept_with(image)]
-        for held in (*self._planes.values(), *kept):
+        for held in (*self._planes.values(), *kept, *self._alone):
             held.session.engine = None
 
 

@@ -17,7 +17,9 @@ from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication, QLineEdit
 
 from napari_corrclip.annotation import Session
+from napari_corrclip.gui import widgets
 from napari_corrclip.gui.dock import CorrClipDock
+from napari_corrclip.gui.layers import session_layers
 from napari_corrclip.gui.layers import strokes as painting
 from napari_corrclip.gui.layers.session_layers import SessionLayers
 from napari_corrclip.gui.regions.model import RegionsModel
@@ -496,3 +498,24 @@ def test_layers_table_and_session_agree_after_anything(
         here.redo()
         here.agree()
     model.close()
+
+
+def test_a_large_edit_shows_that_it_is_at_work(
+    window: Window, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(widgets, "LARGE", 0)
+    session, waits = window.session, list[bool]()
+    session.merge(session.ids.tolist()[::2])
+    session.changed.connect(lambda _: waits.append(QApplication.overrideCursor() is not None))
+    window.layers.undo()
+    window.layers.redo()
+    assert waits == [True, True]
+    assert QApplication.overrideCursor() is None
+
+
+def test_many_rows_are_described_later(window: Window, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(session_layers, "ROWS", 3)
+    session, features = window.session, window.layers.regions.features
+    before = features["region"].tolist()
+    session.ignore(session.ids.tolist()[:4])
+    assert window.layers.regions.features["region"].tolist() == before

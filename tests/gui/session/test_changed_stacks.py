@@ -63,7 +63,9 @@ def correct(person: Person, plane: int, word: str) -> np.ndarray:
     to(person, plane)
     run(person)
     session = person.dock.session
+    before = session.labels.copy()
     session.assign(session.ids[: 3 + plane], word)
+    assert (session.labels != before).any(), "the decision must be seen in the labels"
     return session.labels.copy()
 
 
@@ -82,7 +84,7 @@ def test_a_photograph_added_to_the_folder_or_removed_leaves_decisions_where_they
 ) -> None:
     folder = photographs(tmp_path / "photographs", "b", "c", "d")
     open_stack(person, folder)
-    of_b, of_d = correct(person, 0, "blue"), correct(person, 2, "red")
+    of_b, of_d = correct(person, 0, "blue"), correct(person, 2, "blue")
     assert person.dock.session.source.path == str(folder / "d.png")
 
     photographs(folder, "a")
@@ -171,7 +173,7 @@ def test_pages_put_into_a_tiff_taken_out_or_turned_round_keep_their_decisions(
     path = tmp_path / "stack.tif"
     tifffile.imwrite(path, GRAY[:3], photometric="minisblack")
     open_stack(person, path)
-    labels = {page: correct(person, page, "blue") for page in range(3)}
+    labels = {page: correct(person, page, "red") for page in range(3)}
     tifffile.imwrite(path, GRAY[pages], photometric="minisblack", compression="zlib")
     open_again(person, path)
     restore(person)
@@ -192,7 +194,7 @@ def test_the_image_to_which_corrections_belong_is_said_and_a_button_leads_there(
     path = tmp_path / "stack.tif"
     tifffile.imwrite(path, GRAY[:2], photometric="minisblack")
     open_stack(person, path)
-    labels = correct(person, 0, "blue")
+    labels = correct(person, 0, "red")
     tifffile.imwrite(path, GRAY[[3, 4, 0, 1]], photometric="minisblack")
     open_again(person, path)
     restore(person)
@@ -219,7 +221,7 @@ def test_a_run_over_a_stack_takes_no_session_of_another_page_for_one_that_is_don
     path = tmp_path / "stack.tif"
     tifffile.imwrite(path, GRAY[:2], photometric="minisblack")
     open_stack(person, path)
-    labels = correct(person, 0, "blue")
+    labels = correct(person, 0, "red")
     tifffile.imwrite(path, GRAY[[3, 0, 1]], photometric="minisblack")
     open_again(person, path)
     person.dock.image.planes.setCurrentIndex(1)
@@ -238,7 +240,7 @@ def test_no_wolf_is_cried_where_only_times_and_metadata_changed(
     tifffile.imwrite(path, GRAY[:2], photometric="minisblack")
     for stack in (folder, path):
         open_again(person, stack)
-        labels = correct(person, 1, "blue")
+        labels = correct(person, 1, "red" if stack is path else "blue")
         if stack is path:
             tifffile.imwrite(path, GRAY[:2], compression="zlib", description="exported again")
         else:

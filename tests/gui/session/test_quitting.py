@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import weakref
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -87,6 +88,12 @@ def decide(session: Session) -> None:
     session.assign([row.id], session.vocabulary.names[0])
 
 
+class Held:
+    """An encoded image, as far as a session asks when it is given one."""
+
+    nbytes = 10
+
+
 def safety(person: Person) -> str:
     return person.dock.line.safety.text()
 
@@ -168,11 +175,98 @@ def test_what_is_removed_with_its_image_is_asked_about_too(seen: Person, tmp_pat
     assert seen.dock.workspace.session is None
     asked: list[str] = []
     assert not close_window(seen, "Cancel", asked)
-    assert asked == ["1 correction of 'scene' is in memory only. They go with napari."]
+    assert asked == ["1 correction of 'scene' is in memory only. It goes with napari."]
     answer(NameDialog, lambda dialog: name_folder(dialog, str(tmp_path / "scene")))
     assert close_window(seen, "Save…", asked)
     loaded = Session.load(tmp_path / "scene.corrclip")
     np.testing.assert_array_equal(loaded.labels, session.labels)
+
+
+def test_what_is_saved_before_its_image_is_removed_is_neither_kept_nor_asked_about(
+    seen: Person, tmp_path: Path
+) -> None:
+    session = correct(seen)
+    decide(session)
+    answer(NameDialog, lambda dialog: name_folder(dialog, str(tmp_path / "scene")))
+    seen.press(seen.dock.menu.save_button)
+    seen.viewer.layers.remove("regions")
+    seen.viewer.layers.remove("scene")
+    QApplication.processEvents()
+    assert "asked about" not in seen.dock.status.text()
+    assert seen.dock.workspace.only_in_memory(()) == []
+    assert close_window(seen, "Cancel", [])
+
+
+def test_an_image_that_comes_back_is_gone_on_with(seen: Person) -> None:
+    """Deleted by mistake, and added again from the console: what was corrected is offered, and asked once."""
+    session = correct(seen)
+    decide(session)
+    layer = seen.viewer.layers["scene"]
+    seen.viewer.layers.clear()
+    QApplication.processEvents()
+    seen.viewer.add_layer(layer)
+    seen.dock.reset_choices()
+    seen.dock.image.layer = layer
+    assert not seen.dock.restore_bar.isHidden()
+    asked: list[str] = []
+    assert not close_window(seen, "Cancel", asked)
+    assert asked == ["1 correction of 'scene' is in memory only. It goes with napari."]
+    seen.press(seen.dock.restore_bar.restore_button)
+    assert seen.dock.workspace.session is session
+
+
+def test_unloading_lets_go_of_what_has_no_image(seen: Person) -> None:
+    session = correct(seen)
+    decide(session)
+    kept = weakref.ref(session)
+    seen.viewer.layers.clear()
+    QApplication.processEvents()
+    (found,) = seen.dock.workspace.only_in_memory(())
+    assert found.session is kept()
+    session.engine = Held()  # type: ignore[assignment]
+    seen.dock.controller.unload()
+    assert session.engine is None
+
+
+def test_two_docks_ask_each_for_what_is_its_own(seen: Person, tmp_path: Path) -> None:
+    """The answer on what one dock has is none on what another has, nor on what lost its image."""
+    one = correct(seen)
+    decide(one)
+    close_dock(seen, None)  # it is kept with its image
+    again = CorrClipDock(seen.viewer)
+    seen.viewer.window.add_dock_widget(again, name="CorrCLIP again")
+    second = Person(seen.viewer, again, seen.qtbot)
+    seen.viewer.layers.clear()
+    QApplication.processEvents()
+    two = correct(second)
+    decide(two)
+    decide(two)
+    asked: list[str] = []
+    names = iter(("first", "second"))
+    for _ in range(2):
+        answer(NameDialog, lambda dialog: name_folder(dialog, str(tmp_path / next(names))))
+    assert close_window(second, "Save…", asked)
+    assert asked == ["3 corrections of 'scene', 'scene' are in memory only. They go with napari."]
+    saved = [Session.load(path).labels for path in sorted(tmp_path.glob("*.corrclip"))]
+    for session in (one, two):
+        assert any(np.array_equal(labels, session.labels) for labels in saved)
+    again.cleanup()
+    again.quitting.stop()
+
+
+def test_started_over_in_memory_the_old_one_is_asked_about(seen: Person) -> None:
+    session = correct(seen)
+    decide(session)
+    seen.viewer.layers.remove("regions")
+    seen.viewer.layers.remove("labels of scene")
+    bar = seen.dock.restore_bar
+    assert "in memory until napari is closed" in bar.anew_button.toolTip()
+    seen.press(bar.anew_button)
+    assert "stays in memory, and is asked about" in seen.dock.status.text()
+    assert bar.isHidden()
+    asked: list[str] = []
+    assert not close_window(seen, "Cancel", asked)
+    assert asked == ["1 correction of 'scene' is in memory only. It goes with napari."]
 
 
 def test_nothing_is_asked_where_nothing_would_be_lost(seen: Person, tmp_path: Path) -> None:
@@ -208,7 +302,7 @@ def test_a_full_disk_is_in_memory_only_until_it_takes_something(
         assert "No space left" in seen.dock.line.safety.toolTip()
         asked: list[str] = []
         assert not close_window(seen, "Cancel", asked)
-        assert asked == ["1 correction of 'scene' is in memory only. They go with napari."]
+        assert asked == ["1 correction of 'scene' is in memory only. It goes with napari."]
     decide(session)
     seen.qtbot.waitUntil(lambda: safety(seen) == "saved ✓", timeout=MINUTE)
     assert close_window(seen, "Cancel", asked)
@@ -257,4 +351,12 @@ def test_what_stays_with_its_image_is_asked_about_with_the_window(seen: Person) 
     close_dock(seen, None)
     asked: list[str] = []
     assert not close_window(seen, "Cancel", asked)
-    assert asked == ["1 correction of 'scene' is in memory only. They go with napari."]
+    assert asked == ["1 correction of 'scene' is in memory only. It goes with napari."]
+
+
+def test_what_was_agreed_to_go_with_the_dock_is_not_asked_about_again(seen: Person) -> None:
+    session = correct(seen)
+    decide(session)
+    seen.viewer.layers.remove("scene")
+    close_dock(seen, "Close without saving")
+    assert close_window(seen, "Cancel", [])

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import numpy as np
 from qtpy.QtCore import QRect
 from qtpy.QtWidgets import QApplication, QWidget
 
+from napari_corrclip.gui.correct.correcting import Tool
 from napari_corrclip.gui.pages import Page
-from tests.gui.person import MINUTE, Person, run
+from napari_corrclip.progress import Progress, Steps
+from tests.gui.person import MINUTE, Person, User, run
 from tests.gui.stacks import planes, ready, to
 
 
@@ -72,3 +75,46 @@ def test_a_slider_step_swaps_the_data_of_the_layers_and_the_dock_stays(
         assert places(dock) == before
     assert came_or_went == []
     assert list(person.viewer.layers) == list_of_layers
+
+
+def test_the_tool_stays_and_an_undo_goes_with_its_plane(user: User) -> None:
+    """While something is at work, too: what a sentence tells of one plane takes back nothing of another."""
+    dock = user.dock
+    user.viewer.add_image(planes(2), rgb=True, name="stack")
+    ready(user)
+    for plane in (0, 1):
+        to(user, plane)
+        run(user)
+        user.session.assign(user.session.ids[:1], "blue")
+    first, second = len(user.session.history.done), user.session
+    user.press(dock.correct.button)
+    user.press(dock.correct.tool_buttons[Tool.SWEEP])
+    user.session.assign(user.session.ids[1:2], "blue")
+    user.qtbot.waitUntil(dock.status.undo_button.isVisible, timeout=MINUTE)
+    over: list[bool] = []
+
+    def steps() -> Steps[None]:
+        while not over:
+            time.sleep(0.01)
+            yield Progress("write", 0, 1)
+
+    dock.controller.work(steps(), lambda _: None, "The export")
+    to(user, 0)
+    assert user.session is not second
+    assert not dock.status.undo_button.isVisible()
+    over.append(True)
+    user.qtbot.waitUntil(lambda: not dock.controller.running, timeout=MINUTE)
+    assert len(second.history.done) == first + 1
+    mode = dock.correct.mode
+    assert mode is not None
+    assert mode.on
+    assert mode.correcting.tool is Tool.SWEEP
+    assert dock.correct.tool_buttons[Tool.SWEEP].isChecked()
+    user.viewer.dims.ndisplay = 3
+    QApplication.processEvents()
+    user.viewer.dims.ndisplay = 2
+    QApplication.processEvents()
+    assert mode.correcting.tool is Tool.SWEEP
+    user.press(dock.correct.button)
+    user.press(dock.correct.button)
+    assert mode.correcting.tool is None  # a person has put it down

@@ -18,6 +18,7 @@ from qtpy.QtWidgets import (
     QMessageBox,
 )
 
+from napari_corrclip.gui.correct.class_keys import CLASS_KEYS
 from napari_corrclip.gui.words.removal import RemovalDialog
 from napari_corrclip.gui.words.table import COLOR, KEY, NAME, PROMPTS, ROWS, SHARE, THRESHOLD
 from napari_corrclip.vocabulary import Vocabulary
@@ -615,3 +616,33 @@ def test_a_text_that_one_reading_refuses_is_read_in_the_other(person: Person) ->
     person.type("a; b: c, d")  # a semicolon parts classes here, and no prompts
     assert names(person) == ("a", "b")
     assert person.dock.words.vocabulary.classes[1].prompts == ("c", "d")  # type: ignore[union-attr]
+
+
+@pytest.mark.canvas
+def test_a_renaming_that_was_taken_back_leaves_the_letter_where_it_was(person: Person) -> None:
+    shown(person)
+    person.type("cat, dog")
+    words = person.dock.words
+    CLASS_KEYS.give("cat", "T", words.vocabulary)
+    answered: list[bool] = []
+    answer(QMessageBox, lambda box: (click_in(box, "Cancel"), answered.append(True)))
+    try:
+        words.model.setData(words.model.index(0, NAME), "lion")
+        person.qtbot.waitUntil(lambda: bool(answered) and names(person)[0] == "cat", timeout=MINUTE)
+        assert CLASS_KEYS.letter_of("cat") == "T"
+        assert CLASS_KEYS.letter_of("lion") == ""
+    finally:
+        for name in ("cat", "lion"):
+            CLASS_KEYS.give(name, "", words.vocabulary)
+
+
+@pytest.mark.canvas
+def test_classes_of_another_list_are_shown_whatever_was_hidden_before(person: Person) -> None:
+    shown(person)
+    person.type("cat, dog, sky")
+    words = person.dock.words
+    words.table.select([0])
+    words.shown.only_these.trigger()
+    assert words.shown.button.text() == "1 of 3"
+    words.load_benchmark(next(iter(BENCHMARKS)), replace=True)
+    assert not any(words.table.isRowHidden(row) for row in range(words.model.rowCount()))
