@@ -90,6 +90,17 @@ def run(
     strict: Annotated[
         bool, typer.Option("--strict", help="Stop at the first image that fails.")
     ] = False,
+    part: Annotated[
+        str | None,
+        typer.Option(
+            metavar="I/N",
+            help="Of N parts the I-th alone, such as 1/3; parts share no write, so that jobs of an array can "
+            "run them at once, on any machines.",
+        ),
+    ] = None,
+    collect: Annotated[
+        bool, typer.Option("--collect", help="Run nothing; take in what parts have made.")
+    ] = False,
     _offline: Offline = False,
     debug: Debug = False,
 ) -> None:
@@ -101,7 +112,7 @@ def run(
     with guarded(debug):
         from napari_corrclip.cli import projects
 
-        projects.run(folder, stale=stale, strict=strict)
+        projects.run(folder, stale=stale, strict=strict, part=part, collect=collect)
 
 
 @app.command()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -74,15 +75,23 @@ def create(
         )
 
 
-def run(folder: Path, *, stale: bool, strict: bool) -> None:
+def run(folder: Path, *, stale: bool, strict: bool, part: str | None, collect: bool) -> None:
     """Pre-label a project's images; see the command's help.
 
     Raises:
-        InputError: another run is at work, or a result cannot be saved.
+        InputError: another run is at work, a result cannot be saved, or options do not go together.
         typer.Exit: some images failed, with the exit code.
     """
+    if collect:
+        if stale or strict or part is not None:
+            raise InputError("--collect runs nothing; leave --stale, --strict and --part out.")
+        with Project.open(folder) as project:
+            tell(f"{count(project.collect(), 'image')} collected", *project.status().lines())
+        return
+    which = None if part is None else read_part(part)
     begun, codes = time.perf_counter(), list[int]()
-    with Project.open(folder) as project:
+    # A part writes into the items' folders alone.
+    with Project.open(folder, read_only=which is not None) as project:
         for line in to_be_fetched(project.recipe):
             say(line)
 
@@ -94,14 +103,30 @@ def run(folder: Path, *, stale: bool, strict: bool) -> None:
             elif isinstance(event, Done):
                 say(f"{project.path_of(event.key)}: {event.result.outcome.seconds:.1f} s")
 
-        report = drive(project.run_steps(stale=stale, strict=strict), tell=tell_event)
+        report = drive(project.run_steps(stale=stale, strict=strict, part=which), tell=tell_event)
         seconds = time.perf_counter() - begun
         tell(
             f"{count(len(report.done), 'image')} pre-labelled, {len(report.failed)} failed in {seconds:.1f} s"
         )
-        tell(*project.status().lines())
+        if which is None:
+            tell(*project.status().lines())
+        else:
+            tell("When all parts are done: napari-corrclip project run --collect")
     if codes:
         raise typer.Exit(FAILED if FAILED in codes else UNUSABLE)
+
+
+def read_part(text: str) -> tuple[int, int]:
+    """Return the part that ``--part`` names.
+
+    Raises:
+        InputError: it is none.
+    """
+    found = re.fullmatch(r"\s*(\d{1,6})\s*/\s*(\d{1,6})\s*", text)
+    part = (0, 0) if found is None else (int(found[1]), int(found[2]))
+    if not 1 <= part[0] <= part[1]:
+        raise InputError(f"--part is {text!r}; write for example 1/3 for the first of three.")
+    return part
 
 
 def show_status(folder: Path) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import Protocol
 
 from napari_corrclip.annotation.files.log import has_session, put_aside
 from napari_corrclip.engine.recipe import Recipe
@@ -63,46 +64,137 @@ class Task:
     folder: Path
 
 
-class Proposals:
-    """The runner's store of a project's results: an item's folder, and then the index.
+class Ledger(Protocol):
+    """What takes note of a run's items."""
 
-    Args:
-        index: takes note of what is saved.
-        tasks: by the names of their items.
-        run: its number.
+    def is_decided(self, task: Task) -> bool:
+        """Whether a person has begun to correct an item, so that it is left as it is."""
+        ...
+
+    def begin(self, task: Task) -> None:
+        """Take note that it is an item's turn."""
+        ...
+
+    def take(self, task: Task, proposal: Proposal) -> None:
+        """Take note of a result that lies in its item's folder, unless a person was faster."""
+        ...
+
+    def fail(self, task: Task, reason: str) -> None:
+        """Take note that an item has no result."""
+        ...
+
+    def end(self, *, whole: bool) -> None:
+        """Take note that the run is over; ``whole``: it has come to its end."""
+        ...
+
+
+class Folders:
+    """The ledger of a run that writes into the items' folders alone, for others to collect.
+
+    Any number of them, on any machines, share no write as long as no item is of two.
     """
 
-    def __init__(self, index: Index, tasks: Mapping[str, Task], run: int) -> None:
-        self._index, self._tasks, self._run = index, tasks, run
+    def is_decided(self, task: Task) -> bool:
+        """Whether a person has begun to correct an item."""
+        return task.record.state in DECIDED or is_corrected(task.folder)
+
+    def begin(self, task: Task) -> None:
+        """Do nothing."""
+
+    def take(self, task: Task, proposal: Proposal) -> None:
+        """Write what became of an item into its folder."""
+        if self.is_decided(task):
+            return
+        if has_session(task.folder / SESSION):  # somebody looked, and left all as it was
+            put_aside(task.folder / SESSION)
+        proposal.outcome.write(task.folder)
+
+    def fail(self, task: Task, reason: str) -> None:
+        """Write why an item has no result into its folder."""
+        record = task.record
+        Outcome(
+            record.path, record.size, record.mtime,
+            state=ItemState.FAILED, reason=reason, at=now(),
+        ).write_new(task.folder)  # fmt: skip
+
+    def end(self, *, whole: bool) -> None:
+        """Do nothing."""
+
+
+class Indexed(Folders):
+    """The ledger of a run that is a project's own: folders, and then the index.
+
+    Args:
+        index: of the project.
+        vocabulary: of the run.
+        recipe: of the run.
+    """
+
+    def __init__(self, index: Index, vocabulary: Vocabulary, recipe: Recipe) -> None:
+        self._index = index
+        with index.transaction():
+            self._run = index.begin_run(vocabulary, recipe)
+
+    def is_decided(self, task: Task) -> bool:
+        """Whether a person has begun to correct an item, also since the run began."""
+        return self._index.item(task.record.name).state in DECIDED or is_corrected(task.folder)
+
+    def begin(self, task: Task) -> None:
+        """Say that an item is running."""
+        with self._index.transaction():
+            if not self.is_decided(task):
+                self._index.mark(task.record.id, ItemState.RUNNING)
+
+    def take(self, task: Task, proposal: Proposal) -> None:
+        """Write both in one transaction, in which no reviewer can begin."""
+        index, item, outcome = self._index, task.record.id, proposal.outcome
+        with index.transaction():
+            if self.is_decided(task):
+                return
+            super().take(task, proposal)
+            index.take_regions(item, proposal.result.table, self._run)
+            index.note_file(item, outcome.size, outcome.mtime, outcome.digest)
+            index.mark(item, outcome.state, at=outcome.at)
+            index.give_result(item, self._run, outcome.seconds)
+
+    def fail(self, task: Task, reason: str) -> None:
+        """Write the reason into both."""
+        super().fail(task, reason)
+        with self._index.transaction():
+            self._index.mark(task.record.id, ItemState.FAILED, reason=reason)
+            self._index.note_failure(self._run)
+
+    def end(self, *, whole: bool) -> None:
+        """Take back what is said to be running, and end the record of the run."""
+        with self._index.transaction():
+            self._index.free_running()
+            if whole:
+                self._index.end_run(self._run)
+
+
+class _Proposals:
+    """The runner's store of results: each in its item's folder, and noted by the ledger."""
+
+    def __init__(self, tasks: Mapping[str, Task], ledger: Ledger) -> None:
+        self._tasks, self._ledger = tasks, ledger
 
     def has(self, key: str) -> bool:
-        """Whether a person has begun to correct an item since the run began."""
-        return self._index.item(key).state in DECIDED or is_corrected(self._tasks[key].folder)
+        return self._ledger.is_decided(self._tasks[key])
 
     def save(self, key: str, result: Proposal) -> None:
-        """Write a result into its item's folder."""
-        task, outcome, index = self._tasks[key], result.outcome, self._index
+        task = self._tasks[key]
         try:
-            if self.has(key):  # since it was begun
+            if self._ledger.is_decided(task):  # while it ran
                 return
             result.result.save(task.folder / RESULT)
-            with index.transaction():
-                if self.has(key):
-                    return
-                if has_session(task.folder / SESSION):  # somebody looked, and left all as it was
-                    put_aside(task.folder / SESSION)
-                outcome.write(task.folder)
-                index.take_regions(task.record.id, result.result.table, self._run)
-                index.note_file(task.record.id, outcome.size, outcome.mtime, outcome.digest)
-                index.mark(task.record.id, outcome.state, at=outcome.at)
-                index.give_result(task.record.id, self._run, outcome.seconds)
+            self._ledger.take(task, result)
         except CorrClipError as error:
             raise NotSavedError(str(error)) from None
 
 
 def prelabel_steps(
-    index: Index,
     tasks: Sequence[Task],
+    ledger: Ledger,
     *,
     recipe: Recipe,
     vocabulary: Vocabulary,
@@ -115,8 +207,8 @@ def prelabel_steps(
     the next one is taken.
 
     Args:
-        index: of the project.
         tasks: in their order.
+        ledger: takes note of what becomes of them.
         recipe: of the run.
         vocabulary: the classes.
         networks: returns the generator that loads the networks; called when the first image has been read.
@@ -127,13 +219,10 @@ def prelabel_steps(
         WeightsError: the networks cannot be loaded.
     """
     by_name = {task.record.name: task for task in tasks}
-    with index.transaction():
-        run = index.begin_run(vocabulary, recipe)
     loaded: list[Segmenter] = []
 
     def work(task: Task) -> Steps[Proposal]:
-        with index.transaction():
-            index.mark(task.record.id, ItemState.RUNNING)
+        ledger.begin(task)
         begun = time.perf_counter()
         yield Progress("read", 0, 1)
         pixels = read_pixels(task.image)
@@ -173,40 +262,19 @@ def prelabel_steps(
         )
         for number, task in enumerate(tasks, 1)
     ]
-    steps = run_steps(items, Proposals(index, by_name, run), ends=ends)
-    try:
-        report = yield from _noting(steps, index, by_name, run)
-    finally:
-        with index.transaction():
-            index.free_running()
-    with index.transaction():
-        index.end_run(run)
-    return report
-
-
-def _noting(
-    steps: Generator[Event[str, Proposal], None, Report[str]],
-    index: Index,
-    tasks: Mapping[str, Task],
-    run: int,
-) -> Generator[Event[str, Proposal], None, Report[str]]:
-    """Drive a run, and take note of what fails."""
+    steps = run_steps(items, _Proposals(by_name, ledger), ends=ends)
+    whole = False
     try:
         while True:
             try:
                 event = next(steps)
             except StopIteration as stop:
                 report: Report[str] = stop.value
+                whole = True
                 return report
             if isinstance(event, Failed):
-                task, reason = tasks[event.key], str(event.error)
-                Outcome(
-                    task.record.path, task.record.size, task.record.mtime,
-                    state=ItemState.FAILED, reason=reason, at=now(),
-                ).write_new(task.folder)  # fmt: skip
-                with index.transaction():
-                    index.mark(task.record.id, ItemState.FAILED, reason=reason)
-                    index.note_failure(run)
+                ledger.fail(by_name[event.key], str(event.error))
             yield event
     finally:
         steps.close()
+        ledger.end(whole=whole)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
 from collections.abc import Callable, Generator, Iterable, Iterator
 from pathlib import Path
@@ -16,7 +17,7 @@ from napari_corrclip.engine.recipe import GIVEN, Recipe
 from napari_corrclip.engine.segmenter import Segmenter
 from napari_corrclip.errors import InputError
 from napari_corrclip.images.pixels import read_pixels
-from napari_corrclip.progress import Steps, drive
+from napari_corrclip.progress import Progress, Steps, drive
 from napari_corrclip.project.finding import find_images
 from napari_corrclip.project.folder import (
     ITEM,
@@ -36,7 +37,14 @@ from napari_corrclip.project.folder import (
     relative,
 )
 from napari_corrclip.project.index import NAME, Found, Index
-from napari_corrclip.project.prelabelling import Proposal, Task, prelabel_steps
+from napari_corrclip.project.prelabelling import (
+    Folders,
+    Indexed,
+    Ledger,
+    Proposal,
+    Task,
+    prelabel_steps,
+)
 from napari_corrclip.project.records import DECIDED, ItemRecord, ItemState, RunRecord, Status
 from napari_corrclip.project.run import Event, Report
 from napari_corrclip.results.segmentation import Segmentation
@@ -158,37 +166,9 @@ class Project:
             with index.transaction():
                 index.choose(choices.vocabulary, choices.recipe)
                 index.look_in(choices.places)
-            project._take_items()
-            with contextlib.suppress(InputError):  # a place that is gone is told by the next run
-                project.look_again()
+        project.collect(progress=False)
+        project.look_again()
         return project
-
-    def _take_items(self) -> None:
-        index = self._index
-        runs: dict[tuple[str, str], int] = {}
-        for folder in sorted(
-            path for path in (self.folder / ITEMS).iterdir() if (path / ITEM).exists()
-        ):
-            outcome = Outcome.read(folder)
-            with index.transaction():
-                index.add([Found(folder.name, outcome.path, outcome.size, outcome.mtime)])
-            record = index.item(folder.name)
-            with index.transaction():
-                if (folder / RESULT).exists():
-                    result = Segmentation.load(folder / RESULT)
-                    how = result.provenance.recipe, result.vocabulary.fingerprint
-                    if how not in runs:
-                        runs[how] = index.begin_run(result.vocabulary, Recipe.from_json(how[0]))
-                    index.take_regions(record.id, result.table, runs[how])
-                    index.give_result(record.id, runs[how], outcome.seconds)
-                if is_corrected(folder):
-                    index.take_regions(
-                        record.id, restore(folder / SESSION).table, None, by=outcome.by
-                    )
-                index.note_file(record.id, outcome.size, outcome.mtime, outcome.digest)
-                index.mark(
-                    record.id, outcome.state, reason=outcome.reason, by=outcome.by, at=outcome.at
-                )
 
     def close(self) -> None:
         """Let go of the index."""
@@ -390,34 +370,119 @@ class Project:
         segmenter: Segmenter | None = None,
         stale: bool = False,
         strict: bool = False,
+        part: tuple[int, int] | None = None,
     ) -> Generator[Event[str, Proposal], None, Report[str]]:
         """Generator of :meth:`run`: events of :func:`~napari_corrclip.project.run.run_steps`."""
-        with _only_runner(self.folder):
-            self.look_again()
-            with self._index.transaction():
-                self._index.free_running()
+        recipe, vocabulary = self.recipe, self.vocabulary
+        with contextlib.ExitStack() as held:
+            ledger: Ledger = Folders()
+            if part is None:
+                held.enter_context(_only_runner(self.folder))
+                self.look_again()
+                with self._index.transaction():
+                    self._index.free_running()
             chosen = self._index.items(_TO_RUN)
             if stale:
                 fresh = set(self._fresh)
-                chosen += [
-                    record
-                    for record in self._index.items([ItemState.PRELABELLED])
-                    if record.run not in fresh
-                ]
+                labelled = self._index.items([ItemState.PRELABELLED])
+                chosen += [record for record in labelled if record.run not in fresh]
+            if part is None:
+                ledger = Indexed(self._index, vocabulary, recipe)
+            else:
+                chosen = [record for record in chosen if _is_in(record, part)]
+                chosen = [record for record in chosen if not self._is_done(record)]
             tasks = [
                 Task(record, self.path_of(record), self.folder_of(record)) for record in chosen
             ]
-            recipe = self.recipe
             return (
                 yield from prelabel_steps(
-                    self._index,
                     tasks,
+                    ledger,
                     recipe=recipe,
-                    vocabulary=self.vocabulary,
+                    vocabulary=vocabulary,
                     networks=_given(segmenter) if segmenter is not None else _loading(recipe),
                     strict=strict,
                 )
             )
+
+    def _is_done(self, record: ItemRecord) -> bool:
+        """Whether an item's folder has a result by today's settings, which is still to be collected."""
+        try:
+            outcome = Outcome.read(self.folder_of(record))
+        except InputError:  # there is none, or it is damaged
+            return False
+        return outcome.state is ItemState.PRELABELLED and (outcome.recipe, outcome.vocabulary) == (
+            self.recipe.key(),
+            self.vocabulary.fingerprint,
+        )
+
+    def collect_steps(self) -> Steps[int]:
+        """Generator of :meth:`collect`."""
+        index = self._index
+        with _only_runner(self.folder):
+            runs: dict[tuple[str, str], int] = {}
+            folders = sorted((self.folder / ITEMS).glob(f"*/{ITEM}"))
+            known = {record.name: record for record in index.items()}
+            taken = 0
+            for number, path in enumerate(folders):
+                yield Progress("collect", number, len(folders))
+                folder = path.parent
+                record = known.get(folder.name)
+                try:
+                    outcome = Outcome.read(folder)
+                except (
+                    InputError
+                ) as error:  # damaged: the image is run again, what was decided stays
+                    if record is not None and record.state not in DECIDED:
+                        with index.transaction():
+                            index.mark(record.id, ItemState.FAILED, reason=str(error))
+                    continue
+                if record is not None and (record.at, record.state) == (outcome.at, outcome.state):
+                    continue
+                if record is not None and record.state in DECIDED:
+                    continue  # since it was run
+                self._take_item(folder, outcome, runs)
+                taken += 1
+            with index.transaction():
+                for run in runs.values():
+                    index.end_run(run)
+        return taken
+
+    def collect(self, *, progress: bool | None = None) -> int:
+        """Take into the index what parts of a run have left in the items' folders; return how many items.
+
+        Args:
+            progress: draw a bar on stderr; ``None``: only where that is a terminal.
+
+        Raises:
+            InputError: another run is at work, or something there is damaged.
+        """
+        return drive(self.collect_steps(), show=progress)
+
+    def _take_item(self, folder: Path, outcome: Outcome, runs: dict[tuple[str, str], int]) -> None:
+        """Take what lies in an item's folder into the index.
+
+        Args:
+            folder: of the item.
+            outcome: that lies there.
+            runs: numbers of the runs that are known, by recipe and vocabulary; new ones are added.
+        """
+        index = self._index
+        with index.transaction():
+            index.add([Found(folder.name, outcome.path, outcome.size, outcome.mtime)])
+            item = index.item(folder.name).id
+            if (folder / RESULT).exists():
+                result = Segmentation.load(folder / RESULT)
+                how = result.provenance.recipe, result.vocabulary.fingerprint
+                if how not in runs:
+                    runs[how] = index.begin_run(result.vocabulary, Recipe.from_json(how[0]))
+                index.take_regions(item, result.table, runs[how])
+                index.give_result(item, runs[how], outcome.seconds)
+            if is_corrected(folder):
+                table = restore(folder / SESSION).table
+                index.take_regions(item, table, None, by=outcome.by)
+            index.note_file(item, outcome.size, outcome.mtime, outcome.digest)
+            index.mark(item, outcome.state, reason=outcome.reason, by=outcome.by, at=outcome.at)
 
     def run(
         self,
@@ -425,6 +490,7 @@ class Project:
         segmenter: Segmenter | None = None,
         stale: bool = False,
         strict: bool = False,
+        part: tuple[int, int] | None = None,
         progress: bool | None = None,
     ) -> Report[str]:
         """Run the networks over what has no result yet, and keep each result as it is done.
@@ -436,13 +502,17 @@ class Project:
             segmenter: networks of the project's recipe that are loaded already.
             stale: run what was pre-labelled by other settings or words, too.
             strict: end with the first image that fails.
+            part: ``(i, n)``: of n parts the i-th alone, from 1 on. It writes into the items' folders and not
+                into the index, so that parts can run at once, on any machines; :meth:`collect` brings
+                them in. Which items are of a part follows from their names.
             progress: draw a bar on stderr; ``None``: only where that is a terminal.
 
         Raises:
             InputError: another run is at work, or a result cannot be saved.
             WeightsError: the networks cannot be loaded.
         """
-        return drive(self.run_steps(segmenter=segmenter, stale=stale, strict=strict), show=progress)
+        steps = self.run_steps(segmenter=segmenter, stale=stale, strict=strict, part=part)
+        return drive(steps, show=progress)
 
     # -- reviewing
 
@@ -602,6 +672,18 @@ def _is_running(folder: Path) -> bool:
     if lock is not None:
         lock.release()
     return lock is None
+
+
+def _is_in(record: ItemRecord, part: tuple[int, int]) -> bool:
+    """Whether an item is of a part, by its name alone.
+
+    Raises:
+        InputError: there is no such part.
+    """
+    number, parts = part
+    if not 1 <= number <= parts:
+        raise InputError(f"There is no part {number}/{parts}; give 1/{max(parts, 1)} to the last.")
+    return int(hashlib.sha256(record.name.encode()).hexdigest()[:12], 16) % parts == number - 1
 
 
 def _state(state: ItemState | str) -> ItemState:

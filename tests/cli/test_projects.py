@@ -80,3 +80,22 @@ def test_what_cannot_be_used_is_said_and_nothing_is_made(
     assert sentence in said
     assert said.count("\n") == 1
     assert not Path("set.corrclip-project").exists()
+
+
+def test_parts_and_what_they_made_by_the_command_line(
+    images: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert app.run(["project", "create", "set", str(images), *CREATE]) == 0
+    for part in ("1/2", "2/2"):
+        assert app.run(["project", "run", "set.corrclip-project", "--part", part]) == 0
+        assert "project run --collect" in capsys.readouterr().out
+    assert app.run(["project", "run", "set.corrclip-project", "--collect"]) == 0
+    assert "2 images collected\n2 pre-labelled\n" in capsys.readouterr().out
+    for wrong in (
+        ["--part", "3"],
+        ["--part", "3/2"],
+        ["--collect", "--part", "1/2"],
+        ["--collect", "--stale"],
+    ):
+        assert app.run(["project", "run", "set.corrclip-project", *wrong]) == 2
+        assert capsys.readouterr().err.count("\n") == 1

@@ -489,3 +489,73 @@ def test_every_run_is_a_record(project: Project, segmenter: Segmenter) -> None:
     assert "sha256" in run.networks
     words = Vocabulary.coerce(WORDS)
     assert project.vocabulary == words
+
+
+PART = """
+import sys
+from napari_corrclip.project.project import Project
+with Project.open(sys.argv[1], read_only=True) as project:
+    report = project.run(part=(int(sys.argv[2]), 3), progress=False)
+    print(*report.done)
+"""
+
+
+@pytest.mark.process
+def test_parts_run_at_once_and_are_collected(
+    project: Project, images: Path, tmp_path: Path, segmenter: Segmenter
+) -> None:
+    """Of three processes; byte-equal with a plain run."""
+    children = [
+        subprocess.Popen(
+            [sys.executable, "-c", PART, str(project.folder), str(number)],
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for number in (1, 2, 3)
+    ]
+    done = [child.communicate()[0].split() for child in children]
+    assert all(child.returncode == 0 for child in children)
+    assert sorted(name for names in done for name in names) == sorted(
+        item.name for item in project if "broken" not in item.path
+    )
+    assert project.status().lines() == ["5 new"]
+    assert project.run(segmenter=segmenter, part=(1, 3), progress=False).done == ()  # they wait
+    assert project.collect(progress=False) == 5
+    assert project.status().lines() == ["4 pre-labelled", "1 failed"]
+    assert "no image that can be read" in project.items("failed")[0].reason
+    assert project.collect(progress=False) == 0
+    assert [(run.done, run.failed) for run in project.runs] == [(4, 0)]
+    assert project.status().stale == {}
+
+    with Project.create(tmp_path / "plain", WORDS, images, recipe=RECIPE) as plain:
+        plain.run(segmenter=segmenter, progress=False)
+        for item in plain.items("pre-labelled"):
+            for name in ("labels.png", "regions.tif", "regions.csv", "arrays.npz"):
+                files = [each.folder_of(item) / RESULT / name for each in (plain, project)]
+                assert files[0].read_bytes() == files[1].read_bytes()
+
+
+def test_what_a_person_decided_meanwhile_is_not_collected_over(
+    project: Project, segmenter: Segmenter
+) -> None:
+    project.run(segmenter=segmenter, progress=False)
+    first, second = project.items("pre-labelled")[:2]
+    project.choose("red, green, background: wood, stone")
+    for number in (1, 2):
+        project.run(segmenter=segmenter, stale=True, part=(number, 2), progress=False)
+    labels = correct(project, first.name)
+    (project.folder_of(second) / "item.json").write_text("{}")
+    assert project.collect(progress=False) == 3  # what failed was tried again
+    assert project.item(first).state is ItemState.IN_REVIEW
+    assert "is no item of this version" in project.item(second).reason
+    with project.session(first) as session:
+        np.testing.assert_array_equal(session.labels, labels)
+    assert second.name in project.run(segmenter=segmenter, progress=False).done
+
+
+@pytest.mark.parametrize("part", [(0, 3), (4, 3), (1, 0)])
+def test_a_part_that_cannot_be(
+    project: Project, segmenter: Segmenter, part: tuple[int, int]
+) -> None:
+    with pytest.raises(nc.InputError, match="There is no part"):
+        project.run(segmenter=segmenter, part=part, progress=False)
