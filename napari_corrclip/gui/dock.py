@@ -73,11 +73,15 @@ from napari_corrclip.gui.work.resolve import (
     resolve_words,
 )
 from napari_corrclip.gui.work.said import OVER, Kind, Said, done
+from napari_corrclip.gui.work.with_images import InMemory
 from napari_corrclip.gui.work.workspace import Opened, Workspace
 from napari_corrclip.vocabulary import Vocabulary
 
 WIDTH = 320
 """Logical pixels, at least; the canvas is to have the larger part of a small screen."""
+
+GONE = "The layers were removed with their image; open it again to go on with it."
+BACK = "Restore brings back what was corrected"
 
 LOW = 660
 """A window that is lower, in logical pixels, has no room for all at once, as 1400 x 900 at 150 % is."""
@@ -106,6 +110,7 @@ class CorrClipDock(Docked):
         self._elsewhere = False  # whether another image than the session's is chosen
         self._next_words: Vocabulary | None = None  # typed beside it
         self._step: list[Step] = []
+        self._given_up: list[InMemory] = []  # what goes with the dock, as a person has agreed
         self._asked_about: Callable[[], Image | None] = lambda: None
         self.viewer = viewer
         self.workspace = Workspace(alone=alone_in(viewer))
@@ -410,6 +415,8 @@ class CorrClipDock(Docked):
         self.bar.close_activity()
         self.model.device.close_jobs()
         self.display.close()
+        for kept in self._given_up:
+            self.workspace.release(kept)
         if not self.quitting.lost:  # else it is asked about with the window
             self.quitting.stop()
         self.words.let_go()
@@ -419,8 +426,9 @@ class CorrClipDock(Docked):
 
     def dock_closed(self) -> None:
         """Let go of the layers, and of the networks' memory, unless a person wants to keep what would go."""
+        self._given_up = [] if self._closed else self.quitting.lost_with_dock
         if not self._closed and not self.quitting.may_go(
-            self.quitting.lost_with_dock,
+            self._given_up,
             "Close without saving",
             "The image is in the viewer no more, so {they go} with the dock.",
         ):
@@ -500,6 +508,8 @@ class CorrClipDock(Docked):
         self._show_words_of(layer)
         self._asked_about = (lambda: None) if layer is None else weakref.ref(layer)
         idle = self.workspace.session is None and not self.controller.running
+        if idle and layer is None and former is not layer and self._promises_restore:
+            self.say(GONE)
         if idle and layer is not former and not self.restore_bar.isHidden():
             self.say(OFFERED)
 
@@ -583,10 +593,16 @@ class CorrClipDock(Docked):
             return
         self._nothing_shown()
         if self.image.layer is None:
-            self.say("The layers were removed with their image; open it again to go on with it.")
+            self.say(GONE)
             return
-        back = "" if self.restore_bar.isHidden() else "Restore brings back what was corrected, and "
+        back = "" if self.restore_bar.isHidden() else f"{BACK}, and "
         self.say(f"The layer {name!r} was removed; {back}Run makes new ones.")
+
+    @property
+    def _promises_restore(self) -> bool:
+        """Whether what is said last leads to the row over the pages, or to another run."""
+        told = self.status.said.text
+        return told == OFFERED or "Run makes new ones" in told
 
     def _regions_found(self, regions: NDArray[np.int32], picture: Picture) -> None:
         self.preview.leave()  # these take its place
@@ -614,8 +630,8 @@ class CorrClipDock(Docked):
         if self.correct.mode is not None:
             self.correct.mode.correcting.selected.connect(self._selected)
         if not opened.arrived:
+            self._offer()  # what was put aside is not offered any more; before a page that needs the room
             self.pages.turn_to(Page.CORRECT)
-            self._offer()  # what was put aside is not offered any more
         if not opened.arrived or not self.controller.segmenting:  # else they are for the next run
             self.words.show_session()
         if picture.layer is not None and picture.layer in self.viewer.layers:

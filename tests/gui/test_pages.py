@@ -167,6 +167,33 @@ def test_what_is_offered_of_an_image_fits_every_page(
     assert (window.width(), window.height()) == (width, height)
 
 
+def test_a_session_that_is_loaded_makes_no_low_window_grow(
+    on_screen: Person, tmp_path: Path
+) -> None:
+    person, dock, viewer = on_screen, on_screen.dock, on_screen.viewer
+    viewer.window.resize(*SIZES[1])
+    settle(viewer)
+    click_at(person, dock.bar.demo_button)
+    person.wait()
+    click_at(person, dock.correct.next_button)
+    session = dock.session
+    session.assign(session.ids[:2].tolist(), session.vocabulary.names[0])
+    dock.workspace.save(session, tmp_path / "scene.corrclip")
+    session.assign(session.ids[2:4].tolist(), session.vocabulary.names[0])
+    answer(QMessageBox, lambda box: click_in(box, "Load"))
+    turn_to(person, Page.EXPORT)
+    dock.loading.begin(str(tmp_path / "scene.corrclip"))
+    person.wait()
+    settle(viewer)
+    assert dock.session is not session
+    assert dock.pages.page is Page.CORRECT
+    assert dock.restore_bar.isVisible()  # the former one, which was edited since
+    assert cut(dock) == []
+    window = dock.window()
+    assert window is not None
+    assert (window.width(), window.height()) == SIZES[1]
+
+
 @pytest.mark.long
 @pytest.mark.process
 @pytest.mark.parametrize(("scale", "size"), [("1.5", "933-600"), ("2", "1024-700")])

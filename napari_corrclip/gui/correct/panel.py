@@ -107,10 +107,12 @@ class CorrectPanel(QWidget):
         self.sure.setSingleStep(0.05)
         self.sure.setButtonSymbols(NumberBox.ButtonSymbols.NoButtons)  # the arrow keys do
         self.sure.setFixedWidth(48)
+        self.sure.setStyleSheet("min-width: 36px; max-width: 36px")  # napari's style asks for more
         self.sure.setValue(SURE)
         self.sure.setAccessibleName("Confidence from which on regions are accepted")
         set_tip(self.sure, "From this probability of their class on, regions are accepted together")
         self.sure.valueChanged.connect(lambda _: self._count_left())
+        self.sure.editingFinished.connect(self._count_left)
         typed = self.sure.lineEdit()
         assert typed is not None  # of a spin box
         typed.textEdited.connect(lambda _: self._count_left())  # before Enter, too
@@ -336,8 +338,9 @@ class CorrectPanel(QWidget):
 
     @property
     def _least(self) -> float:
-        """The confidence that stands in the box, also while it is typed."""
-        return max(self.sure.valueFromText(self.sure.text()), self.sure.minimum())
+        """The confidence that stands in the box, also while it is typed; what cannot be counts as before."""
+        typed = self.sure.valueFromText(self.sure.text())
+        return typed if self.sure.minimum() <= typed <= self.sure.maximum() else self.sure.value()
 
     def _count_left(self) -> None:
         """Say how much of the queue is left."""
@@ -374,6 +377,8 @@ class CorrectPanel(QWidget):
             if mode.splitting.on:
                 self._tell(UNDER_WAY)
                 return
+            if not mode.correcting.is_active:  # else what it says of keys is untrue
+                mode.correcting.viewer.layers.selection.active = mode.layers.labels
             act(mode.review)
 
         return clicked

@@ -176,7 +176,11 @@ class Loading:
             self._tell(f"{error} Nothing was loaded.")
             return
         steps = len(session.history.done)
-        said = [f"Loaded {len(session.ids)} regions and {steps} steps.", *session.notes, aside]
+        said = [
+            f"Loaded {len(session.ids)} regions and {count(steps, 'step')}.",
+            *session.notes,
+            aside,
+        ]
         self._tell(" ".join(filter(None, said)))
         self._display.open(session, picture)
         self.loaded.emit(session)
@@ -196,8 +200,8 @@ def ask_to_leave(parent: QWidget, steps: int, title: str, act: str, because: str
         parent,
         title,
         f"{count(steps, 'step')} of what was corrected {'is' if steps == 1 else 'are'} "
-        f"kept in memory only. {because}The layers stay, hidden; the decisions and their undo go. "
-        "To keep them, press Cancel and save the session first.",
+        f"kept in memory only. {because}The layers stay, hidden. Napari asks about the decisions once more "
+        "when it is closed; to go on with them then, press Cancel and save the session first.",
         act,
     )
 

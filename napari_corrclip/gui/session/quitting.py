@@ -161,7 +161,7 @@ def _is_to_be_saved(
         ``True``: it is to be saved; ``False``: it may be lost; ``None``: nothing is to happen.
     """
     steps = sum(len(kept.session.history.done) for kept in lost)
-    names = [kept.picture.title for kept in lost]
+    names = list(dict.fromkeys(kept.picture.title for kept in lost))
     named = ", ".join(names[:NAMED])
     if len(names) > NAMED:
         named += f" and {len(names) - NAMED} more"

@@ -228,7 +228,10 @@ class RestoreBar(QWidget):
             steps = len(session.history.done)
             self._tell(
                 " ".join(
-                    [f"Restored {len(session.ids)} regions and {steps} steps.", *session.notes]
+                    [
+                        f"Restored {len(session.ids)} regions and {count(steps, 'step')}.",
+                        *session.notes,
+                    ]
                 )
             )
             # After that sentence: what goes wrong with opening it is to be read.
@@ -328,7 +331,7 @@ class RestoreBar(QWidget):
 
 def described(offer: Offer) -> str:
     """Say how much is kept and since when: "21 corrections of 27 Nov, 20:47"."""
-    corrections = count(offer.steps, "correction")
+    corrections = count(offer.steps, "correction") if offer.steps else "labelled, not corrected,"
     if offer.changed is None:
         return f"{corrections} in memory"
     at, now = time.localtime(offer.changed), time.localtime()

@@ -235,7 +235,7 @@ class Workspace:
             return
         on_disk = written or self._is_written(session)
         if not on_disk:
-            self._with_images.keep(session, picture)
+            self._keep_in_memory(session, picture)
         self.left.emit(Left(session, picture, put_away=False, on_disk=on_disk))
 
     def put_away(self) -> None:
@@ -534,7 +534,14 @@ class Workspace:
         """Open a session that is kept with its image; see :meth:`open`."""
         self.release(kept)
         if not self.open(kept.session, kept.picture, shown=shown):
-            self._with_images.keep(kept.session, kept.picture)
+            self._keep_in_memory(kept.session, kept.picture)
+
+    def _keep_in_memory(self, session: Session, picture: Picture) -> None:
+        """Keep a session with its image, and with the window should that one go."""
+        self._with_images.keep(session, picture)
+        kept = InMemory(session, picture)
+        if (session.can_undo or session.can_redo) and not self.is_alone(kept):
+            self._alone.append(kept)
 
     def release(self, kept: InMemory) -> None:
         """Keep a session no more: it is open, or lost with a person's consent."""

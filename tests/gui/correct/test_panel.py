@@ -188,3 +188,41 @@ def test_a_class_without_a_digit_is_named_by_its_key(place: Place) -> None:
         place.mode.review._present(region)
         assert " R = " in place.window.told[-1]
     assert eleventh
+
+
+def test_next_region_comes_to_the_layers_whose_keys_it_tells_of(place: Place) -> None:
+    viewer, session = place.window.viewer, place.window.session
+    viewer.layers.selection.active = viewer.layers[0]  # the image, as a click in the list does
+    QTest.mouseClick(place.panel.next_button, Qt.MouseButton.LeftButton)
+    assert place.mode.selection
+    place.window.canvas.setFocus()
+    place.window.key(Qt.Key.Key_1)
+    assert len(session.history.done) == 1
+
+
+@pytest.mark.parametrize("typed", ["-5", "0", "7", ""])
+def test_what_the_button_counts_is_what_the_box_accepts(place: Place, typed: str) -> None:
+    panel, session = place.panel, place.window.session
+
+    def sure() -> int:
+        return sum(
+            row.verdict is None and row.predicted > 0 and row.confidence >= panel.sure.value()
+            for row in session.rows()
+        )
+
+    panel.sure.setFocus()
+    panel.sure.selectAll()
+    QTest.keyClicks(panel.sure, typed or "0.5")
+    QTest.keyClick(panel.sure, Qt.Key.Key_Return)
+    assert panel.sure_button.text() == f"Accept {sure():,} from"
+    assert panel.sure_button.isEnabled() == (sure() > 0)
+
+
+def test_thousands_of_regions_fit_the_row(place: Place) -> None:
+    panel = place.panel
+    place.dock.setFixedWidth(340)
+    panel.sure_button.setText("Accept 1,195 from")
+    panel.rest_button.setText("The rest (1,287)")
+    QTest.qWait(50)
+    for button in (panel.sure_button, panel.rest_button):
+        assert button.width() >= button.fontMetrics().horizontalAdvance(button.text()) + 6

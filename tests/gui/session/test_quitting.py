@@ -246,7 +246,7 @@ def test_two_docks_ask_each_for_what_is_its_own(seen: Person, tmp_path: Path) ->
     for _ in range(2):
         answer(NameDialog, lambda dialog: name_folder(dialog, str(tmp_path / next(names))))
     assert close_window(second, "Save…", asked)
-    assert asked == ["3 corrections of 'scene', 'scene' are in memory only. They go with napari."]
+    assert asked == ["3 corrections of 'scene' are in memory only. They go with napari."]
     saved = [Session.load(path).labels for path in sorted(tmp_path.glob("*.corrclip"))]
     for session in (one, two):
         assert any(np.array_equal(labels, session.labels) for labels in saved)

@@ -301,12 +301,17 @@ def test_layers_that_stand_for_a_session_are_found_by_whoever_opens_it_again(roo
     assert other.stand_ins(session) == [there]
 
 
-def test_it_goes_with_its_image(room: Room) -> None:
+def test_it_outlives_its_image_until_it_is_given_up(room: Room) -> None:
     session = weakref.ref(room.open(room.picture()))
     room.workspace.close()
     room.events.clear()
-    assert session() is not None
     room.images.clear()
+    gc.collect()
+    (kept,) = room.workspace.only_in_memory(())
+    assert kept.session is session()
+    assert room.workspace.is_alone(kept)
+    room.workspace.release(kept)
+    del kept
     gc.collect()
     assert session() is None
 
