@@ -102,7 +102,8 @@ class ExportPanel(QWidget):
         self.place.show_path(str(folder))
         set_tip(self.place, str(folder))
         names = [path.name for path in paths_of(folder, name_for(picture), self.formats)]
-        self.names.setText("\n".join(names) or "No format is chosen.")
+        # Side by side: five formats are more lines than a low screen has.
+        self.names.setText(", ".join(names) or "No format is chosen.")
         self.void.setText(_void(self._workspace.corrected))
 
     def choose(self) -> None:
