@@ -279,6 +279,10 @@ class Index:
         )
         return [_item(row) for row in rows]
 
+    def paths(self) -> list[str]:
+        """Return where all images lie, as seen from the project's folder."""
+        return [path for (path,) in self._rows("SELECT path FROM items")]
+
     def item(self, name: str) -> ItemRecord:
         """Return the item of a name, or of a path.
 
@@ -474,9 +478,14 @@ def _number(connection: sqlite3.Connection, query: str) -> int:
     return int(connection.execute(query).fetchone()[0])
 
 
+_STATES = {str(state): state for state in ItemState}
+_STATE = ItemRecord.__slots__.index("state")
+
+
 def _item(row: Sequence[Any]) -> ItemRecord:
-    values = dict(zip(ItemRecord.__slots__, row, strict=True))
-    return ItemRecord(**{**values, "state": ItemState(values["state"])})
+    values = list(row)
+    values[_STATE] = _STATES[values[_STATE]]
+    return ItemRecord(*values)
 
 
 def _sentence(path: Path, error: sqlite3.DatabaseError) -> str:

@@ -256,8 +256,10 @@ class Project:
 
     def path_of(self, item: ItemRecord | str) -> Path:
         """Return where an item's image lies now; there need be none."""
-        record = self.item(item)
-        return Path(os.path.normpath(self.folder / record.path))
+        return self._place(self.item(item))
+
+    def _place(self, record: ItemRecord) -> Path:
+        return Path(os.path.normpath(os.path.join(self.folder, record.path)))  # noqa: PTH118 - of 50,000
 
     def folder_of(self, item: ItemRecord | str) -> Path:
         """Return the folder of an item, with its ``result`` and its ``session``; it need not exist yet."""
@@ -276,7 +278,7 @@ class Project:
         before, after = Path(old).expanduser().absolute(), Path(new).expanduser().absolute()
         moved: list[tuple[ItemRecord, Path]] = []
         for record in self._index.items():
-            path = self.path_of(record)
+            path = self._place(record)
             if path == before or before in path.parents:
                 moved.append((record, after / path.relative_to(before)))
         if not moved:
@@ -344,7 +346,8 @@ class Project:
 
     def status(self) -> Status:
         """Return the counts: of each state, of what is stale, of images that are gone."""
-        missing = sum(not self.path_of(record).exists() for record in self._index.items())
+        places = (os.path.join(self.folder, path) for path in self._index.paths())  # noqa: PTH118
+        missing = sum(not os.path.exists(place) for place in places)  # noqa: PTH110
         states = self._index.count()
         if ItemState.RUNNING in states and not _is_running(self.folder):
             # What a run that was killed has left; the next one takes it as new.
@@ -392,7 +395,8 @@ class Project:
                 chosen = [record for record in chosen if _is_in(record, part)]
                 chosen = [record for record in chosen if not self._is_done(record)]
             tasks = [
-                Task(record, self.path_of(record), self.folder_of(record)) for record in chosen
+                Task(record, self._place(record), self.folder / ITEMS / record.name)
+                for record in chosen
             ]
             return (
                 yield from prelabel_steps(
