@@ -65,7 +65,7 @@ class Task:
 
 
 class Ledger(Protocol):
-    """What takes note of a run's items."""
+    """A ledger of a run's items: it takes note of what becomes of each."""
 
     def is_decided(self, task: Task) -> bool:
         """Whether a person has begun to correct an item, so that it is left as it is."""

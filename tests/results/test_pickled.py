@@ -71,7 +71,8 @@ def made() -> dict[str, Any]:
 def test_one_of_every_public_type_is_here() -> None:
     # A large result is opened from its folder, below.
     types = {name for name in nc.__all__ if isinstance(getattr(nc, name), type)}
-    assert types - set(NAMES) == {"LargeSegmentation"}
+    # Both are open files; whoever needs them elsewhere opens them there.
+    assert types - set(NAMES) == {"LargeSegmentation", "Project"}
     assert made().keys() == set(NAMES)
 
 
