@@ -69,9 +69,8 @@ def made() -> dict[str, Any]:
 
 
 def test_one_of_every_public_type_is_here() -> None:
-    # A large result is opened from its folder, below.
     types = {name for name in nc.__all__ if isinstance(getattr(nc, name), type)}
-    # Both are open files; whoever needs them elsewhere opens them there.
+    # Both are open files; whoever needs them elsewhere opens them there (a large result: below).
     assert types - set(NAMES) == {"LargeSegmentation", "Project"}
     assert made().keys() == set(NAMES)
 
