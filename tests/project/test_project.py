@@ -357,6 +357,18 @@ def test_a_session_that_is_open_elsewhere_is_refused(
         pass
 
 
+def kill_when_it_says_so(script: str, project: Project, *more: str) -> None:
+    """Run a script on a project in a process of its own, and kill that as soon as it prints "now"."""
+    with subprocess.Popen(
+        [sys.executable, "-c", script, str(project.folder), *more],
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as child:
+        assert child.stdout is not None
+        assert child.stdout.readline() == "now\n"
+        child.send_signal(signal.SIGKILL)
+
+
 KILLED = """
 import sys, time
 from napari_corrclip.project.project import Project
@@ -381,14 +393,7 @@ def test_a_run_that_is_killed_goes_on_and_its_lock_is_free(
 ) -> None:
     script = textwrap.dedent(KILLED)
     for number, how in ((1, "between"), (1, "amid")):
-        with subprocess.Popen(
-            [sys.executable, "-c", script, str(project.folder), str(number), how],
-            stdout=subprocess.PIPE,
-            text=True,
-        ) as child:
-            assert child.stdout is not None
-            assert child.stdout.readline() == "now\n"
-            child.send_signal(signal.SIGKILL)
+        kill_when_it_says_so(script, project, str(number), how)
     done = {item.name: item.at for item in project.items("pre-labelled")}
     assert 2 <= len(done) <= 4
     assert ItemState.RUNNING not in project.status().states
@@ -416,14 +421,7 @@ with Project.open(sys.argv[1]) as project, project.session(sys.argv[2], by="Ann"
     print("now", flush=True)
     time.sleep(60)
 """
-    with subprocess.Popen(
-        [sys.executable, "-c", script, str(project.folder), first.name],
-        stdout=subprocess.PIPE,
-        text=True,
-    ) as child:
-        assert child.stdout is not None
-        assert child.stdout.readline() == "now\n"
-        child.send_signal(signal.SIGKILL)
+    kill_when_it_says_so(script, project, first.name)
     assert project.item(first).state is ItemState.IN_REVIEW
     assert (project.folder_of(first) / SESSION).is_dir()
     with project.session(first) as session:
