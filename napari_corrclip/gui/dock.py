@@ -112,6 +112,7 @@ class CorrClipDock(Docked):
         self._step: list[Step] = []
         self._given_up: list[InMemory] = []  # what goes with the dock, as a person has agreed
         self._asked_about: Callable[[], Image | None] = lambda: None
+        self._taken_away = False  # whether the layers of the plane that is seen were removed
         self.viewer = viewer
         self.workspace = Workspace(alone=alone_in(viewer))
         self.controller = Controller(self.workspace)
@@ -222,7 +223,9 @@ class CorrClipDock(Docked):
         self.words.refused.connect(self._say_refusal)
         self.words.told.connect(self.say)
         self.model.unload.connect(self.controller.unload)
-        self.model.refused.connect(self.say)
+        self.model.refused.connect(self._say_refusal)
+        self.model.told.connect(self.say)
+        self.model.agreed.connect(lambda: self.say(OVER))
         self.bar.run.connect(self.run)
         self.bar.cancel.connect(self.controller.cancel)
         self.bar.demo.connect(self.try_demo)
@@ -491,7 +494,7 @@ class CorrClipDock(Docked):
     def _offer(self) -> None:
         """Offer what is kept of the chosen image."""
         stack, nothing = self.workspace.image, self.workspace.session is None
-        comes = nothing and stack is not None and stack is self.image.layer
+        comes = nothing and stack is not None and stack is self.image.layer and not self._taken_away
         try:
             picture = self.image.picture()
         except InputError:  # no image, or channels that do not fit
@@ -541,6 +544,7 @@ class CorrClipDock(Docked):
 
     def _slider_moved(self, _event: object = None) -> None:
         self.preview.look_again()
+        self._taken_away = False
         if self.image.layer is not None and self.image.layer.ndim > 2:
             self._image_chosen()
 
@@ -591,6 +595,7 @@ class CorrClipDock(Docked):
             self.say(f"The image {name!r} was removed; its labels stay as hidden layers.")
             self._nothing_shown()
             return
+        self._taken_away = True
         self._nothing_shown()
         if self.image.layer is None:
             self.say(GONE)
@@ -617,6 +622,7 @@ class CorrClipDock(Docked):
 
     def _opened(self, opened: Opened) -> None:
         self.preview.leave()
+        self._taken_away = False
         session, picture = opened.session, opened.picture
         self._next_words = None
         self._see_elsewhere(False)

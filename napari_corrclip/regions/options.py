@@ -12,6 +12,8 @@ from napari_corrclip.regions.protocol import check_count, check_share, is_number
 
 MOST_POINTS, MOST_SEGMENTS = 1_000, 1_000_000
 """More would be a slip: a grid of a million points, and as many superpixels as are ever told apart."""
+MOST_COMPACTNESS, MOST_SIGMA = 1_000_000, 1_000
+"""More would be a slip: squares whatever the colours, and a blur over all of a photograph."""
 
 
 @dataclass(frozen=True)
@@ -72,10 +74,14 @@ class SuperpixelOptions:
             checked["n_segments"] = check_count(
                 self.n_segments, "n_segments", least=1, most=MOST_SEGMENTS
             )
-        if not is_number(self.compactness) or self.compactness <= 0:
-            raise InputError(f"compactness is {self.compactness!r}; give a number above 0.")
-        if not is_number(self.sigma) or self.sigma < 0:
-            raise InputError(f"sigma is {self.sigma!r}; give a number of pixels of at least 0.")
+        if not is_number(self.compactness) or not 0 < self.compactness <= MOST_COMPACTNESS:
+            raise InputError(
+                f"compactness is {self.compactness!r}; give a number above 0, up to {MOST_COMPACTNESS:,}."
+            )
+        if not is_number(self.sigma) or not 0 <= self.sigma <= MOST_SIGMA:
+            raise InputError(
+                f"sigma is {self.sigma!r}; give a number of pixels from 0 to {MOST_SIGMA:,}."
+            )
         checked |= {"compactness": float(self.compactness), "sigma": float(self.sigma)}
         for name, value in checked.items():
             object.__setattr__(self, name, value)

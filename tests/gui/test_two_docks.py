@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import napari
 import numpy as np
+import PIL.Image
 import pytest
 from pytestqt.qtbot import QtBot
 from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
 
+from napari_corrclip.demo.scenes import generate_scene
 from napari_corrclip.gui.correct.lasso import DrawnLine
 from napari_corrclip.gui.dock import CorrClipDock
+from napari_corrclip.gui.work.said import Kind
 from tests.forms import short
 from tests.gui.gates import at_stage
 from tests.gui.person import MINUTE, Person, bars, delete_now, open_scene, threads_end
@@ -122,6 +126,41 @@ def test_both_are_edited(pair: Pair) -> None:
         np.testing.assert_array_equal(sessions[number].labels, began[number])
         np.testing.assert_array_equal(sessions[1 - number].labels, other)
         pair[1 - number].agree()
+
+
+def test_docks_of_one_image_say_so_and_the_last_layers_are_those_of_the_dock_that_stays(
+    make_napari_viewer: Callable[..., napari.Viewer], qtbot: QtBot, tmp_path: Path
+) -> None:
+    saved = tmp_path / "scene.png"
+    PIL.Image.fromarray(generate_scene(7).image).save(saved)
+    viewer = make_napari_viewer(show=True)
+    (image,) = viewer.open(saved, plugin="napari")
+    both = [Person(viewer, CorrClipDock(viewer), qtbot) for _ in range(2)]
+    for number, person in enumerate(both):
+        viewer.window.add_dock_widget(person.dock, name=f"CorrCLIP {number}", tabify=bool(number))
+        person.dock.image.layer = image
+        person.dock.model.regions.setCurrentText("superpixels")
+    stays, goes = both
+    stays.type("red, green")
+    stays.run()
+    stays.dock.session.assign(1, "red")
+    goes.press(goes.dock.restore_bar.restore_button)
+    qtbot.waitUntil(lambda: goes.dock.workspace.session is not None, timeout=MINUTE)
+    goes.agree()
+    said = goes.dock.status.said
+    assert "is open already, in this program or another; close it there first." in said.text
+    assert (said.kind, stays.dock.line.safety.text()) == (Kind.WARNING, "saved ✓")
+    viewer.window.remove_dock_widget(goes.dock)
+    qtbot.waitUntil(lambda: goes.dock.layers is None, timeout=MINUTE)
+    shown = [layer.name for layer in viewer.layers if layer.visible]
+    assert stays.dock.layers is not None
+    assert shown == [image.name, *(layer.name for layer in stays.dock.layers.layers)]
+    stays.agree()
+    viewer.window.remove_dock_widget(stays.dock)
+    for person in both:
+        person.dock.deleteLater()
+    delete_now()
+    threads_end(qtbot)
 
 
 @pytest.mark.long  # a viewer that closes takes its dock with it: below

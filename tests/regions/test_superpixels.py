@@ -72,6 +72,8 @@ def test_it_yields_and_tells_its_settings() -> None:
         ({"n_segments": 2.5}, "n_segments is 2.5"),
         ({"compactness": 0.0}, "compactness is 0.0"),
         ({"compactness": float("nan")}, "compactness is nan"),
+        ({"compactness": 1e20}, r"compactness is 1e\+20; give a number above 0, up to 1,000,000"),
+        ({"sigma": 1e6}, "sigma is 1000000.0; give a number of pixels from 0 to 1,000"),
         ({"sigma": -1.0}, "sigma is -1.0"),
         ({"min_size": 2.0}, "min_size is 2.0"),
     ],

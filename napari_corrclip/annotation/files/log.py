@@ -135,7 +135,8 @@ def lock_folder(folder: Path) -> FileLock:
         lock.acquire(timeout=0)
     except Timeout:
         raise InputError(
-            f"The session in {str(folder)!r} is open in another window or program; close it there first."
+            f"The session in {str(folder)!r} is open already, in this program or another; close it there "
+            "first."
         ) from None
     except OSError as error:
         raise cannot_write(folder, error) from None

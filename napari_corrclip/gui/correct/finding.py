@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from psygnal import Signal
-from qtpy.QtCore import QEvent, QObject, Qt
+from qtpy.QtCore import QEvent, QObject, QSize, Qt
 from qtpy.QtGui import QKeyEvent
 from qtpy.QtWidgets import QListWidget, QListWidgetItem, QVBoxLayout, QWidget
 
-from napari_corrclip.gui.widgets import Line
+from napari_corrclip.gui.widgets import Line, set_tip
 
 ROWS = 5
 """Matches that are seen at once."""
@@ -132,13 +132,19 @@ class Finder(QWidget):
     def _filter(self, typed: str) -> None:
         self.list.clear()
         found = matches(typed, self._names)
-        self.list.addItems(found)
+        for name in found:
+            self.list.addItem(QListWidgetItem(name))
         if not found and self._made is not None:
             item = QListWidgetItem(f"New class {typed.strip()!r}")
             item.setData(_NEW, typed.strip())
             self.list.addItem(item)
         self.list.setCurrentRow(0)
         high = self.list.sizeHintForRow(0) if self.list.count() else 0
+        for row in range(self.list.count()):
+            listed = self.list.item(row)
+            assert listed is not None
+            listed.setSizeHint(QSize(1, high))  # as wide as the list: what is longer ends in dots
+            set_tip(listed, listed.text())
         frame = 2 * self.list.frameWidth()
         self.list.setFixedHeight(max(1, min(self.list.count(), ROWS)) * max(high, 16) + frame)
 

@@ -97,14 +97,24 @@ class Review:
 
     def accept_sure(self, threshold: float) -> Edited | None:
         """Accept the regions of :meth:`sure` unseen, as one step."""
-        if not self.sure(threshold):
+        found = len(self.sure(threshold))
+        if not found:
             self._correcting.say(
                 f"No undecided region is as sure as {threshold:g}; choose a lower number."
             )
             return None
         # The session takes what is above; the next lower number is the one to be above of.
         above = max(float(np.nextafter(np.float32(threshold), np.float32(0))), 0.0)
-        return self._correcting.perform(lambda: self._correcting.session.accept_above(above))
+        session, title = (
+            self._correcting.session,
+            f"Accept {count(found, 'region')} from {threshold:.2f}",
+        )
+
+        def accept() -> Edited:
+            with session.step(title):  # as the button says it
+                return replace(session.accept_above(above), title=title)
+
+        return self._correcting.perform(accept)
 
     def accept_rest(self) -> Edited | None:
         """Accept all undecided regions that have a class, as one step; says what is left without one."""

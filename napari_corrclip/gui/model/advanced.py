@@ -31,6 +31,7 @@ from napari_corrclip.gui.widgets import (
     set_reading_order,
     set_tip,
 )
+from napari_corrclip.gui.work.said import Kind, Said
 from napari_corrclip.settings import Settings
 from napari_corrclip.vocabulary.numbers import number, whole_number
 
@@ -68,7 +69,8 @@ class Advanced(Column):
 
     Signals (psygnal):
         changed: other :class:`Settings`, or other regions.
-        refused: a sentence, why a value cannot be.
+        refused: why a value cannot be, so that it is as it was.
+        told: a sentence on values that were given up.
         counted: how many values are not the preset's.
 
     Attributes:
@@ -78,6 +80,7 @@ class Advanced(Column):
 
     changed = Signal(object)
     refused = Signal(object)
+    told = Signal(Said)
     counted = Signal(int)
 
     def __init__(self, defaults: Settings, parent: QWidget | None = None) -> None:
@@ -145,7 +148,7 @@ class Advanced(Column):
             self._take(defaults.replace(**kept))
         except InputError as error:
             self._take(defaults)
-            self.refused.emit(f"{error} The preset's values are taken.")
+            self.told.emit(Said(f"{error} The preset's values are taken.", Kind.WARNING))
 
     def _regions_changed(self) -> None:
         self._show()
@@ -172,7 +175,7 @@ class Advanced(Column):
             value = _number(name, text)
         except InputError as error:
             self._show()
-            self.refused.emit(f"The setting {name!r}: {error}")
+            self.refused.emit(InputError(f"The setting {name!r}: {error}"))
         else:
             self._edited(name, value)
 

@@ -57,12 +57,16 @@ class ModelPanel(Fold):
     Signals (psygnal):
         preview: the regions are to be found and shown by themselves.
         unload: the networks are to be let go of.
-        refused: a sentence, why a value cannot be or what it means.
+        refused: why a value cannot be, so that it is as it was.
+        agreed: a value is another one now.
+        told: a sentence on what was done, or cannot be.
     """
 
     preview = Signal()
     unload = Signal()
     refused = Signal(object)
+    agreed = Signal()
+    told = Signal(object)
 
     def __init__(
         self, viewer: napari.viewer.Viewer, controller: Controller, parent: QWidget | None = None
@@ -129,11 +133,12 @@ class ModelPanel(Fold):
             widget.currentIndexChanged.connect(self.tell_windows)
         self.advanced.changed.connect(self._settings_changed)
         self.advanced.refused.connect(self.refused.emit)
-        self.advanced.resources.told.connect(self.refused.emit)
+        self.advanced.told.connect(self.told.emit)
+        self.advanced.resources.told.connect(self.told.emit)
         self.advanced.resources.told.connect(
             lambda _: self.files.refresh()
         )  # another folder, perhaps
-        self.files.told.connect(self.refused.emit)
+        self.files.told.connect(self.told.emit)
         controller.busy.connect(lambda _: self.allow_preview())
         self.files.show_networks(get_preset(self.preset.currentText()).networks)
         self._settings_changed()
@@ -200,13 +205,13 @@ class ModelPanel(Fold):
 
     def begin(self) -> None:
         """Take what a person set in napari's preferences."""
-        configuration.apply(self.refused.emit)
+        configuration.apply(self.told.emit)
         self.advanced.resources.refresh()
         preset = configuration.setting("start", "preset").strip()
         if self.preset.findText(preset) >= 0:
             self.preset.setCurrentText(preset)
         else:
-            self.refused.emit(
+            self.told.emit(
                 f"There is no preset {preset!r}, which the preferences name; choose one here."
             )
         self.device.choose(configuration.setting("start", "device").strip() or "auto")
@@ -317,6 +322,7 @@ class ModelPanel(Fold):
         for number, detail in enumerate(DETAILS):
             self.detail.setItemText(number, detail_title(self.advanced.settings, detail))
         self.tell_windows()
+        self.agreed.emit()
 
 
 def _regions_of(layer: Labels, picture: Picture) -> Any:

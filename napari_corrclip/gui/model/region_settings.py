@@ -164,7 +164,8 @@ class RegionSettings(QWidget):
             region_options(kind, {name: value})
         except InputError as error:
             self._show()
-            self.refused.emit(error)
+            said = str(error).replace(name, repr(FIELDS[kind][name].title), 1)  # as it is read here
+            self.refused.emit(InputError(said))
             return
         former = dict(self._changed[kind])
         self._changed[kind].pop(name, None)

@@ -232,11 +232,13 @@ class SessionDisplay:
             for layer in there:
                 self._viewer.layers.remove(layer)
             which = ["labels" if layer is former.labels else "regions" for layer in there]
-            self._freeze(image, [InMemory(left.session, left.picture)], which)
+            if self._closing or not left.on_disk:  # else it is read again
+                aside = self._freeze(image, [InMemory(left.session, left.picture)], which)
+                self._workspace.stand_in(left.session, aside)
         else:
             for name, layer in zip(("labels", "regions"), former.layers, strict=True):
                 layer.name = name_of_aside(name, left.picture.name)
-                layer.visible = self._closing  # not over an image that it is not of
+                layer.visible = self._stays_seen
             self._workspace.stand_in(left.session, there)
 
     def _end_rest(self) -> None:
@@ -253,10 +255,20 @@ class SessionDisplay:
     def _stack_left(self, left: StackLeft) -> None:
         self._freeze(left.image, left.planes, ("labels", "regions"))
 
-    def _freeze(self, image: Image, planes: Sequence[InMemory], which: Sequence[str]) -> None:
-        for layer in frozen(image, planes, which):
-            layer.visible = self._closing
+    def _freeze(
+        self, image: Image, planes: Sequence[InMemory], which: Sequence[str]
+    ) -> Sequence[Labels]:
+        """Add layers that show planes as they were left; returns them."""
+        layers = list(frozen(image, planes, which))
+        for layer in layers:
+            layer.visible = self._stays_seen
             self._viewer.add_layer(layer)
+        return layers
+
+    @property
+    def _stays_seen(self) -> bool:
+        """Whether layers that are left are seen: nothing else shows what they do, on their own image."""
+        return self._closing and not any(SESSION in layer.metadata for layer in self._viewer.layers)
 
     def _follow(self, image: Image | None) -> None:
         """Keep the layers over the image wherever it is moved."""

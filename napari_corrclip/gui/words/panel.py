@@ -374,44 +374,41 @@ class VocabularyPanel(QWidget):
 
     def _edited(self, changed: Vocabulary | InputError) -> None:
         if isinstance(changed, InputError):
-            self.refused.emit(str(changed))
+            self.refused.emit(changed)
             return
+        renamed = renamed_with_prompt(self.vocabulary, changed)
+        if renamed is not None and self.prompts_follow is None:
+            # The editor of the name is still open; what is asked first makes one step of the two.
+            QTimer.singleShot(0, partial(self._ask_about_prompt, self.vocabulary, changed, renamed))
+        else:
+            self._rename(changed, renamed, follows=self.prompts_follow is not False)
+
+    def _rename(
+        self, changed: Vocabulary, renamed: tuple[int, str] | None, *, follows: bool
+    ) -> None:
+        """Take an edit of the table; the prompt of a class that it renames follows, or stays as it was."""
+        if renamed is not None and not follows:
+            value, former = renamed
+            changed = changed.with_prompts(changed.values.index(value), (former,))
         self._letters.note(self.vocabulary, changed)
         self._letters_follow(changed)
-        renamed = renamed_with_prompt(self.vocabulary, changed)
-        if renamed is None or self.prompts_follow:
-            self._set(changed)
-            return
-        value, former = renamed
-        self._set(changed.with_prompts(changed.values.index(value), (former,)))
-        if self.prompts_follow is None:
-            # The editor of the name is still open.
-            QTimer.singleShot(0, partial(self._ask_about_prompt, value, former))
+        self._set(changed)
 
-    def _ask_about_prompt(self, value: int, former: str) -> None:
-        """Ask whether a class that was renamed is to be looked for by its new name."""
-        if not self._prompt_is(value, former) or self.vocabulary is None:
-            return
-        name = self.vocabulary.by_value(value).name
+    def _ask_about_prompt(
+        self, before: Vocabulary | None, changed: Vocabulary, renamed: tuple[int, str]
+    ) -> None:
+        """Ask whether a class that is renamed is to be looked for by its new name, and rename it."""
+        value, former = renamed
+        if self.vocabulary != before:
+            return  # it was renamed once more, or taken away, before this came up
+        name = changed.by_value(value).name
         follows, always = ask_about_prompt(self, former, name)
         if follows is not None and always:
             self.prompts_follow = follows
-        if not self._prompt_is(value, former) or follows is False:
-            return
-        row = self.vocabulary.values.index(value)
-        if follows:
-            self._set(self.vocabulary.with_prompts(row, None))
-        else:
-            words = self.vocabulary.rename(row, former)
-            self._letters_follow(words)
-            self._set(words)
+        if follows is None or self.vocabulary != before:
             self.refused.emit(f"The class is called {former!r} as before.")
-
-    def _prompt_is(self, value: int, prompt: str) -> bool:
-        """Whether there still is a class of that value, looked for by that prompt alone."""
-        words = self.vocabulary
-        known = words is not None and value in words.values
-        return known and words is not None and words.by_value(value).prompts == (prompt,)
+        else:
+            self._rename(changed, renamed, follows=follows)
 
     def _rows_selected(self, *_: object) -> None:
         rows = self.table.rows()

@@ -46,6 +46,7 @@ class State:
 
     Attributes:
         session: the one that is open.
+        image: whether one is chosen.
         same: whether it is of that image and part.
         name: of the image that it is of.
         lost: how many of its steps nobody could find again if it were left.
@@ -55,6 +56,7 @@ class State:
     """
 
     session: Session | None = None
+    image: bool = True
     same: bool = False
     name: str = ""
     lost: int = 0
@@ -152,9 +154,9 @@ def resolve_words(choices: Choices, state: State) -> Ask | Refuse | Run:
     ``state.same`` is whether the chosen image is the one that is corrected, or none is chosen.
     """
     if state.session is None:
-        return Refuse(
-            FIRST if choices.vocabulary is None else "Press Run to look for these classes."
-        )
+        first = "" if state.image else "Open an image, then press "
+        look = f"{first or 'Press '}Run to look for these classes."
+        return Refuse(FIRST if choices.vocabulary is None else look)
     if not state.same:
         return Refuse(f"These classes are for the next run; the labels are of {state.name!r}.")
     if choices.vocabulary is None:

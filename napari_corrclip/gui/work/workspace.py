@@ -162,7 +162,7 @@ class Workspace:
         opened: one was :class:`Opened`.
         stack_left: :class:`StackLeft`.
         found: corrections that :meth:`look_for` has come upon; they are offered now.
-        told: a sentence.
+        told: a sentence, an error's where it warns.
         failed: a sentence on what the journal cannot write; may come from its thread.
         kept: :attr:`safety` may be another one without an edit; may come from the journal's thread.
     """
@@ -172,7 +172,7 @@ class Workspace:
     opened = Signal(Opened)
     stack_left = Signal(StackLeft)
     found = Signal()
-    told = Signal(str)
+    told = Signal(object)
     failed = Signal(str)
     kept = Signal()
 
@@ -398,7 +398,7 @@ class Workspace:
             try:
                 self._store.journal(session).close()
             except InputError as error:
-                self.told.emit(f"{error} {IN_MEMORY_ONLY}")
+                self.told.emit(InputError(f"{error} {IN_MEMORY_ONLY}"))
             else:
                 self._keep_encoded(session, picture)
                 return
@@ -440,7 +440,7 @@ class Workspace:
         """
         shown = self.picture
         same = shown is None or image is None or image is shown.layer
-        return replace(self._state(answered), same=same)
+        return replace(self._state(answered), same=same, image=image is not None)
 
     def _state(self, answered: Reassign | None) -> State:
         name = "" if self.picture is None else self.picture.name
@@ -524,7 +524,7 @@ class Workspace:
                 self.found.emit()
 
         steps = stray_steps([(picture, source) for picture, source, _ in asked], self._store)
-        self._looking.start(steps, done=done, failed=lambda error: self.told.emit(str(error)))
+        self._looking.start(steps, done=done, failed=self.told.emit)
 
     def kept_with(self, image: Any) -> Sequence[InMemory]:
         """Return the sessions that are kept in memory with an image layer, and go with it."""
@@ -745,7 +745,7 @@ class Workspace:
         try:
             self.journal = self._store.journal(session, wait=False)
         except InputError as error:
-            self.told.emit(f"{error} {IN_MEMORY_ONLY}")
+            self.told.emit(InputError(f"{error} {IN_MEMORY_ONLY}"))
             return
         self.journal.failed.connect(self._cannot_write)
         self.journal.written.connect(self._written)

@@ -264,7 +264,7 @@ def test_what_is_sure_is_accepted_at_once_and_then_the_rest(
 
     assert decided() == sure
     assert len(session.history.done) == steps + 1
-    assert f"Accepted {len(sure) - 1} regions above" in window.told[-1]
+    assert f"Accepted {len(sure) - 1} regions from {panel.sure.value():.2f}" in window.told[-1]
     assert panel.sure_button.text() == "Accept 0 from"
     assert not panel.sure_button.isEnabled()
     press(panel.rest_button)

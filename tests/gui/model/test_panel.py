@@ -20,6 +20,7 @@ from napari_corrclip.errors import InputError
 from napari_corrclip.gui.model.advanced import SYMBOLS
 from napari_corrclip.gui.model.weights_question import WeightsDialog
 from napari_corrclip.gui.work.estimates import Estimates
+from napari_corrclip.gui.work.said import Kind
 from napari_corrclip.settings import DETAILS, Settings, at_detail
 from napari_corrclip.weights.catalogue import get_preset
 from napari_corrclip.weights.presets import NetworkSpec
@@ -235,9 +236,28 @@ def test_parameters_are_checked_marked_and_reset(person: Person) -> None:
     assert tau.text() == "0.5"
     write("much")
     assert "The setting 'tau' is 'much'" in person.dock.status.text()
+    assert person.dock.status.said.kind is Kind.WARNING
+    write("0.6")
+    assert "'tau'" not in person.dock.status.text()  # what was refused is over
+    write("0.5")
     merging = advanced.fields["merging"]
     assert isinstance(merging, QCheckBox)
     merging.click()
+    # The names are those that are read beside the fields.
+    person.dock.model.regions.setCurrentText("superpixels")
+    number, compactness = (advanced.regions.lines[name] for name in ("n_segments", "compactness"))
+    for line, typed, said in (
+        (number, "0", "'number' is 0; give a whole number from 1 to 1000000."),
+        (compactness, "1e20", "'compactness' is 1e+20; give a number above 0, up to 1,000,000."),
+    ):
+        line.selectAll()
+        person.qtbot.keyClicks(line, typed)
+        person.qtbot.keyClick(line, Qt.Key.Key_Return)
+        assert person.dock.status.text() == said
+    compactness.selectAll()
+    person.qtbot.keyClicks(compactness, "10")
+    person.qtbot.keyClick(compactness, Qt.Key.Key_Return)
+    assert "compactness" not in person.dock.status.text()
     settings = person.dock.model.choice.recipe.settings
     assert settings is not None
     assert (settings.tau, settings.merging) == (0.5, not advanced.defaults.merging)

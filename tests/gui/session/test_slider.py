@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tifffile
 from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
 
@@ -245,6 +246,45 @@ def test_a_stack_removed_while_it_runs_is_harmless(stack: Person) -> None:
     threads_end(stack.qtbot)
     assert stack.dock.workspace.session is None
     assert all(layer.ndim == 3 for layer in stack.viewer.layers)
+
+
+@pytest.mark.parametrize("on_disk", [True, False])
+def test_a_layer_that_is_removed_from_a_plane_is_offered_back(
+    person: Person, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, on_disk: bool
+) -> None:
+    dock = person.dock
+    file = saved(tmp_path, monkeypatch)
+    if on_disk:
+        opened(person, file)
+    else:
+        person.viewer.add_image(tifffile.imread(file), name="stack")
+        ready(person)
+    run(person)
+    to(person, 1)
+    run(person)
+    for _ in range(2):  # nothing heaps up
+        session = dock.session
+        session.assign(int(session.ids[0]), "blue" if len(session.history.done) == 0 else "green")
+        expected = session.labels.copy()
+        person.viewer.layers.remove("labels")
+        assert "The layer 'labels' was removed; Restore brings back" in dock.status.text()
+        person.qtbot.waitUntil(lambda: not dock.restore_bar.isHidden(), timeout=MINUTE)
+        person.press(dock.restore_bar.restore_button)
+        person.qtbot.waitUntil(lambda: dock.workspace.session is not None, timeout=MINUTE)
+        np.testing.assert_array_equal(dock.session.labels, expected)
+        person.agree()
+        assert len(person.names()) == 3
+    # So does the slider, where it is on the disk.
+    person.viewer.layers.remove("regions")
+    to(person, 0)
+    assert dock.session.labels.shape == expected.shape
+    assert len(person.names()) == (3 if on_disk else 4)
+    to(person, 1)
+    if on_disk:
+        np.testing.assert_array_equal(dock.session.labels, expected)
+        person.agree()
+    else:
+        assert not dock.restore_bar.isHidden()
 
 
 def test_a_plane_that_cannot_be_read_is_passed_over_and_values_are_the_stack_s(

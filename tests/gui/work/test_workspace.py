@@ -54,8 +54,8 @@ class Room:
     images: list[Image] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        def told(sentence: str) -> None:
-            self.told.append(sentence)
+        def told(sentence: str | InputError) -> None:
+            self.told.append(str(sentence))
 
         def event(what: Any) -> None:
             self.events.append(what)
@@ -335,7 +335,7 @@ def test_two_windows_do_not_write_one_image(room: Room) -> None:
     other = Room(room.folder)
     other.open(picture)
     assert other.told[0].endswith("Corrections are kept in memory only.")
-    with pytest.raises(InputError, match="is open in another window or program"):
+    with pytest.raises(InputError, match="is open already, in this program or another"):
         other.workspace.make_room(picture.source)
     assert digest(on_disk(picture)) == digest(session)
 
