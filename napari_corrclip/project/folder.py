@@ -201,6 +201,16 @@ def relative(image: Path, folder: Path) -> str:
     return position_of(place, folder) or place.as_posix()
 
 
+def image_in(folder: Path, path: str) -> Path:
+    """Return where an image lies, of whose path a project's folder has a record."""
+    return Path(os.path.normpath(os.path.join(folder, path)))  # noqa: PTH118 - of 50,000
+
+
+def item_folder(folder: Path, name: str) -> Path:
+    """Return the folder of an item inside a project's; it need not exist yet."""
+    return folder / ITEMS / name
+
+
 def file_now(image: Path) -> tuple[int, int]:
     """Return size and time of an image's file; of a zarr folder zero and its time.
 

@@ -1,42 +1,29 @@
-"""The index of a project: the SQLite file that lists, counts and searches stand on.
+"""The index of a project: what lists, counts and searches stand on.
 
 What it holds follows from the project's other files, so that it can be made anew; every change is a
-transaction. Readers and writers stand beside each other by SQLite's write-ahead log where the file system
-carries it, which is tried; else by its rollback journal, where one writes at a time.
+transaction.
 """
 
 from __future__ import annotations
 
-import contextlib
 import itertools
 import json
-import sqlite3
 import time
-import urllib.parse
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_corrclip.engine.recipe import Recipe
 from napari_corrclip.errors import InputError
+from napari_corrclip.project.database import Database
 from napari_corrclip.project.records import ItemRecord, ItemState, RunRecord
-from napari_corrclip.project.schema import APPLICATION, MIGRATIONS, VERSION
-from napari_corrclip.storage.locks import Lock, take
-from napari_corrclip.storage.places import can_write
 from napari_corrclip.storage.text_files import load_json
 from napari_corrclip.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
     import pandas as pd
 
-NAME = "project.sqlite"
-WRITER = ".writer.lock"
-WAIT = 10.0
-"""Seconds for which a writer waits for another one."""
-VFS: str | None = None
-"""SQLite's layer over the file system; ``None``: its own choice. Some carry no log, as some disks do not."""
 _ITEM = "id, name, path, size, mtime, digest, state, reason, by, at, run, regions, undecided, least"
 
 
@@ -57,127 +44,15 @@ class Found:
     mtime: int
 
 
-class Index:
-    """The index in a file that is open.
-
-    Args:
-        path: of the file.
-        create: make it; there must be none.
-        read_only: change nothing, not even beside it.
-
-    Raises:
-        InputError: there is none, it is damaged or another program's, or of a newer version.
-
-    Attributes:
-        path: of the file.
-        read_only: whether nothing may be changed.
-    """
-
-    def __init__(self, path: Path, *, create: bool = False, read_only: bool = False) -> None:
-        self.path = path
-        self.read_only = read_only
-        if path.exists() is create:
-            what = "is there already; open it" if create else "is missing; repair the project"
-            raise InputError(f"The index {str(path)!r} {what}.")
-        self._writer: Lock | None = None
-        with self._told():
-            self._connection = _opened(path, read_only=read_only)
-        try:
-            with self._told():
-                self._prepare(create)
-        except BaseException:
-            self.close()
-            raise
-
-    def _prepare(self, create: bool) -> None:
-        connection = self._connection
-        if not create:
-            if _number(connection, "PRAGMA application_id") != APPLICATION:
-                raise InputError(
-                    f"{str(self.path)!r} is no index of a project; give the folder of one."
-                )
-            found = _number(connection, "PRAGMA user_version")
-            if found > VERSION:
-                raise InputError(
-                    f"The index {str(self.path)!r} is of version {found}, and this napari-corrclip knows "
-                    f"{VERSION}; install a newer one: pip install -U napari-corrclip."
-                )
-        connection.execute("PRAGMA foreign_keys = ON")
-        if self.read_only:
-            return
-        if not _has_log(connection):
-            self._be_the_writer()
-        connection.execute("PRAGMA synchronous = NORMAL")
-        self._migrate()
-
-    def _be_the_writer(self) -> None:
-        """Be the one process that writes: without a log, two at once are not safe everywhere."""
-        self._writer = take(self.path.parent / WRITER)
-        if self._writer is None:
-            raise InputError(
-                f"Another process has {str(self.path.parent)!r} open for writing, and its disk carries no "
-                "write-ahead log, so that one writes at a time; open it read-only, or wait for that one."
-            )
-
-    def _migrate(self) -> None:
-        with self.transaction():
-            # Looked at inside: another process may just have done it.
-            for number in range(_number(self._connection, "PRAGMA user_version"), VERSION):
-                for statement in MIGRATIONS[number].split(";"):
-                    self._connection.execute(statement)
-            self._connection.execute(f"PRAGMA user_version = {VERSION}")
-            self._connection.execute(f"PRAGMA application_id = {APPLICATION}")
-
-    def close(self) -> None:
-        """Let go of the file, which is whole without any other then, if nobody else has it open."""
-        if not self.read_only:
-            with contextlib.suppress(sqlite3.Error):
-                self._connection.execute("PRAGMA busy_timeout = 0")
-                self._connection.execute("PRAGMA journal_mode = DELETE")
-        self._connection.close()
-        if self._writer is not None:
-            self._writer.release()
-            self._writer = None
-
-    @contextlib.contextmanager
-    def transaction(self) -> Iterator[None]:
-        """Make all changes inside, or none.
-
-        Raises:
-            InputError: another process writes for too long, the disk is full, or it is read-only.
-        """
-        with self._told():
-            if self.read_only:
-                raise InputError(
-                    f"The project in {str(self.path.parent)!r} was opened read-only; open it for writing."
-                )
-            self._connection.execute("BEGIN IMMEDIATE")
-            try:
-                yield
-            except BaseException:
-                with contextlib.suppress(sqlite3.Error):
-                    self._connection.execute("ROLLBACK")
-                raise
-            self._connection.execute("COMMIT")
-
-    @contextlib.contextmanager
-    def _told(self) -> Iterator[None]:
-        """Turn what SQLite raises into a sentence."""
-        try:
-            yield
-        except sqlite3.DatabaseError as error:
-            raise InputError(_sentence(self.path, error)) from None
-
-    def _rows(self, query: str, values: Sequence[object] | Mapping[str, object] = ()) -> list[Any]:
-        with self._told():
-            return self._connection.execute(query, values).fetchall()
+class Index(Database):
+    """The tables of a project's index, in the file that is open; arguments and errors are the file's."""
 
     # -- vocabulary and recipe
 
     @property
     def vocabulary(self) -> Vocabulary:
         """Those that the project has now."""
-        (document,) = self._rows(
+        (document,) = self.rows(
             "SELECT document FROM vocabularies JOIN project ON vocabulary = id"
         )[0]
         return Vocabulary.from_document(load_json(document, f"The classes in {str(self.path)!r}"))
@@ -185,7 +60,7 @@ class Index:
     @property
     def recipe(self) -> Recipe:
         """The run that the project has now."""
-        (document,) = self._rows("SELECT document FROM recipes JOIN project ON recipe = id")[0]
+        (document,) = self.rows("SELECT document FROM recipes JOIN project ON recipe = id")[0]
         return Recipe.from_json(document)
 
     def choose(self, vocabulary: Vocabulary, recipe: Recipe) -> None:
@@ -203,7 +78,7 @@ class Index:
             (vocabulary.fingerprint, json.dumps(vocabulary.to_document()), time.time()),
         )
         query = "SELECT id FROM vocabularies WHERE fingerprint = ?"
-        return int(self._rows(query, (vocabulary.fingerprint,))[0][0])
+        return int(self.rows(query, (vocabulary.fingerprint,))[0][0])
 
     def _recipe(self, recipe: Recipe) -> int:
         """Return the number of a recipe's record, which is made where there is none."""
@@ -212,14 +87,14 @@ class Index:
             "INSERT OR IGNORE INTO recipes (document, key, made) VALUES (?, ?, ?)",
             (document, recipe.key(), time.time()),
         )
-        return int(self._rows("SELECT id FROM recipes WHERE document = ?", (document,))[0][0])
+        return int(self.rows("SELECT id FROM recipes WHERE document = ?", (document,))[0][0])
 
     # -- images
 
     @property
     def places(self) -> list[str]:
         """The folders, patterns and files in which images are looked for."""
-        return [place for (place,) in self._rows("SELECT place FROM places ORDER BY place")]
+        return [place for (place,) in self.rows("SELECT place FROM places ORDER BY place")]
 
     def look_in(self, places: Iterable[str]) -> None:
         """Look for images there from now on; inside a transaction."""
@@ -233,7 +108,7 @@ class Index:
 
     def add(self, images: Iterable[Found]) -> int:
         """Add images that are not there yet; return how many they were. Inside a transaction."""
-        known = self._rows("SELECT name, path FROM items")
+        known = self.rows("SELECT name, path FROM items")
         names, paths = {name for name, _ in known}, {path for _, path in known}
         rows = []
         for image in images:
@@ -272,7 +147,7 @@ class Index:
             )
         chosen = list(ItemState) if states is None else list(states)
         marks = ", ".join("?" * len(chosen))
-        rows = self._rows(
+        rows = self.rows(
             f"SELECT {_ITEM} FROM items WHERE state IN ({marks})"
             f" ORDER BY {order} {'DESC' if descending else 'ASC'} NULLS LAST, id",
             chosen,
@@ -281,7 +156,7 @@ class Index:
 
     def paths(self) -> list[str]:
         """Return where all images lie, as seen from the project's folder."""
-        return [path for (path,) in self._rows("SELECT path FROM items")]
+        return [path for (path,) in self.rows("SELECT path FROM items")]
 
     def item(self, name: str) -> ItemRecord:
         """Return the item of a name, or of a path.
@@ -289,23 +164,23 @@ class Index:
         Raises:
             InputError: there is none.
         """
-        rows = self._rows(f"SELECT {_ITEM} FROM items WHERE name = ? OR path = ?", (name, name))
+        rows = self.rows(f"SELECT {_ITEM} FROM items WHERE name = ? OR path = ?", (name, name))
         if not rows:
             raise InputError(f"The project has no item {name!r}; look at what status lists.")
         return _item(rows[0])
 
     def __len__(self) -> int:
-        return int(self._rows("SELECT count(*) FROM items")[0][0])
+        return int(self.rows("SELECT count(*) FROM items")[0][0])
 
     def count(self, states: Iterable[ItemState] = ItemState) -> dict[ItemState, int]:
         """Return how many items are in each of ``states`` that any is in, in their order."""
-        found = dict(self._rows("SELECT state, count(*) FROM items GROUP BY state"))
+        found = dict(self.rows("SELECT state, count(*) FROM items GROUP BY state"))
         return {state: found[state] for state in states if state in found}
 
     def stale(self, runs: Iterable[int]) -> dict[ItemState, int]:
         """Return how many items have a result of none of ``runs``, by their state."""
         fresh = json.dumps([int(run) for run in runs])
-        rows = self._rows(
+        rows = self.rows(
             "SELECT state, count(*) FROM items WHERE run IS NOT NULL"
             " AND run NOT IN (SELECT value FROM json_each(?)) GROUP BY state",
             (fresh,),
@@ -423,59 +298,12 @@ class Index:
 
     def runs(self) -> list[RunRecord]:
         """Return all runs, the first one first."""
-        rows = self._rows(
+        rows = self.rows(
             "SELECT runs.id, begun, ended, version, recipes.document, vocabularies.document, networks,"
             " done, failed FROM runs JOIN recipes ON recipe = recipes.id"
             " JOIN vocabularies ON vocabulary = vocabularies.id ORDER BY runs.id"
         )
         return [RunRecord(*row) for row in rows]
-
-
-def _connect(path: Path, *, read_only: bool) -> sqlite3.Connection:
-    name = urllib.parse.quote(str(path.absolute()))
-    how = ["mode=ro"] if read_only else ["mode=rwc"]
-    if read_only and not can_write(path.parent):
-        how.append("immutable=1")  # nobody can write the files that a log needs beside it
-    if VFS is not None:
-        how.append(f"vfs={VFS}")
-    # Changes are made in transactions of ours alone.
-    return sqlite3.connect(
-        f"file:{name}?{'&'.join(how)}", uri=True, timeout=WAIT, isolation_level=None
-    )
-
-
-def _opened(path: Path, *, read_only: bool) -> sqlite3.Connection:
-    connection = _connect(path, read_only=read_only)
-    try:
-        connection.execute("PRAGMA user_version").fetchone()
-    except sqlite3.DatabaseError as error:
-        connection.close()
-        if read_only or error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_CANTOPEN:
-            raise
-        # It comes from a disk with a write-ahead log, whose last writer was killed, and this one has none.
-        alone = _connect(path, read_only=False)
-        alone.execute("PRAGMA locking_mode = EXCLUSIVE")
-        alone.execute("PRAGMA journal_mode = DELETE")
-        alone.close()
-        connection = _connect(path, read_only=False)
-    return connection
-
-
-def _has_log(connection: sqlite3.Connection) -> bool:
-    """Have a write-ahead log where the file system carries one, which only trying it tells."""
-    with contextlib.suppress(sqlite3.OperationalError):
-        (mode,) = connection.execute("PRAGMA journal_mode = WAL").fetchone()
-        if mode == "wal":
-            # The first transaction maps the memory that processes share.
-            connection.execute("BEGIN IMMEDIATE")
-            connection.execute("COMMIT")
-            return True
-    connection.execute("PRAGMA journal_mode = DELETE").fetchone()
-    return False
-
-
-def _number(connection: sqlite3.Connection, query: str) -> int:
-    return int(connection.execute(query).fetchone()[0])
 
 
 _STATES = {str(state): state for state in ItemState}
@@ -486,22 +314,3 @@ def _item(row: Sequence[Any]) -> ItemRecord:
     values = list(row)
     values[_STATE] = _STATES[values[_STATE]]
     return ItemRecord(*values)
-
-
-def _sentence(path: Path, error: sqlite3.DatabaseError) -> str:
-    """Say in one sentence what SQLite complains of, and what to do."""
-    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
-    if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
-        return f"Another process has been writing to {str(path)!r} for {WAIT:g} seconds; try again."
-    if code == sqlite3.SQLITE_FULL:
-        return (
-            f"The disk of {str(path)!r} is full; what was said to be saved is; make room and go on."
-        )
-    if code in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM):
-        return f"{str(path)!r} cannot be opened or written ({error}); look at its permissions."
-    if code in (sqlite3.SQLITE_IOERR,):
-        return f"{str(path)!r} cannot be read or written ({error}); look at the disk."
-    return (
-        f"The index {str(path)!r} is damaged ({error}); make it anew: napari-corrclip project repair "
-        f"{str(path.parent)!r}."
-    )

@@ -9,7 +9,7 @@ import pytest
 
 from napari_corrclip.cli import app
 from napari_corrclip.demo.scenes import generate_scene
-from napari_corrclip.project.index import NAME
+from napari_corrclip.project.database import NAME
 from napari_corrclip.project.project import Project
 
 CREATE = ("--regions", "superpixels", "--region-option", "n_segments=40", "-c", "red, blue, wood")

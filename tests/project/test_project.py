@@ -21,7 +21,7 @@ import pytest
 import napari_corrclip as nc
 from napari_corrclip.demo.scenes import generate_scene
 from napari_corrclip.engine.segmenter import Segmenter
-from napari_corrclip.project import index as indexes
+from napari_corrclip.project import database as indexes
 from napari_corrclip.project.folder import RESULT, SESSION
 from napari_corrclip.project.project import Project
 from napari_corrclip.project.records import ItemState

@@ -1,0 +1,214 @@
+"""The SQLite file of a project's index: opened, brought up to date, written in transactions.
+
+Readers and writers stand beside each other by SQLite's write-ahead log where the file system carries it,
+which is tried; else by its rollback journal, where one writes at a time.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+import urllib.parse
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from napari_corrclip.errors import InputError
+from napari_corrclip.project.schema import APPLICATION, MIGRATIONS, VERSION
+from napari_corrclip.storage.locks import Lock, take
+from napari_corrclip.storage.places import can_write
+
+NAME = "project.sqlite"
+WRITER = ".writer.lock"
+WAIT = 10.0
+"""Seconds for which a writer waits for another one."""
+VFS: str | None = None
+"""SQLite's layer over the file system; ``None``: its own choice. Some carry no log, as some disks do not."""
+
+
+class Database:
+    """A project's SQLite file that is open.
+
+    Args:
+        path: of the file.
+        create: make it; there must be none.
+        read_only: change nothing, not even beside it.
+
+    Raises:
+        InputError: there is none, it is damaged or another program's, or of a newer version.
+
+    Attributes:
+        path: of the file.
+        read_only: whether nothing may be changed.
+    """
+
+    def __init__(self, path: Path, *, create: bool = False, read_only: bool = False) -> None:
+        self.path = path
+        self.read_only = read_only
+        if path.exists() is create:
+            what = "is there already; open it" if create else "is missing; repair the project"
+            raise InputError(f"The index {str(path)!r} {what}.")
+        self._writer: Lock | None = None
+        with self.told():
+            self._connection = _opened(path, read_only=read_only)
+        try:
+            with self.told():
+                self._prepare(create)
+        except BaseException:
+            self.close()
+            raise
+
+    @property
+    def folder(self) -> Path:
+        """The project's."""
+        return self.path.parent
+
+    def _prepare(self, create: bool) -> None:
+        connection = self._connection
+        if not create:
+            if _number(connection, "PRAGMA application_id") != APPLICATION:
+                raise InputError(
+                    f"{str(self.path)!r} is no index of a project; give the folder of one."
+                )
+            found = _number(connection, "PRAGMA user_version")
+            if found > VERSION:
+                raise InputError(
+                    f"The index {str(self.path)!r} is of version {found}, and this napari-corrclip knows "
+                    f"{VERSION}; install a newer one: pip install -U napari-corrclip."
+                )
+        connection.execute("PRAGMA foreign_keys = ON")
+        if self.read_only:
+            return
+        if not _has_log(connection):
+            self._be_the_writer()
+        connection.execute("PRAGMA synchronous = NORMAL")
+        self._migrate()
+
+    def _be_the_writer(self) -> None:
+        """Be the one process that writes: without a log, two at once are not safe everywhere."""
+        self._writer = take(self.folder / WRITER)
+        if self._writer is None:
+            raise InputError(
+                f"Another process has {str(self.folder)!r} open for writing, and its disk carries no "
+                "write-ahead log, so that one writes at a time; open it read-only, or wait for that one."
+            )
+
+    def _migrate(self) -> None:
+        with self.transaction():
+            # Looked at inside: another process may just have done it.
+            for number in range(_number(self._connection, "PRAGMA user_version"), VERSION):
+                for statement in MIGRATIONS[number].split(";"):
+                    self._connection.execute(statement)
+            self._connection.execute(f"PRAGMA user_version = {VERSION}")
+            self._connection.execute(f"PRAGMA application_id = {APPLICATION}")
+
+    def close(self) -> None:
+        """Let go of the file, which is whole without any other then, if nobody else has it open."""
+        if not self.read_only:
+            with contextlib.suppress(sqlite3.Error):
+                self._connection.execute("PRAGMA busy_timeout = 0")
+                self._connection.execute("PRAGMA journal_mode = DELETE")
+        self._connection.close()
+        if self._writer is not None:
+            self._writer.release()
+            self._writer = None
+
+    @contextlib.contextmanager
+    def transaction(self) -> Iterator[None]:
+        """Make all changes inside, or none.
+
+        Raises:
+            InputError: another process writes for too long, the disk is full, or it is read-only.
+        """
+        with self.told():
+            if self.read_only:
+                raise InputError(
+                    f"The project in {str(self.folder)!r} was opened read-only; open it for writing."
+                )
+            self._connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield
+            except BaseException:
+                with contextlib.suppress(sqlite3.Error):
+                    self._connection.execute("ROLLBACK")
+                raise
+            self._connection.execute("COMMIT")
+
+    @contextlib.contextmanager
+    def told(self) -> Iterator[None]:
+        """Turn what SQLite raises into a sentence: an :class:`InputError`."""
+        try:
+            yield
+        except sqlite3.DatabaseError as error:
+            raise InputError(_sentence(self.path, error)) from None
+
+    def rows(self, query: str, values: Sequence[object] = ()) -> list[Any]:
+        """Return what a query finds."""
+        with self.told():
+            return self._connection.execute(query, values).fetchall()
+
+
+def _connect(path: Path, *, read_only: bool) -> sqlite3.Connection:
+    name = urllib.parse.quote(str(path.absolute()))
+    how = ["mode=ro"] if read_only else ["mode=rwc"]
+    if read_only and not can_write(path.parent):
+        how.append("immutable=1")  # nobody can write the files that a log needs beside it
+    if VFS is not None:
+        how.append(f"vfs={VFS}")
+    # Changes are made in transactions of ours alone.
+    return sqlite3.connect(
+        f"file:{name}?{'&'.join(how)}", uri=True, timeout=WAIT, isolation_level=None
+    )
+
+
+def _opened(path: Path, *, read_only: bool) -> sqlite3.Connection:
+    connection = _connect(path, read_only=read_only)
+    try:
+        connection.execute("PRAGMA user_version").fetchone()
+    except sqlite3.DatabaseError as error:
+        connection.close()
+        if read_only or error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_CANTOPEN:
+            raise
+        # It comes from a disk with a write-ahead log, whose last writer was killed, and this one has none.
+        alone = _connect(path, read_only=False)
+        alone.execute("PRAGMA locking_mode = EXCLUSIVE")
+        alone.execute("PRAGMA journal_mode = DELETE")
+        alone.close()
+        connection = _connect(path, read_only=False)
+    return connection
+
+
+def _has_log(connection: sqlite3.Connection) -> bool:
+    """Have a write-ahead log where the file system carries one, which only trying it tells."""
+    with contextlib.suppress(sqlite3.OperationalError):
+        (mode,) = connection.execute("PRAGMA journal_mode = WAL").fetchone()
+        if mode == "wal":
+            # The first transaction maps the memory that processes share.
+            connection.execute("BEGIN IMMEDIATE")
+            connection.execute("COMMIT")
+            return True
+    connection.execute("PRAGMA journal_mode = DELETE").fetchone()
+    return False
+
+
+def _number(connection: sqlite3.Connection, query: str) -> int:
+    return int(connection.execute(query).fetchone()[0])
+
+
+def _sentence(path: Path, error: sqlite3.DatabaseError) -> str:
+    """Say in one sentence what SQLite complains of, and what to do."""
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+        return f"Another process has been writing to {str(path)!r} for {WAIT:g} seconds; try again."
+    if code == sqlite3.SQLITE_FULL:
+        return (
+            f"The disk of {str(path)!r} is full; what was said to be saved is; make room and go on."
+        )
+    if code in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM):
+        return f"{str(path)!r} cannot be opened or written ({error}); look at its permissions."
+    if code in (sqlite3.SQLITE_IOERR,):
+        return f"{str(path)!r} cannot be read or written ({error}); look at the disk."
+    return (
+        f"The index {str(path)!r} is damaged ({error}); make it anew: napari-corrclip project repair "
+        f"{str(path.parent)!r}."
+    )

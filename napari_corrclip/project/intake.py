@@ -1,0 +1,111 @@
+"""The intake of a project: images that are found, added, and looked for elsewhere."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+from napari_corrclip.errors import InputError
+from napari_corrclip.project.finding import find_images
+from napari_corrclip.project.folder import (
+    ITEM,
+    Choices,
+    file_now,
+    image_in,
+    item_folder,
+    item_name,
+    relative,
+)
+from napari_corrclip.project.index import Found, Index
+from napari_corrclip.project.records import ItemRecord
+from napari_corrclip.project.reviewing import write_outcome
+
+
+def found_in(
+    images: str | os.PathLike[str] | Iterable[str | os.PathLike[str]], folder: Path
+) -> dict[str, list[Found]]:
+    """Return the images of each place, as seen from a project's folder.
+
+    Args:
+        images: a place as :func:`~napari_corrclip.project.finding.find_images` takes it, or several.
+        folder: of the project.
+
+    Raises:
+        InputError: nothing is there.
+    """
+    places = [images] if isinstance(images, str | os.PathLike) else list(images)
+    found: dict[str, list[Found]] = {}
+    for place in places:
+        here = found.setdefault(os.path.relpath(Path(place).expanduser(), folder), [])
+        for image in find_images(place):
+            path = relative(image, folder)
+            try:
+                size, mtime = file_now(image)
+            except OSError:
+                size = mtime = 0  # told when its turn comes
+            here.append(Found(item_name(path), path, size, mtime))
+    return found
+
+
+def take(index: Index, found: Mapping[str, Sequence[Found]]) -> int:
+    """Add the images of places to an index; return how many of them were new. Inside a transaction."""
+    index.look_in(found)
+    return sum(index.add(images) for images in found.values())
+
+
+def write_choices(index: Index) -> None:
+    """Write what was chosen into ``project.json``, as the index has it.
+
+    Raises:
+        InputError: it cannot be written.
+    """
+    Choices(index.vocabulary, index.recipe, tuple(index.places)).write(index.folder)
+
+
+def look_again(index: Index) -> int:
+    """Add what has come to an index's places; return how many images it is.
+
+    Raises:
+        InputError: the index cannot be written.
+    """
+    found: dict[str, list[Found]] = {}
+    for place in index.places:
+        # One that is gone, or empty now: status tells what is missing.
+        with contextlib.suppress(InputError):
+            found |= found_in([index.folder / place], index.folder)
+    with index.transaction():
+        return take(index, found)
+
+
+def relink(index: Index, old: str | os.PathLike[str], new: str | os.PathLike[str]) -> int:
+    """Look for images elsewhere; see :meth:`~napari_corrclip.project.project.Project.relink`."""
+    before, after = Path(old).expanduser().absolute(), Path(new).expanduser().absolute()
+    moved: list[tuple[ItemRecord, Path]] = []
+    for record in index.items():
+        path = image_in(index.folder, record.path)
+        if path == before or before in path.parents:
+            moved.append((record, after / path.relative_to(before)))
+    if not moved:
+        raise InputError(f"No image of the project lies in {os.fspath(old)!r}; look at its paths.")
+    gone = [path for _, path in moved if not path.exists()]
+    if gone:
+        raise InputError(
+            f"{len(gone)} of {len(moved)} images are not in {os.fspath(new)!r}, such as "
+            f"{str(gone[0])!r}; copy them there first."
+        )
+    with index.transaction():
+        for record, path in moved:
+            index.move(record.id, relative(path, index.folder))
+        for place in index.places:
+            path = image_in(index.folder, place)
+            if path == before or before in path.parents:
+                index.forget_place(place)
+                now_in = after / path.relative_to(before)
+                index.look_in([os.path.relpath(now_in, index.folder)])
+        write_choices(index)
+    for record, _ in moved:
+        if (item_folder(index.folder, record.name) / ITEM).exists():
+            write_outcome(index, record.name)
+    return len(moved)

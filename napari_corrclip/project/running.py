@@ -1,0 +1,162 @@
+"""The run of a project: which items it takes, alone or as a part of several, and that it is the only one."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+from collections.abc import Callable, Generator, Iterator
+from pathlib import Path
+
+from napari_corrclip.engine.recipe import Recipe
+from napari_corrclip.engine.segmenter import Segmenter
+from napari_corrclip.errors import InputError
+from napari_corrclip.progress import Steps
+from napari_corrclip.project.folder import Outcome, image_in, item_folder
+from napari_corrclip.project.index import Index
+from napari_corrclip.project.intake import look_again
+from napari_corrclip.project.prelabelling import (
+    Folders,
+    Indexed,
+    Ledger,
+    Proposal,
+    Task,
+    prelabel_steps,
+)
+from napari_corrclip.project.records import ItemRecord, ItemState, RunRecord
+from napari_corrclip.project.run import Event, Report
+from napari_corrclip.storage.disk import cannot_write
+from napari_corrclip.storage.locks import take
+from napari_corrclip.storage.text_files import load_json
+from napari_corrclip.vocabulary import Vocabulary
+
+_RUNNER = ".runner.lock"
+_TO_RUN = (ItemState.NEW, ItemState.RUNNING, ItemState.FAILED)
+
+
+def project_steps(
+    index: Index,
+    segmenter: Segmenter | None = None,
+    *,
+    stale: bool = False,
+    strict: bool = False,
+    part: tuple[int, int] | None = None,
+) -> Generator[Event[str, Proposal], None, Report[str]]:
+    """Run a project; see :meth:`~napari_corrclip.project.project.Project.run`."""
+    recipe, vocabulary = index.recipe, index.vocabulary
+    with contextlib.ExitStack() as held:
+        ledger: Ledger = Folders()
+        if part is None:
+            held.enter_context(only_runner(index.folder))
+            look_again(index)
+            with index.transaction():
+                index.free_running()
+        chosen = index.items(_TO_RUN)
+        if stale:
+            fresh = set(fresh_runs(index))
+            labelled = index.items([ItemState.PRELABELLED])
+            chosen += [record for record in labelled if record.run not in fresh]
+        if part is None:
+            ledger = Indexed(index, vocabulary, recipe)
+        else:
+            chosen = [record for record in chosen if _is_in(record, part)]
+            chosen = [record for record in chosen if not _is_done(index, record)]
+        tasks = [
+            Task(
+                record,
+                image_in(index.folder, record.path),
+                item_folder(index.folder, record.name),
+            )
+            for record in chosen
+        ]
+        return (
+            yield from prelabel_steps(
+                tasks,
+                ledger,
+                recipe=recipe,
+                vocabulary=vocabulary,
+                networks=_given(segmenter) if segmenter is not None else _loading(recipe),
+                strict=strict,
+            )
+        )
+
+
+def fresh_runs(index: Index) -> list[int]:
+    """Return the runs whose results today's vocabulary and recipe would give again."""
+    words, key = index.vocabulary, index.recipe.key()
+    return [
+        run.id
+        for run in index.runs()
+        if Recipe.from_json(run.recipe).key() == key and _words(run).finds_the_same(words)
+    ]
+
+
+@contextlib.contextmanager
+def only_runner(folder: Path) -> Iterator[None]:
+    """Be the one process that runs a project.
+
+    Raises:
+        InputError: another one does, or nobody may write there.
+    """
+    try:
+        lock = take(folder / _RUNNER)
+    except OSError as error:
+        raise cannot_write(folder, error) from None
+    if lock is None:
+        raise InputError(f"Another run is at work on {str(folder)!r}; wait for it, or stop it.")
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def is_running(folder: Path) -> bool:
+    """Whether somebody runs a project now."""
+    if not (folder / _RUNNER).exists():
+        return False
+    try:
+        lock = take(folder / _RUNNER, create=False)
+    except OSError:
+        return False
+    if lock is not None:
+        lock.release()
+    return lock is None
+
+
+def _is_in(record: ItemRecord, part: tuple[int, int]) -> bool:
+    """Whether an item is of a part, by its name alone.
+
+    Raises:
+        InputError: there is no such part.
+    """
+    number, parts = part
+    if not 1 <= number <= parts:
+        raise InputError(f"There is no part {number}/{parts}; give 1/{max(parts, 1)} to the last.")
+    return int(hashlib.sha256(record.name.encode()).hexdigest()[:12], 16) % parts == number - 1
+
+
+def _is_done(index: Index, record: ItemRecord) -> bool:
+    """Whether an item's folder has a result by today's settings, which is still to be collected."""
+    try:
+        outcome = Outcome.read(item_folder(index.folder, record.name))
+    except InputError:  # there is none, or it is damaged
+        return False
+    return outcome.state is ItemState.PRELABELLED and (outcome.recipe, outcome.vocabulary) == (
+        index.recipe.key(),
+        index.vocabulary.fingerprint,
+    )
+
+
+def _words(run: RunRecord) -> Vocabulary:
+    return Vocabulary.from_document(load_json(run.vocabulary, f"The classes of run {run.id}"))
+
+
+def _given(segmenter: Segmenter) -> Callable[[], Steps[Segmenter]]:
+    def steps() -> Steps[Segmenter]:
+        yield from ()
+        return segmenter
+
+    return steps
+
+
+def _loading(recipe: Recipe) -> Callable[[], Steps[Segmenter]]:
+    return lambda: Segmenter.load_steps(recipe)
