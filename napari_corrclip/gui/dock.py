@@ -9,6 +9,7 @@ from __future__ import annotations
 import weakref
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import napari
@@ -40,6 +41,7 @@ from napari_corrclip.gui.layers.saving import mend_saving
 from napari_corrclip.gui.layers.session_layers import SessionLayers
 from napari_corrclip.gui.model.panel import ModelPanel
 from napari_corrclip.gui.pages import Page, Pages
+from napari_corrclip.gui.project.projects import Projects
 from napari_corrclip.gui.region_preview import RegionPreview
 from napari_corrclip.gui.regions.table import RegionsBar
 from napari_corrclip.gui.run_bar import RunBar
@@ -57,6 +59,7 @@ from napari_corrclip.gui.vispy_fix import mend_drawing
 from napari_corrclip.gui.widgets import Docked, is_enter, is_sure, set_reading_order, style_sheet
 from napari_corrclip.gui.words.panel import VocabularyPanel
 from napari_corrclip.gui.words.removal import ask_about_removed
+from napari_corrclip.gui.work.choice import Choice
 from napari_corrclip.gui.work.controller import Controller
 from napari_corrclip.gui.work.resolve import (
     FIRST,
@@ -75,6 +78,7 @@ from napari_corrclip.gui.work.resolve import (
 from napari_corrclip.gui.work.said import OVER, Kind, Said, done
 from napari_corrclip.gui.work.with_images import InMemory
 from napari_corrclip.gui.work.workspace import Opened, Workspace
+from napari_corrclip.project.project import Project
 from napari_corrclip.vocabulary import Vocabulary
 
 WIDTH = 320
@@ -143,7 +147,18 @@ class CorrClipDock(Docked):
         self.line = SessionLine(self.workspace)
         self.quitting = Quitting(viewer, self.workspace)
         self.status = Sentence(FIRST)
-        self.start = StartPanel(self.bar.demo_button)
+        self.projects = Projects(
+            viewer,
+            self.image,
+            self.workspace,
+            self.display,
+            choices=lambda: (self.words.vocabulary, self.model.choice),
+            may_fetch=self._may_fetch,
+            tell=self.say,
+            parent=self,
+        )
+        self.image.add(self.projects.open_another_button)
+        self.start = StartPanel(self.bar.demo_button, self.projects.open_button)
         self.pages = self._pages()
         layout = QVBoxLayout(self)
         layout.setContentsMargins(6, 4, 6, 4)
@@ -152,6 +167,7 @@ class CorrClipDock(Docked):
         layout.addWidget(self.pages, 1)
         layout.addWidget(self.bar)
         layout.addWidget(self.line)
+        layout.addWidget(self.projects.way)
         layout.addWidget(self.status)
         self.setMinimumWidth(WIDTH)
         self._take_theme()
@@ -185,12 +201,13 @@ class CorrClipDock(Docked):
         return Pages(
             {
                 above: [Page.SET_UP],
+                self.projects.panel: [Page.IMAGES],
                 self.words: [Page.SET_UP, Page.CORRECT],
                 below: [Page.SET_UP],
                 correct: [Page.CORRECT],
                 export: [Page.EXPORT],
             },
-            stretch=[self.words, export],
+            stretch=[self.words, self.projects.panel, export],
         )
 
     def _take_theme(self, _event: object = None) -> None:
@@ -249,6 +266,7 @@ class CorrClipDock(Docked):
         self.controller.words_given_up.connect(self.words.show_session)
         self.controller.sliced.connect(self.display.take_plane)
         self.controller.unloading.connect(lambda: self.workspace.unload(self.viewer.layers))
+        self.projects.review.opened.connect(self._project_opened)
         self.viewer.dims.events.point.connect(self._slider_moved)
         self.viewer.layers.selection.events.active.connect(self._layer_selected)
         # A viewer that is closed deletes what is docked without another word; no bound method, which Qt
@@ -294,6 +312,29 @@ class CorrClipDock(Docked):
         window = self.window()
         if window is not None and window.height() >= LOW and not self.restore_bar.isHidden():
             self.words.show_little(False)
+
+    def open_project(self, folder: str) -> None:
+        """Open a project, or make one of a folder of images."""
+        self.projects.opening.open(Path(folder))
+
+    def _project_opened(self, project: Project | None) -> None:
+        """Show the classes and the recipe of a project, and its page."""
+        self.pages.offer(Page.IMAGES, project is not None)
+        if project is None:
+            return
+        if self.words.vocabulary != project.vocabulary:
+            self.words.replace(project.vocabulary)
+        try:
+            gone = self.model.show_run(project.recipe)
+        except InputError as error:
+            gone = str(error)
+        if gone:
+            self.say(Said(gone, Kind.WARNING))
+        self.pages.turn_to(Page.IMAGES)
+
+    def _may_fetch(self, choice: Choice) -> bool:
+        missing = self.model.to_fetch(choice)
+        return not missing or self.model.may_fetch(missing)
 
     def try_demo(self) -> None:
         """Open a synthetic scene, type what is in it, and run; words that are there are asked about."""
@@ -418,6 +459,7 @@ class CorrClipDock(Docked):
         self.bar.close_activity()
         self.model.device.close_jobs()
         self.display.close()
+        self.projects.close()
         for kept in self._given_up:
             self.workspace.release(kept)
         if not self.quitting.lost:  # else it is asked about with the window
@@ -450,6 +492,7 @@ class CorrClipDock(Docked):
         self._closed = True
         self.controller.fall_silent()
         self.controller.close()
+        self.projects.let_go()
         self.model.device.close_jobs()
         self.bar.end_activity()
         self.workspace.stop()
@@ -500,7 +543,10 @@ class CorrClipDock(Docked):
         except InputError:  # no image, or channels that do not fit
             picture = None
         # What else there is of a stack comes with its plane.
-        self.restore_bar.offer(None if comes else self.image.source(), picture)
+        if self.projects.review.is_opening:  # it comes by itself
+            self.restore_bar.offer(None, None)
+        else:
+            self.restore_bar.offer(None if comes else self.image.source(), picture)
 
     def _image_chosen(self) -> None:
         self._offer()
@@ -550,6 +596,7 @@ class CorrClipDock(Docked):
 
     def _words_changed(self, vocabulary: Vocabulary | None) -> None:
         self.say(OVER)  # what was refused before
+        self.projects.set_words(vocabulary)
         if self.controller.segmenting:
             self.words.wait()  # taken when the run has ended
             return

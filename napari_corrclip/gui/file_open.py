@@ -1,4 +1,4 @@
-"""Saved sessions and results opened by *File > Open*: with their image, in the dock, to be corrected."""
+"""Saved sessions, results and projects opened by *File > Open*: in the dock, with their image."""
 
 from __future__ import annotations
 
@@ -19,6 +19,8 @@ from napari_corrclip.gui.image.layer_files import file_of, own_file_of
 from napari_corrclip.gui.image.planes import Where, show_plane
 from napari_corrclip.images.origin import Origin
 from napari_corrclip.plugin import reader
+from napari_corrclip.project.database import NAME
+from napari_corrclip.project.folder import is_project
 from napari_corrclip.results.folder import read_provenance
 
 Reader = Callable[[reader.PathOrPaths], list[Any]]
@@ -29,14 +31,29 @@ NOTHING: list[Any] = [(None,)]
 def get_reader(path: reader.PathOrPaths) -> Reader | None:
     """Return the reader of a path, or ``None`` where it is none of ours.
 
-    In a viewer a session or a result whose image is there is opened in the dock; what else there is comes
-    as layers (:func:`napari_corrclip.plugin.reader.get_reader`).
+    In a viewer a project, and a session or a result whose image is there, is opened in the dock; what else
+    there is comes as layers (:func:`napari_corrclip.plugin.reader.get_reader`).
     """
+    viewer = napari.current_viewer()
+    if isinstance(path, str) and Path(path).name == NAME and viewer is not None:
+        return _project_in_dock(viewer, Path(path).parent)
     read = reader.get_reader(path)
     if read is None or not isinstance(path, str) or path.lower().endswith(reader.TABLE):
         return read
-    viewer = napari.current_viewer()
     return read if viewer is None else _in_dock(viewer, Path(path), read)
+
+
+def _project_in_dock(viewer: napari.Viewer, folder: Path) -> Reader | None:
+    """Return the reader that has a project opened in the dock; ``None``: the folder is none."""
+    if not is_project(folder):
+        return None
+
+    def opened(_paths: reader.PathOrPaths) -> list[Any]:
+        # napari is in the middle of opening.
+        QTimer.singleShot(0, lambda: open_widget(viewer).open_project(str(folder)))
+        return NOTHING
+
+    return opened
 
 
 def _in_dock(viewer: napari.Viewer, path: Path, read: Reader) -> Reader:

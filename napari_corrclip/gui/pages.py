@@ -14,12 +14,14 @@ class Page(Enum):
     """A page; its value is what its tab says."""
 
     SET_UP = "Set up"
+    IMAGES = "Images"
     CORRECT = "Correct"
     EXPORT = "Export"
 
 
 TIPS = {
     Page.SET_UP: "Choose the image, the classes and the networks, and run",
+    Page.IMAGES: "The images of the project: which are done, and the run over them",
     Page.CORRECT: "Correct the regions by mouse and keys",
     Page.EXPORT: "Write the labels to files, save the session, or copy it as Python",
 }
@@ -60,6 +62,7 @@ class Pages(QWidget):
         layout.addWidget(self.tabs)
         for part in self._parts:
             layout.addWidget(part, int(part in stretch))
+        self.offer(Page.IMAGES, False)
         self.tabs.currentChanged.connect(self._turned)
         self._turned(0)
 
@@ -71,6 +74,17 @@ class Pages(QWidget):
     def turn_to(self, page: Page) -> None:
         """Show a page."""
         self.tabs.setCurrentIndex(list(Page).index(page))
+
+    @property
+    def offered(self) -> list[Page]:
+        """The pages that have a tab now."""
+        return [page for number, page in enumerate(Page) if self.tabs.isTabVisible(number)]
+
+    def offer(self, page: Page, on: bool) -> None:
+        """Have a tab for a page, or none where there is nothing on it."""
+        if not on and self.page is page:
+            self.turn_to(Page.SET_UP)
+        self.tabs.setTabVisible(list(Page).index(page), on)
 
     def page_of(self, widget: QWidget) -> Page:
         """Return the page on which a widget is: the shown one, if that has it too.

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
 from napari_corrclip.gui.widgets import Label
 
 INVITATION = (
-    "Open an image: File > Open, or drop it on the canvas. Or look at a synthetic scene first:"
+    "Open an image: File > Open, or drop it on the canvas. Many images, one after another, are a project. "
+    "Or look at a synthetic scene first:"
 )
 
 
@@ -17,9 +18,15 @@ class StartPanel(QWidget):
 
     Args:
         demo_button: shows what the plugin does without an image of one's own.
+        open_button: makes a project of a folder, or opens one.
     """
 
-    def __init__(self, demo_button: QPushButton, parent: QWidget | None = None) -> None:
+    def __init__(
+        self,
+        demo_button: QPushButton,
+        open_button: QPushButton,
+        parent: QWidget | None = None,
+    ) -> None:
         super().__init__(parent)
         self.invitation = Label(INVITATION)
         self.invitation.setWordWrap(True)
@@ -27,4 +34,7 @@ class StartPanel(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 4, 0, 4)
         layout.addWidget(self.invitation)
-        layout.addWidget(demo_button)
+        row = QHBoxLayout()
+        row.addWidget(open_button, 1)
+        row.addWidget(demo_button, 1)
+        layout.addLayout(row)

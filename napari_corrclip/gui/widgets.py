@@ -251,6 +251,7 @@ FOCUSED = {
     "QCheckBox::indicator:focus": "padding: 0px; width: 14px; height: 14px",
     "QAbstractSpinBox:focus": "",
     "QTableView:focus": "",
+    "QListView:focus": "",
     "QTabBar::tab:selected:focus": "",
 }
 """What shows that the keyboard is at it, which napari's own styles hardly do, with what its frame takes the

@@ -155,9 +155,14 @@ def _connect(path: Path, *, read_only: bool) -> sqlite3.Connection:
         how.append("immutable=1")  # nobody can write the files that a log needs beside it
     if VFS is not None:
         how.append(f"vfs={VFS}")
-    # Changes are made in transactions of ours alone.
+    # Changes are made in transactions of ours alone. Each thread has its own; but a window that goes may
+    # close that of a thread which has ended.
     return sqlite3.connect(
-        f"file:{name}?{'&'.join(how)}", uri=True, timeout=WAIT, isolation_level=None
+        f"file:{name}?{'&'.join(how)}",
+        uri=True,
+        timeout=WAIT,
+        isolation_level=None,
+        check_same_thread=False,
     )
 
 

@@ -154,6 +154,20 @@ class Index(Database):
         )
         return [_item(row) for row in rows]
 
+    def items_of(self, numbers: Iterable[int]) -> list[ItemRecord]:
+        """Return the items of some numbers, in their order; those that are gone are left out."""
+        asked = [int(number) for number in numbers]
+        rows = self.rows(
+            f"SELECT {_ITEM} FROM items WHERE id IN (SELECT value FROM json_each(?))",
+            (json.dumps(asked),),
+        )
+        found = {row[0]: row for row in rows}
+        return [_item(found[number]) for number in asked if number in found]
+
+    def names(self) -> dict[str, str]:
+        """Return the name of each item by the path of its image, as seen from the project's folder."""
+        return dict(self.rows("SELECT path, name FROM items"))
+
     def paths(self) -> list[str]:
         """Return where all images lie, as seen from the project's folder."""
         return [path for (path,) in self.rows("SELECT path FROM items")]
@@ -245,6 +259,7 @@ class Index(Database):
         values = table["label"] if "label" in table else table["value"]
         rows = []
         undecided: list[float] = []
+        gain = 0.0
         columns = ("id", "p", "margin", "area", "min_row", "min_col", "max_row", "max_col")
         numbers = zip(*(table[name].tolist() for name in columns), strict=True)
         for (region, p, *more), value, state in zip(numbers, values.tolist(), states, strict=True):
@@ -256,11 +271,12 @@ class Index(Database):
             rows.append((item, region, value, p, *more, state, who, when, which))
             if not state:
                 undecided.append(p)
+                gain += more[1] * (1 - more[0])  # area x (1 - margin)
         execute("DELETE FROM regions WHERE item = ?", (item,))
         self._connection.executemany(f"INSERT INTO regions VALUES ({', '.join('?' * 14)})", rows)
         execute(
-            "UPDATE items SET regions = ?, undecided = ?, least = ? WHERE id = ?",
-            (len(rows), len(undecided), min(undecided, default=None), item),
+            "UPDATE items SET regions = ?, undecided = ?, least = ?, gain = ? WHERE id = ?",
+            (len(rows), len(undecided), min(undecided, default=None), gain, item),
         )
 
     # -- runs

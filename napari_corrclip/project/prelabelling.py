@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Protocol
 
-from napari_corrclip.annotation.files.log import has_session, put_aside
+from napari_corrclip.annotation.files.log import has_session, is_open, put_aside
 from napari_corrclip.engine.recipe import Recipe
 from napari_corrclip.engine.segmenter import Segmenter
 from napari_corrclip.errors import CorrClipError, InputError, WeightsError
@@ -95,8 +95,8 @@ class Folders:
     """
 
     def is_decided(self, task: Task) -> bool:
-        """Whether a person has begun to correct an item."""
-        return task.record.state in DECIDED or is_corrected(task.folder)
+        """Whether a person has begun to correct an item, or looks at it now."""
+        return task.record.state in DECIDED or _is_taken(task.folder)
 
     def begin(self, task: Task) -> None:
         """Do nothing."""
@@ -137,7 +137,7 @@ class Indexed(Folders):
 
     def is_decided(self, task: Task) -> bool:
         """Whether a person has begun to correct an item, also since the run began."""
-        return self._index.item(task.record.name).state in DECIDED or is_corrected(task.folder)
+        return self._index.item(task.record.name).state in DECIDED or _is_taken(task.folder)
 
     def begin(self, task: Task) -> None:
         """Say that an item is running."""
@@ -278,3 +278,8 @@ def prelabel_steps(
     finally:
         steps.close()
         ledger.end(whole=whole)
+
+
+def _is_taken(folder: Path) -> bool:
+    """Whether somebody has decided something about an item, or has its session open."""
+    return is_corrected(folder) or is_open(folder / SESSION)

@@ -14,7 +14,7 @@ from napari_corrclip.engine.recipe import GIVEN, Recipe
 from napari_corrclip.engine.segmenter import Segmenter
 from napari_corrclip.errors import InputError
 from napari_corrclip.progress import Steps, drive
-from napari_corrclip.project import collecting, intake, reviewing, running
+from napari_corrclip.project import collecting, intake, listing, reviewing, running, statistics
 from napari_corrclip.project.database import NAME
 from napari_corrclip.project.folder import (
     ITEMS,
@@ -26,9 +26,12 @@ from napari_corrclip.project.folder import (
     item_folder,
 )
 from napari_corrclip.project.index import Index
+from napari_corrclip.project.listing import ItemOrder
 from napari_corrclip.project.prelabelling import Proposal
 from napari_corrclip.project.records import ItemRecord, ItemState, RunRecord, Status
 from napari_corrclip.project.run import Event, Report
+from napari_corrclip.project.sessions import ItemSessions
+from napari_corrclip.project.statistics import Figures
 from napari_corrclip.results.segmentation import Segmentation
 from napari_corrclip.storage.disk import cannot_write
 from napari_corrclip.vocabulary import Vocabulary, VocabularyLike
@@ -252,6 +255,34 @@ class Project:
         chosen = [reviewing.state_of(state) for state in states] or None
         return self._index.items(chosen, order=order, descending=descending)
 
+    def list_items(
+        self,
+        *states: ItemState | str,
+        search: str = "",
+        order: ItemOrder | str = ItemOrder.FILE,
+        value: int | None = None,
+    ) -> list[int]:
+        """Return the numbers of items, in an order; of 50,000 at once, where their records take longer.
+
+        Args:
+            states: only those in one of them; none: all.
+            search: only those whose path has this in it, in whatever case.
+            order: how they are sorted, such as ``"gain"``, ``"least"``, ``"random"``.
+            value: of the class of which, by ``"class"``, an item with the largest area comes first.
+
+        Raises:
+            InputError: there is no such state or order, or no class is given where one is needed.
+        """
+        chosen = [reviewing.state_of(state) for state in states] or None
+        return listing.list_items(self._index, chosen, search=search, order=order, value=value)
+
+    def read_items(self, numbers: Iterable[int]) -> list[ItemRecord]:
+        """Return the records of items as they are now, by numbers as of :meth:`list_items`.
+
+        Those that are gone are left out.
+        """
+        return self._index.items_of(numbers)
+
     def item(self, item: ItemRecord | str) -> ItemRecord:
         """Return an item as it is now, by its name or its path.
 
@@ -270,6 +301,14 @@ class Project:
     def runs(self) -> list[RunRecord]:
         """The runs that there were, the first one first."""
         return self._index.runs()
+
+    def count(self) -> dict[ItemState, int]:
+        """Return how many items are in each state that any is in."""
+        return self._index.count()
+
+    def figures(self) -> Figures:
+        """Return the figures of the set: images by state, area and images of each class, certainty."""
+        return statistics.figures(self._index)
 
     def status(self) -> Status:
         """Return the counts: of each state, of what is stale, of images that are gone."""
@@ -366,6 +405,26 @@ class Project:
         """
         with reviewing.reviewed(self._index, self.item(item), by) as session:
             yield session
+
+    def take(
+        self, item: ItemRecord | str, session: Session, *, by: str = "", decided: bool = True
+    ) -> None:
+        """Take note of a session that somebody else keeps in an item's folder, as a window does.
+
+        Args:
+            item: or its name.
+            session: of the item, as it is now.
+            by: who corrects.
+            decided: whether something was decided since, so that the item is in review.
+
+        Raises:
+            InputError: it cannot be written.
+        """
+        reviewing.take(self._index, self.item(item), session, by, decided=decided)
+
+    def sessions(self) -> ItemSessions:
+        """Return the store of the items' sessions, for whoever opens images and not items."""
+        return ItemSessions(None, self.folder, self._index.names())
 
     def mark(self, item: ItemRecord | str, state: ItemState | str, *, by: str = "") -> None:
         """Say that an item is verified, to be skipped, in review again, or new.

@@ -6,6 +6,9 @@ import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from napari_corrclip.annotation import Session, Source, restore
 from napari_corrclip.annotation.files.log import has_session
 from napari_corrclip.annotation.journal import Journal
@@ -33,13 +36,8 @@ def reviewed(index: Index, record: ItemRecord, by: str) -> Iterator[Session]:
     """Give the session of an item; see :meth:`~napari_corrclip.project.project.Project.session`."""
     folder, image = item_folder(index.folder, record.name), image_in(index.folder, record.path)
     rgb = read_pixels(image).rgb
-    _check_unchanged(record, image)
-    source = Source.of(image)
-    if has_session(folder / SESSION):
-        session = restore(folder / SESSION, rgb)
-        session.source = source  # its folder says whose it is, wherever the image lies now
-    else:
-        session = Session(Segmentation.load(folder / RESULT), rgb, source=source)
+    check_unchanged(record, image)
+    session = read_session(folder, rgb, Source.of(image))
     with Journal(session, folder / SESSION):
         # Now, since the process may be killed in between.
         _bring(index, record, ItemState.IN_REVIEW, by)
@@ -48,12 +46,41 @@ def reviewed(index: Index, record: ItemRecord, by: str) -> Iterator[Session]:
             yield session
         finally:
             if session.timeline.revision != before:
-                with index.transaction():
-                    index.take_regions(record.id, session.table, None, by=by)
-                    index.mark(record.id, ItemState.IN_REVIEW, by=by)
-                write_outcome(index, record.name)
+                take(index, record, session, by)
             else:
                 _bring(index, record, record.state, record.by)
+
+
+def read_session(
+    folder: Path, rgb: NDArray[np.uint8] | None = None, source: Source | None = None
+) -> Session:
+    """Return the session of an item's folder, or one of what the networks proposed.
+
+    Args:
+        folder: of the item.
+        rgb: (H, W, 3), its image; ``None``: without it.
+        source: the image, wherever it lies now; ``None``: where it lay then.
+
+    Raises:
+        InputError: it has neither, or what it has is damaged.
+    """
+    if not has_session(folder / SESSION):
+        return Session(Segmentation.load(folder / RESULT), rgb, source=source)
+    session = restore(folder / SESSION, rgb)
+    if source is not None:
+        session.source = source  # its folder says whose it is
+    return session
+
+
+def take(
+    index: Index, record: ItemRecord, session: Session, by: str, *, decided: bool = True
+) -> None:
+    """Take note of a session; see :meth:`~napari_corrclip.project.project.Project.take`."""
+    with index.transaction():
+        index.take_regions(record.id, session.table, None, by=by)
+        if decided:
+            index.mark(record.id, ItemState.IN_REVIEW, by=by)
+    write_outcome(index, record.name)
 
 
 def mark(index: Index, record: ItemRecord, state: ItemState, by: str) -> None:
@@ -110,8 +137,12 @@ def _bring(index: Index, record: ItemRecord, state: ItemState, by: str) -> None:
         index.mark(record.id, state, by=by)
 
 
-def _check_unchanged(record: ItemRecord, image: Path) -> None:
-    """Refuse an image that is another one than that which was run."""
+def check_unchanged(record: ItemRecord, image: Path) -> None:
+    """Refuse an image that is another one than that which was run.
+
+    Raises:
+        InputError: it is.
+    """
     if not record.digest or file_now(image) == (record.size, record.mtime):
         return
     if digest(image) != record.digest:

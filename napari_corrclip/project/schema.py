@@ -80,6 +80,15 @@ MIGRATIONS = (
     CREATE INDEX regions_by_value ON regions (value, item);
     CREATE INDEX regions_by_p ON regions (state, p);
     """,
+    """
+    ALTER TABLE items ADD COLUMN gain REAL;
+    UPDATE items SET gain = (
+        SELECT coalesce(sum(area * (1 - margin)), 0) FROM regions
+        WHERE item = items.id AND regions.state = ''
+    ) WHERE regions IS NOT NULL;
+    CREATE INDEX items_by_gain ON items (gain);
+    CREATE INDEX items_by_path ON items (path, id);
+    """,
 )
 """Each makes the schema of the next version out of that before it; the first one out of nothing."""
 

@@ -196,7 +196,7 @@ def test_tab_goes_through_all_that_is_there_as_it_is_read_and_is_seen(
     person.viewer.theme = theme
     window.activateWindow()
     person.qtbot.waitUntil(window.isActiveWindow)
-    for page in Page:
+    for page in dock.pages.offered:
         turn_to(person, page)
         dock.say("Nothing to take back.")
         for fold in [None, *([dock.image.fold, dock.model] if page is Page.SET_UP else [])]:

@@ -145,7 +145,7 @@ def test_what_is_offered_of_an_image_fits_every_page(
     window = dock.window()
     assert window is not None
     low = height == SIZES[1][1]
-    for page in Page:
+    for page in dock.pages.offered:
         turn_to(person, page)
         settle(viewer)
         assert dock.restore_bar.isVisible()
@@ -244,7 +244,7 @@ def test_what_runs_can_be_cancelled_from_every_page(on_screen: Person) -> None:
     dock.model.detail.setCurrentIndex(dock.model.detail.count() - 1)
     person.type("red, green")
     run, cancel = dock.bar.run_button, dock.bar.cancel_button
-    for page in Page:
+    for page in dock.pages.offered:
         turn_to(person, Page.SET_UP)
         click_at(person, dock.bar.run_button)
         assert not run.isEnabled()

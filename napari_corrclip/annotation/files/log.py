@@ -143,6 +143,17 @@ def lock_folder(folder: Path) -> FileLock:
     return lock
 
 
+def is_open(folder: Path) -> bool:
+    """Whether somebody keeps a session in ``folder`` now, in this program or another."""
+    if not (folder / "lock").exists():
+        return False
+    try:
+        lock_folder(folder).release()
+    except InputError:
+        return True
+    return False
+
+
 def clean_up(folder: Path) -> None:
     """Remove what a crash left half-written: steps, and snapshots of this version and earlier ones."""
     with contextlib.suppress(OSError):

@@ -166,6 +166,10 @@ class ImagePanel(QWidget):
                     if other not in used:
                         other.visible = False
 
+    def add(self, widget: QWidget) -> None:
+        """Put a widget below the choice of the part."""
+        self._form.addRow("", widget)
+
     def reset_choices(self) -> None:
         """Offer the layers that there are."""
         for choice in (self.layers, *self.channels):

@@ -53,6 +53,7 @@ class SessionDisplay:
         layers: of the session; ``None`` where none is corrected.
         picture: what the session is of.
         slider: says which plane is shown.
+        keeps_look: whether the look of one image is that of the next, as of planes; those of a project are.
 
     Signals (psygnal):
         edited: the session has :class:`Changed`.
@@ -84,6 +85,7 @@ class SessionDisplay:
         self.picture: Picture | None = None
         self._resting: tuple[Labels, Labels] | None = None
         self._look = Appearance()
+        self.keeps_look = False
         self._preview: FoundOutlines | None = None
         self._previewed: Picture | None = None
         self._image: Image | None = None
@@ -200,7 +202,7 @@ class SessionDisplay:
             return
         self.layers.show_again()
         self._correct.end_peek()
-        if self.picture is not None and self.picture.where:
+        if self.picture is not None and (self.picture.where or self.keeps_look):
             self._look.note(self._viewer, self.layers, self._correct.button.isChecked())
             self._look.confident = self._regions.check.isChecked()
         self._regions.rest()

@@ -202,6 +202,13 @@ class Workspace:
         # The session whose journal was closed last, with its last step.
         self._wrote: tuple[weakref.ref[Session] | None, list[Step]] = None, []
 
+    def use(self, store: SessionStore) -> None:
+        """Have the sessions in another store from now on; nothing may be open."""
+        self._store = store
+        self._looked.clear()
+        self._declined.clear()
+        self._looking.drop()
+
     # -- open, leave
 
     def open(

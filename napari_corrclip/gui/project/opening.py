@@ -1,0 +1,183 @@
+"""The way to a project: a folder is chosen, and becomes one by the words of a person, or is one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from qtpy.QtWidgets import QDialog, QDialogButtonBox, QFileDialog, QVBoxLayout, QWidget
+
+from napari_corrclip.engine.recipe import Recipe
+from napari_corrclip.errors import InputError
+from napari_corrclip.gui.widgets import Label, Line, button
+from napari_corrclip.gui.work.said import Tell
+from napari_corrclip.project.finding import find_images
+from napari_corrclip.project.folder import SUFFIX, is_project
+from napari_corrclip.project.project import Project
+from napari_corrclip.storage.places import can_write
+from napari_corrclip.vocabulary import Vocabulary
+from napari_corrclip.wording.amounts import count
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The answer of a person who is asked about a new project.
+
+    Attributes:
+        vocabulary: the classes of the set.
+        run: whether all images are to be labelled at once.
+    """
+
+    vocabulary: Vocabulary
+    run: bool
+
+
+class Opening:
+    """The opener of projects.
+
+    Args:
+        parent: of the questions.
+        words: returns the classes that were typed in the dock; ``None``: none were.
+        recipe: returns how images are run.
+        opened: gets the project, and whether it is to be run at once.
+        tell: is given a sentence.
+    """
+
+    def __init__(
+        self,
+        parent: QWidget,
+        words: Callable[[], Vocabulary | None],
+        recipe: Callable[[], Recipe],
+        opened: Callable[[Project, bool], object],
+        tell: Tell,
+    ) -> None:
+        self._parent, self._words, self._recipe = parent, words, recipe
+        self._opened, self._tell = opened, tell
+
+    def ask(self) -> None:
+        """Ask for a folder, and open it."""
+        chosen = QFileDialog.getExistingDirectory(
+            self._parent, "Open a folder of images, or a project"
+        )
+        if chosen:
+            self.open(Path(chosen))
+
+    def open(self, folder: Path) -> None:
+        """Open a project, or make one of a folder of images; what is wrong is told."""
+        try:
+            place = self._project_of(folder)
+            if place is not None:
+                self._opened(Project.open(place), False)
+                return
+            images = find_images(folder)
+            place = self._place_for(folder)
+            answer = ask_words(self._parent, folder, place, len(images), self._words())
+            if answer is None:
+                self._tell("Nothing was opened.")
+                return
+            project = Project.create(place, answer.vocabulary, folder, recipe=self._recipe())
+            self._opened(project, answer.run)
+        except InputError as error:
+            self._tell(error)
+
+    @staticmethod
+    def _project_of(folder: Path) -> Path | None:
+        """Return the project that a folder is, or that was made of it; ``None``: there is none."""
+        places = (folder, folder.with_name(folder.name + SUFFIX), folder / (folder.name + SUFFIX))
+        return next((place for place in places if is_project(place)), None)
+
+    @staticmethod
+    def _place_for(folder: Path) -> Path:
+        """Return where the project of a folder is to be: beside it, or inside it.
+
+        Raises:
+            InputError: nobody may write there.
+        """
+        for place in (folder.with_name(folder.name + SUFFIX), folder / (folder.name + SUFFIX)):
+            if can_write(place.parent):
+                return place
+        raise InputError(
+            f"A project cannot be made beside {str(folder)!r} or in it, for nobody may write there; make it "
+            "elsewhere: napari-corrclip project create."
+        )
+
+
+class WordsDialog(QDialog):
+    """The question for the classes of a set.
+
+    Args:
+        text: what there is.
+        words: those that were typed already, which are not asked for again; ``None``: none were.
+
+    Attributes:
+        answer: what was said; ``None``: nothing is to be made.
+    """
+
+    def __init__(self, parent: QWidget, text: str, words: Vocabulary | None) -> None:
+        super().__init__(parent)
+        self.setWindowTitle("A new project")
+        self._words = words
+        self.line = Line()
+        self.line.setPlaceholderText("cat, dog, sky")
+        self.line.setAccessibleName("Classes of the project")
+        self.line.setMinimumWidth(320)
+        self.line.returnPressed.connect(lambda: self._answer(True))
+        self.line.setVisible(words is None)
+        label, self.wrong = Label(text), Label()
+        for told in (label, self.wrong):
+            told.setWordWrap(True)
+        self.answer: Answer | None = None
+        box = QDialogButtonBox()
+        self.run_button = button("Label all", "Make the project, and label all images now")
+        self.make_button = button("Only make it", "Make the project; images are labelled later")
+        self.cancel_button = button("Cancel", "Make nothing")
+        box.addButton(self.run_button, QDialogButtonBox.ButtonRole.AcceptRole)
+        box.addButton(self.make_button, QDialogButtonBox.ButtonRole.AcceptRole)
+        box.addButton(self.cancel_button, QDialogButtonBox.ButtonRole.RejectRole)
+        self.run_button.clicked.connect(lambda: self._answer(True))
+        self.make_button.clicked.connect(lambda: self._answer(False))
+        self.cancel_button.clicked.connect(self.reject)
+        self.run_button.setDefault(True)
+        column = QVBoxLayout(self)
+        column.addWidget(label)
+        column.addWidget(self.line)
+        column.addWidget(self.wrong)
+        column.addWidget(box)
+
+    def _answer(self, run: bool) -> None:
+        try:
+            self.answer = Answer(self._words or Vocabulary.coerce(self.line.text()), run)
+        except InputError as error:
+            self.wrong.setText(str(error))
+            return
+        self.accept()
+
+
+def ask_words(
+    parent: QWidget, folder: Path, place: Path, images: int, words: Vocabulary | None
+) -> Answer | None:
+    """Ask which classes a new project has; ``None``: it is not to be made.
+
+    Args:
+        parent: of the window that asks.
+        folder: of the images.
+        place: of the project.
+        images: how many there are.
+        words: what was typed already; ``None``: nothing was.
+    """
+    classes = (
+        "Which classes do you see in them? Others can be added later."
+        if words is None
+        else f"They get the classes that you typed: {', '.join(words.names)}."
+    )
+    dialog = WordsDialog(
+        parent,
+        f"{count(images, 'image')} in {folder.name!r}, which stay where they are; what is made of them goes "
+        f"into {str(place)!r}. {classes}",
+        words,
+    )
+    dialog.exec()
+    answer = dialog.answer
+    dialog.deleteLater()
+    return answer

@@ -1,0 +1,133 @@
+"""The run over a project in the window: in a thread of its own, while a person corrects."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+from psygnal import Signal
+
+from napari_corrclip._torch_import import prepare_imports
+from napari_corrclip.errors import CorrClipError
+from napari_corrclip.gui.work.jobs import Jobs
+from napari_corrclip.gui.work.said import Kind, Said
+from napari_corrclip.progress import Progress
+from napari_corrclip.project.project import Project
+from napari_corrclip.project.run import Done, Failed, Report, Skipped
+from napari_corrclip.wording.amounts import count
+
+
+class ProjectRun:
+    """The run that goes on in the background.
+
+    Signals (psygnal):
+        status: a sentence for the person.
+        busy: whether it runs.
+        progressed: what is to be read of how far it is.
+        advanced: the name of an item that has a result now, or has failed.
+    """
+
+    status = Signal(object)
+    busy = Signal(bool)
+    progressed = Signal(str)
+    advanced = Signal(str)
+
+    def __init__(self) -> None:
+        self._jobs = Jobs()
+        self._jobs.busy.connect(self.busy.emit)
+        self._began = 0.0
+        self._total = self._gone = 0
+
+    @property
+    def running(self) -> bool:
+        """Whether it runs."""
+        return self._jobs.running
+
+    def start(self, project: Project, total: int, *, stale: bool = False) -> None:
+        """Run the networks over what has no result yet.
+
+        Args:
+            project: which; the thread opens it for itself.
+            total: how many images that is, for the time that is left.
+            stale: also what was pre-labelled by other settings or words.
+        """
+        self._began, self._total, self._gone = perf_counter(), total, 0
+        self._jobs.start(
+            _run_steps(project.folder, stale=stale),
+            done=self._done,
+            failed=self._failed,
+            progressed=self._event,
+            stopped=lambda: self.status.emit(
+                "The run was stopped; what is done is kept, and Run goes on."
+            ),
+        )
+
+    def cancel(self) -> None:
+        """Stop it after the image that it is at; what is done is kept."""
+        self._jobs.cancel()
+
+    def drop(self) -> None:
+        """Stop it, and tell nobody."""
+        self._jobs.drop()
+
+    def let_go(self) -> None:
+        """Tell nobody anything more: whoever listened is being deleted."""
+        for signal in (self.status, self.busy, self.progressed, self.advanced):
+            signal.disconnect()
+        self._jobs.drop()
+
+    def _event(self, event: Any) -> None:
+        if isinstance(event, Progress):
+            if not self._gone:
+                self.progressed.emit(f"{event.stage} …")
+            return
+        if isinstance(event, Done | Failed | Skipped):
+            self._gone += 1
+            seconds = (perf_counter() - self._began) / self._gone
+            left = max(self._total - self._gone, 0)
+            self.progressed.emit(
+                f"{self._gone:,} of {max(self._total, self._gone):,} · {_rate(seconds)}"
+                + (f" · {_time(left * seconds)} left" if left else "")
+            )
+            self.advanced.emit(event.key)
+
+    def _done(self, report: Report[str]) -> None:
+        said = [f"{count(len(report.done), 'image')} labelled."]
+        if report.failed:
+            said.append(f"{len(report.failed)} failed, the first because: {report.failed[0][1]}")
+        if report.unsaved:
+            said.append(f"{len(report.unsaved)} could not be saved: {report.unsaved[0][1]}")
+        wrong = report.failed or report.unsaved
+        self.status.emit(Said(" ".join(said), Kind.WARNING if wrong else Kind.DONE))
+
+    def _failed(self, error: Exception) -> None:
+        if isinstance(error, CorrClipError):
+            self.status.emit(error)
+            return
+        text = " ".join(str(error).split())[:300]
+        self.status.emit(
+            Said(
+                f"The run failed ({type(error).__name__}: {text}); please report it.", Kind.WARNING
+            )
+        )
+
+
+def _run_steps(folder: Path, *, stale: bool) -> Generator[Any, None, Report[str]]:
+    yield Progress("load the libraries", 0, 1)
+    prepare_imports()
+    with Project.open(folder) as project:  # a thread has its own
+        return (yield from project.run_steps(stale=stale))
+
+
+def _rate(seconds: float) -> str:
+    """Say how fast it goes: images a second, or seconds an image, whichever is above 1."""
+    return f"{1 / seconds:.1f} a second" if 0 < seconds < 1 else f"{seconds:.1f} s each"
+
+
+def _time(seconds: float) -> str:
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60} min"

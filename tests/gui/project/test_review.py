@@ -1,0 +1,383 @@
+"""A folder of images before a person: it becomes a project, is labelled, and gone through to the end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import imageio.v3 as iio
+import napari
+import numpy as np
+import pytest
+from pytestqt.qtbot import QtBot
+from qtpy.QtCore import Qt
+from qtpy.QtTest import QTest
+from qtpy.QtWidgets import QApplication, QFileDialog
+
+import napari_corrclip as nc
+from napari_corrclip.demo.scenes import generate_scene
+from napari_corrclip.gui.dock import CorrClipDock
+from napari_corrclip.gui.pages import Page
+from napari_corrclip.gui.project.opening import WordsDialog
+from napari_corrclip.gui.work.said import Kind
+from napari_corrclip.project.project import Project
+from napari_corrclip.project.records import ItemRecord, ItemState
+from tests.gui.hand import choose as pick
+from tests.gui.hand import click_at, turn_to, write
+from tests.gui.person import MINUTE, Person, answer, delete_now, threads_end
+from tests.gui.test_accessible import check_names, check_seen, check_walk, walk
+from tests.gui.test_pages import cut
+from tests.gui.window import Window, settle
+
+pytestmark = pytest.mark.canvas
+
+
+@pytest.fixture
+def person(
+    make_napari_viewer: Callable[..., napari.Viewer],
+    qtbot: QtBot,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> Iterator[Person]:
+    monkeypatch.setenv("NAPARI_CORRCLIP_SESSIONS", str(tmp_path / "sessions"))
+    viewer = make_napari_viewer(show=True)
+    viewer.window.resize(1024, 700)
+    dock = CorrClipDock(viewer)
+    viewer.window.add_dock_widget(dock, name="CorrCLIP")
+    settle(viewer)
+    yield Person(viewer, dock, qtbot)
+    dock.cleanup()
+    dock.deleteLater()
+    delete_now()
+    threads_end(qtbot)
+
+
+@pytest.fixture
+def images(tmp_path: Path) -> Path:
+    """Four scenes of two sizes."""
+    folder = tmp_path / "scenes"
+    folder.mkdir()
+    for number in range(4):
+        iio.imwrite(
+            folder / f"scene {number}.png", generate_scene(number).image[: 96 + 8 * number, :128]
+        )
+    return folder
+
+
+def choose(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
+    """Have the system's dialog answered with a folder."""
+    monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *_, **__: str(folder))
+
+
+def words(text: str, *, run: bool = True) -> Callable[[WordsDialog], None]:
+    """Return what types the classes into the question for them, and presses a button there."""
+
+    def reply(dialog: WordsDialog) -> None:
+        QTest.keyClicks(dialog.line, text)
+        if run:
+            QTest.keyClick(dialog.line, Qt.Key.Key_Return)
+        else:
+            QTest.mouseClick(dialog.make_button, Qt.MouseButton.LeftButton)
+
+    return reply
+
+
+def key(
+    person: Person, key: Qt.Key, modifiers: Qt.KeyboardModifier = Qt.KeyboardModifier.NoModifier
+) -> None:
+    """Press a key over the canvas."""
+    window = person.dock.window()
+    assert window is not None
+    if not window.isActiveWindow():
+        person.viewer.window.activate()
+        person.qtbot.waitUntil(window.isActiveWindow, timeout=MINUTE)
+    canvas = person.viewer.window._qt_viewer.canvas.native
+    canvas.setFocus()
+    QTest.keyClick(canvas, key, modifiers)
+    QApplication.processEvents()
+
+
+def shown(person: Person) -> Project:
+    """Wait until what is to be shown is, and return the project."""
+    review = person.dock.projects.review
+    person.qtbot.waitUntil(
+        lambda: review.project is not None and not review.is_opening, timeout=MINUTE
+    )
+    assert review.project is not None
+    return review.project
+
+
+def name_shown(person: Person) -> str:
+    """What the image is called whose session is open; empty where none is."""
+    picture = person.dock.workspace.picture
+    return "" if picture is None else picture.name
+
+
+def prelabelled(images: Path) -> Path:
+    """Make and run a project as the command line does; return its folder."""
+    recipe = nc.Recipe(regions="superpixels", region_options={"n_segments": 40})
+    with Project.create(images.with_name("set"), "red, green, blue", images, recipe=recipe) as made:
+        made.run(progress=False)
+        return made.folder
+
+
+def states(project: Project) -> list[str]:
+    return [str(project.item(item).state) for item in project]
+
+
+def test_a_folder_is_opened_labelled_and_verified(
+    person: Person, images: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dock, qtbot = person.dock, person.qtbot
+    dock.model.regions.setCurrentText("superpixels")
+    choose(monkeypatch, images)
+    answer(WordsDialog, words("red, green, blue"))
+    click_at(person, dock.projects.open_button)
+    project = shown(person)
+    assert dock.pages.page is Page.IMAGES
+    assert person.names()[0] == "scene 0"
+    # It runs while one looks; what is looked at opens as it is done.
+    qtbot.waitUntil(lambda: dock.workspace.session is not None, timeout=MINUTE)
+    qtbot.waitUntil(lambda: not dock.projects.run.running, timeout=MINUTE)
+    assert states(project) == ["pre-labelled"] * 4
+    folder = project.folder
+    decided: dict[int, np.ndarray] = {}
+    for number in range(4):
+        qtbot.waitUntil(lambda n=number: name_shown(person) == f"scene {n}", timeout=MINUTE)
+        session = dock.session
+        assert person.names() == [f"scene {number}", "labels", "regions"]
+        person.agree()
+        assert dock.projects.way.left.text() == f"{number + 1} of 4 · {number} verified"
+        if number in (1, 2):
+            session.assign(session.ids[:2].tolist(), "green")
+            decided[number] = session.labels.copy()
+        if number == 2:  # the index is told without anybody's doing
+            qtbot.waitUntil(lambda: states(project)[2] == "in review", timeout=MINUTE)
+        key(person, Qt.Key.Key_Return, Qt.KeyboardModifier.ControlModifier)
+        shown(person)
+    assert states(project) == ["verified"] * 4
+    assert "All images are verified" in dock.status.text()
+    person.viewer.window.remove_dock_widget(dock)
+    qtbot.waitUntil(lambda: dock.projects.review.project is None, timeout=MINUTE)
+    with Project.open(folder) as again:
+        for number, item in enumerate(again):
+            assert item.by == dock.projects.review.by
+            with again.session(item) as session:
+                assert len(session.history.done) == (number in decided)
+                if number in decided:
+                    np.testing.assert_array_equal(session.labels, decided[number])
+        assert again.figures().states == {ItemState.VERIFIED: 4}
+
+
+def test_one_goes_to_and_fro_and_what_was_decided_is_there_again(
+    person: Person, images: Path
+) -> None:
+    dock, qtbot = person.dock, person.qtbot
+    dock.open_project(str(prelabelled(images)))
+    project = shown(person)
+    assert name_shown(person) == "scene 0"
+    assert "'set.corrclip-project': 4 images. " in dock.status.text()
+    assert "regions left; D goes to the next" in dock.status.text()
+    assert dock.words.vocabulary == project.vocabulary
+    assert dock.model.regions.currentText() == "superpixels"
+    dock.session.assign(dock.session.ids[:3].tolist(), "blue")
+    labels = dock.session.labels.copy()
+    turn_to(person, Page.CORRECT)
+    for turn, there in ((Qt.Key.Key_PageDown, 1), (Qt.Key.Key_PageDown, 2), (Qt.Key.Key_PageUp, 1)):
+        key(person, turn)
+        qtbot.waitUntil(lambda n=there: name_shown(person) == f"scene {n}", timeout=MINUTE)
+        shown(person)
+        assert len(person.names()) == 3
+        person.agree()
+        assert dock.pages.page is Page.CORRECT  # where one corrects, one stays
+    click_at(person, dock.projects.way.back_button)
+    qtbot.waitUntil(lambda: name_shown(person) == "scene 0", timeout=MINUTE)
+    shown(person)
+    np.testing.assert_array_equal(dock.session.labels, labels)
+    person.agree()
+    assert states(project) == ["in review", "pre-labelled", "pre-labelled", "pre-labelled"]
+    click_at(person, dock.projects.way.back_button)
+    assert dock.status.text() == "This is the first image."
+    # What is taken back is taken back in the index, too.
+    assert dock.layers is not None
+    window = Window(person.viewer, dock.session, dock.layers, [])
+    window.key(Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
+    assert dock.session.region(int(dock.session.ids[0])).verdict is None
+    key(person, Qt.Key.Key_PageDown)
+    qtbot.waitUntil(lambda: name_shown(person) == "scene 1", timeout=MINUTE)
+    with Project.open(project.folder, read_only=True) as read:
+        first = read.item("../scenes/scene 0.png")
+        assert first.undecided == first.regions
+
+
+def test_the_list_is_sought_filtered_and_sorted(person: Person, images: Path) -> None:
+    dock = person.dock
+    dock.open_project(str(prelabelled(images)))
+    project = shown(person)
+    panel = dock.projects.panel
+
+    def listed() -> list[str]:
+        return [panel.model.index(row).data()[6:7] for row in range(panel.model.rowCount())]
+
+    def records() -> list[ItemRecord]:
+        return project.read_items(panel.model.numbers())
+
+    assert listed() == list("0123")
+    write(person, panel.search, "SCENE 2")
+    assert listed() == ["2"]
+    key(person, Qt.Key.Key_PageDown)  # from one that is not listed
+    person.qtbot.waitUntil(lambda: name_shown(person) == "scene 2", timeout=MINUTE)
+    shown(person)
+    click_at(person, dock.projects.way.skip_button)
+    assert states(project)[2] == "skipped"
+    shown(person)
+    assert dock.status.text() == (
+        "'scene 2.png' is skipped. No other of this list waits; 3 images outside of it."
+    )
+    panel.search.selectAll()
+    person.qtbot.keyClick(panel.search, Qt.Key.Key_Delete)
+    pick(panel.states, "skipped")
+    assert listed() == ["2"]
+    pick(panel.states, "to do")
+    assert listed() == list("013")
+    pick(panel.states, "all states")
+    pick(panel.order, "least certain")
+    least = [record.least or 2.0 for record in records()]
+    assert least == sorted(least)
+    pick(panel.order, "most to gain")
+    gains = [gain_of(project, record) for record in records()]
+    assert gains == sorted(gains, reverse=True)
+    assert min(gains) > 0
+    pick(panel.order, "most 'blue'")
+    areas = [area_of(project, record, 3) for record in records()]
+    assert areas == sorted(areas, reverse=True)
+    assert len(set(areas)) > 1
+    pick(panel.order, "random sample")
+    assert sorted(listed()) == list("0123")
+    click_at(person, panel.statistics_button)
+    picture = dock.projects.statistics.picture
+    person.qtbot.waitUntil(lambda: picture.isVisible(), timeout=MINUTE)
+    assert picture.pixmap().width() > 500
+    assert "1 skipped" in dock.projects.statistics.text.text()
+
+
+def gain_of(project: Project, record: ItemRecord) -> float:
+    """Area x (1 - margin), summed over what nobody has decided, as the review queue scores it."""
+    table = project.result(record).table
+    return float((table["area"] * (1 - table["margin"])).sum())
+
+
+def area_of(project: Project, record: ItemRecord, value: int) -> int:
+    table = project.result(record).table
+    return int(table["area"][table["value"] == value].sum())
+
+
+# Of whoever reads a broken image for napari, and leaves it open.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_images_that_are_gone_broken_or_not_run_are_told_of(person: Person, images: Path) -> None:
+    dock, qtbot = person.dock, person.qtbot
+    folder = prelabelled(images)
+    (images / "broken.png").write_bytes(b"\x89PNG and no more")
+    iio.imwrite(images / "late.png", generate_scene(9).image[:96, :96])
+    (images / "scene 3.png").unlink()
+    person.viewer.window._qt_viewer._qt_open([str(folder / "project.sqlite")], stack=False)
+    project = shown(person)
+    panel = dock.projects.panel
+    assert panel.run_button.text() == "Run 2 images"
+    assert panel.model.rowCount() == 6
+    for _ in range(5):
+        key(person, Qt.Key.Key_PageDown)
+        shown(person)
+    assert "scene 3.png' is gone; put it back" in dock.status.text()
+    assert name_shown(person) == "scene 2"
+    click_at(person, panel.run_button)
+    qtbot.waitUntil(lambda: not dock.projects.run.running, timeout=MINUTE)
+    said = dock.status.said
+    assert "1 image labelled. 1 failed, the first because: " in said.text
+    assert said.kind is Kind.WARNING
+    assert sorted(states(project)) == ["failed", *["pre-labelled"] * 5]
+    assert panel.run_button.text() == "Run 1 image"
+    (record,) = project.items("failed")
+    assert not panel.show_item(record)
+    assert "broken.png' cannot be opened" in dock.status.text()
+
+
+def test_a_run_leaves_the_image_alone_that_somebody_looks_at(person: Person, images: Path) -> None:
+    dock = person.dock
+    dock.open_project(str(prelabelled(images)))
+    project = shown(person)
+    project.choose("red, green, blue, wood")
+    labels = dock.session.labels.copy()
+    report = project.run(stale=True, progress=False)
+    assert (len(report.done), len(report.skipped)) == (3, 1)
+    np.testing.assert_array_equal(project.result("../scenes/scene 0.png").labels, labels)
+    assert states(project) == ["pre-labelled"] * 4
+    assert project.item("../scenes/scene 0.png").run == 1
+    dock.session.assign(1, "green")
+    key(person, Qt.Key.Key_PageDown)
+    person.qtbot.waitUntil(lambda: name_shown(person) == "scene 1", timeout=MINUTE)
+    assert states(project) == ["in review", *["pre-labelled"] * 3]
+
+
+def test_words_are_those_of_the_set(person: Person, images: Path) -> None:
+    dock, qtbot = person.dock, person.qtbot
+    dock.open_project(str(prelabelled(images)))
+    project = shown(person)
+    dock.session.assign(dock.session.ids[:3].tolist(), "blue")
+    turn_to(person, Page.SET_UP)
+    write(person, dock.words.line, "wood")
+    qtbot.waitUntil(lambda: not dock.controller.running, timeout=MINUTE)
+    assert project.vocabulary.names == ("red", "green", "blue", "wood")
+    turn_to(person, Page.IMAGES)
+    text = "Run 3 images again (other words or settings)"
+    qtbot.waitUntil(lambda: dock.projects.panel.run_button.text() == text, timeout=MINUTE)
+    key(person, Qt.Key.Key_PageDown)
+    qtbot.waitUntil(lambda: name_shown(person) == "scene 1", timeout=MINUTE)
+    shown(person)
+    # The new class can be assigned there at once, without the networks.
+    assert dock.session.vocabulary.names == ("red", "green", "blue", "wood")
+    dock.session.assign(int(dock.session.ids[0]), "wood")
+    person.agree()
+    click_at(person, dock.projects.panel.run_button)
+    qtbot.waitUntil(lambda: not dock.projects.run.running, timeout=MINUTE)
+    assert "2 images labelled." in dock.status.text()
+    assert project.item("../scenes/scene 3.png").run == 2
+    expected = ["in review", "in review", "pre-labelled", "pre-labelled"]
+    qtbot.waitUntil(lambda: states(project) == expected, timeout=MINUTE)
+    person.agree()
+
+
+def test_every_page_fits_and_is_gone_through_by_keyboard(person: Person, images: Path) -> None:
+    dock, viewer = person.dock, person.viewer
+    window = dock.window()
+    assert window is not None
+    dock.open_project(str(prelabelled(images)))
+    shown(person)
+    dock.say("Nothing to take back.")
+    for size in ((1024, 700), (933, 600)):
+        viewer.window.resize(*size)
+        settle(viewer)
+        for page in dock.pages.offered:
+            turn_to(person, page)
+            settle(viewer)
+            assert cut(dock) == [], (size, page)
+            assert (window.width(), window.height()) == size, page
+    viewer.window.resize(1024, 700)
+    settle(viewer)
+    turn_to(person, Page.IMAGES)
+    assert check_names(dock.projects.panel) >= 6
+    assert check_names(dock.projects.way) == 4
+    window.activateWindow()
+    person.qtbot.waitUntil(window.isActiveWindow, timeout=MINUTE)
+    stops = walk(dock.pages.tabs, dock)
+    panel, way = dock.projects.panel, dock.projects.way
+    for stop in (panel.search, panel.view, panel.run_button, way.next_button, way.verify_button):
+        assert stop in stops or not stop.isEnabled(), stop
+    check_walk(stops, dock)
+    check_seen(stops, dock)
+    # Enter opens what the arrows have come to.
+    panel.view.setFocus()
+    QTest.keyClick(panel.view, Qt.Key.Key_Down)
+    QTest.keyClick(panel.view, Qt.Key.Key_Return)
+    person.qtbot.waitUntil(lambda: name_shown(person) == "scene 1", timeout=MINUTE)
+    shown(person)
