@@ -20,10 +20,7 @@ from qtpy.QtWidgets import (
     QAbstractButton,
     QApplication,
     QFileDialog,
-    QLabel,
     QMessageBox,
-    QSizePolicy,
-    QWidget,
 )
 
 from napari_corrclip.demo.scenes import generate_scene
@@ -36,6 +33,7 @@ from napari_corrclip.vocabulary import Vocabulary
 from tests.forms import short
 from tests.gui.hand import click_at, turn_to
 from tests.gui.person import Person, answer, click_in, threads_end
+from tests.gui.seen import cut
 from tests.gui.window import Window, settle
 
 pytestmark = pytest.mark.canvas
@@ -54,26 +52,6 @@ def on_screen(make_napari_viewer: Callable[..., napari.Viewer], qtbot: QtBot) ->
     yield Person(viewer, dock, qtbot)
     dock.cleanup()
     threads_end(qtbot)
-
-
-def cut(dock: QWidget) -> list[str]:
-    """What should be seen of a page and is not, or not whole, or has no room for its text."""
-    return [
-        f"{type(widget).__name__} {getattr(widget, 'text', str)()}"
-        for widget in dock.findChildren(QWidget)
-        if widget.isVisible()
-        and isinstance(widget, QAbstractButton | QLabel)
-        and widget.window() is dock.window()
-        and (widget.visibleRegion().boundingRect().size() != widget.size() or is_squeezed(widget))
-    ]
-
-
-def is_squeezed(widget: QAbstractButton | QLabel) -> bool:
-    """Whether there is less room than the text asks for, which no ellipsis and no second line tells."""
-    fits_itself = widget.sizePolicy().horizontalPolicy() is QSizePolicy.Policy.Ignored
-    wraps = isinstance(widget, QLabel) and widget.wordWrap()
-    drawn = not widget.text() or not any(letter.isalpha() for letter in widget.text())
-    return not (fits_itself or wraps or drawn) and widget.width() < widget.sizeHint().width()
 
 
 @pytest.mark.parametrize("theme", short("dark", rest=["light"]))

@@ -25,8 +25,7 @@ from napari_corrclip.project.records import ItemRecord, ItemState
 from tests.gui.hand import choose as pick
 from tests.gui.hand import click_at, turn_to, write
 from tests.gui.person import MINUTE, Person, answer, delete_now, threads_end
-from tests.gui.test_accessible import check_names, check_seen, check_walk, walk
-from tests.gui.test_pages import cut
+from tests.gui.seen import check_names, check_seen, check_walk, cut, walk
 from tests.gui.window import Window, settle
 
 pytestmark = pytest.mark.canvas
