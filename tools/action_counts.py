@@ -1,4 +1,4 @@
-"""The actions that three tasks cost, counted while real mouse and keys do them.
+"""The actions that four tasks cost, counted while real mouse and keys do them.
 
     xvfb-run -a -s "-screen 0 1400x900x24" python -m tools.action_counts STREETS
 
@@ -9,6 +9,8 @@ is one too. STREETS is a folder with photographs in ``images`` and maps of the t
 2. The superpixels of one photograph, from the first result to 95 % of the pixels: by click and key, two for
    each region, and by sweeps, a key that is held and a stroke.
 3. The files of one image, from its result.
+4. Twelve photographs, from the open dock to the last that is verified: opened as a project, labelled, gone
+   through. What a person would correct is left out; how long each image takes to come is measured.
 """
 
 from __future__ import annotations
@@ -19,19 +21,22 @@ import os
 import shutil
 import tempfile
 from pathlib import Path
+from time import perf_counter
 from typing import Any
 
 import imageio.v3 as iio
 import numpy as np
 from numpy.typing import NDArray
-from qtpy.QtCore import Qt
+from PIL import Image
+from qtpy.QtCore import Qt, QTimer
 from qtpy.QtTest import QTest
-from qtpy.QtWidgets import QAbstractButton, QApplication, QScrollArea
+from qtpy.QtWidgets import QAbstractButton, QApplication, QFileDialog, QLineEdit, QScrollArea
 from scipy import ndimage
 from skimage.graph import MCP_Geometric
 
 from napari_corrclip.annotation import Session
 from napari_corrclip.gui.pages import Page
+from napari_corrclip.gui.project.opening import WordsDialog
 from napari_corrclip.maps.strokes import line, touched
 from napari_corrclip.regions.options import SuperpixelOptions
 from tools.hand import LEFT, Hand
@@ -109,6 +114,77 @@ def correct(photograph: Path, truth: NDArray[np.uint8], *, sweeps: bool) -> dict
     }
     if sweeps:
         result["export"] = export(hand)
+    hand.close()
+    return result
+
+
+def twelve(photographs: list[Path], picture: Path | None) -> dict[str, Any]:
+    """Count the fourth task."""
+    hand = Counted()
+    dock, review = hand.dock, hand.dock.projects.review
+    dock.model.preset.setCurrentText("demo")
+    dock.model.regions.setCurrentText("superpixels")
+    folder = photographs[0].parent
+    clock = QTimer()
+
+    def answer() -> None:
+        """Write the folder into the system's dialog, and the classes into ours."""
+        dialog = QApplication.activeModalWidget()
+        if isinstance(dialog, QFileDialog):
+            (line, *_) = dialog.findChildren(QLineEdit)
+            line.setText(str(folder))  # pasted
+            QTest.keyClick(line, Qt.Key.Key_Return)
+        elif isinstance(dialog, WordsDialog):
+            QTest.keyClicks(dialog.line, ", ".join(CLASSES))
+            QTest.keyClick(dialog.line, Qt.Key.Key_Return)
+        else:
+            return
+        hand.actions += 1  # a line that is typed
+
+    clock.timeout.connect(answer)
+    clock.start(50)
+    hand.press(dock.projects.open_button)
+    clock.stop()
+    hand.wait(lambda: review.project is not None and not dock.projects.run.running)
+    hand.wait(lambda: review.has_session)
+    if picture is not None:
+        hand.settle()
+        dock.projects.panel.view.clearFocus()
+        hand.canvas.setFocus()
+        QTest.qWait(1500)  # the small pictures
+        Image.fromarray(
+            np.asarray(hand.viewer.screenshot(canvas_only=False, flash=False))[..., :3]
+        ).save(picture)
+    window = dock.window()
+    assert window is not None
+
+    QApplication.setActiveWindow(
+        window
+    )  # where nobody manages windows, a dialog leaves none active
+    hand.wait(window.isActiveWindow)
+    seconds = []
+    for number in range(len(photographs)):
+        hand.settle(1.5)  # a person looks; meanwhile the next one is read
+        began, before = perf_counter(), review.record
+        hand.key(Qt.Key.Key_Return, Qt.KeyboardModifier.ControlModifier)
+        if number < len(photographs) - 1:
+            hand.wait(
+                lambda former=before: (
+                    not review.is_opening and review.has_session and review.record.id != former.id
+                )
+            )
+            seconds.append(perf_counter() - began)
+    project = review.project
+    assert project is not None  # opened above
+    verified = len(project.items("verified"))
+    result = {
+        "verified": verified,
+        "actions": hand.actions,
+        "seconds to the next, median and most": [
+            round(float(np.median(seconds)), 3),
+            round(max(seconds), 3),
+        ],
+    }
     hand.close()
     return result
 
@@ -258,11 +334,23 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("streets", type=Path)
     parser.add_argument("--photograph", default="0016E5_06420")
+    parser.add_argument("--twelve", action="store_true", help="the fourth task alone")
+    parser.add_argument("--picture", type=Path, help="of the page Images, in the fourth task")
     options = parser.parse_args()
     folder = Path(tempfile.mkdtemp())  # of its own, for the files and the corrections
     os.environ["NAPARI_CORRCLIP_SESSIONS"] = str(folder / "sessions")
+    many = folder / "photographs"
+    many.mkdir()
+    images = sorted((options.streets / "images").glob("*.jpg"))
+    for image in images[:: len(images) // 12][:12]:
+        shutil.copyfile(image, many / image.name)
+    last = twelve(sorted(many.iterdir()), options.picture)
+    if options.twelve:
+        print(json.dumps({"twelve photographs": last}, indent=1))
+        return
     truth = np.asarray(iio.imread(options.streets / "labels" / f"{options.photograph}.png"))
     counted: dict[str, Any] = {
+        "twelve photographs": last,
         "demo to the first result": demo(),
     }
     for name, sweeps in (("click and key", False), ("sweeps", True)):

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from dask.core import get_dependencies
+from numpy.typing import NDArray
 
 if TYPE_CHECKING:
     from napari.layers import Image, Layer
@@ -40,6 +41,20 @@ class _Seen:
 
 
 _SEEN: weakref.WeakKeyDictionary[Layer, _Seen] = weakref.WeakKeyDictionary()
+_FILLED: weakref.WeakKeyDictionary[Layer, str] = weakref.WeakKeyDictionary()
+"""The file of a layer into which we have read one; napari goes on naming the first."""
+
+
+def fill(layer: Image, data: NDArray[np.uint8], path: str) -> None:
+    """Let a layer hold what was read of a file, in place of what it held."""
+    layer.data = data
+    _FILLED[layer] = path
+    _SEEN.pop(layer, None)
+    note([layer])
+
+
+def _path(layer: Layer) -> str | None:
+    return _FILLED.get(layer) or layer.source.path
 
 
 def note(layers: Iterable[Layer | None]) -> None:
@@ -52,8 +67,9 @@ def note(layers: Iterable[Layer | None]) -> None:
             _SEEN[layer] = _Seen(
                 weakly(layer.data), _sample(layer), _contrast(layer), _stacked(layer)
             )
-        if layer.source.path:
-            files[layer.source.path].append(_SEEN[layer])
+        path = _path(layer)
+        if path:
+            files[path].append(_SEEN[layer])
     for seen in files.values():
         parts = {entry.part for entry in seen}
         for entry in seen:
@@ -70,7 +86,7 @@ def part_of(layer: Layer) -> tuple[str, bool]:
 def _sample(layer: Layer) -> str:
     """Return a checksum of some of a layer's values; its name where they are not in memory."""
     data = layer.data
-    if not layer.source.path or not isinstance(data, np.ndarray) or isinstance(data, np.memmap):
+    if not _path(layer) or not isinstance(data, np.ndarray) or isinstance(data, np.memmap):
         return str(layer.name)
     side = max(1, int(SAMPLE ** (1 / max(data.ndim, 1))))
     some = data[tuple(slice(None, None, -(-size // side) or 1) for size in data.shape)]
@@ -82,7 +98,7 @@ def _sample(layer: Layer) -> str:
 def file_of(layer: Layer) -> str | None:
     """Return the path of what a layer holds; ``None`` where it holds something else, or never had one."""
     note([layer])
-    path: str | None = layer.source.path
+    path = _path(layer)
     return path if _SEEN[layer].data() is layer.data else None
 
 
@@ -101,7 +117,7 @@ def own_file_of(layer: Layer, where: tuple[int, ...]) -> tuple[str, tuple[int, .
 
 def _stacked(layer: Layer) -> tuple[str, ...]:
     """Return the files of a folder, or of several files, in the order in which napari has stacked them."""
-    path, data = layer.source.path, layer.data
+    path, data = _path(layer), layer.data
     if not path:
         return ()
     blocks: tuple[int, ...] = getattr(data, "numblocks", ())

@@ -84,8 +84,7 @@ class Opening:
     @staticmethod
     def _project_of(folder: Path) -> Path | None:
         """Return the project that a folder is, or that was made of it; ``None``: there is none."""
-        places = (folder, folder.with_name(folder.name + SUFFIX), folder / (folder.name + SUFFIX))
-        return next((place for place in places if is_project(place)), None)
+        return next((place for place in (folder, *_places(folder)) if is_project(place)), None)
 
     @staticmethod
     def _place_for(folder: Path) -> Path:
@@ -94,13 +93,20 @@ class Opening:
         Raises:
             InputError: nobody may write there.
         """
-        for place in (folder.with_name(folder.name + SUFFIX), folder / (folder.name + SUFFIX)):
+        for place in _places(folder):
             if can_write(place.parent):
                 return place
         raise InputError(
             f"A project cannot be made beside {str(folder)!r} or in it, for nobody may write there; make it "
             "elsewhere: napari-corrclip project create."
         )
+
+
+def _places(folder: Path) -> tuple[Path, ...]:
+    """Return where the project of a folder may lie: beside it, or inside it."""
+    name = (folder.name or "images") + SUFFIX  # the root of a disk has no name
+    beside = (folder.with_name(name),) if folder.name else ()
+    return *beside, folder / name
 
 
 class WordsDialog(QDialog):

@@ -121,6 +121,7 @@ class ImagesPanel(QWidget):
         self._later.setInterval(SOON)
         self._later.timeout.connect(self.refresh)
         self._stale = False
+        review.coming_next = lambda: review.next_ready(self.model.numbers())
         review.opened.connect(self._opened)
         review.shown.connect(self._shown)
         review.changed.connect(lambda: self._later.start())

@@ -7,32 +7,34 @@ is open; the index is told of it soon after each edit, and when the image is lef
 from __future__ import annotations
 
 import getpass
-from collections.abc import Sequence
+import weakref
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import napari
 import numpy as np
+from napari.layers import Image
 from numpy.typing import NDArray
 from psygnal import Signal
 from qtpy.QtCore import QTimer
 
 from napari_corrclip.annotation import Changed, Session, SessionStore, Source
 from napari_corrclip.errors import CorrClipError, InputError
-from napari_corrclip.gui.image.layer_files import file_of
+from napari_corrclip.gui.image.layer_files import fill
 from napari_corrclip.gui.image.panel import ImagePanel
 from napari_corrclip.gui.image.picture import Picture
 from napari_corrclip.gui.session.display import SessionDisplay
 from napari_corrclip.gui.work.jobs import Jobs
 from napari_corrclip.gui.work.restoring import (
     OfOther,
-    Restored,
     Unproven,
     find_steps,
     open_steps,
 )
 from napari_corrclip.gui.work.said import Kind, Said, Tell
 from napari_corrclip.gui.work.workspace import Opened, Workspace
+from napari_corrclip.images import Pixels, read_pixels
 from napari_corrclip.progress import Progress, Steps
 from napari_corrclip.project import thumbnails
 from napari_corrclip.project.project import Project
@@ -82,6 +84,7 @@ class Review:
     Attributes:
         project: that is open; ``None``: none is.
         record: the item that is shown, as it was when it was opened; ``None``: none is.
+        coming_next: returns the item that is read while this one is looked at, or ``None``.
 
     Signals (psygnal):
         opened: a :class:`Project`, or ``None``: it was closed.
@@ -108,7 +111,12 @@ class Review:
         self.record: ItemRecord | None = None
         self.by = reviewer()
         self._store: ItemSessions | None = None
-        self._jobs = Jobs()
+        self._jobs, self._prefetching = Jobs(), Jobs()
+        self._putting = False
+        self._coming: ItemRecord | None = None  # that is being read
+        self._ahead: Ready | None = None
+        self._layer: Callable[[], Image | None] = lambda: None  # in which images are shown
+        self.coming_next: Callable[[], ItemRecord | None] = lambda: None
         self._known: _Shown | None = None
         self._soon = QTimer()
         self._soon.setSingleShot(True)
@@ -134,6 +142,8 @@ class Review:
         if self.project is None:
             return
         self._jobs.drop()
+        self._prefetching.drop()
+        self._coming = self._ahead = None
         self.keep()
         self._workspace.leave()
         self._store = None
@@ -147,6 +157,7 @@ class Review:
         """Let go of the project, and tell nobody: the window is being deleted."""
         self._soon.stop()
         self._jobs.drop()
+        self._prefetching.drop()
         self.opened.disconnect()
         self.shown.disconnect()
         self.changed.disconnect()
@@ -157,7 +168,7 @@ class Review:
     @property
     def is_opening(self) -> bool:
         """Whether the session of the image that is shown is on its way."""
-        return self._jobs.running
+        return self._jobs.running or self._putting
 
     @property
     def has_session(self) -> bool:
@@ -165,20 +176,21 @@ class Review:
         return self._session is not None
 
     def is_shown(self, record: ItemRecord) -> bool:
-        """Whether it is the item that is shown."""
-        return self.record is not None and self.record.id == record.id
+        """Whether it is the item that is shown, or is about to be."""
+        shown = self._coming or self.record
+        return shown is not None and shown.id == record.id
 
     # -- an image
 
     def show(self, record: ItemRecord, said: str = "") -> None:
-        """Show an item's image in place of the one before, and open its session.
+        """Show an item's image in place of the one before, with its session, as soon as both are read.
 
         Args:
             record: of the item.
             said: what is told besides.
 
         Raises:
-            InputError: the image is gone or cannot be read; what was shown stays.
+            InputError: the image is gone; what was shown stays.
         """
         project = self._open_project()
         path = project.path_of(record)
@@ -187,46 +199,113 @@ class Review:
                 f"The image {str(path)!r} is gone; put it back, or tell where it is: napari-corrclip project "
                 "relink."
             )
-        former = self.record
+        ahead, self._ahead = self._ahead, None
         self._jobs.drop()
-        # Its layers rest until they show the next session: the list of layers stays as it is.
-        self._workspace.leave()
-        try:
-            self._image.open_file(str(path))
-        except InputError:
-            if former is not None:
-                self.open_session()
-            raise
-        self._take_away(former)
-        self._viewer.reset_view()  # each is seen whole, whatever its size
-        self.record = record
-        self.shown.emit(record)
-        if record.regions is None and not self._has_session(record):
-            self._tell(" ".join(filter(None, (said, _not_run(record)))))
+        self._prefetching.drop()
+        self._coming = record
+        if ahead is not None and ahead.is_of(record, project.vocabulary):
+            self._put(record, ahead, said)
             return
-        self.open_session(said)
+        self._jobs.start(
+            self._ready_steps(record),
+            done=lambda ready: self._put(record, ready, said),
+            failed=self._failed,
+        )
 
-    def open_session(self, said: str = "") -> None:
-        """Open the session of the item that is shown; ``said`` is told besides."""
-        record, project = self.record, self._open_project()
-        if record is None:
+    def _ready_steps(self, record: ItemRecord) -> Steps[Ready]:
+        project, store = self._open_project(), self._store
+        assert store is not None  # of the project
+        return ready_steps(
+            record,
+            project.path_of(record),
+            project.folder_of(record),
+            store,
+            project.vocabulary,
+        )
+
+    def _put(self, record: ItemRecord, ready: Ready, said: str) -> None:
+        """Show what was read, without a moment in which anything could be done to half of it."""
+        if self.project is None:
+            return
+        self._coming = None
+        self._putting = True
+        try:
+            # Its layers rest until they show the next session: the list of layers stays as it is.
+            self._workspace.leave()
+            self.record, self._known = None, None
+            self._fill(ready)
+            self.record = record
+            self._viewer.reset_view()  # each is seen whole, whatever its size
+            self.shown.emit(record)
+            self._open(record, ready, said)
+        except InputError as error:
+            self._tell(error)
+            return
+        finally:
+            self._putting = False
+        self._prefetch()
+
+    def _fill(self, ready: Ready) -> None:
+        """Put an image into the layer of the one before; one that is no 8-bit colours is opened by napari.
+
+        Raises:
+            InputError: it cannot be opened.
+        """
+        former = self._layer()
+        former = former if former is not None and former in self._viewer.layers else None
+        if ready.pixels is None:
+            self._layer = lambda: None
+            if former is not None:
+                self._viewer.layers.remove(former)
+            self._image.open_file(str(ready.path))
+            layer = self._image.layer
+            self._layer = (lambda: None) if layer is None else weakref.ref(layer)
+            return
+        rgb = ready.pixels.rgb
+        if former is None or not former.rgb:
+            if former is not None:
+                self._viewer.layers.remove(former)
+            former = Image(rgb, name=ready.path.stem, rgb=True)
+            self._viewer.add_layer(former)
+            self._layer = weakref.ref(former)
+        fill(former, rgb, str(ready.path))
+        former.name = ready.path.stem
+        former.visible = True
+        self._image.layer = former
+        self._image.reset_choices()  # the same layer, and another image
+
+    def open_session(self) -> None:
+        """Open the session of the item that is shown, now that there is one."""
+        record = self.record
+        if record is not None:
+            self.show(record)
+
+    def _open(self, record: ItemRecord, ready: Ready, said: str) -> None:
+        """Open the session of the image that is shown; where napari has opened it, that is read first."""
+        if record.regions is None and ready.session is None and not self._has_session(record):
+            self._tell(" ".join(filter(None, (said, _not_run(record)))))
             return
         try:
             picture = self._image.picture()
         except InputError as error:
             self._tell(error)
             return
-        folder, image = project.folder_of(record), project.path_of(record)
-        assert self._store is not None  # of the project
+        if ready.session is not None and ready.pixels is not None:
+            picture.keep(ready.pixels)
+            self._read(record, ready.session, picture, said)
+            return
+        project, store = self._open_project(), self._store
+        assert store is not None  # of the project
         self._jobs.start(
-            _read_steps(record, picture, folder, image, self._store, project.vocabulary),
+            session_steps(record, picture, project.folder_of(record), store, project.vocabulary),
             done=lambda session: self._read(record, session, picture, said),
             failed=self._failed,
         )
 
     def _read(self, record: ItemRecord, session: Session, picture: Picture, said: str) -> None:
         layer = picture.layer
-        if not self.is_shown(record) or layer is None or layer not in self._viewer.layers:
+        is_here = self.record is not None and self.record.id == record.id
+        if not is_here or layer is None or layer not in self._viewer.layers:
             return
         session.source = picture.source
         self._workspace.open(
@@ -237,6 +316,7 @@ class Review:
         self._tell(Said(" ".join(filter(None, (said, what))), Kind.DONE if said else Kind.NOTE))
 
     def _failed(self, error: Exception) -> None:
+        self._coming = None
         if isinstance(error, CorrClipError):
             self._tell(error)
         else:
@@ -244,15 +324,16 @@ class Review:
                 Said(f"The image cannot be opened ({error}); please report it.", Kind.WARNING)
             )
 
-    def _take_away(self, record: ItemRecord | None) -> None:
-        """Take the image of an item out of the viewer."""
-        if record is None or self.project is None:
+    def _prefetch(self) -> None:
+        """Read the image that comes next, and its session, while a person looks at this one."""
+        record = self.coming_next()
+        if record is None or self.project is None or record.regions is None:
             return
-        place = self.project.path_of(record)
-        for layer in list(self._viewer.layers):
-            file = file_of(layer)
-            if file is not None and Path(file) == place and layer in self._image.layers.choices:
-                self._viewer.layers.remove(layer)
+
+        def done(ready: Ready) -> None:
+            self._ahead = ready
+
+        self._prefetching.start(self._ready_steps(record), done=done, failed=lambda _: None)
 
     def _has_session(self, record: ItemRecord) -> bool:
         source = Source.of(self._open_project().path_of(record))
@@ -372,11 +453,53 @@ def _not_run(record: ItemRecord) -> str:
     )
 
 
-def _read_steps(
+@dataclass(frozen=True, eq=False)
+class Ready:
+    """An item that was read.
+
+    Attributes:
+        record: of the item.
+        path: of its image.
+        vocabulary: of the set then.
+        pixels: of the image; ``None``: they are no 8-bit colours, and napari is to show them.
+        session: of the item; ``None``: it has none, or it is read with what napari shows.
+    """
+
+    record: ItemRecord
+    path: Path
+    vocabulary: Vocabulary
+    pixels: Pixels | None = None
+    session: Session | None = None
+
+    def is_of(self, record: ItemRecord, vocabulary: Vocabulary) -> bool:
+        """Whether it is of an item as that is now."""
+        return (self.record, self.vocabulary) == (record, vocabulary)
+
+
+def ready_steps(
+    record: ItemRecord, image: Path, folder: Path, store: ItemSessions, words: Vocabulary
+) -> Steps[Ready]:
+    """Read an item's image and its session in a thread.
+
+    Raises:
+        InputError: one of them cannot be read, or they do not belong together.
+    """
+    yield Progress("read the image", 0, 3)
+    pixels = read_pixels(image)
+    if pixels.limits is not None or pixels.nodata is not None:
+        return Ready(record, image, words)
+    source = Source.of(image)
+    if record.regions is None and source not in store:
+        return Ready(record, image, words, pixels)
+    picture = Picture(image.stem, pixels.rgb.shape[:2], lambda _: (pixels, ()), source=source)
+    session = yield from session_steps(record, picture, folder, store, words)
+    return Ready(record, image, words, pixels, session)
+
+
+def session_steps(
     record: ItemRecord,
     picture: Picture,
     folder: Path,
-    image: Path,
     store: ItemSessions,
     words: Vocabulary,
 ) -> Steps[Session]:
@@ -385,16 +508,15 @@ def _read_steps(
     Raises:
         InputError: it is of another image, or damaged.
     """
-    yield Progress("look at the image", 0, 3)
-    check_unchanged(record, image)
-    found: Restored = None
-    if picture.source is not None:
-        found = yield from find_steps(picture, picture.source, store, picture.stack, asked=False)
+    source = picture.source
+    assert source is not None  # of a file
+    check_unchanged(record, Path(source.path))
+    found = yield from find_steps(picture, source, store, picture.stack, asked=False)
     if isinstance(found, Unproven):
         raise InputError(found.sentence)
     if isinstance(found, OfOther):
         raise InputError(
-            f"The image {str(image)!r} has other pixels now than those that were corrected; the corrections "
+            f"The image {source.path!r} has other pixels now than those that were corrected; the corrections "
             f"lie in {str(found.folder)!r}."
         )
     if found is None:

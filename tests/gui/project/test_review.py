@@ -41,8 +41,9 @@ def person(
     monkeypatch.setenv("NAPARI_CORRCLIP_SESSIONS", str(tmp_path / "sessions"))
     viewer = make_napari_viewer(show=True)
     viewer.window.resize(1024, 700)
-    dock = CorrClipDock(viewer)
-    viewer.window.add_dock_widget(dock, name="CorrCLIP")
+    # By napari's menu, which shows plugins no more than they may see.
+    _, dock = viewer.window.add_plugin_dock_widget("napari-corrclip", "CorrCLIP")
+    assert isinstance(dock, CorrClipDock)
     settle(viewer)
     yield Person(viewer, dock, qtbot)
     dock.cleanup()
@@ -297,8 +298,10 @@ def test_images_that_are_gone_broken_or_not_run_are_told_of(person: Person, imag
     assert sorted(states(project)) == ["failed", *["pre-labelled"] * 5]
     assert panel.run_button.text() == "Run 1 image"
     (record,) = project.items("failed")
-    assert not panel.show_item(record)
-    assert "broken.png' cannot be opened" in dock.status.text()
+    panel.show_item(record)
+    shown(person)
+    assert "broken.png' is no image that can be read" in dock.status.text()
+    assert name_shown(person) == "scene 2"  # what was shown stays
 
 
 def test_a_run_leaves_the_image_alone_that_somebody_looks_at(person: Person, images: Path) -> None:
