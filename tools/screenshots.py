@@ -8,6 +8,7 @@ Every step of the story: window-STEP-WIDTH-THEME.png. The pages show 1400 pixels
 from __future__ import annotations
 
 import argparse
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -16,11 +17,16 @@ from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication, QWidget
 
+from napari_corrclip.demo.scenes import generate_scene
+from napari_corrclip.demo.words import what_is_in
 from napari_corrclip.gui.pages import Page
+from napari_corrclip.project.project import Project
 from tools.hand import LEFT, NONE, RIGHT, Hand
 
 SIZES = {1400: 900, 1024: 700}
 THEMES = ("dark", "light")
+SHAPES = ((192, 256), (256, 192), (224, 224))
+"""Rows and columns of the images of a project."""
 SHIFT = Qt.KeyboardModifier.ShiftModifier
 STROKES = (
     (
@@ -149,6 +155,33 @@ class Story(Hand):
                 *stroke, before_release=(lambda: self.shoot("9-sweep")) if last else lambda: None
             )
 
+    def tell_images(self) -> None:
+        """Go through some images of a project, taking a picture of its page."""
+        folder = Path(tempfile.mkdtemp()) / "scenes"
+        folder.mkdir()
+        for number in range(12):
+            height, width = SHAPES[number % len(SHAPES)]
+            scene = generate_scene(number).image[:height, :width]
+            Image.fromarray(scene).save(folder / f"scene {number:02d}.png")
+        words = what_is_in(generate_scene(7))
+        with Project.create(folder, words, folder) as project:
+            project.run(progress=False)
+        dock, review = self.dock, self.dock.projects.review
+        dock.open_project(str(folder))
+        for step in range(6):
+            self.wait(lambda: review.has_session and not review.is_opening)
+            if step == 5:
+                break
+            if step == 3:
+                dock.session.accept(dock.session.ids[:2].tolist())
+                self.press(dock.projects.way.next_button)
+            else:
+                self.press(dock.projects.way.verify_button)
+        dock.session.accept(dock.session.ids[:1].tolist())
+        self.press(dock.projects.panel.view)
+        self.settle(3)  # the small pictures, and what the index hears
+        self.shoot("11-images")
+
     def split(self, region: int) -> None:
         """Cut something off a region, and leave it."""
         self.click(self.inside(region))
@@ -188,13 +221,19 @@ def main() -> None:
     parser.add_argument("--width", type=int, choices=SIZES, default=1400)
     parser.add_argument("--theme", choices=THEMES, default="dark")
     parser.add_argument("--photograph", action="store_true", help="the steps on a photograph")
+    parser.add_argument("--images", action="store_true", help="the steps through a project")
     options = parser.parse_args()
     options.output.mkdir(parents=True, exist_ok=True)
     for last in (False, False, True):
         size = (options.width, SIZES[options.width])
         story = Story(options.output, size, options.theme)
         try:
-            story.tell_photograph() if options.photograph else story.tell()
+            if options.images:
+                story.tell_images()
+            elif options.photograph:
+                story.tell_photograph()
+            else:
+                story.tell()
             break
         except TimeoutError:
             if last:
