@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from napari_corrclip.annotation import restore
@@ -95,5 +96,8 @@ def _take(index: Index, folder: Path, outcome: Outcome, runs: dict[tuple[str, st
         if is_corrected(folder):
             table = restore(folder / SESSION).table
             index.take_regions(item, table, None, by=outcome.by)
+            if outcome.state not in (*DECIDED, ItemState.SKIPPED):
+                # The process was killed before the session's end, which writes the state.
+                outcome = replace(outcome, state=ItemState.IN_REVIEW, reason="")
         index.note_file(item, outcome.size, outcome.mtime, outcome.digest)
         index.mark(item, outcome.state, reason=outcome.reason, by=outcome.by, at=outcome.at)

@@ -1,7 +1,10 @@
 """The folder of a project, and the folders of its items: what is written by whom, so that no write is shared.
 
 ``project.json``
-    the vocabulary, the recipe and the places of images: with the items all that the index is made of.
+    the vocabulary, the recipe and the places of images: with the items all that the index is made of. It
+    follows the index, and is written when a transaction has ended: everybody works by the index, so that
+    what an index refused must not come back by a repair. Where a process was killed between the two, the
+    index is ahead, and whoever opens the project next to write lets the file catch up.
 ``project.sqlite``
     the index (:mod:`napari_corrclip.project.index`).
 ``items/NAME/``
@@ -145,14 +148,24 @@ class Choices:
         Raises:
             InputError: it cannot be written.
         """
+        write_bytes(folder / PROJECT, self._text.encode())
+
+    def is_in(self, folder: Path) -> bool:
+        """Whether a project's folder has them as they are; what cannot be read has not."""
+        try:
+            return read_text(folder / PROJECT, "project") == self._text
+        except InputError:
+            return False
+
+    @property
+    def _text(self) -> str:
         document = {
             "format": FORMAT,
             "vocabulary": self.vocabulary.to_document(),
             "recipe": json.loads(self.recipe.to_json()),
             "places": list(self.places),
         }
-        text = json.dumps(document, indent=2, ensure_ascii=False) + "\n"
-        write_bytes(folder / PROJECT, text.encode())
+        return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
 
     @classmethod
     def read(cls, folder: Path) -> Choices:

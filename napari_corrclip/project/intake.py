@@ -5,13 +5,14 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from napari_corrclip.errors import InputError
 from napari_corrclip.project.finding import find_images
 from napari_corrclip.project.folder import (
-    ITEM,
     Choices,
+    Outcome,
     file_now,
     image_in,
     item_folder,
@@ -20,7 +21,6 @@ from napari_corrclip.project.folder import (
 )
 from napari_corrclip.project.index import Found, Index
 from napari_corrclip.project.records import ItemRecord
-from napari_corrclip.project.reviewing import write_outcome
 
 
 def found_in(
@@ -56,12 +56,16 @@ def take(index: Index, found: Mapping[str, Sequence[Found]]) -> int:
 
 
 def write_choices(index: Index) -> None:
-    """Write what was chosen into ``project.json``, as the index has it.
+    """Let ``project.json`` say what the index has; after the transaction that changed it.
 
     Raises:
         InputError: it cannot be written.
     """
-    Choices(index.vocabulary, index.recipe, tuple(index.places)).write(index.folder)
+    # In a transaction of its own: of two who choose at once, the last one to write reads what both did.
+    with index.transaction():
+        choices = Choices(index.vocabulary, index.recipe, tuple(index.places))
+        if not choices.is_in(index.folder):
+            choices.write(index.folder)
 
 
 def look_again(index: Index) -> int:
@@ -95,6 +99,15 @@ def relink(index: Index, old: str | os.PathLike[str], new: str | os.PathLike[str
             f"{len(gone)} of {len(moved)} images are not in {os.fspath(new)!r}, such as "
             f"{str(gone[0])!r}; copy them there first."
         )
+    for record, path in moved:
+        # First what lies in the items. The images do lie there, whatever becomes of the rest, and a relink
+        # that was cut short can be said again as long as the index has the former paths.
+        folder = item_folder(index.folder, record.name)
+        try:
+            outcome = Outcome.read(folder)
+        except InputError:  # there is none yet, or it is damaged
+            continue
+        replace(outcome, path=relative(path, index.folder)).write(folder)
     with index.transaction():
         for record, path in moved:
             index.move(record.id, relative(path, index.folder))
@@ -104,8 +117,5 @@ def relink(index: Index, old: str | os.PathLike[str], new: str | os.PathLike[str
                 index.forget_place(place)
                 now_in = after / path.relative_to(before)
                 index.look_in([os.path.relpath(now_in, index.folder)])
-        write_choices(index)
-    for record, _ in moved:
-        if (item_folder(index.folder, record.name) / ITEM).exists():
-            write_outcome(index, record.name)
+    write_choices(index)
     return len(moved)

@@ -27,7 +27,14 @@ from napari_corrclip.project.folder import (
 )
 from napari_corrclip.project.index import Index
 from napari_corrclip.project.records import DECIDED, ItemRecord, ItemState
-from napari_corrclip.project.run import Event, Failed, Item, Report, run_steps
+from napari_corrclip.project.run import (
+    Event,
+    Failed,
+    Item,
+    KeptMeanwhileError,
+    Report,
+    run_steps,
+)
 from napari_corrclip.results.segmentation import Segmentation
 from napari_corrclip.vocabulary import Vocabulary
 
@@ -75,8 +82,8 @@ class Ledger(Protocol):
         """Take note that it is an item's turn."""
         ...
 
-    def take(self, task: Task, proposal: Proposal) -> None:
-        """Take note of a result that lies in its item's folder, unless a person was faster."""
+    def take(self, task: Task, proposal: Proposal) -> bool:
+        """Take note of a result that lies in its item's folder; return false if a person was faster."""
         ...
 
     def fail(self, task: Task, reason: str) -> None:
@@ -101,13 +108,14 @@ class Folders:
     def begin(self, task: Task) -> None:
         """Do nothing."""
 
-    def take(self, task: Task, proposal: Proposal) -> None:
+    def take(self, task: Task, proposal: Proposal) -> bool:
         """Write what became of an item into its folder."""
         if self.is_decided(task):
-            return
+            return False
         if has_session(task.folder / SESSION):  # somebody looked, and left all as it was
             put_aside(task.folder / SESSION)
         proposal.outcome.write(task.folder)
+        return True
 
     def fail(self, task: Task, reason: str) -> None:
         """Write why an item has no result into its folder."""
@@ -145,17 +153,17 @@ class Indexed(Folders):
             if not self.is_decided(task):
                 self._index.mark(task.record.id, ItemState.RUNNING)
 
-    def take(self, task: Task, proposal: Proposal) -> None:
+    def take(self, task: Task, proposal: Proposal) -> bool:
         """Write both in one transaction, in which no reviewer can begin."""
         index, item, outcome = self._index, task.record.id, proposal.outcome
         with index.transaction():
-            if self.is_decided(task):
-                return
-            super().take(task, proposal)
+            if not super().take(task, proposal):
+                return False
             index.take_regions(item, proposal.result.table, self._run)
             index.note_file(item, outcome.size, outcome.mtime, outcome.digest)
             index.mark(item, outcome.state, at=outcome.at)
             index.give_result(item, self._run, outcome.seconds)
+        return True
 
     def fail(self, task: Task, reason: str) -> None:
         """Write the reason into both."""
@@ -184,12 +192,16 @@ class _Proposals:
     def save(self, key: str, result: Proposal) -> None:
         task = self._tasks[key]
         try:
-            if self._ledger.is_decided(task):  # while it ran
-                return
-            result.result.save(task.folder / RESULT)
-            self._ledger.take(task, result)
+            kept = not self._ledger.is_decided(task)  # while it ran
+            if kept:
+                result.result.save(task.folder / RESULT)
+                kept = self._ledger.take(task, result)
         except CorrClipError as error:
             raise NotSavedError(str(error)) from None
+        if not kept:
+            raise KeptMeanwhileError(
+                f"{task.record.path!r} was corrected while it was run, and is left as it is."
+            )
 
 
 def prelabel_steps(

@@ -33,7 +33,7 @@ from napari_corrclip.project.run import Event, Report
 from napari_corrclip.project.sessions import ItemSessions
 from napari_corrclip.project.statistics import Figures
 from napari_corrclip.results.segmentation import Segmentation
-from napari_corrclip.storage.disk import cannot_write
+from napari_corrclip.storage.disk import cannot_write, remove
 from napari_corrclip.vocabulary import Vocabulary, VocabularyLike
 
 
@@ -91,18 +91,20 @@ class Project:
                 raise InputError(
                     f"{str(place)!r} is there and not empty; open it, or give another folder."
                 )
-            (place / ITEMS).mkdir()
         except OSError as error:
             raise cannot_write(place, error) from None
-        index = Index(place / NAME, create=True)
-        try:
+        with contextlib.ExitStack() as undone:
+            undone.callback(remove, place)
+            try:
+                (place / ITEMS).mkdir()
+            except OSError as error:
+                raise cannot_write(place, error) from None
+            index = undone.enter_context(contextlib.closing(Index(place / NAME, create=True)))
             with index.transaction():
                 index.choose(words, recipe)
                 intake.take(index, found)
-                intake.write_choices(index)
-        except BaseException:
-            index.close()
-            raise
+            intake.write_choices(index)
+            undone.pop_all()
         return cls(place, index)
 
     @classmethod
@@ -123,7 +125,12 @@ class Project:
             raise InputError(
                 f"{os.fspath(folder)!r} is no project; make one: napari-corrclip project create."
             )
-        return cls(place, Index(place / NAME, read_only=read_only))
+        index = Index(place / NAME, read_only=read_only)
+        if not read_only:
+            # Where the disk refuses it, the index is right all the same.
+            with contextlib.suppress(InputError):
+                intake.write_choices(index)
+        return cls(place, index)
 
     @classmethod
     def repair(cls, folder: str | os.PathLike[str]) -> Project:
@@ -188,7 +195,7 @@ class Project:
             raise how.cannot_be_remade()
         with self._index.transaction():
             self._index.choose(words, how)
-            intake.write_choices(self._index)
+        intake.write_choices(self._index)
 
     # -- images
 
@@ -206,7 +213,7 @@ class Project:
         found = intake.found_in(images, self.folder)
         with self._index.transaction():
             new = intake.take(self._index, found)
-            intake.write_choices(self._index)
+        intake.write_choices(self._index)
         return new
 
     def look_again(self) -> int:

@@ -36,6 +36,10 @@ class Item(Generic[K, R]):
     title: str = ""
 
 
+class KeptMeanwhileError(CorrClipError):
+    """The error of a store that got something for an item while that was worked on, which is to stay."""
+
+
 class Store(Protocol[K_contra, R_contra]):
     """A place that keeps results by their items' keys."""
 
@@ -47,6 +51,7 @@ class Store(Protocol[K_contra, R_contra]):
         """Keep a result.
 
         Raises:
+            KeptMeanwhileError: there is one by now that is left as it is.
             InputError: it cannot be written.
         """
         ...
@@ -69,7 +74,7 @@ class Done(Generic[K, R]):
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Skipped(Generic[K]):
-    """An event between progress: an item had a result already."""
+    """An event between progress: an item had a result already, or has got another one meanwhile."""
 
     key: K
 
@@ -93,7 +98,7 @@ class Report(Generic[K]):
 
     Attributes:
         done: have their result now, saved or not.
-        skipped: had one already.
+        skipped: had one already, or got another one meanwhile.
         failed: have none, each with the reason in a sentence.
         unsaved: of ``done``, those whose result could not be saved, each with the reason.
     """
@@ -147,6 +152,9 @@ def run_steps(
             yield made
             # Its frames hold an image, and the report is not to hold them all.
             made.error.__traceback__ = None
+        elif isinstance(made, Skipped):
+            skipped.append(item.key)
+            yield made
         else:
             done.append(item.key)
             if made.problem is not None:
@@ -158,7 +166,7 @@ def run_steps(
 
 def _made(
     item: Item[K, R], store: Store[K, R], ends: Callable[[Exception], bool]
-) -> Steps[Done[K, R] | Failed[K]]:
+) -> Steps[Outcome[K, R]]:
     try:
         result = yield from retold(item.steps(), _titled(item.title))
     except Exception as error:
@@ -167,6 +175,8 @@ def _made(
         return Failed(item.key, error)
     try:
         store.save(item.key, result)
+    except KeptMeanwhileError:
+        return Skipped(item.key)
     except Exception as error:
         if ends(error):
             raise

@@ -21,8 +21,9 @@ import pytest
 import napari_corrclip as nc
 from napari_corrclip.demo.scenes import generate_scene
 from napari_corrclip.engine.segmenter import Segmenter
+from napari_corrclip.progress import finish
 from napari_corrclip.project import database as indexes
-from napari_corrclip.project.folder import RESULT, SESSION
+from napari_corrclip.project.folder import PROJECT, RESULT, SESSION
 from napari_corrclip.project.project import Project
 from napari_corrclip.project.records import ItemState
 from napari_corrclip.project.run import Done
@@ -171,9 +172,9 @@ def test_a_person_who_begins_while_an_item_is_run_is_not_written_over(
             break
     with Project.open(project.folder) as beside:
         labels = correct(beside, first.name)
-    with contextlib.suppress(StopIteration):
-        while True:
-            next(steps)
+    report = finish(steps)
+    assert report.skipped == (first.name,)
+    assert first.name not in report.done
     assert project.item(first).state is ItemState.IN_REVIEW
     with project.session(first) as session:
         np.testing.assert_array_equal(session.labels, labels)
@@ -274,6 +275,87 @@ def test_the_index_is_made_anew_from_the_items(project: Project, segmenter: Segm
         assert anew.vocabulary.names[1] == "green"
         assert sum(anew.status().stale.values()) == 4
     assert path.with_name(f"{indexes.NAME}.former").exists()
+
+
+REFUSED = """
+CREATE TABLE later (x INTEGER REFERENCES project (one) DEFERRABLE INITIALLY DEFERRED);
+CREATE TRIGGER refuse_choice AFTER UPDATE ON project BEGIN INSERT INTO later VALUES (99); END;
+CREATE TRIGGER refuse_place AFTER INSERT ON places BEGIN INSERT INTO later VALUES (99); END;
+"""
+"""Lets every change pass, and its COMMIT fail."""
+
+
+def test_what_the_index_refuses_is_in_no_file(
+    project: Project, images: Path, tmp_path: Path
+) -> None:
+    """Else a repair would bring it back."""
+    with contextlib.closing(sqlite3.connect(project.folder / indexes.NAME)) as connection:
+        connection.executescript(REFUSED)
+    content = (project.folder / PROJECT).read_bytes()
+    shutil.copytree(images, tmp_path / "more")
+    for change in (
+        lambda: project.choose("red, green"),
+        lambda: project.add(tmp_path / "more"),
+        lambda: project.relink(images, tmp_path / "more"),
+    ):
+        with pytest.raises(nc.InputError, match="FOREIGN KEY constraint failed"):
+            change()
+        assert (project.folder / PROJECT).read_bytes() == content
+        assert project.vocabulary == Vocabulary.coerce(WORDS)
+        assert len(project) == 5
+    project.mark(project.items()[0], "skipped")  # the next change is one of its own
+
+
+@pytest.mark.parametrize("left", ["former", "damaged"])
+def test_a_file_that_is_behind_the_index_catches_up(
+    project: Project, images: Path, tmp_path: Path, left: str
+) -> None:
+    """A process was killed after its COMMIT, before it wrote."""
+    path = project.folder / PROJECT
+    content = path.read_bytes()
+    project.choose("red, green")
+    shutil.copytree(images, tmp_path / "more")
+    project.add(tmp_path / "more")
+    path.write_bytes(content if left == "former" else content[:99])
+    project.close()
+    with Project.open(project.folder, read_only=True):
+        pass
+    assert path.read_bytes() != content or left == "former"
+    with Project.open(project.folder) as opened:
+        assert opened.vocabulary.names == ("red", "green")
+    with Project.repair(project.folder) as anew:
+        assert anew.vocabulary.names == ("red", "green")
+        assert len(anew) == 10
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows knows no such limit")
+def test_a_project_that_cannot_be_made_leaves_nothing(images: Path, tmp_path: Path) -> None:
+    from tests.full_disk import files_of_at_most
+
+    with files_of_at_most(20_000), pytest.raises(nc.InputError):
+        Project.create(tmp_path / "set", WORDS, images, recipe=RECIPE)
+    assert not (tmp_path / "set.corrclip-project").exists()
+    with Project.create(tmp_path / "set", WORDS, images, recipe=RECIPE) as made:
+        assert len(made) == 5
+
+
+def test_a_relink_that_was_cut_short_can_be_said_again(
+    project: Project, images: Path, tmp_path: Path, segmenter: Segmenter
+) -> None:
+    project.run(segmenter=segmenter, progress=False)
+    (project.folder_of(project.items()[0]) / "item.json").write_text("{")
+    with contextlib.closing(sqlite3.connect(project.folder / indexes.NAME)) as connection:
+        connection.executescript(REFUSED)
+    images.rename(tmp_path / "moved")
+    with pytest.raises(nc.InputError, match="FOREIGN KEY"):
+        project.relink(images, tmp_path / "moved")
+    with contextlib.closing(sqlite3.connect(project.folder / indexes.NAME)) as connection:
+        connection.executescript("DROP TRIGGER refuse_place; DROP TRIGGER refuse_choice")
+    assert project.relink(images, tmp_path / "moved") == 5
+    project.close()
+    with Project.repair(project.folder) as anew:
+        assert anew.status().missing == 0
+        assert len(anew) == 5
 
 
 def test_a_newer_schema_is_refused_with_what_to_install(project: Project) -> None:
@@ -426,6 +508,9 @@ with Project.open(sys.argv[1]) as project, project.session(sys.argv[2], by="Ann"
     assert (project.folder_of(first) / SESSION).is_dir()
     with project.session(first) as session:
         assert session.decided_as("red")[0] == 3
+    project.close()
+    with Project.repair(project.folder) as anew:  # the session is all that tells of it
+        assert anew.item(first.name).state is ItemState.IN_REVIEW
 
 
 @pytest.mark.parametrize(

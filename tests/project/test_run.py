@@ -11,7 +11,14 @@ import pytest
 
 from napari_corrclip.errors import InputError
 from napari_corrclip.progress import Progress, Steps, finish
-from napari_corrclip.project.run import Done, Failed, Item, Skipped, run_steps
+from napari_corrclip.project.run import (
+    Done,
+    Failed,
+    Item,
+    KeptMeanwhileError,
+    Skipped,
+    run_steps,
+)
 
 
 class Result:
@@ -68,6 +75,20 @@ def test_each_is_saved_as_it_is_done_and_all_are_told() -> None:
     ]  # fmt: skip
     first = next(i for i, event in enumerate(told) if isinstance(event, Done))
     assert at_that_time[first] == ["b", "a"]
+
+
+def test_what_came_meanwhile_is_skipped_and_not_done() -> None:
+    class Busy(Memory):
+        def save(self, key: str, result: Result) -> None:
+            if key == "b":
+                raise KeptMeanwhileError(f"{key} is there.")
+            super().save(key, result)
+
+    told: list[object] = []
+    report = finish(run_steps(items("a", "b", "c"), Busy()), told.append)
+    assert (report.done, report.skipped, report.unsaved) == (("a", "c"), ("b",), ())
+    kinds = [type(event) for event in told if not isinstance(event, Progress)]
+    assert kinds == [Done, Skipped, Done]
 
 
 def test_a_run_that_was_cancelled_goes_on() -> None:
