@@ -59,14 +59,21 @@ def read_image(path: str | os.PathLike[str]) -> NDArray[Any]:
     return read_picture(path).array
 
 
-def read_picture(path: str | os.PathLike[str]) -> Picture:
-    """Return what :func:`read_image` does, with what the user is to be told about it."""
+def read_picture(path: str | os.PathLike[str], where: tuple[int, ...] = ()) -> Picture:
+    """Return what :func:`read_image` does, with what the user is to be told about it.
+
+    Args:
+        path: of the file.
+        where: of a TIFF with several planes, which one; see :mod:`napari_corrclip.images.stacks`.
+    """
     path = Path(path)
     tiff = is_tiff(path)
+    if where and not tiff:
+        raise InputError(f"{str(path)!r} has no plane {list(where)}; it is one picture.")
     with guarded(f"The image {str(path)!r}", _AGAIN, damage=damage()):
         if not tiff:
             return Picture(read_with_pillow(path, _WANTED))
-        with _opened(path) as (picture, notes):
+        with _opened(path, where) as (picture, notes):
             array = _whole(path, picture)
             return Picture(upright(array, picture.orientation), notes)
 
@@ -118,16 +125,20 @@ def _whole(path: Path, picture: TiffPicture) -> NDArray[Any]:
 
 
 @contextlib.contextmanager
-def _opened(path: Path) -> Iterator[tuple[TiffPicture, tuple[str, ...]]]:
+def _opened(
+    path: Path, where: tuple[int, ...] = ()
+) -> Iterator[tuple[TiffPicture, tuple[str, ...]]]:
     with open_tiff(path) as tiff, FileBytes(path) as file:
         series, note = full_picture(tiff, path)
-        picture = TiffPicture(StoredPixels(file, series))
+        picture = TiffPicture(StoredPixels(file, series, where))
         yield picture, tuple(text for text in (note, picture.note) if text is not None)
 
 
 @contextlib.contextmanager
-def open_tiff_plane(path: Path) -> Iterator[tuple[GuardedPicture | None, tuple[str, ...]]]:
-    """Give a TIFF's picture as an array that reads a piece where it is cut, and notes on it.
+def open_tiff_plane(
+    path: Path, at: tuple[int, ...] = ()
+) -> Iterator[tuple[GuardedPicture | None, tuple[str, ...]]]:
+    """Give a TIFF's picture, or its plane ``at``, as an array that reads a piece where it is cut, and notes.
 
     Gives no picture where it lies in one piece that can only be read whole, or turned:
     :func:`read_picture` has it.
@@ -138,7 +149,7 @@ def open_tiff_plane(path: Path) -> Iterator[tuple[GuardedPicture | None, tuple[s
     where = f"The image {str(path)!r}"
     with contextlib.ExitStack() as stack:
         with guarded(where, _AGAIN, damage=damage()):
-            picture, notes = stack.enter_context(_opened(path))
+            picture, notes = stack.enter_context(_opened(path, at))
         yield (GuardedPicture(picture, where) if picture.in_pieces else None, notes)
 
 

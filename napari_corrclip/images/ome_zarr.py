@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from napari_corrclip.errors import InputError
+from napari_corrclip.images.stack import Stack, check_place, planes_of, spacing_of, unit_of
 from napari_corrclip.storage.zarr_folders import ZarrNode, child, children, open_array, read_node
 
 _ADVICE = "give a folder of one zarr array, or OME-Zarr"
@@ -28,13 +29,45 @@ class _Level:
 
     node: ZarrNode
     axes: tuple[str, ...]
+    spacing: tuple[float | None, ...] = ()
+    units: tuple[str, ...] = ()
 
     @property
     def pixels(self) -> int:
         return math.prod(_shape(self.node))
 
 
-def open_zarr_plane(path: Path, what: str) -> tuple[Any, str]:
+def zarr_stack(path: Path, what: str) -> Stack:
+    """Return the planes of a zarr folder's image, of which there may be one; reads no chunk.
+
+    Args:
+        path: of the folder.
+        what: as for :func:`open_zarr_plane`.
+
+    Raises:
+        InputError: it is no zarr, holds several images, a plate, or cannot be read.
+    """
+    level = _image_in(path, what)
+    if not level.axes:
+        return Stack.unnamed(planes_of(_shape(level.node)))
+    lead = [axis for axis, kind in enumerate(_kinds(level)) if kind == "?"]
+    return Stack(
+        tuple(level.axes[axis] for axis in lead),
+        tuple(_shape(level.node)[axis] for axis in lead),
+        tuple(level.spacing[axis] for axis in lead),
+        tuple(level.units[axis] for axis in lead),
+    )
+
+
+def _kinds(level: _Level) -> str:
+    """Return a letter an axis: "Y", "X", "C" channels, and "?" for each that leads to planes."""
+    sizes = dict(zip(level.axes, _shape(level.node), strict=False))
+    # As in a TIFF: channels that are no colours are measurements, and each a plane of its own.
+    planes = "yxc" if sizes.get("c") in (3, 4) else "yx"
+    return "".join(name.upper() if name in planes else "?" for name in level.axes)
+
+
+def open_zarr_plane(path: Path, what: str, where: tuple[int, ...] = ()) -> tuple[Any, str]:
     """Return the plane of a zarr folder as an array that is read where it is cut, and its axes.
 
     Of a pyramid it is the largest level, of several images in bioformats2raw's layout the one with most
@@ -44,24 +77,24 @@ def open_zarr_plane(path: Path, what: str) -> tuple[Any, str]:
     Args:
         path: of the folder.
         what: the subject of the sentence, such as ``"The image 'a.zarr'"``.
+        where: which one of several planes, as :func:`zarr_stack` counts them.
 
     Returns:
-        The array, and a letter an axis: "Y", "X", "C" channels, "1" of length 1. The letters are empty
-        where the folder does not say them.
+        The array, and a letter an axis: "Y", "X", "C" channels, "1" of length 1, and with ``where`` "?" for
+        those that it is an index along. The letters are empty where the folder does not say them.
 
     Raises:
         InputError: it is no zarr, holds several images, a stack, a plate, or cannot be read.
     """
-    node = read_node(path, what, _ADVICE)
-    if node.kind == "array":
-        return open_array(node, what, _ADVICE), ""
-    said = _said(node)
-    if not any(key in said for key in ("multiscales", "plate", "well", "labels")) and (
-        "bioformats2raw.layout" not in said
-    ):
-        return _only_array(node, what)
-    level = _largest(node, what)
+    level = _image_in(path, what)
     names, shape = level.axes, _shape(level.node)
+    if not names:
+        return open_array(level.node, what, _ADVICE), ""
+    if where:
+        kinds = _kinds(level)
+        sizes = [size for size, kind in zip(shape, kinds, strict=True) if kind == "?"]
+        check_place(tuple(sizes), where, what)
+        return open_array(level.node, what, _ADVICE), kinds
     axes = "".join(
         name.upper() if name in "yx" or (name == "c" and size > 1) else "1" if size == 1 else "?"
         for name, size in zip(names, shape, strict=True)
@@ -74,18 +107,31 @@ def open_zarr_plane(path: Path, what: str) -> tuple[Any, str]:
     return open_array(level.node, what, _ADVICE), axes
 
 
+def _image_in(path: Path, what: str) -> _Level:
+    """Return the largest level of the image in a zarr folder; of one array, without names of axes."""
+    node = read_node(path, what, _ADVICE)
+    if node.kind == "array":
+        return _Level(node, ())
+    said = _said(node)
+    if not any(key in said for key in ("multiscales", "plate", "well", "labels")) and (
+        "bioformats2raw.layout" not in said
+    ):
+        return _Level(_only_array(node, what), ())
+    return _largest(node, what)
+
+
 def _said(node: ZarrNode) -> Mapping[str, Any]:
     """What a group says of itself in OME-Zarr's words, of whatever version."""
     ome = node.attributes.get("ome")
     return ome if isinstance(ome, dict) else node.attributes
 
 
-def _only_array(node: ZarrNode, what: str) -> tuple[Any, str]:
+def _only_array(node: ZarrNode, what: str) -> ZarrNode:
     arrays = [child(node, name, what, _ADVICE) for name in children(node)]
     arrays = [array for array in arrays if array.kind == "array"]
     if len(arrays) != 1:
         raise InputError(f"{what} holds {len(arrays)} arrays; {_ADVICE}.")
-    return open_array(arrays[0], what, _ADVICE), ""
+    return arrays[0]
 
 
 def _largest(node: ZarrNode, what: str) -> _Level:
@@ -162,7 +208,25 @@ def _level(node: ZarrNode, said: Mapping[str, Any], what: str) -> _Level:
     names = _axes(axes, len(_shape(largest)))
     if names is None:
         raise _unknown(what, said, f"its axes are {str(axes)[:60]}")
-    return _Level(largest, names)
+    spacing = _spacing(first["datasets"][levels.index(largest)], len(names))
+    return _Level(largest, names, spacing, _units(axes, len(names)))
+
+
+def _spacing(dataset: Mapping[str, Any], count: int) -> tuple[float | None, ...]:
+    """Return what a level says of the distance along each axis."""
+    said = dataset.get("coordinateTransformations")
+    for change in said if isinstance(said, list) else ():
+        scale = change.get("scale") if isinstance(change, dict) else None
+        if isinstance(scale, list) and len(scale) == count:
+            return tuple(map(spacing_of, scale))
+    return (None,) * count
+
+
+def _units(axes: object, count: int) -> tuple[str, ...]:
+    """Return what the axes say of their units."""
+    if not isinstance(axes, list):
+        return ("",) * count
+    return tuple(unit_of(axis.get("unit") if isinstance(axis, dict) else None) for axis in axes)
 
 
 def _shape(node: ZarrNode) -> tuple[int, ...]:

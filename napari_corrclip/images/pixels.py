@@ -33,13 +33,16 @@ class Pixels:
     limits: tuple[float, float] | None = None
 
 
-def read_pixels(image: Any, options: ImageOptions | None = None) -> Pixels:
+def read_pixels(
+    image: Any, options: ImageOptions | None = None, *, where: tuple[int, ...] = ()
+) -> Pixels:
     """Return the pixels of an image.
 
     Args:
         image: an array as :func:`napari_corrclip.images.to_rgb` takes it (what a masked one hides is no
             data), an image of Pillow's, the path of a file, or :class:`Pixels`, which pass as they are.
         options: limits or percentiles.
+        where: of a TIFF with several planes, which one.
 
     Raises:
         InputError: it cannot be used; where it is a file, the sentence names it.
@@ -48,15 +51,20 @@ def read_pixels(image: Any, options: ImageOptions | None = None) -> Pixels:
         return image
     options = options or ImageOptions()
     if not isinstance(image, str | os.PathLike):
-        return _pixels(Picture(as_array(image)), options)
-    picture = read_picture(Path(image))
+        return pixels_of(Picture(as_array(image)), options)
+    return pixels_in(Path(image), read_picture(Path(image), where), options)
+
+
+def pixels_in(path: Path, picture: Picture, options: ImageOptions) -> Pixels:
+    """Return the pixels of what was read from a file, which sentences name."""
     try:
-        return _pixels(picture, options)
+        return pixels_of(picture, options)
     except InputError as error:
-        raise InputError(f"{os.fspath(image)!r}: {error}") from None
+        raise InputError(f"{str(path)!r}: {error}") from None
 
 
-def _pixels(picture: Picture, options: ImageOptions) -> Pixels:
+def pixels_of(picture: Picture, options: ImageOptions) -> Pixels:
+    """Return the pixels of a picture."""
     rgb, limits = options.stretched(picture.array)
     nodata = None
     if isinstance(picture.array, np.ma.MaskedArray):

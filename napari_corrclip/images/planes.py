@@ -18,6 +18,7 @@ from napari_corrclip.images.boxes import Box
 from napari_corrclip.images.files import is_tiff, open_tiff_plane, read_picture
 from napari_corrclip.images.flat import FileBytes, check_mapped, open_npy
 from napari_corrclip.images.ome_zarr import open_zarr_plane
+from napari_corrclip.images.stack import check_place, planes_of
 from napari_corrclip.storage.arrays import is_npy
 from napari_corrclip.storage.untrusted import reason
 
@@ -53,15 +54,18 @@ class Plane:
 
     Attributes:
         array: read only where it is asked for.
-        axes: a letter an axis: "Y" rows, "X" columns, "C" channels, "1" one of length 1.
+        axes: a letter an axis: "Y" rows, "X" columns, "C" channels, "1" one of length 1, "?" one that has
+            other planes.
         name: for errors; "image" or "regions", with the file's name where there is one.
         notes: what the user is to be told about it, a sentence each.
+        where: which plane it is, an index along each axis "?".
     """
 
     array: LazyArray
     axes: str
     name: str
     notes: tuple[str, ...] = ()
+    where: tuple[int, ...] = ()
 
     @property
     def masked(self) -> bool:
@@ -83,9 +87,9 @@ class Plane:
         top, left, bottom, right = box
         key = {"Y": slice(top, bottom), "X": slice(left, right), "C": slice(None), "1": 0}
         check_mapped(self.array, self.name)
-        where = f"rows {top} to {bottom}, columns {left} to {right}"
+        where, at = f"rows {top} to {bottom}, columns {left} to {right}", iter(self.where)
         try:
-            cut = self.array[tuple(key[axis] for axis in self.axes)]
+            cut = self.array[tuple(next(at) if axis == "?" else key[axis] for axis in self.axes)]
             if not isinstance(cut, np.ma.MaskedArray):
                 cut = np.asarray(cut)
         except (CorrClipError, MemoryError):
@@ -100,7 +104,7 @@ class Plane:
             raise InputError(
                 f"The {self.name} cannot be read at {where} ({reason(error)}); save or copy it again."
             ) from error
-        order = self.axes.replace("1", "")
+        order = [axis for axis in self.axes if axis in "YXC"]
         turned: NDArray[Any] = cut.transpose([order.index(axis) for axis in "YXC" if axis in order])
         return turned
 
@@ -147,20 +151,26 @@ def as_plane(array: Any, name: str, channel_axis: int | None = None) -> Plane:
 
 
 @contextlib.contextmanager
-def opened(source: Any, name: str, channel_axis: int | None = None) -> Iterator[Plane]:
+def opened(
+    source: Any, name: str, channel_axis: int | None = None, *, where: tuple[int, ...] = ()
+) -> Iterator[Plane]:
     """Give the plane of an array or of a file, which stays open meanwhile.
 
     A TIFF and a zarr folder (of one array, or OME-Zarr, whose largest level is taken) are read
     where they are asked for, as is an .npy file; other pictures are read whole.
 
     Args:
-        source: an array, or the path of a file or of a zarr folder.
+        source: an array, a plane, or the path of a file or of a zarr folder.
         name: "image" or "regions".
         channel_axis: of an array, see :func:`as_plane`; files say it themselves.
+        where: of a file with several planes, which one; see :mod:`napari_corrclip.images.stacks`.
 
     Raises:
         InputError: it cannot be read, or is not one plane.
     """
+    if isinstance(source, Plane):
+        yield source
+        return
     if not isinstance(source, str | os.PathLike):
         yield as_plane(source, name, channel_axis)
         return
@@ -168,7 +178,7 @@ def opened(source: Any, name: str, channel_axis: int | None = None) -> Iterator[
     name = f"{name} {str(path)!r}"
     with contextlib.ExitStack() as stack:
         try:
-            plane = _open(path, name, channel_axis, stack)
+            plane = _open(path, name, channel_axis, where, stack)
         except OSError as error:
             raise InputError(
                 f"The {name} cannot be read ({error.strerror or error}); {_FORMATS}."
@@ -176,39 +186,56 @@ def opened(source: Any, name: str, channel_axis: int | None = None) -> Iterator[
         yield plane
 
 
-def _open(path: Path, name: str, channel_axis: int | None, stack: contextlib.ExitStack) -> Plane:
+def _open(
+    path: Path,
+    name: str,
+    channel_axis: int | None,
+    where: tuple[int, ...],
+    stack: contextlib.ExitStack,
+) -> Plane:
     if path.is_dir():
-        array, axes = _open_zarr(path, name)
+        array, axes = open_zarr_plane(path, f"The {name}", where)
     elif is_npy(path, name.partition(" ")[0], _FORMATS):
-        return _open_npy(path, name, channel_axis, stack)
+        return _open_npy(path, name, channel_axis, where, stack)
     elif is_tiff(path):
-        tiff, notes = stack.enter_context(open_tiff_plane(path))
-        whole = read_picture(path).array if tiff is None else tiff
+        tiff, notes = stack.enter_context(open_tiff_plane(path, where))
+        whole = read_picture(path, where).array if tiff is None else tiff
         return replace(as_plane(whole, name, channel_axis), notes=notes)
     else:
-        array, axes = read_picture(path).array, ""
+        array, axes = read_picture(path, where).array, ""
     if not axes:
-        return as_plane(array, name, channel_axis)
+        return _plane_at(array, name, channel_axis, where)
     # its one plane in the usual order, for the same look at its type and channels
     order = [axes.index(axis) for axis in "YXC" if axis in axes]
     shape = [array.shape[axis] for axis in order]
     like = np.broadcast_to(np.zeros((), np.dtype(array.dtype)), shape)
     check_type(like)
     channels_last(like, None)
-    return Plane(array, axes, name)
+    return Plane(array, axes, name, where=where)
+
+
+def _plane_at(array: Any, name: str, channel_axis: int | None, where: tuple[int, ...]) -> Plane:
+    """The plane of an array whose first axes lead to it."""
+    if not where:
+        return as_plane(array, name, channel_axis)
+    shape = tuple(int(side) for side in array.shape)
+    check_place(planes_of(shape), where, f"The {name}")
+    like = np.broadcast_to(np.zeros((), np.dtype(array.dtype)), shape[len(where) :])
+    axes = as_plane(like, name, channel_axis).axes
+    return Plane(array, "?" * len(where) + axes, name, where=where)
 
 
 def _open_npy(
-    path: Path, name: str, channel_axis: int | None, stack: contextlib.ExitStack
+    path: Path,
+    name: str,
+    channel_axis: int | None,
+    where: tuple[int, ...],
+    stack: contextlib.ExitStack,
 ) -> Plane:
     """The plane of an .npy file, of which pieces are read and nothing stays mapped."""
     file = stack.enter_context(FileBytes(path, name.partition(" ")[0]))
     array, by_columns = open_npy(file, _FORMATS)
     order = -1 if by_columns else 1
     like = np.broadcast_to(np.zeros((), array.dtype), array.shape[::order])
-    return Plane(array, as_plane(like, name, channel_axis).axes[::order], name)
-
-
-def _open_zarr(path: Path, name: str) -> tuple[Any, str]:
-    """The array of a zarr folder, and its axes where the folder says what they are."""
-    return open_zarr_plane(path, f"The {name}")
+    plane = _plane_at(like, name, channel_axis, where)
+    return replace(plane, array=array, axes=plane.axes[::order], where=where[::order])

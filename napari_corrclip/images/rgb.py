@@ -24,6 +24,7 @@ from napari_corrclip.images.limits import (
 )
 from napari_corrclip.images.nodata import without_data
 from napari_corrclip.images.pictures import from_pillow, is_pillow
+from napari_corrclip.images.stack import CHANNELS
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,9 +159,9 @@ def channels_last(array: NDArray[Any], channel_axis: int | None) -> NDArray[Any]
     if array.ndim == 2:
         return array[:, :, None]
     count = array.shape[-1]
-    if count in (1, 3, 4):
+    if count in CHANNELS:
         return array[:, :, :3]
-    if channel_axis is None and shape[0] in (1, 3, 4):
+    if channel_axis is None and shape[0] in CHANNELS:
         remedy = "its channels seem to come first: move them last or pass channel_axis=0"
     elif count == 2:
         remedy = "give one channel or three (a second one for opacity has to be left out)"

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from napari_corrclip.errors import InputError
 from napari_corrclip.images.flat import FileBytes, FlatArray
 from napari_corrclip.images.nodata import NoData
+from napari_corrclip.images.stack import check_place
 from napari_corrclip.images.tiff import unpacking
 from napari_corrclip.images.tiff.pages import tag_number
 from napari_corrclip.images.tiff.unpacking import DamagedError
@@ -69,7 +70,8 @@ class StoredPixels:
 
     Args:
         file: the same file as the series', open as long as this is used.
-        series: one plane of one or more channels.
+        series: planes of one or more channels.
+        where: which plane, an index along each axis that :func:`axis_kinds` calls "?"; of one plane none.
 
     Attributes:
         shape: (H, W) or (H, W, C).
@@ -82,11 +84,20 @@ class StoredPixels:
             its pixels do.
     """
 
-    def __init__(self, file: FileBytes, series: TiffPageSeries) -> None:
+    def __init__(
+        self, file: FileBytes, series: TiffPageSeries, where: tuple[int, ...] = ()
+    ) -> None:
+        if where:
+            _check_plain(file.path, series)
+            kinds = zip(series.shape, axis_kinds(series), strict=True)
+            sizes = tuple(size for size, kind in kinds if kind == "?")
+            check_place(sizes, where, f"The TIFF {str(file.path)!r}")
+            if not _in_one_piece(series):
+                series, where = _one_plane(file.path, series, where), ()
         self.file, self.page = file, series.keyframe
-        axes = plane_axes(file.path, series)
+        axes = axis_kinds(series) if where else plane_axes(file.path, series)
         _check_tags(file, self.page)
-        self._parts = _parts(file, series, axes)
+        self._parts = _parts(file, series, axes, where)
         check_complete(file, self._parts)
         first = self._parts[0]
         self.dtype, self.bits = first.dtype.newbyteorder("="), first.bits
@@ -120,15 +131,10 @@ class StoredPixels:
         return all(part.in_pieces for part in self._parts)
 
 
-def plane_axes(path: Path, series: TiffPageSeries) -> list[str]:
-    """Return, per axis, "Y", "X", "C" for channels or "" for one of length 1.
-
-    Raises:
-        InputError: it is a stack.
-    """
-    shape, names = series.shape, series.axes
+def axis_kinds(series: TiffPageSeries) -> list[str]:
+    """Return, per axis, "Y", "X", "C" for channels, "" for one of length 1 or "?" for one of planes."""
     axes = []
-    for size, name in zip(shape, names, strict=True):
+    for size, name in zip(series.shape, series.axes, strict=True):
         if name in "YX":
             axes.append(name)
         elif size == 1:
@@ -136,12 +142,48 @@ def plane_axes(path: Path, series: TiffPageSeries) -> list[str]:
         else:
             # three channels are taken for red, green and blue; other numbers are measurements
             axes.append("C" if name == "S" or (name == "C" and size == 3) else "?")
+    return axes
+
+
+def plane_axes(path: Path, series: TiffPageSeries) -> list[str]:
+    """Return :func:`axis_kinds` of one plane.
+
+    Raises:
+        InputError: it is a stack.
+    """
+    axes = axis_kinds(series)
     if sorted(axis for axis in axes if axis) not in (["X", "Y"], ["C", "X", "Y"]):
         raise InputError(
-            f"The TIFF {str(path)!r} holds a stack of the shape {tuple(shape)} (axes {names}) and "
-            "not one plane; save the plane to segment, of 1 or 3 channels."
+            f"The TIFF {str(path)!r} holds a stack of the shape {tuple(series.shape)} (axes "
+            f"{series.axes}) and not one plane; save the plane to segment, of 1 or 3 channels."
         )
     return axes
+
+
+def _one_plane(path: Path, series: TiffPageSeries, where: tuple[int, ...]) -> TiffPageSeries:
+    """Return the pages of one plane out of those of a stack."""
+    from tifffile import TiffPageSeries
+
+    shape, names, kinds = series.shape, series.axes, axis_kinds(series)
+    # The first axes lead from page to page.
+    lead = next(axis for axis in range(len(shape) + 1) if math.prod(shape[:axis]) == len(series))
+    if "?" in kinds[lead:]:
+        raise InputError(f"The TIFF {str(path)!r} holds a volume; save its planes as pages.")
+    at = iter(where)
+    keys = tuple(next(at) if kind == "?" else slice(None) for kind in kinds[:lead])
+    numbers = np.arange(len(series)).reshape(shape[:lead])[keys]
+    # Each as a page of its own, which may have its own palette.
+    pages = [frame.aspage() for n in numbers.ravel() if (frame := series[int(n)]) is not None]
+    if len(pages) != numbers.size:
+        raise DamagedError("its pages are not all there")
+    kept = [name for name, kind in zip(names[:lead], kinds, strict=False) if kind != "?"]
+    return TiffPageSeries(
+        pages,
+        (*numbers.shape, *shape[lead:]),
+        series.dtype,
+        "".join(kept) + names[lead:],
+        kind=series.kind,
+    )
 
 
 def _check_tags(file: FileBytes, page: TiffPage) -> None:
@@ -164,8 +206,10 @@ def _check_tags(file: FileBytes, page: TiffPage) -> None:
 class _Flat:
     """A picture whose numbers lie in one piece, in whatever order of axes."""
 
-    def __init__(self, array: FlatArray, axes: Sequence[str], bits: int) -> None:
-        self._array, self._axes, self.bits = array, axes, bits
+    def __init__(
+        self, array: FlatArray, axes: Sequence[str], bits: int, where: tuple[int, ...] = ()
+    ) -> None:
+        self._array, self._axes, self.bits, self._where = array, axes, bits, where
         self.dtype, self.in_pieces, self.is_rgb = array.dtype, True, False
         sizes = dict(zip(axes, array.shape, strict=True))
         self.size, self.channels = (sizes["Y"], sizes["X"]), sizes.get("C", 1)
@@ -174,8 +218,11 @@ class _Flat:
 
     def read(self, rows: Span, columns: Span) -> NDArray[Any]:
         keys = {"Y": slice(*rows), "X": slice(*columns), "C": slice(None)}
-        cut = self._array[tuple(keys.get(axis, 0) for axis in self._axes)]
-        order = [axis for axis in self._axes if axis]
+        at = iter(self._where)
+        cut = self._array[
+            tuple(next(at) if axis == "?" else keys.get(axis, 0) for axis in self._axes)
+        ]
+        order = [axis for axis in self._axes if axis in keys]
         cut = cut.transpose([order.index(axis) for axis in "YXC" if axis in order])
         return np.atleast_3d(cut)
 
@@ -368,24 +415,39 @@ class _Paged:
 Part = _Flat | _Paged
 
 
-def _parts(file: FileBytes, series: TiffPageSeries, axes: Sequence[str]) -> list[Part]:
-    """Return what the channels of a plane are made of: one page, a page each, or one piece."""
-    page = series.keyframe
-    pages = [frame for frame in series if frame is not None]
-    if series.transform is not None or series.is_multifile or len(pages) != len(series):
+def _check_plain(path: Path, series: TiffPageSeries) -> None:
+    whole = all(frame is not None for frame in series)
+    if series.transform is not None or series.is_multifile or not whole:
         raise InputError(
-            f"The TIFF {str(file.path)!r} is of a kind ({series.kind or 'unknown'}) whose pixels lie in "
+            f"The TIFF {str(path)!r} is of a kind ({series.kind or 'unknown'}) whose pixels lie in "
             "several files or are not what is stored; save the picture as a plain TIFF."
         )
-    if math.prod(series.shape) != len(pages) * math.prod(page.shape):
-        # ImageJ describes a stack above 4 GB by its first page alone
+
+
+def _in_one_piece(series: TiffPageSeries) -> bool:
+    """Whether more lies there than its pages say: ImageJ describes a stack above 4 GB by its first alone."""
+    return math.prod(series.shape) != len(series) * math.prod(series.keyframe.shape)
+
+
+def _parts(
+    file: FileBytes, series: TiffPageSeries, axes: Sequence[str], where: tuple[int, ...]
+) -> list[Part]:
+    """Return what the channels of a plane are made of: one page, a page each, or one piece."""
+    page = series.keyframe
+    _check_plain(file.path, series)
+    if _in_one_piece(series):
         if series.dataoffset is None or series.dtype is None:
             raise DamagedError("its pages are not all there")
         bits = _bits(file, page)
         _way(file, page, bits, 0)
         dtype = _dtype(file, page, bits)
-        return [_Flat(FlatArray(file, series.dataoffset, tuple(series.shape), dtype), axes, bits)]
-    return [_Paged(file, page, frame.dataoffsets, frame.databytecounts) for frame in pages]
+        array = FlatArray(file, series.dataoffset, tuple(series.shape), dtype)
+        return [_Flat(array, axes, bits, where)]
+    return [
+        _Paged(file, page, frame.dataoffsets, frame.databytecounts)
+        for frame in series
+        if frame is not None
+    ]
 
 
 def check_complete(file: FileBytes, parts: Sequence[Part]) -> None:
