@@ -8,6 +8,7 @@ from pathlib import Path
 
 from napari_corrclip.errors import InputError
 from napari_corrclip.regions.options import REGION_KINDS, region_options
+from napari_corrclip.storage.zarr_folders import check_zarr
 from napari_corrclip.vocabulary import Vocabulary
 from napari_corrclip.vocabulary.model import FILE_SUFFIXES
 
@@ -79,6 +80,23 @@ def check_region_options(options: RegionOptions, regions: str) -> None:
             f"{regions!r} is a region map that is there already; leave one of them out."
         )
     region_options(regions, options)
+
+
+def check_scale_options(
+    scale: float | None, tile: int | None, overlap: int | None, detail: str
+) -> None:
+    """Raise InputError where options of large images do not go together, or zarr is not installed."""
+    if scale is None:
+        for name, value in (("tile", tile), ("overlap", overlap)):
+            if value is not None:
+                raise InputError(f"--{name} goes with --scale; add it or leave --{name} out.")
+        return
+    if detail != "standard":
+        raise InputError(
+            f"--detail {detail} does not go with --scale, which sets the size that the networks see; leave "
+            "one of the two out."
+        )
+    check_zarr()
 
 
 def _number(text: str) -> int | float | str:

@@ -58,9 +58,19 @@ def create(
     detail: Annotated[
         str, typer.Option(metavar="standard|fine|native", help="As in segment.")
     ] = "standard",
+    scale: Annotated[
+        float | None,
+        typer.Option(metavar="S", help="Large images: as in segment, each in tiles at this scale."),
+    ] = None,
+    tile: Annotated[
+        int | None, typer.Option(metavar="PIXELS", help="With --scale, as in segment.")
+    ] = None,
+    overlap: Annotated[
+        int | None, typer.Option(metavar="PIXELS", help="With --scale, as in segment.")
+    ] = None,
     debug: Debug = False,
 ) -> None:
-    """Make a project of images, which stay where they are.
+    """Make a project of images, which stay where they are; each plane of a stack is one.
 
     What is put into their folders later is found by the next run.
     """
@@ -77,6 +87,9 @@ def create(
             device=device,
             dtype=dtype,
             detail=detail,
+            scale=scale,
+            tile=tile,
+            overlap=overlap,
         )
 
 

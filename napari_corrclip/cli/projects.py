@@ -11,14 +11,19 @@ from typing import TYPE_CHECKING, cast
 import typer
 
 from napari_corrclip.cli.console import FAILED, UNUSABLE, exit_code, say, sentence, tell
-from napari_corrclip.cli.options import check_region_options, parse_region_options, read_classes
+from napari_corrclip.cli.options import (
+    check_region_options,
+    check_scale_options,
+    parse_region_options,
+    read_classes,
+)
 from napari_corrclip.cli.segment import check_prompts, to_be_fetched
 from napari_corrclip.engine.recipe import Recipe
 from napari_corrclip.errors import InputError
 from napari_corrclip.progress import drive
 from napari_corrclip.project.prelabelling import Proposal
 from napari_corrclip.project.project import Project
-from napari_corrclip.project.records import ItemState
+from napari_corrclip.project.records import ItemState, plane_text
 from napari_corrclip.project.run import Done, Failed, Outcome
 from napari_corrclip.regions.options import REGION_KINDS
 from napari_corrclip.wording.amounts import count
@@ -41,6 +46,9 @@ def create(
     device: str,
     dtype: str,
     detail: str,
+    scale: float | None,
+    tile: int | None,
+    overlap: int | None,
 ) -> None:
     """Make a project; see the command's help.
 
@@ -59,6 +67,7 @@ def create(
     check_region_options(options, regions)
     choose_device(device)
     choose_dtype(dtype)
+    check_scale_options(scale, tile, overlap, detail)
     recipe = Recipe(
         preset,
         device=device,
@@ -66,13 +75,15 @@ def create(
         regions=regions,
         region_options=options or None,
         detail=cast("Detail", detail),
+        scale=scale,
+        tile=tile,
+        overlap=overlap,
     )
     assert recipe.preset is not None  # it was named
     check_prompts(vocabulary, recipe.preset)
     with Project.create(folder, vocabulary, images, recipe=recipe) as project:
-        tell(
-            f"{project.folder}: {count(len(project), 'image')}, {count(len(vocabulary), 'class', 'classes')}"
-        )
+        classes_text = count(len(vocabulary), "class", "classes")
+        tell(f"{project.folder}: {images_text(project)}, {classes_text}")
 
 
 def run(folder: Path, *, stale: bool, strict: bool, part: str | None, collect: bool) -> None:
@@ -98,10 +109,14 @@ def run(folder: Path, *, stale: bool, strict: bool, part: str | None, collect: b
         def tell_event(event: Outcome[str, Proposal]) -> None:
             if isinstance(event, Failed):
                 path, text = project.path_of(event.key), sentence(event.error)
-                say(f"Error: {text if str(path) in text else f'{path}: {text}'}")
+                plane = plane_text(project.item(event.key).plane)
+                named = str(path) in text and plane in text
+                say(f"Error: {text if named else f'{path}{plane}: {text}'}")
                 codes.append(exit_code(event.error))
             elif isinstance(event, Done):
-                say(f"{project.path_of(event.key)}: {event.result.outcome.seconds:.1f} s")
+                outcome = event.result.outcome
+                place = f"{project.path_of(event.key)}{plane_text(outcome.plane)}"
+                say(f"{place}: {outcome.seconds:.1f} s")
 
         report = drive(project.run_steps(stale=stale, strict=strict, part=which), tell=tell_event)
         seconds = time.perf_counter() - begun
@@ -134,16 +149,27 @@ def show_status(folder: Path) -> None:
     with Project.open(folder, read_only=True) as project:
         recipe = project.recipe
         tell(
-            f"{project.folder}: {count(len(project), 'image')}",
+            f"{project.folder}: {images_text(project)}",
             f"classes: {', '.join(project.vocabulary.names)}",
-            f"preset {recipe.name}, regions {recipe.regions}, detail {recipe.detail}",
+            f"preset {recipe.name}, regions {recipe.regions}, "
+            + (f"detail {recipe.detail}" if recipe.scale is None else f"scale {recipe.scale:g}"),
             *project.status().lines(),
         )
         failed = project.items(ItemState.FAILED)
         for item in failed[:SHOWN]:
-            tell(f"  {item.path}: {item.reason}")
+            tell(f"  {item.title}: {item.reason}")
         if len(failed) > SHOWN:
             tell(f"  and {len(failed) - SHOWN} more")
+
+
+def images_text(project: Project) -> str:
+    """Return how many images a project has, and how many of them are planes."""
+    stacks = project.stacks
+    text = count(len(project), "image")
+    if not stacks:
+        return text
+    planes = sum(len(stack.planes) for stack in stacks)
+    return f"{text}, {planes:,} of them planes of {count(len(stacks), 'stack')}"
 
 
 def relink(folder: Path, old: Path, new: Path) -> None:

@@ -24,6 +24,7 @@ from napari_corrclip.cli.options import (
     RegionOptions,
     check_region_options,
     check_regions,
+    check_scale_options,
     read_classes,
 )
 from napari_corrclip.cli.targets import has_whole_result, result_folders
@@ -202,7 +203,8 @@ class Job:
         choose_device(self.options.device)
         choose_dtype(self.options.dtype)
         at_detail(self.settings, cast("Detail", self.options.detail))
-        self._check_scale()
+        options = self.options
+        check_scale_options(options.scale, options.tile, options.overlap, options.detail)
         check_prompts(self.vocabulary, self.preset)
         check_regions(self.options.regions)
         check_region_options(self.options.region_options, self.options.regions)
@@ -228,22 +230,6 @@ class Job:
     @property
     def _finds_regions(self) -> bool:
         return self.options.regions in REGION_KINDS
-
-    def _check_scale(self) -> None:
-        options = self.options
-        if options.scale is None:
-            for name in ("tile", "overlap"):
-                if getattr(options, name) is not None:
-                    raise InputError(f"--{name} goes with --scale; add it or leave --{name} out.")
-            return
-        if options.detail != "standard":
-            raise InputError(
-                f"--detail {options.detail} does not go with --scale, which sets the size that the "
-                "networks see; leave one of the two out."
-            )
-        from napari_corrclip.results.zarr_maps import check_zarr
-
-        check_zarr()
 
     def read(self, image: Path) -> Pixels:
         """Return what is in the file ``image``."""

@@ -18,11 +18,11 @@ from napari_corrclip.project.folder import (
     Choices,
     Outcome,
     is_corrected,
+    read_result,
 )
 from napari_corrclip.project.index import Found, Index
 from napari_corrclip.project.records import DECIDED, ItemState
 from napari_corrclip.project.running import only_runner
-from napari_corrclip.results.segmentation import Segmentation
 
 
 def index_anew(folder: Path) -> Index:
@@ -84,10 +84,13 @@ def _take(index: Index, folder: Path, outcome: Outcome, runs: dict[tuple[str, st
         runs: numbers of the runs that are known, by recipe and vocabulary; new ones are added.
     """
     with index.transaction():
-        index.add([Found(folder.name, outcome.path, outcome.size, outcome.mtime)])
+        found = Found(
+            folder.name, outcome.path, outcome.size, outcome.mtime, outcome.plane, outcome.stack
+        )
+        index.add([found])
         item = index.item(folder.name).id
         if (folder / RESULT).exists():
-            result = Segmentation.load(folder / RESULT)
+            result = read_result(folder)
             how = result.provenance.recipe, result.vocabulary.fingerprint
             if how not in runs:
                 runs[how] = index.begin_run(result.vocabulary, Recipe.from_json(how[0]))

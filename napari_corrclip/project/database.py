@@ -65,6 +65,7 @@ class Database:
 
     def _prepare(self, create: bool) -> None:
         connection = self._connection
+        found = 0
         if not create:
             if _number(connection, "PRAGMA application_id") != APPLICATION:
                 raise InputError(
@@ -76,13 +77,16 @@ class Database:
                     f"The index {str(self.path)!r} is of version {found}, and this napari-corrclip knows "
                     f"{VERSION}; install a newer one: pip install -U napari-corrclip."
                 )
-        connection.execute("PRAGMA foreign_keys = ON")
         if self.read_only:
+            if found < VERSION:
+                self._connection = _in_memory(connection)
             return
         if not _has_log(connection):
             self._be_the_writer()
         connection.execute("PRAGMA synchronous = NORMAL")
-        self._migrate()
+        with self.transaction():
+            _migrate(connection)
+        connection.execute("PRAGMA foreign_keys = ON")
 
     def _be_the_writer(self) -> None:
         """Be the one process that writes: without a log, two at once are not safe everywhere."""
@@ -92,15 +96,6 @@ class Database:
                 f"Another process has {str(self.folder)!r} open for writing, and its disk carries no "
                 "write-ahead log, so that one writes at a time; open it read-only, or wait for that one."
             )
-
-    def _migrate(self) -> None:
-        with self.transaction():
-            # Looked at inside: another process may just have done it.
-            for number in range(_number(self._connection, "PRAGMA user_version"), VERSION):
-                for statement in MIGRATIONS[number].split(";"):
-                    self._connection.execute(statement)
-            self._connection.execute(f"PRAGMA user_version = {VERSION}")
-            self._connection.execute(f"PRAGMA application_id = {APPLICATION}")
 
     def close(self) -> None:
         """Let go of the file, which is whole without any other then, if nobody else has it open."""
@@ -181,6 +176,25 @@ def _opened(path: Path, *, read_only: bool) -> sqlite3.Connection:
         alone.close()
         connection = _connect(path, read_only=False)
     return connection
+
+
+def _migrate(connection: sqlite3.Connection) -> None:
+    """Bring a file up to date; inside a transaction, with foreign keys off."""
+    # Looked at inside: another process may just have done it.
+    for number in range(_number(connection, "PRAGMA user_version"), VERSION):
+        for statement in MIGRATIONS[number].split(";"):
+            connection.execute(statement)
+    connection.execute(f"PRAGMA user_version = {VERSION}")
+    connection.execute(f"PRAGMA application_id = {APPLICATION}")
+
+
+def _in_memory(connection: sqlite3.Connection) -> sqlite3.Connection:
+    """Return an earlier version's file, which must not be changed, as it would be now; it is closed."""
+    copy = sqlite3.connect(":memory:", isolation_level=None)
+    with contextlib.closing(connection):
+        connection.backup(copy)
+    _migrate(copy)
+    return copy
 
 
 def _has_log(connection: sqlite3.Connection) -> bool:

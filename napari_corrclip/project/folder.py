@@ -23,11 +23,19 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_corrclip.annotation.files.folder import digest
 from napari_corrclip.annotation.files.log import glance, has_session
 from napari_corrclip.engine.recipe import Recipe
 from napari_corrclip.errors import InputError
 from napari_corrclip.images.origin import digest_of, escaped, place_of, position_of
+from napari_corrclip.images.stack import Stack, Where, check_place
 from napari_corrclip.project.records import ItemState
+from napari_corrclip.results.folder import LARGE_FORMAT, read_provenance
+from napari_corrclip.results.large import LargeSegmentation
+from napari_corrclip.results.segmentation import Segmentation
 from napari_corrclip.storage.disk import cannot_write
 from napari_corrclip.storage.files import write_bytes
 from napari_corrclip.storage.names import cut
@@ -36,7 +44,8 @@ from napari_corrclip.vocabulary import Vocabulary
 
 SUFFIX = ".corrclip-project"
 FORMAT = "napari-corrclip project 1"
-ITEM_FORMAT = "napari-corrclip item 1"
+ITEM_FORMAT, PLANE_FORMAT = "napari-corrclip item 1", "napari-corrclip item 2"
+"""Of an image, and of a plane, which an earlier version would take for one."""
 PROJECT, ITEM, ITEMS, RESULT, SESSION = "project.json", "item.json", "items", "result", "session"
 _KINDS = {
     "path": str, "size": int, "mtime": int, "digest": str, "reason": str, "by": str, "at": float,
@@ -62,6 +71,8 @@ class Outcome:
         recipe: key of the recipe that made the result; empty: there is none.
         vocabulary: fingerprint of the vocabulary that it was made by.
         seconds: that it took.
+        plane: which one of a stack; empty of one image.
+        stack: the stack's planes.
     """
 
     path: str
@@ -75,6 +86,8 @@ class Outcome:
     recipe: str = ""
     vocabulary: str = ""
     seconds: float = 0.0
+    plane: Where = ()
+    stack: Stack | None = None
 
     def write(self, folder: Path) -> None:
         """Write it into an item's folder, whole or not at all.
@@ -82,7 +95,10 @@ class Outcome:
         Raises:
             InputError: it cannot be written.
         """
-        document = {"format": ITEM_FORMAT, **asdict(self)}
+        document = {"format": PLANE_FORMAT if self.plane else ITEM_FORMAT, **asdict(self)}
+        del document["plane"], document["stack"]
+        if self.stack is not None:
+            document |= {"plane": list(self.plane), "stack": self.stack.to_document()}
         write_bytes(folder / ITEM, (json.dumps(document, indent=2) + "\n").encode())
 
     def write_new(self, folder: Path) -> None:
@@ -106,12 +122,15 @@ class Outcome:
         """
         where = str(folder / ITEM)
         document = load_json(read_text(folder / ITEM, "item"), f"The item {where!r}")
-        if not isinstance(document, dict) or document.get("format") != ITEM_FORMAT:
+        known = (ITEM_FORMAT, PLANE_FORMAT)
+        if not isinstance(document, dict) or document.get("format") not in known:
             raise InputError(
                 f"{where!r} is no item of this version; remove its folder and run again."
             )
         values: dict[str, Any] = {}
         for field in fields(cls):
+            if field.name in ("plane", "stack"):
+                continue
             value = document.get(field.name, None if field.name == "path" else field.default)
             if field.name == "state":
                 value = next((state for state in ItemState if state == value), None)
@@ -125,6 +144,14 @@ class Outcome:
                     "run again."
                 )
             values[field.name] = value
+        if document["format"] == PLANE_FORMAT:
+            stack = Stack.from_document(document.get("stack"), where)
+            plane = document.get("plane")
+            place = tuple(plane) if isinstance(plane, list) else ()
+            if not all(type(at) is int for at in place):
+                place = ()
+            check_place(stack.shape, place, where)
+            values |= {"plane": place, "stack": stack}
         return cls(**values)
 
 
@@ -190,14 +217,23 @@ class Choices:
         )
 
 
-def item_name(path: str) -> str:
-    """Return what the folder of a new item is called: its image's name, and what tells it from others."""
+def item_name(path: str, plane: Where = (), shape: tuple[int, ...] = ()) -> str:
+    """Return what the folder of a new item is called: its image's name, and what tells it from others.
+
+    Args:
+        path: of the image, as seen from the project's folder.
+        plane: of a stack, which plane.
+        shape: how many planes there are along each axis.
+    """
     stem = "".join(
         letter if letter.isalnum() or letter in "._- " else "_" for letter in Path(path).stem
     )
-    return (
+    name = (
         f"{cut(stem, _STEM).strip(' .') or 'image'}-{hashlib.sha256(path.encode()).hexdigest()[:8]}"
     )
+    # Names of planes sort as the planes do.
+    places = (f"{at:0{len(str(size - 1))}}" for at, size in zip(plane, shape, strict=True))
+    return "-".join([name, *places])
 
 
 def relative(image: Path, folder: Path) -> str:
@@ -247,11 +283,35 @@ def is_corrected(folder: Path) -> bool:
     return found is None or found.steps > 0
 
 
+def read_result(folder: Path) -> Segmentation | LargeSegmentation:
+    """Return the result in an item's folder.
+
+    Raises:
+        InputError: there is none, or it is damaged.
+    """
+    if is_large(folder):
+        return LargeSegmentation.load(folder / RESULT)
+    return Segmentation.load(folder / RESULT)
+
+
+def is_large(folder: Path) -> bool:
+    """Whether an item's folder has a large image's result, whose maps stay on the disk."""
+    return (read_provenance(folder / RESULT) or {}).get("format") == LARGE_FORMAT
+
+
 def is_project(folder: str | os.PathLike[str]) -> bool:
     """Whether a folder is a project's."""
     return (Path(folder) / PROJECT).is_file()
 
 
-def digest(image: Path) -> str:
-    """Return the checksum of an image's content, empty where it cannot be read."""
-    return digest_of(place_of(image))
+def content_of(image: Path, plane: Where, rgb: NDArray[np.uint8] | None) -> str:
+    """Return the checksum of an item's content, empty where it cannot be read.
+
+    That of the file; of a plane that of its pixels, so that a stack may get more planes.
+
+    Args:
+        image: the file.
+        plane: which one of a stack; empty of one image.
+        rgb: (H, W, 3) uint8; ``None`` of a large image, which is known by its file.
+    """
+    return digest_of(place_of(image)) if not plane or rgb is None else digest(rgb)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import re
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -16,32 +17,38 @@ from typing import TYPE_CHECKING, Any
 
 from napari_corrclip.engine.recipe import Recipe
 from napari_corrclip.errors import InputError
+from napari_corrclip.images.stack import Stack, Where
 from napari_corrclip.project.database import Database
-from napari_corrclip.project.records import ItemRecord, ItemState, RunRecord
+from napari_corrclip.project.records import ItemRecord, ItemState, RunRecord, StackRecord
 from napari_corrclip.storage.text_files import load_json
 from napari_corrclip.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
     import pandas as pd
 
-_ITEM = "id, name, path, size, mtime, digest, state, reason, by, at, run, regions, undecided, least"
+_ITEM = ", ".join(ItemRecord.__slots__)
+_PLANE = re.compile(r"(.+)\[(\d+(?:, ?\d+)*)\]", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """An image that a project is to have.
+    """An image, or a plane of a stack, that a project is to have.
 
     Attributes:
         name: of its folder inside ``items``.
         path: as an :class:`ItemRecord` has it.
         size: bytes of the file.
         mtime: when it was last changed, in nanoseconds since 1970.
+        plane: which one of a stack; empty of one image.
+        stack: the stack's planes.
     """
 
     name: str
     path: str
     size: int
     mtime: int
+    plane: Where = ()
+    stack: Stack | None = None
 
 
 class Index(Database):
@@ -108,11 +115,15 @@ class Index(Database):
 
     def add(self, images: Iterable[Found]) -> int:
         """Add images that are not there yet; return how many they were. Inside a transaction."""
-        known = self.rows("SELECT name, path FROM items")
-        names, paths = {name for name, _ in known}, {path for _, path in known}
+        known = self.rows("SELECT name, path, plane FROM items")
+        names, places = {name for name, _, _ in known}, {(path, plane) for _, path, plane in known}
+        stacks: dict[str, int] = {}
         rows = []
         for image in images:
-            if image.path in paths:
+            if image.stack is not None and image.path not in stacks:
+                stacks[image.path] = self._stack(image.path, image.stack)
+            place = image.path, _plane(image.plane)
+            if place in places:
                 continue
             # Another one may have lain there once.
             tries = itertools.count(2)
@@ -120,12 +131,46 @@ class Index(Database):
             while name in names:
                 name = f"{image.name}-{next(tries)}"
             names.add(name)
-            paths.add(image.path)
-            rows.append((name, image.path, image.size, image.mtime, time.time()))
+            places.add(place)
+            stack = stacks.get(image.path)
+            rows.append((name, *place, stack, image.size, image.mtime, time.time()))
         self._connection.executemany(
-            "INSERT INTO items (name, path, size, mtime, at) VALUES (?, ?, ?, ?, ?)", rows
+            "INSERT INTO items (name, path, plane, stack, size, mtime, at) VALUES (?, ?, ?, ?, ?, ?, ?)",
+            rows,
         )
         return len(rows)
+
+    def _stack(self, path: str, stack: Stack) -> int:
+        """Return the number of a stack's record, which is made, or says what the file has now."""
+        columns = [json.dumps(column) for column in stack.to_document().values()]
+        self._connection.execute(
+            "INSERT INTO stacks (path, axes, shape, spacing, units) VALUES (?, ?, ?, ?, ?)"
+            " ON CONFLICT (path) DO UPDATE SET axes = excluded.axes, shape = excluded.shape,"
+            " spacing = excluded.spacing, units = excluded.units",
+            (path, *columns),
+        )
+        return int(self.rows("SELECT id FROM stacks WHERE path = ?", (path,))[0][0])
+
+    def stacks(self) -> list[StackRecord]:
+        """Return the stacks, by their paths."""
+        query = "SELECT id, path, axes, shape, spacing, units FROM stacks ORDER BY path"
+        names = ("axes", "shape", "spacing", "units")
+        found = []
+        for number, path, *columns in self.rows(query):
+            where = f"The index {str(self.path)!r}"
+            said = {name: load_json(text, where) for name, text in zip(names, columns, strict=True)}
+            found.append(StackRecord(number, path, Stack.from_document(said, where)))
+        return found
+
+    def forget_unread(self, path: str) -> list[str]:
+        """Forget the item of a file that was taken for one image and is a stack; return its name, if any.
+
+        Inside a transaction. What has a result stays.
+        """
+        where = "WHERE path = ? AND plane = '' AND run IS NULL AND regions IS NULL"
+        names = [name for (name,) in self.rows(f"SELECT name FROM items {where}", (path,))]
+        self._connection.execute(f"DELETE FROM items {where}", (path,))
+        return names
 
     def items(
         self,
@@ -149,7 +194,7 @@ class Index(Database):
         marks = ", ".join("?" * len(chosen))
         rows = self.rows(
             f"SELECT {_ITEM} FROM items WHERE state IN ({marks})"
-            f" ORDER BY {order} {'DESC' if descending else 'ASC'} NULLS LAST, id",
+            f" ORDER BY {_ORDERS.get(order, order)} {'DESC' if descending else 'ASC'} NULLS LAST, id",
             chosen,
         )
         return [_item(row) for row in rows]
@@ -164,22 +209,38 @@ class Index(Database):
         found = {row[0]: row for row in rows}
         return [_item(found[number]) for number in asked if number in found]
 
-    def names(self) -> dict[str, str]:
-        """Return the name of each item by the path of its image, as seen from the project's folder."""
-        return dict(self.rows("SELECT path, name FROM items"))
+    def names(self) -> dict[tuple[str, Where], str]:
+        """Return the name of each item by its path, as seen from the project's folder, and its plane."""
+        rows = self.rows("SELECT path, plane, name FROM items")
+        return {(path, _where(plane)): name for path, plane, name in rows}
 
-    def paths(self) -> list[str]:
-        """Return where all images lie, as seen from the project's folder."""
-        return [path for (path,) in self.rows("SELECT path FROM items")]
+    def paths(self) -> dict[str, int]:
+        """Return where images lie, as seen from the project's folder, and how many items lie in each."""
+        return dict(self.rows("SELECT path, count(*) FROM items GROUP BY path"))
+
+    def files(self) -> set[tuple[str, int, int]]:
+        """Return path, size and time of the files that were looked at; what could not be read is left out."""
+        query = "SELECT DISTINCT path, size, mtime FROM items WHERE state <> 'failed' OR run IS NOT NULL"
+        return {(path, size, mtime) for path, size, mtime in self.rows(query)}
 
     def item(self, name: str) -> ItemRecord:
-        """Return the item of a name, or of a path.
+        """Return the item of a name, of a path, or of a path and a plane as in ``cells.tif[3]``.
 
         Raises:
-            InputError: there is none.
+            InputError: there is none, or it is a stack.
         """
-        rows = self.rows(f"SELECT {_ITEM} FROM items WHERE name = ? OR path = ?", (name, name))
+        query = f"SELECT {_ITEM} FROM items WHERE"
+        rows = self.rows(f"{query} name = ? OR (path = ? AND plane = '')", (name, name))
+        plane = _PLANE.fullmatch(name)
+        if not rows and plane is not None:
+            place = plane[1], plane[2].replace(" ", "")
+            rows = self.rows(f"{query} path = ? AND plane = ?", place)
         if not rows:
+            rows = self.rows(f"{query} path = ? ORDER BY id", (name,))
+            if rows:
+                raise InputError(
+                    f"{name!r} is a stack of {len(rows)} planes; name one, such as {_item(rows[0]).title!r}."
+                )
             raise InputError(f"The project has no item {name!r}; look at what status lists.")
         return _item(rows[0])
 
@@ -233,6 +294,10 @@ class Index(Database):
     def move(self, item: int, path: str) -> None:
         """Take note of where an image lies now; inside a transaction."""
         self._connection.execute("UPDATE items SET path = ? WHERE id = ?", (path, item))
+
+    def move_stack(self, stack: int, path: str) -> None:
+        """Take note of where a stack lies now; inside a transaction."""
+        self._connection.execute("UPDATE stacks SET path = ? WHERE id = ?", (path, stack))
 
     # -- regions
 
@@ -323,10 +388,21 @@ class Index(Database):
 
 
 _STATES = {str(state): state for state in ItemState}
-_STATE = ItemRecord.__slots__.index("state")
+_STATE, _PLACE = (ItemRecord.__slots__.index(name) for name in ("state", "plane"))
+_ORDERS = {"plane": "id"}
+"""Columns whose text does not sort as what they say; planes were added in their order."""
+
+
+def _plane(plane: Where) -> str:
+    return ",".join(map(str, plane))
+
+
+def _where(text: str) -> Where:
+    return tuple(map(int, text.split(","))) if text else ()
 
 
 def _item(row: Sequence[Any]) -> ItemRecord:
     values = list(row)
     values[_STATE] = _STATES[values[_STATE]]
+    values[_PLACE] = _where(values[_PLACE])
     return ItemRecord(*values)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -10,17 +11,23 @@ from pathlib import Path
 from typing import Protocol
 
 from napari_corrclip.annotation.files.log import has_session, is_open, put_aside
+from napari_corrclip.engine.large.reading import LazyImage
+from napari_corrclip.engine.large.run import large_steps
+from napari_corrclip.engine.large.windows import check_size
 from napari_corrclip.engine.recipe import Recipe
 from napari_corrclip.engine.segmenter import Segmenter
 from napari_corrclip.errors import CorrClipError, InputError, WeightsError
 from napari_corrclip.images.origin import Origin
-from napari_corrclip.images.pixels import read_pixels
+from napari_corrclip.images.pixels import Pixels
+from napari_corrclip.images.planes import opened
+from napari_corrclip.images.stack import Stack
+from napari_corrclip.images.stacks import read_plane
 from napari_corrclip.progress import Progress, Steps
 from napari_corrclip.project.folder import (
     RESULT,
     SESSION,
     Outcome,
-    digest,
+    content_of,
     file_now,
     is_corrected,
     now,
@@ -35,8 +42,14 @@ from napari_corrclip.project.run import (
     Report,
     run_steps,
 )
+from napari_corrclip.results.large import LargeSegmentation
 from napari_corrclip.results.segmentation import Segmentation
+from napari_corrclip.results.zarr_maps import move_result
+from napari_corrclip.storage.disk import remove
 from napari_corrclip.vocabulary import Vocabulary
+
+_NEXT = "result.next"
+"""Where a large image's result is made, until it is known that nobody was faster."""
 
 
 class NotSavedError(InputError):
@@ -48,11 +61,11 @@ class Proposal:
     """The outcome of an item's run.
 
     Attributes:
-        result: what the networks propose.
+        result: what the networks propose; of a large image, with its maps on the disk.
         outcome: what is written beside it.
     """
 
-    result: Segmentation
+    result: Segmentation | LargeSegmentation
     outcome: Outcome
 
 
@@ -64,11 +77,13 @@ class Task:
         record: the item.
         image: its file.
         folder: of the item.
+        stack: the planes of its stack; ``None``: it is one image.
     """
 
     record: ItemRecord
     image: Path
     folder: Path
+    stack: Stack | None = None
 
 
 class Ledger(Protocol):
@@ -121,8 +136,8 @@ class Folders:
         """Write why an item has no result into its folder."""
         record = task.record
         Outcome(
-            record.path, record.size, record.mtime,
-            state=ItemState.FAILED, reason=reason, at=now(),
+            record.path, record.size, record.mtime, state=ItemState.FAILED, reason=reason, at=now(),
+            plane=record.plane, stack=task.stack,
         ).write_new(task.folder)  # fmt: skip
 
     def end(self, *, whole: bool) -> None:
@@ -194,13 +209,18 @@ class _Proposals:
         try:
             kept = not self._ledger.is_decided(task)  # while it ran
             if kept:
-                result.result.save(task.folder / RESULT)
+                if isinstance(result.result, Segmentation):
+                    result.result.save(task.folder / RESULT)
+                else:
+                    move_result(task.folder / _NEXT, task.folder / RESULT)
                 kept = self._ledger.take(task, result)
+            else:
+                remove(task.folder / _NEXT)
         except CorrClipError as error:
             raise NotSavedError(str(error)) from None
         if not kept:
             raise KeptMeanwhileError(
-                f"{task.record.path!r} was corrected while it was run, and is left as it is."
+                f"{task.record.title!r} was corrected while it was run, and is left as it is."
             )
 
 
@@ -237,32 +257,40 @@ def prelabel_steps(
         ledger.begin(task)
         begun = time.perf_counter()
         yield Progress("read", 0, 1)
-        pixels = read_pixels(task.image)
-        size, mtime = file_now(task.image)
+        plane, size, mtime = task.record.plane, 0, 0
+        with contextlib.suppress(OSError):  # reading it says why
+            size, mtime = file_now(
+                task.image
+            )  # before, so that what is changed meanwhile is another one
+        pixels = None
+        if recipe.scale is None:
+            pixels = read_plane(task.image, plane)
+        else:
+            _check_large(task, recipe.scale)
+        content = content_of(task.image, plane, None if pixels is None else pixels.rgb)
         if not loaded:
             segmenter = yield from networks()
             segmenter.check_prompts(vocabulary)
             loaded.append(segmenter)
-        result = yield from loaded[0].segment_steps(pixels, vocabulary)
-        origin = Origin.of(task.image, task.folder / RESULT)
-        provenance = replace(
-            result.provenance,
-            image=origin.image,
-            image_digest=origin.digest,
-            image_position=origin.position,
-        )
+        result: Segmentation | LargeSegmentation
+        if pixels is None:
+            result = yield from _large_steps(loaded[0], task, recipe, vocabulary)
+        else:
+            result = yield from _whole_steps(loaded[0], task, pixels, vocabulary)
         outcome = Outcome(
             task.record.path,
             size,
             mtime,
-            digest(task.image),
+            content,
             ItemState.PRELABELLED,
             at=now(),
             recipe=recipe.key(),
             vocabulary=vocabulary.fingerprint,
             seconds=time.perf_counter() - begun,
+            plane=plane,
+            stack=task.stack,
         )
-        return Proposal(replace(result, provenance=provenance), outcome)
+        return Proposal(result, outcome)
 
     def ends(error: Exception) -> bool:
         ours = isinstance(error, CorrClipError)
@@ -270,7 +298,7 @@ def prelabel_steps(
 
     items = [
         Item(
-            task.record.name, partial(work, task), f"{task.record.path} ({number} of {len(tasks)})"
+            task.record.name, partial(work, task), f"{task.record.title} ({number} of {len(tasks)})"
         )
         for number, task in enumerate(tasks, 1)
     ]
@@ -295,3 +323,41 @@ def prelabel_steps(
 def _is_taken(folder: Path) -> bool:
     """Whether somebody has decided something about an item, or has its session open."""
     return is_corrected(folder) or is_open(folder / SESSION)
+
+
+def _whole_steps(
+    segmenter: Segmenter, task: Task, pixels: Pixels, vocabulary: Vocabulary
+) -> Steps[Segmentation]:
+    result = yield from segmenter.segment_steps(pixels, vocabulary)
+    origin = Origin.of(task.image, task.folder / RESULT)
+    provenance = replace(
+        result.provenance,
+        image=origin.image,
+        image_digest=origin.digest,
+        image_position=origin.position,
+    )
+    return replace(result, provenance=provenance)
+
+
+def _check_large(task: Task, scale: float) -> None:
+    """Refuse an image that cannot be run at a scale, before networks are loaded."""
+    with opened(task.image, "image", where=task.record.plane) as plane:
+        check_size(scale, LazyImage(plane).size)
+
+
+def _large_steps(
+    segmenter: Segmenter, task: Task, recipe: Recipe, vocabulary: Vocabulary
+) -> Steps[LargeSegmentation]:
+    with opened(task.image, "image", where=task.record.plane) as plane:
+        return (
+            yield from large_steps(
+                segmenter,
+                plane,
+                vocabulary,
+                task.folder / _NEXT,
+                scale=recipe.scale,
+                tile=recipe.tile,
+                overlap=recipe.overlap,
+                origin=Origin.of(task.image, task.folder / RESULT),
+            )
+        )

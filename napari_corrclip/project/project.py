@@ -19,20 +19,28 @@ from napari_corrclip.project.database import NAME
 from napari_corrclip.project.folder import (
     ITEMS,
     PROJECT,
-    RESULT,
     SUFFIX,
     image_in,
     is_project,
     item_folder,
+    read_result,
 )
 from napari_corrclip.project.index import Index
 from napari_corrclip.project.listing import ItemOrder
 from napari_corrclip.project.prelabelling import Proposal
-from napari_corrclip.project.records import ItemRecord, ItemState, RunRecord, Status
+from napari_corrclip.project.records import (
+    ItemRecord,
+    ItemState,
+    RunRecord,
+    StackRecord,
+    Status,
+)
 from napari_corrclip.project.run import Event, Report
 from napari_corrclip.project.sessions import ItemSessions
 from napari_corrclip.project.statistics import Figures
+from napari_corrclip.results.large import LargeSegmentation
 from napari_corrclip.results.segmentation import Segmentation
+from napari_corrclip.results.zarr_maps import check_zarr
 from napari_corrclip.storage.disk import cannot_write, remove
 from napari_corrclip.vocabulary import Vocabulary, VocabularyLike
 
@@ -76,11 +84,7 @@ class Project:
         """
         words = Vocabulary.coerce(vocabulary)
         recipe = recipe or Recipe()
-        if not recipe.whole:
-            raise recipe.cannot_be_remade()
-        if recipe.scale is not None or recipe.regions == GIVEN:
-            what = "regions that come with each image" if recipe.scale is None else "large images"
-            raise InputError(f"A project runs no {what}; give a recipe without them.")
+        _check(recipe)
         place = Path(folder).expanduser().absolute()
         if place.suffix != SUFFIX:
             place = place.with_name(place.name + SUFFIX)
@@ -191,8 +195,7 @@ class Project:
         """
         words = self.vocabulary if vocabulary is None else Vocabulary.coerce(vocabulary)
         how = self.recipe if recipe is None else recipe
-        if not how.whole:
-            raise how.cannot_be_remade()
+        _check(how)
         with self._index.transaction():
             self._index.choose(words, how)
         intake.write_choices(self._index)
@@ -291,10 +294,10 @@ class Project:
         return self._index.items_of(numbers)
 
     def item(self, item: ItemRecord | str) -> ItemRecord:
-        """Return an item as it is now, by its name or its path.
+        """Return an item as it is now, by its name or its path, of a plane with its place: ``cells.tif[3]``.
 
         Raises:
-            InputError: there is none.
+            InputError: there is none, or it is a stack.
         """
         return self._index.item(item.name if isinstance(item, ItemRecord) else item)
 
@@ -303,6 +306,11 @@ class Project:
 
     def __len__(self) -> int:
         return len(self._index)
+
+    @property
+    def stacks(self) -> list[StackRecord]:
+        """The stacks whose planes are items, by their paths."""
+        return self._index.stacks()
 
     @property
     def runs(self) -> list[RunRecord]:
@@ -319,8 +327,11 @@ class Project:
 
     def status(self) -> Status:
         """Return the counts: of each state, of what is stale, of images that are gone."""
-        places = (os.path.join(self.folder, path) for path in self._index.paths())  # noqa: PTH118
-        missing = sum(not os.path.exists(place) for place in places)  # noqa: PTH110
+        missing = sum(
+            items
+            for path, items in self._index.paths().items()
+            if not os.path.exists(os.path.join(self.folder, path))  # noqa: PTH110, PTH118 - of 50,000
+        )
         states = self._index.count()
         if ItemState.RUNNING in states and not running.is_running(self.folder):
             # What a run that was killed has left; the next one takes it as new.
@@ -388,13 +399,13 @@ class Project:
 
     # -- reviewing
 
-    def result(self, item: ItemRecord | str) -> Segmentation:
-        """Return what the networks proposed for an item.
+    def result(self, item: ItemRecord | str) -> Segmentation | LargeSegmentation:
+        """Return what the networks proposed for an item; of a large image, with its maps on the disk.
 
         Raises:
             InputError: there is no result, or it is damaged.
         """
-        return Segmentation.load(self.folder_of(item) / RESULT)
+        return read_result(self.folder_of(item))
 
     @contextlib.contextmanager
     def session(self, item: ItemRecord | str, *, by: str = "") -> Iterator[Session]:
@@ -407,8 +418,8 @@ class Project:
             by: who corrects.
 
         Raises:
-            InputError: it has neither result nor session, its image is gone or another one now, or
-                somebody else has it open.
+            InputError: it has neither result nor session, its image is gone or another one now, is a large
+                one, or somebody else has it open.
         """
         with reviewing.reviewed(self._index, self.item(item), by) as session:
             yield session
@@ -445,3 +456,19 @@ class Project:
             InputError: there is no such state, or nothing to verify.
         """
         reviewing.mark(self._index, self.item(item), reviewing.state_of(state), by)
+
+
+def _check(recipe: Recipe) -> None:
+    """Refuse a recipe that no run could follow for every image.
+
+    Raises:
+        InputError: something was handed in, regions come with each image, or zarr is not installed.
+    """
+    if not recipe.whole:
+        raise recipe.cannot_be_remade()
+    if recipe.regions == GIVEN:
+        raise InputError(
+            "A project runs no regions that come with each image; give a recipe without them."
+        )
+    if recipe.scale is not None:
+        check_zarr()

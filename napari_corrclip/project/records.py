@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from napari_corrclip.images.stack import Stack, Where
 from napari_corrclip.wording.amounts import count
 
 
@@ -27,7 +28,7 @@ DECIDED = (ItemState.IN_REVIEW, ItemState.VERIFIED)
 
 @dataclass(frozen=True, slots=True)
 class ItemRecord:
-    """An item of a project: an image, and what became of it.
+    """An item of a project: an image, or a plane of a stack, and what became of it.
 
     Attributes:
         id: its number in the index.
@@ -35,7 +36,7 @@ class ItemRecord:
         path: where the image lies as seen from the project's folder, with ``/``; absolute on another drive.
         size: bytes of the file when it was seen last.
         mtime: when it was last changed, in nanoseconds since 1970.
-        digest: checksum of its content when it was run; empty before.
+        digest: checksum of its content when it was run, of a plane that of its pixels; empty before.
         state: what became of it.
         reason: why it failed; else empty.
         by: who brought it into this state: a person's name, or empty for a run.
@@ -44,6 +45,8 @@ class ItemRecord:
         regions: how many it has; ``None`` before its first result.
         undecided: how many of them nobody has decided.
         least: the least probability of an undecided region's class; ``None`` where none is left.
+        plane: of a stack, an index along each axis of its :class:`StackRecord`; empty of one image.
+        stack: number of the stack's record; ``None``: it is one image.
     """
 
     id: int
@@ -60,6 +63,28 @@ class ItemRecord:
     regions: int | None
     undecided: int | None
     least: float | None
+    plane: Where = ()
+    stack: int | None = None
+
+    @property
+    def title(self) -> str:
+        """The path, and which plane it is: ``cells.tif[3]``."""
+        return f"{self.path}{plane_text(self.plane)}"
+
+
+@dataclass(frozen=True, slots=True)
+class StackRecord:
+    """A stack of a project, whose planes are items.
+
+    Attributes:
+        id: its number in the index.
+        path: where the file lies, as an :class:`ItemRecord` has it.
+        planes: its axes, the order of the planes along them, and how far they are apart.
+    """
+
+    id: int
+    path: str
+    planes: Stack
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +112,11 @@ class RunRecord:
     networks: str
     done: int
     failed: int
+
+
+def plane_text(plane: Where) -> str:
+    """Return what is written behind the path of a plane's file; empty of one image."""
+    return f"[{', '.join(map(str, plane))}]" if plane else ""
 
 
 @dataclass(frozen=True, slots=True)

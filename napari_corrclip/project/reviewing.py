@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,21 +14,23 @@ from napari_corrclip.annotation import Session, Source, restore
 from napari_corrclip.annotation.files.log import has_session
 from napari_corrclip.annotation.journal import Journal
 from napari_corrclip.errors import InputError
-from napari_corrclip.images.pixels import read_pixels
+from napari_corrclip.images.stack import Where
+from napari_corrclip.images.stacks import read_plane
 from napari_corrclip.project.folder import (
     ITEM,
     RESULT,
     SESSION,
     Outcome,
-    digest,
+    content_of,
     file_now,
     image_in,
     is_corrected,
+    is_large,
     item_folder,
     now,
 )
 from napari_corrclip.project.index import Index
-from napari_corrclip.project.records import DECIDED, ItemRecord, ItemState
+from napari_corrclip.project.records import DECIDED, ItemRecord, ItemState, plane_text
 from napari_corrclip.results.segmentation import Segmentation
 
 
@@ -35,9 +38,9 @@ from napari_corrclip.results.segmentation import Segmentation
 def reviewed(index: Index, record: ItemRecord, by: str) -> Iterator[Session]:
     """Give the session of an item; see :meth:`~napari_corrclip.project.project.Project.session`."""
     folder, image = item_folder(index.folder, record.name), image_in(index.folder, record.path)
-    rgb = read_pixels(image).rgb
+    rgb = None if is_large(folder) else read_plane(image, record.plane).rgb
     check_unchanged(record, image)
-    session = read_session(folder, rgb, Source.of(image))
+    session = read_session(folder, rgb, Source.of(image, slice=record.plane))
     with Journal(session, folder / SESSION):
         # Now, since the process may be killed in between.
         _bring(index, record, ItemState.IN_REVIEW, by)
@@ -62,14 +65,33 @@ def read_session(
         source: the image, wherever it lies now; ``None``: where it lay then.
 
     Raises:
-        InputError: it has neither, or what it has is damaged.
+        InputError: it has neither, what it has is damaged, or of a large image; or ``source`` is another
+            plane of the stack.
     """
+    if is_large(folder):
+        raise InputError(
+            f"The item {folder.name!r} was run as a large image, whose maps stay on the disk, and a session "
+            "keeps its maps in memory; look at it by Project.result and mark it, or take parts of it."
+        )
+    plane = plane_in(folder)
+    if source is not None and plane and source.slice != plane:
+        raise InputError(
+            f"The plane {list(source.slice)} of {source.path!r} is shown, and the item is the plane "
+            f"{list(plane)}; move the slider there."
+        )
     if not has_session(folder / SESSION):
         return Session(Segmentation.load(folder / RESULT), rgb, source=source)
     session = restore(folder / SESSION, rgb)
     if source is not None:
         session.source = source  # its folder says whose it is
     return session
+
+
+def plane_in(folder: Path) -> Where:
+    """Return which plane of a stack an item is, by its folder; () of an image, and before its first run."""
+    with contextlib.suppress(InputError):
+        return Outcome.read(folder).plane
+    return ()
 
 
 def take(
@@ -86,11 +108,11 @@ def take(
 def mark(index: Index, record: ItemRecord, state: ItemState, by: str) -> None:
     """Bring an item into a state; see :meth:`~napari_corrclip.project.project.Project.mark`."""
     if state in (*DECIDED, ItemState.PRELABELLED) and record.regions is None:
-        raise InputError(f"{record.path!r} has no result, so it cannot be {state}; run it first.")
+        raise InputError(f"{record.title!r} has no result, so it cannot be {state}; run it first.")
     if state in (ItemState.RUNNING, ItemState.FAILED):
         raise InputError(f"Nobody but a run says that an item is {state}.")
     if state is ItemState.NEW and is_corrected(item_folder(index.folder, record.name)):
-        raise InputError(f"{record.path!r} was corrected, so it is not new any more.")
+        raise InputError(f"{record.title!r} was corrected, so it is not new any more.")
     _bring(index, record, state, by)
     write_outcome(index, record.name)
 
@@ -103,18 +125,19 @@ def write_outcome(index: Index, name: str) -> None:
     """
     record, folder = index.item(name), item_folder(index.folder, name)
     former = Outcome.read(folder) if (folder / ITEM).exists() else Outcome(record.path)
-    Outcome(
-        record.path,
-        record.size,
-        record.mtime,
-        record.digest,
-        record.state,
-        record.reason,
-        record.by,
-        record.at or now(),
-        former.recipe,
-        former.vocabulary,
-        former.seconds,
+    stack = next((stack.planes for stack in index.stacks() if stack.id == record.stack), None)
+    replace(
+        former,
+        path=record.path,
+        size=record.size,
+        mtime=record.mtime,
+        digest=record.digest,
+        state=record.state,
+        reason=record.reason,
+        by=record.by,
+        at=record.at or now(),
+        plane=record.plane,
+        stack=former.stack or stack,
     ).write_new(folder)
 
 
@@ -145,8 +168,9 @@ def check_unchanged(record: ItemRecord, image: Path) -> None:
     """
     if not record.digest or file_now(image) == (record.size, record.mtime):
         return
-    if digest(image) != record.digest:
+    rgb = read_plane(image, record.plane).rgb if record.plane else None
+    if content_of(image, record.plane, rgb) != record.digest:
         raise InputError(
-            f"The image {str(image)!r} was changed after it was run; put the former one back, or say "
-            "that the item is new and run it again."
+            f"The image {str(image)!r}{plane_text(record.plane)} was changed after it was run; put the "
+            "former one back, or say that the item is new and run it again."
         )

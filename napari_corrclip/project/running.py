@@ -50,7 +50,7 @@ def project_steps(
             look_again(index)
             with index.transaction():
                 index.free_running()
-        chosen = index.items(_TO_RUN)
+        chosen, stacks = index.items(_TO_RUN), {stack.id: stack.planes for stack in index.stacks()}
         if stale:
             fresh = set(fresh_runs(index))
             labelled = index.items([ItemState.PRELABELLED])
@@ -65,6 +65,7 @@ def project_steps(
                 record,
                 image_in(index.folder, record.path),
                 item_folder(index.folder, record.name),
+                None if record.stack is None else stacks[record.stack],
             )
             for record in chosen
         ]

@@ -89,6 +89,54 @@ MIGRATIONS = (
     CREATE INDEX items_by_gain ON items (gain);
     CREATE INDEX items_by_path ON items (path, id);
     """,
+    # Planes of a stack are items of one path, which was unique before; SQLite makes a table anew for that.
+    # Meanwhile foreign keys are off, or the regions would go with the former table.
+    """
+    CREATE TABLE stacks (
+        id INTEGER PRIMARY KEY,
+        path TEXT NOT NULL UNIQUE,
+        axes TEXT NOT NULL,
+        shape TEXT NOT NULL,
+        spacing TEXT NOT NULL,
+        units TEXT NOT NULL
+    );
+    CREATE TABLE items_3 (
+        id INTEGER PRIMARY KEY,
+        name TEXT NOT NULL UNIQUE,
+        path TEXT NOT NULL,
+        plane TEXT NOT NULL DEFAULT '',
+        stack INTEGER REFERENCES stacks (id),
+        size INTEGER NOT NULL,
+        mtime INTEGER NOT NULL,
+        digest TEXT NOT NULL DEFAULT '',
+        state TEXT NOT NULL DEFAULT 'new' CHECK (state IN (
+            'new', 'running', 'pre-labelled', 'in review', 'verified', 'failed', 'skipped'
+        )),
+        reason TEXT NOT NULL DEFAULT '',
+        by TEXT NOT NULL DEFAULT '',
+        at REAL NOT NULL,
+        run INTEGER REFERENCES runs (id),
+        seconds REAL,
+        regions INTEGER,
+        undecided INTEGER,
+        least REAL,
+        gain REAL,
+        UNIQUE (path, plane)
+    );
+    INSERT INTO items_3
+        (id, name, path, size, mtime, digest, state, reason, by, at, run, seconds, regions, undecided, least,
+        gain)
+        SELECT id, name, path, size, mtime, digest, state, reason, by, at, run, seconds, regions, undecided,
+            least, gain FROM items;
+    DROP TABLE items;
+    ALTER TABLE items_3 RENAME TO items;
+    CREATE INDEX items_by_state ON items (state, id);
+    CREATE INDEX items_by_least ON items (least);
+    CREATE INDEX items_by_run ON items (run);
+    CREATE INDEX items_by_gain ON items (gain);
+    CREATE INDEX items_by_path ON items (path, id);
+    CREATE INDEX items_by_stack ON items (stack);
+    """,
 )
 """Each makes the schema of the next version out of that before it; the first one out of nothing."""
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from napari_corrclip.annotation import SessionStore, Source
+from napari_corrclip.images.stack import Where
 from napari_corrclip.project.folder import SESSION, item_folder
 
 
@@ -18,30 +19,34 @@ class ItemSessions(SessionStore):
     Args:
         root: as of :class:`SessionStore`.
         project: the folder of the project.
-        names: of the items, by the paths of their images as seen from there.
+        names: of the items, by the paths of their images as seen from there, and by their planes.
     """
 
     project: Path = Path()
-    names: Mapping[str, str] = field(default_factory=dict)
-    _by_place: dict[str, str] = field(init=False, repr=False, default_factory=dict)
+    names: Mapping[tuple[str, Where], str] = field(default_factory=dict)
+    _by_place: dict[str, dict[Where, str]] = field(init=False, repr=False, default_factory=dict)
 
     def __post_init__(self) -> None:
         """Find the items by their images' places."""
         SessionStore.__post_init__(self)
         folder = os.path.realpath(self.project)
-        for path, name in self.names.items():  # of 50,000: no pathlib, and no look at the disk
-            self._by_place[os.path.normpath(os.path.join(folder, path))] = name  # noqa: PTH118
+        for (
+            path,
+            plane,
+        ), name in self.names.items():  # of 50,000: no pathlib, and no look at the disk
+            place = os.path.normpath(os.path.join(folder, path))  # noqa: PTH118
+            self._by_place.setdefault(place, {})[plane] = name
 
     def item_of(self, source: Source) -> str | None:
-        """Return the name of the item that is an image, or a crop of it; ``None``: none is."""
-        if source.slice or source.level or source.channels:
+        """Return the name of the item that is an image or a plane, or a crop of it; ``None``: none is."""
+        if source.level or source.channels:
             return None
         if source.path not in self._by_place:
             # Images that are links are known by what they lead to.
             places = [place for place in self._by_place if os.path.islink(place)]  # noqa: PTH114
             for place in places:
                 self._by_place.setdefault(os.path.realpath(place), self._by_place[place])
-        return self._by_place.get(source.path)
+        return self._by_place.get(source.path, {}).get(source.slice)
 
     def _ours(self, source: Source) -> tuple[Path, ...]:
         former = SessionStore._ours(self, source)

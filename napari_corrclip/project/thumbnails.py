@@ -11,9 +11,9 @@ from PIL import Image, UnidentifiedImageError
 
 from napari_corrclip.annotation.files.log import has_session
 from napari_corrclip.errors import InputError
-from napari_corrclip.images.pixels import read_pixels
-from napari_corrclip.project.folder import RESULT, SESSION
-from napari_corrclip.project.reviewing import read_session
+from napari_corrclip.images.stacks import read_plane
+from napari_corrclip.project.folder import RESULT, SESSION, is_large
+from napari_corrclip.project.reviewing import plane_in, read_session
 from napari_corrclip.results.folder import read_result
 from napari_corrclip.storage.files import write_bytes
 from napari_corrclip.vocabulary import Vocabulary
@@ -36,12 +36,16 @@ def thumbnail(image: Path, folder: Path, since: float, *, keep: bool = True) -> 
         keep: write it into the folder, for the next time.
 
     Raises:
-        InputError: the image cannot be read.
+        InputError: the image cannot be read, or is a large one, which would have to be read whole.
     """
     kept = _kept(folder / FILE, since)
     if kept is not None:
         return kept
-    rgb = read_pixels(image).rgb
+    if is_large(folder):
+        raise InputError(
+            f"{str(image)!r} was run as a large image, of which no small picture is made."
+        )
+    rgb = read_plane(image, plane_in(folder)).rgb
     made = draw(rgb, *_labels(folder))
     if keep and folder.is_dir():
         write(made, folder)

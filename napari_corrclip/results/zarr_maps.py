@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 
 from napari_corrclip.errors import InputError
 from napari_corrclip.results.folder import ALL_OWNED, LARGE_MAPS, read_provenance
+from napari_corrclip.storage.disk import remove
 from napari_corrclip.storage.folders import staged
 from napari_corrclip.storage.zarr_folders import (
     StoredArray,
@@ -82,6 +83,19 @@ def new_result(folder: Path) -> Iterator[Path]:
     with staged(folder, owned=ALL_OWNED) as temporary:
         yield temporary
         check_target(folder)
+
+
+def move_result(source: Path, folder: Path) -> None:
+    """Let the result in one folder take its place in another one beside it, which may have a former one.
+
+    Raises:
+        InputError: it cannot be written, or ``folder`` has something that is no result.
+    """
+    with new_result(folder) as temporary:
+        for path in source.iterdir():
+            if not path.name.startswith("."):  # what the system, and the way of writing, left there
+                path.rename(temporary / path.name)
+    remove(source)
 
 
 @contextlib.contextmanager

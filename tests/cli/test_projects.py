@@ -68,6 +68,9 @@ def test_the_whole_way(images: Path, tmp_path: Path, capsys: pytest.CaptureFixtu
         (("--device", "gpu"), "gpu"),
         (("--dtype", "int8"), "int8"),
         (("--detail", "coarse"), "coarse"),
+        (("--tile", "256"), "--tile goes with --scale"),
+        (("--scale", "0.5", "--detail", "fine"), "--detail fine does not go with --scale"),
+        (("--scale", "0"), "0"),
         (("-c", "cat,,dog"), "empty class name"),
     ],
 )

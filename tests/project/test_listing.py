@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,7 +11,6 @@ import pytest
 import napari_corrclip as nc
 from napari_corrclip.demo.scenes import generate_scene
 from napari_corrclip.errors import InputError
-from napari_corrclip.project.database import NAME
 from napari_corrclip.project.listing import ItemOrder
 from napari_corrclip.project.project import Project
 from napari_corrclip.project.records import ItemRecord, ItemState
@@ -91,23 +89,6 @@ def test_orders_and_states_that_are_none_are_refused(project: Project) -> None:
         project.list_items(order="class")
     with pytest.raises(InputError, match="There is no state 'done'"):
         project.list_items("done")
-
-
-def test_an_index_of_the_first_version_gets_what_it_lacks(made: Path, tmp_path: Path) -> None:
-    with Project.open(made) as project:
-        numbers = project.list_items(order="gain")
-    data = (made / NAME).read_bytes()
-    connection = sqlite3.connect(made / NAME, isolation_level=None)
-    connection.execute("DROP INDEX items_by_gain")
-    connection.execute("DROP INDEX items_by_path")
-    connection.execute("ALTER TABLE items DROP COLUMN gain")
-    connection.execute("PRAGMA user_version = 1")
-    connection.close()
-    try:
-        with Project.open(made) as project:
-            assert project.list_items(order="gain") == numbers
-    finally:
-        (made / NAME).write_bytes(data)
 
 
 def test_thumbnails_are_kept_and_made_anew_when_something_became_of_the_item(

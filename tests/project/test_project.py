@@ -531,7 +531,6 @@ def test_nothing_is_made_where_something_cannot_be_used(images: Path, tmp_path: 
         ("cat", [images / "gone.png"], RECIPE, "There is no image, folder or list"),
         ("cat", [images / "*.gone"], RECIPE, "No image fits the pattern"),
         ("cat,,dog", [images], RECIPE, "empty class name"),
-        ("cat", [images], nc.Recipe(scale=0.5), "runs no large images"),
         ("cat", [images], nc.Recipe(regions="given"), "runs no regions that come with each image"),
     ):
         with pytest.raises(nc.InputError, match=sentence):
