@@ -68,6 +68,14 @@ def create(
     overlap: Annotated[
         int | None, typer.Option(metavar="PIXELS", help="With --scale, as in segment.")
     ] = None,
+    copy: Annotated[
+        bool,
+        typer.Option(
+            "--copy",
+            help="Copy the images into the project, so that its folder can be moved alone; how much that is, "
+            "is told before.",
+        ),
+    ] = False,
     debug: Debug = False,
 ) -> None:
     """Make a project of images, which stay where they are; each plane of a stack is one.
@@ -90,6 +98,7 @@ def create(
             scale=scale,
             tile=tile,
             overlap=overlap,
+            copy=copy,
         )
 
 

@@ -26,7 +26,7 @@ from napari_corrclip.project.project import Project
 from napari_corrclip.project.records import ItemState, plane_text
 from napari_corrclip.project.run import Done, Failed, Outcome
 from napari_corrclip.regions.options import REGION_KINDS
-from napari_corrclip.wording.amounts import count
+from napari_corrclip.wording.amounts import count, size_text
 
 if TYPE_CHECKING:
     from napari_corrclip.settings import Detail
@@ -49,6 +49,7 @@ def create(
     scale: float | None,
     tile: int | None,
     overlap: int | None,
+    copy: bool,
 ) -> None:
     """Make a project; see the command's help.
 
@@ -81,7 +82,10 @@ def create(
     )
     assert recipe.preset is not None  # it was named
     check_prompts(vocabulary, recipe.preset)
-    with Project.create(folder, vocabulary, images, recipe=recipe) as project:
+    if copy:
+        number, size = Project.size_of(images)
+        say(f"Copying {count(number, 'image')}, {size_text(size)}")
+    with Project.create(folder, vocabulary, images, recipe=recipe, copy=copy) as project:
         classes_text = count(len(vocabulary), "class", "classes")
         tell(f"{project.folder}: {images_text(project)}, {classes_text}")
 

@@ -15,6 +15,7 @@ from napari_corrclip.engine.segmenter import Segmenter
 from napari_corrclip.errors import InputError
 from napari_corrclip.progress import Steps, drive
 from napari_corrclip.project import collecting, intake, listing, reviewing, running, statistics
+from napari_corrclip.project.copying import IMAGES, copies_of, copy_steps
 from napari_corrclip.project.database import NAME
 from napari_corrclip.project.folder import (
     ITEMS,
@@ -70,6 +71,8 @@ class Project:
         images: str | os.PathLike[str] | Iterable[str | os.PathLike[str]] = (),
         *,
         recipe: Recipe | None = None,
+        copy: bool = False,
+        progress: bool | None = None,
     ) -> Project:
         """Make a project, and open it.
 
@@ -78,6 +81,9 @@ class Project:
             vocabulary: text such as ``"cat, dog"``, a file, names, or a :class:`Vocabulary`.
             images: places as :meth:`add` takes them, or one of them; they stay where they are.
             recipe: how they are run; ``None``: the demo's preset.
+            copy: copy the images into the folder, so that it can be moved alone; :meth:`size_of` tells
+                beforehand how much that is. What is in their places later is not found then.
+            progress: of copying, draw a bar on stderr; ``None``: only where that is a terminal.
 
         Raises:
             InputError: something is there already, cannot be written or cannot be used.
@@ -88,7 +94,9 @@ class Project:
         place = Path(folder).expanduser().absolute()
         if place.suffix != SUFFIX:
             place = place.with_name(place.name + SUFFIX)
-        found = intake.found_in(images, place)  # before anything is written
+        # Before anything is written.
+        copies = copies_of(images) if copy else None
+        found = {} if copy else intake.found_in(images, place)
         try:
             place.mkdir(parents=True, exist_ok=True)
             if any(place.iterdir()):
@@ -103,6 +111,9 @@ class Project:
                 (place / ITEMS).mkdir()
             except OSError as error:
                 raise cannot_write(place, error) from None
+            if copies is not None:
+                drive(copy_steps(copies, place), show=progress)
+                found = intake.found_in([place / IMAGES] if copies.images else [], place)
             index = undone.enter_context(contextlib.closing(Index(place / NAME, create=True)))
             with index.transaction():
                 index.choose(words, recipe)
@@ -202,20 +213,48 @@ class Project:
 
     # -- images
 
-    def add(self, *images: str | os.PathLike[str]) -> int:
+    @staticmethod
+    def size_of(
+        images: str | os.PathLike[str] | Iterable[str | os.PathLike[str]],
+    ) -> tuple[int, int]:
+        """Return how many images places have, and how many bytes they are, which a copy takes.
+
+        Raises:
+            InputError: nothing is there.
+        """
+        copies = copies_of(images)
+        return len(copies.images), copies.size
+
+    def add(
+        self,
+        *images: str | os.PathLike[str],
+        copy: bool = False,
+        progress: bool | None = None,
+    ) -> int:
         """Add images; return how many of them were new.
 
         Args:
             images: files, folders, patterns and lists, as
                 :func:`~napari_corrclip.project.finding.find_images` takes them. What is added to a folder
                 later is found by the next run.
+            copy: copy them into the project, see :meth:`create`; what it has a copy of already is left out.
+            progress: of copying, draw a bar on stderr; ``None``: only where that is a terminal.
 
         Raises:
             InputError: nothing is there, or the project cannot be written.
         """
-        found = intake.found_in(images, self.folder)
-        with self._index.transaction():
-            new = intake.take(self._index, found)
+        copied = None
+        if copy:
+            copied = drive(copy_steps(copies_of(images, self.folder), self.folder), show=progress)
+            images = () if copied is None else (self.folder / IMAGES,)
+        try:
+            found = intake.found_in(images, self.folder, self._index.files())
+            with self._index.transaction():
+                new = intake.take(self._index, found)
+        except BaseException:
+            if copied is not None:
+                remove(copied)
+            raise
         intake.write_choices(self._index)
         return new
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import imageio.v3 as iio
+import numpy as np
 import pytest
 
 from napari_corrclip.cli import app
@@ -56,6 +58,26 @@ def test_the_whole_way(images: Path, tmp_path: Path, capsys: pytest.CaptureFixtu
         project.choose("red, green, wood")
     assert app.run(["project", "run", "set.corrclip-project", "--stale", "--strict"]) == 2
     assert "is no image that can be read" in capsys.readouterr().err
+
+
+def test_copies_and_large_images_by_the_command_line(
+    images: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    np.save(images / "stack.npy", np.stack([generate_scene(2).image[:100, :100]] * 2))
+    more = ("--copy", "--scale", "0.5", "--tile", "128", "--overlap", "32")
+    assert app.run(["project", "create", "set", "images", *CREATE, *more]) == 0
+    out = capsys.readouterr()
+    size = sum(path.stat().st_size for path in images.iterdir()) / 1e6
+    assert f"Copying 3 images, {size:.1f} MB\n" in out.err
+    assert "set.corrclip-project: 4 images, 2 of them planes of 1 stack, 3 classes" in out.out
+    shutil.rmtree(images)
+    Path("set.corrclip-project").rename("moved.corrclip-project")
+    assert app.run(["project", "run", "moved.corrclip-project"]) == 0
+    out = capsys.readouterr()
+    assert "4 images pre-labelled, 0 failed" in out.out
+    assert "stack.npy[1]: " in out.err
+    assert app.run(["project", "status", "moved.corrclip-project"]) == 0
+    assert "regions superpixels, scale 0.5\n4 pre-labelled\n" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

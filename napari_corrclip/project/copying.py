@@ -1,0 +1,142 @@
+"""Images that are copied into a project, so that its folder can be moved alone: all of them, or none.
+
+They lie in ``images``, which is a place of the project like any other: what a person puts there is found by
+the next run. The first ones are ``images`` itself, later ones a numbered folder in it, so that each time one
+rename brings all of them. Each keeps its name; of a folder that is copied each image keeps its place inside.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import count
+from pathlib import Path
+
+from napari_corrclip.errors import InputError
+from napari_corrclip.images.origin import digest_of
+from napari_corrclip.progress import Progress, Steps
+from napari_corrclip.project.finding import find_images
+from napari_corrclip.storage.disk import cannot_write, sync_folder, sync_tree
+from napari_corrclip.storage.temporary import temporary
+from napari_corrclip.wording import amounts
+
+IMAGES = "images"
+
+
+@dataclass(frozen=True, slots=True)
+class Copies:
+    """Images that are to be copied.
+
+    Attributes:
+        images: each with the path that it gets, as seen from where they are copied to.
+        size: bytes of them all.
+    """
+
+    images: tuple[tuple[Path, Path], ...]
+    size: int
+
+
+def copies_of(
+    images: str | os.PathLike[str] | Iterable[str | os.PathLike[str]],
+    folder: Path | None = None,
+) -> Copies:
+    """Return what is to be copied; nothing is yet.
+
+    Args:
+        images: a place as :func:`~napari_corrclip.project.finding.find_images` takes it, or several.
+        folder: of a project, in which what it has a copy of already is left out.
+
+    Raises:
+        InputError: nothing is there, or an image of a list is not.
+    """
+    places = [images] if isinstance(images, str | os.PathLike) else list(images)
+    names: dict[str, Path] = {}
+    chosen: dict[Path, Path] = {}
+    for place in places:
+        for image in find_images(place):
+            if image in chosen:
+                continue
+            if not (image.is_file() or image.is_dir()):
+                raise InputError(f"There is no image {str(image)!r} to be copied; check the path.")
+            path = _path(image, Path(place).expanduser().absolute())
+            # A disk may know no capitals.
+            tries = (path, *(Path(str(number), path) for number in range(2, len(chosen) + 3)))
+            path = next(each for each in tries if str(each).casefold() not in names)
+            names[str(path).casefold()] = chosen[image] = path
+    pairs = [pair for pair in chosen.items() if folder is None or not _has(folder, *pair)]
+    return Copies(tuple(pairs), sum(_size(image) for image, _ in pairs))
+
+
+def copy_steps(copies: Copies, folder: Path) -> Steps[Path | None]:
+    """Copy images into a project, and return the folder that has them, ``None`` where there are none.
+
+    Args:
+        copies: the images.
+        folder: of the project.
+
+    Raises:
+        InputError: an image cannot be read, or there is no space. Nothing was copied then.
+    """
+    if not copies.images:
+        return None
+    free = shutil.disk_usage(folder).free
+    if free < copies.size:
+        raise InputError(
+            f"{amounts.count(len(copies.images), 'image')} of {amounts.size_text(copies.size)} are to be "
+            f"copied, and the disk of {str(folder)!r} has {amounts.size_text(free)} left; make room, or link "
+            "them."
+        )
+    try:
+        with temporary(folder) as stage:
+            stage.mkdir()
+            for number, (image, path) in enumerate(copies.images):
+                yield Progress("copy", number, len(copies.images))
+                _copy(image, stage / path)
+            sync_tree(stage)
+            target = next(place for place in _folders(folder) if not os.path.lexists(place))
+            stage.rename(target)
+            sync_folder(target.parent)
+            return target
+    except OSError as error:
+        raise cannot_write(folder / IMAGES, error) from None
+
+
+def _path(image: Path, place: Path) -> Path:
+    """Return where the copy of an image of a place lies."""
+    if place.is_dir() and image.is_relative_to(place.resolve()):
+        return Path(place.name, image.relative_to(place.resolve()))
+    return Path(image.name)
+
+
+def _folders(folder: Path) -> Iterator[Path]:
+    """Yield the folders that copies are in, and then those that the next ones may get."""
+    yield folder / IMAGES
+    for number in count(2):
+        yield folder / IMAGES / str(number)
+
+
+def _has(folder: Path, image: Path, path: Path) -> bool:
+    """Whether a project has a copy of an image already."""
+    for place in _folders(folder):
+        if not os.path.lexists(place):
+            return False
+        there = place / path
+        if there.exists() and digest_of(there) == digest_of(image):
+            return True
+    return False
+
+
+def _size(image: Path) -> int:
+    if image.is_file():
+        return image.stat().st_size
+    return sum(path.stat().st_size for path in image.rglob("*") if path.is_file())
+
+
+def _copy(image: Path, target: Path) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if image.is_dir():
+        shutil.copytree(image, target)
+    else:
+        shutil.copy2(image, target)
