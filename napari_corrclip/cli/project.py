@@ -22,6 +22,7 @@ Folder = Annotated[
 
 @app.command()
 def create(
+    context: typer.Context,
     folder: Annotated[
         Path,
         typer.Argument(
@@ -29,16 +30,27 @@ def create(
         ),
     ],
     images: Annotated[
-        list[str],
+        list[str] | None,
         typer.Argument(
             metavar="IMAGES...",
             help="Images, folders (at any depth), patterns such as 'photos/**/*.jpg', or lists (.txt, .csv).",
+            show_default=False,
         ),
-    ],
+    ] = None,
     classes: Annotated[
-        str,
+        str | None,
         typer.Option("--classes", "-c", metavar="TEXT|FILE", help="As in segment."),
-    ],
+    ] = None,
+    results: Annotated[
+        Path | None,
+        typer.Option(
+            "--from",
+            parser=Path,
+            metavar="RESULTS",
+            help="What was the -o of segment: its images, classes and options are taken, and its results "
+            "are pre-labelled items without a run.",
+        ),
+    ] = None,
     preset: Annotated[
         str, typer.Option(metavar="demo|vit-b-16|…", help="Which networks.")
     ] = "demo",
@@ -80,14 +92,19 @@ def create(
 ) -> None:
     """Make a project of images, which stay where they are; each plane of a stack is one.
 
+    Or of results of segment, with --from.
+
     What is put into their folders later is found by the next run.
     """
     with guarded(debug):
         from napari_corrclip.cli import projects
 
+        if results is not None:
+            projects.take_up(folder, results, _given(context), copy=copy)
+            return
         projects.create(
             folder,
-            images,
+            images or (),
             classes,
             preset=preset,
             regions=regions,
@@ -167,3 +184,15 @@ def repair(folder: Folder, debug: Debug = False) -> None:
         from napari_corrclip.cli import projects
 
         projects.repair(folder)
+
+
+def _given(context: typer.Context) -> list[str]:
+    """Return what a person gave of what results tell themselves."""
+    given = []
+    for parameter in context.command.params:
+        name = parameter.name or ""
+        source = context.get_parameter_source(name)
+        theirs = name not in ("folder", "results", "copy", "debug")
+        if theirs and source is not None and source.name == "COMMANDLINE":
+            given.append("IMAGES" if name == "images" else parameter.opts[0])
+    return given

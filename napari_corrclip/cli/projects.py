@@ -25,6 +25,7 @@ from napari_corrclip.project.prelabelling import Proposal
 from napari_corrclip.project.project import Project
 from napari_corrclip.project.records import ItemState, plane_text
 from napari_corrclip.project.run import Done, Failed, Outcome
+from napari_corrclip.project.taking_up import results_in
 from napari_corrclip.regions.options import REGION_KINDS
 from napari_corrclip.wording.amounts import count, size_text
 
@@ -38,7 +39,7 @@ SHOWN = 20
 def create(
     folder: Path,
     images: Sequence[str],
-    classes: str,
+    classes: str | None,
     *,
     preset: str,
     regions: str,
@@ -58,6 +59,11 @@ def create(
     """
     from napari_corrclip.devices import choose_device, choose_dtype
 
+    if classes is None or not images:
+        what = "classes (-c 'cat, dog')" if classes is None else "images"
+        raise InputError(
+            f"A project needs {what}; add them, or give --from with the results of segment."
+        )
     if regions not in REGION_KINDS:
         raise InputError(
             f"--regions is {regions!r}, and a project finds its regions itself; choose "
@@ -88,6 +94,29 @@ def create(
     with Project.create(folder, vocabulary, images, recipe=recipe, copy=copy) as project:
         classes_text = count(len(vocabulary), "class", "classes")
         tell(f"{project.folder}: {images_text(project)}, {classes_text}")
+
+
+def take_up(folder: Path, results: Path, given: Sequence[str], *, copy: bool) -> None:
+    """Make a project of results of ``segment``.
+
+    Args:
+        folder: of the project.
+        results: what was the command's -o.
+        given: arguments and options that results tell themselves.
+        copy: copy the images into the project.
+
+    Raises:
+        InputError: ``given`` is not empty, or the results cannot be taken up. Nothing was made then.
+    """
+    if given:
+        raise InputError(
+            f"With --from images, classes and options are those of the results; leave {', '.join(given)} out."
+        )
+    if copy:
+        number, size = Project.size_of(results_in(results).folders)
+        say(f"Copying {count(number, 'image')}, {size_text(size)}")
+    with Project.from_results(folder, results, copy=copy) as project:
+        tell(f"{project.folder}: {images_text(project)}", *project.status().lines())
 
 
 def run(folder: Path, *, stale: bool, strict: bool, part: str | None, collect: bool) -> None:

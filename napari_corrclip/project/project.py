@@ -39,6 +39,7 @@ from napari_corrclip.project.records import (
 from napari_corrclip.project.run import Event, Report
 from napari_corrclip.project.sessions import ItemSessions
 from napari_corrclip.project.statistics import Figures
+from napari_corrclip.project.taking_up import results_in, take_up_steps
 from napari_corrclip.results.large import LargeSegmentation
 from napari_corrclip.results.segmentation import Segmentation
 from napari_corrclip.results.zarr_maps import check_zarr
@@ -121,6 +122,45 @@ class Project:
             intake.write_choices(index)
             undone.pop_all()
         return cls(place, index)
+
+    @classmethod
+    def from_results(
+        cls,
+        folder: str | os.PathLike[str],
+        results: str | os.PathLike[str],
+        *,
+        copy: bool = False,
+        progress: bool | None = None,
+    ) -> Project:
+        """Make a project of results of ``napari-corrclip segment``, and open it; nothing is run.
+
+        Its images are those that the results tell of, pre-labelled by copies of these; its vocabulary is
+        theirs, its recipe that of most of them.
+
+        Args:
+            folder: as for :meth:`create`.
+            results: what was the command's ``-o``.
+            copy: copy the images, too, as for :meth:`create`.
+            progress: draw a bar on stderr; ``None``: only where that is a terminal.
+
+        Raises:
+            InputError: there are no results, they have different classes, an image is gone or another one
+                now, or as of :meth:`create`.
+        """
+        found = results_in(results)
+        images = {image: image for image in found.folders}
+        copies = copies_of(images).images if copy else ()
+        made = cls.create(
+            folder, found.vocabulary, images, recipe=found.recipe, copy=copy, progress=progress
+        )
+        with contextlib.ExitStack() as undone:
+            undone.callback(remove, made.folder)
+            undone.enter_context(made)
+            images |= {image: made.folder / IMAGES / path for image, path in copies}
+            drive(take_up_steps(made._index, found, images), show=progress)
+            made.collect(progress=progress)
+            undone.pop_all()
+        return made
 
     @classmethod
     def open(cls, folder: str | os.PathLike[str], *, read_only: bool = False) -> Project:

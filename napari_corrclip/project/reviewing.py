@@ -14,6 +14,7 @@ from napari_corrclip.annotation import Session, Source, restore
 from napari_corrclip.annotation.files.log import has_session
 from napari_corrclip.annotation.journal import Journal
 from napari_corrclip.errors import InputError
+from napari_corrclip.images import ImageOptions
 from napari_corrclip.images.stack import Where
 from napari_corrclip.images.stacks import read_plane
 from napari_corrclip.project.folder import (
@@ -31,6 +32,8 @@ from napari_corrclip.project.folder import (
 )
 from napari_corrclip.project.index import Index
 from napari_corrclip.project.records import DECIDED, ItemRecord, ItemState, plane_text
+from napari_corrclip.results.folder import read_provenance
+from napari_corrclip.results.provenance import Provenance
 from napari_corrclip.results.segmentation import Segmentation
 
 
@@ -38,7 +41,7 @@ from napari_corrclip.results.segmentation import Segmentation
 def reviewed(index: Index, record: ItemRecord, by: str) -> Iterator[Session]:
     """Give the session of an item; see :meth:`~napari_corrclip.project.project.Project.session`."""
     folder, image = item_folder(index.folder, record.name), image_in(index.folder, record.path)
-    rgb = None if is_large(folder) else read_plane(image, record.plane).rgb
+    rgb = None if is_large(folder) else read_plane(image, record.plane, _as_it_was_read(folder)).rgb
     check_unchanged(record, image)
     session = read_session(folder, rgb, Source.of(image, slice=record.plane))
     with Journal(session, folder / SESSION):
@@ -158,6 +161,18 @@ def state_of(state: ItemState | str) -> ItemState:
 def _bring(index: Index, record: ItemRecord, state: ItemState, by: str) -> None:
     with index.transaction():
         index.mark(record.id, state, by=by)
+
+
+def _as_it_was_read(folder: Path) -> ImageOptions | None:
+    """Return the limits by which an item's image became 8 bits when it was run; those of others may be given.
+
+    Results that were taken up may come from limits or percentiles that somebody chose.
+    """
+    document = read_provenance(folder / RESULT)
+    stretch = () if document is None else Provenance.from_document(document).stretch
+    if len(stretch) != 1 or stretch[0] is None:
+        return None
+    return ImageOptions((stretch[0].low, stretch[0].high))
 
 
 def check_unchanged(record: ItemRecord, image: Path) -> None:

@@ -23,6 +23,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -36,7 +37,8 @@ from napari_corrclip.errors import InputError
 from napari_corrclip.maps.regions import check_regions
 from napari_corrclip.results import label_files as maps
 from napari_corrclip.storage.arrays import read_npz
-from napari_corrclip.storage.folders import Locate, Writer, read_whole, write_folder
+from napari_corrclip.storage.disk import remove
+from napari_corrclip.storage.folders import Locate, Writer, read_whole, staged, write_folder
 from napari_corrclip.storage.names import MAX_BYTES, cut
 from napari_corrclip.storage.text_files import load_json, read_text
 from napari_corrclip.vocabulary import Vocabulary
@@ -123,6 +125,31 @@ def write_result(
     if demo_picture is not None:
         writers["demo.png"] = lambda path: path.write_bytes(demo_picture)
     write_folder(folder, writers, owned=ALL_OWNED)
+
+
+def copy_result(source: Path, folder: Path) -> None:
+    """Copy the files of a result, an ordinary or a large one, into another folder: all of them or none.
+
+    Args:
+        source: has the result.
+        folder: made with its parents where it does not exist.
+
+    Raises:
+        InputError: it cannot be read, or written.
+    """
+    with staged(folder, owned=ALL_OWNED) as stage:
+
+        def copy(locate: Locate) -> None:
+            for left in stage.iterdir():  # of a result that was exchanged meanwhile
+                remove(left)
+            for name in sorted(ALL_OWNED):
+                path = locate(name)
+                if path.is_dir():
+                    shutil.copytree(path, stage / name)
+                elif path.is_file():
+                    shutil.copyfile(path, stage / name)
+
+        read_whole(source, sorted(ALL_OWNED), copy)
 
 
 def foreign_files(folder: Path) -> list[str]:
