@@ -23,14 +23,12 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from napari_corrclip.annotation.files.folder import digest
 from napari_corrclip.annotation.files.log import glance, has_session
 from napari_corrclip.engine.recipe import Recipe
 from napari_corrclip.errors import InputError
 from napari_corrclip.images.origin import digest_of, escaped, place_of, position_of
+from napari_corrclip.images.pixels import Pixels
 from napari_corrclip.images.stack import Stack, Where, check_place
 from napari_corrclip.project.records import ItemState
 from napari_corrclip.results.folder import LARGE_FORMAT, read_provenance
@@ -304,14 +302,11 @@ def is_project(folder: str | os.PathLike[str]) -> bool:
     return (Path(folder) / PROJECT).is_file()
 
 
-def content_of(image: Path, plane: Where, rgb: NDArray[np.uint8] | None) -> str:
-    """Return the checksum of an item's content, empty where it cannot be read.
+def content_of(image: Path) -> str:
+    """Return the checksum of an image's content, empty where it cannot be read."""
+    return digest_of(place_of(image))
 
-    That of the file; of a plane that of its pixels, so that a stack may get more planes.
 
-    Args:
-        image: the file.
-        plane: which one of a stack; empty of one image.
-        rgb: (H, W, 3) uint8; ``None`` of a large image, which is known by its file.
-    """
-    return digest_of(place_of(image)) if not plane or rgb is None else digest(rgb)
+def content_of_plane(pixels: Pixels) -> str:
+    """Return the checksum of a plane's content: of its pixels, so that a stack may get more planes."""
+    return digest(pixels.rgb)

@@ -85,11 +85,15 @@ def write_choices(index: Index) -> None:
     Raises:
         InputError: it cannot be written.
     """
+    if _choices(index).is_in(index.folder):
+        return
     # In a transaction of its own: of two who choose at once, the last one to write reads what both did.
     with index.transaction():
-        choices = Choices(index.vocabulary, index.recipe, tuple(index.places))
-        if not choices.is_in(index.folder):
-            choices.write(index.folder)
+        _choices(index).write(index.folder)
+
+
+def _choices(index: Index) -> Choices:
+    return Choices(index.vocabulary, index.recipe, tuple(index.places))
 
 
 def look_again(index: Index) -> int:

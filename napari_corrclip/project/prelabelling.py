@@ -28,6 +28,7 @@ from napari_corrclip.project.folder import (
     SESSION,
     Outcome,
     content_of,
+    content_of_plane,
     file_now,
     is_corrected,
     now,
@@ -267,7 +268,8 @@ def prelabel_steps(
             pixels = read_plane(task.image, plane)
         else:
             _check_large(task, recipe.scale)
-        content = content_of(task.image, plane, None if pixels is None else pixels.rgb)
+        # A plane is known by its own pixels; of a large image they are not all in memory.
+        content = content_of_plane(pixels) if plane and pixels else content_of(task.image)
         if not loaded:
             segmenter = yield from networks()
             segmenter.check_prompts(vocabulary)

@@ -23,6 +23,7 @@ from napari_corrclip.project.folder import (
     SESSION,
     Outcome,
     content_of,
+    content_of_plane,
     file_now,
     image_in,
     is_corrected,
@@ -183,8 +184,9 @@ def check_unchanged(record: ItemRecord, image: Path) -> None:
     """
     if not record.digest or file_now(image) == (record.size, record.mtime):
         return
-    rgb = read_plane(image, record.plane).rgb if record.plane else None
-    if content_of(image, record.plane, rgb) != record.digest:
+    if content_of(image) == record.digest:
+        return
+    if not record.plane or content_of_plane(read_plane(image, record.plane)) != record.digest:
         raise InputError(
             f"The image {str(image)!r}{plane_text(record.plane)} was changed after it was run; put the "
             "former one back, or say that the item is new and run it again."

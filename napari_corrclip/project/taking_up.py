@@ -136,7 +136,7 @@ def take_up_steps(index: Index, results: Results, images: Mapping[Path, Path]) -
             record.path,
             size,
             mtime,
-            content_of(mine, (), None),
+            content_of(mine),
             ItemState.PRELABELLED,
             at=record.at,
             recipe=results.recipes[image].key(),

@@ -11,6 +11,7 @@ from PIL import Image, UnidentifiedImageError
 
 from napari_corrclip.annotation.files.log import has_session
 from napari_corrclip.errors import InputError
+from napari_corrclip.images.stack import Where
 from napari_corrclip.images.stacks import read_plane
 from napari_corrclip.project.folder import RESULT, SESSION, is_large
 from napari_corrclip.project.reviewing import plane_in, read_session
@@ -26,7 +27,9 @@ _UNLIKELY = 4_000_000
 """Bytes that no thumbnail has: what is larger is another file."""
 
 
-def thumbnail(image: Path, folder: Path, since: float, *, keep: bool = True) -> NDArray[np.uint8]:
+def thumbnail(
+    image: Path, folder: Path, since: float, *, keep: bool = True, plane: Where | None = None
+) -> NDArray[np.uint8]:
     """Return the small picture of an item, (h, w, 3) uint8; where there is none that is new enough, make it.
 
     Args:
@@ -34,6 +37,7 @@ def thumbnail(image: Path, folder: Path, since: float, *, keep: bool = True) -> 
         folder: of the item.
         since: when something became of the item last, in seconds since 1970.
         keep: write it into the folder, for the next time.
+        plane: which one of a stack; ``None``: that which was run, as the folder says.
 
     Raises:
         InputError: the image cannot be read, or is a large one, which would have to be read whole.
@@ -45,7 +49,7 @@ def thumbnail(image: Path, folder: Path, since: float, *, keep: bool = True) -> 
         raise InputError(
             f"{str(image)!r} was run as a large image, of which no small picture is made."
         )
-    rgb = read_plane(image, plane_in(folder)).rgb
+    rgb = read_plane(image, plane_in(folder) if plane is None else plane).rgb
     made = draw(rgb, *_labels(folder))
     if keep and folder.is_dir():
         write(made, folder)

@@ -139,6 +139,8 @@ CASES: dict[str, tuple[str, Callable[[Path], object], Stack, np.ndarray]] = {
     ),
 }  # fmt: skip
 
+COLOURS_FIRST = ("channels as pages", "OME-Zarr of colours")
+
 
 @pytest.mark.parametrize("case", CASES)
 def test_planes_are_told_and_read_as_they_were_written(tmp_path: Path, case: str) -> None:
@@ -161,6 +163,18 @@ def test_planes_are_told_and_read_as_they_were_written(tmp_path: Path, case: str
     ):
         with pytest.raises(InputError, match=r"has no plane \["):
             read_plane(path, wrong)
+
+
+@pytest.mark.parametrize("case", [case for case in CASES if case not in COLOURS_FIRST])
+def test_planes_are_counted_as_the_viewer_counts_them(tmp_path: Path, case: str) -> None:
+    """By napari's own reader; where channels are an axis of their own it has a slider for them, too."""
+    reader = pytest.importorskip("napari_builtins.io")  # the library is tested without napari, too
+    name, write, stack, _ = CASES[case]
+    write(tmp_path / name)
+    shown = reader.magic_imread([str(tmp_path / name)])
+    shape = (shown[0] if isinstance(shown, list) else shown).shape
+    assert shape[: len(stack.shape)] == stack.shape
+    assert shape[len(stack.shape) :] in ((20, 24), (20, 24, 3))
 
 
 @pytest.mark.parametrize(
