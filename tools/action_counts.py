@@ -168,11 +168,14 @@ def twelve(photographs: list[Path], picture: Path | None) -> dict[str, Any]:
         began, before = perf_counter(), review.record
         hand.key(Qt.Key.Key_Return, Qt.KeyboardModifier.ControlModifier)
         if number < len(photographs) - 1:
-            hand.wait(
-                lambda former=before: (
-                    not review.is_opening and review.has_session and review.record.id != former.id
-                )
-            )
+            assert before is not None  # what is verified
+
+            def arrived(former: int = before.id) -> bool:
+                shown = review.record
+                opened = review.has_session and not review.is_opening
+                return opened and shown is not None and shown.id != former
+
+            hand.wait(arrived)
             seconds.append(perf_counter() - began)
     project = review.project
     assert project is not None  # opened above

@@ -42,7 +42,7 @@ from napari_corrclip.results.segmentation import Segmentation
 def reviewed(index: Index, record: ItemRecord, by: str) -> Iterator[Session]:
     """Give the session of an item; see :meth:`~napari_corrclip.project.project.Project.session`."""
     folder, image = item_folder(index.folder, record.name), image_in(index.folder, record.path)
-    rgb = None if is_large(folder) else read_plane(image, record.plane, _as_it_was_read(folder)).rgb
+    rgb = None if is_large(folder) else read_plane(image, record.plane, as_it_was_read(folder)).rgb
     check_unchanged(record, image)
     session = read_session(folder, rgb, Source.of(image, slice=record.plane))
     with Journal(session, folder / SESSION):
@@ -164,7 +164,7 @@ def _bring(index: Index, record: ItemRecord, state: ItemState, by: str) -> None:
         index.mark(record.id, state, by=by)
 
 
-def _as_it_was_read(folder: Path) -> ImageOptions | None:
+def as_it_was_read(folder: Path) -> ImageOptions | None:
     """Return the limits by which an item's image became 8 bits when it was run; those of others may be given.
 
     Results that were taken up may come from limits or percentiles that somebody chose.

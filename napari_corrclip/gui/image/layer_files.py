@@ -41,20 +41,27 @@ class _Seen:
 
 
 _SEEN: weakref.WeakKeyDictionary[Layer, _Seen] = weakref.WeakKeyDictionary()
-_FILLED: weakref.WeakKeyDictionary[Layer, str] = weakref.WeakKeyDictionary()
-"""The file of a layer into which we have read one; napari goes on naming the first."""
+_FILLED: weakref.WeakKeyDictionary[Layer, tuple[str, tuple[int, ...]]] = weakref.WeakKeyDictionary()
+"""The file, and the plane of it, of a layer into which we have read one; napari names the first one still."""
 
 
-def fill(layer: Image, data: NDArray[np.uint8], path: str) -> None:
-    """Let a layer hold what was read of a file, in place of what it held."""
+def fill(layer: Image, data: NDArray[np.uint8], path: str, plane: tuple[int, ...] = ()) -> None:
+    """Let a layer hold what was read of a file, in place of what it held.
+
+    Args:
+        layer: which one.
+        data: what it shows.
+        path: of the file.
+        plane: which one of a stack.
+    """
     layer.data = data
-    _FILLED[layer] = path
+    _FILLED[layer] = path, plane
     _SEEN.pop(layer, None)
     note([layer])
 
 
 def _path(layer: Layer) -> str | None:
-    return _FILLED.get(layer) or layer.source.path
+    return _FILLED[layer][0] if layer in _FILLED else layer.source.path
 
 
 def note(layers: Iterable[Layer | None]) -> None:
@@ -109,6 +116,9 @@ def own_file_of(layer: Layer, where: tuple[int, ...]) -> tuple[str, tuple[int, .
     """
     if file_of(layer) is None:
         return None
+    if layer in _FILLED:
+        path, plane = _FILLED[layer]
+        return path, (*plane, *where)
     files = _SEEN[layer].stacked
     if where and len(files) == layer.data.shape[0]:
         return files[where[0]], where[1:]

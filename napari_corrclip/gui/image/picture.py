@@ -310,6 +310,8 @@ def source_of(
     first = owns[0]
     assert first is not None
     found = _source_in(layer, files, first[1], level, box, channels)
+    if files == paths:
+        return found
     former = _source_in(layer, paths, where, level, box, channels)
     return replace(found, former=former)
 

@@ -204,7 +204,8 @@ class SessionLayers:
         self.close()
         for layer in self.layers:
             layer.visible = False
-            layer.data = np.zeros_like(layer.data)
+            # As small as can be: what is seen whole is the image, whatever was here before.
+            layer.data = np.zeros((1, 1), layer.data.dtype)
             layer.editable = False
         return self.layers
 

@@ -108,7 +108,7 @@ class ItemsModel(QAbstractListModel):
         if role == RECORD:
             return record
         if role == Qt.ItemDataRole.ToolTipRole:
-            return plain("\n".join(filter(None, (record.path, details(record), record.reason))))
+            return plain("\n".join(filter(None, (record.title, details(record), record.reason))))
         if role == Qt.ItemDataRole.AccessibleTextRole:
             return f"{file_name(record)}: {details(record)}"
         return file_name(record)
@@ -116,7 +116,7 @@ class ItemsModel(QAbstractListModel):
 
 def file_name(record: ItemRecord) -> str:
     """Return what an item is called in the list."""
-    return record.path.rpartition("/")[2] or record.path
+    return record.title.rpartition("/")[2] or record.title
 
 
 def details(record: ItemRecord) -> str:

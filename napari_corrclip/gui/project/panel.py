@@ -9,7 +9,7 @@ from qtpy.QtCore import QModelIndex, QTimer
 from qtpy.QtWidgets import QHBoxLayout, QSizePolicy, QVBoxLayout, QWidget
 
 from napari_corrclip.errors import InputError
-from napari_corrclip.gui.project.model import RECORD, ItemsModel
+from napari_corrclip.gui.project.model import RECORD, ItemsModel, file_name
 from napari_corrclip.gui.project.review import READY, Review
 from napari_corrclip.gui.project.running import ProjectRun
 from napari_corrclip.gui.project.thumbnails import Thumbnails
@@ -222,13 +222,13 @@ class ImagesPanel(QWidget):
         if not self._review.verify():
             return
         assert before is not None  # else it could not be verified
-        self._go_on(f"{before.path.rpartition('/')[2]!r} is verified.")
+        self._go_on(f"{file_name(before)!r} is verified.")
 
     def skip(self) -> None:
         """Leave the image that is shown out, and show the next."""
         before = self._review.record
         if self._review.skip() and before is not None:
-            self._go_on(f"{before.path.rpartition('/')[2]!r} is skipped.")
+            self._go_on(f"{file_name(before)!r} is skipped.")
 
     def _go_on(self, said: str) -> None:
         numbers = list(self.model.numbers())

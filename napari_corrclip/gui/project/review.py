@@ -34,12 +34,14 @@ from napari_corrclip.gui.work.restoring import (
 )
 from napari_corrclip.gui.work.said import Kind, Said, Tell
 from napari_corrclip.gui.work.workspace import Opened, Workspace
-from napari_corrclip.images import Pixels, read_pixels
+from napari_corrclip.images import Pixels
+from napari_corrclip.images.stacks import read_plane
 from napari_corrclip.progress import Progress, Steps
 from napari_corrclip.project import thumbnails
+from napari_corrclip.project.folder import is_large
 from napari_corrclip.project.project import Project
-from napari_corrclip.project.records import ItemRecord, ItemState
-from napari_corrclip.project.reviewing import check_unchanged, read_session
+from napari_corrclip.project.records import ItemRecord, ItemState, plane_text
+from napari_corrclip.project.reviewing import as_it_was_read, check_unchanged, read_session
 from napari_corrclip.project.sessions import ItemSessions
 from napari_corrclip.vocabulary import Vocabulary
 from napari_corrclip.wording.amounts import count
@@ -235,9 +237,9 @@ class Review:
             self.record, self._known = None, None
             self._fill(ready)
             self.record = record
-            self._viewer.reset_view()  # each is seen whole, whatever its size
             self.shown.emit(record)
             self._open(record, ready, said)
+            self._viewer.reset_view()  # each is seen whole, whatever its size
         except InputError as error:
             self._tell(error)
             return
@@ -246,7 +248,7 @@ class Review:
         self._prefetch()
 
     def _fill(self, ready: Ready) -> None:
-        """Put an image into the layer of the one before; one that is no 8-bit colours is opened by napari.
+        """Put an image into the layer of the one before; a large one is opened by napari.
 
         Raises:
             InputError: it cannot be opened.
@@ -261,15 +263,16 @@ class Review:
             layer = self._image.layer
             self._layer = (lambda: None) if layer is None else weakref.ref(layer)
             return
-        rgb = ready.pixels.rgb
-        if former is None or not former.rgb:
+        data, name = ready.shown, f"{ready.path.stem}{plane_text(ready.record.plane)}"
+        colours = data.ndim == 3
+        if former is None or former.rgb is not colours:
             if former is not None:
                 self._viewer.layers.remove(former)
-            former = Image(rgb, name=ready.path.stem, rgb=True)
+            former = Image(data, name=name, rgb=colours)
             self._viewer.add_layer(former)
             self._layer = weakref.ref(former)
-        fill(former, rgb, str(ready.path))
-        former.name = ready.path.stem
+        fill(former, data, str(ready.path), ready.record.plane)
+        former.name = name
         former.visible = True
         self._image.layer = former
         self._image.reset_choices()  # the same layer, and another image
@@ -336,7 +339,7 @@ class Review:
         self._prefetching.start(self._ready_steps(record), done=done, failed=lambda _: None)
 
     def _has_session(self, record: ItemRecord) -> bool:
-        source = Source.of(self._open_project().path_of(record))
+        source = Source.of(self._open_project().path_of(record), slice=record.plane)
         return self._store is not None and source in self._store
 
     # -- what becomes of it
@@ -461,8 +464,8 @@ class Ready:
         record: of the item.
         path: of its image.
         vocabulary: of the set then.
-        pixels: of the image; ``None``: they are no 8-bit colours, and napari is to show them.
-        session: of the item; ``None``: it has none, or it is read with what napari shows.
+        pixels: of the image; ``None``: it is a large one, and napari is to show it.
+        session: of the item; ``None``: it has none.
     """
 
     record: ItemRecord
@@ -470,6 +473,14 @@ class Ready:
     vocabulary: Vocabulary
     pixels: Pixels | None = None
     session: Session | None = None
+
+    @property
+    def shown(self) -> NDArray[np.uint8]:
+        """What the viewer shows: (H, W, 3), or (H, W) of grayscale that was of more than 8 bits."""
+        assert self.pixels is not None  # else napari reads it
+        rgb = self.pixels.rgb
+        gray = self.pixels.limits is not None and (rgb == rgb[..., :1]).all()
+        return rgb[..., 0].copy() if gray else rgb
 
     def is_of(self, record: ItemRecord, vocabulary: Vocabulary) -> bool:
         """Whether it is of an item as that is now."""
@@ -485,10 +496,10 @@ def ready_steps(
         InputError: one of them cannot be read, or they do not belong together.
     """
     yield Progress("read the image", 0, 3)
-    pixels = read_pixels(image)
-    if pixels.limits is not None or pixels.nodata is not None:
+    if is_large(folder):
         return Ready(record, image, words)
-    source = Source.of(image)
+    pixels = read_plane(image, record.plane, as_it_was_read(folder))
+    source = Source.of(image, slice=record.plane)
     if record.regions is None and source not in store:
         return Ready(record, image, words, pixels)
     picture = Picture(image.stem, pixels.rgb.shape[:2], lambda _: (pixels, ()), source=source)

@@ -80,6 +80,7 @@ class Thumbnails:
                     item_folder(folder, record.name),
                     record.at,
                     keep=keep,
+                    plane=record.plane,
                 )
             except InputError:  # it is told when it is opened
                 yield record, None

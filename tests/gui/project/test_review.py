@@ -8,7 +8,9 @@ from pathlib import Path
 import imageio.v3 as iio
 import napari
 import numpy as np
+import PIL.Image
 import pytest
+import tifffile
 from pytestqt.qtbot import QtBot
 from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
@@ -22,6 +24,7 @@ from napari_corrclip.gui.project.opening import WordsDialog
 from napari_corrclip.gui.work.said import Kind
 from napari_corrclip.project.project import Project
 from napari_corrclip.project.records import ItemRecord, ItemState
+from napari_corrclip.project.reviewing import read_session
 from tests.gui.hand import choose as pick
 from tests.gui.hand import click_at, turn_to, write
 from tests.gui.person import MINUTE, Person, answer, delete_now, threads_end
@@ -383,3 +386,55 @@ def test_every_page_fits_and_is_gone_through_by_keyboard(person: Person, images:
     QTest.keyClick(panel.view, Qt.Key.Key_Return)
     person.qtbot.waitUntil(lambda: name_shown(person) == "scene 1", timeout=MINUTE)
     shown(person)
+
+
+def test_planes_deep_and_turned_images_are_shown_as_they_were_run(
+    person: Person, tmp_path: Path
+) -> None:
+    dock, qtbot = person.dock, person.qtbot
+    folder = tmp_path / "mixed"
+    folder.mkdir()
+    scene = generate_scene(3).image[:96, :128]
+    tifffile.imwrite(
+        folder / "deep.tif", (scene.astype(np.uint16) * 200 + 100).mean(axis=-1).astype(np.uint16)
+    )
+    tifffile.imwrite(
+        folder / "stack.tif",
+        np.stack([generate_scene(seed).image[:80, :112].mean(axis=-1) for seed in range(3)]).astype(
+            np.uint8
+        ),
+        photometric="minisblack",
+    )
+    exif = PIL.Image.Exif()
+    exif[0x0112] = 6  # turned by a quarter
+    PIL.Image.fromarray(scene).save(folder / "turned.jpg", exif=exif)
+    dock.open_project(str(prelabelled(folder)))
+    project = shown(person)
+    titles = ["deep.tif", "stack.tif[0]", "stack.tif[1]", "stack.tif[2]", "turned.jpg"]
+    panel = dock.projects.panel
+    assert [panel.model.index(row).data() for row in range(5)] == titles
+    assert panel.run_button.text() == "Run"
+    for number, title in enumerate(titles):
+        if number:
+            key(person, Qt.Key.Key_PageDown)
+            shown(person)
+        name = title.replace(".tif", "").replace(".jpg", "")
+        qtbot.waitUntil(lambda n=name: name_shown(person) == n, timeout=MINUTE)
+        record = project.item(dock.projects.review.record)  # type: ignore[arg-type]
+        result = project.result(record)
+        np.testing.assert_array_equal(dock.session.labels, result.labels)
+        person.agree()
+        assert person.names() == [name, "labels", "regions"]
+        image = person.viewer.layers[name]
+        assert image.data.shape[:2] == result.labels.shape
+        assert image.rgb is (title != "deep.tif")
+        dock.session.assign(1, "green")
+        labels = dock.session.labels.copy()
+        key(person, Qt.Key.Key_Return, Qt.KeyboardModifier.ControlModifier)
+        shown(person)
+        kept = read_session(project.folder_of(record))
+        np.testing.assert_array_equal(kept.labels, labels)
+        panel.show_item(project.item(record))
+        shown(person)
+        np.testing.assert_array_equal(dock.session.labels, labels)
+    assert states(project) == ["verified"] * 5
