@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import atexit
 import gc
 import os
+import shutil
+import tempfile
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 # A widget that outlives its viewer fails the test; read when the first viewer is made.
 os.environ.setdefault("NAPARI_STRICT_QT", "1")
+# Settings of napari are not those of whoever runs the tests. Read when napari is imported.
+os.environ["NAPARI_CONFIG"] = f"{tempfile.mkdtemp(prefix='settings-of-napari-')}/settings.yaml"
 
 import napari
 import napari.settings
@@ -30,6 +36,8 @@ from tests.gui.gates import Gate, at_stage
 from tests.gui.person import Person, User, delete_now, start, threads_end
 from tests.gui.stacks import planes, ready
 from tests.gui.window import SIDE, Window, hearing
+
+atexit.register(shutil.rmtree, Path(os.environ["NAPARI_CONFIG"]).parent, ignore_errors=True)
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -60,9 +68,10 @@ def _plugins_are_looked_for_once() -> Iterator[None]:
 def _old_objects_are_left_alone(_libraries: None) -> None:
     """Take all that is there by now (libraries, what other tests left) out of garbage collection.
 
-    napari's fixture collects five times a test; looking through torch and what it brings each time takes
-    longer than most tests.
+    napari's fixture collects several times a test; looking through torch and what it brings each time takes
+    longer than most tests. What is garbage by now would be frozen with the rest, and stay for ever.
     """
+    gc.collect()
     gc.freeze()
 
 

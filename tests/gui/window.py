@@ -33,7 +33,7 @@ def settle(viewer: napari.Viewer) -> None:
     since = time.monotonic()
     size, rest = canvas.native.size(), 0
     while rest < 3 and time.monotonic() - since < 10:
-        QTest.qWait(10)
+        QTest.qWait(3)
         shown = tuple(int(side) for side in canvas._scene_canvas.size)
         now = canvas.native.size()
         rest = rest + 1 if now == size and shown == (now.width(), now.height()) else 0

@@ -282,10 +282,19 @@ def test_disk_full_as_a_limit_of_the_file_s_size(preset: Preset) -> None:
 
 
 def test_two_processes_at_once(server: Server, preset: Preset) -> None:
-    server.pause = 0.02
-    both = [child(*DOWNLOAD) for _ in range(2)]
+    server.pause = 0.02  # until they have met
+    first = child(*DOWNLOAD)
+    assert first.stderr is not None
+    assert any(line.startswith("download ") for line in first.stderr)
+    second = child(*DOWNLOAD)
+    assert second.stderr is not None
     told = ""
-    for process in both:
+    for line in second.stderr:
+        told += line
+        if line.startswith("wait for another download of "):
+            break
+    server.pause = 0.0
+    for process in (first, second):
         code, text = ended(process)
         assert code == 0, text
         told += text

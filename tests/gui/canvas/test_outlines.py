@@ -46,6 +46,14 @@ def drawn(window: Window) -> NDArray[np.uint32]:
     return shown[0]
 
 
+def drawn_at_rest(window: Window, qtbot: QtBot) -> NDArray[np.uint32]:
+    """What is drawn when the camera's last movement is over, too."""
+    window.settle()
+    cover = cover_of(window)
+    qtbot.waitUntil(lambda: not cover._rest.isActive())
+    return drawn(window).copy()
+
+
 def cover_of(window: Window) -> Cover:
     (cover,) = window.canvas.findChildren(Cover)
     return cover
@@ -229,7 +237,7 @@ def test_the_picture_lies_where_napari_sees_the_mouse(window: Window, how: str) 
 def test_the_picture_moves_with_the_camera_and_is_sharp_soon_after(
     window: Window, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    before = drawn(window).copy()
+    before = drawn_at_rest(window, qtbot)
     cover = cover_of(window)
     monkeypatch.setattr(covers, "REST", 60_000)
     camera = camera_of(window.viewer)
@@ -357,8 +365,10 @@ def test_a_selected_region_below_a_pixel_of_the_screen_is_seen(
     assert np.count_nonzero(drawn(window) == HIGHLIGHTS[Level.SELECTED][0]) >= 9
 
 
-def test_regions_that_were_found_are_outlined_before_they_have_classes(window: Window) -> None:
-    before = drawn(window).copy()
+def test_regions_that_were_found_are_outlined_before_they_have_classes(
+    window: Window, qtbot: QtBot
+) -> None:
+    before = drawn_at_rest(window, qtbot)
     window.layers.close()
     QApplication.sendPostedEvents()
     window.viewer.layers.remove(window.layers.regions)

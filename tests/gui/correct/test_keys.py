@@ -312,7 +312,7 @@ def test_the_camera_moves_only_as_far_as_needed(window: Window, mode: CorrectMod
     camera = mode.camera.napari
     camera.zoom *= 2.5
     camera.center = (0.0, 20.0, 20.0)
-    QTest.qWait(200)
+    window.settle()
     zoom, before = camera.zoom, camera.center
     top, left, bottom, right = mode.camera.in_view()
     inside = next(
@@ -329,7 +329,7 @@ def test_the_camera_moves_only_as_far_as_needed(window: Window, mode: CorrectMod
     )
     box = window.session.region(outside).box
     mode.review._present(outside)
-    QTest.qWait(200)
+    window.settle()
     assert camera.zoom == zoom
     assert camera.center[-2] == before[-2]
     seen = mode.camera.in_view()
@@ -343,15 +343,15 @@ def test_a_region_as_large_as_the_image_is_no_reason_to_zoom(
     window: Window, mode: CorrectMode
 ) -> None:
     window.session.merge(window.session.ids)
-    QTest.qWait(200)
+    window.settle()
     zoom = mode.camera.napari.zoom
     for _ in range(3):
         window.key(Qt.Key.Key_D)
-        QTest.qWait(100)
+        window.settle()
     assert mode.camera.napari.zoom == zoom
     # Where it sticks out, it is shown whole.
     mode.camera.napari.zoom *= 4
-    QTest.qWait(200)
+    window.settle()
     window.key(Qt.Key.Key_D)
     assert mode.camera.napari.zoom < 2 * zoom
 

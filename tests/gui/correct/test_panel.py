@@ -76,17 +76,17 @@ def is_seen(widget: QWidget) -> bool:
 def test_what_is_typed_into_is_seen_beside_the_table(place: Place, height: int) -> None:
     viewer, finder = place.window.viewer, place.panel.finder
     viewer.window.resize(1024, height)
-    QTest.qWait(200)
+    place.window.settle()
     place.mode.select([20])
     QTest.mouseClick(place.bar.button, Qt.MouseButton.LeftButton)
-    QTest.qWait(200)
+    place.window.settle()
     assert place.bar.table is not None
     assert is_seen(place.bar.table.view)
     # A low window has no room for both; there the table lies before the dock.
     assert place.dock.visibleRegion().isEmpty() == (height == 700)
     place.window.canvas.setFocus()
     place.window.key(Qt.Key.Key_Slash)
-    QTest.qWait(200)
+    place.window.settle()
     assert is_seen(finder.line)
     assert place.widget.window().focusWidget() is finder.line  # type: ignore[union-attr]
     assert place.bar.table.view.isVisible()
@@ -102,7 +102,7 @@ def test_the_queue_has_a_row_of_its_own(place: Place) -> None:
     def middle(widget: QWidget) -> QPoint:
         return widget.mapTo(panel, widget.rect().center())
 
-    QTest.qWait(100)
+    place.window.settle()
     row = (panel.left, panel.back_button, panel.refresh_button)
     history = (panel.button, panel.undo_button, panel.redo_button)
     for one in (row, history):
@@ -223,6 +223,6 @@ def test_thousands_of_regions_fit_the_row(place: Place) -> None:
     place.dock.setFixedWidth(340)
     panel.sure_button.setText("Accept 1,195 from")
     panel.rest_button.setText("The rest (1,287)")
-    QTest.qWait(50)
+    place.window.settle()
     for button in (panel.sure_button, panel.rest_button):
         assert button.width() >= button.fontMetrics().horizontalAdvance(button.text()) + 6
