@@ -163,6 +163,15 @@ def status(folder: Folder, debug: Debug = False) -> None:
         projects.show_status(folder)
 
 
+@app.command("open")
+def open_window(folder: Folder, debug: Debug = False) -> None:
+    """Open a project in napari, with the dock, to correct its images."""
+    with guarded(debug):
+        from napari_corrclip.cli import projects
+
+        projects.open_window(folder)
+
+
 @app.command()
 def relink(
     folder: Folder,

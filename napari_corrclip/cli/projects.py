@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -21,6 +23,7 @@ from napari_corrclip.cli.segment import check_prompts, to_be_fetched
 from napari_corrclip.engine.recipe import Recipe
 from napari_corrclip.errors import InputError
 from napari_corrclip.progress import drive
+from napari_corrclip.project.database import NAME
 from napari_corrclip.project.prelabelling import Proposal
 from napari_corrclip.project.project import Project
 from napari_corrclip.project.records import ItemState, plane_text
@@ -28,6 +31,7 @@ from napari_corrclip.project.run import Done, Failed, Outcome
 from napari_corrclip.project.taking_up import results_in
 from napari_corrclip.regions.options import REGION_KINDS
 from napari_corrclip.wording.amounts import count, size_text
+from napari_corrclip.wording.pace import pace
 
 if TYPE_CHECKING:
     from napari_corrclip.settings import Detail
@@ -139,7 +143,11 @@ def run(folder: Path, *, stale: bool, strict: bool, part: str | None, collect: b
         for line in to_be_fetched(project.recipe):
             say(line)
 
+        gone, total = [0], len(project.items_to_run(stale=stale, part=which))
+
         def tell_event(event: Outcome[str, Proposal]) -> None:
+            gone[0] += 1
+            how_far = pace(gone[0], total, time.perf_counter() - begun)
             if isinstance(event, Failed):
                 path, text = project.path_of(event.key), sentence(event.error)
                 plane = plane_text(project.item(event.key).plane)
@@ -149,7 +157,7 @@ def run(folder: Path, *, stale: bool, strict: bool, part: str | None, collect: b
             elif isinstance(event, Done):
                 outcome = event.result.outcome
                 place = f"{project.path_of(event.key)}{plane_text(outcome.plane)}"
-                say(f"{place}: {outcome.seconds:.1f} s")
+                say(f"{place}: {outcome.seconds:.1f} s ({how_far})")
 
         report = drive(project.run_steps(stale=stale, strict=strict, part=which), tell=tell_event)
         seconds = time.perf_counter() - begun
@@ -203,6 +211,21 @@ def images_text(project: Project) -> str:
         return text
     planes = sum(len(stack.planes) for stack in stacks)
     return f"{text}, {planes:,} of them planes of {count(len(stacks), 'stack')}"
+
+
+def open_window(folder: Path) -> None:
+    """Open a project in napari, in a process of its own, and wait until its window is closed.
+
+    Raises:
+        InputError: it is no project, or damaged.
+        typer.Exit: napari could not be started, with its exit code.
+    """
+    with Project.open(folder, read_only=True) as project:
+        index = project.folder / NAME
+    # It has the dock open by itself, as for any project.sqlite; the command line knows neither napari nor Qt.
+    code = subprocess.run([sys.executable, "-m", "napari", str(index)], check=False).returncode
+    if code:
+        raise typer.Exit(code)
 
 
 def relink(folder: Path, old: Path, new: Path) -> None:

@@ -108,6 +108,11 @@ class Database:
             self._writer.release()
             self._writer = None
 
+    @property
+    def is_only_writer(self) -> bool:
+        """Whether no other process may write as long as it is open."""
+        return self._writer is not None
+
     @contextlib.contextmanager
     def transaction(self) -> Iterator[None]:
         """Make all changes inside, or none.

@@ -8,14 +8,10 @@ from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from napari_corrclip.annotation.files.log import has_session, is_open, put_aside
-from napari_corrclip.engine.large.reading import LazyImage
-from napari_corrclip.engine.large.run import large_steps
-from napari_corrclip.engine.large.windows import check_size
 from napari_corrclip.engine.recipe import Recipe
-from napari_corrclip.engine.segmenter import Segmenter
 from napari_corrclip.errors import CorrClipError, InputError, WeightsError
 from napari_corrclip.images.origin import Origin
 from napari_corrclip.images.pixels import Pixels
@@ -48,6 +44,10 @@ from napari_corrclip.results.segmentation import Segmentation
 from napari_corrclip.results.zarr_maps import move_result
 from napari_corrclip.storage.disk import remove
 from napari_corrclip.vocabulary import Vocabulary
+
+# The engine is imported by a run alone: a window that lists a project does without torch.
+if TYPE_CHECKING:
+    from napari_corrclip.engine.segmenter import Segmenter
 
 _NEXT = "result.next"
 """Where a large image's result is made, until it is known that nobody was faster."""
@@ -343,6 +343,9 @@ def _whole_steps(
 
 def _check_large(task: Task, scale: float) -> None:
     """Refuse an image that cannot be run at a scale, before networks are loaded."""
+    from napari_corrclip.engine.large.reading import LazyImage
+    from napari_corrclip.engine.large.windows import check_size
+
     with opened(task.image, "image", where=task.record.plane) as plane:
         check_size(scale, LazyImage(plane).size)
 
@@ -350,6 +353,8 @@ def _check_large(task: Task, scale: float) -> None:
 def _large_steps(
     segmenter: Segmenter, task: Task, recipe: Recipe, vocabulary: Vocabulary
 ) -> Steps[LargeSegmentation]:
+    from napari_corrclip.engine.large.run import large_steps
+
     with opened(task.image, "image", where=task.record.plane) as plane:
         return (
             yield from large_steps(

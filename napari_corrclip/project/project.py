@@ -7,11 +7,10 @@ import os
 from collections.abc import Generator, Iterable, Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from napari_corrclip.annotation import Session
 from napari_corrclip.engine.recipe import GIVEN, Recipe
-from napari_corrclip.engine.segmenter import Segmenter
 from napari_corrclip.errors import InputError
 from napari_corrclip.progress import Steps, drive
 from napari_corrclip.project import collecting, intake, listing, reviewing, running, statistics
@@ -45,6 +44,9 @@ from napari_corrclip.results.segmentation import Segmentation
 from napari_corrclip.results.zarr_maps import check_zarr
 from napari_corrclip.storage.disk import cannot_write, remove
 from napari_corrclip.vocabulary import Vocabulary, VocabularyLike
+
+if TYPE_CHECKING:
+    from napari_corrclip.engine.segmenter import Segmenter
 
 
 class Project:
@@ -223,6 +225,11 @@ class Project:
     def read_only(self) -> bool:
         """Whether nothing may be changed."""
         return self._index.read_only
+
+    @property
+    def is_only_writer(self) -> bool:
+        """Whether nobody else may write as long as it is open: its disk carries no write-ahead log."""
+        return self._index.is_only_writer
 
     # -- vocabulary and recipe
 
@@ -419,6 +426,12 @@ class Project:
         return Status(states, self._index.stale(running.fresh_runs(self._index)), missing)
 
     # -- running
+
+    def items_to_run(
+        self, *, stale: bool = False, part: tuple[int, int] | None = None
+    ) -> list[ItemRecord]:
+        """Return the items that :meth:`run` would take, but for those that come to its folders till then."""
+        return running.items_to_run(self._index, stale=stale, part=part)
 
     def run_steps(
         self,

@@ -6,9 +6,9 @@ import contextlib
 import hashlib
 from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from napari_corrclip.engine.recipe import Recipe
-from napari_corrclip.engine.segmenter import Segmenter
 from napari_corrclip.errors import InputError
 from napari_corrclip.progress import Steps
 from napari_corrclip.project.folder import Outcome, image_in, item_folder
@@ -28,6 +28,9 @@ from napari_corrclip.storage.disk import cannot_write
 from napari_corrclip.storage.locks import take
 from napari_corrclip.storage.text_files import load_json
 from napari_corrclip.vocabulary import Vocabulary
+
+if TYPE_CHECKING:
+    from napari_corrclip.engine.segmenter import Segmenter
 
 _RUNNER = ".runner.lock"
 _TO_RUN = (ItemState.NEW, ItemState.RUNNING, ItemState.FAILED)
@@ -50,16 +53,10 @@ def project_steps(
             look_again(index)
             with index.transaction():
                 index.free_running()
-        chosen, stacks = index.items(_TO_RUN), {stack.id: stack.planes for stack in index.stacks()}
-        if stale:
-            fresh = set(fresh_runs(index))
-            labelled = index.items([ItemState.PRELABELLED])
-            chosen += [record for record in labelled if record.run not in fresh]
+        chosen = items_to_run(index, stale=stale, part=part)
+        stacks = {stack.id: stack.planes for stack in index.stacks()}
         if part is None:
             ledger = Indexed(index, vocabulary, recipe)
-        else:
-            chosen = [record for record in chosen if _is_in(record, part)]
-            chosen = [record for record in chosen if not _is_done(index, record)]
         tasks = [
             Task(
                 record,
@@ -79,6 +76,21 @@ def project_steps(
                 strict=strict,
             )
         )
+
+
+def items_to_run(
+    index: Index, *, stale: bool = False, part: tuple[int, int] | None = None
+) -> list[ItemRecord]:
+    """Return the items that a run would take; see :meth:`~napari_corrclip.project.project.Project.run`."""
+    chosen = index.items(_TO_RUN)
+    if stale:
+        fresh = set(fresh_runs(index))
+        labelled = index.items([ItemState.PRELABELLED])
+        chosen += [record for record in labelled if record.run not in fresh]
+    if part is None:
+        return chosen
+    chosen = [record for record in chosen if _is_in(record, part)]
+    return [record for record in chosen if not _is_done(index, record)]
 
 
 def fresh_runs(index: Index) -> list[int]:
@@ -160,4 +172,9 @@ def _given(segmenter: Segmenter) -> Callable[[], Steps[Segmenter]]:
 
 
 def _loading(recipe: Recipe) -> Callable[[], Steps[Segmenter]]:
-    return lambda: Segmenter.load_steps(recipe)
+    def steps() -> Steps[Segmenter]:
+        from napari_corrclip.engine.segmenter import Segmenter  # imports torch
+
+        return (yield from Segmenter.load_steps(recipe))
+
+    return steps

@@ -135,7 +135,10 @@ def test_a_folder_that_cannot_be_written_is_told(tmp_path: Path) -> None:
 
 
 def test_two_programs_do_not_write_one_journal(tmp_path: Path) -> None:
-    with Journal(new_session(0), tmp_path), pytest.raises(InputError, match="another window"):
+    with (
+        Journal(new_session(0), tmp_path),
+        pytest.raises(InputError, match="in this program or another"),
+    ):
         Journal(new_session(0), tmp_path, replace=True)
     Journal(new_session(0), tmp_path, replace=True).close()
 
@@ -166,7 +169,7 @@ def test_a_journal_that_nobody_holds_goes_on(tmp_path: Path) -> None:
     gc.collect()
     session.assign(1, "sky")
     assert digest(restore(tmp_path)) == digest(session)
-    with pytest.raises(InputError, match="another window"):
+    with pytest.raises(InputError, match="in this program or another"):
         Journal(new_session(0), tmp_path, replace=True)
     assert session.journal_folder == tmp_path
 

@@ -274,7 +274,7 @@ def test_one_of_two_takes_a_session_over(tmp_path: Path) -> None:
     first, second = store.restore(source), store.restore(source)
     with store.journal(first):
         first.assign(2, "sky")
-        with pytest.raises(InputError, match="another window"):
+        with pytest.raises(InputError, match="in this program or another"):
             store.journal(second, replace=True)
     with pytest.raises(InputError, match="would replace"):
         store.journal(second)
@@ -287,7 +287,7 @@ def test_a_session_that_is_edited_at_its_former_place_stays_there(tmp_path: Path
     corrected(source, former)
     stale, there = store.restore(source), former.restore(source)
     with former.journal(there):
-        with pytest.raises(InputError, match="open in another window"):
+        with pytest.raises(InputError, match="is open already, in this program or another"):
             store.journal(stale)
         there.assign(2, "sky")
     with pytest.raises(InputError, match="edited in another window; restore it again"):

@@ -118,9 +118,9 @@ def test_the_settings_of_superpixels_are_the_run_s(person: Person) -> None:
     assert "superpixels (12)" in dock.model.summary
     write(person, advanced(person, "compactness"), "1.5")
     for name, typed, why in (
-        ("n_segments", "0", "n_segments is 0; give a whole number from 1 to 1000000."),
-        ("n_segments", "some", "n_segments is 'some'; give a whole number from 1 to 1000000."),
-        ("compactness", "-1", "compactness is -1.0; give a number above 0."),
+        ("n_segments", "0", "'number' is 0; give a whole number from 1 to 1000000."),
+        ("n_segments", "some", "'number' is 'some'; give a whole number from 1 to 1000000."),
+        ("compactness", "-1", "'compactness' is -1.0; give a number above 0, up to 1,000,000."),
     ):
         write(person, advanced(person, name), typed)
         assert dock.status.text() == why
@@ -167,7 +167,7 @@ def test_sam_s_points_and_thresholds_are_the_recipe_s_and_it_is_loaded_once(
     write(person, advanced(person, "points_per_side"), "5")
     write(person, advanced(person, "iou_threshold"), "0.1")
     write(person, advanced(person, "stability_threshold"), "2")
-    assert dock.status.text() == "stability_threshold is 2.0; give a number from 0 to 1."
+    assert dock.status.text() == "'stability' is 2.0; give a number from 0 to 1."
     write(person, advanced(person, "stability_threshold"), "0.2")
     options: Any = dock.model.choice.recipe.region_options
     assert (options.points_per_side, options.iou_threshold) == (5, 0.1)

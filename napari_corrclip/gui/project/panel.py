@@ -277,6 +277,12 @@ class ImagesPanel(QWidget):
         self.stop_button.setVisible(busy)
         self.stage.setText("")
         set_tip(self.stage, "")
+        project = self._review.project
+        if not busy and project is not None and project.is_only_writer:
+            try:
+                project.collect(progress=False)  # what the thread has left in the items' folders
+            except InputError as error:
+                self._tell(error)
         self.refresh()
 
     def _progressed(self, said: str) -> None:

@@ -17,6 +17,7 @@ from napari_corrclip.progress import Progress
 from napari_corrclip.project.project import Project
 from napari_corrclip.project.run import Done, Failed, Report, Skipped
 from napari_corrclip.wording.amounts import count
+from napari_corrclip.wording.pace import pace
 
 
 class ProjectRun:
@@ -55,7 +56,7 @@ class ProjectRun:
         """
         self._began, self._total, self._gone = perf_counter(), total, 0
         self._jobs.start(
-            _run_steps(project.folder, stale=stale),
+            _run_steps(project.folder, stale=stale, alone=project.is_only_writer),
             done=self._done,
             failed=self._failed,
             progressed=self._event,
@@ -85,12 +86,7 @@ class ProjectRun:
             return
         if isinstance(event, Done | Failed | Skipped):
             self._gone += 1
-            seconds = (perf_counter() - self._began) / self._gone
-            left = max(self._total - self._gone, 0)
-            self.progressed.emit(
-                f"{self._gone:,} of {max(self._total, self._gone):,} · {_rate(seconds)}"
-                + (f" · {_time(left * seconds)} left" if left else "")
-            )
+            self.progressed.emit(pace(self._gone, self._total, perf_counter() - self._began))
             self.advanced.emit(event.key)
 
     def _done(self, report: Report[str]) -> None:
@@ -114,20 +110,15 @@ class ProjectRun:
         )
 
 
-def _run_steps(folder: Path, *, stale: bool) -> Generator[Any, None, Report[str]]:
+def _run_steps(folder: Path, *, stale: bool, alone: bool) -> Generator[Any, None, Report[str]]:
+    """Run a project in a thread.
+
+    Args:
+        folder: of the project.
+        stale: as of :meth:`ProjectRun.start`.
+        alone: whether the window alone may write the index; it collects what the thread leaves in folders.
+    """
     yield Progress("load the libraries", 0, 1)
     prepare_imports()
-    with Project.open(folder) as project:  # a thread has its own
-        return (yield from project.run_steps(stale=stale))
-
-
-def _rate(seconds: float) -> str:
-    """Say how fast it goes: images a second, or seconds an image, whichever is above 1."""
-    return f"{1 / seconds:.1f} a second" if 0 < seconds < 1 else f"{seconds:.1f} s each"
-
-
-def _time(seconds: float) -> str:
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    minutes = round(seconds / 60)
-    return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60} min"
+    with Project.open(folder, read_only=alone) as project:  # a thread has its own
+        return (yield from project.run_steps(stale=stale, part=(1, 1) if alone else None))

@@ -22,6 +22,7 @@ from napari_corrclip.gui.dock import CorrClipDock
 from napari_corrclip.gui.pages import Page
 from napari_corrclip.gui.project.opening import WordsDialog
 from napari_corrclip.gui.work.said import Kind
+from napari_corrclip.project import database
 from napari_corrclip.project.project import Project
 from napari_corrclip.project.records import ItemRecord, ItemState
 from napari_corrclip.project.reviewing import read_session
@@ -438,3 +439,27 @@ def test_planes_deep_and_turned_images_are_shown_as_they_were_run(
         shown(person)
         np.testing.assert_array_equal(dock.session.labels, labels)
     assert states(project) == ["verified"] * 5
+
+
+def test_a_disk_without_a_log_has_one_writer_and_a_run_behind_it(
+    person: Person, images: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dock, qtbot = person.dock, person.qtbot
+    recipe = nc.Recipe(regions="superpixels", region_options={"n_segments": 40})
+    with Project.create(images.with_name("set"), "red, green", images, recipe=recipe) as made:
+        folder = made.folder
+    monkeypatch.setattr(database, "VFS", "unix-dotfile")
+    dock.open_project(str(folder))
+    project = shown(person)
+    assert project.is_only_writer
+    turn_to(person, Page.IMAGES)
+    click_at(person, dock.projects.panel.run_button)
+    qtbot.waitUntil(lambda: not dock.projects.run.running, timeout=MINUTE)
+    assert "4 images labelled." in dock.status.text()
+    assert states(project) == ["pre-labelled"] * 4
+    key(person, Qt.Key.Key_PageDown)
+    qtbot.waitUntil(lambda: name_shown(person) == "scene 1", timeout=MINUTE)
+    shown(person)
+    key(person, Qt.Key.Key_Return, Qt.KeyboardModifier.ControlModifier)
+    shown(person)
+    assert states(project)[1] == "verified"
