@@ -34,6 +34,7 @@ def test_the_whole_way(images: Path, tmp_path: Path, capsys: pytest.CaptureFixtu
     out = capsys.readouterr()
     assert "2 images pre-labelled, 0 failed" in out.out
     assert "images/1.png: " in out.err
+    assert "(2 of 2 · " in out.err
     (images / "bad.png").write_bytes(b"no")
     assert app.run(["project", "run", "set.corrclip-project"]) == 2
     out = capsys.readouterr()
@@ -124,3 +125,8 @@ def test_parts_and_what_they_made_by_the_command_line(
     ):
         assert app.run(["project", "run", "set.corrclip-project", *wrong]) == 2
         assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_what_is_no_project_is_not_opened(images: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert app.run(["project", "open", "images"]) == 1
+    assert "'images' is no project" in capsys.readouterr().err

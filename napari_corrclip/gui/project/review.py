@@ -163,6 +163,7 @@ class Review:
         self.opened.disconnect()
         self.shown.disconnect()
         self.changed.disconnect()
+        self.keep()
         project, self.project = self.project, None
         if project is not None:
             project.close()
@@ -362,6 +363,7 @@ class Review:
             return False
         try:
             if self._session is not None:
+                self._workspace.finish_writing()  # what is verified is on the disk
                 self.keep(whole=True)
             project.mark(record, state, by=self.by)
         except InputError as error:

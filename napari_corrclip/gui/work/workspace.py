@@ -591,6 +591,21 @@ class Workspace:
         journal = self.journal
         return journal is not None and journal.session is session and journal.problem is None
 
+    def finish_writing(self) -> None:
+        """Wait until all of the open session is on the disk.
+
+        Raises:
+            InputError: it cannot be written.
+        """
+        journal = self.journal
+        if journal is None:
+            raise InputError(
+                "What is corrected is in memory only; Export > Save session… keeps it."
+            )
+        journal.wait()
+        if journal.problem is not None:
+            raise InputError(journal.problem)
+
     @property
     def safety(self) -> Safety:
         """Where all of the open session is."""

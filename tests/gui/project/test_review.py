@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import subprocess
+import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -463,3 +468,40 @@ def test_a_disk_without_a_log_has_one_writer_and_a_run_behind_it(
     key(person, Qt.Key.Key_Return, Qt.KeyboardModifier.ControlModifier)
     shown(person)
     assert states(project)[1] == "verified"
+
+
+def test_what_was_done_last_is_in_the_index_when_the_window_is_closed(
+    on_screen: Person, images: Path
+) -> None:
+    dock = on_screen.dock
+    folder = prelabelled(images)
+    dock.open_project(str(folder))
+    shown(on_screen)
+    dock.session.assign(dock.session.ids[:3].tolist(), "blue")
+    labels = dock.session.labels.copy()
+    on_screen.viewer.close()  # at once
+    delete_now()
+    with Project.open(folder) as project:
+        (record,) = project.items("in review")
+        assert record.undecided == (record.regions or 0) - 3
+        np.testing.assert_array_equal(read_session(project.folder_of(record)).labels, labels)
+
+
+@pytest.mark.process
+def test_the_command_line_opens_a_project_in_napari(images: Path, tmp_path: Path) -> None:
+    folder = prelabelled(images)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "napari_corrclip", "project", "open", str(folder)],
+        env={**os.environ, "NAPARI_CONFIG": str(tmp_path / "settings.yaml")},
+        start_new_session=True,  # napari is a process of its own
+    )
+    try:
+        # The page Images is shown: its small pictures are made.
+        end = time.monotonic() + MINUTE / 1000
+        while len(list(folder.glob("items/*/thumbnail.png"))) < 4:
+            assert process.poll() is None
+            assert time.monotonic() < end
+            time.sleep(0.05)
+    finally:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
