@@ -9,7 +9,7 @@ from __future__ import annotations
 import getpass
 import weakref
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import napari
@@ -545,12 +545,9 @@ def session_steps(
 
 
 def _bring_words(session: Session, words: Vocabulary) -> None:
-    """Let a session have the set's classes, if it has all of its own among them."""
-    if session.vocabulary == words:
-        return
-    if any(
-        class_.value not in words.values or words.by_value(class_.value).name != class_.name
-        for class_ in session.vocabulary
-    ):
-        return  # what becomes of a decision is for a person to say
-    session.set_vocabulary(words, classify=False)
+    """Let a session have the set's classes, if all of its own are among them, by their values."""
+    former = session.vocabulary
+    if former == words or not set(former.values) <= set(words.values):
+        return  # what becomes of the decisions of a class that is gone is for a person to say
+    # A value is one class in the whole set: it was renamed, and what is new has the value that the set gives it.
+    session.set_vocabulary(replace(words, origin=former.origin), classify=False)

@@ -346,8 +346,21 @@ def test_words_are_those_of_the_set(person: Person, images: Path) -> None:
     qtbot.waitUntil(lambda: name_shown(person) == "scene 1", timeout=MINUTE)
     shown(person)
     # The new class can be assigned there at once, without the networks.
-    assert dock.session.vocabulary.names == ("red", "green", "blue", "wood")
+    assert dock.session.vocabulary == project.vocabulary
     dock.session.assign(int(dock.session.ids[0]), "wood")
+    # So is a class that is called otherwise; what was decided as it stays.
+    project.choose(project.vocabulary.rename(2, "sea"))
+    key(person, Qt.Key.Key_PageUp)
+    qtbot.waitUntil(lambda: name_shown(person) == "scene 0", timeout=MINUTE)
+    shown(person)
+    assert dock.session.vocabulary == project.vocabulary
+    assert dock.words.vocabulary == project.vocabulary
+    regions = [dock.session.region(region) for region in dock.session.ids[:3].tolist()]
+    assert [dock.session.vocabulary.by_value(row.value).name for row in regions] == ["sea"] * 3
+    person.agree()
+    key(person, Qt.Key.Key_PageDown)
+    qtbot.waitUntil(lambda: name_shown(person) == "scene 1", timeout=MINUTE)
+    shown(person)
     person.agree()
     click_at(person, dock.projects.panel.run_button)
     qtbot.waitUntil(lambda: not dock.projects.run.running, timeout=MINUTE)
