@@ -128,5 +128,5 @@ def test_parts_and_what_they_made_by_the_command_line(
 
 
 def test_what_is_no_project_is_not_opened(images: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert app.run(["project", "open", "images"]) == 1
+    assert app.run(["project", "open", "images"]) == 2
     assert "'images' is no project" in capsys.readouterr().err

@@ -549,5 +549,5 @@ def _bring_words(session: Session, words: Vocabulary) -> None:
     former = session.vocabulary
     if former == words or not set(former.values) <= set(words.values):
         return  # what becomes of the decisions of a class that is gone is for a person to say
-    # A value is one class in the whole set: it was renamed, and what is new has the value that the set gives it.
+    # A value is one class in the whole set: it may have another name, and a new one has the value of the set.
     session.set_vocabulary(replace(words, origin=former.origin), classify=False)
