@@ -140,6 +140,22 @@ def run(
     collect: Annotated[
         bool, typer.Option("--collect", help="Run nothing; take in what parts have made.")
     ] = False,
+    workers: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N",
+            help="Have the images run by N processes of one thread each on this machine; needs the extra "
+            "cluster.",
+            show_default=False,
+        ),
+    ] = None,
+    scheduler: Annotated[
+        str | None,
+        typer.Option(
+            metavar="tcp://HOST:PORT",
+            help="Have them run by the workers of this Dask scheduler; needs the extra cluster.",
+        ),
+    ] = None,
     _offline: Offline = False,
     debug: Debug = False,
 ) -> None:
@@ -151,7 +167,15 @@ def run(
     with guarded(debug):
         from napari_corrclip.cli import projects
 
-        projects.run(folder, stale=stale, strict=strict, part=part, collect=collect)
+        projects.run(
+            folder,
+            stale=stale,
+            strict=strict,
+            part=part,
+            collect=collect,
+            workers=workers,
+            scheduler=scheduler,
+        )
 
 
 @app.command()

@@ -123,7 +123,16 @@ def take_up(folder: Path, results: Path, given: Sequence[str], *, copy: bool) ->
         tell(f"{project.folder}: {images_text(project)}", *project.status().lines())
 
 
-def run(folder: Path, *, stale: bool, strict: bool, part: str | None, collect: bool) -> None:
+def run(
+    folder: Path,
+    *,
+    stale: bool,
+    strict: bool,
+    part: str | None,
+    collect: bool,
+    workers: int | None,
+    scheduler: str | None,
+) -> None:
     """Pre-label a project's images; see the command's help.
 
     Raises:
@@ -131,8 +140,10 @@ def run(folder: Path, *, stale: bool, strict: bool, part: str | None, collect: b
         typer.Exit: some images failed, with the exit code.
     """
     if collect:
-        if stale or strict or part is not None:
-            raise InputError("--collect runs nothing; leave --stale, --strict and --part out.")
+        if stale or strict or (part, workers, scheduler) != (None, None, None):
+            raise InputError(
+                "--collect runs nothing; leave --stale, --strict, --part, --workers and --scheduler out."
+            )
         with Project.open(folder) as project:
             tell(f"{count(project.collect(), 'image')} collected", *project.status().lines())
         return
@@ -140,7 +151,8 @@ def run(folder: Path, *, stale: bool, strict: bool, part: str | None, collect: b
     begun, codes = time.perf_counter(), list[int]()
     # A part writes into the items' folders alone.
     with Project.open(folder, read_only=which is not None) as project:
-        for line in to_be_fetched(project.recipe):
+        # What workers elsewhere lack is not known here.
+        for line in to_be_fetched(project.recipe) if scheduler is None else ():
             say(line)
 
         gone, total = [0], len(project.items_to_run(stale=stale, part=which))
@@ -159,7 +171,10 @@ def run(folder: Path, *, stale: bool, strict: bool, part: str | None, collect: b
                 place = f"{project.path_of(event.key)}{plane_text(outcome.plane)}"
                 say(f"{place}: {outcome.seconds:.1f} s ({how_far})")
 
-        report = drive(project.run_steps(stale=stale, strict=strict, part=which), tell=tell_event)
+        steps = project.run_steps(
+            stale=stale, strict=strict, part=which, workers=workers, scheduler=scheduler
+        )
+        report = drive(steps, tell=tell_event)
         seconds = time.perf_counter() - begun
         tell(
             f"{count(len(report.done), 'image')} pre-labelled, {len(report.failed)} failed in {seconds:.1f} s"

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import time
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -14,29 +13,27 @@ from napari_corrclip.annotation.files.log import has_session, is_open, put_aside
 from napari_corrclip.engine.recipe import Recipe
 from napari_corrclip.errors import CorrClipError, InputError, WeightsError
 from napari_corrclip.images.origin import Origin
-from napari_corrclip.images.pixels import Pixels
 from napari_corrclip.images.planes import opened
 from napari_corrclip.images.stack import Stack
-from napari_corrclip.images.stacks import read_plane
 from napari_corrclip.progress import Progress, Steps
 from napari_corrclip.project.folder import (
     RESULT,
     SESSION,
     Outcome,
-    content_of,
-    content_of_plane,
-    file_now,
     is_corrected,
     now,
 )
 from napari_corrclip.project.index import Index
+from napari_corrclip.project.reading import ReadImage, look_at_image, read_image
 from napari_corrclip.project.records import DECIDED, ItemRecord, ItemState
 from napari_corrclip.project.run import (
     Event,
     Failed,
     Item,
     KeptMeanwhileError,
+    Made,
     Report,
+    gather_steps,
     run_steps,
 )
 from napari_corrclip.results.large import LargeSegmentation
@@ -225,6 +222,10 @@ class _Proposals:
             )
 
 
+Elsewhere = Callable[[Iterator[Task]], Generator[Progress | Made[str, Proposal], None, None]]
+"""Work that is done elsewhere: tasks are taken as there is room for them, and come back in any order."""
+
+
 def prelabel_steps(
     tasks: Sequence[Task],
     ledger: Ledger,
@@ -232,6 +233,7 @@ def prelabel_steps(
     recipe: Recipe,
     vocabulary: Vocabulary,
     networks: Callable[[], Steps[Segmenter]],
+    elsewhere: Elsewhere | None = None,
     strict: bool = False,
 ) -> Generator[Event[str, Proposal], None, Report[str]]:
     """Run the networks over items, and keep each result as soon as it is there.
@@ -245,6 +247,8 @@ def prelabel_steps(
         recipe: of the run.
         vocabulary: the classes.
         networks: returns the generator that loads the networks; called when the first image has been read.
+        elsewhere: makes the proposals, with networks of its own; they are kept here all the same. ``None``:
+            they are made here.
         strict: end with the first image that fails.
 
     Raises:
@@ -258,53 +262,46 @@ def prelabel_steps(
         ledger.begin(task)
         begun = time.perf_counter()
         yield Progress("read", 0, 1)
-        plane, size, mtime = task.record.plane, 0, 0
-        with contextlib.suppress(OSError):  # reading it says why
-            size, mtime = file_now(
-                task.image
-            )  # before, so that what is changed meanwhile is another one
-        pixels = None
         if recipe.scale is None:
-            pixels = read_plane(task.image, plane)
+            read = read_image(task.image, task.record.plane)
         else:
+            read = look_at_image(task.image)
             _check_large(task, recipe.scale)
-        # A plane is known by its own pixels; of a large image they are not all in memory.
-        content = content_of_plane(pixels) if plane and pixels else content_of(task.image)
         if not loaded:
             segmenter = yield from networks()
             segmenter.check_prompts(vocabulary)
             loaded.append(segmenter)
         result: Segmentation | LargeSegmentation
-        if pixels is None:
+        if read.pixels is None:
             result = yield from _large_steps(loaded[0], task, recipe, vocabulary)
         else:
-            result = yield from _whole_steps(loaded[0], task, pixels, vocabulary)
-        outcome = Outcome(
-            task.record.path,
-            size,
-            mtime,
-            content,
-            ItemState.PRELABELLED,
-            at=now(),
-            recipe=recipe.key(),
-            vocabulary=vocabulary.fingerprint,
-            seconds=time.perf_counter() - begun,
-            plane=plane,
-            stack=task.stack,
-        )
-        return Proposal(result, outcome)
+            result = yield from loaded[0].segment_steps(read.pixels, vocabulary)
+        return propose(task, read, result, recipe, vocabulary, time.perf_counter() - begun)
 
     def ends(error: Exception) -> bool:
         ours = isinstance(error, CorrClipError)
         return strict or not ours or isinstance(error, WeightsError | NotSavedError)
 
-    items = [
-        Item(
-            task.record.name, partial(work, task), f"{task.record.title} ({number} of {len(tasks)})"
-        )
-        for number, task in enumerate(tasks, 1)
-    ]
-    steps = run_steps(items, _Proposals(by_name, ledger), ends=ends)
+    store = _Proposals(by_name, ledger)
+    if elsewhere is None:
+        items = [
+            Item(
+                task.record.name,
+                partial(work, task),
+                f"{task.record.title} ({number} of {len(tasks)})",
+            )
+            for number, task in enumerate(tasks, 1)
+        ]
+        steps = run_steps(items, store, ends=ends)
+    else:
+        there = elsewhere
+
+        def begun(names: Iterator[str]) -> Iterator[Task]:
+            for name in names:
+                ledger.begin(by_name[name])
+                yield by_name[name]
+
+        steps = gather_steps(list(by_name), lambda names: there(begun(names)), store, ends=ends)
     whole = False
     try:
         while True:
@@ -322,23 +319,52 @@ def prelabel_steps(
         ledger.end(whole=whole)
 
 
+def propose(
+    task: Task,
+    read: ReadImage,
+    result: Segmentation | LargeSegmentation,
+    recipe: Recipe,
+    vocabulary: Vocabulary,
+    seconds: float,
+) -> Proposal:
+    """Return what is kept of an item's result, wherever that was made.
+
+    Args:
+        task: the item.
+        read: its image as it was read.
+        result: of the networks; of a large image with its origin.
+        recipe: of the run.
+        vocabulary: of the run.
+        seconds: that it took.
+    """
+    if isinstance(result, Segmentation):
+        origin = Origin.of(task.image, task.folder / RESULT)
+        provenance = replace(
+            result.provenance,
+            image=origin.image,
+            image_digest=origin.digest,
+            image_position=origin.position,
+        )
+        result = replace(result, provenance=provenance)
+    outcome = Outcome(
+        task.record.path,
+        read.size,
+        read.mtime,
+        read.digest,
+        ItemState.PRELABELLED,
+        at=now(),
+        recipe=recipe.key(),
+        vocabulary=vocabulary.fingerprint,
+        seconds=seconds,
+        plane=task.record.plane,
+        stack=task.stack,
+    )
+    return Proposal(result, outcome)
+
+
 def _is_taken(folder: Path) -> bool:
     """Whether somebody has decided something about an item, or has its session open."""
     return is_corrected(folder) or is_open(folder / SESSION)
-
-
-def _whole_steps(
-    segmenter: Segmenter, task: Task, pixels: Pixels, vocabulary: Vocabulary
-) -> Steps[Segmentation]:
-    result = yield from segmenter.segment_steps(pixels, vocabulary)
-    origin = Origin.of(task.image, task.folder / RESULT)
-    provenance = replace(
-        result.provenance,
-        image=origin.image,
-        image_digest=origin.digest,
-        image_position=origin.position,
-    )
-    return replace(result, provenance=provenance)
 
 
 def _check_large(task: Task, scale: float) -> None:

@@ -440,9 +440,19 @@ class Project:
         stale: bool = False,
         strict: bool = False,
         part: tuple[int, int] | None = None,
+        workers: int | None = None,
+        scheduler: str | None = None,
     ) -> Generator[Event[str, Proposal], None, Report[str]]:
         """Generator of :meth:`run`: events of :func:`~napari_corrclip.project.run.run_steps`."""
-        return running.project_steps(self._index, segmenter, stale=stale, strict=strict, part=part)
+        return running.project_steps(
+            self._index,
+            segmenter,
+            stale=stale,
+            strict=strict,
+            part=part,
+            workers=workers,
+            scheduler=scheduler,
+        )
 
     def collect_steps(self) -> Steps[int]:
         """Generator of :meth:`collect`."""
@@ -466,6 +476,8 @@ class Project:
         stale: bool = False,
         strict: bool = False,
         part: tuple[int, int] | None = None,
+        workers: int | None = None,
+        scheduler: str | None = None,
         progress: bool | None = None,
     ) -> Report[str]:
         """Run the networks over what has no result yet, and keep each result as it is done.
@@ -480,13 +492,27 @@ class Project:
             part: ``(i, n)``: of n parts the i-th alone, from 1 on. It writes into the items' folders and not
                 into the index, so that parts can run at once, on any machines; :meth:`collect` brings
                 them in. Which items are of a part follows from their names.
+            workers: have the images run by so many processes of one thread each on this machine, which are
+                made for the run by Dask (extra ``cluster``). As each begins as a Python of its own, a script
+                keeps the call below ``if __name__ == "__main__"``.
+            scheduler: have them run by the workers of the Dask scheduler at this address, such as
+                ``tcp://10.0.0.1:8786``, which need the same packages, and the weights. This process alone
+                writes.
             progress: draw a bar on stderr; ``None``: only where that is a terminal.
 
         Raises:
-            InputError: another run is at work, or a result cannot be saved.
+            InputError: another run is at work, or a result cannot be saved; the scheduler is gone, or a
+                worker cannot follow the recipe.
             WeightsError: the networks cannot be loaded.
         """
-        steps = self.run_steps(segmenter=segmenter, stale=stale, strict=strict, part=part)
+        steps = self.run_steps(
+            segmenter=segmenter,
+            stale=stale,
+            strict=strict,
+            part=part,
+            workers=workers,
+            scheduler=scheduler,
+        )
         return drive(steps, show=progress)
 
     # -- reviewing

@@ -2,14 +2,15 @@
 
 Cancelled, it goes on where it was. It knows neither networks nor files: an item says how its result is made,
 a store whether there is one already and how it is kept. The command line's loop over images and the dock's
-stack are two of its callers.
+stack are two of its callers. What is made elsewhere, as on a cluster, comes in by :func:`gather_steps`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Sequence
-from dataclasses import dataclass
-from typing import Generic, Protocol, TypeVar
+from collections import deque
+from collections.abc import Callable, Generator, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Generic, Protocol, TypeVar, cast
 
 from napari_corrclip.errors import CorrClipError
 from napari_corrclip.progress import Progress, Steps, retold
@@ -109,6 +110,21 @@ class Report(Generic[K]):
     unsaved: tuple[tuple[K, str], ...] = ()
 
 
+@dataclass(frozen=True, eq=False, slots=True)
+class Made(Generic[K, R]):
+    """The end of an item's work elsewhere, before anything is saved.
+
+    Attributes:
+        key: of which item.
+        result: what came out.
+        error: why nothing did; ``None``: it did.
+    """
+
+    key: K
+    result: R | None = None
+    error: Exception | None = None
+
+
 Outcome = Done[K, R] | Skipped[K] | Failed[K]
 Event = Progress | Outcome[K, R]
 
@@ -137,31 +153,92 @@ def run_steps(
     Raises:
         Exception: what an item raised for which ``ends`` said so.
     """
-    done: list[K] = []
-    skipped: list[K] = []
-    failed: list[tuple[K, str]] = []
-    unsaved: list[tuple[K, str]] = []
+    account = _Account[K, R]()
     for item in items:
         if store.has(item.key):
-            skipped.append(item.key)
-            yield Skipped(item.key)
+            yield account.noted(Skipped(item.key))
             continue
-        made = yield from _made(item, store, ends)
-        if isinstance(made, Failed):
-            failed.append((item.key, str(made.error)))
-            yield made
-            # Its frames hold an image, and the report is not to hold them all.
-            made.error.__traceback__ = None
-        elif isinstance(made, Skipped):
-            skipped.append(item.key)
-            yield made
-        else:
-            done.append(item.key)
-            if made.problem is not None:
-                unsaved.append((item.key, str(made.problem)))
-            yield made
+        made = account.noted((yield from _made(item, store, ends)))
+        yield made
+        _forget_frames(made)
         del made  # before the next one is made
-    return Report(tuple(done), tuple(skipped), tuple(failed), tuple(unsaved))
+    return account.report()
+
+
+def gather_steps(
+    keys: Sequence[K],
+    elsewhere: Callable[[Iterator[K]], Generator[Progress | Made[K, R], None, None]],
+    store: Store[K, R],
+    *,
+    ends: Callable[[Exception], bool] = is_a_bug,
+) -> Generator[Event[K, R], None, Report[K]]:
+    """Save results that are made elsewhere as they come, in any order; else as :func:`run_steps`.
+
+    Args:
+        keys: of the items, in the order in which they are given away.
+        elsewhere: returns the work, a generator of progress and of what became of each item. It takes keys
+            as it has room for them; those that the store has are not among them.
+        store: where results are kept.
+        ends: whether an error of one item ends the run, because no other would fare better.
+
+    Raises:
+        Exception: what became of an item for which ``ends`` said so, or what ``elsewhere`` raised.
+    """
+    account, there = _Account[K, R](), deque[K]()
+
+    def missing() -> Iterator[K]:
+        for key in keys:
+            if store.has(key):
+                there.append(key)
+            else:
+                yield key
+
+    steps = elsewhere(missing())
+    try:
+        while True:
+            event = next(steps, None)
+            while there:
+                yield account.noted(Skipped(there.popleft()))
+            if event is None:
+                return account.report()
+            if isinstance(event, Progress):
+                yield event
+                continue
+            made = account.noted(_kept(event, store, ends))
+            del event
+            yield made
+            _forget_frames(made)
+            del made  # before the next one comes
+    finally:
+        steps.close()
+
+
+@dataclass(eq=False, slots=True)
+class _Account(Generic[K, R]):
+    """The account of a run: what became of its items."""
+
+    done: list[K] = field(default_factory=list)
+    skipped: list[K] = field(default_factory=list)
+    failed: list[tuple[K, str]] = field(default_factory=list)
+    unsaved: list[tuple[K, str]] = field(default_factory=list)
+
+    def noted(self, outcome: Outcome[K, R]) -> Outcome[K, R]:
+        """Note what became of an item, and return it."""
+        if isinstance(outcome, Failed):
+            self.failed.append((outcome.key, str(outcome.error)))
+        elif isinstance(outcome, Skipped):
+            self.skipped.append(outcome.key)
+        else:
+            self.done.append(outcome.key)
+            if outcome.problem is not None:
+                self.unsaved.append((outcome.key, str(outcome.problem)))
+        return outcome
+
+    def report(self) -> Report[K]:
+        """Return the report of all that was noted."""
+        return Report(
+            tuple(self.done), tuple(self.skipped), tuple(self.failed), tuple(self.unsaved)
+        )
 
 
 def _made(
@@ -170,18 +247,32 @@ def _made(
     try:
         result = yield from retold(item.steps(), _titled(item.title))
     except Exception as error:
-        if ends(error):
-            raise
-        return Failed(item.key, error)
+        return _kept(Made(item.key, error=error), store, ends)
+    return _kept(Made(item.key, result), store, ends)
+
+
+def _kept(made: Made[K, R], store: Store[K, R], ends: Callable[[Exception], bool]) -> Outcome[K, R]:
+    """Save what became of an item, if it is a result."""
+    if made.error is not None:
+        if ends(made.error):
+            raise made.error
+        return Failed(made.key, made.error)
+    result = cast("R", made.result)
     try:
-        store.save(item.key, result)
+        store.save(made.key, result)
     except KeptMeanwhileError:
-        return Skipped(item.key)
+        return Skipped(made.key)
     except Exception as error:
         if ends(error):
             raise
-        return Done(item.key, result, error)
-    return Done(item.key, result, None)
+        return Done(made.key, result, error)
+    return Done(made.key, result, None)
+
+
+def _forget_frames(outcome: Outcome[K, R]) -> None:
+    """Let go of the frames of an error, which hold an image; a report is not to hold them all."""
+    if isinstance(outcome, Failed):
+        outcome.error.__traceback__ = None
 
 
 def _titled(title: str) -> Callable[[Progress], Progress]:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from napari_corrclip.engine.recipe import Recipe
 from napari_corrclip.errors import InputError
 from napari_corrclip.progress import Steps
+from napari_corrclip.project.cluster import Cluster
 from napari_corrclip.project.folder import Outcome, image_in, item_folder
 from napari_corrclip.project.index import Index
 from napari_corrclip.project.intake import look_again
@@ -43,9 +44,19 @@ def project_steps(
     stale: bool = False,
     strict: bool = False,
     part: tuple[int, int] | None = None,
+    workers: int | None = None,
+    scheduler: str | None = None,
 ) -> Generator[Event[str, Proposal], None, Report[str]]:
     """Run a project; see :meth:`~napari_corrclip.project.project.Project.run`."""
     recipe, vocabulary = index.recipe, index.vocabulary
+    cluster = None
+    if workers is not None or scheduler is not None:
+        if segmenter is not None:
+            raise InputError(
+                "Workers load networks of their own; leave the segmenter out, or the workers."
+            )
+        cluster = Cluster(workers, scheduler)
+        cluster.check(recipe)
     with contextlib.ExitStack() as held:
         ledger: Ledger = Folders()
         if part is None:
@@ -73,6 +84,9 @@ def project_steps(
                 recipe=recipe,
                 vocabulary=vocabulary,
                 networks=_given(segmenter) if segmenter is not None else _loading(recipe),
+                elsewhere=None
+                if cluster is None
+                else cluster.elsewhere(recipe, vocabulary, len(tasks)),
                 strict=strict,
             )
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 import weakref
-from collections.abc import Sequence
+from collections.abc import Generator, Iterator, Sequence
 from functools import partial
 
 import pytest
@@ -16,7 +16,9 @@ from napari_corrclip.project.run import (
     Failed,
     Item,
     KeptMeanwhileError,
+    Made,
     Skipped,
+    gather_steps,
     run_steps,
 )
 
@@ -159,3 +161,70 @@ def test_one_result_is_held_at_a_time_and_no_frames_of_what_failed() -> None:
         del event
     assert len(held) == 3
     assert [error.__traceback__ for error in errors] == [None]
+
+
+class Pairs:
+    """Work elsewhere that takes two keys at a time, and gives them back the other way round."""
+
+    def __init__(self) -> None:
+        self.taken: list[str] = []
+        self.closed = False
+
+    def __call__(self, keys: Iterator[str]) -> Generator[Progress | Made[str, Result], None, None]:
+        try:
+            while pair := [key for _, key in zip(range(2), keys, strict=False)]:
+                self.taken += pair
+                yield Progress("elsewhere", len(self.taken), 9)
+                for key in reversed(pair):
+                    if key.startswith("b"):
+                        yield Made(key, error=InputError(f"{key} cannot be read."))
+                    else:
+                        yield Made(key, Result())
+        finally:
+            self.closed = True
+
+
+def test_what_is_made_elsewhere_is_saved_as_it_comes() -> None:
+    store, pairs = Memory(kept=["c"], refused=["f"]), Pairs()
+    told: list[object] = []
+    report = finish(gather_steps(list("abcdefc"), pairs, store), told.append)
+    assert (report.done, report.skipped) == (("a", "e", "d", "f"), ("c", "c"))
+    assert report.failed == (("b", "b cannot be read."),)
+    assert report.unsaved == (("f", "f cannot be written."),)
+    assert store.kept == ["c", "a", "e", "d"]
+    assert pairs.closed
+    kinds = [type(event) for event in told if not isinstance(event, Progress)]
+    assert kinds == [Failed, Done, Skipped, Done, Done, Skipped, Done]
+
+
+@pytest.mark.parametrize("key", ["b", "f"])
+def test_an_error_that_ends_the_run_ends_what_is_elsewhere(key: str) -> None:
+    store, pairs = Memory(refused=["f"]), Pairs()
+    steps = gather_steps(["a", key, "c"], pairs, store, ends=lambda _: True)
+    with pytest.raises(InputError, match=key):
+        finish(steps)
+    assert pairs.closed
+    assert pairs.taken == ["a", key]
+
+
+def test_closing_closes_what_is_elsewhere() -> None:
+    store, pairs = Memory(), Pairs()
+    steps = gather_steps(list("adceg"), pairs, store)
+    while not isinstance(next(steps), Done):
+        pass
+    steps.close()
+    assert pairs.closed
+    assert (store.kept, pairs.taken) == (["d"], ["a", "d"])
+
+
+def test_of_what_comes_from_elsewhere_one_result_is_held() -> None:
+    held: list[weakref.ref[Result]] = []
+    for event in gather_steps(list("adbc"), Pairs(), Memory()):
+        gc.collect()
+        assert sum(one() is not None for one in held) <= isinstance(event, Done)
+        if isinstance(event, Done):
+            held.append(weakref.ref(event.result))
+        elif isinstance(event, Failed):
+            event.error.__traceback__ = None
+        del event
+    assert len(held) == 3

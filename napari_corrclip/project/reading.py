@@ -1,0 +1,53 @@
+"""An item's image as a run reads it: pixels, and by what its file is known again."""
+
+from __future__ import annotations
+
+import contextlib
+from dataclasses import dataclass
+from pathlib import Path
+
+from napari_corrclip.images.pixels import Pixels
+from napari_corrclip.images.stack import Where
+from napari_corrclip.images.stacks import read_plane
+from napari_corrclip.project.folder import content_of, content_of_plane, file_now
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class ReadImage:
+    """An image that was read, and its file as it was before.
+
+    Attributes:
+        pixels: of the image, or of a plane; ``None``: it is a large one, which is read piece by piece.
+        size: bytes of the file.
+        mtime: when it was last changed.
+        digest: checksum of the content.
+    """
+
+    pixels: Pixels | None
+    size: int
+    mtime: int
+    digest: str
+
+
+def read_image(image: Path, plane: Where = ()) -> ReadImage:
+    """Return the pixels of an image, or of one plane of a stack.
+
+    Raises:
+        InputError: it cannot be used.
+    """
+    size, mtime = _file_before(image)
+    pixels = read_plane(image, plane)
+    # A plane is known by its own pixels.
+    return ReadImage(pixels, size, mtime, content_of_plane(pixels) if plane else content_of(image))
+
+
+def look_at_image(image: Path) -> ReadImage:
+    """Return what a large image is known by, whose pixels are not all in memory."""
+    return ReadImage(None, *_file_before(image), content_of(image))
+
+
+def _file_before(image: Path) -> tuple[int, int]:
+    """Return size and time before anything is read, so that what is changed meanwhile is another one."""
+    with contextlib.suppress(OSError):  # reading it says why
+        return file_now(image)
+    return 0, 0
