@@ -17,6 +17,7 @@ from collections import Counter, deque
 from collections.abc import Generator, Iterator
 from concurrent import futures
 from dataclasses import dataclass, replace
+from importlib import metadata
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
@@ -52,6 +53,7 @@ _LOSSES = 2
 """So many workers an image may take with it."""
 _TICK_S = 0.25
 _CONNECT_S = 20
+_PACKAGE = "napari-corrclip"
 _LARGE = "1 TiB"
 """From which size on Dask warns of what it is given to send."""
 
@@ -113,6 +115,7 @@ class Cluster:
         from distributed import Client, LocalCluster
 
         with contextlib.ExitStack() as held:
+            held.enter_context(_quiet())
             where: Any = self.scheduler
             if where is None:
                 try:
@@ -157,17 +160,14 @@ class Cluster:
                 return
             yield Progress("start the cluster", 0, total)
             orders = Orders(
-                package_versions()["napari-corrclip"],
                 recipe.resolved().to_json(),
                 json.dumps(vocabulary.to_document()),
                 None if self.workers is None else 1,
             )
             with self.client() as client:
                 dispatch = _Dispatch(client, chain([first], tasks), orders, recipe, vocabulary)
-                try:
-                    yield from dispatch.steps(total)
-                finally:
-                    dispatch.close()
+                # What it waits for when it is closed, Dask forgets with the client.
+                yield from dispatch.steps(total)
 
         return steps
 
@@ -215,6 +215,8 @@ class _Dispatch:
         self._loop: asyncio.AbstractEventLoop = client.sync(_running_loop)
         self._recipe, self._vocabulary = recipe, vocabulary
         self._orders = orders
+        self._known = set[str]()
+        """Workers that have the same package."""
         self._over = False
         self._flights: dict[futures.Future[list[Answer]], _Flight] = {}
         self._again = deque[Task]()
@@ -240,12 +242,6 @@ class _Dispatch:
             stage = f"run on {count(len(workers), 'worker')}" if workers else "wait for workers"
             yield Progress(stage, done, total)
 
-    def close(self) -> None:
-        """Wait for nothing any more. Dask forgets what nobody waits for when the client is closed."""
-        for arriving in self._flights:
-            arriving.cancel()
-        self._flights.clear()
-
     def _workers(self) -> set[str]:
         """Return the addresses of those that are there.
 
@@ -254,18 +250,45 @@ class _Dispatch:
         """
         if self._client.status == "running":
             with contextlib.suppress(OSError, futures.TimeoutError, futures.CancelledError):
-                return set(self._client.nthreads())
+                workers = set(self._client.nthreads())
+                self._known = (self._known & workers) | self._checked(workers - self._known)
+                return self._known
         raise InputError(
             f"The Dask scheduler at {self._scheduler} is gone; what is done is kept, so start one again and "
             "repeat the run."
         )
 
+    def _checked(self, workers: set[str]) -> set[str]:
+        """Return those of new workers that can be given images.
+
+        One that cannot load what it is sent ends without a word, and takes images with it.
+
+        Raises:
+            InputError: one has no napari-corrclip, or another version of it.
+        """
+        if not workers:
+            return set()
+        found = self._client.run(
+            metadata.version, _PACKAGE, workers=sorted(workers), on_error="return"
+        )
+        ours = package_versions()[_PACKAGE]
+        for worker, version in found.items():
+            if isinstance(version, metadata.PackageNotFoundError):
+                raise InputError(
+                    f"On the worker {worker} there is no {_PACKAGE}; install {ours} there, as it is here."
+                )
+            if isinstance(version, str) and version != ours:
+                raise InputError(
+                    f"On the worker {worker} {_PACKAGE} is {version}, and {ours} here; install the same one."
+                )
+        return {worker for worker, version in found.items() if version == ours}
+
     def _lost(self, workers: set[str]) -> Iterator[Made[str, Proposal]]:
         """Take back the images of workers that are gone; yield those that are given up."""
         for arriving, flight in list(self._flights.items()):
             if flight.worker not in workers and not arriving.done():
-                arriving.cancel()
                 del self._flights[arriving]
+                flight.sent.cancel()  # else it would wait for the worker to come back
                 yield from self._retried(flight)
 
     def _retried(self, flight: _Flight) -> Iterator[Made[str, Proposal]]:
@@ -364,14 +387,6 @@ class _Dispatch:
             self._workers()  # says so where it is the scheduler that is gone
             yield from self._retried(flight)
             return
-        except (ImportError, RuntimeError) as error:
-            # The second one is of a scheduler that cannot read what it passes on.
-            if isinstance(error, RuntimeError) and "deserialization" not in str(error):
-                raise
-            raise InputError(
-                f"The scheduler at {self._scheduler} or a worker of it cannot load this napari-corrclip; "
-                f"install the same packages there as here ({_first_line(error)})."
-            ) from None
         if isinstance(found, Refused):
             raise type(found.error)(f"On the worker {flight.worker}: {found.error}")
         if isinstance(found, Unseen):
@@ -389,6 +404,18 @@ class _Dispatch:
             task.record.name,
             propose(task, read, found.result, self._recipe, self._vocabulary, found.seconds),
         )
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep Dask's client from telling in its own words, on stderr, what is said in a sentence."""
+    log = logging.getLogger("distributed.client")
+    before = log.level
+    log.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        log.setLevel(before)
 
 
 async def _running_loop() -> asyncio.AbstractEventLoop:

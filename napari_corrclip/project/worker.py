@@ -28,13 +28,11 @@ class Orders:
     """A run as it is sent: texts alone, which are read as any other document.
 
     Attributes:
-        version: of this package, which a worker must have, too.
         recipe: as JSON, with its floating-point type resolved.
         vocabulary: as JSON.
         threads: of torch; ``None``: as many as the worker has.
     """
 
-    version: str
     recipe: str
     vocabulary: str
     threads: int | None = None
@@ -148,19 +146,11 @@ class _Networks:
         """Return the networks and the vocabulary of a run, loaded once; to be called with the lock.
 
         Raises:
-            InputError: this process cannot follow the recipe, or is of another version.
+            InputError: this process cannot follow the recipe.
             WeightsError: weights are missing here and cannot be fetched, or are another network's.
         """
         if self._ready is not None and self._orders == orders:
             return self._ready
-        from napari_corrclip.results.provenance import package_versions
-
-        version = package_versions()["napari-corrclip"]
-        if orders.version != version:
-            raise InputError(
-                f"napari-corrclip has version {version} there and {orders.version} here; install the same "
-                "one."
-            )
         if orders.threads is not None:
             import torch
 
