@@ -220,7 +220,6 @@ def test_closing_closes_what_is_elsewhere() -> None:
 def test_of_what_comes_from_elsewhere_one_result_is_held() -> None:
     held: list[weakref.ref[Result]] = []
     for event in gather_steps(list("adbc"), Pairs(), Memory()):
-        gc.collect()
         assert sum(one() is not None for one in held) <= isinstance(event, Done)
         if isinstance(event, Done):
             held.append(weakref.ref(event.result))
