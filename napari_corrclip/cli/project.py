@@ -156,6 +156,13 @@ def run(
             help="Have them run by the workers of this Dask scheduler; needs the extra cluster.",
         ),
     ] = None,
+    no_vectors: Annotated[
+        bool,
+        typer.Option(
+            "--no-vectors",
+            help="Keep no vectors of the regions, which are less than 1 KiB a region; results are the same.",
+        ),
+    ] = False,
     _offline: Offline = False,
     debug: Debug = False,
 ) -> None:
@@ -175,6 +182,7 @@ def run(
             collect=collect,
             workers=workers,
             scheduler=scheduler,
+            vectors=not no_vectors,
         )
 
 

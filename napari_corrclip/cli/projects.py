@@ -132,6 +132,7 @@ def run(
     collect: bool,
     workers: int | None,
     scheduler: str | None,
+    vectors: bool = True,
 ) -> None:
     """Pre-label a project's images; see the command's help.
 
@@ -140,9 +141,10 @@ def run(
         typer.Exit: some images failed, with the exit code.
     """
     if collect:
-        if stale or strict or (part, workers, scheduler) != (None, None, None):
+        if stale or strict or not vectors or (part, workers, scheduler) != (None, None, None):
             raise InputError(
-                "--collect runs nothing; leave --stale, --strict, --part, --workers and --scheduler out."
+                "--collect runs nothing; leave --stale, --strict, --part, --workers, --scheduler and "
+                "--no-vectors out."
             )
         with Project.open(folder) as project:
             tell(f"{count(project.collect(), 'image')} collected", *project.status().lines())
@@ -154,6 +156,12 @@ def run(
         # What workers elsewhere lack is not known here.
         for line in to_be_fetched(project.recipe) if scheduler is None else ():
             say(line)
+        size = project.size_of_vectors(stale=stale, part=which) if vectors else 0
+        if size:
+            say(
+                f"Vectors of the regions take up to about {size_text(size)} beside the results; --no-vectors "
+                "leaves them out"
+            )
 
         gone, total = [0], len(project.items_to_run(stale=stale, part=which))
 
@@ -172,7 +180,12 @@ def run(
                 say(f"{place}: {outcome.seconds:.1f} s ({how_far})")
 
         steps = project.run_steps(
-            stale=stale, strict=strict, part=which, workers=workers, scheduler=scheduler
+            stale=stale,
+            strict=strict,
+            part=which,
+            workers=workers,
+            scheduler=scheduler,
+            vectors=vectors,
         )
         report = drive(steps, tell=tell_event)
         seconds = time.perf_counter() - begun

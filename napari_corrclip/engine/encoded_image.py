@@ -130,11 +130,16 @@ def run_steps(
     image: NDArray[np.uint8] | Pixels,
     vocabulary: Vocabulary,
     regions: RegionSource | None = None,
+    *,
+    similarity_means: bool = False,
 ) -> Steps[tuple[Segmentation, EncodedImage]]:
-    """Encode and classify (H, W, 3) uint8; returns the result and the encoded image it is of."""
+    """Encode and classify (H, W, 3) uint8; returns the result and the encoded image it is of.
+
+    ``similarity_means`` as of :meth:`~napari_corrclip.engine.segmenter.Segmenter.encode_steps`.
+    """
     segmenter.check_prompts(vocabulary)  # before the slow part, so that a slip costs nothing
     pixels = image if isinstance(image, Pixels) else Pixels(image)
-    features = yield from segmenter.encode_steps(pixels, regions)
+    features = yield from segmenter.encode_steps(pixels, regions, similarity_means=similarity_means)
     result = yield from segmenter.classify_steps(features, vocabulary)
     result = result.stretched(Stretch.of(pixels.limits))
     return result, EncodedImage(segmenter, pixels.rgb, features)

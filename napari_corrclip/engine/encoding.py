@@ -24,6 +24,8 @@ from napari_corrclip.encoders.protocols import (
 )
 from napari_corrclip.engine import windows as win
 from napari_corrclip.errors import InputError
+from napari_corrclip.maps.looks import cell_means
+from napari_corrclip.maps.regions import number_regions
 from napari_corrclip.method import merging, scope, similarity
 from napari_corrclip.method.grids import nearest, unfold
 from napari_corrclip.method.similarity import unit_cells
@@ -38,14 +40,21 @@ class WindowFeatures:
     Attributes:
         features: (W, h, w, D) float32 of unit length, on the CPU.
         layout: where the windows lie.
+        similarity_means: (R, d) float32 on the CPU, the mean over each region's pixels of the similarity
+            tower's cells, regions by ascending id; ``None`` where nobody asked for it, or the settings asked
+            nothing of that tower.
     """
 
     features: Tensor
     layout: win.Layout
+    similarity_means: Tensor | None = None
 
     def to_parts(self) -> tuple[dict[str, Tensor], str]:
         """Tensors by name, and the layout as JSON: all there is to keep."""
-        return {"features": self.features}, self.layout.to_json()
+        tensors = {"features": self.features}
+        if self.similarity_means is not None:
+            tensors["similarity_means"] = self.similarity_means
+        return tensors, self.layout.to_json()
 
     @classmethod
     def from_parts(cls, tensors: Mapping[str, Tensor], layout: str) -> WindowFeatures:
@@ -68,7 +77,13 @@ class WindowFeatures:
                 f"Features of shape {shape} do not belong to {len(restored)} windows; encode the "
                 "image again."
             )
-        return cls(features.float(), restored)
+        means = tensors.get("similarity_means")
+        if means is not None and (means.dtype != torch.float32 or means.ndim != 2):
+            raise InputError(
+                f"Regions have no means of shape {tuple(means.shape)} and type {means.dtype}; encode the "
+                "image again."
+            )
+        return cls(features.float(), restored, means)
 
 
 def encode_image(
@@ -77,6 +92,8 @@ def encode_image(
     clip: ImageEncoder,
     similarity: SimilarityEncoder,
     settings: Settings,
+    *,
+    similarity_means: bool = False,
 ) -> Steps[WindowFeatures]:
     """Encode an image window by window; slow, and free of any vocabulary.
 
@@ -90,6 +107,9 @@ def encode_image(
         clip: the image tower.
         similarity: the similarity tower; it does not run where the settings ask for nothing of it.
         settings: size, windows and the stages of the method.
+        similarity_means: also return what the similarity tower says of each region. Its cells are let go of
+            window by window; meanwhile one grid of them over the image is held (:class:`windows.Mosaic`), of
+            which a region has the mean over its pixels. Nothing else of the result depends on it.
 
     Raises:
         InputError: where image or regions have the wrong shape, type or values.
@@ -126,26 +146,45 @@ def encode_image(
             look = _look(around, clip, similarity, settings)
             image = yield from retold(unless_full(look, last_try=True), block)
 
+    seen_cells: win.Mosaic | None = None
+
     def encode(start: int, stop: int) -> Blocks[Tensor]:
-        nonlocal total
+        nonlocal total, seen_cells
         # Of a batch that did not fit, some blocks are done that have to be done again.
         total = done + len(range(start, len(layout), stop - start)) * blocks
-        batch = yield from encode_windows(
-            win.cut(pixels, layout.boxes[start:stop], layout.padding).to(clip.device),
+        batch = win.cut(pixels, layout.boxes[start:stop], layout.padding).to(clip.device)
+        seen: SimilarityFeatures | None = None
+        if image is not None:
+            seen = _cut_out(image, layout, similarity.patch_size, start, stop)
+        elif _needs_similarity(settings):
+            seen = yield from _look(batch, clip, similarity, settings)
+        cells = yield from encode_windows(
+            batch,
             win.cut(region_map, layout.boxes[start:stop], layout.padding, padding).to(clip.device),
             clip,
             similarity,
             settings,
-            seen=None
-            if image is None
-            else _cut_out(image, layout, similarity.patch_size, start, stop),
+            seen=seen,
         )
-        return unit_cells(batch).cpu()
+        found = unit_cells(cells).cpu()
+        if similarity_means and seen is not None:
+            # Last of all, since a batch that did not fit is begun anew.
+            looks = seen.query_key.cpu()
+            if seen_cells is None:
+                rows, columns, channels = looks.shape[1:]
+                seen_cells = win.Mosaic((rows, columns), channels, layout)
+            for number, look in enumerate(looks, start):
+                seen_cells.add(number, look)
+        return found
 
     what = f"one window of {layout.padded[0]} × {layout.padded[1]} pixels"
     with explained(clip.device, what, f"window in the settings ({settings.window})"):
         features = yield from retold(Batches(size).run(len(layout), encode), block)
-    return WindowFeatures(torch.cat(features), layout)
+    means: Tensor | None = None
+    if seen_cells is not None:
+        numbers, ids = number_regions(regions)
+        means = torch.from_numpy(cell_means(numbers, len(ids), seen_cells.cells().numpy()))
+    return WindowFeatures(torch.cat(features), layout, means)
 
 
 def encode_windows(

@@ -16,6 +16,7 @@ from napari_corrclip.devices import plain_torch
 from napari_corrclip.engine.encoding import WindowFeatures
 from napari_corrclip.engine.windows import mosaic
 from napari_corrclip.errors import InputError
+from napari_corrclip.maps.regions import number_regions
 from napari_corrclip.regions.embedding import SamEmbedding
 from napari_corrclip.settings import Settings
 from napari_corrclip.storage.files import write_bytes
@@ -26,6 +27,7 @@ from napari_corrclip.storage.untrusted import check_regular, guarded
 FORMAT = "napari-corrclip features 2"
 # Without SAM's embedding.
 _FORMATS = (FORMAT, "napari-corrclip features 1")
+_WINDOWS = ("features", "similarity_means")
 _LONGEST = 1.01
 
 
@@ -85,7 +87,9 @@ class Features(Closed):
         features = self.windows.features
         hidden = 0 if self.nodata is None else self.nodata.nbytes
         clicks = 0 if self.embedding is None else self.embedding.nbytes
-        return int(features.nbytes + self.regions.nbytes + hidden + clicks)
+        means = self.windows.similarity_means
+        looks = 0 if means is None else means.nbytes
+        return int(features.nbytes + self.regions.nbytes + hidden + clicks + looks)
 
     @plain_torch()
     def save(self, path: str | os.PathLike[str]) -> None:
@@ -149,9 +153,8 @@ def _read(name: str, remedy: str) -> Features:
             raise ValueError("its regions are no ids")
         regions: NDArray[np.int32] = np.array(stored.numpy())
         nodata = np.array(file.get_tensor("nodata").numpy()) if "nodata" in file.keys() else None  # noqa: SIM118
-        windows = WindowFeatures.from_parts(
-            {"features": file.get_tensor("features").clone()}, metadata["layout"]
-        )
+        parts = {name: file.get_tensor(name).clone() for name in _WINDOWS if name in file.keys()}  # noqa: SIM118
+        windows = WindowFeatures.from_parts(parts, metadata["layout"])
         if regions.shape != windows.layout.image_size:
             raise ValueError(f"its regions are of shape {regions.shape}, and not of the image's")
         if nodata is not None and (nodata.shape != regions.shape or nodata.dtype != np.bool_):
@@ -159,6 +162,11 @@ def _read(name: str, remedy: str) -> Features:
         # Of unit length, where there is anything; NaN is not below either.
         if not (windows.features.norm(dim=-1) < _LONGEST).all():
             raise ValueError("not all of its features are of unit length")
+        means = windows.similarity_means
+        if means is not None:
+            _, ids = number_regions(regions)
+            if len(means) != len(ids) or not (means.norm(dim=-1) < _LONGEST).all():
+                raise ValueError("what the similarity tower says of its regions is none of them")
         settings = Settings.from_json(metadata["settings"])
         source = _notes(metadata["region_source"], str | int | float)
         seconds = _notes(metadata["seconds"], int | float)

@@ -327,8 +327,21 @@ class Segmenter:
         return windows.plan(shape, self.settings, patches)
 
     @plain_steps
-    def encode_steps(self, image: Image, regions: RegionSource | None = None) -> Steps[Features]:
-        """Generator of :meth:`encode`: yields between the blocks of each network."""
+    def encode_steps(
+        self,
+        image: Image,
+        regions: RegionSource | None = None,
+        *,
+        similarity_means: bool = False,
+    ) -> Steps[Features]:
+        """Generator of :meth:`encode`: yields between the blocks of each network.
+
+        Args:
+            image: as in :meth:`encode`.
+            regions: as there.
+            similarity_means: keep what the similarity tower says of each region, too, see
+                :class:`~napari_corrclip.engine.encoding.WindowFeatures`.
+        """
         source = self.regions if regions is None else regions
         pixels = read_pixels(image)
         began = time.perf_counter()
@@ -339,7 +352,12 @@ class Segmenter:
             found = check_regions(np.where(pixels.nodata, 0, found))
         segmented = time.perf_counter()
         encoded = yield from encoding.encode_image(
-            pixels.rgb, found, self.clip, self.similarity, self.settings
+            pixels.rgb,
+            found,
+            self.clip,
+            self.similarity,
+            self.settings,
+            similarity_means=similarity_means,
         )
         return Features(
             windows=encoded,

@@ -363,38 +363,55 @@ def blend(
     return total.div_(cover_count(layout)[rows.start : rows.stop].to(total.device))
 
 
-def mosaic(cells: Tensor, layout: Layout) -> Tensor:
-    """Put the cells of all windows on one grid over the image; where windows overlap, their mean.
+class Mosaic:
+    """The cells of windows on one grid over the image; where windows overlap, their mean.
 
     A cell of the grid takes of each window the cell in which its centre lies, so that nothing is
-    interpolated. The pitch of the grid is that of the windows' cells.
+    interpolated. The pitch of the grid is that of the windows' cells, and it has as many rows and columns as
+    whole cells fit, at least one. It holds one grid, whatever the number of windows.
 
     Args:
-        cells: (W, h, w, D).
+        grid: (h, w) cells of each window.
+        channels: D of each cell.
         layout: where the windows lie.
-
-    Returns:
-        (rows, columns, D) float32; as many rows and columns as whole cells fit, at least one.
     """
-    pitches = [side / count for side, count in zip(layout.padded, cells.shape[1:3], strict=True)]
-    centres = [
-        # An image smaller than a cell has one, over its middle.
-        (torch.arange(max(1, int(side / pitch)), dtype=torch.float32) + 0.5) * min(pitch, side)
-        for side, pitch in zip(layout.size, pitches, strict=True)
-    ]
-    total = torch.zeros(len(centres[0]), len(centres[1]), cells.shape[3], dtype=torch.float32)
-    covers = torch.zeros(*total.shape[:2], 1, dtype=torch.float32)
-    for window, box in zip(cells, layout.boxes, strict=True):
-        to, source = [], []
-        for axis, places in enumerate(centres):
+
+    def __init__(self, grid: Size, channels: int, layout: Layout) -> None:
+        self._grid, self._layout = grid, layout
+        self._pitches = [side / count for side, count in zip(layout.padded, grid, strict=True)]
+        self._centres = [
+            # An image smaller than a cell has one, over its middle.
+            (torch.arange(max(1, int(side / pitch)), dtype=torch.float32) + 0.5) * min(pitch, side)
+            for side, pitch in zip(layout.size, self._pitches, strict=True)
+        ]
+        rows, columns = map(len, self._centres)
+        self._total = torch.zeros(rows, columns, channels, dtype=torch.float32)
+        self._covers = torch.zeros(rows, columns, 1, dtype=torch.float32)
+
+    def add(self, number: int, cells: Tensor) -> None:
+        """Add the cells (h, w, D) of a window, each once."""
+        box, to, source = self._layout.boxes[number], [], []
+        for axis, places in enumerate(self._centres):
             inside = (places >= box[axis]) & (places < box[axis + 2])
             to.append(inside.nonzero().flatten())
-            offset = places[inside] - box[axis] + layout.padding[axis]
-            source.append((offset / pitches[axis]).long().clamp(max=cells.shape[1 + axis] - 1))
+            offset = places[inside] - box[axis] + self._layout.padding[axis]
+            source.append((offset / self._pitches[axis]).long().clamp(max=self._grid[axis] - 1))
         where = to[0][:, None], to[1][None]
-        total[where] += window[source[0]][:, source[1]].float()
-        covers[where] += 1
-    return total / covers
+        self._total[where] += cells[source[0]][:, source[1]].float()
+        self._covers[where] += 1
+
+    def cells(self) -> Tensor:
+        """Return (rows, columns, D) float32, once all windows were added."""
+        return self._total / self._covers
+
+
+def mosaic(cells: Tensor, layout: Layout) -> Tensor:
+    """Put the cells (W, h, w, D) of all windows on the grid of a :class:`Mosaic`."""
+    rows, columns, channels = cells.shape[1:]
+    made = Mosaic((rows, columns), channels, layout)
+    for number, window in enumerate(cells):
+        made.add(number, window)
+    return made.cells()
 
 
 def cover_count(layout: Layout) -> Tensor:

@@ -145,13 +145,16 @@ class Cluster:
             held.callback(client.close)
             yield client
 
-    def elsewhere(self, recipe: Recipe, vocabulary: Vocabulary, total: int) -> Elsewhere:
+    def elsewhere(
+        self, recipe: Recipe, vocabulary: Vocabulary, total: int, *, vectors: bool = True
+    ) -> Elsewhere:
         """Return the work of a run: makes the proposals of tasks on the cluster.
 
         Args:
             recipe: of the run.
             vocabulary: of the run.
             total: how many tasks there are, for the progress.
+            vectors: whether those of the regions are wanted, too.
         """
 
         def steps(tasks: Iterator[Task]) -> Events:
@@ -163,6 +166,7 @@ class Cluster:
                 recipe.resolved().to_json(),
                 json.dumps(vocabulary.to_document()),
                 None if self.workers is None else 1,
+                vectors,
             )
             with self.client() as client:
                 dispatch = _Dispatch(client, chain([first], tasks), orders, recipe, vocabulary)
@@ -402,7 +406,15 @@ class _Dispatch:
         read = flight.read or ReadImage(None, found.size, found.mtime, found.digest)
         yield Made(
             task.record.name,
-            propose(task, read, found.result, self._recipe, self._vocabulary, found.seconds),
+            propose(
+                task,
+                read,
+                found.result,
+                self._recipe,
+                self._vocabulary,
+                found.seconds,
+                found.vectors,
+            ),
         )
 
 

@@ -36,8 +36,10 @@ from napari_corrclip.project.run import (
     gather_steps,
     run_steps,
 )
+from napari_corrclip.project.vectors import save_with_vectors
 from napari_corrclip.results.large import LargeSegmentation
 from napari_corrclip.results.segmentation import Segmentation
+from napari_corrclip.results.vectors import RegionVectors
 from napari_corrclip.results.zarr_maps import move_result
 from napari_corrclip.storage.disk import remove
 from napari_corrclip.vocabulary import Vocabulary
@@ -61,10 +63,12 @@ class Proposal:
     Attributes:
         result: what the networks propose; of a large image, with its maps on the disk.
         outcome: what is written beside it.
+        vectors: of its regions; ``None``: of a large image, or where the run is to keep none.
     """
 
     result: Segmentation | LargeSegmentation
     outcome: Outcome
+    vectors: RegionVectors | None = None
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -208,7 +212,7 @@ class _Proposals:
             kept = not self._ledger.is_decided(task)  # while it ran
             if kept:
                 if isinstance(result.result, Segmentation):
-                    result.result.save(task.folder / RESULT)
+                    save_with_vectors(task.folder, result.result, result.vectors)
                 else:
                     move_result(task.folder / _NEXT, task.folder / RESULT)
                 kept = self._ledger.take(task, result)
@@ -235,6 +239,7 @@ def prelabel_steps(
     networks: Callable[[], Steps[Segmenter]],
     elsewhere: Elsewhere | None = None,
     strict: bool = False,
+    vectors: bool = True,
 ) -> Generator[Event[str, Proposal], None, Report[str]]:
     """Run the networks over items, and keep each result as soon as it is there.
 
@@ -250,6 +255,7 @@ def prelabel_steps(
         elsewhere: makes the proposals, with networks of its own; they are kept here all the same. ``None``:
             they are made here.
         strict: end with the first image that fails.
+        vectors: keep those of the regions, too.
 
     Raises:
         InputError: a result cannot be saved; or, if ``strict``, an image fails.
@@ -272,11 +278,17 @@ def prelabel_steps(
             segmenter.check_prompts(vocabulary)
             loaded.append(segmenter)
         result: Segmentation | LargeSegmentation
+        looks: RegionVectors | None = None
         if read.pixels is None:
             result = yield from _large_steps(loaded[0], task, recipe, vocabulary)
+        elif vectors:
+            from napari_corrclip.engine.vectors import segment_steps
+
+            result, looks = yield from segment_steps(loaded[0], read.pixels, vocabulary)
         else:
             result = yield from loaded[0].segment_steps(read.pixels, vocabulary)
-        return propose(task, read, result, recipe, vocabulary, time.perf_counter() - begun)
+        seconds = time.perf_counter() - begun
+        return propose(task, read, result, recipe, vocabulary, seconds, looks)
 
     def ends(error: Exception) -> bool:
         ours = isinstance(error, CorrClipError)
@@ -326,6 +338,7 @@ def propose(
     recipe: Recipe,
     vocabulary: Vocabulary,
     seconds: float,
+    vectors: RegionVectors | None = None,
 ) -> Proposal:
     """Return what is kept of an item's result, wherever that was made.
 
@@ -336,6 +349,7 @@ def propose(
         recipe: of the run.
         vocabulary: of the run.
         seconds: that it took.
+        vectors: of its regions, if they are kept.
     """
     if isinstance(result, Segmentation):
         origin = Origin.of(task.image, task.folder / RESULT)
@@ -359,7 +373,7 @@ def propose(
         plane=task.record.plane,
         stack=task.stack,
     )
-    return Proposal(result, outcome)
+    return Proposal(result, outcome, vectors)
 
 
 def _is_taken(folder: Path) -> bool:

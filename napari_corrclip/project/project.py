@@ -39,8 +39,10 @@ from napari_corrclip.project.run import Event, Report
 from napari_corrclip.project.sessions import ItemSessions
 from napari_corrclip.project.statistics import Figures
 from napari_corrclip.project.taking_up import results_in, take_up_steps
+from napari_corrclip.project.vectors import read_means, read_vectors
 from napari_corrclip.results.large import LargeSegmentation
 from napari_corrclip.results.segmentation import Segmentation
+from napari_corrclip.results.vectors import RegionMeans, RegionVectors
 from napari_corrclip.results.zarr_maps import check_zarr
 from napari_corrclip.storage.disk import cannot_write, remove
 from napari_corrclip.vocabulary import Vocabulary, VocabularyLike
@@ -442,6 +444,7 @@ class Project:
         part: tuple[int, int] | None = None,
         workers: int | None = None,
         scheduler: str | None = None,
+        vectors: bool = True,
     ) -> Generator[Event[str, Proposal], None, Report[str]]:
         """Generator of :meth:`run`: events of :func:`~napari_corrclip.project.run.run_steps`."""
         return running.project_steps(
@@ -452,7 +455,23 @@ class Project:
             part=part,
             workers=workers,
             scheduler=scheduler,
+            vectors=vectors,
         )
+
+    def size_of_vectors(self, *, stale: bool = False, part: tuple[int, int] | None = None) -> int:
+        """Return up to about how many bytes the region vectors of a :meth:`run` take on the disk.
+
+        By how many regions the images have that were run, or by the options of the recipe; images that the
+        run would find in folders are not counted. Of large images it is none.
+
+        Args:
+            stale: as for :meth:`run`.
+            part: as there.
+
+        Raises:
+            InputError: there is no such part.
+        """
+        return running.size_of_vectors(self._index, stale=stale, part=part)
 
     def collect_steps(self) -> Steps[int]:
         """Generator of :meth:`collect`."""
@@ -478,6 +497,7 @@ class Project:
         part: tuple[int, int] | None = None,
         workers: int | None = None,
         scheduler: str | None = None,
+        vectors: bool = True,
         progress: bool | None = None,
     ) -> Report[str]:
         """Run the networks over what has no result yet, and keep each result as it is done.
@@ -498,6 +518,8 @@ class Project:
             scheduler: have them run by the workers of the Dask scheduler at this address, such as
                 ``tcp://10.0.0.1:8786``, which need the same packages, and the weights. This process alone
                 writes.
+            vectors: keep vectors of the regions beside each result, see :meth:`vectors`; results are the same
+                with and without.
             progress: draw a bar on stderr; ``None``: only where that is a terminal.
 
         Raises:
@@ -512,6 +534,7 @@ class Project:
             part=part,
             workers=workers,
             scheduler=scheduler,
+            vectors=vectors,
         )
         return drive(steps, show=progress)
 
@@ -524,6 +547,36 @@ class Project:
             InputError: there is no result, or it is damaged.
         """
         return read_result(self.folder_of(item))
+
+    def vectors(self, item: ItemRecord | str) -> RegionVectors:
+        """Return the vectors of the regions that the networks proposed for an item.
+
+        They are of the run: regions that a person has made since by a split have none
+        (:meth:`~napari_corrclip.results.vectors.RegionVectors.rows_of` says so), and of a merged one there
+        are those of its parts.
+
+        Args:
+            item: or its name.
+
+        Raises:
+            InputError: there are none (a run without them, a large image, a result that was taken up), or
+                they are damaged or of another result.
+        """
+        return read_vectors(self.folder_of(item))
+
+    def means(self, item: ItemRecord | str) -> RegionMeans:
+        """Return the unprojected means of the regions that were decided in an item.
+
+        They are kept at the end of a :meth:`session` that was given its image encoded (``session.engine``),
+        and of the similarity tower for regions that are as the networks saw them.
+
+        Args:
+            item: or its name.
+
+        Raises:
+            InputError: there are none, or they are damaged.
+        """
+        return read_means(self.folder_of(item))
 
     @contextlib.contextmanager
     def session(self, item: ItemRecord | str, *, by: str = "") -> Iterator[Session]:

@@ -33,6 +33,7 @@ from napari_corrclip.project.folder import (
 )
 from napari_corrclip.project.index import Index
 from napari_corrclip.project.records import DECIDED, ItemRecord, ItemState, plane_text
+from napari_corrclip.project.vectors import keep_means
 from napari_corrclip.results.folder import read_provenance
 from napari_corrclip.results.provenance import Provenance
 from napari_corrclip.results.segmentation import Segmentation
@@ -54,6 +55,7 @@ def reviewed(index: Index, record: ItemRecord, by: str) -> Iterator[Session]:
         finally:
             if session.timeline.revision != before:
                 take(index, record, session, by)
+                keep_means(folder, session)
             else:
                 _bring(index, record, record.state, record.by)
 

@@ -25,6 +25,7 @@ from napari_corrclip.project.prelabelling import (
 )
 from napari_corrclip.project.records import ItemRecord, ItemState, RunRecord
 from napari_corrclip.project.run import Event, Report
+from napari_corrclip.project.vectors import bytes_of_vectors
 from napari_corrclip.storage.disk import cannot_write
 from napari_corrclip.storage.locks import take
 from napari_corrclip.storage.text_files import load_json
@@ -46,6 +47,7 @@ def project_steps(
     part: tuple[int, int] | None = None,
     workers: int | None = None,
     scheduler: str | None = None,
+    vectors: bool = True,
 ) -> Generator[Event[str, Proposal], None, Report[str]]:
     """Run a project; see :meth:`~napari_corrclip.project.project.Project.run`."""
     recipe, vocabulary = index.recipe, index.vocabulary
@@ -86,8 +88,9 @@ def project_steps(
                 networks=_given(segmenter) if segmenter is not None else _loading(recipe),
                 elsewhere=None
                 if cluster is None
-                else cluster.elsewhere(recipe, vocabulary, len(tasks)),
+                else cluster.elsewhere(recipe, vocabulary, len(tasks), vectors=vectors),
                 strict=strict,
+                vectors=vectors,
             )
         )
 
@@ -105,6 +108,16 @@ def items_to_run(
         return chosen
     chosen = [record for record in chosen if _is_in(record, part)]
     return [record for record in chosen if not _is_done(index, record)]
+
+
+def size_of_vectors(
+    index: Index, *, stale: bool = False, part: tuple[int, int] | None = None
+) -> int:
+    """Return about how many bytes; see :meth:`~napari_corrclip.project.project.Project.size_of_vectors`."""
+    chosen = items_to_run(index, stale=stale, part=part)
+    known = [record.regions for record in index.items() if record.regions is not None]
+    mean = sum(known) / len(known) if known else None
+    return bytes_of_vectors(index.recipe, len(index.vocabulary), len(chosen), mean)
 
 
 def fresh_runs(index: Index) -> list[int]:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from napari_corrclip.images.stack import Where
     from napari_corrclip.project.reading import ReadImage
     from napari_corrclip.results.segmentation import Segmentation
+    from napari_corrclip.results.vectors import RegionVectors
     from napari_corrclip.vocabulary import Vocabulary
 
 
@@ -31,11 +32,13 @@ class Orders:
         recipe: as JSON, with its floating-point type resolved.
         vocabulary: as JSON.
         threads: of torch; ``None``: as many as the worker has.
+        vectors: whether those of the regions are wanted, too.
     """
 
     recipe: str
     vocabulary: str
     threads: int | None = None
+    vectors: bool = True
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -69,6 +72,7 @@ class Labelled:
         mtime: of the file.
         digest: of the content.
         seconds: that it took.
+        vectors: of its regions; ``None``: nobody wants them.
     """
 
     result: Segmentation
@@ -76,6 +80,7 @@ class Labelled:
     mtime: int
     digest: str
     seconds: float
+    vectors: RegionVectors | None = None
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -115,10 +120,17 @@ def answer(job: Job) -> Answer:
         try:
             read = read_image(Path(job.image), job.plane) if job.read is None else job.read
             assert read.pixels is not None  # no large image is sent
-            result = finish(segmenter.segment_steps(read.pixels, vocabulary))
+            looks: RegionVectors | None = None
+            if job.orders.vectors:
+                from napari_corrclip.engine.vectors import segment_steps
+
+                result, looks = finish(segment_steps(segmenter, read.pixels, vocabulary))
+            else:
+                result = finish(segmenter.segment_steps(read.pixels, vocabulary))
         except CorrClipError as error:
             return Unusable(error)
-    return Labelled(result, read.size, read.mtime, read.digest, time.perf_counter() - begun)
+    seconds = time.perf_counter() - begun
+    return Labelled(result, read.size, read.mtime, read.digest, seconds, looks)
 
 
 def _sees(job: Job) -> bool:

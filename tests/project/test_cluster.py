@@ -409,7 +409,7 @@ def test_a_run_on_workers_by_the_command_line(
     assert "b.png" in said.err
     for wrong in (["--workers", "0"], ["--collect", "--workers", "2"]):
         assert app.run([*args, *wrong]) == 2
-        assert capsys.readouterr().err.count("\n") == 1
+        assert capsys.readouterr().err.count("Error: ") == 1
 
 
 WITHOUT = """

@@ -27,6 +27,7 @@ from napari_corrclip.project.folder import PROJECT, RESULT, SESSION
 from napari_corrclip.project.project import Project
 from napari_corrclip.project.records import ItemState
 from napari_corrclip.project.run import Done
+from napari_corrclip.project.vectors import VECTORS
 from napari_corrclip.vocabulary import Vocabulary
 
 RECIPE = nc.Recipe(regions="superpixels", region_options={"n_segments": 40})
@@ -487,7 +488,9 @@ def test_a_run_that_is_killed_goes_on_and_its_lock_is_free(
         assert sorted(path.name for path in project.folder_of(item).iterdir()) == [
             "item.json",
             RESULT,
+            VECTORS,
         ]
+        assert len(project.vectors(item)) == item.regions
 
 
 @pytest.mark.process

@@ -1,0 +1,98 @@
+"""The vectors of an encoded image's regions: the means of both towers' cells, projected, and the rest.
+
+Windows overlap: their cells are first put on one grid over the image, on which each cell is the mean of those
+of the windows in which its centre lies; then a region has the mean over its pixels of the cells that these
+lie in.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from napari_corrclip.engine.encoded_image import EncodedImage, run_steps
+from napari_corrclip.engine.segmenter import Segmenter
+from napari_corrclip.images import Pixels
+from napari_corrclip.maps import looks
+from napari_corrclip.maps.projection import project
+from napari_corrclip.maps.regions import number_regions
+from napari_corrclip.progress import Progress, Steps
+from napari_corrclip.results.segmentation import Segmentation
+from napari_corrclip.results.vectors import RegionMeans, RegionVectors, scaled
+from napari_corrclip.vocabulary import Vocabulary
+
+
+def segment_steps(
+    segmenter: Segmenter, image: NDArray[np.uint8] | Pixels, vocabulary: Vocabulary
+) -> Steps[tuple[Segmentation, RegionVectors]]:
+    """Generator of a segmentation and the vectors of its regions.
+
+    The segmentation is that of :meth:`~napari_corrclip.engine.segmenter.Segmenter.segment`, to the bit.
+    """
+    result, encoded = yield from run_steps(segmenter, image, vocabulary, similarity_means=True)
+    yield Progress("describe the regions", 0, 1)
+    return result, region_vectors(encoded, result)
+
+
+def region_vectors(encoded: EncodedImage, result: Segmentation) -> RegionVectors:
+    """Return the vectors of the regions of a result.
+
+    Args:
+        encoded: the image that was classified; encoded with ``similarity_means``, or those are missing.
+        result: of it.
+    """
+    features, means = encoded.features, encoded.features.windows.similarity_means
+    numbers, ids = number_regions(result.regions)
+    count = len(ids)
+    cells = looks.cell_means(numbers, count, encoded.cells())
+    return RegionVectors(
+        ids=ids.astype(np.int32),
+        clip=project(cells).astype(np.float16),
+        similarity=None if means is None else project(means.numpy()).astype(np.float16),
+        colours=looks.colours(numbers, count, encoded.image),
+        places=looks.places(numbers, count),
+        probabilities=scaled(result.region_probabilities),
+        classes=tuple(result.vocabulary.values),
+        clip_network=features.clip,
+        similarity_network="" if means is None else encoded.segmenter.similarity.fingerprint,
+    )
+
+
+def region_means(
+    encoded: EncodedImage, regions: NDArray[np.int32], chosen: ArrayLike
+) -> RegionMeans:
+    """Return the means of some regions as they are now.
+
+    Args:
+        encoded: the image; encoded with ``similarity_means``, or those are missing.
+        regions: (H, W) ids, of the session that it is the encoded image of.
+        chosen: ids of the regions that are wanted; others are left out.
+    """
+    features, means = encoded.features, encoded.features.windows.similarity_means
+    numbers, ids = number_regions(regions)
+    areas = np.bincount(numbers.ravel(), minlength=len(ids) + 1)[1:]
+    wanted = np.flatnonzero(np.isin(ids, np.asarray(chosen, np.int64)))
+    cells = looks.cell_means(numbers, len(ids), encoded.cells())
+    similarity_ids, similarity = ids[:0], np.zeros((0, 0), np.float32)
+    if means is not None:
+        _, seen = number_regions(features.regions)
+        seen_areas = np.bincount(np.searchsorted(seen, features.regions[features.regions > 0]))
+        same = np.bincount(numbers[regions == features.regions], minlength=len(ids) + 1)[1:]
+        found = np.minimum(np.searchsorted(seen, ids), max(len(seen) - 1, 0))
+        kept = [
+            row
+            for row in wanted
+            if len(seen)
+            and seen[found[row]] == ids[row]
+            and same[row] == areas[row] == seen_areas[found[row]]
+        ]
+        similarity_ids, similarity = ids[kept], means.numpy()[found[kept]]
+    return RegionMeans(
+        ids=ids[wanted].astype(np.int32),
+        areas=areas[wanted].astype(np.int64),
+        clip=cells[wanted].astype(np.float16),
+        similarity_ids=similarity_ids.astype(np.int32),
+        similarity=similarity.astype(np.float16),
+        clip_network=features.clip,
+        similarity_network="" if means is None else encoded.segmenter.similarity.fingerprint,
+    )
