@@ -8,6 +8,7 @@ from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from napari_corrclip._torch_import import prepare_imports
 from napari_corrclip.engine.recipe import Recipe
 from napari_corrclip.errors import InputError
 from napari_corrclip.progress import Steps
@@ -50,6 +51,7 @@ def project_steps(
     vectors: bool = True,
 ) -> Generator[Event[str, Proposal], None, Report[str]]:
     """Run a project; see :meth:`~napari_corrclip.project.project.Project.run`."""
+    prepare_imports()  # a project may have been opened by a window that draws, without torch
     recipe, vocabulary = index.recipe, index.vocabulary
     cluster = None
     if workers is not None or scheduler is not None:

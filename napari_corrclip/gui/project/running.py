@@ -9,7 +9,6 @@ from typing import Any
 
 from psygnal import Signal
 
-from napari_corrclip._torch_import import prepare_imports
 from napari_corrclip.errors import CorrClipError
 from napari_corrclip.gui.work.jobs import Jobs
 from napari_corrclip.gui.work.said import Kind, Said
@@ -118,7 +117,6 @@ def _run_steps(folder: Path, *, stale: bool, alone: bool) -> Generator[Any, None
         stale: as of :meth:`ProjectRun.start`.
         alone: whether the window alone may write the index; it collects what the thread leaves in folders.
     """
-    yield Progress("load the libraries", 0, 1)
-    prepare_imports()
+    yield Progress("load the libraries", 0, 1)  # which the run does
     with Project.open(folder, read_only=alone) as project:  # a thread has its own
         return (yield from project.run_steps(stale=stale, part=(1, 1) if alone else None))

@@ -518,3 +518,32 @@ def test_the_command_line_opens_a_project_in_napari(images: Path, tmp_path: Path
     finally:
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
+
+
+RUN_IN_A_VIEWER = """
+import sys
+import napari, numpy as np
+viewer = napari.Viewer()
+viewer.add_image(np.zeros((64, 64)))
+viewer.screenshot()
+from napari_corrclip.project.project import Project
+assert "torch" not in sys.modules
+with Project.open(sys.argv[1]) as project:
+    print(len(project.run(progress=False).done))
+viewer.close()
+"""
+
+
+@pytest.mark.process
+def test_a_project_is_run_where_a_viewer_has_drawn(images: Path, tmp_path: Path) -> None:
+    recipe = nc.Recipe(regions="superpixels", region_options={"n_segments": 40})
+    with Project.create(images.with_name("set"), "red, green", images, recipe=recipe) as made:
+        folder = made.folder
+    done = subprocess.run(
+        [sys.executable, "-c", RUN_IN_A_VIEWER, str(folder)],
+        env={**os.environ, "NAPARI_CONFIG": str(tmp_path / "settings.yaml")},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (0, "4\n"), done.stderr
