@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from napari_corrclip.annotation.files.log import has_session, is_open, put_aside
 from napari_corrclip.engine.recipe import Recipe
-from napari_corrclip.errors import CorrClipError, InputError, WeightsError
+from napari_corrclip.errors import CorrClipError, InputError, NotWrittenError, WeightsError
 from napari_corrclip.images.origin import Origin
 from napari_corrclip.images.planes import opened
 from napari_corrclip.images.stack import Stack
@@ -26,7 +27,7 @@ from napari_corrclip.project.folder import (
 )
 from napari_corrclip.project.index import Index
 from napari_corrclip.project.reading import ReadAhead, ReadImage, look_at_image, read_image
-from napari_corrclip.project.records import DECIDED, ItemRecord, ItemState
+from napari_corrclip.project.records import BY_HAND, ItemRecord, ItemState
 from napari_corrclip.project.run import (
     Event,
     Failed,
@@ -144,8 +145,15 @@ class Folders:
     """
 
     def is_decided(self, task: Task) -> bool:
-        """Whether a person has begun to correct an item, or looks at it now."""
-        return task.record.state in DECIDED or _is_taken(task.folder)
+        """Whether a person has said something about an item, also since the run began, or looks at it now."""
+        return self._state(task) in BY_HAND or _is_taken(task.folder)
+
+    def _state(self, task: Task) -> ItemState:
+        """Return an item's state as it is now, by its folder; before anything is there, as it was."""
+        try:
+            return Outcome.read(task.folder).state
+        except InputError:  # there is none, or it is damaged
+            return task.record.state
 
     def begin(self, task: Task) -> None:
         """Do nothing."""
@@ -155,12 +163,19 @@ class Folders:
         if self.is_decided(task):
             return False
         if has_session(task.folder / SESSION):  # somebody looked, and left all as it was
-            put_aside(task.folder / SESSION)
+            try:
+                put_aside(task.folder / SESSION)
+            except InputError:
+                if is_open(task.folder / SESSION):
+                    return False  # since a moment
+                raise
         place(task.folder)
         return True
 
     def fail(self, task: Task, reason: str) -> None:
-        """Write why an item has no result into its folder."""
+        """Write why an item has no result into its folder, unless a person has said something about it."""
+        if self.is_decided(task):
+            return
         record = task.record
         Outcome(
             record.path, record.size, record.mtime, state=ItemState.FAILED, reason=reason, at=now(),
@@ -182,21 +197,23 @@ class Indexed(Folders):
 
     def __init__(self, index: Index, vocabulary: Vocabulary, recipe: Recipe) -> None:
         self._index = index
+        self._begun: dict[str, ItemRecord] = {}
+        """Items as they were, of which nothing has become yet."""
         with index.transaction():
             self._run = index.begin_run(vocabulary, recipe)
 
-    def is_decided(self, task: Task) -> bool:
-        """Whether a person has begun to correct an item, also since the run began."""
-        return self._index.item(task.record.name).state in DECIDED or _is_taken(task.folder)
+    def _state(self, task: Task) -> ItemState:
+        return self._index.item(task.record.name).state
 
     def begin(self, task: Task) -> None:
         """Say that an item is running."""
         with self._index.transaction():
             if not self.is_decided(task):
+                self._begun[task.record.name] = task.record
                 self._index.mark(task.record.id, ItemState.RUNNING)
 
     def take(self, task: Task, proposal: Proposal) -> bool:
-        """Write both in one transaction, in which no reviewer can begin."""
+        """Write both in one transaction, before and after which reviewers look whether there was one."""
         index, item, outcome = self._index, task.record.id, proposal.outcome
         with index.transaction():
             if not super().take(task, proposal):
@@ -205,19 +222,25 @@ class Indexed(Folders):
             index.note_file(item, outcome.size, outcome.mtime, outcome.digest)
             index.mark(item, outcome.state, at=outcome.at)
             index.give_result(item, self._run, outcome.seconds)
+        self._begun.pop(task.record.name, None)
         return True
 
     def fail(self, task: Task, reason: str) -> None:
         """Write the reason into both."""
-        super().fail(task, reason)
         with self._index.transaction():
+            if self.is_decided(task):
+                return
+            super().fail(task, reason)
             self._index.mark(task.record.id, ItemState.FAILED, reason=reason)
             self._index.note_failure(self._run)
+        self._begun.pop(task.record.name, None)
 
     def end(self, *, whole: bool) -> None:
-        """Take back what is said to be running, and end the record of the run."""
+        """Bring what has not become anything back into the state that it had, and end the run's record."""
         with self._index.transaction():
-            self._index.free_running()
+            for name, former in self._begun.items():
+                if self._index.item(name).state is ItemState.RUNNING:
+                    self._index.restore(former)
             if whole:
                 self._index.end_run(self._run)
 
@@ -271,7 +294,7 @@ class _Proposals:
         if not kept:
             drop(task.folder)
             raise KeptMeanwhileError(
-                f"{task.record.title!r} was corrected while it was run, and is left as it is."
+                f"Somebody decided about {task.record.title!r} while it was run; it is left as it is."
             )
 
 
@@ -350,7 +373,9 @@ def prelabel_steps(
 
     def ends(error: Exception) -> bool:
         ours = isinstance(error, CorrClipError)
-        return strict or not ours or isinstance(error, WeightsError | NotSavedError)
+        return (
+            strict or not ours or isinstance(error, WeightsError | NotSavedError | NotWrittenError)
+        )
 
     store = _Proposals(by_name, ledger, extras)
     if elsewhere is None:
@@ -393,7 +418,9 @@ def prelabel_steps(
                 yield event
         finally:
             steps.close()
-            ledger.end(whole=whole)
+            # On a disk that takes no more the index cannot either, and it is told why the run has ended.
+            with contextlib.suppress(InputError):
+                ledger.end(whole=whole)
 
 
 def propose(

@@ -27,6 +27,7 @@ from napari_corrclip.project.prelabelling import (
     prelabel_steps,
 )
 from napari_corrclip.project.records import ItemRecord, ItemState, RunRecord
+from napari_corrclip.project.reviewing import catch_up
 from napari_corrclip.project.run import Event, Report
 from napari_corrclip.project.vectors import bytes_of_vectors
 from napari_corrclip.storage.disk import cannot_write
@@ -68,8 +69,11 @@ def project_steps(
         if part is None:
             held.enter_context(only_runner(index.folder))
             look_again(index)
+            catch_up(index)
             with index.transaction():
                 index.free_running()
+        elif is_running(index.folder):  # it writes into the same folders
+            raise _is_at_work(index.folder)
         chosen = items_to_run(index, stale=stale, part=part)
         stacks = {stack.id: stack.planes for stack in index.stacks()}
         if part is None:
@@ -146,11 +150,15 @@ def only_runner(folder: Path) -> Iterator[None]:
     except OSError as error:
         raise cannot_write(folder, error) from None
     if lock is None:
-        raise InputError(f"Another run is at work on {str(folder)!r}; wait for it, or stop it.")
+        raise _is_at_work(folder)
     try:
         yield
     finally:
         lock.release()
+
+
+def _is_at_work(folder: Path) -> InputError:
+    return InputError(f"Another run is at work on {str(folder)!r}; wait for it, or stop it.")
 
 
 def is_running(folder: Path) -> bool:
