@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -17,7 +17,7 @@ from napari_corrclip.images.origin import Origin
 from napari_corrclip.images.planes import opened
 from napari_corrclip.images.stack import Stack
 from napari_corrclip.progress import Progress, Steps
-from napari_corrclip.project.features import Room
+from napari_corrclip.project.features import Room, bytes_on_disk
 from napari_corrclip.project.folder import (
     RESULT,
     SESSION,
@@ -66,6 +66,7 @@ class Proposal:
             are to be made of ``encoded``.
         features: of its image, likewise.
         encoded: its image, where that was encoded in this process; let go of when the result is written.
+        encoded_anew: whether its image was encoded for it, so that features of an earlier time go.
     """
 
     result: Segmentation | LargeSegmentation
@@ -73,6 +74,7 @@ class Proposal:
     vectors: RegionVectors | None = None
     features: Features | None = None
     encoded: EncodedImage | None = None
+    encoded_anew: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,7 +171,7 @@ class Folders:
                 if is_open(task.folder / SESSION):
                     return False  # since a moment
                 raise
-        place(task.folder)
+        place(task.folder, encoded=proposal.encoded_anew)
         return True
 
     def fail(self, task: Task, reason: str) -> None:
@@ -245,15 +247,28 @@ class Indexed(Folders):
                 self._index.end_run(self._run)
 
 
-class _Proposals:
-    """The runner's store of results: each in its item's folder, and noted by the ledger."""
+class Proposals:
+    """The runner's store of results: each in its item's folder, and noted by the ledger.
 
-    def __init__(self, tasks: Mapping[str, Task], ledger: Ledger, extras: Extras) -> None:
+    Args:
+        tasks: by the names of their items.
+        ledger: takes note of what becomes of them.
+        extras: what else is kept.
+        folders: of all items whose features count for their limit.
+    """
+
+    def __init__(
+        self,
+        tasks: Mapping[str, Task],
+        ledger: Ledger,
+        extras: Extras = USUAL,
+        folders: Iterable[Path] = (),
+    ) -> None:
         self._tasks, self._ledger, self._extras = tasks, ledger, extras
-        kept = [task.folder for task in tasks.values()] if extras.features else []
-        self._room = Room(extras.features, kept)
+        self._room = Room(extras.features, folders if extras.features else ())
 
     def has(self, key: str) -> bool:
+        """Whether a person has said something about an item, which is left as it is then."""
         return self._ledger.is_decided(self._tasks[key])
 
     def write(self, key: str, proposal: Proposal) -> Proposal:
@@ -267,7 +282,7 @@ class _Proposals:
                 stage(folder, outcome, None)  # it was written as it was made
         except CorrClipError as error:
             raise NotSavedError(str(error)) from None
-        return Proposal(result, outcome)
+        return replace(proposal, vectors=None, features=None, encoded=None)
 
     def _vectors(self, proposal: Proposal) -> RegionVectors | None:
         if proposal.encoded is None or not self._extras.vectors:
@@ -281,11 +296,17 @@ class _Proposals:
         features, encoded = proposal.features, proposal.encoded
         if encoded is not None and self._extras.features:
             features = encoded.features
-        if features is None or not self._room.take(folder, features.nbytes):
+        if features is None or not self._room.take(folder, bytes_on_disk(features)):
             return None
         return features
 
     def save(self, key: str, result: Proposal) -> None:
+        """Let what was written take its place.
+
+        Raises:
+            KeptMeanwhileError: a person was faster.
+            NotSavedError: the disk refuses.
+        """
         task = self._tasks[key]
         try:
             kept = self._ledger.take(task, result)
@@ -312,6 +333,7 @@ def prelabel_steps(
     elsewhere: Elsewhere | None = None,
     strict: bool = False,
     extras: Extras = USUAL,
+    folders: Iterable[Path] = (),
 ) -> Generator[Event[str, Proposal], None, Report[str]]:
     """Run the networks over items, and keep each result as soon as it is there.
 
@@ -329,6 +351,7 @@ def prelabel_steps(
             they are made here.
         strict: end with the first image that fails.
         extras: what else is kept.
+        folders: of all items whose features count for their limit.
 
     Raises:
         InputError: a result cannot be saved; or, if ``strict``, an image fails.
@@ -377,7 +400,7 @@ def prelabel_steps(
             strict or not ours or isinstance(error, WeightsError | NotSavedError | NotWrittenError)
         )
 
-    store = _Proposals(by_name, ledger, extras)
+    store = Proposals(by_name, ledger, extras, folders)
     if elsewhere is None:
         items = [
             Item(
@@ -403,24 +426,39 @@ def prelabel_steps(
             ends=ends,
             behind=store.write,
         )
-    whole = False
     with ahead:
-        try:
-            while True:
-                try:
-                    event = next(steps)
-                except StopIteration as stop:
-                    report: Report[str] = stop.value
-                    whole = True
-                    return report
-                if isinstance(event, Failed):
-                    ledger.fail(by_name[event.key], str(event.error))
-                yield event
-        finally:
-            steps.close()
-            # On a disk that takes no more the index cannot either, and it is told why the run has ended.
-            with contextlib.suppress(InputError):
-                ledger.end(whole=whole)
+        return (yield from noted(steps, by_name, ledger))
+
+
+def noted(
+    steps: Generator[Event[str, Proposal], None, Report[str]],
+    tasks: Mapping[str, Task],
+    ledger: Ledger,
+) -> Generator[Event[str, Proposal], None, Report[str]]:
+    """Yield the events of a run; its ledger takes note of what fails, and of the end.
+
+    Args:
+        steps: of the runner.
+        tasks: by the names of their items.
+        ledger: of the run.
+    """
+    whole = False
+    try:
+        while True:
+            try:
+                event = next(steps)
+            except StopIteration as stop:
+                report: Report[str] = stop.value
+                whole = True
+                return report
+            if isinstance(event, Failed):
+                ledger.fail(tasks[event.key], str(event.error))
+            yield event
+    finally:
+        steps.close()
+        # On a disk that takes no more the index cannot either, and it is told why the run has ended.
+        with contextlib.suppress(InputError):
+            ledger.end(whole=whole)
 
 
 def propose(
