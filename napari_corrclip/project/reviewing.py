@@ -49,11 +49,11 @@ def reviewed(index: Index, record: ItemRecord, by: str) -> Iterator[Session]:
     with Journal(session, folder / SESSION):
         # Now, since the process may be killed in between.
         _bring(index, record, ItemState.IN_REVIEW, by)
-        before = session.timeline.revision
+        before = session.timeline.edits
         try:
             yield session
         finally:
-            if session.timeline.revision != before:
+            if session.timeline.edits != before:
                 take(index, record, session, by)
                 keep_means(folder, session)
             else:
