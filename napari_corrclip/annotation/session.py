@@ -646,8 +646,7 @@ class Session:
             reassign: what becomes of the decisions of each removed class that has any: another class,
                 or ``None`` to take them back.
             classify: whether the engine may be asked; without it an added class has no pixels yet.
-            provisional: whether the result is a first look that :meth:`refine` is to follow, or there is
-                none yet.
+            provisional: whether the result is a first look that :meth:`refine` is to follow.
 
         Raises:
             InputError: a removed class has decisions and ``reassign`` does not name it, the result
@@ -670,15 +669,15 @@ class Session:
                 if self.vocabulary is former and self.engine is engine:
                     plan = predictions.change_vocabulary(self.state, words, found, reassign)
                     # What was predicted at a first look and stays is still that.
-                    first = provisional or (found is None and self.provisional)
+                    first = provisional if found is not None else self.provisional
                     return self.timeline.do(plan, provisional=first)
 
     @property
     def provisional(self) -> bool:
-        """Whether what is predicted is a first look that a better one was to follow."""
+        """Whether a better look was to follow: after a first one, or after classes came without any."""
         with self.timeline.reading:
             at = self.history.last_prediction
-            return at is not None and self.history.done[at].provisional
+            return at is not None and self.history.done[at].awaits_look
 
     def refine(self, result: Segmentation) -> Edited:
         """Take a better classification by the same vocabulary, as part of the step that brought it.

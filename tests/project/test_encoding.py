@@ -143,6 +143,33 @@ def test_the_means_of_decided_regions_are_kept_of_both_towers(
         project.means(second)
 
 
+def test_classes_that_nobody_was_asked_for_are_known_until_they_are_looked_for(
+    project: Project, segmenters: dict[str, Segmenter], kind: str
+) -> None:
+    """Also by whoever opens the session next: what is to be looked for is in its history."""
+    first = project.items()[0]
+    with project.session(first) as session:
+        assert not session.provisional
+        session.set_vocabulary(MORE)
+        assert session.provisional
+        session.assign(1, "green")
+    with project.session(first) as session:
+        assert session.provisional
+        session.set_vocabulary(session.vocabulary.rename("green", "leaf"))
+        assert session.provisional
+        encoded = project.encode(first, session, segmenter=segmenters[kind], progress=False)
+        session.refine(encoded.classify(session.vocabulary))
+        assert not session.provisional
+        labels = session.labels.copy()
+    with project.session(first) as session:
+        assert not session.provisional
+        session.undo()  # the name, with which the look came
+        assert session.provisional
+        session.redo()
+        assert not session.provisional
+        np.testing.assert_array_equal(session.labels, labels)
+
+
 def test_the_recipe_is_that_of_the_result_and_networks_are_loaded_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -311,8 +311,7 @@ class Relabelling:
         """Take words for which no network is asked."""
         known = words.finds_the_same(session.vocabulary)
         comes = "" if known else self._encoding.ask("the new classes", self.look_again)
-        change = _Change(words, reassign)
-        edited = self._take(session, change, None, provisional=bool(comes))
+        edited = self._take(session, _Change(words, reassign), None)
         if edited is None:
             return
         said = (

@@ -283,6 +283,31 @@ def test_who_goes_to_another_image_drops_it_and_keeps_the_networks(
         assert again.region(region).verdict is not None
 
 
+def test_labels_that_were_left_before_they_came_do_with_the_next_question(
+    person: Person, images: Path, gate: Gate
+) -> None:
+    dock, qtbot = person.dock, person.qtbot
+    opened(person, images)
+    write(person, dock.words.line, "wood")
+    qtbot.waitUntil(gate.reached, timeout=MINUTE)
+    key(person, Qt.Key.Key_PageDown)
+    qtbot.waitUntil(lambda: name_shown(person) == "scene 1", timeout=MINUTE)
+    shown(person)
+    gate.open()
+    assert dock.session.vocabulary.names == ("red", "green", "blue", "wood")  # on all images
+    key(person, Qt.Key.Key_PageUp)
+    qtbot.waitUntil(lambda: name_shown(person) == "scene 0", timeout=MINUTE)
+    shown(person)
+    click(person, inside(person, int(dock.session.ids[5])))
+    key(person, Qt.Key.Key_F)
+    encoded(person)
+    qtbot.waitUntil(lambda: not dock.session.provisional, timeout=MINUTE)
+    person.wait()
+    expected = with_networks(images, SUPERPIXELS, "red, green, blue, wood")
+    np.testing.assert_array_equal(dock.session.labels, expected.labels)
+    person.agree()
+
+
 def test_a_cancel_leaves_the_image_as_it_is_and_it_can_be_asked_again(
     person: Person, images: Path, gate: Gate
 ) -> None:
