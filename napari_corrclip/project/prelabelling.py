@@ -16,6 +16,7 @@ from napari_corrclip.images.origin import Origin
 from napari_corrclip.images.planes import opened
 from napari_corrclip.images.stack import Stack
 from napari_corrclip.progress import Progress, Steps
+from napari_corrclip.project.features import Room
 from napari_corrclip.project.folder import (
     RESULT,
     SESSION,
@@ -24,7 +25,7 @@ from napari_corrclip.project.folder import (
     now,
 )
 from napari_corrclip.project.index import Index
-from napari_corrclip.project.reading import ReadImage, look_at_image, read_image
+from napari_corrclip.project.reading import ReadAhead, ReadImage, look_at_image, read_image
 from napari_corrclip.project.records import DECIDED, ItemRecord, ItemState
 from napari_corrclip.project.run import (
     Event,
@@ -36,20 +37,17 @@ from napari_corrclip.project.run import (
     gather_steps,
     run_steps,
 )
-from napari_corrclip.project.vectors import save_with_vectors
+from napari_corrclip.project.staging import NEXT, drop, place, stage
 from napari_corrclip.results.large import LargeSegmentation
 from napari_corrclip.results.segmentation import Segmentation
 from napari_corrclip.results.vectors import RegionVectors
-from napari_corrclip.results.zarr_maps import move_result
-from napari_corrclip.storage.disk import remove
 from napari_corrclip.vocabulary import Vocabulary
 
 # The engine is imported by a run alone: a window that lists a project does without torch.
 if TYPE_CHECKING:
+    from napari_corrclip.engine.encoded_image import EncodedImage
+    from napari_corrclip.engine.features import Features
     from napari_corrclip.engine.segmenter import Segmenter
-
-_NEXT = "result.next"
-"""Where a large image's result is made, until it is known that nobody was faster."""
 
 
 class NotSavedError(InputError):
@@ -63,12 +61,39 @@ class Proposal:
     Attributes:
         result: what the networks propose; of a large image, with its maps on the disk.
         outcome: what is written beside it.
-        vectors: of its regions; ``None``: of a large image, or where the run is to keep none.
+        vectors: of its regions; ``None``: of a large image, where the run is to keep none, or where they
+            are to be made of ``encoded``.
+        features: of its image, likewise.
+        encoded: its image, where that was encoded in this process; let go of when the result is written.
     """
 
     result: Segmentation | LargeSegmentation
     outcome: Outcome
     vectors: RegionVectors | None = None
+    features: Features | None = None
+    encoded: EncodedImage | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Extras:
+    """The choice of what a run keeps beside results.
+
+    Attributes:
+        vectors: those of the regions.
+        features: how many bytes those of the images may take; 0: none are kept.
+    """
+
+    vectors: bool = True
+    features: int = 0
+
+    @property
+    def similarity_means(self) -> bool:
+        """Whether an image is to be encoded with what the similarity tower says of each region."""
+        return self.vectors or self.features > 0
+
+
+USUAL = Extras()
+"""What a run keeps where nobody says another thing."""
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -100,7 +125,7 @@ class Ledger(Protocol):
         ...
 
     def take(self, task: Task, proposal: Proposal) -> bool:
-        """Take note of a result that lies in its item's folder; return false if a person was faster."""
+        """Let what is staged in its item's folder take its place; return false if a person was faster."""
         ...
 
     def fail(self, task: Task, reason: str) -> None:
@@ -126,12 +151,12 @@ class Folders:
         """Do nothing."""
 
     def take(self, task: Task, proposal: Proposal) -> bool:
-        """Write what became of an item into its folder."""
+        """Let an item's result, and what became of it, take their places in its folder."""
         if self.is_decided(task):
             return False
         if has_session(task.folder / SESSION):  # somebody looked, and left all as it was
             put_aside(task.folder / SESSION)
-        proposal.outcome.write(task.folder)
+        place(task.folder)
         return True
 
     def fail(self, task: Task, reason: str) -> None:
@@ -200,27 +225,51 @@ class Indexed(Folders):
 class _Proposals:
     """The runner's store of results: each in its item's folder, and noted by the ledger."""
 
-    def __init__(self, tasks: Mapping[str, Task], ledger: Ledger) -> None:
-        self._tasks, self._ledger = tasks, ledger
+    def __init__(self, tasks: Mapping[str, Task], ledger: Ledger, extras: Extras) -> None:
+        self._tasks, self._ledger, self._extras = tasks, ledger, extras
+        kept = [task.folder for task in tasks.values()] if extras.features else []
+        self._room = Room(extras.features, kept)
 
     def has(self, key: str) -> bool:
         return self._ledger.is_decided(self._tasks[key])
 
+    def write(self, key: str, proposal: Proposal) -> Proposal:
+        """Write a proposal beside what its item has, while the next one is made; return what is told."""
+        folder, outcome, result = self._tasks[key].folder, proposal.outcome, proposal.result
+        try:
+            if isinstance(result, Segmentation):
+                vectors, features = self._vectors(proposal), self._features(folder, proposal)
+                stage(folder, outcome, result, vectors, features)
+            else:
+                stage(folder, outcome, None)  # it was written as it was made
+        except CorrClipError as error:
+            raise NotSavedError(str(error)) from None
+        return Proposal(result, outcome)
+
+    def _vectors(self, proposal: Proposal) -> RegionVectors | None:
+        if proposal.encoded is None or not self._extras.vectors:
+            return proposal.vectors
+        from napari_corrclip.engine.vectors import region_vectors
+
+        assert isinstance(proposal.result, Segmentation)
+        return region_vectors(proposal.encoded, proposal.result)
+
+    def _features(self, folder: Path, proposal: Proposal) -> Features | None:
+        features, encoded = proposal.features, proposal.encoded
+        if encoded is not None and self._extras.features:
+            features = encoded.features
+        if features is None or not self._room.take(folder, features.nbytes):
+            return None
+        return features
+
     def save(self, key: str, result: Proposal) -> None:
         task = self._tasks[key]
         try:
-            kept = not self._ledger.is_decided(task)  # while it ran
-            if kept:
-                if isinstance(result.result, Segmentation):
-                    save_with_vectors(task.folder, result.result, result.vectors)
-                else:
-                    move_result(task.folder / _NEXT, task.folder / RESULT)
-                kept = self._ledger.take(task, result)
-            else:
-                remove(task.folder / _NEXT)
+            kept = self._ledger.take(task, result)
         except CorrClipError as error:
             raise NotSavedError(str(error)) from None
         if not kept:
+            drop(task.folder)
             raise KeptMeanwhileError(
                 f"{task.record.title!r} was corrected while it was run, and is left as it is."
             )
@@ -239,12 +288,13 @@ def prelabel_steps(
     networks: Callable[[], Steps[Segmenter]],
     elsewhere: Elsewhere | None = None,
     strict: bool = False,
-    vectors: bool = True,
+    extras: Extras = USUAL,
 ) -> Generator[Event[str, Proposal], None, Report[str]]:
     """Run the networks over items, and keep each result as soon as it is there.
 
-    An item that a person has begun to correct is left as it is. One that fails is told with its reason, and
-    the next one is taken.
+    While one image is run, the next one is read and the result of the one before is written. An item that a
+    person has begun to correct is left as it is. One that fails is told with its reason, and the next one is
+    taken.
 
     Args:
         tasks: in their order.
@@ -255,7 +305,7 @@ def prelabel_steps(
         elsewhere: makes the proposals, with networks of its own; they are kept here all the same. ``None``:
             they are made here.
         strict: end with the first image that fails.
-        vectors: keep those of the regions, too.
+        extras: what else is kept.
 
     Raises:
         InputError: a result cannot be saved; or, if ``strict``, an image fails.
@@ -264,47 +314,55 @@ def prelabel_steps(
     by_name = {task.record.name: task for task in tasks}
     loaded: list[Segmenter] = []
 
-    def work(task: Task) -> Steps[Proposal]:
+    def read(task: Task) -> ReadImage:
+        if recipe.scale is None:
+            return read_image(task.image, task.record.plane)
+        found = look_at_image(task.image)
+        _check_large(task, recipe.scale)
+        return found
+
+    ahead = ReadAhead([partial(read, task) for task in tasks])
+
+    def work(number: int, task: Task) -> Steps[Proposal]:
         ledger.begin(task)
         begun = time.perf_counter()
         yield Progress("read", 0, 1)
-        if recipe.scale is None:
-            read = read_image(task.image, task.record.plane)
-        else:
-            read = look_at_image(task.image)
-            _check_large(task, recipe.scale)
+        read = ahead.get(number)
         if not loaded:
             segmenter = yield from networks()
             segmenter.check_prompts(vocabulary)
             loaded.append(segmenter)
         result: Segmentation | LargeSegmentation
-        looks: RegionVectors | None = None
+        encoded = None
         if read.pixels is None:
             result = yield from _large_steps(loaded[0], task, recipe, vocabulary)
-        elif vectors:
-            from napari_corrclip.engine.vectors import segment_steps
-
-            result, looks = yield from segment_steps(loaded[0], read.pixels, vocabulary)
         else:
-            result = yield from loaded[0].segment_steps(read.pixels, vocabulary)
+            from napari_corrclip.engine.encoded_image import run_steps as label_steps
+
+            result, encoded = yield from label_steps(
+                loaded[0], read.pixels, vocabulary, similarity_means=extras.similarity_means
+            )
+            if extras.vectors:
+                encoded.cells()  # here: torch in two threads at once slows both, by a multiple of this
         seconds = time.perf_counter() - begun
-        return propose(task, read, result, recipe, vocabulary, seconds, looks)
+        proposal = propose(task, read, result, recipe, vocabulary, seconds)
+        return replace(proposal, encoded=encoded)
 
     def ends(error: Exception) -> bool:
         ours = isinstance(error, CorrClipError)
         return strict or not ours or isinstance(error, WeightsError | NotSavedError)
 
-    store = _Proposals(by_name, ledger)
+    store = _Proposals(by_name, ledger, extras)
     if elsewhere is None:
         items = [
             Item(
                 task.record.name,
-                partial(work, task),
-                f"{task.record.title} ({number} of {len(tasks)})",
+                partial(work, number, task),
+                f"{task.record.title} ({number + 1} of {len(tasks)})",
             )
-            for number, task in enumerate(tasks, 1)
+            for number, task in enumerate(tasks)
         ]
-        steps = run_steps(items, store, ends=ends)
+        steps = run_steps(items, store, ends=ends, behind=store.write)
     else:
         there = elsewhere
 
@@ -313,22 +371,29 @@ def prelabel_steps(
                 ledger.begin(by_name[name])
                 yield by_name[name]
 
-        steps = gather_steps(list(by_name), lambda names: there(begun(names)), store, ends=ends)
+        steps = gather_steps(
+            list(by_name),
+            lambda names: there(begun(names)),
+            store,
+            ends=ends,
+            behind=store.write,
+        )
     whole = False
-    try:
-        while True:
-            try:
-                event = next(steps)
-            except StopIteration as stop:
-                report: Report[str] = stop.value
-                whole = True
-                return report
-            if isinstance(event, Failed):
-                ledger.fail(by_name[event.key], str(event.error))
-            yield event
-    finally:
-        steps.close()
-        ledger.end(whole=whole)
+    with ahead:
+        try:
+            while True:
+                try:
+                    event = next(steps)
+                except StopIteration as stop:
+                    report: Report[str] = stop.value
+                    whole = True
+                    return report
+                if isinstance(event, Failed):
+                    ledger.fail(by_name[event.key], str(event.error))
+                yield event
+        finally:
+            steps.close()
+            ledger.end(whole=whole)
 
 
 def propose(
@@ -339,6 +404,7 @@ def propose(
     vocabulary: Vocabulary,
     seconds: float,
     vectors: RegionVectors | None = None,
+    features: Features | None = None,
 ) -> Proposal:
     """Return what is kept of an item's result, wherever that was made.
 
@@ -350,6 +416,7 @@ def propose(
         vocabulary: of the run.
         seconds: that it took.
         vectors: of its regions, if they are kept.
+        features: of its image, if they are kept.
     """
     if isinstance(result, Segmentation):
         origin = Origin.of(task.image, task.folder / RESULT)
@@ -373,7 +440,7 @@ def propose(
         plane=task.record.plane,
         stack=task.stack,
     )
-    return Proposal(result, outcome, vectors)
+    return Proposal(result, outcome, vectors, features)
 
 
 def _is_taken(folder: Path) -> bool:
@@ -401,7 +468,7 @@ def _large_steps(
                 segmenter,
                 plane,
                 vocabulary,
-                task.folder / _NEXT,
+                task.folder / NEXT,
                 scale=recipe.scale,
                 tile=recipe.tile,
                 overlap=recipe.overlap,

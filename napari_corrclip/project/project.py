@@ -30,7 +30,7 @@ from napari_corrclip.project.folder import (
 )
 from napari_corrclip.project.index import Index
 from napari_corrclip.project.listing import ItemOrder
-from napari_corrclip.project.prelabelling import Proposal
+from napari_corrclip.project.prelabelling import Extras, Proposal
 from napari_corrclip.project.records import (
     ItemRecord,
     ItemState,
@@ -451,6 +451,7 @@ class Project:
         workers: int | None = None,
         scheduler: str | None = None,
         vectors: bool = True,
+        features: int = 0,
     ) -> Generator[Event[str, Proposal], None, Report[str]]:
         """Generator of :meth:`run`: events of :func:`~napari_corrclip.project.run.run_steps`."""
         return running.project_steps(
@@ -461,7 +462,7 @@ class Project:
             part=part,
             workers=workers,
             scheduler=scheduler,
-            vectors=vectors,
+            extras=Extras(vectors, features),
         )
 
     def size_of_vectors(self, *, stale: bool = False, part: tuple[int, int] | None = None) -> int:
@@ -504,6 +505,7 @@ class Project:
         workers: int | None = None,
         scheduler: str | None = None,
         vectors: bool = True,
+        features: int = 0,
         progress: bool | None = None,
     ) -> Report[str]:
         """Run the networks over what has no result yet, and keep each result as it is done.
@@ -526,6 +528,9 @@ class Project:
                 writes.
             vectors: keep vectors of the regions beside each result, see :meth:`vectors`; results are the same
                 with and without.
+            features: keep those of the images, up to so many bytes on the disk, so that other words need no
+                image tower (:meth:`relabel`); :meth:`size_of_features` tells before how many they are. 0:
+                none are kept.
             progress: draw a bar on stderr; ``None``: only where that is a terminal.
 
         Raises:
@@ -541,6 +546,7 @@ class Project:
             workers=workers,
             scheduler=scheduler,
             vectors=vectors,
+            features=features,
         )
         return drive(steps, show=progress)
 

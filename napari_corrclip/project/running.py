@@ -17,6 +17,8 @@ from napari_corrclip.project.folder import Outcome, image_in, item_folder
 from napari_corrclip.project.index import Index
 from napari_corrclip.project.intake import look_again
 from napari_corrclip.project.prelabelling import (
+    USUAL,
+    Extras,
     Folders,
     Indexed,
     Ledger,
@@ -48,7 +50,7 @@ def project_steps(
     part: tuple[int, int] | None = None,
     workers: int | None = None,
     scheduler: str | None = None,
-    vectors: bool = True,
+    extras: Extras = USUAL,
 ) -> Generator[Event[str, Proposal], None, Report[str]]:
     """Run a project; see :meth:`~napari_corrclip.project.project.Project.run`."""
     prepare_imports()  # a project may have been opened by a window that draws, without torch
@@ -90,9 +92,9 @@ def project_steps(
                 networks=_given(segmenter) if segmenter is not None else _loading(recipe),
                 elsewhere=None
                 if cluster is None
-                else cluster.elsewhere(recipe, vocabulary, len(tasks), vectors=vectors),
+                else cluster.elsewhere(recipe, vocabulary, len(tasks), extras),
                 strict=strict,
-                vectors=vectors,
+                extras=extras,
             )
         )
 
