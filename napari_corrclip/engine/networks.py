@@ -73,6 +73,11 @@ class Networks:
         """Keep none any more; who works with some goes on."""
         self.loaded = None
 
+    @property
+    def is_at_work(self) -> bool:
+        """Whether somebody is at work by some for long."""
+        return bool(self._at_work)
+
     @contextlib.contextmanager
     def working(self, recipe: Recipe) -> Iterator[None]:
         """Let others know that somebody is at work for long by the networks of a recipe."""

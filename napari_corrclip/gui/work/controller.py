@@ -334,7 +334,7 @@ class Controller:
 
     def unload(self) -> None:
         """Let go of the networks and of the encoded image, and of the memory they take."""
-        if self.running:
+        if self.running or self.networks.is_at_work:
             self.status.emit("The networks are at work; cancel the run before they are unloaded.")
             return
         self.let_go()

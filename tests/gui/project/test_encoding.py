@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -386,6 +387,45 @@ def test_the_run_of_the_set_goes_on_beside_it_by_the_same_networks(
     session.set_vocabulary("red, green, blue, wood")
     expected = with_networks(images, SUPERPIXELS, "red, green, blue, wood")
     np.testing.assert_array_equal(session.labels, expected.labels)
+
+
+def test_a_run_by_other_networks_is_waited_for(person: Person, images: Path) -> None:
+    """Two sets of them may not fit at once, and none is unloaded under a run."""
+    dock, qtbot = person.dock, person.qtbot
+    opened(person, images)
+    networks = dock.controller.networks
+    click(person, inside(person, int(dock.session.ids[5])))
+    with networks.working(replace(SUPERPIXELS, dtype="float16")):
+        dock.controller.unload()
+        assert "at work; cancel the run" in dock.status.text()
+        key(person, Qt.Key.Key_F)
+        qtbot.waitUntil(lambda: "Waiting for the run" in dock.bar.text(), timeout=MINUTE)
+        assert networks.loaded is None
+    encoded(person)
+    assert len(selected(person)) == 6
+    dock.controller.unload()
+    assert networks.loaded is None
+
+
+def test_an_undone_run_is_not_what_the_session_gets(
+    person: Person, images: Path, gate: Gate
+) -> None:
+    """Who takes a run back while it is encoded is asked of the run before it."""
+    dock, qtbot = person.dock, person.qtbot
+    project = opened(person, images)
+    session = dock.session
+    image = iio.imread(images / "scene 0.png")
+    session.rerun(Segmenter.from_recipe(SAM).segment(image, session.vocabulary, progress=False))
+    click(person, inside(person, int(session.ids[0])))
+    key(person, Qt.Key.Key_F)
+    qtbot.waitUntil(gate.reached, timeout=MINUTE)
+    window_of(person).undo()
+    gate.open()
+    encoded(person)
+    assert len(gate.came) > 1
+    regions = project.result(project.items()[0]).regions
+    engine: Any = session.engine
+    np.testing.assert_array_equal(engine.features.regions, regions)
 
 
 def test_what_was_kept_needs_no_image_tower(
