@@ -114,7 +114,6 @@ def test_similar_regions_come_when_the_image_is_encoded(
     qtbot.waitUntil(gate.reached, timeout=MINUTE)
     assert dock.bar.cancel_button.isVisible()
     assert dock.bar.text() != ""
-    assert states(project)[0] == "pre-labelled"  # to look is not to decide
     # What a person does meanwhile is as ever; then the selection is again what they asked about.
     click(person, inside(person, other))
     key(person, Qt.Key.Key_2)
@@ -147,7 +146,7 @@ def test_somebody_who_has_gone_on_keeps_their_selection(
     person: Person, images: Path, gate: Gate
 ) -> None:
     dock = person.dock
-    opened(person, images)
+    project = opened(person, images)
     first, other = dock.session.ids[[5, 20]].tolist()
     click(person, inside(person, first))
     key(person, Qt.Key.Key_F)
@@ -157,6 +156,12 @@ def test_somebody_who_has_gone_on_keeps_their_selection(
     assert selected(person) == (other,)
     assert dock.status.text().startswith("This image is encoded: ")
     assert dock.status.said.kind is Kind.DONE
+    # To look is not to decide.
+    key(person, Qt.Key.Key_PageDown)
+    person.qtbot.waitUntil(lambda: name_shown(person) == "scene 1", timeout=MINUTE)
+    assert states(project)[0] == "pre-labelled"
+    with pytest.raises(nc.InputError, match="no means"):
+        project.means(project.items()[0])
 
 
 def test_a_new_word_is_there_at_once_and_its_labels_follow(

@@ -1,4 +1,4 @@
-"""A session that was restored beside its image has it encoded when the networks are asked, as in a project."""
+"""A session that was restored beside its image has it encoded when networks are asked, as in a project."""
 
 from __future__ import annotations
 
