@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 FEATURES = "features.safetensors"
 LIMIT = 20 * 10**9
 """Bytes that the features of a project take at most, where nobody says another number."""
-_HEADER = 2000
-"""Bytes that a file has besides its arrays."""
+_HEADER, _A_WINDOW = 2500, 40
+"""Bytes that a file has besides its arrays at most, and for each window."""
 
 
 def read_features(folder: Path) -> Features:
@@ -62,6 +62,11 @@ def size_of_features(folder: Path) -> int:
     with contextlib.suppress(OSError):
         return (folder / FEATURES).stat().st_size
     return 0
+
+
+def bytes_on_disk(features: Features) -> int:
+    """Return how many bytes the file of some features takes at most."""
+    return features.nbytes + _HEADER + _A_WINDOW * len(features.windows.layout)
 
 
 class Room:
@@ -104,7 +109,8 @@ def bytes_of_features(recipe: Recipe, shape: tuple[int, int]) -> int:
     rows, columns = (size // side for size in layout.padded)
     cells = len(layout) * rows * columns * channels
     clicks = sum(_VIEW[network.library == "demo"] for network in sam)
-    return 4 * (cells + math.prod(shape) + clicks) + _HEADER
+    header = _HEADER + _A_WINDOW * len(layout)
+    return 4 * (cells + math.prod(shape) + clicks) + header
 
 
 _VIEW = {False: 256 * 64 * 64, True: 128 * 16 * 16}

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -11,12 +12,12 @@ from typing import TYPE_CHECKING, Protocol
 
 from napari_corrclip.annotation.files.log import has_session, is_open, put_aside
 from napari_corrclip.engine.recipe import Recipe
-from napari_corrclip.errors import CorrClipError, InputError, WeightsError
+from napari_corrclip.errors import CorrClipError, InputError, NotWrittenError, WeightsError
 from napari_corrclip.images.origin import Origin
 from napari_corrclip.images.planes import opened
 from napari_corrclip.images.stack import Stack
 from napari_corrclip.progress import Progress, Steps
-from napari_corrclip.project.features import Room
+from napari_corrclip.project.features import Room, bytes_on_disk
 from napari_corrclip.project.folder import (
     RESULT,
     SESSION,
@@ -26,7 +27,7 @@ from napari_corrclip.project.folder import (
 )
 from napari_corrclip.project.index import Index
 from napari_corrclip.project.reading import ReadAhead, ReadImage, look_at_image, read_image
-from napari_corrclip.project.records import DECIDED, ItemRecord, ItemState
+from napari_corrclip.project.records import BY_HAND, ItemRecord, ItemState
 from napari_corrclip.project.run import (
     Event,
     Failed,
@@ -65,6 +66,7 @@ class Proposal:
             are to be made of ``encoded``.
         features: of its image, likewise.
         encoded: its image, where that was encoded in this process; let go of when the result is written.
+        encoded_anew: whether its image was encoded for it, so that features of an earlier time go.
     """
 
     result: Segmentation | LargeSegmentation
@@ -72,6 +74,7 @@ class Proposal:
     vectors: RegionVectors | None = None
     features: Features | None = None
     encoded: EncodedImage | None = None
+    encoded_anew: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,8 +147,15 @@ class Folders:
     """
 
     def is_decided(self, task: Task) -> bool:
-        """Whether a person has begun to correct an item, or looks at it now."""
-        return task.record.state in DECIDED or _is_taken(task.folder)
+        """Whether a person has said something about an item, also since the run began, or looks at it now."""
+        return self._state(task) in BY_HAND or _is_taken(task.folder)
+
+    def _state(self, task: Task) -> ItemState:
+        """Return an item's state as it is now, by its folder; before anything is there, as it was."""
+        try:
+            return Outcome.read(task.folder).state
+        except InputError:  # there is none, or it is damaged
+            return task.record.state
 
     def begin(self, task: Task) -> None:
         """Do nothing."""
@@ -155,12 +165,19 @@ class Folders:
         if self.is_decided(task):
             return False
         if has_session(task.folder / SESSION):  # somebody looked, and left all as it was
-            put_aside(task.folder / SESSION)
-        place(task.folder)
+            try:
+                put_aside(task.folder / SESSION)
+            except InputError:
+                if is_open(task.folder / SESSION):
+                    return False  # since a moment
+                raise
+        place(task.folder, encoded=proposal.encoded_anew)
         return True
 
     def fail(self, task: Task, reason: str) -> None:
-        """Write why an item has no result into its folder."""
+        """Write why an item has no result into its folder, unless a person has said something about it."""
+        if self.is_decided(task):
+            return
         record = task.record
         Outcome(
             record.path, record.size, record.mtime, state=ItemState.FAILED, reason=reason, at=now(),
@@ -182,21 +199,23 @@ class Indexed(Folders):
 
     def __init__(self, index: Index, vocabulary: Vocabulary, recipe: Recipe) -> None:
         self._index = index
+        self._begun: dict[str, ItemRecord] = {}
+        """Items as they were, of which nothing has become yet."""
         with index.transaction():
             self._run = index.begin_run(vocabulary, recipe)
 
-    def is_decided(self, task: Task) -> bool:
-        """Whether a person has begun to correct an item, also since the run began."""
-        return self._index.item(task.record.name).state in DECIDED or _is_taken(task.folder)
+    def _state(self, task: Task) -> ItemState:
+        return self._index.item(task.record.name).state
 
     def begin(self, task: Task) -> None:
         """Say that an item is running."""
         with self._index.transaction():
             if not self.is_decided(task):
+                self._begun[task.record.name] = task.record
                 self._index.mark(task.record.id, ItemState.RUNNING)
 
     def take(self, task: Task, proposal: Proposal) -> bool:
-        """Write both in one transaction, in which no reviewer can begin."""
+        """Write both in one transaction, before and after which reviewers look whether there was one."""
         index, item, outcome = self._index, task.record.id, proposal.outcome
         with index.transaction():
             if not super().take(task, proposal):
@@ -205,32 +224,51 @@ class Indexed(Folders):
             index.note_file(item, outcome.size, outcome.mtime, outcome.digest)
             index.mark(item, outcome.state, at=outcome.at)
             index.give_result(item, self._run, outcome.seconds)
+        self._begun.pop(task.record.name, None)
         return True
 
     def fail(self, task: Task, reason: str) -> None:
         """Write the reason into both."""
-        super().fail(task, reason)
         with self._index.transaction():
+            if self.is_decided(task):
+                return
+            super().fail(task, reason)
             self._index.mark(task.record.id, ItemState.FAILED, reason=reason)
             self._index.note_failure(self._run)
+        self._begun.pop(task.record.name, None)
 
     def end(self, *, whole: bool) -> None:
-        """Take back what is said to be running, and end the record of the run."""
+        """Bring what has not become anything back into the state that it had, and end the run's record."""
         with self._index.transaction():
-            self._index.free_running()
+            for name, former in self._begun.items():
+                if self._index.item(name).state is ItemState.RUNNING:
+                    self._index.restore(former)
             if whole:
                 self._index.end_run(self._run)
 
 
-class _Proposals:
-    """The runner's store of results: each in its item's folder, and noted by the ledger."""
+class Proposals:
+    """The runner's store of results: each in its item's folder, and noted by the ledger.
 
-    def __init__(self, tasks: Mapping[str, Task], ledger: Ledger, extras: Extras) -> None:
+    Args:
+        tasks: by the names of their items.
+        ledger: takes note of what becomes of them.
+        extras: what else is kept.
+        folders: of all items whose features count for their limit.
+    """
+
+    def __init__(
+        self,
+        tasks: Mapping[str, Task],
+        ledger: Ledger,
+        extras: Extras = USUAL,
+        folders: Iterable[Path] = (),
+    ) -> None:
         self._tasks, self._ledger, self._extras = tasks, ledger, extras
-        kept = [task.folder for task in tasks.values()] if extras.features else []
-        self._room = Room(extras.features, kept)
+        self._room = Room(extras.features, folders if extras.features else ())
 
     def has(self, key: str) -> bool:
+        """Whether a person has said something about an item, which is left as it is then."""
         return self._ledger.is_decided(self._tasks[key])
 
     def write(self, key: str, proposal: Proposal) -> Proposal:
@@ -244,7 +282,7 @@ class _Proposals:
                 stage(folder, outcome, None)  # it was written as it was made
         except CorrClipError as error:
             raise NotSavedError(str(error)) from None
-        return Proposal(result, outcome)
+        return replace(proposal, vectors=None, features=None, encoded=None)
 
     def _vectors(self, proposal: Proposal) -> RegionVectors | None:
         if proposal.encoded is None or not self._extras.vectors:
@@ -258,11 +296,17 @@ class _Proposals:
         features, encoded = proposal.features, proposal.encoded
         if encoded is not None and self._extras.features:
             features = encoded.features
-        if features is None or not self._room.take(folder, features.nbytes):
+        if features is None or not self._room.take(folder, bytes_on_disk(features)):
             return None
         return features
 
     def save(self, key: str, result: Proposal) -> None:
+        """Let what was written take its place.
+
+        Raises:
+            KeptMeanwhileError: a person was faster.
+            NotSavedError: the disk refuses.
+        """
         task = self._tasks[key]
         try:
             kept = self._ledger.take(task, result)
@@ -271,7 +315,7 @@ class _Proposals:
         if not kept:
             drop(task.folder)
             raise KeptMeanwhileError(
-                f"{task.record.title!r} was corrected while it was run, and is left as it is."
+                f"Somebody decided about {task.record.title!r} while it was run; it is left as it is."
             )
 
 
@@ -289,6 +333,7 @@ def prelabel_steps(
     elsewhere: Elsewhere | None = None,
     strict: bool = False,
     extras: Extras = USUAL,
+    folders: Iterable[Path] = (),
 ) -> Generator[Event[str, Proposal], None, Report[str]]:
     """Run the networks over items, and keep each result as soon as it is there.
 
@@ -306,6 +351,7 @@ def prelabel_steps(
             they are made here.
         strict: end with the first image that fails.
         extras: what else is kept.
+        folders: of all items whose features count for their limit.
 
     Raises:
         InputError: a result cannot be saved; or, if ``strict``, an image fails.
@@ -350,9 +396,11 @@ def prelabel_steps(
 
     def ends(error: Exception) -> bool:
         ours = isinstance(error, CorrClipError)
-        return strict or not ours or isinstance(error, WeightsError | NotSavedError)
+        return (
+            strict or not ours or isinstance(error, WeightsError | NotSavedError | NotWrittenError)
+        )
 
-    store = _Proposals(by_name, ledger, extras)
+    store = Proposals(by_name, ledger, extras, folders)
     if elsewhere is None:
         items = [
             Item(
@@ -378,21 +426,38 @@ def prelabel_steps(
             ends=ends,
             behind=store.write,
         )
-    whole = False
     with ahead:
-        try:
-            while True:
-                try:
-                    event = next(steps)
-                except StopIteration as stop:
-                    report: Report[str] = stop.value
-                    whole = True
-                    return report
-                if isinstance(event, Failed):
-                    ledger.fail(by_name[event.key], str(event.error))
-                yield event
-        finally:
-            steps.close()
+        return (yield from noted(steps, by_name, ledger))
+
+
+def noted(
+    steps: Generator[Event[str, Proposal], None, Report[str]],
+    tasks: Mapping[str, Task],
+    ledger: Ledger,
+) -> Generator[Event[str, Proposal], None, Report[str]]:
+    """Yield the events of a run; its ledger takes note of what fails, and of the end.
+
+    Args:
+        steps: of the runner.
+        tasks: by the names of their items.
+        ledger: of the run.
+    """
+    whole = False
+    try:
+        while True:
+            try:
+                event = next(steps)
+            except StopIteration as stop:
+                report: Report[str] = stop.value
+                whole = True
+                return report
+            if isinstance(event, Failed):
+                ledger.fail(tasks[event.key], str(event.error))
+            yield event
+    finally:
+        steps.close()
+        # On a disk that takes no more the index cannot either, and it is told why the run has ended.
+        with contextlib.suppress(InputError):
             ledger.end(whole=whole)
 
 
