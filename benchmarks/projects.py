@@ -7,8 +7,8 @@ process, with as many threads as there are cores and with one; by the demo's net
 of real ones, and by ``vit-b-16`` in its shapes with random weights and superpixels. The rest is reading,
 region vectors, writing and the index. *workers*: the same images by one worker of one thread, and by two; the
 rate between the first result and the last, since starting is no matter of images. *memory*: the most that the
-process held after 50 and after 300 images. *list*: an index of 50,000 images with 20 regions each: opened, listed in
-every order, filtered, sought, and shown, from nothing to its first picture.
+process held after 50 and after 300 images. *list*: an index of 50,000 images with 20 regions each: opened,
+listed in every order, filtered, sought, and shown, from nothing to its first picture.
 """
 
 from __future__ import annotations

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import napari
 from qtpy.QtWidgets import QWidget
 
+from napari_corrclip.engine.networks import Networks
 from napari_corrclip.errors import InputError
 from napari_corrclip.gui.image.panel import ImagePanel
 from napari_corrclip.gui.project.opening import Opening
@@ -35,6 +36,7 @@ class Projects:
         display: shows them.
         choices: returns the classes that were typed, or ``None``, and how images are run.
         may_fetch: asks whether weights that are missing may be downloaded.
+        networks: that are loaded, which a run shares with whoever encodes one image meanwhile.
         tell: is given a sentence.
         parent: the dock.
 
@@ -57,12 +59,13 @@ class Projects:
         *,
         choices: Callable[[], tuple[Vocabulary | None, Choice]],
         may_fetch: Callable[[Choice], bool],
+        networks: Networks,
         tell: Tell,
         parent: QWidget,
     ) -> None:
         self._choices, self._may_fetch, self._tell = choices, may_fetch, tell
         self.review = Review(viewer, image, workspace, display, tell)
-        self.run = ProjectRun()
+        self.run = ProjectRun(networks)
         self.panel = ImagesPanel(self.review, self.run, tell)
         self.panel.may_run = self._may_run
         self.way = WayBar(self.review, self.panel.model)

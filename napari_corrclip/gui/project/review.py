@@ -43,6 +43,7 @@ from napari_corrclip.project.project import Project
 from napari_corrclip.project.records import ItemRecord, ItemState, plane_text
 from napari_corrclip.project.reviewing import as_it_was_read, check_unchanged, read_session
 from napari_corrclip.project.sessions import ItemSessions
+from napari_corrclip.project.vectors import keep_means
 from napari_corrclip.vocabulary import Vocabulary
 from napari_corrclip.wording.amounts import count
 
@@ -66,11 +67,11 @@ class _Shown:
 
     Attributes:
         session: of the item.
-        revision: of its timeline, when the index was told.
+        edits: of its timeline, when the index was told.
     """
 
     session: Session
-    revision: int
+    edits: int
 
 
 class Review:
@@ -120,13 +121,14 @@ class Review:
         self._layer: Callable[[], Image | None] = lambda: None  # in which images are shown
         self.coming_next: Callable[[], ItemRecord | None] = lambda: None
         self._known: _Shown | None = None
+        self._was_decided = False  # something, since the session was opened
         self._soon = QTimer()
         self._soon.setSingleShot(True)
         self._soon.setInterval(SOON)
         self._soon.timeout.connect(lambda: self.keep())
         display.edited.connect(self._edited)
         workspace.opened.connect(self._session_opened)
-        workspace.leaving.connect(lambda _: self.keep())
+        workspace.leaving.connect(lambda _: self._keep_all())
 
     # -- the project
 
@@ -391,6 +393,14 @@ class Review:
         return None if found is None else project.read_items([found])[0]
 
     @property
+    def folder(self) -> Path | None:
+        """The folder of the item whose session is open; ``None``: none is."""
+        project, record = self.project, self.record
+        if project is None or record is None or self._session is None:
+            return None
+        return project.folder_of(record)
+
+    @property
     def _session(self) -> Session | None:
         """The open session, if it is of the item that is shown."""
         picture, session = self._workspace.picture, self._workspace.session
@@ -402,11 +412,23 @@ class Review:
 
     def _session_opened(self, opened: Opened) -> None:
         session = self._session
-        self._known = None if session is None else _Shown(session, session.timeline.revision)
+        self._known = None if session is None else _Shown(session, session.timeline.edits)
+        self._was_decided = False
 
     def _edited(self, _changed: Changed) -> None:
         if self.project is not None and self._session is not None:
             self._soon.start()
+
+    def _keep_all(self) -> None:
+        """Keep what is known of a session that is about to be left."""
+        self.keep()
+        session, folder = self._session, self.folder
+        if session is None or folder is None or not self._was_decided:
+            return
+        try:
+            keep_means(folder, session)
+        except InputError as error:
+            self._tell(error)
 
     def keep(self, *, whole: bool = False) -> None:
         """Tell the index what was decided since it was told last.
@@ -418,13 +440,14 @@ class Review:
         session, record, project = self._session, self.record, self.project
         if session is None or record is None or project is None:
             return
-        known, now = self._known, session.timeline.revision
-        same = known is not None and known.session is session and known.revision == now
+        known, now = self._known, session.timeline.edits
+        same = known is not None and known.session is session and known.edits == now
         if (same and not whole) or project.read_only:
             return
         try:
             project.take(record, session, by=self.by, decided=not same)
             self._known = _Shown(session, now)
+            self._was_decided = self._was_decided or not same
             if session.image is not None:
                 made = thumbnails.draw(session.image, session.labels, session.vocabulary)
                 thumbnails.write(made, project.folder_of(record))
