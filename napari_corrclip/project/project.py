@@ -268,15 +268,18 @@ class Project:
         """Have other classes, or another recipe, from now on; what was made by the former ones is stale.
 
         Args:
-            vocabulary: as for :meth:`create`. Classes of the same name are the same classes, and keep their
-                label values (:meth:`Vocabulary.matched`). ``None``: those that there are.
+            vocabulary: as for :meth:`create`. Of text, names or a file, classes of the same name are the same
+                classes, and keep their label values; a :class:`Vocabulary` is taken as it is, as one that was
+                made of :attr:`vocabulary` by its methods. ``None``: those that there are.
             recipe: ``None``: that which there is.
 
         Raises:
             InputError: it cannot be used, or written.
         """
         words = self.vocabulary
-        if vocabulary is not None:
+        if isinstance(vocabulary, Vocabulary):
+            words = vocabulary
+        elif vocabulary is not None:
             words = words.matched(Vocabulary.coerce(vocabulary))
         how = self.recipe if recipe is None else recipe
         _check(how)

@@ -76,6 +76,7 @@ def project_steps(
             with index.transaction():
                 index.free_running()
         else:
+            _check_part(part)
             if is_running(index.folder):  # it writes into the same folders
                 raise _is_at_work(index.folder)
             extras = replace(extras, features=extras.features // part[1])
@@ -124,6 +125,7 @@ def items_to_run(
         chosen += [record for record in labelled if record.run not in fresh]
     if part is None:
         return chosen
+    _check_part(part)
     chosen = [record for record in chosen if _is_in(record, part)]
     return [record for record in chosen if not _is_done(index, record)]
 
@@ -203,8 +205,8 @@ def is_running(folder: Path) -> bool:
     return lock is None
 
 
-def _is_in(record: ItemRecord, part: tuple[int, int]) -> bool:
-    """Whether an item is of a part, by its name alone.
+def _check_part(part: tuple[int, int]) -> None:
+    """Refuse a part that there is not.
 
     Raises:
         InputError: there is no such part.
@@ -212,6 +214,11 @@ def _is_in(record: ItemRecord, part: tuple[int, int]) -> bool:
     number, parts = part
     if not 1 <= number <= parts:
         raise InputError(f"There is no part {number}/{parts}; give 1/{max(parts, 1)} to the last.")
+
+
+def _is_in(record: ItemRecord, part: tuple[int, int]) -> bool:
+    """Whether an item is of a part, by its name alone."""
+    number, parts = part
     return int(hashlib.sha256(record.name.encode()).hexdigest()[:12], 16) % parts == number - 1
 
 
