@@ -22,8 +22,6 @@ from napari_corrclip.project.folder import (
     RESULT,
     SESSION,
     Outcome,
-    content_of,
-    content_of_plane,
     file_now,
     image_in,
     is_corrected,
@@ -32,6 +30,7 @@ from napari_corrclip.project.folder import (
     now,
 )
 from napari_corrclip.project.index import Index
+from napari_corrclip.project.reading import is_as_it_was
 from napari_corrclip.project.records import DECIDED, ItemRecord, ItemState, plane_text
 from napari_corrclip.project.vectors import keep_means
 from napari_corrclip.results.folder import read_provenance
@@ -182,14 +181,20 @@ def check_unchanged(record: ItemRecord, image: Path) -> None:
     """Refuse an image that is another one than that which was run.
 
     Raises:
-        InputError: it is.
+        InputError: it is, or it is gone.
     """
-    if not record.digest or file_now(image) == (record.size, record.mtime):
+    if not record.digest:
         return
-    if content_of(image) == record.digest:
-        return
-    if not record.plane or content_of_plane(read_plane(image, record.plane)) != record.digest:
+    try:
+        now = file_now(image)
+    except OSError:
         raise InputError(
-            f"The image {str(image)!r}{plane_text(record.plane)} was changed after it was run; put the "
-            "former one back, or say that the item is new and run it again."
-        )
+            f"The image {str(image)!r} is gone; put it back, or say where it is now: napari-corrclip project "
+            "relink."
+        ) from None
+    if now == (record.size, record.mtime) or is_as_it_was(image, record.plane, record.digest):
+        return
+    raise InputError(
+        f"The image {str(image)!r}{plane_text(record.plane)} was changed after it was run; put the "
+        "former one back, or say that the item is new and run it again."
+    )
