@@ -10,14 +10,14 @@ from pathlib import Path
 from napari_corrclip.errors import InputError
 from napari_corrclip.progress import Progress, Steps, finish
 from napari_corrclip.project.content import Content, Runs, take_content
-from napari_corrclip.project.database import NAME, RefusedError, put_aside, settle
+from napari_corrclip.project.database import NAME, RefusedError, files_of, put_aside, settle
 from napari_corrclip.project.folder import ITEM, ITEMS, Choices, Outcome, item_folder, item_name
 from napari_corrclip.project.former import Former
 from napari_corrclip.project.index import Index
 from napari_corrclip.project.intake import look_again
 from napari_corrclip.project.records import DECIDED, ItemRecord, ItemState, plane_text
 from napari_corrclip.project.running import only_runner
-from napari_corrclip.storage.disk import cannot_write, sync_file, sync_folder
+from napari_corrclip.storage.disk import cannot_write, remove, sync_file, sync_folder
 from napari_corrclip.storage.temporary import temporary
 
 _SAID = (*DECIDED, ItemState.SKIPPED)
@@ -38,7 +38,17 @@ def index_anew(folder: Path) -> Index:
         settle(path)
         try:
             with temporary(folder, path.suffix) as beside:
-                passed_over = _make(beside, path, choices)
+                try:
+                    passed_over = _make(beside, path, choices)
+                finally:  # a disk that is full
+                    left = [each for each in files_of(beside)[1:] if each.exists()]
+                    for each in left:
+                        remove(each)
+                if left:
+                    raise InputError(
+                        f"The index in {str(folder)!r} could not be written whole; make room, and repair it "
+                        "again."
+                    )
                 sync_file(beside)
                 put_aside(path)
                 beside.replace(path)

@@ -203,8 +203,8 @@ def put_aside(path: Path) -> Path | None:
     """
     numbers = itertools.chain([""], (f".{number}" for number in itertools.count(2)))
     names = (path.with_name(f"{path.name}.former{number}") for number in numbers)
-    aside = next(name for name in names if not any(map(os.path.lexists, _beside(name))))
-    there = [pair for pair in zip(_beside(path), _beside(aside), strict=True) if pair[0].exists()]
+    aside = next(name for name in names if not any(map(os.path.lexists, files_of(name))))
+    there = [pair for pair in zip(files_of(path), files_of(aside), strict=True) if pair[0].exists()]
     for old, new in there:
         try:
             os.link(old, new)
@@ -216,7 +216,7 @@ def put_aside(path: Path) -> Path | None:
     return aside if there else None
 
 
-def _beside(path: Path) -> list[Path]:
+def files_of(path: Path) -> list[Path]:
     """Return an index's file, and those that SQLite keeps beside it."""
     return [path.with_name(path.name + ending) for ending in ("", "-journal", "-wal", "-shm")]
 
@@ -245,7 +245,7 @@ def _opened(path: Path, *, read_only: bool) -> sqlite3.Connection:
         connection.execute("PRAGMA user_version").fetchone()
     except sqlite3.DatabaseError as error:
         connection.close()
-        _, _, log, memory = _beside(path)
+        _, _, log, memory = files_of(path)
         if (
             read_only
             and _code(error) in _CLOSED
@@ -273,7 +273,7 @@ def _copied_with(path: Path) -> sqlite3.Connection:
     """Return a copy in memory of a file and its log: its writer was killed, and its disk is read-only now."""
     with tempfile.TemporaryDirectory() as folder:
         copied = Path(folder, path.name)
-        for old, new in zip(_beside(path), _beside(copied), strict=True):
+        for old, new in zip(files_of(path), files_of(copied), strict=True):
             if old.exists():
                 shutil.copyfile(old, new)
         return _copied(_connect(copied, read_only=False))
