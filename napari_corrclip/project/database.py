@@ -300,7 +300,11 @@ def _copied(connection: sqlite3.Connection) -> sqlite3.Connection:
     """Return a copy in memory; what is copied is closed."""
     copy = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
     with contextlib.closing(connection):
-        connection.backup(copy)
+        try:
+            connection.backup(copy)
+        except BaseException:
+            copy.close()
+            raise
     return copy
 
 

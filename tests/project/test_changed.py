@@ -102,7 +102,10 @@ def test_a_large_file_is_known_by_every_byte(images: Path, tmp_path: Path) -> No
         ):
             pass
         (images / "a.npy").unlink()
-        with pytest.raises(nc.InputError, match=r"a.npy' is gone; put it back"), project.session(item):
+        with (
+            pytest.raises(nc.InputError, match=r"a.npy' is gone; put it back"),
+            project.session(item),
+        ):
             pass
 
 
@@ -145,8 +148,9 @@ def test_status_tells_what_was_changed_and_reads_so_much_and_no_more(
             found = intake.look_at_files(project._index, limit=limit)
             assert (found.changed, found.touched) == (changed, touched)
         monkeypatch.setattr(intake.look_at_files, "__kwdefaults__", {"limit": 0})
-        assert "2 images written since they were run, perhaps with the same content; opening one tells" in (
-            project.status().lines()
+        assert (
+            "2 images written since they were run, perhaps with the same content; opening one tells"
+            in (project.status().lines())
         )
 
 
