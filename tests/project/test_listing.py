@@ -72,7 +72,9 @@ def test_orders_are_those_that_they_say(project: Project) -> None:
     left = [record.undecided for record in listed("left")]
     assert left == sorted((number for number in left if number is not None), reverse=True)
     assert [record.path for record in listed("file")] == sorted(record.path for record in project)
-    numbers = sorted(record.id for record in project)  # none of the next two is in the order of these
+    numbers = sorted(
+        record.id for record in project
+    )  # none of the next two is in the order of these
     recent = [record.at for record in listed("recent")]
     assert recent == sorted(recent, reverse=True)
     assert project.list_items(order="recent") != numbers

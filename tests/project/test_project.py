@@ -435,8 +435,8 @@ def test_what_cannot_be_used_in_a_place_is_told_and_the_rest_is_found(
         places = [base / "images", base / "list.csv"]
         with another_user():
             project = Project.create(base / "set", WORDS, places, recipe=RECIPE)
-            (base / "list.csv").write_text(f"image\n{'x' * 140_000}\n")
         with project:
+            (base / "list.csv").write_text(f"image\n{'x' * 140_000}\n")
             shutil.copy(images / "a" / "one.png", base / "images" / "later.png")
             name = os.fsencode(base / "images") + b"/\xff.png"
             Path(os.fsdecode(name)).write_bytes((images / "a" / "one.png").read_bytes())
