@@ -2,136 +2,197 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+import contextlib
+import os
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from napari_corrclip.annotation import restore
-from napari_corrclip.engine.recipe import Recipe
 from napari_corrclip.errors import InputError
-from napari_corrclip.progress import Progress, Steps
-from napari_corrclip.project.database import NAME
-from napari_corrclip.project.folder import (
-    ITEM,
-    ITEMS,
-    RESULT,
-    SESSION,
-    Choices,
-    Outcome,
-    is_corrected,
-    read_result,
-)
-from napari_corrclip.project.index import Found, Index
-from napari_corrclip.project.records import DECIDED, ItemState
+from napari_corrclip.progress import Progress, Steps, finish
+from napari_corrclip.project.content import Content, Runs, take_content
+from napari_corrclip.project.database import NAME, RefusedError, files_of, put_aside, settle
+from napari_corrclip.project.folder import ITEM, ITEMS, Choices, Outcome, item_folder, item_name
+from napari_corrclip.project.former import Former
+from napari_corrclip.project.index import Index
+from napari_corrclip.project.intake import look_again
+from napari_corrclip.project.records import BY_HAND, ItemRecord, ItemState, plane_text
 from napari_corrclip.project.running import only_runner
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-    from napari_corrclip.results.large import LargeSegmentation
-    from napari_corrclip.results.segmentation import Segmentation
+from napari_corrclip.storage.disk import cannot_write, remove, sync_file, sync_folder
+from napari_corrclip.storage.temporary import temporary
 
 
 def index_anew(folder: Path) -> Index:
-    """Return an index of what ``project.json`` says, without items; the former one stays beside it.
+    """Return an index that is made of a project's other files; the former one stays beside it.
+
+    It is made beside the former one, and takes its place when it is whole: whoever is killed, or fails,
+    leaves all as it was. What the former one alone has is taken from it as far as it can be read.
 
     Raises:
-        InputError: it is no project, somebody has it open to run, or it cannot be written.
+        InputError: it is no project, somebody has it open, or it cannot be written.
     """
-    choices = Choices.read(folder)
+    choices, path = Choices.read(folder), folder / NAME
     with only_runner(folder):
-        for ending in ("", "-wal", "-shm"):
-            former = folder / (NAME + ending)
-            if former.exists():
-                former.replace(folder / f"{NAME}{ending}.former")
-        index = Index(folder / NAME, create=True)
+        settle(path)
+        try:
+            with temporary(folder, path.suffix) as beside:
+                try:
+                    passed_over = _make(beside, path, choices)
+                finally:  # a disk that is full
+                    left = [each for each in files_of(beside)[1:] if each.exists()]
+                    for each in left:
+                        remove(each)
+                if left:
+                    raise InputError(
+                        f"The index in {str(folder)!r} could not be written whole; make room, and repair it "
+                        "again."
+                    )
+                sync_file(beside)
+                put_aside(path)
+                beside.replace(path)
+                sync_folder(folder)
+        except OSError as error:
+            raise cannot_write(folder, error) from None
+    index = Index(path)
+    index.passed_over = passed_over
+    return index
+
+
+def _make(beside: Path, path: Path, choices: Choices) -> dict[str, tuple[str, ...]]:
+    """Make an index beside a former one, and return what was passed over."""
+    with contextlib.closing(Index(beside, create=True)) as index, Former(path) as former:
         with index.transaction():
             index.choose(choices.vocabulary, choices.recipe)
             index.look_in(choices.places)
-    return index
+        finish(_steps(index, former))
+        look_again(index)
+        return index.passed_over
 
 
 def collect_steps(index: Index) -> Steps[int]:
     """Take what lies in items' folders; see :meth:`~napari_corrclip.project.project.Project.collect`."""
     with only_runner(index.folder):
-        runs: dict[tuple[str, str], int] = {}
-        folders = sorted((index.folder / ITEMS).glob(f"*/{ITEM}"))
-        known = {record.name: record for record in index.items()}
-        taken = 0
-        for number, path in enumerate(folders):
-            yield Progress("collect", number, len(folders))
-            folder = path.parent
-            record = known.get(folder.name)
-            try:
-                outcome = Outcome.read(folder)
-            except InputError as error:  # damaged: the image is run again, what was decided stays
-                if record is not None and record.state not in DECIDED:
-                    with index.transaction():
-                        index.mark(record.id, ItemState.FAILED, reason=str(error))
-                continue
-            if record is not None and (record.at, record.state) == (outcome.at, outcome.state):
-                continue
-            if record is not None and record.state in DECIDED:
-                continue  # since it was run
-            try:
-                content = _read(folder, outcome)
-            except InputError as error:
-                # It is run again; what was decided stays, and a run leaves it as it is.
-                content = _Content(replace(outcome, state=ItemState.FAILED, reason=str(error)))
-            _take(index, folder, content, runs)
-            taken += 1
-        with index.transaction():
-            for run in runs.values():
-                index.end_run(run)
-    return taken
+        return (yield from _steps(index))
 
 
-@dataclass(frozen=True, eq=False, slots=True)
-class _Content:
-    """The content of an item's folder: what became of it, its result and its corrected regions, if any."""
+def _steps(index: Index, former: Former | None = None) -> Steps[int]:
+    """Take what lies in items' folders, and return of how many.
 
-    outcome: Outcome
-    result: Segmentation | LargeSegmentation | None = None
-    corrected: pd.DataFrame | None = None
-
-
-def _read(folder: Path, outcome: Outcome) -> _Content:
-    """Return what lies in an item's folder.
-
-    Raises:
-        InputError: its result or its session is damaged.
-    """
-    result = read_result(folder) if (folder / RESULT).exists() else None
-    corrected = restore(folder / SESSION).table if is_corrected(folder) else None
-    if corrected is not None and outcome.state not in (*DECIDED, ItemState.SKIPPED):
-        # The process was killed before the session's end, which writes the state.
-        outcome = replace(outcome, state=ItemState.IN_REVIEW, reason="")
-    return _Content(outcome, result, corrected)
-
-
-def _take(index: Index, folder: Path, content: _Content, runs: dict[tuple[str, str], int]) -> None:
-    """Take what lies in an item's folder into the index.
+    What cannot be used is passed over, and told by the index.
 
     Args:
         index: of the project.
-        folder: of the item.
-        content: what lies there.
-        runs: numbers of the runs that are known, by recipe and vocabulary; new ones are added.
+        former: that which this one is to take the place of; ``None``: none, and what a person has said in
+            this one stays.
     """
-    outcome, result = content.outcome, content.result
+    told: list[str] = []
+    runs = Runs(index) if former is None else _begun(index, former)
+    known = {record.name: record for record in index.items()}
+    outcomes = yield from _outcomes(index, known, former, told)
+    if former is None:
+        outcomes = {
+            name: outcome
+            for name, outcome in outcomes.items()
+            if name not in known or _is_news(known[name], outcome)
+        }
+    taken = 0
+    for number, (name, outcome) in enumerate(outcomes.items()):
+        yield Progress("collect", number, len(outcomes))
+        folder = item_folder(index.folder, name)
+        ahead = None if former is None else former.ahead_of(name, outcome)
+        content = Content.read(folder, outcome if ahead is None else ahead)
+        try:
+            with index.transaction():
+                take_content(index, name, content, runs, former)
+        except RefusedError as error:
+            told.append(str(error))
+            continue
+        if ahead is not None or not (folder / ITEM).exists():
+            content.outcome.write_new(folder)
+        taken += 1
+    index.passed_over["items"] = tuple(dict.fromkeys(told))
+    return taken
+
+
+def _is_news(record: ItemRecord, outcome: Outcome) -> bool:
+    """Whether a folder says what the index has not, of an item of which no person has said anything."""
+    return record.state not in BY_HAND and (record.at, record.state) != (outcome.at, outcome.state)
+
+
+def _begun(index: Index, former: Former) -> Runs:
+    """Have the runs and the images of a former index, and return these runs."""
+    runs = Runs(index)
+    try:
+        with index.transaction():
+            runs.bring_back(former.runs)
+    except InputError:  # they are damaged, and are counted anew
+        runs = Runs(index)
     with index.transaction():
-        found = Found(
-            folder.name, outcome.path, outcome.size, outcome.mtime, outcome.plane, outcome.stack
-        )
-        index.add([found])
-        item = index.item(folder.name).id
-        if result is not None:
-            how = result.provenance.recipe, result.vocabulary.fingerprint
-            if how not in runs:
-                runs[how] = index.begin_run(result.vocabulary, Recipe.from_json(how[0]))
-            index.take_regions(item, result.table, runs[how])
-            index.give_result(item, runs[how], outcome.seconds)
-        if content.corrected is not None:
-            index.take_regions(item, content.corrected, None, by=outcome.by)
-        index.note_file(item, outcome.size, outcome.mtime, outcome.digest)
-        index.mark(item, outcome.state, reason=outcome.reason, by=outcome.by, at=outcome.at)
+        index.add(former.found())
+    return runs
+
+
+def _outcomes(
+    index: Index, known: Mapping[str, ItemRecord], former: Former | None, told: list[str]
+) -> Steps[dict[str, Outcome]]:
+    """Return what became of the items, by their folders' names; one folder an image.
+
+    Args:
+        index: of the project.
+        known: items that it has, by their names.
+        former: as for :func:`_steps`.
+        told: gets a sentence on each folder that is passed over.
+    """
+    found: dict[str, Outcome] = {}
+    names = _names(index.folder)
+    for number, name in enumerate(names):
+        yield Progress("look", number, len(names))
+        try:
+            name.encode()
+            found[name] = Outcome.read(item_folder(index.folder, name))
+        except UnicodeEncodeError:
+            told.append(
+                f"The folder {name!r} in {ITEMS!r} is no item's, whose names are text; move it away."
+            )
+        except InputError as error:
+            mended = None if former is None else former.outcome_of(name)
+            if mended is not None:
+                mended.write(item_folder(index.folder, name))
+                found[name] = mended
+                continue
+            record = known.get(name)
+            if record is None or record.state in BY_HAND:
+                told.append(str(error))
+            else:  # it is run again
+                with index.transaction():
+                    index.mark(record.id, ItemState.FAILED, reason=str(error))
+    if former is not None:  # killed before it was written into a folder
+        for name in former.said():
+            outcome = former.outcome_of(name)
+            if name not in found and outcome is not None:
+                found[name] = outcome
+    owners = {(record.path, record.plane): name for name, record in known.items()}
+    likely = () if former is None else former.items
+    for name in sorted(found, key=lambda name: _rank(name, found[name], likely)):
+        place = found[name].path, found[name].plane
+        if name not in known and owners.setdefault(place, name) != name:
+            told.append(
+                f"The folder {name!r} in {ITEMS!r} is of {place[0]}{plane_text(place[1])}, as is "
+                f"{owners[place]!r}, so it is left as it is; move it out of the project."
+            )
+            del found[name]
+    return found
+
+
+def _rank(name: str, outcome: Outcome, likely: Iterable[str]) -> tuple[bool, bool, int, str]:
+    """Return by what a folder comes before others of the same image, as of copies of it."""
+    shape = () if outcome.stack is None else outcome.stack.shape
+    ours = item_name(outcome.path, outcome.plane, shape)
+    return name not in likely, name != ours, len(name), name
+
+
+def _names(folder: Path) -> list[str]:
+    """Return the names of the items' folders that say what became of it, in their order."""
+    with contextlib.suppress(OSError), os.scandir(folder / ITEMS) as entries:
+        names = sorted(entry.name for entry in entries)
+        return [name for name in names if (folder / ITEMS / name / ITEM).exists()]
+    return []

@@ -11,13 +11,13 @@ import os
 import shutil
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from itertools import count
+from itertools import chain, count
 from pathlib import Path
 
 from napari_corrclip.errors import InputError
-from napari_corrclip.images.origin import digest_of
 from napari_corrclip.progress import Progress, Steps
 from napari_corrclip.project.finding import find_images
+from napari_corrclip.project.folder import content_of
 from napari_corrclip.storage.disk import cannot_write, sync_folder, sync_tree
 from napari_corrclip.storage.temporary import temporary
 from napari_corrclip.wording import amounts
@@ -52,7 +52,8 @@ def copies_of(
         InputError: nothing is there, or an image of a list is not.
     """
     places = [images] if isinstance(images, str | os.PathLike) else list(images)
-    names: dict[str, Path] = {}
+    names: set[str] = set()
+    numbers: dict[str, Iterator[int]] = {}
     chosen: dict[Path, Path] = {}
     for place in places:
         for image in find_images(place):
@@ -61,10 +62,12 @@ def copies_of(
             if not (image.is_file() or image.is_dir()):
                 raise InputError(f"There is no image {str(image)!r} to be copied; check the path.")
             path = _path(image, Path(place).expanduser().absolute())
-            # A disk may know no capitals.
-            tries = (path, *(Path(str(number), path) for number in range(2, len(chosen) + 3)))
+            # A disk may know no capitals. Of 50,000 of one name each goes on where the last one was.
+            more = numbers.setdefault(str(path).casefold(), count(2))
+            tries = chain([path], (Path(str(number), path) for number in more))
             path = next(each for each in tries if str(each).casefold() not in names)
-            names[str(path).casefold()] = chosen[image] = path
+            names.add(str(path).casefold())
+            chosen[image] = path
     pairs = [pair for pair in chosen.items() if folder is None or not _has(folder, *pair)]
     return Copies(tuple(pairs), sum(_size(image) for image, _ in pairs))
 
@@ -123,7 +126,11 @@ def _has(folder: Path, image: Path, path: Path) -> bool:
         if not os.path.lexists(place):
             return False
         there = place / path
-        if there.exists() and digest_of(there) == digest_of(image):
+        if (
+            there.exists()
+            and _size(there) == _size(image)
+            and content_of(there) == content_of(image)
+        ):
             return True
     return False
 

@@ -7,7 +7,11 @@ which is tried; else by its rollback journal, where one writes at a time.
 from __future__ import annotations
 
 import contextlib
+import itertools
+import os
+import shutil
 import sqlite3
+import tempfile
 import urllib.parse
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -22,8 +26,17 @@ NAME = "project.sqlite"
 WRITER = ".writer.lock"
 WAIT = 10.0
 """Seconds for which a writer waits for another one."""
+_MOMENT = 2.0
+"""Seconds for which one who needs the file alone waits for somebody who reads it."""
+_BUSY = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+_CLOSED = (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM)
+"""What SQLite says of a file that it may not open, or cannot write beside."""
 VFS: str | None = None
 """SQLite's layer over the file system; ``None``: its own choice. Some carry no log, as some disks do not."""
+
+
+class RefusedError(InputError):
+    """The error of values that an index cannot have; others it would have."""
 
 
 class Database:
@@ -139,8 +152,19 @@ class Database:
         """Turn what SQLite raises into a sentence: an :class:`InputError`."""
         try:
             yield
+        except sqlite3.IntegrityError as error:
+            raise RefusedError(_sentence(self.path, error)) from None
         except sqlite3.DatabaseError as error:
             raise InputError(_sentence(self.path, error)) from None
+
+    def readable_rows(self, query: str, values: Sequence[object] = ()) -> list[Any]:
+        """Return what a query finds, as far as the file can be read."""
+        found = []
+        with contextlib.suppress(sqlite3.DatabaseError):
+            # Not with `extend`, which would lose what came before an error.
+            for row in self._connection.execute(query, values):
+                found.append(row)
+        return found
 
     def rows(self, query: str, values: Sequence[object] = ()) -> list[Any]:
         """Return what a query finds."""
@@ -148,11 +172,60 @@ class Database:
             return self._connection.execute(query, values).fetchall()
 
 
-def _connect(path: Path, *, read_only: bool) -> sqlite3.Connection:
+def settle(path: Path) -> None:
+    """Put what its log has into an index's file, which is whole without any other then.
+
+    What is missing or damaged is left as it is.
+
+    Raises:
+        InputError: somebody has it open.
+    """
+    if not path.exists():
+        return
+    try:
+        with contextlib.closing(_opened(path, read_only=False)) as connection:
+            connection.execute(f"PRAGMA busy_timeout = {int(_MOMENT * 1000)}")
+            connection.execute("PRAGMA journal_mode = DELETE").fetchone()
+    except sqlite3.DatabaseError as error:
+        if _code(error) in _BUSY:
+            raise InputError(
+                f"The project in {str(path.parent)!r} is open, in this process or another; close it first."
+            ) from None
+
+
+def put_aside(path: Path) -> Path | None:
+    """Rename an index's file, with what belongs to it, to a name that is free; return it, if there is one.
+
+    Killed at any moment, all of it is there by one of the two names.
+
+    Raises:
+        OSError: it cannot be renamed.
+    """
+    numbers = itertools.chain([""], (f".{number}" for number in itertools.count(2)))
+    names = (path.with_name(f"{path.name}.former{number}") for number in numbers)
+    aside = next(name for name in names if not any(map(os.path.lexists, files_of(name))))
+    there = [pair for pair in zip(files_of(path), files_of(aside), strict=True) if pair[0].exists()]
+    for old, new in there:
+        try:
+            os.link(old, new)
+        except OSError:  # the disk knows one name a file
+            shutil.copy2(old, new)
+    # First the file itself: without it nobody takes the rest for the log of another one.
+    for old, _ in there:
+        old.unlink()
+    return aside if there else None
+
+
+def files_of(path: Path) -> list[Path]:
+    """Return an index's file, and those that SQLite keeps beside it."""
+    return [path.with_name(path.name + ending) for ending in ("", "-journal", "-wal", "-shm")]
+
+
+def _connect(path: Path, *, read_only: bool, immutable: bool = False) -> sqlite3.Connection:
     name = urllib.parse.quote(str(path.absolute()))
     how = ["mode=ro"] if read_only else ["mode=rwc"]
-    if read_only and not can_write(path.parent):
-        how.append("immutable=1")  # nobody can write the files that a log needs beside it
+    if immutable:
+        how.append("immutable=1")
     if VFS is not None:
         how.append(f"vfs={VFS}")
     # Changes are made in transactions of ours alone. Each thread has its own; but a window that goes may
@@ -172,7 +245,20 @@ def _opened(path: Path, *, read_only: bool) -> sqlite3.Connection:
         connection.execute("PRAGMA user_version").fetchone()
     except sqlite3.DatabaseError as error:
         connection.close()
-        if read_only or error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_CANTOPEN:
+        _, _, log, memory = files_of(path)
+        if (
+            read_only
+            and _code(error) in _CLOSED
+            and not can_write(path.parent)
+            and not memory.exists()
+        ):
+            # The files that a log needs can nobody make here; a writer that is at work would have made them.
+            return (
+                _copied_with(path)
+                if log.exists()
+                else _connect(path, read_only=True, immutable=True)
+            )
+        if read_only or _code(error) != sqlite3.SQLITE_CANTOPEN:
             raise
         # It comes from a disk with a write-ahead log, whose last writer was killed, and this one has none.
         alone = _connect(path, read_only=False)
@@ -181,6 +267,16 @@ def _opened(path: Path, *, read_only: bool) -> sqlite3.Connection:
         alone.close()
         connection = _connect(path, read_only=False)
     return connection
+
+
+def _copied_with(path: Path) -> sqlite3.Connection:
+    """Return a copy in memory of a file and its log: its writer was killed, and its disk is read-only now."""
+    with tempfile.TemporaryDirectory() as folder:
+        copied = Path(folder, path.name)
+        for old, new in zip(files_of(path), files_of(copied), strict=True):
+            if old.exists():
+                shutil.copyfile(old, new)
+        return _copied(_connect(copied, read_only=False))
 
 
 def _migrate(connection: sqlite3.Connection) -> None:
@@ -195,10 +291,20 @@ def _migrate(connection: sqlite3.Connection) -> None:
 
 def _in_memory(connection: sqlite3.Connection) -> sqlite3.Connection:
     """Return an earlier version's file, which must not be changed, as it would be now; it is closed."""
-    copy = sqlite3.connect(":memory:", isolation_level=None)
-    with contextlib.closing(connection):
-        connection.backup(copy)
+    copy = _copied(connection)
     _migrate(copy)
+    return copy
+
+
+def _copied(connection: sqlite3.Connection) -> sqlite3.Connection:
+    """Return a copy in memory; what is copied is closed."""
+    copy = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
+    with contextlib.closing(connection):
+        try:
+            connection.backup(copy)
+        except BaseException:
+            copy.close()
+            raise
     return copy
 
 
@@ -219,16 +325,20 @@ def _number(connection: sqlite3.Connection, query: str) -> int:
     return int(connection.execute(query).fetchone()[0])
 
 
+def _code(error: sqlite3.DatabaseError) -> int:
+    return int(getattr(error, "sqlite_errorcode", 0)) & 0xFF
+
+
 def _sentence(path: Path, error: sqlite3.DatabaseError) -> str:
     """Say in one sentence what SQLite complains of, and what to do."""
-    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
-    if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+    code = _code(error)
+    if code in _BUSY:
         return f"Another process has been writing to {str(path)!r} for {WAIT:g} seconds; try again."
     if code == sqlite3.SQLITE_FULL:
         return (
             f"The disk of {str(path)!r} is full; what was said to be saved is; make room and go on."
         )
-    if code in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM):
+    if code in _CLOSED:
         return f"{str(path)!r} cannot be opened or written ({error}); look at its permissions."
     if code in (sqlite3.SQLITE_IOERR,):
         return f"{str(path)!r} cannot be read or written ({error}); look at the disk."

@@ -6,7 +6,7 @@ import csv
 import glob
 import io
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from napari_corrclip.errors import InputError
@@ -19,33 +19,49 @@ ENDINGS = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp", ".gif", ".
 LISTS = (".txt", ".csv")
 COLUMNS = ("image", "path", "file", "filename")
 """What the column of a CSV file may be called that names the images; else it is the first."""
+_OURS = (".corrclip", ".corrclip-project")
+"""How folders end whose pictures we have made."""
+
+Tell = Callable[[InputError], object]
 
 
-def find_images(place: str | os.PathLike[str]) -> list[Path]:
+class NothingThereError(InputError):
+    """The error of a place that has no image, or is gone."""
+
+
+def find_images(
+    place: str | os.PathLike[str], *, root: Path | None = None, tell: Tell | None = None
+) -> list[Path]:
     """Return the images of a place, by their paths and in the order of these; a list keeps its own.
 
     Args:
         place: an image; a folder, in which images are looked for at any depth (a zarr folder is one image);
             a pattern such as ``photos/**/*.jpg``; or a ``.txt`` or ``.csv`` file that lists images, whose
             relative paths are seen from its own folder.
+        root: the folder from which a relative place is seen, whatever it is called; ``None``: the current
+            one.
+        tell: is told which folder inside of the place cannot be read, and is passed over; ``None``: that is
+            raised.
 
     Raises:
-        InputError: there is nothing there, or a list cannot be read.
+        InputError: a list cannot be read, or a folder.
+        NothingThereError: there is nothing there.
     """
     text = os.fspath(place)
-    path = Path(text).expanduser()
+    path = (root or Path()) / Path(text).expanduser()
     if not os.path.lexists(path):
         if glob.has_magic(text):
-            found = [Path(name) for name in glob.glob(str(path), recursive=True)]  # noqa: PTH207 - of any root
-            images = sorted(image for image in found if _is_image(image))
+            images = sorted(image for image in _fitting(_expanded(text), root) if _is_image(image))
             if images:
                 return _distinct(images)
-            raise InputError(f"No image fits the pattern {text!r}; look at its folder and ending.")
-        raise InputError(f"There is no image, folder or list {text!r}; check the path.")
-    if path.is_dir() and not _is_zarr(path):
-        images = sorted(_inside(path))
+            raise NothingThereError(
+                f"No image fits the pattern {text!r}; look at its folder and ending."
+            )
+        raise NothingThereError(f"There is no image, folder or list {text!r}; check the path.")
+    if _is_folder(path) and not _is_zarr(path):
+        images = sorted(_inside(path, tell))
         if not images:
-            raise InputError(
+            raise NothingThereError(
                 f"The folder {text!r} has no images; give one with files on {', '.join(ENDINGS)}."
             )
         return _distinct(images)
@@ -54,17 +70,71 @@ def find_images(place: str | os.PathLike[str]) -> list[Path]:
     return _distinct([path])
 
 
-def _inside(folder: Path) -> Iterator[Path]:
+def place_from(place: str | os.PathLike[str], folder: Path) -> str:
+    """Return a place as it is seen from a folder; of a pattern, whatever the folders on the way are called.
+
+    Args:
+        place: as :func:`find_images` takes it.
+        folder: absolute.
+    """
+    text = os.fspath(place)
+    path = Path(text).expanduser()
+    if is_pattern(path, text):
+        pattern = os.path.join(glob.escape(os.getcwd()), _expanded(text))  # noqa: PTH109, PTH118 - no path
+        return os.path.relpath(pattern, glob.escape(str(folder)))
+    return os.path.relpath(path, folder)
+
+
+def is_pattern(path: Path, text: str) -> bool:
+    """Whether a place is a pattern: as text it may be one, and nothing of that very name is there."""
+    return glob.has_magic(text) and not os.path.lexists(path)
+
+
+def _expanded(pattern: str) -> str:
+    """Return a pattern with the home folder in the place of ``~``."""
+    head, separator, rest = pattern.partition("/")
+    if not head.startswith("~"):
+        return pattern
+    return glob.escape(str(Path(head).expanduser())) + separator + rest
+
+
+def _fitting(pattern: str, root: Path | None) -> Iterator[Path]:
+    """Yield what fits a pattern; what is ours is left out, as in folders, unless the pattern names it."""
+    parts = Path(pattern).parts
+    fixed = next(at for at, part in enumerate(parts) if glob.has_magic(part))
+    named = any(_is_ours(part) for part in parts[fixed:])
+    for name in glob.glob(pattern, root_dir=root, recursive=True):  # noqa: PTH207 - of any root
+        if named or not any(_is_ours(part) for part in Path(name).parts[fixed:]):
+            yield (root or Path()) / name
+
+
+def _is_ours(name: str) -> bool:
+    return name.endswith(_OURS)
+
+
+def _inside(folder: Path, tell: Tell | None) -> Iterator[Path]:
     """Yield the images at any depth of a folder; what begins with a dot, and what is ours, is left out."""
-    for entry in sorted(os.scandir(folder), key=lambda entry: entry.name):
-        path = Path(entry.path)
-        if entry.name.startswith(".") or path.suffix in (".corrclip", ".corrclip-project"):
+    try:
+        with os.scandir(folder) as found:
+            entries = sorted((entry.name, entry.is_symlink()) for entry in found)
+    except OSError as error:
+        refused = InputError(
+            f"The folder {str(folder)!r} cannot be read ({error.strerror}); look at its permissions, or "
+            "leave it out."
+        )
+        if tell is None:
+            raise refused from None
+        tell(refused)
+        return
+    for name, is_link in entries:
+        path = folder / name
+        if name.startswith(".") or _is_ours(name):
             continue
-        if entry.is_dir():
+        if _is_folder(path):
             if _is_zarr(path):
                 yield path
-            elif not entry.is_symlink():  # which might lead back to where it is
-                yield from _inside(path)
+            elif not is_link:  # which might lead back to where it is
+                yield from _inside(path, tell)
         elif _is_image(path):
             yield path
 
@@ -74,7 +144,11 @@ def _is_image(path: Path) -> bool:
 
 
 def _is_zarr(path: Path) -> bool:
-    return path.is_dir() and any((path / name).exists() for name in METADATA)
+    return _is_folder(path) and any(os.path.lexists(path / name) for name in METADATA)
+
+
+def _is_folder(path: Path) -> bool:
+    return os.path.isdir(path)  # noqa: PTH112 - where nobody may look it is none
 
 
 def _listed(path: Path) -> list[Path]:
@@ -86,11 +160,18 @@ def _listed(path: Path) -> list[Path]:
         names = [name for name in names if name and not name.startswith("#")]
     if not names:
         raise InputError(f"The list {str(path)!r} names no image; write a path on each line.")
-    return [path.parent / Path(name).expanduser() for name in names]
+    return [path.parent / os.path.expanduser(name) for name in names]  # noqa: PTH111 - of nobody stays
 
 
 def _column(path: Path, text: str) -> Iterator[str]:
-    rows = list(csv.reader(io.StringIO(text.removeprefix("\ufeff"))))
+    rows: list[list[str]] = []
+    try:
+        # Of whatever line ends.
+        rows += csv.reader(io.StringIO(text.removeprefix("\ufeff"), newline=None))
+    except csv.Error as error:
+        raise InputError(
+            f"The list {str(path)!r} cannot be read as a table ({error}); save it as CSV again."
+        ) from None
     head = [cell.strip().lower() for cell in rows[0]] if rows else []
     at = next((head.index(name) for name in COLUMNS if name in head), None)
     for number, row in enumerate(rows[at is not None :], 1 + (at is not None)):

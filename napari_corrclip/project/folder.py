@@ -15,10 +15,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
+import stat
 import time
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -38,6 +41,7 @@ from napari_corrclip.storage.disk import cannot_write
 from napari_corrclip.storage.files import write_bytes
 from napari_corrclip.storage.names import cut
 from napari_corrclip.storage.text_files import load_json, read_text
+from napari_corrclip.storage.zarr_folders import METADATA
 from napari_corrclip.vocabulary import Vocabulary
 
 SUFFIX = ".corrclip-project"
@@ -49,6 +53,12 @@ _KINDS = {
     "path": str, "size": int, "mtime": int, "digest": str, "reason": str, "by": str, "at": float,
     "recipe": str, "vocabulary": str, "seconds": float,
 }  # fmt: skip
+_SAMPLED = 32
+"""Hex digits of a checksum of samples, see :func:`~napari_corrclip.images.origin.digest_of`."""
+_PIECE = 1 << 20
+_ZARR = (*METADATA, ".zattrs", ".zmetadata")
+_DEPTH = 24
+"""So deep are folders inside a zarr folder looked into."""
 _STEM = 60
 """Bytes of an image's name that its item's folder is called by."""
 
@@ -60,7 +70,7 @@ class Outcome:
     Attributes:
         path: as an :class:`~napari_corrclip.project.records.ItemRecord` has it, like the next three.
         size: bytes of the file.
-        mtime: when it was last changed.
+        mtime: when it was last changed, see :func:`file_now`.
         digest: checksum of its content.
         state: what became of it.
         reason: why it failed.
@@ -138,7 +148,7 @@ class Outcome:
                 value = next((state for state in ItemState if state == value), None)
             elif _KINDS[field.name] is float and type(value) is int:
                 value = float(value)
-            elif type(value) is not _KINDS[field.name]:
+            elif type(value) is not _KINDS[field.name] or not _can_be_kept(value):
                 value = None
             if value is None:
                 raise InputError(
@@ -155,6 +165,13 @@ class Outcome:
             check_place(stack.shape, place, where)
             values |= {"plane": place, "stack": stack}
         return cls(**values)
+
+
+def _can_be_kept(value: object) -> bool:
+    """Whether an index can have a value: a whole number of 64 bits, a text without an end in it."""
+    if isinstance(value, int):
+        return -(1 << 63) <= value < 1 << 63
+    return not (isinstance(value, str) and "\0" in value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -263,13 +280,43 @@ def item_folder(folder: Path, name: str) -> Path:
 
 
 def file_now(image: Path) -> tuple[int, int]:
-    """Return size and time of an image's file; of a zarr folder zero and its time.
+    """Return size and time of an image's file.
+
+    Of a zarr folder, whose own time stays when its chunks are written, it is the size of all files in it, and
+    a number that stands for their names, sizes and times; none of them is read.
 
     Raises:
         OSError: there is none.
     """
     found = image.stat()
-    return (0 if image.is_dir() else found.st_size), found.st_mtime_ns
+    if not stat.S_ISDIR(found.st_mode):
+        return found.st_size, found.st_mtime_ns
+    size, seen = 0, hashlib.sha256()
+    for name, path in _files_in(str(image)):
+        seen.update(os.fsencode(name) + b";")
+        with contextlib.suppress(OSError):  # a link that leads nowhere
+            file = os.stat(path)  # noqa: PTH116 - of 100,000 chunks
+            size += file.st_size
+            seen.update(b"%d;%d;" % (file.st_size, file.st_mtime_ns))
+    return size, int.from_bytes(seen.digest()[:8], "big") >> 1  # 63 bits, as SQLite has them
+
+
+def _files_in(folder: str, inside: str = "", depth: int = _DEPTH) -> Iterator[tuple[str, str]]:
+    """Yield name and path of each file of a zarr folder; what a file browser hides there is no part of it.
+
+    Raises:
+        OSError: a folder cannot be read.
+    """
+    with os.scandir(folder) as entries:
+        found = sorted((entry.name, entry.is_dir()) for entry in entries)
+    for name, is_folder in found:
+        if name.startswith(".") and name not in _ZARR:
+            continue
+        path = os.path.join(folder, name)  # noqa: PTH118
+        if not is_folder:
+            yield inside + name, path
+        elif depth:  # a link may lead back to where it is
+            yield from _files_in(path, f"{inside}{name}/", depth - 1)
 
 
 def now() -> float:
@@ -307,8 +354,39 @@ def is_project(folder: str | os.PathLike[str]) -> bool:
 
 
 def content_of(image: Path) -> str:
-    """Return the checksum of an image's content, empty where it cannot be read."""
-    return digest_of(place_of(image))
+    """Return the checksum of an image's content, 64 hex digits; empty where it cannot be read.
+
+    It is of every byte, of a zarr folder of every chunk: what was decided on other pixels hangs on it.
+    """
+    place, found = place_of(image), hashlib.sha256()
+    try:
+        if not place.is_dir():
+            _read_into(found, str(place))
+            return found.hexdigest()
+        for name, path in _files_in(str(place)):
+            found.update(b"%s;%d;" % (os.fsencode(name), os.stat(path).st_size))  # noqa: PTH116
+            _read_into(found, path)
+    except (OSError, ValueError):
+        return ""
+    return found.hexdigest()
+
+
+def has_content(image: Path, digest: str) -> bool:
+    """Whether an image's content has a checksum; that of earlier versions was of samples of a large one."""
+    return (digest_of(place_of(image)) if len(digest) == _SAMPLED else content_of(image)) == digest
+
+
+def _read_into(found: hashlib._Hash, path: str) -> None:
+    with open(path, "rb", buffering=0, opener=_at_once) as file:
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            raise OSError("it is no regular file")
+        while data := file.read(_PIECE):
+            found.update(data)
+
+
+def _at_once(path: str, flags: int) -> int:
+    """Open a file; a pipe is not waited for."""
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
 
 
 def content_of_plane(pixels: Pixels) -> str:

@@ -6,13 +6,15 @@ transaction.
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import json
 import re
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_corrclip.engine.recipe import Recipe
@@ -52,7 +54,15 @@ class Found:
 
 
 class Index(Database):
-    """The tables of a project's index, in the file that is open; arguments and errors are the file's."""
+    """The tables of a project's index, in the file that is open; arguments and errors are the file's.
+
+    Attributes:
+        passed_over: what could not be used since it was opened, a sentence each, by where it was looked for.
+    """
+
+    def __init__(self, path: Path, *, create: bool = False, read_only: bool = False) -> None:
+        super().__init__(path, create=create, read_only=read_only)
+        self.passed_over: dict[str, tuple[str, ...]] = {}
 
     # -- vocabulary and recipe
 
@@ -87,12 +97,14 @@ class Index(Database):
         query = "SELECT id FROM vocabularies WHERE fingerprint = ?"
         return int(self.rows(query, (vocabulary.fingerprint,))[0][0])
 
-    def _recipe(self, recipe: Recipe) -> int:
+    def _recipe(self, recipe: Recipe | str) -> int:
         """Return the number of a recipe's record, which is made where there is none."""
-        document = recipe.to_json()
+        document, key = (
+            (recipe, "") if isinstance(recipe, str) else (recipe.to_json(), recipe.key())
+        )
         self._connection.execute(
             "INSERT OR IGNORE INTO recipes (document, key, made) VALUES (?, ?, ?)",
-            (document, recipe.key(), time.time()),
+            (document, key, time.time()),
         )
         return int(self.rows("SELECT id FROM recipes WHERE document = ?", (document,))[0][0])
 
@@ -113,32 +125,40 @@ class Index(Database):
         """Look for images there no longer; inside a transaction."""
         self._connection.execute("DELETE FROM places WHERE place = ?", (place,))
 
-    def add(self, images: Iterable[Found]) -> int:
-        """Add images that are not there yet; return how many they were. Inside a transaction."""
-        known = self.rows("SELECT name, path, plane FROM items")
-        names, places = {name for name, _, _ in known}, {(path, plane) for _, path, plane in known}
+    def add(self, images: Iterable[Found], taken: Collection[str] = ()) -> list[str]:
+        """Add images that are not there yet; return the names of those. Inside a transaction.
+
+        Args:
+            images: of which some may be there.
+            taken: names that a new one cannot have.
+        """
+        execute = self._connection.execute
         stacks: dict[str, int] = {}
-        rows = []
+        new = []
         for image in images:
             if image.stack is not None and image.path not in stacks:
                 stacks[image.path] = self._stack(image.path, image.stack)
             place = image.path, _plane(image.plane)
-            if place in places:
+            # Of each by itself, since folders are collected one by one, and there may be 50,000.
+            if execute("SELECT 1 FROM items WHERE path = ? AND plane = ?", place).fetchone():
                 continue
             # Another one may have lain there once.
-            tries = itertools.count(2)
-            name = image.name
-            while name in names:
-                name = f"{image.name}-{next(tries)}"
-            names.add(name)
-            places.add(place)
-            stack = stacks.get(image.path)
-            rows.append((name, *place, stack, image.size, image.mtime, time.time()))
-        self._connection.executemany(
-            "INSERT INTO items (name, path, plane, stack, size, mtime, at) VALUES (?, ?, ?, ?, ?, ?, ?)",
-            rows,
-        )
-        return len(rows)
+            names = itertools.chain(
+                [image.name], (f"{image.name}-{number}" for number in itertools.count(2))
+            )
+            named = "SELECT 1 FROM items WHERE name = ?"
+            name = next(
+                each
+                for each in names
+                if each not in taken and not execute(named, (each,)).fetchone()
+            )
+            row = (name, *place, stacks.get(image.path), image.size, image.mtime, time.time())
+            execute(
+                "INSERT INTO items (name, path, plane, stack, size, mtime, at) VALUES (?, ?, ?, ?, ?, ?, ?)",
+                row,
+            )
+            new.append(name)
+        return new
 
     def _stack(self, path: str, stack: Stack) -> int:
         """Return the number of a stack's record, which is made, or says what the file has now."""
@@ -199,6 +219,22 @@ class Index(Database):
         )
         return [_item(row) for row in rows]
 
+    def readable_items(self) -> list[ItemRecord]:
+        """Return the items as far as the file can be read; what a damaged one makes of others is left out."""
+        found = []
+        for row in self.readable_rows(f"SELECT {_ITEM} FROM items"):
+            with contextlib.suppress(KeyError, TypeError, ValueError, AttributeError):
+                record = _item(row)
+                texts = (record.name, record.path, record.digest, record.reason, record.by)
+                numbers = (record.id, record.size, record.mtime, record.run or 0, record.stack or 0)
+                if (
+                    all(type(text) is str for text in texts)
+                    and all(type(number) is int for number in numbers)
+                    and type(record.at) is float
+                ):
+                    found.append(record)
+        return found
+
     def items_of(self, numbers: Iterable[int]) -> list[ItemRecord]:
         """Return the items of some numbers, in their order; those that are gone are left out."""
         asked = [int(number) for number in numbers]
@@ -214,9 +250,13 @@ class Index(Database):
         rows = self.rows("SELECT path, plane, name FROM items")
         return {(path, _where(plane)): name for path, plane, name in rows}
 
-    def paths(self) -> dict[str, int]:
-        """Return where images lie, as seen from the project's folder, and how many items lie in each."""
-        return dict(self.rows("SELECT path, count(*) FROM items GROUP BY path"))
+    def noted_files(self) -> dict[str, list[tuple[Where, int, int, str]]]:
+        """Return, by the paths of images, the planes of each with size, time and checksum as seen last."""
+        found: dict[str, list[tuple[Where, int, int, str]]] = {}
+        for path, plane, *seen in self.rows("SELECT path, plane, size, mtime, digest FROM items"):
+            size, mtime, digest = seen
+            found.setdefault(path, []).append((_where(plane), size, mtime, digest))
+        return found
 
     def files(self) -> set[tuple[str, int, int]]:
         """Return path, size and time of the files that were looked at; what could not be read is left out."""
@@ -243,6 +283,11 @@ class Index(Database):
                 )
             raise InputError(f"The project has no item {name!r}; look at what status lists.")
         return _item(rows[0])
+
+    def item_called(self, name: str) -> ItemRecord | None:
+        """Return the item whose folder has a name; ``None``: there is none."""
+        rows = self.rows(f"SELECT {_ITEM} FROM items WHERE name = ?", (name,))
+        return _item(rows[0]) if rows else None
 
     def __len__(self) -> int:
         return int(self.rows("SELECT count(*) FROM items")[0][0])
@@ -295,18 +340,26 @@ class Index(Database):
             (size, mtime, digest, item),
         )
 
-    def move(self, item: int, path: str) -> None:
-        """Take note of where an image lies now; inside a transaction."""
-        self._connection.execute("UPDATE items SET path = ? WHERE id = ?", (path, item))
+    def move(self, items: Mapping[int, str], stacks: Mapping[int, str]) -> None:
+        """Take note of where images, and stacks, lie now; inside a transaction.
 
-    def move_stack(self, stack: int, path: str) -> None:
-        """Take note of where a stack lies now; inside a transaction."""
-        self._connection.execute("UPDATE stacks SET path = ? WHERE id = ?", (path, stack))
+        One may lie where another one lay: all of them leave first.
+        """
+        for table, moved in (("items", items), ("stacks", stacks)):
+            update = f"UPDATE {table} SET path = ? WHERE id = ?"
+            self._connection.executemany(update, [(f"\0{number}", number) for number in moved])
+            self._connection.executemany(update, [(path, number) for number, path in moved.items()])
 
     # -- regions
 
     def take_regions(
-        self, item: int, table: pd.DataFrame, run: int | None, *, by: str = ""
+        self,
+        item: int,
+        table: pd.DataFrame,
+        run: int | None,
+        *,
+        by: str = "",
+        at: float | None = None,
     ) -> None:
         """Take an item's regions as they are now; inside a transaction.
 
@@ -315,9 +368,10 @@ class Index(Database):
             table: of a result, or of a session, which has ``state`` too.
             run: that proposed them; ``None``: as before.
             by: who decided what is decided now and was not before, or was otherwise.
+            at: when; ``None``: now.
         """
         execute = self._connection.execute
-        now = time.time()
+        now = time.time() if at is None else at
         former = {
             region: (state, value, who, when, which)
             for region, state, value, who, when, which in execute(
@@ -348,16 +402,43 @@ class Index(Database):
             (len(rows), len(undecided), min(undecided, default=None), gain, item),
         )
 
+    def tell_decisions(self, item: int, told: Iterable[tuple[int, str, int, str, float]]) -> None:
+        """Take note of who decided what when; inside a transaction.
+
+        Args:
+            item: whose regions.
+            told: id, state, value, who and when of some; a region of another state or value is left as it is.
+        """
+        self._connection.executemany(
+            "UPDATE regions SET by = ?, at = ? WHERE item = ? AND id = ? AND state = ? AND value = ?",
+            [(who, when, item, region, state, value) for region, state, value, who, when in told],
+        )
+
     # -- runs
 
-    def begin_run(self, vocabulary: Vocabulary, recipe: Recipe) -> int:
-        """Begin a run; return its number. Inside a transaction."""
-        networks = [{"name": spec.architecture, "sha256": spec.sha256} for spec in recipe.networks]
+    def begin_run(
+        self,
+        vocabulary: Vocabulary,
+        recipe: Recipe | str,
+        *,
+        at: float | None = None,
+        made_by: str = "",
+    ) -> int:
+        """Begin a run; return its number. Inside a transaction.
+
+        Args:
+            vocabulary: the classes.
+            recipe: or its document, of a version that is not known here.
+            at: when; ``None``: now.
+            made_by: version of this package; empty: this one.
+        """
+        specs = () if isinstance(recipe, str) else recipe.networks
+        networks = [{"name": spec.architecture, "sha256": spec.sha256} for spec in specs]
         cursor = self._connection.execute(
             "INSERT INTO runs (begun, version, recipe, vocabulary, networks) VALUES (?, ?, ?, ?, ?)",
             (
-                time.time(),
-                version("napari-corrclip"),
+                time.time() if at is None else at,
+                made_by or version("napari-corrclip"),
                 self._recipe(recipe),
                 self._vocabulary(vocabulary),
                 json.dumps(networks),
@@ -366,20 +447,48 @@ class Index(Database):
         assert cursor.lastrowid is not None
         return cursor.lastrowid
 
-    def give_result(self, item: int, run: int, seconds: float) -> None:
-        """Take note of a result; inside a transaction."""
+    def give_result(self, item: int, run: int, seconds: float, *, count: bool = True) -> None:
+        """Take note of a result, and count it unless its run has; inside a transaction."""
         self._connection.execute(
             "UPDATE items SET run = ?, seconds = ? WHERE id = ?", (run, seconds, item)
         )
-        self._connection.execute("UPDATE runs SET done = done + 1 WHERE id = ?", (run,))
+        if count:
+            self._connection.execute("UPDATE runs SET done = done + 1 WHERE id = ?", (run,))
 
     def note_failure(self, run: int) -> None:
         """Count an item that failed; inside a transaction."""
         self._connection.execute("UPDATE runs SET failed = failed + 1 WHERE id = ?", (run,))
 
-    def end_run(self, run: int) -> None:
-        """Take note that a run has come to its end; inside a transaction."""
-        self._connection.execute("UPDATE runs SET ended = ? WHERE id = ?", (time.time(), run))
+    def end_run(self, run: int, *, at: float | None = None) -> None:
+        """Take note that a run has come to its end, now or then; inside a transaction."""
+        when = time.time() if at is None else at
+        self._connection.execute("UPDATE runs SET ended = ? WHERE id = ?", (when, run))
+
+    def span_run(self, run: int, begun: float, ended: float) -> None:
+        """Take note that a run was at work from one time to another at least; inside a transaction."""
+        self._connection.execute(
+            "UPDATE runs SET begun = min(begun, ?), ended = max(coalesce(ended, 0), ?) WHERE id = ?",
+            (begun, ended, run),
+        )
+
+    def bring_back_run(self, run: RunRecord, vocabulary: Vocabulary, recipe: Recipe | str) -> None:
+        """Have a run of an index that this one is made after, with its number; inside a transaction."""
+        words, how = self._vocabulary(vocabulary), self._recipe(recipe)
+        self._connection.execute(
+            "INSERT INTO runs (id, begun, ended, version, recipe, vocabulary, networks, done, failed)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                run.id,
+                run.begun,
+                run.ended,
+                run.version,
+                how,
+                words,
+                run.networks,
+                run.done,
+                run.failed,
+            ),
+        )
 
     def runs(self) -> list[RunRecord]:
         """Return all runs, the first one first."""

@@ -3,15 +3,25 @@
 from __future__ import annotations
 
 import contextlib
+import glob
 import os
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from napari_corrclip.errors import InputError
 from napari_corrclip.images.stacks import read_stack
-from napari_corrclip.project.finding import find_images
+from napari_corrclip.project.content import Content, Runs, take_content
+from napari_corrclip.project.finding import (
+    NothingThereError,
+    Tell,
+    find_images,
+    is_pattern,
+    place_from,
+)
 from napari_corrclip.project.folder import (
+    ITEM,
+    ITEMS,
     Choices,
     Outcome,
     file_now,
@@ -21,8 +31,12 @@ from napari_corrclip.project.folder import (
     relative,
 )
 from napari_corrclip.project.index import Found, Index
-from napari_corrclip.project.records import ItemRecord
-from napari_corrclip.storage.disk import remove
+from napari_corrclip.project.reading import is_as_it_was
+from napari_corrclip.project.records import ItemRecord, ItemState
+from napari_corrclip.storage.disk import check_name, remove
+
+_READ = 64 << 20
+"""Bytes of files that are read to tell whether they were changed, at most: a tenth of a second."""
 
 
 def found_in(
@@ -43,16 +57,33 @@ def found_in(
     places = [images] if isinstance(images, str | os.PathLike) else list(images)
     found: dict[str, list[Found]] = {}
     for place in places:
-        here = found.setdefault(os.path.relpath(Path(place).expanduser(), folder), [])
-        for image in find_images(place):
-            path = relative(image, folder)
-            try:
-                size, mtime = file_now(image)
-            except OSError:
-                size = mtime = 0  # told when its turn comes
-            if (path, size, mtime) not in known:
-                here += _items_in(image, path, size, mtime)
+        here = found.setdefault(place_from(place, folder), [])
+        here += _found(find_images(place), folder, known)
     return found
+
+
+def _found(
+    images: Iterable[Path],
+    folder: Path,
+    known: Collection[tuple[str, int, int]],
+    tell: Tell | None = None,
+) -> Iterator[Found]:
+    """Yield what images are; those whose names can be none are told and passed over, or raised."""
+    for image in images:
+        try:
+            check_name(image)
+            path = relative(image, folder)
+        except InputError as error:
+            if tell is None:
+                raise
+            tell(error)
+            continue
+        try:
+            size, mtime = file_now(image)
+        except OSError:
+            size = mtime = 0  # told when its turn comes
+        if (path, size, mtime) not in known:
+            yield from _items_in(image, path, size, mtime)
 
 
 def _items_in(image: Path, path: str, size: int, mtime: int) -> Iterator[Found]:
@@ -67,16 +98,64 @@ def _items_in(image: Path, path: str, size: int, mtime: int) -> Iterator[Found]:
 
 
 def take(index: Index, found: Mapping[str, Sequence[Found]]) -> int:
-    """Add the images of places to an index; return how many of them were new. Inside a transaction."""
+    """Add the images of places to an index; return how many of them were new. Inside a transaction.
+
+    What lies in the folder of one already, as where an index is older than the folders, is taken in, so that
+    no run takes it for new.
+    """
     index.look_in(found)
     new = 0
+    there = _folders(index.folder) if any(found.values()) else set()
+    runs = Runs(index)
     for images in found.values():
         # A file that could not be read, or that an earlier version took for one image, may be a stack now.
         for path in {image.path for image in images if image.stack is not None}:
             for name in index.forget_unread(path):
                 remove(item_folder(index.folder, name))
-        new += index.add(images)
+                there.discard(name)
+        left = {image.name: image for image in images if image.name in there}
+        others = {name for name, image in left.items() if not _is_of(index, image)}
+        added = index.add(images, others)
+        for name in there.intersection(added):
+            _take_what_is_left(index, name, left[name], runs)
+        new += len(added)
     return new
+
+
+def _folders(folder: Path) -> set[str]:
+    """Return the names of the items' folders that are there."""
+    try:
+        return set(os.listdir(folder / ITEMS))  # noqa: PTH208 - of 50,000
+    except OSError:
+        return set()
+
+
+def _is_of(index: Index, image: Found) -> bool:
+    """Whether the folder that an image would get is its own, as far as it says."""
+    try:
+        outcome = Outcome.read(item_folder(index.folder, image.name))
+    except InputError:
+        return True
+    return (outcome.path, outcome.plane) == (image.path, image.plane)
+
+
+def _take_what_is_left(index: Index, name: str, image: Found, runs: Runs) -> None:
+    folder = item_folder(index.folder, name)
+    if not (folder / ITEM).exists():
+        return  # a run was killed before it was done
+    try:
+        outcome = Outcome.read(folder)
+    except InputError as error:
+        outcome = Outcome(
+            image.path,
+            image.size,
+            image.mtime,
+            state=ItemState.FAILED,
+            reason=str(error),
+            plane=image.plane,
+            stack=image.stack,
+        )
+    take_content(index, name, Content.read(folder, outcome), runs)
 
 
 def write_choices(index: Index) -> None:
@@ -99,17 +178,74 @@ def _choices(index: Index) -> Choices:
 def look_again(index: Index) -> int:
     """Add what has come to an index's places; return how many images it is.
 
+    What cannot be read there is passed over, and told by the index.
+
     Raises:
         InputError: the index cannot be written.
     """
     found: dict[str, list[Found]] = {}
     known = index.files()
+    told: list[InputError] = []
     for place in index.places:
-        # One that is gone, or empty now: status tells what is missing.
-        with contextlib.suppress(InputError):
-            found |= found_in([index.folder / place], index.folder, known)
+        try:
+            images = find_images(place, root=index.folder, tell=told.append)
+        except NothingThereError:  # it is gone, or empty now: status tells what is missing
+            continue
+        except InputError as error:
+            told.append(error)
+            continue
+        found[place] = list(_found(images, index.folder, known, told.append))
+    index.passed_over["places"] = tuple(dict.fromkeys(map(str, told)))
     with index.transaction():
         return take(index, found)
+
+
+@dataclass(frozen=True, slots=True)
+class Files:
+    """The files of a project's images, as they are beside what was run.
+
+    Attributes:
+        missing: images that are not where they were.
+        changed: that are other ones than those that were run.
+        touched: that were written since, and have not been read now to tell whether they are other ones.
+    """
+
+    missing: int = 0
+    changed: int = 0
+    touched: int = 0
+
+
+def look_at_files(index: Index, *, limit: int = _READ) -> Files:
+    """Return how many images are gone, and how many were changed since they were run.
+
+    Args:
+        index: of the project.
+        limit: so many bytes are read, at most, of files whose size or time is another one.
+    """
+    missing = changed = touched = 0
+    for path, items in index.noted_files().items():
+        image = image_in(index.folder, path)
+        try:
+            now = file_now(image)
+        except (OSError, ValueError):
+            missing += len(items)
+            continue
+        for plane, size, mtime, digest in items:
+            if not digest or (size, mtime) == now:
+                continue
+            if not plane and size and size != now[0]:  # none was kept of zarr folders once
+                changed += 1
+                continue
+            cost = now[0] // len(items)
+            if cost > limit:
+                touched += 1
+                continue
+            limit -= cost
+            same = False
+            with contextlib.suppress(InputError):
+                same = is_as_it_was(image, plane, digest)
+            changed += not same
+    return Files(missing, changed, touched)
 
 
 def relink(index: Index, old: str | os.PathLike[str], new: str | os.PathLike[str]) -> int:
@@ -144,17 +280,29 @@ def relink(index: Index, old: str | os.PathLike[str], new: str | os.PathLike[str
         except InputError:  # there is none yet, or it is damaged
             continue
         replace(outcome, path=relative(path, index.folder)).write(folder)
+    stacks = {record.stack: path for record, path in moved if record.stack is not None}
+    places = {place: _place_now(index.folder, place, before, after) for place in index.places}
     with index.transaction():
-        for record, path in moved:
-            index.move(record.id, relative(path, index.folder))
-        for stack, path in {record.stack: path for record, path in moved}.items():
-            if stack is not None:
-                index.move_stack(stack, relative(path, index.folder))
-        for place in index.places:
-            path = image_in(index.folder, place)
-            if path == before or before in path.parents:
+        index.move(
+            {record.id: relative(path, index.folder) for record, path in moved},
+            {stack: relative(path, index.folder) for stack, path in stacks.items()},
+        )
+        for place, now_in in places.items():
+            if now_in != place:
                 index.forget_place(place)
-                now_in = after / path.relative_to(before)
-                index.look_in([os.path.relpath(now_in, index.folder)])
+        index.look_in(places.values())
     write_choices(index)
     return len(moved)
+
+
+def _place_now(folder: Path, place: str, before: Path, after: Path) -> str:
+    """Return a place as seen from a project's folder, when what was in ``before`` is in ``after``."""
+    path = image_in(folder, place)
+    if path.is_relative_to(before):
+        return os.path.relpath(after / path.relative_to(before), folder)
+    if is_pattern(path, place):  # in which the names of folders are written as patterns are
+        here, old, new = (Path(glob.escape(str(each))) for each in (folder, before, after))
+        path = image_in(here, place)
+        if path.is_relative_to(old):
+            return os.path.relpath(new / path.relative_to(old), here)
+    return place

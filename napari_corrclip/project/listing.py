@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterable
 from enum import StrEnum
 
@@ -71,10 +72,6 @@ def list_items(
     chosen = [str(state) for state in (ItemState if states is None else states)]
     where = [f"state IN ({', '.join('?' * len(chosen))})"]
     given: list[object] = [*chosen]
-    if search:
-        where.append("path LIKE ? ESCAPE '\\'")
-        sought = search.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
-        given.append(f"%{sought}%")
     join = ""
     if sorted_by is ItemOrder.CLASS:
         join = (
@@ -82,8 +79,20 @@ def list_items(
             " AS class ON class.item = items.id"
         )
         given.insert(0, value)
+    columns = "id, path" if search else "id"
     rows = index.rows(
-        f"SELECT id FROM items{join} WHERE {' AND '.join(where)} ORDER BY {_ORDERS[sorted_by]}",
+        f"SELECT {columns} FROM items{join} WHERE {' AND '.join(where)} ORDER BY {_ORDERS[sorted_by]}",
         given,
     )
-    return [number for (number,) in rows]
+    if not search:
+        return [number for (number,) in rows]
+    # Not by SQLite, whose LIKE knows the capitals of English alone.
+    sought = _folded(search)
+    return [number for number, path in rows if sought in _folded(path)]
+
+
+def _folded(text: str) -> str:
+    """Return a text without capitals, its letters in one form: some disks keep the dots beside the u."""
+    if text.isascii():
+        return text.lower()
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", text).casefold())

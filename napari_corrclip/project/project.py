@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 from collections.abc import Generator, Iterable, Iterator
 from pathlib import Path
@@ -121,17 +122,19 @@ class Project:
         try:
             place.mkdir(parents=True, exist_ok=True)
             if any(place.iterdir()):
-                raise InputError(
-                    f"{str(place)!r} is there and not empty; open it, or give another folder."
-                )
+                raise FileExistsError(place)
+            # Of two who make it at once, this tells who was first; what lies there is theirs then.
+            (place / ITEMS).mkdir()
+        except FileExistsError:
+            raise InputError(
+                f"{str(place)!r} is there and not empty; open it, or give another folder."
+            ) from None
         except OSError as error:
+            with contextlib.suppress(OSError):
+                place.rmdir()
             raise cannot_write(place, error) from None
         with contextlib.ExitStack() as undone:
             undone.callback(remove, place)
-            try:
-                (place / ITEMS).mkdir()
-            except OSError as error:
-                raise cannot_write(place, error) from None
             if copies is not None:
                 drive(copy_steps(copies, place), show=progress)
                 found = intake.found_in([place / IMAGES] if copies.images else [], place)
@@ -211,16 +214,15 @@ class Project:
     def repair(cls, folder: str | os.PathLike[str]) -> Project:
         """Make the index of a project anew from its other files, and open it.
 
-        The former index stays beside it, as ``project.sqlite.former``. Runs are counted anew.
+        The former one stays beside it, as ``project.sqlite.former``, ``.former.2`` and so on. Who decided
+        about a region and when, and when runs were, is taken from it as far as it can be read; else the time
+        is that of files, and nobody is named. A repair that is killed, or fails, leaves all as it was.
 
         Raises:
-            InputError: it is no project, somebody else has it open to run, or it cannot be written.
+            InputError: it is no project, somebody else has it open, or it cannot be written.
         """
         place = Path(folder).expanduser().absolute()
-        project = cls(place, collecting.index_anew(place))
-        project.collect(progress=False)
-        project.look_again()
-        return project
+        return cls(place, collecting.index_anew(place))
 
     def close(self) -> None:
         """Let go of the index, and of networks."""
@@ -249,6 +251,15 @@ class Project:
     def is_only_writer(self) -> bool:
         """Whether nobody else may write as long as it is open: its disk carries no write-ahead log."""
         return self._index.is_only_writer
+
+    @property
+    def passed_over(self) -> tuple[str, ...]:
+        """What was looked for since it was opened and could not be used, a sentence each.
+
+        Such as an image whose name can be none, a folder that nobody may look into, the copy of an item's
+        folder. :meth:`status` has them, too.
+        """
+        return tuple(itertools.chain.from_iterable(self._index.passed_over.values()))
 
     # -- vocabulary and recipe
 
@@ -441,18 +452,24 @@ class Project:
         return statistics.figures(self._index)
 
     def status(self) -> Status:
-        """Return the counts: of each state, of what is stale, of images that are gone."""
-        missing = sum(
-            items
-            for path, items in self._index.paths().items()
-            if not os.path.exists(os.path.join(self.folder, path))  # noqa: PTH110, PTH118 - of 50,000
-        )
+        """Return the counts: of each state, of what is stale, of images that are gone or changed.
+
+        Images whose files are as they were cost a look at each; of others up to 64 MiB are read.
+        """
+        files = intake.look_at_files(self._index)
         states = self._index.count()
         if ItemState.RUNNING in states and not running.is_running(self.folder):
             # What a run that was killed has left; the next one takes it as new.
             left = states.pop(ItemState.RUNNING)
             states = {ItemState.NEW: states.pop(ItemState.NEW, 0) + left, **states}
-        return Status(states, self._index.stale(running.fresh_runs(self._index)), missing)
+        return Status(
+            states,
+            self._index.stale(running.fresh_runs(self._index)),
+            files.missing,
+            files.changed,
+            files.touched,
+            self.passed_over,
+        )
 
     # -- running
 

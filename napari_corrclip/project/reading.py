@@ -13,7 +13,12 @@ from typing import Self
 from napari_corrclip.images.pixels import Pixels
 from napari_corrclip.images.stack import Where
 from napari_corrclip.images.stacks import read_plane
-from napari_corrclip.project.folder import content_of, content_of_plane, file_now
+from napari_corrclip.project.folder import (
+    content_of,
+    content_of_plane,
+    file_now,
+    has_content,
+)
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -96,6 +101,17 @@ class ReadAhead:
         """Let go of the thread, and of what it reads."""
         self._thread.shutdown(cancel_futures=True)
         self._ahead = None
+
+
+def is_as_it_was(image: Path, plane: Where, digest: str) -> bool:
+    """Whether an image, or the plane of a stack, is that of a checksum, whatever its file's time is.
+
+    Raises:
+        InputError: there is no such plane.
+    """
+    if plane:  # other ones may have come beside it
+        return content_of_plane(read_plane(image, plane)) == digest
+    return has_content(image, digest)
 
 
 def _file_before(image: Path) -> tuple[int, int]:

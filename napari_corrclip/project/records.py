@@ -121,19 +121,29 @@ def plane_text(plane: Where) -> str:
     return f"[{', '.join(map(str, plane))}]" if plane else ""
 
 
+_TOLD = 20
+"""So many things that were passed over are told one by one."""
+
+
 @dataclass(frozen=True, slots=True)
 class Status:
     """The counts of a project.
 
     Attributes:
         states: how many items are in each state; a state without any is left out.
-        stale: of those with a result, how many have it by other settings, words or pixels than today's.
+        stale: of those with a result, how many have it by other settings or words than today's.
         missing: images that are not where they were.
+        changed: images that are other ones than those that were run.
+        touched: images whose files were written since, and were not read to tell whether they are other ones.
+        passed_over: what was looked for and could not be used since the project was opened, a sentence each.
     """
 
     states: Mapping[ItemState, int] = field(default_factory=dict)
     stale: Mapping[ItemState, int] = field(default_factory=dict)
     missing: int = 0
+    changed: int = 0
+    touched: int = 0
+    passed_over: tuple[str, ...] = ()
 
     @property
     def items(self) -> int:
@@ -141,7 +151,7 @@ class Status:
         return sum(self.states.values())
 
     def lines(self) -> list[str]:
-        """Return what is to be read: a line a state, and one on what is missing."""
+        """Return what is to be read: a line a state, and one each on what else is to be known."""
         told = []
         for state, number in self.states.items():
             older = self.stale.get(state, 0)
@@ -152,4 +162,14 @@ class Status:
             told.append(
                 f"{count(self.missing, 'image')} not found; relink tells where they are now"
             )
+        if self.changed:
+            told.append(f"{count(self.changed, 'image')} changed since they were run")
+        if self.touched:
+            told.append(
+                f"{count(self.touched, 'image')} written since they were run, perhaps with the same content; "
+                "opening one tells"
+            )
+        told += self.passed_over[:_TOLD]
+        if len(self.passed_over) > _TOLD:
+            told.append(f"{len(self.passed_over) - _TOLD:,} more were passed over")
         return told

@@ -23,8 +23,6 @@ from napari_corrclip.project.folder import (
     RESULT,
     SESSION,
     Outcome,
-    content_of,
-    content_of_plane,
     file_now,
     image_in,
     is_corrected,
@@ -33,6 +31,7 @@ from napari_corrclip.project.folder import (
     now,
 )
 from napari_corrclip.project.index import Index
+from napari_corrclip.project.reading import is_as_it_was
 from napari_corrclip.project.records import DECIDED, ItemRecord, ItemState, plane_text
 from napari_corrclip.project.vectors import keep_means
 from napari_corrclip.results.folder import read_provenance
@@ -274,18 +273,24 @@ def check_unchanged(record: ItemRecord, image: Path) -> None:
     """Refuse an image that is another one than that which was run.
 
     Raises:
-        InputError: it is.
+        InputError: it is, or it is gone.
     """
-    if not record.digest or file_now(image) == (record.size, record.mtime):
+    if not record.digest:
         return
-    if content_of(image) == record.digest:
-        return
-    if not record.plane or content_of_plane(read_plane(image, record.plane)) != record.digest:
-        way = "say that the item is new and run it again"
-        if record.state in DECIDED:
-            decided = f"{ITEMS}/{record.name}/{SESSION}"
-            way = f"move {decided!r} of the project away, which has what was decided, and {way}"
+    try:
+        now = file_now(image)
+    except OSError:
         raise InputError(
-            f"The image {str(image)!r}{plane_text(record.plane)} was changed after it was run; put the "
-            f"former one back, or {way}."
-        )
+            f"The image {str(image)!r} is gone; put it back, or say where it is now: napari-corrclip project "
+            "relink."
+        ) from None
+    if now == (record.size, record.mtime) or is_as_it_was(image, record.plane, record.digest):
+        return
+    way = "say that the item is new and run it again"
+    if record.state in DECIDED:
+        decided = f"{ITEMS}/{record.name}/{SESSION}"
+        way = f"move {decided!r} of the project away, which has what was decided, and {way}"
+    raise InputError(
+        f"The image {str(image)!r}{plane_text(record.plane)} was changed after it was run; put the "
+        f"former one back, or {way}."
+    )

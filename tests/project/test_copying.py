@@ -16,7 +16,8 @@ import zarr
 import napari_corrclip as nc
 from napari_corrclip.demo.scenes import generate_scene
 from napari_corrclip.engine.segmenter import Segmenter
-from napari_corrclip.project import database
+from napari_corrclip.images.origin import digest_of
+from napari_corrclip.project import copying, database
 from napari_corrclip.project.project import Project
 from tests.full_disk import files_of_at_most
 
@@ -118,3 +119,39 @@ def test_copies_that_the_index_refuses_are_removed(images: Path, tmp_path: Path)
         with pytest.raises(nc.InputError):
             project.add(images, copy=True)
         assert not (project.folder / "images").exists()
+
+
+@pytest.mark.parametrize("same", [False, True])
+def test_names_are_chosen_once_an_image(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, same: bool
+) -> None:
+    """Of 50,000 that is minutes otherwise; each try makes a path."""
+    number, made = 300, 0
+    for at in range(number):
+        path = tmp_path / "images" / (f"{at}/a.png" if same else f"{at}.png")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+
+    def counting(*parts: object) -> Path:
+        nonlocal made
+        made += 1
+        return Path(*map(str, parts))
+
+    monkeypatch.setattr(copying, "Path", counting)
+    found = copying.copies_of(sorted((tmp_path / "images").rglob("*.png")))
+    assert len({str(path) for _, path in found.images}) == number
+    assert made < 5 * number
+
+
+def test_another_large_image_of_one_name_is_copied_too(tmp_path: Path) -> None:
+    """Its samples may be the same ones."""
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        content = bytearray(6 << 20)
+        content[80_000] = ord(name)
+        (tmp_path / name / "x.npy").write_bytes(content)
+    first, second = (tmp_path / name / "x.npy" for name in ("a", "b"))
+    assert digest_of(first) == digest_of(second)
+    with Project.create(tmp_path / "set", WORDS, first, recipe=RECIPE, copy=True) as project:
+        assert project.add(second, copy=True) == 1
+        assert project.add(first, second, copy=True) == 0

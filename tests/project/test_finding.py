@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,8 @@ import pytest
 import zarr
 
 from napari_corrclip.errors import InputError
-from napari_corrclip.project.finding import find_images
+from napari_corrclip.project.finding import find_images, place_from
+from tests.users import another_user, open_folder
 
 
 @pytest.fixture
@@ -46,6 +48,46 @@ def test_a_pattern(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert names(folder, find_images("odd[1].png")) == ["odd[1].png"]  # it is there
 
 
+def test_a_pattern_leaves_out_what_is_ours_unless_it_says_so(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert names(folder, find_images(folder / "**/*.png")) == ["b.png"]
+    monkeypatch.chdir(folder)
+    for root, prefix in ((None, ""), (folder, ""), (folder / "deep", "../")):
+        found = find_images(f"{prefix}**/*.png", root=root)
+        assert names(folder, found) == ["b.png"]
+    inside = ["set.corrclip-project/items/f/result/labels.png"]
+    assert names(folder, find_images("set.corrclip-project/**/*.png")) == inside
+    assert names(folder, find_images("**/*.corrclip-project/**/*.png")) == inside
+    with pytest.raises(InputError, match="No image fits"):
+        find_images("**/labels.png")
+
+
+def test_a_place_is_seen_from_a_folder_whatever_that_is_called(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    odd = folder / "odd [a]" / "set"
+    odd.mkdir(parents=True)
+    (odd.parent / "x.png").touch()
+    monkeypatch.chdir(odd.parent)
+    for place, seen in (
+        ("*.png", "../*.png"),
+        ("../*.png", "../../*.png"),
+        ("x.png", "../x.png"),
+        (str(folder / "deep" / "*" / "*.tif"), "../../deep/*/*.tif"),
+    ):
+        assert place_from(place, odd) == seen
+        assert find_images(seen, root=odd) == find_images(place)
+    assert place_from("*.png", folder / "deep") == "../odd [[]a]/*.png"
+    assert names(odd.parent, find_images("../odd [[]a]/*.png", root=folder / "deep")) == ["x.png"]
+
+
+@pytest.mark.parametrize("ends", ["\n", "\r\n", "\r"])
+def test_a_table_has_whatever_line_ends(folder: Path, ends: str) -> None:
+    (folder / "list.csv").write_bytes(ends.join(["image,grade", "b.png,1", "a.JPG,2", ""]).encode())
+    assert names(folder, find_images(folder / "list.csv")) == ["b.png", "a.JPG"]
+
+
 def test_lists_keep_their_order_and_see_paths_from_their_own_folder(folder: Path) -> None:
     text = folder / "deep" / "list.txt"
     text.write_text(f"# the best first\n../b.png\n\n{folder / 'a.JPG'}\n../b.png\n")
@@ -73,6 +115,7 @@ def test_a_link_of_a_folder_leads_nowhere(folder: Path) -> None:
         ("none.txt", "# nothing\n", "names no image"),
         ("rows.csv", "image,grade\n,1\n", "Row 2 of the list"),
         ("rows.csv", "", "names no image"),
+        ("rows.csv", f"image\n{'x' * 140_000}\n", "cannot be read as a table"),
     ],
 )
 def test_what_names_no_image_is_said(
@@ -87,3 +130,25 @@ def test_what_names_no_image_is_said(
 def test_an_empty_folder_is_said(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="has no images; give one with files on"):
         find_images(tmp_path)
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid"), reason="POSIX permissions")
+def test_a_folder_that_nobody_may_look_into_is_said_or_told(folder: Path) -> None:
+    with open_folder() as base:
+        shutil.copytree(folder, base / "images")
+        (base / "images").chmod(0o755)
+        (base / "images" / "deep").chmod(0)
+        (base / "images" / "no way").mkdir(mode=0o444)
+        with another_user():
+            with pytest.raises(InputError, match=r"deep' cannot be read \(Permission denied\)"):
+                find_images(base / "images")
+            told: list[InputError] = []
+            found = find_images(base / "images", tell=told.append)
+        (base / "images" / "deep").chmod(0o755)
+        assert names(base / "images", found) == ["a.JPG", "b.png", "large.zarr"]
+        assert len(told) == 1
+
+
+def test_names_of_nobodys_home_are_names(folder: Path) -> None:
+    (folder / "list.txt").write_text("~nobody-at-all/a.png\n")
+    assert names(folder, find_images(folder / "list.txt")) == ["~nobody-at-all/a.png"]

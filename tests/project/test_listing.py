@@ -17,7 +17,7 @@ from napari_corrclip.project.records import ItemRecord, ItemState
 from napari_corrclip.project.thumbnails import FILE, SIDE, thumbnail
 
 RECIPE = nc.Recipe(regions="superpixels", region_options={"n_segments": 30})
-NAMES = ("a_1", "a%2", "B 3", "plain")
+NAMES = ("a_1", "a%2", "B 3", "Über", "plain")
 
 
 @pytest.fixture(scope="module")
@@ -72,11 +72,27 @@ def test_orders_are_those_that_they_say(project: Project) -> None:
     left = [record.undecided for record in listed("left")]
     assert left == sorted((number for number in left if number is not None), reverse=True)
     assert [record.path for record in listed("file")] == sorted(record.path for record in project)
+    numbers = sorted(
+        record.id for record in project
+    )  # none of the next two is in the order of these
+    recent = [record.at for record in listed("recent")]
+    assert recent == sorted(recent, reverse=True)
+    assert project.list_items(order="recent") != numbers
+    states = [(record.state, record.path) for record in listed("state")]
+    assert states == sorted(states)
+    assert project.list_items(order="state") != numbers
 
 
 def test_names_are_sought_as_they_are_typed(project: Project) -> None:
     for sought, found in (("A_", ["a_1"]), ("a%", ["a%2"]), ("b 3", ["B 3"]), ("nowhere", [])):
         assert names(project, project.list_items(search=sought)) == found
+    for sought in (
+        "über",
+        "ÜBER",
+        "U\u0308ber",
+    ):  # and with the dots beside the letter, as some disks have it
+        assert names(project, project.list_items(search=sought)) == ["Über"]
+        assert project.list_items("in review", search=sought) == []
     assert names(project, project.list_items("in review")) == ["plain"]
     assert names(project, project.list_items(ItemState.VERIFIED)) == []
     assert project.read_items([10**6]) == []

@@ -340,6 +340,123 @@ def test_a_project_that_cannot_be_made_leaves_nothing(images: Path, tmp_path: Pa
         assert len(made) == 5
 
 
+def test_of_two_who_make_one_project_the_second_leaves_that_of_the_first(
+    images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place, real = tmp_path / "set.corrclip-project", Path.iterdir
+    first: list[Project] = []
+    looked: list[Path] = []
+
+    def iterdir(path: Path) -> Iterator[Path]:
+        found = list(real(path))
+        if path == place and not looked:  # between the second one's look and what it makes
+            looked.append(path)
+            first.append(Project.create(place, WORDS, images, recipe=RECIPE))
+        return iter(found)
+
+    monkeypatch.setattr(Path, "iterdir", iterdir)
+    with pytest.raises(nc.InputError, match="is there and not empty"):
+        Project.create(place, WORDS, images, recipe=RECIPE)
+    with first[0] as made:
+        made.mark(made.items()[0], "skipped", by="Ann")
+    with Project.open(place) as opened:
+        assert len(opened) == 5
+        assert len(opened.items("skipped")) == 1
+
+
+def test_a_folder_moves_into_one_of_its_own(images: Path, tmp_path: Path) -> None:
+    """Where one image lies now another one lay before."""
+    (images / "sub").mkdir()
+    shutil.copy(images / "a" / "one.png", images / "one.png")
+    shutil.copy(images / "a" / "two.png", images / "sub" / "one.png")
+    planes = np.stack([generate_scene(1).image[:60, :70], generate_scene(2).image[:60, :70]])
+    np.save(images / "cells.npy", planes)
+    np.save(images / "sub" / "cells.npy", planes[:, ::-1])
+    with Project.create(
+        tmp_path / "set", WORDS, [images, images / "sub"], recipe=RECIPE
+    ) as project:
+        before = {item.name: (item.path, item.plane) for item in project}
+        images.rename(tmp_path / "away")
+        images.mkdir()
+        (tmp_path / "away").rename(images / "sub")
+        assert project.relink(images, images / "sub") == len(before) == 11
+        assert {item.name: (item.path, item.plane) for item in project} == {
+            name: (path.replace("photographs/", "photographs/sub/"), plane)
+            for name, (path, plane) in before.items()
+        }
+        assert [stack.path for stack in project.stacks] == [
+            "../photographs/sub/cells.npy", "../photographs/sub/sub/cells.npy",
+        ]  # fmt: skip
+        assert project.status().missing == 0
+        assert project.look_again() == 0
+        assert project._index.places == ["../photographs/sub", "../photographs/sub/sub"]
+    with Project.repair(project.folder) as anew:
+        assert len(anew) == 11
+
+
+def test_images_that_come_later_are_found_whatever_folders_are_called(
+    images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    odd = tmp_path / "birds [2024]"
+    odd.mkdir()
+    images.rename(odd / "photographs")
+    monkeypatch.chdir(odd)
+    for place in (odd / "set", tmp_path / "elsewhere"):
+        with Project.create(place, WORDS, "photographs/a/*.png", recipe=RECIPE) as project:
+            assert len(project) == 2
+            shutil.copy(
+                odd / "photographs" / "b" / "one.png", odd / "photographs" / "a" / "later.png"
+            )
+            assert project.look_again() == 1
+            (odd / "photographs" / "a" / "later.png").unlink()
+    moved = tmp_path / "birds [2025]"
+    monkeypatch.chdir(tmp_path)
+    odd.rename(moved)
+    shutil.copy(moved / "photographs" / "b" / "one.png", moved / "photographs" / "a" / "more.png")
+    with Project.open(moved / "set.corrclip-project") as project:  # moved together
+        assert project.look_again() == 1
+    with Project.open(tmp_path / "elsewhere.corrclip-project") as project:
+        (moved / "photographs" / "a" / "later.png").touch()
+        assert project.relink(odd, moved) == 3
+        assert project.look_again() == 1
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="others allow no such names")
+def test_what_cannot_be_used_in_a_place_is_told_and_the_rest_is_found(
+    images: Path, tmp_path: Path
+) -> None:
+    from tests.users import another_user, open_folder
+
+    with open_folder() as base:
+        shutil.copytree(images, base / "images")
+        (base / "images").chmod(0o755)
+        (base / "list.csv").write_text("image\nimages/a/one.png\n")
+        base.chmod(0o777)
+        places = [base / "images", base / "list.csv"]
+        with another_user():
+            project = Project.create(base / "set", WORDS, places, recipe=RECIPE)
+        with project:
+            (base / "list.csv").write_text(f"image\n{'x' * 140_000}\n")
+            shutil.copy(images / "a" / "one.png", base / "images" / "later.png")
+            name = os.fsencode(base / "images") + b"/\xff.png"
+            Path(os.fsdecode(name)).write_bytes((images / "a" / "one.png").read_bytes())
+            (base / "images" / "locked").mkdir(mode=0)
+            with another_user():
+                assert project.look_again() == 1
+            told = project.passed_over
+            assert len(told) == 3
+            assert any("no valid text; rename it" in each for each in told)
+            assert any("locked' cannot be read (Permission denied)" in each for each in told)
+            assert any("list.csv' cannot be read as a table" in each for each in told)
+            assert project.status().lines()[1:] == list(told)
+            # Whoever names such a place is told at once.
+            with another_user(), pytest.raises(nc.InputError, match="locked' cannot be read"):
+                project.add(base / "images")
+            (base / "images" / "locked").rmdir()
+            with pytest.raises(nc.InputError, match="no valid text"):
+                project.add(base / "images")
+
+
 def test_a_relink_that_was_cut_short_can_be_said_again(
     project: Project, images: Path, tmp_path: Path, segmenter: Segmenter
 ) -> None:

@@ -1,0 +1,177 @@
+"""Images that are other ones than those that were run: told, and never mixed with what was decided."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import imageio.v3 as iio
+import numpy as np
+import pytest
+import zarr
+
+import napari_corrclip as nc
+from napari_corrclip.demo.scenes import generate_scene
+from napari_corrclip.engine.segmenter import Segmenter
+from napari_corrclip.images.origin import digest_of
+from napari_corrclip.project import intake
+from napari_corrclip.project.folder import content_of, file_now, has_content
+from napari_corrclip.project.project import Project
+
+RECIPE = nc.Recipe(regions="superpixels", region_options={"n_segments": 20})
+LARGE = nc.Recipe(regions="superpixels", region_options={"n_segments": 5}, scale=0.05)
+WORDS = "red, blue, background: wood"
+
+
+@pytest.fixture(scope="module")
+def segmenter() -> Segmenter:
+    return Segmenter.from_recipe(RECIPE)
+
+
+@pytest.fixture
+def images(tmp_path: Path) -> Path:
+    (tmp_path / "images").mkdir()
+    return tmp_path / "images"
+
+
+def scene(number: int) -> np.ndarray:
+    return generate_scene(number).image[:80, :90]
+
+
+def write_zarr(path: Path, image: np.ndarray) -> None:
+    array = zarr.create_array(str(path), shape=image.shape, chunks=(40, 45, 3), dtype="uint8")
+    array[:] = image
+
+
+def test_other_pixels_in_a_zarr_array_that_is_there_are_told(
+    images: Path, tmp_path: Path, segmenter: Segmenter
+) -> None:
+    path = images / "a.zarr"
+    write_zarr(path, scene(1))
+    before = file_now(path)
+    with Project.create(tmp_path / "set", WORDS, images, recipe=RECIPE) as project:
+        project.run(segmenter=segmenter, progress=False)
+        (item,) = project
+        with project.session(item):
+            pass
+        # One chunk in the middle: neither the folder's own time nor its first and last entries change.
+        array = zarr.open_array(str(path), mode="r+")
+        array[40:, :45] = scene(7)[40:, :45]
+        assert file_now(path) != before
+        with (
+            pytest.raises(nc.InputError, match="was changed after it was run"),
+            project.session(item),
+        ):
+            pass
+        assert project.status().lines() == [
+            "1 pre-labelled", "1 image changed since they were run",
+        ]  # fmt: skip
+        array[:] = scene(1)
+        (path / ".DS_Store").write_bytes(b"where the window of the folder stood")
+        assert project.status().changed == 0
+        with project.session(item):
+            pass
+
+
+def test_a_zarr_folder_that_was_copied_is_the_same_one(images: Path) -> None:
+    write_zarr(images / "a.zarr", scene(1))
+    copy = Path(shutil.copytree(images / "a.zarr", images / "b.zarr", copy_function=shutil.copy))
+    assert file_now(copy)[0] == file_now(images / "a.zarr")[0]
+    assert content_of(copy) == content_of(images / "a.zarr") != ""
+    chunk = next(path for path in sorted(copy.rglob("*")) if path.name == "1")
+    chunk.rename(chunk.with_name("7"))
+    assert content_of(copy) != content_of(images / "a.zarr")
+
+
+def test_a_large_file_is_known_by_every_byte(images: Path, tmp_path: Path) -> None:
+    image = np.zeros((1500, 1500, 3), np.uint8)
+    image[:] = generate_scene(1).image[:1, :1]
+    image[::7] = 90
+    np.save(images / "a.npy", image)
+    with Project.create(tmp_path / "set", WORDS, images, recipe=LARGE) as project:
+        project.run(progress=False)
+        (item,) = project
+        before = digest_of(images / "a.npy")
+        np.lib.format.open_memmap(images / "a.npy", mode="r+")[700, 700] += 1
+        assert digest_of(images / "a.npy") == before  # its samples are the same
+        assert project.status().changed == 1
+        with (
+            pytest.raises(nc.InputError, match="was changed after it was run"),
+            project.session(item),
+        ):
+            pass
+        (images / "a.npy").unlink()
+        with (
+            pytest.raises(nc.InputError, match=r"a.npy' is gone; put it back"),
+            project.session(item),
+        ):
+            pass
+
+
+def test_what_an_earlier_version_knew_by_samples_is_known_still(
+    images: Path, tmp_path: Path, segmenter: Segmenter
+) -> None:
+    write_zarr(images / "a.zarr", scene(1))
+    iio.imwrite(images / "b.png", scene(2))
+    with Project.create(tmp_path / "set", WORDS, images, recipe=RECIPE) as project:
+        project.run(segmenter=segmenter, progress=False)
+        for item in project:
+            path = project.path_of(item)
+            former = 0 if path.is_dir() else path.stat().st_size
+            with project._index.transaction():
+                project._index.note_file(item.id, former, 1, digest_of(path))
+        assert project.status().changed == 0
+        for item in project:
+            with project.session(item):
+                pass
+        iio.imwrite(images / "b.png", scene(3))
+        assert project.status().changed == 1
+
+
+def test_status_tells_what_was_changed_and_reads_so_much_and_no_more(
+    images: Path, tmp_path: Path, segmenter: Segmenter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(4):
+        iio.imwrite(images / f"{number}.bmp", scene(number))
+    with Project.create(tmp_path / "set", WORDS, images, recipe=RECIPE) as project:
+        assert project.status().changed == 0
+        project.run(segmenter=segmenter, progress=False)
+        os.utime(images / "0.bmp", (1, 1))  # its time alone
+        iio.imwrite(images / "1.bmp", scene(9))  # of the same size
+        iio.imwrite(images / "2.bmp", scene(9)[:40])
+        assert project.status().lines() == [
+            "4 pre-labelled", "2 images changed since they were run",
+        ]  # fmt: skip
+        size = (images / "0.bmp").stat().st_size
+        for limit, changed, touched in ((0, 1, 2), (size, 1, 1), (2 * size, 2, 0)):
+            found = intake.look_at_files(project._index, limit=limit)
+            assert (found.changed, found.touched) == (changed, touched)
+        monkeypatch.setattr(intake.look_at_files, "__kwdefaults__", {"limit": 0})
+        assert (
+            "2 images written since they were run, perhaps with the same content; opening one tells"
+            in (project.status().lines())
+        )
+
+
+def test_planes_are_changed_by_their_own_pixels_alone(
+    images: Path, tmp_path: Path, segmenter: Segmenter
+) -> None:
+    planes = np.stack([scene(1), scene(2)])
+    np.save(images / "a.npy", planes)
+    with Project.create(tmp_path / "set", WORDS, images, recipe=RECIPE) as project:
+        project.run(segmenter=segmenter, progress=False)
+        np.save(images / "a.npy", np.stack([scene(1), scene(2), scene(3)]))
+        assert project.status().changed == 0
+        np.save(images / "a.npy", np.stack([scene(1), scene(5), scene(3)]))
+        assert project.status().changed == 1
+        np.save(images / "a.npy", scene(1)[None])
+        assert project.status().changed == 1  # there is no such plane any more
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="Windows has no such pipes")
+def test_what_cannot_be_read_has_no_checksum(images: Path) -> None:
+    os.mkfifo(images / "pipe.png")
+    for name in ("pipe.png", "gone.png"):
+        assert content_of(images / name) == ""
+        assert not has_content(images / name, "0" * 64)

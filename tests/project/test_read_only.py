@@ -1,0 +1,86 @@
+"""A project that somebody may only read: they see what is there now, and leave nothing."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import imageio.v3 as iio
+import pytest
+
+import napari_corrclip as nc
+from napari_corrclip.demo.scenes import generate_scene
+from napari_corrclip.project import database
+from napari_corrclip.project.project import Project
+from tests.users import another_user, open_folder
+
+RECIPE = nc.Recipe(regions="superpixels", region_options={"n_segments": 20})
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """A project's folder that everybody may read, with an image."""
+    with open_folder() as base:
+        (base / "images").mkdir()
+        iio.imwrite(base / "images" / "a.png", generate_scene(1).image[:60, :70])
+        with Project.create(base / "set", "red, blue", base / "images", recipe=RECIPE) as project:
+            made = project.folder
+        yield made
+        made.chmod(0o755)
+
+
+def close(folder: Path) -> None:
+    """Let nobody write there."""
+    for path in (folder, *folder.rglob("*")):
+        path.chmod(0o555 if path.is_dir() else 0o444)
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_who_may_only_read_sees_what_a_writer_does(folder: Path) -> None:
+    with Project.open(folder) as project:
+        project.mark(project.items()[0], "skipped", by="Ann")
+        folder.chmod(0o555)
+        with another_user(), Project.open(folder, read_only=True) as shown:
+            assert shown.status().lines() == ["1 skipped"]
+            project._index.rows("SELECT 1")
+        folder.chmod(0o755)
+
+
+def test_a_disk_that_is_read_only_shows_what_is_there_and_gets_nothing(folder: Path) -> None:
+    before = names(folder)
+    close(folder)
+    with another_user(), Project.open(folder, read_only=True) as shown:
+        assert shown.status().lines() == ["1 new"]
+    assert names(folder) == before
+
+
+@pytest.mark.parametrize("memory", [True, False])
+def test_what_a_killed_writer_left_in_its_log_is_seen_on_a_disk_that_is_read_only(
+    folder: Path, memory: bool
+) -> None:
+    killed = folder.with_name("killed.corrclip-project")
+    with Project.open(folder) as project:
+        project.mark(project.items()[0], "skipped", by="Ann")
+        shutil.copytree(folder, killed)
+    if not memory:
+        (killed / f"{database.NAME}-shm").unlink()
+    before = names(killed)
+    close(killed)
+    with another_user(), Project.open(killed, read_only=True) as shown:
+        assert shown.status().lines() == ["1 skipped"]
+    assert names(killed) == before
+
+
+def test_a_file_that_lost_its_log_is_shown_as_it_is(folder: Path) -> None:
+    lost = folder.with_name("lost.corrclip-project")
+    with Project.open(folder):
+        shutil.copytree(folder, lost)
+    for ending in ("-wal", "-shm"):
+        (lost / f"{database.NAME}{ending}").unlink()
+    close(lost)
+    with another_user(), Project.open(lost, read_only=True) as shown:
+        assert shown.status().lines() == ["1 new"]
