@@ -7,23 +7,20 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import imageio.v3 as iio
-import napari
 import numpy as np
 import PIL.Image
 import pytest
 import tifffile
-from pytestqt.qtbot import QtBot
 from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
-from qtpy.QtWidgets import QApplication, QFileDialog
+from qtpy.QtWidgets import QFileDialog
 
 import napari_corrclip as nc
 from napari_corrclip.demo.scenes import generate_scene
-from napari_corrclip.gui.dock import CorrClipDock
 from napari_corrclip.gui.pages import Page
 from napari_corrclip.gui.project.opening import WordsDialog
 from napari_corrclip.gui.work.said import Kind
@@ -33,44 +30,12 @@ from napari_corrclip.project.records import ItemRecord, ItemState
 from napari_corrclip.project.reviewing import read_session
 from tests.gui.hand import choose as pick
 from tests.gui.hand import click_at, turn_to, write
-from tests.gui.person import MINUTE, Person, answer, delete_now, threads_end
+from tests.gui.person import MINUTE, Person, answer, delete_now
+from tests.gui.project.opened import key, name_shown, prelabelled, shown, states
 from tests.gui.seen import check_names, check_seen, check_walk, cut, walk
 from tests.gui.window import Window, settle
 
 pytestmark = pytest.mark.canvas
-
-
-@pytest.fixture
-def person(
-    make_napari_viewer: Callable[..., napari.Viewer],
-    qtbot: QtBot,
-    monkeypatch: pytest.MonkeyPatch,
-    tmp_path: Path,
-) -> Iterator[Person]:
-    monkeypatch.setenv("NAPARI_CORRCLIP_SESSIONS", str(tmp_path / "sessions"))
-    viewer = make_napari_viewer(show=True)
-    viewer.window.resize(1024, 700)
-    # By napari's menu, which shows plugins no more than they may see.
-    _, dock = viewer.window.add_plugin_dock_widget("napari-corrclip", "CorrCLIP")
-    assert isinstance(dock, CorrClipDock)
-    settle(viewer)
-    yield Person(viewer, dock, qtbot)
-    dock.cleanup()
-    dock.deleteLater()
-    delete_now()
-    threads_end(qtbot)
-
-
-@pytest.fixture
-def images(tmp_path: Path) -> Path:
-    """Four scenes of two sizes."""
-    folder = tmp_path / "scenes"
-    folder.mkdir()
-    for number in range(4):
-        iio.imwrite(
-            folder / f"scene {number}.png", generate_scene(number).image[: 96 + 8 * number, :128]
-        )
-    return folder
 
 
 def choose(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
@@ -89,49 +54,6 @@ def words(text: str, *, run: bool = True) -> Callable[[WordsDialog], None]:
             QTest.mouseClick(dialog.make_button, Qt.MouseButton.LeftButton)
 
     return reply
-
-
-def key(
-    person: Person, key: Qt.Key, modifiers: Qt.KeyboardModifier = Qt.KeyboardModifier.NoModifier
-) -> None:
-    """Press a key over the canvas."""
-    window = person.dock.window()
-    assert window is not None
-    if not window.isActiveWindow():
-        person.viewer.window.activate()
-        person.qtbot.waitUntil(window.isActiveWindow, timeout=MINUTE)
-    canvas = person.viewer.window._qt_viewer.canvas.native
-    canvas.setFocus()
-    QTest.keyClick(canvas, key, modifiers)
-    QApplication.processEvents()
-
-
-def shown(person: Person) -> Project:
-    """Wait until what is to be shown is, and return the project."""
-    review = person.dock.projects.review
-    person.qtbot.waitUntil(
-        lambda: review.project is not None and not review.is_opening, timeout=MINUTE
-    )
-    assert review.project is not None
-    return review.project
-
-
-def name_shown(person: Person) -> str:
-    """What the image is called whose session is open; empty where none is."""
-    picture = person.dock.workspace.picture
-    return "" if picture is None else picture.name
-
-
-def prelabelled(images: Path) -> Path:
-    """Make and run a project as the command line does; return its folder."""
-    recipe = nc.Recipe(regions="superpixels", region_options={"n_segments": 40})
-    with Project.create(images.with_name("set"), "red, green, blue", images, recipe=recipe) as made:
-        made.run(progress=False)
-        return made.folder
-
-
-def states(project: Project) -> list[str]:
-    return [str(project.item(item).state) for item in project]
 
 
 def test_a_folder_is_opened_labelled_and_verified(
@@ -292,8 +214,8 @@ def test_images_that_are_gone_broken_or_not_run_are_told_of(person: Person, imag
     person.viewer.window._qt_viewer._qt_open([str(folder / "project.sqlite")], stack=False)
     project = shown(person)
     panel = dock.projects.panel
+    qtbot.waitUntil(lambda: panel.model.rowCount() == 6, timeout=MINUTE)
     assert panel.run_button.text() == "Run 2 images"
-    assert panel.model.rowCount() == 6
     for _ in range(5):
         key(person, Qt.Key.Key_PageDown)
         shown(person)
