@@ -425,7 +425,11 @@ class Project:
             # What a run that was killed has left; the next one takes it as new.
             left = states.pop(ItemState.RUNNING)
             states = {ItemState.NEW: states.pop(ItemState.NEW, 0) + left, **states}
-        return Status(states, self._index.stale(running.fresh_runs(self._index)), missing)
+        return Status(states, self.count_stale(), missing)
+
+    def count_stale(self) -> dict[ItemState, int]:
+        """Return how many items of each state are stale, as :meth:`status` does, without a look at images."""
+        return self._index.stale(running.fresh_runs(self._index))
 
     # -- running
 
