@@ -25,11 +25,14 @@ sys.path.insert(0, str(Path(__file__).parent))
 from speed import WORDS, build, picture
 
 from napari_corrclip.devices import choose_device, describe_device
-from napari_corrclip.engine.vectors import segment_steps
+from napari_corrclip.engine.encoded_image import run_steps
+from napari_corrclip.engine.vectors import region_vectors
 from napari_corrclip.progress import finish
 from napari_corrclip.regions.given import GivenRegions
 from napari_corrclip.regions.superpixels import SuperpixelRegions
-from napari_corrclip.results.vectors import bytes_a_region
+from napari_corrclip.results.segmentation import Segmentation
+from napari_corrclip.results.vectors import RegionVectors, bytes_a_region
+from napari_corrclip.vocabulary import Vocabulary
 
 
 def main() -> None:
@@ -69,13 +72,19 @@ def measure(
     """Median CPU seconds with and without, and the bytes of a region."""
     segmenter, image = build(name, device, torch.float32), picture(shape)
     segmenter.regions = GivenRegions(finish(SuperpixelRegions().segment(image)))
-    result, vectors = finish(segment_steps(segmenter, image, WORDS))  # warm-up
+    words = Vocabulary.coerce(WORDS)
+
+    def with_vectors() -> tuple[Segmentation, RegionVectors]:
+        result, encoded = finish(run_steps(segmenter, image, words, similarity_means=True))
+        return result, region_vectors(encoded, result)
+
+    result, vectors = with_vectors()  # warm-up
     seconds: dict[str, list[float]] = {"without": [], "with": []}
     for _ in range(repeats):
         for kind, times in seconds.items():
             begun = process_time()
             if kind == "with":
-                finish(segment_steps(segmenter, image, WORDS))
+                with_vectors()
             else:
                 finish(segmenter.segment_steps(image, WORDS))
             times.append(process_time() - begun)

@@ -18,6 +18,10 @@ class InputError(CorrClipError):
     """
 
 
+class NotWrittenError(InputError):
+    """A file or a folder that cannot be written: no space, no permission, no such name."""
+
+
 class WeightsError(InputError):
     """A network's weights are missing, broken or of another architecture."""
 

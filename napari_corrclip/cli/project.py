@@ -163,6 +163,25 @@ def run(
             help="Keep no vectors of the regions, which are less than 1 KiB a region; results are the same.",
         ),
     ] = False,
+    keep: Annotated[
+        str | None,
+        typer.Option(
+            "--keep",
+            metavar="features",
+            help="Keep the features of the images, too, so that relabel needs no image tower; how much that "
+            "is, is told before.",
+            show_default=False,
+        ),
+    ] = None,
+    limit: Annotated[
+        str | None,
+        typer.Option(
+            metavar="SIZE",
+            help="With --keep features: up to so much in the whole project (of a part: its share), such as "
+            "500MB or 20GB (the default).",
+            show_default=False,
+        ),
+    ] = None,
     _offline: Offline = False,
     debug: Debug = False,
 ) -> None:
@@ -183,7 +202,40 @@ def run(
             workers=workers,
             scheduler=scheduler,
             vectors=not no_vectors,
+            keep=keep,
+            limit=limit,
         )
+
+
+@app.command()
+def relabel(
+    folder: Folder,
+    classes: Annotated[
+        str | None,
+        typer.Option(
+            "--classes",
+            "-c",
+            metavar="TEXT|FILE",
+            help="The classes from now on, as in segment; those of the same name are the same ones. Without "
+            "it the project's.",
+            show_default=False,
+        ),
+    ] = None,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Stop at the first image that fails.")
+    ] = False,
+    _offline: Offline = False,
+    debug: Debug = False,
+) -> None:
+    """Label by other classes what was pre-labelled, by the features that run --keep features has kept.
+
+    No image tower runs. What somebody has begun to correct is left as it is; what has no features is told,
+    and needs run --stale.
+    """
+    with guarded(debug):
+        from napari_corrclip.cli import projects
+
+        projects.relabel(folder, classes, strict=strict)
 
 
 @app.command()

@@ -6,7 +6,7 @@ import re
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -24,10 +24,11 @@ from napari_corrclip.engine.recipe import Recipe
 from napari_corrclip.errors import InputError
 from napari_corrclip.progress import drive
 from napari_corrclip.project.database import NAME
+from napari_corrclip.project.features import LIMIT
 from napari_corrclip.project.prelabelling import Proposal
 from napari_corrclip.project.project import Project
 from napari_corrclip.project.records import ItemState, plane_text
-from napari_corrclip.project.run import Done, Failed, Outcome
+from napari_corrclip.project.run import Done, Event, Failed, Outcome, Report
 from napari_corrclip.project.taking_up import results_in
 from napari_corrclip.regions.options import REGION_KINDS
 from napari_corrclip.wording.amounts import count, size_text
@@ -133,6 +134,8 @@ def run(
     workers: int | None,
     scheduler: str | None,
     vectors: bool = True,
+    keep: str | None = None,
+    limit: str | None = None,
 ) -> None:
     """Pre-label a project's images; see the command's help.
 
@@ -141,16 +144,17 @@ def run(
         typer.Exit: some images failed, with the exit code.
     """
     if collect:
-        if stale or strict or not vectors or (part, workers, scheduler) != (None, None, None):
+        given = part, workers, scheduler, keep, limit
+        if stale or strict or not vectors or given != (None,) * len(given):
             raise InputError(
-                "--collect runs nothing; leave --stale, --strict, --part, --workers, --scheduler and "
-                "--no-vectors out."
+                "--collect runs nothing; leave --stale, --strict, --part, --workers, --scheduler, "
+                "--no-vectors, --keep and --limit out."
             )
         with Project.open(folder) as project:
             tell(f"{count(project.collect(), 'image')} collected", *project.status().lines())
         return
     which = None if part is None else read_part(part)
-    begun, codes = time.perf_counter(), list[int]()
+    features = read_limit(keep, limit)
     # A part writes into the items' folders alone.
     with Project.open(folder, read_only=which is not None) as project:
         # What workers elsewhere lack is not known here.
@@ -162,23 +166,10 @@ def run(
                 f"Vectors of the regions take up to about {size_text(size)} beside the results; --no-vectors "
                 "leaves them out"
             )
-
-        gone, total = [0], len(project.items_to_run(stale=stale, part=which))
-
-        def tell_event(event: Outcome[str, Proposal]) -> None:
-            gone[0] += 1
-            how_far = pace(gone[0], total, time.perf_counter() - begun)
-            if isinstance(event, Failed):
-                path, text = project.path_of(event.key), sentence(event.error)
-                plane = plane_text(project.item(event.key).plane)
-                named = str(path) in text and plane in text
-                say(f"Error: {text if named else f'{path}{plane}: {text}'}")
-                codes.append(exit_code(event.error))
-            elif isinstance(event, Done):
-                outcome = event.result.outcome
-                place = f"{project.path_of(event.key)}{plane_text(outcome.plane)}"
-                say(f"{place}: {outcome.seconds:.1f} s ({how_far})")
-
+        size = project.size_of_features(stale=stale, part=which) if features else 0
+        if size:
+            say(_told_of_features(size, features // (1 if which is None else which[1])))
+        total = len(project.items_to_run(stale=stale, part=which))
         steps = project.run_steps(
             stale=stale,
             strict=strict,
@@ -186,18 +177,120 @@ def run(
             workers=workers,
             scheduler=scheduler,
             vectors=vectors,
+            features=features,
         )
-        report = drive(steps, tell=tell_event)
-        seconds = time.perf_counter() - begun
-        tell(
-            f"{count(len(report.done), 'image')} pre-labelled, {len(report.failed)} failed in {seconds:.1f} s"
-        )
+        codes = _driven(project, steps, total, "pre-labelled")
         if which is None:
             tell(*project.status().lines())
         else:
-            tell("When all parts are done: napari-corrclip project run --collect")
+            tell(f"When all parts are done: napari-corrclip project run {folder} --collect")
+    _exit(codes)
+
+
+def relabel(folder: Path, classes: str | None, *, strict: bool) -> None:
+    """Label by other classes; see the command's help.
+
+    Raises:
+        InputError: a run is at work, or something cannot be used or saved.
+        typer.Exit: some images failed, with the exit code.
+    """
+    vocabulary = None if classes is None else read_classes(classes)
+    with Project.open(folder) as project:
+        if vocabulary is not None:
+            preset = project.recipe.preset
+            assert preset is not None  # a project's recipe is whole
+            check_prompts(vocabulary, preset)
+            project.choose(vocabulary)
+        found = project.items_to_relabel()
+        if found.others:
+            say(
+                f"{count(len(found.others), 'image')} pre-labelled by other classes or settings "
+                f"{'has' if len(found.others) == 1 else 'have'} no features that could be used; for them: "
+                f"napari-corrclip project run {folder} --stale --keep features"
+            )
+        steps = project.relabel_steps(strict=strict)
+        codes = _driven(project, steps, len(found.ready), "relabelled")
+        tell(*project.status().lines())
+    _exit(codes)
+
+
+def _driven(
+    project: Project,
+    steps: Generator[Event[str, Proposal], None, Report[str]],
+    total: int,
+    done: str,
+) -> list[int]:
+    """Drive a run to its end, and tell what becomes of each image; return the exit codes of what failed.
+
+    Args:
+        project: whose images are run.
+        steps: the run.
+        total: how many images it is likely to take.
+        done: what an image is when it has its result.
+    """
+    begun, codes, gone = time.perf_counter(), list[int](), 0
+
+    def tell_event(event: Outcome[str, Proposal]) -> None:
+        nonlocal gone
+        gone += 1
+        how_far = pace(gone, total, time.perf_counter() - begun)
+        if isinstance(event, Failed):
+            path, text = project.path_of(event.key), sentence(event.error)
+            plane = plane_text(project.item(event.key).plane)
+            named = str(path) in text and plane in text
+            say(f"Error: {text if named else f'{path}{plane}: {text}'}")
+            codes.append(exit_code(event.error))
+        elif isinstance(event, Done):
+            outcome = event.result.outcome
+            place = f"{project.path_of(event.key)}{plane_text(outcome.plane)}"
+            say(f"{place}: {outcome.seconds:.1f} s ({how_far})")
+
+    report = drive(steps, tell=tell_event)
+    seconds = time.perf_counter() - begun
+    tell(
+        f"{count(len(report.done), 'image')} {done}, {len(report.failed)} failed in {seconds:.1f} s"
+    )
+    return codes
+
+
+def _exit(codes: Sequence[int]) -> None:
     if codes:
         raise typer.Exit(FAILED if FAILED in codes else UNUSABLE)
+
+
+def _told_of_features(size: int, limit: int) -> str:
+    """Return what is said of the features' size before a run."""
+    text = f"Features of the images take about {size_text(size)}"
+    if size <= limit:
+        return f"{text} (the limit is {size_text(limit)})"
+    return (
+        f"{text}, and the limit is {size_text(limit)}: about {limit / size:.0%} of the images keep theirs; "
+        "--limit sets another one"
+    )
+
+
+def read_limit(keep: str | None, limit: str | None) -> int:
+    """Return how many bytes of features ``--keep`` and ``--limit`` ask for; 0: none.
+
+    Raises:
+        InputError: they ask for something else.
+    """
+    if keep is None:
+        if limit is not None:
+            raise InputError(f"--limit is {limit!r}, and nothing is kept; add --keep features.")
+        return 0
+    if keep != "features":
+        raise InputError(f"--keep is {keep!r}; the features are what can be kept.")
+    if limit is None:
+        return LIMIT
+    found = re.fullmatch(r"(\d+(?:\.\d+)?) ?([kMGT]?B)?", limit.strip())
+    size = 0 if found is None else round(float(found[1]) * _UNITS[found[2] or "B"])
+    if size <= 0:
+        raise InputError(f"--limit is {limit!r}; give a size, such as 500MB or 20GB.")
+    return size
+
+
+_UNITS = {"B": 1, "kB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
 
 
 def read_part(text: str) -> tuple[int, int]:

@@ -47,6 +47,10 @@ MERGES: Final = DATA / "merges.txt.gz"
 WINDOW: Final = 128
 WORDS: Final = COLORS + SHAPES + TEXTURES + GROUNDS + FUNCTION_WORDS
 
+CLIP_PATCH: Final = 8
+CHANNELS: Final = 96
+"""That image and text share."""
+SIMILARITY_PATCH: Final = 4
 #: The method's settings for these networks; eps was chosen on validation scenes (see the model card).
 SETTINGS: Final = Settings(
     short_side=WINDOW, window=WINDOW, stride=WINDOW // 2, batch_size=4, eps=0.02
@@ -66,9 +70,14 @@ def build_clip() -> open_clip.CLIP:
     from open_clip.model import CLIP, CLIPTextCfg, CLIPVisionCfg
 
     return CLIP(
-        embed_dim=96,
+        embed_dim=CHANNELS,
         vision_cfg=CLIPVisionCfg(
-            layers=6, width=96, head_width=24, patch_size=8, image_size=WINDOW, mlp_ratio=4.0
+            layers=6,
+            width=96,
+            head_width=24,
+            patch_size=CLIP_PATCH,
+            image_size=WINDOW,
+            mlp_ratio=4.0,
         ),
         text_cfg=CLIPTextCfg(
             context_length=77, vocab_size=load_tokenizer().vocab_size, width=96, heads=4, layers=2
@@ -81,7 +90,12 @@ def build_similarity() -> VisionTransformer:
     from timm.models.vision_transformer import VisionTransformer
 
     return VisionTransformer(
-        img_size=WINDOW, patch_size=4, embed_dim=96, depth=4, num_heads=3, num_classes=0
+        img_size=WINDOW,
+        patch_size=SIMILARITY_PATCH,
+        embed_dim=96,
+        depth=4,
+        num_heads=3,
+        num_classes=0,
     )
 
 

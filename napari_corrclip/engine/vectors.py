@@ -10,28 +10,12 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from napari_corrclip.engine.encoded_image import EncodedImage, run_steps
-from napari_corrclip.engine.segmenter import Segmenter
-from napari_corrclip.images import Pixels
+from napari_corrclip.engine.encoded_image import EncodedImage
 from napari_corrclip.maps import looks
 from napari_corrclip.maps.projection import project
 from napari_corrclip.maps.regions import number_regions
-from napari_corrclip.progress import Progress, Steps
 from napari_corrclip.results.segmentation import Segmentation
 from napari_corrclip.results.vectors import RegionMeans, RegionVectors, scaled
-from napari_corrclip.vocabulary import Vocabulary
-
-
-def segment_steps(
-    segmenter: Segmenter, image: NDArray[np.uint8] | Pixels, vocabulary: Vocabulary
-) -> Steps[tuple[Segmentation, RegionVectors]]:
-    """Generator of a segmentation and the vectors of its regions.
-
-    The segmentation is that of :meth:`~napari_corrclip.engine.segmenter.Segmenter.segment`, to the bit.
-    """
-    result, encoded = yield from run_steps(segmenter, image, vocabulary, similarity_means=True)
-    yield Progress("describe the regions", 0, 1)
-    return result, region_vectors(encoded, result)
 
 
 def region_vectors(encoded: EncodedImage, result: Segmentation) -> RegionVectors:

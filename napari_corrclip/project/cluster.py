@@ -25,7 +25,7 @@ from napari_corrclip.engine.recipe import Recipe
 from napari_corrclip.errors import CorrClipError, InputError
 from napari_corrclip.progress import Progress
 from napari_corrclip.project.folder import file_now
-from napari_corrclip.project.prelabelling import Elsewhere, Proposal, Task, propose
+from napari_corrclip.project.prelabelling import Elsewhere, Extras, Proposal, Task, propose
 from napari_corrclip.project.reading import ReadImage, read_image
 from napari_corrclip.project.run import Made
 from napari_corrclip.project.worker import (
@@ -146,7 +146,7 @@ class Cluster:
             yield client
 
     def elsewhere(
-        self, recipe: Recipe, vocabulary: Vocabulary, total: int, *, vectors: bool = True
+        self, recipe: Recipe, vocabulary: Vocabulary, total: int, extras: Extras
     ) -> Elsewhere:
         """Return the work of a run: makes the proposals of tasks on the cluster.
 
@@ -154,7 +154,7 @@ class Cluster:
             recipe: of the run.
             vocabulary: of the run.
             total: how many tasks there are, for the progress.
-            vectors: whether those of the regions are wanted, too.
+            extras: what else is wanted.
         """
 
         def steps(tasks: Iterator[Task]) -> Events:
@@ -166,7 +166,8 @@ class Cluster:
                 recipe.resolved().to_json(),
                 json.dumps(vocabulary.to_document()),
                 None if self.workers is None else 1,
-                vectors,
+                extras.vectors,
+                extras.features > 0,
             )
             with self.client() as client:
                 dispatch = _Dispatch(client, chain([first], tasks), orders, recipe, vocabulary)
@@ -414,6 +415,7 @@ class _Dispatch:
                 self._vocabulary,
                 found.seconds,
                 found.vectors,
+                found.features,
             ),
         )
 

@@ -87,8 +87,12 @@ class Outcome:
     plane: Where = ()
     stack: Stack | None = None
 
-    def write(self, folder: Path) -> None:
+    def write(self, folder: Path, name: str = ITEM) -> None:
         """Write it into an item's folder, whole or not at all.
+
+        Args:
+            folder: of the item.
+            name: of the file.
 
         Raises:
             InputError: it cannot be written.
@@ -97,7 +101,7 @@ class Outcome:
         del document["plane"], document["stack"]
         if self.stack is not None:
             document |= {"plane": list(self.plane), "stack": self.stack.to_document()}
-        write_bytes(folder / ITEM, (json.dumps(document, indent=2) + "\n").encode())
+        write_bytes(folder / name, (json.dumps(document, indent=2) + "\n").encode())
 
     def write_new(self, folder: Path) -> None:
         """Write it into an item's folder, which need not exist yet.

@@ -277,12 +277,16 @@ class Index(Database):
             (state, reason, by, time.time() if at is None else at, item),
         )
 
+    def restore(self, former: ItemRecord) -> None:
+        """Bring an item back into the state that it had; inside a transaction."""
+        state = former.state
+        if state is ItemState.RUNNING:  # of a run that is over
+            state = ItemState.NEW if former.run is None else ItemState.PRELABELLED
+        self.mark(former.id, state, reason=former.reason, by=former.by, at=former.at)
+
     def free_running(self) -> None:
-        """Take back what a run that was killed left as running; inside a transaction."""
-        self._connection.execute(
-            "UPDATE items SET state = CASE WHEN run IS NULL THEN 'new' ELSE 'pre-labelled' END"
-            " WHERE state = 'running'"
-        )
+        """Take what a killed run has left for new, so that it is run; inside a transaction."""
+        self._connection.execute("UPDATE items SET state = 'new' WHERE state = 'running'")
 
     def note_file(self, item: int, size: int, mtime: int, digest: str) -> None:
         """Take note of an image's file as it is now; inside a transaction."""

@@ -13,9 +13,18 @@ from napari_corrclip.annotation import Session
 from napari_corrclip.engine.recipe import GIVEN, Recipe
 from napari_corrclip.errors import InputError
 from napari_corrclip.progress import Steps, drive
-from napari_corrclip.project import collecting, intake, listing, reviewing, running, statistics
+from napari_corrclip.project import (
+    collecting,
+    intake,
+    listing,
+    relabelling,
+    reviewing,
+    running,
+    statistics,
+)
 from napari_corrclip.project.copying import IMAGES, copies_of, copy_steps
 from napari_corrclip.project.database import NAME
+from napari_corrclip.project.features import read_features
 from napari_corrclip.project.folder import (
     ITEMS,
     PROJECT,
@@ -27,7 +36,7 @@ from napari_corrclip.project.folder import (
 )
 from napari_corrclip.project.index import Index
 from napari_corrclip.project.listing import ItemOrder
-from napari_corrclip.project.prelabelling import Proposal
+from napari_corrclip.project.prelabelling import Extras, Proposal
 from napari_corrclip.project.records import (
     ItemRecord,
     ItemState,
@@ -35,6 +44,7 @@ from napari_corrclip.project.records import (
     StackRecord,
     Status,
 )
+from napari_corrclip.project.relabelling import Relabelled
 from napari_corrclip.project.run import Event, Report
 from napari_corrclip.project.sessions import ItemSessions
 from napari_corrclip.project.statistics import Figures
@@ -48,6 +58,7 @@ from napari_corrclip.storage.disk import cannot_write, remove
 from napari_corrclip.vocabulary import Vocabulary, VocabularyLike
 
 if TYPE_CHECKING:
+    from napari_corrclip.engine.features import Features
     from napari_corrclip.engine.segmenter import Segmenter
 
 
@@ -250,10 +261,17 @@ class Project:
     ) -> None:
         """Have other classes, or another recipe, from now on; what was made by the former ones is stale.
 
+        Args:
+            vocabulary: as for :meth:`create`. Classes of the same name are the same classes, and keep their
+                label values (:meth:`Vocabulary.matched`). ``None``: those that there are.
+            recipe: ``None``: that which there is.
+
         Raises:
             InputError: it cannot be used, or written.
         """
-        words = self.vocabulary if vocabulary is None else Vocabulary.coerce(vocabulary)
+        words = self.vocabulary
+        if vocabulary is not None:
+            words = words.matched(Vocabulary.coerce(vocabulary))
         how = self.recipe if recipe is None else recipe
         _check(how)
         with self._index.transaction():
@@ -449,6 +467,7 @@ class Project:
         workers: int | None = None,
         scheduler: str | None = None,
         vectors: bool = True,
+        features: int = 0,
     ) -> Generator[Event[str, Proposal], None, Report[str]]:
         """Generator of :meth:`run`: events of :func:`~napari_corrclip.project.run.run_steps`."""
         return running.project_steps(
@@ -459,7 +478,7 @@ class Project:
             part=part,
             workers=workers,
             scheduler=scheduler,
-            vectors=vectors,
+            extras=Extras(vectors, features),
         )
 
     def size_of_vectors(self, *, stale: bool = False, part: tuple[int, int] | None = None) -> int:
@@ -476,6 +495,55 @@ class Project:
             InputError: there is no such part.
         """
         return running.size_of_vectors(self._index, stale=stale, part=part)
+
+    def size_of_features(self, *, stale: bool = False, part: tuple[int, int] | None = None) -> int:
+        """Return about how many bytes the features of a :meth:`run` take on the disk, whatever their limit.
+
+        By the networks' shapes and the sizes of some of the images, evenly spread. Of large images none are
+        kept.
+
+        Args:
+            stale: as for :meth:`run`.
+            part: as there.
+
+        Raises:
+            InputError: there is no such part.
+        """
+        return running.size_of_features(self._index, stale=stale, part=part)
+
+    def items_to_relabel(self) -> Relabelled:
+        """Return the items that :meth:`relabel` would take, and those that need a :meth:`run`, too."""
+        return relabelling.items_to_relabel(self._index)
+
+    def relabel_steps(
+        self, *, segmenter: Segmenter | None = None, strict: bool = False
+    ) -> Generator[Event[str, Proposal], None, Report[str]]:
+        """Generator of :meth:`relabel`: events of :func:`~napari_corrclip.project.run.run_steps`."""
+        return relabelling.relabel_steps(self._index, segmenter, strict=strict)
+
+    def relabel(
+        self,
+        *,
+        segmenter: Segmenter | None = None,
+        strict: bool = False,
+        progress: bool | None = None,
+    ) -> Report[str]:
+        """Label what was pre-labelled by other words anew, by the features that a run has kept.
+
+        The fast half of a run alone: no image tower runs, no image is read, and it may even be gone. Results
+        are those of a run by the same words, to the bit. What has no features, or those of other settings, is
+        left as it is (:meth:`items_to_relabel`), and so is what a person has begun to correct.
+
+        Args:
+            segmenter: networks of the project's recipe that are loaded already.
+            strict: end with the first item that fails; its former labels stay.
+            progress: draw a bar on stderr; ``None``: only where that is a terminal.
+
+        Raises:
+            InputError: a run is at work, or a result cannot be saved.
+            WeightsError: the networks cannot be loaded.
+        """
+        return drive(self.relabel_steps(segmenter=segmenter, strict=strict), show=progress)
 
     def collect_steps(self) -> Steps[int]:
         """Generator of :meth:`collect`."""
@@ -502,6 +570,7 @@ class Project:
         workers: int | None = None,
         scheduler: str | None = None,
         vectors: bool = True,
+        features: int = 0,
         progress: bool | None = None,
     ) -> Report[str]:
         """Run the networks over what has no result yet, and keep each result as it is done.
@@ -524,6 +593,9 @@ class Project:
                 writes.
             vectors: keep vectors of the regions beside each result, see :meth:`vectors`; results are the same
                 with and without.
+            features: keep those of the images, up to so many bytes on the disk, so that other words need no
+                image tower (:meth:`relabel`); :meth:`size_of_features` tells before how many they are. 0:
+                none are kept.
             progress: draw a bar on stderr; ``None``: only where that is a terminal.
 
         Raises:
@@ -539,6 +611,7 @@ class Project:
             workers=workers,
             scheduler=scheduler,
             vectors=vectors,
+            features=features,
         )
         return drive(steps, show=progress)
 
@@ -551,6 +624,18 @@ class Project:
             InputError: there is no result, or it is damaged.
         """
         return read_result(self.folder_of(item))
+
+    def features(self, item: ItemRecord | str) -> Features:
+        """Return the features of an item's image that a run has kept.
+
+        Args:
+            item: or its name.
+
+        Raises:
+            InputError: there are none (a run without them, a large image, a result that was taken up), or
+                they are damaged or of another result.
+        """
+        return read_features(self.folder_of(item))
 
     def vectors(self, item: ItemRecord | str) -> RegionVectors:
         """Return the vectors of the regions that the networks proposed for an item.

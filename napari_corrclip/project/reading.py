@@ -1,10 +1,14 @@
-"""An item's image as a run reads it: pixels, and by what its file is known again."""
+"""An item's image as a run reads it: pixels, and by what its file is known again; one ahead of the work."""
 
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from types import TracebackType
+from typing import Self
 
 from napari_corrclip.images.pixels import Pixels
 from napari_corrclip.images.stack import Where
@@ -44,6 +48,54 @@ def read_image(image: Path, plane: Where = ()) -> ReadImage:
 def look_at_image(image: Path) -> ReadImage:
     """Return what a large image is known by, whose pixels are not all in memory."""
     return ReadImage(None, *_file_before(image), content_of(image))
+
+
+class ReadAhead:
+    """The reading of images in a thread: while one is worked on, the next one is read.
+
+    Use it as a context.
+
+    Args:
+        reads: of the images, in the order in which they will most likely be wanted.
+    """
+
+    def __init__(self, reads: Sequence[Callable[[], ReadImage]]) -> None:
+        self._reads = reads
+        self._thread = ThreadPoolExecutor(1, "napari-corrclip-read")
+        self._ahead: tuple[int, Future[ReadImage]] | None = None
+
+    def get(self, number: int) -> ReadImage:
+        """Return an image, and begin to read the one after it.
+
+        Args:
+            number: of the image, from 0 on.
+
+        Raises:
+            InputError: it cannot be used.
+        """
+        if self._ahead is not None and self._ahead[0] == number:
+            reading = self._ahead[1]
+        else:
+            reading = self._thread.submit(self._reads[number])
+        self._ahead = None
+        read = reading.result()
+        if number + 1 < len(self._reads):
+            self._ahead = number + 1, self._thread.submit(self._reads[number + 1])
+        return read
+
+    def __enter__(self) -> Self:
+        """Return itself."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Let go of the thread, and of what it reads."""
+        self._thread.shutdown(cancel_futures=True)
+        self._ahead = None
 
 
 def _file_before(image: Path) -> tuple[int, int]:

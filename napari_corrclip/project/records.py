@@ -23,7 +23,9 @@ class ItemState(StrEnum):
 
 
 DECIDED = (ItemState.IN_REVIEW, ItemState.VERIFIED)
-"""The states in which a person has decided something, which no run writes over."""
+"""The states in which a person has decided something about regions."""
+BY_HAND = (*DECIDED, ItemState.SKIPPED)
+"""The states that a person alone brings an item into, and that no run changes."""
 
 
 @dataclass(frozen=True, slots=True)

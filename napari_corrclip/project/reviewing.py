@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_corrclip.annotation import Session, Source, restore
-from napari_corrclip.annotation.files.log import has_session
+from napari_corrclip.annotation.files.log import glance, has_session, is_open
 from napari_corrclip.annotation.journal import Journal
 from napari_corrclip.errors import InputError
 from napari_corrclip.images import ImageOptions
@@ -19,6 +19,7 @@ from napari_corrclip.images.stack import Where
 from napari_corrclip.images.stacks import read_plane
 from napari_corrclip.project.folder import (
     ITEM,
+    ITEMS,
     RESULT,
     SESSION,
     Outcome,
@@ -45,19 +46,106 @@ def reviewed(index: Index, record: ItemRecord, by: str) -> Iterator[Session]:
     folder, image = item_folder(index.folder, record.name), image_in(index.folder, record.path)
     rgb = None if is_large(folder) else read_plane(image, record.plane, as_it_was_read(folder)).rgb
     check_unchanged(record, image)
+    before = written(folder)
     session = read_session(folder, rgb, Source.of(image, slice=record.plane))
-    with Journal(session, folder / SESSION):
+    journal = Journal(session, folder / SESSION)
+    with contextlib.ExitStack() as held:
+        held.callback(journal.close)
+        check_not_run_again(record, folder, before)
         # Now, since the process may be killed in between.
         _bring(index, record, ItemState.IN_REVIEW, by)
-        before = session.timeline.revision
+        begun = index.item(record.name)
+        revision = session.timeline.revision
         try:
             yield session
         finally:
-            if session.timeline.revision != before:
-                take(index, record, session, by)
-                keep_means(folder, session)
-            else:
-                _bring(index, record, record.state, record.by)
+            journal.close()
+            edited = session.timeline.revision != revision
+            _end(index, begun, record, journal, by, edited=edited)
+        if journal.problem is not None:
+            raise InputError(journal.problem)
+
+
+def _end(
+    index: Index,
+    begun: ItemRecord,
+    former: ItemRecord,
+    journal: Journal,
+    by: str,
+    *,
+    edited: bool,
+) -> None:
+    """Take note of a session that has ended.
+
+    Args:
+        index: of the project.
+        begun: the item when it began.
+        former: the item before.
+        journal: of the session, closed; what it could not write is not taken.
+        by: who corrected.
+        edited: whether anything was.
+    """
+    now = index.item(begun.name)
+    untouched = (now.state, now.at) == (begun.state, begun.at)
+    folder = item_folder(index.folder, begun.name)
+    if edited and journal.whole:
+        # What was said of the item meanwhile, as that it is verified, stays.
+        take(index, begun, journal.session, by, decided=untouched)
+        keep_means(folder, journal.session)
+    elif untouched and not (edited and is_corrected(folder)):
+        with index.transaction():
+            index.restore(former)
+
+
+def written(folder: Path) -> tuple[int, int] | None:
+    """Return what tells whether a run, or anybody else, has written an item's outcome since."""
+    try:
+        found = (folder / ITEM).stat()
+    except OSError:
+        return None
+    return found.st_ino, found.st_mtime_ns
+
+
+def check_not_run_again(record: ItemRecord, folder: Path, before: tuple[int, int] | None) -> None:
+    """Refuse a session of a result in whose place there is another one by now.
+
+    To be called when the session's journal is open: from then on a run leaves the item as it is.
+
+    Args:
+        record: the item.
+        folder: of the item.
+        before: what :func:`written` returned before the session was read.
+
+    Raises:
+        InputError: there is another result.
+    """
+    if written(folder) != before:
+        raise InputError(f"{record.title!r} was run while it was opened; open it again.")
+
+
+def catch_up(index: Index) -> int:
+    """Take decisions into an index that never heard of them; return of how many items they are.
+
+    A process that was killed may have left edits that are in an item's journal alone.
+
+    Raises:
+        InputError: the index cannot be written.
+    """
+    caught = 0
+    for record in index.items():
+        folder = item_folder(index.folder, record.name)
+        if not has_session(folder / SESSION) or is_open(folder / SESSION):
+            continue
+        found = glance(folder / SESSION)
+        if found is None or not found.steps or found.changed <= (record.at or 0):
+            continue
+        try:
+            session = restore(folder / SESSION)
+        except InputError:  # it is told when it is opened
+            continue
+        take(index, record, session, record.by)
+        caught += 1
+    return caught
 
 
 def read_session(
@@ -108,19 +196,23 @@ def take(
         index.take_regions(record.id, session.table, None, by=by)
         if decided:
             index.mark(record.id, ItemState.IN_REVIEW, by=by)
-    write_outcome(index, record.name)
+        write_outcome(index, record.name)
 
 
 def mark(index: Index, record: ItemRecord, state: ItemState, by: str) -> None:
     """Bring an item into a state; see :meth:`~napari_corrclip.project.project.Project.mark`."""
-    if state in (*DECIDED, ItemState.PRELABELLED) and record.regions is None:
-        raise InputError(f"{record.title!r} has no result, so it cannot be {state}; run it first.")
     if state in (ItemState.RUNNING, ItemState.FAILED):
         raise InputError(f"Nobody but a run says that an item is {state}.")
-    if state is ItemState.NEW and is_corrected(item_folder(index.folder, record.name)):
-        raise InputError(f"{record.title!r} was corrected, so it is not new any more.")
-    _bring(index, record, state, by)
-    write_outcome(index, record.name)
+    with index.transaction():  # in which no run takes the item
+        record = index.item(record.name)
+        if state in (*DECIDED, ItemState.PRELABELLED) and record.regions is None:
+            raise InputError(
+                f"{record.title!r} has no result, so it cannot be {state}; run it first."
+            )
+        if state is ItemState.NEW and is_corrected(item_folder(index.folder, record.name)):
+            raise InputError(f"{record.title!r} was corrected, so it is not new any more.")
+        index.mark(record.id, state, by=by)
+        write_outcome(index, record.name)
 
 
 def write_outcome(index: Index, name: str) -> None:
@@ -189,7 +281,11 @@ def check_unchanged(record: ItemRecord, image: Path) -> None:
     if content_of(image) == record.digest:
         return
     if not record.plane or content_of_plane(read_plane(image, record.plane)) != record.digest:
+        way = "say that the item is new and run it again"
+        if record.state in DECIDED:
+            decided = f"{ITEMS}/{record.name}/{SESSION}"
+            way = f"move {decided!r} of the project away, which has what was decided, and {way}"
         raise InputError(
             f"The image {str(image)!r}{plane_text(record.plane)} was changed after it was run; put the "
-            "former one back, or say that the item is new and run it again."
+            f"former one back, or {way}."
         )

@@ -2,15 +2,18 @@
 
 Cancelled, it goes on where it was. It knows neither networks nor files: an item says how its result is made,
 a store whether there is one already and how it is kept. The command line's loop over images and the dock's
-stack are two of its callers. What is made elsewhere, as on a cluster, comes in by :func:`gather_steps`.
+stack are two of its callers. What is slow about keeping a result can be done behind the work, in a thread,
+while the next one is made. What is made elsewhere, as on a cluster, comes in by :func:`gather_steps`.
 """
 
 from __future__ import annotations
 
+import contextlib
 from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import Generic, Protocol, TypeVar, cast
+from typing import Generic, Protocol, Self, TypeVar, cast
 
 from napari_corrclip.errors import CorrClipError
 from napari_corrclip.progress import Progress, Steps, retold
@@ -127,6 +130,8 @@ class Made(Generic[K, R]):
 
 Outcome = Done[K, R] | Skipped[K] | Failed[K]
 Event = Progress | Outcome[K, R]
+Behind = Callable[[K, R], R]
+"""The slow part of saving a result, which touches nothing but its own files; returns what the store saves."""
 
 
 def is_a_bug(error: Exception) -> bool:
@@ -139,29 +144,47 @@ def run_steps(
     store: Store[K, R],
     *,
     ends: Callable[[Exception], bool] = is_a_bug,
+    behind: Behind[K, R] | None = None,
 ) -> Generator[Event[K, R], None, Report[K]]:
     """Work on items one by one, and save each result as soon as it is there.
 
     What the store has is left as it is, so a run that was cancelled or that crashed goes on where it was.
-    An item that fails is reported, and the next one is taken. Not more than one result is held.
+    An item that fails is reported, and the next one is taken. Not more than one result is held, or two with
+    ``behind``. Events come in the order of the items. A result that was made before a run is cancelled, or
+    ends by another item's error, is saved.
 
     Args:
         items: in their order.
         store: where results are kept.
         ends: whether an error of one item ends the run, because no other would fare better.
+        behind: the slow part of saving, done in a thread while the next item is worked on; ``None``: none.
 
     Raises:
         Exception: what an item raised for which ``ends`` said so.
     """
     account = _Account[K, R]()
-    for item in items:
-        if store.has(item.key):
-            yield account.noted(Skipped(item.key))
-            continue
-        made = account.noted((yield from _made(item, store, ends)))
-        yield made
-        _forget_frames(made)
-        del made  # before the next one is made
+    with _Saving(store, ends, behind) as saving:
+        for item in items:
+            if store.has(item.key):
+                yield from account.all_noted(saving.all())
+                yield account.noted(Skipped(item.key))
+                continue
+            steps = _made(item)
+            try:
+                while True:
+                    yield from account.all_noted(saving.written())
+                    try:
+                        event = next(steps)
+                    except StopIteration as stop:
+                        made: Made[K, R] = stop.value
+                        break
+                    yield event
+            finally:
+                steps.close()
+            yield from account.all_noted(saving.all())
+            saving.begin(made)
+            del made  # before the next one is made
+        yield from account.all_noted(saving.all())
     return account.report()
 
 
@@ -171,6 +194,7 @@ def gather_steps(
     store: Store[K, R],
     *,
     ends: Callable[[Exception], bool] = is_a_bug,
+    behind: Behind[K, R] | None = None,
 ) -> Generator[Event[K, R], None, Report[K]]:
     """Save results that are made elsewhere as they come, in any order; else as :func:`run_steps`.
 
@@ -180,6 +204,7 @@ def gather_steps(
             as it has room for them; those that the store has are not among them.
         store: where results are kept.
         ends: whether an error of one item ends the run, because no other would fare better.
+        behind: as for :func:`run_steps`; while it is at work, others are given away and waited for.
 
     Raises:
         Exception: what became of an item for which ``ends`` said so, or what ``elsewhere`` raised.
@@ -194,23 +219,118 @@ def gather_steps(
                 yield key
 
     steps = elsewhere(missing())
-    try:
+    with contextlib.closing(steps), _Saving(store, ends, behind) as saving:
         while True:
             event = next(steps, None)
+            yield from account.all_noted(saving.written())
             while there:
                 yield account.noted(Skipped(there.popleft()))
             if event is None:
+                yield from account.all_noted(saving.all())
                 return account.report()
             if isinstance(event, Progress):
                 yield event
                 continue
-            made = account.noted(_kept(event, store, ends))
-            del event
-            yield made
-            _forget_frames(made)
-            del made  # before the next one comes
-    finally:
-        steps.close()
+            yield from account.all_noted(saving.all())
+            saving.begin(event)
+            del event  # before the next one comes
+            yield from account.all_noted(saving.written())
+
+
+class _Saving(Generic[K, R]):
+    """The saving of what became of items; at most one result is on its way to the store.
+
+    At the end of the context that one is saved, too, but an error of it is not told any more.
+
+    Args:
+        store: where results are kept.
+        ends: whether an error ends the run.
+        behind: the slow part of saving.
+    """
+
+    def __init__(
+        self,
+        store: Store[K, R],
+        ends: Callable[[Exception], bool],
+        behind: Behind[K, R] | None,
+    ) -> None:
+        self._store, self._ends, self._behind = store, ends, behind
+        self._thread = None if behind is None else ThreadPoolExecutor(1, "napari-corrclip-save")
+        self._begun: tuple[K, Future[R]] | None = None
+        self._over: Outcome[K, R] | None = None
+
+    def begin(self, made: Made[K, R]) -> None:
+        """Begin to save what became of an item, when :meth:`all` before it is saved.
+
+        Raises:
+            Exception: an error that ends the run.
+        """
+        if made.error is not None:
+            if self._ends(made.error):
+                raise made.error
+            self._over = Failed(made.key, made.error)
+            return
+        result = cast("R", made.result)
+        if self._thread is None or self._behind is None:
+            self._over = self._saved(made.key, result)
+        else:
+            self._begun = made.key, self._thread.submit(self._behind, made.key, result)
+
+    def written(self) -> Iterator[Outcome[K, R]]:
+        """Yield what is saved by now.
+
+        Raises:
+            Exception: an error that ends the run.
+        """
+        if self._begun is None or self._begun[1].done():
+            yield from self.all()
+
+    def all(self) -> Iterator[Outcome[K, R]]:
+        """Wait, and yield what is saved then.
+
+        Raises:
+            Exception: an error that ends the run.
+        """
+        if self._begun is not None:
+            key, writing = self._begun
+            try:
+                result = writing.result()  # an interrupt here leaves it begun
+            except Exception as error:
+                self._begun = None
+                self._over = self._unsaved(key, error)
+            else:
+                self._begun = None
+                self._over = self._saved(key, result)
+        if self._over is not None:
+            over, self._over = self._over, None
+            yield over
+            _forget_frames(over)
+
+    def _saved(self, key: K, result: R) -> Outcome[K, R]:
+        try:
+            self._store.save(key, result)
+        except KeptMeanwhileError:
+            return Skipped(key)
+        except Exception as error:
+            return self._unsaved(key, error, result)
+        return Done(key, result, None)
+
+    def _unsaved(self, key: K, error: Exception, result: R | None = None) -> Outcome[K, R]:
+        if self._ends(error):
+            raise error
+        return Done(key, cast("R", result), error)
+
+    def __enter__(self) -> Self:
+        """Return itself."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Save what is on its way, and let go of the thread."""
+        if self._thread is not None:
+            with contextlib.suppress(CorrClipError):  # that item has no result, and is made again
+                for _over in self.all():
+                    pass
+            self._thread.shutdown()
 
 
 @dataclass(eq=False, slots=True)
@@ -234,6 +354,12 @@ class _Account(Generic[K, R]):
                 self.unsaved.append((outcome.key, str(outcome.problem)))
         return outcome
 
+    def all_noted(self, outcomes: Iterator[Outcome[K, R]]) -> Iterator[Outcome[K, R]]:
+        """Note what became of items, and yield each."""
+        for outcome in outcomes:
+            yield self.noted(outcome)
+            del outcome  # its result is let go of
+
     def report(self) -> Report[K]:
         """Return the report of all that was noted."""
         return Report(
@@ -241,32 +367,12 @@ class _Account(Generic[K, R]):
         )
 
 
-def _made(
-    item: Item[K, R], store: Store[K, R], ends: Callable[[Exception], bool]
-) -> Steps[Outcome[K, R]]:
+def _made(item: Item[K, R]) -> Steps[Made[K, R]]:
+    """Work on an item; what goes wrong is a value."""
     try:
-        result = yield from retold(item.steps(), _titled(item.title))
+        return Made(item.key, (yield from retold(item.steps(), _titled(item.title))))
     except Exception as error:
-        return _kept(Made(item.key, error=error), store, ends)
-    return _kept(Made(item.key, result), store, ends)
-
-
-def _kept(made: Made[K, R], store: Store[K, R], ends: Callable[[Exception], bool]) -> Outcome[K, R]:
-    """Save what became of an item, if it is a result."""
-    if made.error is not None:
-        if ends(made.error):
-            raise made.error
-        return Failed(made.key, made.error)
-    result = cast("R", made.result)
-    try:
-        store.save(made.key, result)
-    except KeptMeanwhileError:
-        return Skipped(made.key)
-    except Exception as error:
-        if ends(error):
-            raise
-        return Done(made.key, result, error)
-    return Done(made.key, result, None)
+        return Made(item.key, error=error)
 
 
 def _forget_frames(outcome: Outcome[K, R]) -> None:

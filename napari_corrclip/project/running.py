@@ -5,18 +5,23 @@ from __future__ import annotations
 import contextlib
 import hashlib
 from collections.abc import Callable, Generator, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_corrclip._torch_import import prepare_imports
 from napari_corrclip.engine.recipe import Recipe
 from napari_corrclip.errors import InputError
+from napari_corrclip.images.planes import opened
 from napari_corrclip.progress import Steps
 from napari_corrclip.project.cluster import Cluster
+from napari_corrclip.project.features import bytes_of_features
 from napari_corrclip.project.folder import Outcome, image_in, item_folder
 from napari_corrclip.project.index import Index
 from napari_corrclip.project.intake import look_again
 from napari_corrclip.project.prelabelling import (
+    USUAL,
+    Extras,
     Folders,
     Indexed,
     Ledger,
@@ -25,6 +30,7 @@ from napari_corrclip.project.prelabelling import (
     prelabel_steps,
 )
 from napari_corrclip.project.records import ItemRecord, ItemState, RunRecord
+from napari_corrclip.project.reviewing import catch_up
 from napari_corrclip.project.run import Event, Report
 from napari_corrclip.project.vectors import bytes_of_vectors
 from napari_corrclip.storage.disk import cannot_write
@@ -48,7 +54,7 @@ def project_steps(
     part: tuple[int, int] | None = None,
     workers: int | None = None,
     scheduler: str | None = None,
-    vectors: bool = True,
+    extras: Extras = USUAL,
 ) -> Generator[Event[str, Proposal], None, Report[str]]:
     """Run a project; see :meth:`~napari_corrclip.project.project.Project.run`."""
     prepare_imports()  # a project may have been opened by a window that draws, without torch
@@ -66,8 +72,13 @@ def project_steps(
         if part is None:
             held.enter_context(only_runner(index.folder))
             look_again(index)
+            catch_up(index)
             with index.transaction():
                 index.free_running()
+        else:
+            if is_running(index.folder):  # it writes into the same folders
+                raise _is_at_work(index.folder)
+            extras = replace(extras, features=extras.features // part[1])
         chosen = items_to_run(index, stale=stale, part=part)
         stacks = {stack.id: stack.planes for stack in index.stacks()}
         if part is None:
@@ -87,12 +98,17 @@ def project_steps(
                 ledger,
                 recipe=recipe,
                 vocabulary=vocabulary,
-                networks=_given(segmenter) if segmenter is not None else _loading(recipe),
+                networks=_given(segmenter) if segmenter is not None else loading(recipe),
                 elsewhere=None
                 if cluster is None
-                else cluster.elsewhere(recipe, vocabulary, len(tasks), vectors=vectors),
+                else cluster.elsewhere(recipe, vocabulary, len(tasks), extras),
                 strict=strict,
-                vectors=vectors,
+                extras=extras,
+                folders=(
+                    item_folder(index.folder, record.name)
+                    for record in index.items()
+                    if part is None or _is_in(record, part)
+                ),
             )
         )
 
@@ -110,6 +126,25 @@ def items_to_run(
         return chosen
     chosen = [record for record in chosen if _is_in(record, part)]
     return [record for record in chosen if not _is_done(index, record)]
+
+
+def size_of_features(
+    index: Index, *, stale: bool = False, part: tuple[int, int] | None = None
+) -> int:
+    """Return about how many bytes; see :meth:`~napari_corrclip.project.project.Project.size_of_features`."""
+    chosen = items_to_run(index, stale=stale, part=part)
+    sizes = []
+    for record in chosen[:: max(1, len(chosen) // _LOOKED_AT)]:
+        with (
+            contextlib.suppress(InputError),  # the run tells it
+            opened(image_in(index.folder, record.path), "image", where=record.plane) as plane,
+        ):
+            sizes.append(bytes_of_features(index.recipe, plane.size))
+    return round(len(chosen) * sum(sizes) / len(sizes)) if sizes else 0
+
+
+_LOOKED_AT = 20
+"""Images whose size is looked at, to tell that of features; evenly spread over all."""
 
 
 def size_of_vectors(
@@ -144,11 +179,15 @@ def only_runner(folder: Path) -> Iterator[None]:
     except OSError as error:
         raise cannot_write(folder, error) from None
     if lock is None:
-        raise InputError(f"Another run is at work on {str(folder)!r}; wait for it, or stop it.")
+        raise _is_at_work(folder)
     try:
         yield
     finally:
         lock.release()
+
+
+def _is_at_work(folder: Path) -> InputError:
+    return InputError(f"Another run is at work on {str(folder)!r}; wait for it, or stop it.")
 
 
 def is_running(folder: Path) -> bool:
@@ -200,7 +239,9 @@ def _given(segmenter: Segmenter) -> Callable[[], Steps[Segmenter]]:
     return steps
 
 
-def _loading(recipe: Recipe) -> Callable[[], Steps[Segmenter]]:
+def loading(recipe: Recipe) -> Callable[[], Steps[Segmenter]]:
+    """Return what begins to load a recipe's networks."""
+
     def steps() -> Steps[Segmenter]:
         from napari_corrclip.engine.segmenter import Segmenter  # imports torch
 

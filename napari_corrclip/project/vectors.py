@@ -29,10 +29,8 @@ from napari_corrclip.maps.looks import COLOURS
 from napari_corrclip.maps.projection import LENGTH
 from napari_corrclip.project.folder import RESULT, is_large
 from napari_corrclip.regions.options import SamOptions, SuperpixelOptions
-from napari_corrclip.results.segmentation import Segmentation
 from napari_corrclip.results.vectors import RegionMeans, RegionVectors, bytes_a_region, scaled
 from napari_corrclip.storage.arrays import read_npz
-from napari_corrclip.storage.disk import cannot_write
 from napari_corrclip.storage.files import write_bytes
 from napari_corrclip.storage.folders import read_whole
 from napari_corrclip.storage.text_files import load_json
@@ -63,30 +61,14 @@ _USUAL_REGIONS = 350
 """So many superpixels, or masks of SAM, an image is taken to have before the first one is run."""
 
 
-def save_with_vectors(folder: Path, result: Segmentation, vectors: RegionVectors | None) -> None:
-    """Write a result into an item's folder, and its vectors; without any, the former ones go all the same.
-
-    Raises:
-        InputError: something cannot be written.
-    """
-    path = folder / VECTORS
-    try:
-        path.unlink(missing_ok=True)
-    except OSError as error:
-        raise cannot_write(path, error) from None
-    result.save(folder / RESULT)
-    if vectors is not None:
-        write_vectors(folder, vectors)
-
-
-def write_vectors(folder: Path, vectors: RegionVectors) -> None:
-    """Write vectors into an item's folder, whole or not at all.
+def write_vectors(path: Path, vectors: RegionVectors) -> None:
+    """Write a file of vectors, whole or not at all.
 
     Raises:
         InputError: they cannot be written.
     """
     said = {"projection": str(vectors.projection), "classes": json.dumps(vectors.classes)}
-    _write(folder / VECTORS, FORMAT, _TYPES, vectors, said)
+    _write(path, FORMAT, _TYPES, vectors, said)
 
 
 def write_means(folder: Path, means: RegionMeans) -> None:

@@ -16,6 +16,7 @@ from napari_corrclip.progress import finish
 from napari_corrclip.storage.text_files import load_json
 
 if TYPE_CHECKING:
+    from napari_corrclip.engine.features import Features
     from napari_corrclip.engine.segmenter import Segmenter
     from napari_corrclip.images.stack import Where
     from napari_corrclip.project.reading import ReadImage
@@ -33,12 +34,14 @@ class Orders:
         vocabulary: as JSON.
         threads: of torch; ``None``: as many as the worker has.
         vectors: whether those of the regions are wanted, too.
+        features: whether those of the image are wanted, too.
     """
 
     recipe: str
     vocabulary: str
     threads: int | None = None
     vectors: bool = True
+    features: bool = False
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -73,6 +76,7 @@ class Labelled:
         digest: of the content.
         seconds: that it took.
         vectors: of its regions; ``None``: nobody wants them.
+        features: of the image, likewise.
     """
 
     result: Segmentation
@@ -81,6 +85,7 @@ class Labelled:
     digest: str
     seconds: float
     vectors: RegionVectors | None = None
+    features: Features | None = None
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -115,22 +120,22 @@ def answer(job: Job) -> Answer:
             segmenter, vocabulary = _networks.of(job.orders)
         except CorrClipError as error:
             return Refused(error)
+        from napari_corrclip.engine.encoded_image import run_steps
+        from napari_corrclip.engine.vectors import region_vectors
         from napari_corrclip.project.reading import read_image
 
         try:
             read = read_image(Path(job.image), job.plane) if job.read is None else job.read
             assert read.pixels is not None  # no large image is sent
-            looks: RegionVectors | None = None
-            if job.orders.vectors:
-                from napari_corrclip.engine.vectors import segment_steps
-
-                result, looks = finish(segment_steps(segmenter, read.pixels, vocabulary))
-            else:
-                result = finish(segmenter.segment_steps(read.pixels, vocabulary))
+            means = job.orders.vectors or job.orders.features
+            steps = run_steps(segmenter, read.pixels, vocabulary, similarity_means=means)
+            result, encoded = finish(steps)
+            vectors = region_vectors(encoded, result) if job.orders.vectors else None
         except CorrClipError as error:
             return Unusable(error)
     seconds = time.perf_counter() - begun
-    return Labelled(result, read.size, read.mtime, read.digest, seconds, looks)
+    features = encoded.features if job.orders.features else None
+    return Labelled(result, read.size, read.mtime, read.digest, seconds, vectors, features)
 
 
 def _sees(job: Job) -> bool:

@@ -27,6 +27,7 @@ import shutil
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -40,7 +41,7 @@ from napari_corrclip.storage.arrays import read_npz
 from napari_corrclip.storage.disk import remove
 from napari_corrclip.storage.folders import Locate, Writer, read_whole, staged, write_folder
 from napari_corrclip.storage.names import MAX_BYTES, cut
-from napari_corrclip.storage.text_files import load_json, read_text
+from napari_corrclip.storage.text_files import dump_yaml, load_json, read_text
 from napari_corrclip.vocabulary import Vocabulary
 from napari_corrclip.wording.csv_cells import table_to_csv
 
@@ -107,7 +108,7 @@ def write_result(
     writers: dict[str, Writer] = {
         "regions.tif": lambda path: maps.write_tiff(path, maps.smallest_type(regions)),
         "regions.csv": lambda path: path.write_text(table_to_csv(table), encoding="utf-8"),
-        "vocabulary.yaml": vocabulary.save,
+        "vocabulary.yaml": lambda path: path.write_text(_words(vocabulary), encoding="utf-8"),
         "arrays.npz": lambda path: np.savez_compressed(path, allow_pickle=False, **arrays),
         "provenance.json": lambda path: path.write_text(
             json.dumps(document, indent=2, ensure_ascii=False) + "\n",
@@ -125,6 +126,12 @@ def write_result(
     if demo_picture is not None:
         writers["demo.png"] = lambda path: path.write_bytes(demo_picture)
     write_folder(folder, writers, owned=ALL_OWNED)
+
+
+@lru_cache(maxsize=4)
+def _words(vocabulary: Vocabulary) -> str:
+    """Return the text of a vocabulary, which takes longer than the file, and is the same for a whole set."""
+    return dump_yaml(vocabulary.to_document())
 
 
 def copy_result(source: Path, folder: Path) -> None:

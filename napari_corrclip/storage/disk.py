@@ -9,7 +9,7 @@ import shutil
 import sys
 from pathlib import Path
 
-from napari_corrclip.errors import InputError
+from napari_corrclip.errors import InputError, NotWrittenError
 
 
 def report(step: str, path: str | os.PathLike[str]) -> None:
@@ -31,14 +31,14 @@ def check_name(path: str | os.PathLike[str]) -> None:
         ) from None
 
 
-def cannot_write(path: str | os.PathLike[str], error: OSError) -> InputError:
+def cannot_write(path: str | os.PathLike[str], error: OSError) -> NotWrittenError:
     """Return the sentence for ``error`` while ``path`` was being written."""
     reason = error.strerror or str(error)
     advice = _ADVICE.get(
         error.errno or 0,
         "choose a folder that exists, that you may write to and that has space left",
     )
-    return InputError(f"{os.fspath(path)!r} cannot be written ({reason}); {advice}.")
+    return NotWrittenError(f"{os.fspath(path)!r} cannot be written ({reason}); {advice}.")
 
 
 _ADVICE = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import threading
 import weakref
 from collections.abc import Generator, Iterator, Sequence
 from functools import partial
@@ -227,3 +228,103 @@ def test_of_what_comes_from_elsewhere_one_result_is_held() -> None:
             event.error.__traceback__ = None
         del event
     assert len(held) == 3
+
+
+def test_what_is_slow_about_saving_is_done_while_the_next_is_made() -> None:
+    store, next_is_made, threads = Memory(), threading.Event(), set[str]()
+
+    def behind(key: str, result: Result) -> Result:
+        threads.add(threading.current_thread().name)
+        if key == "a":
+            assert next_is_made.wait(20)
+        return result
+
+    def steps(key: str) -> Steps[Result]:
+        if key == "b":
+            assert not store.kept
+            next_is_made.set()
+        return (yield from work(key))
+
+    told = []
+    report = finish(
+        run_steps([Item(key, partial(steps, key)) for key in "abc"], store, behind=behind),
+        lambda event: None if isinstance(event, Progress) else told.append(event.key),
+    )
+    assert report.done == tuple(told) == tuple(store.kept) == ("a", "b", "c")
+    assert threads
+    assert threading.main_thread().name not in threads
+    assert not [each for each in threading.enumerate() if each.name in threads]
+
+
+def test_a_result_on_its_way_is_saved_when_a_run_is_cancelled() -> None:
+    store, free = Memory(), threading.Event()
+
+    def behind(key: str, result: Result) -> Result:
+        assert free.wait(20)
+        return result
+
+    steps = run_steps(items("a", "b"), store, behind=behind)
+    for event in steps:
+        if isinstance(event, Progress) and event.stage == "B: read":
+            break
+    assert not store.kept
+    threading.Timer(0.1, free.set).start()
+    steps.close()
+    assert store.kept == ["a"]
+
+
+def test_a_result_on_its_way_is_saved_when_another_item_ends_the_run() -> None:
+    store = Memory()
+    with pytest.raises(ZeroDivisionError):
+        finish(run_steps(items("a", "bug"), store, behind=lambda _, result: result))
+    assert store.kept == ["a"]
+
+
+def test_what_goes_wrong_behind_is_told_like_what_goes_wrong_in_the_store() -> None:
+    def behind(key: str, result: Result) -> Result:
+        if key == "b":
+            raise InputError("b cannot be written.")
+        return result
+
+    store = Memory()
+    report = finish(run_steps(items("a", "b", "bad", "c"), store, behind=behind))
+    assert (report.done, report.unsaved) == (("a", "b", "c"), (("b", "b cannot be written."),))
+    assert (store.kept, report.failed) == (["a", "c"], (("bad", "bad cannot be read."),))
+    with pytest.raises(InputError, match="b cannot be written"):
+        finish(run_steps(items("a", "b", "c"), Memory(), ends=lambda _: True, behind=behind))
+
+
+def test_results_that_were_written_behind_are_let_go_of() -> None:
+    made = weakref.WeakSet[Result]()
+
+    def steps() -> Steps[Result]:
+        yield Progress("segment", 0, 1)
+        gc.collect()
+        assert len(made) <= 1
+        result = Result()
+        made.add(result)
+        return result
+
+    report = finish(
+        run_steps([Item(key, steps) for key in "abcdef"], Memory(), behind=lambda _, result: result)
+    )
+    gc.collect()
+    assert (len(report.done), len(made)) == (6, 0)
+
+
+def test_what_is_made_elsewhere_is_written_behind_too() -> None:
+    store, second_was_asked_for = Memory(), threading.Event()
+
+    def behind(key: str, result: Result) -> Result:
+        if key == "a":
+            assert second_was_asked_for.wait(20)
+        return result
+
+    def elsewhere(keys: Iterator[str]) -> Generator[Progress | Made[str, Result], None, None]:
+        yield Made(next(keys), Result())
+        second_was_asked_for.set()
+        for key in keys:
+            yield Made(key, Result())
+
+    report = finish(gather_steps(["a", "b"], elsewhere, store, behind=behind))
+    assert report.done == tuple(store.kept) == ("a", "b")
