@@ -700,6 +700,16 @@ class Project:
         """
         reviewing.take(self._index, self.item(item), session, by, decided=decided)
 
+    def catch_up(self) -> int:
+        """Take decisions into the index that it never heard of; return of how many items they are.
+
+        A process that was killed may have left edits in an item's journal alone. A run does so itself.
+
+        Raises:
+            InputError: the index cannot be written.
+        """
+        return reviewing.catch_up(self._index)
+
     def sessions(self) -> ItemSessions:
         """Return the store of the items' sessions, for whoever opens images and not items."""
         return ItemSessions(None, self.folder, self._index.names())

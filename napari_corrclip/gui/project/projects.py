@@ -126,6 +126,7 @@ class Projects:
     def _look_alone(self, project: Project) -> int:
         """Add what has come to a project's folders, where no other thread may write; return how many."""
         try:
+            project.catch_up()
             return project.look_again()
         except InputError as error:
             self._tell(error)
@@ -133,12 +134,13 @@ class Projects:
 
     def _looked(self, new: int) -> None:
         project = self.review.project
-        if project is None or not new:
+        if project is None:
             return
         self.review.look_for_items()
         self.panel.refresh()
-        self.review.tell_besides(f"{count(new, 'new image')} in {project.folder.name!r}.")
-        if self.review.record is None and not self.review.is_opening:
+        if new:
+            self.review.tell_besides(f"{count(new, 'new image')} in {project.folder.name!r}.")
+        if new and self.review.record is None and not self.review.is_opening:
             self.panel.step(1)
 
     def _cannot_look(self, error: Exception) -> None:
@@ -213,7 +215,9 @@ def changed(recipe: Recipe, shown: Recipe, now: Recipe) -> Recipe:
 
 
 def _look_steps(folder: Path) -> Steps[int]:
-    """Look in a thread for images that have come to a project's folders; return how many they are."""
-    yield Progress("look for images", 0, 1)
+    """Look in a thread for what has come to a project's folders; return how many images they are."""
+    yield Progress("look for corrections", 0, 2)
     with Project.open(folder) as project:  # a thread has its own
+        project.catch_up()
+        yield Progress("look for images", 1, 2)
         return project.look_again()

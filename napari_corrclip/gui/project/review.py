@@ -124,6 +124,7 @@ class Review:
         self.coming_next: Callable[[], ItemRecord | None] = lambda: None
         self._known: _Shown | None = None
         self._begun = False  # whether the index knows that something was decided
+        self._undrawn = False  # whether the small picture is older than what the index knows
         self._besides = ""  # what is told with the image that is on its way
         self._soon = QTimer()
         self._soon.setSingleShot(True)
@@ -369,6 +370,8 @@ class Review:
             self._workspace.open(
                 session, picture, shown=self._display.slider.shows(picture), arrived=True
             )
+            if self._workspace.journal is None:
+                self._workspace.write_again()  # whoever looked whether it is free has done so
             # From now on no run writes there; one may have been faster.
             if self._was_run(ready) and not session.history.done:
                 self._workspace.leave()
@@ -526,7 +529,7 @@ class Review:
     def _session_opened(self, opened: Opened) -> None:
         session = self._session
         self._known = None if session is None else _Shown(session, session.timeline.revision)
-        self._begun = False
+        self._begun = self._undrawn = False
 
     def _edited(self, _changed: Changed) -> None:
         session = self._session
@@ -539,17 +542,14 @@ class Review:
             self._begin()
 
     def _begin(self) -> None:
-        """Say at once that the item is in review, since the process may be killed before it tells more."""
-        project, record = self.project, self.record
-        if project is None or record is None or project.read_only:
-            return
-        if record.regions is None:
-            self.keep()  # it is in review by what the dock has found
-            return
+        """Tell the index of the first edit at once, since the process may be killed before it tells more."""
+        session = self._session
         try:
-            project.mark(record, ItemState.IN_REVIEW, by=self.by)
+            if session is not None:
+                self._take(session)
         except InputError as error:
             self._tell(error)
+        self.changed.emit()
 
     def keep(self, *, leaving: bool = False) -> None:
         """Tell the index what was decided since it was told last, and the person what it cannot be told.
@@ -559,16 +559,17 @@ class Review:
         """
         self._soon.stop()
         session, project = self._session, self.project
-        if session is None or project is None or project.read_only or not self._is_news(session):
+        if session is None or project is None or project.read_only:
             return
         try:
-            self._check_kept(wait=leaving)
-            self._take(session)
+            if self._is_news(session):
+                self._check_kept(wait=leaving)
+                self._take(session)
         except InputError as error:
             self._tell(error)
-        else:
+        if self._undrawn:
             self._draw()
-        self.changed.emit()
+            self.changed.emit()
 
     def _is_news(self, session: Session) -> bool:
         """Whether the index was not told of a session as it is now."""
@@ -606,9 +607,11 @@ class Review:
         now = session.timeline.revision
         project.take(record, session, by=self.by, decided=news)
         self._known = _Shown(session, now)
+        self._undrawn = True
 
     def _draw(self) -> None:
         """Keep the small picture of the item that is shown, as it is corrected now."""
+        self._undrawn = False
         session, record, project = self._session, self.record, self.project
         if session is None or record is None or project is None or session.image is None:
             return
