@@ -33,7 +33,7 @@ from napari_corrclip.project.folder import (
     now,
 )
 from napari_corrclip.project.index import Index
-from napari_corrclip.project.records import DECIDED, ItemRecord, ItemState, plane_text
+from napari_corrclip.project.records import BY_HAND, DECIDED, ItemRecord, ItemState, plane_text
 from napari_corrclip.project.vectors import keep_means
 from napari_corrclip.results.folder import read_provenance
 from napari_corrclip.results.provenance import Provenance
@@ -143,9 +143,22 @@ def catch_up(index: Index) -> int:
             session = restore(folder / SESSION)
         except InputError:  # it is told when it is opened
             continue
-        take(index, record, session, record.by)
-        caught += 1
+        if _decides_more(index, record, session):
+            take(index, record, session, record.by)
+            caught += 1
     return caught
+
+
+def _decides_more(index: Index, record: ItemRecord, session: Session) -> bool:
+    """Whether a session says other than the index; a look that brought the set's classes alone does not."""
+    if record.state not in BY_HAND:
+        return any(not step.predicts for step in session.history.done)
+    table = session.table
+    said = zip(table["state"], table["label"].tolist(), strict=True)
+    now = dict(zip(table["id"].tolist(), said, strict=True))
+    query = "SELECT id, state, value FROM regions WHERE item = ?"
+    known = {region: (state, value) for region, state, value in index.rows(query, (record.id,))}
+    return now != known
 
 
 def read_session(

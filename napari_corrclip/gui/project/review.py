@@ -42,7 +42,7 @@ from napari_corrclip.progress import Progress, Steps
 from napari_corrclip.project import thumbnails
 from napari_corrclip.project.folder import RESULT, SESSION, is_large
 from napari_corrclip.project.project import Project
-from napari_corrclip.project.records import DECIDED, ItemRecord, ItemState, plane_text
+from napari_corrclip.project.records import BY_HAND, ItemRecord, ItemState, plane_text
 from napari_corrclip.project.reviewing import as_it_was_read, check_unchanged, read_session
 from napari_corrclip.project.sessions import ItemSessions
 from napari_corrclip.vocabulary import Vocabulary
@@ -408,8 +408,9 @@ class Review:
         rows = session.rows()
         left = sum(row.verdict is None for row in rows)
         same = (record.regions, record.undecided) == (len(rows), left)
-        said = record.state in (*DECIDED, ItemState.SKIPPED)
-        decided = left < len(rows) or bool((session.state.pins >= 0).any())
+        said = record.state in BY_HAND
+        # A look brings the classes that came to the set, which decides nothing.
+        decided = any(not step.predicts for step in session.history.done)
         if (said and same) or (not said and not decided):
             return
         project.take(record, session, by=record.by, decided=record.state is not ItemState.SKIPPED)

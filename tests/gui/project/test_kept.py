@@ -375,3 +375,23 @@ def test_what_the_index_did_not_hear_of_it_hears_when_the_image_is_opened(
     assert states(project)[0] == "in review"
     go_to(person, 1)
     person.qtbot.waitUntil(lambda: left(project, 1) == 4, timeout=MINUTE)
+
+
+def test_a_look_after_the_words_were_changed_decides_nothing(person: Person, images: Path) -> None:
+    folder = prelabelled(images)
+    with Project.open(folder) as project, project.session(SCENE.format(1)) as session:
+        session.assign(1, "green")
+    with Project.open(folder) as project:
+        project.mark(SCENE.format(1), "verified", by="Ann")
+        project.choose("red, green, blue, wood")
+    person.dock.open_project(str(folder))
+    project = shown(person)
+    go_to(person, 1)
+    go_to(person, 2)
+    expected = ["pre-labelled", "verified", "pre-labelled", "pre-labelled"]
+    assert states(project) == expected
+    person.dock.projects.review.close()
+    with Project.open(folder) as project:
+        assert project.catch_up() == 0
+        project.run(stale=True, progress=False)
+        assert states(project) == expected
