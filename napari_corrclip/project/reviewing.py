@@ -152,7 +152,9 @@ def catch_up(index: Index) -> int:
 def _decides_more(index: Index, record: ItemRecord, session: Session) -> bool:
     """Whether a session says other than the index; a look that brought the set's classes alone does not."""
     if record.state not in BY_HAND:
-        return any(not step.predicts for step in session.history.done)
+        return any(
+            change.vocabulary is None for step in session.history.done for change in step.changes
+        )
     table = session.table
     said = zip(table["state"], table["label"].tolist(), strict=True)
     now = dict(zip(table["id"].tolist(), said, strict=True))

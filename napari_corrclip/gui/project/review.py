@@ -410,7 +410,9 @@ class Review:
         same = (record.regions, record.undecided) == (len(rows), left)
         said = record.state in BY_HAND
         # A look brings the classes that came to the set, which decides nothing.
-        decided = any(not step.predicts for step in session.history.done)
+        decided = any(
+            change.vocabulary is None for step in session.history.done for change in step.changes
+        )
         if (said and same) or (not said and not decided):
             return
         project.take(record, session, by=record.by, decided=record.state is not ItemState.SKIPPED)
