@@ -19,7 +19,9 @@ from qtpy.QtWidgets import QApplication, QWidget
 
 from napari_corrclip.demo.scenes import generate_scene
 from napari_corrclip.demo.words import what_is_in
+from napari_corrclip.engine.recipe import Recipe
 from napari_corrclip.gui.pages import Page
+from napari_corrclip.progress import Progress
 from napari_corrclip.project.project import Project
 from tools.hand import LEFT, NONE, RIGHT, Hand
 
@@ -183,6 +185,32 @@ class Story(Hand):
         self.settle(3)  # the small pictures, and what the index hears
         self.shoot("11-images")
 
+    def tell_encoding(self) -> None:
+        """Ask the networks about an image of a project, taking a picture while it is encoded."""
+        folder = Path(tempfile.mkdtemp()) / "scenes"
+        folder.mkdir()
+        for number in (3, 7):
+            Image.fromarray(generate_scene(number).image).save(folder / f"scene {number:02d}.png")
+        # At the usual detail it is over before a picture is taken.
+        words, recipe = what_is_in(generate_scene(7)), Recipe(detail="fine")
+        with Project.create(folder, words, folder, recipe=recipe) as project:
+            project.run(progress=False)
+        dock, review = self.dock, self.dock.projects.review
+        dock.open_project(str(folder))
+        self.wait(lambda: review.has_session and not review.is_opening)
+        dock.pages.turn_to(Page.CORRECT)
+        self.press(dock.correct.button)
+        self.settle()
+        self.click(self.inside(max(self.session.rows(), key=lambda row: row.area).id))
+        seen: list[Progress] = []
+        dock.controller.progressed.connect(seen.append)
+        self.key(Qt.Key.Key_F)
+        self.wait(lambda: any(event.stage == "windows" and event.done for event in seen))
+        self.shoot("12-encoding", settle=0.05)
+        if not dock.controller.running:
+            raise TimeoutError("the image was encoded before its picture was taken")
+        self.wait(lambda: not dock.controller.running)
+
     def split(self, region: int) -> None:
         """Cut something off a region, and leave it."""
         self.click(self.inside(region))
@@ -223,6 +251,7 @@ def main() -> None:
     parser.add_argument("--theme", choices=THEMES, default="dark")
     parser.add_argument("--photograph", action="store_true", help="the steps on a photograph")
     parser.add_argument("--images", action="store_true", help="the steps through a project")
+    parser.add_argument("--encoding", action="store_true", help="an image that is being encoded")
     options = parser.parse_args()
     options.output.mkdir(parents=True, exist_ok=True)
     for last in (False, False, True):
@@ -231,6 +260,8 @@ def main() -> None:
         try:
             if options.images:
                 story.tell_images()
+            elif options.encoding:
+                story.tell_encoding()
             elif options.photograph:
                 story.tell_photograph()
             else:

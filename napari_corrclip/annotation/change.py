@@ -118,6 +118,16 @@ class Change:
         )
 
     @property
+    def unsought(self) -> bool:
+        """Whether it adds classes that no network was asked for, so that nothing is any of them."""
+        words, found = self.vocabulary, self.probabilities
+        if words is None or found is None:
+            return False
+        former = set(words.old.values)
+        added = [at for at, value in enumerate(words.new.values) if value not in former]
+        return bool(added) and not found.new[:, added].any()
+
+    @property
     def nbytes(self) -> int:
         """Memory held, in bytes, about."""
         held = sum(patch.nbytes for patch in self.patches.values())
@@ -159,6 +169,12 @@ class Step:
     def predicts(self) -> bool:
         """Whether it brings another prediction or vocabulary, and not decisions alone."""
         return any(change.predicts for change in self.changes)
+
+    @property
+    def awaits_look(self) -> bool:
+        """Whether a look by its classes was to follow: it was a first one, or there was none."""
+        looked = [change.unsought for change in self.changes if change.predicts]
+        return self.provisional or looked[-1:] == [True]
 
     @property
     def nbytes(self) -> int:

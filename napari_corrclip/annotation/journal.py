@@ -168,12 +168,12 @@ class Journal:
             self._closed = True
             with contextlib.suppress(ValueError):
                 self.session.timeline.writers.remove(self)
-            revision = self.session.timeline.revision
+            edits = self.session.timeline.edits
         try:
             self.wait()
             if self._rooted and self.problem is None:
                 self.session.on_disk = OnDisk(
-                    revision,
+                    edits,
                     self._number,
                     self._size,
                     self._count,
@@ -209,7 +209,7 @@ class Journal:
         clean_up(self.folder)
         if (
             on_disk is not None
-            and on_disk.revision == self.session.timeline.revision
+            and on_disk.edits == self.session.timeline.edits
             and on_disk.file is not None
             and on_disk.file == identity(self.folder, on_disk.number)
             and has_session(self.folder)
@@ -436,7 +436,7 @@ def reopened(
     """Return the session that ``folder`` holds ``logged`` of; see :func:`restore`."""
     session = Session.of(logged.saved, image, engine=engine, source=source)
     if logged.end is not None:
-        session.on_disk = replace(logged.end, revision=session.timeline.revision)
+        session.on_disk = replace(logged.end, edits=session.timeline.edits)
     session.notes = (*session.notes, *logged.notes)
     session.journal_folder = folder.absolute()
     return session

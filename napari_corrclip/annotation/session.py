@@ -674,10 +674,10 @@ class Session:
 
     @property
     def provisional(self) -> bool:
-        """Whether what is predicted is a first look that a better one was to follow."""
+        """Whether a better look was to follow: after a first one, or after classes came without any."""
         with self.timeline.reading:
             at = self.history.last_prediction
-            return at is not None and self.history.done[at].provisional
+            return at is not None and self.history.done[at].awaits_look
 
     def refine(self, result: Segmentation) -> Edited:
         """Take a better classification by the same vocabulary, as part of the step that brought it.

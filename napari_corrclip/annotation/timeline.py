@@ -94,6 +94,7 @@ class Timeline:
         state: maps, decisions and vocabulary; only changes made here change them.
         history: what was done and undone.
         revision: a number that is another one after every change.
+        edits: likewise, but for another encoded image alone, which is of the same run and on no disk.
         image: as given, or what the last run saw.
         image_digest: a checksum of the image's pixels; empty without an image.
         writers: each is given every record.
@@ -118,7 +119,7 @@ class Timeline:
     ) -> None:
         self.state = state
         self.history = history
-        self.revision = 0
+        self.revision = self.edits = 0
         self.image = image
         if image_digest is None:
             image_digest = "" if image is None else digest(image)
@@ -300,6 +301,7 @@ class Timeline:
                 except Damaged as error:
                     raise refused(f"{kind}ne", step, error) from None
             self.revision += 1
+            self.edits += 1
             for change in applied.changes:
                 self._see(change)
             follow(self.history, kind, None)
@@ -342,7 +344,7 @@ class Timeline:
                 self.cache,
                 image_digest=self.image_digest,
             )
-            other.revision = self.revision
+            other.revision, other.edits = self.revision, self.edits
             other._encoded, other._kept = self._encoded, self._kept.copy()
             return other
 
@@ -371,6 +373,7 @@ class Timeline:
             if self.revision != revision:
                 return False
             self.revision += 1
+            self.edits += other.edits != self.edits
             self._encoded, self._kept = other._encoded, other._kept
             self.image, self.image_digest = other.image, other.image_digest
             if records:
@@ -407,6 +410,7 @@ class Timeline:
     def _apply(self, change: Change) -> Changed:
         touched = self.state.apply(change)
         self.revision += 1
+        self.edits += 1
         self._see(change)
         return touched
 

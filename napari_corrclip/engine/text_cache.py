@@ -7,6 +7,7 @@ import hashlib
 import io
 import json
 import os
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -41,7 +42,7 @@ class TextCache:
     never a result: every file has a checksum, and what does not agree with it is removed and computed
     again.
 
-    Above its limits it forgets what was used least recently, on the disk and in memory.
+    Above its limits it forgets what was used least recently, on the disk and in memory. Threads may share it.
 
     Args:
         folder: where the files lie; ``None`` keeps the features in memory only.
@@ -57,6 +58,7 @@ class TextCache:
         self.memory_limit = memory_limit
         self._memory: dict[str, Tensor] = {}  # the least recently used first
         self._in_memory = 0
+        self._lock = threading.RLock()  # of what is in memory
         self._on_disk: int | None = None  # bytes; not looked at yet
 
     def features(
@@ -115,10 +117,11 @@ class TextCache:
         return None if self.folder is None else self.folder / key[:2] / f"{key}.npy"
 
     def _look_up(self, key: str, length: int) -> Tensor | None:
-        known = self._memory.pop(key, None)
-        if known is not None:
-            self._memory[key] = known  # used last
-            return known
+        with self._lock:
+            known = self._memory.pop(key, None)
+            if known is not None:
+                self._memory[key] = known  # used last
+                return known
         path = self._path(key)
         data = None if path is None else _read(path, length)
         if path is None or data is None:
@@ -135,13 +138,14 @@ class TextCache:
         return known
 
     def _remember(self, key: str, feature: Tensor) -> None:
-        former = self._memory.pop(key, None)
-        # A row of a batch would keep the whole batch in memory.
-        self._memory[key] = feature = feature.clone()
-        self._in_memory += feature.nbytes - (0 if former is None else former.nbytes)
-        while self._in_memory > self.memory_limit:
-            oldest = next(iter(self._memory))
-            self._in_memory -= self._memory.pop(oldest).nbytes
+        with self._lock:
+            former = self._memory.pop(key, None)
+            # A row of a batch would keep the whole batch in memory.
+            self._memory[key] = feature = feature.clone()
+            self._in_memory += feature.nbytes - (0 if former is None else former.nbytes)
+            while self._in_memory > self.memory_limit:
+                oldest = next(iter(self._memory))
+                self._in_memory -= self._memory.pop(oldest).nbytes
 
     def _keep(self, key: str, feature: Tensor) -> None:
         self._remember(key, feature)

@@ -154,6 +154,7 @@ class CorrClipDock(Docked):
             self.display,
             choices=lambda: (self.words.vocabulary, self.model.choice),
             may_fetch=self._may_fetch,
+            networks=self.controller.networks,
             tell=self.say,
             parent=self,
         )
@@ -218,6 +219,10 @@ class CorrClipDock(Docked):
         return QSize(WIDTH, super().sizeHint().height())
 
     def _connect(self) -> None:
+        encoding = self.controller.encoding
+        encoding.folder_of = lambda: self.projects.review.folder
+        encoding.device = lambda: self.model.device.device
+        encoding.may_fetch = lambda recipe: self._may_fetch(Choice(recipe))
         self.image.chosen.connect(self._image_chosen)
         self.workspace.told.connect(self.say)
         self.workspace.opened.connect(self._opened)
@@ -682,6 +687,7 @@ class CorrClipDock(Docked):
         self.words.active.follow(None if self.layers is None else self.layers.labels)
         if self.correct.mode is not None:
             self.correct.mode.correcting.selected.connect(self._selected)
+            self.correct.mode.correcting.encode = self.controller.encoding.ask
         if not opened.arrived:
             self._offer()  # what was put aside is not offered any more; before a page that needs the room
             self.pages.turn_to(Page.CORRECT)

@@ -10,8 +10,10 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from napari_corrclip.annotation import Session
+from napari_corrclip.engine.networks import Networks
 from napari_corrclip.engine.recipe import GIVEN, Recipe
 from napari_corrclip.errors import InputError
+from napari_corrclip.images.stacks import read_plane
 from napari_corrclip.progress import Steps, drive
 from napari_corrclip.project import (
     collecting,
@@ -24,6 +26,7 @@ from napari_corrclip.project import (
 )
 from napari_corrclip.project.copying import IMAGES, copies_of, copy_steps
 from napari_corrclip.project.database import NAME
+from napari_corrclip.project.encoding import ShownRun, encode_steps
 from napari_corrclip.project.features import read_features
 from napari_corrclip.project.folder import (
     ITEMS,
@@ -58,6 +61,7 @@ from napari_corrclip.storage.disk import cannot_write, remove
 from napari_corrclip.vocabulary import Vocabulary, VocabularyLike
 
 if TYPE_CHECKING:
+    from napari_corrclip.engine.encoded_image import EncodedImage
     from napari_corrclip.engine.features import Features
     from napari_corrclip.engine.segmenter import Segmenter
 
@@ -76,6 +80,7 @@ class Project:
     def __init__(self, folder: Path, index: Index) -> None:
         self.folder = folder
         self._index = index
+        self._networks = Networks()
 
     # -- making and opening
 
@@ -218,7 +223,8 @@ class Project:
         return project
 
     def close(self) -> None:
-        """Let go of the index."""
+        """Let go of the index, and of networks."""
+        self._networks.let_go()
         self._index.close()
 
     def __enter__(self) -> Self:
@@ -683,6 +689,54 @@ class Project:
         """
         with reviewing.reviewed(self._index, self.item(item), by) as session:
             yield session
+
+    def encode_steps(
+        self, item: ItemRecord | str, session: Session, *, segmenter: Segmenter | None = None
+    ) -> Steps[EncodedImage]:
+        """Generator of :meth:`encode`, which leaves it to the caller to give it to the session."""
+        if segmenter is not None:
+            self._networks.loaded = segmenter.recipe, segmenter
+        record = self.item(item)
+        image, folder = self.path_of(record), self.folder_of(record)
+        reviewing.check_unchanged(record, image)
+        pixels = read_plane(image, record.plane, reviewing.as_it_was_read(folder))
+        run, device = ShownRun.of(session), self.recipe.device
+        return (yield from encode_steps(run, pixels, self._networks, folder=folder, device=device))
+
+    def encode(
+        self,
+        item: ItemRecord | str,
+        session: Session,
+        *,
+        segmenter: Segmenter | None = None,
+        progress: bool | None = None,
+    ) -> EncodedImage:
+        """Encode the image of an item's session, which opens without networks.
+
+        From then on new classes are looked for at once (:meth:`Session.set_vocabulary`), likeness and splits
+        by points are told by the networks, and the end of a :meth:`session` keeps the means of decided
+        regions. It is encoded by the recipe of the run that the session shows, and in its regions: of what
+        that run kept of the image where it did, so that no image tower runs, else anew. The networks stay
+        loaded for the next item, until the project is closed.
+
+        Args:
+            item: or its name.
+            session: of it; its decisions and labels stay as they are.
+            segmenter: networks that are loaded already, which are taken where they are those of the recipe.
+            progress: draw a bar on stderr; ``None``: only where that is a terminal.
+
+        Returns:
+            The encoded image, which is the session's ``engine`` now. The session holds it no longer than the
+            cache of encoded images has room for it.
+
+        Raises:
+            InputError: it is not known how the item was run, that cannot be remade, or its image is gone or
+                another one now.
+            WeightsError: the networks cannot be loaded.
+        """
+        encoded = drive(self.encode_steps(item, session, segmenter=segmenter), show=progress)
+        session.engine = encoded
+        return encoded
 
     def take(
         self, item: ItemRecord | str, session: Session, *, by: str = "", decided: bool = True

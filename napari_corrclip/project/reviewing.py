@@ -55,12 +55,12 @@ def reviewed(index: Index, record: ItemRecord, by: str) -> Iterator[Session]:
         # Now, since the process may be killed in between.
         _bring(index, record, ItemState.IN_REVIEW, by)
         begun = index.item(record.name)
-        revision = session.timeline.revision
+        edits = session.timeline.edits
         try:
             yield session
         finally:
             journal.close()
-            edited = session.timeline.revision != revision
+            edited = session.timeline.edits != edits
             _end(index, begun, record, journal, by, edited=edited)
         if journal.problem is not None:
             raise InputError(journal.problem)

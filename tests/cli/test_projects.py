@@ -114,7 +114,7 @@ def test_parts_and_what_they_made_by_the_command_line(
     assert app.run(["project", "create", "set", str(images), *CREATE]) == 0
     for part in ("1/2", "2/2"):
         assert app.run(["project", "run", "set.corrclip-project", "--part", part]) == 0
-        assert "project run --collect" in capsys.readouterr().out
+        assert "project run set.corrclip-project --collect" in capsys.readouterr().out
     assert app.run(["project", "run", "set.corrclip-project", "--collect"]) == 0
     assert "2 images collected\n2 pre-labelled\n" in capsys.readouterr().out
     for wrong in (
@@ -130,3 +130,56 @@ def test_parts_and_what_they_made_by_the_command_line(
 def test_what_is_no_project_is_not_opened(images: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert app.run(["project", "open", "images"]) == 2
     assert "'images' is no project" in capsys.readouterr().err
+
+
+def test_features_are_kept_and_other_words_found_by_the_command_line(
+    images: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert app.run(["project", "create", "set", str(images), *CREATE]) == 0
+    place = "set.corrclip-project"
+    run = ["project", "run", place, "--keep", "features"]
+    assert app.run([*run, "--limit", "500kB"]) == 0
+    out = capsys.readouterr()
+    assert "Features of the images take about 0.9 MB, and the limit is 0.5 MB: about 57%" in out.err
+    assert app.run(["project", "relabel", place]) == 0
+    assert "0 images relabelled, 0 failed" in capsys.readouterr().out
+    assert app.run(["project", "relabel", place, "-c", "red, green, wood"]) == 0
+    out = capsys.readouterr()
+    assert "1 image pre-labelled by other classes or settings has no features" in out.err
+    assert f"project run {place} --stale --keep features" in out.err
+    assert "1 image relabelled, 0 failed" in out.out
+    assert "2 pre-labelled, 1 of them by older settings" in out.out
+    assert app.run([*run, "--stale"]) == 0
+    assert "take about 0.4 MB (the limit is 20.0 GB)" in capsys.readouterr().err
+    shutil.rmtree(images)
+    assert app.run(["project", "relabel", place, "-c", "green, blue, wood, stone"]) == 0
+    out = capsys.readouterr()
+    assert "2 images relabelled, 0 failed" in out.out
+    assert "images/1.png: " in out.err
+    assert "2 pre-labelled\n" in out.out
+    with Project.open(place) as project:
+        # Classes of the same name keep their values; "blue" was gone meanwhile, and is another one.
+        assert [class_.value for class_ in project.vocabulary.classes] == [4, 5, 3, 6]
+
+
+@pytest.mark.parametrize(
+    ("more", "sentence"),
+    [
+        (("--limit", "1GB"), "add --keep features"),
+        (("--keep", "results"), "the features are what can be kept"),
+        (("--keep", "features", "--limit", "much"), "give a size, such as 500MB or 20GB"),
+        (("--keep", "features", "--limit", "0GB"), "give a size, such as 500MB or 20GB"),
+        (("--collect", "--keep", "features"), "--collect runs nothing"),
+    ],
+)
+def test_what_cannot_be_kept_is_said(
+    images: Path, capsys: pytest.CaptureFixture[str], more: tuple[str, ...], sentence: str
+) -> None:
+    assert app.run(["project", "create", "set", str(images), *CREATE]) == 0
+    capsys.readouterr()
+    assert app.run(["project", "run", "set.corrclip-project", *more]) == 2
+    said = capsys.readouterr().err
+    assert sentence in said
+    assert said.count("\n") == 1
+    assert app.run(["project", "relabel", "set.corrclip-project", "-c", "cat,,dog"]) == 2
+    assert "empty class name" in capsys.readouterr().err

@@ -93,7 +93,7 @@ def test_regions_are_shown_before_any_word_and_taken_by_the_run(
     assert dock.model.advanced.regions.found.text() == f"{number} regions"
     assert person.names() == ["scene"]  # no layer comes of it
     assert dock.workspace.session is None
-    assert dock.controller._loaded is None  # no CLIP, no similarity tower
+    assert dock.controller.networks.loaded is None  # no CLIP, no similarity tower
     assert outlined(person) > 500
 
     preview(person)

@@ -25,6 +25,7 @@ import napari_corrclip as nc
 from napari_corrclip.cli import app
 from napari_corrclip.demo.scenes import generate_scene
 from napari_corrclip.engine.segmenter import Segmenter
+from napari_corrclip.images.stacks import read_plane
 from napari_corrclip.progress import Steps, finish
 from napari_corrclip.project import cluster
 from napari_corrclip.project.cluster import Cluster
@@ -157,7 +158,7 @@ def test_two_workers_make_what_one_process_makes(
     np.save(images / "planes.npy", np.stack([generate_scene(n).image[:80, :90] for n in range(2)]))
     (images / "z.png").write_bytes(b"\x89PNG and no more")
     before = processes()
-    report = project.run(workers=2, progress=False)
+    report = project.run(workers=2, features=10**9, progress=False)
     assert processes() - before == set()
     assert len(report.done) == 7
     ((failed, reason),) = report.failed
@@ -167,6 +168,10 @@ def test_two_workers_make_what_one_process_makes(
     (run,) = project.runs
     assert (run.done, run.failed) == (7, 1)
     check_equal(project, segmenter, tmp_path / "plain")
+    for name in report.done:
+        shown = read_plane(project.path_of(name), project.item(name).plane)
+        kept = project.features(name).windows.features
+        assert kept.equal(segmenter.encode(shown).windows.features)
 
 
 def test_a_worker_that_is_killed_costs_no_image(

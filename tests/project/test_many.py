@@ -19,6 +19,7 @@ from PIL import Image
 import napari_corrclip as nc
 from napari_corrclip.demo.scenes import generate_scene
 from napari_corrclip.engine.segmenter import Segmenter
+from napari_corrclip.project.features import FEATURES
 from napari_corrclip.project.project import Project
 from napari_corrclip.project.records import ItemState
 from tests.forms import short
@@ -59,16 +60,21 @@ def scenes(folder: Path, number: int) -> list[Path]:
     return written
 
 
-def run_and_kill(project: Path, after: int) -> None:
-    """Begin a run in a process of its own, and kill it when so many items more have a result."""
-    before = len(list(project.glob("items/*/item.json")))
+def begin_and_kill(project: Path, command: list[str], after: int) -> None:
+    """Begin a run in a process of its own, and kill it when so many items more have another result."""
+    begun = time.time_ns()
+
+    def done() -> int:
+        items = project.glob("items/*/item.json")
+        return sum(item.stat().st_mtime_ns >= begun for item in items)
+
     process = subprocess.Popen(
-        [sys.executable, "-m", "napari_corrclip", "project", "run", str(project)],
+        [sys.executable, "-m", "napari_corrclip", "project", *command, str(project)],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
     try:
-        while len(list(project.glob("items/*/item.json"))) < before + after:
+        while done() < after:
             assert process.poll() is None, "the run was over before it was to be killed"
             time.sleep(0.005)
     finally:
@@ -89,13 +95,13 @@ def test_many_scenes_are_killed_gone_on_with_relabelled_corrected_and_verified(
         folder = project.folder
         assert len(project) == number
     for _ in range(3):
-        run_and_kill(folder, after=dice.randint(1, number // 5))
+        begin_and_kill(folder, ["run", "--keep", "features"], after=dice.randint(1, number // 5))
     with Project.open(folder) as project:
         done = len(project.items(ItemState.PRELABELLED))
         assert 3 <= done < number - BROKEN
         was = {item.name: (item.at, item.run) for item in project.items(ItemState.PRELABELLED)}
         segmenter = Segmenter.from_recipe(RECIPE)
-        report = project.run(segmenter=segmenter, progress=False)
+        report = project.run(segmenter=segmenter, features=10**9, progress=False)
         assert len(report.done) == number - BROKEN - done
         assert len(report.failed) == BROKEN
         # What was done was not done again.
@@ -118,11 +124,26 @@ def test_many_scenes_are_killed_gone_on_with_relabelled_corrected_and_verified(
         project.choose(MORE)
         stale = project.status().stale
         assert stale[ItemState.PRELABELLED] == number - BROKEN - len(decided)
+        # Some have no features, and are run again; the others are labelled by theirs, in spite of a kill.
+        without = dice.sample(project.items(ItemState.PRELABELLED), 5)
+        for item in without:
+            (project.folder_of(item) / FEATURES).unlink()
+        begin_and_kill(folder, ["relabel"], after=dice.randint(1, number // 3))
+        left = project.items_to_relabel()
+        assert 0 < len(left.ready) < number - BROKEN - len(decided) - len(without)
+        assert {item.name for item in left.others} == {item.name for item in without}
+        report = project.relabel(segmenter=segmenter, progress=False)
+        assert sorted(report.done) == sorted(item.name for item in left.ready)
         report = project.run(segmenter=segmenter, stale=True, progress=False)
-        assert len(report.done) == number - BROKEN - len(decided)
+        assert len(report.done) == len(without)
         assert project.status().stale == {ItemState.IN_REVIEW: len(decided)}
         for item in project.items(ItemState.PRELABELLED):
             assert project.result(item).vocabulary == project.vocabulary
+        for path in dice.sample(images, 6):
+            item = project.item(os.path.relpath(path, folder).replace(os.sep, "/"))
+            if item.name not in decided:
+                alone = segmenter.segment(read(path), project.vocabulary)
+                np.testing.assert_array_equal(project.result(item).labels, alone.labels)
         for item in project.items(ItemState.PRELABELLED, ItemState.IN_REVIEW):
             project.mark(item, ItemState.VERIFIED, by="Ann")
         for name, labels in decided.items():

@@ -31,14 +31,14 @@ class OnDisk:
     """The end of a journal that says all of a session.
 
     Attributes:
-        revision: of the session.
+        edits: of the session.
         number: of the last file of records.
         size: bytes of it.
         records: how many follow the snapshot.
         file: what tells whether it is still that file; ``None``: it was not there.
     """
 
-    revision: int
+    edits: int
     number: int
     size: int
     records: int

@@ -121,15 +121,28 @@ class Actions:
         )
 
     def select_similar(self) -> None:
-        """Add the regions most like the first of the selection."""
+        """Add the regions most like the first of the selection; encode the image first, where it is not."""
         chosen = self._correcting.targets()
+        comes = self._correcting.encode("similar regions", lambda: self._selected_similar(chosen))
+        if comes:
+            self._correcting.select(chosen)  # which is seen, and waits
+            self._correcting.say(comes)
+        else:
+            self._add_similar(chosen)
+
+    def _selected_similar(self, chosen: list[int]) -> None:
+        """Add them now that the image is encoded, if they are still waited for."""
+        if list(self._correcting.selection) == chosen:
+            self._add_similar(chosen)
+
+    def _add_similar(self, chosen: list[int]) -> None:
         undecided = [row.id for row in self._session.rows() if row.verdict is None]
         among = [region for region in undecided if region not in chosen]
         more = self._session.similar(chosen[0], SIMILAR, among=among) if among else []
         self._correcting.select([*chosen, *more])
         self._correcting.say_for_now(
             f"{len(self._correcting.selection)} regions are selected, "
-            f"{len(more)} of them for likeness."
+            f"{len(more)} of them for likeness{'' if self._session.engine else ' of colours'}."
         )
 
     def assign(self, digit: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from enum import Enum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +24,31 @@ if TYPE_CHECKING:
 
 DIGITS = "1234567890"
 """Keys of the first ten classes, in their order."""
+
+
+class Encode(Protocol):
+    """The way to have the image encoded for a tool; see :meth:`.Encoding.ask`."""
+
+    def __call__(
+        self,
+        what: str,
+        then: Callable[[], object],
+        *,
+        clicks: bool = ...,
+        meanwhile: str = ...,
+    ) -> str:
+        """Return what is to be told of it; empty: the tool does without."""
+        ...
+
+
+def _without_networks(
+    what: str,
+    then: Callable[[], object],
+    *,
+    clicks: bool = False,
+    meanwhile: str = "",
+) -> str:
+    return ""
 
 
 class Tool(Enum):
@@ -47,6 +72,7 @@ class Correcting:
         session: of the layers.
         selection: ids of the selected regions, in the order in which they were selected.
         tool: what a plain drag does; ``None``: it moves the image.
+        encode: has the image encoded for a tool that asks the networks.
 
     Signals (psygnal):
         selected: the selection, which is another, or whose regions are.
@@ -71,6 +97,7 @@ class Correcting:
         self.selection: tuple[int, ...] = ()
         self._for_now = False
         self.tool: Tool | None = None
+        self.encode: Encode = _without_networks
 
     @property
     def outlines(self) -> Outlines:

@@ -16,6 +16,8 @@ from napari_corrclip.gui.work.jobs import Jobs
 from napari_corrclip.images.boxes import window
 from napari_corrclip.progress import Progress, Steps
 
+HOW = "Left-click what stays in the region, right-click what is to be cut away; Enter splits, Esc leaves it."
+
 
 class Splitting:
     """The split that is under way, or none.
@@ -62,15 +64,28 @@ class Splitting:
             raise InputError(f"{len(targets)} regions are selected; select the one to split.")
         region = targets[0]
         self._divider = self._correcting.session.divider(region)
+        comes = self._correcting.encode(
+            "split by points",
+            self._renew,
+            clicks=True,
+            meanwhile="until then clicks divide along edges",
+        )
         if self._correcting.selection != (region,):  # to outline a large region takes long
             self._correcting.select(targets)
         self.region = region
         self._draw()
-        self._correcting.say_for_now(
-            "Left-click what stays in the region, right-click what is to be cut away; Enter splits, "
-            "Esc leaves it."
-        )
+        self._correcting.say_for_now(comes or HOW)
         self.switched.emit(True)
+
+    def _renew(self) -> None:
+        """Have the networks divide the region, now that the image is encoded."""
+        if not self.on:
+            return
+        self._divider = self._correcting.session.divider(self.region)
+        if self.keep or self.cut:
+            self._look(again=True)
+        else:
+            self._correcting.say_for_now("This image is encoded; clicks ask SAM now.")
 
     def leave(self) -> None:
         """End the split without a trace."""
@@ -138,11 +153,15 @@ class Splitting:
             return "Left-click what is to stay in the region."
         return "The clicks do not divide the region; click on other places, or leave with Esc."
 
-    def _look(self) -> None:
-        """Find out in a thread how the clicks divide the region; what former clicks asked is dropped."""
+    def _look(self, *, again: bool = False) -> None:
+        """Find out in a thread how the clicks divide the region; what former clicks asked is dropped.
+
+        Args:
+            again: whether the clicks are those of before, so that it is split by them if that was asked.
+        """
         self._jobs.drop()
         self._parts = None
-        self._committing = False
+        self._committing = self._committing and again
         divider = self._divider
         self._draw()
         if divider is None or not (self.keep and self.cut):

@@ -9,6 +9,7 @@ from pathlib import Path
 import napari
 from qtpy.QtWidgets import QWidget
 
+from napari_corrclip.engine.networks import Networks
 from napari_corrclip.engine.recipe import Recipe
 from napari_corrclip.errors import CorrClipError, InputError
 from napari_corrclip.gui.image.panel import ImagePanel
@@ -47,6 +48,7 @@ class Projects:
         display: shows them.
         choices: returns the classes that were typed, or ``None``, and how images are run.
         may_fetch: asks whether weights that are missing may be downloaded.
+        networks: that are loaded, which a run shares with whoever encodes one image meanwhile.
         tell: is given a sentence.
         parent: the dock.
 
@@ -69,6 +71,7 @@ class Projects:
         *,
         choices: Callable[[], tuple[Vocabulary | None, Choice]],
         may_fetch: Callable[[Choice], bool],
+        networks: Networks,
         tell: Tell,
         parent: QWidget,
     ) -> None:
@@ -76,7 +79,7 @@ class Projects:
         self._looking = Jobs()
         self._shown = choices()[1].recipe  # by the dock, when the project was opened
         self.review = Review(viewer, image, workspace, display, tell)
-        self.run = ProjectRun()
+        self.run = ProjectRun(networks)
         self.panel = ImagesPanel(self.review, self.run, tell)
         self.panel.may_run = self._may_run
         self.way = WayBar(self.review, self.panel.model)

@@ -10,6 +10,7 @@ import getpass
 import weakref
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import napari
 from napari.layers import Image
@@ -34,6 +35,7 @@ from napari_corrclip.project.folder import SESSION, is_large
 from napari_corrclip.project.project import Project
 from napari_corrclip.project.records import BY_HAND, ItemRecord, ItemState, plane_text
 from napari_corrclip.project.sessions import ItemSessions
+from napari_corrclip.project.vectors import keep_means
 from napari_corrclip.vocabulary import Vocabulary
 from napari_corrclip.wording.amounts import count
 
@@ -57,11 +59,11 @@ class _Shown:
 
     Attributes:
         session: of the item.
-        revision: of its timeline, when the index was told.
+        edits: of its timeline, when the index was told.
     """
 
     session: Session
-    revision: int
+    edits: int
 
 
 class Review:
@@ -115,13 +117,14 @@ class Review:
         self._begun = False  # whether the index knows that something was decided
         self._undrawn = False  # whether the small picture is older than what the index knows
         self._besides = ""  # what is told with the image that is on its way
+        self._was_decided = False  # something, since the session was opened
         self._soon = QTimer()
         self._soon.setSingleShot(True)
         self._soon.setInterval(SOON)
         self._soon.timeout.connect(lambda: self.keep())
         display.edited.connect(self._edited)
         workspace.opened.connect(self._session_opened)
-        workspace.leaving.connect(lambda _: self.keep(leaving=True))
+        workspace.leaving.connect(lambda _: self._keep_all())
         workspace.left.connect(lambda _: self._use_store())
 
     # -- the project
@@ -500,6 +503,14 @@ class Review:
         return None if found is None else project.read_items([found])[0]
 
     @property
+    def folder(self) -> Path | None:
+        """The folder of the item whose session is open; ``None``: none is."""
+        project, record = self.project, self.record
+        if project is None or record is None or self._session is None:
+            return None
+        return project.folder_of(record)
+
+    @property
     def _session(self) -> Session | None:
         """The open session, if it is of the item that is shown."""
         return self._workspace.session if self._is_of_shown and self._is_whole else None
@@ -520,8 +531,8 @@ class Review:
 
     def _session_opened(self, opened: Opened) -> None:
         session = self._session
-        self._known = None if session is None else _Shown(session, session.timeline.revision)
-        self._begun = self._undrawn = False
+        self._known = None if session is None else _Shown(session, session.timeline.edits)
+        self._begun = self._undrawn = self._was_decided = False
 
     def _edited(self, _changed: Changed) -> None:
         session = self._session
@@ -532,6 +543,17 @@ class Review:
         if not self._begun and self._workspace.keeps(session):
             self._begun = True
             self._begin()
+
+    def _keep_all(self) -> None:
+        """Keep what is known of a session that is about to be left."""
+        self.keep(leaving=True)
+        session, folder = self._session, self.folder
+        if session is None or folder is None or not self._was_decided:
+            return
+        try:
+            keep_means(folder, session)
+        except InputError as error:
+            self._tell(error)
 
     def _begin(self) -> None:
         """Tell the index of the first edit at once, since the process may be killed before it tells more."""
@@ -565,8 +587,8 @@ class Review:
 
     def _is_news(self, session: Session) -> bool:
         """Whether the index was not told of a session as it is now."""
-        known, now = self._known, session.timeline.revision
-        return known is None or known.session is not session or known.revision != now
+        known, now = self._known, session.timeline.edits
+        return known is None or known.session is not session or known.edits != now
 
     def _check_kept(self, *, wait: bool) -> None:
         """Refuse what is not on the disk: another process would not find it, and a repair would lose it.
@@ -596,10 +618,11 @@ class Review:
         project, record, news = self._open_project(), self.record, self._is_news(session)
         if record is None or project.read_only or not (news or whole):
             return
-        now = session.timeline.revision
+        now = session.timeline.edits
         project.take(record, session, by=self.by, decided=news)
         self._known = _Shown(session, now)
         self._undrawn = True
+        self._was_decided = self._was_decided or news
 
     def _draw(self) -> None:
         """Keep the small picture of the item that is shown, as it is corrected now."""

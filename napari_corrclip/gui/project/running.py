@@ -9,6 +9,8 @@ from typing import Any
 
 from psygnal import Signal
 
+from napari_corrclip._torch_import import prepare_imports
+from napari_corrclip.engine.networks import Networks
 from napari_corrclip.errors import CorrClipError
 from napari_corrclip.gui.work.jobs import Jobs
 from napari_corrclip.gui.work.said import Kind, Said
@@ -22,6 +24,9 @@ from napari_corrclip.wording.pace import pace
 class ProjectRun:
     """The run that goes on in the background.
 
+    Args:
+        networks: that are loaded; it shares them with what else asks for them.
+
     Signals (psygnal):
         status: a sentence for the person.
         busy: whether it runs.
@@ -34,7 +39,8 @@ class ProjectRun:
     progressed = Signal(str)
     advanced = Signal(str)
 
-    def __init__(self) -> None:
+    def __init__(self, networks: Networks) -> None:
+        self._networks = networks
         self._jobs = Jobs()
         self._jobs.busy.connect(self.busy.emit)
         self._began = 0.0
@@ -55,7 +61,7 @@ class ProjectRun:
         """
         self._began, self._total, self._gone = perf_counter(), total, 0
         self._jobs.start(
-            _run_steps(project.folder, stale=stale, alone=project.is_only_writer),
+            _run_steps(project.folder, self._networks, stale=stale, alone=project.is_only_writer),
             done=self._done,
             failed=self._failed,
             progressed=self._event,
@@ -109,14 +115,23 @@ class ProjectRun:
         )
 
 
-def _run_steps(folder: Path, *, stale: bool, alone: bool) -> Generator[Any, None, Report[str]]:
+def _run_steps(
+    folder: Path, networks: Networks, *, stale: bool, alone: bool
+) -> Generator[Any, None, Report[str]]:
     """Run a project in a thread.
 
     Args:
         folder: of the project.
+        networks: are loaded, if they are not.
         stale: as of :meth:`ProjectRun.start`.
         alone: whether the window alone may write the index; it collects what the thread leaves in folders.
     """
-    yield Progress("load the libraries", 0, 1)  # which the run does
-    with Project.open(folder, read_only=alone) as project:  # a thread has its own
-        return (yield from project.run_steps(stale=stale, part=(1, 1) if alone else None))
+    yield Progress("load the libraries", 0, 1)
+    prepare_imports()
+    with (
+        Project.open(folder, read_only=alone) as project,  # a thread has its own
+        networks.working(project.recipe),
+    ):
+        segmenter = yield from networks.load_steps(project.recipe)
+        part = (1, 1) if alone else None
+        return (yield from project.run_steps(segmenter=segmenter, stale=stale, part=part))

@@ -20,14 +20,15 @@ from psygnal import Signal
 from napari_corrclip._torch_import import prepare_imports
 from napari_corrclip.annotation import Draft, Session
 from napari_corrclip.annotation.edits.predictions import Reassign
-from napari_corrclip.annotation.encoded_cache import GIB, FeatureCache
 from napari_corrclip.annotation.files.folder import digest
+from napari_corrclip.engine.networks import Networks
 from napari_corrclip.engine.recipe import Recipe
 from napari_corrclip.errors import CorrClipError
 from napari_corrclip.gui.image.picture import Picture
 from napari_corrclip.gui.image.planes import Where
 from napari_corrclip.gui.work.choice import REGIONS, SAM, Choice
 from napari_corrclip.gui.work.drafting import Drafting
+from napari_corrclip.gui.work.encoding import Encoding, too_large_to_keep
 from napari_corrclip.gui.work.estimates import ESTIMATES
 from napari_corrclip.gui.work.jobs import Jobs
 from napari_corrclip.gui.work.relabelling import Relabelling
@@ -43,7 +44,6 @@ from napari_corrclip.wording.amounts import count
 if TYPE_CHECKING:
     from napari_corrclip.engine.encoded_image import EncodedImage
     from napari_corrclip.engine.found_regions import RegionsBefore
-    from napari_corrclip.engine.segmenter import Segmenter
 
 NEXT = "Press Next region, then the digit of its class."
 
@@ -77,6 +77,10 @@ class Controller:
     Args:
         workspace: has the session that is open.
 
+    Attributes:
+        networks: that are loaded; a run over a project shares them.
+        encoding: encodes the image of a session that was opened without networks.
+
     Signals (psygnal):
         status: a sentence for the person.
         busy: whether a job runs.
@@ -104,12 +108,21 @@ class Controller:
         self._workspace = workspace
         self._jobs = Jobs()
         self._jobs.busy.connect(self.busy.emit)
-        self._loaded: tuple[Recipe, Segmenter] | None = None
+        self.networks = Networks()
+        self.encoding = Encoding(
+            self._jobs,
+            workspace,
+            self.networks,
+            say=self.status.emit,
+            progressed=self._event,
+            failed=self._failed,
+        )
         self._before: RegionsBefore | None = None
         self._chosen: Choice | None = None
         self._words = Relabelling(
             self._jobs,
             workspace,
+            self.encoding,
             say=self.status.emit,
             given_up=self.words_given_up.emit,
             progressed=self._event,
@@ -143,6 +156,7 @@ class Controller:
         """
         self._jobs.drop()
         self._words.forget()
+        self.encoding.forget()  # the run brings an encoded image of its own
         began = perf_counter()
 
         def done(ran: _Ran) -> None:
@@ -284,8 +298,12 @@ class Controller:
         self._words.begin(vocabulary, reassign or {})
 
     def look_again(self) -> None:
-        """Tell that the session has changed; see :meth:`.Relabelling.look_again`."""
+        """Tell that the session has changed, or that nothing runs any more.
+
+        See :meth:`.Relabelling.look_again` and :meth:`.Encoding.resume`.
+        """
         self._words.look_again()
+        self.encoding.resume()
 
     def work(
         self,
@@ -316,7 +334,7 @@ class Controller:
 
     def unload(self) -> None:
         """Let go of the networks and of the encoded image, and of the memory they take."""
-        if self.running:
+        if self.running or self.networks.is_at_work:
             self.status.emit("The networks are at work; cancel the run before they are unloaded.")
             return
         self.let_go()
@@ -324,7 +342,8 @@ class Controller:
 
     def let_go(self) -> None:
         """Let go of the networks, and tell nobody but those who keep what they encoded."""
-        self._loaded = self._before = None
+        self.networks.let_go()
+        self._before = None
         if self._workspace.session is not None:
             self._workspace.session.engine = None
         self.unloading.emit()
@@ -353,7 +372,8 @@ class Controller:
         Two sets of networks may not fit at once, and one that planes of a stack hold stays.
         """
         self._chosen = choice
-        if self._loaded is not None and not self._loaded[0].same_towers(choice.recipe):
+        loaded = self.networks.loaded
+        if loaded is not None and not loaded[0].same_towers(choice.recipe):
             self.unloading.emit()
 
     def _start(
@@ -435,7 +455,8 @@ class Controller:
         yield Progress("read the image", 0, 1)
         picture.rgb  # noqa: B018
         before = self._before
-        segmenter = yield from self._segmenter(choice.recipe, before)
+        sam = None if before is None else before.sam_for(choice.recipe)
+        segmenter = yield from self.networks.load_steps(choice.recipe, sam)
         segmenter.check_prompts(vocabulary)
         began = perf_counter()
         source = choice.source or segmenter.regions
@@ -463,7 +484,7 @@ class Controller:
 
         yield Progress("read the image", 0, 1)
         key = _regions_key(recipe, picture)
-        before, loaded = self._before, self._loaded
+        before, loaded = self._before, self.networks.loaded
         if before is not None and before.key == key:
             return before
         sam = None if before is None else before.sam_for(recipe)
@@ -498,7 +519,7 @@ class Controller:
         prepare_imports()
         from napari_corrclip.project.stack import Slice, stack_steps
 
-        segmenter = yield from self._segmenter(choice.recipe)
+        segmenter = yield from self.networks.load_steps(choice.recipe)
         slices = [
             Slice(
                 picture.where,
@@ -511,21 +532,6 @@ class Controller:
             for picture in pictures
         ]
         return (yield from stack_steps(segmenter, slices, vocabulary, have=have))
-
-    def _segmenter(self, recipe: Recipe, before: RegionsBefore | None = None) -> Steps[Segmenter]:
-        former = self._loaded
-        if former is not None and former[0] == recipe:
-            return former[1]
-        if former is not None and not former[0].same_towers(recipe):
-            self._loaded = former = None  # two sets of networks may not fit at once
-        from napari_corrclip.engine.segmenter import Segmenter
-
-        segmenter = yield from Segmenter.load_steps(
-            recipe, former=former and former[1], sam=before and before.sam_for(recipe)
-        )
-        yield Progress("load the networks", 1, 1)  # a run that is not wanted any more ends here
-        self._loaded = recipe, segmenter
-        return segmenter
 
 
 def _regions_key(recipe: Recipe, picture: Picture) -> str:
@@ -555,15 +561,6 @@ def _rerun(
         return *notes, *edited.notes
 
     return edit
-
-
-def too_large_to_keep(nbytes: int, cache: FeatureCache) -> str:
-    """Say that an encoded image is over the limit by itself, and what that means."""
-    return (
-        f"The encoded image ({nbytes / GIB:.2g} GiB) is more than the feature cache holds "
-        f"({cache.limit / GIB:.2g} GiB) and was let go of: other classes need another run, or a "
-        "higher limit under Advanced."
-    )
 
 
 def _said(picture: Picture) -> str:

@@ -15,6 +15,7 @@ from napari_corrclip.annotation.change import Edited
 from napari_corrclip.annotation.edits.predictions import Reassign
 from napari_corrclip.errors import CorrClipError
 from napari_corrclip.gui.work.drafting import Drafting
+from napari_corrclip.gui.work.encoding import Encoding
 from napari_corrclip.gui.work.jobs import Jobs
 from napari_corrclip.gui.work.said import Kind, Said, Tell
 from napari_corrclip.gui.work.workspace import Workspace
@@ -25,6 +26,9 @@ from napari_corrclip.wording.amounts import count
 
 if TYPE_CHECKING:
     from napari_corrclip.engine.encoded_image import EncodedImage, Preview
+
+OTHERS = "Run on the page Images looks for them in the others."
+"""What is told besides of classes of a project."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,6 +71,7 @@ class Relabelling:
     Args:
         jobs: of which one runs at a time.
         workspace: has the session that is open.
+        encoding: encodes the image of a session without networks.
         say: shows a sentence.
         given_up: called when words that were asked for will not be the session's.
         progressed: gets every :class:`Progress`.
@@ -78,6 +83,7 @@ class Relabelling:
         self,
         jobs: Jobs,
         workspace: Workspace,
+        encoding: Encoding,
         *,
         say: Tell,
         given_up: Callable[[], object],
@@ -87,6 +93,7 @@ class Relabelling:
     ) -> None:
         self._jobs = jobs
         self._workspace = workspace
+        self._encoding = encoding
         self._say = say
         self._given_up = given_up
         self._progressed = progressed
@@ -123,7 +130,8 @@ class Relabelling:
         """Label the session's image by other classes: no image tower runs.
 
         Words that are new are shown after a first look, in one prompt template, and then as they are
-        found by all. Other names, colours or another order ask no network and are there at once.
+        found by all. Other names, colours or another order ask no network and are there at once. Where the
+        image is not encoded, new words are there at once, without a pixel, and are looked for when it is.
 
         Args:
             vocabulary: all classes from now on, those of a former change that is not shown yet too.
@@ -133,9 +141,10 @@ class Relabelling:
         session = self._session()
         if session is None:
             return
-        self._jobs.drop()
-        self._change = self._left = None
         encoded = _encoded(session)
+        if encoded is not None or not self._encoding.is_on:  # which goes on for these words, too
+            self._jobs.drop()
+        self._change = self._left = None
         if vocabulary == session.vocabulary:
             self.look_again()
         elif encoded is None or vocabulary.finds_the_same(session.vocabulary):
@@ -261,7 +270,8 @@ class Relabelling:
         if waiting:
             self._change = None
         if draft.made is not None:
-            self._say(_labelled(look.result, draft.made))
+            said = _labelled(look.result, draft.made)
+            self._say(f"{said} {OTHERS}" if self._encoding.is_of_set else said)
 
     def _take_first(self, session: Session, change: _Change, look: _Look) -> None:
         """Take words and what was found by them at the first look, whatever was edited meanwhile."""
@@ -300,10 +310,15 @@ class Relabelling:
     def _take_at_once(self, session: Session, words: Vocabulary, reassign: Reassign) -> None:
         """Take words for which no network is asked."""
         known = words.finds_the_same(session.vocabulary)
+        comes = "" if known else self._encoding.ask("the new classes", self.look_again)
         edited = self._take(session, _Change(words, reassign), None)
         if edited is None:
             return
-        said = f"There are {_classes(words)}." if known else "Press Run to look for these classes."
+        said = (
+            f"There are {_classes(words)}."
+            if known
+            else comes or "Press Run to look for these classes."
+        )
         kind = Kind.DONE if known else Kind.NOTE
         self._say(Said(" ".join([said, *edited.notes]), kind, undo=known))
         self.look_again()

@@ -11,9 +11,11 @@ STAGES: Mapping[str, str] = {
     "read the image": "Reading the image",
     "regions": "Finding regions",
     "windows": "Encoding the image",
+    "clicks": "Encoding the image for clicks",
     "text": "Encoding the words",
     "classify": "Finding the classes",
     "count the regions": "Counting the regions",
+    "wait for the run of the set": "Waiting for the run of the set, by other networks",
 }
 """What is said of a stage, by its name in :class:`~napari_corrclip.progress.Progress`."""
 

@@ -35,12 +35,12 @@ class _Save:
 
     Attributes:
         folder: where.
-        revision: which one.
+        edits: those of its timeline then.
         mark: what tells it from another one that is saved there; ``None``: it could not be seen.
     """
 
     folder: Path
-    revision: int
+    edits: int
     mark: Mark | None
 
 
@@ -77,9 +77,9 @@ class WithImages:
         if image is not None:
             self._kept[image] = [other for other in self.of(image) if other is not kept]
 
-    def note_saved(self, session: Session, folder: Path, revision: int) -> None:
-        """Note where and at which revision a person saved a session, by whichever dock."""
-        self._saved[session] = _Save(folder, revision, saved_mark(folder))
+    def note_saved(self, session: Session, folder: Path, edits: int) -> None:
+        """Note where and after how many edits a person saved a session, by whichever dock."""
+        self._saved[session] = _Save(folder, edits, saved_mark(folder))
 
     def saved_in(self, session: Session) -> Path | None:
         """Return the folder in which a person saved a session last."""
@@ -96,7 +96,7 @@ class WithImages:
     def is_saved(self, session: Session) -> bool:
         """Whether a person saved a session as it is now, and it still lies there."""
         found = self._saved.get(session)
-        if found is None or found.revision != session.timeline.revision:
+        if found is None or found.edits != session.timeline.edits:
             return False
         return self.lies_in(session, found.folder)
 

@@ -634,9 +634,9 @@ class Workspace:
         Raises:
             InputError: as of :meth:`Session.save`.
         """
-        revision = session.timeline.revision
+        edits = session.timeline.edits
         session.save(folder)
-        self._with_images.note_saved(session, folder, revision)
+        self._with_images.note_saved(session, folder, edits)
         self.kept.emit()
 
     def saved_in(self, session: Session) -> Path | None:

@@ -27,7 +27,7 @@ def session_of(person: Person) -> Any:
 
 def networks(person: Person) -> list[weakref.ref[Any]]:
     """The modules of torch that are loaded, held weakly."""
-    loaded = person.dock.controller._loaded
+    loaded = person.dock.controller.networks.loaded
     assert loaded is not None
     segmenter = loaded[1]
     parts = [segmenter.clip.model, segmenter.similarity.model]
@@ -99,7 +99,7 @@ def test_a_dock_that_is_closed_lets_go(on_screen: Person) -> None:
     assert mode is not None
     mode.start()
     person.viewer.window.remove_dock_widget(person.dock.parent())
-    person.qtbot.waitUntil(lambda: person.dock.controller._loaded is None, timeout=MINUTE)
+    person.qtbot.waitUntil(lambda: person.dock.controller.networks.loaded is None, timeout=MINUTE)
     assert person.dock.layers is None
     assert not mode.on
     assert "undo" not in vars(layers.labels)

@@ -184,9 +184,9 @@ def test_windows_are_counted_and_parameters_are_those_of_the_result(
     assert isinstance(tau, QLineEdit)
     tau.setText("0.7")
     tau.editingFinished.emit()
-    towers = person.dock.controller._loaded
+    towers = person.dock.controller.networks.loaded
     person.run()
-    again = person.dock.controller._loaded
+    again = person.dock.controller.networks.loaded
     assert towers is not None
     assert again is not None
     assert again[1].settings.tau == 0.7
@@ -297,7 +297,7 @@ def test_out_of_memory_says_what_to_lower_and_lets_go(
     detail = "the detail (fine)"
     for value in (detail, "the points (SAM normal (16 × 16))", "the CPU"):
         assert value in said
-    assert person.dock.controller._loaded is None
+    assert person.dock.controller.networks.loaded is None
     assert person.dock.session is session
     person.agree()
     person.dock.model.regions.setCurrentText("superpixels")
