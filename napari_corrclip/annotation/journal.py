@@ -253,6 +253,18 @@ class Journal:
             else:
                 self._write_beside(first=False)
 
+    def write_again(self) -> None:
+        """Write all anew where something could not be written, without waiting for the next edit."""
+        with self.session.locked():
+            if self._closed or self.problem is None:
+                return
+            try:
+                self._write_anew()
+            except (OSError, InputError) as error:
+                self._tell(error)
+            else:
+                self.problem = None
+
     def _sentence(self, error: BaseException) -> str:
         if isinstance(error, OSError):
             return str(cannot_write(self.folder, error))

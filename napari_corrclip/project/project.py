@@ -464,12 +464,16 @@ class Project:
             states = {ItemState.NEW: states.pop(ItemState.NEW, 0) + left, **states}
         return Status(
             states,
-            self._index.stale(running.fresh_runs(self._index)),
+            self.count_stale(),
             files.missing,
             files.changed,
             files.touched,
             self.passed_over,
         )
+
+    def count_stale(self) -> dict[ItemState, int]:
+        """Return how many items of each state are stale, as :meth:`status` does, without a look at images."""
+        return self._index.stale(running.fresh_runs(self._index))
 
     # -- running
 
@@ -769,6 +773,16 @@ class Project:
             InputError: it cannot be written.
         """
         reviewing.take(self._index, self.item(item), session, by, decided=decided)
+
+    def catch_up(self) -> int:
+        """Take decisions into the index that it never heard of; return of how many items they are.
+
+        A process that was killed may have left edits in an item's journal alone. A run does so itself.
+
+        Raises:
+            InputError: the index cannot be written.
+        """
+        return reviewing.catch_up(self._index)
 
     def sessions(self) -> ItemSessions:
         """Return the store of the items' sessions, for whoever opens images and not items."""

@@ -32,7 +32,7 @@ from napari_corrclip.project.folder import (
 )
 from napari_corrclip.project.index import Index
 from napari_corrclip.project.reading import is_as_it_was
-from napari_corrclip.project.records import DECIDED, ItemRecord, ItemState, plane_text
+from napari_corrclip.project.records import BY_HAND, DECIDED, ItemRecord, ItemState, plane_text
 from napari_corrclip.project.vectors import keep_means
 from napari_corrclip.results.folder import read_provenance
 from napari_corrclip.results.provenance import Provenance
@@ -142,9 +142,24 @@ def catch_up(index: Index) -> int:
             session = restore(folder / SESSION)
         except InputError:  # it is told when it is opened
             continue
-        take(index, record, session, record.by)
-        caught += 1
+        if _decides_more(index, record, session):
+            take(index, record, session, record.by)
+            caught += 1
     return caught
+
+
+def _decides_more(index: Index, record: ItemRecord, session: Session) -> bool:
+    """Whether a session says other than the index; a look that brought the set's classes alone does not."""
+    if record.state not in BY_HAND:
+        return any(
+            change.vocabulary is None for step in session.history.done for change in step.changes
+        )
+    table = session.table
+    said = zip(table["state"], table["label"].tolist(), strict=True)
+    now = dict(zip(table["id"].tolist(), said, strict=True))
+    query = "SELECT id, state, value FROM regions WHERE item = ?"
+    known = {region: (state, value) for region, state, value in index.rows(query, (record.id,))}
+    return now != known
 
 
 def read_session(

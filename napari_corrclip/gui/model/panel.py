@@ -128,7 +128,7 @@ class ModelPanel(Fold):
         form.addRow("Device", device)
         form.addRow(more)
         self.preset.currentTextChanged.connect(self._preset_chosen)
-        self.regions.currentTextChanged.connect(self._regions_chosen)
+        self.regions.currentIndexChanged.connect(self._regions_chosen)  # before it is told of
         for widget in (self.regions, self.detail, self.device):
             widget.currentIndexChanged.connect(self.tell_windows)
         self.advanced.changed.connect(self._settings_changed)

@@ -124,7 +124,7 @@ class ImagesPanel(QWidget):
         review.coming_next = lambda: review.next_ready(self.model.numbers())
         review.opened.connect(self._opened)
         review.shown.connect(self._shown)
-        review.changed.connect(lambda: self._later.start())
+        review.changed.connect(self._refresh_soon)
         run.busy.connect(self._busy)
         run.progressed.connect(self._progressed)
         run.advanced.connect(self._advanced)
@@ -160,6 +160,10 @@ class ImagesPanel(QWidget):
             self._tell(error)
         self._select_shown()
         self._count()
+
+    def _refresh_soon(self) -> None:
+        if not self._later.isActive():
+            self._later.start()
 
     def _sought(self, *_: object) -> None:
         self.model.states = FILTERS[self.states.currentText()]
@@ -271,7 +275,7 @@ class ImagesPanel(QWidget):
         project = self._review.project
         if project is None:
             return 0
-        return project.status().stale.get(ItemState.PRELABELLED, 0)
+        return project.count_stale().get(ItemState.PRELABELLED, 0)
 
     def _busy(self, busy: bool) -> None:
         self.stop_button.setVisible(busy)
@@ -283,6 +287,7 @@ class ImagesPanel(QWidget):
                 project.collect(progress=False)  # what the thread has left in the items' folders
             except InputError as error:
                 self._tell(error)
+        self._review.look_for_items()
         self.refresh()
 
     def _progressed(self, said: str) -> None:
@@ -291,8 +296,8 @@ class ImagesPanel(QWidget):
 
     def _advanced(self, name: str) -> None:
         record, project = self._review.record, self._review.project
-        if not self._later.isActive():
-            self._later.start()
+        self._refresh_soon()
+        self._review.look_for_items()
         if record is None or project is None or record.name != name:
             return
         # The image that is looked at has its labels now.

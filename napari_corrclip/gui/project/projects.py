@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import fields, replace
+from pathlib import Path
 
 import napari
 from qtpy.QtWidgets import QWidget
 
 from napari_corrclip.engine.networks import Networks
-from napari_corrclip.errors import InputError
+from napari_corrclip.engine.recipe import Recipe
+from napari_corrclip.errors import CorrClipError, InputError
 from napari_corrclip.gui.image.panel import ImagePanel
 from napari_corrclip.gui.project.opening import Opening
 from napari_corrclip.gui.project.panel import ImagesPanel
@@ -19,11 +22,20 @@ from napari_corrclip.gui.project.way import WayBar
 from napari_corrclip.gui.session.display import SessionDisplay
 from napari_corrclip.gui.widgets import button
 from napari_corrclip.gui.work.choice import Choice
+from napari_corrclip.gui.work.jobs import Jobs
 from napari_corrclip.gui.work.said import Kind, Said, Tell
 from napari_corrclip.gui.work.workspace import Workspace
+from napari_corrclip.progress import Progress, Steps
 from napari_corrclip.project.project import Project
 from napari_corrclip.vocabulary import Vocabulary
 from napari_corrclip.wording.amounts import count
+
+GO_WITH = {
+    "preset": "settings",
+    "regions": "region_options",
+    "region_options": "regions",
+}
+"""What else of a recipe is taken with what was changed, for it means nothing beside another one."""
 
 
 class Projects:
@@ -64,6 +76,8 @@ class Projects:
         parent: QWidget,
     ) -> None:
         self._choices, self._may_fetch, self._tell = choices, may_fetch, tell
+        self._looking = Jobs()
+        self._shown = choices()[1].recipe  # by the dock, when the project was opened
         self.review = Review(viewer, image, workspace, display, tell)
         self.run = ProjectRun(networks)
         self.panel = ImagesPanel(self.review, self.run, tell)
@@ -95,12 +109,10 @@ class Projects:
 
     def opened(self, project: Project, run: bool) -> None:
         """Have a project from now on, show its first open image, and run it if that is wanted."""
-        try:
-            new = 0 if project.read_only else project.look_again()
-        except InputError as error:
-            self._tell(error)
-            new = 0
+        self._looking.drop()
+        new = self._look_alone(project) if project.is_only_writer else 0
         self.review.open(project)
+        self._shown = self._choices()[1].recipe
         first = self.review.next_ready(self.panel.model.numbers())
         record = first or self.panel.model.record(0)
         came = f", {new:,} of them new" if new else ""
@@ -108,7 +120,37 @@ class Projects:
         if record is None or not self.panel.show_item(record, said):
             self._tell(Said(said, Kind.DONE))
         if run:
-            self.panel.start()
+            self.panel.start()  # which looks again itself
+        elif not project.read_only and not project.is_only_writer:
+            self._looking.start(
+                _look_steps(project.folder), done=self._looked, failed=self._cannot_look
+            )
+
+    def _look_alone(self, project: Project) -> int:
+        """Add what has come to a project's folders, where no other thread may write; return how many."""
+        try:
+            project.catch_up()
+            return project.look_again()
+        except InputError as error:
+            self._tell(error)
+            return 0
+
+    def _looked(self, new: int) -> None:
+        project = self.review.project
+        if project is None:
+            return
+        self.review.look_for_items()
+        self.panel.refresh()
+        if new:
+            self.review.tell_besides(f"{count(new, 'new image')} in {project.folder.name!r}.")
+        if new and self.review.record is None and not self.review.is_opening:
+            self.panel.step(1)
+
+    def _cannot_look(self, error: Exception) -> None:
+        if isinstance(error, CorrClipError):
+            self._tell(error)
+        else:
+            self._tell(Said(f"New images cannot be looked for ({error}).", Kind.WARNING))
 
     def _show_statistics(self) -> None:
         if self.review.project is not None:
@@ -127,21 +169,58 @@ class Projects:
             return False
         choice = self._choices()[1]
         try:
-            if not project.read_only and choice.recipe.key() != project.recipe.key():
-                project.choose(recipe=choice.recipe)
+            recipe = changed(project.recipe, self._shown, choice.recipe)
+            if not project.read_only and recipe != project.recipe:
+                project.choose(recipe=recipe)
+                self._tell("Images are run from now on as the page Set up was changed.")
         except InputError as error:
             self._tell(error)
             return False
-        return self._may_fetch(choice)
+        return self._may_fetch(replace(choice, recipe=project.recipe))
 
     def close(self) -> None:
         """Keep what was corrected, and let go of the project."""
+        self._looking.drop()
         self.panel.close_jobs()
         self.statistics.close()
         self.review.close()
 
     def let_go(self) -> None:
         """Stop what runs, and touch no widget: they are being deleted."""
+        self._looking.drop()
         self.panel.thumbnails.close()
         self.run.let_go()
         self.review.let_go()
+
+
+def changed(recipe: Recipe, shown: Recipe, now: Recipe) -> Recipe:
+    """Return a project's recipe with what a person has changed in the dock, and nothing else.
+
+    The dock cannot say all of a recipe, and not every one: what it does not show stays.
+
+    Args:
+        recipe: of the project.
+        shown: by the dock, when the project was opened.
+        now: by the dock.
+
+    Raises:
+        InputError: what was changed does not go with the rest.
+    """
+    names = {
+        field.name
+        for field in fields(Recipe)
+        if getattr(now, field.name) != getattr(shown, field.name)
+    }
+    for name, more in GO_WITH.items():
+        if name in names:
+            names.add(more)
+    return replace(recipe, **{name: getattr(now, name) for name in names})
+
+
+def _look_steps(folder: Path) -> Steps[int]:
+    """Look in a thread for what has come to a project's folders; return how many images they are."""
+    yield Progress("look for corrections", 0, 2)
+    with Project.open(folder) as project:  # a thread has its own
+        project.catch_up()
+        yield Progress("look for images", 1, 2)
+        return project.look_again()

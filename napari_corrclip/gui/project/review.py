@@ -9,46 +9,38 @@ from __future__ import annotations
 import getpass
 import weakref
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import napari
-import numpy as np
 from napari.layers import Image
-from numpy.typing import NDArray
 from psygnal import Signal
 from qtpy.QtCore import QTimer
 
 from napari_corrclip.annotation import Changed, Session, SessionStore, Source
+from napari_corrclip.annotation.files.log import put_aside
 from napari_corrclip.errors import CorrClipError, InputError
 from napari_corrclip.gui.image.layer_files import fill
 from napari_corrclip.gui.image.panel import ImagePanel
 from napari_corrclip.gui.image.picture import Picture
+from napari_corrclip.gui.project.model import file_name
+from napari_corrclip.gui.project.reading import Ready, ready_steps, result_in, session_steps
 from napari_corrclip.gui.session.display import SessionDisplay
 from napari_corrclip.gui.work.jobs import Jobs
-from napari_corrclip.gui.work.restoring import (
-    OfOther,
-    Unproven,
-    find_steps,
-    open_steps,
-)
 from napari_corrclip.gui.work.said import Kind, Said, Tell
-from napari_corrclip.gui.work.workspace import Opened, Workspace
-from napari_corrclip.images import Pixels
-from napari_corrclip.images.stacks import read_plane
-from napari_corrclip.progress import Progress, Steps
+from napari_corrclip.gui.work.workspace import Opened, Safety, Workspace
+from napari_corrclip.progress import Steps
 from napari_corrclip.project import thumbnails
-from napari_corrclip.project.folder import is_large
+from napari_corrclip.project.folder import SESSION, is_large
 from napari_corrclip.project.project import Project
-from napari_corrclip.project.records import ItemRecord, ItemState, plane_text
-from napari_corrclip.project.reviewing import as_it_was_read, check_unchanged, read_session
+from napari_corrclip.project.records import BY_HAND, ItemRecord, ItemState, plane_text
 from napari_corrclip.project.sessions import ItemSessions
 from napari_corrclip.project.vectors import keep_means
 from napari_corrclip.vocabulary import Vocabulary
 from napari_corrclip.wording.amounts import count
 
 SOON = 1500
-"""Milliseconds without an edit before the index is told of those that were made."""
+"""Milliseconds after an edit before the index is told of it, and of those that were made meanwhile."""
 READY = (ItemState.PRELABELLED, ItemState.IN_REVIEW)
 """The states of images that wait for a person."""
 
@@ -113,7 +105,8 @@ class Review:
         self.project: Project | None = None
         self.record: ItemRecord | None = None
         self.by = reviewer()
-        self._store: ItemSessions | None = None
+        self._store: ItemSessions | None = None  # which knows all items
+        self._used: ItemSessions | None = None  # by the workspace
         self._jobs, self._prefetching = Jobs(), Jobs()
         self._putting = False
         self._coming: ItemRecord | None = None  # that is being read
@@ -121,6 +114,9 @@ class Review:
         self._layer: Callable[[], Image | None] = lambda: None  # in which images are shown
         self.coming_next: Callable[[], ItemRecord | None] = lambda: None
         self._known: _Shown | None = None
+        self._begun = False  # whether the index knows that something was decided
+        self._undrawn = False  # whether the small picture is older than what the index knows
+        self._besides = ""  # what is told with the image that is on its way
         self._was_decided = False  # something, since the session was opened
         self._soon = QTimer()
         self._soon.setSingleShot(True)
@@ -129,6 +125,7 @@ class Review:
         display.edited.connect(self._edited)
         workspace.opened.connect(self._session_opened)
         workspace.leaving.connect(lambda _: self._keep_all())
+        workspace.left.connect(lambda _: self._use_store())
 
     # -- the project
 
@@ -137,7 +134,7 @@ class Review:
         self.close()
         self.project = project
         self._store = project.sessions()
-        self._workspace.use(self._store)
+        self._use_store()
         self._display.keeps_look = True
         self.opened.emit(project)
 
@@ -148,9 +145,8 @@ class Review:
         self._jobs.drop()
         self._prefetching.drop()
         self._coming = self._ahead = None
-        self.keep()
         self._workspace.leave()
-        self._store = None
+        self._store = self._used = None
         self._workspace.use(SessionStore())
         self._display.keeps_look = False
         self.project.close()
@@ -165,7 +161,7 @@ class Review:
         self.opened.disconnect()
         self.shown.disconnect()
         self.changed.disconnect()
-        self.keep()
+        self.keep(leaving=True)
         project, self.project = self.project, None
         if project is not None:
             project.close()
@@ -181,9 +177,42 @@ class Review:
         return self._session is not None
 
     def is_shown(self, record: ItemRecord) -> bool:
-        """Whether it is the item that is shown, or is about to be."""
-        shown = self._coming or self.record
+        """Whether it is the item that is shown, or is about to be, and nothing else is corrected."""
+        shown = self._coming or (None if self._is_elsewhere else self.record)
         return shown is not None and shown.id == record.id
+
+    @property
+    def _is_elsewhere(self) -> bool:
+        """Whether something else is corrected than the item that is shown: another image, or a part of it.
+
+        Of a large image nothing but parts can be.
+        """
+        project, record = self.project, self.record
+        if project is None or record is None or self._workspace.session is None:
+            return False
+        if self._is_of_shown:
+            return not self._is_whole and not is_large(project.folder_of(record))
+        return True
+
+    def look_for_items(self) -> None:
+        """Know the items that have come since the project was opened, so that their sessions lie in them."""
+        project, store = self.project, self._store
+        if project is not None and store is not None and len(project) != len(store.names):
+            self._store = project.sessions()
+            self._use_store()
+
+    def _know(self, record: ItemRecord) -> None:
+        """Know an item that has come, or moved, since."""
+        store = self._store
+        if store is None or store.names.get((record.path, record.plane)) != record.name:
+            self._store = self._open_project().sessions()
+            self._use_store()
+
+    def _use_store(self) -> None:
+        """Let the workspace have the store of all items, as soon as no session is open."""
+        if self._store is not self._used and self._workspace.session is None:
+            self._used = self._store
+            self._workspace.use(self._store or SessionStore())
 
     # -- an image
 
@@ -195,20 +224,24 @@ class Review:
             said: what is told besides.
 
         Raises:
-            InputError: the image is gone; what was shown stays.
+            InputError: the image is gone, or what was done to the one before is on no disk; what was shown
+                stays.
         """
         project = self._open_project()
+        self._check_written()
+        record = project.item(record)  # as it is now; whoever asks may have read it long ago
         path = project.path_of(record)
         if not path.exists():
             raise InputError(
                 f"The image {str(path)!r} is gone; put it back, or tell where it is: napari-corrclip project "
                 "relink."
             )
+        self._know(record)
         ahead, self._ahead = self._ahead, None
         self._jobs.drop()
         self._prefetching.drop()
-        self._coming = record
-        if ahead is not None and ahead.is_of(record, project.vocabulary):
+        self._coming, self._besides = record, ""
+        if ahead is not None and ahead.is_of(record, project.vocabulary, project.folder_of(record)):
             self._put(record, ahead, said)
             return
         self._jobs.start(
@@ -235,8 +268,10 @@ class Review:
         self._coming = None
         self._putting = True
         try:
+            self._check_written()  # till now it was corrected
             # Its layers rest until they show the next session: the list of layers stays as it is.
             self._workspace.leave()
+            self._use_store()
             self.record, self._known = None, None
             self._fill(ready)
             self.record = record
@@ -245,6 +280,7 @@ class Review:
             self._viewer.reset_view()  # each is seen whole, whatever its size
         except InputError as error:
             self._tell(error)
+            self.changed.emit()  # the list shows where one is
             return
         finally:
             self._putting = False
@@ -258,6 +294,8 @@ class Review:
         """
         former = self._layer()
         former = former if former is not None and former in self._viewer.layers else None
+        if self._workspace.unsaved_with(former):
+            former = None  # what is in memory only stays with its image
         if ready.pixels is None:
             self._layer = lambda: None
             if former is not None:
@@ -292,34 +330,93 @@ class Review:
             self._tell(" ".join(filter(None, (said, _not_run(record)))))
             return
         try:
-            picture = self._image.picture()
+            # All of it, whatever part was chosen for a run on another one.
+            source = self._image.source()
+            picture = self._image.picture() if source is None else self._image.picture_for(source)
         except InputError as error:
             self._tell(error)
             return
         if ready.session is not None and ready.pixels is not None:
             picture.keep(ready.pixels)
-            self._read(record, ready.session, picture, said)
+            self._read(ready, ready.session, picture, said)
             return
         project, store = self._open_project(), self._store
         assert store is not None  # of the project
         self._jobs.start(
             session_steps(record, picture, project.folder_of(record), store, project.vocabulary),
-            done=lambda session: self._read(record, session, picture, said),
+            done=lambda session: self._read(ready, session, picture, said),
             failed=self._failed,
         )
 
-    def _read(self, record: ItemRecord, session: Session, picture: Picture, said: str) -> None:
-        layer = picture.layer
+    def _read(self, ready: Ready, session: Session, picture: Picture, said: str) -> None:
+        """Open a session that was read; one that is none of its item any more is read again."""
+        layer, record, project = picture.layer, ready.record, self.project
         is_here = self.record is not None and self.record.id == record.id
-        if not is_here or layer is None or layer not in self._viewer.layers:
+        if project is None or not is_here or layer is None or layer not in self._viewer.layers:
             return
-        session.source = picture.source
-        self._workspace.open(
-            session, picture, shown=self._display.slider.shows(picture), arrived=True
-        )
+        try:
+            if self._was_run(ready):
+                self.show(record, said)
+                return
+            session.source = picture.source
+            self._workspace.open(
+                session, picture, shown=self._display.slider.shows(picture), arrived=True
+            )
+            if self._workspace.journal is None:
+                self._workspace.write_again()  # whoever looked whether it is free has done so
+            # From now on no run writes there; one may have been faster.
+            if self._was_run(ready) and not session.history.done:
+                self._workspace.leave()
+                put_aside(project.folder_of(record) / SESSION)
+                self.show(record, said)
+                return
+            self.record = project.item(record)
+            self._catch_up(session)
+        except InputError as error:
+            self._tell(error)
+            return
         left = sum(row.verdict is None for row in session.rows())
         what = f"{count(left, 'region')} left; D goes to the next, Ctrl+Enter verifies the image."
-        self._tell(Said(" ".join(filter(None, (said, what))), Kind.DONE if said else Kind.NOTE))
+        besides = " ".join(filter(None, (said, self._besides)))
+        self._tell(
+            Said(" ".join(filter(None, (besides, what))), Kind.DONE if besides else Kind.NOTE)
+        )
+
+    def _was_run(self, ready: Ready) -> bool:
+        """Whether an item has another result than when it was read."""
+        project = self._open_project()
+        run = project.item(ready.record).run
+        return run != ready.record.run or result_in(project.folder_of(ready.record)) != ready.result
+
+    def _catch_up(self, session: Session) -> None:
+        """Let the index hear of what a window that was killed left in an item's journal.
+
+        Raises:
+            InputError: it cannot be written.
+        """
+        project, record = self._open_project(), self.record
+        if record is None or self._session is not session or project.read_only:
+            return
+        rows = session.rows()
+        left = sum(row.verdict is None for row in rows)
+        same = (record.regions, record.undecided) == (len(rows), left)
+        said = record.state in BY_HAND
+        # A look brings the classes that came to the set, which decides nothing.
+        decided = any(
+            change.vocabulary is None for step in session.history.done for change in step.changes
+        )
+        if (said and same) or (not said and not decided):
+            return
+        project.take(record, session, by=record.by, decided=record.state is not ItemState.SKIPPED)
+        self.record = project.item(record)
+        self.changed.emit()
+
+    def tell_besides(self, said: str) -> None:
+        """Tell something; where an image is on its way, with what is told of it."""
+        if self.is_opening:
+            self._besides = said
+        else:
+            self._tell(Said(said, Kind.DONE))
 
     def _failed(self, error: Exception) -> None:
         self._coming = None
@@ -364,13 +461,26 @@ class Review:
             self._tell("The image is still being opened; wait a moment.")
             return False
         try:
+            if self._is_elsewhere:
+                raise InputError(
+                    f"{file_name(record)!r} is not what is corrected now; click on it in the list, and then "
+                    f"say that it is {state}."
+                )
+            if self._workspace.session is not None:
+                try:
+                    self._workspace.write_again()  # what is verified is on the disk
+                except InputError as error:
+                    raise InputError(
+                        f"{file_name(record)!r} is not {state}, for what you did to it is on no disk. {error}"
+                    ) from None
             if self._session is not None:
-                self._workspace.finish_writing()  # what is verified is on the disk
-                self.keep(whole=True)
+                self._soon.stop()
+                self._take(self._session, whole=True)
             project.mark(record, state, by=self.by)
         except InputError as error:
             self._tell(error)
             return False
+        self._draw()  # after it was marked, else it would be taken for an older one
         self.record = project.item(record)
         self.changed.emit()
         return True
@@ -403,25 +513,40 @@ class Review:
     @property
     def _session(self) -> Session | None:
         """The open session, if it is of the item that is shown."""
-        picture, session = self._workspace.picture, self._workspace.session
-        if self.record is None or picture is None or session is None or picture.source is None:
-            return None
-        store = self._store
-        is_of_it = store is not None and store.item_of(picture.source) == self.record.name
-        return session if is_of_it and picture.box is None else None
+        return self._workspace.session if self._is_of_shown and self._is_whole else None
+
+    @property
+    def _is_of_shown(self) -> bool:
+        """Whether the open session is of the image that is shown, or of a part of it."""
+        record, picture, store = self.record, self._workspace.picture, self._store
+        if record is None or store is None or picture is None or picture.source is None:
+            return False
+        return store.item_of(picture.source) == record.name
+
+    @property
+    def _is_whole(self) -> bool:
+        """Whether the open session is of a whole image."""
+        picture = self._workspace.picture
+        return picture is not None and picture.box is None
 
     def _session_opened(self, opened: Opened) -> None:
         session = self._session
         self._known = None if session is None else _Shown(session, session.timeline.edits)
-        self._was_decided = False
+        self._begun = self._undrawn = self._was_decided = False
 
     def _edited(self, _changed: Changed) -> None:
-        if self.project is not None and self._session is not None:
+        session = self._session
+        if self.project is None or session is None or not self._is_news(session):
+            return
+        if not self._soon.isActive():  # edits that go on do not put it off
             self._soon.start()
+        if not self._begun and self._workspace.keeps(session):
+            self._begun = True
+            self._begin()
 
     def _keep_all(self) -> None:
         """Keep what is known of a session that is about to be left."""
-        self.keep()
+        self.keep(leaving=True)
         session, folder = self._session, self.folder
         if session is None or folder is None or not self._was_decided:
             return
@@ -430,30 +555,101 @@ class Review:
         except InputError as error:
             self._tell(error)
 
-    def keep(self, *, whole: bool = False) -> None:
-        """Tell the index what was decided since it was told last.
-
-        Args:
-            whole: also where nothing was.
-        """
-        self._soon.stop()
-        session, record, project = self._session, self.record, self.project
-        if session is None or record is None or project is None:
-            return
-        known, now = self._known, session.timeline.edits
-        same = known is not None and known.session is session and known.edits == now
-        if (same and not whole) or project.read_only:
-            return
+    def _begin(self) -> None:
+        """Tell the index of the first edit at once, since the process may be killed before it tells more."""
+        session = self._session
         try:
-            project.take(record, session, by=self.by, decided=not same)
-            self._known = _Shown(session, now)
-            self._was_decided = self._was_decided or not same
-            if session.image is not None:
-                made = thumbnails.draw(session.image, session.labels, session.vocabulary)
-                thumbnails.write(made, project.folder_of(record))
+            if session is not None:
+                self._take(session)
         except InputError as error:
             self._tell(error)
         self.changed.emit()
+
+    def keep(self, *, leaving: bool = False) -> None:
+        """Tell the index what was decided since it was told last, and the person what it cannot be told.
+
+        Args:
+            leaving: whether it is the last time; what is being written is waited for.
+        """
+        self._soon.stop()
+        session, project = self._session, self.project
+        if session is None or project is None or project.read_only:
+            return
+        try:
+            if self._is_news(session):
+                self._check_kept(wait=leaving)
+                self._take(session)
+        except InputError as error:
+            self._tell(error)
+        if self._undrawn:
+            self._draw()
+            self.changed.emit()
+
+    def _is_news(self, session: Session) -> bool:
+        """Whether the index was not told of a session as it is now."""
+        known, now = self._known, session.timeline.edits
+        return known is None or known.session is not session or known.edits != now
+
+    def _check_kept(self, *, wait: bool) -> None:
+        """Refuse what is not on the disk: another process would not find it, and a repair would lose it.
+
+        Raises:
+            InputError: it is not.
+        """
+        journal = self._workspace.journal
+        try:
+            if journal is None or wait or journal.problem is not None:
+                self._workspace.finish_writing()
+        except InputError as error:
+            raise InputError(
+                f"The list does not count what you did last, for it is on no disk. {error}"
+            ) from None
+
+    def _take(self, session: Session, *, whole: bool = False) -> None:
+        """Let the index have what was decided.
+
+        Args:
+            session: of the item that is shown.
+            whole: also where nothing was.
+
+        Raises:
+            InputError: it cannot be written.
+        """
+        project, record, news = self._open_project(), self.record, self._is_news(session)
+        if record is None or project.read_only or not (news or whole):
+            return
+        now = session.timeline.edits
+        project.take(record, session, by=self.by, decided=news)
+        self._known = _Shown(session, now)
+        self._undrawn = True
+        self._was_decided = self._was_decided or news
+
+    def _draw(self) -> None:
+        """Keep the small picture of the item that is shown, as it is corrected now."""
+        self._undrawn = False
+        session, record, project = self._session, self.record, self.project
+        if session is None or record is None or project is None or session.image is None:
+            return
+        made = thumbnails.draw(session.image, session.labels, session.vocabulary)
+        thumbnails.write(made, project.folder_of(record))
+
+    def _check_written(self) -> None:
+        """Refuse to leave the item that is shown while something that was done to it is on no disk.
+
+        Raises:
+            InputError: it cannot be written, and nobody has saved it.
+        """
+        session, record = self._session, self.record
+        if session is None or record is None or not session.history.done:
+            return
+        try:
+            self._workspace.write_again()
+        except InputError as error:
+            if self._workspace.safety is not Safety.SAVED:
+                raise InputError(
+                    f"{file_name(record)!r} stays open, for what you did to it is on no disk; Export > Save "
+                    f"session… keeps it elsewhere. {error}"
+                ) from None
 
     def set_words(self, vocabulary: Vocabulary | None) -> None:
         """Have other classes for the whole set, as they were changed in the window."""
@@ -479,98 +675,3 @@ def _not_run(record: ItemRecord) -> str:
     return (
         "This image has no labels yet; Run labels this one, and Run on the page Images all of them."
     )
-
-
-@dataclass(frozen=True, eq=False)
-class Ready:
-    """An item that was read.
-
-    Attributes:
-        record: of the item.
-        path: of its image.
-        vocabulary: of the set then.
-        pixels: of the image; ``None``: it is a large one, and napari is to show it.
-        session: of the item; ``None``: it has none.
-    """
-
-    record: ItemRecord
-    path: Path
-    vocabulary: Vocabulary
-    pixels: Pixels | None = None
-    session: Session | None = None
-
-    @property
-    def shown(self) -> NDArray[np.uint8]:
-        """What the viewer shows: (H, W, 3), or (H, W) of grayscale that was of more than 8 bits."""
-        assert self.pixels is not None  # else napari reads it
-        rgb = self.pixels.rgb
-        gray = self.pixels.limits is not None and (rgb == rgb[..., :1]).all()
-        return rgb[..., 0].copy() if gray else rgb
-
-    def is_of(self, record: ItemRecord, vocabulary: Vocabulary) -> bool:
-        """Whether it is of an item as that is now."""
-        return (self.record, self.vocabulary) == (record, vocabulary)
-
-
-def ready_steps(
-    record: ItemRecord, image: Path, folder: Path, store: ItemSessions, words: Vocabulary
-) -> Steps[Ready]:
-    """Read an item's image and its session in a thread.
-
-    Raises:
-        InputError: one of them cannot be read, or they do not belong together.
-    """
-    yield Progress("read the image", 0, 3)
-    if is_large(folder):
-        return Ready(record, image, words)
-    pixels = read_plane(image, record.plane, as_it_was_read(folder))
-    source = Source.of(image, slice=record.plane)
-    if record.regions is None and source not in store:
-        return Ready(record, image, words, pixels)
-    picture = Picture(image.stem, pixels.rgb.shape[:2], lambda _: (pixels, ()), source=source)
-    session = yield from session_steps(record, picture, folder, store, words)
-    return Ready(record, image, words, pixels, session)
-
-
-def session_steps(
-    record: ItemRecord,
-    picture: Picture,
-    folder: Path,
-    store: ItemSessions,
-    words: Vocabulary,
-) -> Steps[Session]:
-    """Read an item's session in a thread, with the classes that came to the set since.
-
-    Raises:
-        InputError: it is of another image, or damaged.
-    """
-    source = picture.source
-    assert source is not None  # of a file
-    check_unchanged(record, Path(source.path))
-    found = yield from find_steps(picture, source, store, picture.stack, asked=False)
-    if isinstance(found, Unproven):
-        raise InputError(found.sentence)
-    if isinstance(found, OfOther):
-        raise InputError(
-            f"The image {source.path!r} has other pixels now than those that were corrected; the corrections "
-            f"lie in {str(found.folder)!r}."
-        )
-    if found is None:
-
-        def read(rgb: NDArray[np.uint8] | None, source: Source | None) -> Session:
-            return read_session(folder, rgb, source)
-
-        found = yield from open_steps(picture, read)
-    yield Progress("count the regions", 2, 3)
-    _bring_words(found, words)
-    found.state.adjacency  # noqa: B018  # which the first key would have to wait for
-    return found
-
-
-def _bring_words(session: Session, words: Vocabulary) -> None:
-    """Let a session have the set's classes, if all of its own are among them, by their values."""
-    former = session.vocabulary
-    if former == words or not set(former.values) <= set(words.values):
-        return  # what becomes of the decisions of a class that is gone is for a person to say
-    # A value is one class in the whole set: it may have another name, and a new one has the value of the set.
-    session.set_vocabulary(replace(words, origin=former.origin), classify=False)

@@ -606,6 +606,18 @@ class Workspace:
         if journal.problem is not None:
             raise InputError(journal.problem)
 
+    def write_again(self) -> None:
+        """Try once more to write what could not be written, and wait until all of it is on the disk.
+
+        Raises:
+            InputError: it cannot be written.
+        """
+        if self.journal is not None:
+            self.journal.write_again()
+        elif self.session is not None:
+            self._write(self.session)
+        self.finish_writing()
+
     @property
     def safety(self) -> Safety:
         """Where all of the open session is."""

@@ -214,8 +214,8 @@ def test_images_that_are_gone_broken_or_not_run_are_told_of(person: Person, imag
     person.viewer.window._qt_viewer._qt_open([str(folder / "project.sqlite")], stack=False)
     project = shown(person)
     panel = dock.projects.panel
+    qtbot.waitUntil(lambda: panel.model.rowCount() == 6, timeout=MINUTE)
     assert panel.run_button.text() == "Run 2 images"
-    assert panel.model.rowCount() == 6
     for _ in range(5):
         key(person, Qt.Key.Key_PageDown)
         shown(person)
