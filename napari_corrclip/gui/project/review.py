@@ -9,7 +9,7 @@ from __future__ import annotations
 import getpass
 import weakref
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import napari
@@ -23,6 +23,7 @@ from napari_corrclip.errors import CorrClipError, InputError
 from napari_corrclip.gui.image.layer_files import fill
 from napari_corrclip.gui.image.panel import ImagePanel
 from napari_corrclip.gui.image.picture import Picture
+from napari_corrclip.gui.image.planes import plane_of
 from napari_corrclip.gui.project.model import file_name
 from napari_corrclip.gui.project.reading import Ready, ready_steps, result_in, session_steps
 from napari_corrclip.gui.session.display import SessionDisplay
@@ -330,9 +331,7 @@ class Review:
             self._tell(" ".join(filter(None, (said, _not_run(record)))))
             return
         try:
-            # All of it, whatever part was chosen for a run on another one.
-            source = self._image.source()
-            picture = self._image.picture() if source is None else self._image.picture_for(source)
+            picture = self._whole_picture()
         except InputError as error:
             self._tell(error)
             return
@@ -348,6 +347,18 @@ class Review:
             failed=self._failed,
         )
 
+    def _whole_picture(self) -> Picture:
+        """Return all of the image that is shown, whatever part was chosen for a run on another one.
+
+        Raises:
+            InputError: there is none.
+        """
+        source, layer = self._image.source(), self._image.layer
+        if source is None or layer is None:
+            return self._image.picture()
+        # The plane of the layer, which may hold one plane of a stack alone.
+        return self._image.picture_for(replace(source, slice=plane_of(layer, self._viewer.dims)))
+
     def _read(self, ready: Ready, session: Session, picture: Picture, said: str) -> None:
         """Open a session that was read; one that is none of its item any more is read again."""
         layer, record, project = picture.layer, ready.record, self.project
@@ -362,6 +373,8 @@ class Review:
             self._workspace.open(
                 session, picture, shown=self._display.slider.shows(picture), arrived=True
             )
+            if self._workspace.session is not session:
+                return  # it is opened with its plane, which is told
             if self._workspace.journal is None:
                 self._workspace.write_again()  # whoever looked whether it is free has done so
             # From now on no run writes there; one may have been faster.
