@@ -17,6 +17,7 @@ from napari_corrclip.errors import InputError
 from napari_corrclip.images import ImageOptions
 from napari_corrclip.images.stack import Where
 from napari_corrclip.images.stacks import read_plane
+from napari_corrclip.project.content import Content, Runs, take_content
 from napari_corrclip.project.folder import (
     ITEM,
     ITEMS,
@@ -42,6 +43,8 @@ from napari_corrclip.results.segmentation import Segmentation
 @contextlib.contextmanager
 def reviewed(index: Index, record: ItemRecord, by: str) -> Iterator[Session]:
     """Give the session of an item; see :meth:`~napari_corrclip.project.project.Project.session`."""
+    with index.transaction():
+        record = _collected(index, record)
     folder, image = item_folder(index.folder, record.name), image_in(index.folder, record.path)
     rgb = None if is_large(folder) else read_plane(image, record.plane, as_it_was_read(folder)).rgb
     check_unchanged(record, image)
@@ -148,6 +151,24 @@ def catch_up(index: Index) -> int:
     return caught
 
 
+def _collected(index: Index, record: ItemRecord) -> ItemRecord:
+    """Return an item with what a part of a run has left in its folder, taken; inside a transaction.
+
+    Who reviews before all parts are collected has its result before them, and its run is to be known.
+    """
+    folder = item_folder(index.folder, record.name)
+    if record.state in BY_HAND:
+        return record
+    try:
+        outcome = Outcome.read(folder)
+    except InputError:  # there is none, or it is damaged, which is told when it is opened
+        return record
+    if outcome.state is not ItemState.PRELABELLED or outcome.at <= (record.at or 0):
+        return record
+    take_content(index, record.name, Content.read(folder, outcome), Runs(index))
+    return index.item(record.name)
+
+
 def _decides_more(index: Index, record: ItemRecord, session: Session) -> bool:
     """Whether a session says other than the index; a look that brought the set's classes alone does not."""
     if record.state not in BY_HAND:
@@ -207,6 +228,7 @@ def take(
 ) -> None:
     """Take note of a session; see :meth:`~napari_corrclip.project.project.Project.take`."""
     with index.transaction():
+        _collected(index, record)
         index.take_regions(record.id, session.table, None, by=by)
         if decided:
             index.mark(record.id, ItemState.IN_REVIEW, by=by)
@@ -218,7 +240,7 @@ def mark(index: Index, record: ItemRecord, state: ItemState, by: str) -> None:
     if state in (ItemState.RUNNING, ItemState.FAILED):
         raise InputError(f"Nobody but a run says that an item is {state}.")
     with index.transaction():  # in which no run takes the item
-        record = index.item(record.name)
+        record = _collected(index, index.item(record.name))
         if state in (*DECIDED, ItemState.PRELABELLED) and record.regions is None:
             raise InputError(
                 f"{record.title!r} has no result, so it cannot be {state}; run it first."

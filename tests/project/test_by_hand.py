@@ -327,3 +327,26 @@ def test_what_a_killed_process_has_staged_is_in_nobodys_way(
     assert not list(folder.glob("*.next"))
     assert classes_of(labelled, item) == ["red", "green", "background"]
     assert len(labelled.vectors(item)) == item.regions
+
+
+def test_the_run_of_a_part_is_known_of_what_is_reviewed_before_it_is_collected(
+    project: Project, images: Path, segmenter: Segmenter
+) -> None:
+    project.run(segmenter=segmenter, part=(1, 1), progress=False)
+    first, second, _ = project.items()
+    with project.session(first, by="Ann") as session:
+        session.assign(session.ids[:1].tolist(), "red")
+    project.mark(second, "verified", by="Ann")
+    for item in (first, second):
+        found = project.item(item)
+        assert (found.run is not None, bool(found.digest)) == (True, True)
+        assert written_down(project, item)["digest"] == found.digest
+    assert project.collect(progress=False) == 1
+    assert [item.state for item in project] == [
+        ItemState.IN_REVIEW, ItemState.VERIFIED, ItemState.PRELABELLED,
+    ]  # fmt: skip
+    project.choose(OTHERS)
+    assert sum(project.status().stale.values()) == 3
+    iio.imwrite(images / "0.png", generate_scene(9).image[:60, :70])
+    with pytest.raises(nc.InputError, match="was changed"), project.session(first):
+        pass
