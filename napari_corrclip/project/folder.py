@@ -26,6 +26,7 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
+from napari_corrclip.annotation import Session, restore
 from napari_corrclip.annotation.files.folder import digest
 from napari_corrclip.annotation.files.log import glance, has_session
 from napari_corrclip.engine.recipe import Recipe
@@ -325,11 +326,27 @@ def now() -> float:
 
 
 def is_corrected(folder: Path) -> bool:
-    """Whether somebody has decided something about an item, by its folder; what cannot be read counts."""
-    if not has_session(folder / SESSION):
+    """Whether somebody has decided something about an item, by its folder; what cannot be read counts.
+
+    A look that brought classes of the set into the session decides nothing.
+    """
+    session = folder / SESSION
+    if not has_session(session):
         return False
-    found = glance(folder / SESSION)
-    return found is None or found.steps > 0
+    found = glance(session)
+    if found is None or not found.steps:
+        return found is None
+    try:
+        return decides(restore(session))
+    except InputError:
+        return True
+
+
+def decides(session: Session) -> bool:
+    """Whether a session has more than other words."""
+    return any(
+        change.vocabulary is None for step in session.history.done for change in step.changes
+    )
 
 
 def read_result(folder: Path) -> Segmentation | LargeSegmentation:

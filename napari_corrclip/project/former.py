@@ -18,10 +18,7 @@ from napari_corrclip.errors import InputError
 from napari_corrclip.images.stack import Stack
 from napari_corrclip.project.folder import Outcome, now
 from napari_corrclip.project.index import Found, Index
-from napari_corrclip.project.records import DECIDED, ItemRecord, ItemState, RunRecord
-
-_SAID = (*DECIDED, ItemState.SKIPPED)
-"""States into which a person alone brings an item."""
+from napari_corrclip.project.records import BY_HAND, ItemRecord, ItemState, RunRecord
 
 
 class Former:
@@ -104,7 +101,7 @@ class Former:
         record = self.items.get(name)
         if not self.whole or record is None or record.at <= outcome.at:
             return None
-        if record.state in _SAID or (
+        if record.state in BY_HAND or (
             record.by and record.state in (ItemState.NEW, ItemState.PRELABELLED)
         ):
             return replace(
@@ -139,7 +136,9 @@ class Former:
 
     def said(self) -> Iterator[str]:
         """Yield the names of items of which a person has said something."""
-        return (name for name, record in self.items.items() if self.whole and record.state in _SAID)
+        return (
+            name for name, record in self.items.items() if self.whole and record.state in BY_HAND
+        )
 
 
 def _is_sound(run: RunRecord) -> bool:

@@ -24,6 +24,7 @@ from napari_corrclip.project.folder import (
     RESULT,
     SESSION,
     Outcome,
+    decides,
     file_now,
     image_in,
     is_corrected,
@@ -172,9 +173,7 @@ def _collected(index: Index, record: ItemRecord) -> ItemRecord:
 def _decides_more(index: Index, record: ItemRecord, session: Session) -> bool:
     """Whether a session says other than the index; a look that brought the set's classes alone does not."""
     if record.state not in BY_HAND:
-        return any(
-            change.vocabulary is None for step in session.history.done for change in step.changes
-        )
+        return decides(session)
     table = session.table
     said = zip(table["state"], table["label"].tolist(), strict=True)
     now = dict(zip(table["id"].tolist(), said, strict=True))

@@ -350,3 +350,21 @@ def test_the_run_of_a_part_is_known_of_what_is_reviewed_before_it_is_collected(
     iio.imwrite(images / "0.png", generate_scene(9).image[:60, :70])
     with pytest.raises(nc.InputError, match="was changed"), project.session(first):
         pass
+
+
+def test_a_look_that_brought_the_classes_of_the_set_is_no_decision(
+    labelled: Project, segmenter: Segmenter
+) -> None:
+    first, second, _ = labelled.items()
+    labelled.choose(OTHERS)
+    for item in (first, second):
+        folder = labelled.folder_of(item)
+        session = read_session(folder)
+        with Journal(session, folder / SESSION):  # as a window does
+            session.set_vocabulary(labelled.vocabulary)
+            if item == second:
+                session.assign(session.ids[:1].tolist(), "green")
+    report = labelled.run(segmenter=segmenter, stale=True, progress=False)
+    assert first.name in report.done
+    assert labelled.item(second).state is ItemState.IN_REVIEW
+    assert classes_of(labelled, second) == ["red", "blue", "background"]
