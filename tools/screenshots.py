@@ -169,7 +169,7 @@ class Story(Hand):
         with Project.create(folder, words, folder) as project:
             project.run(progress=False)
         dock, review = self.dock, self.dock.projects.review
-        review.by = "Ann"
+        review.keeping.by = "Ann"
         dock.open_project(str(folder))
         for step in range(6):
             self.wait(lambda: review.has_session and not review.is_opening)

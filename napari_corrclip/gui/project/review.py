@@ -9,39 +9,35 @@ from __future__ import annotations
 import getpass
 import weakref
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import napari
 from napari.layers import Image
 from psygnal import Signal
-from qtpy.QtCore import QTimer
 
-from napari_corrclip.annotation import Changed, Session, SessionStore, Source
+from napari_corrclip.annotation import Session, SessionStore, Source
 from napari_corrclip.annotation.files.log import put_aside
 from napari_corrclip.errors import CorrClipError, InputError
 from napari_corrclip.gui.image.layer_files import fill
 from napari_corrclip.gui.image.panel import ImagePanel
 from napari_corrclip.gui.image.picture import Picture
 from napari_corrclip.gui.image.planes import plane_of
+from napari_corrclip.gui.project.keeping import Keeping, Shown
 from napari_corrclip.gui.project.model import file_name
 from napari_corrclip.gui.project.reading import Ready, ready_steps, result_in, session_steps
 from napari_corrclip.gui.session.display import SessionDisplay
 from napari_corrclip.gui.work.jobs import Jobs
 from napari_corrclip.gui.work.said import Kind, Said, Tell
-from napari_corrclip.gui.work.workspace import Opened, Safety, Workspace
+from napari_corrclip.gui.work.workspace import Safety, Workspace
 from napari_corrclip.progress import Steps
-from napari_corrclip.project import thumbnails
-from napari_corrclip.project.folder import SESSION, is_large
+from napari_corrclip.project.folder import SESSION, decides, is_large
 from napari_corrclip.project.project import Project
 from napari_corrclip.project.records import BY_HAND, ItemRecord, ItemState, plane_text
 from napari_corrclip.project.sessions import ItemSessions
-from napari_corrclip.project.vectors import keep_means
 from napari_corrclip.vocabulary import Vocabulary
 from napari_corrclip.wording.amounts import count
 
-SOON = 1500
-"""Milliseconds after an edit before the index is told of it, and of those that were made meanwhile."""
 READY = (ItemState.PRELABELLED, ItemState.IN_REVIEW)
 """The states of images that wait for a person."""
 
@@ -52,19 +48,6 @@ def reviewer() -> str:
         return getpass.getuser()
     except (OSError, KeyError, ImportError):  # a container without accounts
         return ""
-
-
-@dataclass(frozen=True, eq=False)
-class _Shown:
-    """The state of a session that the index was told of last.
-
-    Attributes:
-        session: of the item.
-        edits: of its timeline, when the index was told.
-    """
-
-    session: Session
-    edits: int
 
 
 class Review:
@@ -80,6 +63,7 @@ class Review:
     Attributes:
         project: that is open; ``None``: none is.
         record: the item that is shown, as it was when it was opened; ``None``: none is.
+        keeping: of what is corrected, in the index.
         coming_next: returns the item that is read while this one is looked at, or ``None``.
 
     Signals (psygnal):
@@ -105,7 +89,6 @@ class Review:
         self._tell = tell
         self.project: Project | None = None
         self.record: ItemRecord | None = None
-        self.by = reviewer()
         self._store: ItemSessions | None = None  # which knows all items
         self._used: ItemSessions | None = None  # by the workspace
         self._jobs, self._prefetching = Jobs(), Jobs()
@@ -114,18 +97,11 @@ class Review:
         self._ahead: Ready | None = None
         self._layer: Callable[[], Image | None] = lambda: None  # in which images are shown
         self.coming_next: Callable[[], ItemRecord | None] = lambda: None
-        self._known: _Shown | None = None
-        self._begun = False  # whether the index knows that something was decided
-        self._undrawn = False  # whether the small picture is older than what the index knows
         self._besides = ""  # what is told with the image that is on its way
-        self._was_decided = False  # something, since the session was opened
-        self._soon = QTimer()
-        self._soon.setSingleShot(True)
-        self._soon.setInterval(SOON)
-        self._soon.timeout.connect(lambda: self.keep())
-        display.edited.connect(self._edited)
-        workspace.opened.connect(self._session_opened)
-        workspace.leaving.connect(lambda _: self._keep_all())
+        self.keeping = Keeping(workspace, self._kept, tell, self.changed.emit, reviewer())
+        display.edited.connect(lambda _: self.keeping.edited())
+        workspace.opened.connect(lambda _: self.keeping.begin())
+        workspace.leaving.connect(lambda _: self.keeping.leave())
         workspace.left.connect(lambda _: self._use_store())
 
     # -- the project
@@ -156,13 +132,13 @@ class Review:
 
     def let_go(self) -> None:
         """Let go of the project, and tell nobody: the window is being deleted."""
-        self._soon.stop()
+        self.keeping.stop()
         self._jobs.drop()
         self._prefetching.drop()
         self.opened.disconnect()
         self.shown.disconnect()
         self.changed.disconnect()
-        self.keep(leaving=True)
+        self.keeping.keep(leaving=True)
         project, self.project = self.project, None
         if project is not None:
             project.close()
@@ -273,7 +249,8 @@ class Review:
             # Its layers rest until they show the next session: the list of layers stays as it is.
             self._workspace.leave()
             self._use_store()
-            self.record, self._known = None, None
+            self.record = None
+            self.keeping.forget()
             self._fill(ready)
             self.record = record
             self.shown.emit(record)
@@ -415,10 +392,7 @@ class Review:
         same = (record.regions, record.undecided) == (len(rows), left)
         said = record.state in BY_HAND
         # A look brings the classes that came to the set, which decides nothing.
-        decided = any(
-            change.vocabulary is None for step in session.history.done for change in step.changes
-        )
-        if (said and same) or (not said and not decided):
+        if (said and same) or (not said and not decides(session)):
             return
         project.take(record, session, by=record.by, decided=record.state is not ItemState.SKIPPED)
         self.record = project.item(record)
@@ -486,14 +460,12 @@ class Review:
                     raise InputError(
                         f"{file_name(record)!r} is not {state}, for what you did to it is on no disk. {error}"
                     ) from None
-            if self._session is not None:
-                self._soon.stop()
-                self._take(self._session, whole=True)
-            project.mark(record, state, by=self.by)
+            self.keeping.take_whole()
+            project.mark(record, state, by=self.keeping.by)
         except InputError as error:
             self._tell(error)
             return False
-        self._draw()  # after it was marked, else it would be taken for an older one
+        self.keeping.draw()  # after it was marked, else it would be taken for an older one
         self.record = project.item(record)
         self.changed.emit()
         return True
@@ -514,6 +486,16 @@ class Review:
         following = [*numbers[at:], *numbers[:at]]
         found = next((number for number in following if number in ready), None)
         return None if found is None else project.read_items([found])[0]
+
+    def keep(self) -> None:
+        """Tell the index what was decided since it was told last."""
+        self.keeping.keep()
+
+    def _kept(self) -> Shown | None:
+        project, record, session = self.project, self.record, self._session
+        if project is None or record is None or session is None:
+            return None
+        return Shown(project, record, session)
 
     @property
     def folder(self) -> Path | None:
@@ -541,110 +523,6 @@ class Review:
         """Whether the open session is of a whole image."""
         picture = self._workspace.picture
         return picture is not None and picture.box is None
-
-    def _session_opened(self, opened: Opened) -> None:
-        session = self._session
-        self._known = None if session is None else _Shown(session, session.timeline.edits)
-        self._begun = self._undrawn = self._was_decided = False
-
-    def _edited(self, _changed: Changed) -> None:
-        session = self._session
-        if self.project is None or session is None or not self._is_news(session):
-            return
-        if not self._soon.isActive():  # edits that go on do not put it off
-            self._soon.start()
-        if not self._begun and self._workspace.keeps(session):
-            self._begun = True
-            self._begin()
-
-    def _keep_all(self) -> None:
-        """Keep what is known of a session that is about to be left."""
-        self.keep(leaving=True)
-        session, folder = self._session, self.folder
-        if session is None or folder is None or not self._was_decided:
-            return
-        try:
-            keep_means(folder, session)
-        except InputError as error:
-            self._tell(error)
-
-    def _begin(self) -> None:
-        """Tell the index of the first edit at once, since the process may be killed before it tells more."""
-        session = self._session
-        try:
-            if session is not None:
-                self._take(session)
-        except InputError as error:
-            self._tell(error)
-        self.changed.emit()
-
-    def keep(self, *, leaving: bool = False) -> None:
-        """Tell the index what was decided since it was told last, and the person what it cannot be told.
-
-        Args:
-            leaving: whether it is the last time; what is being written is waited for.
-        """
-        self._soon.stop()
-        session, project = self._session, self.project
-        if session is None or project is None or project.read_only:
-            return
-        try:
-            if self._is_news(session):
-                self._check_kept(wait=leaving)
-                self._take(session)
-        except InputError as error:
-            self._tell(error)
-        if self._undrawn:
-            self._draw()
-            self.changed.emit()
-
-    def _is_news(self, session: Session) -> bool:
-        """Whether the index was not told of a session as it is now."""
-        known, now = self._known, session.timeline.edits
-        return known is None or known.session is not session or known.edits != now
-
-    def _check_kept(self, *, wait: bool) -> None:
-        """Refuse what is not on the disk: another process would not find it, and a repair would lose it.
-
-        Raises:
-            InputError: it is not.
-        """
-        journal = self._workspace.journal
-        try:
-            if journal is None or wait or journal.problem is not None:
-                self._workspace.finish_writing()
-        except InputError as error:
-            raise InputError(
-                f"The list does not count what you did last, for it is on no disk. {error}"
-            ) from None
-
-    def _take(self, session: Session, *, whole: bool = False) -> None:
-        """Let the index have what was decided.
-
-        Args:
-            session: of the item that is shown.
-            whole: also where nothing was.
-
-        Raises:
-            InputError: it cannot be written.
-        """
-        project, record, news = self._open_project(), self.record, self._is_news(session)
-        if record is None or project.read_only or not (news or whole):
-            return
-        now = session.timeline.edits
-        project.take(record, session, by=self.by, decided=news)
-        self._known = _Shown(session, now)
-        self._undrawn = True
-        self._was_decided = self._was_decided or news
-
-    def _draw(self) -> None:
-        """Keep the small picture of the item that is shown, as it is corrected now."""
-        self._undrawn = False
-        session, record, project = self._session, self.record, self.project
-        if session is None or record is None or project is None or session.image is None:
-            return
-        made = thumbnails.draw(session.image, session.labels, session.vocabulary)
-        thumbnails.write(made, project.folder_of(record))
 
     def _check_written(self) -> None:
         """Refuse to leave the item that is shown while something that was done to it is on no disk.

@@ -92,7 +92,7 @@ def test_a_folder_is_opened_labelled_and_verified(
     qtbot.waitUntil(lambda: dock.projects.review.project is None, timeout=MINUTE)
     with Project.open(folder) as again:
         for number, item in enumerate(again):
-            assert item.by == dock.projects.review.by
+            assert item.by == dock.projects.review.keeping.by
             with again.session(item) as session:
                 assert len(session.history.done) == (number in decided)
                 if number in decided:
