@@ -124,7 +124,10 @@ def run(
     folder: Folder,
     stale: Annotated[
         bool,
-        typer.Option("--stale", help="Run what was pre-labelled by other settings or words, too."),
+        typer.Option(
+            "--stale",
+            help="Run what was pre-labelled by other settings or words, or before its image changed, too.",
+        ),
     ] = False,
     strict: Annotated[
         bool, typer.Option("--strict", help="Stop at the first image that fails.")

@@ -306,3 +306,17 @@ def _place_now(folder: Path, place: str, before: Path, after: Path) -> str:
         if path.is_relative_to(old):
             return os.path.relpath(new / path.relative_to(old), here)
     return place
+
+
+def was_changed(record: ItemRecord, image: Path) -> bool:
+    """Whether an item's image is there and another one than that which was run; its content decides."""
+    try:
+        now = file_now(image)
+    except (OSError, ValueError):
+        return False  # it is gone, which is told
+    if not record.digest or (record.size, record.mtime) == now:
+        return False
+    try:
+        return not is_as_it_was(image, record.plane, record.digest)
+    except InputError:  # of a stack there is no such plane any more
+        return True

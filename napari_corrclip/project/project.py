@@ -606,7 +606,8 @@ class Project:
 
         Args:
             segmenter: networks of the project's recipe that are loaded already.
-            stale: run what was pre-labelled by other settings or words, too.
+            stale: run what was pre-labelled by other settings or words, or of an image that was changed
+                since, too.
             strict: end with the first image that fails.
             part: ``(i, n)``: of n parts the i-th alone, from 1 on. It writes into the items' folders and not
                 into the index, so that parts can run at once, on any machines; :meth:`collect` brings

@@ -163,7 +163,10 @@ class Status:
                 f"{count(self.missing, 'image')} not found; relink tells where they are now"
             )
         if self.changed:
-            told.append(f"{count(self.changed, 'image')} changed since they were run")
+            told.append(
+                f"{count(self.changed, 'image')} changed since they were run; run --stale makes those anew "
+                "that nobody has decided about"
+            )
         if self.touched:
             told.append(
                 f"{count(self.touched, 'image')} written since they were run, perhaps with the same content; "

@@ -322,10 +322,13 @@ def check_unchanged(record: ItemRecord, image: Path) -> None:
         ) from None
     if now == (record.size, record.mtime) or is_as_it_was(image, record.plane, record.digest):
         return
-    way = "say that the item is new and run it again"
+    way = "run it again (project run --stale)"
     if record.state in DECIDED:
         decided = f"{ITEMS}/{record.name}/{SESSION}"
-        way = f"move {decided!r} of the project away, which has what was decided, and {way}"
+        way = (
+            f"move {decided!r} of the project away, which has what was decided, say that the item is new, "
+            "and run it again"
+        )
     raise InputError(
         f"The image {str(image)!r}{plane_text(record.plane)} was changed after it was run; put the "
         f"former one back, or {way}."

@@ -18,7 +18,7 @@ from napari_corrclip.project.cluster import Cluster
 from napari_corrclip.project.features import bytes_of_features
 from napari_corrclip.project.folder import Outcome, image_in, item_folder
 from napari_corrclip.project.index import Index
-from napari_corrclip.project.intake import look_again
+from napari_corrclip.project.intake import look_again, was_changed
 from napari_corrclip.project.prelabelling import (
     USUAL,
     Extras,
@@ -121,8 +121,11 @@ def items_to_run(
     chosen = index.items(_TO_RUN)
     if stale:
         fresh = set(fresh_runs(index))
-        labelled = index.items([ItemState.PRELABELLED])
-        chosen += [record for record in labelled if record.run not in fresh]
+        chosen += [
+            record
+            for record in index.items([ItemState.PRELABELLED])
+            if record.run not in fresh or was_changed(record, image_in(index.folder, record.path))
+        ]
     if part is None:
         return chosen
     _check_part(part)
@@ -234,10 +237,11 @@ def _is_done(index: Index, record: ItemRecord) -> bool:
         outcome = Outcome.read(item_folder(index.folder, record.name))
     except InputError:  # there is none, or it is damaged
         return False
-    return outcome.state is ItemState.PRELABELLED and (outcome.recipe, outcome.vocabulary) == (
-        index.recipe.key(),
-        index.vocabulary.fingerprint,
-    )
+    today = index.recipe.key(), index.vocabulary.fingerprint
+    if outcome.state is not ItemState.PRELABELLED or today != (outcome.recipe, outcome.vocabulary):
+        return False
+    made = replace(record, size=outcome.size, mtime=outcome.mtime, digest=outcome.digest)
+    return not was_changed(made, image_in(index.folder, record.path))
 
 
 def _words(run: RunRecord) -> Vocabulary:

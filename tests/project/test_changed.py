@@ -22,6 +22,9 @@ from napari_corrclip.project.project import Project
 RECIPE = nc.Recipe(regions="superpixels", region_options={"n_segments": 20})
 LARGE = nc.Recipe(regions="superpixels", region_options={"n_segments": 5}, scale=0.05)
 WORDS = "red, blue, background: wood"
+CHANGED = (
+    "{} changed since they were run; run --stale makes those anew that nobody has decided about"
+)
 
 
 @pytest.fixture(scope="module")
@@ -65,7 +68,7 @@ def test_other_pixels_in_a_zarr_array_that_is_there_are_told(
         ):
             pass
         assert project.status().lines() == [
-            "1 pre-labelled", "1 image changed since they were run",
+            "1 pre-labelled", CHANGED.format("1 image"),
         ]  # fmt: skip
         array[:] = scene(1)
         (path / ".DS_Store").write_bytes(b"where the window of the folder stood")
@@ -141,7 +144,7 @@ def test_status_tells_what_was_changed_and_reads_so_much_and_no_more(
         iio.imwrite(images / "1.bmp", scene(9))  # of the same size
         iio.imwrite(images / "2.bmp", scene(9)[:40])
         assert project.status().lines() == [
-            "4 pre-labelled", "2 images changed since they were run",
+            "4 pre-labelled", CHANGED.format("2 images"),
         ]  # fmt: skip
         size = (images / "0.bmp").stat().st_size
         for limit, changed, touched in ((0, 1, 2), (size, 1, 1), (2 * size, 2, 0)):
@@ -175,3 +178,38 @@ def test_what_cannot_be_read_has_no_checksum(images: Path) -> None:
     for name in ("pipe.png", "gone.png"):
         assert content_of(images / name) == ""
         assert not has_content(images / name, "0" * 64)
+
+
+@pytest.mark.parametrize("part", [None, (1, 1)])
+def test_a_run_of_what_is_stale_takes_images_that_were_changed(
+    images: Path, tmp_path: Path, segmenter: Segmenter, part: tuple[int, int] | None
+) -> None:
+    for number in range(4):
+        iio.imwrite(images / f"{number}.bmp", scene(number))
+    np.save(images / "planes.npy", np.stack([scene(5), scene(6)]))
+    with Project.create(tmp_path / "set", WORDS, images, recipe=RECIPE) as project:
+        project.run(segmenter=segmenter, progress=False)
+        touched, changed, decided, gone, first, second = project
+        with project.session(decided, by="Ann") as session:
+            session.assign(session.ids[:1].tolist(), "red")
+        os.utime(project.path_of(touched), (1, 1))
+        for item in (changed, decided):
+            iio.imwrite(project.path_of(item), scene(9))
+        project.path_of(gone).unlink()
+        np.save(project.path_of(first), np.stack([scene(5), scene(7)]))
+        assert project.items_to_run() == []
+        wanted = (changed.name, second.name)
+        assert tuple(item.name for item in project.items_to_run(stale=True)) == wanted
+        report = project.run(segmenter=segmenter, stale=True, part=part, progress=False)
+        assert report.done == wanted
+        if part is not None:
+            assert (
+                project.run(segmenter=segmenter, stale=True, part=part, progress=False).done == ()
+            )
+            project.collect(progress=False)
+        for item, number in ((changed, 9), (second, 7)):
+            alone = segmenter.segment(scene(number), WORDS)
+            np.testing.assert_array_equal(project.result(item).labels, alone.labels)
+            with project.session(item):
+                pass
+        assert project.status().changed == 1  # what Ann decided is of the former one
