@@ -200,7 +200,7 @@ def relabel(folder: Path, classes: str | None, *, strict: bool) -> None:
             preset = project.recipe.preset
             assert preset is not None  # a project's recipe is whole
             check_prompts(vocabulary, preset)
-            project.choose(project.vocabulary.matched(vocabulary))
+            project.choose(project.match(vocabulary))
         found = project.items_to_relabel()
         if found.others:
             say(

@@ -10,6 +10,7 @@ import os
 import threading
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -60,6 +61,15 @@ class TextCache:
         self._in_memory = 0
         self._lock = threading.RLock()  # of what is in memory
         self._on_disk: int | None = None  # bytes; not looked at yet
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what is copied: all but the lock."""
+        return {name: value for name, value in self.__dict__.items() if name != "_lock"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Be a copy, with a lock of its own."""
+        self.__dict__.update(state)
+        self._lock = threading.RLock()
 
     def features(
         self, encoder: ImageTextEncoder, queries: Sequence[str], templates: Sequence[str]

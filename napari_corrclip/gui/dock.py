@@ -601,7 +601,12 @@ class CorrClipDock(Docked):
 
     def _words_changed(self, vocabulary: Vocabulary | None) -> None:
         self.say(OVER)  # what was refused before
-        self.projects.set_words(vocabulary)
+        before = self.controller.vocabulary
+        if vocabulary is not None:
+            typed, vocabulary = vocabulary, self.projects.words_beside(before, vocabulary)
+            if vocabulary != typed:
+                self.words.show_vocabulary(vocabulary)
+            self.projects.set_words(before, vocabulary)
         if self.controller.segmenting:
             self.words.wait()  # taken when the run has ended
             return
@@ -613,6 +618,8 @@ class CorrClipDock(Docked):
             self.controller.set_vocabulary(found.vocabulary, found.reassign)
             return
         if found.words_back:
+            if vocabulary is not None:
+                self.projects.set_words(vocabulary, before)
             self.words.show_vocabulary(self.controller.vocabulary)
         self.say(found.sentence)
 

@@ -6,6 +6,7 @@ import contextlib
 import itertools
 import os
 from collections.abc import Generator, Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
@@ -25,6 +26,7 @@ from napari_corrclip.project import (
     running,
     statistics,
 )
+from napari_corrclip.project import words as classes
 from napari_corrclip.project.copying import IMAGES, copies_of, copy_steps
 from napari_corrclip.project.database import NAME
 from napari_corrclip.project.encoding import ShownRun, encode_steps
@@ -287,16 +289,54 @@ class Project:
         Raises:
             InputError: it cannot be used, or written.
         """
-        words = self.vocabulary
+        ours = words = classes.current(self._index)
         if isinstance(vocabulary, Vocabulary):
-            words = vocabulary
+            words = replace(vocabulary, next_value=max(vocabulary.next_value, ours.next_value))
         elif vocabulary is not None:
-            words = words.matched(Vocabulary.coerce(vocabulary))
+            words = self.match(vocabulary)
         how = self.recipe if recipe is None else recipe
         _check(how)
         with self._index.transaction():
             self._index.choose(words, how)
         intake.write_choices(self._index)
+
+    def match(self, vocabulary: VocabularyLike) -> Vocabulary:
+        """Return classes with the values of the set: of the same name the same, else values none ever had."""
+        return classes.current(self._index).matched(Vocabulary.coerce(vocabulary))
+
+    def classes_beside(self, before: Vocabulary | None, after: Vocabulary) -> Vocabulary:
+        """Return an image's changed classes, of which the new ones have values that are theirs in the set.
+
+        Args:
+            before: the image's classes, which may lag behind the set's; ``None``: the set's.
+            after: what they were changed to.
+        """
+        return classes.beside(self._index, before, after)
+
+    def change_classes(
+        self, before: Vocabulary | None, after: Vocabulary, item: ItemRecord | None = None
+    ) -> list[str]:
+        """Change the set's classes as an image's were; return the names of those that stay, though they went.
+
+        A class that somebody gave to regions of other images stays in the set.
+
+        Args:
+            before: as for :meth:`classes_beside`.
+            after: what that returned.
+            item: the image's; ``None``: it is of none.
+
+        Raises:
+            InputError: the set has another class of a name, or it cannot be written.
+        """
+        with self._index.transaction():
+            number = None if item is None else item.id
+            stay = classes.change(self._index, before, after, number)
+        intake.write_choices(self._index)
+        return [class_.name for class_ in stay]
+
+    def names_of_values(self) -> classes.Names:
+        """Return the names that label values ever had in the set, as they are now."""
+        return classes.Names(self._index)
 
     # -- images
 

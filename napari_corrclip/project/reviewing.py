@@ -36,6 +36,7 @@ from napari_corrclip.project.index import Index
 from napari_corrclip.project.reading import is_as_it_was
 from napari_corrclip.project.records import BY_HAND, DECIDED, ItemRecord, ItemState, plane_text
 from napari_corrclip.project.vectors import keep_means
+from napari_corrclip.project.words import adopt
 from napari_corrclip.results.folder import read_provenance
 from napari_corrclip.results.provenance import Provenance
 from napari_corrclip.results.segmentation import Segmentation
@@ -228,6 +229,7 @@ def take(
     """Take note of a session; see :meth:`~napari_corrclip.project.project.Project.take`."""
     with index.transaction():
         _collected(index, record)
+        adopt(index, session.vocabulary)
         index.take_regions(record.id, session.table, None, by=by)
         if decided:
             index.mark(record.id, ItemState.IN_REVIEW, by=by)

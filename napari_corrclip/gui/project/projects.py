@@ -157,11 +157,15 @@ class Projects:
             self.review.keep()
             self.statistics.open(self.review.project)
 
-    def set_words(self, vocabulary: Vocabulary | None) -> None:
-        """Have other classes for the whole set."""
-        self.review.set_words(vocabulary)
+    def words_beside(self, before: Vocabulary | None, after: Vocabulary) -> Vocabulary:
+        """Return changed classes with values that no other class of the set has."""
+        return self.review.words_beside(before, after)
+
+    def set_words(self, before: Vocabulary | None, after: Vocabulary | None) -> None:
+        """Change the classes of the whole set as those of the image were."""
+        self.review.set_words(before, after)
         if self.review.project is not None:
-            self.panel.show_words(vocabulary)
+            self.panel.show_words(self.review.project.vocabulary)
 
     def _may_run(self) -> bool:
         project = self.review.project

@@ -24,6 +24,7 @@ from napari_corrclip.project.folder import RESULT, is_large
 from napari_corrclip.project.records import ItemRecord
 from napari_corrclip.project.reviewing import as_it_was_read, check_unchanged, read_session
 from napari_corrclip.project.sessions import ItemSessions
+from napari_corrclip.project.words import Names
 from napari_corrclip.vocabulary import Vocabulary
 
 
@@ -75,7 +76,12 @@ def result_in(folder: Path) -> tuple[int, int] | None:
 
 
 def ready_steps(
-    record: ItemRecord, image: Path, folder: Path, store: ItemSessions, words: Vocabulary
+    record: ItemRecord,
+    image: Path,
+    folder: Path,
+    store: ItemSessions,
+    words: Vocabulary,
+    names: Names,
 ) -> Steps[Ready]:
     """Read an item's image and its session in a thread.
 
@@ -91,7 +97,7 @@ def ready_steps(
     if record.regions is None and source not in store:
         return Ready(record, image, words, result, pixels)
     picture = Picture(image.stem, pixels.rgb.shape[:2], lambda _: (pixels, ()), source=source)
-    session = yield from session_steps(record, picture, folder, store, words)
+    session = yield from session_steps(record, picture, folder, store, words, names)
     return Ready(record, image, words, result, pixels, session)
 
 
@@ -101,6 +107,7 @@ def session_steps(
     folder: Path,
     store: ItemSessions,
     words: Vocabulary,
+    names: Names,
 ) -> Steps[Session]:
     """Read an item's session in a thread, with the classes that came to the set since.
 
@@ -125,15 +132,17 @@ def session_steps(
 
         found = yield from open_steps(picture, read)
     yield Progress("count the regions", 2, 3)
-    _bring_words(found, words)
+    _bring_words(found, words, names)
     found.state.adjacency  # noqa: B018  # which the first key would have to wait for
     return found
 
 
-def _bring_words(session: Session, words: Vocabulary) -> None:
+def _bring_words(session: Session, words: Vocabulary, names: Names) -> None:
     """Let a session have the set's classes, if all of its own are among them, by their values."""
     former = session.vocabulary
-    if former == words or not set(former.values) <= set(words.values):
+    if former.classes == words.classes or not names.are_of(former):
+        return  # a script may have given a value to another class, which is not to be called so
+    if not set(former.values) <= set(words.values):
         return  # what becomes of the decisions of a class that is gone is for a person to say
     # A value is one class in the whole set: it may have another name, and a new one has the value of the set.
     session.set_vocabulary(replace(words, origin=former.origin), classify=False)

@@ -236,6 +236,7 @@ class Review:
             project.folder_of(record),
             store,
             project.vocabulary,
+            project.names_of_values(),
         )
 
     def _put(self, record: ItemRecord, ready: Ready, said: str) -> None:
@@ -319,7 +320,14 @@ class Review:
         project, store = self._open_project(), self._store
         assert store is not None  # of the project
         self._jobs.start(
-            session_steps(record, picture, project.folder_of(record), store, project.vocabulary),
+            session_steps(
+                record,
+                picture,
+                project.folder_of(record),
+                store,
+                project.vocabulary,
+                project.names_of_values(),
+            ),
             done=lambda session: self._read(ready, session, picture, said),
             failed=self._failed,
         )
@@ -542,17 +550,45 @@ class Review:
                     f"session… keeps it elsewhere. {error}"
                 ) from None
 
-    def set_words(self, vocabulary: Vocabulary | None) -> None:
-        """Have other classes for the whole set, as they were changed in the window."""
+    def words_beside(self, before: Vocabulary | None, after: Vocabulary) -> Vocabulary:
+        """Return changed classes with values that no other class of the set has."""
         project = self.project
-        if project is None or vocabulary is None or project.read_only:
+        if project is None or not self._are_of_the_set(before):
+            return after
+        return project.classes_beside(before, after)
+
+    def _are_of_the_set(self, words: Vocabulary | None) -> bool:
+        """Whether classes are those of an item, or of no image; another one's are its own."""
+        return words is None or self.has_session
+
+    def set_words(self, before: Vocabulary | None, after: Vocabulary | None) -> None:
+        """Change the classes of the whole set as those of the image were in the window.
+
+        Args:
+            before: of the image that is open; ``None``: none is.
+            after: as of :meth:`words_beside`.
+        """
+        project = self.project
+        if project is None or after is None or project.read_only:
             return
+        if not self._are_of_the_set(before):
+            return
+        former = project.vocabulary
         try:
-            if vocabulary != project.vocabulary:
-                project.choose(vocabulary)
-                self.changed.emit()
+            stay = project.change_classes(before, after, self.record)
         except InputError as error:
             self._tell(error)
+            return
+        if stay:
+            names = ", ".join(repr(name) for name in stay)
+            self._tell(
+                Said(
+                    f"{names} stays in the set, where other images have regions of it.",
+                    Kind.NOTE,
+                )
+            )
+        if project.vocabulary != former:
+            self.changed.emit()
 
     def _open_project(self) -> Project:
         if self.project is None:

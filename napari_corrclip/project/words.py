@@ -1,0 +1,154 @@
+"""The classes of a set: a label value is one class on all images, whoever brought it.
+
+Classes come from several sides: the window changes those of the image that is open, whose session may lag
+behind the set; an undo takes one back that another image has already; a script adds some to a session. What
+comes is therefore taken as a change of the set's classes, and not in their place, and no value that any class
+of the set ever had is given to another one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import replace
+
+from napari_corrclip.errors import InputError
+from napari_corrclip.project.index import Index
+from napari_corrclip.storage.text_files import load_json
+from napari_corrclip.vocabulary import Vocabulary, VocabularyClass, grammar
+
+
+class Names:
+    """The names that label values ever had in a set.
+
+    Args:
+        index: of the project.
+    """
+
+    def __init__(self, index: Index) -> None:
+        self._by_value: dict[int, set[str]] = {}
+        self.values: dict[str, int] = {}
+        """The last value of each name."""
+        for words in _former(index):
+            for class_ in words.classes:
+                self._by_value.setdefault(class_.value, set()).add(grammar.key(class_.name))
+                self.values[class_.name] = class_.value
+
+    @property
+    def next_value(self) -> int:
+        """A value that no class ever had."""
+        return 1 + max(self._by_value, default=0)
+
+    def knows(self, value: int) -> bool:
+        """Whether a class ever had it."""
+        return value in self._by_value
+
+    def are_of(self, words: Vocabulary) -> bool:
+        """Whether each value means in some words what it means, or once meant, in the set."""
+        return all(
+            grammar.key(class_.name) in self._by_value.get(class_.value, ())
+            for class_ in words.classes
+        )
+
+
+def _former(index: Index) -> list[Vocabulary]:
+    """Return all vocabularies that a set ever had, today's last."""
+    found = []
+    for (text,) in index.rows("SELECT document FROM vocabularies ORDER BY id"):
+        try:
+            found.append(Vocabulary.from_document(load_json(text, "The classes")))
+        except InputError:  # of a newer version
+            continue
+    return [*found, index.vocabulary]
+
+
+def current(index: Index) -> Vocabulary:
+    """Return a set's classes; the next one gets a value that none ever had."""
+    words = index.vocabulary
+    return replace(words, next_value=max(words.next_value, Names(index).next_value))
+
+
+def beside(index: Index, before: Vocabulary | None, after: Vocabulary) -> Vocabulary:
+    """Return an image's changed classes, of which the new ones have values that are theirs in the set.
+
+    Args:
+        index: of the project.
+        before: the image's classes; ``None``: the set's.
+        after: what they were changed to.
+    """
+    former = index.vocabulary if before is None else before
+    return after.beside(former, Names(index).values)
+
+
+def change(
+    index: Index, before: Vocabulary | None, after: Vocabulary, item: int | None = None
+) -> list[VocabularyClass]:
+    """Change a set's classes as an image's were; return those that stay, though they went. In a transaction.
+
+    Args:
+        index: of the project.
+        before: the image's classes; ``None``: the set's.
+        after: what they were changed to, as of :func:`beside`.
+        item: number of the image; ``None``: it is of no image.
+
+    Raises:
+        InputError: the set has another class of a name.
+    """
+    words = current(index)
+    former = words if before is None else before
+    had, has = _by_value(former), _by_value(after)
+    gone = [value for value in had if value not in has]
+    kept = _decided_elsewhere(index, gone, item)
+    classes = _by_value(words)
+    for value, class_ in has.items():
+        if had.get(value) != class_:
+            classes[value] = class_
+    for value in gone:
+        if classes.keys() == {value}:  # a set has one class at least
+            kept.add(value)
+        if value not in kept:
+            classes.pop(value, None)
+    order = [value for value in has if value in classes]
+    order += [value for value in classes if value not in has]
+    changed = replace(
+        words,
+        classes=tuple(classes[value] for value in order),
+        next_value=max(words.next_value, after.next_value),
+        threshold=after.threshold if after.threshold != former.threshold else words.threshold,
+        templates=after.templates if after.templates != former.templates else words.templates,
+    )
+    if changed != words:
+        index.choose(changed, index.recipe)
+    return [classes[value] for value in gone if value in kept and value in classes]
+
+
+def adopt(index: Index, words: Vocabulary) -> None:
+    """Have the classes of a session that no class of the set ever was; in a transaction."""
+    names = Names(index)
+    known = {grammar.key(name) for name in index.vocabulary.names}
+    new = [
+        class_
+        for class_ in words.classes
+        if not names.knows(class_.value) and grammar.key(class_.name) not in known
+    ]
+    if new:
+        ours = current(index)
+        next_value = max(ours.next_value, *(class_.value + 1 for class_ in new))
+        index.choose(
+            replace(ours, classes=(*ours.classes, *new), next_value=next_value), index.recipe
+        )
+
+
+def _by_value(words: Vocabulary) -> dict[int, VocabularyClass]:
+    return {class_.value: class_ for class_ in words.classes}
+
+
+def _decided_elsewhere(index: Index, values: Collection[int], item: int | None) -> set[int]:
+    """Return those of some values that somebody decided on other images."""
+    return {
+        value
+        for value in values
+        if index.rows(
+            "SELECT 1 FROM regions WHERE value = ? AND state != '' AND item != ? LIMIT 1",
+            (value, -1 if item is None else item),
+        )
+    }
