@@ -76,7 +76,7 @@ def beside(index: Index, before: Vocabulary | None, after: Vocabulary) -> Vocabu
         after: what they were changed to.
     """
     former = index.vocabulary if before is None else before
-    return after.beside(former, Names(index).values)
+    return former.matched(after).beside(former, Names(index).values)
 
 
 def change(
