@@ -202,7 +202,9 @@ def relabel(folder: Path, classes: str | None, *, strict: bool) -> None:
             check_prompts(vocabulary, preset)
             project.choose(project.match(vocabulary))
         found = project.items_to_relabel()
-        if found.others:
+        if found.others and project.recipe.scale is not None:
+            say(f"Large images keep no features: napari-corrclip project run {folder} --stale")
+        elif found.others:
             say(
                 f"{count(len(found.others), 'image')} pre-labelled by other classes or settings "
                 f"{'has' if len(found.others) == 1 else 'have'} no features that could be used; for them: "

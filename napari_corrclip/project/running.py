@@ -57,6 +57,10 @@ def project_steps(
     extras: Extras = USUAL,
 ) -> Generator[Event[str, Proposal], None, Report[str]]:
     """Run a project; see :meth:`~napari_corrclip.project.project.Project.run`."""
+    if type(extras.features) is not int or extras.features < 0:
+        raise InputError(
+            f"Features may take {extras.features!r} bytes; give a whole number, 0 to keep none."
+        )
     prepare_imports()  # a project may have been opened by a window that draws, without torch
     recipe, vocabulary = index.recipe, index.vocabulary
     cluster = None
@@ -220,6 +224,10 @@ def _check_part(part: tuple[int, int]) -> None:
     Raises:
         InputError: there is no such part.
     """
+    if not isinstance(part, tuple) or [type(each) for each in part] != [int, int]:
+        raise InputError(
+            f"The part is {part!r}; give two whole numbers, as (1, 3) for the first of three."
+        )
     number, parts = part
     if not 1 <= number <= parts:
         raise InputError(f"There is no part {number}/{parts}; give 1/{max(parts, 1)} to the last.")

@@ -123,6 +123,9 @@ class ImagesPanel(QWidget):
         self._stale = False
         review.coming_next = lambda: review.next_ready(self.model.numbers())
         review.opened.connect(self._opened)
+        self._tried: ItemRecord | None = (
+            None  # that was asked for last, also where it cannot be opened
+        )
         review.shown.connect(self._shown)
         review.changed.connect(self._refresh_soon)
         run.busy.connect(self._busy)
@@ -133,6 +136,7 @@ class ImagesPanel(QWidget):
 
     def _opened(self, project: Project | None) -> None:
         self._run.drop()
+        self._tried = None
         self.thumbnails.show(project)
         self.model.show(project)
         self.show_words(None if project is None else project.vocabulary)
@@ -181,7 +185,8 @@ class ImagesPanel(QWidget):
         record = self._review.record
         self.view.show_row(None if record is None else self.model.row_of(record))
 
-    def _shown(self, _record: ItemRecord) -> None:
+    def _shown(self, record: ItemRecord) -> None:
+        self._tried = record
         self._select_shown()
         self.counted.emit()
 
@@ -194,6 +199,7 @@ class ImagesPanel(QWidget):
 
     def show_item(self, record: ItemRecord, said: str = "") -> bool:
         """Show an item's image; return whether it could be. ``said`` is told besides."""
+        self._tried = record
         try:
             self._review.show(record, said)
         except InputError as error:
@@ -208,17 +214,26 @@ class ImagesPanel(QWidget):
         if not rows:
             self._tell("No image is listed; show all states, or seek another name.")
             return
-        record = self._review.record
+        # From the one that could not be opened on, else nobody would come past it.
+        record = self._tried or self._review.record
         at = None if record is None else self.model.row_of(record)
         row = (0 if by > 0 else rows - 1) if at is None else at + by
-        if not 0 <= row < rows:
-            self._tell(
-                "This is the last image of the list." if by > 0 else "This is the first image."
-            )
+        passed = ""
+        while 0 <= row < rows:
+            found = self.model.record(row)
+            if found is None or not self._is_gone(found):
+                break
+            passed, row = f"{file_name(found)!r} is gone, and passed over.", row + by
+        else:
+            last = "This is the last image of the list." if by > 0 else "This is the first image."
+            self._tell(" ".join(filter(None, (passed, last))))
             return
-        found = self.model.record(row)
         if found is not None:
-            self.show_item(found)
+            self.show_item(found, passed)
+
+    def _is_gone(self, record: ItemRecord) -> bool:
+        project = self._review.project
+        return project is not None and not project.path_of(record).exists()
 
     def verify(self) -> None:
         """Say that the image that is shown is verified, and show the next that waits for a person."""
@@ -237,6 +252,11 @@ class ImagesPanel(QWidget):
     def _go_on(self, said: str) -> None:
         numbers = list(self.model.numbers())
         following = self._review.next_ready(numbers)
+        while following is not None and self._is_gone(following):
+            said = f"{said} {file_name(following)!r} is gone, and passed over."
+            gone = following.id
+            numbers = [number for number in numbers if number != gone]
+            following = self._review.next_ready(numbers)
         self.refresh()
         if following is None:
             self._tell(Said(f"{said} {self._what_is_left()}", Kind.DONE))
