@@ -33,6 +33,7 @@ from napari_corrclip.project.folder import (
     now,
 )
 from napari_corrclip.project.index import Index
+from napari_corrclip.project.intake import write_choices
 from napari_corrclip.project.reading import is_as_it_was
 from napari_corrclip.project.records import BY_HAND, DECIDED, ItemRecord, ItemState, plane_text
 from napari_corrclip.project.vectors import keep_means
@@ -229,11 +230,13 @@ def take(
     """Take note of a session; see :meth:`~napari_corrclip.project.project.Project.take`."""
     with index.transaction():
         _collected(index, record)
-        adopt(index, session.vocabulary)
+        adopted = adopt(index, session.vocabulary)
         index.take_regions(record.id, session.table, None, by=by)
         if decided:
             index.mark(record.id, ItemState.IN_REVIEW, by=by)
         write_outcome(index, record.name)
+    if adopted:
+        write_choices(index)
 
 
 def mark(index: Index, record: ItemRecord, state: ItemState, by: str) -> None:

@@ -121,21 +121,27 @@ def change(
     return [classes[value] for value in gone if value in kept and value in classes]
 
 
-def adopt(index: Index, words: Vocabulary) -> None:
-    """Have the classes of a session that no class of the set ever was; in a transaction."""
-    names = Names(index)
-    known = {grammar.key(name) for name in index.vocabulary.names}
+def adopt(index: Index, words: Vocabulary) -> bool:
+    """Have the classes of a session that the set never had; return whether any. In a transaction."""
+    ours = {class_.value: grammar.key(class_.name) for class_ in index.vocabulary.classes}
+    others = [
+        class_ for class_ in words.classes if ours.get(class_.value) != grammar.key(class_.name)
+    ]
+    if not others:  # as nearly always, and asked with every edit
+        return False
+    names, known = Names(index), set(ours.values())
     new = [
         class_
-        for class_ in words.classes
+        for class_ in others
         if not names.knows(class_.value) and grammar.key(class_.name) not in known
     ]
     if new:
-        ours = current(index)
-        next_value = max(ours.next_value, *(class_.value + 1 for class_ in new))
+        today = current(index)
+        next_value = max(today.next_value, *(class_.value + 1 for class_ in new))
         index.choose(
-            replace(ours, classes=(*ours.classes, *new), next_value=next_value), index.recipe
+            replace(today, classes=(*today.classes, *new), next_value=next_value), index.recipe
         )
+    return bool(new)
 
 
 def _by_value(words: Vocabulary) -> dict[int, VocabularyClass]:

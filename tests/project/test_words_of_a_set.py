@@ -12,6 +12,7 @@ import pytest
 import napari_corrclip as nc
 from napari_corrclip.demo.scenes import generate_scene
 from napari_corrclip.engine.segmenter import Segmenter
+from napari_corrclip.project.folder import Choices
 from napari_corrclip.project.project import Project
 from napari_corrclip.vocabulary import Vocabulary
 
@@ -87,6 +88,7 @@ def test_a_class_that_a_script_gives_is_one_of_the_set(project: Project) -> None
         session.set_vocabulary(session.vocabulary.add("boat"), classify=False)
         session.assign(session.ids[:1].tolist(), "boat")
     assert named(project.vocabulary)["boat"] == 4
+    assert named(Choices.read(project.folder).vocabulary)["boat"] == 4
     rock = project.classes_beside(None, project.vocabulary.add("rock"))
     project.change_classes(None, rock, second)
     assert named(project.vocabulary)["rock"] == 5
