@@ -208,11 +208,15 @@ class Files:
         missing: images that are not where they were.
         changed: that are other ones than those that were run.
         touched: that were written since, and have not been read now to tell whether they are other ones.
+        gone: where the first that is missing was looked for.
+        other: where the first that was changed lies.
     """
 
     missing: int = 0
     changed: int = 0
     touched: int = 0
+    gone: str = ""
+    other: str = ""
 
 
 def look_at_files(index: Index, *, limit: int = _READ) -> Files:
@@ -223,18 +227,21 @@ def look_at_files(index: Index, *, limit: int = _READ) -> Files:
         limit: so many bytes are read, at most, of files whose size or time is another one.
     """
     missing = changed = touched = 0
+    gone = other = ""
     for path, items in index.noted_files().items():
         image = image_in(index.folder, path)
         try:
             now = file_now(image)
         except (OSError, ValueError):
             missing += len(items)
+            gone = gone or str(image)
             continue
         for plane, size, mtime, digest in items:
             if not digest or (size, mtime) == now:
                 continue
             if not plane and size and size != now[0]:  # none was kept of zarr folders once
                 changed += 1
+                other = other or str(image)
                 continue
             cost = now[0] // len(items)
             if cost > limit:
@@ -244,8 +251,10 @@ def look_at_files(index: Index, *, limit: int = _READ) -> Files:
             same = False
             with contextlib.suppress(InputError):
                 same = is_as_it_was(image, plane, digest)
-            changed += not same
-    return Files(missing, changed, touched)
+            if not same:
+                changed += 1
+                other = other or str(image)
+    return Files(missing, changed, touched, gone, other)
 
 
 def relink(index: Index, old: str | os.PathLike[str], new: str | os.PathLike[str]) -> int:
@@ -257,12 +266,18 @@ def relink(index: Index, old: str | os.PathLike[str], new: str | os.PathLike[str
         if path == before or before in path.parents:
             moved.append((record, after / path.relative_to(before)))
     if not moved:
-        raise InputError(f"No image of the project lies in {os.fspath(old)!r}; look at its paths.")
-    gone = [path for _, path in moved if not path.exists()]
-    if gone:
         raise InputError(
-            f"{len(gone)} of {len(moved)} images are not in {os.fspath(new)!r}, such as "
-            f"{str(gone[0])!r}; copy them there first."
+            f"No image of the project is looked for in {os.fspath(old)!r}; status tells where they are."
+        )
+    gone = [(record, path) for record, path in moved if not path.exists()]
+    # One that is in neither place stays missing, and holds the others up no longer.
+    left = [path for record, path in gone if image_in(index.folder, record.path).exists()]
+    if len(gone) == len(moved):
+        left = [path for _, path in gone]
+    if left:
+        raise InputError(
+            f"{len(left)} of {len(moved)} images are not in {os.fspath(new)!r}, such as "
+            f"{str(left[0])!r}; copy them there first."
         )
     others = {record.path for record in index.items()} - {record.path for record, _ in moved}
     there = [path for _, path in moved if relative(path, index.folder) in others]

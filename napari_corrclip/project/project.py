@@ -508,6 +508,8 @@ class Project:
             files.missing,
             files.changed,
             files.touched,
+            files.gone,
+            files.other,
             self.passed_over,
         )
 

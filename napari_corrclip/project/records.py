@@ -135,6 +135,8 @@ class Status:
         missing: images that are not where they were.
         changed: images that are other ones than those that were run.
         touched: images whose files were written since, and were not read to tell whether they are other ones.
+        gone: where the first image that is missing was looked for.
+        other: where the first image that was changed lies.
         passed_over: what was looked for and could not be used since the project was opened, a sentence each.
     """
 
@@ -143,6 +145,8 @@ class Status:
     missing: int = 0
     changed: int = 0
     touched: int = 0
+    gone: str = ""
+    other: str = ""
     passed_over: tuple[str, ...] = ()
 
     @property
@@ -160,12 +164,13 @@ class Status:
             )
         if self.missing:
             told.append(
-                f"{count(self.missing, 'image')} not found; relink tells where they are now"
+                f"{count(self.missing, 'image')} not found, such as {self.gone!r}; "
+                "relink tells where they are now"
             )
         if self.changed:
             told.append(
-                f"{count(self.changed, 'image')} changed since they were run; run --stale makes those anew "
-                "that nobody has decided about"
+                f"{count(self.changed, 'image')} changed since they were run, such as {self.other!r}; "
+                "run --stale makes those anew that nobody has decided about"
             )
         if self.touched:
             told.append(

@@ -331,8 +331,8 @@ def check_unchanged(record: ItemRecord, image: Path) -> None:
     if record.state in DECIDED:
         decided = f"{ITEMS}/{record.name}/{SESSION}"
         way = (
-            f"move {decided!r} of the project away, which has what was decided, say that the item is new, "
-            "and run it again"
+            f"move {decided!r} of the project away, which has what was decided, say that the item is new "
+            "(Project.mark), and run it again"
         )
     raise InputError(
         f"The image {str(image)!r}{plane_text(record.plane)} was changed after it was run; put the "

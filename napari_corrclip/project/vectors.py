@@ -55,7 +55,7 @@ _MEANS: Mapping[str, str] = {
     "similarity": "F16",
 }
 _NETWORKS = ("clip_network", "similarity_network")
-_REMEDY = "say that the item is new and run it again, or go on without"
+_REMEDY = "say that the item is new (Project.mark) and run it again, or go on without"
 _MEANS_REMEDY = "remove the file, or go on without"
 _USUAL_REGIONS = 350
 """So many superpixels, or masks of SAM, an image is taken to have before the first one is run."""

@@ -47,7 +47,7 @@ def test_the_whole_way(images: Path, tmp_path: Path, capsys: pytest.CaptureFixtu
 
     images.rename(tmp_path / "photographs")
     assert app.run(["project", "status", "set.corrclip-project"]) == 0
-    assert "3 images not found" in capsys.readouterr().out
+    assert "3 images not found, such as '" in capsys.readouterr().out
     assert app.run(["project", "relink", "set.corrclip-project", "images", "photographs"]) == 0
     assert "3 images relinked" in capsys.readouterr().out
     Path("set.corrclip-project", NAME).unlink()

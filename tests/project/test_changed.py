@@ -23,7 +23,8 @@ RECIPE = nc.Recipe(regions="superpixels", region_options={"n_segments": 20})
 LARGE = nc.Recipe(regions="superpixels", region_options={"n_segments": 5}, scale=0.05)
 WORDS = "red, blue, background: wood"
 CHANGED = (
-    "{} changed since they were run; run --stale makes those anew that nobody has decided about"
+    "{} changed since they were run, such as {!r}; "
+    "run --stale makes those anew that nobody has decided about"
 )
 
 
@@ -68,7 +69,7 @@ def test_other_pixels_in_a_zarr_array_that_is_there_are_told(
         ):
             pass
         assert project.status().lines() == [
-            "1 pre-labelled", CHANGED.format("1 image"),
+            "1 pre-labelled", CHANGED.format("1 image", str(path)),
         ]  # fmt: skip
         array[:] = scene(1)
         (path / ".DS_Store").write_bytes(b"where the window of the folder stood")
@@ -144,7 +145,7 @@ def test_status_tells_what_was_changed_and_reads_so_much_and_no_more(
         iio.imwrite(images / "1.bmp", scene(9))  # of the same size
         iio.imwrite(images / "2.bmp", scene(9)[:40])
         assert project.status().lines() == [
-            "4 pre-labelled", CHANGED.format("2 images"),
+            "4 pre-labelled", CHANGED.format("2 images", str(images / "1.bmp")),
         ]  # fmt: skip
         size = (images / "0.bmp").stat().st_size
         for limit, changed, touched in ((0, 1, 2), (size, 1, 1), (2 * size, 2, 0)):

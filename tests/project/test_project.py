@@ -220,8 +220,10 @@ def test_images_that_moved_are_told_and_relinked(
     project.run(segmenter=segmenter, progress=False)
     first = project.items("pre-labelled")[0]
     images.rename(tmp_path / "moved")
-    assert project.status().lines()[-1] == "5 images not found; relink tells where they are now"
-    with pytest.raises(nc.InputError, match="No image of the project lies in"):
+    told = project.status().lines()[-1]
+    assert told.startswith("5 images not found, such as ")
+    assert str(project.path_of(project.items()[0])) in told
+    with pytest.raises(nc.InputError, match="No image of the project is looked for in"):
         project.relink(tmp_path / "nowhere", tmp_path / "moved")
     with pytest.raises(nc.InputError, match=r"5 of 5 images are not in .*copy them there first"):
         project.relink(images, tmp_path)
@@ -236,6 +238,19 @@ def test_images_that_moved_are_told_and_relinked(
     iio.imwrite(images / "a" / "one.png", generate_scene(9).image)
     assert project.add(images) == 1
     assert len({item.name for item in project}) == 7
+
+
+def test_one_image_that_is_nowhere_holds_no_other_up(
+    project: Project, images: Path, tmp_path: Path
+) -> None:
+    (images / "a" / "two.png").unlink()
+    images.rename(tmp_path / "moved")
+    assert project.relink(images, tmp_path / "moved") == 5
+    status = project.status()
+    assert status.missing == 1
+    assert status.gone == str(tmp_path / "moved" / "a" / "two.png")
+    with pytest.raises(nc.InputError, match="5 of 5 images are not in"):
+        project.relink(tmp_path / "moved", tmp_path / "nowhere")
 
 
 def test_an_image_that_is_another_one_now_is_not_mixed_with_what_was_decided(
