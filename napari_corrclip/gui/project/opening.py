@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from qtpy.QtGui import QShowEvent
 from qtpy.QtWidgets import QDialog, QDialogButtonBox, QFileDialog, QVBoxLayout, QWidget
 
 from napari_corrclip.engine.recipe import Recipe
@@ -109,6 +110,10 @@ def _places(folder: Path) -> tuple[Path, ...]:
     return *beside, folder / name
 
 
+_WIDTH = 420
+"""Pixels that the question is wide at least."""
+
+
 class WordsDialog(QDialog):
     """The question for the classes of a set.
 
@@ -156,8 +161,22 @@ class WordsDialog(QDialog):
             self.answer = Answer(self._words or Vocabulary.coerce(self.line.text()), run)
         except InputError as error:
             self.wrong.setText(str(error))
+            self._fit()
             return
         self.accept()
+
+    def _fit(self) -> None:
+        """Be as high as the sentences need; Qt counts a wrapped one as if the box were narrower."""
+        layout = self.layout()
+        assert layout is not None  # made above
+        layout.activate()
+        width = max(self.width(), _WIDTH)
+        self.resize(width, max(self.height(), layout.heightForWidth(width)))
+
+    def showEvent(self, event: QShowEvent | None) -> None:
+        """Fit before it is seen."""
+        self._fit()
+        super().showEvent(event)
 
 
 def ask_words(

@@ -122,7 +122,8 @@ def draw(found: Figures, words: Vocabulary) -> bytes:
     certainty.bar(
         [(number + 0.5) / BINS for number in range(BINS)], found.certainty, width=0.9 / BINS
     )
-    certainty.set_title("undecided regions by p")
+    certainty.set_title("regions nobody decided")
+    certainty.set_xlabel("probability of their class")
     certainty.set_xlim(0, 1)
     data = io.BytesIO()
     figure.savefig(data, format="png")
