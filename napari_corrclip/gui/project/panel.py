@@ -245,7 +245,7 @@ class ImagesPanel(QWidget):
 
     def skip(self) -> None:
         """Leave the image that is shown out, and show the next."""
-        before = self._review.record
+        before = self._review.to_skip
         if self._review.skip() and before is not None:
             self._go_on(f"{file_name(before)!r} is skipped.")
 

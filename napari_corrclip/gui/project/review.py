@@ -94,6 +94,7 @@ class Review:
         self._jobs, self._prefetching = Jobs(), Jobs()
         self._putting = False
         self._coming: ItemRecord | None = None  # that is being read
+        self._unread: ItemRecord | None = None  # that could not be
         self._ahead: Ready | None = None
         self._layer: Callable[[], Image | None] = lambda: None  # in which images are shown
         self.coming_next: Callable[[], ItemRecord | None] = lambda: None
@@ -217,7 +218,7 @@ class Review:
         ahead, self._ahead = self._ahead, None
         self._jobs.drop()
         self._prefetching.drop()
-        self._coming, self._besides = record, ""
+        self._coming, self._unread, self._besides = record, None, ""
         if ahead is not None and ahead.is_of(record, project.vocabulary, project.folder_of(record)):
             self._put(record, ahead, said)
             return
@@ -414,7 +415,8 @@ class Review:
             self._tell(Said(said, Kind.DONE))
 
     def _failed(self, error: Exception) -> None:
-        self._coming = None
+        self._unread, self._coming = self._coming, None
+        self.changed.emit()
         if isinstance(error, CorrClipError):
             self._tell(error)
         else:
@@ -444,11 +446,18 @@ class Review:
         return self._bring(ItemState.VERIFIED)
 
     def skip(self) -> bool:
-        """Say that the item that is shown is skipped."""
+        """Say that the item that is shown is skipped; where none is, that which could not be read."""
         return self._bring(ItemState.SKIPPED)
+
+    @property
+    def to_skip(self) -> ItemRecord | None:
+        """The item that :meth:`skip` is about."""
+        return self.record or self._unread
 
     def _bring(self, state: ItemState) -> bool:
         project, record = self._open_project(), self.record
+        if record is None and state is ItemState.SKIPPED:
+            record = self._unread
         if record is None:
             self._tell("No image of the project is shown; choose one in the list.")
             return False
@@ -474,7 +483,8 @@ class Review:
             self._tell(error)
             return False
         self.keeping.draw()  # after it was marked, else it would be taken for an older one
-        self.record = project.item(record)
+        if self.record is not None:
+            self.record = project.item(record)
         self.changed.emit()
         return True
 

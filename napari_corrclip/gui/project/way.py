@@ -85,5 +85,6 @@ class WayBar(QWidget):
         text = f"{place} · {verified:,} verified"
         self.left.setText(text)
         set_tip(self.left, f"{verified:,} of {whole:,} images are verified")
-        for act in (self.verify_button, self.skip_button):
-            act.setEnabled(record is not None and not project.read_only)
+        self.verify_button.setEnabled(record is not None and not project.read_only)
+        skipped = self._review.to_skip is not None
+        self.skip_button.setEnabled(skipped and not project.read_only)

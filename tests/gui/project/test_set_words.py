@@ -78,21 +78,3 @@ def test_what_another_window_typed_meanwhile_stays(person: Person, images: Path)
     assert values(person.dock.session.vocabulary)["white cross"] == 5
     go_to(person, "scene 1", Qt.Key.Key_PageDown)
     assert values(person.dock.session.vocabulary) == found
-
-
-def test_images_that_cannot_be_opened_are_in_nobodys_way(person: Person, images: Path) -> None:
-    (images / "broken.png").write_bytes(b"\x89PNG and no more")
-    folder = prelabelled(images)
-    (images / "scene 1.png").unlink()
-    dock = person.dock
-    dock.open_project(str(folder))
-    shown(person)
-    person.qtbot.waitUntil(lambda: not dock.projects.review.is_opening, timeout=MINUTE)
-    if name_shown(person) != "scene 0":  # the broken one comes first
-        go_to(person, "scene 0", Qt.Key.Key_PageDown)
-    go_to(person, "scene 2", Qt.Key.Key_PageDown)
-    assert "'scene 1.png' is gone, and passed over." in dock.status.text()
-    go_to(person, "scene 0", Qt.Key.Key_PageUp)
-    key(person, Qt.Key.Key_Return, Qt.KeyboardModifier.ControlModifier)
-    person.qtbot.waitUntil(lambda: name_shown(person) == "scene 2", timeout=MINUTE)
-    assert "is verified. 'scene 1.png' is gone, and passed over." in dock.status.text()
