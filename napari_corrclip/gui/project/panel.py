@@ -203,6 +203,7 @@ class ImagesPanel(QWidget):
         try:
             self._review.show(record, said)
         except InputError as error:
+            self._tried = self._review.record  # one stays where one is
             self._tell(error)
             self._select_shown()
             return False
@@ -223,7 +224,7 @@ class ImagesPanel(QWidget):
             found = self.model.record(row)
             if found is None or not self._is_gone(found):
                 break
-            passed, row = f"{file_name(found)!r} is gone, and passed over.", row + by
+            passed, row = _passed_over(found), row + by
         else:
             last = "This is the last image of the list." if by > 0 else "This is the first image."
             self._tell(" ".join(filter(None, (passed, last))))
@@ -253,7 +254,7 @@ class ImagesPanel(QWidget):
         numbers = list(self.model.numbers())
         following = self._review.next_ready(numbers)
         while following is not None and self._is_gone(following):
-            said = f"{said} {file_name(following)!r} is gone, and passed over."
+            said = f"{said} {_passed_over(following)}"
             gone = following.id
             numbers = [number for number in numbers if number != gone]
             following = self._review.next_ready(numbers)
@@ -344,3 +345,7 @@ class ImagesPanel(QWidget):
         self._later.stop()
         self.thumbnails.close()
         self._run.drop()
+
+
+def _passed_over(record: ItemRecord) -> str:
+    return f"{file_name(record)!r} is gone; put it back, or relink. It is passed over."

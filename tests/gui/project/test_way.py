@@ -34,12 +34,15 @@ def test_one_that_is_gone_is_passed_over(person: Person, images: Path) -> None:
     turn_to(person, Page.CORRECT)
     key(person, Qt.Key.Key_PageDown)
     comes(person, "scene 2")
-    assert "'scene 1.png' is gone, and passed over." in dock.status.text()
+    assert "'scene 1.png' is gone; put it back, or relink. It is passed over." in dock.status.text()
     key(person, Qt.Key.Key_PageUp)
     comes(person, "scene 0")
     key(person, Qt.Key.Key_Return, Qt.KeyboardModifier.ControlModifier)
     comes(person, "scene 2")
-    assert "is verified. 'scene 1.png' is gone, and passed over." in dock.status.text()
+    assert (
+        "is verified. 'scene 1.png' is gone; put it back, or relink. It is passed over."
+        in dock.status.text()
+    )
 
 
 def test_one_that_cannot_be_read_is_left_out_or_passed(person: Person, images: Path) -> None:
