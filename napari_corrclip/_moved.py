@@ -47,7 +47,6 @@ MOVED = {
     "evaluation.effort.report": "evaluation.effort.reporting.report",
     "evaluation.effort.scenes": "evaluation.effort.cases.scenes",
     "evaluation.effort.track": "evaluation.effort.simulation.running_accuracy",
-    "export": "results",
     "export.folder": "results.folder",
     "export.maps": "results.label_files",
     "export.overlay": "results.overlay",

@@ -16,6 +16,9 @@ from psygnal import SignalInstance
 
 from napari_corrclip.annotation import descriptors
 from napari_corrclip.annotation.change import Edited, Plan, Step
+from napari_corrclip.annotation.edits import (
+    labels as taken,
+)
 from napari_corrclip.annotation.edits import merging, painting, predictions, splitting, verdicts
 from napari_corrclip.annotation.edits.predictions import Reassign
 from napari_corrclip.annotation.edits.splitting import Points
@@ -34,7 +37,7 @@ from napari_corrclip.annotation.files.folder import Saved, digest, load_parts, s
 from napari_corrclip.annotation.files.packing import pack_state, unpack_state
 from napari_corrclip.annotation.files.records import OnDisk, pack_history, unpack_history
 from napari_corrclip.annotation.history import LIMIT, History
-from napari_corrclip.annotation.region import Region, Voting, region_frame
+from napari_corrclip.annotation.region import Region, Verdict, Voting, region_frame
 from napari_corrclip.annotation.state import State
 from napari_corrclip.annotation.timeline import Timeline, refused
 from napari_corrclip.errors import InputError
@@ -544,6 +547,28 @@ class Session:
             overrule: take the verdicts of decided regions back; without it they are refused.
         """
         return self._make(verdicts.revote, which, by, overrule=overrule)
+
+    def take_labels(
+        self,
+        labels: NDArray[np.integer],
+        regions: NDArray[np.integer],
+        decided: Mapping[int, Verdict],
+        title: str = "Take labels from elsewhere",
+    ) -> Edited:
+        """Show labels that were made elsewhere, as one step that can be undone.
+
+        Regions and verdicts are these; pixels of which they would show something else are painted.
+
+        Args:
+            labels: (H, W) label values of the vocabulary; 0 = unlabelled.
+            regions: (H, W) ids; 0 = in no region.
+            decided: verdicts by region id; others are decided by nobody.
+            title: what is done, in words for a person.
+
+        Raises:
+            InputError: they are of another size, or of no class.
+        """
+        return self._make(taken.take_labels, labels, regions, decided, title)
 
     # -- the shapes of regions
 

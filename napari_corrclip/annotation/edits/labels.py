@@ -1,0 +1,75 @@
+"""Labels from elsewhere that take the place of what a session shows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_corrclip.annotation.change import Change, Map, Plan, Swap
+from napari_corrclip.annotation.region import Verdict
+from napari_corrclip.annotation.runs import Patch
+from napari_corrclip.annotation.state import NOT_PINNED, State
+from napari_corrclip.errors import InputError
+from napari_corrclip.maps.regions import check_regions
+
+
+def take_labels(
+    state: State,
+    labels: NDArray[np.integer],
+    regions: NDArray[np.integer],
+    verdicts: Mapping[int, Verdict],
+    title: str,
+) -> Plan:
+    """Show these labels: by regions and verdicts, and where those show something else by painted pixels.
+
+    Args:
+        state: as it is; its evidence stays.
+        labels: (H, W) label values.
+        regions: (H, W) ids.
+        verdicts: by region id; other regions are decided by nobody.
+        title: of the step.
+
+    Raises:
+        InputError: they are of another size, or of no class.
+    """
+    found = check_regions(regions)
+    if not labels.shape == found.shape == state.shape:
+        raise InputError(
+            f"The labels have {labels.shape} pixels, the regions {found.shape} and the image {state.shape}; "
+            "give maps of the image's size, upright as it is seen."
+        )
+    known = {0, *state.vocabulary.values}
+    given = {int(value) for value in np.unique(labels)} | {each.value for each in verdicts.values()}
+    if not given <= known:
+        raise InputError(
+            f"The labels have the value {min(given - known)}, which no class has; add the class first."
+        )
+    there = set(np.unique(found).tolist())
+    said = {region: verdict for region, verdict in verdicts.items() if region in there - {0}}
+    bare = state.copy()
+    bare.apply(_change(bare, {"pins": np.full(state.shape, NOT_PINNED, np.int32)}, {}))
+    bare.apply(_change(bare, {"regions": found}, said))
+    pins = np.where(bare.labels != labels, labels.astype(np.int32), np.int32(NOT_PINNED))
+    return Plan(title, _change(state, {"regions": found, "pins": pins}, said))
+
+
+def _change(
+    state: State, maps: Mapping[Map, NDArray[np.int32]], verdicts: Mapping[int, Verdict]
+) -> Change:
+    """Return what makes a state have these maps and, with regions, these verdicts alone."""
+    patches = {
+        name: Patch.between(getattr(state, name), after, state.full) for name, after in maps.items()
+    }
+    swaps = {
+        region: Swap(state.verdicts.get(region), verdicts.get(region))
+        for region in sorted({*state.verdicts, *verdicts} if "regions" in maps else ())
+        if state.verdicts.get(region) != verdicts.get(region)
+    }
+    votings = state.votings if "regions" in maps else {}
+    return Change(
+        {name: patch for name, patch in patches.items() if patch is not None},
+        swaps,
+        {region: Swap(by, None) for region, by in sorted(votings.items())},
+    )

@@ -1,0 +1,39 @@
+"""The formats by their names, in the order in which they are offered."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from napari_corrclip.errors import InputError
+from napari_corrclip.export.format import Format
+from napari_corrclip.export.indexed import INDEXED
+
+FORMATS: Mapping[str, Format] = {format_.name: format_ for format_ in (INDEXED,)}
+
+
+def format_called(name: str) -> Format:
+    """Return a format by its name.
+
+    Raises:
+        InputError: there is none.
+    """
+    try:
+        return FORMATS[name.lower()]
+    except KeyError:
+        raise InputError(f"There is no format {name!r}; choose {', '.join(FORMATS)}.") from None
+
+
+def format_of(folder: Path) -> Format:
+    """Return the format of an export that is there.
+
+    Raises:
+        InputError: it is none that can be read.
+    """
+    for format_ in FORMATS.values():
+        if format_.is_one(folder):
+            return format_
+    raise InputError(
+        f"{str(folder)!r} is no export that can be read ({', '.join(FORMATS)}); say which one it is "
+        "(--format), or give a folder of label maps with a table of classes."
+    )

@@ -1,0 +1,156 @@
+"""The numbers that a format gives to classes, to unlabelled pixels and to what is left out of training."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_corrclip.errors import InputError
+from napari_corrclip.vocabulary import MAX_VALUE, Vocabulary, VocabularyClass
+
+Background = Literal["class", "unlabelled"]
+"""What becomes of the background class: a class as any other, or as if its pixels had none."""
+First = Literal["keep", 0, 1]
+"""From where classes are numbered: as they are in the project, or without gaps from 0 or 1 on."""
+
+
+VOID = 255
+"""The number of Pascal VOC, and of most trainers, for what is left out of training."""
+
+
+@dataclass(frozen=True, slots=True)
+class Choices:
+    """The choices that a trainer needs first, stated; each format has its own defaults.
+
+    Attributes:
+        first: how classes are numbered.
+        unlabelled: the number of pixels without a class; ``None``: they are in no mask.
+        ignored: that of pixels that a person has said to ignore; ``None``: they are as the unlabelled. 255
+            becomes 65535 where classes have numbers from 255 on.
+        background: what becomes of the background class.
+    """
+
+    first: First = "keep"
+    unlabelled: int | None = 0
+    ignored: int | None = None
+    background: Background = "class"
+
+
+@dataclass(frozen=True)
+class Numbering:
+    """The numbers of one export.
+
+    Attributes:
+        choices: by which they were given.
+        classes: those that are written, in the vocabulary's order.
+        numbers: of each class.
+
+    Raises:
+        InputError: two would have one number.
+    """
+
+    choices: Choices
+    classes: tuple[VocabularyClass, ...]
+    numbers: tuple[int, ...]
+
+    @classmethod
+    def of(cls, vocabulary: Vocabulary, choices: Choices) -> Numbering:
+        """Return the numbers of a vocabulary's classes."""
+        left_out = choices.background == "unlabelled"
+        classes = tuple(class_ for class_ in vocabulary if not (left_out and class_.background))
+        if choices.first == "keep":
+            numbers = tuple(class_.value for class_ in classes)
+        else:
+            numbers = tuple(range(choices.first, choices.first + len(classes)))
+        if choices.ignored == VOID and max(numbers, default=0) >= VOID:
+            choices = replace(choices, ignored=MAX_VALUE)
+        return cls(choices, classes, numbers)
+
+    def __post_init__(self) -> None:
+        """Refuse numbers that do not tell what a pixel is."""
+        names = dict(zip(self.numbers, (class_.name for class_ in self.classes), strict=True))
+        for what, number in (
+            ("unlabelled pixels", self.choices.unlabelled),
+            ("ignored regions", self.choices.ignored),
+        ):
+            if number is None:
+                continue
+            if not 0 <= number <= MAX_VALUE:
+                raise InputError(
+                    f"The number of {what} is {number}; give one from 0 to {MAX_VALUE}."
+                )
+            if number in names:
+                raise InputError(
+                    f"{number} is the number of {names[number]!r}, and was chosen for {what}; choose "
+                    "another one, or number the classes in another way."
+                )
+
+    @cached_property
+    def by_value(self) -> dict[int, int]:
+        """The number of each label value that is written."""
+        return {
+            class_.value: number for class_, number in zip(self.classes, self.numbers, strict=True)
+        }
+
+    @property
+    def highest(self) -> int:
+        """The largest number that a map may have."""
+        return max((*self.numbers, self.choices.unlabelled or 0, self.choices.ignored or 0))
+
+    @cached_property
+    def _table(self) -> NDArray[np.uint16]:
+        table = np.full(MAX_VALUE + 1, self.choices.unlabelled or 0, np.uint16)
+        for value, number in self.by_value.items():
+            table[value] = number
+        return table
+
+    def encode(self, labels: NDArray[np.integer], ignored: NDArray[np.bool_]) -> NDArray[np.uint16]:
+        """Return a map in these numbers.
+
+        Args:
+            labels: (H, W) label values.
+            ignored: (H, W), what a person has said to leave out of training.
+        """
+        numbers: NDArray[np.uint16] = self._table[labels]
+        if self.choices.ignored is not None:
+            numbers[ignored] = self.choices.ignored
+        return numbers
+
+
+def decode(
+    numbers: NDArray[np.integer], values: Mapping[int, int], nothing: Iterable[int], where: str
+) -> NDArray[np.uint16]:
+    """Return label values of a map in a format's numbers.
+
+    Args:
+        numbers: (H, W) as stored.
+        values: the label value of each number of a class.
+        nothing: further numbers, of pixels that have no class.
+        where: names the map in the sentence.
+
+    Raises:
+        InputError: there is a number that nobody knows.
+    """
+    known = np.array(sorted({*values, *nothing}), np.int64)
+    given = np.array([values.get(number, 0) for number in known.tolist()], np.uint16)
+    at = np.minimum(np.searchsorted(known, numbers), len(known) - 1)
+    if not np.array_equal(known[at], numbers):
+        unknown = numbers[known[at] != numbers]
+        raise InputError(
+            f"The label map {where!r} has the number {int(unknown[0])}, which no class has "
+            f"({_listed(known.tolist())}); add it to the classes."
+        )
+    return given[at]
+
+
+def _listed(numbers: Sequence[int]) -> str:
+    told = ", ".join(map(str, numbers[:_TOLD]))
+    return told if len(numbers) <= _TOLD else f"{told}, …"
+
+
+_TOLD = 12

@@ -1,0 +1,89 @@
+"""The images beside their labels in an export, as a trainer reads them: upright, of 8 bits.
+
+Masks lie as the picture is seen. A photograph that a camera stored turned, with a note which way, is read
+upright by some programs and turned by others; its copy is therefore written upright.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+from typing import Literal, get_args
+
+from PIL import Image
+
+from napari_corrclip.errors import InputError
+from napari_corrclip.export.image import LabelledImage
+from napari_corrclip.images.pictures import open_picture, orientation_of
+from napari_corrclip.images.stacks import read_plane
+from napari_corrclip.storage.disk import cannot_write
+
+How = Literal["copy", "link", "none"]
+"""What becomes of the images: they are copied, linked to, or stay where they are."""
+HOWS: tuple[How, ...] = get_args(How)
+_KINDS = {"JPEG": (".jpg", ".jpeg"), "PNG": (".png",), "BMP": (".bmp",), "WEBP": (".webp",)}
+"""Pictures that every trainer reads, and how their names end."""
+
+
+def put_picture(image: LabelledImage, folder: Path, how: How) -> str:
+    """Bring an image's picture into a folder; return its name there.
+
+    What every trainer reads as it is seen is copied as it is; of what is stored turned, of planes and of
+    other files (TIFF, zarr, …) a PNG is written of what the networks saw.
+
+    Args:
+        image: whose picture it is.
+        folder: made where it does not exist.
+        how: what becomes of it; where nothing does, the name is that of the image's own file.
+
+    Raises:
+        InputError: the image is gone or cannot be read, or the folder cannot be written.
+    """
+    if how == "none" or image.file is None:
+        return image.path.rpartition("/")[2] or image.name
+    ending = _ending(image)
+    name = f"{image.name}{ending or '.png'}"
+    target = folder / name
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        if not ending:
+            pixels = read_plane(image.file, image.plane)
+            Image.fromarray(pixels.rgb).save(target, format="PNG", compress_level=1)
+        elif how == "link":
+            target.symlink_to(os.path.abspath(image.file))  # noqa: PTH100 - a link stays one
+        else:
+            shutil.copyfile(image.file, target)
+    except OSError as error:
+        if not os.path.lexists(image.file):
+            raise InputError(
+                f"The image {str(image.file)!r} is gone; put it back, or export without pictures."
+            ) from None
+        raise cannot_write(target, error) from None
+    return name
+
+
+def is_turned(image: LabelledImage) -> bool:
+    """Whether an image is stored turned, with a note which way, so that not every program sees it upright."""
+    return not image.plane and image.file is not None and _look(image.file)[1] != 1
+
+
+def _ending(image: LabelledImage) -> str:
+    """Return how the name of a copy of the very file ends; empty where a copy is no picture as it is seen."""
+    assert image.file is not None
+    if image.plane or image.file.is_dir():
+        return ""
+    kind, turned = _look(image.file)
+    ending = image.file.suffix.lower()
+    return ending if turned == 1 and ending in _KINDS.get(kind, ()) else ""
+
+
+def _look(file: Path) -> tuple[str, int]:
+    """Return the kind of a picture, and how it lies, 1 to 8; empty for other files."""
+    try:
+        with file.open("rb") as opened, open_picture(opened, file, tuple(_KINDS)) as picture:
+            if getattr(picture, "n_frames", 1) > 1:
+                return "", 1
+            return picture.format or "", orientation_of(picture)
+    except (OSError, InputError, SyntaxError, ValueError):
+        return "", 1
