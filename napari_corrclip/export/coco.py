@@ -20,11 +20,14 @@ from pathlib import Path
 from napari_corrclip.errors import InputError
 from napari_corrclip.export.coco_files import (
     ANNOTATIONS,
-    PICTURES,
+    SUBSETS,
     Collection,
     DocumentWriter,
     Regions,
     box_of,
+    document_name,
+    documents_called,
+    image_told,
     known_of,
 )
 from napari_corrclip.export.coco_masks import (
@@ -35,14 +38,11 @@ from napari_corrclip.export.coco_masks import (
 from napari_corrclip.export.format import Entry, Format, Reader, Taken, Writer
 from napari_corrclip.export.image import LabelledImage
 from napari_corrclip.export.numbering import Choices
-from napari_corrclip.export.pictures import put_picture
 from napari_corrclip.export.segments import Masks, Segment, segments_of
 
 _NAME = "instances"
 _OTHERS = "_annotations.coco.json"
 """The document of a subset beside its pictures, as Roboflow writes it."""
-_SUBSETS = {"default": "", "valid": "val"}
-"""What others call a subset."""
 _TOGETHER = 1 << 16
 """Runs that are coded together."""
 
@@ -64,17 +64,8 @@ class CocoWriter(Writer):
         """Write an image's annotations."""
         document = self._documents[image.subset]
         self._images += 1
-        folder = self.folder / PICTURES / image.subset
-        file_name = put_picture(image, folder, self.head.pictures)
-        if self.head.pictures == "none":  # where two may have one name in different folders
-            file_name = image.path or file_name
+        document.image(image_told(self._images, image, self.folder, self.head.pictures))
         height, width = image.shape
-        document.image(
-            {
-                "id": self._images, "width": width, "height": height, "file_name": file_name,
-                "name": image.name,
-            }
-        )  # fmt: skip
         numbers = self.head.numbering.by_value
         masks: Masks = "classes" if self.head.masks == "classes" else "regions"
         segments = (
@@ -101,25 +92,6 @@ class CocoWriter(Writer):
         """Write the ends of the documents."""
         for document in self._documents.values():
             document.close()
-
-
-def document_name(name: str, subset: str) -> str:
-    """Return what a document is called."""
-    return f"{name}_{subset}.json" if subset else f"{name}.json"
-
-
-def documents_called(folder: Path, name: str) -> dict[str, Path]:
-    """Return the documents of a folder of annotations by their subsets.
-
-    Args:
-        folder: of the export.
-        name: with which they begin.
-    """
-    found: dict[str, Path] = {}
-    for path in sorted((folder / ANNOTATIONS).glob(f"{name}*.json")):
-        subset = path.stem[len(name) :].lstrip("_")
-        found[_SUBSETS.get(subset, subset)] = path
-    return found
 
 
 def _coded(segments: Iterator[Segment], pixels: int) -> Iterator[tuple[Segment, str]]:
@@ -170,7 +142,7 @@ def _documents(folder: Path) -> dict[str, Path]:
         found = {"": folder / _OTHERS}
     if not found and folder.is_dir():
         for path in sorted(folder.glob(f"*/{_OTHERS}")):
-            found[_SUBSETS.get(path.parent.name, path.parent.name)] = path
+            found[SUBSETS.get(path.parent.name, path.parent.name)] = path
     return found
 
 

@@ -7,9 +7,10 @@ places of annotations.
 
 from __future__ import annotations
 
+import contextlib
 import json
 from array import array
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -21,7 +22,8 @@ from napari_corrclip.errors import InputError
 from napari_corrclip.export.coco_masks import check_size
 from napari_corrclip.export.exporting import names_of
 from napari_corrclip.export.format import Entry, Head, vocabulary_of
-from napari_corrclip.export.image import RegionNote, State
+from napari_corrclip.export.image import LabelledImage, RegionNote, State
+from napari_corrclip.export.pictures import How, put_picture
 from napari_corrclip.export.segments import Segment
 from napari_corrclip.export.streamed_json import elements_at, elements_of
 from napari_corrclip.vocabulary import MAX_VALUE, VocabularyClass
@@ -32,6 +34,46 @@ _COMPACT = (",", ":")
 _TOGETHER = 1 << 18
 """Bytes of annotations that are read together."""
 _LARGEST_ID = (1 << 31) - 1
+
+
+SUBSETS = {"default": "", "valid": "val"}
+"""What others call a subset."""
+
+
+def document_name(name: str, subset: str) -> str:
+    """Return what a document is called."""
+    return f"{name}_{subset}.json" if subset else f"{name}.json"
+
+
+def documents_called(folder: Path, name: str) -> dict[str, Path]:
+    """Return the documents of a folder of annotations by their subsets.
+
+    Args:
+        folder: of the export.
+        name: with which they begin.
+    """
+    found: dict[str, Path] = {}
+    for path in sorted((folder / ANNOTATIONS).glob(f"{name}*.json")):
+        subset = path.stem[len(name) :].lstrip("_")
+        found[SUBSETS.get(subset, subset)] = path
+    return found
+
+
+def inside_of(places: Iterable[Path], name: object) -> Path | None:
+    """Return a file that a document names, in the first of some folders that has it; never outside of them.
+
+    Args:
+        places: the folders.
+        name: as the document has it.
+    """
+    if not isinstance(name, str) or "\0" in name:
+        return None
+    path = PurePosixPath(name.replace("\\", "/"))
+    if path.is_absolute() or not path.parts or ".." in path.parts or ":" in path.parts[0]:
+        return None
+    with contextlib.suppress(OSError):  # a name that no file can have
+        return next((place / path for place in places if (place / path).is_file()), None)
+    return None
 
 
 # -- writing
@@ -56,9 +98,27 @@ class DocumentWriter:
         self._images: list[str] = []
         self._between = "\n"
 
-    def annotation(self, told: Mapping[str, object]) -> None:
-        """Write an annotation."""
-        self._file.write(f"{self._between}{_json(told)}")
+    def annotation(
+        self,
+        told: Mapping[str, object],
+        key: str = "",
+        elements: Iterable[Mapping[str, object]] = (),
+    ) -> None:
+        """Write an annotation.
+
+        Args:
+            told: what it has.
+            key: of a list that it has, too.
+            elements: of this list, written one after another.
+        """
+        text = _json(told)
+        self._file.write(self._between + (f'{text[:-1]},"{key}":[' if key else text))
+        between = ""
+        for element in elements:
+            self._file.write(between + _json(element))
+            between = ","
+        if key:
+            self._file.write("]}")
         self._between = ",\n"
 
     def image(self, told: Mapping[str, object]) -> None:
@@ -97,6 +157,28 @@ def _categories(head: Head, things: bool | None) -> Iterator[dict[str, object]]:
         if things is not None:
             told["isthing"] = int(things)
         yield told
+
+
+def image_told(number: int, image: LabelledImage, folder: Path, how: How) -> dict[str, object]:
+    """Return what a document has of an image, whose picture is put into its place.
+
+    Args:
+        number: its id.
+        image: with its name and its subset.
+        folder: of the export.
+        how: what becomes of pictures.
+    """
+    file_name = put_picture(image, folder / PICTURES / image.subset, how)
+    if how == "none":  # where two may have one name, in different folders
+        file_name = image.path or file_name
+    height, width = image.shape
+    return {
+        "id": number,
+        "width": width,
+        "height": height,
+        "file_name": file_name,
+        "name": image.name,
+    }
 
 
 def known_of(segment: Segment) -> dict[str, object]:
@@ -339,7 +421,9 @@ class Collection:
         self.entries: list[Entry] = []
         self.found: dict[str, tuple[Document, Listed]] = {}
         for (subset, document, image), name in zip(listed, called, strict=True):
-            picture = _picture(folder, document.path.parent, subset, image.file_name)
+            beside = document.path.parent
+            places = (folder / PICTURES / subset, folder / PICTURES, folder / subset, beside)
+            picture = inside_of(places, image.file_name)
             self.entries.append(Entry(name, image.file_name, subset, picture))
             self.found[name] = document, image
 
@@ -359,18 +443,6 @@ class Collection:
 
 def _color(value: int) -> tuple[int, int, int]:
     return default_color(value, background=False, palette=Palette.DISTINCT)
-
-
-def _picture(folder: Path, beside: Path, subset: str, file_name: str) -> Path | None:
-    """Return the picture of an image where it is inside of the export."""
-    name = PurePosixPath(file_name.replace("\\", "/"))
-    parts = name.parts
-    if name.is_absolute() or not parts or ".." in parts or "\0" in file_name or ":" in parts[0]:
-        return None
-    for place in (folder / PICTURES / subset, folder / PICTURES, folder / subset, beside):
-        if (place / name).is_file():
-            return place / name
-    return None
 
 
 class Regions:

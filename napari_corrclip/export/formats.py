@@ -9,8 +9,9 @@ from napari_corrclip.errors import InputError
 from napari_corrclip.export.coco import COCO
 from napari_corrclip.export.format import Format
 from napari_corrclip.export.indexed import INDEXED
+from napari_corrclip.export.panoptic import PANOPTIC
 
-FORMATS: Mapping[str, Format] = {format_.name: format_ for format_ in (INDEXED, COCO)}
+FORMATS: Mapping[str, Format] = {format_.name: format_ for format_ in (INDEXED, COCO, PANOPTIC)}
 
 
 def format_called(name: str) -> Format:
