@@ -1,10 +1,10 @@
 """COCO's instances: an annotation for each region, its mask as run lengths.
 
 ``annotations/instances_SUBSET.json``
-    or ``instances.json`` without a split: images, categories and annotations. A mask is compressed run
-    lengths down the columns, whatever its form; its parts are one annotation. Beside what COCO has there are
-    ``score`` of a class that a run proposed, and ``attributes``: origin (run or person), margin, region, and
-    of a decision state, by and at (seconds since 1970). An image has its ``name`` here, too.
+    or ``instances_default.json`` without a split: images, categories and annotations. A mask is compressed
+    run lengths down the columns, whatever its form; its parts are one annotation. Beside what COCO has there
+    are ``score`` of a class that a run proposed, and ``attributes``: origin (run or person), margin, region,
+    and of a decision state, by and at (seconds since 1970). An image has its ``name`` here, too.
 ``images/SUBSET/``
     the images, or ``images/``.
 

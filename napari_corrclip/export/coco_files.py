@@ -36,13 +36,15 @@ _TOGETHER = 1 << 18
 _LARGEST_ID = (1 << 31) - 1
 
 
-SUBSETS = {"default": "", "valid": "val"}
-"""What others call a subset."""
+_WHOLE = "default"
+"""What documents without a split are called; some libraries look for a name behind the underscore."""
+SUBSETS = {_WHOLE: "", "valid": "val"}
+"""What a subset is called in names of files."""
 
 
 def document_name(name: str, subset: str) -> str:
     """Return what a document is called."""
-    return f"{name}_{subset}.json" if subset else f"{name}.json"
+    return f"{name}_{subset or _WHOLE}.json"
 
 
 def documents_called(folder: Path, name: str) -> dict[str, Path]:
@@ -55,7 +57,8 @@ def documents_called(folder: Path, name: str) -> dict[str, Path]:
     found: dict[str, Path] = {}
     for path in sorted((folder / ANNOTATIONS).glob(f"{name}*.json")):
         subset = path.stem[len(name) :].lstrip("_")
-        found[SUBSETS.get(subset, subset)] = path
+        known = SUBSETS.get(subset, subset)
+        found[path.stem if known in found else known] = path
     return found
 
 

@@ -1,9 +1,9 @@
 """COCO's panoptic segmentation: an image of segments, and a document that tells what each of them is.
 
 ``annotations/panoptic_SUBSET.json``
-    or ``panoptic.json`` without a split: images, categories, and of each image its segments, with ``score``
-    and ``attributes`` as in :mod:`~napari_corrclip.export.coco`. Classes are things where masks are of
-    regions, and stuff where they are of classes.
+    or ``panoptic_default.json`` without a split: images, categories, and of each image its segments, with
+    ``score`` and ``attributes`` as in :mod:`~napari_corrclip.export.coco`. Classes are things where masks
+    are of regions, and stuff where they are of classes.
 ``annotations/panoptic_SUBSET/NAME.png``
     a pixel's segment is R + 256 G + 65536 B; 0 is in none, which its evaluation leaves out. They lie where
     the format has them: in a folder beside the document that is called like it.

@@ -44,7 +44,7 @@ SMALL = LabelledImage(
 THREE = Vocabulary.from_names(["sky", "=bird", 'a, "b"'])
 
 
-def document(folder: Path, name: str = "instances.json") -> dict[str, Any]:
+def document(folder: Path, name: str = "instances_default.json") -> dict[str, Any]:
     found: dict[str, Any] = json.loads((folder / "annotations" / name).read_text("ascii"))
     return found
 
@@ -457,7 +457,7 @@ def test_damaged_documents_are_refused_in_a_sentence(text: str, tmp_path: Path) 
 
 def test_any_byte_changed_is_read_or_refused(tmp_path: Path) -> None:
     folder = write(tmp_path / "out", [image(3, (9, 11))], COCO, options=PLAIN)
-    path = folder / "annotations" / "instances.json"
+    path = folder / "annotations" / "instances_default.json"
     whole = path.read_bytes()
     random = np.random.default_rng(0)
     for place in random.choice(len(whole), 400, replace=False).tolist():
@@ -506,7 +506,7 @@ def test_memory_of_a_document_is_not_that_of_its_annotations(tmp_path: Path) -> 
     with COCO.writer(folder, head_of(COCO, words(), PLAIN)) as writer:
         for number in range(200):
             writer.item(replace(one, name=str(number)))
-    size = (folder / "annotations" / "instances.json").stat().st_size
+    size = (folder / "annotations" / "instances_default.json").stat().st_size
     tracemalloc.start()
     try:
         reader = COCO.reader(folder)

@@ -42,7 +42,7 @@ SMALL = LabelledImage(
 THREE = Vocabulary.from_names(["sky", "=bird", 'a, "b"'])
 
 
-def document(folder: Path, name: str = "panoptic") -> dict[str, Any]:
+def document(folder: Path, name: str = "panoptic_default") -> dict[str, Any]:
     found: dict[str, Any] = json.loads((folder / "annotations" / f"{name}.json").read_text("ascii"))
     return found
 
@@ -84,7 +84,7 @@ def test_files_are_as_the_format_says(tmp_path: Path) -> None:
             ],
         }
     ]  # fmt: skip
-    with Image.open(folder / "annotations" / "panoptic" / "heron.png") as picture:
+    with Image.open(folder / "annotations" / "panoptic_default" / "heron.png") as picture:
         assert picture.mode == "RGB"
         colors = np.asarray(picture)
     red = [[1, 1, 0, 0, 3], [1, 0, 0, 0, 3], [1, 1, 0, 2, 3], [0, 0, 0, 2, 3]]
@@ -155,7 +155,7 @@ def test_many_regions(tmp_path: Path) -> None:
     (other,) = read(folder, manifest=False)
     np.testing.assert_array_equal(other.labels, labels)
     np.testing.assert_array_equal(other.regions, regions)
-    with Image.open(folder / "annotations" / "panoptic" / "a.png") as picture:
+    with Image.open(folder / "annotations" / "panoptic_default" / "a.png") as picture:
         ids = np.asarray(picture).astype(int) @ [1, 256, 65536]
     assert len(np.unique(ids)) == 70_000
 
@@ -265,7 +265,7 @@ def test_damaged_exports_are_refused_in_a_sentence(case: str, tmp_path: Path) ->
 
 def test_any_byte_of_a_map_changed_is_read_or_refused(tmp_path: Path) -> None:
     folder = write(tmp_path / "out", [image(3, (9, 11))], PANOPTIC, options=PLAIN)
-    (path,) = (folder / "annotations" / "panoptic").iterdir()
+    (path,) = (folder / "annotations" / "panoptic_default").iterdir()
     whole = path.read_bytes()
     random = np.random.default_rng(0)
     for place in range(len(whole)):

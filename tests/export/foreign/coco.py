@@ -7,7 +7,6 @@ read is compared with the truth pixel by pixel; nothing of napari-corrclip is im
 from __future__ import annotations
 
 import contextlib
-import json
 import sys
 from importlib.metadata import version
 from pathlib import Path
@@ -120,9 +119,5 @@ if __name__ == "__main__":
     place, library = Path(sys.argv[1]), sys.argv[2]
     with np.load(place / "truth.npz") as stored:
         found = {key: stored[key] for key in stored.files}
-    if not json.loads((place / "coco" / "annotations" / "instances_train.json").read_text())[
-        "images"
-    ]:
-        raise SystemExit("there is nothing to read")
     print(f"{library} {version(library)}")
     globals()[f"by_{library}"](place, found)

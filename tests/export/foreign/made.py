@@ -1,6 +1,6 @@
 """An example export with its truth beside it, for the proofs that other libraries read it.
 
-``python -m tests.export.foreign.made FORMAT FOLDER [MASKS]`` writes ``FOLDER/FORMAT`` and
+``python -m tests.export.foreign.made FORMAT FOLDER [MASKS [whole]]`` writes ``FOLDER/FORMAT`` and
 ``FOLDER/truth.npz``, which has of each image ``labels_NAME`` in the format's numbers (0: in no mask),
 ``regions_NAME`` and ``ignored_NAME``; ``names`` of the images; of each class ``classes`` and ``numbers``.
 """
@@ -47,9 +47,10 @@ def images(folder: Path) -> list[LabelledImage]:
     return made
 
 
-def main(kind: str, folder: Path, masks: str | None = None) -> None:
-    """Write the export and its truth."""
-    format_, options = format_called(kind), Options(masks=masks, split=(50, 50))  # type: ignore[arg-type]
+def main(kind: str, folder: Path, masks: str | None = None, split: str = "") -> None:
+    """Write the export and its truth; it has two subsets, or none where ``split`` is "whole"."""
+    parts = () if split == "whole" else (50, 50)
+    format_, options = format_called(kind), Options(masks=masks, split=parts)  # type: ignore[arg-type]
     (folder / "pictures").mkdir(parents=True)
     made = images(folder / "pictures")
     sources = [Source(one.path, one.path, lambda one=one: one) for one in made]  # type: ignore[misc]
