@@ -8,10 +8,13 @@ from pathlib import Path
 from napari_corrclip.errors import InputError
 from napari_corrclip.export.coco import COCO
 from napari_corrclip.export.format import Format
+from napari_corrclip.export.hugging_face import HUGGING_FACE
 from napari_corrclip.export.indexed import INDEXED
 from napari_corrclip.export.panoptic import PANOPTIC
 
-FORMATS: Mapping[str, Format] = {format_.name: format_ for format_ in (INDEXED, COCO, PANOPTIC)}
+FORMATS: Mapping[str, Format] = {
+    format_.name: format_ for format_ in (INDEXED, COCO, PANOPTIC, HUGGING_FACE)
+}
 
 
 def format_called(name: str) -> Format:
