@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import zarr
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
@@ -158,6 +159,22 @@ def test_many_regions(tmp_path: Path) -> None:
     with Image.open(folder / "annotations" / "panoptic_default" / "a.png") as picture:
         ids = np.asarray(picture).astype(int) @ [1, 256, 65536]
     assert len(np.unique(ids)) == 70_000
+
+
+@pytest.mark.parametrize("options", [PLAIN, CLASSES])
+def test_images_on_the_disk_are_read_in_pieces(options: Options, tmp_path: Path) -> None:
+    one = image(5, (700, 900), regions=60)
+    stored = [
+        zarr.array(data=array, chunks=(128, 256), store=str(tmp_path / name))
+        for name, array in (("labels", one.labels), ("regions", one.regions))
+    ]
+    on_disk = replace(one, labels=stored[0], regions=stored[1])
+    folder = write(tmp_path / "out", [on_disk], PANOPTIC, options=options)
+    (other,) = read(folder)
+    np.testing.assert_array_equal(other.labels, one.labels)
+    np.testing.assert_array_equal(other.regions, one.regions)
+    (alone,) = read(folder, manifest=False)
+    np.testing.assert_array_equal(alone.labels, one.labels)
 
 
 @pytest.mark.parametrize("options", [PLAIN, CLASSES])
