@@ -187,6 +187,16 @@ def _check_target(place: Path, options: Options) -> frozenset[str]:
     return frozenset({*former.files, FOLDER})
 
 
+def names_with_folders(title: str) -> list[str]:
+    """Return all names that the files of an image may have got: its own, with its folder, with two, ….
+
+    Args:
+        title: as for :func:`names_of`.
+    """
+    parts = _parts(title)
+    return ["_".join(parts[-number:]) for number in range(1, len(parts) + 1)]
+
+
 def names_of(titles: Iterable[str]) -> list[str]:
     """Return what the files of each image are called: its own name, with folders where others have it, too.
 
