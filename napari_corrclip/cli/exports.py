@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -110,7 +109,7 @@ class Given:
         Raises:
             InputError: one cannot be used.
         """
-        from napari_corrclip.export.exporting import Options
+        from napari_corrclip.export.exporting import Options, split_of
         from napari_corrclip.export.format import Wanted
         from napari_corrclip.export.numbering import Background, First
         from napari_corrclip.export.pictures import HOWS, How
@@ -127,7 +126,7 @@ class Given:
                 "Background | None", _one_of("--background", self.background, get_args(Background))
             ),
             pictures=cast("How | None", _one_of("--pictures", self.pictures, HOWS)),
-            split=_parts(self.split),
+            split=() if self.split is None else split_of(self.split),
             seed=self.seed,
             replace=self.replace,
         )
@@ -137,15 +136,6 @@ def _one_of(option: str, text: str | None, known: Sequence[str]) -> str | None:
     if text is not None and text not in known:
         raise InputError(f"{option} is {text!r}; choose {', '.join(known)}.")
     return text
-
-
-def _parts(text: str | None) -> tuple[float, ...]:
-    if text is None:
-        return ()
-    parts = text.split("/")
-    if not all(re.fullmatch(r"\d+(\.\d+)?", part) for part in parts):
-        raise InputError(f"--split is {text!r}; give two or three parts, such as 80/10/10.")
-    return tuple(map(float, parts))
 
 
 def export_project(

@@ -249,6 +249,18 @@ def _numbered(names: Sequence[str]) -> list[str]:
     return told
 
 
+def split_of(text: str) -> tuple[float, ...]:
+    """Return the parts that somebody typed, such as ``80/10/10``.
+
+    Raises:
+        InputError: these are no parts.
+    """
+    parts = text.split("/")
+    if len(parts) in (2, 3) and all(re.fullmatch(r" *\d+(\.\d+)? *", part) for part in parts):
+        return tuple(map(float, parts))
+    raise InputError(f"The split is {text!r}; give two or three parts, such as 80/10/10.")
+
+
 def dealt(paths: Sequence[str], split: Sequence[float], seed: int = 0) -> list[str]:
     """Return the subset of each image: so many parts of the files, dealt out by a seed.
 

@@ -74,6 +74,11 @@ class Noted:
     run: int | None
 
 
+def has_manifest(folder: Path) -> bool:
+    """Whether a folder is an export with its manifest."""
+    return (folder / FOLDER / NAME).is_file()
+
+
 class ManifestWriter:
     """The writer of a manifest.
 
@@ -213,7 +218,7 @@ class Manifest:
             InputError: it is damaged, or of a newer version.
         """
         path = folder / FOLDER / NAME
-        if not path.is_file():
+        if not has_manifest(folder):
             return None
         where = f"The manifest {str(path)!r}"
         document = load_json(read_text(path, "manifest", limit=1 << 30), where, surrogates=True)

@@ -20,7 +20,7 @@ from napari_corrclip.export.image import LabelledImage
 from napari_corrclip.progress import Steps
 from napari_corrclip.project.folder import SESSION, image_in, item_folder, read_result
 from napari_corrclip.project.index import Index
-from napari_corrclip.project.records import ItemRecord, ItemState
+from napari_corrclip.project.records import ItemRecord, ItemState, plane_text
 from napari_corrclip.project.words import Names
 from napari_corrclip.results.folder import LARGE_FORMAT, read_provenance
 from napari_corrclip.results.large import LargeSegmentation
@@ -161,21 +161,28 @@ def _loose(
 
 
 def _loose_source(labels: Labels, name: str) -> Source:
-    if isinstance(labels, Session):
-        path = "" if labels.source is None else labels.source.path
-        plane = () if labels.source is None else labels.source.slice
-    else:
-        path, plane = labels.provenance.image, ()
-    file = Path(path) if path else None
-    shown = Path(path).name if path else name
-    title = f"{shown}[{', '.join(map(str, plane))}]" if plane else shown
+    if not isinstance(labels, Session):
+        path = labels.provenance.image
+        shown = Path(path).name or name
+        file = Path(path) if path else None
+        return Source(
+            shown, shown, lambda: LabelledImage.of_result(labels, name, file=file, path=shown)
+        )
+    session, source = labels, labels.source
+    # Of a part, a coarser level or several channels the file is another picture.
+    whole = source is not None and not (source.crop or source.level or source.channels)
+    shown = name if source is None else Path(source.path).name
+    plane = source.slice if source is not None else ()
 
     def read() -> LabelledImage:
-        if isinstance(labels, Session):
-            return LabelledImage.of_session(labels, name, file=file, path=shown, plane=plane)
-        return LabelledImage.of_result(labels, name, file=file, path=shown, plane=plane)
+        if source is not None and whole:
+            file = Path(source.path)
+            return LabelledImage.of_session(session, name, file=file, path=shown, plane=plane)
+        return LabelledImage.of_session(
+            session, name, path=shown, plane=plane, pixels=session.image
+        )
 
-    return Source(title, title, read)
+    return Source(shown, f"{shown}{plane_text(plane)}", read)
 
 
 def _folders(place: Path) -> list[Path]:

@@ -107,7 +107,7 @@ def test_results_and_sessions_of_no_project(
     [
         (["--format", "voc"], "There is no format 'voc'"),
         (["--split", "80"], "give two or three parts"),
-        (["--split", "a/b"], "--split is 'a/b'"),
+        (["--split", "a/b"], "The split is 'a/b'"),
         (["--masks", "all"], "--masks is 'all'"),
         (["--unlabelled", "1"], "1 is the number of 'red'"),
         (["--ignored", "70000"], "give one from 0 to 65535"),
