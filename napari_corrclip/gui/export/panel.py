@@ -35,7 +35,7 @@ SETS: Mapping[str, tuple[ItemState, ...]] = {
 
 
 class ExportPanel(QWidget):
-    """What is written, in which format, where to, and the button that does it.
+    """The panel: what is written, in which format, where to, and the button that does it.
 
     Args:
         workspace: has what is corrected.

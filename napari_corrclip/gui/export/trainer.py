@@ -19,7 +19,7 @@ FIRSTS: dict[First, str] = {"keep": "as in the set", 0: "from 0 on", 1: "from 1 
 
 
 class TrainerPanel(QWidget):
-    """What masks are of, how classes are numbered, what becomes of the images, and a split.
+    """The fields of an export: what masks are of, how classes are numbered, where images go, and a split.
 
     Attributes:
         masks, first, pictures, split: the fields.
