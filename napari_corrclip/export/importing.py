@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Literal, get_args
 
@@ -107,7 +108,7 @@ class Opened:
                 return self.manifest.image(item, labels)
         return _bare(entry, replace(taken, labels=labels), as_)
 
-    @property
+    @cached_property
     def _translation(self) -> NDArray[np.uint16]:
         """The manifest's label value of each of the reader's, (65536,); classes go by their numbers."""
         assert self.manifest is not None
