@@ -9,8 +9,9 @@ from qtpy.QtCore import QModelIndex, QTimer
 from qtpy.QtWidgets import QHBoxLayout, QSizePolicy, QVBoxLayout, QWidget
 
 from napari_corrclip.errors import InputError
+from napari_corrclip.gui.project.marking import READY, Marking
 from napari_corrclip.gui.project.model import RECORD, ItemsModel, file_name
-from napari_corrclip.gui.project.review import READY, Review
+from napari_corrclip.gui.project.review import Review
 from napari_corrclip.gui.project.running import ProjectRun
 from napari_corrclip.gui.project.thumbnails import Thumbnails
 from napari_corrclip.gui.project.view import ItemsView
@@ -51,6 +52,7 @@ class ImagesPanel(QWidget):
 
     Args:
         review: shows the chosen one.
+        marking: takes what is said of it, and knows which comes next.
         run: goes over them.
         tell: is given a sentence.
 
@@ -68,10 +70,15 @@ class ImagesPanel(QWidget):
     statistics = Signal()
 
     def __init__(
-        self, review: Review, run: ProjectRun, tell: Tell, parent: QWidget | None = None
+        self,
+        review: Review,
+        marking: Marking,
+        run: ProjectRun,
+        tell: Tell,
+        parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent)
-        self._review, self._run, self._tell = review, run, tell
+        self._review, self._marking, self._run, self._tell = review, marking, run, tell
         self.may_run: Callable[[], bool] = lambda: True
         self.thumbnails = Thumbnails(self._drawn)
         self.model = ItemsModel(self)
@@ -121,7 +128,7 @@ class ImagesPanel(QWidget):
         self._later.setInterval(SOON)
         self._later.timeout.connect(self.refresh)
         self._stale = False
-        review.coming_next = lambda: review.next_ready(self.model.numbers())
+        review.coming_next = lambda: marking.next_ready(self.model.numbers())
         review.opened.connect(self._opened)
         self._tried: ItemRecord | None = (
             None  # that was asked for last, also where it cannot be opened
@@ -238,26 +245,24 @@ class ImagesPanel(QWidget):
 
     def verify(self) -> None:
         """Say that the image that is shown is verified, and show the next that waits for a person."""
-        before = self._review.record
-        if not self._review.verify():
-            return
-        assert before is not None  # else it could not be verified
-        self._go_on(f"{file_name(before)!r} is verified.")
+        marked = self._marking.verify()
+        if marked is not None:
+            self._go_on(f"{file_name(marked)!r} is verified.")
 
     def skip(self) -> None:
         """Leave the image that is shown out, and show the next."""
-        before = self._review.to_skip
-        if self._review.skip() and before is not None:
-            self._go_on(f"{file_name(before)!r} is skipped.")
+        marked = self._marking.skip()
+        if marked is not None:
+            self._go_on(f"{file_name(marked)!r} is skipped.")
 
     def _go_on(self, said: str) -> None:
         numbers = list(self.model.numbers())
-        following = self._review.next_ready(numbers)
+        following = self._marking.next_ready(numbers)
         while following is not None and self._is_gone(following):
             said = f"{said} {_passed_over(following)}"
             gone = following.id
             numbers = [number for number in numbers if number != gone]
-            following = self._review.next_ready(numbers)
+            following = self._marking.next_ready(numbers)
         self.refresh()
         if following is None:
             self._tell(Said(f"{said} {self._what_is_left()}", Kind.DONE))

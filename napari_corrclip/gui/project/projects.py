@@ -13,12 +13,14 @@ from napari_corrclip.engine.networks import Networks
 from napari_corrclip.engine.recipe import Recipe
 from napari_corrclip.errors import CorrClipError, InputError
 from napari_corrclip.gui.image.panel import ImagePanel
+from napari_corrclip.gui.project.marking import Marking
 from napari_corrclip.gui.project.opening import Opening
 from napari_corrclip.gui.project.panel import ImagesPanel
 from napari_corrclip.gui.project.review import Review
 from napari_corrclip.gui.project.running import ProjectRun
 from napari_corrclip.gui.project.statistics import StatisticsWindow
 from napari_corrclip.gui.project.way import WayBar
+from napari_corrclip.gui.project.words import SetWords
 from napari_corrclip.gui.session.display import SessionDisplay
 from napari_corrclip.gui.widgets import button
 from napari_corrclip.gui.work.choice import Choice
@@ -58,6 +60,8 @@ class Projects:
         panel: the page of its images.
         way: the row that leads from one to the next.
         review: has the project.
+        marking: takes what is said of its images.
+        words: the classes of the set.
         run: goes over its images in the background.
         opening: asks for a folder.
     """
@@ -80,7 +84,9 @@ class Projects:
         self._shown = choices()[1].recipe  # by the dock, when the project was opened
         self.review = Review(viewer, image, workspace, display, tell)
         self.run = ProjectRun(networks)
-        self.panel = ImagesPanel(self.review, self.run, tell)
+        self.marking = Marking(self.review, workspace, tell)
+        self.words = SetWords(self.review, tell)
+        self.panel = ImagesPanel(self.review, self.marking, self.run, tell)
         self.panel.may_run = self._may_run
         self.way = WayBar(self.review, self.panel.model)
         self.opening = Opening(
@@ -113,7 +119,7 @@ class Projects:
         new = self._look_alone(project) if project.is_only_writer else 0
         self.review.open(project)
         self._shown = self._choices()[1].recipe
-        first = self.review.next_ready(self.panel.model.numbers())
+        first = self.marking.next_ready(self.panel.model.numbers())
         record = first or self.panel.model.record(0)
         came = f", {new:,} of them new" if new else ""
         said = f"Opened {project.folder.name!r}: {count(len(project), 'image')}{came}."
@@ -159,11 +165,11 @@ class Projects:
 
     def words_beside(self, before: Vocabulary | None, after: Vocabulary) -> Vocabulary:
         """Return changed classes with values that no other class of the set has."""
-        return self.review.words_beside(before, after)
+        return self.words.beside(before, after)
 
     def set_words(self, before: Vocabulary | None, after: Vocabulary | None) -> None:
         """Change the classes of the whole set as those of the image were."""
-        self.review.set_words(before, after)
+        self.words.change(before, after)
         if self.review.project is not None:
             self.panel.show_words(self.review.project.vocabulary)
 

@@ -7,23 +7,19 @@ is open; the index is told of it soon after each edit, and when the image is lef
 from __future__ import annotations
 
 import getpass
-import weakref
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from collections.abc import Callable
 from pathlib import Path
 
 import napari
-from napari.layers import Image
 from psygnal import Signal
 
 from napari_corrclip.annotation import Session, SessionStore, Source
 from napari_corrclip.annotation.files.log import put_aside
 from napari_corrclip.errors import CorrClipError, InputError
-from napari_corrclip.gui.image.layer_files import fill
 from napari_corrclip.gui.image.panel import ImagePanel
 from napari_corrclip.gui.image.picture import Picture
-from napari_corrclip.gui.image.planes import plane_of
 from napari_corrclip.gui.project.keeping import Keeping, Shown
+from napari_corrclip.gui.project.layer import ItemLayer
 from napari_corrclip.gui.project.model import file_name
 from napari_corrclip.gui.project.reading import Ready, ready_steps, result_in, session_steps
 from napari_corrclip.gui.session.display import SessionDisplay
@@ -33,13 +29,9 @@ from napari_corrclip.gui.work.workspace import Safety, Workspace
 from napari_corrclip.progress import Steps
 from napari_corrclip.project.folder import SESSION, decides, is_large
 from napari_corrclip.project.project import Project
-from napari_corrclip.project.records import BY_HAND, ItemRecord, ItemState, plane_text
+from napari_corrclip.project.records import BY_HAND, ItemRecord, ItemState
 from napari_corrclip.project.sessions import ItemSessions
-from napari_corrclip.vocabulary import Vocabulary
 from napari_corrclip.wording.amounts import count
-
-READY = (ItemState.PRELABELLED, ItemState.IN_REVIEW)
-"""The states of images that wait for a person."""
 
 
 def reviewer() -> str:
@@ -84,7 +76,7 @@ class Review:
         display: SessionDisplay,
         tell: Tell,
     ) -> None:
-        self._viewer, self._image = viewer, image
+        self._layer = ItemLayer(viewer, image, workspace)
         self._workspace, self._display = workspace, display
         self._tell = tell
         self.project: Project | None = None
@@ -96,7 +88,6 @@ class Review:
         self._coming: ItemRecord | None = None  # that is being read
         self._unread: ItemRecord | None = None  # that could not be
         self._ahead: Ready | None = None
-        self._layer: Callable[[], Image | None] = lambda: None  # in which images are shown
         self.coming_next: Callable[[], ItemRecord | None] = lambda: None
         self._besides = ""  # what is told with the image that is on its way
         self.keeping = Keeping(workspace, self._kept, tell, self.changed.emit, reviewer())
@@ -156,11 +147,11 @@ class Review:
 
     def is_shown(self, record: ItemRecord) -> bool:
         """Whether it is the item that is shown, or is about to be, and nothing else is corrected."""
-        shown = self._coming or (None if self._is_elsewhere else self.record)
+        shown = self._coming or (None if self.is_elsewhere else self.record)
         return shown is not None and shown.id == record.id
 
     @property
-    def _is_elsewhere(self) -> bool:
+    def is_elsewhere(self) -> bool:
         """Whether something else is corrected than the item that is shown: another image, or a part of it.
 
         Of a large image nothing but parts can be.
@@ -253,11 +244,11 @@ class Review:
             self._use_store()
             self.record = None
             self.keeping.forget()
-            self._fill(ready)
+            self._layer.fill(ready)
             self.record = record
             self.shown.emit(record)
             self._open(record, ready, said)
-            self._viewer.reset_view()  # each is seen whole, whatever its size
+            self._layer.see_whole()
         except InputError as error:
             self._tell(error)
             self.changed.emit()  # the list shows where one is
@@ -265,38 +256,6 @@ class Review:
         finally:
             self._putting = False
         self._prefetch()
-
-    def _fill(self, ready: Ready) -> None:
-        """Put an image into the layer of the one before; a large one is opened by napari.
-
-        Raises:
-            InputError: it cannot be opened.
-        """
-        former = self._layer()
-        former = former if former is not None and former in self._viewer.layers else None
-        if self._workspace.unsaved_with(former):
-            former = None  # what is in memory only stays with its image
-        if ready.pixels is None:
-            self._layer = lambda: None
-            if former is not None:
-                self._viewer.layers.remove(former)
-            self._image.open_file(str(ready.path))
-            layer = self._image.layer
-            self._layer = (lambda: None) if layer is None else weakref.ref(layer)
-            return
-        data, name = ready.shown, f"{ready.path.stem}{plane_text(ready.record.plane)}"
-        colours = data.ndim == 3
-        if former is None or former.rgb is not colours:
-            if former is not None:
-                self._viewer.layers.remove(former)
-            former = Image(data, name=name, rgb=colours)
-            self._viewer.add_layer(former)
-            self._layer = weakref.ref(former)
-        fill(former, data, str(ready.path), ready.record.plane)
-        former.name = name
-        former.visible = True
-        self._image.layer = former
-        self._image.reset_choices()  # the same layer, and another image
 
     def open_session(self) -> None:
         """Open the session of the item that is shown, now that there is one."""
@@ -310,7 +269,7 @@ class Review:
             self._tell(" ".join(filter(None, (said, _not_run(record)))))
             return
         try:
-            picture = self._whole_picture()
+            picture = self._layer.whole_picture()
         except InputError as error:
             self._tell(error)
             return
@@ -333,23 +292,11 @@ class Review:
             failed=self._failed,
         )
 
-    def _whole_picture(self) -> Picture:
-        """Return all of the image that is shown, whatever part was chosen for a run on another one.
-
-        Raises:
-            InputError: there is none.
-        """
-        source, layer = self._image.source(), self._image.layer
-        if source is None or layer is None:
-            return self._image.picture()
-        # The plane of the layer, which may hold one plane of a stack alone.
-        return self._image.picture_for(replace(source, slice=plane_of(layer, self._viewer.dims)))
-
     def _read(self, ready: Ready, session: Session, picture: Picture, said: str) -> None:
         """Open a session that was read; one that is none of its item any more is read again."""
-        layer, record, project = picture.layer, ready.record, self.project
+        record, project = ready.record, self.project
         is_here = self.record is not None and self.record.id == record.id
-        if project is None or not is_here or layer is None or layer not in self._viewer.layers:
+        if project is None or not is_here or not self._layer.has(picture):
             return
         try:
             if self._was_run(ready):
@@ -439,71 +386,16 @@ class Review:
         source = Source.of(self._open_project().path_of(record), slice=record.plane)
         return self._store is not None and source in self._store
 
-    # -- what becomes of it
-
-    def verify(self) -> bool:
-        """Say that the item that is shown is verified; return whether it could be."""
-        return self._bring(ItemState.VERIFIED)
-
-    def skip(self) -> bool:
-        """Say that the item that is shown is skipped; where none is, that which could not be read."""
-        return self._bring(ItemState.SKIPPED)
-
     @property
     def to_skip(self) -> ItemRecord | None:
-        """The item that :meth:`skip` is about."""
+        """The item that may be left out: that which is shown, or else that which could not be read."""
         return self.record or self._unread
 
-    def _bring(self, state: ItemState) -> bool:
-        project, record = self._open_project(), self.record
-        if record is None and state is ItemState.SKIPPED:
-            record = self._unread
-        if record is None:
-            self._tell("No image of the project is shown; choose one in the list.")
-            return False
-        if self.is_opening:
-            self._tell("The image is still being opened; wait a moment.")
-            return False
-        try:
-            if self._is_elsewhere:
-                raise InputError(
-                    f"{file_name(record)!r} is not what is corrected now; click on it in the list, and then "
-                    f"say that it is {state}."
-                )
-            if self._workspace.session is not None:
-                try:
-                    self._workspace.write_again()  # what is verified is on the disk
-                except InputError as error:
-                    raise InputError(
-                        f"{file_name(record)!r} is not {state}, for what you did to it is on no disk. {error}"
-                    ) from None
-            self.keeping.take_whole()
-            project.mark(record, state, by=self.keeping.by)
-        except InputError as error:
-            self._tell(error)
-            return False
-        self.keeping.draw()  # after it was marked, else it would be taken for an older one
+    def look_at_marks(self) -> None:
+        """Take note that an item was marked, and tell whoever lists them."""
         if self.record is not None:
-            self.record = project.item(record)
+            self.record = self._open_project().item(self.record)
         self.changed.emit()
-        return True
-
-    def next_ready(self, numbers: Sequence[int]) -> ItemRecord | None:
-        """Return the next item that waits for a person, after the one that is shown and round to it.
-
-        Args:
-            numbers: of the items, in the order in which they are gone through.
-        """
-        project = self._open_project()
-        ready = {number for state in READY for number in project.list_items(state)}
-        if self.record is not None:
-            ready.discard(self.record.id)
-        at = 0
-        if self.record is not None and self.record.id in numbers:
-            at = numbers.index(self.record.id) + 1
-        following = [*numbers[at:], *numbers[:at]]
-        found = next((number for number in following if number in ready), None)
-        return None if found is None else project.read_items([found])[0]
 
     def keep(self) -> None:
         """Tell the index what was decided since it was told last."""
@@ -559,46 +451,6 @@ class Review:
                     f"{file_name(record)!r} stays open, for what you did to it is on no disk; Export > Save "
                     f"session… keeps it elsewhere. {error}"
                 ) from None
-
-    def words_beside(self, before: Vocabulary | None, after: Vocabulary) -> Vocabulary:
-        """Return changed classes with values that no other class of the set has."""
-        project = self.project
-        if project is None or not self._are_of_the_set(before):
-            return after
-        return project.classes_beside(before, after)
-
-    def _are_of_the_set(self, words: Vocabulary | None) -> bool:
-        """Whether classes are those of an item, or of no image; another one's are its own."""
-        return words is None or self.has_session
-
-    def set_words(self, before: Vocabulary | None, after: Vocabulary | None) -> None:
-        """Change the classes of the whole set as those of the image were in the window.
-
-        Args:
-            before: of the image that is open; ``None``: none is.
-            after: as of :meth:`words_beside`.
-        """
-        project = self.project
-        if project is None or after is None or project.read_only:
-            return
-        if not self._are_of_the_set(before):
-            return
-        former = project.vocabulary
-        try:
-            stay = project.change_classes(before, after, self.record)
-        except InputError as error:
-            self._tell(error)
-            return
-        if stay:
-            names = ", ".join(repr(name) for name in stay)
-            self._tell(
-                Said(
-                    f"{names} stays in the set, where other images have regions of it.",
-                    Kind.NOTE,
-                )
-            )
-        if project.vocabulary != former:
-            self.changed.emit()
 
     def _open_project(self) -> Project:
         if self.project is None:
