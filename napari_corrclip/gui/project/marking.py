@@ -9,10 +9,14 @@ from napari_corrclip.gui.project.model import file_name
 from napari_corrclip.gui.project.review import Review
 from napari_corrclip.gui.work.said import Tell
 from napari_corrclip.gui.work.workspace import Workspace
+from napari_corrclip.project.project import Project
 from napari_corrclip.project.records import ItemRecord, ItemState
+from napari_corrclip.wording.amounts import count
 
 READY = (ItemState.PRELABELLED, ItemState.IN_REVIEW)
 """The states of images that wait for a person."""
+TO_RUN = (ItemState.NEW, ItemState.FAILED)
+"""The states of those that wait for a run."""
 
 
 class Marking:
@@ -32,7 +36,7 @@ class Marking:
         return self._mark(self._review.record, ItemState.VERIFIED)
 
     def skip(self) -> ItemRecord | None:
-        """Leave out the item that is shown, or that which could not be read; return it as :meth:`verify`."""
+        """Leave out the item that is shown, or could not be opened; return it as :meth:`verify` does."""
         return self._mark(self._review.to_skip, ItemState.SKIPPED)
 
     def _mark(self, record: ItemRecord | None, state: ItemState) -> ItemRecord | None:
@@ -43,19 +47,22 @@ class Marking:
         if self._review.is_opening:
             self._tell("The image is still being opened; wait a moment.")
             return None
+        is_shown = record is self._review.record
         try:
-            self._check(record, state)
-            keeping.take_whole()
+            if is_shown:
+                self._check(record, state)
+                keeping.take_whole()
             project.mark(record, state, by=keeping.by)
         except InputError as error:
             self._tell(error)
             return None
-        keeping.draw()  # after it was marked, else it would be taken for an older one
-        self._review.look_at_marks()
+        if is_shown:
+            keeping.draw()  # after it was marked, else it would be taken for an older one
+        self._review.marked(record)
         return record
 
     def _check(self, record: ItemRecord, state: ItemState) -> None:
-        """Refuse to say of an item what is not true of it.
+        """Refuse to say of the item that is shown what is not true of it.
 
         Raises:
             InputError: it is not what is corrected, or what was done to it is on no disk.
@@ -74,20 +81,38 @@ class Marking:
                 f"{file_name(record)!r} is not {state}, for what you did to it is on no disk. {error}"
             ) from None
 
-    def next_ready(self, numbers: Sequence[int]) -> ItemRecord | None:
-        """Return the next item that waits for a person, after the one that is shown and round to it.
+    def next_ready(self, numbers: Sequence[int], after: ItemRecord | None) -> ItemRecord | None:
+        """Return the next item that waits for a person, but for the one that is shown.
 
         Args:
             numbers: of the items, in the order in which they are gone through.
+            after: the first one comes after it, the last one before it; ``None``: from the first on.
         """
-        project, shown = self._review.project, self._review.record
+        project = self._review.project
         if project is None:
             return None
-        ready = {number for state in READY for number in project.list_items(state)}
-        at = 0
-        if shown is not None:
-            ready.discard(shown.id)
-            at = numbers.index(shown.id) + 1 if shown.id in numbers else 0
+        ready = self._waiting(project)
+        at = 0 if after is None or after.id not in numbers else numbers.index(after.id) + 1
         following = [*numbers[at:], *numbers[:at]]
         found = next((number for number in following if number in ready), None)
         return None if found is None else project.read_items([found])[0]
+
+    def what_is_left(self) -> str:
+        """Return why no image comes next."""
+        project, shown = self._review.project, self._review.record
+        if project is None:
+            return ""
+        waiting = len(self._waiting(project))
+        if waiting:
+            return f"No other of this list waits; {count(waiting, 'image')} outside of it."
+        left = len(project.list_items(*TO_RUN))
+        if left:
+            return f"No other is ready; {count(left, 'image')} still to be run."
+        if shown is not None and shown.state in READY:
+            return f"{file_name(shown)!r} is the last that waits."
+        return "All images are verified or skipped."
+
+    def _waiting(self, project: Project) -> set[int]:
+        """Return the numbers of the items that wait for a person, but for the one that is shown."""
+        shown = self._review.record
+        return set(project.list_items(*READY)) - {-1 if shown is None else shown.id}

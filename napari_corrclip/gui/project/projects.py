@@ -119,7 +119,7 @@ class Projects:
         new = self._look_alone(project) if project.is_only_writer else 0
         self.review.open(project)
         self._shown = self._choices()[1].recipe
-        first = self.marking.next_ready(self.panel.model.numbers())
+        first = self.marking.next_ready(self.panel.model.numbers(), None)
         record = first or self.panel.model.record(0)
         came = f", {new:,} of them new" if new else ""
         said = f"Opened {project.folder.name!r}: {count(len(project), 'image')}{came}."

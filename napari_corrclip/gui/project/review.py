@@ -55,17 +55,21 @@ class Review:
     Attributes:
         project: that is open; ``None``: none is.
         record: the item that is shown, as it was when it was opened; ``None``: none is.
+        at: the item from which the way goes on: that which was asked for last, also where it is not shown.
+        unread: it, if it could not be opened; until a person turns to the one that is shown again.
         keeping: of what is corrected, in the index.
         coming_next: returns the item that is read while this one is looked at, or ``None``.
 
     Signals (psygnal):
         opened: a :class:`Project`, or ``None``: it was closed.
         shown: the :class:`ItemRecord` of the image that is shown now.
+        tried: another item is :attr:`unread`, or none is.
         changed: the states of items may be others.
     """
 
     opened = Signal(object)
     shown = Signal(object)
+    tried = Signal()
     changed = Signal()
 
     def __init__(
@@ -81,17 +85,18 @@ class Review:
         self._tell = tell
         self.project: Project | None = None
         self.record: ItemRecord | None = None
+        self.at: ItemRecord | None = None
+        self.unread: ItemRecord | None = None
         self._store: ItemSessions | None = None  # which knows all items
         self._used: ItemSessions | None = None  # by the workspace
         self._jobs, self._prefetching = Jobs(), Jobs()
         self._putting = False
         self._coming: ItemRecord | None = None  # that is being read
-        self._unread: ItemRecord | None = None  # that could not be
         self._ahead: Ready | None = None
         self.coming_next: Callable[[], ItemRecord | None] = lambda: None
         self._besides = ""  # what is told with the image that is on its way
         self.keeping = Keeping(workspace, self._kept, tell, self.changed.emit, reviewer())
-        display.edited.connect(lambda _: self.keeping.edited())
+        display.edited.connect(lambda _: self._edited())
         workspace.opened.connect(lambda _: self.keeping.begin())
         workspace.leaving.connect(lambda _: self.keeping.leave())
         workspace.left.connect(lambda _: self._use_store())
@@ -113,7 +118,7 @@ class Review:
             return
         self._jobs.drop()
         self._prefetching.drop()
-        self._coming = self._ahead = None
+        self._coming = self._ahead = self.at = self.unread = None
         self._workspace.leave()
         self._store = self._used = None
         self._workspace.use(SessionStore())
@@ -129,6 +134,7 @@ class Review:
         self._prefetching.drop()
         self.opened.disconnect()
         self.shown.disconnect()
+        self.tried.disconnect()
         self.changed.disconnect()
         self.keeping.keep(leaving=True)
         project, self.project = self.project, None
@@ -200,7 +206,9 @@ class Review:
         self._check_written()
         record = project.item(record)  # as it is now; whoever asks may have read it long ago
         path = project.path_of(record)
+        self.at = record
         if not path.exists():
+            self._could_not_open(record)
             raise InputError(
                 f"The image {str(path)!r} is gone; put it back, or tell where it is: napari-corrclip project "
                 "relink."
@@ -209,7 +217,7 @@ class Review:
         ahead, self._ahead = self._ahead, None
         self._jobs.drop()
         self._prefetching.drop()
-        self._coming, self._unread, self._besides = record, None, ""
+        self._coming, self._besides = record, ""
         if ahead is not None and ahead.is_of(record, project.vocabulary, project.folder_of(record)):
             self._put(record, ahead, said)
             return
@@ -246,10 +254,15 @@ class Review:
             self.keeping.forget()
             self._layer.fill(ready)
             self.record = record
+            self.stay()
             self.shown.emit(record)
             self._open(record, ready, said)
             self._layer.see_whole()
         except InputError as error:
+            if self.record is None:
+                self._could_not_open(record)
+            else:  # what was shown could not be left
+                self.at = self.record
             self._tell(error)
             self.changed.emit()  # the list shows where one is
             return
@@ -362,7 +375,9 @@ class Review:
             self._tell(Said(said, Kind.DONE))
 
     def _failed(self, error: Exception) -> None:
-        self._unread, self._coming = self._coming, None
+        coming, self._coming = self._coming, None
+        if coming is not None:  # else it is shown, without its session
+            self._could_not_open(coming)
         self.changed.emit()
         if isinstance(error, CorrClipError):
             self._tell(error)
@@ -386,16 +401,37 @@ class Review:
         source = Source.of(self._open_project().path_of(record), slice=record.plane)
         return self._store is not None and source in self._store
 
+    # -- where one is
+
     @property
     def to_skip(self) -> ItemRecord | None:
-        """The item that may be left out: that which is shown, or else that which could not be read."""
-        return self.record or self._unread
+        """The item that may be left out: that which could not be opened, or else that which is shown."""
+        return self.unread or self.record
 
-    def look_at_marks(self) -> None:
-        """Take note that an item was marked, and tell whoever lists them."""
+    def stay(self) -> None:
+        """Turn to the item that is shown, also after another one could not be opened."""
+        self.at = self.record
+        self._could_not_open(None)
+
+    def _could_not_open(self, record: ItemRecord | None) -> None:
+        if record is not self.unread:
+            self.unread = record
+            self.tried.emit()
+
+    def marked(self, record: ItemRecord) -> None:
+        """Take note that an item was marked, from which the way goes on."""
         if self.record is not None:
             self.record = self._open_project().item(self.record)
+        self.at = record
+        self._could_not_open(None)
         self.changed.emit()
+
+    # -- what is kept of it
+
+    def _edited(self) -> None:
+        self.keeping.edited()
+        if self.has_session:
+            self.stay()
 
     def keep(self) -> None:
         """Tell the index what was decided since it was told last."""
