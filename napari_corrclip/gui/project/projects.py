@@ -105,7 +105,7 @@ class Projects:
         )
         for pressed in (self.open_button, self.open_another_button):
             pressed.clicked.connect(lambda: self.opening.ask())
-        self.statistics = StatisticsWindow(parent, tell)
+        self.statistics = StatisticsWindow(viewer, parent, tell)
         self.panel.statistics.connect(self._show_statistics)
         self.run.status.connect(tell)
         self.panel.counted.connect(self.way.refresh)
@@ -199,6 +199,7 @@ class Projects:
         """Stop what runs, and touch no widget: they are being deleted."""
         self._looking.drop()
         self.panel.thumbnails.close()
+        self.statistics.let_go()
         self.run.let_go()
         self.review.let_go()
 
