@@ -94,7 +94,7 @@ class Review:
         self._coming: ItemRecord | None = None  # that is being read
         self._ahead: Ready | None = None
         self.coming_next: Callable[[], ItemRecord | None] = lambda: None
-        self._besides = ""  # what is told with the image that is on its way
+        self._besides = Said("")  # what is told with the image that is on its way
         self.keeping = Keeping(workspace, self._kept, tell, self.changed.emit, reviewer())
         display.edited.connect(lambda _: self._edited())
         workspace.opened.connect(lambda _: self.keeping.begin())
@@ -119,6 +119,7 @@ class Review:
         self._jobs.drop()
         self._prefetching.drop()
         self._coming = self._ahead = self.at = self.unread = None
+        self._besides = Said("")
         self._workspace.leave()
         self._store = self._used = None
         self._workspace.use(SessionStore())
@@ -217,7 +218,7 @@ class Review:
         ahead, self._ahead = self._ahead, None
         self._jobs.drop()
         self._prefetching.drop()
-        self._coming, self._besides = record, ""
+        self._coming = record
         if ahead is not None and ahead.is_of(record, project.vocabulary, project.folder_of(record)):
             self._put(record, ahead, said)
             return
@@ -263,7 +264,7 @@ class Review:
                 self._could_not_open(record)
             else:  # what was shown could not be left
                 self.at = self.record
-            self._tell(error)
+            self._tell_of_image(str(error), kind=Kind.WARNING)
             self.changed.emit()  # the list shows where one is
             return
         finally:
@@ -279,12 +280,12 @@ class Review:
     def _open(self, record: ItemRecord, ready: Ready, said: str) -> None:
         """Open the session of the image that is shown; where napari has opened it, that is read first."""
         if record.regions is None and ready.session is None and not self._has_session(record):
-            self._tell(" ".join(filter(None, (said, _not_run(record)))))
+            self._tell_of_image(_not_run(record), said)
             return
         try:
             picture = self._layer.whole_picture()
         except InputError as error:
-            self._tell(error)
+            self._tell_of_image(str(error), kind=Kind.WARNING)
             return
         if ready.session is not None and ready.pixels is not None:
             picture.keep(ready.pixels)
@@ -332,14 +333,11 @@ class Review:
             self.record = project.item(record)
             self._catch_up(session)
         except InputError as error:
-            self._tell(error)
+            self._tell_of_image(str(error), kind=Kind.WARNING)
             return
         left = sum(row.verdict is None for row in session.rows())
         what = f"{count(left, 'region')} left; D goes to the next, Ctrl+Enter verifies the image."
-        besides = " ".join(filter(None, (said, self._besides)))
-        self._tell(
-            Said(" ".join(filter(None, (besides, what))), Kind.DONE if besides else Kind.NOTE)
-        )
+        self._tell_of_image(what, said, Kind.DONE if said else Kind.NOTE)
 
     def _was_run(self, ready: Ready) -> bool:
         """Whether an item has another result than when it was read."""
@@ -367,24 +365,29 @@ class Review:
         self.record = project.item(record)
         self.changed.emit()
 
-    def tell_besides(self, said: str) -> None:
+    def tell_besides(self, said: Said) -> None:
         """Tell something; where an image is on its way, with what is told of it."""
         if self.is_opening:
             self._besides = said
         else:
-            self._tell(Said(said, Kind.DONE))
+            self._tell(said)
+
+    def _tell_of_image(self, what: str, said: str = "", kind: Kind = Kind.NOTE) -> None:
+        """Tell what became of an image that was on its way, after what else there is to tell."""
+        besides, self._besides = self._besides, Said("")
+        if besides.text and kind is not Kind.WARNING:
+            kind = besides.kind
+        self._tell(Said(" ".join(filter(None, (said, besides.text, what))), kind))
 
     def _failed(self, error: Exception) -> None:
         coming, self._coming = self._coming, None
         if coming is not None:  # else it is shown, without its session
             self._could_not_open(coming)
         self.changed.emit()
-        if isinstance(error, CorrClipError):
-            self._tell(error)
-        else:
-            self._tell(
-                Said(f"The image cannot be opened ({error}); please report it.", Kind.WARNING)
-            )
+        what = str(error)
+        if not isinstance(error, CorrClipError):
+            what = f"The image cannot be opened ({error}); please report it."
+        self._tell_of_image(what, kind=Kind.WARNING)
 
     def _prefetch(self) -> None:
         """Read the image that comes next, and its session, while a person looks at this one."""
