@@ -21,6 +21,7 @@ from napari_corrclip.gui.image.picture import Picture
 from napari_corrclip.gui.project.keeping import Keeping, Shown
 from napari_corrclip.gui.project.layer import ItemLayer
 from napari_corrclip.gui.project.model import file_name
+from napari_corrclip.gui.project.own_classes import told_of_classes
 from napari_corrclip.gui.project.reading import Ready, ready_steps, result_in, session_steps
 from napari_corrclip.gui.session.display import SessionDisplay
 from napari_corrclip.gui.work.jobs import Jobs
@@ -337,6 +338,8 @@ class Review:
             return
         left = sum(row.verdict is None for row in session.rows())
         what = f"{count(left, 'region')} left; D goes to the next, Ctrl+Enter verifies the image."
+        own = told_of_classes(session, project.vocabulary, project.names_of_values())
+        what = f"{own} {what}" if own else what
         self._tell_of_image(what, said, Kind.DONE if said else Kind.NOTE)
 
     def _was_run(self, ready: Ready) -> bool:

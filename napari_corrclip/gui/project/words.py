@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
+from dataclasses import replace
+
 from napari_corrclip.errors import InputError
+from napari_corrclip.gui.project.own_classes import OwnClasses
 from napari_corrclip.gui.project.review import Review
 from napari_corrclip.gui.work.said import Kind, Said, Tell
 from napari_corrclip.vocabulary import Vocabulary
@@ -44,6 +48,13 @@ class SetWords:
         if not self._are_of_the_set(before):
             return
         former = project.vocabulary
+        if before is not None:
+            own = OwnClasses.of(before, former, project.names_of_values())
+            # What becomes of a value that is another class in the set is a matter of the image alone.
+            values = {mine.value for mine, _ in own.clashes}
+            before, after = _without(before, values), _without(after, values)
+            if before is None or after is None:
+                return
         try:
             stay = project.change_classes(before, after, self._review.record)
         except InputError as error:
@@ -63,3 +74,9 @@ class SetWords:
     def _are_of_the_set(self, words: Vocabulary | None) -> bool:
         """Whether classes are those of an item, or of no image; another one's are its own."""
         return words is None or self._review.has_session
+
+
+def _without(words: Vocabulary, values: Container[int]) -> Vocabulary | None:
+    """Return classes without those of some values; ``None``: there is no other."""
+    classes = tuple(class_ for class_ in words.classes if class_.value not in values)
+    return replace(words, classes=classes) if classes else None
