@@ -6,41 +6,32 @@ is open; the index is told of it soon after each edit, and when the image is lef
 
 from __future__ import annotations
 
-import getpass
 from collections.abc import Callable
 from pathlib import Path
 
 import napari
 from psygnal import Signal
 
-from napari_corrclip.annotation import Session, SessionStore, Source
+from napari_corrclip.annotation import Session, Source
 from napari_corrclip.annotation.files.log import put_aside
 from napari_corrclip.errors import CorrClipError, InputError
 from napari_corrclip.gui.image.panel import ImagePanel
 from napari_corrclip.gui.image.picture import Picture
-from napari_corrclip.gui.project.keeping import Keeping, Shown
+from napari_corrclip.gui.project.keeping import Keeping, Shown, reviewer
 from napari_corrclip.gui.project.layer import ItemLayer
 from napari_corrclip.gui.project.model import file_name
 from napari_corrclip.gui.project.own_classes import told_of_classes
 from napari_corrclip.gui.project.reading import Ready, ready_steps, result_in, session_steps
+from napari_corrclip.gui.project.store import ItemsStore
 from napari_corrclip.gui.session.display import SessionDisplay
 from napari_corrclip.gui.work.jobs import Jobs
 from napari_corrclip.gui.work.said import Kind, Said, Tell
 from napari_corrclip.gui.work.workspace import Safety, Workspace
 from napari_corrclip.progress import Steps
-from napari_corrclip.project.folder import SESSION, decides, is_large
+from napari_corrclip.project.folder import SESSION, is_large
 from napari_corrclip.project.project import Project
-from napari_corrclip.project.records import BY_HAND, ItemRecord, ItemState
-from napari_corrclip.project.sessions import ItemSessions
+from napari_corrclip.project.records import ItemRecord, ItemState
 from napari_corrclip.wording.amounts import count
-
-
-def reviewer() -> str:
-    """Return the name of whoever sits at the computer; empty where nobody knows."""
-    try:
-        return getpass.getuser()
-    except (OSError, KeyError, ImportError):  # a container without accounts
-        return ""
 
 
 class Review:
@@ -81,15 +72,13 @@ class Review:
         display: SessionDisplay,
         tell: Tell,
     ) -> None:
-        self._layer = ItemLayer(viewer, image, workspace)
+        self._layer, self._store = ItemLayer(viewer, image, workspace), ItemsStore(workspace)
         self._workspace, self._display = workspace, display
         self._tell = tell
         self.project: Project | None = None
         self.record: ItemRecord | None = None
         self.at: ItemRecord | None = None
         self.unread: ItemRecord | None = None
-        self._store: ItemSessions | None = None  # which knows all items
-        self._used: ItemSessions | None = None  # by the workspace
         self._jobs, self._prefetching = Jobs(), Jobs()
         self._putting = False
         self._coming: ItemRecord | None = None  # that is being read
@@ -100,7 +89,6 @@ class Review:
         display.edited.connect(lambda _: self._edited())
         workspace.opened.connect(lambda _: self.keeping.begin())
         workspace.leaving.connect(lambda _: self.keeping.leave())
-        workspace.left.connect(lambda _: self._use_store())
 
     # -- the project
 
@@ -108,8 +96,7 @@ class Review:
         """Have a project from now on; another one is closed."""
         self.close()
         self.project = project
-        self._store = project.sessions()
-        self._use_store()
+        self._store.open(project)
         self._display.keeps_look = True
         self.opened.emit(project)
 
@@ -122,8 +109,7 @@ class Review:
         self._coming = self._ahead = self.at = self.unread = None
         self._besides = Said("")
         self._workspace.leave()
-        self._store = self._used = None
-        self._workspace.use(SessionStore())
+        self._store.close()
         self._display.keeps_look = False
         self.project.close()
         self.project = self.record = None
@@ -173,23 +159,8 @@ class Review:
 
     def look_for_items(self) -> None:
         """Know the items that have come since the project was opened, so that their sessions lie in them."""
-        project, store = self.project, self._store
-        if project is not None and store is not None and len(project) != len(store.names):
-            self._store = project.sessions()
-            self._use_store()
-
-    def _know(self, record: ItemRecord) -> None:
-        """Know an item that has come, or moved, since."""
-        store = self._store
-        if store is None or store.names.get((record.path, record.plane)) != record.name:
-            self._store = self._open_project().sessions()
-            self._use_store()
-
-    def _use_store(self) -> None:
-        """Let the workspace have the store of all items, as soon as no session is open."""
-        if self._store is not self._used and self._workspace.session is None:
-            self._used = self._store
-            self._workspace.use(self._store or SessionStore())
+        if self.project is not None:
+            self._store.look_for_items(self.project)
 
     # -- an image
 
@@ -215,7 +186,7 @@ class Review:
                 f"The image {str(path)!r} is gone; put it back, or tell where it is: napari-corrclip project "
                 "relink."
             )
-        self._know(record)
+        self._store.know(project, record)
         ahead, self._ahead = self._ahead, None
         self._jobs.drop()
         self._prefetching.drop()
@@ -230,7 +201,7 @@ class Review:
         )
 
     def _ready_steps(self, record: ItemRecord) -> Steps[Ready]:
-        project, store = self._open_project(), self._store
+        project, store = self._open_project(), self._store.sessions
         assert store is not None  # of the project
         return ready_steps(
             record,
@@ -251,7 +222,7 @@ class Review:
             self._check_written()  # till now it was corrected
             # Its layers rest until they show the next session: the list of layers stays as it is.
             self._workspace.leave()
-            self._use_store()
+            self._store.use()
             self.record = None
             self.keeping.forget()
             self._layer.fill(ready)
@@ -292,7 +263,7 @@ class Review:
             picture.keep(ready.pixels)
             self._read(ready, ready.session, picture, said)
             return
-        project, store = self._open_project(), self._store
+        project, store = self._open_project(), self._store.sessions
         assert store is not None  # of the project
         self._jobs.start(
             session_steps(
@@ -332,7 +303,8 @@ class Review:
                 self.show(record, said)
                 return
             self.record = project.item(record)
-            self._catch_up(session)
+            self.keeping.catch_up()
+            self.record = project.item(record)
         except InputError as error:
             self._tell_of_image(str(error), kind=Kind.WARNING)
             return
@@ -347,26 +319,6 @@ class Review:
         project = self._open_project()
         run = project.item(ready.record).run
         return run != ready.record.run or result_in(project.folder_of(ready.record)) != ready.result
-
-    def _catch_up(self, session: Session) -> None:
-        """Let the index hear of what a window that was killed left in an item's journal.
-
-        Raises:
-            InputError: it cannot be written.
-        """
-        project, record = self._open_project(), self.record
-        if record is None or self._session is not session or project.read_only:
-            return
-        rows = session.rows()
-        left = sum(row.verdict is None for row in rows)
-        same = (record.regions, record.undecided) == (len(rows), left)
-        said = record.state in BY_HAND
-        # A look brings the classes that came to the set, which decides nothing.
-        if (said and same) or (not said and not decides(session)):
-            return
-        project.take(record, session, by=record.by, decided=record.state is not ItemState.SKIPPED)
-        self.record = project.item(record)
-        self.changed.emit()
 
     def tell_besides(self, said: Said) -> None:
         """Tell something; where an image is on its way, with what is told of it."""
@@ -405,7 +357,7 @@ class Review:
 
     def _has_session(self, record: ItemRecord) -> bool:
         source = Source.of(self._open_project().path_of(record), slice=record.plane)
-        return self._store is not None and source in self._store
+        return self._store.sessions is not None and source in self._store.sessions
 
     # -- where one is
 
@@ -416,7 +368,7 @@ class Review:
 
     def stay(self) -> None:
         """Turn to the item that is shown, also after another one could not be opened."""
-        self.at = self.record
+        self.at = self._coming or self.record
         self._could_not_open(None)
 
     def _could_not_open(self, record: ItemRecord | None) -> None:
@@ -465,7 +417,7 @@ class Review:
     @property
     def _is_of_shown(self) -> bool:
         """Whether the open session is of the image that is shown, or of a part of it."""
-        record, picture, store = self.record, self._workspace.picture, self._store
+        record, picture, store = self.record, self._workspace.picture, self._store.sessions
         if record is None or store is None or picture is None or picture.source is None:
             return False
         return store.item_of(picture.source) == record.name
