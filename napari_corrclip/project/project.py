@@ -29,6 +29,7 @@ from napari_corrclip.project import (
     reviewing,
     running,
     statistics,
+    unusable,
 )
 from napari_corrclip.project import words as classes
 from napari_corrclip.project.copying import IMAGES, copies_of, copy_steps
@@ -507,6 +508,7 @@ class Project:
             # What a run that was killed has left; the next one takes it as new.
             left = states.pop(ItemState.RUNNING)
             states = {ItemState.NEW: states.pop(ItemState.NEW, 0) + left, **states}
+        unusable.note(self._index)  # where nobody has looked since it was opened
         return Status(
             states,
             self.count_stale(),
