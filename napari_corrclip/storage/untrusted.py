@@ -67,7 +67,9 @@ def read_bytes(
     check_regular(path, what, advice)
     try:
         with Path(path).open("rb") as file:
-            data = file.read() if limit is None else file.read(limit + 1)
+            # As many bytes as are asked for are taken from memory first, however few there are.
+            room = os.fstat(file.fileno()).st_size
+            data = file.read() if limit is None else file.read(min(limit, room) + 1)
     except OSError as error:
         raise InputError(
             f"The {what} {os.fspath(path)!r} cannot be read ({error.strerror or error}); {advice}."
