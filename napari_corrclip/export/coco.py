@@ -124,16 +124,17 @@ class CocoReader(Reader):
     def read(self, entry: Entry) -> Taken:
         """Return an image's labels."""
         document, image = self._documents.found[entry.name]
-        canvas, regions = Canvas(*image.shape), Regions()
+        canvas, regions = Canvas(*image.shape, image.end - image.first), Regions()
         for told in document.annotations(image):
             where = f"The annotation {str(told.get('id'))[:40]} of {str(document.path)!r}"
             number = regions.add(told, self._documents.value_of(told, where))
             canvas.paint(told.get("segmentation"), number, where)
         canvas.finish()
-        labels, ids = regions.tables()
+        values, ids = regions.tables()
+        labels = canvas.labels(values)
         if document.masks == "classes":
-            return Taken(canvas.upright(labels))
-        return Taken(canvas.upright(labels), canvas.upright(ids), None, regions.notes(ids))
+            return Taken(labels)
+        return Taken(labels, canvas.ids(ids), None, regions.notes(ids))
 
 
 def _documents(folder: Path) -> dict[str, Path]:

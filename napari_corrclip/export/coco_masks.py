@@ -13,7 +13,7 @@ Pixel (0, 0) has its centre at (0.5, 0.5).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from typing import TypeVar
 
@@ -100,13 +100,14 @@ class Canvas:
     Args:
         height: of the image.
         width: of the image.
+        masks: how many there are at most.
 
     Attributes:
-        columns: (W, H) int32, a row is a column of the image: numbers of masks.
+        columns: (W, H), a row is a column of the image: numbers of masks, from 1 on.
     """
 
-    def __init__(self, height: int, width: int) -> None:
-        self.columns = np.zeros((width, height), np.int32)
+    def __init__(self, height: int, width: int, masks: int) -> None:
+        self.columns: NDArray[np.integer] = np.zeros((width, height), id_type(masks))
         self._waiting: list[tuple[int, str, str]] = []
         self._characters = 0
 
@@ -167,14 +168,44 @@ class Canvas:
         _paint(self.columns, counts, begins, [number for number, _, _ in self._waiting])
         self._waiting, self._characters = [], 0
 
-    def upright(self, table: NDArray[_T]) -> NDArray[_T]:
-        """Return (H, W) what a table has for the numbers."""
+    def labels(self, values: NDArray[np.uint16]) -> NDArray[np.uint16]:
+        """Return (H, W), the label value of the mask that each pixel is of.
+
+        Args:
+            values: of each mask, and of 0.
+        """
+        return self._upright(values)
+
+    def ids(self, ids: NDArray[np.int32]) -> NDArray[np.integer]:
+        """Return (H, W), the region of the mask that each pixel is of; the canvas is of no use then.
+
+        Args:
+            ids: of each mask, and of 0.
+        """
+        kind = id_type(int(ids.max()))
+        if kind != self.columns.dtype:
+            return self._upright(ids.astype(kind))
+        table = ids.astype(kind)
+        for left, columns in self._bands():  # in its place, where there is memory already
+            self.columns[left : left + len(columns)] = table[columns]
+        return self.columns.T
+
+    def _upright(self, table: NDArray[_T]) -> NDArray[_T]:
+        found = np.empty(self.columns.shape[::-1], table.dtype)
+        for left, columns in self._bands():
+            found[:, left : left + len(columns)] = table[columns].T
+        return found
+
+    def _bands(self) -> Iterator[tuple[int, NDArray[np.integer]]]:
         width, height = self.columns.shape
-        found = np.empty((height, width), table.dtype)
         step = max(1, _BAND // height)
         for left in range(0, width, step):
-            found[:, left : left + step] = table[self.columns[left : left + step]].T
-        return found
+            yield left, self.columns[left : left + step]
+
+
+def id_type(highest: int) -> type[np.integer]:
+    """Return the type of ids up to one: the smaller one where they fit."""
+    return np.uint16 if highest <= np.iinfo(np.uint16).max else np.int32
 
 
 def _damaged(where: str, error: ValueError) -> InputError:
@@ -236,7 +267,7 @@ def decompressed(texts: Sequence[str], pixels: int) -> tuple[NDArray[np.int64], 
 
 
 def _paint(
-    columns: NDArray[np.int32],
+    columns: NDArray[np.integer],
     counts: NDArray[np.int64],
     begins: NDArray[np.int64],
     numbers: Sequence[int],
@@ -268,7 +299,7 @@ def _paint(
         flat[places + np.arange(len(places))] = np.repeat(owners[cut], some)  # the last one counts
 
 
-def _paint_polygon(canvas: NDArray[np.int32], told: object, number: int) -> None:
+def _paint_polygon(canvas: NDArray[np.integer], told: object, number: int) -> None:
     """Give the pixels in a polygon a number.
 
     Args:

@@ -39,7 +39,7 @@ from napari_corrclip.export.indexed import (
     read_table,
     table_rows,
 )
-from napari_corrclip.export.numbering import VOID, Choices, decode
+from napari_corrclip.export.numbering import VOID, Choices, are_of, decode
 from napari_corrclip.export.pictures import put_picture
 from napari_corrclip.maps.reading import read_map
 from napari_corrclip.storage.text_files import load_json, read_text
@@ -91,7 +91,7 @@ class HuggingFaceWriter(Writer):
         map_.save(folder / MASKS / mask, format="PNG")
         picture = put_picture(image, folder / PICTURES, self.head.pictures)
         told = {f"label{_ENDING}": f"{MASKS}/{mask}"}
-        if self.head.pictures == "none" or image.file is None:
+        if self.head.pictures == "none" or (image.file is None and image.pixels is None):
             told = {"image_name": image.path or picture, **told}
         else:
             told = {"file_name": f"{PICTURES}/{picture}", **told}
@@ -186,7 +186,7 @@ class HuggingFaceReader(Reader):
         numbers = read_map(path, "label map")
         nothing = {0, VOID} - self._values.keys() | self._ignored
         labels = decode(numbers, self._values, sorted(nothing), str(path))
-        ignored = np.isin(numbers, sorted(self._ignored)) if self._ignored else None
+        ignored = are_of(numbers, self._ignored) if self._ignored else None
         return Taken(labels, None, ignored)
 
 

@@ -100,13 +100,18 @@ class Opened:
             InputError: it cannot be read.
         """
         taken = self.reader.read(entry)
-        labels = taken.labels
         if self.manifest is not None:
-            labels = self._translation[labels]
+            table = self._translation
+            labels = table[taken.labels]
             item = self.manifest.items.get(entry.name)
             if item is not None:
                 return self.manifest.image(item, labels)
-        return _bare(entry, replace(taken, labels=labels), as_)
+            notes = [
+                replace(note, value=int(table[note.value]), predicted=int(table[note.predicted]))
+                for note in taken.notes
+            ]
+            taken = replace(taken, labels=labels, notes=notes)
+        return _bare(entry, taken, as_)
 
     @cached_property
     def _translation(self) -> NDArray[np.uint16]:
@@ -128,9 +133,10 @@ class Opened:
 def _bare(entry: Entry, taken: Taken, as_: As) -> LabelledImage:
     """Return an image of which nothing but labels is known, and perhaps regions."""
     labels, ignored = taken.labels, taken.ignored
-    regions = taken.regions
-    if regions is None:
+    if taken.regions is None:
         regions = parts_of(labels, ignored)
+    else:
+        regions = taken.regions.astype(np.int32, order="C", copy=False)
     bare = LabelledImage(
         entry.name, labels, regions, taken.notes, path=entry.file_name, subset=entry.subset
     )

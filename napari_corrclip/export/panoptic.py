@@ -35,6 +35,7 @@ from napari_corrclip.export.coco_files import (
     inside_of,
     known_of,
 )
+from napari_corrclip.export.coco_masks import id_type
 from napari_corrclip.export.format import Entry, Format, Reader, Taken, Writer
 from napari_corrclip.export.image import LabelledImage
 from napari_corrclip.export.numbering import Choices
@@ -46,7 +47,7 @@ from napari_corrclip.storage.untrusted import check_regular, guarded
 
 _NAME = "panoptic"
 _MOST = (1 << 24) - 1
-_BAND = 1 << 18
+_BAND = 1 << 16
 """Pixels that are looked at together, about."""
 
 
@@ -171,7 +172,9 @@ class PanopticReader(Reader):
                 f"{str(places[0])!r}; put it there."
             )
         labels = np.empty(image.shape, np.uint16)
-        found = None if document.masks == "classes" else np.empty(image.shape, np.int32)
+        found: NDArray[np.integer] | None = None
+        if document.masks != "classes":
+            found = np.empty(image.shape, id_type(int(region_ids.max())))
         for top, numbers in _numbers(path, image.shape, np.array(ids)):
             labels[top : top + len(numbers)] = values[numbers]
             if found is not None:

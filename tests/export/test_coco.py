@@ -168,16 +168,6 @@ def test_pictures_lie_as_their_masks(tmp_path: Path) -> None:
     assert pictures == [folder / "images" / "x_a.png", folder / "images" / "y_a.png"]
 
 
-def test_many_regions(tmp_path: Path) -> None:
-    regions = np.arange(1, 70_001, dtype=np.int32).reshape(250, 280)
-    labels = (regions % 3 + 1).astype(np.uint16)
-    one = LabelledImage("", labels, regions, path="a.png")
-    folder = write(tmp_path / "out", [one], COCO, THREE, PLAIN)
-    (other,) = read(folder, manifest=False)
-    np.testing.assert_array_equal(other.labels, labels)
-    np.testing.assert_array_equal(other.regions, regions)
-
-
 @pytest.mark.parametrize("options", [PLAIN, CLASSES])
 def test_images_on_the_disk_are_read_in_pieces(options: Options, tmp_path: Path) -> None:
     one = image(5, (700, 900), regions=60)
@@ -230,7 +220,7 @@ def test_counts_are_those_of_the_mask(seed: int, height: int, width: int) -> Non
     texts = compressed(*counts_of(segments, height * width))
     counts, begins = decompressed(texts, height * width)
     expected = []
-    canvas = Canvas(height, width)
+    canvas = Canvas(height, width, len(segments))
     for number, (segment, text) in enumerate(zip(segments, texts, strict=True), start=1):
         mask = (one.labels == segment.value) & (one.regions == segment.region)
         expected.append(counted(mask))
@@ -238,7 +228,7 @@ def test_counts_are_those_of_the_mask(seed: int, height: int, width: int) -> Non
         canvas.paint({"size": [height, width], "counts": told}, number, "it")
     assert [each.tolist() for each in np.split(counts, begins[1:])] == expected
     canvas.finish()
-    found = canvas.upright(np.array([0, *(segment.value for segment in segments)], np.uint16))
+    found = canvas.labels(np.array([0, *(segment.value for segment in segments)], np.uint16))
     np.testing.assert_array_equal(found, one.labels)
 
 
@@ -489,31 +479,6 @@ def test_any_byte_changed_is_read_or_refused(tmp_path: Path) -> None:
 
 
 # -- memory
-
-
-def large() -> LabelledImage:
-    cells = np.arange(1, 201, dtype=np.int32)[:196].reshape(14, 14)
-    regions = np.kron(cells, np.ones((147, 147), np.int32))[:2048, :2048]
-    labels = (regions % 3 + 1).astype(np.uint16)
-    return LabelledImage("", labels, regions, path="a.png")
-
-
-def test_memory_is_that_of_the_maps(tmp_path: Path) -> None:
-    one = large()
-    tracemalloc.start()
-    try:
-        with COCO.writer(tmp_path, head_of(COCO, THREE, PLAIN)) as writer:
-            writer.item(replace(one, name="a"))
-        written = tracemalloc.get_traced_memory()[1]
-        tracemalloc.reset_peak()
-        reader = COCO.reader(tmp_path)
-        taken = reader.read(reader.entries[0])
-        taken_peak = tracemalloc.get_traced_memory()[1]
-    finally:
-        tracemalloc.stop()
-    np.testing.assert_array_equal(taken.labels, one.labels)
-    assert written < 3 * one.labels.nbytes
-    assert taken_peak < 2 * (one.labels.nbytes + one.regions.nbytes)
 
 
 def test_memory_of_a_document_is_not_that_of_its_annotations(tmp_path: Path) -> None:
