@@ -171,8 +171,9 @@ def run(
         typer.Option(
             "--keep",
             metavar="features",
-            help="Keep the features of the images, too, so that relabel needs no image tower; how much that "
-            "is, is told before.",
+            help="Keep the features of the images, too, so that relabel needs no image tower; what was "
+            "pre-labelled without them is run again as far as there is room. How much that is, is told "
+            "before.",
             show_default=False,
         ),
     ] = None,

@@ -160,16 +160,19 @@ def run(
         # What workers elsewhere lack is not known here.
         for line in to_be_fetched(project.recipe) if scheduler is None else ():
             say(line)
-        size = project.size_of_vectors(stale=stale, part=which) if vectors else 0
+        chosen = project.items_to_run(stale=stale, part=which, features=features)
+        size = project.size_of_vectors(stale=stale, part=which, features=features) if vectors else 0
         if size:
             say(
                 f"Vectors of the regions take up to about {size_text(size)} beside the results; --no-vectors "
                 "leaves them out"
             )
-        size = project.size_of_features(stale=stale, part=which) if features else 0
-        if size:
-            say(_told_of_features(size, features // (1 if which is None else which[1])))
-        total = len(project.items_to_run(stale=stale, part=which))
+        if features:
+            size = project.size_of_features(stale=stale, part=which, features=features)
+            due = project.items_to_run(stale=stale, part=which)
+            share = features // (1 if which is None else which[1])
+            if size:
+                say(_told_of_features(size, share, len(chosen) - len(due)))
         steps = project.run_steps(
             stale=stale,
             strict=strict,
@@ -179,7 +182,7 @@ def run(
             vectors=vectors,
             features=features,
         )
-        codes = _driven(project, steps, total, "pre-labelled")
+        codes = _driven(project, steps, len(chosen), "pre-labelled")
         if which is None:
             tell(*project.status().lines())
         else:
@@ -260,11 +263,15 @@ def _exit(codes: Sequence[int]) -> None:
         raise typer.Exit(FAILED if FAILED in codes else UNUSABLE)
 
 
-def _told_of_features(size: int, limit: int) -> str:
-    """Return what is said of the features' size before a run."""
+def _told_of_features(size: int, limit: int, again: int) -> str:
+    """Return what is said before a run of the features' size, and of images that are run again for theirs."""
     text = f"Features of the images take about {size_text(size)}"
     if size <= limit:
-        return f"{text} (the limit is {size_text(limit)})"
+        text = f"{text} (the limit is {size_text(limit)})"
+        if again:
+            are = "is" if again == 1 else "are"
+            text = f"{text}; {count(again, 'image')} pre-labelled without them {are} run again"
+        return text
     return (
         f"{text}, and the limit is {size_text(limit)}: about {limit / size:.0%} of the images keep theirs; "
         "--limit sets another one"

@@ -345,10 +345,10 @@ class _Dispatch:
         try:
             size, mtime = file_now(image)
         except OSError:
-            read, size, mtime = read_image(image, plane), 0, 0  # which says why
+            read, size, mtime = read_image(image, plane, task.options), 0, 0  # which says why
         if worker in self._blind and read is None:
-            read = read_image(image, plane)
-        job = Job(self._orders, str(image.absolute()), plane, size, mtime, read)
+            read = read_image(image, plane, task.options)
+        job = Job(self._orders, str(image.absolute()), plane, size, mtime, read, task.options)
         with dask.config.set({"distributed.admin.large-graph-warning-threshold": _LARGE}):
             sent = self._client.submit(
                 answer,

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Protocol
 from napari_corrclip.annotation.files.log import has_session, is_open, put_aside
 from napari_corrclip.engine.recipe import Recipe
 from napari_corrclip.errors import CorrClipError, InputError, NotWrittenError, WeightsError
+from napari_corrclip.images import ImageOptions
 from napari_corrclip.images.origin import Origin
 from napari_corrclip.images.planes import opened
 from napari_corrclip.images.stack import Stack
@@ -39,6 +40,7 @@ from napari_corrclip.project.run import (
     run_steps,
 )
 from napari_corrclip.project.staging import NEXT, drop, place, stage
+from napari_corrclip.project.vectors import read_vectors
 from napari_corrclip.results.large import LargeSegmentation
 from napari_corrclip.results.segmentation import Segmentation
 from napari_corrclip.results.vectors import RegionVectors
@@ -108,12 +110,16 @@ class Task:
         image: its file.
         folder: of the item.
         stack: the planes of its stack; ``None``: it is one image.
+        again: whether it has the result that is made, so that it stays as it is where none is.
+        options: how its image becomes 8 bits; ``None``: as usual.
     """
 
     record: ItemRecord
     image: Path
     folder: Path
     stack: Stack | None = None
+    again: bool = False
+    options: ImageOptions | None = None
 
 
 class Ledger(Protocol):
@@ -176,7 +182,7 @@ class Folders:
 
     def fail(self, task: Task, reason: str) -> None:
         """Write why an item has no result into its folder, unless a person has said something about it."""
-        if self.is_decided(task):
+        if self.is_decided(task) or task.again:
             return
         record = task.record
         Outcome(
@@ -232,8 +238,11 @@ class Indexed(Folders):
         with self._index.transaction():
             if self.is_decided(task):
                 return
-            super().fail(task, reason)
-            self._index.mark(task.record.id, ItemState.FAILED, reason=reason)
+            if task.again:
+                self._index.restore(task.record)
+            else:
+                super().fail(task, reason)
+                self._index.mark(task.record.id, ItemState.FAILED, reason=reason)
             self._index.note_failure(self._run)
         self._begun.pop(task.record.name, None)
 
@@ -273,10 +282,14 @@ class Proposals:
 
     def write(self, key: str, proposal: Proposal) -> Proposal:
         """Write a proposal beside what its item has, while the next one is made; return what is told."""
-        folder, outcome, result = self._tasks[key].folder, proposal.outcome, proposal.result
+        task, outcome, result = self._tasks[key], proposal.outcome, proposal.result
+        folder = task.folder
         try:
             if isinstance(result, Segmentation):
                 vectors, features = self._vectors(proposal), self._features(folder, proposal)
+                if vectors is None and task.again:  # those that are there are of the same result
+                    with contextlib.suppress(InputError):
+                        vectors = read_vectors(folder)
                 stage(folder, outcome, result, vectors, features)
             else:
                 stage(folder, outcome, None)  # it was written as it was made
@@ -362,7 +375,7 @@ def prelabel_steps(
 
     def read(task: Task) -> ReadImage:
         if recipe.scale is None:
-            return read_image(task.image, task.record.plane)
+            return read_image(task.image, task.record.plane, task.options)
         found = look_at_image(task.image)
         _check_large(task, recipe.scale)
         return found

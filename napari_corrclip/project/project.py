@@ -18,6 +18,7 @@ from napari_corrclip.errors import InputError
 from napari_corrclip.images.stacks import read_plane
 from napari_corrclip.progress import Steps, drive
 from napari_corrclip.project import (
+    choosing,
     collecting,
     intake,
     listing,
@@ -27,6 +28,7 @@ from napari_corrclip.project import (
     statistics,
 )
 from napari_corrclip.project import words as classes
+from napari_corrclip.project.choosing import Choice
 from napari_corrclip.project.copying import IMAGES, copies_of, copy_steps
 from napari_corrclip.project.database import NAME
 from napari_corrclip.project.encoding import ShownRun, encode_steps
@@ -515,15 +517,27 @@ class Project:
 
     def count_stale(self) -> dict[ItemState, int]:
         """Return how many items of each state are stale, as :meth:`status` does, without a look at images."""
-        return self._index.stale(running.fresh_runs(self._index))
+        return self._index.stale(choosing.fresh_runs(self._index))
 
     # -- running
 
     def items_to_run(
-        self, *, stale: bool = False, part: tuple[int, int] | None = None
+        self, *, stale: bool = False, part: tuple[int, int] | None = None, features: int = 0
     ) -> list[ItemRecord]:
-        """Return the items that :meth:`run` would take, but for those that come to its folders till then."""
-        return running.items_to_run(self._index, stale=stale, part=part)
+        """Return the items that :meth:`run` would take, but for those that come to its folders till then.
+
+        Args:
+            stale: as for :meth:`run`.
+            part: as there.
+            features: as there; those that are run again for them come last.
+
+        Raises:
+            InputError: there is no such part.
+        """
+        return self._choice(stale, part, features).items
+
+    def _choice(self, stale: bool, part: tuple[int, int] | None, features: int) -> Choice:
+        return choosing.choose(self._index, stale=stale, part=part, features=features)
 
     def run_steps(
         self,
@@ -549,7 +563,9 @@ class Project:
             extras=Extras(vectors, features),
         )
 
-    def size_of_vectors(self, *, stale: bool = False, part: tuple[int, int] | None = None) -> int:
+    def size_of_vectors(
+        self, *, stale: bool = False, part: tuple[int, int] | None = None, features: int = 0
+    ) -> int:
         """Return up to about how many bytes the region vectors of a :meth:`run` take on the disk.
 
         By how many regions the images have that were run, or by the options of the recipe; images that the
@@ -558,13 +574,16 @@ class Project:
         Args:
             stale: as for :meth:`run`.
             part: as there.
+            features: as there.
 
         Raises:
             InputError: there is no such part.
         """
-        return running.size_of_vectors(self._index, stale=stale, part=part)
+        return choosing.bytes_of_all_vectors(self._index, self._choice(stale, part, features))
 
-    def size_of_features(self, *, stale: bool = False, part: tuple[int, int] | None = None) -> int:
+    def size_of_features(
+        self, *, stale: bool = False, part: tuple[int, int] | None = None, features: int = 0
+    ) -> int:
         """Return about how many bytes the features of a :meth:`run` take on the disk, whatever their limit.
 
         By the networks' shapes and the sizes of some of the images, evenly spread. Of large images none are
@@ -573,11 +592,12 @@ class Project:
         Args:
             stale: as for :meth:`run`.
             part: as there.
+            features: as there, so that those are counted that are run again for theirs; 0: without these.
 
         Raises:
             InputError: there is no such part.
         """
-        return running.size_of_features(self._index, stale=stale, part=part)
+        return choosing.bytes_of_all_features(self._index, self._choice(stale, part, features))
 
     def items_to_relabel(self) -> Relabelled:
         """Return the items that :meth:`relabel` would take, and those that need a :meth:`run`, too."""
@@ -663,8 +683,9 @@ class Project:
             vectors: keep vectors of the regions beside each result, see :meth:`vectors`; results are the same
                 with and without.
             features: keep those of the images, up to so many bytes on the disk, so that other words need no
-                image tower (:meth:`relabel`); :meth:`size_of_features` tells before how many they are. 0:
-                none are kept.
+                image tower (:meth:`relabel`); :meth:`size_of_features` tells before how many they are. As
+                far as they leave room, items are run again that have a result by today's settings and no
+                features, and that nobody has decided about; their results stay the same. 0: none are kept.
             progress: draw a bar on stderr; ``None``: only where that is a terminal.
 
         Raises:

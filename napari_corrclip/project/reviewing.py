@@ -39,7 +39,7 @@ from napari_corrclip.project.records import BY_HAND, DECIDED, ItemRecord, ItemSt
 from napari_corrclip.project.vectors import keep_means
 from napari_corrclip.project.words import adopt
 from napari_corrclip.results.folder import read_provenance
-from napari_corrclip.results.provenance import Provenance
+from napari_corrclip.results.provenance import Provenance, Stretch
 from napari_corrclip.results.segmentation import Segmentation
 
 
@@ -303,11 +303,24 @@ def as_it_was_read(folder: Path) -> ImageOptions | None:
 
     Results that were taken up may come from limits or percentiles that somebody chose.
     """
-    document = read_provenance(folder / RESULT)
-    stretch = () if document is None else Provenance.from_document(document).stretch
+    stretch = _stretch(folder)
     if len(stretch) != 1 or stretch[0] is None:
         return None
     return ImageOptions((stretch[0].low, stretch[0].high))
+
+
+def can_be_read_again(folder: Path) -> bool:
+    """Whether these limits are all that made 8 bits of an item's image; a window may bend each channel."""
+    try:
+        stretch = _stretch(folder)
+    except InputError:  # it is damaged
+        return False
+    return not stretch or (len(stretch) == 1 and stretch[0] is not None and stretch[0].gamma == 1)
+
+
+def _stretch(folder: Path) -> tuple[Stretch | None, ...]:
+    document = read_provenance(folder / RESULT)
+    return () if document is None else Provenance.from_document(document).stretch
 
 
 def check_unchanged(record: ItemRecord, image: Path) -> None:

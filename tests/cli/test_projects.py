@@ -162,6 +162,27 @@ def test_features_are_kept_and_other_words_found_by_the_command_line(
         assert [class_.value for class_ in project.vocabulary.classes] == [4, 5, 3, 6]
 
 
+def test_what_is_run_again_for_its_features_is_told_with_their_size(
+    images: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = ["project", "run", "set.corrclip-project"]
+    assert app.run(["project", "create", "set", str(images), *CREATE]) == 0
+    assert app.run(run) == 0
+    capsys.readouterr()
+    assert app.run([*run, "--keep", "features"]) == 0
+    out = capsys.readouterr()
+    assert (
+        "Features of the images take about 0.9 MB (the limit is 20.0 GB); 2 images pre-labelled without "
+        "them are run again\n"
+    ) in out.err
+    assert "(2 of 2 · " in out.err
+    assert "2 images pre-labelled, 0 failed" in out.out
+    assert app.run([*run, "--keep", "features"]) == 0
+    out = capsys.readouterr()
+    assert "Features" not in out.err
+    assert "0 images pre-labelled" in out.out
+
+
 @pytest.mark.parametrize(
     ("more", "sentence"),
     [
