@@ -18,6 +18,7 @@ from napari_corrclip.images import ImageOptions
 from napari_corrclip.images.stack import Where
 from napari_corrclip.images.stacks import read_plane
 from napari_corrclip.project.content import Content, Runs, take_content
+from napari_corrclip.project.database import ClosedError
 from napari_corrclip.project.folder import (
     ITEM,
     ITEMS,
@@ -41,6 +42,9 @@ from napari_corrclip.project.words import adopt
 from napari_corrclip.results.folder import read_provenance
 from napari_corrclip.results.provenance import Provenance, Stretch
 from napari_corrclip.results.segmentation import Segmentation
+
+_LAG = 0.1
+"""Seconds by which the time of a file may lag behind the clock."""
 
 
 @contextlib.contextmanager
@@ -66,9 +70,26 @@ def reviewed(index: Index, record: ItemRecord, by: str) -> Iterator[Session]:
         finally:
             journal.close()
             edited = session.timeline.edits != edits
-            _end(index, begun, record, journal, by, edited=edited)
+            try:
+                _end(index, begun, record, journal, by, edited=edited)
+            except ClosedError:
+                if journal.problem is None:
+                    raise ClosedError(_not_told(index.folder, record, edited=edited)) from None
         if journal.problem is not None:
             raise InputError(journal.problem)
+
+
+def _not_told(folder: Path, record: ItemRecord, *, edited: bool) -> str:
+    """Say what became of a session whose project was closed before it ended."""
+    told = (
+        f"The project in {str(folder)!r} was closed before the session of {record.title!r} was left"
+    )
+    if edited:
+        return (
+            f"{told}; what was decided is on the disk, and the index has not heard of it, which the next run "
+            "or Project.catch_up tells it: open the project again."
+        )
+    return f"{told}, so that it counts as in review; open the project again and mark it."
 
 
 def _end(
@@ -142,7 +163,7 @@ def catch_up(index: Index) -> int:
         if not has_session(folder / SESSION) or is_open(folder / SESSION):
             continue
         found = glance(folder / SESSION)
-        if found is None or not found.steps or found.changed <= (record.at or 0):
+        if found is None or not found.steps or found.changed + _LAG <= (record.at or 0):
             continue
         try:
             session = restore(folder / SESSION)

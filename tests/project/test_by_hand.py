@@ -235,6 +235,75 @@ def test_edits_that_the_index_never_heard_of_are_caught_up(
     assert labelled.item(item).state is ItemState.VERIFIED
 
 
+@pytest.mark.parametrize("edited", [False, True])
+def test_a_session_that_is_left_after_its_project_was_closed_loses_nothing(
+    labelled: Project, edited: bool
+) -> None:
+    item, *_ = labelled.items()
+    way = "Project.catch_up tells it: open the project" if edited else "counts as in review; open"
+
+    def decide() -> None:
+        with labelled.session(item, by="Ann") as session:
+            if edited:
+                session.assign(session.ids.tolist(), "red")
+            labelled.close()
+
+    with pytest.raises(nc.InputError, match=f"was closed before the session of .*0.png.*{way}"):
+        decide()
+    with Project.open(labelled.folder) as anew:
+        found = anew.item(item.name)
+        assert (found.state, found.undecided) == (ItemState.IN_REVIEW, item.regions)
+        assert anew.catch_up() == edited
+        found = anew.item(item.name)
+        assert (found.by, found.undecided) == ("Ann", 0 if edited else item.regions)
+
+
+def test_an_edit_that_the_disk_refuses_is_told_where_the_project_was_closed_too(
+    labelled: Project,
+) -> None:
+    item, *_ = labelled.items()
+
+    def decide() -> None:
+        with labelled.session(item, by="Ann") as session:
+            with files_of_at_most(0):
+                session.assign(session.ids.tolist(), "red")
+            labelled.close()
+
+    with pytest.raises(nc.InputError, match="cannot be written"):
+        decide()
+
+
+def test_a_project_that_was_closed_says_so_whatever_it_is_asked(
+    labelled: Project, images: Path, segmenter: Segmenter
+) -> None:
+    item, *_ = labelled.items()
+    labelled.close()
+    labelled.close()
+    for ask in (
+        lambda: labelled.vocabulary,
+        lambda: labelled.items(),
+        lambda: len(labelled),
+        lambda: labelled.item(item),
+        lambda: labelled.status(),
+        lambda: labelled.figures(),
+        lambda: labelled.list_items(),
+        lambda: labelled.result(item),
+        lambda: labelled.mark(item, "verified"),
+        lambda: labelled.add(images),
+        lambda: labelled.look_again(),
+        lambda: labelled.choose("cat"),
+        lambda: labelled.collect(progress=False),
+        lambda: labelled.relabel(segmenter=segmenter, progress=False),
+        lambda: labelled.run(segmenter=segmenter, progress=False),
+        lambda: labelled.relink(images, images.parent),
+        lambda: labelled.session(item).__enter__(),
+    ):
+        with pytest.raises(
+            nc.InputError, match=r"project' was closed; open it again: Project\.open\."
+        ):
+            ask()
+
+
 def test_who_opens_an_item_while_its_result_is_replaced_is_told(
     labelled: Project, segmenter: Segmenter
 ) -> None:
