@@ -27,7 +27,7 @@ from napari_corrclip.project.database import NAME
 from napari_corrclip.project.features import LIMIT
 from napari_corrclip.project.prelabelling import Proposal
 from napari_corrclip.project.project import Project
-from napari_corrclip.project.records import ItemState, plane_text
+from napari_corrclip.project.records import ItemState, passed_over_lines, plane_text
 from napari_corrclip.project.run import Done, Event, Failed, Outcome, Report
 from napari_corrclip.project.taking_up import results_in
 from napari_corrclip.regions.options import REGION_KINDS
@@ -98,7 +98,10 @@ def create(
         say(f"Copying {count(number, 'image')}, {size_text(size)}")
     with Project.create(folder, vocabulary, images, recipe=recipe, copy=copy) as project:
         classes_text = count(len(vocabulary), "class", "classes")
-        tell(f"{project.folder}: {images_text(project)}, {classes_text}")
+        tell(
+            f"{project.folder}: {images_text(project)}, {classes_text}",
+            *passed_over_lines(project.passed_over),
+        )
 
 
 def take_up(folder: Path, results: Path, given: Sequence[str], *, copy: bool) -> None:

@@ -17,6 +17,7 @@ from napari_corrclip.project.finding import (
     Tell,
     find_images,
     is_pattern,
+    names_images,
     place_from,
 )
 from napari_corrclip.project.folder import (
@@ -24,6 +25,7 @@ from napari_corrclip.project.folder import (
     ITEMS,
     Choices,
     Outcome,
+    check_text,
     file_now,
     image_in,
     item_folder,
@@ -43,6 +45,8 @@ def found_in(
     images: str | os.PathLike[str] | Iterable[str | os.PathLike[str]],
     folder: Path,
     known: Collection[tuple[str, int, int]] = (),
+    *,
+    tell: Tell,
 ) -> dict[str, list[Found]]:
     """Return the images of each place, as seen from a project's folder; of a stack each plane.
 
@@ -50,34 +54,47 @@ def found_in(
         images: a place as :func:`~napari_corrclip.project.finding.find_images` takes it, or several.
         folder: of the project.
         known: path, size and time of files that were looked at before, and are left out.
+        tell: is told what lies in a folder, or fits a pattern, and cannot be used; it is passed over.
 
     Raises:
-        InputError: nothing is there.
+        InputError: nothing is there that can be used, or an image that is named itself cannot be.
     """
     places = [images] if isinstance(images, str | os.PathLike) else list(images)
     found: dict[str, list[Found]] = {}
     for place in places:
-        here = found.setdefault(place_from(place, folder), [])
-        here += _found(find_images(place), folder, known)
+        seen = place_from(place, folder)
+        check_text(seen)
+        told: list[InputError] = []
+        passed = None if names_images(place) else told.append
+        paths = _paths(find_images(place, tell=passed), folder, passed)
+        if told and not paths:
+            raise told[0]
+        for error in told:
+            tell(error)
+        found.setdefault(seen, []).extend(_found(paths, known))
     return found
 
 
-def _found(
-    images: Iterable[Path],
-    folder: Path,
-    known: Collection[tuple[str, int, int]],
-    tell: Tell | None = None,
-) -> Iterator[Found]:
-    """Yield what images are; those whose names can be none are told and passed over, or raised."""
+def _paths(images: Iterable[Path], folder: Path, tell: Tell | None = None) -> dict[Path, str]:
+    """Return the paths of images as seen from a project's folder.
+
+    Those whose names can be none are told and passed over, or raised.
+    """
+    paths: dict[Path, str] = {}
     for image in images:
         try:
             check_name(image)
-            path = relative(image, folder)
+            paths[image] = relative(image, folder)
         except InputError as error:
             if tell is None:
                 raise
             tell(error)
-            continue
+    return paths
+
+
+def _found(paths: Mapping[Path, str], known: Collection[tuple[str, int, int]]) -> Iterator[Found]:
+    """Yield what images are, but for those that are known."""
+    for image, path in paths.items():
         try:
             size, mtime = file_now(image)
         except OSError:
@@ -194,7 +211,7 @@ def look_again(index: Index) -> int:
         except InputError as error:
             told.append(error)
             continue
-        found[place] = list(_found(images, index.folder, known, told.append))
+        found[place] = list(_found(_paths(images, index.folder, told.append), known))
     index.passed_over["places"] = tuple(dict.fromkeys(map(str, told)))
     with index.transaction():
         return take(index, found)

@@ -29,7 +29,7 @@ from napari_corrclip.project import (
 )
 from napari_corrclip.project import words as classes
 from napari_corrclip.project.choosing import Choice
-from napari_corrclip.project.copying import IMAGES, copies_of, copy_steps
+from napari_corrclip.project.copying import IMAGES, Copies, copies_of, copy_steps
 from napari_corrclip.project.database import NAME
 from napari_corrclip.project.encoding import ShownRun, encode_steps
 from napari_corrclip.project.features import read_features
@@ -112,7 +112,8 @@ class Project:
             progress: of copying, draw a bar on stderr; ``None``: only where that is a terminal.
 
         Raises:
-            InputError: something is there already, cannot be written or cannot be used.
+            InputError: something is there already, cannot be written or cannot be used. What lies in a folder
+                and cannot be used is passed over (:attr:`passed_over`).
         """
         words = Vocabulary.coerce(vocabulary)
         recipe = recipe or Recipe()
@@ -121,8 +122,9 @@ class Project:
         if place.suffix != SUFFIX:
             place = place.with_name(place.name + SUFFIX)
         # Before anything is written.
+        told: list[InputError] = []
         copies = copies_of(images) if copy else None
-        found = {} if copy else intake.found_in(images, place)
+        found = {} if copy else intake.found_in(images, place, tell=told.append)
         try:
             place.mkdir(parents=True, exist_ok=True)
             if any(place.iterdir()):
@@ -141,8 +143,10 @@ class Project:
             undone.callback(remove, place)
             if copies is not None:
                 drive(copy_steps(copies, place), show=progress)
-                found = intake.found_in([place / IMAGES] if copies.images else [], place)
+                copied = [place / IMAGES] if copies.images else []
+                found = intake.found_in(copied, place, tell=told.append)
             index = undone.enter_context(contextlib.closing(Index(place / NAME, create=True)))
+            _pass_over(index, copies, told)
             with index.transaction():
                 index.choose(words, recipe)
                 intake.take(index, found)
@@ -260,10 +264,11 @@ class Project:
     def passed_over(self) -> tuple[str, ...]:
         """What was looked for since it was opened and could not be used, a sentence each.
 
-        Such as an image whose name can be none, a folder that nobody may look into, the copy of an item's
-        folder. :meth:`status` has them, too.
+        Such as an image whose name can be none, a folder that nobody may look into, a link to be copied that
+        leads nowhere, the copy of an item's folder. :meth:`status` has them, too.
         """
-        return tuple(itertools.chain.from_iterable(self._index.passed_over.values()))
+        told = itertools.chain.from_iterable(self._index.passed_over.values())
+        return tuple(dict.fromkeys(told))
 
     # -- vocabulary and recipe
 
@@ -370,14 +375,19 @@ class Project:
             progress: of copying, draw a bar on stderr; ``None``: only where that is a terminal.
 
         Raises:
-            InputError: nothing is there, or the project cannot be written.
+            InputError: nothing is there, an image that is named itself cannot be used, or the project cannot
+                be written. What lies in a folder and cannot be used is passed over (:attr:`passed_over`).
         """
-        copied = None
+        copied = copies = None
+        told: list[InputError] = []
         if copy:
-            copied = drive(copy_steps(copies_of(images, self.folder), self.folder), show=progress)
+            copies = copies_of(images, self.folder)
+            copied = drive(copy_steps(copies, self.folder), show=progress)
             images = () if copied is None else (self.folder / IMAGES,)
         try:
-            found = intake.found_in(images, self.folder, self._index.files())
+            known = self._index.files()
+            found = intake.found_in(images, self.folder, known, tell=told.append)
+            _pass_over(self._index, copies, told)
             with self._index.transaction():
                 new = intake.take(self._index, found)
         except BaseException:
@@ -864,6 +874,12 @@ class Project:
             InputError: there is no such state, or nothing to verify.
         """
         reviewing.mark(self._index, self.item(item), reviewing.state_of(state), by)
+
+
+def _pass_over(index: Index, copies: Copies | None, told: Iterable[InputError]) -> None:
+    """Have an index say what was passed over when images were added, and perhaps copied."""
+    copied = () if copies is None else copies.passed_over
+    index.passed_over["added"] = tuple(dict.fromkeys((*copied, *map(str, told))))
 
 
 def _check(recipe: Recipe) -> None:

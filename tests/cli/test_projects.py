@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import sys
 from pathlib import Path
 
 import imageio.v3 as iio
@@ -79,6 +80,18 @@ def test_copies_and_large_images_by_the_command_line(
     assert "stack.npy[1]: " in out.err
     assert app.run(["project", "status", "moved.corrclip-project"]) == 0
     assert "regions superpixels, scale 0.5\n4 pre-labelled\n" in capsys.readouterr().out
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="links need a right there")
+def test_what_was_passed_over_is_told_by_the_command_that_makes_a_project(
+    images: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (images / "gone.png").symlink_to(images / "nowhere.png")
+    assert app.run(["project", "create", "set", "images", *CREATE, "--copy"]) == 0
+    out = capsys.readouterr()
+    assert "Copying 2 images, " in out.err
+    assert "set.corrclip-project: 2 images, 3 classes\nThere is no image '" in out.out
+    assert out.out.endswith("gone.png' to be copied; check the path.\n")
 
 
 @pytest.mark.parametrize(
