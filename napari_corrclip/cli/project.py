@@ -251,6 +251,46 @@ def status(folder: Folder, debug: Debug = False) -> None:
         projects.show_status(folder)
 
 
+@app.command()
+def mark(
+    folder: Folder,
+    state: Annotated[
+        str,
+        typer.Argument(
+            metavar="STATE", help="verified, skipped, new, pre-labelled or 'in review'."
+        ),
+    ],
+    images: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="IMAGES...",
+            help="Paths as seen from here, or as the project has them; planes such as 'cells.tif[3]'; or "
+            "patterns such as '*/birds/*.jpg' on the project's paths, in which * stands for / too.",
+            show_default=False,
+        ),
+    ] = None,
+    by: Annotated[str, typer.Option(metavar="NAME", help="Who says so.", show_default=False)] = "",
+    every: Annotated[
+        bool, typer.Option("--all", help="All images that are not in this state yet.")
+    ] = False,
+    among: Annotated[
+        str | None,
+        typer.Option(
+            "--in", metavar="STATE", help="With --all: of those in this state.", show_default=False
+        ),
+    ] = None,
+    debug: Debug = False,
+) -> None:
+    """Say of images that they are verified, to be skipped, in review again, or new; all of them or none.
+
+    What is verified or skipped is left as it is by every run.
+    """
+    with guarded(debug):
+        from napari_corrclip.cli import projects
+
+        projects.mark(folder, state, images or (), by=by, every=every, among=among)
+
+
 @app.command("open")
 def open_window(folder: Folder, debug: Debug = False) -> None:
     """Open a project in napari, with the dock, to correct its images."""

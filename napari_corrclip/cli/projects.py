@@ -28,6 +28,7 @@ from napari_corrclip.project.features import LIMIT
 from napari_corrclip.project.prelabelling import Proposal
 from napari_corrclip.project.project import Project
 from napari_corrclip.project.records import ItemState, passed_over_lines, plane_text
+from napari_corrclip.project.reviewing import state_of
 from napari_corrclip.project.run import Done, Event, Failed, Outcome, Report
 from napari_corrclip.project.taking_up import results_in
 from napari_corrclip.regions.options import REGION_KINDS
@@ -334,6 +335,30 @@ def show_status(folder: Path) -> None:
             tell(f"  {item.title}: {item.reason}")
         if len(failed) > SHOWN:
             tell(f"  and {len(failed) - SHOWN} more")
+
+
+def mark(
+    folder: Path, state: str, images: Sequence[str], *, by: str, every: bool, among: str | None
+) -> None:
+    """Mark images; see the command's help.
+
+    Raises:
+        InputError: there is no such state or image, or one cannot be in it. None was marked then.
+    """
+    if every == bool(images):
+        raise InputError("Say which images, or give --all; one of the two.")
+    if among is not None and not every:
+        raise InputError(f"--in is {among!r}, and goes with --all; leave it out, or the images.")
+    with Project.open(folder) as project:
+        wanted = state_of(state)
+        if every:
+            states = list(ItemState) if among is None else [state_of(among)]
+            chosen = project.items(*(each for each in states if each is not wanted))
+            if states == [wanted]:
+                chosen = []
+        else:
+            chosen = project.items_named(*images)
+        tell(f"{count(project.mark_all(chosen, wanted, by=by), 'image')} marked {wanted}")
 
 
 def images_text(project: Project) -> str:

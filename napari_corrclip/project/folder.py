@@ -256,7 +256,7 @@ def item_name(path: str, plane: Where = (), shape: tuple[int, ...] = ()) -> str:
     return "-".join([name, *places])
 
 
-def relative(image: Path, folder: Path) -> str:
+def relative(image: str | os.PathLike[str], folder: Path) -> str:
     """Return an image's path as seen from a project's folder; absolute where there is no way.
 
     Raises:

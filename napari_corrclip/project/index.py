@@ -29,7 +29,12 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _ITEM = ", ".join(ItemRecord.__slots__)
-_PLANE = re.compile(r"(.+)\[(\d+(?:, ?\d+)*)\]", re.DOTALL)
+PLANE = re.compile(r"(.+)\[(\d+(?:, ?\d+)*)\]", re.DOTALL)
+"""How a plane of a stack is named: a path, and an index along each axis."""
+
+
+class NoItemError(InputError):
+    """The error of a name that no item has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -267,11 +272,12 @@ class Index(Database):
         """Return the item of a name, of a path, or of a path and a plane as in ``cells.tif[3]``.
 
         Raises:
-            InputError: there is none, or it is a stack.
+            NoItemError: there is none.
+            InputError: it is a stack.
         """
         query = f"SELECT {_ITEM} FROM items WHERE"
         rows = self.rows(f"{query} name = ? OR (path = ? AND plane = '')", (name, name))
-        plane = _PLANE.fullmatch(name)
+        plane = PLANE.fullmatch(name)
         if not rows and plane is not None:
             place = plane[1], plane[2].replace(" ", "")
             rows = self.rows(f"{query} path = ? AND plane = ?", place)
@@ -281,7 +287,7 @@ class Index(Database):
                 raise InputError(
                     f"{name!r} is a stack of {len(rows)} planes; name one, such as {_item(rows[0]).title!r}."
                 )
-            raise InputError(f"The project has no item {name!r}; look at what status lists.")
+            raise NoItemError(f"The project has no item {name!r}; look at what status lists.")
         return _item(rows[0])
 
     def item_called(self, name: str) -> ItemRecord | None:

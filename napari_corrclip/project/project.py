@@ -22,6 +22,7 @@ from napari_corrclip.project import (
     collecting,
     intake,
     listing,
+    naming,
     relabelling,
     reviewing,
     running,
@@ -479,6 +480,19 @@ class Project:
         """
         return self._index.item(item.name if isinstance(item, ItemRecord) else item)
 
+    def items_named(self, *images: str | os.PathLike[str]) -> list[ItemRecord]:
+        """Return the items that names are of, each once.
+
+        Args:
+            images: paths as seen from the current folder, or else as the project has them; of a plane with
+                its place, ``cells.tif[3]``; or patterns such as ``*/birds/*.jpg``, which whole paths of the
+                project fit (``*`` stands for anything, ``/`` too; of stacks that fit all planes).
+
+        Raises:
+            InputError: there is no such item, or it is a stack that is named itself.
+        """
+        return naming.items_named(self._index, images)
+
     def __iter__(self) -> Iterator[ItemRecord]:
         return iter(self.items())
 
@@ -873,7 +887,24 @@ class Project:
         Raises:
             InputError: there is no such state, or nothing to verify.
         """
-        reviewing.mark(self._index, self.item(item), reviewing.state_of(state), by)
+        self.mark_all([item], state, by=by)
+
+    def mark_all(
+        self, items: Iterable[ItemRecord | str], state: ItemState | str, *, by: str = ""
+    ) -> int:
+        """Mark several items, all or none; return how many.
+
+        Args:
+            items: or their names, such as :meth:`items` of a state, or :meth:`items_named`.
+            state: into which they come.
+            by: who says so.
+
+        Raises:
+            InputError: there is no such state or item, or nothing to verify.
+        """
+        found = [self.item(item) for item in items]
+        reviewing.mark(self._index, found, reviewing.state_of(state), by)
+        return len(found)
 
 
 def _pass_over(index: Index, copies: Copies | None, told: Iterable[InputError]) -> None:

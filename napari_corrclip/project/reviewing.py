@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -42,6 +42,7 @@ from napari_corrclip.project.words import adopt
 from napari_corrclip.results.folder import read_provenance
 from napari_corrclip.results.provenance import Provenance, Stretch
 from napari_corrclip.results.segmentation import Segmentation
+from napari_corrclip.storage.files import write_bytes
 
 _LAG = 0.1
 """Seconds by which the time of a file may lag behind the clock."""
@@ -260,20 +261,50 @@ def take(
         write_choices(index)
 
 
-def mark(index: Index, record: ItemRecord, state: ItemState, by: str) -> None:
-    """Bring an item into a state; see :meth:`~napari_corrclip.project.project.Project.mark`."""
+def mark(index: Index, records: Iterable[ItemRecord], state: ItemState, by: str) -> None:
+    """Bring items into a state, all or none; see :meth:`~napari_corrclip.project.project.Project.mark`."""
     if state in (ItemState.RUNNING, ItemState.FAILED):
         raise InputError(f"Nobody but a run says that an item is {state}.")
-    with index.transaction():  # in which no run takes the item
-        record = _collected(index, index.item(record.name))
-        if state in (*DECIDED, ItemState.PRELABELLED) and record.regions is None:
-            raise InputError(
-                f"{record.title!r} has no result, so it cannot be {state}; run it first."
-            )
-        if state is ItemState.NEW and is_corrected(item_folder(index.folder, record.name)):
-            raise InputError(f"{record.title!r} was corrected, so it is not new any more.")
-        index.mark(record.id, state, by=by)
-        write_outcome(index, record.name)
+    with contextlib.ExitStack() as undone:
+        with index.transaction():  # in which no run takes the items
+            found = [_collected(index, index.item(record.name)) for record in records]
+            for record in found:
+                _check_can_be(index, record, state)
+            for record in found:
+                undone.callback(_write_back, *_read_before(item_folder(index.folder, record.name)))
+                index.mark(record.id, state, by=by)
+                write_outcome(index, record.name)
+        undone.pop_all()
+
+
+def _check_can_be(index: Index, record: ItemRecord, state: ItemState) -> None:
+    """Refuse a state that an item cannot be in.
+
+    Raises:
+        InputError: it cannot.
+    """
+    if state in (*DECIDED, ItemState.PRELABELLED) and record.regions is None:
+        raise InputError(f"{record.title!r} has no result, so it cannot be {state}; run it first.")
+    if state is ItemState.NEW and is_corrected(item_folder(index.folder, record.name)):
+        raise InputError(f"{record.title!r} was corrected, so it is not new any more.")
+
+
+def _read_before(folder: Path) -> tuple[Path, bytes | None]:
+    """Return the file that says what became of an item, and what is in it; ``None``: there is none."""
+    path = folder / ITEM
+    try:
+        return path, path.read_bytes()
+    except OSError:
+        return path, None
+
+
+def _write_back(path: Path, content: bytes | None) -> None:
+    """Let a file have what it had, as the index has what it had; as far as the disk lets us."""
+    with contextlib.suppress(InputError, OSError):
+        if content is None:
+            path.unlink(missing_ok=True)
+        elif path.read_bytes() != content:
+            write_bytes(path, content)
 
 
 def write_outcome(index: Index, name: str) -> None:

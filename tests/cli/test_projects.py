@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import sys
 from pathlib import Path
@@ -217,3 +218,123 @@ def test_what_cannot_be_kept_is_said(
     assert said.count("\n") == 1
     assert app.run(["project", "relabel", "set.corrclip-project", "-c", "cat,,dog"]) == 2
     assert "empty class name" in capsys.readouterr().err
+
+
+@pytest.fixture
+def labelled(images: Path, capsys: pytest.CaptureFixture[str]) -> Path:
+    """A project of two photographs and three planes that was run, beside the current folder's images."""
+    np.save(images / "cells.npy", np.stack([generate_scene(2).image[:60, :60]] * 3))
+    assert app.run(["project", "create", "set", "images", *CREATE]) == 0
+    assert app.run(["project", "run", "set.corrclip-project"]) == 0
+    capsys.readouterr()
+    return Path("set.corrclip-project")
+
+
+def states(folder: Path) -> dict[str, str]:
+    """Return the states of a project's items, as the index and as their folders have them, and by whom."""
+    with Project.open(folder) as project:
+        for item in project:
+            path = project.folder_of(item) / "item.json"
+            document = json.loads(path.read_text()) if path.exists() else {"state": "new"}
+            assert document["state"] == item.state
+            assert document.get("by", "") == item.by
+        return {
+            item.title.removeprefix("../images/"): f"{item.state} {item.by}".rstrip()
+            for item in project
+        }
+
+
+@pytest.mark.parametrize(
+    ("named", "marked"),
+    [
+        (["images/0.png"], ["0.png"]),  # as seen from here
+        (["../images/0.png", "images/0.png"], ["0.png"]),  # as the project has it, and once
+        (["images/cells.npy[1]", "images/1.png"], ["1.png", "cells.npy[1]"]),
+        (["../images/cells.npy[0]"], ["cells.npy[0]"]),
+        (["*.png"], ["0.png", "1.png"]),
+        (["*/[0-9].png"], ["0.png", "1.png"]),
+        (["*/cells*"], ["cells.npy[0]", "cells.npy[1]", "cells.npy[2]"]),
+        (["*.npy[2]"], ["cells.npy[2]"]),
+    ],
+)
+def test_images_are_marked_however_they_are_named(
+    labelled: Path, capsys: pytest.CaptureFixture[str], named: list[str], marked: list[str]
+) -> None:
+    assert app.run(["project", "mark", str(labelled), "verified", *named, "--by", "Ann"]) == 0
+    number = f"{len(marked)} image{'s' if len(marked) > 1 else ''}"
+    assert capsys.readouterr().out == f"{number} marked verified\n"
+    found = states(labelled)
+    assert sorted(name for name, state in found.items() if state == "verified Ann") == marked
+    assert len([state for state in found.values() if state == "pre-labelled"]) == 5 - len(marked)
+
+
+def test_all_images_of_a_state_are_marked(
+    labelled: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    mark = ["project", "mark", str(labelled)]
+    assert app.run([*mark, "skipped", "images/0.png", "--by", "Ann"]) == 0
+    capsys.readouterr()
+    for args, told in (
+        (["skipped", "--all", "--in", "skipped", "--by", "Ben"], "0 images marked skipped\n"),
+        (["verified", "--all", "--in", "pre-labelled"], "4 images marked verified\n"),
+        (["skipped", "--all", "--by", "Ben"], "4 images marked skipped\n"),
+        (["pre-labelled", "--all", "--in", "new"], "0 images marked pre-labelled\n"),
+    ):
+        assert app.run([*mark, *args]) == 0
+        assert capsys.readouterr().out == told
+    found = states(labelled)
+    assert found.pop("0.png") == "skipped Ann"  # whoever has said so before is not written over
+    assert set(found.values()) == {"skipped Ben"}
+
+
+@pytest.mark.parametrize(
+    ("args", "sentence"),
+    [
+        (["done", "images/0.png"], "There is no state 'done'; choose one of new, "),
+        (["verified", "--all", "--in", "done"], "There is no state 'done'"),
+        (["failed", "images/0.png"], "Nobody but a run says that an item is failed"),
+        (["verified", "images/0.png", "gone.png"], "The project has no image 'gone.png'; give its"),
+        (["verified", "images/0.png", "*.gif"], "No image of the project fits the pattern '*.gif'"),
+        (["verified", "images/0.png", "images/cells.npy"], "is a stack of 3 planes; name one"),
+        (["verified", "images/0.png", "images/cells.npy[7]"], "has no image 'images/cells.npy[7]'"),
+        (["verified", "images/0.png", "images/later.png"], "has no result, so it cannot be verif"),
+        (["verified", "--all"], "later.png' has no result, so it cannot be verified"),
+        (["verified"], "Say which images, or give --all"),
+        (["verified", "images/0.png", "--all"], "Say which images, or give --all"),
+        (["verified", "images/0.png", "--in", "new"], "goes with --all"),
+    ],
+)
+def test_none_is_marked_where_one_cannot_be(
+    labelled: Path,
+    images: Path,
+    capsys: pytest.CaptureFixture[str],
+    args: list[str],
+    sentence: str,
+) -> None:
+    shutil.copy(images / "0.png", images / "later.png")
+    with Project.open(labelled) as project:
+        project.look_again()
+    before = states(labelled)
+    assert app.run(["project", "mark", str(labelled), *args]) == 2
+    said = capsys.readouterr().err
+    assert sentence in said
+    assert said.count("\n") == 1
+    assert states(labelled) == before
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a folder in the way is replaced there")
+def test_none_is_marked_where_the_disk_refuses_one(
+    labelled: Path, images: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("later.png", "last.png"):
+        shutil.copy(images / "0.png", images / name)
+    with Project.open(labelled) as project:
+        project.look_again()
+        in_the_way = project.folder_of(project.items()[-1])
+    in_the_way.write_text("no folder can be made here")
+    assert app.run(["project", "mark", str(labelled), "skipped", "--all", "--by", "Ann"]) == 2
+    assert "cannot be written" in capsys.readouterr().err
+    in_the_way.unlink()
+    assert sorted(set(states(labelled).values())) == ["new", "pre-labelled"]
+    assert app.run(["project", "mark", str(labelled), "skipped", "--all", "--by", "Ann"]) == 0
+    assert set(states(labelled).values()) == {"skipped Ann"}
