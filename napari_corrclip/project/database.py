@@ -132,6 +132,24 @@ class Database:
         """Whether no other process may write as long as it is open."""
         return self._writer is not None
 
+    def check_writable(self) -> None:
+        """Refuse to change anything where nothing may be, before anything else is looked at.
+
+        Raises:
+            InputError: it was opened read-only, or closed.
+        """
+        if self._closed:
+            raise self._was_closed()
+        if self.read_only:
+            raise InputError(
+                f"The project in {str(self.folder)!r} was opened read-only; open it for writing."
+            )
+
+    def _was_closed(self) -> ClosedError:
+        return ClosedError(
+            f"The project in {str(self.folder)!r} was closed; open it again: Project.open."
+        )
+
     @contextlib.contextmanager
     def transaction(self) -> Iterator[None]:
         """Make all changes inside, or none.
@@ -139,11 +157,8 @@ class Database:
         Raises:
             InputError: another process writes for too long, the disk is full, or it is read-only.
         """
+        self.check_writable()
         with self.told():
-            if self.read_only:
-                raise InputError(
-                    f"The project in {str(self.folder)!r} was opened read-only; open it for writing."
-                )
             self._connection.execute("BEGIN IMMEDIATE")
             try:
                 yield
@@ -162,9 +177,7 @@ class Database:
             raise RefusedError(_sentence(self.path, error)) from None
         except sqlite3.DatabaseError as error:
             if self._closed:
-                raise ClosedError(
-                    f"The project in {str(self.folder)!r} was closed; open it again: Project.open."
-                ) from None
+                raise self._was_closed() from None
             raise InputError(_sentence(self.path, error)) from None
 
     def readable_rows(self, query: str, values: Sequence[object] = ()) -> list[Any]:

@@ -297,6 +297,7 @@ class Project:
         Raises:
             InputError: it cannot be used, or written.
         """
+        self._index.check_writable()
         ours = words = classes.current(self._index)
         if isinstance(vocabulary, Vocabulary):
             words = replace(vocabulary, next_value=max(vocabulary.next_value, ours.next_value))
@@ -336,6 +337,7 @@ class Project:
         Raises:
             InputError: the set has another class of a name, or it cannot be written.
         """
+        self._index.check_writable()
         with self._index.transaction():
             number = None if item is None else item.id
             stay = classes.change(self._index, before, after, number)
@@ -379,6 +381,7 @@ class Project:
             InputError: nothing is there, an image that is named itself cannot be used, or the project cannot
                 be written. What lies in a folder and cannot be used is passed over (:attr:`passed_over`).
         """
+        self._index.check_writable()
         copied = copies = None
         told: list[InputError] = []
         if copy:
@@ -404,6 +407,7 @@ class Project:
         Raises:
             InputError: the project cannot be written.
         """
+        self._index.check_writable()
         return intake.look_again(self._index)
 
     def path_of(self, item: ItemRecord | str) -> Path:
@@ -424,6 +428,7 @@ class Project:
         Raises:
             InputError: none lay there, or an image is not in the new place.
         """
+        self._index.check_writable()
         return intake.relink(self._index, old, new)
 
     # -- items
@@ -576,6 +581,8 @@ class Project:
         features: int = 0,
     ) -> Generator[Event[str, Proposal], None, Report[str]]:
         """Generator of :meth:`run`: events of :func:`~napari_corrclip.project.run.run_steps`."""
+        if part is None:  # a part writes into the items' folders alone
+            self._index.check_writable()
         return running.project_steps(
             self._index,
             segmenter,
@@ -631,6 +638,7 @@ class Project:
         self, *, segmenter: Segmenter | None = None, strict: bool = False
     ) -> Generator[Event[str, Proposal], None, Report[str]]:
         """Generator of :meth:`relabel`: events of :func:`~napari_corrclip.project.run.run_steps`."""
+        self._index.check_writable()
         return relabelling.relabel_steps(self._index, segmenter, strict=strict)
 
     def relabel(
@@ -659,6 +667,7 @@ class Project:
 
     def collect_steps(self) -> Steps[int]:
         """Generator of :meth:`collect`."""
+        self._index.check_writable()
         return collecting.collect_steps(self._index)
 
     def collect(self, *, progress: bool | None = None) -> int:
@@ -795,6 +804,7 @@ class Project:
             InputError: it has neither result nor session, its image is gone or another one now, is a large
                 one, or somebody else has it open.
         """
+        self._index.check_writable()
         with reviewing.reviewed(self._index, self.item(item), by) as session:
             yield session
 
@@ -860,6 +870,7 @@ class Project:
         Raises:
             InputError: it cannot be written.
         """
+        self._index.check_writable()
         reviewing.take(self._index, self.item(item), session, by, decided=decided)
 
     def catch_up(self) -> int:
@@ -870,6 +881,7 @@ class Project:
         Raises:
             InputError: the index cannot be written.
         """
+        self._index.check_writable()
         return reviewing.catch_up(self._index)
 
     def sessions(self) -> ItemSessions:
@@ -902,6 +914,7 @@ class Project:
         Raises:
             InputError: there is no such state or item, or nothing to verify.
         """
+        self._index.check_writable()
         found = [self.item(item) for item in items]
         reviewing.mark(self._index, found, reviewing.state_of(state), by)
         return len(found)

@@ -75,6 +75,33 @@ def test_what_a_killed_writer_left_in_its_log_is_seen_on_a_disk_that_is_read_onl
     assert names(killed) == before
 
 
+def test_whatever_changes_something_is_refused_before_anything_else(folder: Path) -> None:
+    with Project.open(folder, read_only=True) as shown:
+        before = names(folder)
+        session = nc.Session(nc.segment(generate_scene(1).image[:60, :70], "red", recipe=RECIPE))
+        for change in (
+            lambda: shown.choose("cat,,dog"),
+            lambda: shown.change_classes(None, shown.vocabulary),
+            lambda: shown.add("gone.png"),
+            lambda: shown.add(folder.parent / "images", copy=True, progress=False),
+            lambda: shown.look_again(),
+            lambda: shown.relink("nowhere", "anywhere"),
+            lambda: shown.mark("gone", "done"),
+            lambda: shown.mark_all(["gone"], "done"),
+            lambda: shown.run(progress=False),
+            lambda: shown.relabel(progress=False),
+            lambda: shown.collect(progress=False),
+            lambda: shown.catch_up(),
+            lambda: shown.take("gone", session),
+            lambda: shown.session("gone").__enter__(),
+        ):
+            with pytest.raises(nc.InputError, match="was opened read-only; open it for writing"):
+                change()
+        assert names(folder) == before
+        # A part writes into the items' folders alone.
+        assert len(shown.run(part=(1, 1), progress=False).done) == 1
+
+
 def test_a_file_that_lost_its_log_is_shown_as_it_is(folder: Path) -> None:
     lost = folder.with_name("lost.corrclip-project")
     with Project.open(folder):
