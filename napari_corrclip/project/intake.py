@@ -1,12 +1,11 @@
-"""The intake of a project: images that are found, added, and looked for elsewhere."""
+"""The intake of a project: images that are found and added, and told from others by their files."""
 
 from __future__ import annotations
 
 import contextlib
-import glob
 import os
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from napari_corrclip.errors import InputError
@@ -16,7 +15,6 @@ from napari_corrclip.project.finding import (
     NothingThereError,
     Tell,
     find_images,
-    is_pattern,
     names_images,
     place_from,
 )
@@ -272,72 +270,6 @@ def look_at_files(index: Index, *, limit: int = _READ) -> Files:
                 changed += 1
                 other = other or str(image)
     return Files(missing, changed, touched, gone, other)
-
-
-def relink(index: Index, old: str | os.PathLike[str], new: str | os.PathLike[str]) -> int:
-    """Look for images elsewhere; see :meth:`~napari_corrclip.project.project.Project.relink`."""
-    before, after = Path(old).expanduser().absolute(), Path(new).expanduser().absolute()
-    moved: list[tuple[ItemRecord, Path]] = []
-    for record in index.items():
-        path = image_in(index.folder, record.path)
-        if path == before or before in path.parents:
-            moved.append((record, after / path.relative_to(before)))
-    if not moved:
-        raise InputError(
-            f"No image of the project is looked for in {os.fspath(old)!r}; status tells where they are."
-        )
-    gone = [(record, path) for record, path in moved if not path.exists()]
-    # One that is in neither place stays missing, and holds the others up no longer.
-    left = [path for record, path in gone if image_in(index.folder, record.path).exists()]
-    if len(gone) == len(moved):
-        left = [path for _, path in gone]
-    if left:
-        raise InputError(
-            f"{len(left)} of {len(moved)} images are not in {os.fspath(new)!r}, such as "
-            f"{str(left[0])!r}; copy them there first."
-        )
-    others = {record.path for record in index.items()} - {record.path for record, _ in moved}
-    there = [path for _, path in moved if relative(path, index.folder) in others]
-    if there:
-        raise InputError(
-            f"{str(there[0])!r} is an item of the project already; take another folder, or make the project "
-            "anew without it."
-        )
-    for record, path in moved:
-        # First what lies in the items. The images do lie there, whatever becomes of the rest, and a relink
-        # that was cut short can be said again as long as the index has the former paths.
-        folder = item_folder(index.folder, record.name)
-        try:
-            outcome = Outcome.read(folder)
-        except InputError:  # there is none yet, or it is damaged
-            continue
-        replace(outcome, path=relative(path, index.folder)).write(folder)
-    stacks = {record.stack: path for record, path in moved if record.stack is not None}
-    places = {place: _place_now(index.folder, place, before, after) for place in index.places}
-    with index.transaction():
-        index.move(
-            {record.id: relative(path, index.folder) for record, path in moved},
-            {stack: relative(path, index.folder) for stack, path in stacks.items()},
-        )
-        for place, now_in in places.items():
-            if now_in != place:
-                index.forget_place(place)
-        index.look_in(places.values())
-    write_choices(index)
-    return len(moved)
-
-
-def _place_now(folder: Path, place: str, before: Path, after: Path) -> str:
-    """Return a place as seen from a project's folder, when what was in ``before`` is in ``after``."""
-    path = image_in(folder, place)
-    if path.is_relative_to(before):
-        return os.path.relpath(after / path.relative_to(before), folder)
-    if is_pattern(path, place):  # in which the names of folders are written as patterns are
-        here, old, new = (Path(glob.escape(str(each))) for each in (folder, before, after))
-        path = image_in(here, place)
-        if path.is_relative_to(old):
-            return os.path.relpath(new / path.relative_to(old), here)
-    return place
 
 
 def was_changed(record: ItemRecord, image: Path) -> bool:

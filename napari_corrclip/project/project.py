@@ -24,6 +24,7 @@ from napari_corrclip.project import (
     listing,
     naming,
     relabelling,
+    relinking,
     reviewing,
     running,
     statistics,
@@ -429,7 +430,7 @@ class Project:
             InputError: none lay there, or an image is not in the new place.
         """
         self._index.check_writable()
-        return intake.relink(self._index, old, new)
+        return relinking.relink(self._index, old, new)
 
     # -- items
 

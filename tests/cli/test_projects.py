@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import shutil
 import sys
 from pathlib import Path
@@ -93,6 +94,57 @@ def test_what_was_passed_over_is_told_by_the_command_that_makes_a_project(
     assert "Copying 2 images, " in out.err
     assert "set.corrclip-project: 2 images, 3 classes\nThere is no image '" in out.out
     assert out.out.endswith("gone.png' to be copied; check the path.\n")
+
+
+@pytest.mark.parametrize("given", ["images", ".", "images/deep"])
+@pytest.mark.parametrize("copied", [False, True])
+def test_who_moved_the_project_alone_is_told_what_to_type(
+    images: Path, capsys: pytest.CaptureFixture[str], given: str, copied: bool
+) -> None:
+    (images / "deep").mkdir()
+    for number in range(2):
+        (images / f"{number}.png").rename(images / "deep" / f"{number}.png")
+    assert app.run(["project", "create", "set", "images", *CREATE]) == 0
+    Path("else where").mkdir()
+    place = Path("set.corrclip-project").rename("else where/set.corrclip-project")
+    if copied:  # these went with it
+        with Project.open(place) as project:
+            assert project.add(images / "deep" / "0.png", copy=True) == 1
+    capsys.readouterr()
+    assert app.run(["project", "relink", str(place), given, given]) == 2
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1
+    if given == ".":
+        assert "2 of 2 images are not in '.', such as " in said
+    else:
+        looked_for = place.absolute().parent / "images"
+        assert f"2 images not found are looked for in {str(looked_for)!r}, so type: nap" in said
+    program, *command = shlex.split(said.partition("type: ")[2].strip().removesuffix("."))
+    assert program == "napari-corrclip"
+    assert app.run(command) == 0
+    assert "2 images relinked" in capsys.readouterr().out
+    with Project.open(place) as project:
+        assert project.status().missing == 0
+        shutil.copy(images / "deep" / "0.png", images / "deep" / "later.png")
+        assert project.look_again() == 1
+        assert len(project) == 3 + copied
+
+
+def test_who_does_not_know_where_images_are_looked_for_is_told_so(
+    images: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert app.run(["project", "create", "set", "images", *CREATE]) == 0
+    relink = ["project", "relink", "set.corrclip-project", "nowhere", "anywhere"]
+    assert app.run(relink) == 2
+    assert "looked for in 'nowhere', and none is missing; leave it" in capsys.readouterr().err
+    images.rename("moved")
+    assert app.run(relink) == 2
+    assert f"{str(images)!r} FOLDER, in which they lie now." in capsys.readouterr().err
+    assert app.run([*relink[:3], str(images), "./elsewhere/../moved"]) == 0
+    assert "2 images relinked" in capsys.readouterr().out
+    with Project.open("set.corrclip-project") as project:
+        assert project.status().missing == 0
+        assert [item.path for item in project] == ["../moved/0.png", "../moved/1.png"]
 
 
 @pytest.mark.parametrize(
