@@ -25,12 +25,12 @@ from napari_corrclip.errors import InputError
 from napari_corrclip.progress import drive
 from napari_corrclip.project.database import NAME
 from napari_corrclip.project.features import LIMIT
-from napari_corrclip.project.prelabelling import Proposal
 from napari_corrclip.project.project import Project
 from napari_corrclip.project.records import ItemState, passed_over_lines, plane_text
 from napari_corrclip.project.reviewing import state_of
 from napari_corrclip.project.run import Done, Event, Failed, Outcome, Report
 from napari_corrclip.project.taking_up import results_in
+from napari_corrclip.project.task import Proposal
 from napari_corrclip.regions.options import REGION_KINDS
 from napari_corrclip.wording.amounts import count, size_text
 from napari_corrclip.wording.pace import pace

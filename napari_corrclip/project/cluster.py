@@ -25,9 +25,11 @@ from napari_corrclip.engine.recipe import Recipe
 from napari_corrclip.errors import CorrClipError, InputError
 from napari_corrclip.progress import Progress
 from napari_corrclip.project.folder import file_now
-from napari_corrclip.project.prelabelling import Elsewhere, Extras, Proposal, Task, propose
+from napari_corrclip.project.prelabelling import Elsewhere
+from napari_corrclip.project.proposals import Extras
 from napari_corrclip.project.reading import ReadImage, read_image
 from napari_corrclip.project.run import Made
+from napari_corrclip.project.task import Proposal, Task, propose
 from napari_corrclip.project.worker import (
     Answer,
     Job,

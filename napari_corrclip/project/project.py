@@ -46,7 +46,7 @@ from napari_corrclip.project.folder import (
 )
 from napari_corrclip.project.index import Index
 from napari_corrclip.project.listing import ItemOrder
-from napari_corrclip.project.prelabelling import Extras, Proposal
+from napari_corrclip.project.proposals import Extras
 from napari_corrclip.project.records import (
     ItemRecord,
     ItemState,
@@ -59,6 +59,7 @@ from napari_corrclip.project.run import Event, Report
 from napari_corrclip.project.sessions import ItemSessions
 from napari_corrclip.project.statistics import Figures
 from napari_corrclip.project.taking_up import results_in, take_up_steps
+from napari_corrclip.project.task import Proposal
 from napari_corrclip.project.vectors import read_means, read_vectors
 from napari_corrclip.results.large import LargeSegmentation
 from napari_corrclip.results.segmentation import Segmentation

@@ -17,19 +17,13 @@ from napari_corrclip.project.cluster import Cluster
 from napari_corrclip.project.folder import image_in, item_folder
 from napari_corrclip.project.index import Index
 from napari_corrclip.project.intake import look_again
-from napari_corrclip.project.prelabelling import (
-    USUAL,
-    Extras,
-    Folders,
-    Indexed,
-    Ledger,
-    Proposal,
-    Task,
-    prelabel_steps,
-)
+from napari_corrclip.project.ledger import Folders, Indexed, Ledger
+from napari_corrclip.project.prelabelling import prelabel_steps
+from napari_corrclip.project.proposals import USUAL, Extras
 from napari_corrclip.project.records import ItemRecord
 from napari_corrclip.project.reviewing import as_it_was_read, can_be_read_again, catch_up
 from napari_corrclip.project.run import Event, Report
+from napari_corrclip.project.task import Proposal, Task
 from napari_corrclip.storage.disk import cannot_write
 from napari_corrclip.storage.locks import take
 

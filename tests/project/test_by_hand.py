@@ -16,7 +16,7 @@ from napari_corrclip.demo.scenes import generate_scene
 from napari_corrclip.engine.segmenter import Segmenter
 from napari_corrclip.errors import NotWrittenError
 from napari_corrclip.progress import finish
-from napari_corrclip.project import prelabelling
+from napari_corrclip.project import ledger
 from napari_corrclip.project.folder import ITEM, RESULT, SESSION
 from napari_corrclip.project.project import Project
 from napari_corrclip.project.records import ItemRecord, ItemState
@@ -326,7 +326,7 @@ def test_who_opens_an_item_at_the_last_moment_ends_no_run(
     labelled.choose(OTHERS)
     session = read_session(labelled.folder_of(item))
     opened: list[Journal] = []
-    real = prelabelling.has_session
+    real = ledger.has_session
 
     def has_session(folder: Path) -> bool:
         """Open the session between the look whether somebody has and the way aside."""
@@ -334,7 +334,7 @@ def test_who_opens_an_item_at_the_last_moment_ends_no_run(
             opened.append(Journal(session, folder, replace=True))
         return real(folder)
 
-    monkeypatch.setattr(prelabelling, "has_session", has_session)
+    monkeypatch.setattr(ledger, "has_session", has_session)
     report = labelled.run(segmenter=segmenter, stale=True, progress=False)
     opened[0].close()
     assert report.skipped == (item.name,)
