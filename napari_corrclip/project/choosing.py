@@ -12,10 +12,10 @@ from napari_corrclip.engine.recipe import Recipe
 from napari_corrclip.errors import InputError
 from napari_corrclip.images.planes import opened
 from napari_corrclip.images.stack import Where
+from napari_corrclip.project.comparing import Comparison
 from napari_corrclip.project.features import bytes_of_features, size_of_features
 from napari_corrclip.project.folder import Outcome, image_in, item_folder
 from napari_corrclip.project.index import Index
-from napari_corrclip.project.intake import was_changed
 from napari_corrclip.project.records import ItemRecord, ItemState, RunRecord
 from napari_corrclip.project.vectors import bytes_of_vectors
 from napari_corrclip.storage.text_files import load_json
@@ -67,13 +67,13 @@ def choose(
     if part is not None:
         check_part(part)
         features //= part[1]
-    due, fresh = index.items(_TO_RUN), list[ItemRecord]()
+    due, fresh, comparison = index.items(_TO_RUN), list[ItemRecord](), Comparison(index)
     if stale or features:
         runs = set(fresh_runs(index))
         for record in index.items([ItemState.PRELABELLED]):
             if record.run not in runs:
                 due += [record] if stale else []
-            elif stale and was_changed(record, image_in(index.folder, record.path)):
+            elif stale and comparison.was_changed(record, image_in(index.folder, record.path)):
                 due.append(record)
             else:
                 fresh.append(record)
@@ -82,9 +82,12 @@ def choose(
         due, mine = [], [record for record in due if is_in(record, part)]
         for record in mine:
             (fresh if _is_done(index, record) else due).append(record)
-    if not features or index.recipe.scale is not None:  # large images keep none
-        return Choice(due, [])
-    return Choice(due, list(_without_features(index, fresh, _room(index, due, part, features))))
+    again = list[ItemRecord]()
+    if features and index.recipe.scale is None:  # large images keep none
+        room = _room(index, due, part, features)
+        again += _without_features(index, fresh, room, comparison)
+    comparison.keep()
+    return Choice(due, again)
 
 
 def _room(index: Index, due: Sequence[ItemRecord], part: Part | None, limit: int) -> float:
@@ -99,7 +102,7 @@ def _room(index: Index, due: Sequence[ItemRecord], part: Part | None, limit: int
 
 
 def _without_features(
-    index: Index, fresh: Sequence[ItemRecord], room: float
+    index: Index, fresh: Sequence[ItemRecord], room: float, comparison: Comparison
 ) -> Iterator[ItemRecord]:
     """Yield items that have a result and no features, as long as there is room for these.
 
@@ -116,7 +119,7 @@ def _without_features(
         # The last ones by their own size: who finds no room in the end would be run in vain, each time.
         size = mean if room >= _LOOKED_AT * mean else _size(index, record) * _SPARE
         image = image_in(index.folder, record.path)
-        if 0 < size <= room and image.exists() and not was_changed(record, image):
+        if 0 < size <= room and image.exists() and not comparison.was_changed(record, image):
             room -= size
             yield record
         elif size > room:
@@ -223,4 +226,4 @@ def _is_done(index: Index, record: ItemRecord) -> bool:
     if outcome.state is not ItemState.PRELABELLED or today != (outcome.recipe, outcome.vocabulary):
         return False
     made = replace(record, size=outcome.size, mtime=outcome.mtime, digest=outcome.digest)
-    return not was_changed(made, image_in(index.folder, record.path))
+    return not Comparison(index).was_changed(made, image_in(index.folder, record.path))

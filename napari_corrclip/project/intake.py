@@ -1,15 +1,15 @@
-"""The intake of a project: images that are found and added, and told from others by their files."""
+"""The intake of a project: images that are found and added."""
 
 from __future__ import annotations
 
 import contextlib
 import os
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from napari_corrclip.errors import InputError
 from napari_corrclip.images.stacks import read_stack
+from napari_corrclip.project.comparing import READ, Comparison
 from napari_corrclip.project.content import Content, Runs, take_content
 from napari_corrclip.project.finding import (
     NothingThereError,
@@ -31,12 +31,8 @@ from napari_corrclip.project.folder import (
     relative,
 )
 from napari_corrclip.project.index import Found, Index
-from napari_corrclip.project.reading import is_as_it_was
-from napari_corrclip.project.records import ItemRecord, ItemState
+from napari_corrclip.project.records import ItemState
 from napari_corrclip.storage.disk import check_name, remove
-
-_READ = 64 << 20
-"""Bytes of files that are read to tell whether they were changed, at most: a tenth of a second."""
 
 
 def found_in(
@@ -212,75 +208,20 @@ def look_again(index: Index) -> int:
         found[place] = list(_found(_paths(images, index.folder, told.append), known))
     index.passed_over["places"] = tuple(dict.fromkeys(map(str, told)))
     with index.transaction():
-        return take(index, found)
+        new = take(index, found)
+    _keep_times(index, found)
+    return new
 
 
-@dataclass(frozen=True, slots=True)
-class Files:
-    """The files of a project's images, as they are beside what was run.
-
-    Attributes:
-        missing: images that are not where they were.
-        changed: that are other ones than those that were run.
-        touched: that were written since, and have not been read now to tell whether they are other ones.
-        gone: where the first that is missing was looked for.
-        other: where the first that was changed lies.
-    """
-
-    missing: int = 0
-    changed: int = 0
-    touched: int = 0
-    gone: str = ""
-    other: str = ""
-
-
-def look_at_files(index: Index, *, limit: int = _READ) -> Files:
-    """Return how many images are gone, and how many were changed since they were run.
-
-    Args:
-        index: of the project.
-        limit: so many bytes are read, at most, of files whose size or time is another one.
-    """
-    missing = changed = touched = 0
-    gone = other = ""
-    for path, items in index.noted_files().items():
-        image = image_in(index.folder, path)
-        try:
-            now = file_now(image)
-        except (OSError, ValueError):
-            missing += len(items)
-            gone = gone or str(image)
-            continue
-        for plane, size, mtime, digest in items:
-            if not digest or (size, mtime) == now:
-                continue
-            if not plane and size and size != now[0]:  # none was kept of zarr folders once
-                changed += 1
-                other = other or str(image)
-                continue
-            cost = now[0] // len(items)
-            if cost > limit:
-                touched += 1
-                continue
-            limit -= cost
-            same = False
-            with contextlib.suppress(InputError):
-                same = is_as_it_was(image, plane, digest)
-            if not same:
-                changed += 1
-                other = other or str(image)
-    return Files(missing, changed, touched, gone, other)
-
-
-def was_changed(record: ItemRecord, image: Path) -> bool:
-    """Whether an item's image is there and another one than that which was run; its content decides."""
-    try:
-        now = file_now(image)
-    except (OSError, ValueError):
-        return False  # it is gone, which is told
-    if not record.digest or (record.size, record.mtime) == now:
-        return False
-    try:
-        return not is_as_it_was(image, record.plane, record.digest)
-    except InputError:  # of a stack there is no such plane any more
-        return True
+def _keep_times(index: Index, found: Mapping[str, Sequence[Found]]) -> None:
+    """Note the times of files that were looked at for their new time alone, so that they are not again."""
+    now = {each.path: (each.size, each.mtime) for images in found.values() for each in images}
+    if not now:
+        return
+    comparison, noted = Comparison(index, READ, looked=True), index.noted_files()
+    for path, seen in now.items():
+        if seen != (0, 0):
+            items = noted.get(path, [])
+            for item in items:
+                comparison.is_another(item, image_in(index.folder, path), seen, len(items))
+    comparison.keep()

@@ -20,6 +20,7 @@ from napari_corrclip.progress import Steps, drive
 from napari_corrclip.project import (
     choosing,
     collecting,
+    comparing,
     intake,
     listing,
     naming,
@@ -527,9 +528,10 @@ class Project:
     def status(self) -> Status:
         """Return the counts: of each state, of what is stale, of images that are gone or changed.
 
-        Images whose files are as they were cost a look at each; of others up to 64 MiB are read.
+        Images whose files are as they were cost a look at each; of others up to 64 MiB are read. The new time
+        of one that is found to be the same is noted, if the project is open to write.
         """
-        files = intake.look_at_files(self._index)
+        files = comparing.look_at_files(self._index)
         states = self._index.count()
         if ItemState.RUNNING in states and not running.is_running(self.folder):
             # What a run that was killed has left; the next one takes it as new.

@@ -33,7 +33,7 @@ from napari_corrclip.project.folder import (
     item_folder,
     now,
 )
-from napari_corrclip.project.index import Index
+from napari_corrclip.project.index import Index, NotedFile
 from napari_corrclip.project.intake import write_choices
 from napari_corrclip.project.reading import is_as_it_was
 from napari_corrclip.project.records import BY_HAND, DECIDED, ItemRecord, ItemState, plane_text
@@ -55,7 +55,7 @@ def reviewed(index: Index, record: ItemRecord, by: str) -> Iterator[Session]:
         record = _collected(index, record)
     folder, image = item_folder(index.folder, record.name), image_in(index.folder, record.path)
     rgb = None if is_large(folder) else read_plane(image, record.plane, as_it_was_read(folder)).rgb
-    check_unchanged(record, image)
+    file = check_unchanged(record, image)
     before = written(folder)
     session = read_session(folder, rgb, Source.of(image, slice=record.plane))
     journal = Journal(session, folder / SESSION)
@@ -63,7 +63,10 @@ def reviewed(index: Index, record: ItemRecord, by: str) -> Iterator[Session]:
         held.callback(journal.close)
         check_not_run_again(record, folder, before)
         # Now, since the process may be killed in between.
-        _bring(index, record, ItemState.IN_REVIEW, by)
+        with index.transaction():
+            index.mark(record.id, ItemState.IN_REVIEW, by=by)
+            if not record.plane:  # of a stack it would be noted that there are no new planes
+                index.note_times([NotedFile(record.id, (), *file, record.digest)])
         begun = index.item(record.name)
         edits = session.timeline.edits
         try:
@@ -345,11 +348,6 @@ def state_of(state: ItemState | str) -> ItemState:
         ) from None
 
 
-def _bring(index: Index, record: ItemRecord, state: ItemState, by: str) -> None:
-    with index.transaction():
-        index.mark(record.id, state, by=by)
-
-
 def as_it_was_read(folder: Path) -> ImageOptions | None:
     """Return the limits by which an item's image became 8 bits when it was run; those of others may be given.
 
@@ -375,14 +373,14 @@ def _stretch(folder: Path) -> tuple[Stretch | None, ...]:
     return () if document is None else Provenance.from_document(document).stretch
 
 
-def check_unchanged(record: ItemRecord, image: Path) -> None:
-    """Refuse an image that is another one than that which was run.
+def check_unchanged(record: ItemRecord, image: Path) -> tuple[int, int]:
+    """Refuse an image that is another one than that which was run; return size and time of its file now.
 
     Raises:
         InputError: it is, or it is gone.
     """
     if not record.digest:
-        return
+        return record.size, record.mtime
     try:
         now = file_now(image)
     except OSError:
@@ -391,7 +389,7 @@ def check_unchanged(record: ItemRecord, image: Path) -> None:
             "relink."
         ) from None
     if now == (record.size, record.mtime) or is_as_it_was(image, record.plane, record.digest):
-        return
+        return now
     way = "run it again (project run --stale)"
     if record.state in DECIDED:
         decided = f"{ITEMS}/{record.name}/{SESSION}"
