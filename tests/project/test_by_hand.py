@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import imageio.v3 as iio
@@ -23,29 +22,9 @@ from napari_corrclip.project.records import ItemRecord, ItemState
 from napari_corrclip.project.reviewing import check_not_run_again, read_session, written
 from napari_corrclip.project.run import Done, Event, Report
 from tests.full_disk import files_of_at_most
+from tests.project.small import WORDS
 
-RECIPE = nc.Recipe(regions="superpixels", region_options={"n_segments": 20})
-WORDS, OTHERS = "red, blue, background: wood", "red, green, background: wood"
-
-
-@pytest.fixture(scope="module")
-def segmenter() -> Segmenter:
-    return Segmenter.from_recipe(RECIPE)
-
-
-@pytest.fixture
-def images(tmp_path: Path) -> Path:
-    folder = tmp_path / "images"
-    folder.mkdir()
-    for number in range(3):
-        iio.imwrite(folder / f"{number}.png", generate_scene(number).image[: 64 + number, :72])
-    return folder
-
-
-@pytest.fixture
-def project(images: Path, tmp_path: Path) -> Iterator[Project]:
-    with Project.create(tmp_path / "set", WORDS, images, recipe=RECIPE) as made:
-        yield made
+OTHERS = "red, green, background: wood"
 
 
 @pytest.fixture

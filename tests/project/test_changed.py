@@ -21,19 +21,13 @@ from napari_corrclip.project import comparing, intake, reviewing
 from napari_corrclip.project.folder import content_of, file_now, has_content
 from napari_corrclip.project.project import Project
 from napari_corrclip.project.records import ItemState
+from tests.project.small import RECIPE, WORDS
 
-RECIPE = nc.Recipe(regions="superpixels", region_options={"n_segments": 20})
 LARGE = nc.Recipe(regions="superpixels", region_options={"n_segments": 5}, scale=0.05)
-WORDS = "red, blue, background: wood"
 CHANGED = (
     "{} changed since they were run, such as {!r}; "
     "run --stale makes those anew that nobody has decided about"
 )
-
-
-@pytest.fixture(scope="module")
-def segmenter() -> Segmenter:
-    return Segmenter.from_recipe(RECIPE)
 
 
 @pytest.fixture

@@ -21,9 +21,9 @@ from napari_corrclip.images.origin import digest_of
 from napari_corrclip.project import copying, database
 from napari_corrclip.project.project import Project
 from tests.full_disk import files_of_at_most
+from tests.project.small import RECIPE
 from tests.users import another_user, open_folder
 
-RECIPE = nc.Recipe(regions="superpixels", region_options={"n_segments": 20})
 WORDS = "red, background: wood"
 
 

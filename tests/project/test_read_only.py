@@ -13,9 +13,8 @@ import napari_corrclip as nc
 from napari_corrclip.demo.scenes import generate_scene
 from napari_corrclip.project import database
 from napari_corrclip.project.project import Project
+from tests.project.small import RECIPE
 from tests.users import another_user, open_folder
-
-RECIPE = nc.Recipe(regions="superpixels", region_options={"n_segments": 20})
 
 
 @pytest.fixture

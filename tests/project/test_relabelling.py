@@ -21,23 +21,17 @@ from napari_corrclip.project.project import Project
 from napari_corrclip.project.records import ItemState
 from napari_corrclip.results.segmentation import Segmentation
 from napari_corrclip.weights.presets import built_in
+from tests.project.small import RECIPE, WORDS, write_scenes
 
-RECIPE = nc.Recipe(regions="superpixels", region_options={"n_segments": 20})
-WORDS, OTHERS = "red, blue, background: wood", "red, green = green|lime, background: wood, stone"
+OTHERS = "red, green = green|lime, background: wood, stone"
 PLENTY = 10**9
-
-
-@pytest.fixture(scope="module")
-def segmenter() -> Segmenter:
-    return Segmenter.from_recipe(RECIPE)
 
 
 @pytest.fixture
 def images(tmp_path: Path) -> Path:
     folder = tmp_path / "images"
     folder.mkdir()
-    for number in range(3):
-        iio.imwrite(folder / f"{number}.png", generate_scene(number).image[: 150 + number, :96])
+    write_scenes(folder, 3, 150, 96)
     # Sixteen bits, stretched to eight when it is read.
     deep = generate_scene(3).image[:100, :100].astype(np.uint16) * 100
     iio.imwrite(folder / "deep.tif", deep)
@@ -45,10 +39,10 @@ def images(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def project(images: Path, tmp_path: Path, segmenter: Segmenter) -> Iterator[Project]:
-    with Project.create(tmp_path / "set", WORDS, images, recipe=RECIPE) as made:
-        made.run(segmenter=segmenter, features=PLENTY, progress=False)
-        yield made
+def project(project: Project, segmenter: Segmenter) -> Project:
+    """A project that was run, and kept features."""
+    project.run(segmenter=segmenter, features=PLENTY, progress=False)
+    return project
 
 
 def result_of(project: Project, item: str) -> Segmentation:
