@@ -116,10 +116,9 @@ class Projects:
         first = self.review.next_ready(self.panel.model.numbers())
         record = first or self.panel.model.record(0)
         came = f", {new:,} of them new" if new else ""
-        said = f"Opened {project.folder.name!r}: {count(len(project), 'image')}{came}."
-        if project.passed_over:
-            told, *others = project.passed_over
-            said = f"{said} Passed over{f' with {len(others):,} more' if others else ''}: {told}"
+        passed = project.passed_over
+        over = f", {len(passed):,} passed over: {passed[0]}" if passed else "."
+        said = f"Opened {project.folder.name!r}: {count(len(project), 'image')}{came}{over}"
         if record is None or not self.panel.show_item(record, said):
             self._tell(Said(said, Kind.DONE))
         if run:
