@@ -316,7 +316,7 @@ def test_a_scheduler_that_is_killed_is_said_and_the_next_run_goes_on(
         finish(project.run_steps(scheduler=where), kill)
     assert where in str(told.value)
     kept = {item.name: item.at for item in project.items("pre-labelled")}
-    assert sorted(kept) == sorted(done)
+    assert set(done) <= kept.keys()  # one that was on its way is saved, too, and not told any more
     assert 1 <= len(kept) < 7
     assert ItemState.RUNNING not in project.count()
     project.run(segmenter=segmenter, progress=False)
