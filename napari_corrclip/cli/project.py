@@ -172,8 +172,9 @@ def run(
         typer.Option(
             "--keep",
             metavar="features",
-            help="Keep the features of the images, too, so that relabel needs no image tower; how much that "
-            "is, is told before.",
+            help="Keep the features of the images, too, so that relabel needs no image tower; what was "
+            "pre-labelled without them is run again as far as there is room. How much that is, is told "
+            "before.",
             show_default=False,
         ),
     ] = None,
@@ -249,6 +250,46 @@ def status(folder: Folder, debug: Debug = False) -> None:
         from napari_corrclip.cli import projects
 
         projects.show_status(folder)
+
+
+@app.command()
+def mark(
+    folder: Folder,
+    state: Annotated[
+        str,
+        typer.Argument(
+            metavar="STATE", help="verified, skipped, new, pre-labelled or 'in review'."
+        ),
+    ],
+    images: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="IMAGES...",
+            help="Paths as seen from here, or as the project has them; planes such as 'cells.tif[3]'; or "
+            "patterns such as '*/birds/*.jpg' on the project's paths, in which * stands for / too.",
+            show_default=False,
+        ),
+    ] = None,
+    by: Annotated[str, typer.Option(metavar="NAME", help="Who says so.", show_default=False)] = "",
+    every: Annotated[
+        bool, typer.Option("--all", help="All images that are not in this state yet.")
+    ] = False,
+    among: Annotated[
+        str | None,
+        typer.Option(
+            "--in", metavar="STATE", help="With --all: of those in this state.", show_default=False
+        ),
+    ] = None,
+    debug: Debug = False,
+) -> None:
+    """Say of images that they are verified, to be skipped, in review again, or new; all of them or none.
+
+    What is verified or skipped is left as it is by every run.
+    """
+    with guarded(debug):
+        from napari_corrclip.cli import projects
+
+        projects.mark(folder, state, images or (), by=by, every=every, among=among)
 
 
 @app.command("open")

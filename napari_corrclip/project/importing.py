@@ -208,7 +208,7 @@ def _take(
             ),
         )
     if image.verified:
-        mark(index, record, ItemState.VERIFIED, by)
+        mark(index, [record], ItemState.VERIFIED, by)
 
 
 def _write_result(

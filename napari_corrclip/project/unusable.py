@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from napari_corrclip.errors import InputError
 from napari_corrclip.project.finding import NothingThereError, find_images
-from napari_corrclip.project.folder import relative
 from napari_corrclip.project.index import Index
-from napari_corrclip.storage.disk import check_name
+from napari_corrclip.project.intake import paths_of
 
 
 def note(index: Index) -> None:
@@ -22,10 +21,5 @@ def note(index: Index) -> None:
         except InputError as error:
             told.append(error)
             continue
-        for image in images:
-            try:
-                check_name(image)
-                relative(image, index.folder)
-            except InputError as error:
-                told.append(error)
+        paths_of(images, index.folder, told.append)
     index.passed_over["places"] = tuple(dict.fromkeys(map(str, told)))

@@ -109,8 +109,8 @@ def test_a_set_comes_back_into_a_new_one_as_it_was(
         assert (made.recipe, made.networks) == (before.recipe, before.networks)
         # What asks the networks can: they see the image as the run did, in its regions.
         with other.session(third) as session:
-            other.encode(third, session, progress=False)
-            session.set_vocabulary(session.vocabulary.add("moss"))
+            encoded = other.encode(third, session, progress=False)
+            assert encoded.features.regions.shape == session.shape
     Project.repair(tmp_path / "again.corrclip-project").close()
     with Project.open(tmp_path / "again.corrclip-project") as other:
         assert [item.state for item in other.items(order="path")] == states
