@@ -499,3 +499,23 @@ def test_memory_of_a_document_is_not_that_of_its_annotations(tmp_path: Path) -> 
         tracemalloc.stop()
     assert size > 3 << 20
     assert peak < size / 2
+
+
+def test_an_image_that_somebody_added_is_told_in_the_classes_of_the_manifest(
+    tmp_path: Path,
+) -> None:
+    vocabulary = Vocabulary.from_names(["gone", "cat", "dog"]).remove(0)
+    one = LabelledImage("", np.array([[2, 3]], np.uint16), np.array([[1, 2]], np.int32), path="a")
+    options = replace(PLAIN, first=0)
+    folder = write(tmp_path / "out", [one], COCO, vocabulary, options)
+    told = document(folder)
+    told["images"].append({"id": 9, "width": 2, "height": 1, "file_name": "b.jpg", "name": "b"})
+    mask = {"size": [1, 2], "counts": [0, 1, 1]}
+    told["annotations"].append(
+        {"image_id": 9, "category_id": 1, "segmentation": mask, "score": 0.5}
+    )
+    (folder / "annotations" / "instances_default.json").write_text(json.dumps(told))
+    opened = Opened.of(folder)
+    added = opened.image(opened.entries[1], "predictions")
+    np.testing.assert_array_equal(added.labels, [[3, 0]])
+    assert added.notes == (RegionNote(1, 3, 3, p=0.5),)
