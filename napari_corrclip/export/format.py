@@ -137,6 +137,8 @@ class Reader(ABC):
             read.
         numbers: the number that the format has for each of them, by which a manifest knows them.
         entries: the images.
+        named: whether a manifest knows the classes by their names instead, since others put them into another
+            order.
 
     Raises:
         InputError: it is none, or damaged.
@@ -145,6 +147,7 @@ class Reader(ABC):
     vocabulary: Vocabulary
     numbers: Sequence[int]
     entries: Sequence[Entry]
+    named: bool = False
 
     @abstractmethod
     def read(self, entry: Entry) -> Taken:

@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from napari_corrclip.errors import InputError
+from napari_corrclip.export.cvat import CVAT
 from napari_corrclip.export.format import Format
 from napari_corrclip.export.indexed import INDEXED
 
-FORMATS: Mapping[str, Format] = {format_.name: format_ for format_ in (INDEXED,)}
+FORMATS: Mapping[str, Format] = {format_.name: format_ for format_ in (INDEXED, CVAT)}
 
 
 def format_called(name: str) -> Format:
