@@ -46,11 +46,11 @@ from napari_corrclip.export.format import (
 from napari_corrclip.export.image import LabelledImage
 from napari_corrclip.export.manifest import Manifest
 from napari_corrclip.export.numbering import Choices
-from napari_corrclip.export.pictures import put_picture
+from napari_corrclip.export.pictures import put_picture, size_of
 from napari_corrclip.export.rgb_png import write_rgb
 from napari_corrclip.export.segments import Runs
 from napari_corrclip.images.files import damage
-from napari_corrclip.images.pictures import FORMATS, open_picture, orientation_of
+from napari_corrclip.images.pictures import open_picture
 from napari_corrclip.storage.untrusted import guarded
 from napari_corrclip.vocabulary import VocabularyClass
 from napari_corrclip.vocabulary.grammar import key
@@ -319,13 +319,7 @@ class CvatReader(Reader):
 
     def _size_of(self, name: str, picture: Path | None) -> tuple[int, int] | None:
         if picture is not None:
-            with (
-                guarded(f"The image {str(picture)!r}", _ADVICE, damage=damage()),
-                picture.open("rb") as file,
-                open_picture(file, picture, FORMATS) as opened,
-            ):
-                width, height = opened.size
-                return (width, height) if orientation_of(opened) > 4 else (height, width)
+            return size_of(picture)
         known = self._manifest
         item = None if known is None else known.items.get(name)
         return None if item is None else item.shape

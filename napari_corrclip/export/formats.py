@@ -9,8 +9,9 @@ from napari_corrclip.errors import InputError
 from napari_corrclip.export.cvat import CVAT
 from napari_corrclip.export.format import Format
 from napari_corrclip.export.indexed import INDEXED
+from napari_corrclip.export.label_studio import LABEL_STUDIO
 
-FORMATS: Mapping[str, Format] = {format_.name: format_ for format_ in (INDEXED, CVAT)}
+FORMATS: Mapping[str, Format] = {format_.name: format_ for format_ in (INDEXED, CVAT, LABEL_STUDIO)}
 
 
 def format_called(name: str) -> Format:
