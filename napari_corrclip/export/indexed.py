@@ -36,7 +36,7 @@ from napari_corrclip.export.format import (
     vocabulary_of,
 )
 from napari_corrclip.export.image import LabelledImage
-from napari_corrclip.export.numbering import VOID, Choices, decode
+from napari_corrclip.export.numbering import VOID, Choices, are_of, decode
 from napari_corrclip.export.pictures import put_picture
 from napari_corrclip.maps.reading import read_map
 from napari_corrclip.maps.regions import check_regions
@@ -155,7 +155,7 @@ class IndexedReader(Reader):
         numbers = read_map(path, "label map")
         nothing = {0, VOID} - self._values.keys() | self._ignored
         labels = decode(numbers, self._values, sorted(nothing), str(path))
-        ignored = np.isin(numbers, sorted(self._ignored)) if self._ignored else None
+        ignored = are_of(numbers, self._ignored) if self._ignored else None
         found = self._regions.get(entry.name)
         regions = None if found is None else check_regions(read_map(found, "regions"))
         return Taken(labels, regions, ignored)

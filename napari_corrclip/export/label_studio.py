@@ -19,6 +19,7 @@ mask in the annotation.
 from __future__ import annotations
 
 import json
+import math
 import re
 import urllib.parse
 import xml.etree.ElementTree as ElementTree
@@ -127,7 +128,7 @@ class LabelStudioWriter(Writer):
         first = True
         for segments in self._batches(image):
             masks = [(segment.starts, segment.lengths) for segment in segments]
-            for segment, data in zip(segments, packed(masks, image.labels.size), strict=True):
+            for segment, data in zip(segments, packed(masks, math.prod(image.shape)), strict=True):
                 text = _json(self._result(segment, image.shape, person=person))
                 # The numbers are last in it; json.dumps takes ten times as long for them.
                 numbers = ",".join(map(_BYTES.__getitem__, data))
@@ -215,7 +216,6 @@ class _Predicted:
 
     def __init__(self, image: LabelledImage) -> None:
         self._regions, self.shape = image.regions, image.regions.shape
-        self.size = image.labels.size
         chunks = getattr(image.labels, "chunks", None)
         if chunks is not None:
             self.chunks = chunks

@@ -15,16 +15,21 @@ from napari_corrclip.annotation import Session
 from napari_corrclip.engine.networks import Networks
 from napari_corrclip.engine.recipe import GIVEN, Recipe
 from napari_corrclip.errors import InputError
+from napari_corrclip.export.exporting import Exported, Options
+from napari_corrclip.export.importing import As, Opened
 from napari_corrclip.images.stacks import read_plane
 from napari_corrclip.progress import Steps, drive
 from napari_corrclip.project import (
     collecting,
+    exporting,
+    importing,
     intake,
     listing,
     relabelling,
     reviewing,
     running,
     statistics,
+    unusable,
 )
 from napari_corrclip.project import words as classes
 from napari_corrclip.project.copying import IMAGES, copies_of, copy_steps
@@ -40,6 +45,7 @@ from napari_corrclip.project.folder import (
     item_folder,
     read_result,
 )
+from napari_corrclip.project.importing import Imported
 from napari_corrclip.project.index import Index
 from napari_corrclip.project.listing import ItemOrder
 from napari_corrclip.project.prelabelling import Extras, Proposal
@@ -502,6 +508,7 @@ class Project:
             # What a run that was killed has left; the next one takes it as new.
             left = states.pop(ItemState.RUNNING)
             states = {ItemState.NEW: states.pop(ItemState.NEW, 0) + left, **states}
+        unusable.note(self._index)  # where nobody has looked since it was opened
         return Status(
             states,
             self.count_stale(),
@@ -612,6 +619,94 @@ class Project:
             WeightsError: the networks cannot be loaded.
         """
         return drive(self.relabel_steps(segmenter=segmenter, strict=strict), show=progress)
+
+    # -- handing on, and taking back
+
+    def export_steps(
+        self,
+        folder: str | os.PathLike[str],
+        format: str,  # noqa: A002 - as everybody calls it
+        *,
+        only: ItemState | str | Iterable[ItemState | str] = (),
+        options: Options | None = None,
+    ) -> Steps[Exported]:
+        """Generator of :meth:`export`."""
+        states = [only] if isinstance(only, str) else list(only)
+        chosen = [reviewing.state_of(state) for state in states]
+        return exporting.project_steps(self._index, folder, format, only=chosen, options=options)
+
+    def export(
+        self,
+        folder: str | os.PathLike[str],
+        format: str,  # noqa: A002
+        *,
+        only: ItemState | str | Iterable[ItemState | str] = (),
+        options: Options | None = None,
+        progress: bool | None = None,
+    ) -> Exported:
+        """Write the labels of the set in the format of a trainer: as corrected, else as proposed.
+
+        Args:
+            folder: is made, with all of it or not at all.
+            format: its name, one of :data:`napari_corrclip.export.formats.FORMATS`.
+            only: items in these states, such as ``"verified"``; none: all that have labels and are not
+                skipped.
+            options: masks, numbers, pictures, a split; ``None``: as the format does usually.
+            progress: draw a bar on stderr; ``None``: only where that is a terminal.
+
+        Raises:
+            InputError: no item is in these states, the format cannot hold something, or the folder has
+                something or cannot be written.
+        """
+        return drive(self.export_steps(folder, format, only=only, options=options), show=progress)
+
+    def import_steps(
+        self,
+        folder: str | os.PathLike[str],
+        *,
+        format: str | None = None,  # noqa: A002
+        kind: As = "decisions",
+        by: str = "",
+        replace: bool = False,
+        manifest: bool = True,
+    ) -> Steps[Imported]:
+        """Generator of :meth:`import_labels`."""
+        opened = Opened.of(folder, name=format, manifest=manifest)
+        return importing.import_steps(self._index, opened, as_=kind, by=by, replacing=replace)
+
+    def import_labels(
+        self,
+        folder: str | os.PathLike[str],
+        *,
+        format: str | None = None,  # noqa: A002
+        kind: As = "decisions",
+        by: str = "",
+        replace: bool = False,
+        manifest: bool = True,
+        progress: bool | None = None,
+    ) -> Imported:
+        """Take the labels of an export, of this program or another one, into the items of the same images.
+
+        Images go by their paths, else by their names. With the manifest that lies beside an export,
+        decisions come back as they were, and what was changed in another program since counts as decided.
+        What somebody has corrected here, or a run has proposed, stays and is told.
+
+        Args:
+            folder: of the export.
+            format: its name; ``None``: it is found out.
+            kind: what labels are without a manifest: a person's ``"decisions"``, or ``"predictions"``.
+            by: who decided, where nobody else is named.
+            replace: let labels take the place of what is there; of decisions as a step that can be undone.
+            manifest: whether the manifest is looked at.
+            progress: draw a bar on stderr; ``None``: only where that is a terminal.
+
+        Raises:
+            InputError: it is no export, or a run is at work.
+        """
+        steps = self.import_steps(
+            folder, format=format, kind=kind, by=by, replace=replace, manifest=manifest
+        )
+        return drive(steps, show=progress)
 
     def collect_steps(self) -> Steps[int]:
         """Generator of :meth:`collect`."""

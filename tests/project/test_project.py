@@ -464,6 +464,9 @@ def test_what_cannot_be_used_in_a_place_is_told_and_the_rest_is_found(
             assert any("locked' cannot be read (Permission denied)" in each for each in told)
             assert any("list.csv' cannot be read as a table" in each for each in told)
             assert project.status().lines()[1:] == list(told)
+            with another_user(), Project.open(project.folder, read_only=True) as read:
+                assert read.status().lines()[1:] == list(told)  # by whoever asks alone
+                assert len(read) == len(project)
             # Whoever names such a place is told at once.
             with another_user(), pytest.raises(nc.InputError, match="locked' cannot be read"):
                 project.add(base / "images")
