@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from napari_corrclip.errors import InputError
+from napari_corrclip.export import formats
 from napari_corrclip.export.exporting import Options, dealt, names_of, names_with_folders
 from napari_corrclip.export.format import Format
 from napari_corrclip.export.formats import FORMATS, format_called, format_of
@@ -18,8 +19,10 @@ from napari_corrclip.vocabulary import Vocabulary
 from tests.export.exported import image, read, words, write
 
 BARE = Options(pictures="none")
-WRITTEN = [pytest.param(format_, id=name) for name, format_ in FORMATS.items()]
-EXACT = [pytest.param(format_, id=name) for name, format_ in FORMATS.items() if format_.exact]
+WRITTEN = [pytest.param(format_, id=name) for name, format_ in formats.WRITTEN.items()]
+EXACT = [
+    pytest.param(format_, id=name) for name, format_ in formats.WRITTEN.items() if format_.exact
+]
 
 
 def plain(count: int) -> Vocabulary:
