@@ -181,6 +181,7 @@ def list_formats() -> None:
     width = max(map(len, FORMATS))
     for name, format_ in FORMATS.items():
         kept = "exact" if format_.exact else "polygons"
+        kept = "read" if format_.writer is None else kept
         tell(f"{name:{width}}  {kept:8}  {format_.title}: {format_.tip}")
 
 

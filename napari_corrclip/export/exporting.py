@@ -91,8 +91,10 @@ def head_of(format_: Format, vocabulary: Vocabulary, options: Options) -> Head:
     """Return what holds for all images of an export.
 
     Raises:
-        InputError: the format does not know a choice, or cannot hold the classes.
+        InputError: the format is never written, does not know a choice, or cannot hold the classes.
     """
+    if format_.writer is None:
+        raise InputError(f"{format_.title} are read and never written; choose another format.")
     masks = options.masks or format_.masks[0]
     if masks not in format_.masks:
         raise InputError(
@@ -154,6 +156,7 @@ def export_steps(
     known[[0, *vocabulary.values]] = True
     with staged(place, owned=owned) as stage:
         manifest = ManifestWriter(stage, format_.name, head)
+        assert format_.writer is not None  # as the head was made
         with format_.writer(stage, head) as writer:
             for number, (source, name) in enumerate(zip(sources, names, strict=True)):
                 yield Progress("export", number, len(sources))

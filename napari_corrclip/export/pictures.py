@@ -17,9 +17,11 @@ from PIL import Image
 
 from napari_corrclip.errors import InputError
 from napari_corrclip.export.image import LabelledImage
-from napari_corrclip.images.pictures import open_picture, orientation_of
+from napari_corrclip.images.files import damage
+from napari_corrclip.images.pictures import FORMATS, open_picture, orientation_of
 from napari_corrclip.images.stacks import read_plane
 from napari_corrclip.storage.disk import cannot_write
+from napari_corrclip.storage.untrusted import guarded
 
 How = Literal["copy", "link", "none"]
 """What becomes of the images: they are copied, linked to, or stay where they are."""
@@ -64,6 +66,18 @@ def put_picture(image: LabelledImage, folder: Path, how: How) -> str:
             ) from None
         raise cannot_write(target, error) from None
     return name
+
+
+def size_of(picture: Path) -> tuple[int, int]:
+    """Return the rows and columns of a picture beside an export, upright.
+
+    Raises:
+        InputError: it cannot be read.
+    """
+    told = guarded(f"The image {str(picture)!r}", "put it there again", damage=damage())
+    with told, picture.open("rb") as file, open_picture(file, picture, FORMATS) as opened:
+        width, height = opened.size
+        return (width, height) if orientation_of(opened) > 4 else (height, width)
 
 
 def _pixels(image: LabelledImage) -> NDArray[np.uint8]:

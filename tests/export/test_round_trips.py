@@ -11,13 +11,13 @@ from hypothesis import strategies as st
 
 from napari_corrclip.export.exporting import Options
 from napari_corrclip.export.format import Format
-from napari_corrclip.export.formats import FORMATS
+from napari_corrclip.export.formats import WRITTEN
 from napari_corrclip.export.importing import Opened
 from tests.export.exported import image, read, same_notes, words, write
 
 EXACT = [
     pytest.param(format_, masks, id=f"{format_.name}-{masks}")
-    for format_ in FORMATS.values()
+    for format_ in WRITTEN.values()
     for masks in format_.masks
     if format_.exact
 ]
