@@ -1,6 +1,8 @@
 """CVAT's archive as Datumaro reads it, by whose code CVAT imports; run where that is installed, and not ours.
 
-python tests/export/foreign/cvat.py FOLDER [voc]    # of tests.export.foreign.made_blobs; voc: up to Datumaro 0.5
+python tests/export/foreign/cvat.py FOLDER [voc]
+
+FOLDER is made by tests.export.foreign.made_blobs; voc: up to Datumaro 0.5.
 """
 
 from __future__ import annotations
