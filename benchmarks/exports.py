@@ -21,7 +21,7 @@ from time import perf_counter
 import numpy as np
 from scipy import ndimage
 
-from napari_corrclip.export.exporting import Options, Source, export_steps
+from napari_corrclip.export.exporting import ExportOptions, Source, export_steps
 from napari_corrclip.export.formats import WRITTEN
 from napari_corrclip.export.image import LabelledImage, RegionNote
 from napari_corrclip.progress import finish
@@ -85,7 +85,7 @@ def main() -> None:
                         for number in range(each)
                     ]
                     steps = export_steps(
-                        sources, place, WRITTEN[name], vocabulary, Options(pictures="none")
+                        sources, place, WRITTEN[name], vocabulary, ExportOptions(pictures="none")
                     )
                     finish(steps)
                 seconds[name] += perf_counter() - began

@@ -30,7 +30,7 @@ _ENDING = 40
 
 
 @dataclass(frozen=True, slots=True)
-class Options:
+class ExportOptions:
     """The options that a person has for an export; ``None``: as the format does usually.
 
     Attributes:
@@ -87,7 +87,7 @@ class Source:
     read: Callable[[], LabelledImage]
 
 
-def head_of(format_: Format, vocabulary: Vocabulary, options: Options) -> Head:
+def head_of(format_: Format, vocabulary: Vocabulary, options: ExportOptions) -> Head:
     """Return what holds for all images of an export.
 
     Raises:
@@ -130,7 +130,7 @@ def export_steps(
     folder: str | os.PathLike[str],
     format_: Format,
     vocabulary: Vocabulary,
-    options: Options | None = None,
+    options: ExportOptions | None = None,
 ) -> Steps[Exported]:
     """Write images' labels into a folder, all of them or nothing; return what was written.
 
@@ -144,7 +144,7 @@ def export_steps(
     Raises:
         InputError: something is in the folder, the format cannot hold something, or it cannot be written.
     """
-    options = options or Options()
+    options = options or ExportOptions()
     head = head_of(format_, vocabulary, options)
     place = Path(folder).expanduser().absolute()
     owned = _check_target(place, options)
@@ -182,7 +182,7 @@ def _check_labels(image: LabelledImage, known: NDArray[np.bool_]) -> None:
             )
 
 
-def _check_target(place: Path, options: Options) -> frozenset[str]:
+def _check_target(place: Path, options: ExportOptions) -> frozenset[str]:
     """Return the names that a new export takes the place of.
 
     Raises:

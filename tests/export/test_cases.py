@@ -10,7 +10,7 @@ import pytest
 
 from napari_corrclip.errors import InputError
 from napari_corrclip.export import formats
-from napari_corrclip.export.exporting import Options, dealt, names_of, names_with_folders
+from napari_corrclip.export.exporting import ExportOptions, dealt, names_of, names_with_folders
 from napari_corrclip.export.format import Format
 from napari_corrclip.export.formats import FORMATS, format_called, format_of
 from napari_corrclip.export.image import LabelledImage, RegionNote
@@ -18,7 +18,7 @@ from napari_corrclip.export.importing import Opened
 from napari_corrclip.vocabulary import Vocabulary
 from tests.export.exported import image, read, words, write
 
-BARE = Options(pictures="none")
+BARE = ExportOptions(pictures="none")
 WRITTEN = [pytest.param(format_, id=name) for name, format_ in formats.WRITTEN.items()]
 EXACT = [
     pytest.param(format_, id=name) for name, format_ in formats.WRITTEN.items() if format_.exact

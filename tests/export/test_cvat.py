@@ -23,14 +23,14 @@ from napari_corrclip.export.cvat import (
     voc_colors,
     voc_indices,
 )
-from napari_corrclip.export.exporting import Options
+from napari_corrclip.export.exporting import ExportOptions
 from napari_corrclip.export.image import LabelledImage, RegionNote
 from napari_corrclip.export.importing import Opened
 from napari_corrclip.vocabulary import Vocabulary, VocabularyClass
 from tests.export.exported import image, read, same_notes, words, write
 
 RED, BLUE = (200, 0, 0), (0, 0, 200)
-BARE = Options(pictures="none")
+BARE = ExportOptions(pictures="none")
 
 
 def vocabulary(*classes: tuple[str, tuple[int, int, int]]) -> Vocabulary:
@@ -264,7 +264,7 @@ def test_subsets_are_lists_and_images_lie_beside_the_archive(tmp_path: Path) -> 
     images = [
         replace(one, path=name, file=tmp_path / "#1.png") for name in ("#1.png", "b.png", "c.png")
     ]
-    options = Options(split=(2, 1))
+    options = ExportOptions(split=(2, 1))
     folder = write(tmp_path / "out", images, CVAT, classes, options)
     lists = [name for name in opened(folder) if name.startswith("ImageSets")]
     assert lists == ["ImageSets/Segmentation/train.txt", "ImageSets/Segmentation/val.txt"]

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from napari_corrclip.errors import InputError
-from napari_corrclip.export.exporting import Options
+from napari_corrclip.export.exporting import ExportOptions
 from napari_corrclip.export.formats import FORMATS
 from napari_corrclip.export.importing import Opened
 from napari_corrclip.export.indexed import INDEXED
@@ -185,7 +185,7 @@ def test_maps_of_more_than_a_byte(tmp_path: Path) -> None:
 
 def test_our_own_table_is_read_without_the_folders(tmp_path: Path) -> None:
     one = image(1)
-    folder = write(tmp_path / "out", [one], INDEXED, options=Options(pictures="none"))
+    folder = write(tmp_path / "out", [one], INDEXED, options=ExportOptions(pictures="none"))
     (folder / "SegmentationClass").rename(folder / "maps")
     (folder / "napari-corrclip").rename(tmp_path / "gone")
     opened = Opened.of(folder)

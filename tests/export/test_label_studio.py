@@ -19,7 +19,7 @@ from PIL import Image
 from napari_corrclip.errors import InputError
 from napari_corrclip.export import label_studio, label_studio_file
 from napari_corrclip.export.brush_rle import packed, unpacked
-from napari_corrclip.export.exporting import Options
+from napari_corrclip.export.exporting import ExportOptions
 from napari_corrclip.export.image import LabelledImage, RegionNote
 from napari_corrclip.export.importing import Opened
 from napari_corrclip.export.label_studio import CONFIG, LABEL_STUDIO, TASKS
@@ -28,7 +28,7 @@ from napari_corrclip.results.provenance import Provenance
 from napari_corrclip.vocabulary import Vocabulary, VocabularyClass
 from tests.export.exported import NAMES, image, read, words, write
 
-BARE = Options(pictures="none")
+BARE = ExportOptions(pictures="none")
 LABELS = np.array([[1, 1, 0, 2, 2], [1, 1, 0, 2, 2], [0, 0, 0, 1, 2], [1, 1, 0, 0, 0]], np.uint16)
 REGIONS = np.array([[3, 3, 0, 8, 8], [3, 3, 0, 8, 8], [9, 9, 0, 8, 8], [3, 3, 0, 0, 0]], np.int32)
 NOTES = (
@@ -206,7 +206,7 @@ def test_images_and_subsets(tmp_path: Path) -> None:
     images = [
         small(path=name, file=tmp_path / "ä b.png") for name in ("x/ä b.png", "y/ä b.png", "z.png")
     ]
-    options = Options(split=(2, 1))
+    options = ExportOptions(split=(2, 1))
     folder = write(tmp_path / "out", images, LABEL_STUDIO, vocabulary(), options)
     assert sorted(path.name for path in (folder / "images").iterdir()) == [
         "x_ä b.png",

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from scipy import ndimage
 
-from napari_corrclip.export.exporting import Options, names_of
+from napari_corrclip.export.exporting import ExportOptions, names_of
 from napari_corrclip.export.format import Wanted
 from napari_corrclip.export.formats import format_called
 from napari_corrclip.export.image import LabelledImage, RegionNote, State
@@ -84,7 +84,10 @@ def make(kind: str, folder: Path, masks: Wanted | None = None) -> Path:
     """Write the example and what is true; return the export."""
     images = [made(path, number, folder) for number, path in enumerate(_PATHS)]
     export = write(
-        folder / "export", images, format_called(kind), options=Options(masks=masks, replace=True)
+        folder / "export",
+        images,
+        format_called(kind),
+        options=ExportOptions(masks=masks, replace=True),
     )
     document = {
         "classes": [{"name": class_.name, "value": class_.value} for class_ in words()],
