@@ -7,9 +7,10 @@ from pathlib import Path
 
 from napari_corrclip.errors import InputError
 from napari_corrclip.export.format import Format
+from napari_corrclip.export.geojson import GEOJSON
 from napari_corrclip.export.indexed import INDEXED
 
-FORMATS: Mapping[str, Format] = {format_.name: format_ for format_ in (INDEXED,)}
+FORMATS: Mapping[str, Format] = {format_.name: format_ for format_ in (INDEXED, GEOJSON)}
 
 
 def format_called(name: str) -> Format:

@@ -15,15 +15,19 @@ from PIL import Image
 
 from napari_corrclip.errors import InputError
 from napari_corrclip.export.image import LabelledImage
-from napari_corrclip.images.pictures import open_picture, orientation_of
+from napari_corrclip.images.files import damage
+from napari_corrclip.images.pictures import FORMATS, open_picture, orientation_of
+from napari_corrclip.images.planes import opened
 from napari_corrclip.images.stacks import read_plane
 from napari_corrclip.storage.disk import cannot_write
+from napari_corrclip.storage.untrusted import guarded
 
 How = Literal["copy", "link", "none"]
 """What becomes of the images: they are copied, linked to, or stay where they are."""
 HOWS: tuple[How, ...] = get_args(How)
 _KINDS = {"JPEG": (".jpg", ".jpeg"), "PNG": (".png",), "BMP": (".bmp",), "WEBP": (".webp",)}
 """Pictures that every trainer reads, and how their names end."""
+ENDINGS = tuple(ending for endings in _KINDS.values() for ending in endings)
 
 
 def put_picture(image: LabelledImage, folder: Path, how: How) -> str:
@@ -66,6 +70,25 @@ def put_picture(image: LabelledImage, folder: Path, how: How) -> str:
 def is_turned(image: LabelledImage) -> bool:
     """Whether an image is stored turned, with a note which way, so that not every program sees it upright."""
     return not image.plane and image.file is not None and _look(image.file)[1] != 1
+
+
+def size_of(picture: Path) -> tuple[int, int]:
+    """Return the rows and columns of a picture as it is seen; of most kinds without reading its pixels.
+
+    Raises:
+        InputError: it cannot be read.
+    """
+    where = f"The image {str(picture)!r}"
+    if picture.suffix.lower() in ENDINGS:
+        with (
+            guarded(where, "save or copy it again", damage=damage()),
+            picture.open("rb") as file,
+            open_picture(file, picture, FORMATS) as found,
+        ):
+            width, height = found.size
+            return (width, height) if orientation_of(found) > 4 else (height, width)
+    with opened(picture, "image") as plane:
+        return plane.size
 
 
 def _ending(image: LabelledImage) -> str:

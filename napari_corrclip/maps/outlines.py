@@ -272,7 +272,8 @@ class _Linked:
         areas = self._areas()
         outer = np.arange(len(self.begins))
         holes = np.flatnonzero(areas < 0)
-        outer[holes] = self.ring[self._edges_left_of(holes)]
+        _, tops = self._edges_left_of(holes)
+        outer[holes] = self.ring[tops]
         return Outlines(
             corners.numbers[corners.segment[self.begins]],
             begins,
@@ -289,10 +290,12 @@ class _Linked:
         np.add.at(found, self.ring, self.corners.column * (rows[self.following] - rows))
         return found
 
-    def _edges_left_of(self, holes: Ints) -> Ints:
-        """Return the corner where an edge begins, upwards, that is left of the first pixel of each hole.
+    def _edges_left_of(self, holes: Ints) -> tuple[Ints, Ints]:
+        """Return the corners where an edge begins and ends, upwards, left of the first pixel of each hole.
 
         Between the edge and the hole are pixels of its segment alone, so that both bound one part of it.
+        It is of the ring of its end: a corner stays in the ring in which it is come to, also where two were
+        joined in another way.
         """
         corners = self.corners
         first = self.begins[holes]
@@ -302,7 +305,7 @@ class _Linked:
             corners.height + 1
         ) + corners.row[first]
         at = np.searchsorted(keys, wanted, side="right") - 1
-        return self.below[1::2][at]
+        return self.below[1::2][at], tops[at]
 
     def paths(self) -> Paths:
         """Return the paths: each corner becomes the pixels on both of its edges, each hole three more.
@@ -327,7 +330,7 @@ class _Linked:
             np.where(leaves_along, edge_column, line_column),
         )
         holes = np.flatnonzero(self._areas() < 0)
-        edges = self._edges_left_of(holes)
+        edges, _ = self._edges_left_of(holes)
         first = self.begins[holes]
         hole_row, left = row[first], corners.run[first]
         rows = np.concatenate([come[0], leave[0], hole_row, hole_row, hole_row])

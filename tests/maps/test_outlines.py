@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 from numpy.typing import NDArray
@@ -19,6 +19,16 @@ from napari_corrclip.maps.outlines import Connectivity, Outlines, Paths, outline
 
 MAPS = arrays(
     np.int64, array_shapes(min_dims=2, max_dims=2, max_side=12), elements=st.integers(0, 2)
+)
+
+NOISE = st.builds(
+    lambda seed, height, width, share: (
+        np.random.default_rng(seed).random((height, width)) < share
+    ).astype(np.int64),
+    st.integers(0, 2**32 - 1),
+    st.integers(1, 12),
+    st.integers(1, 12),
+    st.floats(0.4, 0.9),
 )
 
 
@@ -126,7 +136,19 @@ def test_rings_are_closed_and_turn_at_each_point(
             assert len(set(ring)) == len(ring)
 
 
-@given(MAPS, st.sampled_from([4, 8]))
+NESTED = """
+10011011
+11111101
+01101110
+01111011
+11010101
+11100111
+10111111
+"""
+
+
+@example(np.array([list(map(int, row)) for row in NESTED.split()]), 4)
+@given(MAPS | NOISE, st.sampled_from([4, 8]))
 @settings(max_examples=400)
 def test_each_part_is_one_ring_with_its_holes(
     array: NDArray[np.int64], connectivity: Connectivity
@@ -152,7 +174,7 @@ def test_each_part_is_one_ring_with_its_holes(
             assert parts(mask, connectivity) == 1
 
 
-@given(MAPS, st.integers(1, 5))
+@given(MAPS | NOISE, st.integers(1, 5))
 @settings(max_examples=400)
 def test_any_map_comes_back_from_its_paths(array: NDArray[np.int64], step: int) -> None:
     bands = [array[top : top + step] for top in range(0, len(array), step)]

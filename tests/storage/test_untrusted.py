@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 
@@ -54,6 +55,15 @@ def test_no_more_is_read_than_is_allowed(tmp_path: Path) -> None:
     assert read_bytes(tmp_path / "x", "map", "redo it", limit=5) == b"12345"
     with pytest.raises(InputError, match=r"larger than 4 bytes; redo it\.$"):
         read_bytes(tmp_path / "x", "map", "redo it", limit=4)
+
+
+def test_a_small_file_takes_little_memory_whatever_is_allowed(tmp_path: Path) -> None:
+    (tmp_path / "x").write_bytes(b"12345")
+    tracemalloc.start()
+    assert read_bytes(tmp_path / "x", "map", "redo it", limit=1 << 30) == b"12345"
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 1 << 20
 
 
 @pytest.mark.parametrize(
