@@ -9,8 +9,9 @@ from napari_corrclip.errors import InputError
 from napari_corrclip.export.format import Format
 from napari_corrclip.export.geojson import GEOJSON
 from napari_corrclip.export.indexed import INDEXED
+from napari_corrclip.export.yolo import YOLO
 
-FORMATS: Mapping[str, Format] = {format_.name: format_ for format_ in (INDEXED, GEOJSON)}
+FORMATS: Mapping[str, Format] = {format_.name: format_ for format_ in (INDEXED, YOLO, GEOJSON)}
 
 
 def format_called(name: str) -> Format:

@@ -195,8 +195,7 @@ class _Edges:
         edge = np.repeat(np.arange(len(counts)), counts)
         row = np.arange(len(edge)) - np.repeat(np.cumsum(counts) - counts - tops, counts)
         centres = self.rule == "centres"
-        begin = (self._columns_centres if centres else self._columns_border)(edge, row)
-        end = begin if centres else begin + 1
+        begin, end = (self._columns_centres if centres else self._columns_border)(edge, row)
         # A ring crosses each row an even number of times: the pixels are between a crossing and the next.
         line = self.owners[edge] * self.shape[0] + row
         order = np.lexsort((begin, line))
@@ -204,23 +203,25 @@ class _Edges:
         width = self.shape[1]
         return line[first], np.clip(begin[first], 0, width), np.clip(end[second], 0, width)
 
-    def _columns_centres(self, edge: Ints, row: Ints) -> Ints:
-        """Return the first pixel whose centre is right of each crossing."""
+    def _columns_centres(self, edge: Ints, row: Ints) -> tuple[Ints, Ints]:
+        """Return the first pixel whose centre is right of each crossing, where runs begin and end."""
         from_column, from_row, to_column, to_row = self.points[edge].astype(np.float64).T
         share = (row + 0.5 - from_row) / (to_row - from_row)
         found = np.ceil(from_column + share * (to_column - from_column) - 0.5)
         columns: Ints = np.clip(found, -1, self.shape[1] + 1).astype(np.int64)
-        return columns
+        return columns, columns
 
-    def _columns_border(self, edge: Ints, row: Ints) -> Ints:
-        """Return the pixel of each crossing, in OpenCV's fixed point."""
+    def _columns_border(self, edge: Ints, row: Ints) -> tuple[Ints, Ints]:
+        """Return the first pixel from each crossing on, and the one behind the last up to it.
+
+        Crossings are in OpenCV's fixed point; what lies on the lines themselves is drawn beside it.
+        """
         from_column, from_row, to_column, to_row = _turned(self.points, 1).T
         rise = np.maximum(to_row - from_row, 1)
         run = (to_column - from_column) << 16
         slope = np.sign(run) * (np.abs(run) // rise)
         place = (from_column[edge] << 16) + slope[edge] * (row - from_row[edge])
-        columns: Ints = (place + (1 << 15)) >> 16
-        return columns
+        return -(-place >> 16), (place >> 16) + 1
 
     def border(self) -> _Runs:
         """Return the pixels on the lines, as Bresenham draws them from the left to the right."""
