@@ -9,9 +9,12 @@ from napari_corrclip.errors import InputError
 from napari_corrclip.export.format import Format
 from napari_corrclip.export.geojson import GEOJSON
 from napari_corrclip.export.indexed import INDEXED
+from napari_corrclip.export.ome_zarr import OME_ZARR
 from napari_corrclip.export.yolo import YOLO
 
-FORMATS: Mapping[str, Format] = {format_.name: format_ for format_ in (INDEXED, YOLO, GEOJSON)}
+FORMATS: Mapping[str, Format] = {
+    format_.name: format_ for format_ in (INDEXED, YOLO, GEOJSON, OME_ZARR)
+}
 
 
 def format_called(name: str) -> Format:

@@ -17,8 +17,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_corrclip.errors import InputError
+from napari_corrclip.export.attributes import attributes_of, note_of, scores_of
 from napari_corrclip.export.format import (
     Entry,
     Format,
@@ -36,7 +35,7 @@ from napari_corrclip.export.format import (
     vocabulary_of,
 )
 from napari_corrclip.export.image import LabelledImage, RegionNote
-from napari_corrclip.export.manifest import STATES, Manifest
+from napari_corrclip.export.manifest import Manifest
 from napari_corrclip.export.numbering import Choices, Numbering
 from napari_corrclip.export.pictures import ENDINGS, put_picture, size_of
 from napari_corrclip.export.polygons import keyed_bands, segment_of
@@ -60,8 +59,6 @@ _FURTHEST = 1e9
 _MAX_PIXELS = 1 << 29
 """Of an image whose size nothing but the file itself says: a short one must not ask for all memory."""
 _ADVICE = "export it again, or correct it there"
-_PART_OF_PIXEL = 6
-"""Digits of measurements behind the point."""
 
 
 class GeojsonWriter(Writer):
@@ -136,20 +133,11 @@ def _known(region: int, note: RegionNote | None) -> dict[str, object]:
     """Return what is known of a region, as properties."""
     if not region or note is None:
         return {"metadata": {"region": str(region)}}
-    at = datetime.fromtimestamp(note.at, UTC).isoformat() if note.at else ""
-    told = {"state": note.state, "by": note.by, "at": at}
     return {
         "name": str(region),
         "isLocked": bool(note.state),
-        "measurements": {
-            "p": round(note.p, _PART_OF_PIXEL),
-            "margin": round(note.margin, _PART_OF_PIXEL),
-        },
-        "metadata": {
-            "region": str(region),
-            "origin": note.origin,
-            **{key: value for key, value in told.items() if value},
-        },
+        "measurements": scores_of(note),
+        "metadata": {"region": str(region), **attributes_of(note)},
     }
 
 
@@ -411,30 +399,8 @@ def _note_of(properties: Mapping[str, object], where: str) -> tuple[int, RegionN
         region = -1
     if not 0 <= region <= np.iinfo(np.int32).max:
         return -1, RegionNote(0, 0, 0)
-    state = metadata.get("state", "")
-    known = next((each for each in STATES if each == state), None)
-    if known is None:
-        raise InputError(
-            f"{where} has the state {_short(state)}; write {', '.join(filter(None, STATES))}."
-        )
-    at, by = metadata.get("at", ""), metadata.get("by", "")
-    try:
-        seconds = datetime.fromisoformat(str(at)).timestamp() if at else 0.0
-    except (ValueError, OverflowError):
-        raise InputError(
-            f"{where} was decided at {_short(at)}; write such as 2026-01-31T12:00."
-        ) from None
     scores = properties.get("measurements")
-    measured = partial(_measured, scores if isinstance(scores, dict) else {})
-    return region, RegionNote(
-        region, 0, 0, known, measured("p"), measured("margin"), True, str(by), seconds
-    )
-
-
-def _measured(scores: Mapping[str, object], name: str) -> float:
-    score = scores.get(name)
-    known = isinstance(score, int | float) and 0 <= score <= 1
-    return float(score) if known else 0.0  # type: ignore[arg-type]
+    return region, note_of(region, metadata, scores if isinstance(scores, dict) else {}, where)
 
 
 def _ids_of(features: Sequence[_Feature]) -> NDArray[np.int64]:

@@ -282,7 +282,7 @@ class YoloReader(Reader):
 
 
 def _outside(where: str, told: list[float]) -> NoReturn:
-    worst = next(one for one in told if not -_OFF <= one <= 1 + _OFF)
+    worst = next(share for share in told if not -_OFF <= share <= 1 + _OFF)
     advice = "divide x by the image's width and y by its height"
     if not math.isfinite(worst):
         advice = _ADVICE

@@ -1,4 +1,4 @@
-"""YOLO's lines as Supervision reads them, and as OpenCV fills them for Ultralytics; run where both are installed.
+"""YOLO's lines as Supervision reads them, and as OpenCV fills them; run where both are installed.
 
 python tests/export/foreign/yolo.py FOLDER    # of tests.export.foreign.made
 """
