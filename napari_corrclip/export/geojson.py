@@ -42,7 +42,7 @@ from napari_corrclip.export.polygons import keyed_bands, segment_of
 from napari_corrclip.export.segments import Masks
 from napari_corrclip.maps.filling import filled, paint
 from napari_corrclip.maps.outlines import outlines
-from napari_corrclip.storage.text_files import load_json, read_text
+from napari_corrclip.storage.text_files import Unchecked, load_json, read_text
 from napari_corrclip.vocabulary import VocabularyClass
 from napari_corrclip.vocabulary.palette import Color, default_color
 
@@ -284,7 +284,8 @@ class GeojsonReader(Reader):
 
 
 def _read(path: Path) -> Any:
-    return load_json(read_text(path, "GeoJSON", limit=_LARGEST), f"The GeoJSON {str(path)!r}")
+    text = read_text(path, "GeoJSON", limit=_LARGEST)
+    return load_json(text, f"The GeoJSON {str(path)!r}", unchecked="coordinates")
 
 
 def _read_table(path: Path) -> dict[str, Color | None]:
@@ -376,17 +377,34 @@ def _rings(geometry: object, where: str) -> Iterator[NDArray[np.float64]]:
         raise InputError(
             f"{where} is a {_short(kind)}, which has no area; remove it, or export areas alone."
         )
+    given = given.value if isinstance(given, Unchecked) else None
     polygons = [given] if kind == "Polygon" else given
     if not isinstance(polygons, list) or not all(isinstance(each, list) for each in polygons):
         raise InputError(f"{where} has coordinates that are none of a {kind}; {_ADVICE}.")
     for ring in (ring for polygon in polygons for ring in polygon):
         try:
-            points = np.array([(x, y) for x, y, *_ in ring], np.float64).reshape(-1, 2)
-        except (TypeError, ValueError):
+            points = _points_of(ring)
+        except (TypeError, ValueError, OverflowError):
             raise InputError(f"{where} has coordinates that are no numbers; {_ADVICE}.") from None
-        if len(points) and np.abs(points).max() > _FURTHEST:
-            raise InputError(f"{where} has a point further than {_FURTHEST:g} pixels; {_ADVICE}.")
+        if len(points) and not np.abs(points).max() <= _FURTHEST:  # NaN is not, either
+            raise InputError(
+                f"{where} has a point that is further than {_FURTHEST:g} pixels, or no number; {_ADVICE}."
+            )
         yield points
+
+
+def _points_of(ring: Any) -> NDArray[np.float64]:
+    """Return (n, 2), x and y; a height beside them is left.
+
+    Raises:
+        TypeError, ValueError, OverflowError: they are no numbers.
+    """
+    lengths = set(map(len, ring))
+    points: NDArray[Any] = np.asarray(ring) if len(lengths) == 1 else np.zeros(0)
+    if points.dtype.kind not in "iuf" or points.ndim != 2 or points.shape[1] < 2:
+        # Such as an empty ring, or points of which some have a height.
+        points = np.array([(x + 0.0, y + 0.0) for x, y, *_ in ring]).reshape(-1, 2)
+    return points[:, :2].astype(np.float64)
 
 
 def _note_of(properties: Mapping[str, object], where: str) -> tuple[int, RegionNote]:

@@ -29,6 +29,7 @@ from napari_corrclip.errors import InputError
 from napari_corrclip.export.attributes import attributes_of, note_of, scores_of
 from napari_corrclip.export.format import Entry, Format, Reader, Taken, Writer, vocabulary_of
 from napari_corrclip.export.image import LabelledImage, RegionNote
+from napari_corrclip.export.indexed import VOID_COLOR
 from napari_corrclip.export.numbering import Choices, decode
 from napari_corrclip.images.stacks import read_plane
 from napari_corrclip.maps.regions import check_regions
@@ -151,8 +152,13 @@ class OmeZarrWriter(Writer):
         for class_, number in zip(numbering.classes, numbering.numbers, strict=True):
             colors.append({"label-value": number, "rgba": [*class_.color, 255]})
             properties.append({"label-value": number, "name": class_.name, "value": class_.value})
-        for what, other in ((UNLABELLED, choices.unlabelled), (IGNORED, choices.ignored)):
+        # Readers want a colour of whatever has properties.
+        for what, other, color in (
+            (UNLABELLED, choices.unlabelled, (0, 0, 0, 0)),
+            (IGNORED, choices.ignored, (*VOID_COLOR, 255)),
+        ):
             if other is not None and all(other != told["label-value"] for told in properties):
+                colors.append({"label-value": other, "rgba": list(color)})
                 properties.append({"label-value": other, "name": what, "value": 0})
         return {"colors": colors, "properties": properties}
 

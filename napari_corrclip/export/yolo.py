@@ -109,7 +109,7 @@ class YoloWriter(Writer):
 
 def _shares(pixels: int) -> list[str]:
     """Return where each pixel lies, with digits enough for whoever cuts or rounds."""
-    digits = len(str(pixels)) + 4
+    digits = len(str(pixels)) + 1
     return [f"{(pixel + _QUARTER) / pixels:.{digits}f}" for pixel in range(pixels)]
 
 

@@ -286,6 +286,14 @@ def test_holes_parts_and_whoever_lies_over_whom(tmp_path: Path) -> None:
     ]
 
 
+def test_heights_of_points_are_left(tmp_path: Path) -> None:
+    ring = [[*point, 5] for point in SQUARE[0]]
+    assert taken(others(tmp_path / "all", [feature([ring], classification="a")])).labels.sum() == 4
+    ring[0] = ring[0][:2]
+    one = feature([ring, []], classification="a")
+    assert taken(others(tmp_path / "some", [one])).labels.sum() == 4
+
+
 def test_what_lies_beyond_the_image_is_cut_off(tmp_path: Path) -> None:
     wide = [[[-1e8, -3.5], [1e8, -3.5], [1e8, 1.4], [-1e8, 1.4]]]
     found = taken(others(tmp_path, [feature(wide, classification="a")]))
@@ -344,8 +352,14 @@ def test_the_size_is_asked_for_where_nothing_says_it(tmp_path: Path) -> None:
         ([feature([[3]], "MultiPolygon")], "coordinates that are no numbers"),
         ([feature([[["a", 1]]])], "coordinates that are no numbers"),
         ([feature([[[1]]])], "coordinates that are no numbers"),
-        ([feature([[[1e10, 1]]])], "a point further than"),
-        ('[{"type": "Feature", "geometry": {"type": "Polygon", "coordinates": [[[NaN, 1]]]}}]', "nan"),
+        ([feature([[[1, 1], [2, [3]], [4, 4]]])], "coordinates that are no numbers"),
+        ([feature([[[True, "1"]]])], "coordinates that are no numbers"),
+        ([feature([[1, 2]])], "coordinates that are no numbers"),
+        ([feature([3])], "coordinates that are no numbers"),
+        ([feature([[[10**400, 1]]])], "coordinates that are no numbers"),
+        ([feature([[[1e10, 1]]])], "a point that is further than"),
+        ([feature([[[float("nan"), 1]]])], "or no number"),
+        ([feature([[[1, 1], [float("inf"), 1]]])], "or no number"),
         ([feature(classification=3)], "has the class 3, which has no name"),
         ([feature(classification={"name": "a", "color": [1, 2]})], r"the colour \[1, 2\]"),
         ([feature(classification={"name": "a", "color": [1, 2, 256]})], r"the colour \[1, 2, 256\]"),

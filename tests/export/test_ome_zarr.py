@@ -54,7 +54,8 @@ def test_the_metadata_are_as_they_are_written_here(tmp_path: Path) -> None:
         "multiscales": [{"name": "classes", "axes": axes, "datasets": [level]}],
         "image-label": {
             "colors": [
-                {"label-value": class_.value, "rgba": [*class_.color, 255]} for class_ in TWO
+                *({"label-value": class_.value, "rgba": [*class_.color, 255]} for class_ in TWO),
+                {"label-value": 0, "rgba": [0, 0, 0, 0]},
             ],
             "properties": [
                 {"label-value": 1, "name": "cat", "value": 1},

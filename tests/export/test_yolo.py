@@ -63,10 +63,9 @@ def test_the_files_are_as_they_are_written_here(tmp_path: Path) -> None:
     lines = (folder / "labels/train/a b.txt").read_text().splitlines()
     # Around the region up to the hole's row, around the hole, and back.
     assert lines == [
-        "1 0.85000 0.81250 0.85000 0.81250 0.85000 0.81250",
-        "0 0.05000 0.06250 0.45000 0.06250 0.45000 0.56250 0.05000 0.56250 0.05000 0.31250 "
-        "0.25000 0.56250 0.45000 0.31250 0.25000 0.06250 0.05000 0.31250",
-        "0 0.85000 0.06250 0.85000 0.06250 0.85000 0.06250",
+        "1 0.85 0.81 0.85 0.81 0.85 0.81",
+        "0 0.05 0.06 0.45 0.06 0.45 0.56 0.05 0.56 0.05 0.31 0.25 0.56 0.45 0.31 0.25 0.06 0.05 0.31",
+        "0 0.85 0.06 0.85 0.06 0.85 0.06",
     ]
     assert yaml.safe_load((folder / "data.yaml").read_text(encoding="utf-8")) == {
         "train": "images/train",
