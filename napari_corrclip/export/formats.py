@@ -9,11 +9,14 @@ from napari_corrclip.errors import InputError
 from napari_corrclip.export.coco import COCO
 from napari_corrclip.export.cvat import CVAT
 from napari_corrclip.export.format import Format
+from napari_corrclip.export.geojson import GEOJSON
 from napari_corrclip.export.hugging_face import HUGGING_FACE
 from napari_corrclip.export.indexed import INDEXED
 from napari_corrclip.export.label_maps import LABEL_MAPS, LABEL_MAPS_FROM_0
 from napari_corrclip.export.label_studio import LABEL_STUDIO
+from napari_corrclip.export.ome_zarr import OME_ZARR
 from napari_corrclip.export.panoptic import PANOPTIC
+from napari_corrclip.export.yolo import YOLO
 
 FORMATS: Mapping[str, Format] = {
     format_.name: format_
@@ -21,8 +24,11 @@ FORMATS: Mapping[str, Format] = {
         INDEXED,
         COCO,
         PANOPTIC,
+        YOLO,
         CVAT,
         LABEL_STUDIO,
+        GEOJSON,
+        OME_ZARR,
         HUGGING_FACE,
         LABEL_MAPS,
         LABEL_MAPS_FROM_0,

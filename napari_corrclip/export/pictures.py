@@ -19,6 +19,7 @@ from napari_corrclip.errors import InputError
 from napari_corrclip.export.image import LabelledImage
 from napari_corrclip.images.files import damage
 from napari_corrclip.images.pictures import FORMATS, open_picture, orientation_of
+from napari_corrclip.images.planes import opened
 from napari_corrclip.images.stacks import read_plane
 from napari_corrclip.storage.disk import cannot_write
 from napari_corrclip.storage.untrusted import guarded
@@ -28,6 +29,7 @@ How = Literal["copy", "link", "none"]
 HOWS: tuple[How, ...] = get_args(How)
 _KINDS = {"JPEG": (".jpg", ".jpeg"), "PNG": (".png",), "BMP": (".bmp",), "WEBP": (".webp",)}
 """Pictures that every trainer reads, and how their names end."""
+ENDINGS = tuple(ending for endings in _KINDS.values() for ending in endings)
 
 
 def put_picture(image: LabelledImage, folder: Path, how: How) -> str:
@@ -68,18 +70,6 @@ def put_picture(image: LabelledImage, folder: Path, how: How) -> str:
     return name
 
 
-def size_of(picture: Path) -> tuple[int, int]:
-    """Return the rows and columns of a picture beside an export, upright.
-
-    Raises:
-        InputError: it cannot be read.
-    """
-    told = guarded(f"The image {str(picture)!r}", "put it there again", damage=damage())
-    with told, picture.open("rb") as file, open_picture(file, picture, FORMATS) as opened:
-        width, height = opened.size
-        return (width, height) if orientation_of(opened) > 4 else (height, width)
-
-
 def _pixels(image: LabelledImage) -> NDArray[np.uint8]:
     if image.pixels is not None:
         return image.pixels
@@ -90,6 +80,25 @@ def _pixels(image: LabelledImage) -> NDArray[np.uint8]:
 def is_turned(image: LabelledImage) -> bool:
     """Whether an image is stored turned, with a note which way, so that not every program sees it upright."""
     return not image.plane and image.file is not None and _look(image.file)[1] != 1
+
+
+def size_of(picture: Path) -> tuple[int, int]:
+    """Return the rows and columns of a picture as it is seen; of most kinds without reading its pixels.
+
+    Raises:
+        InputError: it cannot be read.
+    """
+    where = f"The image {str(picture)!r}"
+    if picture.suffix.lower() in ENDINGS:
+        with (
+            guarded(where, "save or copy it again", damage=damage()),
+            picture.open("rb") as file,
+            open_picture(file, picture, FORMATS) as found,
+        ):
+            width, height = found.size
+            return (width, height) if orientation_of(found) > 4 else (height, width)
+    with opened(picture, "image") as plane:
+        return plane.size
 
 
 def _ending(image: LabelledImage) -> str:

@@ -8,6 +8,7 @@ import math
 import os
 from collections import Counter
 from collections.abc import Hashable
+from dataclasses import dataclass
 from typing import Any
 
 import yaml
@@ -43,7 +44,25 @@ def read_text(path: str | os.PathLike[str], what: str, *, limit: int = MAX_BYTES
         ) from None
 
 
-def load_json(text: str, where: str, *, finite: bool = True, surrogates: bool = False) -> Any:
+@dataclass(frozen=True, eq=False, slots=True)
+class Unchecked:
+    """A value of a document that :func:`load_json` did not look at.
+
+    Attributes:
+        value: as it was there.
+    """
+
+    value: Any
+
+
+def load_json(
+    text: str,
+    where: str,
+    *,
+    finite: bool = True,
+    surrogates: bool = False,
+    unchecked: str | None = None,
+) -> Any:
     """Return the document in ``text``.
 
     Args:
@@ -52,13 +71,22 @@ def load_json(text: str, where: str, *, finite: bool = True, surrogates: bool = 
         finite: refuse NaN and infinity, which Python's JSON has and the standard has not.
         surrogates: take half a character (a lone surrogate), which is how Python holds a byte of a
             file's name that is not UTF-8; for documents of ours that hold paths, escaped.
+        unchecked: a key whose values are handed on as :class:`Unchecked`: long lists of numbers, which the
+            caller looks at itself, and faster.
 
     Raises:
         InputError: it is no JSON, or holds a key twice, a number that is not finite or beyond 64
             bits, half a character, or more than :data:`MAX_DEPTH` levels.
     """
+
+    def pairs(given: list[tuple[str, object]]) -> dict[str, object]:
+        found = _pairs(given)
+        if unchecked in found:
+            found[unchecked] = Unchecked(found[unchecked])
+        return found
+
     try:
-        document = json.loads(text, object_pairs_hook=_pairs)
+        document = json.loads(text, object_pairs_hook=_pairs if unchecked is None else pairs)
     except InputError as error:
         raise InputError(f"{where}: {error}") from None
     except RecursionError:

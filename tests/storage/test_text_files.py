@@ -10,7 +10,13 @@ from typing import Any
 import pytest
 
 from napari_corrclip.errors import InputError
-from napari_corrclip.storage.text_files import MAX_DEPTH, load_json, load_yaml, read_text
+from napari_corrclip.storage.text_files import (
+    MAX_DEPTH,
+    Unchecked,
+    load_json,
+    load_yaml,
+    read_text,
+)
 
 Load = Callable[[str, str], Any]
 
@@ -90,3 +96,17 @@ def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "a.yaml")
     with pytest.raises(InputError, match=r"The settings file '.*' cannot be read \(it is a pipe"):
         read_text(tmp_path / "a.yaml", "settings file")
+
+
+def test_values_that_the_caller_looks_at_itself_are_handed_on() -> None:
+    text = '[{"a": [NaN, "\\ud800"], "b": 1}, {"a": 2}, {"c": [3]}]'
+    first, second, third = load_json(text, "The document", unchecked="a")
+    assert isinstance(first["a"], Unchecked)
+    assert first["a"].value[1] == "\ud800"
+    assert (first["b"], second["a"].value, third) == (1, 2, {"c": [3]})
+    for other, said in (('{"b": NaN}', "nan"), ('{"a": 1, "a": 2}', "twice")):
+        with pytest.raises(InputError, match=said):
+            load_json(other, "The document", unchecked="a")
+    deep = '{"a": ' + "[" * 100_000 + "]" * 100_000 + "}"
+    with pytest.raises(InputError, match="nests"):
+        load_json(deep, "The document", unchecked="a")

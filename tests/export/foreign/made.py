@@ -2,7 +2,8 @@
 
 ``python -m tests.export.foreign.made FORMAT FOLDER [MASKS [whole]]`` writes ``FOLDER/FORMAT`` and
 ``FOLDER/truth.npz``, which has of each image ``labels_NAME`` in the format's numbers (0: in no mask),
-``regions_NAME`` and ``ignored_NAME``; ``names`` of the images; of each class ``classes`` and ``numbers``.
+``regions_NAME`` and ``ignored_NAME``, and ``values_NAME``, the label values; ``names`` of the images; of each
+class ``classes``, ``numbers`` and ``values``.
 """
 
 from __future__ import annotations
@@ -62,9 +63,11 @@ def main(kind: str, folder: Path, masks: str | None = None, split: str = "") -> 
     names = names_of([one.path for one in made])
     for one, name in zip(made, names, strict=True):
         truth[f"labels_{name}"], truth[f"regions_{name}"] = table[one.labels], one.regions
+        truth[f"values_{name}"] = one.labels
         truth[f"ignored_{name}"] = one.ignored(one.labels, one.regions)
     classes = np.array([class_.name for class_ in numbering.classes])
-    np.savez(folder / "truth.npz", names=names, classes=classes, numbers=numbering.numbers, **truth)
+    truth |= {"values": np.array(list(numbering.by_value)), "numbers": np.array(numbering.numbers)}
+    np.savez(folder / "truth.npz", names=names, classes=classes, **truth)
 
 
 if __name__ == "__main__":
