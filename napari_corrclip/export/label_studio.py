@@ -172,7 +172,7 @@ class LabelStudioWriter(Writer):
         if person:
             result["origin"] = _origin(segment)
         if person and note is not None and note.state:
-            result["meta"] = _meta(note)
+            result["meta"] = _meta(note, self._names[segment.value], segment.area)
         value = {"format": "rle", "brushlabels": [self._names[segment.value]], "rle": []}
         return {**result, "value": value}
 
@@ -192,12 +192,15 @@ def _origin(segment: Segment) -> str:
     return "prediction" if segment.note.predicted == segment.value else "prediction-changed"
 
 
-def _meta(note: RegionNote) -> dict[str, object]:
-    """Return who decided about a region and when, as a text for people, and for us."""
+def _meta(note: RegionNote, name: str, area: int) -> dict[str, object]:
+    """Return who decided what about a region and when, as a text for people, and for us.
+
+    What is decided tells later whether somebody has decided otherwise since.
+    """
     at = datetime.fromtimestamp(note.at, UTC).isoformat(timespec="seconds") if note.at else ""
     told = " ".join(part for part in (note.state, note.by and f"by {note.by}", at) if part)
     more = {"state": note.state, "looked": note.looked, "by": note.by, "at": note.at}
-    return {"text": [told], **more}
+    return {"text": [told], **more, "class": name, "area": area}
 
 
 def _prediction(image: LabelledImage) -> dict[str, object]:
@@ -357,14 +360,12 @@ class LabelStudioReader(Reader):
         if any(mask.shape != shape for mask in masks):
             raise InputError(f"{task.where} has masks of several sizes; {ADVICE}.")
         ids = _ids_of(masks)
+        runs = [unpacked(mask.data, shape[0] * shape[1], task.where) for mask in masks]
+        areas = [int(lengths.sum()) for _, lengths in runs]
         labels, regions = _painted(
             [
-                (
-                    *unpacked(mask.data, shape[0] * shape[1], task.where),
-                    self._values[mask.name],
-                    id_,
-                )
-                for mask, id_ in zip(masks, ids, strict=True)
+                (*run, self._values[mask.name], id_)
+                for run, mask, id_ in zip(runs, masks, ids, strict=True)
             ],
             shape,
         )
@@ -372,15 +373,16 @@ class LabelStudioReader(Reader):
             return Taken(labels)
         before = {mask.region or 0: mask for mask in reversed(proposed)}
         notes = {
-            id_: self._note(id_, mask, before.get(mask.region) if mask.region else None)
-            for mask, id_ in zip(reversed(masks), reversed(ids), strict=True)
+            id_: self._note(id_, mask, area, before.get(mask.region) if mask.region else None)
+            for mask, id_, area in reversed(list(zip(masks, ids, areas, strict=True)))
             if id_
         }
         return Taken(labels, regions, notes=list(notes.values()))
 
-    def _note(self, id_: int, mask: _Mask, proposed: _Mask | None) -> RegionNote:
+    def _note(self, id_: int, mask: _Mask, area: int, proposed: _Mask | None) -> RegionNote:
         meta = mask.said.get("meta")
-        meta = meta if isinstance(meta, dict) else {}
+        if not isinstance(meta, dict) or (meta.get("class"), meta.get("area")) != (mask.name, area):
+            meta = {}  # nobody said so, or somebody has changed it in Label Studio
         value = self._values[mask.name]
         state, by = meta.get("state"), meta.get("by")
         score = _number((mask if proposed is None else proposed).said.get("score"))

@@ -121,6 +121,8 @@ def test_a_task_has_what_was_proposed_and_what_was_decided(tmp_path: Path) -> No
                 "looked": True,
                 "by": "Ann",
                 "at": 1.7e9,
+                "class": "cat",
+                "area": 6,
             },
             "value": cat,
         },
@@ -187,6 +189,22 @@ def test_decisions_come_back_without_the_manifest(tmp_path: Path) -> None:
         RegionNote(3, 1, 2, "assigned", 0.5, by="Ann", at=1.7e9),
         RegionNote(8, 2, 2, "assigned", 0.75),
     )
+
+
+@pytest.mark.parametrize("change", ["class", "mask"])
+def test_what_was_changed_there_is_nobody_s_former_decision(change: str, tmp_path: Path) -> None:
+    folder = write(tmp_path / "out", [small()], LABEL_STUDIO, vocabulary(), BARE)
+    found = tasks(folder)
+    value = found[0]["annotations"][0]["result"][0]["value"]
+    if change == "class":
+        value["brushlabels"] = ["dog"]
+    else:
+        value["rle"] = rle((REGIONS == 3) & (np.arange(5) > 0))
+    put(folder, found)
+    (other,) = read(folder, manifest=False)
+    (note,) = (note for note in other.notes if note.id == 3)
+    assert (note.state, note.by, note.at, note.predicted) == ("assigned", "", 0.0, 2)
+    assert note.value == (2 if change == "class" else 1)
 
 
 def test_masks_of_classes(tmp_path: Path) -> None:
