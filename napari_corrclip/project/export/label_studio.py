@@ -600,7 +600,7 @@ LABEL_STUDIO = Format(
     "Tasks with brush masks: a run's as predictions, a person's as annotations; reads what it exports.",
     exact=True,
     masks=("regions", "classes"),
-    choices=Choices(first=1),
+    choices=Choices(first=1, unlabelled=None),
     free=frozenset({"background"}),
     pictures="copy",
     writer=LabelStudioWriter,
