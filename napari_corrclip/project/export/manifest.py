@@ -14,6 +14,7 @@ A folder ``napari-corrclip`` in the export:
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
@@ -76,7 +77,7 @@ class Noted:
 
 def has_manifest(folder: Path) -> bool:
     """Whether a folder is an export with its manifest."""
-    return (folder / FOLDER / NAME).is_file()
+    return os.path.isfile(folder / FOLDER / NAME)  # noqa: PTH113 - where nobody may look is none
 
 
 class ManifestWriter:

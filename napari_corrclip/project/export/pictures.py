@@ -77,6 +77,20 @@ def _pixels(image: LabelledImage) -> NDArray[np.uint8]:
     return read_plane(image.file, image.plane).rgb
 
 
+def check_picture(image: LabelledImage, how: How) -> None:
+    """Refuse an image whose picture is wanted and gone.
+
+    Raises:
+        InputError: it is.
+    """
+    if how == "none" or image.pixels is not None or image.file is None:
+        return
+    if not image.file.exists():
+        raise InputError(
+            f"The image {str(image.file)!r} is gone; put it back, or tell where it is (project relink)."
+        )
+
+
 def is_turned(image: LabelledImage) -> bool:
     """Whether an image is stored turned, with a note which way, so that not every program sees it upright."""
     return not image.plane and image.file is not None and _look(image.file)[1] != 1
