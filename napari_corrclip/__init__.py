@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from napari_corrclip.images import read_image as read_image
     from napari_corrclip.images import to_rgb as to_rgb
     from napari_corrclip.progress import Progress as Progress
+    from napari_corrclip.project.handing_on import export as export
     from napari_corrclip.project.project import Project as Project
     from napari_corrclip.results.large import LargeSegmentation as LargeSegmentation
     from napari_corrclip.results.segmentation import Segmentation as Segmentation
@@ -66,6 +67,7 @@ _HOME = {
     "WeightsError": "errors",
     "annotate": "api",
     "as_python": "scripting",
+    "export": "project.handing_on",
     "get_preset": "weights.catalogue",
     "make_preset": "weights.naming",
     "open_widget": "gui.console",
@@ -80,7 +82,13 @@ _HOME = {
 }
 """Each public name and the module it comes from."""
 
-_WITH_TORCH = {"api", "engine.features", "engine.segmenter", "project.project"}
+_WITH_TORCH = {
+    "api",
+    "engine.features",
+    "engine.segmenter",
+    "project.handing_on",
+    "project.project",
+}
 """The modules among them that import torch."""
 
 _moved.install()
@@ -105,6 +113,7 @@ __all__ = [
     "__version__",
     "annotate",
     "as_python",
+    "export",
     "get_preset",
     "make_preset",
     "open_widget",

@@ -20,6 +20,7 @@ from qtpy.QtWidgets import QApplication, QWidget
 from napari_corrclip.demo.scenes import generate_scene
 from napari_corrclip.demo.words import what_is_in
 from napari_corrclip.engine.recipe import Recipe
+from napari_corrclip.gui.export.panel import SETS
 from napari_corrclip.gui.pages import Page
 from napari_corrclip.progress import Progress
 from napari_corrclip.project.project import Project
@@ -184,6 +185,10 @@ class Story(Hand):
         self.press(dock.projects.panel.view)
         self.settle(3)  # the small pictures, and what the index hears
         self.shoot("11-images")
+        dock.pages.turn_to(Page.EXPORT)
+        dock.export.what.setCurrentText(next(iter(SETS)))
+        dock.export.kind.setCurrentIndex(dock.export.kind.findData("coco"))
+        self.shoot("13-export-set")
 
     def tell_encoding(self) -> None:
         """Ask the networks about an image of a project, taking a picture while it is encoded."""

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from napari_corrclip.cli import models, project
+from napari_corrclip.cli import exports, models, project
 from napari_corrclip.cli.console import READER_GONE, Debug, Offline, guarded, lost_stdout, tell
 from napari_corrclip.wording.visible import visible_streams
 
@@ -393,3 +393,41 @@ def effort(
                 plots=not no_plots,
             )
         )
+
+
+@app.command()
+def export(
+    places: Annotated[
+        list[Path],
+        typer.Argument(
+            parser=Path,
+            metavar="RESULT|SESSION...",
+            help="Folders of results or saved sessions, or what was the -o of segment.",
+        ),
+    ],
+    format_: exports.FormatName,
+    output: exports.Output,
+    split: exports.Split = None,
+    seed: exports.Seed = 0,
+    masks: exports.Masks = None,
+    unlabelled: exports.Unlabelled = None,
+    ignored: exports.Ignored = None,
+    values_from: exports.ValuesFrom = None,
+    background: exports.Background = None,
+    pictures: exports.Pictures = None,
+    replace: exports.Replace = False,
+    debug: Debug = False,
+) -> None:
+    """Write labels in the format of a trainer, of results and sessions that are in no project."""
+    with guarded(debug):
+        given = exports.Given(
+            split, seed, masks, unlabelled, ignored, values_from, background, pictures, replace
+        )
+        exports.export_loose(places, format_, output, given)
+
+
+@app.command()
+def formats(debug: Debug = False) -> None:
+    """List the formats of export, and whether labels come back from them exactly."""
+    with guarded(debug):
+        exports.list_formats()

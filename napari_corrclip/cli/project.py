@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from napari_corrclip.cli import exports
 from napari_corrclip.cli.console import Debug, Offline, guarded
 
 app = typer.Typer(
@@ -171,8 +172,9 @@ def run(
         typer.Option(
             "--keep",
             metavar="features",
-            help="Keep the features of the images, too, so that relabel needs no image tower; how much that "
-            "is, is told before.",
+            help="Keep the features of the images, too, so that relabel needs no image tower; what was "
+            "pre-labelled without them is run again as far as there is room. How much that is, is told "
+            "before.",
             show_default=False,
         ),
     ] = None,
@@ -250,6 +252,46 @@ def status(folder: Folder, debug: Debug = False) -> None:
         projects.show_status(folder)
 
 
+@app.command()
+def mark(
+    folder: Folder,
+    state: Annotated[
+        str,
+        typer.Argument(
+            metavar="STATE", help="verified, skipped, new, pre-labelled or 'in review'."
+        ),
+    ],
+    images: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="IMAGES...",
+            help="Paths as seen from here, or as the project has them; planes such as 'cells.tif[3]'; or "
+            "patterns such as '*/birds/*.jpg' on the project's paths, in which * stands for / too.",
+            show_default=False,
+        ),
+    ] = None,
+    by: Annotated[str, typer.Option(metavar="NAME", help="Who says so.", show_default=False)] = "",
+    every: Annotated[
+        bool, typer.Option("--all", help="All images that are not in this state yet.")
+    ] = False,
+    among: Annotated[
+        str | None,
+        typer.Option(
+            "--in", metavar="STATE", help="With --all: of those in this state.", show_default=False
+        ),
+    ] = None,
+    debug: Debug = False,
+) -> None:
+    """Say of images that they are verified, to be skipped, in review again, or new; all of them or none.
+
+    What is verified or skipped is left as it is by every run.
+    """
+    with guarded(debug):
+        from napari_corrclip.cli import projects
+
+        projects.mark(folder, state, images or (), by=by, every=every, among=among)
+
+
 @app.command("open")
 def open_window(folder: Folder, debug: Debug = False) -> None:
     """Open a project in napari, with the dock, to correct its images."""
@@ -280,6 +322,102 @@ def repair(folder: Folder, debug: Debug = False) -> None:
         from napari_corrclip.cli import projects
 
         projects.repair(folder)
+
+
+@app.command()
+def export(
+    folder: Folder,
+    format_: exports.FormatName,
+    output: exports.Output,
+    only: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="STATE",
+            help="Images in this state alone, such as verified; may be repeated.",
+            show_default="all that have labels and are not skipped",
+        ),
+    ] = None,
+    split: exports.Split = None,
+    seed: exports.Seed = 0,
+    masks: exports.Masks = None,
+    unlabelled: exports.Unlabelled = None,
+    ignored: exports.Ignored = None,
+    values_from: exports.ValuesFrom = None,
+    background: exports.Background = None,
+    pictures: exports.Pictures = None,
+    replace: exports.Replace = False,
+    debug: Debug = False,
+) -> None:
+    """Write the labels of the set in the format of a trainer: as corrected, else as proposed.
+
+    A manifest beside them has what the format cannot hold; with it, import brings all decisions back.
+    """
+    with guarded(debug):
+        given = exports.Given(
+            split, seed, masks, unlabelled, ignored, values_from, background, pictures, replace
+        )
+        exports.export_project(folder, format_, output, only or (), given)
+
+
+@app.command("import")
+def import_labels(
+    folder: Annotated[
+        Path,
+        typer.Argument(parser=Path, metavar="PROJECT", help="Is made where there is none."),
+    ],
+    export: Annotated[
+        Path, typer.Argument(parser=Path, metavar="EXPORT", help="The folder of an export.")
+    ],
+    format_: Annotated[
+        str | None,
+        typer.Option("--format", "-f", metavar="NAME", show_default="it is found out"),
+    ] = None,
+    kind: Annotated[
+        str,
+        typer.Option(
+            "--as",
+            metavar="decisions|predictions",
+            help="What labels are where no manifest tells: a person's, or proposals to be looked at.",
+        ),
+    ] = "decisions",
+    images: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="PLACE",
+            help="Images to be added before, as in create; may be repeated.",
+            show_default="of a new project those in the export",
+        ),
+    ] = None,
+    by: Annotated[
+        str, typer.Option(metavar="NAME", help="Who decided, where nobody is named.")
+    ] = "",
+    replace: Annotated[
+        bool,
+        typer.Option(
+            "--replace",
+            help="Let labels take the place of what is there; of decisions as a step that can be undone.",
+        ),
+    ] = False,
+    no_manifest: Annotated[
+        bool, typer.Option("--no-manifest", help="Leave the manifest beside the export unread.")
+    ] = False,
+    debug: Debug = False,
+) -> None:
+    """Take labels of an export, of this program or another one, into the images of the same names.
+
+    What was corrected here, or proposed by a run, stays and is told; the exit code is 2 then.
+    """
+    with guarded(debug):
+        exports.import_labels(
+            folder,
+            export,
+            format_=format_,
+            kind=kind,
+            images=images or (),
+            by=by,
+            replace=replace,
+            no_manifest=no_manifest,
+        )
 
 
 def _given(context: typer.Context) -> list[str]:

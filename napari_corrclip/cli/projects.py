@@ -25,11 +25,12 @@ from napari_corrclip.errors import InputError
 from napari_corrclip.progress import drive
 from napari_corrclip.project.database import NAME
 from napari_corrclip.project.features import LIMIT
-from napari_corrclip.project.prelabelling import Proposal
 from napari_corrclip.project.project import Project
-from napari_corrclip.project.records import ItemState, plane_text
+from napari_corrclip.project.records import ItemState, passed_over_lines, plane_text
+from napari_corrclip.project.reviewing import state_of
 from napari_corrclip.project.run import Done, Event, Failed, Outcome, Report
 from napari_corrclip.project.taking_up import results_in
+from napari_corrclip.project.task import Proposal
 from napari_corrclip.regions.options import REGION_KINDS
 from napari_corrclip.wording.amounts import count, size_text
 from napari_corrclip.wording.pace import pace
@@ -98,7 +99,10 @@ def create(
         say(f"Copying {count(number, 'image')}, {size_text(size)}")
     with Project.create(folder, vocabulary, images, recipe=recipe, copy=copy) as project:
         classes_text = count(len(vocabulary), "class", "classes")
-        tell(f"{project.folder}: {images_text(project)}, {classes_text}")
+        tell(
+            f"{project.folder}: {images_text(project)}, {classes_text}",
+            *passed_over_lines(project.passed_over),
+        )
 
 
 def take_up(folder: Path, results: Path, given: Sequence[str], *, copy: bool) -> None:
@@ -160,16 +164,19 @@ def run(
         # What workers elsewhere lack is not known here.
         for line in to_be_fetched(project.recipe) if scheduler is None else ():
             say(line)
-        size = project.size_of_vectors(stale=stale, part=which) if vectors else 0
+        chosen = project.items_to_run(stale=stale, part=which, features=features)
+        size = project.size_of_vectors(stale=stale, part=which, features=features) if vectors else 0
         if size:
             say(
                 f"Vectors of the regions take up to about {size_text(size)} beside the results; --no-vectors "
                 "leaves them out"
             )
-        size = project.size_of_features(stale=stale, part=which) if features else 0
-        if size:
-            say(_told_of_features(size, features // (1 if which is None else which[1])))
-        total = len(project.items_to_run(stale=stale, part=which))
+        if features:
+            size = project.size_of_features(stale=stale, part=which, features=features)
+            due = project.items_to_run(stale=stale, part=which)
+            share = features // (1 if which is None else which[1])
+            if size:
+                say(_told_of_features(size, share, len(chosen) - len(due)))
         steps = project.run_steps(
             stale=stale,
             strict=strict,
@@ -179,7 +186,7 @@ def run(
             vectors=vectors,
             features=features,
         )
-        codes = _driven(project, steps, total, "pre-labelled")
+        codes = _driven(project, steps, len(chosen), "pre-labelled")
         if which is None:
             tell(*project.status().lines())
         else:
@@ -260,11 +267,15 @@ def _exit(codes: Sequence[int]) -> None:
         raise typer.Exit(FAILED if FAILED in codes else UNUSABLE)
 
 
-def _told_of_features(size: int, limit: int) -> str:
-    """Return what is said of the features' size before a run."""
+def _told_of_features(size: int, limit: int, again: int) -> str:
+    """Return what is said before a run of the features' size, and of images that are run again for theirs."""
     text = f"Features of the images take about {size_text(size)}"
     if size <= limit:
-        return f"{text} (the limit is {size_text(limit)})"
+        text = f"{text} (the limit is {size_text(limit)})"
+        if again:
+            are = "is" if again == 1 else "are"
+            text = f"{text}; {count(again, 'image')} pre-labelled without them {are} run again"
+        return text
     return (
         f"{text}, and the limit is {size_text(limit)}: about {limit / size:.0%} of the images keep theirs; "
         "--limit sets another one"
@@ -324,6 +335,30 @@ def show_status(folder: Path) -> None:
             tell(f"  {item.title}: {item.reason}")
         if len(failed) > SHOWN:
             tell(f"  and {len(failed) - SHOWN} more")
+
+
+def mark(
+    folder: Path, state: str, images: Sequence[str], *, by: str, every: bool, among: str | None
+) -> None:
+    """Mark images; see the command's help.
+
+    Raises:
+        InputError: there is no such state or image, or one cannot be in it. None was marked then.
+    """
+    if every == bool(images):
+        raise InputError("Say which images, or give --all; one of the two.")
+    if among is not None and not every:
+        raise InputError(f"--in is {among!r}, and goes with --all; leave it out, or the images.")
+    with Project.open(folder) as project:
+        wanted = state_of(state)
+        if every:
+            states = list(ItemState) if among is None else [state_of(among)]
+            chosen = project.items(*(each for each in states if each is not wanted))
+            if states == [wanted]:
+                chosen = []
+        else:
+            chosen = project.items_named(*images)
+        tell(f"{count(project.mark_all(chosen, wanted, by=by), 'image')} marked {wanted}")
 
 
 def images_text(project: Project) -> str:

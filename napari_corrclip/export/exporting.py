@@ -9,6 +9,9 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from napari_corrclip.errors import InputError
 from napari_corrclip.export.format import Choice, Format, Head, Wanted
 from napari_corrclip.export.image import LabelledImage
@@ -18,7 +21,7 @@ from napari_corrclip.export.pictures import HOWS, How, is_turned
 from napari_corrclip.progress import Progress, Steps
 from napari_corrclip.storage.folders import staged
 from napari_corrclip.storage.names import MAX_BYTES, cut
-from napari_corrclip.vocabulary import Vocabulary
+from napari_corrclip.vocabulary import MAX_VALUE, Vocabulary
 
 SUBSETS = ("train", "val", "test")
 _UNFIT = re.compile(r'[\x00-\x1f\x7f/\\:*?"<>|]+')
@@ -147,13 +150,15 @@ def export_steps(
         raise InputError("There is no image to export; label some first, or leave --only out.")
     names = names_of([source.title for source in sources])
     subsets = dealt([source.path for source in sources], options.split, options.seed)
-    turned = 0
+    turned, known = 0, np.zeros(MAX_VALUE + 1, np.bool_)
+    known[[0, *vocabulary.values]] = True
     with staged(place, owned=owned) as stage:
         manifest = ManifestWriter(stage, format_.name, head)
         with format_.writer(stage, head) as writer:
             for number, (source, name) in enumerate(zip(sources, names, strict=True)):
                 yield Progress("export", number, len(sources))
                 image = replace(source.read(), name=name, subset=subsets[number])
+                _check_labels(image, known)
                 writer.item(image)
                 manifest.item(image)
                 if head.pictures != "copy" and is_turned(image):
@@ -161,6 +166,17 @@ def export_steps(
         manifest.close()
     yield Progress("export", len(sources), len(sources))
     return Exported(place, len(sources), turned)
+
+
+def _check_labels(image: LabelledImage, known: NDArray[np.bool_]) -> None:
+    """Refuse a label that is of no class, so that none is dropped in silence."""
+    for _, labels, _ in image.bands():
+        found = known[labels]
+        if not found.all():
+            raise InputError(
+                f"{image.path or image.name!r} has the label {int(labels[~found][0])}, which no class has; "
+                "add the class, or give those pixels another one."
+            )
 
 
 def _check_target(place: Path, options: Options) -> frozenset[str]:
@@ -185,6 +201,16 @@ def _check_target(place: Path, options: Options) -> frozenset[str]:
             "folder, or say that it may be replaced (--replace)."
         )
     return frozenset({*former.files, FOLDER})
+
+
+def names_with_folders(title: str) -> list[str]:
+    """Return all names that the files of an image may have got: its own, with its folder, with two, ….
+
+    Args:
+        title: as for :func:`names_of`.
+    """
+    parts = _parts(title)
+    return ["_".join(parts[-number:]) for number in range(1, len(parts) + 1)]
 
 
 def names_of(titles: Iterable[str]) -> list[str]:
@@ -237,6 +263,18 @@ def _numbered(names: Sequence[str]) -> list[str]:
         taken.add(found.casefold())
         told.append(found)
     return told
+
+
+def split_of(text: str) -> tuple[float, ...]:
+    """Return the parts that somebody typed, such as ``80/10/10``.
+
+    Raises:
+        InputError: these are no parts.
+    """
+    parts = text.split("/")
+    if len(parts) in (2, 3) and all(re.fullmatch(r" *\d+(\.\d+)? *", part) for part in parts):
+        return tuple(map(float, parts))
+    raise InputError(f"The split is {text!r}; give two or three parts, such as 80/10/10.")
 
 
 def dealt(paths: Sequence[str], split: Sequence[float], seed: int = 0) -> list[str]:

@@ -115,13 +115,13 @@ class Taken:
 
     Attributes:
         labels: (H, W) uint16 label values of the reader's vocabulary, 0 = unlabelled.
-        regions: (H, W) int32 ids; ``None``: the format has none.
+        regions: (H, W) ids, int32 or, where they fit, uint16; ``None``: the format has none.
         ignored: (H, W), what was to be left out of training; ``None``: the format does not tell.
         notes: on regions, as far as the format tells.
     """
 
     labels: NDArray[np.uint16]
-    regions: NDArray[np.int32] | None = None
+    regions: NDArray[np.integer] | None = None
     ignored: NDArray[np.bool_] | None = None
     notes: Sequence[RegionNote] = ()
 

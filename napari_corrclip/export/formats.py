@@ -6,14 +6,18 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from napari_corrclip.errors import InputError
+from napari_corrclip.export.coco import COCO
 from napari_corrclip.export.format import Format
 from napari_corrclip.export.geojson import GEOJSON
+from napari_corrclip.export.hugging_face import HUGGING_FACE
 from napari_corrclip.export.indexed import INDEXED
 from napari_corrclip.export.ome_zarr import OME_ZARR
+from napari_corrclip.export.panoptic import PANOPTIC
 from napari_corrclip.export.yolo import YOLO
 
 FORMATS: Mapping[str, Format] = {
-    format_.name: format_ for format_ in (INDEXED, YOLO, GEOJSON, OME_ZARR)
+    format_.name: format_
+    for format_ in (INDEXED, COCO, PANOPTIC, YOLO, HUGGING_FACE, GEOJSON, OME_ZARR)
 }
 
 

@@ -73,6 +73,7 @@ class LabelledImage:
         plane: of a stack, which plane of the file; empty of one image.
         subset: of a split, such as ``train``; empty: there is none.
         verified: whether a person has said that it is done.
+        pixels: (H, W, 3) uint8, the picture, where it is not in a file as it is: a part of one, a layer.
         provenance: of the run that proposed; ``None``: nobody knows.
     """
 
@@ -85,6 +86,7 @@ class LabelledImage:
     plane: Where = ()
     subset: str = ""
     verified: bool = False
+    pixels: NDArray[np.uint8] | None = None
     provenance: Provenance | None = None
 
     @property

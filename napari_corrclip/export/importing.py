@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Literal, get_args
 
@@ -18,6 +20,7 @@ from napari_corrclip.export.image import IGNORED, LabelledImage, RegionNote
 from napari_corrclip.export.manifest import Manifest
 from napari_corrclip.export.numbering import Numbering
 from napari_corrclip.export.segments import Runs, majorities
+from napari_corrclip.images.stack import Where
 from napari_corrclip.vocabulary import MAX_VALUE, Vocabulary
 
 As = Literal["decisions", "predictions"]
@@ -44,7 +47,9 @@ class Opened:
     vocabulary: Vocabulary
 
     @classmethod
-    def of(cls, folder: str | Path, *, name: str | None = None, manifest: bool = True) -> Opened:
+    def of(
+        cls, folder: str | os.PathLike[str], *, name: str | None = None, manifest: bool = True
+    ) -> Opened:
         """Open an export.
 
         Args:
@@ -57,7 +62,9 @@ class Opened:
         """
         place = Path(folder).expanduser().absolute()
         if not place.is_dir():
-            raise InputError(f"There is no folder {str(folder)!r}; give the folder of an export.")
+            raise InputError(
+                f"There is no folder {os.fspath(folder)!r}; give the folder of an export."
+            )
         found = Manifest.read(place) if manifest else None
         if name is None and found is not None:
             name = found.kind
@@ -77,6 +84,11 @@ class Opened:
         item = None if self.manifest is None else self.manifest.items.get(entry.name)
         return entry.file_name if item is None else item.path
 
+    def plane_of(self, entry: Entry) -> Where:
+        """Return which plane of a stack an image is; () where nobody says so."""
+        item = None if self.manifest is None else self.manifest.items.get(entry.name)
+        return () if item is None else item.plane
+
     def image(self, entry: Entry, as_: As = "decisions") -> LabelledImage:
         """Return an image with its labels, and all that is known of them.
 
@@ -88,15 +100,20 @@ class Opened:
             InputError: it cannot be read.
         """
         taken = self.reader.read(entry)
-        labels = taken.labels
         if self.manifest is not None:
-            labels = self._translation[labels]
+            table = self._translation
+            labels = table[taken.labels]
             item = self.manifest.items.get(entry.name)
             if item is not None:
                 return self.manifest.image(item, labels)
-        return _bare(entry, replace(taken, labels=labels), as_)
+            notes = [
+                replace(note, value=int(table[note.value]), predicted=int(table[note.predicted]))
+                for note in taken.notes
+            ]
+            taken = replace(taken, labels=labels, notes=notes)
+        return _bare(entry, taken, as_)
 
-    @property
+    @cached_property
     def _translation(self) -> NDArray[np.uint16]:
         """The manifest's label value of each of the reader's, (65536,); classes go by their numbers."""
         assert self.manifest is not None
@@ -116,9 +133,10 @@ class Opened:
 def _bare(entry: Entry, taken: Taken, as_: As) -> LabelledImage:
     """Return an image of which nothing but labels is known, and perhaps regions."""
     labels, ignored = taken.labels, taken.ignored
-    regions = taken.regions
-    if regions is None:
+    if taken.regions is None:
         regions = parts_of(labels, ignored)
+    else:
+        regions = taken.regions.astype(np.int32, order="C", copy=False)
     bare = LabelledImage(
         entry.name, labels, regions, taken.notes, path=entry.file_name, subset=entry.subset
     )

@@ -36,7 +36,7 @@ from napari_corrclip.export.format import (
     vocabulary_of,
 )
 from napari_corrclip.export.image import LabelledImage
-from napari_corrclip.export.numbering import VOID, Choices, decode
+from napari_corrclip.export.numbering import VOID, Choices, are_of, decode
 from napari_corrclip.export.pictures import put_picture
 from napari_corrclip.maps.reading import read_map
 from napari_corrclip.maps.regions import check_regions
@@ -49,7 +49,7 @@ LABELS, REGIONS, PICTURES, LISTS = (
     "SegmentationClass", "SegmentationObject", "JPEGImages", "ImageSets/Segmentation",
 )  # fmt: skip
 TABLE = "classes.csv"
-_COLUMNS = ("number", "name", "red", "green", "blue", "value")
+COLUMNS = ("number", "name", "red", "green", "blue", "value")
 UNLABELLED, IGNORED = "unlabelled", "ignored"
 _ENDINGS = (".png", ".tif")
 _PICTURES = (".jpg", ".jpeg", ".png", ".bmp", ".webp")
@@ -66,7 +66,7 @@ class IndexedWriter(Writer):
         for name in (LABELS, LISTS, *((REGIONS,) if self.head.masks == "both" else ())):
             (self.folder / name).mkdir(parents=True)
         self._ending = ".png" if self.head.numbering.highest <= 255 else ".tif"
-        text = rows_to_csv([_COLUMNS, *_rows(self.head)])
+        text = rows_to_csv([COLUMNS, *table_rows(self.head)])
         (self.folder / TABLE).write_text(text, encoding="utf-8", newline="")
 
     def item(self, image: LabelledImage) -> None:
@@ -93,7 +93,7 @@ class IndexedWriter(Writer):
             write_tiff(path, numbers)
             return
         picture = Image.fromarray(numbers)
-        picture.putpalette(_palette(self.head))
+        picture.putpalette(palette_of(self.head))
         picture.save(path, format="PNG")
 
 
@@ -105,7 +105,8 @@ def _write_regions(stem: Path, image: LabelledImage) -> None:
         write_tiff(stem.with_name(f"{stem.name}.tif"), regions)
 
 
-def _palette(head: Head) -> bytes:
+def palette_of(head: Head) -> bytes:
+    """Return the palette of an indexed PNG: of each number its class's colour."""
     palette = np.zeros((256, 3), np.uint8)
     if head.numbering.choices.ignored is not None:
         palette[head.numbering.choices.ignored] = VOID_COLOR
@@ -114,7 +115,8 @@ def _palette(head: Head) -> bytes:
     return palette.tobytes()
 
 
-def _rows(head: Head) -> Iterator[tuple[object, ...]]:
+def table_rows(head: Head) -> Iterator[tuple[object, ...]]:
+    """Yield the rows of the table of classes below its :data:`COLUMNS`."""
     choices, numbering = head.numbering.choices, head.numbering
     if choices.unlabelled is not None:
         yield choices.unlabelled, UNLABELLED, 0, 0, 0, 0
@@ -155,7 +157,7 @@ class IndexedReader(Reader):
         numbers = read_map(path, "label map")
         nothing = {0, VOID} - self._values.keys() | self._ignored
         labels = decode(numbers, self._values, sorted(nothing), str(path))
-        ignored = np.isin(numbers, sorted(self._ignored)) if self._ignored else None
+        ignored = are_of(numbers, self._ignored) if self._ignored else None
         found = self._regions.get(entry.name)
         regions = None if found is None else check_regions(read_map(found, "regions"))
         return Taken(labels, regions, ignored)
@@ -171,8 +173,8 @@ def read_table(path: Path) -> tuple[dict[int, int], set[int], Vocabulary]:
         InputError: it is missing or no such table.
     """
     rows = list(csv.reader(io.StringIO(read_text(path, "table of classes"), newline="")))
-    if not rows or tuple(rows[0]) != _COLUMNS:
-        raise InputError(f"{str(path)!r} has not the columns {', '.join(_COLUMNS)}; export again.")
+    if not rows or tuple(rows[0]) != COLUMNS:
+        raise InputError(f"{str(path)!r} has not the columns {', '.join(COLUMNS)}; export again.")
     values: dict[int, int] = {}
     ignored: set[int] = set()
     classes = []
@@ -182,7 +184,7 @@ def read_table(path: Path) -> tuple[dict[int, int], set[int], Vocabulary]:
             name = unquoted(row[1])
         except (ValueError, IndexError):
             raise InputError(
-                f"{str(path)!r} has the row {row!r}; give {', '.join(_COLUMNS)}."
+                f"{str(path)!r} has the row {row!r}; give {', '.join(COLUMNS)}."
             ) from None
         if value:
             values[number] = value

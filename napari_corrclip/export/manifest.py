@@ -29,7 +29,7 @@ from napari_corrclip.export.image import LabelledImage, RegionNote, State
 from napari_corrclip.export.numbering import Choices
 from napari_corrclip.export.segments import Runs, fingerprints, majorities
 from napari_corrclip.images.stack import Where
-from napari_corrclip.results.provenance import package_versions
+from napari_corrclip.results.provenance import Provenance, package_versions
 from napari_corrclip.storage.arrays import read_npz
 from napari_corrclip.storage.disk import cannot_write
 from napari_corrclip.storage.text_files import load_json, read_text
@@ -74,6 +74,11 @@ class Noted:
     run: int | None
 
 
+def has_manifest(folder: Path) -> bool:
+    """Whether a folder is an export with its manifest."""
+    return (folder / FOLDER / NAME).is_file()
+
+
 class ManifestWriter:
     """The writer of a manifest.
 
@@ -110,7 +115,7 @@ class ManifestWriter:
                 stretch=(),
                 seconds={},
             )
-            text = json.dumps(made.to_document(), sort_keys=True)
+            text = json.dumps(made.to_document())
             run = self._runs.setdefault(text, len(self._runs))
         number = len(self._items)
         self._items.append(
@@ -194,6 +199,7 @@ class Manifest:
         files: top-level names of what was written.
         vocabulary: the classes.
         people: who decided.
+        runs: that proposed.
         items: the images, by their names.
     """
 
@@ -203,6 +209,7 @@ class Manifest:
     files: tuple[str, ...]
     vocabulary: Vocabulary
     people: tuple[str, ...]
+    runs: tuple[Provenance, ...]
     items: Mapping[str, Noted]
 
     @classmethod
@@ -213,14 +220,14 @@ class Manifest:
             InputError: it is damaged, or of a newer version.
         """
         path = folder / FOLDER / NAME
-        if not path.is_file():
+        if not has_manifest(folder):
             return None
         where = f"The manifest {str(path)!r}"
         document = load_json(read_text(path, "manifest", limit=1 << 30), where, surrogates=True)
         if not isinstance(document, dict) or document.get("format") != FORMAT:
             raise InputError(f"{where} is not one of this version; {_REMEDY}.")
         try:
-            items = [_noted(item) for item in document["items"]]
+            items = [_noted(item, len(document["runs"])) for item in document["items"]]
             return cls(
                 folder,
                 _text(document["kind"]),
@@ -228,6 +235,7 @@ class Manifest:
                 tuple(map(_text, document["files"])),
                 Vocabulary.from_document(document["vocabulary"]),
                 tuple(map(_text, document["people"])),
+                tuple(map(Provenance.from_document, document["runs"])),
                 {item.name: item for item in items},
             )
         except (KeyError, TypeError, ValueError, AttributeError) as error:
@@ -277,6 +285,7 @@ class Manifest:
             plane=item.plane,
             subset=item.subset,
             verified=item.verified,
+            provenance=None if item.run is None else self.runs[item.run],
         )
         return replace(bare, notes=self._notes(arrays, bare, path))
 
@@ -309,12 +318,14 @@ def _file(folder: Path, number: int) -> Path:
     return folder / ITEMS / f"{number:06d}.npz"
 
 
-def _noted(item: Mapping[str, Any]) -> Noted:
+def _noted(item: Mapping[str, Any], runs: int) -> Noted:
     number, run = item["number"], item["run"]
     shape, plane = tuple(item["shape"]), tuple(item["plane"])
     whole = (number, *shape, *plane, 0 if run is None else run)
     if not all(type(each) is int and each >= 0 for each in whole) or len(shape) != 2:
         raise TypeError
+    if run is not None and run >= runs:
+        raise ValueError
     return Noted(
         number,
         _text(item["name"]),

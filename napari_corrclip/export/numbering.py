@@ -136,16 +136,33 @@ def decode(
     Raises:
         InputError: there is a number that nobody knows.
     """
-    known = np.array(sorted({*values, *nothing}), np.int64)
-    given = np.array([values.get(number, 0) for number in known.tolist()], np.uint16)
-    at = np.minimum(np.searchsorted(known, numbers), len(known) - 1)
-    if not np.array_equal(known[at], numbers):
-        unknown = numbers[known[at] != numbers]
-        raise InputError(
-            f"The label map {where!r} has the number {int(unknown[0])}, which no class has "
-            f"({_listed(known.tolist())}); add it to the classes."
-        )
-    return given[at]
+    known = sorted({*values, *nothing})
+    given = np.zeros(known[-1] + 1 if known else 1, np.uint16)
+    there = np.zeros(len(given), np.bool_)
+    there[known] = True
+    for number, value in values.items():
+        given[number] = value
+    labels = np.zeros(numbers.shape, np.uint16)
+    rows = max(1, _BAND // max(numbers.shape[1], 1))
+    for top in range(0, len(numbers), rows):
+        band = numbers[top : top + rows]
+        right = (band >= 0) & (band < len(given))
+        right &= there[np.where(right, band, 0)]
+        if not right.all():
+            raise InputError(
+                f"The label map {where!r} has the number {int(band[~right][0])}, which no class has "
+                f"({_listed(known)}); add it to the classes."
+            )
+        labels[top : top + rows] = given[band]
+    return labels
+
+
+def are_of(numbers: NDArray[np.integer], some: Iterable[int]) -> NDArray[np.bool_]:
+    """Return which pixels have one of some numbers, of the map's shape."""
+    found = np.zeros(numbers.shape, np.bool_)
+    for number in some:
+        found |= numbers == number
+    return found
 
 
 def _listed(numbers: Sequence[int]) -> str:
@@ -154,3 +171,5 @@ def _listed(numbers: Sequence[int]) -> str:
 
 
 _TOLD = 12
+_BAND = 1 << 18
+"""Pixels that are decoded together, about."""

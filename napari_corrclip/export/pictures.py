@@ -11,6 +11,8 @@ import shutil
 from pathlib import Path
 from typing import Literal, get_args
 
+import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from napari_corrclip.errors import InputError
@@ -44,27 +46,35 @@ def put_picture(image: LabelledImage, folder: Path, how: How) -> str:
     Raises:
         InputError: the image is gone or cannot be read, or the folder cannot be written.
     """
-    if how == "none" or image.file is None:
+    if how == "none" or (image.file is None and image.pixels is None):
         return image.path.rpartition("/")[2] or image.name
-    ending = _ending(image)
+    ending = "" if image.pixels is not None else _ending(image)
     name = f"{image.name}{ending or '.png'}"
     target = folder / name
     try:
         folder.mkdir(parents=True, exist_ok=True)
         if not ending:
-            pixels = read_plane(image.file, image.plane)
-            Image.fromarray(pixels.rgb).save(target, format="PNG", compress_level=1)
+            Image.fromarray(_pixels(image)).save(target, format="PNG", compress_level=1)
         elif how == "link":
+            assert image.file is not None
             target.symlink_to(os.path.abspath(image.file))  # noqa: PTH100 - a link stays one
         else:
+            assert image.file is not None
             shutil.copyfile(image.file, target)
     except OSError as error:
-        if not os.path.lexists(image.file):
+        if image.file is not None and not os.path.lexists(image.file):
             raise InputError(
                 f"The image {str(image.file)!r} is gone; put it back, or export without pictures."
             ) from None
         raise cannot_write(target, error) from None
     return name
+
+
+def _pixels(image: LabelledImage) -> NDArray[np.uint8]:
+    if image.pixels is not None:
+        return image.pixels
+    assert image.file is not None
+    return read_plane(image.file, image.plane).rgb
 
 
 def is_turned(image: LabelledImage) -> bool:

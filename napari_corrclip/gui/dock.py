@@ -158,6 +158,8 @@ class CorrClipDock(Docked):
             tell=self.say,
             parent=self,
         )
+        self.export.project = lambda: self.projects.review.project
+        self.export.keep = self._keep_set
         self.image.add(self.projects.open_another_button)
         self.start = StartPanel(self.bar.demo_button, self.projects.open_button)
         self.pages = self._pages()
@@ -322,9 +324,20 @@ class CorrClipDock(Docked):
         """Open a project, or make one of a folder of images."""
         self.projects.opening.open(Path(folder))
 
+    def _keep_set(self) -> None:
+        """Let the disk have all that was done to the image of a set that is corrected.
+
+        Raises:
+            InputError: it cannot be written.
+        """
+        if self.workspace.session is not None:
+            self.workspace.write_again()
+        self.projects.review.keep()
+
     def _project_opened(self, project: Project | None) -> None:
         """Show the classes and the recipe of a project, and its page."""
         self.pages.offer(Page.IMAGES, project is not None)
+        self.export.project_opened(project)
         if project is None:
             return
         if self.words.vocabulary != project.vocabulary:

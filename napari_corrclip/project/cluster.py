@@ -25,9 +25,11 @@ from napari_corrclip.engine.recipe import Recipe
 from napari_corrclip.errors import CorrClipError, InputError
 from napari_corrclip.progress import Progress
 from napari_corrclip.project.folder import file_now
-from napari_corrclip.project.prelabelling import Elsewhere, Extras, Proposal, Task, propose
+from napari_corrclip.project.prelabelling import Elsewhere
+from napari_corrclip.project.proposals import Extras
 from napari_corrclip.project.reading import ReadImage, read_image
 from napari_corrclip.project.run import Made
+from napari_corrclip.project.task import Proposal, Task, propose
 from napari_corrclip.project.worker import (
     Answer,
     Job,
@@ -345,10 +347,10 @@ class _Dispatch:
         try:
             size, mtime = file_now(image)
         except OSError:
-            read, size, mtime = read_image(image, plane), 0, 0  # which says why
+            read, size, mtime = read_image(image, plane, task.options), 0, 0  # which says why
         if worker in self._blind and read is None:
-            read = read_image(image, plane)
-        job = Job(self._orders, str(image.absolute()), plane, size, mtime, read)
+            read = read_image(image, plane, task.options)
+        job = Job(self._orders, str(image.absolute()), plane, size, mtime, read, task.options)
         with dask.config.set({"distributed.admin.large-graph-warning-threshold": _LARGE}):
             sent = self._client.submit(
                 answer,

@@ -16,8 +16,8 @@ from pathlib import Path
 
 from napari_corrclip.errors import InputError
 from napari_corrclip.progress import Progress, Steps
-from napari_corrclip.project.finding import find_images
-from napari_corrclip.project.folder import content_of
+from napari_corrclip.project.finding import find_images, names_images
+from napari_corrclip.project.folder import check_text, content_of
 from napari_corrclip.storage.disk import cannot_write, sync_folder, sync_tree
 from napari_corrclip.storage.temporary import temporary
 from napari_corrclip.wording import amounts
@@ -32,10 +32,12 @@ class Copies:
     Attributes:
         images: each with the path that it gets, as seen from where they are copied to.
         size: bytes of them all.
+        passed_over: what lies in folders and cannot be copied, a sentence each.
     """
 
     images: tuple[tuple[Path, Path], ...]
     size: int
+    passed_over: tuple[str, ...] = ()
 
 
 def copies_of(
@@ -49,27 +51,41 @@ def copies_of(
         folder: of a project, in which what it has a copy of already is left out.
 
     Raises:
-        InputError: nothing is there, or an image of a list is not.
+        InputError: nothing is there that can be copied, or an image that is named itself, or by a list,
+            cannot be.
     """
     places = [images] if isinstance(images, str | os.PathLike) else list(images)
+    passed_over: dict[str, None] = {}
     names: set[str] = set()
     numbers: dict[str, Iterator[int]] = {}
     chosen: dict[Path, Path] = {}
     for place in places:
-        for image in find_images(place):
+        told: list[InputError] = []
+        tell = None if names_images(place) else told.append
+        usable = False
+        for image in find_images(place, tell=tell):
+            try:
+                path = _path(image, Path(place).expanduser().absolute())
+                _check(image, path)
+            except InputError as error:
+                if tell is None:
+                    raise
+                tell(error)
+                continue
+            usable = True
             if image in chosen:
                 continue
-            if not (image.is_file() or image.is_dir()):
-                raise InputError(f"There is no image {str(image)!r} to be copied; check the path.")
-            path = _path(image, Path(place).expanduser().absolute())
             # A disk may know no capitals. Of 50,000 of one name each goes on where the last one was.
             more = numbers.setdefault(str(path).casefold(), count(2))
             tries = chain([path], (Path(str(number), path) for number in more))
             path = next(each for each in tries if str(each).casefold() not in names)
             names.add(str(path).casefold())
             chosen[image] = path
+        if told and not usable:
+            raise told[0]
+        passed_over |= dict.fromkeys(map(str, told))
     pairs = [pair for pair in chosen.items() if folder is None or not _has(folder, *pair)]
-    return Copies(tuple(pairs), sum(_size(image) for image, _ in pairs))
+    return Copies(tuple(pairs), sum(_size(image) for image, _ in pairs), tuple(passed_over))
 
 
 def copy_steps(copies: Copies, folder: Path) -> Steps[Path | None]:
@@ -104,6 +120,23 @@ def copy_steps(copies: Copies, folder: Path) -> Steps[Path | None]:
             return target
     except OSError as error:
         raise cannot_write(folder / IMAGES, error) from None
+
+
+def _check(image: Path, path: Path) -> None:
+    """Refuse an image that cannot be copied.
+
+    Args:
+        image: where it lies.
+        path: that its copy gets.
+
+    Raises:
+        InputError: it is not there, cannot be read, or its name is no text.
+    """
+    check_text(path)
+    if not (image.is_file() or image.is_dir()):
+        raise InputError(f"There is no image {str(image)!r} to be copied; check the path.")
+    if not os.access(image, os.R_OK, effective_ids=os.access in os.supports_effective_ids):
+        raise InputError(f"The image {str(image)!r} cannot be read; look at its permissions.")
 
 
 def _path(image: Path, place: Path) -> Path:
@@ -144,6 +177,6 @@ def _size(image: Path) -> int:
 def _copy(image: Path, target: Path) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
     if image.is_dir():
-        shutil.copytree(image, target)
+        shutil.copytree(image, target, ignore_dangling_symlinks=True)
     else:
         shutil.copy2(image, target)

@@ -39,6 +39,10 @@ class RefusedError(InputError):
     """The error of values that an index cannot have; others it would have."""
 
 
+class ClosedError(InputError):
+    """The error of an index that is asked something after it was closed."""
+
+
 class Database:
     """A project's SQLite file that is open.
 
@@ -58,6 +62,7 @@ class Database:
     def __init__(self, path: Path, *, create: bool = False, read_only: bool = False) -> None:
         self.path = path
         self.read_only = read_only
+        self._closed = False
         if path.exists() is create:
             what = "is there already; open it" if create else "is missing; repair the project"
             raise InputError(f"The index {str(path)!r} {what}.")
@@ -112,6 +117,7 @@ class Database:
 
     def close(self) -> None:
         """Let go of the file, which is whole without any other then, if nobody else has it open."""
+        self._closed = True
         if not self.read_only:
             with contextlib.suppress(sqlite3.Error):
                 self._connection.execute("PRAGMA busy_timeout = 0")
@@ -126,6 +132,24 @@ class Database:
         """Whether no other process may write as long as it is open."""
         return self._writer is not None
 
+    def check_writable(self) -> None:
+        """Refuse to change anything where nothing may be, before anything else is looked at.
+
+        Raises:
+            InputError: it was opened read-only, or closed.
+        """
+        if self._closed:
+            raise self._was_closed()
+        if self.read_only:
+            raise InputError(
+                f"The project in {str(self.folder)!r} was opened read-only; open it for writing."
+            )
+
+    def _was_closed(self) -> ClosedError:
+        return ClosedError(
+            f"The project in {str(self.folder)!r} was closed; open it again: Project.open."
+        )
+
     @contextlib.contextmanager
     def transaction(self) -> Iterator[None]:
         """Make all changes inside, or none.
@@ -133,11 +157,8 @@ class Database:
         Raises:
             InputError: another process writes for too long, the disk is full, or it is read-only.
         """
+        self.check_writable()
         with self.told():
-            if self.read_only:
-                raise InputError(
-                    f"The project in {str(self.folder)!r} was opened read-only; open it for writing."
-                )
             self._connection.execute("BEGIN IMMEDIATE")
             try:
                 yield
@@ -155,6 +176,8 @@ class Database:
         except sqlite3.IntegrityError as error:
             raise RefusedError(_sentence(self.path, error)) from None
         except sqlite3.DatabaseError as error:
+            if self._closed:
+                raise self._was_closed() from None
             raise InputError(_sentence(self.path, error)) from None
 
     def readable_rows(self, query: str, values: Sequence[object] = ()) -> list[Any]:

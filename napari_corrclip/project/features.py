@@ -44,8 +44,8 @@ def read_features(folder: Path) -> Features:
     if not path.exists():
         why = "a large image keeps none" if is_large(folder) else "it was run without keeping them"
         raise InputError(
-            f"{folder.name!r} has no features ({why}); encode it (Project.encode), or say that it is new "
-            "(Project.mark) and run it with --keep features."
+            f"{folder.name!r} has no features ({why}); encode it (Project.encode), or run the project with "
+            "--keep features, which brings them where nobody has decided anything yet."
         )
     features = Features.load(path)
     name = "regions.tif"

@@ -29,6 +29,10 @@ class NothingThereError(InputError):
     """The error of a place that has no image, or is gone."""
 
 
+class _LockedError(InputError):
+    """The error of a folder that cannot be read."""
+
+
 def find_images(
     place: str | os.PathLike[str], *, root: Path | None = None, tell: Tell | None = None
 ) -> list[Path]:
@@ -40,7 +44,7 @@ def find_images(
             relative paths are seen from its own folder.
         root: the folder from which a relative place is seen, whatever it is called; ``None``: the current
             one.
-        tell: is told which folder inside of the place cannot be read, and is passed over; ``None``: that is
+        tell: is told which folder inside of a folder cannot be read, and is passed over; ``None``: that is
             raised.
 
     Raises:
@@ -68,6 +72,13 @@ def find_images(
     if path.suffix.lower() in LISTS:
         return _distinct(_listed(path))
     return _distinct([path])
+
+
+def names_images(place: str | os.PathLike[str]) -> bool:
+    """Whether a place names its images one by one: a file or a list, and no folder or pattern."""
+    text = os.fspath(place)
+    path = Path(text).expanduser()
+    return not is_pattern(path, text) and (not _is_folder(path) or _is_zarr(path))
 
 
 def place_from(place: str | os.PathLike[str], folder: Path) -> str:
@@ -113,19 +124,19 @@ def _is_ours(name: str) -> bool:
 
 
 def _inside(folder: Path, tell: Tell | None) -> Iterator[Path]:
-    """Yield the images at any depth of a folder; what begins with a dot, and what is ours, is left out."""
+    """Yield the images at any depth of a folder; what begins with a dot, and what is ours, is left out.
+
+    Raises:
+        _LockedError: it cannot be read.
+    """
     try:
         with os.scandir(folder) as found:
             entries = sorted((entry.name, entry.is_symlink()) for entry in found)
     except OSError as error:
-        refused = InputError(
+        raise _LockedError(
             f"The folder {str(folder)!r} cannot be read ({error.strerror}); look at its permissions, or "
             "leave it out."
-        )
-        if tell is None:
-            raise refused from None
-        tell(refused)
-        return
+        ) from None
     for name, is_link in entries:
         path = folder / name
         if name.startswith(".") or _is_ours(name):
@@ -134,7 +145,12 @@ def _inside(folder: Path, tell: Tell | None) -> Iterator[Path]:
             if _is_zarr(path):
                 yield path
             elif not is_link:  # which might lead back to where it is
-                yield from _inside(path, tell)
+                try:
+                    yield from _inside(path, tell)
+                except _LockedError as error:
+                    if tell is None:
+                        raise
+                    tell(error)
         elif _is_image(path):
             yield path
 

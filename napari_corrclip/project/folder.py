@@ -256,18 +256,27 @@ def item_name(path: str, plane: Where = (), shape: tuple[int, ...] = ()) -> str:
     return "-".join([name, *places])
 
 
-def relative(image: Path, folder: Path) -> str:
+def relative(image: str | os.PathLike[str], folder: Path) -> str:
     """Return an image's path as seen from a project's folder; absolute where there is no way.
 
     Raises:
         InputError: its name is no text, so that no file of ours can hold it.
     """
     place = place_of(image)
+    check_text(place)
+    return position_of(place, folder) or place.as_posix()
+
+
+def check_text(place: str | Path) -> None:
+    """Refuse a path that is no text, so that no file of ours can hold it.
+
+    Raises:
+        InputError: it is none.
+    """
     try:
         str(place).encode()
     except UnicodeEncodeError:
         raise InputError(f"The name of {escaped(place)!r} is no valid text; rename it.") from None
-    return position_of(place, folder) or place.as_posix()
 
 
 def image_in(folder: Path, path: str) -> Path:
@@ -381,7 +390,11 @@ def content_of(image: Path) -> str:
             _read_into(found, str(place))
             return found.hexdigest()
         for name, path in _files_in(str(place)):
-            found.update(b"%s;%d;" % (os.fsencode(name), os.stat(path).st_size))  # noqa: PTH116
+            try:
+                size = os.stat(path).st_size  # noqa: PTH116
+            except FileNotFoundError:  # a link that leads nowhere
+                continue
+            found.update(b"%s;%d;" % (os.fsencode(name), size))
             _read_into(found, path)
     except (OSError, ValueError):
         return ""

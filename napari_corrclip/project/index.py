@@ -15,7 +15,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from napari_corrclip.engine.recipe import Recipe
 from napari_corrclip.errors import InputError
@@ -29,7 +29,12 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _ITEM = ", ".join(ItemRecord.__slots__)
-_PLANE = re.compile(r"(.+)\[(\d+(?:, ?\d+)*)\]", re.DOTALL)
+PLANE = re.compile(r"(.+)\[(\d+(?:, ?\d+)*)\]", re.DOTALL)
+"""How a plane of a stack is named: a path, and an index along each axis."""
+
+
+class NoItemError(InputError):
+    """The error of a name that no item has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +56,24 @@ class Found:
     mtime: int
     plane: Where = ()
     stack: Stack | None = None
+
+
+class NotedFile(NamedTuple):
+    """An item's file as it was seen last.
+
+    Attributes:
+        id: of the item.
+        plane: which one of a stack; empty of one image.
+        size: bytes of the file.
+        mtime: when it was last changed.
+        digest: checksum of its content when it was run; empty before.
+    """
+
+    id: int
+    plane: Where
+    size: int
+    mtime: int
+    digest: str
 
 
 class Index(Database):
@@ -250,12 +273,13 @@ class Index(Database):
         rows = self.rows("SELECT path, plane, name FROM items")
         return {(path, _where(plane)): name for path, plane, name in rows}
 
-    def noted_files(self) -> dict[str, list[tuple[Where, int, int, str]]]:
-        """Return, by the paths of images, the planes of each with size, time and checksum as seen last."""
-        found: dict[str, list[tuple[Where, int, int, str]]] = {}
-        for path, plane, *seen in self.rows("SELECT path, plane, size, mtime, digest FROM items"):
-            size, mtime, digest = seen
-            found.setdefault(path, []).append((_where(plane), size, mtime, digest))
+    def noted_files(self) -> dict[str, list[NotedFile]]:
+        """Return the items' files as they were seen last, by the paths of images; of a stack several."""
+        found: dict[str, list[NotedFile]] = {}
+        for path, item, plane, *seen in self.rows(
+            "SELECT path, id, plane, size, mtime, digest FROM items"
+        ):
+            found.setdefault(path, []).append(NotedFile(item, _where(plane), *seen))
         return found
 
     def files(self) -> set[tuple[str, int, int]]:
@@ -267,11 +291,12 @@ class Index(Database):
         """Return the item of a name, of a path, or of a path and a plane as in ``cells.tif[3]``.
 
         Raises:
-            InputError: there is none, or it is a stack.
+            NoItemError: there is none.
+            InputError: it is a stack.
         """
         query = f"SELECT {_ITEM} FROM items WHERE"
         rows = self.rows(f"{query} name = ? OR (path = ? AND plane = '')", (name, name))
-        plane = _PLANE.fullmatch(name)
+        plane = PLANE.fullmatch(name)
         if not rows and plane is not None:
             place = plane[1], plane[2].replace(" ", "")
             rows = self.rows(f"{query} path = ? AND plane = ?", place)
@@ -281,7 +306,7 @@ class Index(Database):
                 raise InputError(
                     f"{name!r} is a stack of {len(rows)} planes; name one, such as {_item(rows[0]).title!r}."
                 )
-            raise InputError(f"The project has no item {name!r}; look at what status lists.")
+            raise NoItemError(f"The project has no item {name!r}; look at what status lists.")
         return _item(rows[0])
 
     def item_called(self, name: str) -> ItemRecord | None:
@@ -338,6 +363,13 @@ class Index(Database):
         self._connection.execute(
             "UPDATE items SET size = ?, mtime = ?, digest = ? WHERE id = ?",
             (size, mtime, digest, item),
+        )
+
+    def note_times(self, files: Iterable[NotedFile]) -> None:
+        """Take note of sizes and times of files whose content is the one of before; inside a transaction."""
+        self._connection.executemany(
+            "UPDATE items SET size = ?, mtime = ? WHERE id = ? AND digest = ?",
+            [(file.size, file.mtime, file.id, file.digest) for file in files],
         )
 
     def move(self, items: Mapping[int, str], stacks: Mapping[int, str]) -> None:

@@ -1,22 +1,21 @@
-"""The intake of a project: images that are found, added, and looked for elsewhere."""
+"""The intake of a project: images that are found and added."""
 
 from __future__ import annotations
 
 import contextlib
-import glob
 import os
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
 
 from napari_corrclip.errors import InputError
 from napari_corrclip.images.stacks import read_stack
+from napari_corrclip.project.comparing import READ, Comparison
 from napari_corrclip.project.content import Content, Runs, take_content
 from napari_corrclip.project.finding import (
     NothingThereError,
     Tell,
     find_images,
-    is_pattern,
+    names_images,
     place_from,
 )
 from napari_corrclip.project.folder import (
@@ -24,6 +23,7 @@ from napari_corrclip.project.folder import (
     ITEMS,
     Choices,
     Outcome,
+    check_text,
     file_now,
     image_in,
     item_folder,
@@ -31,18 +31,16 @@ from napari_corrclip.project.folder import (
     relative,
 )
 from napari_corrclip.project.index import Found, Index
-from napari_corrclip.project.reading import is_as_it_was
-from napari_corrclip.project.records import ItemRecord, ItemState
+from napari_corrclip.project.records import ItemState
 from napari_corrclip.storage.disk import check_name, remove
-
-_READ = 64 << 20
-"""Bytes of files that are read to tell whether they were changed, at most: a tenth of a second."""
 
 
 def found_in(
     images: str | os.PathLike[str] | Iterable[str | os.PathLike[str]],
     folder: Path,
     known: Collection[tuple[str, int, int]] = (),
+    *,
+    tell: Tell,
 ) -> dict[str, list[Found]]:
     """Return the images of each place, as seen from a project's folder; of a stack each plane.
 
@@ -50,34 +48,47 @@ def found_in(
         images: a place as :func:`~napari_corrclip.project.finding.find_images` takes it, or several.
         folder: of the project.
         known: path, size and time of files that were looked at before, and are left out.
+        tell: is told what lies in a folder, or fits a pattern, and cannot be used; it is passed over.
 
     Raises:
-        InputError: nothing is there.
+        InputError: nothing is there that can be used, or an image that is named itself cannot be.
     """
     places = [images] if isinstance(images, str | os.PathLike) else list(images)
     found: dict[str, list[Found]] = {}
     for place in places:
-        here = found.setdefault(place_from(place, folder), [])
-        here += _found(find_images(place), folder, known)
+        seen = place_from(place, folder)
+        check_text(seen)
+        told: list[InputError] = []
+        passed = None if names_images(place) else told.append
+        paths = paths_of(find_images(place, tell=passed), folder, passed)
+        if told and not paths:
+            raise told[0]
+        for error in told:
+            tell(error)
+        found.setdefault(seen, []).extend(_found(paths, known))
     return found
 
 
-def _found(
-    images: Iterable[Path],
-    folder: Path,
-    known: Collection[tuple[str, int, int]],
-    tell: Tell | None = None,
-) -> Iterator[Found]:
-    """Yield what images are; those whose names can be none are told and passed over, or raised."""
+def paths_of(images: Iterable[Path], folder: Path, tell: Tell | None = None) -> dict[Path, str]:
+    """Return the paths of images as seen from a project's folder.
+
+    Those whose names can be none are told and passed over, or raised.
+    """
+    paths: dict[Path, str] = {}
     for image in images:
         try:
             check_name(image)
-            path = relative(image, folder)
+            paths[image] = relative(image, folder)
         except InputError as error:
             if tell is None:
                 raise
             tell(error)
-            continue
+    return paths
+
+
+def _found(paths: Mapping[Path, str], known: Collection[tuple[str, int, int]]) -> Iterator[Found]:
+    """Yield what images are, but for those that are known."""
+    for image, path in paths.items():
         try:
             size, mtime = file_now(image)
         except OSError:
@@ -194,144 +205,23 @@ def look_again(index: Index) -> int:
         except InputError as error:
             told.append(error)
             continue
-        found[place] = list(_found(images, index.folder, known, told.append))
+        found[place] = list(_found(paths_of(images, index.folder, told.append), known))
     index.passed_over["places"] = tuple(dict.fromkeys(map(str, told)))
     with index.transaction():
-        return take(index, found)
+        new = take(index, found)
+    _keep_times(index, found)
+    return new
 
 
-@dataclass(frozen=True, slots=True)
-class Files:
-    """The files of a project's images, as they are beside what was run.
-
-    Attributes:
-        missing: images that are not where they were.
-        changed: that are other ones than those that were run.
-        touched: that were written since, and have not been read now to tell whether they are other ones.
-        gone: where the first that is missing was looked for.
-        other: where the first that was changed lies.
-    """
-
-    missing: int = 0
-    changed: int = 0
-    touched: int = 0
-    gone: str = ""
-    other: str = ""
-
-
-def look_at_files(index: Index, *, limit: int = _READ) -> Files:
-    """Return how many images are gone, and how many were changed since they were run.
-
-    Args:
-        index: of the project.
-        limit: so many bytes are read, at most, of files whose size or time is another one.
-    """
-    missing = changed = touched = 0
-    gone = other = ""
-    for path, items in index.noted_files().items():
-        image = image_in(index.folder, path)
-        try:
-            now = file_now(image)
-        except (OSError, ValueError):
-            missing += len(items)
-            gone = gone or str(image)
-            continue
-        for plane, size, mtime, digest in items:
-            if not digest or (size, mtime) == now:
-                continue
-            if not plane and size and size != now[0]:  # none was kept of zarr folders once
-                changed += 1
-                other = other or str(image)
-                continue
-            cost = now[0] // len(items)
-            if cost > limit:
-                touched += 1
-                continue
-            limit -= cost
-            same = False
-            with contextlib.suppress(InputError):
-                same = is_as_it_was(image, plane, digest)
-            if not same:
-                changed += 1
-                other = other or str(image)
-    return Files(missing, changed, touched, gone, other)
-
-
-def relink(index: Index, old: str | os.PathLike[str], new: str | os.PathLike[str]) -> int:
-    """Look for images elsewhere; see :meth:`~napari_corrclip.project.project.Project.relink`."""
-    before, after = Path(old).expanduser().absolute(), Path(new).expanduser().absolute()
-    moved: list[tuple[ItemRecord, Path]] = []
-    for record in index.items():
-        path = image_in(index.folder, record.path)
-        if path == before or before in path.parents:
-            moved.append((record, after / path.relative_to(before)))
-    if not moved:
-        raise InputError(
-            f"No image of the project is looked for in {os.fspath(old)!r}; status tells where they are."
-        )
-    gone = [(record, path) for record, path in moved if not path.exists()]
-    # One that is in neither place stays missing, and holds the others up no longer.
-    left = [path for record, path in gone if image_in(index.folder, record.path).exists()]
-    if len(gone) == len(moved):
-        left = [path for _, path in gone]
-    if left:
-        raise InputError(
-            f"{len(left)} of {len(moved)} images are not in {os.fspath(new)!r}, such as "
-            f"{str(left[0])!r}; copy them there first."
-        )
-    others = {record.path for record in index.items()} - {record.path for record, _ in moved}
-    there = [path for _, path in moved if relative(path, index.folder) in others]
-    if there:
-        raise InputError(
-            f"{str(there[0])!r} is an item of the project already; take another folder, or make the project "
-            "anew without it."
-        )
-    for record, path in moved:
-        # First what lies in the items. The images do lie there, whatever becomes of the rest, and a relink
-        # that was cut short can be said again as long as the index has the former paths.
-        folder = item_folder(index.folder, record.name)
-        try:
-            outcome = Outcome.read(folder)
-        except InputError:  # there is none yet, or it is damaged
-            continue
-        replace(outcome, path=relative(path, index.folder)).write(folder)
-    stacks = {record.stack: path for record, path in moved if record.stack is not None}
-    places = {place: _place_now(index.folder, place, before, after) for place in index.places}
-    with index.transaction():
-        index.move(
-            {record.id: relative(path, index.folder) for record, path in moved},
-            {stack: relative(path, index.folder) for stack, path in stacks.items()},
-        )
-        for place, now_in in places.items():
-            if now_in != place:
-                index.forget_place(place)
-        index.look_in(places.values())
-    write_choices(index)
-    return len(moved)
-
-
-def _place_now(folder: Path, place: str, before: Path, after: Path) -> str:
-    """Return a place as seen from a project's folder, when what was in ``before`` is in ``after``."""
-    path = image_in(folder, place)
-    if path.is_relative_to(before):
-        return os.path.relpath(after / path.relative_to(before), folder)
-    if is_pattern(path, place):  # in which the names of folders are written as patterns are
-        here, old, new = (Path(glob.escape(str(each))) for each in (folder, before, after))
-        path = image_in(here, place)
-        if path.is_relative_to(old):
-            return os.path.relpath(new / path.relative_to(old), here)
-    return place
-
-
-def was_changed(record: ItemRecord, image: Path) -> bool:
-    """Whether an item's image is there and another one than that which was run; its content decides."""
-    try:
-        now = file_now(image)
-    except (OSError, ValueError):
-        return False  # it is gone, which is told
-    if not record.digest or (record.size, record.mtime) == now:
-        return False
-    try:
-        return not is_as_it_was(image, record.plane, record.digest)
-    except InputError:  # of a stack there is no such plane any more
-        return True
+def _keep_times(index: Index, found: Mapping[str, Sequence[Found]]) -> None:
+    """Note the times of files that were looked at for their new time alone, so that they are not again."""
+    now = {each.path: (each.size, each.mtime) for images in found.values() for each in images}
+    if not now:
+        return
+    comparison, noted = Comparison(index, READ, looked=True), index.noted_files()
+    for path, seen in now.items():
+        if seen != (0, 0):
+            items = noted.get(path, [])
+            for item in items:
+                comparison.is_another(item, image_in(index.folder, path), seen, len(items))
+    comparison.keep()

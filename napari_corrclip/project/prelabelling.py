@@ -5,318 +5,38 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
-from napari_corrclip.annotation.files.log import has_session, is_open, put_aside
 from napari_corrclip.engine.recipe import Recipe
 from napari_corrclip.errors import CorrClipError, InputError, NotWrittenError, WeightsError
 from napari_corrclip.images.origin import Origin
 from napari_corrclip.images.planes import opened
-from napari_corrclip.images.stack import Stack
 from napari_corrclip.progress import Progress, Steps
-from napari_corrclip.project.features import Room, bytes_on_disk
-from napari_corrclip.project.folder import (
-    RESULT,
-    SESSION,
-    Outcome,
-    is_corrected,
-    now,
-)
-from napari_corrclip.project.index import Index
+from napari_corrclip.project.folder import RESULT
+from napari_corrclip.project.ledger import Ledger
+from napari_corrclip.project.proposals import USUAL, Extras, NotSavedError, Proposals
 from napari_corrclip.project.reading import ReadAhead, ReadImage, look_at_image, read_image
-from napari_corrclip.project.records import BY_HAND, ItemRecord, ItemState
 from napari_corrclip.project.run import (
     Event,
     Failed,
     Item,
-    KeptMeanwhileError,
     Made,
     Report,
     gather_steps,
     run_steps,
 )
-from napari_corrclip.project.staging import NEXT, drop, place, stage
+from napari_corrclip.project.staging import NEXT
+from napari_corrclip.project.task import Proposal, Task, propose
 from napari_corrclip.results.large import LargeSegmentation
 from napari_corrclip.results.segmentation import Segmentation
-from napari_corrclip.results.vectors import RegionVectors
 from napari_corrclip.vocabulary import Vocabulary
 
 # The engine is imported by a run alone: a window that lists a project does without torch.
 if TYPE_CHECKING:
-    from napari_corrclip.engine.encoded_image import EncodedImage
-    from napari_corrclip.engine.features import Features
     from napari_corrclip.engine.segmenter import Segmenter
-
-
-class NotSavedError(InputError):
-    """The error of a result that could not be saved: no other one would fare better."""
-
-
-@dataclass(frozen=True, eq=False, slots=True)
-class Proposal:
-    """The outcome of an item's run.
-
-    Attributes:
-        result: what the networks propose; of a large image, with its maps on the disk.
-        outcome: what is written beside it.
-        vectors: of its regions; ``None``: of a large image, where the run is to keep none, or where they
-            are to be made of ``encoded``.
-        features: of its image, likewise.
-        encoded: its image, where that was encoded in this process; let go of when the result is written.
-        encoded_anew: whether its image was encoded for it, so that features of an earlier time go.
-    """
-
-    result: Segmentation | LargeSegmentation
-    outcome: Outcome
-    vectors: RegionVectors | None = None
-    features: Features | None = None
-    encoded: EncodedImage | None = None
-    encoded_anew: bool = True
-
-
-@dataclass(frozen=True, slots=True)
-class Extras:
-    """The choice of what a run keeps beside results.
-
-    Attributes:
-        vectors: those of the regions.
-        features: how many bytes those of the images may take; 0: none are kept.
-    """
-
-    vectors: bool = True
-    features: int = 0
-
-    @property
-    def similarity_means(self) -> bool:
-        """Whether an image is to be encoded with what the similarity tower says of each region."""
-        return self.vectors or self.features > 0
-
-
-USUAL = Extras()
-"""What a run keeps where nobody says another thing."""
-
-
-@dataclass(frozen=True, eq=False, slots=True)
-class Task:
-    """An item whose turn comes.
-
-    Attributes:
-        record: the item.
-        image: its file.
-        folder: of the item.
-        stack: the planes of its stack; ``None``: it is one image.
-    """
-
-    record: ItemRecord
-    image: Path
-    folder: Path
-    stack: Stack | None = None
-
-
-class Ledger(Protocol):
-    """A ledger of a run's items: it takes note of what becomes of each."""
-
-    def is_decided(self, task: Task) -> bool:
-        """Whether a person has begun to correct an item, so that it is left as it is."""
-        ...
-
-    def begin(self, task: Task) -> None:
-        """Take note that it is an item's turn."""
-        ...
-
-    def take(self, task: Task, proposal: Proposal) -> bool:
-        """Let what is staged in its item's folder take its place; return false if a person was faster."""
-        ...
-
-    def fail(self, task: Task, reason: str) -> None:
-        """Take note that an item has no result."""
-        ...
-
-    def end(self, *, whole: bool) -> None:
-        """Take note that the run is over; ``whole``: it has come to its end."""
-        ...
-
-
-class Folders:
-    """The ledger of a run that writes into the items' folders alone, for others to collect.
-
-    Any number of them, on any machines, share no write as long as no item is of two.
-    """
-
-    def is_decided(self, task: Task) -> bool:
-        """Whether a person has said something about an item, also since the run began, or looks at it now."""
-        return self._state(task) in BY_HAND or _is_taken(task.folder)
-
-    def _state(self, task: Task) -> ItemState:
-        """Return an item's state as it is now, by its folder; before anything is there, as it was."""
-        try:
-            return Outcome.read(task.folder).state
-        except InputError:  # there is none, or it is damaged
-            return task.record.state
-
-    def begin(self, task: Task) -> None:
-        """Do nothing."""
-
-    def take(self, task: Task, proposal: Proposal) -> bool:
-        """Let an item's result, and what became of it, take their places in its folder."""
-        if self.is_decided(task):
-            return False
-        if has_session(task.folder / SESSION):  # somebody looked, and left all as it was
-            try:
-                put_aside(task.folder / SESSION)
-            except InputError:
-                if is_open(task.folder / SESSION):
-                    return False  # since a moment
-                raise
-        place(task.folder, encoded=proposal.encoded_anew)
-        return True
-
-    def fail(self, task: Task, reason: str) -> None:
-        """Write why an item has no result into its folder, unless a person has said something about it."""
-        if self.is_decided(task):
-            return
-        record = task.record
-        Outcome(
-            record.path, record.size, record.mtime, state=ItemState.FAILED, reason=reason, at=now(),
-            plane=record.plane, stack=task.stack,
-        ).write_new(task.folder)  # fmt: skip
-
-    def end(self, *, whole: bool) -> None:
-        """Do nothing."""
-
-
-class Indexed(Folders):
-    """The ledger of a run that is a project's own: folders, and then the index.
-
-    Args:
-        index: of the project.
-        vocabulary: of the run.
-        recipe: of the run.
-    """
-
-    def __init__(self, index: Index, vocabulary: Vocabulary, recipe: Recipe) -> None:
-        self._index = index
-        self._begun: dict[str, ItemRecord] = {}
-        """Items as they were, of which nothing has become yet."""
-        with index.transaction():
-            self._run = index.begin_run(vocabulary, recipe)
-
-    def _state(self, task: Task) -> ItemState:
-        return self._index.item(task.record.name).state
-
-    def begin(self, task: Task) -> None:
-        """Say that an item is running."""
-        with self._index.transaction():
-            if not self.is_decided(task):
-                self._begun[task.record.name] = task.record
-                self._index.mark(task.record.id, ItemState.RUNNING)
-
-    def take(self, task: Task, proposal: Proposal) -> bool:
-        """Write both in one transaction, before and after which reviewers look whether there was one."""
-        index, item, outcome = self._index, task.record.id, proposal.outcome
-        with index.transaction():
-            if not super().take(task, proposal):
-                return False
-            index.take_regions(item, proposal.result.table, self._run)
-            index.note_file(item, outcome.size, outcome.mtime, outcome.digest)
-            index.mark(item, outcome.state, at=outcome.at)
-            index.give_result(item, self._run, outcome.seconds)
-        self._begun.pop(task.record.name, None)
-        return True
-
-    def fail(self, task: Task, reason: str) -> None:
-        """Write the reason into both."""
-        with self._index.transaction():
-            if self.is_decided(task):
-                return
-            super().fail(task, reason)
-            self._index.mark(task.record.id, ItemState.FAILED, reason=reason)
-            self._index.note_failure(self._run)
-        self._begun.pop(task.record.name, None)
-
-    def end(self, *, whole: bool) -> None:
-        """Bring what has not become anything back into the state that it had, and end the run's record."""
-        with self._index.transaction():
-            for name, former in self._begun.items():
-                if self._index.item(name).state is ItemState.RUNNING:
-                    self._index.restore(former)
-            if whole:
-                self._index.end_run(self._run)
-
-
-class Proposals:
-    """The runner's store of results: each in its item's folder, and noted by the ledger.
-
-    Args:
-        tasks: by the names of their items.
-        ledger: takes note of what becomes of them.
-        extras: what else is kept.
-        folders: of all items whose features count for their limit.
-    """
-
-    def __init__(
-        self,
-        tasks: Mapping[str, Task],
-        ledger: Ledger,
-        extras: Extras = USUAL,
-        folders: Iterable[Path] = (),
-    ) -> None:
-        self._tasks, self._ledger, self._extras = tasks, ledger, extras
-        self._room = Room(extras.features, folders if extras.features else ())
-
-    def has(self, key: str) -> bool:
-        """Whether a person has said something about an item, which is left as it is then."""
-        return self._ledger.is_decided(self._tasks[key])
-
-    def write(self, key: str, proposal: Proposal) -> Proposal:
-        """Write a proposal beside what its item has, while the next one is made; return what is told."""
-        folder, outcome, result = self._tasks[key].folder, proposal.outcome, proposal.result
-        try:
-            if isinstance(result, Segmentation):
-                vectors, features = self._vectors(proposal), self._features(folder, proposal)
-                stage(folder, outcome, result, vectors, features)
-            else:
-                stage(folder, outcome, None)  # it was written as it was made
-        except CorrClipError as error:
-            raise NotSavedError(str(error)) from None
-        return replace(proposal, vectors=None, features=None, encoded=None)
-
-    def _vectors(self, proposal: Proposal) -> RegionVectors | None:
-        if proposal.encoded is None or not self._extras.vectors:
-            return proposal.vectors
-        from napari_corrclip.engine.vectors import region_vectors
-
-        assert isinstance(proposal.result, Segmentation)
-        return region_vectors(proposal.encoded, proposal.result)
-
-    def _features(self, folder: Path, proposal: Proposal) -> Features | None:
-        features, encoded = proposal.features, proposal.encoded
-        if encoded is not None and self._extras.features:
-            features = encoded.features
-        if features is None or not self._room.take(folder, bytes_on_disk(features)):
-            return None
-        return features
-
-    def save(self, key: str, result: Proposal) -> None:
-        """Let what was written take its place.
-
-        Raises:
-            KeptMeanwhileError: a person was faster.
-            NotSavedError: the disk refuses.
-        """
-        task = self._tasks[key]
-        try:
-            kept = self._ledger.take(task, result)
-        except CorrClipError as error:
-            raise NotSavedError(str(error)) from None
-        if not kept:
-            drop(task.folder)
-            raise KeptMeanwhileError(
-                f"Somebody decided about {task.record.title!r} while it was run; it is left as it is."
-            )
 
 
 Elsewhere = Callable[[Iterator[Task]], Generator[Progress | Made[str, Proposal], None, None]]
@@ -362,7 +82,7 @@ def prelabel_steps(
 
     def read(task: Task) -> ReadImage:
         if recipe.scale is None:
-            return read_image(task.image, task.record.plane)
+            return read_image(task.image, task.record.plane, task.options)
         found = look_at_image(task.image)
         _check_large(task, recipe.scale)
         return found
@@ -459,58 +179,6 @@ def noted(
         # On a disk that takes no more the index cannot either, and it is told why the run has ended.
         with contextlib.suppress(InputError):
             ledger.end(whole=whole)
-
-
-def propose(
-    task: Task,
-    read: ReadImage,
-    result: Segmentation | LargeSegmentation,
-    recipe: Recipe,
-    vocabulary: Vocabulary,
-    seconds: float,
-    vectors: RegionVectors | None = None,
-    features: Features | None = None,
-) -> Proposal:
-    """Return what is kept of an item's result, wherever that was made.
-
-    Args:
-        task: the item.
-        read: its image as it was read.
-        result: of the networks; of a large image with its origin.
-        recipe: of the run.
-        vocabulary: of the run.
-        seconds: that it took.
-        vectors: of its regions, if they are kept.
-        features: of its image, if they are kept.
-    """
-    if isinstance(result, Segmentation):
-        origin = Origin.of(task.image, task.folder / RESULT)
-        provenance = replace(
-            result.provenance,
-            image=origin.image,
-            image_digest=origin.digest,
-            image_position=origin.position,
-        )
-        result = replace(result, provenance=provenance)
-    outcome = Outcome(
-        task.record.path,
-        read.size,
-        read.mtime,
-        read.digest,
-        ItemState.PRELABELLED,
-        at=now(),
-        recipe=recipe.key(),
-        vocabulary=vocabulary.fingerprint,
-        seconds=seconds,
-        plane=task.record.plane,
-        stack=task.stack,
-    )
-    return Proposal(result, outcome, vectors, features)
-
-
-def _is_taken(folder: Path) -> bool:
-    """Whether somebody has decided something about an item, or has its session open."""
-    return is_corrected(folder) or is_open(folder / SESSION)
 
 
 def _check_large(task: Task, scale: float) -> None:

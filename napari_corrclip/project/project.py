@@ -15,19 +15,29 @@ from napari_corrclip.annotation import Session
 from napari_corrclip.engine.networks import Networks
 from napari_corrclip.engine.recipe import GIVEN, Recipe
 from napari_corrclip.errors import InputError
+from napari_corrclip.export.exporting import Exported, Options
+from napari_corrclip.export.importing import As, Opened
 from napari_corrclip.images.stacks import read_plane
 from napari_corrclip.progress import Steps, drive
 from napari_corrclip.project import (
+    choosing,
     collecting,
+    comparing,
+    exporting,
+    importing,
     intake,
     listing,
+    naming,
     relabelling,
+    relinking,
     reviewing,
     running,
     statistics,
+    unusable,
 )
 from napari_corrclip.project import words as classes
-from napari_corrclip.project.copying import IMAGES, copies_of, copy_steps
+from napari_corrclip.project.choosing import Choice
+from napari_corrclip.project.copying import IMAGES, Copies, copies_of, copy_steps
 from napari_corrclip.project.database import NAME
 from napari_corrclip.project.encoding import ShownRun, encode_steps
 from napari_corrclip.project.features import read_features
@@ -40,9 +50,10 @@ from napari_corrclip.project.folder import (
     item_folder,
     read_result,
 )
+from napari_corrclip.project.importing import Imported
 from napari_corrclip.project.index import Index
 from napari_corrclip.project.listing import ItemOrder
-from napari_corrclip.project.prelabelling import Extras, Proposal
+from napari_corrclip.project.proposals import Extras
 from napari_corrclip.project.records import (
     ItemRecord,
     ItemState,
@@ -55,6 +66,7 @@ from napari_corrclip.project.run import Event, Report
 from napari_corrclip.project.sessions import ItemSessions
 from napari_corrclip.project.statistics import Figures
 from napari_corrclip.project.taking_up import results_in, take_up_steps
+from napari_corrclip.project.task import Proposal
 from napari_corrclip.project.vectors import read_means, read_vectors
 from napari_corrclip.results.large import LargeSegmentation
 from napari_corrclip.results.segmentation import Segmentation
@@ -110,7 +122,8 @@ class Project:
             progress: of copying, draw a bar on stderr; ``None``: only where that is a terminal.
 
         Raises:
-            InputError: something is there already, cannot be written or cannot be used.
+            InputError: something is there already, cannot be written or cannot be used. What lies in a folder
+                and cannot be used is passed over (:attr:`passed_over`).
         """
         words = Vocabulary.coerce(vocabulary)
         recipe = recipe or Recipe()
@@ -119,8 +132,9 @@ class Project:
         if place.suffix != SUFFIX:
             place = place.with_name(place.name + SUFFIX)
         # Before anything is written.
+        told: list[InputError] = []
         copies = copies_of(images) if copy else None
-        found = {} if copy else intake.found_in(images, place)
+        found = {} if copy else intake.found_in(images, place, tell=told.append)
         try:
             place.mkdir(parents=True, exist_ok=True)
             if any(place.iterdir()):
@@ -139,8 +153,10 @@ class Project:
             undone.callback(remove, place)
             if copies is not None:
                 drive(copy_steps(copies, place), show=progress)
-                found = intake.found_in([place / IMAGES] if copies.images else [], place)
+                copied = [place / IMAGES] if copies.images else []
+                found = intake.found_in(copied, place, tell=told.append)
             index = undone.enter_context(contextlib.closing(Index(place / NAME, create=True)))
+            _pass_over(index, copies, told)
             with index.transaction():
                 index.choose(words, recipe)
                 intake.take(index, found)
@@ -258,10 +274,11 @@ class Project:
     def passed_over(self) -> tuple[str, ...]:
         """What was looked for since it was opened and could not be used, a sentence each.
 
-        Such as an image whose name can be none, a folder that nobody may look into, the copy of an item's
-        folder. :meth:`status` has them, too.
+        Such as an image whose name can be none, a folder that nobody may look into, a link to be copied that
+        leads nowhere, the copy of an item's folder. :meth:`status` has them, too.
         """
-        return tuple(itertools.chain.from_iterable(self._index.passed_over.values()))
+        told = itertools.chain.from_iterable(self._index.passed_over.values())
+        return tuple(dict.fromkeys(told))
 
     # -- vocabulary and recipe
 
@@ -289,6 +306,7 @@ class Project:
         Raises:
             InputError: it cannot be used, or written.
         """
+        self._index.check_writable()
         ours = words = classes.current(self._index)
         if isinstance(vocabulary, Vocabulary):
             words = replace(vocabulary, next_value=max(vocabulary.next_value, ours.next_value))
@@ -328,6 +346,7 @@ class Project:
         Raises:
             InputError: the set has another class of a name, or it cannot be written.
         """
+        self._index.check_writable()
         with self._index.transaction():
             number = None if item is None else item.id
             stay = classes.change(self._index, before, after, number)
@@ -368,14 +387,20 @@ class Project:
             progress: of copying, draw a bar on stderr; ``None``: only where that is a terminal.
 
         Raises:
-            InputError: nothing is there, or the project cannot be written.
+            InputError: nothing is there, an image that is named itself cannot be used, or the project cannot
+                be written. What lies in a folder and cannot be used is passed over (:attr:`passed_over`).
         """
-        copied = None
+        self._index.check_writable()
+        copied = copies = None
+        told: list[InputError] = []
         if copy:
-            copied = drive(copy_steps(copies_of(images, self.folder), self.folder), show=progress)
+            copies = copies_of(images, self.folder)
+            copied = drive(copy_steps(copies, self.folder), show=progress)
             images = () if copied is None else (self.folder / IMAGES,)
         try:
-            found = intake.found_in(images, self.folder, self._index.files())
+            known = self._index.files()
+            found = intake.found_in(images, self.folder, known, tell=told.append)
+            _pass_over(self._index, copies, told)
             with self._index.transaction():
                 new = intake.take(self._index, found)
         except BaseException:
@@ -391,6 +416,7 @@ class Project:
         Raises:
             InputError: the project cannot be written.
         """
+        self._index.check_writable()
         return intake.look_again(self._index)
 
     def path_of(self, item: ItemRecord | str) -> Path:
@@ -411,7 +437,8 @@ class Project:
         Raises:
             InputError: none lay there, or an image is not in the new place.
         """
-        return intake.relink(self._index, old, new)
+        self._index.check_writable()
+        return relinking.relink(self._index, old, new)
 
     # -- items
 
@@ -467,6 +494,19 @@ class Project:
         """
         return self._index.item(item.name if isinstance(item, ItemRecord) else item)
 
+    def items_named(self, *images: str | os.PathLike[str]) -> list[ItemRecord]:
+        """Return the items that names are of, each once.
+
+        Args:
+            images: paths as seen from the current folder, or else as the project has them; of a plane with
+                its place, ``cells.tif[3]``; or patterns such as ``*/birds/*.jpg``, which whole paths of the
+                project fit (``*`` stands for anything, ``/`` too; of stacks that fit all planes).
+
+        Raises:
+            InputError: there is no such item, or it is a stack that is named itself.
+        """
+        return naming.items_named(self._index, images)
+
     def __iter__(self) -> Iterator[ItemRecord]:
         return iter(self.items())
 
@@ -494,14 +534,16 @@ class Project:
     def status(self) -> Status:
         """Return the counts: of each state, of what is stale, of images that are gone or changed.
 
-        Images whose files are as they were cost a look at each; of others up to 64 MiB are read.
+        Images whose files are as they were cost a look at each; of others up to 64 MiB are read. The new time
+        of one that is found to be the same is noted, if the project is open to write.
         """
-        files = intake.look_at_files(self._index)
+        files = comparing.look_at_files(self._index)
         states = self._index.count()
         if ItemState.RUNNING in states and not running.is_running(self.folder):
             # What a run that was killed has left; the next one takes it as new.
             left = states.pop(ItemState.RUNNING)
             states = {ItemState.NEW: states.pop(ItemState.NEW, 0) + left, **states}
+        unusable.note(self._index)  # where nobody has looked since it was opened
         return Status(
             states,
             self.count_stale(),
@@ -515,15 +557,27 @@ class Project:
 
     def count_stale(self) -> dict[ItemState, int]:
         """Return how many items of each state are stale, as :meth:`status` does, without a look at images."""
-        return self._index.stale(running.fresh_runs(self._index))
+        return self._index.stale(choosing.fresh_runs(self._index))
 
     # -- running
 
     def items_to_run(
-        self, *, stale: bool = False, part: tuple[int, int] | None = None
+        self, *, stale: bool = False, part: tuple[int, int] | None = None, features: int = 0
     ) -> list[ItemRecord]:
-        """Return the items that :meth:`run` would take, but for those that come to its folders till then."""
-        return running.items_to_run(self._index, stale=stale, part=part)
+        """Return the items that :meth:`run` would take, but for those that come to its folders till then.
+
+        Args:
+            stale: as for :meth:`run`.
+            part: as there.
+            features: as there; those that are run again for them come last.
+
+        Raises:
+            InputError: there is no such part.
+        """
+        return self._choice(stale, part, features).items
+
+    def _choice(self, stale: bool, part: tuple[int, int] | None, features: int) -> Choice:
+        return choosing.choose(self._index, stale=stale, part=part, features=features)
 
     def run_steps(
         self,
@@ -538,6 +592,8 @@ class Project:
         features: int = 0,
     ) -> Generator[Event[str, Proposal], None, Report[str]]:
         """Generator of :meth:`run`: events of :func:`~napari_corrclip.project.run.run_steps`."""
+        if part is None:  # a part writes into the items' folders alone
+            self._index.check_writable()
         return running.project_steps(
             self._index,
             segmenter,
@@ -549,7 +605,9 @@ class Project:
             extras=Extras(vectors, features),
         )
 
-    def size_of_vectors(self, *, stale: bool = False, part: tuple[int, int] | None = None) -> int:
+    def size_of_vectors(
+        self, *, stale: bool = False, part: tuple[int, int] | None = None, features: int = 0
+    ) -> int:
         """Return up to about how many bytes the region vectors of a :meth:`run` take on the disk.
 
         By how many regions the images have that were run, or by the options of the recipe; images that the
@@ -558,13 +616,16 @@ class Project:
         Args:
             stale: as for :meth:`run`.
             part: as there.
+            features: as there.
 
         Raises:
             InputError: there is no such part.
         """
-        return running.size_of_vectors(self._index, stale=stale, part=part)
+        return choosing.bytes_of_all_vectors(self._index, self._choice(stale, part, features))
 
-    def size_of_features(self, *, stale: bool = False, part: tuple[int, int] | None = None) -> int:
+    def size_of_features(
+        self, *, stale: bool = False, part: tuple[int, int] | None = None, features: int = 0
+    ) -> int:
         """Return about how many bytes the features of a :meth:`run` take on the disk, whatever their limit.
 
         By the networks' shapes and the sizes of some of the images, evenly spread. Of large images none are
@@ -573,11 +634,12 @@ class Project:
         Args:
             stale: as for :meth:`run`.
             part: as there.
+            features: as there, so that those are counted that are run again for theirs; 0: without these.
 
         Raises:
             InputError: there is no such part.
         """
-        return running.size_of_features(self._index, stale=stale, part=part)
+        return choosing.bytes_of_all_features(self._index, self._choice(stale, part, features))
 
     def items_to_relabel(self) -> Relabelled:
         """Return the items that :meth:`relabel` would take, and those that need a :meth:`run`, too."""
@@ -587,6 +649,7 @@ class Project:
         self, *, segmenter: Segmenter | None = None, strict: bool = False
     ) -> Generator[Event[str, Proposal], None, Report[str]]:
         """Generator of :meth:`relabel`: events of :func:`~napari_corrclip.project.run.run_steps`."""
+        self._index.check_writable()
         return relabelling.relabel_steps(self._index, segmenter, strict=strict)
 
     def relabel(
@@ -613,8 +676,97 @@ class Project:
         """
         return drive(self.relabel_steps(segmenter=segmenter, strict=strict), show=progress)
 
+    # -- handing on, and taking back
+
+    def export_steps(
+        self,
+        folder: str | os.PathLike[str],
+        format: str,  # noqa: A002 - as everybody calls it
+        *,
+        only: ItemState | str | Iterable[ItemState | str] = (),
+        options: Options | None = None,
+    ) -> Steps[Exported]:
+        """Generator of :meth:`export`."""
+        states = [only] if isinstance(only, str) else list(only)
+        chosen = [reviewing.state_of(state) for state in states]
+        return exporting.project_steps(self._index, folder, format, only=chosen, options=options)
+
+    def export(
+        self,
+        folder: str | os.PathLike[str],
+        format: str,  # noqa: A002
+        *,
+        only: ItemState | str | Iterable[ItemState | str] = (),
+        options: Options | None = None,
+        progress: bool | None = None,
+    ) -> Exported:
+        """Write the labels of the set in the format of a trainer: as corrected, else as proposed.
+
+        Args:
+            folder: is made, with all of it or not at all.
+            format: its name, one of :data:`napari_corrclip.export.formats.FORMATS`.
+            only: items in these states, such as ``"verified"``; none: all that have labels and are not
+                skipped.
+            options: masks, numbers, pictures, a split; ``None``: as the format does usually.
+            progress: draw a bar on stderr; ``None``: only where that is a terminal.
+
+        Raises:
+            InputError: no item is in these states, the format cannot hold something, or the folder has
+                something or cannot be written.
+        """
+        return drive(self.export_steps(folder, format, only=only, options=options), show=progress)
+
+    def import_steps(
+        self,
+        folder: str | os.PathLike[str],
+        *,
+        format: str | None = None,  # noqa: A002
+        kind: As = "decisions",
+        by: str = "",
+        replace: bool = False,
+        manifest: bool = True,
+    ) -> Steps[Imported]:
+        """Generator of :meth:`import_labels`."""
+        opened = Opened.of(folder, name=format, manifest=manifest)
+        return importing.import_steps(self._index, opened, as_=kind, by=by, replacing=replace)
+
+    def import_labels(
+        self,
+        folder: str | os.PathLike[str],
+        *,
+        format: str | None = None,  # noqa: A002
+        kind: As = "decisions",
+        by: str = "",
+        replace: bool = False,
+        manifest: bool = True,
+        progress: bool | None = None,
+    ) -> Imported:
+        """Take the labels of an export, of this program or another one, into the items of the same images.
+
+        Images go by their paths, else by their names. With the manifest that lies beside an export,
+        decisions come back as they were, and what was changed in another program since counts as decided.
+        What somebody has corrected here, or a run has proposed, stays and is told.
+
+        Args:
+            folder: of the export.
+            format: its name; ``None``: it is found out.
+            kind: what labels are without a manifest: a person's ``"decisions"``, or ``"predictions"``.
+            by: who decided, where nobody else is named.
+            replace: let labels take the place of what is there; of decisions as a step that can be undone.
+            manifest: whether the manifest is looked at.
+            progress: draw a bar on stderr; ``None``: only where that is a terminal.
+
+        Raises:
+            InputError: it is no export, or a run is at work.
+        """
+        steps = self.import_steps(
+            folder, format=format, kind=kind, by=by, replace=replace, manifest=manifest
+        )
+        return drive(steps, show=progress)
+
     def collect_steps(self) -> Steps[int]:
         """Generator of :meth:`collect`."""
+        self._index.check_writable()
         return collecting.collect_steps(self._index)
 
     def collect(self, *, progress: bool | None = None) -> int:
@@ -663,8 +815,9 @@ class Project:
             vectors: keep vectors of the regions beside each result, see :meth:`vectors`; results are the same
                 with and without.
             features: keep those of the images, up to so many bytes on the disk, so that other words need no
-                image tower (:meth:`relabel`); :meth:`size_of_features` tells before how many they are. 0:
-                none are kept.
+                image tower (:meth:`relabel`); :meth:`size_of_features` tells before how many they are. As
+                far as they leave room, items are run again that have a result by today's settings and no
+                features, and that nobody has decided about; their results stay the same. 0: none are kept.
             progress: draw a bar on stderr; ``None``: only where that is a terminal.
 
         Raises:
@@ -750,6 +903,7 @@ class Project:
             InputError: it has neither result nor session, its image is gone or another one now, is a large
                 one, or somebody else has it open.
         """
+        self._index.check_writable()
         with reviewing.reviewed(self._index, self.item(item), by) as session:
             yield session
 
@@ -815,6 +969,7 @@ class Project:
         Raises:
             InputError: it cannot be written.
         """
+        self._index.check_writable()
         reviewing.take(self._index, self.item(item), session, by, decided=decided)
 
     def catch_up(self) -> int:
@@ -825,6 +980,7 @@ class Project:
         Raises:
             InputError: the index cannot be written.
         """
+        self._index.check_writable()
         return reviewing.catch_up(self._index)
 
     def sessions(self) -> ItemSessions:
@@ -842,7 +998,31 @@ class Project:
         Raises:
             InputError: there is no such state, or nothing to verify.
         """
-        reviewing.mark(self._index, self.item(item), reviewing.state_of(state), by)
+        self.mark_all([item], state, by=by)
+
+    def mark_all(
+        self, items: Iterable[ItemRecord | str], state: ItemState | str, *, by: str = ""
+    ) -> int:
+        """Mark several items, all or none; return how many.
+
+        Args:
+            items: or their names, such as :meth:`items` of a state, or :meth:`items_named`.
+            state: into which they come.
+            by: who says so.
+
+        Raises:
+            InputError: there is no such state or item, or nothing to verify.
+        """
+        self._index.check_writable()
+        found = [self.item(item) for item in items]
+        reviewing.mark(self._index, found, reviewing.state_of(state), by)
+        return len(found)
+
+
+def _pass_over(index: Index, copies: Copies | None, told: Iterable[InputError]) -> None:
+    """Have an index say what was passed over when images were added, and perhaps copied."""
+    copied = () if copies is None else copies.passed_over
+    index.passed_over["added"] = tuple(dict.fromkeys((*copied, *map(str, told))))
 
 
 def _check(recipe: Recipe) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from napari_corrclip.images import ImageOptions
 from napari_corrclip.images.pixels import Pixels
 from napari_corrclip.images.stack import Where
 from napari_corrclip.images.stacks import read_plane
@@ -38,14 +39,19 @@ class ReadImage:
     digest: str
 
 
-def read_image(image: Path, plane: Where = ()) -> ReadImage:
+def read_image(image: Path, plane: Where = (), options: ImageOptions | None = None) -> ReadImage:
     """Return the pixels of an image, or of one plane of a stack.
+
+    Args:
+        image: its file.
+        plane: of a stack, which one.
+        options: limits or percentiles.
 
     Raises:
         InputError: it cannot be used.
     """
     size, mtime = _file_before(image)
-    pixels = read_plane(image, plane)
+    pixels = read_plane(image, plane, options)
     # A plane is known by its own pixels.
     return ReadImage(pixels, size, mtime, content_of_plane(pixels) if plane else content_of(image))
 

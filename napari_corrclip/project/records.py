@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -125,6 +125,12 @@ _TOLD = 20
 """So many things that were passed over are told one by one."""
 
 
+def passed_over_lines(told: Sequence[str]) -> list[str]:
+    """Return what is to be read of things that were passed over: a line each, of many the first ones."""
+    more = [f"{len(told) - _TOLD:,} more were passed over"] if len(told) > _TOLD else []
+    return [*told[:_TOLD], *more]
+
+
 @dataclass(frozen=True, slots=True)
 class Status:
     """The counts of a project.
@@ -177,7 +183,4 @@ class Status:
                 f"{count(self.touched, 'image')} written since they were run, perhaps with the same content; "
                 "opening one tells"
             )
-        told += self.passed_over[:_TOLD]
-        if len(self.passed_over) > _TOLD:
-            told.append(f"{len(self.passed_over) - _TOLD:,} more were passed over")
-        return told
+        return told + passed_over_lines(self.passed_over)

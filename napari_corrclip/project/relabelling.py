@@ -12,21 +12,18 @@ from napari_corrclip._torch_import import prepare_imports
 from napari_corrclip.engine.recipe import Recipe
 from napari_corrclip.errors import CorrClipError, InputError, WeightsError
 from napari_corrclip.progress import Progress, Steps
+from napari_corrclip.project.choosing import fresh_runs
 from napari_corrclip.project.features import read_features, size_of_features
 from napari_corrclip.project.folder import RESULT, Outcome, image_in, item_folder, now
 from napari_corrclip.project.index import Index
-from napari_corrclip.project.prelabelling import (
-    Indexed,
-    NotSavedError,
-    Proposal,
-    Proposals,
-    Task,
-    noted,
-)
+from napari_corrclip.project.ledger import Indexed
+from napari_corrclip.project.prelabelling import noted
+from napari_corrclip.project.proposals import NotSavedError, Proposals
 from napari_corrclip.project.records import ItemRecord, ItemState
 from napari_corrclip.project.reviewing import catch_up, check_unchanged
 from napari_corrclip.project.run import Event, Item, Report, run_steps
-from napari_corrclip.project.running import fresh_runs, loading, only_runner
+from napari_corrclip.project.running import loading, only_runner
+from napari_corrclip.project.task import Proposal, Task
 from napari_corrclip.project.vectors import read_vectors
 from napari_corrclip.results.folder import read_provenance
 from napari_corrclip.results.provenance import Provenance

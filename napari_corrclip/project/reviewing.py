@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,6 +18,7 @@ from napari_corrclip.images import ImageOptions
 from napari_corrclip.images.stack import Where
 from napari_corrclip.images.stacks import read_plane
 from napari_corrclip.project.content import Content, Runs, take_content
+from napari_corrclip.project.database import ClosedError
 from napari_corrclip.project.folder import (
     ITEM,
     ITEMS,
@@ -32,15 +33,19 @@ from napari_corrclip.project.folder import (
     item_folder,
     now,
 )
-from napari_corrclip.project.index import Index
+from napari_corrclip.project.index import Index, NotedFile
 from napari_corrclip.project.intake import write_choices
 from napari_corrclip.project.reading import is_as_it_was
 from napari_corrclip.project.records import BY_HAND, DECIDED, ItemRecord, ItemState, plane_text
 from napari_corrclip.project.vectors import keep_means
 from napari_corrclip.project.words import adopt
 from napari_corrclip.results.folder import read_provenance
-from napari_corrclip.results.provenance import Provenance
+from napari_corrclip.results.provenance import Provenance, Stretch
 from napari_corrclip.results.segmentation import Segmentation
+from napari_corrclip.storage.files import write_bytes
+
+_LAG = 0.1
+"""Seconds by which the time of a file may lag behind the clock."""
 
 
 @contextlib.contextmanager
@@ -50,7 +55,7 @@ def reviewed(index: Index, record: ItemRecord, by: str) -> Iterator[Session]:
         record = _collected(index, record)
     folder, image = item_folder(index.folder, record.name), image_in(index.folder, record.path)
     rgb = None if is_large(folder) else read_plane(image, record.plane, as_it_was_read(folder)).rgb
-    check_unchanged(record, image)
+    file = check_unchanged(record, image)
     before = written(folder)
     session = read_session(folder, rgb, Source.of(image, slice=record.plane))
     journal = Journal(session, folder / SESSION)
@@ -58,7 +63,10 @@ def reviewed(index: Index, record: ItemRecord, by: str) -> Iterator[Session]:
         held.callback(journal.close)
         check_not_run_again(record, folder, before)
         # Now, since the process may be killed in between.
-        _bring(index, record, ItemState.IN_REVIEW, by)
+        with index.transaction():
+            index.mark(record.id, ItemState.IN_REVIEW, by=by)
+            if not record.plane:  # of a stack it would be noted that there are no new planes
+                index.note_times([NotedFile(record.id, (), *file, record.digest)])
         begun = index.item(record.name)
         edits = session.timeline.edits
         try:
@@ -66,9 +74,26 @@ def reviewed(index: Index, record: ItemRecord, by: str) -> Iterator[Session]:
         finally:
             journal.close()
             edited = session.timeline.edits != edits
-            _end(index, begun, record, journal, by, edited=edited)
+            try:
+                _end(index, begun, record, journal, by, edited=edited)
+            except ClosedError:
+                if journal.problem is None:
+                    raise ClosedError(_not_told(index.folder, record, edited=edited)) from None
         if journal.problem is not None:
             raise InputError(journal.problem)
+
+
+def _not_told(folder: Path, record: ItemRecord, *, edited: bool) -> str:
+    """Say what became of a session whose project was closed before it ended."""
+    told = (
+        f"The project in {str(folder)!r} was closed before the session of {record.title!r} was left"
+    )
+    if edited:
+        return (
+            f"{told}; what was decided is on the disk, and the index has not heard of it, which the next run "
+            "or Project.catch_up tells it: open the project again."
+        )
+    return f"{told}, so that it counts as in review; open the project again and mark it."
 
 
 def _end(
@@ -142,7 +167,7 @@ def catch_up(index: Index) -> int:
         if not has_session(folder / SESSION) or is_open(folder / SESSION):
             continue
         found = glance(folder / SESSION)
-        if found is None or not found.steps or found.changed <= (record.at or 0):
+        if found is None or not found.steps or found.changed + _LAG <= (record.at or 0):
             continue
         try:
             session = restore(folder / SESSION)
@@ -239,20 +264,50 @@ def take(
         write_choices(index)
 
 
-def mark(index: Index, record: ItemRecord, state: ItemState, by: str) -> None:
-    """Bring an item into a state; see :meth:`~napari_corrclip.project.project.Project.mark`."""
+def mark(index: Index, records: Iterable[ItemRecord], state: ItemState, by: str) -> None:
+    """Bring items into a state, all or none; see :meth:`~napari_corrclip.project.project.Project.mark`."""
     if state in (ItemState.RUNNING, ItemState.FAILED):
         raise InputError(f"Nobody but a run says that an item is {state}.")
-    with index.transaction():  # in which no run takes the item
-        record = _collected(index, index.item(record.name))
-        if state in (*DECIDED, ItemState.PRELABELLED) and record.regions is None:
-            raise InputError(
-                f"{record.title!r} has no result, so it cannot be {state}; run it first."
-            )
-        if state is ItemState.NEW and is_corrected(item_folder(index.folder, record.name)):
-            raise InputError(f"{record.title!r} was corrected, so it is not new any more.")
-        index.mark(record.id, state, by=by)
-        write_outcome(index, record.name)
+    with contextlib.ExitStack() as undone:
+        with index.transaction():  # in which no run takes the items
+            found = [_collected(index, index.item(record.name)) for record in records]
+            for record in found:
+                _check_can_be(index, record, state)
+            for record in found:
+                undone.callback(_write_back, *_read_before(item_folder(index.folder, record.name)))
+                index.mark(record.id, state, by=by)
+                write_outcome(index, record.name)
+        undone.pop_all()
+
+
+def _check_can_be(index: Index, record: ItemRecord, state: ItemState) -> None:
+    """Refuse a state that an item cannot be in.
+
+    Raises:
+        InputError: it cannot.
+    """
+    if state in (*DECIDED, ItemState.PRELABELLED) and record.regions is None:
+        raise InputError(f"{record.title!r} has no result, so it cannot be {state}; run it first.")
+    if state is ItemState.NEW and is_corrected(item_folder(index.folder, record.name)):
+        raise InputError(f"{record.title!r} was corrected, so it is not new any more.")
+
+
+def _read_before(folder: Path) -> tuple[Path, bytes | None]:
+    """Return the file that says what became of an item, and what is in it; ``None``: there is none."""
+    path = folder / ITEM
+    try:
+        return path, path.read_bytes()
+    except OSError:
+        return path, None
+
+
+def _write_back(path: Path, content: bytes | None) -> None:
+    """Let a file have what it had, as the index has what it had; as far as the disk lets us."""
+    with contextlib.suppress(InputError, OSError):
+        if content is None:
+            path.unlink(missing_ok=True)
+        elif path.read_bytes() != content:
+            write_bytes(path, content)
 
 
 def write_outcome(index: Index, name: str) -> None:
@@ -293,31 +348,39 @@ def state_of(state: ItemState | str) -> ItemState:
         ) from None
 
 
-def _bring(index: Index, record: ItemRecord, state: ItemState, by: str) -> None:
-    with index.transaction():
-        index.mark(record.id, state, by=by)
-
-
 def as_it_was_read(folder: Path) -> ImageOptions | None:
     """Return the limits by which an item's image became 8 bits when it was run; those of others may be given.
 
     Results that were taken up may come from limits or percentiles that somebody chose.
     """
-    document = read_provenance(folder / RESULT)
-    stretch = () if document is None else Provenance.from_document(document).stretch
+    stretch = _stretch(folder)
     if len(stretch) != 1 or stretch[0] is None:
         return None
     return ImageOptions((stretch[0].low, stretch[0].high))
 
 
-def check_unchanged(record: ItemRecord, image: Path) -> None:
-    """Refuse an image that is another one than that which was run.
+def can_be_read_again(folder: Path) -> bool:
+    """Whether these limits are all that made 8 bits of an item's image; a window may bend each channel."""
+    try:
+        stretch = _stretch(folder)
+    except InputError:  # it is damaged
+        return False
+    return not stretch or (len(stretch) == 1 and stretch[0] is not None and stretch[0].gamma == 1)
+
+
+def _stretch(folder: Path) -> tuple[Stretch | None, ...]:
+    document = read_provenance(folder / RESULT)
+    return () if document is None else Provenance.from_document(document).stretch
+
+
+def check_unchanged(record: ItemRecord, image: Path) -> tuple[int, int]:
+    """Refuse an image that is another one than that which was run; return size and time of its file now.
 
     Raises:
         InputError: it is, or it is gone.
     """
     if not record.digest:
-        return
+        return record.size, record.mtime
     try:
         now = file_now(image)
     except OSError:
@@ -326,7 +389,7 @@ def check_unchanged(record: ItemRecord, image: Path) -> None:
             "relink."
         ) from None
     if now == (record.size, record.mtime) or is_as_it_was(image, record.plane, record.digest):
-        return
+        return now
     way = "run it again (project run --stale)"
     if record.state in DECIDED:
         decided = f"{ITEMS}/{record.name}/{SESSION}"

@@ -1,10 +1,9 @@
-"""The run of a project: which items it takes, alone or as a part of several, and that it is the only one."""
+"""The run of a project, alone or as a part of several, and that it is the only one."""
 
 from __future__ import annotations
 
 import contextlib
-import hashlib
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,37 +11,26 @@ from typing import TYPE_CHECKING
 from napari_corrclip._torch_import import prepare_imports
 from napari_corrclip.engine.recipe import Recipe
 from napari_corrclip.errors import InputError
-from napari_corrclip.images.planes import opened
 from napari_corrclip.progress import Steps
+from napari_corrclip.project.choosing import check_part, choose, is_in
 from napari_corrclip.project.cluster import Cluster
-from napari_corrclip.project.features import bytes_of_features
-from napari_corrclip.project.folder import Outcome, image_in, item_folder
+from napari_corrclip.project.folder import image_in, item_folder
 from napari_corrclip.project.index import Index
-from napari_corrclip.project.intake import look_again, was_changed
-from napari_corrclip.project.prelabelling import (
-    USUAL,
-    Extras,
-    Folders,
-    Indexed,
-    Ledger,
-    Proposal,
-    Task,
-    prelabel_steps,
-)
-from napari_corrclip.project.records import ItemRecord, ItemState, RunRecord
-from napari_corrclip.project.reviewing import catch_up
+from napari_corrclip.project.intake import look_again
+from napari_corrclip.project.ledger import Folders, Indexed, Ledger
+from napari_corrclip.project.prelabelling import prelabel_steps
+from napari_corrclip.project.proposals import USUAL, Extras
+from napari_corrclip.project.records import ItemRecord
+from napari_corrclip.project.reviewing import as_it_was_read, can_be_read_again, catch_up
 from napari_corrclip.project.run import Event, Report
-from napari_corrclip.project.vectors import bytes_of_vectors
+from napari_corrclip.project.task import Proposal, Task
 from napari_corrclip.storage.disk import cannot_write
 from napari_corrclip.storage.locks import take
-from napari_corrclip.storage.text_files import load_json
-from napari_corrclip.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
     from napari_corrclip.engine.segmenter import Segmenter
 
 _RUNNER = ".runner.lock"
-_TO_RUN = (ItemState.NEW, ItemState.RUNNING, ItemState.FAILED)
 
 
 def project_steps(
@@ -80,23 +68,15 @@ def project_steps(
             with index.transaction():
                 index.free_running()
         else:
-            _check_part(part)
+            check_part(part)
             if is_running(index.folder):  # it writes into the same folders
                 raise _is_at_work(index.folder)
-            extras = replace(extras, features=extras.features // part[1])
-        chosen = items_to_run(index, stale=stale, part=part)
-        stacks = {stack.id: stack.planes for stack in index.stacks()}
+        chosen = choose(index, stale=stale, part=part, features=extras.features)
         if part is None:
             ledger = Indexed(index, vocabulary, recipe)
-        tasks = [
-            Task(
-                record,
-                image_in(index.folder, record.path),
-                item_folder(index.folder, record.name),
-                None if record.stack is None else stacks[record.stack],
-            )
-            for record in chosen
-        ]
+        else:
+            extras = replace(extras, features=extras.features // part[1])
+        tasks = [*_tasks(index, chosen.due), *_tasks(index, chosen.again, again=True)]
         return (
             yield from prelabel_steps(
                 tasks,
@@ -112,74 +92,27 @@ def project_steps(
                 folders=(
                     item_folder(index.folder, record.name)
                     for record in index.items()
-                    if part is None or _is_in(record, part)
+                    if part is None or is_in(record, part)
                 ),
             )
         )
 
 
-def items_to_run(
-    index: Index, *, stale: bool = False, part: tuple[int, int] | None = None
-) -> list[ItemRecord]:
-    """Return the items that a run would take; see :meth:`~napari_corrclip.project.project.Project.run`."""
-    chosen = index.items(_TO_RUN)
-    if stale:
-        fresh = set(fresh_runs(index))
-        chosen += [
-            record
-            for record in index.items([ItemState.PRELABELLED])
-            if record.run not in fresh or was_changed(record, image_in(index.folder, record.path))
-        ]
-    if part is None:
-        return chosen
-    _check_part(part)
-    chosen = [record for record in chosen if _is_in(record, part)]
-    return [record for record in chosen if not _is_done(index, record)]
-
-
-def size_of_features(
-    index: Index, *, stale: bool = False, part: tuple[int, int] | None = None
-) -> int:
-    """Return about how many bytes; see :meth:`~napari_corrclip.project.project.Project.size_of_features`."""
-    chosen = items_to_run(index, stale=stale, part=part)
-    sizes = []
-    for record in chosen[:: max(1, len(chosen) // _LOOKED_AT)]:
-        with (
-            contextlib.suppress(InputError),  # the run tells it
-            opened(image_in(index.folder, record.path), "image", where=record.plane) as plane,
-        ):
-            sizes.append(bytes_of_features(index.recipe, plane.size))
-    return round(len(chosen) * sum(sizes) / len(sizes)) if sizes else 0
-
-
-_LOOKED_AT = 20
-"""Images whose size is looked at, to tell that of features; evenly spread over all."""
-
-
-def size_of_vectors(
-    index: Index, *, stale: bool = False, part: tuple[int, int] | None = None
-) -> int:
-    """Return about how many bytes; see :meth:`~napari_corrclip.project.project.Project.size_of_vectors`."""
-    chosen = items_to_run(index, stale=stale, part=part)
-    known = [record.regions for record in index.items() if record.regions is not None]
-    mean = sum(known) / len(known) if known else None
-    return bytes_of_vectors(index.recipe, len(index.vocabulary), len(chosen), mean)
-
-
-def fresh_runs(index: Index) -> list[int]:
-    """Return the runs whose results today's vocabulary and recipe would give again."""
-    words, key = index.vocabulary, index.recipe.key()
-    return [
-        run.id for run in index.runs() if _key(run) == key and _words(run).finds_the_same(words)
-    ]
-
-
-def _key(run: RunRecord) -> str | None:
-    """Return the key of a run's recipe; ``None``: a newer version wrote it, which nobody follows here."""
-    try:
-        return Recipe.from_json(run.recipe).key()
-    except InputError:
-        return None
+def _tasks(index: Index, records: Sequence[ItemRecord], *, again: bool = False) -> Iterator[Task]:
+    """Yield the tasks of items; ``again``: of those that are to have the result that they have."""
+    stacks = {stack.id: stack.planes for stack in index.stacks()}
+    for record in records:
+        folder = item_folder(index.folder, record.name)
+        if again and not can_be_read_again(folder):
+            continue
+        yield Task(
+            record,
+            image_in(index.folder, record.path),
+            folder,
+            None if record.stack is None else stacks[record.stack],
+            again=again,
+            options=as_it_was_read(folder) if again else None,
+        )
 
 
 @contextlib.contextmanager
@@ -216,44 +149,6 @@ def is_running(folder: Path) -> bool:
     if lock is not None:
         lock.release()
     return lock is None
-
-
-def _check_part(part: tuple[int, int]) -> None:
-    """Refuse a part that there is not.
-
-    Raises:
-        InputError: there is no such part.
-    """
-    if not isinstance(part, tuple) or [type(each) for each in part] != [int, int]:
-        raise InputError(
-            f"The part is {part!r}; give two whole numbers, as (1, 3) for the first of three."
-        )
-    number, parts = part
-    if not 1 <= number <= parts:
-        raise InputError(f"There is no part {number}/{parts}; give 1/{max(parts, 1)} to the last.")
-
-
-def _is_in(record: ItemRecord, part: tuple[int, int]) -> bool:
-    """Whether an item is of a part, by its name alone."""
-    number, parts = part
-    return int(hashlib.sha256(record.name.encode()).hexdigest()[:12], 16) % parts == number - 1
-
-
-def _is_done(index: Index, record: ItemRecord) -> bool:
-    """Whether an item's folder has a result by today's settings, which is still to be collected."""
-    try:
-        outcome = Outcome.read(item_folder(index.folder, record.name))
-    except InputError:  # there is none, or it is damaged
-        return False
-    today = index.recipe.key(), index.vocabulary.fingerprint
-    if outcome.state is not ItemState.PRELABELLED or today != (outcome.recipe, outcome.vocabulary):
-        return False
-    made = replace(record, size=outcome.size, mtime=outcome.mtime, digest=outcome.digest)
-    return not was_changed(made, image_in(index.folder, record.path))
-
-
-def _words(run: RunRecord) -> Vocabulary:
-    return Vocabulary.from_document(load_json(run.vocabulary, f"The classes of run {run.id}"))
 
 
 def _given(segmenter: Segmenter) -> Callable[[], Steps[Segmenter]]:

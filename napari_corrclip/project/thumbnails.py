@@ -8,13 +8,15 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
+from PIL.PngImagePlugin import PngInfo
 
 from napari_corrclip.annotation.files.log import has_session
 from napari_corrclip.errors import InputError
-from napari_corrclip.images.stack import Where
 from napari_corrclip.images.stacks import read_plane
-from napari_corrclip.project.folder import RESULT, SESSION, is_large
-from napari_corrclip.project.reviewing import plane_in, read_session
+from napari_corrclip.project.folder import RESULT, SESSION, file_now, is_large
+from napari_corrclip.project.reading import is_as_it_was
+from napari_corrclip.project.records import ItemRecord
+from napari_corrclip.project.reviewing import read_session
 from napari_corrclip.results.folder import read_result
 from napari_corrclip.storage.files import write_bytes
 from napari_corrclip.vocabulary import Vocabulary
@@ -23,36 +25,40 @@ SIDE = 96
 """Pixels of the long side, at most."""
 OPACITY = 0.45
 FILE = "thumbnail.png"
+OF = "of"
+"""The name of the text in it that says of which state of the image's file it is."""
 _UNLIKELY = 4_000_000
 """Bytes that no thumbnail has: what is larger is another file."""
 
 
 def thumbnail(
-    image: Path, folder: Path, since: float, *, keep: bool = True, plane: Where | None = None
+    record: ItemRecord, image: Path, folder: Path, *, keep: bool = True
 ) -> NDArray[np.uint8]:
-    """Return the small picture of an item, (h, w, 3) uint8; where there is none that is new enough, make it.
+    """Return the small picture of an item, (h, w, 3) uint8; where there is none that is true now, make it.
+
+    An image that is another one than that which was run has no labels over it.
 
     Args:
-        image: the item's.
+        record: the item.
+        image: where its image lies.
         folder: of the item.
-        since: when something became of the item last, in seconds since 1970.
         keep: write it into the folder, for the next time.
-        plane: which one of a stack; ``None``: that which was run, as the folder says.
 
     Raises:
         InputError: the image cannot be read, or is a large one, which would have to be read whole.
     """
-    kept = _kept(folder / FILE, since)
+    file = _file_of(image)
+    kept = _kept(folder / FILE, record, file)
     if kept is not None:
         return kept
     if is_large(folder):
         raise InputError(
             f"{str(image)!r} was run as a large image, of which no small picture is made."
         )
-    rgb = read_plane(image, plane_in(folder) if plane is None else plane).rgb
-    made = draw(rgb, *_labels(folder))
+    rgb = read_plane(image, record.plane).rgb
+    made = draw(rgb) if _is_another(record, image, file) else draw(rgb, *_labels(folder))
     if keep and folder.is_dir():
-        write(made, folder)
+        write(made, folder, file)
     return made
 
 
@@ -84,23 +90,56 @@ def draw(
     return mixed.round().astype(np.uint8)
 
 
-def write(picture: NDArray[np.uint8], folder: Path) -> None:
-    """Keep the small picture of an item in its folder; where that cannot be, it is made again next time."""
-    data = io.BytesIO()
-    Image.fromarray(picture).save(data, format="PNG")
+def write(picture: NDArray[np.uint8], folder: Path, file: str = "") -> None:
+    """Keep the small picture of an item in its folder; where that cannot be, it is made again next time.
+
+    Args:
+        picture: as of :func:`draw`.
+        folder: of the item.
+        file: the state of the image's file that it is of; empty: that which was run.
+    """
+    data, said = io.BytesIO(), PngInfo()
+    if file:
+        said.add_text(OF, file)
+    Image.fromarray(picture).save(data, format="PNG", pnginfo=said)
     try:
         write_bytes(folder / FILE, data.getvalue())
     except InputError:
         return
 
 
-def _kept(path: Path, since: float) -> NDArray[np.uint8] | None:
+def _file_of(image: Path) -> str:
+    """Return what tells an image's file from that which was there before; empty where it is gone."""
+    try:
+        return _state(*file_now(image))
+    except (OSError, ValueError):
+        return ""
+
+
+def _state(size: int, mtime: int) -> str:
+    return f"{size} {mtime}"
+
+
+def _is_another(record: ItemRecord, image: Path, file: str) -> bool:
+    """Whether an image is another one than that which was run; read only where its file is."""
+    if not file or not record.digest or file == _state(record.size, record.mtime):
+        return False
+    try:
+        return not is_as_it_was(image, record.plane, record.digest)
+    except InputError:  # of a stack there is no such plane any more
+        return True
+
+
+def _kept(path: Path, record: ItemRecord, file: str) -> NDArray[np.uint8] | None:
+    """Return the kept picture, if nothing became of the item since, and it is of the image's file."""
     try:
         found = path.stat()
-        if found.st_mtime < since or found.st_size > _UNLIKELY:
+        if found.st_mtime < record.at or found.st_size > _UNLIKELY:
             return None
         with Image.open(path, formats=["PNG"]) as picture:
             if max(picture.size) > SIDE:
+                return None
+            if file and picture.info.get(OF, _state(record.size, record.mtime)) != file:
                 return None
             return np.asarray(picture.convert("RGB"))
     except (OSError, UnidentifiedImageError, ValueError):  # none, or damaged

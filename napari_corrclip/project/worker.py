@@ -18,6 +18,7 @@ from napari_corrclip.storage.text_files import load_json
 if TYPE_CHECKING:
     from napari_corrclip.engine.features import Features
     from napari_corrclip.engine.segmenter import Segmenter
+    from napari_corrclip.images import ImageOptions
     from napari_corrclip.images.stack import Where
     from napari_corrclip.project.reading import ReadImage
     from napari_corrclip.results.segmentation import Segmentation
@@ -55,6 +56,7 @@ class Job:
         size: bytes of the file, where it is sent as a path.
         mtime: when that was last changed.
         read: the image as it was read, where a worker does not see the file.
+        options: how it becomes 8 bits; ``None``: as usual.
     """
 
     orders: Orders
@@ -63,6 +65,7 @@ class Job:
     size: int = 0
     mtime: int = 0
     read: ReadImage | None = None
+    options: ImageOptions | None = None
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -125,7 +128,7 @@ def answer(job: Job) -> Answer:
         from napari_corrclip.project.reading import read_image
 
         try:
-            read = read_image(Path(job.image), job.plane) if job.read is None else job.read
+            read = job.read or read_image(Path(job.image), job.plane, job.options)
             assert read.pixels is not None  # no large image is sent
             means = job.orders.vectors or job.orders.features
             steps = run_steps(segmenter, read.pixels, vocabulary, similarity_means=means)

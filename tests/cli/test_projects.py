@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import shlex
 import shutil
+import sys
 from pathlib import Path
 
 import imageio.v3 as iio
@@ -79,6 +82,69 @@ def test_copies_and_large_images_by_the_command_line(
     assert "stack.npy[1]: " in out.err
     assert app.run(["project", "status", "moved.corrclip-project"]) == 0
     assert "regions superpixels, scale 0.5\n4 pre-labelled\n" in capsys.readouterr().out
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="links need a right there")
+def test_what_was_passed_over_is_told_by_the_command_that_makes_a_project(
+    images: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (images / "gone.png").symlink_to(images / "nowhere.png")
+    assert app.run(["project", "create", "set", "images", *CREATE, "--copy"]) == 0
+    out = capsys.readouterr()
+    assert "Copying 2 images, " in out.err
+    assert "set.corrclip-project: 2 images, 3 classes\nThere is no image '" in out.out
+    assert out.out.endswith("gone.png' to be copied; check the path.\n")
+
+
+@pytest.mark.parametrize("given", ["images", ".", "images/deep"])
+@pytest.mark.parametrize("copied", [False, True])
+def test_who_moved_the_project_alone_is_told_what_to_type(
+    images: Path, capsys: pytest.CaptureFixture[str], given: str, copied: bool
+) -> None:
+    (images / "deep").mkdir()
+    for number in range(2):
+        (images / f"{number}.png").rename(images / "deep" / f"{number}.png")
+    assert app.run(["project", "create", "set", "images", *CREATE]) == 0
+    Path("else where").mkdir()
+    place = Path("set.corrclip-project").rename("else where/set.corrclip-project")
+    if copied:  # these went with it
+        with Project.open(place) as project:
+            assert project.add(images / "deep" / "0.png", copy=True) == 1
+    capsys.readouterr()
+    assert app.run(["project", "relink", str(place), given, given]) == 2
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1
+    if given == ".":
+        assert "2 of 2 images are not in '.', such as " in said
+    else:
+        looked_for = place.absolute().parent / "images"
+        assert f"2 images not found are looked for in {str(looked_for)!r}, so type: nap" in said
+    program, *command = shlex.split(said.partition("type: ")[2].strip().removesuffix("."))
+    assert program == "napari-corrclip"
+    assert app.run(command) == 0
+    assert "2 images relinked" in capsys.readouterr().out
+    with Project.open(place) as project:
+        assert project.status().missing == 0
+        shutil.copy(images / "deep" / "0.png", images / "deep" / "later.png")
+        assert project.look_again() == 1
+        assert len(project) == 3 + copied
+
+
+def test_who_does_not_know_where_images_are_looked_for_is_told_so(
+    images: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert app.run(["project", "create", "set", "images", *CREATE]) == 0
+    relink = ["project", "relink", "set.corrclip-project", "nowhere", "anywhere"]
+    assert app.run(relink) == 2
+    assert "looked for in 'nowhere', and none is missing; leave it" in capsys.readouterr().err
+    images.rename("moved")
+    assert app.run(relink) == 2
+    assert f"{str(images)!r} FOLDER, in which they lie now." in capsys.readouterr().err
+    assert app.run([*relink[:3], str(images), "./elsewhere/../moved"]) == 0
+    assert "2 images relinked" in capsys.readouterr().out
+    with Project.open("set.corrclip-project") as project:
+        assert project.status().missing == 0
+        assert [item.path for item in project] == ["../moved/0.png", "../moved/1.png"]
 
 
 @pytest.mark.parametrize(
@@ -162,6 +228,27 @@ def test_features_are_kept_and_other_words_found_by_the_command_line(
         assert [class_.value for class_ in project.vocabulary.classes] == [4, 5, 3, 6]
 
 
+def test_what_is_run_again_for_its_features_is_told_with_their_size(
+    images: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = ["project", "run", "set.corrclip-project"]
+    assert app.run(["project", "create", "set", str(images), *CREATE]) == 0
+    assert app.run(run) == 0
+    capsys.readouterr()
+    assert app.run([*run, "--keep", "features"]) == 0
+    out = capsys.readouterr()
+    assert (
+        "Features of the images take about 0.9 MB (the limit is 20.0 GB); 2 images pre-labelled without "
+        "them are run again\n"
+    ) in out.err
+    assert "(2 of 2 · " in out.err
+    assert "2 images pre-labelled, 0 failed" in out.out
+    assert app.run([*run, "--keep", "features"]) == 0
+    out = capsys.readouterr()
+    assert "Features" not in out.err
+    assert "0 images pre-labelled" in out.out
+
+
 @pytest.mark.parametrize(
     ("more", "sentence"),
     [
@@ -183,3 +270,123 @@ def test_what_cannot_be_kept_is_said(
     assert said.count("\n") == 1
     assert app.run(["project", "relabel", "set.corrclip-project", "-c", "cat,,dog"]) == 2
     assert "empty class name" in capsys.readouterr().err
+
+
+@pytest.fixture
+def labelled(images: Path, capsys: pytest.CaptureFixture[str]) -> Path:
+    """A project of two photographs and three planes that was run, beside the current folder's images."""
+    np.save(images / "cells.npy", np.stack([generate_scene(2).image[:60, :60]] * 3))
+    assert app.run(["project", "create", "set", "images", *CREATE]) == 0
+    assert app.run(["project", "run", "set.corrclip-project"]) == 0
+    capsys.readouterr()
+    return Path("set.corrclip-project")
+
+
+def states(folder: Path) -> dict[str, str]:
+    """Return the states of a project's items, as the index and as their folders have them, and by whom."""
+    with Project.open(folder) as project:
+        for item in project:
+            path = project.folder_of(item) / "item.json"
+            document = json.loads(path.read_text()) if path.exists() else {"state": "new"}
+            assert document["state"] == item.state
+            assert document.get("by", "") == item.by
+        return {
+            item.title.removeprefix("../images/"): f"{item.state} {item.by}".rstrip()
+            for item in project
+        }
+
+
+@pytest.mark.parametrize(
+    ("named", "marked"),
+    [
+        (["images/0.png"], ["0.png"]),  # as seen from here
+        (["../images/0.png", "images/0.png"], ["0.png"]),  # as the project has it, and once
+        (["images/cells.npy[1]", "images/1.png"], ["1.png", "cells.npy[1]"]),
+        (["../images/cells.npy[0]"], ["cells.npy[0]"]),
+        (["*.png"], ["0.png", "1.png"]),
+        (["*/[0-9].png"], ["0.png", "1.png"]),
+        (["*/cells*"], ["cells.npy[0]", "cells.npy[1]", "cells.npy[2]"]),
+        (["*.npy[2]"], ["cells.npy[2]"]),
+    ],
+)
+def test_images_are_marked_however_they_are_named(
+    labelled: Path, capsys: pytest.CaptureFixture[str], named: list[str], marked: list[str]
+) -> None:
+    assert app.run(["project", "mark", str(labelled), "verified", *named, "--by", "Ann"]) == 0
+    number = f"{len(marked)} image{'s' if len(marked) > 1 else ''}"
+    assert capsys.readouterr().out == f"{number} marked verified\n"
+    found = states(labelled)
+    assert sorted(name for name, state in found.items() if state == "verified Ann") == marked
+    assert len([state for state in found.values() if state == "pre-labelled"]) == 5 - len(marked)
+
+
+def test_all_images_of_a_state_are_marked(
+    labelled: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    mark = ["project", "mark", str(labelled)]
+    assert app.run([*mark, "skipped", "images/0.png", "--by", "Ann"]) == 0
+    capsys.readouterr()
+    for args, told in (
+        (["skipped", "--all", "--in", "skipped", "--by", "Ben"], "0 images marked skipped\n"),
+        (["verified", "--all", "--in", "pre-labelled"], "4 images marked verified\n"),
+        (["skipped", "--all", "--by", "Ben"], "4 images marked skipped\n"),
+        (["pre-labelled", "--all", "--in", "new"], "0 images marked pre-labelled\n"),
+    ):
+        assert app.run([*mark, *args]) == 0
+        assert capsys.readouterr().out == told
+    found = states(labelled)
+    assert found.pop("0.png") == "skipped Ann"  # whoever has said so before is not written over
+    assert set(found.values()) == {"skipped Ben"}
+
+
+@pytest.mark.parametrize(
+    ("args", "sentence"),
+    [
+        (["done", "images/0.png"], "There is no state 'done'; choose one of new, "),
+        (["verified", "--all", "--in", "done"], "There is no state 'done'"),
+        (["failed", "images/0.png"], "Nobody but a run says that an item is failed"),
+        (["verified", "images/0.png", "gone.png"], "The project has no image 'gone.png'; give its"),
+        (["verified", "images/0.png", "*.gif"], "No image of the project fits the pattern '*.gif'"),
+        (["verified", "images/0.png", "images/cells.npy"], "is a stack of 3 planes; name one"),
+        (["verified", "images/0.png", "images/cells.npy[7]"], "has no image 'images/cells.npy[7]'"),
+        (["verified", "images/0.png", "images/later.png"], "has no result, so it cannot be verif"),
+        (["verified", "--all"], "later.png' has no result, so it cannot be verified"),
+        (["verified"], "Say which images, or give --all"),
+        (["verified", "images/0.png", "--all"], "Say which images, or give --all"),
+        (["verified", "images/0.png", "--in", "new"], "goes with --all"),
+    ],
+)
+def test_none_is_marked_where_one_cannot_be(
+    labelled: Path,
+    images: Path,
+    capsys: pytest.CaptureFixture[str],
+    args: list[str],
+    sentence: str,
+) -> None:
+    shutil.copy(images / "0.png", images / "later.png")
+    with Project.open(labelled) as project:
+        project.look_again()
+    before = states(labelled)
+    assert app.run(["project", "mark", str(labelled), *args]) == 2
+    said = capsys.readouterr().err
+    assert sentence in said
+    assert said.count("\n") == 1
+    assert states(labelled) == before
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a folder in the way is replaced there")
+def test_none_is_marked_where_the_disk_refuses_one(
+    labelled: Path, images: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("later.png", "last.png"):
+        shutil.copy(images / "0.png", images / name)
+    with Project.open(labelled) as project:
+        project.look_again()
+        in_the_way = project.folder_of(project.items()[-1])
+    in_the_way.write_text("no folder can be made here")
+    assert app.run(["project", "mark", str(labelled), "skipped", "--all", "--by", "Ann"]) == 2
+    assert "cannot be written" in capsys.readouterr().err
+    in_the_way.unlink()
+    assert sorted(set(states(labelled).values())) == ["new", "pre-labelled"]
+    assert app.run(["project", "mark", str(labelled), "skipped", "--all", "--by", "Ann"]) == 0
+    assert set(states(labelled).values()) == {"skipped Ann"}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import imageio.v3 as iio
@@ -16,36 +15,16 @@ from napari_corrclip.demo.scenes import generate_scene
 from napari_corrclip.engine.segmenter import Segmenter
 from napari_corrclip.errors import NotWrittenError
 from napari_corrclip.progress import finish
-from napari_corrclip.project import prelabelling
+from napari_corrclip.project import ledger
 from napari_corrclip.project.folder import ITEM, RESULT, SESSION
 from napari_corrclip.project.project import Project
 from napari_corrclip.project.records import ItemRecord, ItemState
 from napari_corrclip.project.reviewing import check_not_run_again, read_session, written
 from napari_corrclip.project.run import Done, Event, Report
 from tests.full_disk import files_of_at_most
+from tests.project.small import WORDS
 
-RECIPE = nc.Recipe(regions="superpixels", region_options={"n_segments": 20})
-WORDS, OTHERS = "red, blue, background: wood", "red, green, background: wood"
-
-
-@pytest.fixture(scope="module")
-def segmenter() -> Segmenter:
-    return Segmenter.from_recipe(RECIPE)
-
-
-@pytest.fixture
-def images(tmp_path: Path) -> Path:
-    folder = tmp_path / "images"
-    folder.mkdir()
-    for number in range(3):
-        iio.imwrite(folder / f"{number}.png", generate_scene(number).image[: 64 + number, :72])
-    return folder
-
-
-@pytest.fixture
-def project(images: Path, tmp_path: Path) -> Iterator[Project]:
-    with Project.create(tmp_path / "set", WORDS, images, recipe=RECIPE) as made:
-        yield made
+OTHERS = "red, green, background: wood"
 
 
 @pytest.fixture
@@ -235,6 +214,75 @@ def test_edits_that_the_index_never_heard_of_are_caught_up(
     assert labelled.item(item).state is ItemState.VERIFIED
 
 
+@pytest.mark.parametrize("edited", [False, True])
+def test_a_session_that_is_left_after_its_project_was_closed_loses_nothing(
+    labelled: Project, edited: bool
+) -> None:
+    item, *_ = labelled.items()
+    way = "Project.catch_up tells it: open the project" if edited else "counts as in review; open"
+
+    def decide() -> None:
+        with labelled.session(item, by="Ann") as session:
+            if edited:
+                session.assign(session.ids.tolist(), "red")
+            labelled.close()
+
+    with pytest.raises(nc.InputError, match=f"was closed before the session of .*0.png.*{way}"):
+        decide()
+    with Project.open(labelled.folder) as anew:
+        found = anew.item(item.name)
+        assert (found.state, found.undecided) == (ItemState.IN_REVIEW, item.regions)
+        assert anew.catch_up() == edited
+        found = anew.item(item.name)
+        assert (found.by, found.undecided) == ("Ann", 0 if edited else item.regions)
+
+
+def test_an_edit_that_the_disk_refuses_is_told_where_the_project_was_closed_too(
+    labelled: Project,
+) -> None:
+    item, *_ = labelled.items()
+
+    def decide() -> None:
+        with labelled.session(item, by="Ann") as session:
+            with files_of_at_most(0):
+                session.assign(session.ids.tolist(), "red")
+            labelled.close()
+
+    with pytest.raises(nc.InputError, match="cannot be written"):
+        decide()
+
+
+def test_a_project_that_was_closed_says_so_whatever_it_is_asked(
+    labelled: Project, images: Path, segmenter: Segmenter
+) -> None:
+    item, *_ = labelled.items()
+    labelled.close()
+    labelled.close()
+    for ask in (
+        lambda: labelled.vocabulary,
+        lambda: labelled.items(),
+        lambda: len(labelled),
+        lambda: labelled.item(item),
+        lambda: labelled.status(),
+        lambda: labelled.figures(),
+        lambda: labelled.list_items(),
+        lambda: labelled.result(item),
+        lambda: labelled.mark(item, "verified"),
+        lambda: labelled.add(images),
+        lambda: labelled.look_again(),
+        lambda: labelled.choose("cat"),
+        lambda: labelled.collect(progress=False),
+        lambda: labelled.relabel(segmenter=segmenter, progress=False),
+        lambda: labelled.run(segmenter=segmenter, progress=False),
+        lambda: labelled.relink(images, images.parent),
+        lambda: labelled.session(item).__enter__(),
+    ):
+        with pytest.raises(
+            nc.InputError, match=r"project' was closed; open it again: Project\.open\."
+        ):
+            ask()
+
+
 def test_who_opens_an_item_while_its_result_is_replaced_is_told(
     labelled: Project, segmenter: Segmenter
 ) -> None:
@@ -257,7 +305,7 @@ def test_who_opens_an_item_at_the_last_moment_ends_no_run(
     labelled.choose(OTHERS)
     session = read_session(labelled.folder_of(item))
     opened: list[Journal] = []
-    real = prelabelling.has_session
+    real = ledger.has_session
 
     def has_session(folder: Path) -> bool:
         """Open the session between the look whether somebody has and the way aside."""
@@ -265,7 +313,7 @@ def test_who_opens_an_item_at_the_last_moment_ends_no_run(
             opened.append(Journal(session, folder, replace=True))
         return real(folder)
 
-    monkeypatch.setattr(prelabelling, "has_session", has_session)
+    monkeypatch.setattr(ledger, "has_session", has_session)
     report = labelled.run(segmenter=segmenter, stale=True, progress=False)
     opened[0].close()
     assert report.skipped == (item.name,)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from pathlib import Path
+from typing import Any
 
 import imageio.v3 as iio
 import numpy as np
@@ -15,22 +16,18 @@ import napari_corrclip as nc
 from napari_corrclip.demo.scenes import generate_scene
 from napari_corrclip.engine.segmenter import Segmenter
 from napari_corrclip.images.origin import digest_of
-from napari_corrclip.project import intake
+from napari_corrclip.images.stack import Stack, Where
+from napari_corrclip.project import comparing, intake, reviewing
 from napari_corrclip.project.folder import content_of, file_now, has_content
 from napari_corrclip.project.project import Project
+from napari_corrclip.project.records import ItemState
+from tests.project.small import RECIPE, WORDS
 
-RECIPE = nc.Recipe(regions="superpixels", region_options={"n_segments": 20})
 LARGE = nc.Recipe(regions="superpixels", region_options={"n_segments": 5}, scale=0.05)
-WORDS = "red, blue, background: wood"
 CHANGED = (
     "{} changed since they were run, such as {!r}; "
     "run --stale makes those anew that nobody has decided about"
 )
-
-
-@pytest.fixture(scope="module")
-def segmenter() -> Segmenter:
-    return Segmenter.from_recipe(RECIPE)
 
 
 @pytest.fixture
@@ -149,9 +146,11 @@ def test_status_tells_what_was_changed_and_reads_so_much_and_no_more(
         ]  # fmt: skip
         size = (images / "0.bmp").stat().st_size
         for limit, changed, touched in ((0, 1, 2), (size, 1, 1), (2 * size, 2, 0)):
-            found = intake.look_at_files(project._index, limit=limit)
+            os.utime(images / "0.bmp", (2, 2 + limit))
+            found = comparing.look_at_files(project._index, limit=limit)
             assert (found.changed, found.touched) == (changed, touched)
-        monkeypatch.setattr(intake.look_at_files, "__kwdefaults__", {"limit": 0})
+        os.utime(images / "0.bmp", (3, 3))
+        monkeypatch.setattr(comparing.look_at_files, "__kwdefaults__", {"limit": 0})
         assert (
             "2 images written since they were run, perhaps with the same content; opening one tells"
             in (project.status().lines())
@@ -214,3 +213,119 @@ def test_a_run_of_what_is_stale_takes_images_that_were_changed(
             with project.session(item):
                 pass
         assert project.status().changed == 1  # what Ann decided is of the former one
+
+
+@pytest.fixture
+def reads(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Which images' contents were read since, by the names of their files."""
+    found: list[str] = []
+    for module in (comparing, reviewing):
+        real = module.is_as_it_was
+
+        def counting(image: Path, plane: Where, digest: str, real: Any = real) -> bool:
+            found.append(image.name)
+            return bool(real(image, plane, digest))
+
+        monkeypatch.setattr(module, "is_as_it_was", counting)
+    return found
+
+
+@pytest.fixture
+def headers(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Which images it was looked at whether they are stacks since."""
+    found: list[str] = []
+    real = intake.read_stack
+
+    def counting(image: Path) -> Stack | None:
+        found.append(image.name)
+        return real(image)
+
+    monkeypatch.setattr(intake, "read_stack", counting)
+    return found
+
+
+def touch(images: Path) -> None:
+    """Copy all images to where they are, with new times."""
+    for image in sorted(images.iterdir()):
+        os.utime(image, ns=(image.stat().st_mtime_ns + 10**9,) * 2)
+
+
+@pytest.mark.parametrize("way", ["status", "look_again", "stale", "features", "session"])
+def test_an_image_of_another_time_that_is_the_same_is_read_once(
+    images: Path, tmp_path: Path, segmenter: Segmenter, reads: list[str], way: str
+) -> None:
+    iio.imwrite(images / "a.png", scene(1))
+    with Project.create(tmp_path / "set", WORDS, images, recipe=RECIPE) as project:
+        project.run(segmenter=segmenter, progress=False)
+
+        def look(project: Project) -> None:
+            if way == "status":
+                assert project.status().changed == 0
+            elif way == "look_again":
+                assert project.look_again() == 0
+            elif way == "session":
+                with project.session("../images/a.png"):
+                    pass
+            else:
+                options = {"stale": way == "stale", "features": 10**9 * (way == "features")}
+                assert len(project.items_to_run(**options)) == (way == "features")
+
+        for _ in range(2):
+            touch(images)
+            reads.clear()
+            look(project)
+            look(project)
+            assert reads == ["a.png"]
+            assert project.item("../images/a.png").state is ItemState.PRELABELLED
+        # Where nothing may be noted it is read each time, and right all the same.
+        touch(images)
+        if way in ("status", "stale"):
+            with Project.open(project.folder, read_only=True) as shown:
+                reads.clear()
+                look(shown)
+                look(shown)
+                assert reads == ["a.png", "a.png"]
+        # What is another one is told, as often as somebody asks.
+        iio.imwrite(images / "a.png", scene(2))
+        for _ in range(2):
+            project.look_again()
+            assert project.status().changed == 1
+            assert len(project.items_to_run(stale=True)) == 1
+
+
+def test_new_planes_of_a_stack_are_found_after_its_time_was_noted(
+    images: Path, tmp_path: Path, segmenter: Segmenter, reads: list[str], headers: list[str]
+) -> None:
+    np.save(images / "a.npy", np.stack([scene(1), scene(2)]))
+    with Project.create(tmp_path / "set", WORDS, images, recipe=RECIPE) as project:
+        project.run(segmenter=segmenter, progress=False)
+        np.save(images / "a.npy", np.stack([scene(1), scene(2), scene(3)]))
+        assert project.status().changed == 0
+        with project.session("../images/a.npy[0]"):
+            pass
+        assert project.items_to_run(stale=True) == []
+        assert project.look_again() == 1
+        for look in (project.look_again, project.status, project.look_again):
+            reads.clear()
+            headers.clear()
+            look()
+            assert (reads, headers) == ([], [])
+        np.save(images / "a.npy", np.stack([scene(1), scene(9), scene(3)]))
+        project.look_again()
+        assert [project.status().changed for _ in range(2)] == [1, 1]
+
+
+def test_images_that_were_never_run_are_looked_at_once_for_a_new_time(
+    images: Path, tmp_path: Path, headers: list[str]
+) -> None:
+    iio.imwrite(images / "a.png", scene(1))
+    with Project.create(tmp_path / "set", WORDS, images, recipe=RECIPE) as project:
+        touch(images)
+        headers.clear()
+        assert (project.look_again(), project.look_again()) == (0, 0)
+        assert headers == ["a.png"]
+        # One that becomes a stack is one.
+        (images / "a.png").unlink()
+        np.save(images / "a.npy", np.stack([scene(1), scene(2)]))
+        (images / "a.npy").rename(images / "a.png")
+        assert project.look_again() == 2

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import shutil
 import sqlite3
 import sys
@@ -20,8 +21,9 @@ from napari_corrclip.images.origin import digest_of
 from napari_corrclip.project import copying, database
 from napari_corrclip.project.project import Project
 from tests.full_disk import files_of_at_most
+from tests.project.small import RECIPE
+from tests.users import another_user, open_folder
 
-RECIPE = nc.Recipe(regions="superpixels", region_options={"n_segments": 20})
 WORDS = "red, background: wood"
 
 
@@ -92,6 +94,59 @@ def test_a_list_with_an_image_that_is_not_there_copies_nothing(
     with pytest.raises(nc.InputError, match=r"no image .*gone.png' to be copied"):
         Project.create(tmp_path / "set", WORDS, tmp_path / "list.txt", recipe=RECIPE, copy=True)
     assert not (tmp_path / "set.corrclip-project").exists()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="others allow no such names")
+@pytest.mark.parametrize("pattern", ["", "**/*.*"])
+def test_what_lies_in_a_folder_and_cannot_be_copied_is_told_and_the_rest_is_taken(
+    images: Path, tmp_path: Path, pattern: str
+) -> None:
+    link = images / "b" / "gone.png"
+    link.symlink_to(tmp_path / "nowhere.png")
+    (images / "c.zarr" / "gone").symlink_to(tmp_path / "nowhere")
+    odd = Path(os.fsdecode(os.fsencode(images) + b"/\xff.png"))
+    shutil.copy(images / "a" / "one.png", odd)
+    place = images / pattern
+    number, size = Project.size_of(place)
+    assert number == 4
+    with Project.create(tmp_path / "set", WORDS, place, recipe=RECIPE, copy=True) as project:
+        assert len(project) == 4
+        copied = [path for path in (project.folder / "images").rglob("*") if path.is_file()]
+        assert sum(path.stat().st_size for path in copied) == size
+        told = sorted(project.passed_over)
+        assert len(told) == 2
+        assert "is no valid text; rename it" in told[0]
+        assert told[1] == f"There is no image {str(link)!r} to be copied; check the path."
+        assert project.add(place, copy=True) == 0
+        assert sorted(project.passed_over) == told
+        for named, sentence in ((link, "There is no image"), (odd, "is no valid text; rename it")):
+            with pytest.raises(nc.InputError, match=sentence):
+                project.add(named, copy=True)
+    shutil.rmtree(images / "a")
+    shutil.rmtree(images / "c.zarr")
+    for name in ("one.png", "two.png"):
+        (images / "b" / name).unlink()
+    with pytest.raises(nc.InputError, match=r"There is no image|is no valid text"):
+        Project.create(tmp_path / "none", WORDS, place, recipe=RECIPE, copy=True)
+    assert not (tmp_path / "none.corrclip-project").exists()
+
+
+def test_a_file_that_nobody_may_read_keeps_no_other_one_from_being_copied(tmp_path: Path) -> None:
+    with open_folder() as base:
+        (base / "images").mkdir()
+        for name in ("a.png", "locked.png"):
+            iio.imwrite(base / "images" / name, generate_scene(1).image[:60, :70])
+        (base / "images" / "locked.png").chmod(0)
+        base.chmod(0o777)
+        with another_user():
+            with Project.create(
+                base / "set", WORDS, base / "images", recipe=RECIPE, copy=True
+            ) as project:
+                assert paths(project) == ["images/images/a.png"]
+                (told,) = project.passed_over
+            assert "locked.png' cannot be read; look at its permissions" in told
+            with pytest.raises(nc.InputError, match=r"locked.png' cannot be read"):
+                Project.size_of(base / "images" / "locked.png")
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows knows no such limit")

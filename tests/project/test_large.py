@@ -85,4 +85,4 @@ def test_a_large_item_has_no_small_picture(images: Path, tmp_path: Path) -> None
         project.run(progress=False)
         (item,) = project
         with pytest.raises(nc.InputError, match="no small picture"):
-            thumbnail(project.path_of(item), project.folder_of(item), item.at)
+            thumbnail(item, project.path_of(item), project.folder_of(item))

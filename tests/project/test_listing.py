@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
+from shutil import copytree
 
 import imageio.v3 as iio
+import numpy as np
 import pytest
 
 import napari_corrclip as nc
@@ -14,7 +17,7 @@ from napari_corrclip.errors import InputError
 from napari_corrclip.project.listing import ItemOrder
 from napari_corrclip.project.project import Project
 from napari_corrclip.project.records import ItemRecord, ItemState
-from napari_corrclip.project.thumbnails import FILE, SIDE, thumbnail
+from napari_corrclip.project.thumbnails import FILE, SIDE, draw, thumbnail
 
 RECIPE = nc.Recipe(regions="superpixels", region_options={"n_segments": 30})
 NAMES = ("a_1", "a%2", "B 3", "Über", "plain")
@@ -112,19 +115,19 @@ def test_thumbnails_are_kept_and_made_anew_when_something_became_of_the_item(
 ) -> None:
     record = project.item("../images/a_1.png")
     image, folder = project.path_of(record), project.folder_of(record)
-    first = thumbnail(image, folder, record.at)
+    first = thumbnail(record, image, folder)
     assert max(first.shape[:2]) == SIDE
-    assert (first == thumbnail(image, folder, record.at)).all()
+    assert (first == thumbnail(record, image, folder)).all()
     kept = folder / FILE
     kept.write_bytes(b"no picture")
-    assert (first == thumbnail(image, folder, record.at)).all()
+    assert (first == thumbnail(record, image, folder)).all()
     with project.session(record) as session:
         session.assign(session.ids.tolist(), "green")
     record = project.item(record)
-    again = thumbnail(image, folder, record.at)
+    again = thumbnail(record, image, folder)
     assert (again != first).any()
     kept.unlink()
-    assert (again == thumbnail(image, folder, record.at, keep=False)).all()
+    assert (again == thumbnail(record, image, folder, keep=False)).all()
     assert not kept.exists()
 
 
@@ -141,3 +144,31 @@ def test_figures_are_those_of_the_regions(project: Project) -> None:
     undecided = [t["p"][(t["state"] == "") & (t["label"] > 0)] for t in tables]
     assert sum(found.certainty) == sum(map(len, undecided))
     assert found.certainty[-1] == sum(int((p >= 0.9).sum()) for p in undecided)
+
+
+def test_a_thumbnail_has_no_labels_over_another_image_than_that_which_was_run(
+    made: Path, tmp_path: Path
+) -> None:
+    copytree(made.parent, tmp_path / "copy")
+    with Project.open(tmp_path / "copy" / made.name) as project:
+        record = project.item("../images/a_1.png")
+        image, folder = project.path_of(record), project.folder_of(record)
+        labelled, former = thumbnail(record, image, folder), image.read_bytes()
+        assert (labelled != draw(iio.imread(image))).any()
+        other = generate_scene(9).image[:80, :100]
+        before = image.stat()
+        iio.imwrite(image, other)
+        for time in (image.stat().st_mtime_ns, before.st_mtime_ns - 10**9):  # a copy keeps its time
+            os.utime(image, ns=(time, time))
+            np.testing.assert_array_equal(thumbnail(record, image, folder), draw(other))
+        # Of one that was only written again, or put back, it is as it was.
+        image.write_bytes(former)
+        np.testing.assert_array_equal(thumbnail(record, image, folder), labelled)
+        os.utime(image, (1, 1))
+        np.testing.assert_array_equal(thumbnail(record, image, folder), labelled)
+        kept = (folder / FILE).stat().st_mtime_ns
+        np.testing.assert_array_equal(thumbnail(record, image, folder), labelled)
+        assert (folder / FILE).stat().st_mtime_ns == kept  # and is not made each time
+        # One that is gone is not seen to be another one.
+        image.unlink()
+        np.testing.assert_array_equal(thumbnail(record, image, folder), labelled)

@@ -464,12 +464,54 @@ def test_what_cannot_be_used_in_a_place_is_told_and_the_rest_is_found(
             assert any("locked' cannot be read (Permission denied)" in each for each in told)
             assert any("list.csv' cannot be read as a table" in each for each in told)
             assert project.status().lines()[1:] == list(told)
+            with another_user(), Project.open(project.folder, read_only=True) as read:
+                assert read.status().lines()[1:] == list(told)  # by whoever asks alone
+                assert len(read) == len(project)
             # Whoever names such a place is told at once.
             with another_user(), pytest.raises(nc.InputError, match="locked' cannot be read"):
-                project.add(base / "images")
-            (base / "images" / "locked").rmdir()
+                project.add(base / "images" / "locked")
             with pytest.raises(nc.InputError, match="no valid text"):
-                project.add(base / "images")
+                project.add(os.fsdecode(name))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="others allow no such names")
+@pytest.mark.parametrize("pattern", ["", "*.png"])
+def test_what_cannot_be_used_in_a_folder_or_pattern_keeps_no_other_image_out(
+    images: Path, tmp_path: Path, pattern: str
+) -> None:
+    folder = tmp_path / "odd"
+    folder.mkdir()
+    name = Path(os.fsdecode(os.fsencode(folder) + b"/\xff.png"))
+    for path in (name, folder / "fine.png"):
+        shutil.copy(images / "a" / "one.png", path)
+    place = folder / pattern
+    with Project.create(tmp_path / "set", WORDS, place, recipe=RECIPE) as project:
+        assert [item.path for item in project] == ["../odd/fine.png"]
+        (told,) = project.passed_over
+        assert "is no valid text; rename it" in told
+        shutil.copy(images / "a" / "one.png", folder / "later.png")
+        assert project.add(place) == 1
+        assert project.look_again() == 0
+        assert project.passed_over == (told,)
+    for named in (name, [folder / "fine.png", name]):
+        with pytest.raises(nc.InputError, match="is no valid text; rename it"):
+            Project.create(tmp_path / "none", WORDS, named, recipe=RECIPE)
+    for path in folder.glob("*r.png"):
+        path.unlink()
+    (folder / "fine.png").unlink()
+    with pytest.raises(nc.InputError, match="is no valid text; rename it"):
+        Project.create(tmp_path / "none", WORDS, place, recipe=RECIPE)
+    assert not (tmp_path / "none.corrclip-project").exists()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="others allow no such names")
+def test_a_folder_or_a_list_whose_name_is_no_text_is_said(images: Path, tmp_path: Path) -> None:
+    odd = os.fsdecode(os.fsencode(tmp_path) + b"/\xff")
+    shutil.copytree(images, odd)
+    Path(odd + ".txt").write_text("images/a/one.png\n")
+    for place in (odd, odd + ".txt"):
+        with pytest.raises(nc.InputError, match="is no valid text; rename it"):
+            Project.create(tmp_path / "set", WORDS, place, recipe=RECIPE)
 
 
 def test_a_relink_that_was_cut_short_can_be_said_again(

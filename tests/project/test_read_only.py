@@ -13,9 +13,8 @@ import napari_corrclip as nc
 from napari_corrclip.demo.scenes import generate_scene
 from napari_corrclip.project import database
 from napari_corrclip.project.project import Project
+from tests.project.small import RECIPE
 from tests.users import another_user, open_folder
-
-RECIPE = nc.Recipe(regions="superpixels", region_options={"n_segments": 20})
 
 
 @pytest.fixture
@@ -73,6 +72,33 @@ def test_what_a_killed_writer_left_in_its_log_is_seen_on_a_disk_that_is_read_onl
     with another_user(), Project.open(killed, read_only=True) as shown:
         assert shown.status().lines() == ["1 skipped"]
     assert names(killed) == before
+
+
+def test_whatever_changes_something_is_refused_before_anything_else(folder: Path) -> None:
+    with Project.open(folder, read_only=True) as shown:
+        before = names(folder)
+        session = nc.Session(nc.segment(generate_scene(1).image[:60, :70], "red", recipe=RECIPE))
+        for change in (
+            lambda: shown.choose("cat,,dog"),
+            lambda: shown.change_classes(None, shown.vocabulary),
+            lambda: shown.add("gone.png"),
+            lambda: shown.add(folder.parent / "images", copy=True, progress=False),
+            lambda: shown.look_again(),
+            lambda: shown.relink("nowhere", "anywhere"),
+            lambda: shown.mark("gone", "done"),
+            lambda: shown.mark_all(["gone"], "done"),
+            lambda: shown.run(progress=False),
+            lambda: shown.relabel(progress=False),
+            lambda: shown.collect(progress=False),
+            lambda: shown.catch_up(),
+            lambda: shown.take("gone", session),
+            lambda: shown.session("gone").__enter__(),
+        ):
+            with pytest.raises(nc.InputError, match="was opened read-only; open it for writing"):
+                change()
+        assert names(folder) == before
+        # A part writes into the items' folders alone.
+        assert len(shown.run(part=(1, 1), progress=False).done) == 1
 
 
 def test_a_file_that_lost_its_log_is_shown_as_it_is(folder: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,23 +21,17 @@ from napari_corrclip.project.project import Project
 from napari_corrclip.project.records import ItemState
 from napari_corrclip.results.segmentation import Segmentation
 from napari_corrclip.weights.presets import built_in
+from tests.project.small import RECIPE, WORDS, write_scenes
 
-RECIPE = nc.Recipe(regions="superpixels", region_options={"n_segments": 20})
-WORDS, OTHERS = "red, blue, background: wood", "red, green = green|lime, background: wood, stone"
+OTHERS = "red, green = green|lime, background: wood, stone"
 PLENTY = 10**9
-
-
-@pytest.fixture(scope="module")
-def segmenter() -> Segmenter:
-    return Segmenter.from_recipe(RECIPE)
 
 
 @pytest.fixture
 def images(tmp_path: Path) -> Path:
     folder = tmp_path / "images"
     folder.mkdir()
-    for number in range(3):
-        iio.imwrite(folder / f"{number}.png", generate_scene(number).image[: 150 + number, :96])
+    write_scenes(folder, 3, 150, 96)
     # Sixteen bits, stretched to eight when it is read.
     deep = generate_scene(3).image[:100, :100].astype(np.uint16) * 100
     iio.imwrite(folder / "deep.tif", deep)
@@ -44,10 +39,10 @@ def images(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def project(images: Path, tmp_path: Path, segmenter: Segmenter) -> Iterator[Project]:
-    with Project.create(tmp_path / "set", WORDS, images, recipe=RECIPE) as made:
-        made.run(segmenter=segmenter, features=PLENTY, progress=False)
-        yield made
+def project(project: Project, segmenter: Segmenter) -> Project:
+    """A project that was run, and kept features."""
+    project.run(segmenter=segmenter, features=PLENTY, progress=False)
+    return project
 
 
 def result_of(project: Project, item: str) -> Segmentation:
@@ -260,3 +255,126 @@ def test_parts_share_the_limit(images: Path, tmp_path: Path, segmenter: Segmente
             for item in project
             if size_of_features(project.folder_of(item))
         )
+
+
+@pytest.fixture
+def without(images: Path, tmp_path: Path, segmenter: Segmenter) -> Iterator[Project]:
+    """A project that was run, and kept no features."""
+    with Project.create(tmp_path / "without", WORDS, images, recipe=RECIPE) as made:
+        made.run(segmenter=segmenter, progress=False)
+        yield made
+
+
+def kept_in(project: Project) -> list[str]:
+    """Return the names of the items that have features."""
+    return [item.name for item in project if size_of_features(project.folder_of(item))]
+
+
+def written_of(project: Project, item: str) -> dict[str, bytes]:
+    """Return what was written of an item's result, but when and how long, and the arrays of its vectors."""
+    folder, vectors = project.folder_of(item), project.vectors(item)
+    names = ("labels.png", "regions.tif", "regions.csv", "arrays.npz")
+    arrays = ("ids", "clip", "similarity", "colours", "places", "probabilities")
+    found = {name: (folder / "result" / name).read_bytes() for name in names}
+    return found | {name: getattr(vectors, name).tobytes() for name in arrays}
+
+
+@pytest.mark.parametrize("stale", [False, True])
+@pytest.mark.parametrize("vectors", [False, True])
+def test_what_was_run_without_features_gets_them_and_stays_the_same(
+    without: Project, segmenter: Segmenter, stale: bool, vectors: bool
+) -> None:
+    first, second, third, deep = without
+    with without.session(first, by="Ann") as session:
+        session.assign(session.ids[:1].tolist(), "red")
+    without.mark(second, "skipped", by="Ann")
+    wanted = [third.name, deep.name]
+    assert without.items_to_run(stale=stale) == []
+    chosen = without.items_to_run(stale=stale, features=PLENTY)
+    assert [item.name for item in chosen] == wanted
+    before = {name: written_of(without, name) for name in wanted}
+    told = without.size_of_features(stale=stale, features=PLENTY)
+    report = without.run(
+        segmenter=segmenter, stale=stale, features=PLENTY, vectors=vectors, progress=False
+    )
+    assert list(report.done) == wanted == kept_in(without)
+    for name, files in before.items():
+        now = written_of(without, name)
+        assert [each for each in files if files[each] != now[each]] == []
+    taken = sum(size_of_features(without.folder_of(name)) for name in wanted)
+    assert told == pytest.approx(taken, rel=0.1)
+    assert without.size_of_features(stale=stale, features=PLENTY) == 0
+    assert without.run(segmenter=segmenter, features=PLENTY, progress=False).done == ()
+
+
+def test_what_has_to_be_run_comes_first_and_the_rest_as_far_as_there_is_room(
+    without: Project, images: Path, segmenter: Segmenter
+) -> None:
+    iio.imwrite(images / "new.png", generate_scene(5).image[:150, :96])
+    without.look_again()
+    new = without.items()[-1].name
+    limit = round(without.size_of_features() * 2.5)
+    report = without.run(segmenter=segmenter, features=limit, progress=False)
+    assert report.done[0] == new
+    assert len(report.done) == 2
+    assert sorted(kept_in(without)) == sorted(report.done)
+    assert sum(size_of_features(without.folder_of(name)) for name in report.done) <= limit
+    # With what is left none is run in vain.
+    assert without.items_to_run(features=limit) == []
+    assert without.run(segmenter=segmenter, features=limit, progress=False).done == ()
+
+
+def test_no_image_is_run_in_vain_for_features_that_find_no_room(
+    tmp_path: Path, segmenter: Segmenter
+) -> None:
+    (tmp_path / "images").mkdir()
+    for number, columns in enumerate((240, 240, 60, 60, 60)):
+        image = generate_scene(number).image[:60, :columns]
+        iio.imwrite(tmp_path / "images" / f"{number}.png", image)
+    with Project.create(tmp_path / "set", WORDS, tmp_path / "images", recipe=RECIPE) as project:
+        project.run(segmenter=segmenter, progress=False)
+        mean = project.size_of_features(features=PLENTY) / 5
+        limit = round(mean * 1.2)
+        done = project.run(segmenter=segmenter, features=limit, progress=False).done
+        assert list(done) == kept_in(project) != []
+        assert project.run(segmenter=segmenter, features=limit, progress=False).done == ()
+
+
+def test_an_image_that_gives_no_such_result_any_more_keeps_the_one_that_it_has(
+    without: Project, images: Path, segmenter: Segmenter
+) -> None:
+    gone, changed, damaged, deep = without
+    without.path_of(gone).unlink()
+    iio.imwrite(without.path_of(changed), generate_scene(9).image[:60, :70])
+    path = without.path_of(damaged)
+    times = path.stat()
+    path.write_bytes(path.read_bytes()[:40] + bytes(times.st_size - 40))
+    os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
+    report = without.run(segmenter=segmenter, features=PLENTY, progress=False)
+    assert report.done == (deep.name,)
+    assert [name for name, _ in report.failed] == [damaged.name]
+    assert [item.state for item in without] == [ItemState.PRELABELLED] * 4
+    assert without.item(damaged) == damaged
+    assert result_of(without, damaged.name).labels.any()
+
+
+def test_a_part_gives_features_to_what_it_has_made_before(
+    images: Path, tmp_path: Path, segmenter: Segmenter
+) -> None:
+    with Project.create(tmp_path / "set", WORDS, images, recipe=RECIPE) as project:
+        mine = [item.name for item in project.items_to_run(part=(1, 2))]
+        assert 0 < len(mine) < 4
+        for collected in (False, True):
+            features = 2 * PLENTY if collected else 0
+            report = project.run(
+                segmenter=segmenter, part=(1, 2), features=features, progress=False
+            )
+            assert sorted(report.done) == sorted(mine)
+            assert sorted(kept_in(project)) == (sorted(mine) if collected else [])
+        assert project.items_to_run(part=(1, 2), features=2 * PLENTY) == []
+        project.collect(progress=False)
+        assert project.status().lines() == [f"{4 - len(mine)} new", f"{len(mine)} pre-labelled"]
+        project.run(segmenter=segmenter, progress=False)
+        for part in (1, 2):
+            project.run(segmenter=segmenter, part=(part, 2), features=2 * PLENTY, progress=False)
+        assert len(kept_in(project)) == 4

@@ -23,9 +23,8 @@ from napari_corrclip.project.folder import ITEM, RESULT, SESSION
 from napari_corrclip.project.index import Found
 from napari_corrclip.project.project import Project
 from napari_corrclip.project.records import ItemState
+from tests.project.small import RECIPE, WORDS, write_scenes
 
-RECIPE = nc.Recipe(regions="superpixels", region_options={"n_segments": 20})
-WORDS = "red, blue, background: wood"
 DECISIONS = "SELECT item, id, state, value, by, at FROM regions WHERE state <> '' ORDER BY item, id"
 
 
@@ -34,9 +33,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A project of three images that are run: two are corrected, by Ann and by Bob, and verified by Carl."""
     folder = tmp_path_factory.mktemp("made")
     (folder / "images").mkdir()
-    for number in range(3):
-        image = generate_scene(number).image[: 60 + number, :70]
-        iio.imwrite(folder / "images" / f"{number}.png", image)
+    write_scenes(folder / "images", 3, 60, 70)
     with Project.create(folder / "set", WORDS, folder / "images", recipe=RECIPE) as project:
         project.run(segmenter=Segmenter.from_recipe(RECIPE), progress=False)
         first, second, _ = project

@@ -188,7 +188,8 @@ def test_a_window_finds_the_session_of_the_plane_that_it_shows(
     with pytest.raises(nc.InputError, match=r"The plane \[0, 0\] of .* item is the plane \[1, 0\]"):
         read_session(folder, None, Source.of(path, slice=(0, 0)))
 
-    small = thumbnail(path, folder, item.at)
+    small = thumbnail(item, path, folder)
     assert small.shape == (80, 90, 3)
-    other = thumbnail(path, project.folder_of("../images/cells.tif[1, 1]"), item.at)
+    beside = project.item("../images/cells.tif[1, 1]")
+    other = thumbnail(beside, path, project.folder_of(beside))
     assert (small != other).any()

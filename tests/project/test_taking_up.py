@@ -80,6 +80,30 @@ def test_results_become_items_without_a_run(work: Path, tmp_path: Path) -> None:
             assert anew.status().states == {ItemState.PRELABELLED: 1, ItemState.IN_REVIEW: 1}
 
 
+def test_features_of_what_was_taken_up_are_those_of_the_image_as_it_was_seen(
+    work: Path, tmp_path: Path
+) -> None:
+    with Project.from_results(tmp_path / "set", work / "results", progress=False) as project:
+        before = [project.result(item).labels for item in project]
+        assert len(project.run(features=10**9, progress=False).done) == 2
+        for item, labels in zip(project, before, strict=True):
+            found = project.result(item)
+            np.testing.assert_array_equal(found.labels, labels)
+            assert project.features(item).shape == labels.shape
+        assert [(each.low, each.high) for each in found.provenance.stretch if each] == [
+            (1000, 30000)
+        ]
+
+
+def test_what_was_bent_in_a_window_is_not_run_again_for_its_features(
+    work: Path, tmp_path: Path
+) -> None:
+    note(work, "b", stretch=[{"low": 1000, "high": 30000, "gamma": 0.5}])
+    with Project.from_results(tmp_path / "set", work / "results", progress=False) as project:
+        first, _ = project
+        assert project.run(features=10**9, progress=False).done == (first.name,)
+
+
 def test_images_may_be_copied_too(work: Path, tmp_path: Path) -> None:
     with Project.from_results(tmp_path / "set", work / "results", copy=True) as project:
         shutil.rmtree(work)

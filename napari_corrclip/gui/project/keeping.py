@@ -5,6 +5,7 @@ Edits themselves are on the disk as they are made, by the workspace; what no dis
 
 from __future__ import annotations
 
+import getpass
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -15,12 +16,21 @@ from napari_corrclip.errors import InputError
 from napari_corrclip.gui.work.said import Tell
 from napari_corrclip.gui.work.workspace import Workspace
 from napari_corrclip.project import thumbnails
+from napari_corrclip.project.folder import decides
 from napari_corrclip.project.project import Project
-from napari_corrclip.project.records import ItemRecord
+from napari_corrclip.project.records import BY_HAND, ItemRecord, ItemState
 from napari_corrclip.project.vectors import keep_means
 
 SOON = 1500
 """Milliseconds after an edit before the index is told of it, and of those that were made meanwhile."""
+
+
+def reviewer() -> str:
+    """Return the name of whoever sits at the computer; empty where nobody knows."""
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError, ImportError):  # a container without accounts
+        return ""
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -89,6 +99,27 @@ class Keeping:
         shown = self._shown()
         self._told = None if shown is None else _told_of(shown.session)
         self._begun = self._undrawn = self._was_decided = False
+
+    def catch_up(self) -> None:
+        """Let the index hear of what a window that was killed left in an item's journal.
+
+        Raises:
+            InputError: it cannot be written.
+        """
+        shown = self._shown()
+        if shown is None or shown.project.read_only:
+            return
+        record, session = shown.record, shown.session
+        rows = session.rows()
+        left = sum(row.verdict is None for row in rows)
+        same = (record.regions, record.undecided) == (len(rows), left)
+        said = record.state in BY_HAND
+        # A look brings the classes that came to the set, which decides nothing.
+        if (said and same) or (not said and not decides(session)):
+            return
+        decided = record.state is not ItemState.SKIPPED
+        shown.project.take(record, session, by=record.by, decided=decided)
+        self._changed()
 
     def forget(self) -> None:
         """Take note that another image is about to be shown."""

@@ -71,7 +71,7 @@ class Opening:
             if place is not None:
                 self._opened(Project.open(place), False)
                 return
-            images = find_images(folder)
+            images = find_images(folder, tell=lambda _: None)  # the project tells it
             place = self._place_for(folder)
             answer = ask_words(self._parent, folder, place, len(images), self._words())
             if answer is None:

@@ -9,8 +9,9 @@ from qtpy.QtCore import QModelIndex, QTimer
 from qtpy.QtWidgets import QHBoxLayout, QSizePolicy, QVBoxLayout, QWidget
 
 from napari_corrclip.errors import InputError
+from napari_corrclip.gui.project.marking import TO_RUN, Marking
 from napari_corrclip.gui.project.model import RECORD, ItemsModel, file_name
-from napari_corrclip.gui.project.review import READY, Review
+from napari_corrclip.gui.project.review import Review
 from napari_corrclip.gui.project.running import ProjectRun
 from napari_corrclip.gui.project.thumbnails import Thumbnails
 from napari_corrclip.gui.project.view import ItemsView
@@ -43,7 +44,6 @@ ORDERS: Mapping[str, ItemOrder] = {
 }
 MOST = "most "
 """How the order by a class begins, before its name."""
-TO_RUN = (ItemState.NEW, ItemState.FAILED)
 
 
 class ImagesPanel(QWidget):
@@ -51,6 +51,7 @@ class ImagesPanel(QWidget):
 
     Args:
         review: shows the chosen one.
+        marking: takes what is said of it, and knows which comes next.
         run: goes over them.
         tell: is given a sentence.
 
@@ -68,10 +69,15 @@ class ImagesPanel(QWidget):
     statistics = Signal()
 
     def __init__(
-        self, review: Review, run: ProjectRun, tell: Tell, parent: QWidget | None = None
+        self,
+        review: Review,
+        marking: Marking,
+        run: ProjectRun,
+        tell: Tell,
+        parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent)
-        self._review, self._run, self._tell = review, run, tell
+        self._review, self._marking, self._run, self._tell = review, marking, run, tell
         self.may_run: Callable[[], bool] = lambda: True
         self.thumbnails = Thumbnails(self._drawn)
         self.model = ItemsModel(self)
@@ -121,11 +127,8 @@ class ImagesPanel(QWidget):
         self._later.setInterval(SOON)
         self._later.timeout.connect(self.refresh)
         self._stale = False
-        review.coming_next = lambda: review.next_ready(self.model.numbers())
+        review.coming_next = lambda: marking.next_ready(self.model.numbers(), review.record)
         review.opened.connect(self._opened)
-        self._tried: ItemRecord | None = (
-            None  # that was asked for last, also where it cannot be opened
-        )
         review.shown.connect(self._shown)
         review.changed.connect(self._refresh_soon)
         run.busy.connect(self._busy)
@@ -136,7 +139,6 @@ class ImagesPanel(QWidget):
 
     def _opened(self, project: Project | None) -> None:
         self._run.drop()
-        self._tried = None
         self.thumbnails.show(project)
         self.model.show(project)
         self.show_words(None if project is None else project.vocabulary)
@@ -185,8 +187,7 @@ class ImagesPanel(QWidget):
         record = self._review.record
         self.view.show_row(None if record is None else self.model.row_of(record))
 
-    def _shown(self, record: ItemRecord) -> None:
-        self._tried = record
+    def _shown(self, _record: ItemRecord) -> None:
         self._select_shown()
         self.counted.emit()
 
@@ -194,18 +195,21 @@ class ImagesPanel(QWidget):
 
     def _chosen(self, index: QModelIndex) -> None:
         record = index.data(RECORD)
-        if isinstance(record, ItemRecord) and not self._review.is_shown(record):
+        if isinstance(record, ItemRecord):
             self.show_item(record)
 
     def show_item(self, record: ItemRecord, said: str = "") -> bool:
-        """Show an item's image; return whether it could be. ``said`` is told besides."""
-        self._tried = record
+        """Show an item's image, unless it is; return whether it could be. ``said`` is told besides."""
+        if self._review.is_shown(record):
+            self._review.stay()
+            if said:
+                self._tell(said)
+            return True
         try:
             self._review.show(record, said)
         except InputError as error:
-            self._tried = self._review.record  # one stays where one is
             self._tell(error)
-            self._select_shown()
+            self._select_shown()  # one stays where one is
             return False
         return True
 
@@ -216,7 +220,7 @@ class ImagesPanel(QWidget):
             self._tell("No image is listed; show all states, or seek another name.")
             return
         # From the one that could not be opened on, else nobody would come past it.
-        record = self._tried or self._review.record
+        record = self._review.at
         at = None if record is None else self.model.row_of(record)
         row = (0 if by > 0 else rows - 1) if at is None else at + by
         passed = ""
@@ -238,42 +242,29 @@ class ImagesPanel(QWidget):
 
     def verify(self) -> None:
         """Say that the image that is shown is verified, and show the next that waits for a person."""
-        before = self._review.record
-        if not self._review.verify():
-            return
-        assert before is not None  # else it could not be verified
-        self._go_on(f"{file_name(before)!r} is verified.")
+        marked = self._marking.verify()
+        if marked is not None:
+            self._go_on(marked, f"{file_name(marked)!r} is verified.")
 
     def skip(self) -> None:
-        """Leave the image that is shown out, and show the next."""
-        before = self._review.to_skip
-        if self._review.skip() and before is not None:
-            self._go_on(f"{file_name(before)!r} is skipped.")
+        """Leave the image that is shown out, or that which could not be opened, and show the next."""
+        marked = self._marking.skip()
+        if marked is not None:
+            self._go_on(marked, f"{file_name(marked)!r} is skipped.")
 
-    def _go_on(self, said: str) -> None:
+    def _go_on(self, marked: ItemRecord, said: str) -> None:
         numbers = list(self.model.numbers())
-        following = self._review.next_ready(numbers)
+        following = self._marking.next_ready(numbers, marked)
         while following is not None and self._is_gone(following):
             said = f"{said} {_passed_over(following)}"
-            gone = following.id
-            numbers = [number for number in numbers if number != gone]
-            following = self._review.next_ready(numbers)
+            at = numbers.index(following.id)
+            numbers = [*numbers[at + 1 :], *numbers[:at]]
+            following = self._marking.next_ready(numbers, None)
         self.refresh()
         if following is None:
-            self._tell(Said(f"{said} {self._what_is_left()}", Kind.DONE))
+            self._tell(Said(f"{said} {self._marking.what_is_left()}", Kind.DONE))
             return
         self.show_item(following, said)
-
-    def _what_is_left(self) -> str:
-        """Say why no image comes next."""
-        project = self._review.project
-        waiting = 0 if project is None else len(project.list_items(*READY))
-        if waiting:
-            return f"No other of this list waits; {count(waiting, 'image')} outside of it."
-        left = self._to_run()
-        if left:
-            return f"No other is ready; {count(left, 'image')} still to be run."
-        return "All images are verified or skipped."
 
     # -- the run
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import fields, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 import napari
@@ -13,12 +13,15 @@ from napari_corrclip.engine.networks import Networks
 from napari_corrclip.engine.recipe import Recipe
 from napari_corrclip.errors import CorrClipError, InputError
 from napari_corrclip.gui.image.panel import ImagePanel
+from napari_corrclip.gui.project.marking import Marking
 from napari_corrclip.gui.project.opening import Opening
 from napari_corrclip.gui.project.panel import ImagesPanel
+from napari_corrclip.gui.project.passed_over import PassedOver
 from napari_corrclip.gui.project.review import Review
 from napari_corrclip.gui.project.running import ProjectRun
 from napari_corrclip.gui.project.statistics import StatisticsWindow
 from napari_corrclip.gui.project.way import WayBar
+from napari_corrclip.gui.project.words import SetWords
 from napari_corrclip.gui.session.display import SessionDisplay
 from napari_corrclip.gui.widgets import button
 from napari_corrclip.gui.work.choice import Choice
@@ -58,6 +61,8 @@ class Projects:
         panel: the page of its images.
         way: the row that leads from one to the next.
         review: has the project.
+        marking: takes what is said of its images.
+        words: the classes of the set.
         run: goes over its images in the background.
         opening: asks for a folder.
     """
@@ -80,7 +85,10 @@ class Projects:
         self._shown = choices()[1].recipe  # by the dock, when the project was opened
         self.review = Review(viewer, image, workspace, display, tell)
         self.run = ProjectRun(networks)
-        self.panel = ImagesPanel(self.review, self.run, tell)
+        self._passed_over = PassedOver()
+        self.marking = Marking(self.review, workspace, tell)
+        self.words = SetWords(self.review, tell)
+        self.panel = ImagesPanel(self.review, self.marking, self.run, tell)
         self.panel.may_run = self._may_run
         self.way = WayBar(self.review, self.panel.model)
         self.opening = Opening(
@@ -99,9 +107,9 @@ class Projects:
         )
         for pressed in (self.open_button, self.open_another_button):
             pressed.clicked.connect(lambda: self.opening.ask())
-        self.statistics = StatisticsWindow(parent, tell)
+        self.statistics = StatisticsWindow(viewer, parent, tell)
         self.panel.statistics.connect(self._show_statistics)
-        self.run.status.connect(tell)
+        self.run.status.connect(self._told_of_run)
         self.panel.counted.connect(self.way.refresh)
         self.way.stepped.connect(self.panel.step)
         self.way.verified.connect(self.panel.verify)
@@ -110,15 +118,17 @@ class Projects:
     def opened(self, project: Project, run: bool) -> None:
         """Have a project from now on, show its first open image, and run it if that is wanted."""
         self._looking.drop()
+        self._passed_over.forget()
         new = self._look_alone(project) if project.is_only_writer else 0
         self.review.open(project)
         self._shown = self._choices()[1].recipe
-        first = self.review.next_ready(self.panel.model.numbers())
+        first = self.marking.next_ready(self.panel.model.numbers(), None)
         record = first or self.panel.model.record(0)
         came = f", {new:,} of them new" if new else ""
         said = f"Opened {project.folder.name!r}: {count(len(project), 'image')}{came}."
         if record is None or not self.panel.show_item(record, said):
             self._tell(Said(said, Kind.DONE))
+        self._tell_passed_over(project.passed_over)
         if run:
             self.panel.start()  # which looks again itself
         elif not project.read_only and not project.is_only_writer:
@@ -135,16 +145,32 @@ class Projects:
             self._tell(error)
             return 0
 
-    def _looked(self, new: int) -> None:
+    def _looked(self, looked: Looked) -> None:
         project = self.review.project
         if project is None:
             return
         self.review.look_for_items()
         self.panel.refresh()
-        if new:
-            self.review.tell_besides(f"{count(new, 'new image')} in {project.folder.name!r}.")
+        new = f"{count(looked.new, 'new image')} in {project.folder.name!r}." if looked.new else ""
+        self._tell_passed_over(looked.passed_over, new)
         if new and self.review.record is None and not self.review.is_opening:
             self.panel.step(1)
+
+    def _tell_passed_over(self, found: Sequence[str], new: str = "") -> None:
+        """Tell what has come to the project's folders, and what of them cannot be used."""
+        over = self._passed_over.said_of(found)
+        if over or new:
+            text = " ".join(filter(None, (new, over)))
+            self.review.tell_besides(Said(text, Kind.WARNING if over else Kind.DONE))
+
+    def _told_of_run(self, told: str | Said | CorrClipError) -> None:
+        """Tell what a run tells, and what it could not use of the project's folders."""
+        said, project = Said.of(told), self.review.project
+        if project is not None:
+            over = self._passed_over.said_of((*self.run.passed_over, *project.passed_over))
+            if over:
+                said = replace(said, text=f"{said.text} {over}", kind=Kind.WARNING)
+        self._tell(said)
 
     def _cannot_look(self, error: Exception) -> None:
         if isinstance(error, CorrClipError):
@@ -159,11 +185,11 @@ class Projects:
 
     def words_beside(self, before: Vocabulary | None, after: Vocabulary) -> Vocabulary:
         """Return changed classes with values that no other class of the set has."""
-        return self.review.words_beside(before, after)
+        return self.words.beside(before, after)
 
     def set_words(self, before: Vocabulary | None, after: Vocabulary | None) -> None:
         """Change the classes of the whole set as those of the image were."""
-        self.review.set_words(before, after)
+        self.words.change(before, after)
         if self.review.project is not None:
             self.panel.show_words(self.review.project.vocabulary)
 
@@ -193,6 +219,7 @@ class Projects:
         """Stop what runs, and touch no widget: they are being deleted."""
         self._looking.drop()
         self.panel.thumbnails.close()
+        self.statistics.let_go()
         self.run.let_go()
         self.review.let_go()
 
@@ -221,10 +248,24 @@ def changed(recipe: Recipe, shown: Recipe, now: Recipe) -> Recipe:
     return replace(recipe, **{name: getattr(now, name) for name in names})
 
 
-def _look_steps(folder: Path) -> Steps[int]:
-    """Look in a thread for what has come to a project's folders; return how many images they are."""
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """The outcome of a look at a project's folders.
+
+    Attributes:
+        new: how many images have come.
+        passed_over: what cannot be used there, a sentence each.
+    """
+
+    new: int
+    passed_over: tuple[str, ...]
+
+
+def _look_steps(folder: Path) -> Steps[Looked]:
+    """Look in a thread for what has come to a project's folders."""
     yield Progress("look for corrections", 0, 2)
     with Project.open(folder) as project:  # a thread has its own
         project.catch_up()
         yield Progress("look for images", 1, 2)
-        return project.look_again()
+        new = project.look_again()
+        return Looked(new, project.passed_over)

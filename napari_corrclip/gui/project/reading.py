@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from napari_corrclip.annotation import Session, Source
 from napari_corrclip.errors import InputError
 from napari_corrclip.gui.image.picture import Picture
+from napari_corrclip.gui.project.own_classes import bring_classes
 from napari_corrclip.gui.work.restoring import (
     OfOther,
     Unproven,
@@ -132,17 +133,6 @@ def session_steps(
 
         found = yield from open_steps(picture, read)
     yield Progress("count the regions", 2, 3)
-    _bring_words(found, words, names)
+    bring_classes(found, words, names)
     found.state.adjacency  # noqa: B018  # which the first key would have to wait for
     return found
-
-
-def _bring_words(session: Session, words: Vocabulary, names: Names) -> None:
-    """Let a session have the set's classes, if all of its own are among them, by their values."""
-    former = session.vocabulary
-    if former.classes == words.classes or not names.are_of(former):
-        return  # a script may have given a value to another class, which is not to be called so
-    if not set(former.values) <= set(words.values):
-        return  # what becomes of the decisions of a class that is gone is for a person to say
-    # A value is one class in the whole set: it may have another name, and a new one has the value of the set.
-    session.set_vocabulary(replace(words, origin=former.origin), classify=False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator
+from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -27,6 +28,9 @@ class ProjectRun:
     Args:
         networks: that are loaded; it shares them with what else asks for them.
 
+    Attributes:
+        passed_over: what the last one could not use of the project's folders, a sentence each.
+
     Signals (psygnal):
         status: a sentence for the person.
         busy: whether it runs.
@@ -41,6 +45,7 @@ class ProjectRun:
 
     def __init__(self, networks: Networks) -> None:
         self._networks = networks
+        self.passed_over: tuple[str, ...] = ()
         self._jobs = Jobs()
         self._jobs.busy.connect(self.busy.emit)
         self._began = 0.0
@@ -60,6 +65,7 @@ class ProjectRun:
             stale: also what was pre-labelled by other settings or words.
         """
         self._began, self._total, self._gone = perf_counter(), total, 0
+        self.passed_over = ()
         self._jobs.start(
             _run_steps(project.folder, self._networks, stale=stale, alone=project.is_only_writer),
             done=self._done,
@@ -94,7 +100,8 @@ class ProjectRun:
             self.progressed.emit(pace(self._gone, self._total, perf_counter() - self._began))
             self.advanced.emit(event.key)
 
-    def _done(self, report: Report[str]) -> None:
+    def _done(self, ran: Ran) -> None:
+        report, self.passed_over = ran.report, ran.passed_over
         said = [f"{count(len(report.done), 'image')} labelled."]
         if report.failed:
             said.append(f"{len(report.failed)} failed, the first because: {report.failed[0][1]}")
@@ -115,9 +122,22 @@ class ProjectRun:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class Ran:
+    """The outcome of a run.
+
+    Attributes:
+        report: on the images.
+        passed_over: what it could not use of the project's folders, a sentence each.
+    """
+
+    report: Report[str]
+    passed_over: tuple[str, ...]
+
+
 def _run_steps(
     folder: Path, networks: Networks, *, stale: bool, alone: bool
-) -> Generator[Any, None, Report[str]]:
+) -> Generator[Any, None, Ran]:
     """Run a project in a thread.
 
     Args:
@@ -134,4 +154,5 @@ def _run_steps(
     ):
         segmenter = yield from networks.load_steps(project.recipe)
         part = (1, 1) if alone else None
-        return (yield from project.run_steps(segmenter=segmenter, stale=stale, part=part))
+        report = yield from project.run_steps(segmenter=segmenter, stale=stale, part=part)
+        return Ran(report, project.passed_over)

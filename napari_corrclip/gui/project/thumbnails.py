@@ -75,13 +75,8 @@ class Thumbnails:
         """Make what is wanted, the last first; in the thread, which takes one at a time."""
         for record in self._next():
             try:
-                made = thumbnail(
-                    image_in(folder, record.path),
-                    item_folder(folder, record.name),
-                    record.at,
-                    keep=keep,
-                    plane=record.plane,
-                )
+                image, place = image_in(folder, record.path), item_folder(folder, record.name)
+                made = thumbnail(record, image, place, keep=keep)
             except InputError:  # it is told when it is opened
                 yield record, None
             else:

@@ -4,13 +4,53 @@ from __future__ import annotations
 
 from psygnal import Signal
 from qtpy import QtGui
+from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QHBoxLayout, QSizePolicy, QWidget
 
-from napari_corrclip.gui.project.model import ItemsModel
+from napari_corrclip.gui.project.model import ItemsModel, file_name
 from napari_corrclip.gui.project.review import Review
 from napari_corrclip.gui.widgets import Label, button, set_tip
 from napari_corrclip.project.project import Project
 from napari_corrclip.project.records import ItemState
+
+SKIP = "Leave {} out, and go to the next"
+VERIFY = "{} is done; go to the next that waits for you (Ctrl+Enter)"
+
+
+class Place(Label):
+    """The text of the row, in the room that there is; what does not fit is in its tip."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._unread = ""
+        self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+
+    def say(self, text: str) -> None:
+        """Show a text."""
+        self._unread = ""
+        self.setAccessibleName(text)
+        self.setText(text)
+
+    def say_unread(self, name: str) -> None:
+        """Show that the image of a name cannot be opened."""
+        self._unread = name
+        self.setAccessibleName(f"{name} cannot be opened")  # whole, where what is seen is cut
+        self._fit()
+
+    def resizeEvent(self, event: QtGui.QResizeEvent | None) -> None:  # noqa: D102
+        super().resizeEvent(event)
+        self._fit()
+
+    def _fit(self) -> None:
+        if not self._unread:
+            return
+        metrics, room = self.fontMetrics(), self.contentsRect().width()
+        text = f"{self._unread} cannot be opened"
+        if metrics.horizontalAdvance(text) > room:
+            rest = " not opened"
+            left = room - metrics.horizontalAdvance(rest)
+            text = metrics.elidedText(self._unread, Qt.TextElideMode.ElideMiddle, left) + rest
+        self.setText(text)
 
 
 class WayBar(QWidget):
@@ -37,12 +77,9 @@ class WayBar(QWidget):
         self.next_button = button("▶", "The image after in the list (PageDown)")
         self.back_button.setAccessibleName("Image before")
         self.next_button.setAccessibleName("Image after")
-        self.left = Label()
-        self.left.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
-        self.skip_button = button("Skip", "Leave this image out, and go to the next")
-        self.verify_button = button(
-            "Verified ✓", "This image is done; go to the next that waits for you (Ctrl+Enter)"
-        )
+        self.left = Place()
+        self.skip_button = button("Skip", SKIP.format("this image"))
+        self.verify_button = button("Verified ✓", VERIFY.format("This image"))
         self.verify_button.setAccessibleName("Verified, on to the next image")
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
@@ -66,6 +103,7 @@ class WayBar(QWidget):
         ):
             QtGui.QShortcut(QtGui.QKeySequence(keys), self).activated.connect(act)  # type: ignore[attr-defined]
         review.opened.connect(self._opened)
+        review.tried.connect(self.refresh)
         self.hide()
 
     def _opened(self, project: Project | None) -> None:
@@ -74,7 +112,7 @@ class WayBar(QWidget):
 
     def refresh(self) -> None:
         """Say which image of how many is shown, and how many are verified."""
-        project, record = self._review.project, self._review.record
+        project, record, unread = self._review.project, self._review.record, self._review.unread
         if project is None:
             return
         counts = project.count()
@@ -82,9 +120,18 @@ class WayBar(QWidget):
         at = None if record is None else self._model.row_of(record)
         rows = self._model.rowCount()
         place = f"{rows:,} images" if at is None else f"{at + 1:,} of {rows:,}"
-        text = f"{place} · {verified:,} verified"
-        self.left.setText(text)
-        set_tip(self.left, f"{verified:,} of {whole:,} images are verified")
+        tip = f"{verified:,} of {whole:,} images are verified"
+        skipped, done = "this image", "This image"
+        if unread is None:
+            self.left.say(f"{place} · {verified:,} verified")
+        else:
+            name = file_name(unread)
+            self.left.say_unread(name)
+            tip = f"{name!r} cannot be opened; {tip}"
+            skipped = f"{name!r}, which cannot be opened,"
+            done = done if record is None else f"{file_name(record)!r}, which is shown,"
+        set_tip(self.left, tip)
+        set_tip(self.skip_button, SKIP.format(skipped))
+        set_tip(self.verify_button, VERIFY.format(done))
         self.verify_button.setEnabled(record is not None and not project.read_only)
-        skipped = self._review.to_skip is not None
-        self.skip_button.setEnabled(skipped and not project.read_only)
+        self.skip_button.setEnabled(self._review.to_skip is not None and not project.read_only)

@@ -1,118 +1,74 @@
-"""An example export for foreign readers, with what is true beside it.
+"""An example export with its truth beside it, for the proofs that other libraries read it.
 
-python -m tests.export.foreign.made FORMAT FOLDER [MASKS]
-
-``FOLDER/export``
-    the export.
-``FOLDER/pictures``
-    the images: of blobs (regions of several parts, with holes), of 400 regions, of one pixel, without labels.
-``FOLDER/truth.npz``
-    ``document``, JSON: the classes by their names and numbers, and the images by their names, and of each
-    region its class, score, state and who decided; with ``labels_i`` and ``regions_i`` of each image.
+``python -m tests.export.foreign.made FORMAT FOLDER [MASKS [whole]]`` writes ``FOLDER/FORMAT`` and
+``FOLDER/truth.npz``, which has of each image ``labels_NAME`` in the format's numbers (0: in no mask),
+``regions_NAME`` and ``ignored_NAME``, and ``values_NAME``, the label values; ``names`` of the images; of each
+class ``classes``, ``numbers`` and ``values``.
 """
 
 from __future__ import annotations
 
-import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
-from scipy import ndimage
 
-from napari_corrclip.export.exporting import Options, names_of
-from napari_corrclip.export.format import Wanted
+from napari_corrclip.export.exporting import Options, Source, export_steps, head_of, names_of
 from napari_corrclip.export.formats import format_called
-from napari_corrclip.export.image import LabelledImage, RegionNote, State
-from tests.export.exported import NAMES, words, write
+from napari_corrclip.export.image import LabelledImage
+from napari_corrclip.progress import finish
+from tests.export.exported import image, words
 
-_STATES: tuple[State, ...] = ("", "assigned", "accepted", "ignored")
-_PATHS = (
-    "site/heron one.png",
-    "other/heron one.png",
+SIZES = ((300, 400), (480, 640), (64, 64), (1, 1), (333, 257), (128, 512))
+NAMES = (
+    "site a/heron.jpg",
+    "site b/heron.png",
     "Käfer 🪲.png",
-    "many.png",
     "dot.png",
-    "no, labels.png",
+    "turned.jpg",
+    'c, "d".jpg',
 )
+TURNED = 6
 
 
-def blobs(seed: int, shape: tuple[int, int], count: int) -> NDArray[np.int32]:
-    """Return regions as networks find them: each of several parts, with holes of others in it."""
-    random = np.random.default_rng(seed)
-    heights = np.stack(
-        [ndimage.gaussian_filter(random.random(shape), 4, mode="wrap") for _ in range(count)]
-    )
-    found = heights.argmax(axis=0).astype(np.int32) + 1
-    found[heights.max(axis=0) < np.quantile(heights.max(axis=0), 0.1)] = 0
-    return found
+def images(folder: Path) -> list[LabelledImage]:
+    """Return labelled images whose pictures lie in a folder; one is stored turned."""
+    made = []
+    for seed, ((height, width), name) in enumerate(zip(SIZES, NAMES, strict=True)):
+        pixels = np.random.default_rng(seed).integers(0, 256, (height, width, 3), dtype=np.uint8)
+        exif = Image.Exif()
+        if name == "turned.jpg":
+            exif[0x0112], pixels = TURNED, np.rot90(pixels)
+        file = folder / f"{seed}{Path(name).suffix}"
+        Image.fromarray(np.ascontiguousarray(pixels)).save(file, exif=exif)
+        one = image(seed, (height, width), regions=40, name=name)
+        made.append(replace(one, file=file))
+    return made
 
 
-def made(path: str, number: int, folder: Path) -> LabelledImage:
-    """Return an example image, whose picture is in a folder."""
-    values = words().values
-    if path == "dot.png":
-        regions = np.ones((1, 1), np.int32)
-    elif path == "many.png":
-        regions = np.arange(1, 401, dtype=np.int32).reshape(20, 20).repeat(6, 0).repeat(7, 1)
-    else:
-        regions = blobs(number, (96, 128), 14)
-    if path == "no, labels.png":
-        regions[:] = 0
-    labels, notes = np.zeros(regions.shape, np.uint16), []
-    for region in np.unique(regions[regions > 0]).tolist():
-        state = _STATES[region % 4] if path != "dot.png" else "accepted"
-        value = 0 if state == "ignored" else values[region % len(values)]
-        labels[regions == region] = value
-        by, at = ("Ann", 1.7e9 + region) if state else ("", 0.0)
-        predicted = values[(region * 3) % len(values)] if state else value
-        notes.append(
-            RegionNote(region, value, predicted, state, (region % 10 + 1) / 16, 0.1, True, by, at)
-        )
-    if len(notes) > 3:
-        labels[10:12, 20:40] = values[-1]  # painted over several regions
-    picture = folder / "pictures" / path
-    picture.parent.mkdir(parents=True, exist_ok=True)
-    shades = np.repeat((regions * 37 % 256).astype(np.uint8)[:, :, None], 3, axis=2)
-    Image.fromarray(shades).save(picture)
-    return LabelledImage("", labels, regions, tuple(notes), file=picture, path=path, verified=True)
-
-
-def make(kind: str, folder: Path, masks: Wanted | None = None) -> Path:
-    """Write the example and what is true; return the export."""
-    images = [made(path, number, folder) for number, path in enumerate(_PATHS)]
-    export = write(
-        folder / "export", images, format_called(kind), options=Options(masks=masks, replace=True)
-    )
-    document = {
-        "classes": [{"name": class_.name, "value": class_.value} for class_ in words()],
-        "images": [
-            {
-                "name": name,
-                "path": one.path,
-                "regions": [
-                    {
-                        "id": note.id,
-                        "value": note.value,
-                        "predicted": note.predicted,
-                        "state": note.state,
-                        "p": note.p,
-                        "by": note.by,
-                    }
-                    for note in one.notes
-                ],
-            }
-            for name, one in zip(names_of(_PATHS), images, strict=True)
-        ],
-    }
-    maps = {f"labels_{number}": one.labels for number, one in enumerate(images)}
-    maps |= {f"regions_{number}": one.regions for number, one in enumerate(images)}
-    np.savez_compressed(folder / "truth.npz", document=np.array(json.dumps(document)), **maps)
-    return export
+def main(kind: str, folder: Path, masks: str | None = None, split: str = "") -> None:
+    """Write the export and its truth; it has two subsets, or none where ``split`` is "whole"."""
+    parts = () if split == "whole" else (50, 50)
+    format_, options = format_called(kind), Options(masks=masks, split=parts)  # type: ignore[arg-type]
+    (folder / "pictures").mkdir(parents=True)
+    made = images(folder / "pictures")
+    sources = [Source(one.path, one.path, lambda one=one: one) for one in made]  # type: ignore[misc]
+    finish(export_steps(sources, folder / kind, format_, words(), options))
+    numbering = head_of(format_, words(), options).numbering
+    table = np.zeros(65536, np.uint16)
+    table[list(numbering.by_value)] = list(numbering.by_value.values())
+    truth: dict[str, np.ndarray] = {}
+    names = names_of([one.path for one in made])
+    for one, name in zip(made, names, strict=True):
+        truth[f"labels_{name}"], truth[f"regions_{name}"] = table[one.labels], one.regions
+        truth[f"values_{name}"] = one.labels
+        truth[f"ignored_{name}"] = one.ignored(one.labels, one.regions)
+    classes = np.array([class_.name for class_ in numbering.classes])
+    truth |= {"values": np.array(list(numbering.by_value)), "numbers": np.array(numbering.numbers)}
+    np.savez(folder / "truth.npz", names=names, classes=classes, **truth)
 
 
 if __name__ == "__main__":
-    print(make(sys.argv[1], Path(sys.argv[2]), *sys.argv[3:4]))  # type: ignore[arg-type]
-    print("classes:", ", ".join(repr(name) for name in NAMES))
+    main(sys.argv[1], Path(sys.argv[2]), *sys.argv[3:])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -14,6 +15,7 @@ import pytest
 import napari_corrclip as nc
 from napari_corrclip.demo.scenes import generate_scene
 from napari_corrclip.gui.pages import Page
+from napari_corrclip.gui.work.said import Kind
 from napari_corrclip.project.project import Project
 from tests.gui.hand import choose as pick
 from tests.gui.hand import turn_to
@@ -112,3 +114,40 @@ def test_the_window_does_not_wait_for_a_look_at_all_images(
     panel.refresh()
     assert panel.run_button.text() == "Run 4 images again (other words or settings)"
     assert looks.names == {"scene 0.png"}  # which is looked at
+
+
+def add_nameless(images: Path, number: int) -> None:
+    """Put an image into a folder whose name is no text."""
+    name = os.fsencode(images) + b"/\xff%d.png" % number
+    Path(os.fsdecode(name)).write_bytes((images / "scene 0.png").read_bytes())
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="names are text there")
+def test_what_cannot_be_used_in_the_folders_is_told_once(person: Person, images: Path) -> None:
+    dock = person.dock
+    folder = prelabelled(images)
+    for number in range(3):
+        add_nameless(images, number)
+    dock.open_project(str(folder))
+    shown(person)
+    person.qtbot.waitUntil(lambda: "Passed over: " in dock.status.text(), timeout=MINUTE)
+    said = dock.status.said
+    assert said.kind is Kind.WARNING
+    assert (
+        "0.png' is no valid text; rename it. 2 more: napari-corrclip project status." in said.text
+    )
+    # A run tells what has come since, and no more.
+    add_nameless(images, 3)
+    iio.imwrite(images / "scene 9.png", generate_scene(9).image[:96, :96])
+    shown(person).look_again()
+    dock.projects.panel.refresh()
+    run(person)
+    text = dock.status.text()
+    assert text.startswith("1 image labelled. Passed over: The name of ")
+    assert text.endswith("3.png' is no valid text; rename it.")
+    assert dock.status.said.kind is Kind.WARNING
+    iio.imwrite(images / "scene 8.png", generate_scene(8).image[:96, :96])
+    shown(person).look_again()
+    dock.projects.panel.refresh()
+    run(person)
+    assert dock.status.text() == "1 image labelled."

@@ -100,6 +100,21 @@ def test_a_folder_is_opened_labelled_and_verified(
         assert again.figures().states == {ItemState.VERIFIED: 4}
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="others allow no such names")
+def test_a_folder_with_a_file_that_cannot_be_used_is_opened_and_says_so(
+    person: Person, images: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    odd = os.fsdecode(os.fsencode(images) + b"/odd \xff.png")
+    Path(odd).write_bytes((images / "scene 0.png").read_bytes())
+    choose(monkeypatch, images)
+    answer(WordsDialog, words("red, green", run=False))
+    click_at(person, person.dock.projects.open_button)
+    assert [item.path for item in shown(person)] == [f"../scenes/scene {n}.png" for n in range(4)]
+    said = person.dock.status.text()
+    assert "4 images. Passed over: The name of '" in said
+    assert "is no valid text; rename it." in said
+
+
 def test_one_goes_to_and_fro_and_what_was_decided_is_there_again(
     person: Person, images: Path
 ) -> None:

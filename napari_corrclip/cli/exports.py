@@ -1,0 +1,246 @@
+"""``export`` and ``import``: labels handed on to trainers, and taken back."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, cast, get_args
+
+import typer
+
+from napari_corrclip.cli.console import UNUSABLE, say, tell
+from napari_corrclip.errors import InputError
+from napari_corrclip.wording.amounts import count
+
+if TYPE_CHECKING:
+    from napari_corrclip.export.exporting import Exported, Options
+
+SHOWN = 20
+"""So many images that were not taken are told one by one."""
+
+FormatName = Annotated[
+    str,
+    typer.Option(
+        "--format",
+        "-f",
+        metavar="NAME",
+        help="Which format; `formats` lists them.",
+        show_default=False,
+    ),
+]
+Output = Annotated[
+    Path,
+    typer.Option("--output", "-o", parser=Path, metavar="DIR", help="Is made.", show_default=False),
+]
+Split = Annotated[
+    str | None,
+    typer.Option(
+        metavar="80/10/10",
+        help="Deal the images out for training, validation and testing; planes of one file stay together.",
+        show_default=False,
+    ),
+]
+Seed = Annotated[int, typer.Option(help="Another one deals them out in another way.")]
+Masks = Annotated[
+    str | None,
+    typer.Option(
+        metavar="regions|classes|both", help="What a mask is of.", show_default="as the format does"
+    ),
+]
+Unlabelled = Annotated[
+    int | None,
+    typer.Option(
+        metavar="N", help="The number of pixels without a class.", show_default="as the format does"
+    ),
+]
+Ignored = Annotated[
+    int | None,
+    typer.Option(
+        metavar="N", help="The number of ignored regions.", show_default="as the format does"
+    ),
+]
+ValuesFrom = Annotated[
+    str | None,
+    typer.Option(
+        metavar="keep|0|1",
+        help="Number the classes as in the project, or without gaps from 0 or 1 on.",
+        show_default="as the format does",
+    ),
+]
+Background = Annotated[
+    str | None,
+    typer.Option(
+        metavar="class|unlabelled",
+        help="The background class is a class as any other, or as if its pixels had none.",
+        show_default="as the format does",
+    ),
+]
+Pictures = Annotated[
+    str | None,
+    typer.Option(
+        metavar="copy|link|none",
+        help="The images themselves: copied, linked to, or left where they are.",
+        show_default="as the format does",
+    ),
+]
+Replace = Annotated[
+    bool, typer.Option("--replace", help="Let it take the place of a former export in DIR.")
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """The options of an export as they were typed; each is told at its type above."""
+
+    split: str | None
+    seed: int
+    masks: str | None
+    unlabelled: int | None
+    ignored: int | None
+    values_from: str | None
+    background: str | None
+    pictures: str | None
+    replace: bool
+
+    def options(self) -> Options:
+        """Return them as what an export takes.
+
+        Raises:
+            InputError: one cannot be used.
+        """
+        from napari_corrclip.export.exporting import Options, split_of
+        from napari_corrclip.export.format import Wanted
+        from napari_corrclip.export.numbering import Background, First
+        from napari_corrclip.export.pictures import HOWS, How
+
+        first = {"keep": "keep", "0": 0, "1": 1, None: None}
+        if self.values_from not in first:
+            raise InputError(f"--values-from is {self.values_from!r}; choose keep, 0 or 1.")
+        return Options(
+            masks=cast("Wanted | None", _one_of("--masks", self.masks, get_args(Wanted))),
+            unlabelled=self.unlabelled,
+            ignored=self.ignored,
+            first=cast("First | None", first[self.values_from]),
+            background=cast(
+                "Background | None", _one_of("--background", self.background, get_args(Background))
+            ),
+            pictures=cast("How | None", _one_of("--pictures", self.pictures, HOWS)),
+            split=() if self.split is None else split_of(self.split),
+            seed=self.seed,
+            replace=self.replace,
+        )
+
+
+def _one_of(option: str, text: str | None, known: Sequence[str]) -> str | None:
+    if text is not None and text not in known:
+        raise InputError(f"{option} is {text!r}; choose {', '.join(known)}.")
+    return text
+
+
+def export_project(
+    folder: Path, format_: str, output: Path, only: Sequence[str], given: Given
+) -> None:
+    """Export a project.
+
+    Raises:
+        InputError: something cannot be used, or written.
+    """
+    from napari_corrclip.project.project import Project
+
+    with Project.open(folder, read_only=True) as project:
+        done = project.export(output, format_, only=only, options=given.options())
+    _tell_exported(done, format_)
+
+
+def export_loose(places: Sequence[Path], format_: str, output: Path, given: Given) -> None:
+    """Export results and sessions that are in no project.
+
+    Raises:
+        InputError: something cannot be used, or written.
+    """
+    from napari_corrclip.progress import drive
+    from napari_corrclip.project.exporting import loose_steps
+
+    _tell_exported(drive(loose_steps(places, output, format_, given.options())), format_)
+
+
+def _tell_exported(done: Exported, format_: str) -> None:
+    if done.turned:
+        say(
+            f"{count(done.turned, 'photograph')} {'is' if done.turned == 1 else 'are'} stored turned, with a "
+            "note which way: masks lie as it is seen upright. --pictures copy writes upright copies."
+        )
+    tell(f"{done.folder}: {count(done.images, 'image')} as {format_}")
+
+
+def list_formats() -> None:
+    """Print the formats: name, what it is, whether labels come back exactly."""
+    from napari_corrclip.export.formats import FORMATS
+
+    width = max(map(len, FORMATS))
+    for name, format_ in FORMATS.items():
+        kept = "exact" if format_.exact else "polygons"
+        tell(f"{name:{width}}  {kept:8}  {format_.title}: {format_.tip}")
+
+
+def import_labels(
+    folder: Path,
+    export: Path,
+    *,
+    format_: str | None,
+    kind: str,
+    images: Sequence[str],
+    by: str,
+    replace: bool,
+    no_manifest: bool,
+) -> None:
+    """Take an export's labels into a project, which is made where there is none.
+
+    Raises:
+        InputError: something cannot be used.
+        typer.Exit: not all labels were taken.
+    """
+    from napari_corrclip.export.importing import KINDS, Opened
+    from napari_corrclip.project.folder import SUFFIX, is_project
+    from napari_corrclip.project.project import Project
+
+    if kind not in KINDS:
+        raise InputError(f"--as is {kind!r}; choose {' or '.join(KINDS)}.")
+    place = folder if folder.suffix == SUFFIX else folder.with_name(folder.name + SUFFIX)
+    if is_project(folder):
+        project = Project.open(folder)
+        if images:
+            project.add(*images)
+    elif is_project(place):
+        project = Project.open(place)
+        if images:
+            project.add(*images)
+    else:
+        opened = Opened.of(export, name=format_, manifest=not no_manifest)
+        pictures = [entry.picture for entry in opened.entries if entry.picture is not None]
+        if not images and not pictures:
+            raise InputError(
+                f"{str(export)!r} has no images, and there is no project {str(place)!r} yet; say where the "
+                "images are (--images)."
+            )
+        project = Project.create(place, opened.vocabulary, images or pictures)
+        tell(f"{project.folder}: {count(len(project), 'image')}")
+    with project:
+        done = project.import_labels(
+            export,
+            format=format_,
+            kind=kind,
+            by=by,
+            replace=replace,
+            manifest=not no_manifest,
+        )
+    for line in done.conflicts[:SHOWN]:
+        say(line)
+    if len(done.conflicts) > SHOWN:
+        say(f"and {len(done.conflicts) - SHOWN:,} more")
+    if done.classes:
+        tell(f"new classes: {', '.join(done.classes)}")
+    tell(f"{count(len(done.done), 'image')} imported, {len(done.conflicts)} not")
+    if done.conflicts:
+        raise typer.Exit(UNUSABLE)

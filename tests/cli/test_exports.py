@@ -1,0 +1,134 @@
+"""``export`` and ``import`` as a person types them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import imageio.v3 as iio
+import numpy as np
+import pytest
+
+import napari_corrclip as nc
+from napari_corrclip.cli import app
+from napari_corrclip.demo.scenes import generate_scene
+from napari_corrclip.export.formats import FORMATS
+from napari_corrclip.export.importing import Opened
+from napari_corrclip.project.project import Project
+
+OPTIONS = ("--regions", "superpixels", "--region-option", "n_segments=20", "-c", "red, blue, wood")
+
+
+@pytest.fixture
+def images(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    folder = tmp_path / "images"
+    folder.mkdir()
+    for number in range(3):
+        iio.imwrite(folder / f"{number}.png", generate_scene(number).image[:64, :72])
+    return folder
+
+
+@pytest.fixture
+def labelled(images: Path) -> Path:
+    assert app.run(["project", "create", "set", str(images), *OPTIONS]) == 0
+    assert app.run(["project", "run", "set.corrclip-project"]) == 0
+    return Path("set.corrclip-project")
+
+
+def test_the_whole_way_there_and_back(labelled: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with Project.open(labelled) as project:
+        for item in project.items()[:2]:
+            with project.session(item, by="Ann") as session:
+                session.accept_above(0.0)
+            project.mark(item, "verified", by="Ann")
+    capsys.readouterr()
+    export = ["project", "export", str(labelled), "--format", "indexed"]
+    assert app.run([*export, "-o", "out", "--only", "verified", "--split", "50/50"]) == 0
+    assert capsys.readouterr().out.endswith("out: 2 images as indexed\n")
+    assert Path("out/ImageSets/Segmentation/train.txt").read_text().count("\n") == 1
+    assert app.run([*export, "-o", "out"]) == 2
+    assert "has an export already (indexed, 2 images)" in capsys.readouterr().err
+    numbers = ["--values-from", "0", "--unlabelled", "255"]
+    assert app.run([*export, "-o", "out", "--replace", *numbers]) == 0
+    assert set(np.unique(iio.imread("out/SegmentationClass/0.png", mode="P"))) <= {0, 1, 2, 255}
+    assert [row.split(",")[:2] for row in Path("out/classes.csv").read_text().split()][1:] == [
+        ["255", "unlabelled"],
+        ["0", "red"],
+        ["1", "blue"],
+        ["2", "wood"],
+    ]
+    # A new project, of the pictures in the export.
+    assert app.run([*export, "-o", "out", "--replace"]) == 0
+    capsys.readouterr()
+    assert app.run(["project", "import", "again", "out"]) == 0
+    out = capsys.readouterr().out
+    assert "again.corrclip-project: 3 images" in out
+    assert "3 images imported, 0 not" in out
+    assert app.run(["project", "status", "again.corrclip-project"]) == 0
+    out = capsys.readouterr().out
+    assert "2 verified" in out
+    assert "1 pre-labelled" in out
+    assert app.run(["project", "import", "again", "out"]) == 2
+    out = capsys.readouterr()
+    assert "0 images imported, 3 not" in out.out
+    assert "It is verified, and stays as it is" in out.err
+    assert app.run(["project", "import", "again", "out", "--replace"]) == 0
+
+
+def test_results_and_sessions_of_no_project(
+    images: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert app.run(["segment", *map(str, sorted(images.iterdir())), "-o", "results", *OPTIONS]) == 0
+    capsys.readouterr()
+    assert app.run(["export", "results", "--format", "indexed", "-o", "all"]) == 0
+    assert capsys.readouterr().out.endswith("all: 3 images as indexed\n")
+    assert sorted(path.name for path in Path("all/JPEGImages").iterdir()) == [
+        "0.png",
+        "1.png",
+        "2.png",
+    ]
+    result = nc.Segmentation.load(next(path for path in Path("results").iterdir() if path.is_dir()))
+    session = nc.Session(result)
+    session.assign(session.ids.tolist()[:3], "wood")
+    session.save("session")
+    assert (
+        app.run(["export", "session", "--format", "indexed", "-o", "one", "--pictures", "none"])
+        == 0
+    )
+    opened = Opened.of("one")
+    (entry,) = opened.entries
+    np.testing.assert_array_equal(opened.image(entry).labels, session.labels)
+    assert app.run(["export", "images", "--format", "indexed", "-o", "none"]) == 2
+    assert "holds no result and no session" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (["--format", "voc"], "There is no format 'voc'"),
+        (["--split", "80"], "give two or three parts"),
+        (["--split", "a/b"], "The split is 'a/b'"),
+        (["--masks", "all"], "--masks is 'all'"),
+        (["--unlabelled", "1"], "1 is the number of 'red'"),
+        (["--ignored", "70000"], "give one from 0 to 65535"),
+        (["--values-from", "2"], "choose keep, 0 or 1"),
+        (["--pictures", "move"], "--pictures is 'move'"),
+        (["--only", "done"], "There is no state 'done'"),
+        (["--only", "failed"], "have no labels to be handed on"),
+        (["--only", "verified"], "No image of the project is verified"),
+    ],
+)
+def test_what_cannot_be_used_is_told_and_nothing_is_written(
+    options: list[str], told: str, labelled: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    capsys.readouterr()
+    command = ["project", "export", str(labelled), "-o", "out", "--format", "indexed", *options]
+    assert app.run(command) == 2
+    assert told in capsys.readouterr().err
+    assert not Path("out").exists()
+
+
+def test_formats_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
+    assert app.run(["formats"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines] == list(FORMATS)

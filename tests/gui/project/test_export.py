@@ -1,0 +1,116 @@
+"""The page Export with a set: what is written, in which format, and where to."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QMessageBox
+
+from napari_corrclip.export.formats import FORMATS
+from napari_corrclip.export.importing import Opened
+from napari_corrclip.gui.export.panel import OWN, THIS
+from napari_corrclip.gui.pages import Page
+from napari_corrclip.gui.work.said import Kind
+from tests.gui.hand import choose, click_at, turn_to, write
+from tests.gui.person import Person, answer, click_in
+from tests.gui.project.opened import key, prelabelled, shown
+from tests.gui.seen import check_names, cut
+
+pytestmark = pytest.mark.canvas
+
+
+def press(person: Person) -> None:
+    """Press Export, and wait until it is done."""
+    click_at(person, person.dock.export.button)
+    person.wait()
+
+
+def test_a_set_is_written_as_it_is_on_the_screen(person: Person, images: Path) -> None:
+    dock = person.dock
+    dock.open_project(str(prelabelled(images)))
+    project = shown(person)
+    session = dock.session
+    session.assign(session.ids.tolist()[:3], "blue")  # the index has not heard of it yet
+    turn_to(person, Page.EXPORT)
+    panel = dock.export
+    assert panel.what.isVisible()
+    assert panel.kind.currentText() == OWN
+    choose(panel.what, "All that have labels")
+    assert [panel.kind.itemData(row) for row in range(panel.kind.count())] == list(FORMATS)
+    choose(panel.kind, FORMATS["indexed"].title)
+    assert panel.names.text().startswith("4 images")
+    assert "ignored 255" in panel.void.text()
+    write(person, panel.trainer.split, "50/50")
+    assert check_names(dock.pages)
+    assert cut(dock.pages) == []
+    press(person)
+    folder = images.parent / "set-indexed"
+    assert dock.status.text() == f"Wrote 4 images as Indexed PNG (Pascal VOC) into {str(folder)!r}."
+    assert dock.status.said.kind is Kind.DONE
+    opened = Opened.of(folder)
+    assert sorted(entry.subset for entry in opened.entries) == ["train", "train", "val", "val"]
+    (entry,) = (entry for entry in opened.entries if entry.name == "scene 0")
+    image = opened.image(entry)
+    np.testing.assert_array_equal(image.labels, session.labels)
+    assert sum(note.state == "assigned" for note in image.notes) == 3
+    assert len(list((folder / "JPEGImages").iterdir())) == 4
+
+    # The next image, verified: that one alone. What is there is asked about.
+    key(person, Qt.Key.Key_Return, Qt.KeyboardModifier.ControlModifier)
+    shown(person)
+    turn_to(person, Page.EXPORT)
+    choose(panel.what, "All that are verified")
+    assert panel.names.text().startswith("1 image,")
+    answer(QMessageBox, lambda box: click_in(box, "Cancel"))
+    click_at(person, panel.button)
+    assert dock.status.text() == "Nothing was written; the export is as it was."
+    assert len(Opened.of(folder).entries) == 4
+    write(person, panel.trainer.split, "")
+    answer(QMessageBox, lambda box: click_in(box, "Replace"))
+    press(person)
+    assert [entry.name for entry in Opened.of(folder).entries] == ["scene 0"]
+    assert project.count()  # it is still open
+
+
+def test_a_split_that_is_none_is_told(person: Person, images: Path) -> None:
+    dock = person.dock
+    dock.open_project(str(prelabelled(images)))
+    shown(person)
+    turn_to(person, Page.EXPORT)
+    choose(dock.export.what, "All that have labels")
+    write(person, dock.export.trainer.split, "most")
+    click_at(person, dock.export.button)
+    assert dock.status.text() == "The split is 'most'; give two or three parts, such as 80/10/10."
+    assert dock.status.said.kind is Kind.WARNING
+    assert not (images.parent / "set-indexed").exists()
+
+
+def test_one_image_in_the_format_of_a_trainer(person: Person, images: Path, tmp_path: Path) -> None:
+    """Of a part of an image the picture of that part is written, and not the whole file."""
+    dock = person.dock
+    person.viewer.open(str(images / "scene 1.png"), plugin="napari")
+    dock.reset_choices()
+    turn_to(person, Page.SET_UP)
+    dock.model.regions.setCurrentText("superpixels")
+    person.type("red, green")
+    session = person.run()
+    turn_to(person, Page.EXPORT)
+    panel = dock.export
+    assert not panel.what.isVisible()
+    assert panel.what.currentText() == THIS
+    choose(panel.kind, FORMATS["indexed"].title)
+    assert not panel.trainer.split.isVisible()
+    press(person)
+    folder = images / "scene 1-indexed"
+    assert dock.status.text().startswith("Wrote 1 image as Indexed PNG (Pascal VOC) into")
+    opened = Opened.of(folder)
+    np.testing.assert_array_equal(opened.image(opened.entries[0]).labels, session.labels)
+    with Image.open(folder / "JPEGImages" / "scene 1.png") as picture:
+        assert picture.size == session.shape[::-1]
+    choose(panel.kind, OWN)
+    assert panel.files.isVisible()
+    assert not panel.trainer.isVisible()

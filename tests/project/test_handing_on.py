@@ -1,0 +1,279 @@
+"""A set that is exported and taken back: decisions, who and when, and what was changed elsewhere."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import imageio.v3 as iio
+import numpy as np
+import pytest
+from PIL import Image
+
+import napari_corrclip as nc
+from napari_corrclip.demo.scenes import generate_scene
+from napari_corrclip.engine.segmenter import Segmenter
+from napari_corrclip.export.exporting import Options
+from napari_corrclip.export.formats import FORMATS
+from napari_corrclip.export.importing import Opened
+from napari_corrclip.project.project import Project
+from napari_corrclip.project.records import ItemState
+
+RECIPE = nc.Recipe(regions="superpixels", region_options={"n_segments": 20})
+WORDS = "red, blue, background: wood"
+
+
+@pytest.fixture(scope="module")
+def segmenter() -> Segmenter:
+    return Segmenter.from_recipe(RECIPE)
+
+
+@pytest.fixture
+def images(tmp_path: Path) -> Path:
+    folder = tmp_path / "images"
+    for site in ("north", "south"):  # one of a name in each
+        (folder / site).mkdir(parents=True)
+    for number in range(3):
+        place = folder / ("north" if number < 2 else "south") / f"{number % 2}.png"
+        iio.imwrite(place, generate_scene(number).image[: 64 + number, :72])
+    return folder
+
+
+@pytest.fixture
+def project(images: Path, tmp_path: Path, segmenter: Segmenter) -> Iterator[Project]:
+    """Return a set of three images: one verified, one in review with all kinds of edits, one untouched."""
+    with Project.create(tmp_path / "set", WORDS, images, recipe=RECIPE) as made:
+        made.run(segmenter=segmenter, progress=False)
+        first, second, _ = made.items(order="path")
+        with made.session(first, by="Ann") as session:
+            session.accept_above(0.0)
+        made.mark(first, "verified", by="Ann")
+        with made.session(second, by="Bea") as session:
+            one, two, three, four, five, *_ = session.ids.tolist()
+            session.assign([one], "red")
+            session.ignore([two])
+            session.accept([three])
+            half = (session.regions == five) & (np.arange(session.shape[1]) % 2 == 0)
+            session.split_mask(five, half)
+            session.merge([three, int(session.ids[-1])])
+            rows, columns = np.nonzero(session.regions == four)
+            mask = np.zeros(session.shape, np.bool_)
+            mask[rows[::2], columns[::2]] = True
+            session.paint(mask, "blue")
+        yield made
+
+
+def shown(project: Project, name: str) -> dict[str, object]:
+    """Return all that a set says of an item's labels."""
+    with project.session(name) as session:
+        labels, regions, table = session.labels.copy(), session.regions.copy(), session.table
+    said = project._index.rows(
+        "SELECT id, state, by FROM regions WHERE item = ? AND state != ''",
+        (project.item(name).id,),
+    )
+    return {
+        "labels": labels.tolist(),
+        "regions": regions.tolist(),
+        "states": dict(zip(table["id"].tolist(), table["state"].tolist(), strict=True)),
+        "values": dict(zip(table["id"].tolist(), table["label"].tolist(), strict=True)),
+        "who": sorted(said),
+        "state": project.item(name).state,
+    }
+
+
+EXACT = [name for name, format_ in FORMATS.items() if format_.exact]
+
+
+@pytest.mark.parametrize("format_", EXACT)
+def test_a_set_comes_back_into_a_new_one_as_it_was(
+    format_: str, project: Project, images: Path, tmp_path: Path
+) -> None:
+    done = project.export(tmp_path / "out", format_, progress=False)
+    assert done.images == 3
+    opened = Opened.of(done.folder)
+    assert opened.vocabulary == project.vocabulary
+    with Project.create(tmp_path / "again", opened.vocabulary, images, recipe=RECIPE) as other:
+        report = other.import_labels(done.folder, progress=False)
+        assert report.conflicts == ()
+        assert len(report.done) == 3
+        for item in project.items(order="path"):
+            assert shown(other, item.path) == shown(project, item.path)
+    with Project.open(tmp_path / "again.corrclip-project") as other:
+        states = [item.state for item in other.items(order="path")]
+        # What nobody had decided is a proposal there, too.
+        assert states == [ItemState.VERIFIED, ItemState.IN_REVIEW, ItemState.PRELABELLED]
+        third = other.items(order="path")[2]
+        made, before = other.result(third).provenance, project.result(third.path).provenance
+        assert (made.recipe, made.networks) == (before.recipe, before.networks)
+        # What asks the networks can: they see the image as the run did, in its regions.
+        with other.session(third) as session:
+            encoded = other.encode(third, session, progress=False)
+            assert encoded.features.regions.shape == session.shape
+    Project.repair(tmp_path / "again.corrclip-project").close()
+    with Project.open(tmp_path / "again.corrclip-project") as other:
+        assert [item.state for item in other.items(order="path")] == states
+
+
+def test_what_is_decided_here_stays_and_is_told(project: Project, tmp_path: Path) -> None:
+    out = project.export(tmp_path / "out", "indexed", progress=False).folder
+    second = project.items(order="path")[1]
+    before = {item.path: shown(project, item.path) for item in project.items()}
+    report = project.import_labels(out, progress=False)
+    assert report.done == ()
+    assert len(report.conflicts) == 3
+    assert "It is verified, and stays as it is" in report.conflicts[0]
+    assert "--replace" in report.conflicts[2]
+    assert {item.path: shown(project, item.path) for item in project.items()} == before
+    with project.session(second, by="Ann") as session:
+        session.ignore(session.ids.tolist())
+    report = project.import_labels(out, by="Ann", replace=True, progress=False)
+    assert len(report.done) == 3
+    after = shown(project, second.path)
+    assert {**after, "who": 0} == {**before[second.path], "who": 0}
+    with project.session(second) as session:  # the step can be undone
+        session.undo()
+        assert {row.verdict and row.verdict.kind for row in session.rows()} == {"ignored"}
+
+
+def test_what_was_changed_elsewhere_wins_and_the_rest_keeps_its_decisions(
+    project: Project, tmp_path: Path
+) -> None:
+    out = project.export(tmp_path / "out", "indexed", progress=False).folder
+    second = project.items(order="path")[1]
+    with project.session(second) as session:
+        regions, ids = session.regions.copy(), session.ids.tolist()
+        before = {row.id: row.verdict for row in session.rows()}
+        blue = session.vocabulary.classes[1].value
+        region = next(row.id for row in session.rows() if row.value not in (0, blue))
+    name = next(
+        entry.name for entry in Opened.of(out).entries if second.path in entry_path(out, entry.name)
+    )
+    path = out / "SegmentationClass" / f"{name}.png"
+    with Image.open(path) as picture:
+        palette, pixels = picture.getpalette(), np.array(picture)
+    pixels[regions == region] = blue
+    changed = Image.fromarray(pixels)
+    changed.putpalette(palette)
+    changed.save(path)
+    report = project.import_labels(out, by="Cy", replace=True, progress=False)
+    assert second.path in report.done
+    with project.session(second) as session:
+        assert (session.labels[regions == region] == blue).all()
+        after = {row.id: row.verdict for row in session.rows()}
+    assert sorted(after) == ids
+    assert after[region] is not None
+    assert (after[region].kind, after[region].value) == ("assigned", blue)
+    assert {key: verdict for key, verdict in after.items() if key != region} == {
+        key: verdict for key, verdict in before.items() if key != region
+    }
+
+
+def entry_path(out: Path, name: str) -> str:
+    """Return the path of an image in an export."""
+    opened = Opened.of(out)
+    return opened.path_of(next(entry for entry in opened.entries if entry.name == name))
+
+
+@pytest.mark.parametrize("kind", ["decisions", "predictions"])
+def test_without_a_manifest_labels_are_what_is_chosen(
+    kind: str, project: Project, images: Path, tmp_path: Path
+) -> None:
+    out = project.export(tmp_path / "out", "indexed", progress=False).folder
+    shutil.rmtree(out / "napari-corrclip")
+    with Project.create(tmp_path / "again", "moss, red", images / "north", recipe=RECIPE) as other:
+        report = other.import_labels(out, kind=kind, by="Ann", progress=False)
+        assert set(report.classes) == {"blue", "background"}
+        assert other.vocabulary.names == ("moss", "red", "blue", "background")
+        # The names of files: "0" is in both folders of the set, and in one here.
+        assert len(report.done) == 2
+        first, item = other.items(order="path")
+        expected = ItemState.IN_REVIEW if kind == "decisions" else ItemState.PRELABELLED
+        assert first.state is expected
+        assert (
+            item.state is ItemState.IN_REVIEW
+        )  # what is ignored is a person's word in either case
+        assert (item.undecided or 0) > 0 or kind == "decisions"
+        labels = {name: np.zeros(0) for name in ("here", "there")}
+        with other.session(item) as session, project.session(item.path) as theirs:
+            labels = {"here": session.labels.copy(), "there": theirs.labels.copy()}
+            ignored = [
+                row.id for row in session.rows() if row.verdict and row.verdict.kind == "ignored"
+            ]
+        names = {"here": other.vocabulary, "there": project.vocabulary}
+        as_names = {
+            side: np.vectorize({0: "", **{c.value: c.name for c in names[side]}}.get)(labels[side])
+            for side in labels
+        }
+        np.testing.assert_array_equal(as_names["here"], as_names["there"])
+        assert ignored
+
+
+def test_only_some_states_and_a_split(project: Project, tmp_path: Path) -> None:
+    done = project.export(tmp_path / "verified", "indexed", only="verified", progress=False)
+    assert done.images == 1
+    options = Options(split=(67, 33), seed=1)
+    done = project.export(tmp_path / "split", "indexed", options=options, progress=False)
+    opened = Opened.of(done.folder)
+    assert sorted(entry.subset for entry in opened.entries) == ["train", "train", "val"]
+    assert (done.folder / "ImageSets/Segmentation/val.txt").read_text().count("\n") == 1
+    with pytest.raises(nc.InputError, match="new"):
+        project.export(tmp_path / "x", "indexed", only="new", progress=False)
+    with (
+        Project.create(tmp_path / "empty", WORDS, (), recipe=RECIPE) as empty,
+        pytest.raises(nc.InputError, match="No image of the project is pre-labelled or in review"),
+    ):
+        empty.export(tmp_path / "x", "indexed", progress=False)
+    assert not (tmp_path / "x").exists()
+
+
+def test_nothing_is_written_over_unasked(project: Project, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    project.export(out, "indexed", progress=False)
+    (out / "notes.txt").write_text("mine")
+    with pytest.raises(nc.InputError, match="has an export already"):
+        project.export(out, "indexed", progress=False)
+    project.export(out, "indexed", options=Options(replace=True), progress=False)
+    assert (out / "notes.txt").read_text() == "mine"
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "a").write_text("mine")
+    with pytest.raises(nc.InputError, match="not empty"):
+        project.export(tmp_path / "full", "indexed", options=Options(replace=True), progress=False)
+
+
+def test_a_photograph_stored_turned_has_masks_as_it_is_seen(
+    tmp_path: Path, segmenter: Segmenter
+) -> None:
+    scene = Image.fromarray(generate_scene(5).image[:64, :96])
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    (tmp_path / "images").mkdir()
+    scene.save(tmp_path / "images" / "turned.jpg", exif=exif, quality=95)
+    with Project.create(tmp_path / "set", WORDS, tmp_path / "images", recipe=RECIPE) as project:
+        project.run(segmenter=segmenter, progress=False)
+        done = project.export(tmp_path / "out", "indexed", progress=False)
+        assert done.turned == 0
+        with Image.open(done.folder / "JPEGImages" / "turned.png") as picture:
+            assert picture.size == (64, 96)  # width and height as it is seen
+            assert not picture.getexif()
+        with Image.open(done.folder / "SegmentationClass" / "turned.png") as picture:
+            assert picture.size == (64, 96)
+        linked = project.export(
+            tmp_path / "bare", "indexed", options=Options(pictures="none"), progress=False
+        )
+        assert linked.turned == 1
+
+
+def test_a_class_that_is_gone_is_told(project: Project, tmp_path: Path) -> None:
+    second = project.items(order="path")[1]
+    words = project.vocabulary
+    moss = words.add("moss")
+    with project.session(second) as session:
+        session.set_vocabulary(moss)
+        session.assign(session.ids.tolist()[:1], "moss")
+    assert "moss" in project.vocabulary.names
+    project.choose(replace(words, next_value=9))
+    with pytest.raises(nc.InputError, match="'moss' by hand, which is no class of the set"):
+        project.export(tmp_path / "out", "indexed", progress=False)
+    assert not (tmp_path / "out").exists()
