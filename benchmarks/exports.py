@@ -21,8 +21,8 @@ from time import perf_counter
 import numpy as np
 from scipy import ndimage
 
-from napari_corrclip.export.exporting import Options, Source, export_steps
-from napari_corrclip.export.formats import FORMATS
+from napari_corrclip.export.exporting import ExportOptions, Source, export_steps
+from napari_corrclip.export.formats import WRITTEN
 from napari_corrclip.export.image import LabelledImage, RegionNote
 from napari_corrclip.progress import finish
 from napari_corrclip.results.label_files import write_label_png
@@ -57,7 +57,7 @@ def main() -> None:
     parser.add_argument("--images", type=int, default=1000)
     parser.add_argument("--turns", type=int, default=4)
     parser.add_argument("--different", type=int, default=10)
-    parser.add_argument("--formats", nargs="+", default=list(FORMATS))
+    parser.add_argument("--formats", nargs="+", default=list(WRITTEN))
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
     vocabulary = Vocabulary.from_names([f"class {number}" for number in range(CLASSES)])
@@ -85,7 +85,7 @@ def main() -> None:
                         for number in range(each)
                     ]
                     steps = export_steps(
-                        sources, place, FORMATS[name], vocabulary, Options(pictures="none")
+                        sources, place, WRITTEN[name], vocabulary, ExportOptions(pictures="none")
                     )
                     finish(steps)
                 seconds[name] += perf_counter() - began

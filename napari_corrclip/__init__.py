@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from napari_corrclip.errors import CorrClipError as CorrClipError
     from napari_corrclip.errors import InputError as InputError
     from napari_corrclip.errors import WeightsError as WeightsError
+    from napari_corrclip.export.exporting import ExportOptions as ExportOptions
     from napari_corrclip.gui.console import open_widget as open_widget
     from napari_corrclip.gui.console import segment_layer as segment_layer
     from napari_corrclip.images import read_image as read_image
@@ -50,6 +51,7 @@ if TYPE_CHECKING:
 
 _HOME = {
     "CorrClipError": "errors",
+    "ExportOptions": "export.exporting",
     "Features": "engine.features",
     "InputError": "errors",
     "LargeSegmentation": "results.large",
@@ -95,6 +97,7 @@ _moved.install()
 
 __all__ = [
     "CorrClipError",
+    "ExportOptions",
     "Features",
     "InputError",
     "LargeSegmentation",

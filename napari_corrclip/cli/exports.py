@@ -14,7 +14,7 @@ from napari_corrclip.errors import InputError
 from napari_corrclip.wording.amounts import count
 
 if TYPE_CHECKING:
-    from napari_corrclip.export.exporting import Exported, Options
+    from napari_corrclip.export.exporting import Exported, ExportOptions
 
 SHOWN = 20
 """So many images that were not taken are told one by one."""
@@ -103,13 +103,13 @@ class Given:
     pictures: str | None
     replace: bool
 
-    def options(self) -> Options:
+    def options(self) -> ExportOptions:
         """Return them as what an export takes.
 
         Raises:
             InputError: one cannot be used.
         """
-        from napari_corrclip.export.exporting import Options, split_of
+        from napari_corrclip.export.exporting import ExportOptions, split_of
         from napari_corrclip.export.format import Wanted
         from napari_corrclip.export.numbering import Background, First
         from napari_corrclip.export.pictures import HOWS, How
@@ -117,7 +117,7 @@ class Given:
         first = {"keep": "keep", "0": 0, "1": 1, None: None}
         if self.values_from not in first:
             raise InputError(f"--values-from is {self.values_from!r}; choose keep, 0 or 1.")
-        return Options(
+        return ExportOptions(
             masks=cast("Wanted | None", _one_of("--masks", self.masks, get_args(Wanted))),
             unlabelled=self.unlabelled,
             ignored=self.ignored,
@@ -181,6 +181,7 @@ def list_formats() -> None:
     width = max(map(len, FORMATS))
     for name, format_ in FORMATS.items():
         kept = "exact" if format_.exact else "polygons"
+        kept = "read" if format_.writer is None else kept
         tell(f"{name:{width}}  {kept:8}  {format_.title}: {format_.tip}")
 
 

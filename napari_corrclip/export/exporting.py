@@ -30,7 +30,7 @@ _ENDING = 40
 
 
 @dataclass(frozen=True, slots=True)
-class Options:
+class ExportOptions:
     """The options that a person has for an export; ``None``: as the format does usually.
 
     Attributes:
@@ -87,12 +87,14 @@ class Source:
     read: Callable[[], LabelledImage]
 
 
-def head_of(format_: Format, vocabulary: Vocabulary, options: Options) -> Head:
+def head_of(format_: Format, vocabulary: Vocabulary, options: ExportOptions) -> Head:
     """Return what holds for all images of an export.
 
     Raises:
-        InputError: the format does not know a choice, or cannot hold the classes.
+        InputError: the format is never written, does not know a choice, or cannot hold the classes.
     """
+    if format_.writer is None:
+        raise InputError(f"{format_.title} are read and never written; choose another format.")
     masks = options.masks or format_.masks[0]
     if masks not in format_.masks:
         raise InputError(
@@ -128,7 +130,7 @@ def export_steps(
     folder: str | os.PathLike[str],
     format_: Format,
     vocabulary: Vocabulary,
-    options: Options | None = None,
+    options: ExportOptions | None = None,
 ) -> Steps[Exported]:
     """Write images' labels into a folder, all of them or nothing; return what was written.
 
@@ -142,7 +144,7 @@ def export_steps(
     Raises:
         InputError: something is in the folder, the format cannot hold something, or it cannot be written.
     """
-    options = options or Options()
+    options = options or ExportOptions()
     head = head_of(format_, vocabulary, options)
     place = Path(folder).expanduser().absolute()
     owned = _check_target(place, options)
@@ -154,6 +156,7 @@ def export_steps(
     known[[0, *vocabulary.values]] = True
     with staged(place, owned=owned) as stage:
         manifest = ManifestWriter(stage, format_.name, head)
+        assert format_.writer is not None  # as the head was made
         with format_.writer(stage, head) as writer:
             for number, (source, name) in enumerate(zip(sources, names, strict=True)):
                 yield Progress("export", number, len(sources))
@@ -179,7 +182,7 @@ def _check_labels(image: LabelledImage, known: NDArray[np.bool_]) -> None:
             )
 
 
-def _check_target(place: Path, options: Options) -> frozenset[str]:
+def _check_target(place: Path, options: ExportOptions) -> frozenset[str]:
     """Return the names that a new export takes the place of.
 
     Raises:

@@ -137,6 +137,8 @@ class Reader(ABC):
             read.
         numbers: the number that the format has for each of them, by which a manifest knows them.
         entries: the images.
+        named: whether a manifest knows the classes by their names instead, since others put them into another
+            order.
 
     Raises:
         InputError: it is none, or damaged.
@@ -145,6 +147,7 @@ class Reader(ABC):
     vocabulary: Vocabulary
     numbers: Sequence[int]
     entries: Sequence[Entry]
+    named: bool = False
 
     @abstractmethod
     def read(self, entry: Entry) -> Taken:
@@ -199,7 +202,7 @@ class Format:
         choices: what it chooses where nobody says another thing.
         free: which of the choices may be another one.
         pictures: what becomes of the images where nobody says another thing.
-        writer: makes its writer.
+        writer: makes its writer; ``None``: it is read and never written.
         is_one: whether a folder is an export of it, by a glance.
         reader: opens one.
         most: how many classes it can hold; ``None``: as many as there may be.
@@ -213,7 +216,7 @@ class Format:
     choices: Choices
     free: frozenset[Choice]
     pictures: How
-    writer: Callable[[Path, Head], Writer]
+    writer: Callable[[Path, Head], Writer] | None
     is_one: Callable[[Path], bool]
     reader: Callable[[Path], Reader]
     most: int | None = field(default=None)

@@ -7,18 +7,37 @@ from pathlib import Path
 
 from napari_corrclip.errors import InputError
 from napari_corrclip.export.coco import COCO
+from napari_corrclip.export.cvat import CVAT
 from napari_corrclip.export.format import Format
 from napari_corrclip.export.geojson import GEOJSON
 from napari_corrclip.export.hugging_face import HUGGING_FACE
 from napari_corrclip.export.indexed import INDEXED
+from napari_corrclip.export.label_maps import LABEL_MAPS, LABEL_MAPS_FROM_0
+from napari_corrclip.export.label_studio import LABEL_STUDIO
 from napari_corrclip.export.ome_zarr import OME_ZARR
 from napari_corrclip.export.panoptic import PANOPTIC
 from napari_corrclip.export.yolo import YOLO
 
 FORMATS: Mapping[str, Format] = {
     format_.name: format_
-    for format_ in (INDEXED, COCO, PANOPTIC, YOLO, HUGGING_FACE, GEOJSON, OME_ZARR)
+    for format_ in (
+        INDEXED,
+        COCO,
+        PANOPTIC,
+        YOLO,
+        CVAT,
+        LABEL_STUDIO,
+        GEOJSON,
+        HUGGING_FACE,
+        OME_ZARR,
+        LABEL_MAPS,
+        LABEL_MAPS_FROM_0,
+    )
 }
+WRITTEN: Mapping[str, Format] = {
+    name: format_ for name, format_ in FORMATS.items() if format_.writer is not None
+}
+"""Those that can be written; the others are read alone."""
 
 
 def format_called(name: str) -> Format:

@@ -115,12 +115,17 @@ class Opened:
 
     @cached_property
     def _translation(self) -> NDArray[np.uint16]:
-        """The manifest's label value of each of the reader's, (65536,); classes go by their numbers."""
+        """The manifest's label value of each of the reader's, (65536,); classes go by numbers or names."""
         assert self.manifest is not None
         numbering = Numbering.of(self.manifest.vocabulary, self.manifest.choices)
         values: Mapping[int, int] = {number: value for value, number in numbering.by_value.items()}
+        numbers = self.reader.numbers
+        if self.reader.named:
+            names = (class_.name for class_ in numbering.classes)
+            known = dict(zip(names, numbering.numbers, strict=True))
+            numbers = [known.get(class_.name, -1) for class_ in self.reader.vocabulary]
         table = np.zeros(MAX_VALUE + 1, np.uint16)
-        for class_, number in zip(self.reader.vocabulary, self.reader.numbers, strict=True):
+        for class_, number in zip(self.reader.vocabulary, numbers, strict=True):
             if number not in values:
                 raise InputError(
                     f"The class {class_.name!r} is none of those that were exported; import without the "

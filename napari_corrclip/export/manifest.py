@@ -276,7 +276,7 @@ class Manifest:
         )
         if not right:
             raise InputError(f"{str(path)!r} is damaged; {_REMEDY}.")
-        regions = np.repeat(run_ids, lengths).astype(np.int32).reshape(item.shape)
+        regions = np.repeat(run_ids.astype(np.int32), lengths).reshape(item.shape)
         bare = LabelledImage(
             item.name,
             labels,

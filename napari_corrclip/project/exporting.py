@@ -14,7 +14,7 @@ from napari_corrclip.annotation import Session, restore
 from napari_corrclip.annotation.files.folder import is_session
 from napari_corrclip.annotation.files.log import has_session
 from napari_corrclip.errors import InputError
-from napari_corrclip.export.exporting import Exported, Options, Source, export_steps
+from napari_corrclip.export.exporting import Exported, ExportOptions, Source, export_steps
 from napari_corrclip.export.formats import format_called
 from napari_corrclip.export.image import LabelledImage
 from napari_corrclip.progress import Steps
@@ -38,7 +38,7 @@ def project_steps(
     format_: str,
     *,
     only: Iterable[ItemState] = (),
-    options: Options | None = None,
+    options: ExportOptions | None = None,
 ) -> Steps[Exported]:
     """Export items; see :meth:`~napari_corrclip.project.project.Project.export`."""
     chosen = tuple(only) or LABELLED
@@ -119,7 +119,7 @@ def loose_steps(
     what: Labels | str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
     folder: str | os.PathLike[str],
     format_: str,
-    options: Options | None = None,
+    options: ExportOptions | None = None,
 ) -> Steps[Exported]:
     """Export results and sessions that are in no project.
 
@@ -155,7 +155,7 @@ def _loose(
     vocabulary: Vocabulary,
     folder: str | os.PathLike[str],
     format_: str,
-    options: Options | None,
+    options: ExportOptions | None,
 ) -> Steps[Exported]:
     return export_steps(sources, folder, format_called(format_), vocabulary, options)
 

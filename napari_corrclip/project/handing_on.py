@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from napari_corrclip.errors import InputError
-from napari_corrclip.export.exporting import Exported, Options
+from napari_corrclip.export.exporting import Exported, ExportOptions
 from napari_corrclip.progress import drive
 from napari_corrclip.project.database import NAME
 from napari_corrclip.project.exporting import Labels, loose_steps
@@ -23,7 +23,7 @@ def export(
     format: str,  # noqa: A002 - as everybody calls it
     *,
     only: ItemState | str | Iterable[ItemState | str] = (),
-    options: Options | None = None,
+    options: ExportOptions | None = None,
     progress: bool | None = None,
 ) -> Exported:
     """Write labels in the format of a trainer, with a manifest beside them.

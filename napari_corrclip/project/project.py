@@ -15,7 +15,7 @@ from napari_corrclip.annotation import Session
 from napari_corrclip.engine.networks import Networks
 from napari_corrclip.engine.recipe import GIVEN, Recipe
 from napari_corrclip.errors import InputError
-from napari_corrclip.export.exporting import Exported, Options
+from napari_corrclip.export.exporting import Exported, ExportOptions
 from napari_corrclip.export.importing import As, Opened
 from napari_corrclip.images.stacks import read_plane
 from napari_corrclip.progress import Steps, drive
@@ -684,7 +684,7 @@ class Project:
         format: str,  # noqa: A002 - as everybody calls it
         *,
         only: ItemState | str | Iterable[ItemState | str] = (),
-        options: Options | None = None,
+        options: ExportOptions | None = None,
     ) -> Steps[Exported]:
         """Generator of :meth:`export`."""
         states = [only] if isinstance(only, str) else list(only)
@@ -697,7 +697,7 @@ class Project:
         format: str,  # noqa: A002
         *,
         only: ItemState | str | Iterable[ItemState | str] = (),
-        options: Options | None = None,
+        options: ExportOptions | None = None,
         progress: bool | None = None,
     ) -> Exported:
         """Write the labels of the set in the format of a trainer: as corrected, else as proposed.

@@ -272,6 +272,14 @@ def from_document(
     return document
 
 
+def entries_of_document(data: object) -> list[Entry]:
+    """Return the classes of what a YAML or JSON file holds, with what it says of each and no more."""
+    if isinstance(data, dict) and "classes" in data:
+        _check_keys(data, _KEYS, "the vocabulary")
+        return _entries(data["classes"])
+    return _entries(data)
+
+
 def _entries(data: object) -> list[Entry]:
     if isinstance(data, list):
         return [_element(element) for element in data]

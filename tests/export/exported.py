@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from napari_corrclip.export.exporting import Options, Source, export_steps
+from napari_corrclip.export.exporting import ExportOptions, Source, export_steps
 from napari_corrclip.export.format import Format
 from napari_corrclip.export.image import LabelledImage, RegionNote, State
 from napari_corrclip.export.importing import Opened
@@ -76,7 +76,7 @@ def write(
     images: Sequence[LabelledImage],
     format_: Format,
     vocabulary: Vocabulary | None = None,
-    options: Options | None = None,
+    options: ExportOptions | None = None,
 ) -> Path:
     """Export images, and return the folder."""
 

@@ -21,15 +21,15 @@ from PIL import Image
 from napari_corrclip.errors import InputError
 from napari_corrclip.export.coco import COCO
 from napari_corrclip.export.coco_masks import Canvas, compressed, counts_of, decompressed
-from napari_corrclip.export.exporting import Options, head_of
+from napari_corrclip.export.exporting import ExportOptions, head_of
 from napari_corrclip.export.image import LabelledImage, RegionNote
 from napari_corrclip.export.importing import Opened
 from napari_corrclip.export.segments import segments_of
 from napari_corrclip.vocabulary import Vocabulary
 from tests.export.exported import image, read, words, write
 
-PLAIN = Options(pictures="none")
-CLASSES = Options(pictures="none", masks="classes")
+PLAIN = ExportOptions(pictures="none")
+CLASSES = ExportOptions(pictures="none", masks="classes")
 SMALL = LabelledImage(
     "",
     np.array([[1, 1, 0, 0, 2], [1, 0, 0, 0, 2], [1, 1, 0, 3, 2], [0, 0, 0, 3, 2]], np.uint16),
@@ -133,7 +133,7 @@ def test_parts_of_a_region_are_one_annotation(tmp_path: Path) -> None:
 
 def test_names_and_subsets(tmp_path: Path) -> None:
     images = [image(number, name=f"s{number}/a b.jpg") for number in range(10)]
-    options = Options(pictures="none", split=(60, 20, 20))
+    options = ExportOptions(pictures="none", split=(60, 20, 20))
     folder = write(tmp_path / "out", images, COCO, options=options)
     counts = {}
     for subset in ("train", "val", "test"):
@@ -159,7 +159,7 @@ def test_pictures_lie_as_their_masks(tmp_path: Path) -> None:
         replace(image(1, (20, 30), name="x/a.jpg"), file=turned),
         replace(image(2, (7, 9), name="y/a.png"), file=plain),
     ]
-    folder = write(tmp_path / "out", images, COCO, options=Options(pictures="copy"))
+    folder = write(tmp_path / "out", images, COCO, options=ExportOptions(pictures="copy"))
     for told in document(folder)["images"]:
         with Image.open(folder / "images" / told["file_name"]) as picture:
             assert picture.size == (told["width"], told["height"])
@@ -169,7 +169,7 @@ def test_pictures_lie_as_their_masks(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("options", [PLAIN, CLASSES])
-def test_images_on_the_disk_are_read_in_pieces(options: Options, tmp_path: Path) -> None:
+def test_images_on_the_disk_are_read_in_pieces(options: ExportOptions, tmp_path: Path) -> None:
     one = image(5, (700, 900), regions=60)
     stored = [
         zarr.array(data=array, chunks=(128, 256), store=str(tmp_path / name))
@@ -185,7 +185,7 @@ def test_images_on_the_disk_are_read_in_pieces(options: Options, tmp_path: Path)
 
 
 @pytest.mark.parametrize("options", [PLAIN, CLASSES])
-def test_nothing_and_many_classes(options: Options, tmp_path: Path) -> None:
+def test_nothing_and_many_classes(options: ExportOptions, tmp_path: Path) -> None:
     nothing = LabelledImage("", np.zeros((3, 2), np.uint16), np.zeros((3, 2), np.int32), path="n")
     row = np.arange(0, 299, dtype=np.uint16)[None]  # the last class has no pixel
     many = LabelledImage("", row, row.astype(np.int32), path="many")

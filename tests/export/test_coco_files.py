@@ -13,13 +13,13 @@ import pytest
 
 from napari_corrclip.errors import InputError
 from napari_corrclip.export import streamed_json
-from napari_corrclip.export.exporting import Options
+from napari_corrclip.export.exporting import ExportOptions
 from napari_corrclip.export.formats import FORMATS
 from napari_corrclip.export.importing import Opened
 from napari_corrclip.export.streamed_json import elements_at, elements_of
 from tests.export.exported import image, write
 
-PLAIN = Options(pictures="none")
+PLAIN = ExportOptions(pictures="none")
 DOCUMENT = {
     "info": {"a": "Käfer 🪲", "b": [1, 2.5, None]},
     "none": [],

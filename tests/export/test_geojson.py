@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from napari_corrclip.errors import InputError
-from napari_corrclip.export.exporting import Options
+from napari_corrclip.export.exporting import ExportOptions
 from napari_corrclip.export.format import Wanted
 from napari_corrclip.export.geojson import GEOJSON
 from napari_corrclip.export.image import LabelledImage, RegionNote
@@ -135,7 +135,7 @@ def test_the_file_is_as_it_is_written_here(tmp_path: Path) -> None:
 
 
 def test_both_are_annotations_of_classes_and_detections_of_regions(tmp_path: Path) -> None:
-    folder = write(tmp_path / "out", [by_hand()], GEOJSON, TWO, Options(masks="both"))
+    folder = write(tmp_path / "out", [by_hand()], GEOJSON, TWO, ExportOptions(masks="both"))
     document = json.loads((folder / "a b.geojson").read_text(encoding="utf-8"))
     told = [
         (one["properties"]["objectType"], one["properties"]["classification"]["name"])
@@ -162,7 +162,7 @@ def test_any_image_comes_back_as_it_was(
 ) -> None:
     one = image(seed, (height, width), regions=seed % 30)
     folder = tmp_path_factory.mktemp("export") / "out"
-    write(folder, [one], GEOJSON, options=Options(masks=masks))
+    write(folder, [one], GEOJSON, options=ExportOptions(masks=masks))
     (other,) = read(folder)
     np.testing.assert_array_equal(other.labels, one.labels)
     np.testing.assert_array_equal(other.regions, one.regions)
@@ -175,7 +175,7 @@ def test_any_image_comes_back_as_it_was(
 
 @pytest.mark.parametrize("masks", ["regions", "both"])
 def test_regions_and_decisions_need_no_manifest(masks: Wanted, tmp_path: Path) -> None:
-    folder = write(tmp_path / "out", [by_hand()], GEOJSON, TWO, Options(masks=masks))
+    folder = write(tmp_path / "out", [by_hand()], GEOJSON, TWO, ExportOptions(masks=masks))
     (other,) = read(folder, manifest=False)
     np.testing.assert_array_equal(other.regions, by_hand().regions)
     accepted, ignored = other.notes
@@ -189,7 +189,7 @@ def test_a_split_is_folders_and_pictures_lie_beside(tmp_path: Path) -> None:
         file = tmp_path / f"{number}.png"
         Image.new("RGB", (47, 31), (number, 0, 0)).save(file)
         images.append(replace(image(number, name=f"{number}.png"), file=file))
-    options = Options(split=(50, 50), pictures="copy")
+    options = ExportOptions(split=(50, 50), pictures="copy")
     opened = Opened.of(write(tmp_path / "out", images, GEOJSON, options=options))
     assert sorted(entry.subset for entry in opened.entries) == ["train", "train", "val", "val"]
     for entry in opened.entries:
@@ -218,7 +218,7 @@ def test_many_regions_and_none(tmp_path: Path) -> None:
 
 def test_the_background_can_be_left_out(tmp_path: Path) -> None:
     classes = TWO.with_background("cat")
-    options = Options(background="unlabelled")
+    options = ExportOptions(background="unlabelled")
     folder = write(tmp_path / "out", [by_hand()], GEOJSON, classes, options)
     opened = Opened.of(folder, manifest=False)
     assert opened.vocabulary.names == ("per:son",)

@@ -13,14 +13,14 @@ import yaml
 from PIL import Image
 
 from napari_corrclip.errors import InputError
-from napari_corrclip.export.exporting import Options
+from napari_corrclip.export.exporting import ExportOptions
 from napari_corrclip.export.hugging_face import HUGGING_FACE
 from napari_corrclip.export.image import LabelledImage, RegionNote
 from napari_corrclip.export.importing import Opened
 from napari_corrclip.vocabulary import Vocabulary
 from tests.export.exported import image, read, words, write
 
-PLAIN = Options(pictures="none")
+PLAIN = ExportOptions(pictures="none")
 SMALL = LabelledImage(
     "",
     np.array([[1, 1, 0, 0, 2], [1, 0, 0, 0, 2], [1, 1, 0, 4, 2], [0, 0, 0, 4, 2]], np.uint16),
@@ -40,7 +40,7 @@ def test_files_are_as_the_library_reads_them(tmp_path: Path) -> None:
     file = tmp_path / "heron.jpg"
     Image.new("RGB", (5, 4)).save(file)
     one = replace(SMALL, file=file)
-    folder = write(tmp_path / "out", [one], HUGGING_FACE, GAPS, Options())
+    folder = write(tmp_path / "out", [one], HUGGING_FACE, GAPS, ExportOptions())
     assert lines(folder) == [
         {"file_name": "images/heron.jpg", "label_file_name": "masks/heron.png"}
     ]
@@ -93,7 +93,7 @@ def test_subsets_and_pictures(tmp_path: Path) -> None:
         Image.new("RGB", (31, 47)).save(file, exif=exif)
         one = image(number, (31, 47), name=f"s{number}/a b.jpg")
         images.append(replace(one, file=file))
-    options = Options(split=(50, 50, 0))
+    options = ExportOptions(split=(50, 50, 0))
     folder = write(tmp_path / "out", images, HUGGING_FACE, options=options)
     assert not (folder / "test").exists()  # nothing is in it
     for subset in ("train", "val"):
@@ -136,7 +136,7 @@ def test_many_classes_need_16_bits(tmp_path: Path) -> None:
 
 
 def test_numbers_are_as_they_are_chosen(tmp_path: Path) -> None:
-    options = Options(pictures="none", first="keep", unlabelled=255, ignored=254)
+    options = ExportOptions(pictures="none", first="keep", unlabelled=255, ignored=254)
     folder = write(tmp_path / "out", [SMALL], HUGGING_FACE, GAPS, options)
     names = json.loads((folder / "id2label.json").read_text("ascii"))
     assert names == {"1": "sky", "2": "=bird", "4": 'a|b, "c"'}

@@ -15,7 +15,7 @@ import zarr
 from PIL import Image
 
 from napari_corrclip.errors import InputError
-from napari_corrclip.export.exporting import Options, head_of
+from napari_corrclip.export.exporting import ExportOptions, head_of
 from napari_corrclip.export.image import LabelledImage, RegionNote
 from napari_corrclip.export.importing import Opened
 from napari_corrclip.export.ome_zarr import OME_ZARR
@@ -24,7 +24,7 @@ from napari_corrclip.vocabulary import Vocabulary
 from tests.export.exported import image, read, words, write
 
 TWO = Vocabulary.from_names(["cat", "per:son"])
-BARE = Options(pictures="none")
+BARE = ExportOptions(pictures="none")
 
 
 def by_hand() -> LabelledImage:
@@ -103,13 +103,13 @@ def test_decisions_need_no_manifest(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "options",
     [
-        Options(ignored=255, unlabelled=0),
-        Options(ignored=77, unlabelled=255, first=0),
-        Options(first=1),
-        Options(ignored=0),
+        ExportOptions(ignored=255, unlabelled=0),
+        ExportOptions(ignored=77, unlabelled=255, first=0),
+        ExportOptions(first=1),
+        ExportOptions(ignored=0),
     ],
 )
-def test_choices_are_said_in_the_file(tmp_path: Path, options: Options) -> None:
+def test_choices_are_said_in_the_file(tmp_path: Path, options: ExportOptions) -> None:
     options = replace(options, pictures="none", masks="classes")
     (other,) = read(write(tmp_path / "out", [by_hand()], OME_ZARR, TWO, options), manifest=False)
     np.testing.assert_array_equal(other.labels, by_hand().labels)
@@ -169,7 +169,7 @@ def test_photographs_lie_as_they_are_seen(tmp_path: Path) -> None:
 
 def test_links_are_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="OME-Zarr holds the pixels themselves"):
-        write(tmp_path / "out", [by_hand()], OME_ZARR, TWO, Options(pictures="link"))
+        write(tmp_path / "out", [by_hand()], OME_ZARR, TWO, ExportOptions(pictures="link"))
     assert not (tmp_path / "out").exists()
 
 

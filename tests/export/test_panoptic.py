@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from napari_corrclip.errors import InputError
-from napari_corrclip.export.exporting import Options
+from napari_corrclip.export.exporting import ExportOptions
 from napari_corrclip.export.image import LabelledImage, RegionNote
 from napari_corrclip.export.importing import Opened
 from napari_corrclip.export.panoptic import PANOPTIC
@@ -25,8 +25,8 @@ from napari_corrclip.export.png_bands import write_rgb_png
 from napari_corrclip.vocabulary import Vocabulary
 from tests.export.exported import image, read, write
 
-PLAIN = Options(pictures="none")
-CLASSES = Options(pictures="none", masks="classes")
+PLAIN = ExportOptions(pictures="none")
+CLASSES = ExportOptions(pictures="none", masks="classes")
 SMALL = LabelledImage(
     "",
     np.array([[1, 1, 0, 0, 2], [1, 0, 0, 0, 2], [1, 1, 0, 3, 2], [0, 0, 0, 3, 2]], np.uint16),
@@ -126,7 +126,7 @@ def test_names_subsets_and_pictures(tmp_path: Path) -> None:
         one = image(number, name=f"s{number}/a b.jpg")
         file = tmp_path / f"{number}.jpg"
         images.append(replace(image(number, (31, 47), name=one.path), file=file))
-    folder = write(tmp_path / "out", images, PANOPTIC, options=Options(split=(50, 50)))
+    folder = write(tmp_path / "out", images, PANOPTIC, options=ExportOptions(split=(50, 50)))
     for subset in ("train", "val"):
         found = document(folder, f"panoptic_{subset}")
         assert len(found["images"]) == 3
@@ -161,7 +161,7 @@ def test_many_regions(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("options", [PLAIN, CLASSES])
-def test_images_on_the_disk_are_read_in_pieces(options: Options, tmp_path: Path) -> None:
+def test_images_on_the_disk_are_read_in_pieces(options: ExportOptions, tmp_path: Path) -> None:
     one = image(5, (700, 900), regions=60)
     stored = [
         zarr.array(data=array, chunks=(128, 256), store=str(tmp_path / name))
@@ -177,7 +177,7 @@ def test_images_on_the_disk_are_read_in_pieces(options: Options, tmp_path: Path)
 
 
 @pytest.mark.parametrize("options", [PLAIN, CLASSES])
-def test_nothing_and_many_classes(options: Options, tmp_path: Path) -> None:
+def test_nothing_and_many_classes(options: ExportOptions, tmp_path: Path) -> None:
     nothing = LabelledImage("", np.zeros((3, 2), np.uint16), np.zeros((3, 2), np.int32), path="n")
     row = np.arange(0, 299, dtype=np.uint16)[None]  # the last class has no pixel
     many = LabelledImage("", row, row.astype(np.int32), path="many")

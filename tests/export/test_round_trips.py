@@ -9,15 +9,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from napari_corrclip.export.exporting import Options
+from napari_corrclip.export.exporting import ExportOptions
 from napari_corrclip.export.format import Format
-from napari_corrclip.export.formats import FORMATS
+from napari_corrclip.export.formats import WRITTEN
 from napari_corrclip.export.importing import Opened
 from tests.export.exported import image, read, same_notes, words, write
 
 EXACT = [
     pytest.param(format_, masks, id=f"{format_.name}-{masks}")
-    for format_ in FORMATS.values()
+    for format_ in WRITTEN.values()
     for masks in format_.masks
     if format_.exact
 ]
@@ -28,7 +28,9 @@ def test_labels_regions_and_decisions_come_back(
     format_: Format, masks: str, tmp_path: Path
 ) -> None:
     images = [image(1), image(2, (64, 64), name="other/a b.png"), image(3, (1, 1), name="dot.png")]
-    folder = write(tmp_path / "out", images, format_, options=Options(masks=masks, pictures="none"))
+    folder = write(
+        tmp_path / "out", images, format_, options=ExportOptions(masks=masks, pictures="none")
+    )
     opened = Opened.of(folder)
     assert opened.format is format_
     assert opened.vocabulary == words()
@@ -45,7 +47,9 @@ def test_labels_regions_and_decisions_come_back(
 @pytest.mark.parametrize(("format_", "masks"), EXACT)
 def test_labels_and_names_need_no_manifest(format_: Format, masks: str, tmp_path: Path) -> None:
     one = image(4)
-    folder = write(tmp_path / "out", [one], format_, options=Options(masks=masks, pictures="none"))
+    folder = write(
+        tmp_path / "out", [one], format_, options=ExportOptions(masks=masks, pictures="none")
+    )
     opened = Opened.of(folder, manifest=False)
     (other,) = read(folder, manifest=False)
     ours, theirs = words(), opened.vocabulary
@@ -67,7 +71,7 @@ def test_any_partition_comes_back(
 ) -> None:
     one = image(seed, (height, width), regions=seed % 30)
     folder = tmp_path_factory.mktemp("export") / "out"
-    write(folder, [one], format_, options=Options(masks=masks, pictures="none"))
+    write(folder, [one], format_, options=ExportOptions(masks=masks, pictures="none"))
     (other,) = read(folder)
     np.testing.assert_array_equal(other.labels, one.labels)
     np.testing.assert_array_equal(other.regions, one.regions)

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from napari_corrclip.errors import InputError
-from napari_corrclip.export.exporting import Options
+from napari_corrclip.export.exporting import ExportOptions
 from napari_corrclip.export.format import Wanted
 from napari_corrclip.export.image import LabelledImage, RegionNote
 from napari_corrclip.export.importing import Opened
@@ -23,7 +23,7 @@ from napari_corrclip.vocabulary import Vocabulary
 from tests.export.exported import image, read, same_notes, words, write
 
 TWO = Vocabulary.from_names(["cat", "per:son"])
-BARE = Options(pictures="none")
+BARE = ExportOptions(pictures="none")
 SQUARE = "0.3 0.3 0.7 0.3 0.7 0.7 0.3 0.7"
 
 
@@ -116,7 +116,7 @@ def test_any_image_comes_back_as_it_was(
 ) -> None:
     one = image(seed, (height, width), regions=seed % 30)
     folder = tmp_path_factory.mktemp("export") / "out"
-    write(folder, [one], YOLO, options=Options(masks=masks, pictures="none"))
+    write(folder, [one], YOLO, options=ExportOptions(masks=masks, pictures="none"))
     (other,) = read(folder)
     np.testing.assert_array_equal(other.labels, one.labels)
     np.testing.assert_array_equal(other.regions, one.regions)
@@ -136,7 +136,7 @@ def test_sizes_are_those_of_the_pictures(tmp_path: Path) -> None:
         file = tmp_path / f"{number}.jpg"
         Image.new("RGB", (31, 47)).save(file, exif=exif)  # seen as 31 × 47
         images.append(replace(image(number, (31, 47), name=f"{number}.jpg"), file=file))
-    folder = write(tmp_path / "out", images, YOLO, options=Options(split=(50, 25, 25)))
+    folder = write(tmp_path / "out", images, YOLO, options=ExportOptions(split=(50, 25, 25)))
     table = yaml.safe_load((folder / "data.yaml").read_text(encoding="utf-8"))
     assert [table[name] for name in ("train", "val", "test")] == [
         "images/train",

@@ -15,7 +15,7 @@ from PIL import Image
 import napari_corrclip as nc
 from napari_corrclip.demo.scenes import generate_scene
 from napari_corrclip.engine.segmenter import Segmenter
-from napari_corrclip.export.exporting import Options
+from napari_corrclip.export.exporting import ExportOptions
 from napari_corrclip.export.formats import FORMATS
 from napari_corrclip.export.importing import Opened
 from napari_corrclip.project.project import Project
@@ -213,7 +213,7 @@ def test_without_a_manifest_labels_are_what_is_chosen(
 def test_only_some_states_and_a_split(project: Project, tmp_path: Path) -> None:
     done = project.export(tmp_path / "verified", "indexed", only="verified", progress=False)
     assert done.images == 1
-    options = Options(split=(67, 33), seed=1)
+    options = ExportOptions(split=(67, 33), seed=1)
     done = project.export(tmp_path / "split", "indexed", options=options, progress=False)
     opened = Opened.of(done.folder)
     assert sorted(entry.subset for entry in opened.entries) == ["train", "train", "val"]
@@ -234,12 +234,14 @@ def test_nothing_is_written_over_unasked(project: Project, tmp_path: Path) -> No
     (out / "notes.txt").write_text("mine")
     with pytest.raises(nc.InputError, match="has an export already"):
         project.export(out, "indexed", progress=False)
-    project.export(out, "indexed", options=Options(replace=True), progress=False)
+    project.export(out, "indexed", options=ExportOptions(replace=True), progress=False)
     assert (out / "notes.txt").read_text() == "mine"
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "a").write_text("mine")
     with pytest.raises(nc.InputError, match="not empty"):
-        project.export(tmp_path / "full", "indexed", options=Options(replace=True), progress=False)
+        project.export(
+            tmp_path / "full", "indexed", options=ExportOptions(replace=True), progress=False
+        )
 
 
 def test_a_photograph_stored_turned_has_masks_as_it_is_seen(
@@ -260,7 +262,7 @@ def test_a_photograph_stored_turned_has_masks_as_it_is_seen(
         with Image.open(done.folder / "SegmentationClass" / "turned.png") as picture:
             assert picture.size == (64, 96)
         linked = project.export(
-            tmp_path / "bare", "indexed", options=Options(pictures="none"), progress=False
+            tmp_path / "bare", "indexed", options=ExportOptions(pictures="none"), progress=False
         )
         assert linked.turned == 1
 

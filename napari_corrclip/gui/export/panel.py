@@ -10,7 +10,7 @@ from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QVBoxLayout, QWidget
 from napari_corrclip.errors import InputError
 from napari_corrclip.export.exporting import Exported
 from napari_corrclip.export.format import Format
-from napari_corrclip.export.formats import FORMATS
+from napari_corrclip.export.formats import WRITTEN
 from napari_corrclip.export.manifest import has_manifest
 from napari_corrclip.gui.export.files import FilesPanel, void_text
 from napari_corrclip.gui.export.trainer import TrainerPanel, numbers_text
@@ -111,7 +111,7 @@ class ExportPanel(QWidget):
     @property
     def format(self) -> Format | None:
         """The format of a trainer; ``None``: separate files."""
-        return FORMATS.get(self.kind.currentData() or "")
+        return WRITTEN.get(self.kind.currentData() or "")
 
     @property
     def _set(self) -> Project | None:
@@ -135,7 +135,7 @@ class ExportPanel(QWidget):
         self.kind.clear()
         if self.what.currentText() == THIS:
             self.kind.addItem(OWN, "")
-        for name, format_ in FORMATS.items():
+        for name, format_ in WRITTEN.items():
             self.kind.addItem(format_.title, name)
         self.kind.setCurrentIndex(max(self.kind.findData(chosen), 0))
         self.kind.blockSignals(False)

@@ -7,7 +7,7 @@ from typing import get_args
 from psygnal import Signal
 from qtpy.QtWidgets import QComboBox, QGridLayout, QWidget
 
-from napari_corrclip.export.exporting import Options, split_of
+from napari_corrclip.export.exporting import ExportOptions, split_of
 from napari_corrclip.export.format import Format, Wanted
 from napari_corrclip.export.numbering import First
 from napari_corrclip.export.pictures import How
@@ -92,7 +92,7 @@ class TrainerPanel(QWidget):
             for widget in self._rows[name]:
                 widget.setVisible(there)
 
-    def options(self, *, several: bool, replace: bool) -> Options:
+    def options(self, *, several: bool, replace: bool) -> ExportOptions:
         """Return what is chosen.
 
         Args:
@@ -103,7 +103,7 @@ class TrainerPanel(QWidget):
             InputError: the split is none.
         """
         text = self.split.text().strip() if several else ""
-        return Options(
+        return ExportOptions(
             masks=self.masks.currentData(),
             first=self.first.currentData() if self.first.count() > 1 else None,
             pictures=self.pictures.currentData(),

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from napari_corrclip.annotation import Session
-from napari_corrclip.export.exporting import Exported, Options, Source, export_steps
+from napari_corrclip.export.exporting import Exported, ExportOptions, Source, export_steps
 from napari_corrclip.export.formats import format_called
 from napari_corrclip.export.image import LabelledImage
 from napari_corrclip.gui.image.picture import Picture
@@ -18,7 +18,7 @@ from napari_corrclip.project.records import ItemState
 
 
 def image_steps(
-    session: Session, picture: Picture, folder: Path, format_: str, options: Options
+    session: Session, picture: Picture, folder: Path, format_: str, options: ExportOptions
 ) -> Steps[Exported]:
     """Export the image that is corrected; a copy is made now, so that it may be edited meanwhile.
 
@@ -52,7 +52,7 @@ def image_steps(
 
 
 def set_steps(
-    project: Path, folder: Path, format_: str, only: Sequence[ItemState], options: Options
+    project: Path, folder: Path, format_: str, only: Sequence[ItemState], options: ExportOptions
 ) -> Steps[Exported]:
     """Export a set, which the thread opens for itself.
 

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from napari_corrclip.export.exporting import Options, Source, export_steps, head_of, names_of
+from napari_corrclip.export.exporting import ExportOptions, Source, export_steps, head_of, names_of
 from napari_corrclip.export.formats import format_called
 from napari_corrclip.export.image import LabelledImage
 from napari_corrclip.progress import finish
@@ -51,7 +51,7 @@ def images(folder: Path) -> list[LabelledImage]:
 def main(kind: str, folder: Path, masks: str | None = None, split: str = "") -> None:
     """Write the export and its truth; it has two subsets, or none where ``split`` is "whole"."""
     parts = () if split == "whole" else (50, 50)
-    format_, options = format_called(kind), Options(masks=masks, split=parts)  # type: ignore[arg-type]
+    format_, options = format_called(kind), ExportOptions(masks=masks, split=parts)  # type: ignore[arg-type]
     (folder / "pictures").mkdir(parents=True)
     made = images(folder / "pictures")
     sources = [Source(one.path, one.path, lambda one=one: one) for one in made]  # type: ignore[misc]

@@ -10,7 +10,7 @@ from PIL import Image
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QMessageBox
 
-from napari_corrclip.export.formats import FORMATS
+from napari_corrclip.export.formats import FORMATS, WRITTEN
 from napari_corrclip.export.importing import Opened
 from napari_corrclip.gui.export.panel import OWN, THIS
 from napari_corrclip.gui.pages import Page
@@ -40,7 +40,7 @@ def test_a_set_is_written_as_it_is_on_the_screen(person: Person, images: Path) -
     assert panel.what.isVisible()
     assert panel.kind.currentText() == OWN
     choose(panel.what, "All that have labels")
-    assert [panel.kind.itemData(row) for row in range(panel.kind.count())] == list(FORMATS)
+    assert [panel.kind.itemData(row) for row in range(panel.kind.count())] == list(WRITTEN)
     choose(panel.kind, FORMATS["indexed"].title)
     assert panel.names.text().startswith("4 images")
     assert "ignored 255" in panel.void.text()
