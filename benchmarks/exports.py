@@ -21,10 +21,10 @@ from time import perf_counter
 import numpy as np
 from scipy import ndimage
 
-from napari_corrclip.export.exporting import ExportOptions, Source, export_steps
-from napari_corrclip.export.formats import WRITTEN
-from napari_corrclip.export.image import LabelledImage, RegionNote
 from napari_corrclip.progress import finish
+from napari_corrclip.project.export.exporting import ExportOptions, Source, export_steps
+from napari_corrclip.project.export.formats import WRITTEN
+from napari_corrclip.project.export.image import LabelledImage, RegionNote
 from napari_corrclip.results.label_files import write_label_png
 from napari_corrclip.vocabulary import Vocabulary
 

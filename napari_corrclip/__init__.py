@@ -27,12 +27,12 @@ if TYPE_CHECKING:
     from napari_corrclip.errors import CorrClipError as CorrClipError
     from napari_corrclip.errors import InputError as InputError
     from napari_corrclip.errors import WeightsError as WeightsError
-    from napari_corrclip.export.exporting import ExportOptions as ExportOptions
     from napari_corrclip.gui.console import open_widget as open_widget
     from napari_corrclip.gui.console import segment_layer as segment_layer
     from napari_corrclip.images import read_image as read_image
     from napari_corrclip.images import to_rgb as to_rgb
     from napari_corrclip.progress import Progress as Progress
+    from napari_corrclip.project.export.exporting import ExportOptions as ExportOptions
     from napari_corrclip.project.handing_on import export as export
     from napari_corrclip.project.project import Project as Project
     from napari_corrclip.results.large import LargeSegmentation as LargeSegmentation
@@ -51,7 +51,7 @@ if TYPE_CHECKING:
 
 _HOME = {
     "CorrClipError": "errors",
-    "ExportOptions": "export.exporting",
+    "ExportOptions": "project.export.exporting",
     "Features": "engine.features",
     "InputError": "errors",
     "LargeSegmentation": "results.large",

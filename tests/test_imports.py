@@ -20,7 +20,7 @@ LAYERS = (
     {"demo", "encoders", "maps"},
     {"regions", "results", "weights"},
     {"annotation"},
-    {"engine", "export", "plugin", "scripting"},
+    {"engine", "plugin", "scripting"},
     {"api", "evaluation", "project"},
     {"cli", "gui"},
     {"__main__"},

@@ -12,7 +12,7 @@ OTHERS = {
     "golden",
     "tools",
 }  # files of former versions and of references; tools/ beside the package
-SCRIPTS = {Path("export/foreign")}
+SCRIPTS = {Path("project/export/foreign")}
 """Folders of scripts that run in environments of other libraries, and are no tests."""
 
 

@@ -23,7 +23,6 @@ NAMES = [
     "annotation.source:Source",
     "demo.scenes:generate_scene",
     "engine:annotate",
-    "export.maps:write_tiff",
     "features:Features",
     "gui.dock:CorrClipDock",
     "gui.layers:SessionLayers",

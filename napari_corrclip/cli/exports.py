@@ -14,7 +14,7 @@ from napari_corrclip.errors import InputError
 from napari_corrclip.wording.amounts import count
 
 if TYPE_CHECKING:
-    from napari_corrclip.export.exporting import Exported, ExportOptions
+    from napari_corrclip.project.export.exporting import Exported, ExportOptions
 
 SHOWN = 20
 """So many images that were not taken are told one by one."""
@@ -109,10 +109,10 @@ class Given:
         Raises:
             InputError: one cannot be used.
         """
-        from napari_corrclip.export.exporting import ExportOptions, split_of
-        from napari_corrclip.export.format import Wanted
-        from napari_corrclip.export.numbering import Background, First
-        from napari_corrclip.export.pictures import HOWS, How
+        from napari_corrclip.project.export.exporting import ExportOptions, split_of
+        from napari_corrclip.project.export.format import Wanted
+        from napari_corrclip.project.export.numbering import Background, First
+        from napari_corrclip.project.export.pictures import HOWS, How
 
         first = {"keep": "keep", "0": 0, "1": 1, None: None}
         if self.values_from not in first:
@@ -176,7 +176,7 @@ def _tell_exported(done: Exported, format_: str) -> None:
 
 def list_formats() -> None:
     """Print the formats: name, what it is, whether labels come back exactly."""
-    from napari_corrclip.export.formats import FORMATS
+    from napari_corrclip.project.export.formats import FORMATS
 
     width = max(map(len, FORMATS))
     for name, format_ in FORMATS.items():
@@ -202,7 +202,7 @@ def import_labels(
         InputError: something cannot be used.
         typer.Exit: not all labels were taken.
     """
-    from napari_corrclip.export.importing import KINDS, Opened
+    from napari_corrclip.project.export.importing import KINDS, Opened
     from napari_corrclip.project.folder import SUFFIX, is_project
     from napari_corrclip.project.project import Project
 

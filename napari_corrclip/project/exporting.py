@@ -14,10 +14,10 @@ from napari_corrclip.annotation import Session, restore
 from napari_corrclip.annotation.files.folder import is_session
 from napari_corrclip.annotation.files.log import has_session
 from napari_corrclip.errors import InputError
-from napari_corrclip.export.exporting import Exported, ExportOptions, Source, export_steps
-from napari_corrclip.export.formats import format_called
-from napari_corrclip.export.image import LabelledImage
 from napari_corrclip.progress import Steps
+from napari_corrclip.project.export.exporting import Exported, ExportOptions, Source, export_steps
+from napari_corrclip.project.export.formats import format_called
+from napari_corrclip.project.export.image import LabelledImage
 from napari_corrclip.project.folder import SESSION, image_in, item_folder, read_result
 from napari_corrclip.project.index import Index
 from napari_corrclip.project.records import ItemRecord, ItemState, plane_text

@@ -8,9 +8,9 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from napari_corrclip.errors import InputError
-from napari_corrclip.export.exporting import Exported, ExportOptions
 from napari_corrclip.progress import drive
 from napari_corrclip.project.database import NAME
+from napari_corrclip.project.export.exporting import Exported, ExportOptions
 from napari_corrclip.project.exporting import Labels, loose_steps
 from napari_corrclip.project.folder import PROJECT, is_project
 from napari_corrclip.project.project import Project
@@ -32,7 +32,7 @@ def export(
         what: a :class:`Project`, a :class:`Session`, a :class:`Segmentation` or a :class:`LargeSegmentation`;
             or the folder of one, what was the ``-o`` of ``segment``, or several folders.
         folder: is made, with all of it or not at all.
-        format: its name, one of :data:`napari_corrclip.export.formats.FORMATS`, such as ``"coco"``.
+        format: its name, one of :data:`napari_corrclip.project.export.formats.FORMATS`, such as ``"coco"``.
         only: of a project, items in these states; none: all that have labels and are not skipped.
         options: masks, numbers, pictures, a split; ``None``: as the format does usually.
         progress: draw a bar on stderr; ``None``: only where that is a terminal.

@@ -13,14 +13,14 @@ from numpy.typing import NDArray
 
 from napari_corrclip.annotation.files.log import has_session, is_open, put_aside
 from napari_corrclip.errors import InputError
-from napari_corrclip.export.exporting import names_with_folders
-from napari_corrclip.export.format import Entry
-from napari_corrclip.export.image import LabelledImage
-from napari_corrclip.export.importing import As, Opened
-from napari_corrclip.export.taken import result_of, take_into
 from napari_corrclip.images.stacks import read_plane
 from napari_corrclip.progress import Progress, Steps
 from napari_corrclip.project.content import Content, Runs, take_content
+from napari_corrclip.project.export.exporting import names_with_folders
+from napari_corrclip.project.export.format import Entry
+from napari_corrclip.project.export.image import LabelledImage
+from napari_corrclip.project.export.importing import As, Opened
+from napari_corrclip.project.export.taken import result_of, take_into
 from napari_corrclip.project.folder import (
     RESULT,
     SESSION,

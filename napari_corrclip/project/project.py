@@ -15,8 +15,6 @@ from napari_corrclip.annotation import Session
 from napari_corrclip.engine.networks import Networks
 from napari_corrclip.engine.recipe import GIVEN, Recipe
 from napari_corrclip.errors import InputError
-from napari_corrclip.export.exporting import Exported, ExportOptions
-from napari_corrclip.export.importing import As, Opened
 from napari_corrclip.images.stacks import read_plane
 from napari_corrclip.progress import Steps, drive
 from napari_corrclip.project import (
@@ -40,6 +38,8 @@ from napari_corrclip.project.choosing import Choice
 from napari_corrclip.project.copying import IMAGES, Copies, copies_of, copy_steps
 from napari_corrclip.project.database import NAME
 from napari_corrclip.project.encoding import ShownRun, encode_steps
+from napari_corrclip.project.export.exporting import Exported, ExportOptions
+from napari_corrclip.project.export.importing import As, Opened
 from napari_corrclip.project.features import read_features
 from napari_corrclip.project.folder import (
     ITEMS,
@@ -704,7 +704,7 @@ class Project:
 
         Args:
             folder: is made, with all of it or not at all.
-            format: its name, one of :data:`napari_corrclip.export.formats.FORMATS`.
+            format: its name, one of :data:`napari_corrclip.project.export.formats.FORMATS`.
             only: items in these states, such as ``"verified"``; none: all that have labels and are not
                 skipped.
             options: masks, numbers, pictures, a split; ``None``: as the format does usually.

@@ -67,9 +67,13 @@ def read_bytes(
     check_regular(path, what, advice)
     try:
         with Path(path).open("rb") as file:
-            # As many bytes as are asked for are taken from memory first, however few there are.
-            room = os.fstat(file.fileno()).st_size
-            data = file.read() if limit is None else file.read(min(limit, room) + 1)
+            if limit is None:
+                data = file.read()
+            else:  # Python asks for as much memory as it is to read
+                stored = os.fstat(file.fileno()).st_size
+                data = file.read(min(stored, limit) + 1)
+                if stored < len(data) <= limit:  # it grew, or nobody knows its size
+                    data += file.read(limit + 1 - len(data))
     except OSError as error:
         raise InputError(
             f"The {what} {os.fspath(path)!r} cannot be read ({error.strerror or error}); {advice}."

@@ -11,8 +11,8 @@ import pytest
 import napari_corrclip as nc
 from napari_corrclip.cli import app
 from napari_corrclip.demo.scenes import generate_scene
-from napari_corrclip.export.formats import FORMATS
-from napari_corrclip.export.importing import Opened
+from napari_corrclip.project.export.formats import FORMATS
+from napari_corrclip.project.export.importing import Opened
 from napari_corrclip.project.project import Project
 
 OPTIONS = ("--regions", "superpixels", "--region-option", "n_segments=20", "-c", "red, blue, wood")

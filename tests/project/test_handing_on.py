@@ -15,9 +15,9 @@ from PIL import Image
 import napari_corrclip as nc
 from napari_corrclip.demo.scenes import generate_scene
 from napari_corrclip.engine.segmenter import Segmenter
-from napari_corrclip.export.exporting import ExportOptions
-from napari_corrclip.export.formats import FORMATS
-from napari_corrclip.export.importing import Opened
+from napari_corrclip.project.export.exporting import ExportOptions
+from napari_corrclip.project.export.formats import FORMATS
+from napari_corrclip.project.export.importing import Opened
 from napari_corrclip.project.project import Project
 from napari_corrclip.project.records import ItemState
 
@@ -279,3 +279,21 @@ def test_a_class_that_is_gone_is_told(project: Project, tmp_path: Path) -> None:
     with pytest.raises(nc.InputError, match="'moss' by hand, which is no class of the set"):
         project.export(tmp_path / "out", "indexed", progress=False)
     assert not (tmp_path / "out").exists()
+
+
+def test_whatever_has_labels_is_exported_by_one_function(project: Project, tmp_path: Path) -> None:
+    first = project.items(order="path")[0]
+    assert nc.export(project, tmp_path / "a", "coco", progress=False).images == 3
+    assert nc.export(project.folder, tmp_path / "b", "yolo", only="verified").images == 1
+    with project.session(first) as session:
+        numbers = nc.ExportOptions(first=0, unlabelled=255)
+        nc.export(session, tmp_path / "c", "indexed", options=numbers)
+        labels = session.labels.copy()
+    (entry,) = Opened.of(tmp_path / "c").entries
+    np.testing.assert_array_equal(Opened.of(tmp_path / "c").image(entry).labels, labels)
+    assert entry.picture is not None
+    result = project.folder_of(first) / "result"
+    assert nc.export(project.result(first), tmp_path / "d", "indexed").images == 1
+    assert nc.export([result], tmp_path / "e", "indexed").images == 1
+    with pytest.raises(nc.InputError, match="chooses items of a project"):
+        nc.export(result, tmp_path / "f", "indexed", only="verified")

@@ -8,10 +8,6 @@ from pathlib import Path
 from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QVBoxLayout, QWidget
 
 from napari_corrclip.errors import InputError
-from napari_corrclip.export.exporting import Exported
-from napari_corrclip.export.format import Format
-from napari_corrclip.export.formats import WRITTEN
-from napari_corrclip.export.manifest import has_manifest
 from napari_corrclip.gui.export.files import FilesPanel, void_text
 from napari_corrclip.gui.export.trainer import TrainerPanel, numbers_text
 from napari_corrclip.gui.model.resources import PathLabel
@@ -21,6 +17,10 @@ from napari_corrclip.gui.work.exporting import export_steps, folder_for, name_fo
 from napari_corrclip.gui.work.handing_on import image_steps, set_steps
 from napari_corrclip.gui.work.said import Kind, Said, Tell
 from napari_corrclip.gui.work.workspace import Workspace
+from napari_corrclip.project.export.exporting import Exported
+from napari_corrclip.project.export.format import Format
+from napari_corrclip.project.export.formats import WRITTEN
+from napari_corrclip.project.export.manifest import has_manifest
 from napari_corrclip.project.folder import SUFFIX
 from napari_corrclip.project.project import Project
 from napari_corrclip.project.records import ItemState

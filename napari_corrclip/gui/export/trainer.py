@@ -7,11 +7,11 @@ from typing import get_args
 from psygnal import Signal
 from qtpy.QtWidgets import QComboBox, QGridLayout, QWidget
 
-from napari_corrclip.export.exporting import ExportOptions, split_of
-from napari_corrclip.export.format import Format, Wanted
-from napari_corrclip.export.numbering import First
-from napari_corrclip.export.pictures import How
 from napari_corrclip.gui.widgets import Label, Line, combo, set_tip
+from napari_corrclip.project.export.exporting import ExportOptions, split_of
+from napari_corrclip.project.export.format import Format, Wanted
+from napari_corrclip.project.export.numbering import First
+from napari_corrclip.project.export.pictures import How
 
 MASKS: dict[Wanted, str] = {"regions": "a region each", "classes": "a class each", "both": "both"}
 PICTURES: dict[How, str] = {"copy": "copied", "link": "linked to", "none": "left where they are"}

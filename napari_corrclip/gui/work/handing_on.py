@@ -7,12 +7,12 @@ from dataclasses import replace
 from pathlib import Path
 
 from napari_corrclip.annotation import Session
-from napari_corrclip.export.exporting import Exported, ExportOptions, Source, export_steps
-from napari_corrclip.export.formats import format_called
-from napari_corrclip.export.image import LabelledImage
 from napari_corrclip.gui.image.picture import Picture
 from napari_corrclip.gui.work.exporting import name_for
 from napari_corrclip.progress import Progress, Steps
+from napari_corrclip.project.export.exporting import Exported, ExportOptions, Source, export_steps
+from napari_corrclip.project.export.formats import format_called
+from napari_corrclip.project.export.image import LabelledImage
 from napari_corrclip.project.project import Project
 from napari_corrclip.project.records import ItemState
 

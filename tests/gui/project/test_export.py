@@ -10,11 +10,11 @@ from PIL import Image
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QMessageBox
 
-from napari_corrclip.export.formats import FORMATS, WRITTEN
-from napari_corrclip.export.importing import Opened
 from napari_corrclip.gui.export.panel import OWN, THIS
 from napari_corrclip.gui.pages import Page
 from napari_corrclip.gui.work.said import Kind
+from napari_corrclip.project.export.formats import FORMATS, WRITTEN
+from napari_corrclip.project.export.importing import Opened
 from tests.gui.hand import choose, click_at, turn_to, write
 from tests.gui.person import Person, answer, click_in
 from tests.gui.project.opened import key, prelabelled, shown

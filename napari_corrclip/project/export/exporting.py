@@ -1,0 +1,316 @@
+"""An export of many images: written whole or not at all, with a manifest beside it."""
+
+from __future__ import annotations
+
+import os
+import random
+import re
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_corrclip.errors import InputError
+from napari_corrclip.progress import Progress, Steps
+from napari_corrclip.project.export.format import Choice, Format, Head, Wanted
+from napari_corrclip.project.export.image import LabelledImage
+from napari_corrclip.project.export.manifest import FOLDER, Manifest, ManifestWriter
+from napari_corrclip.project.export.numbering import Background, First, Numbering
+from napari_corrclip.project.export.pictures import HOWS, How, is_turned
+from napari_corrclip.storage.folders import staged
+from napari_corrclip.storage.names import MAX_BYTES, cut
+from napari_corrclip.vocabulary import MAX_VALUE, Vocabulary
+
+SUBSETS = ("train", "val", "test")
+_UNFIT = re.compile(r'[\x00-\x1f\x7f/\\:*?"<>|]+')
+_ENDING = 40
+"""Bytes that a format may write behind a name."""
+
+
+@dataclass(frozen=True, slots=True)
+class ExportOptions:
+    """The options that a person has for an export; ``None``: as the format does usually.
+
+    Attributes:
+        masks: of what masks are.
+        unlabelled: number of pixels without a class.
+        ignored: number of what was ignored.
+        first: how classes are numbered.
+        background: what becomes of the background class.
+        pictures: what becomes of the images.
+        split: parts of the images for training, validation and testing, such as ``(80, 10, 10)``; empty: they
+            are not split.
+        seed: by which images are dealt out.
+        replace: whether a former export in the folder may be replaced.
+    """
+
+    masks: Wanted | None = None
+    unlabelled: int | None = None
+    ignored: int | None = None
+    first: First | None = None
+    background: Background | None = None
+    pictures: How | None = None
+    split: tuple[float, ...] = ()
+    seed: int = 0
+    replace: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Exported:
+    """The outcome of an export.
+
+    Attributes:
+        folder: absolute.
+        images: how many.
+        turned: how many of their files are stored turned, with a note which way, where these were not copied.
+    """
+
+    folder: Path
+    images: int
+    turned: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """An image that is to be exported.
+
+    Attributes:
+        path: of the image as the person knows it; planes of one file have one.
+        title: tells planes of one file apart, too.
+        read: returns its labels; its name and subset are given here.
+    """
+
+    path: str
+    title: str
+    read: Callable[[], LabelledImage]
+
+
+def head_of(format_: Format, vocabulary: Vocabulary, options: ExportOptions) -> Head:
+    """Return what holds for all images of an export.
+
+    Raises:
+        InputError: the format is never written, does not know a choice, or cannot hold the classes.
+    """
+    if format_.writer is None:
+        raise InputError(f"{format_.title} are read and never written; choose another format.")
+    masks = options.masks or format_.masks[0]
+    if masks not in format_.masks:
+        raise InputError(
+            f"{format_.title} has no masks of {masks!r}; choose {' or '.join(format_.masks)}."
+        )
+    pictures = options.pictures or format_.pictures
+    if pictures not in HOWS:
+        raise InputError(f"Pictures are {pictures!r}; choose {', '.join(HOWS)}.")
+    given: dict[Choice, object] = {
+        "first": options.first,
+        "unlabelled": options.unlabelled,
+        "ignored": options.ignored,
+        "background": options.background,
+    }
+    chosen = {name: value for name, value in given.items() if value is not None}
+    for name, value in chosen.items():
+        if name not in format_.free:
+            raise InputError(
+                f"{format_.title} leaves no choice of {name!r}, which is {value!r}; leave it out."
+            )
+    numbering = Numbering.of(vocabulary, replace(format_.choices, **chosen))  # type: ignore[arg-type]
+    if format_.most is not None and numbering.highest > format_.most:
+        raise InputError(
+            f"{format_.title} has numbers up to {format_.most}, and {numbering.highest} is needed; number "
+            "the classes from 1 on, or take another format."
+        )
+    subsets = SUBSETS[: len(options.split)] if options.split else ()
+    return Head(vocabulary, numbering, masks, pictures, subsets)
+
+
+def export_steps(
+    sources: Sequence[Source],
+    folder: str | os.PathLike[str],
+    format_: Format,
+    vocabulary: Vocabulary,
+    options: ExportOptions | None = None,
+) -> Steps[Exported]:
+    """Write images' labels into a folder, all of them or nothing; return what was written.
+
+    Args:
+        sources: of the images, read one by one.
+        folder: is made; a former export in it is replaced where that is asked for.
+        format_: of the files.
+        vocabulary: the classes.
+        options: what a person says.
+
+    Raises:
+        InputError: something is in the folder, the format cannot hold something, or it cannot be written.
+    """
+    options = options or ExportOptions()
+    head = head_of(format_, vocabulary, options)
+    place = Path(folder).expanduser().absolute()
+    owned = _check_target(place, options)
+    if not sources:
+        raise InputError("There is no image to export; label some first, or leave --only out.")
+    names = names_of([source.title for source in sources])
+    subsets = dealt([source.path for source in sources], options.split, options.seed)
+    turned, known = 0, np.zeros(MAX_VALUE + 1, np.bool_)
+    known[[0, *vocabulary.values]] = True
+    with staged(place, owned=owned) as stage:
+        manifest = ManifestWriter(stage, format_.name, head)
+        assert format_.writer is not None  # as the head was made
+        with format_.writer(stage, head) as writer:
+            for number, (source, name) in enumerate(zip(sources, names, strict=True)):
+                yield Progress("export", number, len(sources))
+                image = replace(source.read(), name=name, subset=subsets[number])
+                _check_labels(image, known)
+                writer.item(image)
+                manifest.item(image)
+                if head.pictures != "copy" and is_turned(image):
+                    turned += 1
+        manifest.close()
+    yield Progress("export", len(sources), len(sources))
+    return Exported(place, len(sources), turned)
+
+
+def _check_labels(image: LabelledImage, known: NDArray[np.bool_]) -> None:
+    """Refuse a label that is of no class, so that none is dropped in silence."""
+    for _, labels, _ in image.bands():
+        found = known[labels]
+        if not found.all():
+            raise InputError(
+                f"{image.path or image.name!r} has the label {int(labels[~found][0])}, which no class has; "
+                "add the class, or give those pixels another one."
+            )
+
+
+def _check_target(place: Path, options: ExportOptions) -> frozenset[str]:
+    """Return the names that a new export takes the place of.
+
+    Raises:
+        InputError: there is something that may not be replaced.
+    """
+    if not os.path.lexists(place):
+        return frozenset()
+    if not place.is_dir():
+        raise InputError(f"{str(place)!r} is there and no folder; give another one.")
+    there = {path.name for path in place.iterdir() if not path.name.startswith(".")}
+    if not there:
+        return frozenset()
+    former = Manifest.read(place)
+    if former is None:
+        raise InputError(f"{str(place)!r} is not empty; give a folder that is new.")
+    if not options.replace:
+        raise InputError(
+            f"{str(place)!r} has an export already ({former.kind}, {len(former.items)} images); give another "
+            "folder, or say that it may be replaced (--replace)."
+        )
+    return frozenset({*former.files, FOLDER})
+
+
+def names_with_folders(title: str) -> list[str]:
+    """Return all names that the files of an image may have got: its own, with its folder, with two, ….
+
+    Args:
+        title: as for :func:`names_of`.
+    """
+    parts = _parts(title)
+    return ["_".join(parts[-number:]) for number in range(1, len(parts) + 1)]
+
+
+def names_of(titles: Iterable[str]) -> list[str]:
+    """Return what the files of each image are called: its own name, with folders where others have it, too.
+
+    No two are alike, whatever the case, and each fits into lists of a line an image.
+
+    Args:
+        titles: of the images, as ``site/heron.jpg`` or ``cells.tif[3]``.
+    """
+    parts = [_parts(title) for title in titles]
+    used = [1] * len(parts)
+    while True:
+        names = ["_".join(each[-number:]) for each, number in zip(parts, used, strict=True)]
+        often: dict[str, list[int]] = {}
+        for index, name in enumerate(names):
+            often.setdefault(name.casefold(), []).append(index)
+        more = [
+            index
+            for together in often.values()
+            if len(together) > 1
+            for index in together
+            if used[index] < len(parts[index])
+        ]
+        if not more:
+            return _numbered(names)
+        for index in more:
+            used[index] += 1
+
+
+def _parts(title: str) -> list[str]:
+    path, bracket, plane = title.partition("[") if title.endswith("]") else (title, "", "")
+    folders, _, last = path.rpartition("/")
+    stem = last.rpartition(".")[0] or last
+    if bracket:
+        stem = "_".join([stem, *re.findall(r"\d+", plane)])
+    kept = [part for part in folders.split("/") if part not in ("", ".", "..")]
+    return [_UNFIT.sub("_", part).strip(" .") or "_" for part in (*kept, stem)]
+
+
+def _numbered(names: Sequence[str]) -> list[str]:
+    """Return names that are still alike with numbers behind them, and none too long for a disk."""
+    taken: set[str] = set()
+    told = []
+    for name in names:
+        base = found = cut(name, MAX_BYTES - _ENDING)
+        number = 2
+        while found.casefold() in taken:
+            found, number = f"{base}_{number}", number + 1
+        taken.add(found.casefold())
+        told.append(found)
+    return told
+
+
+def split_of(text: str) -> tuple[float, ...]:
+    """Return the parts that somebody typed, such as ``80/10/10``.
+
+    Raises:
+        InputError: these are no parts.
+    """
+    parts = text.split("/")
+    if len(parts) in (2, 3) and all(re.fullmatch(r" *\d+(\.\d+)? *", part) for part in parts):
+        return tuple(map(float, parts))
+    raise InputError(f"The split is {text!r}; give two or three parts, such as 80/10/10.")
+
+
+def dealt(paths: Sequence[str], split: Sequence[float], seed: int = 0) -> list[str]:
+    """Return the subset of each image: so many parts of the files, dealt out by a seed.
+
+    Planes of one file come into one subset, since they look alike.
+
+    Args:
+        paths: of the images; planes of one file have one.
+        split: parts for training, validation and testing; empty: no subset.
+        seed: another one deals them in another way.
+
+    Raises:
+        InputError: these are no parts.
+    """
+    if not split:
+        return [""] * len(paths)
+    if (
+        not 2 <= len(split) <= len(SUBSETS)
+        or not all(part >= 0 for part in split)
+        or not sum(split)
+    ):
+        raise InputError(
+            f"The split is {'/'.join(f'{part:g}' for part in split)}; give two or three parts, such as "
+            "80/10/10."
+        )
+    files = sorted(set(paths))
+    random.Random(seed).shuffle(files)
+    whole, ends, done = sum(split), [], 0.0
+    for part in split:
+        done += part
+        ends.append(round(len(files) * done / whole))
+    found = {}
+    for index, path in enumerate(files):
+        found[path] = SUBSETS[next(at for at, end in enumerate(ends) if index < end)]
+    return [found[path] for path in paths]

@@ -1,0 +1,222 @@
+"""A format: what it can hold, what it chooses, and who writes and reads it.
+
+Each format is a file of its own beside this one, with its writer and its reader side by side;
+:mod:`napari_corrclip.project.export.formats` lists them.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Literal, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_corrclip.project.export.image import LabelledImage, RegionNote
+from napari_corrclip.project.export.numbering import Choices, Numbering
+from napari_corrclip.project.export.pictures import How
+from napari_corrclip.storage.untrusted import guarded
+from napari_corrclip.vocabulary import Vocabulary, VocabularyClass
+
+Wanted = Literal["regions", "classes", "both"]
+"""Whether masks are of regions (instances), of classes (semantic), or there are both."""
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """The head of an export: what holds for all of its images.
+
+    Attributes:
+        vocabulary: all classes of the set.
+        numbering: those that are written, and their numbers.
+        masks: of what masks are.
+        pictures: what becomes of the images themselves.
+        subsets: of a split, in their order; empty: there is none.
+    """
+
+    vocabulary: Vocabulary
+    numbering: Numbering
+    masks: Wanted
+    pictures: How = "none"
+    subsets: tuple[str, ...] = ()
+
+
+class Writer(ABC):
+    """A writer of one export, as a context: what comes before, an image after another, and the end.
+
+    Whoever makes it gives it an empty folder, which takes its place when all is written.
+
+    Args:
+        folder: empty.
+        head: of the export.
+    """
+
+    def __init__(self, folder: Path, head: Head) -> None:
+        self.folder, self.head = folder, head
+        self.held = contextlib.ExitStack()
+        """Files that are open until the end."""
+
+    def begin(self) -> None:  # noqa: B027 - not each format has anything there
+        """Write what comes before the images."""
+
+    @abstractmethod
+    def item(self, image: LabelledImage) -> None:
+        """Write an image's labels.
+
+        Raises:
+            InputError: the format cannot hold them.
+        """
+
+    def close(self) -> None:  # noqa: B027
+        """Write what is known when all images are there."""
+
+    def __enter__(self) -> Self:
+        """Begin."""
+        self.begin()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Write the end, unless something went wrong."""
+        with self.held:
+            if kind is None:
+                self.close()
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """An image of an export that is read.
+
+    Attributes:
+        name: what its files are called there.
+        file_name: what the export calls the image; with a manifest it is known better.
+        subset: of a split; empty: there is none.
+        picture: the image itself, where the export has it.
+    """
+
+    name: str
+    file_name: str = ""
+    subset: str = ""
+    picture: Path | None = None
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Taken:
+    """The labels of one image, as a format has them.
+
+    Attributes:
+        labels: (H, W) uint16 label values of the reader's vocabulary, 0 = unlabelled.
+        regions: (H, W) ids, int32 or, where they fit, uint16; ``None``: the format has none.
+        ignored: (H, W), what was to be left out of training; ``None``: the format does not tell.
+        notes: on regions, as far as the format tells.
+    """
+
+    labels: NDArray[np.uint16]
+    regions: NDArray[np.integer] | None = None
+    ignored: NDArray[np.bool_] | None = None
+    notes: Sequence[RegionNote] = ()
+
+
+class Reader(ABC):
+    """A reader of one export; its files are taken as untrusted.
+
+    Args:
+        folder: of the export.
+
+    Attributes:
+        vocabulary: the classes as the format tells them; their values are those of the label maps that are
+            read.
+        numbers: the number that the format has for each of them, by which a manifest knows them.
+        entries: the images.
+        named: whether a manifest knows the classes by their names instead, since others put them into another
+            order.
+
+    Raises:
+        InputError: it is none, or damaged.
+    """
+
+    vocabulary: Vocabulary
+    numbers: Sequence[int]
+    entries: Sequence[Entry]
+    named: bool = False
+
+    @abstractmethod
+    def read(self, entry: Entry) -> Taken:
+        """Return the labels of an image.
+
+        Raises:
+            InputError: they cannot be read.
+        """
+
+
+def files_in(folder: Path, endings: Collection[str]) -> dict[str, Path]:
+    """Return the files of a folder by their names without an ending; one that is not there has none.
+
+    Args:
+        folder: is looked through once.
+        endings: that count, in lower case; files may have them in whatever case.
+
+    Raises:
+        InputError: it cannot be looked into.
+    """
+    if not folder.is_dir():
+        return {}
+    with guarded(f"The folder {str(folder)!r}", "check its permissions"):
+        return {
+            path.stem: path for path in sorted(folder.iterdir()) if path.suffix.lower() in endings
+        }
+
+
+def vocabulary_of(classes: Sequence[VocabularyClass]) -> Vocabulary:
+    """Return the vocabulary of classes that a format names with their values.
+
+    Raises:
+        InputError: there is none, or two are alike.
+    """
+    highest = max((class_.value for class_ in classes), default=0)
+    return Vocabulary(tuple(classes), highest + 1)
+
+
+Choice = Literal["first", "unlabelled", "ignored", "background"]
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """A format of training data.
+
+    Attributes:
+        name: short, as on the command line.
+        title: for people.
+        tip: what it is for, a sentence.
+        exact: whether label maps, values and names come back as they were.
+        masks: what its masks may be of, the usual first.
+        choices: what it chooses where nobody says another thing.
+        free: which of the choices may be another one.
+        pictures: what becomes of the images where nobody says another thing.
+        writer: makes its writer; ``None``: it is read and never written.
+        is_one: whether a folder is an export of it, by a glance.
+        reader: opens one.
+        most: how many classes it can hold; ``None``: as many as there may be.
+    """
+
+    name: str
+    title: str
+    tip: str
+    exact: bool
+    masks: tuple[Wanted, ...]
+    choices: Choices
+    free: frozenset[Choice]
+    pictures: How
+    writer: Callable[[Path, Head], Writer] | None
+    is_one: Callable[[Path], bool]
+    reader: Callable[[Path], Reader]
+    most: int | None = field(default=None)

@@ -1,0 +1,470 @@
+"""GeoJSON as QuPath has it: the outlines of regions or classes, a file an image.
+
+``NAME.geojson``, in an export that is split ``SUBSET/NAME.geojson``
+    a collection of features. Coordinates are pixels, x to the right and y down; 0 is the edge of the first
+    pixel. Parts that touch by a corner alone are polygons of their own.
+``classes.json``
+    the classes with their colours, as a project of QuPath has them.
+``images/``
+    the images, where they are copied.
+
+https://datatracker.ietf.org/doc/html/rfc7946
+https://qupath.readthedocs.io/en/stable/docs/advanced/exporting_annotations.html
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_corrclip.errors import InputError
+from napari_corrclip.maps.filling import filled, paint
+from napari_corrclip.maps.outlines import outlines
+from napari_corrclip.project.export.attributes import attributes_of, note_of, scores_of
+from napari_corrclip.project.export.format import (
+    Entry,
+    Format,
+    Reader,
+    Taken,
+    Writer,
+    files_in,
+    vocabulary_of,
+)
+from napari_corrclip.project.export.image import LabelledImage, RegionNote
+from napari_corrclip.project.export.manifest import Manifest
+from napari_corrclip.project.export.numbering import Choices, Numbering
+from napari_corrclip.project.export.pictures import ENDINGS, put_picture, size_of
+from napari_corrclip.project.export.polygons import keyed_bands, segment_of
+from napari_corrclip.project.export.segments import Masks
+from napari_corrclip.storage.text_files import Unchecked, load_json, read_text
+from napari_corrclip.vocabulary import VocabularyClass
+from napari_corrclip.vocabulary.palette import Color, default_color
+
+ENDING, PICTURES, TABLE = ".geojson", "images", "classes.json"
+SUBSETS = ("train", "val", "test")
+IGNORED = "Ignore*"
+"""QuPath's own class of what is left out; classes whose name ends with * are not measured there."""
+_IGNORED_COLOR = (180, 180, 180)
+_PICTURES = (*ENDINGS, ".tif", ".tiff", ".npy")
+_LARGEST = 1 << 30
+"""Bytes of a file at most."""
+_FURTHEST = 1e9
+"""Pixels from the corner of the image at most; no image is as large."""
+_MAX_PIXELS = 1 << 29
+"""Of an image whose size nothing but the file itself says: a short one must not ask for all memory."""
+_ADVICE = "export it again, or correct it there"
+
+
+class GeojsonWriter(Writer):
+    """The writer; an image's file is written a feature after another."""
+
+    def begin(self) -> None:
+        """Write the classes."""
+        listed = [
+            {"name": class_.name, "color": list(class_.color)}
+            for class_ in self.head.numbering.classes
+        ]
+        text = json.dumps({"pathClasses": listed}, ensure_ascii=False, indent=1) + "\n"
+        (self.folder / TABLE).write_text(text, encoding="utf-8", newline="")
+
+    def item(self, image: LabelledImage) -> None:
+        """Write an image's features."""
+        folder = self.folder / image.subset
+        folder.mkdir(exist_ok=True)
+        name = put_picture(image, folder / PICTURES, self.head.pictures)
+        height, width = image.shape
+        about = {"name": name, "width": width, "height": height}
+        wanted: tuple[Masks, ...] = (
+            ("classes", "regions") if self.head.masks == "both" else (self.head.masks,)
+        )
+        path = folder / f"{image.name}{ENDING}"
+        with path.open("w", encoding="utf-8", errors="backslashreplace", newline="") as file:
+            file.write(f'{{"type":"FeatureCollection","image":{_text(about)},"features":[')
+            comma = "\n"
+            for masks in wanted:
+                for feature in self._features(image, masks):
+                    file.write(comma + feature)
+                    comma = ",\n"
+            file.write("\n]}\n")
+
+    def _features(self, image: LabelledImage, masks: Masks) -> Iterator[str]:
+        bands = keyed_bands(image, self.head, masks, ignored=True)
+        found = outlines(bands, image.shape[1])
+        points = np.stack([found.columns, found.rows], axis=1)
+        begins = found.begins.tolist()
+        classes = {
+            class_.value: {"name": class_.name, "color": list(class_.color)}
+            for class_ in self.head.numbering.classes
+        }
+        classes[0] = {"name": IGNORED, "color": list(_IGNORED_COLOR)}
+        notes = {note.id: note for note in image.notes} if masks == "regions" else {}
+        both = self.head.masks == "both"
+        kind = "detection" if both and masks == "regions" else "annotation"
+        for key, parts in found.parts():
+            polygons = []
+            for rings in parts:
+                polygon = [points[begins[ring] : begins[ring + 1]].tolist() for ring in rings]
+                for ring in polygon:
+                    ring.append(ring[0])
+                polygons.append(polygon)
+            several = len(polygons) > 1
+            geometry = {
+                "type": "MultiPolygon" if several else "Polygon",
+                "coordinates": polygons if several else polygons[0],
+            }
+            region, value = segment_of(key)
+            properties: dict[str, object] = {"objectType": kind, "classification": classes[value]}
+            if masks == "regions":
+                properties |= _known(region, notes.get(region))
+            yield _text({"type": "Feature", "geometry": geometry, "properties": properties})
+
+
+def _text(document: object) -> str:
+    return json.dumps(document, ensure_ascii=False, separators=(",", ":"))
+
+
+def _known(region: int, note: RegionNote | None) -> dict[str, object]:
+    """Return what is known of a region, as properties."""
+    if not region or note is None:
+        return {"metadata": {"region": str(region)}}
+    return {
+        "name": str(region),
+        "isLocked": bool(note.state),
+        "measurements": scores_of(note),
+        "metadata": {"region": str(region), **attributes_of(note)},
+    }
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class _Feature:
+    """A feature that was read.
+
+    Attributes:
+        name: of its class; empty: it has none.
+        color: of its class, where that is told.
+        rings: (n, 2) each, x and y.
+        detection: whether it is no annotation.
+        region: its id where the file says one, else -1.
+        note: what the file knows of it.
+    """
+
+    name: str
+    color: Color | None
+    rings: list[NDArray[np.float64]]
+    detection: bool
+    region: int
+    note: RegionNote
+
+
+class GeojsonReader(Reader):
+    """The reader; files of others, too, which know nothing of ``classes.json``."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._paths: dict[str, Path] = {}
+        entries = []
+        for subset in ("", *SUBSETS):
+            place = folder / subset
+            pictures = files_in(place / PICTURES, _PICTURES) | files_in(place, _PICTURES)
+            for name, path in files_in(place, (ENDING,)).items():
+                picture = pictures.get(name)
+                if name in self._paths:
+                    raise InputError(
+                        f"There are {str(self._paths[name])!r} and {str(path)!r}, and each name may be there "
+                        "once; rename one."
+                    )
+                self._paths[name] = path
+                entries.append(Entry(name, picture.name if picture else name, subset, picture))
+        self.entries = entries
+        colors: dict[str, Color | None] = {}
+        self._told = (folder / TABLE).is_file()
+        if self._told:
+            colors = _read_table(folder / TABLE)
+        else:
+            for path in self._paths.values():
+                for feature in _features_in(_read(path), path):
+                    if feature.name not in ("", IGNORED):
+                        colors[feature.name] = colors.get(feature.name) or feature.color
+        self.vocabulary = vocabulary_of(
+            [
+                VocabularyClass(name, (name,), number, color or default_color(number))
+                for number, (name, color) in enumerate(colors.items(), 1)
+            ]
+        )
+        # As they were written: a name has been put right where it was not in Unicode's usual form.
+        self._values = dict(zip(colors, self.vocabulary.values, strict=True))
+        self.numbers = self._numbers()
+
+    def _numbers(self) -> Sequence[int]:
+        if self._told:
+            return self.vocabulary.values
+        manifest = Manifest.read(self._folder)
+        if manifest is None:
+            return self.vocabulary.values
+        numbering = Numbering.of(manifest.vocabulary, manifest.choices)
+        known = {
+            class_.name: number
+            for class_, number in zip(numbering.classes, numbering.numbers, strict=True)
+        }
+        return [known.get(name, 0) for name in self.vocabulary.names]
+
+    def read(self, entry: Entry) -> Taken:
+        """Return an image's labels, by filling its polygons; later ones lie over earlier ones.
+
+        Detections lie over annotations, as they do in QuPath.
+        """
+        path = self._paths[entry.name]
+        document = _read(path)
+        features = list(_features_in(document, path))
+        features.sort(key=lambda feature: feature.detection)
+        shape = self._shape(entry, document, path)
+        values = np.zeros(len(features), np.int64)
+        for number, feature in enumerate(features):
+            if feature.name in ("", IGNORED):
+                continue
+            if feature.name not in self._values:
+                raise InputError(
+                    f"{str(path)!r} has the class {feature.name!r}, which is not in {TABLE}; add it "
+                    f"there, or move {TABLE} away."
+                )
+            values[number] = self._values[feature.name]
+        out = np.array([feature.name == IGNORED for feature in features], np.bool_)
+        owners, begins, columns, rows = _rings_of(features)
+        labels = np.zeros(shape, np.uint16)
+        ignored = np.zeros(shape, np.bool_) if out.any() else None
+        regions: NDArray[np.integer] | None = None
+        ids = np.zeros(len(features), np.int64)
+        with_regions = not self._told or any(feature.region >= 0 for feature in features)
+        if with_regions:
+            ids = _ids_of(features)
+            regions = np.zeros(shape, np.uint16 if ids.max(initial=0) < 1 << 16 else np.int32)
+        for piece in filled(owners, begins, rows, columns, shape):
+            paint(labels, piece, values)
+            if ignored is not None:
+                paint(ignored, piece, out)
+            if regions is not None:
+                paint(regions, piece, ids)
+        notes: dict[int, RegionNote] = {}
+        if with_regions:
+            feature_values = dict(zip(ids[::-1].tolist(), values[::-1].tolist(), strict=True))
+            for feature, region in zip(features, ids.tolist(), strict=True):
+                if region and feature.region >= 0 and region not in notes:
+                    notes[region] = replace(feature.note, predicted=feature_values[region])
+        return Taken(
+            labels,
+            regions,
+            ignored,
+            [notes[region] for region in sorted(notes)],
+        )
+
+    def _shape(self, entry: Entry, document: object, path: Path) -> tuple[int, int]:
+        if entry.picture is not None:
+            return size_of(entry.picture)
+        about = document.get("image") if isinstance(document, dict) else None
+        if isinstance(about, dict):
+            height, width = about.get("height"), about.get("width")
+            if type(height) is int and type(width) is int:
+                if height < 1 or width < 1 or height * width > _MAX_PIXELS:
+                    raise InputError(
+                        f"{str(path)!r} is of an image of {height} × {width} pixels, and without the image "
+                        f"from 1 to {_MAX_PIXELS} are read; put the image beside it."
+                    )
+                return height, width
+        manifest = Manifest.read(self._folder)
+        item = None if manifest is None else manifest.items.get(entry.name)
+        if item is not None:
+            return item.shape
+        raise InputError(
+            f"{str(path)!r} does not say how large its image is; put the image beside it, as "
+            f'{entry.name + ".png"!r}, or write "image": {{"width": …, "height": …}} into it.'
+        )
+
+
+def _read(path: Path) -> Any:
+    text = read_text(path, "GeoJSON", limit=_LARGEST)
+    return load_json(text, f"The GeoJSON {str(path)!r}", unchecked="coordinates")
+
+
+def _read_table(path: Path) -> dict[str, Color | None]:
+    where = f"The table of classes {str(path)!r}"
+    document = load_json(read_text(path, "table of classes"), where)
+    listed = document.get("pathClasses") if isinstance(document, dict) else None
+    if not isinstance(listed, list):
+        raise InputError(f'{where} has no list "pathClasses"; {_ADVICE}.')
+    found: dict[str, Color | None] = {}
+    for class_ in listed:
+        name, color = _class_of(class_, where)
+        if name in ("", IGNORED):
+            continue
+        if name in found:
+            raise InputError(f"{where} has the class {name!r} twice; remove one.")
+        found[name] = color
+    return found
+
+
+def _features_in(document: object, path: Path) -> Iterator[_Feature]:
+    """Yield the features of a document: of a collection, of a list as former versions wrote it, or one."""
+    features: object = document
+    if isinstance(document, dict):
+        features = document.get("features") if "features" in document else [document]
+    if not isinstance(features, list):
+        raise InputError(f"{str(path)!r} has no features; {_ADVICE}.")
+    for number, feature in enumerate(features, 1):
+        where = f"The feature {number} in {str(path)!r}"
+        if not isinstance(feature, dict) or feature.get("type") != "Feature":
+            raise InputError(f"{where} is none; {_ADVICE}.")
+        properties = feature.get("properties") or {}
+        if not isinstance(properties, dict):
+            raise InputError(f"{where} has properties that are no object; {_ADVICE}.")
+        name, color = _class_of(properties.get("classification"), where)
+        kind = properties.get("objectType", "annotation")
+        region, note = _note_of(properties, where)
+        yield _Feature(
+            name,
+            color,
+            list(_rings(feature.get("geometry"), where)),
+            kind in ("detection", "cell", "tile"),
+            region,
+            note,
+        )
+
+
+def _class_of(class_: object, where: str) -> tuple[str, Color | None]:
+    """Return the name and the colour of a class, however a version of QuPath writes it."""
+    if class_ is None or class_ == {}:
+        return "", None
+    if isinstance(class_, str):
+        return class_, None
+    if isinstance(class_, dict):
+        name, names = class_.get("name"), class_.get("names")
+        if isinstance(names, list) and all(isinstance(each, str) for each in names):
+            name = ": ".join(names)
+        if isinstance(name, str):
+            return name, _color_of(class_, where)
+    raise InputError(f"{where} has the class {_short(class_)}, which has no name; {_ADVICE}.")
+
+
+def _color_of(class_: Mapping[str, object], where: str) -> Color | None:
+    color = class_.get("color", class_.get("colorRGB"))
+    if color is None:
+        return None
+    if type(color) is int and -(1 << 31) <= color < 1 << 32:
+        return (color >> 16) & 255, (color >> 8) & 255, color & 255
+    if (
+        isinstance(color, list)
+        and len(color) in (3, 4)
+        and all(type(each) is int and 0 <= each <= 255 for each in color)
+    ):
+        return color[0], color[1], color[2]
+    raise InputError(f"{where} has the colour {_short(color)}; write [red, green, blue], 0 to 255.")
+
+
+def _rings(geometry: object, where: str) -> Iterator[NDArray[np.float64]]:
+    """Yield the rings of a geometry."""
+    if not isinstance(geometry, dict):
+        raise InputError(f"{where} has no geometry; {_ADVICE}.")
+    kind, given = geometry.get("type"), geometry.get("coordinates")
+    plane = geometry.get("plane")
+    if isinstance(plane, dict) and (plane.get("z") or plane.get("t")):
+        raise InputError(
+            f"{where} lies in the plane z {plane.get('z')}, t {plane.get('t')} of a stack; export each "
+            "plane as an image of its own."
+        )
+    if kind not in ("Polygon", "MultiPolygon"):
+        raise InputError(
+            f"{where} is a {_short(kind)}, which has no area; remove it, or export areas alone."
+        )
+    given = given.value if isinstance(given, Unchecked) else None
+    polygons = [given] if kind == "Polygon" else given
+    if not isinstance(polygons, list) or not all(isinstance(each, list) for each in polygons):
+        raise InputError(f"{where} has coordinates that are none of a {kind}; {_ADVICE}.")
+    for ring in (ring for polygon in polygons for ring in polygon):
+        try:
+            points = _points_of(ring)
+        except (TypeError, ValueError, OverflowError):
+            raise InputError(f"{where} has coordinates that are no numbers; {_ADVICE}.") from None
+        if len(points) and not np.abs(points).max() <= _FURTHEST:  # NaN is not, either
+            raise InputError(
+                f"{where} has a point that is further than {_FURTHEST:g} pixels, or no number; {_ADVICE}."
+            )
+        yield points
+
+
+def _points_of(ring: Any) -> NDArray[np.float64]:
+    """Return (n, 2), x and y; a height beside them is left.
+
+    Raises:
+        TypeError, ValueError, OverflowError: they are no numbers.
+    """
+    lengths = set(map(len, ring))
+    points: NDArray[Any] = np.asarray(ring) if len(lengths) == 1 else np.zeros(0)
+    if points.dtype.kind not in "iuf" or points.ndim != 2 or points.shape[1] < 2:
+        # Such as an empty ring, or points of which some have a height.
+        points = np.array([(x + 0.0, y + 0.0) for x, y, *_ in ring]).reshape(-1, 2)
+    return points[:, :2].astype(np.float64)
+
+
+def _note_of(properties: Mapping[str, object], where: str) -> tuple[int, RegionNote]:
+    """Return the region that a feature is of, -1 where it says none, and what it knows of it."""
+    told = properties.get("metadata")
+    metadata: Mapping[str, object] = told if isinstance(told, dict) else {}
+    try:
+        region = int(str(metadata.get("region", -1)))
+    except ValueError:
+        region = -1
+    if not 0 <= region <= np.iinfo(np.int32).max:
+        return -1, RegionNote(0, 0, 0)
+    scores = properties.get("measurements")
+    return region, note_of(region, metadata, scores if isinstance(scores, dict) else {}, where)
+
+
+def _ids_of(features: Sequence[_Feature]) -> NDArray[np.int64]:
+    """Return a region for each feature: the one that it says, else one of its own."""
+    free = max((feature.region for feature in features), default=0)
+    ids = []
+    for feature in features:
+        if feature.region < 0:
+            free = max(free, 0) + 1
+        ids.append(free if feature.region < 0 else feature.region)
+    return np.array(ids, np.int64)
+
+
+def _rings_of(
+    features: Sequence[_Feature],
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]]:
+    """Return the owners, the begins, the columns and the rows of all rings."""
+    rings = [ring for feature in features for ring in feature.rings]
+    owners = [number for number, feature in enumerate(features) for _ in feature.rings]
+    begins = np.cumsum([0, *map(len, rings)])
+    points = np.concatenate([np.zeros((0, 2)), *rings])
+    return np.array(owners, np.int64), begins, points[:, 0], points[:, 1]
+
+
+def _short(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:59]}…"
+
+
+def _is_one(folder: Path) -> bool:
+    return any(files_in(folder / subset, (ENDING,)) for subset in ("", *SUBSETS))
+
+
+GEOJSON = Format(
+    "geojson",
+    "GeoJSON (QuPath)",
+    "The outlines of regions or classes as QuPath opens them, with scores and who decided.",
+    exact=False,
+    masks=("regions", "classes", "both"),
+    choices=Choices(first=1, unlabelled=None),
+    free=frozenset({"background"}),
+    pictures="none",
+    writer=GeojsonWriter,
+    is_one=_is_one,
+    reader=GeojsonReader,
+)

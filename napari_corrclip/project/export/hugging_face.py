@@ -1,0 +1,284 @@
+"""A folder of images and label maps that Hugging Face's ``datasets`` reads as an ``imagefolder``.
+
+``SUBSET/images/``, ``SUBSET/masks/NAME.png``
+    without a split ``data/``. A pixel's number is its class, as an indexed PNG in the classes' colours, or
+    one of 16 bits where numbers above 255 are needed.
+``SUBSET/metadata.jsonl``
+    of each image ``file_name`` and ``label_file_name``, which become the columns ``image`` and ``label``:
+    those that the training scripts of ``transformers`` ask for. Without pictures there is ``image_name``
+    instead of the first.
+``id2label.json``
+    the name of each number, with that of unlabelled pixels, so that there are as many as a network has
+    outputs if numbers have no gaps.
+``classes.csv``
+    as of :mod:`~napari_corrclip.project.export.indexed`.
+``README.md``
+    the dataset card.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+from PIL import Image
+
+from napari_corrclip.errors import InputError
+from napari_corrclip.maps.reading import read_map
+from napari_corrclip.project.export.coco_files import inside_of
+from napari_corrclip.project.export.exporting import names_of
+from napari_corrclip.project.export.format import (
+    Entry,
+    Format,
+    Head,
+    Reader,
+    Taken,
+    Writer,
+    vocabulary_of,
+)
+from napari_corrclip.project.export.image import LabelledImage
+from napari_corrclip.project.export.indexed import (
+    COLUMNS,
+    TABLE,
+    UNLABELLED,
+    palette_of,
+    read_table,
+    table_rows,
+)
+from napari_corrclip.project.export.numbering import VOID, Choices, are_of, decode
+from napari_corrclip.project.export.pictures import put_picture
+from napari_corrclip.storage.text_files import load_json, read_text
+from napari_corrclip.vocabulary import MAX_VALUE, Vocabulary, VocabularyClass
+from napari_corrclip.vocabulary.palette import Palette, default_color
+from napari_corrclip.wording.csv_cells import rows_to_csv
+
+LIST, NAMES, CARD = "metadata.jsonl", "id2label.json", "README.md"
+PICTURES, MASKS = "images", "masks"
+_WHOLE = "data"
+_SPLITS = {"val": "validation"}
+_SUBSETS = {_WHOLE: "", "": "", "validation": "val", "valid": "val"}
+"""What a subset is called whose folder is called otherwise."""
+_ENDING = "_file_name"
+_LIKELY = ("label", "mask", "annotation")
+"""Columns of label maps, the likeliest first."""
+_NOTHING = frozenset({UNLABELLED, "unlabeled", "void", "ignore", "ignored"})
+_LONGEST = 1 << 28
+
+
+class HuggingFaceWriter(Writer):
+    """The writer; a map is written as soon as it is there."""
+
+    def begin(self) -> None:
+        """Write the tables."""
+        self._lists: dict[str, IO[str]] = {}
+        self._kind = np.uint8 if self.head.numbering.highest <= 255 else np.uint16
+        text = rows_to_csv([COLUMNS, *table_rows(self.head)])
+        (self.folder / TABLE).write_text(text, encoding="utf-8", newline="")
+        names = {str(number): name for number, name, *_ in _named(self.head)}
+        (self.folder / NAMES).write_text(json.dumps(names, indent=1) + "\n", encoding="ascii")
+
+    def item(self, image: LabelledImage) -> None:
+        """Write an image's map, and note where both are."""
+        subset = image.subset or _WHOLE
+        folder = self.folder / subset
+        if subset not in self._lists:  # one that is empty is no subset to the library
+            (folder / MASKS).mkdir(parents=True)
+            opened = (folder / LIST).open("w", encoding="ascii", newline="\n")
+            self._lists[subset] = self.held.enter_context(opened)
+        numbers = np.empty(image.shape, self._kind)
+        for top, labels, regions in image.bands():
+            ignored = image.ignored(labels, regions)
+            numbers[top : top + len(labels)] = self.head.numbering.encode(labels, ignored)
+        map_ = Image.fromarray(numbers)
+        if self._kind is np.uint8:
+            map_.putpalette(palette_of(self.head))
+        mask = f"{image.name}.png"
+        map_.save(folder / MASKS / mask, format="PNG")
+        picture = put_picture(image, folder / PICTURES, self.head.pictures)
+        told = {f"label{_ENDING}": f"{MASKS}/{mask}"}
+        if self.head.pictures == "none" or (image.file is None and image.pixels is None):
+            told = {"image_name": image.path or picture, **told}
+        else:
+            told = {"file_name": f"{PICTURES}/{picture}", **told}
+        self._lists[subset].write(json.dumps(told) + "\n")
+
+    def close(self) -> None:
+        """Write the card."""
+        text = "\n".join(_card(self.head, list(self._lists)))
+        (self.folder / CARD).write_text(text + "\n", encoding="utf-8", newline="\n")
+
+
+def _named(head: Head) -> Iterator[tuple[int, str, tuple[int, int, int]]]:
+    """Yield number, name and colour of each output that a network has for these numbers."""
+    unlabelled = head.numbering.choices.unlabelled
+    if unlabelled is not None and unlabelled < VOID:
+        yield unlabelled, UNLABELLED, (0, 0, 0)
+    for class_, number in zip(head.numbering.classes, head.numbering.numbers, strict=True):
+        yield number, class_.name, class_.color
+
+
+def _card(head: Head, subsets: list[str]) -> Iterator[str]:
+    """Yield the lines of the dataset card: its settings, and a table of classes."""
+    yield "---"
+    yield "task_categories:"
+    yield "- image-segmentation"
+    yield "configs:"
+    yield "- config_name: default"
+    yield "  data_files:"
+    for subset in subsets:
+        name = "train" if subset == _WHOLE else _SPLITS.get(subset, subset)
+        yield f"  - split: {name}"
+        yield f"    path: {subset}/**"
+    yield "---"
+    yield ""
+    yield "# Images and label maps"
+    yield ""
+    yield "Exported by napari-corrclip. `image` is an image, `label` its map: a pixel's number is its class."
+    yield ""
+    yield "| number | class | colour |"
+    yield "|---|---|---|"
+    for number, name, color in _named(head):
+        yield f"| {number} | {_cell(name)} | {color[0]}, {color[1]}, {color[2]} |"
+    choices = head.numbering.choices
+    if choices.ignored is not None and choices.ignored != choices.unlabelled:
+        yield ""
+        yield f"{choices.ignored} is what a person has left out of training (`ignore_index`)."
+
+
+def _cell(name: str) -> str:
+    """Return a name as a cell of a Markdown table shows it."""
+    for sign in ("\\", "|", "`", "*", "_", "[", "<", "&", "$", "~"):
+        name = name.replace(sign, f"\\{sign}")
+    return name
+
+
+class HuggingFaceReader(Reader):
+    """The reader; maps are read one by one."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        if (folder / TABLE).is_file():
+            self._values, self._ignored, self.vocabulary = read_table(folder / TABLE)
+        else:
+            self._values, self._ignored, self.vocabulary = _read_names(folder / NAMES)
+        self.numbers = [number for number, value in self._values.items() if value]
+        self._maps: dict[str, Path | None] = {}
+        self.entries = list(self._entries())
+
+    def _entries(self) -> Iterator[Entry]:
+        found = [
+            (path.parent, told, told.get("file_name"), _map_of(told, path))
+            for path in _lists(self._folder)
+            for told in _lines(path)
+        ]
+        names = names_of([f"{place.name}/{map_}" for place, _, _, map_ in found])
+        for (place, told, picture, map_), name in zip(found, names, strict=True):
+            self._maps[name] = inside_of([place], map_)
+            subset = "" if place == self._folder else place.name
+            title = told.get("image_name", picture)
+            title = title if isinstance(title, str) else name
+            if "image_name" not in told:
+                title = title.rpartition("/")[2]
+            yield Entry(name, title, _SUBSETS.get(subset, subset), inside_of([place], picture))
+
+    def read(self, entry: Entry) -> Taken:
+        """Return an image's map."""
+        path = self._maps[entry.name]
+        if path is None:
+            raise InputError(
+                f"The label map of {entry.name!r} is not in {str(self._folder)!r}; put it there."
+            )
+        numbers = read_map(path, "label map")
+        nothing = {0, VOID} - self._values.keys() | self._ignored
+        labels = decode(numbers, self._values, sorted(nothing), str(path))
+        ignored = are_of(numbers, self._ignored) if self._ignored else None
+        return Taken(labels, None, ignored)
+
+
+def _lists(folder: Path) -> list[Path]:
+    return sorted([*folder.glob(LIST), *folder.glob(f"*/{LIST}")])
+
+
+def _lines(path: Path) -> Iterator[Mapping[str, Any]]:
+    """Yield the lines of a list.
+
+    Raises:
+        InputError: one is no object.
+    """
+    text = read_text(path, "list of images", limit=_LONGEST)
+    for number, line in enumerate(text.split("\n"), start=1):
+        if line.strip():
+            where = f"Line {number} of {str(path)!r}"
+            told = load_json(line, where, surrogates=True)
+            if not isinstance(told, dict):
+                raise InputError(f"{where} is no object with file names; correct it.")
+            yield told
+
+
+def _map_of(told: Mapping[str, Any], path: Path) -> str:
+    """Return the file name of a label map.
+
+    Raises:
+        InputError: there is none.
+    """
+    columns = [key for key in told if key.endswith(_ENDING) and key != f"image{_ENDING}"]
+    likely = [f"{name}{_ENDING}" for name in _LIKELY if f"{name}{_ENDING}" in columns]
+    for column in (*likely, *columns):
+        if isinstance(told[column], str) and told[column]:
+            return str(told[column])
+    raise InputError(
+        f"{str(path)!r} has an image without a label map (label{_ENDING}, mask{_ENDING}); add it."
+    )
+
+
+def _read_names(path: Path) -> tuple[dict[int, int], set[int], Vocabulary]:
+    """Return the label value of each number, the numbers of what is ignored, and the classes.
+
+    Raises:
+        InputError: there is no such file, or it is damaged.
+    """
+    where = f"The names of classes {str(path)!r}"
+    told = load_json(read_text(path, "names of classes"), where)
+    if not isinstance(told, dict) or not all(isinstance(name, str) for name in told.values()):
+        raise InputError(f"{where} are no object of numbers and names; correct them.")
+    try:
+        names = {int(number): str(name) for number, name in told.items()}
+    except ValueError:
+        raise InputError(f"{where} have a key that is no number; correct them.") from None
+    if len(names) < len(told) or not all(0 <= number <= MAX_VALUE for number in names):
+        raise InputError(f"{where} have numbers twice, or not of 0 to {MAX_VALUE}; correct them.")
+    ignored = {VOID} - names.keys()
+    values: dict[int, int] = {}
+    classes = []
+    fit = (
+        names.get(0, UNLABELLED).casefold() in _NOTHING
+    )  # else 0 is a class, and all move up by one
+    for number, name in names.items():
+        if number == 0 and fit:
+            values[0] = 0
+            continue
+        value = number if fit else number + 1
+        color = default_color(value, background=False, palette=Palette.DISTINCT)
+        values[number] = value
+        classes.append(VocabularyClass(name, (name,), value, color))
+    return values, ignored, vocabulary_of(classes)
+
+
+HUGGING_FACE = Format(
+    "huggingface",
+    "Hugging Face image folder",
+    "Images and label maps as datasets.load_dataset reads them, with the names of classes.",
+    exact=True,
+    masks=("classes",),
+    choices=Choices(first=1, ignored=VOID),
+    free=frozenset({"first", "unlabelled", "ignored", "background"}),
+    pictures="copy",
+    writer=HuggingFaceWriter,
+    is_one=lambda folder: (
+        bool(_lists(folder)) and ((folder / TABLE).is_file() or (folder / NAMES).is_file())
+    ),
+    reader=HuggingFaceReader,
+)

@@ -1,0 +1,178 @@
+"""An export that is read again: with its manifest all that was decided, without it labels alone."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Literal, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from napari_corrclip.errors import InputError
+from napari_corrclip.images.stack import Where
+from napari_corrclip.project.export.format import Entry, Format, Reader, Taken
+from napari_corrclip.project.export.formats import format_called, format_of
+from napari_corrclip.project.export.image import IGNORED, LabelledImage, RegionNote
+from napari_corrclip.project.export.manifest import Manifest
+from napari_corrclip.project.export.numbering import Numbering
+from napari_corrclip.project.export.segments import Runs, majorities
+from napari_corrclip.vocabulary import MAX_VALUE, Vocabulary
+
+As = Literal["decisions", "predictions"]
+"""What labels are that nobody knows more of: a person's, or proposals that a person is to look at."""
+KINDS: tuple[As, ...] = get_args(As)
+
+
+@dataclass(frozen=True, eq=False)
+class Opened:
+    """An export that is open.
+
+    Attributes:
+        folder: of the export.
+        format: that it is in.
+        reader: reads it.
+        manifest: beside it; ``None``: there is none, or it was left out.
+        vocabulary: the classes.
+    """
+
+    folder: Path
+    format: Format
+    reader: Reader
+    manifest: Manifest | None
+    vocabulary: Vocabulary
+
+    @classmethod
+    def of(
+        cls, folder: str | os.PathLike[str], *, name: str | None = None, manifest: bool = True
+    ) -> Opened:
+        """Open an export.
+
+        Args:
+            folder: of the export.
+            name: of its format; ``None``: it is found out.
+            manifest: whether its manifest is looked at.
+
+        Raises:
+            InputError: it is none, or damaged.
+        """
+        place = Path(folder).expanduser().absolute()
+        if not place.is_dir():
+            raise InputError(
+                f"There is no folder {os.fspath(folder)!r}; give the folder of an export."
+            )
+        found = Manifest.read(place) if manifest else None
+        if name is None and found is not None:
+            name = found.kind
+        format_ = format_of(place) if name is None else format_called(name)
+        reader = format_.reader(place)
+        return cls(
+            place, format_, reader, found, reader.vocabulary if found is None else found.vocabulary
+        )
+
+    @property
+    def entries(self) -> Sequence[Entry]:
+        """The images."""
+        return self.reader.entries
+
+    def path_of(self, entry: Entry) -> str:
+        """Return the path of an image as the manifest knows it, else what the format calls it."""
+        item = None if self.manifest is None else self.manifest.items.get(entry.name)
+        return entry.file_name if item is None else item.path
+
+    def plane_of(self, entry: Entry) -> Where:
+        """Return which plane of a stack an image is; () where nobody says so."""
+        item = None if self.manifest is None else self.manifest.items.get(entry.name)
+        return () if item is None else item.plane
+
+    def image(self, entry: Entry, as_: As = "decisions") -> LabelledImage:
+        """Return an image with its labels, and all that is known of them.
+
+        Args:
+            entry: the image.
+            as_: what labels are where there is no manifest.
+
+        Raises:
+            InputError: it cannot be read.
+        """
+        taken = self.reader.read(entry)
+        if self.manifest is not None:
+            table = self._translation
+            labels = table[taken.labels]
+            item = self.manifest.items.get(entry.name)
+            if item is not None:
+                return self.manifest.image(item, labels)
+            notes = [
+                replace(note, value=int(table[note.value]), predicted=int(table[note.predicted]))
+                for note in taken.notes
+            ]
+            taken = replace(taken, labels=labels, notes=notes)
+        return _bare(entry, taken, as_)
+
+    @cached_property
+    def _translation(self) -> NDArray[np.uint16]:
+        """The manifest's label value of each of the reader's, (65536,); classes go by numbers or names."""
+        assert self.manifest is not None
+        numbering = Numbering.of(self.manifest.vocabulary, self.manifest.choices)
+        values: Mapping[int, int] = {number: value for value, number in numbering.by_value.items()}
+        numbers = self.reader.numbers
+        if self.reader.named:
+            names = (class_.name for class_ in numbering.classes)
+            known = dict(zip(names, numbering.numbers, strict=True))
+            numbers = [known.get(class_.name, -1) for class_ in self.reader.vocabulary]
+        table = np.zeros(MAX_VALUE + 1, np.uint16)
+        for class_, number in zip(self.reader.vocabulary, numbers, strict=True):
+            if number not in values:
+                raise InputError(
+                    f"The class {class_.name!r} is none of those that were exported; import without the "
+                    "manifest (--no-manifest)."
+                )
+            table[class_.value] = values[number]
+        return table
+
+
+def _bare(entry: Entry, taken: Taken, as_: As) -> LabelledImage:
+    """Return an image of which nothing but labels is known, and perhaps regions."""
+    labels, ignored = taken.labels, taken.ignored
+    if taken.regions is None:
+        regions = parts_of(labels, ignored)
+    else:
+        regions = taken.regions.astype(np.int32, order="C", copy=False)
+    bare = LabelledImage(
+        entry.name, labels, regions, taken.notes, path=entry.file_name, subset=entry.subset
+    )
+    noted = {note.id: note for note in taken.notes}
+    out = set() if ignored is None else set(np.unique(regions[ignored]).tolist())
+    notes = []
+    for region, value in sorted(majorities(Runs.of(bare)).items()):
+        note = noted.get(region) or RegionNote(region, value, value)
+        if region in out and not value:
+            note = replace(note, state=IGNORED)
+        elif as_ == "decisions" and value and region not in noted:
+            note = replace(note, state="assigned")
+        notes.append(replace(note, value=value))
+    return replace(bare, notes=tuple(notes))
+
+
+def parts_of(
+    labels: NDArray[np.uint16], ignored: NDArray[np.bool_] | None = None
+) -> NDArray[np.int32]:
+    """Return the connected parts of each class as regions, and those of what is ignored.
+
+    Args:
+        labels: (H, W) label values; 0 is in no region.
+        ignored: (H, W); ``None``: nothing is.
+    """
+    regions = np.zeros(labels.shape, np.int32)
+    count = 0
+    values = np.flatnonzero(np.bincount(labels.ravel()))
+    masks = ((labels == value) for value in values.tolist() if value)
+    for mask in (*masks, *(() if ignored is None else (ignored & (labels == 0),))):
+        found, number = ndimage.label(mask, structure=np.ones((3, 3)))
+        regions[mask] = found[mask] + count
+        count += number
+    return regions

@@ -1,0 +1,211 @@
+"""Indexed PNG in the layout of Pascal VOC; TIFF where numbers are above 255.
+
+``SegmentationClass/NAME.png``
+    a pixel's number is its class, shown in the class's colour; a TIFF of 16 bits instead in an export that
+    needs numbers above 255, in all of its files.
+``SegmentationObject/NAME.png``
+    its region, as an image of 16 bits, or a TIFF above 65535.
+``JPEGImages/``
+    the images.
+``ImageSets/Segmentation/SUBSET.txt``
+    a name a line.
+``classes.csv``
+    number, name, colour and label value of each class, and the numbers of what has none.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from napari_corrclip.errors import InputError
+from napari_corrclip.maps.reading import read_map
+from napari_corrclip.maps.regions import check_regions
+from napari_corrclip.project.export.format import (
+    Entry,
+    Format,
+    Head,
+    Reader,
+    Taken,
+    Writer,
+    files_in,
+    vocabulary_of,
+)
+from napari_corrclip.project.export.image import LabelledImage
+from napari_corrclip.project.export.numbering import VOID, Choices, are_of, decode
+from napari_corrclip.project.export.pictures import put_picture
+from napari_corrclip.results.label_files import smallest_type, write_tiff
+from napari_corrclip.storage.text_files import read_text
+from napari_corrclip.vocabulary import Vocabulary, VocabularyClass
+from napari_corrclip.wording.csv_cells import rows_to_csv, unquoted
+
+LABELS, REGIONS, PICTURES, LISTS = (
+    "SegmentationClass", "SegmentationObject", "JPEGImages", "ImageSets/Segmentation",
+)  # fmt: skip
+TABLE = "classes.csv"
+COLUMNS = ("number", "name", "red", "green", "blue", "value")
+UNLABELLED, IGNORED = "unlabelled", "ignored"
+_ENDINGS = (".png", ".tif")
+_PICTURES = (".jpg", ".jpeg", ".png", ".bmp", ".webp")
+VOID_COLOR = (224, 224, 192)
+"""Pascal VOC's colour of what is not to be trained on."""
+
+
+class IndexedWriter(Writer):
+    """The writer; a map is written as soon as it is there."""
+
+    def begin(self) -> None:
+        """Write the table."""
+        self._lists: dict[str, list[str]] = {subset: [] for subset in self.head.subsets or ("all",)}
+        for name in (LABELS, LISTS, *((REGIONS,) if self.head.masks == "both" else ())):
+            (self.folder / name).mkdir(parents=True)
+        self._ending = ".png" if self.head.numbering.highest <= 255 else ".tif"
+        text = rows_to_csv([COLUMNS, *table_rows(self.head)])
+        (self.folder / TABLE).write_text(text, encoding="utf-8", newline="")
+
+    def item(self, image: LabelledImage) -> None:
+        """Write an image's maps, and note its name."""
+        kind = np.uint8 if self._ending == ".png" else np.uint16
+        numbers = np.empty(image.shape, kind)
+        for top, labels, regions in image.bands():
+            ignored = image.ignored(labels, regions)
+            numbers[top : top + len(labels)] = self.head.numbering.encode(labels, ignored)
+        self._write(self.folder / LABELS / f"{image.name}{self._ending}", numbers)
+        if self.head.masks == "both":
+            _write_regions(self.folder / REGIONS / image.name, image)
+        put_picture(image, self.folder / PICTURES, self.head.pictures)
+        self._lists[image.subset or "all"].append(image.name)
+
+    def close(self) -> None:
+        """Write the lists of names."""
+        for subset, names in self._lists.items():
+            text = "".join(f"{name}\n" for name in names)
+            (self.folder / LISTS / f"{subset}.txt").write_text(text, encoding="utf-8", newline="")
+
+    def _write(self, path: Path, numbers: NDArray[np.integer]) -> None:
+        if self._ending == ".tif":
+            write_tiff(path, numbers)
+            return
+        picture = Image.fromarray(numbers)
+        picture.putpalette(palette_of(self.head))
+        picture.save(path, format="PNG")
+
+
+def _write_regions(stem: Path, image: LabelledImage) -> None:
+    regions = smallest_type(np.concatenate([band for _, _, band in image.bands()]))
+    if regions.dtype == np.uint16:
+        Image.fromarray(regions).save(stem.with_name(f"{stem.name}.png"), format="PNG")
+    else:
+        write_tiff(stem.with_name(f"{stem.name}.tif"), regions)
+
+
+def palette_of(head: Head) -> bytes:
+    """Return the palette of an indexed PNG: of each number its class's colour."""
+    palette = np.zeros((256, 3), np.uint8)
+    if head.numbering.choices.ignored is not None:
+        palette[head.numbering.choices.ignored] = VOID_COLOR
+    for class_, number in zip(head.numbering.classes, head.numbering.numbers, strict=True):
+        palette[number] = class_.color
+    return palette.tobytes()
+
+
+def table_rows(head: Head) -> Iterator[tuple[object, ...]]:
+    """Yield the rows of the table of classes below its :data:`COLUMNS`."""
+    choices, numbering = head.numbering.choices, head.numbering
+    if choices.unlabelled is not None:
+        yield choices.unlabelled, UNLABELLED, 0, 0, 0, 0
+    for class_, number in zip(numbering.classes, numbering.numbers, strict=True):
+        yield number, class_.name, *class_.color, class_.value
+    if choices.ignored is not None and choices.ignored != choices.unlabelled:
+        yield choices.ignored, IGNORED, *VOID_COLOR, 0
+
+
+class IndexedReader(Reader):
+    """The reader; maps are read one by one."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._values, self._ignored, self.vocabulary = read_table(folder / TABLE)
+        self.numbers = [number for number, value in self._values.items() if value]
+        self._maps = files_in(folder / LABELS, _ENDINGS)
+        self._regions = files_in(folder / REGIONS, _ENDINGS)
+        self.entries = list(self._entries())
+
+    def _entries(self) -> Iterator[Entry]:
+        lists = sorted((self._folder / LISTS).glob("*.txt"))
+        pictures = files_in(self._folder / PICTURES, _PICTURES)
+        for path in lists:
+            subset = "" if path.stem == "all" else path.stem
+            for name in read_text(path, "list of images", limit=1 << 28).splitlines():
+                if not name:
+                    continue
+                picture = pictures.get(name)
+                yield Entry(name, picture.name if picture else name, subset, picture)
+
+    def read(self, entry: Entry) -> Taken:
+        """Return an image's maps."""
+        path = self._maps.get(entry.name)
+        if path is None:
+            where = str(self._folder / LABELS / entry.name)
+            raise InputError(f"There is no label map {where!r} (.png, .tif); put it there.")
+        numbers = read_map(path, "label map")
+        nothing = {0, VOID} - self._values.keys() | self._ignored
+        labels = decode(numbers, self._values, sorted(nothing), str(path))
+        ignored = are_of(numbers, self._ignored) if self._ignored else None
+        found = self._regions.get(entry.name)
+        regions = None if found is None else check_regions(read_map(found, "regions"))
+        return Taken(labels, regions, ignored)
+
+
+def read_table(path: Path) -> tuple[dict[int, int], set[int], Vocabulary]:
+    """Return the label value of each number, the numbers of what is ignored, and the classes.
+
+    Args:
+        path: of ``classes.csv``.
+
+    Raises:
+        InputError: it is missing or no such table.
+    """
+    rows = list(csv.reader(io.StringIO(read_text(path, "table of classes"), newline="")))
+    if not rows or tuple(rows[0]) != COLUMNS:
+        raise InputError(f"{str(path)!r} has not the columns {', '.join(COLUMNS)}; export again.")
+    values: dict[int, int] = {}
+    ignored: set[int] = set()
+    classes = []
+    for row in rows[1:]:
+        try:
+            number, red, green, blue, value = (int(row[at]) for at in (0, 2, 3, 4, 5))
+            name = unquoted(row[1])
+        except (ValueError, IndexError):
+            raise InputError(
+                f"{str(path)!r} has the row {row!r}; give {', '.join(COLUMNS)}."
+            ) from None
+        if value:
+            values[number] = value
+            classes.append(VocabularyClass(name, (name,), value, (red, green, blue)))
+        elif name == IGNORED:
+            ignored.add(number)
+        else:
+            values[number] = 0
+    return values, ignored, vocabulary_of(classes)
+
+
+INDEXED = Format(
+    "indexed",
+    "Indexed PNG (Pascal VOC)",
+    "A pixel's number is its class, shown in the class's colour; TIFF above 255 classes.",
+    exact=True,
+    masks=("classes", "both"),
+    choices=Choices(ignored=VOID),
+    free=frozenset({"first", "unlabelled", "ignored", "background"}),
+    pictures="copy",
+    writer=IndexedWriter,
+    is_one=lambda folder: (folder / TABLE).is_file() and (folder / LABELS).is_dir(),
+    reader=IndexedReader,
+)

@@ -1,0 +1,310 @@
+"""Label maps of others, in a folder with a table of classes; they are read and never written.
+
+``classes.csv``, ``.json``, ``.yaml``, ``.yml`` or ``.txt``
+    names and numbers, as a vocabulary's file says them (see :mod:`napari_corrclip.vocabulary.files`), or a
+    mapping of numbers to names or names to numbers. Without numbers, the classes have those from 1 on in
+    their order; of :data:`LABEL_MAPS_FROM_0` from 0 on.
+maps
+    PNG, TIFF or .npy files at whatever depth, called as their images, perhaps with an ending such as
+    ``_mask``. Where there are folders called ``masks``, ``labels`` or the like, or files with such an ending,
+    these are the maps and no others. Folders called ``train``, ``val`` or ``test`` are subsets.
+
+255 is what was to be left out of training where no class has it, and 0 what has no class.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from napari_corrclip.errors import InputError
+from napari_corrclip.maps.reading import ENDINGS, read_map
+from napari_corrclip.project.export.exporting import names_of
+from napari_corrclip.project.export.format import Entry, Format, Reader, Taken, vocabulary_of
+from napari_corrclip.project.export.indexed import read_table
+from napari_corrclip.project.export.manifest import FOLDER
+from napari_corrclip.project.export.numbering import VOID, Choices, decode
+from napari_corrclip.storage.text_files import load_json, load_yaml, read_text
+from napari_corrclip.storage.untrusted import guarded
+from napari_corrclip.vocabulary import MAX_VALUE, Vocabulary, files
+from napari_corrclip.vocabulary.classes import complete, is_int
+from napari_corrclip.vocabulary.grammar import Entry as Named
+from napari_corrclip.vocabulary.grammar import key
+
+TABLE = "classes"
+_INDEXED = "number,name,red,green,blue,value"
+"""The header of our own table beside indexed PNG."""
+_SUBSETS = {
+    "train": "train", "training": "train", "val": "val", "valid": "val", "validation": "val", "test": "test",
+    "testing": "test",
+}  # fmt: skip
+_MAPS = frozenset((
+    "mask", "masks", "label", "labels", "labelmap", "labelmaps", "label_maps", "annotation", "annotations",
+    "ann", "anns", "ann_dir", "gt", "gtfine", "gtcoarse", "groundtruth", "ground_truth", "segmentation",
+    "segmentations", "seg", "segmentationclass", "semantic",
+))  # fmt: skip
+"""Folders of maps, in lower case."""
+_IMAGES = frozenset((
+    "image", "images", "img", "imgs", "img_dir", "picture", "pictures", "photo", "photos", "rgb",
+    "jpegimages", "leftimg8bit", "input", "inputs",
+))  # fmt: skip
+"""Folders of what the maps are of."""
+_BEHIND = re.compile(
+    r"(?:[_.-](?:gtFine|gtCoarse))?[_.-](?:labelIds|masks?|labels?|segmentation|seg|gt|groundtruth|annotation)$",
+    re.IGNORECASE,
+)
+"""How a map's name goes on behind its image's."""
+_PICTURES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")
+_NOTHING = frozenset(("unlabelled", "unlabeled", "void", "ignore", "ignored", "none", "no class"))
+"""Names in a table of what is no class, where the number is 0 or 255."""
+
+
+class LabelMapsReader(Reader):
+    """The reader; maps are read one by one.
+
+    Args:
+        folder: of the maps.
+        first: number of the first class where the table has none.
+    """
+
+    def __init__(self, folder: Path, *, first: int = 1) -> None:
+        self._folder = folder
+        table = table_in(folder)
+        if table is None:
+            raise InputError(
+                f"{str(folder)!r} has no table of classes; put {TABLE}.csv there, with the columns name and "
+                "value."
+            )
+        self._values, self._ignored, self.vocabulary = read_classes(table, first)
+        if VOID not in self._values:
+            self._ignored.add(VOID)
+        numbers = {value: number for number, value in self._values.items()}
+        self.numbers = [numbers[value] for value in self.vocabulary.values]
+        self._maps: dict[str, Path] = {}
+        self.entries = list(self._entries())
+        if not self.entries:
+            raise InputError(
+                f"{str(folder)!r} has a table of classes and no label map ({', '.join(ENDINGS)}); put them "
+                "there."
+            )
+
+    def _entries(self) -> Iterator[Entry]:
+        maps, pictures = maps_in(self._folder)
+        by_name: dict[str, list[Path]] = {}
+        for path in pictures:
+            by_name.setdefault(path.stem, []).append(path)
+        told = []
+        for path in maps:
+            *folders, _ = path.relative_to(self._folder).parts
+            stem = path.stem
+            name = stem if stem in by_name else _BEHIND.sub("", stem) or stem
+            kept = [each for each in folders if not _is_about(each)]
+            subset = next(
+                (_SUBSETS[each.lower()] for each in folders if each.lower() in _SUBSETS), ""
+            )
+            picture = _nearest(by_name.get(name, ()), kept, self._folder)
+            file_name = "/".join([*kept, picture.name if picture else name])
+            told.append((path, file_name, subset, picture))
+        titles = [
+            f"{file_name}." if not picture else file_name for _, file_name, _, picture in told
+        ]
+        for name, (path, file_name, subset, picture) in zip(names_of(titles), told, strict=True):
+            self._maps[name] = path
+            yield Entry(name, file_name, subset, picture)
+
+    def read(self, entry: Entry) -> Taken:
+        """Return an image's map."""
+        path = self._maps[entry.name]
+        with guarded(f"The label map {str(path)!r}", "check the path"):
+            inside = path.resolve().is_relative_to(self._folder.resolve())
+        if not inside:
+            raise InputError(
+                f"The label map {str(path)!r} is a link out of the folder; put the file itself there."
+            )
+        numbers = read_map(path, "label map")
+        nothing = {0} - self._values.keys() | self._ignored
+        labels = decode(numbers, self._values, sorted(nothing), str(path))
+        ignored = np.isin(numbers, sorted(self._ignored))
+        return Taken(labels, None, ignored if ignored.any() else None)
+
+
+def table_in(folder: Path) -> Path | None:
+    """Return the table of classes in a folder, whatever its ending; ``None``: there is none."""
+    for suffix in (".csv", ".json", ".yaml", ".yml", ".txt"):
+        for path in (folder / f"{TABLE}{suffix}", folder / f"{TABLE.capitalize()}{suffix}"):
+            if path.is_file():
+                return path
+    return None
+
+
+def maps_in(folder: Path) -> tuple[list[Path], list[Path]]:
+    """Return the label maps and the other pictures in a folder, at whatever depth.
+
+    Raises:
+        InputError: it cannot be looked into.
+    """
+    found: list[Path] = []
+    with guarded(f"The folder {str(folder)!r}", "check its permissions"):
+        for place, folders, names in os.walk(folder):
+            folders[:] = sorted(each for each in folders if each[0] != "." and each != FOLDER)
+            found += [Path(place, name) for name in sorted(names) if name[0] != "."]
+    maps = [path for path in found if path.suffix.lower() in ENDINGS]
+    within = {path: {each.lower() for each in path.relative_to(folder).parts[:-1]} for path in maps}
+    for chosen in (
+        [path for path in maps if within[path] & _MAPS],
+        [path for path in maps if not within[path] & _IMAGES],
+    ):
+        if chosen:
+            maps = chosen
+            break
+    behind = [path for path in maps if _BEHIND.search(path.stem)]
+    maps = behind or maps
+    known = set(maps)
+    others = [path for path in found if path.suffix.lower() in _PICTURES and path not in known]
+    return maps, others
+
+
+def _is_about(folder: str) -> bool:
+    """Whether a folder's name says what lies in it, and is none of an image's."""
+    return folder.lower() in _MAPS | _IMAGES
+
+
+def _nearest(pictures: Sequence[Path], kept: Sequence[str], folder: Path) -> Path | None:
+    """Return the picture of a map, of those with its name; ``None``: it is not known which."""
+    for path in pictures:
+        *folders, _ = path.relative_to(folder).parts
+        if [each for each in folders if not _is_about(each)] == list(kept):
+            return path
+    return pictures[0] if len(pictures) == 1 else None
+
+
+def read_classes(path: Path, first: int = 1) -> tuple[dict[int, int], set[int], Vocabulary]:
+    """Return the label value of each number, the numbers of what is ignored, and the classes.
+
+    A class has its number as its label value; one of number 0, which is unlabelled here, gets another one.
+
+    Args:
+        path: of the table.
+        first: number of the first class where the table has none.
+
+    Raises:
+        InputError: it cannot be read, or is no such table.
+    """
+    where = f"The table of classes {str(path)!r}"
+    text = read_text(path, "table of classes")
+    if text.splitlines()[:1] == [_INDEXED]:
+        return read_table(path)
+    try:
+        entries = _entries_of(path, text, where)
+        numbers = _numbers(entries, first)
+        values: dict[int, int] = {}
+        ignored: set[int] = set()
+        classes = []
+        spare = next(
+            value
+            for value in range(min(max(numbers, default=0) + 1, MAX_VALUE), 0, -1)
+            if value not in numbers
+        )
+        for entry, number in zip(entries, numbers, strict=True):
+            if number in values or number in ignored:
+                raise InputError(f"the number {number} is that of two classes; give each its own.")
+            if number in (0, VOID) and key(entry.name) in _NOTHING:
+                ignored |= {number} if number else set()
+                values |= {} if number else {0: 0}
+                continue
+            values[number] = number or spare
+            classes.append(replace(entry, value=values[number]))
+        return values, ignored, vocabulary_of(complete(classes))
+    except InputError as error:
+        told = str(error)
+        raise InputError(told if told.startswith(where) else f"{where}: {told}") from None
+
+
+def _numbers(entries: Sequence[Named], first: int) -> list[int]:
+    """Return the number of each class, as a vocabulary's file gives them, but for 0."""
+    given = [entry.value for entry in entries]
+    for entry, number in zip(entries, given, strict=True):
+        if number is not None and not (is_int(number) and 0 <= number <= MAX_VALUE):
+            raise InputError(
+                f"the class {entry.name!r} has the number {number!r}; use a whole number from 0 to "
+                f"{MAX_VALUE}."
+            )
+    known = [number for number in given if number is not None]
+    free = max(known) + 1 if known else first
+    numbers = []
+    for number in given:
+        numbers.append(free if number is None else number)
+        free += number is None
+    return numbers
+
+
+def _entries_of(path: Path, text: str, where: str) -> Sequence[Named]:
+    suffix = path.suffix.lower()
+    if suffix == ".csv":
+        return files.from_table(text)
+    if suffix == ".txt":
+        return files.entries_of(text)
+    data = load_json(text, where) if suffix == ".json" else load_yaml(text, where)
+    if isinstance(data, Mapping) and "classes" not in data:
+        numbered = _numbered(data)
+        if numbered is not None:
+            return numbered
+    if isinstance(data, list):  # as COCO has its categories
+        data = [
+            {("value" if name == "id" else name): each for name, each in element.items()}
+            if isinstance(element, dict) and "value" not in element
+            else element
+            for element in data
+        ]
+    return files.entries_of_document(data)
+
+
+def _numbered(data: Mapping[object, object]) -> list[Named] | None:
+    """Return the classes of a mapping of numbers to names or the other way; ``None``: it is another one."""
+    if all(isinstance(name, str) for name in data.values()) and data:
+        numbers = [int(str(number)) for number in data if re.fullmatch(r"\d{1,5}", str(number))]
+        if len(numbers) == len(data):
+            return [
+                Named(str(name), value=number)
+                for number, name in zip(numbers, data.values(), strict=True)
+            ]
+    if all(is_int(number) for number in data.values()) and data:
+        return [Named(str(name), value=number) for name, number in data.items()]  # type: ignore[arg-type]
+    return None
+
+
+def is_maps(folder: Path) -> bool:
+    """Whether a folder has a table of classes and a label map."""
+    try:
+        return table_in(folder) is not None and bool(maps_in(folder)[0])
+    except InputError:
+        return False
+
+
+LABEL_MAPS = Format(
+    "label-maps",
+    "Label maps with a table of classes",
+    "Any folder of PNG, TIFF or .npy maps with classes.csv, .json, .yaml or .txt.",
+    exact=True,
+    masks=("classes",),
+    choices=Choices(),
+    free=frozenset(),
+    pictures="none",
+    writer=None,
+    is_one=is_maps,
+    reader=LabelMapsReader,
+)
+LABEL_MAPS_FROM_0 = replace(
+    LABEL_MAPS,
+    name="label-maps-from-0",
+    title="Label maps whose first class is 0",
+    tip="The same, where the table has no numbers and the first class is 0 in the maps.",
+    is_one=lambda _: False,
+    reader=partial(LabelMapsReader, first=0),
+)

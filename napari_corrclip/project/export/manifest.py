@@ -1,0 +1,344 @@
+"""The manifest beside an export: what its format cannot hold, so that it comes back with it.
+
+A folder ``napari-corrclip`` in the export:
+
+``manifest.json``
+    the format, the choices, the classes with prompts and colours, the runs that proposed, and of each image
+    its name, path, plane and subset.
+``items/NUMBER.npz``
+    of one image the regions, as runs along its rows; of each region what was predicted, what a person
+    decided, who and when; and a number that stands for its pixels and labels as they were written. Where
+    somebody has changed them in another program since, it is another one, and what is there now counts.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_corrclip.errors import InputError
+from napari_corrclip.images.stack import Where
+from napari_corrclip.project.export.format import Head
+from napari_corrclip.project.export.image import LabelledImage, RegionNote, State
+from napari_corrclip.project.export.numbering import Choices
+from napari_corrclip.project.export.segments import Runs, fingerprints, majorities
+from napari_corrclip.results.provenance import Provenance, package_versions
+from napari_corrclip.storage.arrays import read_npz
+from napari_corrclip.storage.disk import cannot_write
+from napari_corrclip.storage.text_files import load_json, read_text
+from napari_corrclip.vocabulary import Vocabulary
+
+FOLDER, NAME, ITEMS = "napari-corrclip", "manifest.json", "items"
+FORMAT = "napari-corrclip export 1"
+_REMEDY = "export once more, or move the folder 'napari-corrclip' away and import without it"
+STATES: tuple[State, ...] = get_args(State)
+_LARGEST = 1 << 33
+"""Bytes of an array of one image at most, unpacked."""
+_COLUMNS = {
+    "lengths": np.uint32, "run_ids": np.int32, "ids": np.int32, "values": np.uint16, "predicted": np.uint16,
+    "states": np.uint8, "looked": np.bool_, "p": np.float32, "margin": np.float32, "by": np.uint32,
+    "at": np.float64, "prints": np.uint64,
+}  # fmt: skip
+_RUNS = ("lengths", "run_ids")
+
+
+@dataclass(frozen=True, slots=True)
+class Noted:
+    """An image as the manifest knows it, without its maps.
+
+    Attributes:
+        number: of its file.
+        name: as of :class:`~napari_corrclip.project.export.image.LabelledImage`, like the next four.
+        path: of the image.
+        plane: of a stack.
+        subset: of a split.
+        verified: whether a person has said that it is done.
+        shape: rows and columns.
+        run: number of the run that proposed; ``None``: that is not known.
+    """
+
+    number: int
+    name: str
+    path: str
+    plane: Where
+    subset: str
+    verified: bool
+    shape: tuple[int, int]
+    run: int | None
+
+
+def has_manifest(folder: Path) -> bool:
+    """Whether a folder is an export with its manifest."""
+    return (folder / FOLDER / NAME).is_file()
+
+
+class ManifestWriter:
+    """The writer of a manifest.
+
+    Args:
+        folder: of the export.
+        kind: name of its format.
+        head: of the export.
+    """
+
+    def __init__(self, folder: Path, kind: str, head: Head) -> None:
+        self._folder, self._kind, self._head = folder / FOLDER, kind, head
+        self._items: list[Noted] = []
+        self._runs: dict[str, int] = {}
+        self._people: dict[str, int] = {}
+        try:
+            (self._folder / ITEMS).mkdir(parents=True)
+        except OSError as error:
+            raise cannot_write(self._folder, error) from None
+
+    def item(self, image: LabelledImage) -> None:
+        """Note an image.
+
+        Raises:
+            InputError: it cannot be written.
+        """
+        run = None
+        if image.provenance is not None:
+            # What an image alone has would make each run another one.
+            made = replace(
+                image.provenance,
+                image="",
+                image_digest="",
+                image_position="",
+                stretch=(),
+                seconds={},
+            )
+            text = json.dumps(made.to_document())
+            run = self._runs.setdefault(text, len(self._runs))
+        number = len(self._items)
+        self._items.append(
+            Noted(
+                number,
+                image.name,
+                image.path,
+                image.plane,
+                image.subset,
+                image.verified,
+                image.shape,
+                run,
+            )
+        )
+        path = _file(self._folder, number)
+        try:
+            np.savez_compressed(path, allow_pickle=False, **self._arrays(image))
+        except OSError as error:
+            raise cannot_write(path, error) from None
+
+    def _arrays(self, image: LabelledImage) -> dict[str, NDArray[Any]]:
+        runs, notes = Runs.of(image), image.notes
+        prints = fingerprints(runs)
+        people = [self._people.setdefault(note.by, len(self._people)) for note in notes]
+        columns: dict[str, Sequence[object] | NDArray[Any]] = {
+            "lengths": runs.lengths,
+            "run_ids": runs.regions,
+            "ids": [note.id for note in notes],
+            "values": [note.value for note in notes],
+            "predicted": [note.predicted for note in notes],
+            "states": [STATES.index(note.state) for note in notes],
+            "looked": [note.looked for note in notes],
+            "p": [note.p for note in notes],
+            "margin": [note.margin for note in notes],
+            "by": people,
+            "at": [note.at for note in notes],
+            "prints": [prints.get(note.id, 0) for note in notes],
+        }
+        return {name: np.asarray(columns[name], dtype) for name, dtype in _COLUMNS.items()}
+
+    def close(self) -> None:
+        """Write what is of all images.
+
+        Raises:
+            InputError: it cannot be written.
+        """
+        head = self._head
+        files = sorted(path.name for path in self._folder.parent.iterdir())
+        document = {
+            "format": FORMAT,
+            "kind": self._kind,
+            "made": datetime.now(UTC).isoformat(timespec="seconds"),
+            "version": package_versions()["napari-corrclip"],
+            "masks": head.masks,
+            "choices": asdict(head.numbering.choices),
+            "subsets": list(head.subsets),
+            "files": files,
+            "vocabulary": head.vocabulary.to_document(),
+            "people": list(self._people),
+            "runs": [json.loads(text) for text in self._runs],
+            "items": [
+                {**asdict(item), "plane": list(item.plane), "shape": list(item.shape)}
+                for item in self._items
+            ],
+        }
+        try:
+            text = json.dumps(document, ensure_ascii=False) + "\n"
+            (self._folder / NAME).write_text(text, encoding="utf-8", errors="backslashreplace")
+        except OSError as error:
+            raise cannot_write(self._folder / NAME, error) from None
+
+
+@dataclass(frozen=True, eq=False)
+class Manifest:
+    """The manifest of an export.
+
+    Attributes:
+        folder: of the export.
+        kind: name of its format.
+        choices: by which numbers were given.
+        files: top-level names of what was written.
+        vocabulary: the classes.
+        people: who decided.
+        runs: that proposed.
+        items: the images, by their names.
+    """
+
+    folder: Path
+    kind: str
+    choices: Choices
+    files: tuple[str, ...]
+    vocabulary: Vocabulary
+    people: tuple[str, ...]
+    runs: tuple[Provenance, ...]
+    items: Mapping[str, Noted]
+
+    @classmethod
+    def read(cls, folder: Path) -> Manifest | None:
+        """Return that of an export, ``None`` where it has none; it is taken as untrusted.
+
+        Raises:
+            InputError: it is damaged, or of a newer version.
+        """
+        path = folder / FOLDER / NAME
+        if not has_manifest(folder):
+            return None
+        where = f"The manifest {str(path)!r}"
+        document = load_json(read_text(path, "manifest", limit=1 << 30), where, surrogates=True)
+        if not isinstance(document, dict) or document.get("format") != FORMAT:
+            raise InputError(f"{where} is not one of this version; {_REMEDY}.")
+        try:
+            items = [_noted(item, len(document["runs"])) for item in document["items"]]
+            return cls(
+                folder,
+                _text(document["kind"]),
+                Choices(**document["choices"]),
+                tuple(map(_text, document["files"])),
+                Vocabulary.from_document(document["vocabulary"]),
+                tuple(map(_text, document["people"])),
+                tuple(map(Provenance.from_document, document["runs"])),
+                {item.name: item for item in items},
+            )
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            detail = f" ({error})" if isinstance(error, InputError) else ""
+            raise InputError(f"{where} is damaged{detail}; {_REMEDY}.") from None
+
+    def image(self, item: Noted, labels: NDArray[np.uint16]) -> LabelledImage:
+        """Return an image with labels that were read, and with what the manifest knows of it.
+
+        Regions whose labels are as they were written keep what a person decided; others are assigned by
+        whoever changed them.
+
+        Args:
+            item: the image.
+            labels: (H, W) as the format has them, values of :attr:`vocabulary`.
+
+        Raises:
+            InputError: the manifest is damaged, or the labels are of another size.
+        """
+        path = _file(self.folder / FOLDER, item.number)
+        if labels.shape != item.shape:
+            raise InputError(
+                f"The labels of {item.name!r} have {labels.shape} pixels, and were exported with "
+                f"{item.shape}; give them their size, or import without the manifest."
+            )
+        arrays = read_npz(path, _COLUMNS, "manifest", _REMEDY, largest=_LARGEST)
+        rows = {len(arrays[name]) for name in _COLUMNS if name not in _RUNS}
+        lengths, run_ids = (arrays[name].astype(np.int64) for name in _RUNS)
+        right = (
+            all(
+                arrays[name].dtype == dtype and arrays[name].ndim == 1
+                for name, dtype in _COLUMNS.items()
+            )
+            and len(rows) == 1
+            and len(lengths) == len(run_ids)
+            and int(lengths.sum()) == labels.size
+            and not (run_ids < 0).any()
+        )
+        if not right:
+            raise InputError(f"{str(path)!r} is damaged; {_REMEDY}.")
+        regions = np.repeat(run_ids.astype(np.int32), lengths).reshape(item.shape)
+        bare = LabelledImage(
+            item.name,
+            labels,
+            regions,
+            path=item.path,
+            plane=item.plane,
+            subset=item.subset,
+            verified=item.verified,
+            provenance=None if item.run is None else self.runs[item.run],
+        )
+        return replace(bare, notes=self._notes(arrays, bare, path))
+
+    def _notes(
+        self, arrays: Mapping[str, NDArray[Any]], image: LabelledImage, path: Path
+    ) -> tuple[RegionNote, ...]:
+        runs = Runs.of(image)
+        prints, now = fingerprints(runs), majorities(runs)
+        columns = [arrays[name].tolist() for name in _COLUMNS if name not in _RUNS]
+        notes = []
+        for region, value, predicted, state, looked, p, margin, by, at, written in zip(
+            *columns, strict=True
+        ):
+            if region not in prints:
+                continue
+            if state >= len(STATES) or by >= len(self.people):
+                raise InputError(f"{str(path)!r} is damaged; {_REMEDY}.")
+            note = RegionNote(
+                region, value, predicted, STATES[state], p, margin, looked, self.people[by], at
+            )
+            if prints[region] != written:  # it was changed in another program
+                note = replace(
+                    note, value=now[region], state="assigned", looked=True, by="", at=0.0
+                )
+            notes.append(note)
+        return tuple(notes)
+
+
+def _file(folder: Path, number: int) -> Path:
+    return folder / ITEMS / f"{number:06d}.npz"
+
+
+def _noted(item: Mapping[str, Any], runs: int) -> Noted:
+    number, run = item["number"], item["run"]
+    shape, plane = tuple(item["shape"]), tuple(item["plane"])
+    whole = (number, *shape, *plane, 0 if run is None else run)
+    if not all(type(each) is int and each >= 0 for each in whole) or len(shape) != 2:
+        raise TypeError
+    if run is not None and run >= runs:
+        raise ValueError
+    return Noted(
+        number,
+        _text(item["name"]),
+        _text(item["path"]),
+        plane,
+        _text(item["subset"]),
+        item["verified"] is True,
+        (shape[0], shape[1]),
+        run,
+    )
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError
+    return value

@@ -1,0 +1,122 @@
+"""The images beside their labels in an export, as a trainer reads them: upright, of 8 bits.
+
+Masks lie as the picture is seen. A photograph that a camera stored turned, with a note which way, is read
+upright by some programs and turned by others; its copy is therefore written upright.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+from typing import Literal, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from napari_corrclip.errors import InputError
+from napari_corrclip.images.files import damage
+from napari_corrclip.images.pictures import FORMATS, open_picture, orientation_of
+from napari_corrclip.images.planes import opened
+from napari_corrclip.images.stacks import read_plane
+from napari_corrclip.project.export.image import LabelledImage
+from napari_corrclip.storage.disk import cannot_write
+from napari_corrclip.storage.untrusted import guarded
+
+How = Literal["copy", "link", "none"]
+"""What becomes of the images: they are copied, linked to, or stay where they are."""
+HOWS: tuple[How, ...] = get_args(How)
+_KINDS = {"JPEG": (".jpg", ".jpeg"), "PNG": (".png",), "BMP": (".bmp",), "WEBP": (".webp",)}
+"""Pictures that every trainer reads, and how their names end."""
+ENDINGS = tuple(ending for endings in _KINDS.values() for ending in endings)
+
+
+def put_picture(image: LabelledImage, folder: Path, how: How) -> str:
+    """Bring an image's picture into a folder; return its name there.
+
+    What every trainer reads as it is seen is copied as it is; of what is stored turned, of planes and of
+    other files (TIFF, zarr, …) a PNG is written of what the networks saw.
+
+    Args:
+        image: whose picture it is.
+        folder: made where it does not exist.
+        how: what becomes of it; where nothing does, the name is that of the image's own file.
+
+    Raises:
+        InputError: the image is gone or cannot be read, or the folder cannot be written.
+    """
+    if how == "none" or (image.file is None and image.pixels is None):
+        return image.path.rpartition("/")[2] or image.name
+    ending = "" if image.pixels is not None else _ending(image)
+    name = f"{image.name}{ending or '.png'}"
+    target = folder / name
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        if not ending:
+            Image.fromarray(pixels_of(image)).save(target, format="PNG", compress_level=1)
+        elif how == "link":
+            assert image.file is not None
+            target.symlink_to(os.path.abspath(image.file))  # noqa: PTH100 - a link stays one
+        else:
+            assert image.file is not None
+            shutil.copyfile(image.file, target)
+    except OSError as error:
+        if image.file is not None and not os.path.lexists(image.file):
+            raise InputError(
+                f"The image {str(image.file)!r} is gone; put it back, or export without pictures."
+            ) from None
+        raise cannot_write(target, error) from None
+    return name
+
+
+def _pixels(image: LabelledImage) -> NDArray[np.uint8]:
+    if image.pixels is not None:
+        return image.pixels
+    assert image.file is not None
+    return read_plane(image.file, image.plane).rgb
+
+
+def is_turned(image: LabelledImage) -> bool:
+    """Whether an image is stored turned, with a note which way, so that not every program sees it upright."""
+    return not image.plane and image.file is not None and _look(image.file)[1] != 1
+
+
+def size_of(picture: Path) -> tuple[int, int]:
+    """Return the rows and columns of a picture as it is seen; of most kinds without reading its pixels.
+
+    Raises:
+        InputError: it cannot be read.
+    """
+    where = f"The image {str(picture)!r}"
+    if picture.suffix.lower() in ENDINGS:
+        with (
+            guarded(where, "save or copy it again", damage=damage()),
+            picture.open("rb") as file,
+            open_picture(file, picture, FORMATS) as found,
+        ):
+            width, height = found.size
+            return (width, height) if orientation_of(found) > 4 else (height, width)
+    with opened(picture, "image") as plane:
+        return plane.size
+
+
+def _ending(image: LabelledImage) -> str:
+    """Return how the name of a copy of the very file ends; empty where a copy is no picture as it is seen."""
+    assert image.file is not None
+    if image.plane or image.file.is_dir():
+        return ""
+    kind, turned = _look(image.file)
+    ending = image.file.suffix.lower()
+    return ending if turned == 1 and ending in _KINDS.get(kind, ()) else ""
+
+
+def _look(file: Path) -> tuple[str, int]:
+    """Return the kind of a picture, and how it lies, 1 to 8; empty for other files."""
+    try:
+        with file.open("rb") as opened, open_picture(opened, file, tuple(_KINDS)) as picture:
+            if getattr(picture, "n_frames", 1) > 1:
+                return "", 1
+            return picture.format or "", orientation_of(picture)
+    except (OSError, InputError, SyntaxError, ValueError):
+        return "", 1

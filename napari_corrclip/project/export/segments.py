@@ -1,0 +1,192 @@
+"""The segments of an image: its regions or its classes, each as runs of pixels.
+
+A region whose pixels are of several classes, as a person may paint it, is a segment for each of them, and so
+are the pixels of a class that are in no region: the segments of one image have each of its labelled pixels
+once, so that they give its label map again. All of them are found in one pass over the pixels; time and
+memory are those of the runs, and not segments x pixels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_corrclip.maps.regions import boxes_of_runs
+from napari_corrclip.project.export.image import LabelledImage, RegionNote
+
+Masks = Literal["regions", "classes"]
+"""What a mask is of: one region, or all pixels of a class."""
+_VALUES = 1 << 16
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Runs:
+    """The runs of pixels along the lines of an image, of one region and one label value each.
+
+    Attributes:
+        starts: (n,) int64, the place of the first pixel where lines follow one another, ascending.
+        lengths: (n,) int64 pixels; no run goes on in the next line.
+        regions: (n,) int64 ids.
+        values: (n,) int64 label values.
+        width: pixels of a line.
+    """
+
+    starts: NDArray[np.int64]
+    lengths: NDArray[np.int64]
+    regions: NDArray[np.int64]
+    values: NDArray[np.int64]
+    width: int
+
+    @classmethod
+    def of(cls, image: LabelledImage, *, columns: bool = False) -> Runs:
+        """Return those of an image, of pixels without region and label, too.
+
+        Args:
+            image: whose labels are cut.
+            columns: whether the lines are its columns, from the left to the right; else its rows.
+        """
+        width = image.shape[0 if columns else 1]
+        parts: list[tuple[NDArray[np.int64], ...]] = []
+        for first, labels, regions in image.column_bands() if columns else image.bands():
+            begins = np.ones(labels.shape, np.bool_)
+            np.not_equal(labels[:, 1:], labels[:, :-1], out=begins[:, 1:])
+            begins[:, 1:] |= regions[:, 1:] != regions[:, :-1]
+            at = np.flatnonzero(begins)
+            lengths = np.diff(at, append=labels.size)
+            found = (labels.ravel()[at], regions.ravel()[at])
+            parts.append(
+                (at + first * width, lengths, *(array.astype(np.int64) for array in found))
+            )
+        if not parts:
+            nothing = np.zeros(0, np.int64)
+            return cls(nothing, nothing, nothing, nothing, width)
+        starts, lengths, values, ids = (
+            np.concatenate(arrays) for arrays in zip(*parts, strict=True)
+        )
+        return cls(starts, lengths, ids, values, width)
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Segment:
+    """A segment: pixels of one class, of one region or of all.
+
+    Attributes:
+        value: the label value of its pixels.
+        region: the id of its region; 0: it is of none, or of a whole class.
+        area: pixels.
+        box: min_row, min_col, max_row, max_col, maxima excluded.
+        starts: (n,) of its runs, see :class:`Runs`.
+        lengths: (n,) of its runs.
+        note: on its region; ``None``: there is none.
+    """
+
+    value: int
+    region: int
+    area: int
+    box: tuple[int, int, int, int]
+    starts: NDArray[np.int64]
+    lengths: NDArray[np.int64]
+    note: RegionNote | None = None
+
+
+def segments_of(
+    image: LabelledImage, masks: Masks = "regions", *, columns: bool = False
+) -> Iterator[Segment]:
+    """Yield the segments of an image, by ascending region and value; unlabelled pixels are in none.
+
+    Args:
+        image: whose labels are cut.
+        masks: of what they are.
+        columns: whether their runs are along columns, as COCO's are; else along rows.
+    """
+    runs = Runs.of(image, columns=columns)
+    labelled = runs.values > 0
+    starts, lengths = runs.starts[labelled], runs.lengths[labelled]
+    values, regions = runs.values[labelled], runs.regions[labelled]
+    if masks == "classes":
+        regions = np.zeros_like(regions)
+    keys, owner = np.unique(regions * _VALUES + values, return_inverse=True)
+    order = np.argsort(owner, kind="stable")
+    ends = np.cumsum(np.bincount(owner, minlength=len(keys)))
+    areas = np.zeros(len(keys), np.int64)
+    np.add.at(areas, owner, lengths)
+    line, place = np.divmod(starts, max(runs.width, 1))
+    boxes = boxes_of_runs(owner, line, place, lengths, len(keys))
+    if columns:
+        boxes = boxes[:, [1, 0, 3, 2]]
+    starts, lengths = starts[order], lengths[order]
+    known = {note.id: note for note in image.notes}
+    begin = 0
+    for number, (key, end) in enumerate(zip(keys.tolist(), ends.tolist(), strict=True)):
+        region, value = divmod(key, _VALUES)
+        top, left, bottom, right = boxes[number].tolist()
+        yield Segment(
+            value,
+            region,
+            int(areas[number]),
+            (top, left, bottom, right),
+            starts[begin:end],
+            lengths[begin:end],
+            known.get(region) if region else None,
+        )
+        begin = end
+
+
+def joined(segment: Segment) -> Segment:
+    """Return a segment whose runs are as long as they can be: one that fills a line goes on in the next."""
+    starts, lengths = segment.starts, segment.lengths
+    first = np.ones(len(starts), np.bool_)
+    first[1:] = starts[1:] != starts[:-1] + lengths[:-1]
+    at = np.flatnonzero(first)
+    return replace(segment, starts=starts[at], lengths=np.add.reduceat(lengths, at))
+
+
+def fingerprints(runs: Runs) -> dict[int, int]:
+    """Return a number for each region that stands for its pixels and their labels, by its id.
+
+    Two are alike where a region has the same pixels with the same labels, and hardly ever else.
+
+    Args:
+        runs: of an image, along its rows.
+    """
+    ids, owner = np.unique(runs.regions, return_inverse=True)
+    mixed = _mixed(runs.starts.astype(np.uint64))
+    mixed = _mixed(mixed ^ runs.lengths.astype(np.uint64))
+    mixed = _mixed(mixed ^ runs.values.astype(np.uint64))
+    found = np.zeros(len(ids), np.uint64)
+    np.add.at(found, owner, mixed)  # in whatever order
+    return {
+        region: number
+        for region, number in zip(ids.tolist(), found.tolist(), strict=True)
+        if region
+    }
+
+
+def majorities(runs: Runs) -> dict[int, int]:
+    """Return the label value that most pixels of each region have, by its id; of equals the lowest.
+
+    Args:
+        runs: of an image.
+    """
+    keys, owner = np.unique(runs.regions * _VALUES + runs.values, return_inverse=True)
+    areas = np.zeros(len(keys), np.int64)
+    np.add.at(areas, owner, runs.lengths)
+    regions, values = np.divmod(keys, _VALUES)
+    order = np.lexsort((-values, areas, regions))  # the last one of each region has most
+    return {
+        region: value
+        for region, value in zip(regions[order].tolist(), values[order].tolist(), strict=True)
+        if region
+    }
+
+
+def _mixed(numbers: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """Return numbers whose bits all hang on all bits of the given ones (SplitMix64's finisher)."""
+    numbers = numbers + np.uint64(0x9E3779B97F4A7C15)
+    numbers = (numbers ^ (numbers >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    numbers = (numbers ^ (numbers >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return numbers ^ (numbers >> np.uint64(31))

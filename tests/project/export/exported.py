@@ -1,0 +1,103 @@
+"""Images with labels that are exported and read again."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from napari_corrclip.progress import finish
+from napari_corrclip.project.export.exporting import ExportOptions, Source, export_steps
+from napari_corrclip.project.export.format import Format
+from napari_corrclip.project.export.image import LabelledImage, RegionNote, State
+from napari_corrclip.project.export.importing import Opened
+from napari_corrclip.vocabulary import Vocabulary
+
+NAMES = (
+    "cat",
+    "a, b",
+    'say "no"',
+    "=1+1",
+    "Käfer 🪲",
+    " ".join(["long"] * 8),
+    "per:son",
+    "{x}",
+    "a/b",
+)
+STATES: tuple[State, ...] = ("", "assigned", "accepted", "ignored")
+
+
+def words(count: int = len(NAMES)) -> Vocabulary:
+    """Return a vocabulary of many kinds of names, the third of which went again."""
+    names = [*NAMES, *(f"class {number}" for number in range(count))][: count + 1]
+    return (
+        Vocabulary.from_names(names).remove(2)
+        if count > 2
+        else Vocabulary.from_names(names[:count])
+    )
+
+
+def image(
+    seed: int,
+    shape: tuple[int, int] = (31, 47),
+    *,
+    vocabulary: Vocabulary | None = None,
+    regions: int = 12,
+    name: str = "site/a b.jpg",
+) -> LabelledImage:
+    """Return an image of random blocks: regions of several parts, some painted over, some ignored."""
+    random = np.random.default_rng(seed)
+    values = (vocabulary or words()).values
+    cells = random.integers(0, regions + 1, (shape[0] // 4 + 1, shape[1] // 5 + 1))
+    ids = np.kron(cells, np.ones((4, 5), np.int64))[: shape[0], : shape[1]].astype(np.int32)
+    ids[ids > 0] += 5 * (ids[ids > 0] % 3)  # ids have gaps
+    labels = np.zeros(shape, np.uint16)
+    notes = []
+    for number, region in enumerate(np.unique(ids[ids > 0]).tolist()):
+        state = STATES[number % 4]
+        value = 0 if state == "ignored" else int(random.choice((0, *values)))
+        labels[ids == region] = value
+        at = 1.7e9 + number if state else 0.0
+        by = ("Ann", "Öz")[number % 2] if state else ""
+        notes.append(
+            RegionNote(
+                region, value, int(random.choice((0, *values))), state, 0.5, 0.25, True, by, at
+            )
+        )
+    painted = random.random(shape) < 0.05
+    labels[painted] = random.choice(values, int(painted.sum()))
+    return LabelledImage("", labels, ids, tuple(notes), path=name, verified=True)
+
+
+def write(
+    folder: Path,
+    images: Sequence[LabelledImage],
+    format_: Format,
+    vocabulary: Vocabulary | None = None,
+    options: ExportOptions | None = None,
+) -> Path:
+    """Export images, and return the folder."""
+
+    def source(one: LabelledImage) -> Source:
+        title = one.path + (str(list(one.plane)) if one.plane else "")
+        return Source(one.path, title, lambda: one)
+
+    steps = export_steps(
+        [source(one) for one in images], folder, format_, vocabulary or words(), options
+    )
+    return finish(steps).folder
+
+
+def read(folder: Path, *, manifest: bool = True) -> list[LabelledImage]:
+    """Return the images of an export."""
+    opened = Opened.of(folder, manifest=manifest)
+    return [opened.image(entry) for entry in opened.entries]
+
+
+def same_notes(one: LabelledImage, other: LabelledImage) -> bool:
+    """Whether two have the same notes, but for the probabilities' last digits."""
+    return [replace(note, p=0, margin=0) for note in one.notes] == [
+        replace(note, p=0, margin=0) for note in other.notes
+    ]

@@ -1,0 +1,243 @@
+"""Images and sets that other programs stumble over, in each format."""
+
+from __future__ import annotations
+
+import tracemalloc
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from napari_corrclip.errors import InputError
+from napari_corrclip.project.export import formats
+from napari_corrclip.project.export.exporting import (
+    ExportOptions,
+    dealt,
+    names_of,
+    names_with_folders,
+)
+from napari_corrclip.project.export.format import Format
+from napari_corrclip.project.export.formats import FORMATS, format_called, format_of
+from napari_corrclip.project.export.image import LabelledImage, RegionNote
+from napari_corrclip.project.export.importing import Opened
+from napari_corrclip.vocabulary import Vocabulary
+from tests.project.export.exported import image, read, words, write
+
+BARE = ExportOptions(pictures="none")
+WRITTEN = [pytest.param(format_, id=name) for name, format_ in formats.WRITTEN.items()]
+EXACT = [
+    pytest.param(format_, id=name) for name, format_ in formats.WRITTEN.items() if format_.exact
+]
+
+
+def plain(count: int) -> Vocabulary:
+    """Return a vocabulary of the values from 1 on."""
+    return Vocabulary.from_names([f"class {number}" for number in range(count)])
+
+
+def grid(side: int, cells: int, classes: int) -> LabelledImage:
+    """Return an image of cells x cells regions, each of one class."""
+    at = np.arange(side) * cells // side
+    regions = (at[:, None] * cells + at + 1).astype(np.int32)
+    values = (1 + np.arange(cells * cells + 1) % classes).astype(np.uint16)
+    notes = tuple(
+        RegionNote(region, int(values[region]), int(values[region]), p=0.5)
+        for region in range(1, cells * cells + 1)
+    )
+    return LabelledImage("", values[regions], regions, notes, path="grid.png")
+
+
+@pytest.mark.parametrize("format_", EXACT)
+def test_many_regions(format_: Format, tmp_path: Path) -> None:
+    one = grid(530, 265, 7)  # 70,225 of four pixels
+    assert len(one.notes) > 70_000
+    folder = write(tmp_path / "out", [one], format_, plain(7), BARE)
+    (back,) = read(folder)
+    np.testing.assert_array_equal(back.labels, one.labels)
+    np.testing.assert_array_equal(back.regions, one.regions)
+    assert len(back.notes) == len(one.notes)
+
+
+@pytest.mark.parametrize("format_", WRITTEN)
+def test_no_region_and_classes_without_pixels(format_: Format, tmp_path: Path) -> None:
+    nothing = np.zeros((20, 30))
+    one = LabelledImage("", nothing.astype(np.uint16), nothing.astype(np.int32), path="empty.png")
+    folder = write(tmp_path / "out", [one, image(3, name="other.png")], format_, options=BARE)
+    opened = Opened.of(folder)
+    assert opened.vocabulary == words()
+    back = {opened.path_of(entry): opened.image(entry) for entry in opened.entries}
+    assert back["empty.png"].shape == (20, 30)
+    assert not back["empty.png"].labels.any()
+    assert not back["empty.png"].notes
+
+
+@pytest.mark.parametrize("format_", EXACT)
+def test_three_hundred_classes(format_: Format, tmp_path: Path) -> None:
+    vocabulary = plain(300)
+    one = grid(60, 20, 300)
+    folder = write(tmp_path / "out", [one], format_, vocabulary, BARE)
+    (back,) = read(folder)
+    np.testing.assert_array_equal(back.labels, one.labels)
+    (bare,) = read(folder, manifest=False)
+    np.testing.assert_array_equal(bare.labels, one.labels)
+    assert Opened.of(folder, manifest=False).vocabulary.names == vocabulary.names
+
+
+@pytest.mark.parametrize("format_", WRITTEN)
+def test_two_images_of_one_name(format_: Format, tmp_path: Path) -> None:
+    images = [
+        image(1, name="north/a.jpg"),
+        image(2, name="south/a.jpg"),
+        image(3, name="south/A.png"),
+        image(4, name="north_a.jpg"),
+    ]
+    folder = write(tmp_path / "out", images, format_, options=BARE)
+    opened = Opened.of(folder)
+    back = {opened.path_of(entry): opened.image(entry) for entry in opened.entries}
+    assert len(back) == 4
+    for one in images:
+        np.testing.assert_array_equal(back[one.path].regions, one.regions)
+
+
+@pytest.mark.parametrize("format_", EXACT)
+def test_a_mask_of_four_parts_is_one_and_ten_masks_are_ten(format_: Format, tmp_path: Path) -> None:
+    regions = np.zeros((40, 40), np.int32)
+    for top, left in ((1, 1), (1, 30), (30, 1), (30, 30)):
+        regions[top : top + 6, left : left + 6] = 7
+    for number in range(9):
+        regions[12 + number, 10:20] = 20 + number
+    labels = np.where(regions > 0, 1 + regions % 2, 0).astype(np.uint16)
+    notes = tuple(
+        RegionNote(region, 1 + region % 2, 1 + region % 2, "assigned")
+        for region in (7, *range(20, 29))
+    )
+    one = LabelledImage("", labels, regions, notes, path="parts.png")
+    folder = write(tmp_path / "out", [one], format_, plain(2), BARE)
+    (back,) = read(folder)
+    assert [note.id for note in back.notes] == [7, *range(20, 29)]
+    np.testing.assert_array_equal(back.regions, regions)
+
+
+@pytest.mark.parametrize("format_", WRITTEN)
+def test_two_hundred_masks_in_little_memory(format_: Format, tmp_path: Path) -> None:
+    one = grid(2610, 15, 7)  # 225 masks; what is needed whatever the size is little beside it
+    limit = 3 * one.labels.nbytes
+    small = grid(30, 3, 7)
+    read(write(tmp_path / "warm", [small], format_, plain(7), BARE))  # imports and tables
+    tracemalloc.start()
+    try:
+        folder = write(tmp_path / "out", [one], format_, plain(7), BARE)
+        _, peak = tracemalloc.get_traced_memory()
+        assert peak <= limit, f"writing took {peak / one.labels.nbytes:.1f} label maps"
+        tracemalloc.reset_peak()
+        opened = Opened.of(folder)
+        taken = opened.reader.read(opened.entries[0])
+        _, peak = tracemalloc.get_traced_memory()
+        maps = taken.labels, *(() if taken.regions is None else (taken.regions,))
+        limit = max(limit, 1.5 * sum(found.nbytes for found in maps))
+        assert peak <= limit, f"reading took {peak / one.labels.nbytes:.1f} label maps"
+    finally:
+        tracemalloc.stop()
+    assert taken.labels.shape == one.shape
+
+
+class Lazy:
+    """An array on the disk, which is never cut as a whole."""
+
+    def __init__(self, array: np.ndarray) -> None:
+        self._array = array
+        self.shape, self.dtype, self.chunks = array.shape, array.dtype, (256, 256)
+        self.largest = 0
+
+    def __getitem__(self, key: object) -> np.ndarray:
+        piece = self._array[key]
+        self.largest = max(self.largest, piece.size)
+        return piece
+
+
+@pytest.mark.parametrize("format_", EXACT)
+def test_large_images_are_read_in_pieces(format_: Format, tmp_path: Path) -> None:
+    one = grid(1500, 12, 5)
+    labels, regions = Lazy(one.labels), Lazy(one.regions)
+    large = LabelledImage("", labels, regions, one.notes, path="large.tif")
+    folder = write(tmp_path / "out", [large], format_, plain(5), BARE)
+    assert max(labels.largest, regions.largest) <= 1 << 20
+    (back,) = read(folder)
+    np.testing.assert_array_equal(back.labels, one.labels)
+    np.testing.assert_array_equal(back.regions, one.regions)
+
+
+def test_names_of_files() -> None:
+    titles = [
+        "../a/heron.jpg",
+        "../b/heron.jpg",
+        "../b/reed.png",
+        "cells.tif[3]",
+        "cells.tif[0, 12]",
+    ]
+    assert names_of(titles) == ["a_heron", "b_heron", "reed", "cells_3", "cells_0_12"]
+    assert names_of(["x.png", "x.jpg", "X.tif"]) == ["x", "x_2", "X_3"]
+    assert names_of(["a\nb\t:.png", "..png", "a" * 300])[0] == "a_b_"
+    assert all(len(name.encode()) < 240 for name in names_of(["ä" * 300 + ".png"]))
+    assert names_with_folders("../a/b/heron.jpg") == ["heron", "b_heron", "a_b_heron"]
+
+
+def test_a_split_is_the_same_one_again_and_keeps_planes_together() -> None:
+    paths = [f"{number}.png" for number in range(90)] + ["stack.tif"] * 10
+    parts = dealt(paths, (80, 10, 10), 3)
+    assert parts == dealt(paths, (80, 10, 10), 3)
+    assert parts != dealt(paths, (80, 10, 10), 4)
+    assert len(set(parts[90:])) == 1
+    files = dict(zip(paths, parts, strict=True))
+    counts = [sum(part == subset for part in files.values()) for subset in ("train", "val", "test")]
+    assert counts == [73, 9, 9]
+    assert set(dealt(paths, (1, 1))) == {"train", "val"}
+    for split in ((1,), (1, 1, 1, 1), (0, 0), (-1, 2)):
+        with pytest.raises(InputError, match="give two or three parts"):
+            dealt(paths, split)
+
+
+def test_a_label_of_no_class_is_told(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"'grid.png' has the label 3, which no class has"):
+        write(tmp_path / "out", [grid(20, 2, 3)], FORMATS["indexed"], plain(2), BARE)
+    assert not (tmp_path / "out").exists()
+
+
+def test_what_is_no_export_is_told(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="There is no format 'voc'"):
+        format_called("voc")
+    with pytest.raises(InputError, match="is no export that can be read"):
+        format_of(tmp_path)
+    with pytest.raises(InputError, match="There is no folder"):
+        Opened.of(tmp_path / "gone")
+
+
+@pytest.mark.parametrize(
+    "damage",
+    ["{", '{"format": "napari-corrclip export 2"}', '{"format": "napari-corrclip export 1"}'],
+)
+def test_a_damaged_manifest_is_told_and_can_be_left_out(damage: str, tmp_path: Path) -> None:
+    folder = write(tmp_path / "out", [image(1)], FORMATS["indexed"], options=BARE)
+    (folder / "napari-corrclip" / "manifest.json").write_text(damage)
+    with pytest.raises(InputError, match="manifest"):
+        Opened.of(folder)
+    assert len(read(folder, manifest=False)) == 1
+
+
+def test_damaged_regions_of_a_manifest_are_told(tmp_path: Path) -> None:
+    folder = write(tmp_path / "out", [image(1)], FORMATS["indexed"], options=BARE)
+    path = folder / "napari-corrclip" / "items" / "000000.npz"
+    arrays = dict(np.load(path))
+    for name, wrong in (
+        ("lengths", arrays["lengths"][:-1]),
+        ("run_ids", -arrays["run_ids"]),
+        ("states", arrays["states"] + 9),
+        ("by", arrays["by"] + 9),
+        ("ids", arrays["ids"][:-1]),
+    ):
+        np.savez_compressed(path, **{**arrays, name: wrong})
+        with pytest.raises(InputError, match="is damaged"):
+            read(folder)
+    path.unlink()
+    with pytest.raises(InputError, match=r"000000\.npz"):
+        read(folder)

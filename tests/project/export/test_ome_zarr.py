@@ -1,0 +1,309 @@
+"""OME-Zarr with labels: what is said in it, that it is written a chunk at a time, and what is refused."""
+
+from __future__ import annotations
+
+import json
+import tracemalloc
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import zarr
+from PIL import Image
+
+from napari_corrclip.errors import InputError
+from napari_corrclip.images.stacks import read_plane
+from napari_corrclip.project.export.exporting import ExportOptions, head_of
+from napari_corrclip.project.export.image import LabelledImage, RegionNote
+from napari_corrclip.project.export.importing import Opened
+from napari_corrclip.project.export.ome_zarr import OME_ZARR
+from napari_corrclip.vocabulary import Vocabulary
+from tests.project.export.exported import image, read, words, write
+
+TWO = Vocabulary.from_names(["cat", "per:son"])
+BARE = ExportOptions(pictures="none")
+
+
+def by_hand() -> LabelledImage:
+    """Return a region that a person decided about, one that is ignored, and pixels of no region."""
+    labels = np.array([[1, 1, 0], [1, 0, 0], [0, 0, 2]], np.uint16)
+    regions = np.array([[7, 7, 0], [7, 9, 9], [0, 0, 0]], np.int32)
+    notes = (
+        RegionNote(7, 1, 2, "accepted", 0.5, 0.25, True, "Ann", 1.7e9),
+        RegionNote(9, 0, 1, "ignored"),
+    )
+    return LabelledImage("", labels, regions, notes, path="site/a b.png")
+
+
+def ome(folder: Path, *parts: str) -> Any:
+    document = json.loads(folder.joinpath(*parts, "zarr.json").read_text(encoding="utf-8"))
+    return document["attributes"]["ome"]
+
+
+def test_the_metadata_are_as_they_are_written_here(tmp_path: Path) -> None:
+    folder = write(tmp_path / "out", [by_hand()], OME_ZARR, TWO, BARE) / "a b.ome.zarr"
+    assert ome(folder) == {"version": "0.5"}
+    assert ome(folder, "labels") == {"version": "0.5", "labels": ["classes", "regions"]}
+    axes = [{"name": "y", "type": "space"}, {"name": "x", "type": "space"}]
+    level = {"path": "0", "coordinateTransformations": [{"type": "scale", "scale": [1.0, 1.0]}]}
+    assert ome(folder, "labels", "classes") == {
+        "version": "0.5",
+        "multiscales": [{"name": "classes", "axes": axes, "datasets": [level]}],
+        "image-label": {
+            "colors": [
+                *({"label-value": class_.value, "rgba": [*class_.color, 255]} for class_ in TWO),
+                {"label-value": 0, "rgba": [0, 0, 0, 0]},
+            ],
+            "properties": [
+                {"label-value": 1, "name": "cat", "value": 1},
+                {"label-value": 2, "name": "per:son", "value": 2},
+                {"label-value": 0, "name": "unlabelled", "value": 0},
+            ],
+            "source": {"image": "../../"},
+        },
+    }
+    assert ome(folder, "labels", "regions")["image-label"]["properties"] == [
+        {
+            "label-value": 7,
+            "class": "cat",
+            "predicted": "per:son",
+            "p": 0.5,
+            "margin": 0.25,
+            "origin": "person",
+            "state": "accepted",
+            "by": "Ann",
+            "at": "2023-11-14T22:13:20+00:00",
+        },
+        {
+            "label-value": 9,
+            "class": "",
+            "predicted": "cat",
+            "p": 0.0,
+            "margin": 0.0,
+            "origin": "person",
+            "state": "ignored",
+        },
+    ]
+    array = zarr.open_array(folder / "labels" / "classes" / "0", mode="r")
+    assert array.dtype == np.uint8
+    np.testing.assert_array_equal(array[...], by_hand().labels)
+    array = zarr.open_array(folder / "labels" / "regions" / "0", mode="r")
+    np.testing.assert_array_equal(array[...], by_hand().regions)
+
+
+def test_decisions_need_no_manifest(tmp_path: Path) -> None:
+    (other,) = read(write(tmp_path / "out", [by_hand()], OME_ZARR, TWO, BARE), manifest=False)
+    np.testing.assert_array_equal(other.regions, by_hand().regions)
+    assert other.notes == by_hand().notes
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ExportOptions(ignored=255, unlabelled=0),
+        ExportOptions(ignored=77, unlabelled=255, first=0),
+        ExportOptions(first=1),
+        ExportOptions(ignored=0),
+    ],
+)
+def test_choices_are_said_in_the_file(tmp_path: Path, options: ExportOptions) -> None:
+    options = replace(options, pictures="none", masks="classes")
+    (other,) = read(write(tmp_path / "out", [by_hand()], OME_ZARR, TWO, options), manifest=False)
+    np.testing.assert_array_equal(other.labels, by_hand().labels)
+    ignored = other.regions[1, 1]
+    told = {note.id: note.state for note in other.notes}
+    assert (told.get(ignored) == "ignored") == (options.ignored not in (None, 0))
+
+
+def test_three_hundred_classes_are_of_sixteen_bits(tmp_path: Path) -> None:
+    labels = np.arange(301, dtype=np.uint16).reshape(7, 43)
+    one = LabelledImage("", labels, labels.astype(np.int32), path="a.png")
+    classes = Vocabulary.from_names([f"class {number}" for number in range(300)])
+    (other,) = read(write(tmp_path / "out", [one], OME_ZARR, classes, BARE), manifest=False)
+    np.testing.assert_array_equal(other.labels, labels)
+
+
+def test_levels_have_every_second_pixel_of_labels_and_averages_of_the_image(tmp_path: Path) -> None:
+    random = np.random.default_rng(0)
+    regions = random.integers(0, 50, (37, 2051)).astype(np.int32)
+    labels = (regions % 3).astype(np.uint16)
+    pixels = random.integers(0, 256, (37, 2051, 3)).astype(np.uint8)
+    file = tmp_path / "a.png"
+    Image.fromarray(pixels).save(file)
+    one = LabelledImage("", labels, regions, path="a.png", file=file)
+    folder = write(tmp_path / "out", [one], OME_ZARR, TWO) / "a.ome.zarr"
+    for name, array in (("classes", labels), ("regions", regions)):
+        levels = zarr.open_group(folder / "labels" / name, mode="r")
+        for level, step in enumerate((1, 2, 4)):
+            np.testing.assert_array_equal(levels[str(level)][...], array[::step, ::step])
+        assert "3" not in levels
+    root = zarr.open_group(folder, mode="r")
+    np.testing.assert_array_equal(root["0"][...], pixels.transpose(2, 0, 1))
+    half = pixels[:36, :2050].reshape(18, 2, 1025, 2, 3).mean(axis=(1, 3)).transpose(2, 0, 1)
+    assert np.abs(root["1"][:, :18, :1025] - half).max() <= 0.5
+    assert root["1"].shape == (3, 19, 1026)
+    shifts = [
+        level["coordinateTransformations"][1]["translation"]
+        for level in ome(folder)["multiscales"][0]["datasets"]
+    ]
+    assert shifts == [[0, 0, 0], [0, 0.5, 0.5], [0, 1.5, 1.5]]
+    opened = Opened.of(tmp_path / "out")
+    picture = opened.entries[0].picture
+    assert picture is not None
+    np.testing.assert_array_equal(read_plane(picture).rgb, pixels)
+    assert opened.path_of(opened.entries[0]) == "a.png"
+
+
+def test_photographs_lie_as_they_are_seen(tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    file = tmp_path / "a.jpg"
+    Image.new("RGB", (31, 47)).save(file, exif=exif)
+    one = replace(image(0, (31, 47)), file=file)
+    folder = write(tmp_path / "out", [one], OME_ZARR)
+    assert zarr.open_group(folder / "a b.ome.zarr", mode="r")["0"].shape == (3, 31, 47)
+
+
+def test_links_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="OME-Zarr holds the pixels themselves"):
+        write(tmp_path / "out", [by_hand()], OME_ZARR, TWO, ExportOptions(pictures="link"))
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_large_map_is_never_in_memory(tmp_path: Path) -> None:
+    shape = (4096, 5000)
+    stored = {}
+    for name, kind in (("labels", np.uint16), ("regions", np.int32)):
+        array = zarr.create_array(
+            tmp_path / f"{name}.zarr", shape=shape, chunks=(1024, 1024), dtype=kind
+        )
+        for top in range(0, shape[0], 1024):
+            rows = np.arange(top, min(top + 1024, shape[0]))[:, None] // 64
+            cells = rows * 100 + np.arange(shape[1]) // 64 + 1
+            array[top : top + 1024] = cells if name == "regions" else cells % 2 + 1
+        stored[name] = array
+    one = LabelledImage("a", stored["labels"], stored["regions"], path="a.png")
+    (tmp_path / "out").mkdir()
+    tracemalloc.start()
+    try:
+        with OME_ZARR.writer(tmp_path / "out", head_of(OME_ZARR, TWO, BARE)) as writer:
+            writer.item(one)
+        written = tracemalloc.get_traced_memory()[1]
+        tracemalloc.reset_peak()
+        reader = OME_ZARR.reader(tmp_path / "out")
+        taken = reader.read(reader.entries[0])
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    pixels = shape[0] * shape[1]
+    assert written < 3 * pixels  # half of both maps
+    assert peak < 12 * pixels
+    np.testing.assert_array_equal(taken.labels, np.asarray(stored["labels"]))
+    np.testing.assert_array_equal(taken.regions, np.asarray(stored["regions"]))
+
+
+def test_a_split_is_folders(tmp_path: Path) -> None:
+    images = [image(number, name=f"{number}.png") for number in range(4)]
+    options = replace(BARE, split=(50, 50))
+    opened = Opened.of(write(tmp_path / "out", images, OME_ZARR, options=options))
+    assert sorted(entry.subset for entry in opened.entries) == ["train", "train", "val", "val"]
+    for entry in opened.entries:
+        np.testing.assert_array_equal(opened.image(entry).labels, images[int(entry.name)].labels)
+    assert opened.vocabulary == words()
+
+
+def changed(*parts: str, **said: Any) -> Callable[[Path], None]:
+    """Return what changes what a group says of itself."""
+
+    def change(folder: Path) -> None:
+        path = folder.joinpath(*parts, "zarr.json")
+        document = json.loads(path.read_text(encoding="utf-8"))
+        document["attributes"]["ome"] |= said
+        path.write_text(json.dumps(document), encoding="utf-8")
+
+    return change
+
+
+def grown(folder: Path) -> None:
+    path = folder / "labels" / "classes" / "0" / "zarr.json"
+    document = json.loads(path.read_text(encoding="utf-8"))
+    document["shape"] = [1 << 20, 1 << 20]
+    path.write_text(json.dumps(document), encoding="utf-8")
+
+
+def cut(folder: Path) -> None:
+    path = folder / "labels" / "classes" / "0" / "c" / "0" / "0"
+    path.write_bytes(path.read_bytes()[:5])
+
+
+def labelled(**said: Any) -> dict[str, Any]:
+    return {"image-label": said}
+
+
+CLASS = {"label-value": 1, "name": "cat"}
+
+
+@pytest.mark.parametrize(
+    ("damage", "sentence"),
+    [
+        (lambda folder: (folder / "zarr.json").unlink(), "is no zarr"),
+        (lambda folder: (folder / "zarr.json").write_text("{"), "no valid JSON"),
+        (lambda folder: (folder / "labels" / "zarr.json").unlink(), "is no zarr"),
+        (cut, "is damaged"),
+        (grown, r"1048576 × 1048576 pixels, and has \d+ files"),
+        (changed("labels", "classes", multiscales=[]), "names no array"),
+        (
+            changed("labels", "classes", multiscales=[{"datasets": [{"path": "../../.."}]}]),
+            "which is none inside it",
+        ),
+        (changed("labels", "classes", **labelled()), "The vocabulary is empty"),
+        (changed("labels", "classes", **labelled(properties=3)), "the property 3 without"),
+        (changed("labels", "classes", **labelled(properties=[{}])), "without a label-value"),
+        (changed("labels", "classes", **labelled(properties=[{"label-value": 1}])), "has no name"),
+        (changed("labels", "classes", **labelled(properties=[CLASS])), "no colour of the class"),
+        (
+            changed(
+                "labels",
+                "classes",
+                **labelled(properties=[CLASS], colors=[{"label-value": 1, "rgba": [1, 2, 300]}]),
+            ),
+            "colo",
+        ),
+        (
+            changed(
+                "labels",
+                "classes",
+                **labelled(properties=[CLASS], colors=[{"label-value": 1, "rgba": [1, 2, 3]}]),
+            ),
+            "has the number 2, which no class has",
+        ),
+        (
+            changed("labels", "regions", **labelled(properties=[{"label-value": 7, "state": "x"}])),
+            "has the state 'x'",
+        ),
+        (
+            changed("labels", "regions", **labelled(properties=[{"label-value": 7, "at": 1e99}])),
+            "was decided at",
+        ),
+    ],
+)
+def test_what_is_damaged_is_told_in_a_sentence(
+    tmp_path: Path, damage: Callable[[Path], None], sentence: str
+) -> None:
+    folder = write(tmp_path / "out", [by_hand()], OME_ZARR, TWO, BARE)
+    damage(folder / "a b.ome.zarr")
+    with pytest.raises(InputError, match=sentence) as caught:
+        read(folder, manifest=False)
+    assert "\n" not in str(caught.value)
+
+
+def test_images_of_other_classes_are_told(tmp_path: Path) -> None:
+    images = [by_hand(), replace(by_hand(), path="c.png")]
+    folder = write(tmp_path / "out", images, OME_ZARR, TWO, BARE)
+    said = labelled(properties=[CLASS], colors=[{"label-value": 1, "rgba": [1, 2, 3]}])
+    changed("labels", "classes", **said)(folder / "c.ome.zarr")
+    with pytest.raises(InputError, match="another number or colour of the class 'cat'"):
+        Opened.of(folder)
