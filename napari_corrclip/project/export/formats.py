@@ -30,7 +30,6 @@ FORMATS: Mapping[str, Format] = {
         GEOJSON,
         OME_ZARR,
         HUGGING_FACE,
-        OME_ZARR,
         LABEL_MAPS,
         LABEL_MAPS_FROM_0,
     )

@@ -26,7 +26,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_corrclip.errors import InputError
-from napari_corrclip.images.stacks import read_plane
 from napari_corrclip.maps.regions import check_regions
 from napari_corrclip.project.export.attributes import attributes_of, note_of, scores_of
 from napari_corrclip.project.export.format import (
@@ -40,6 +39,7 @@ from napari_corrclip.project.export.format import (
 from napari_corrclip.project.export.image import LabelledImage, RegionNote
 from napari_corrclip.project.export.indexed import VOID_COLOR
 from napari_corrclip.project.export.numbering import Choices, decode
+from napari_corrclip.project.export.pictures import pixels_of
 from napari_corrclip.storage.disk import cannot_write
 from napari_corrclip.storage.untrusted import guarded
 from napari_corrclip.storage.zarr_folders import (
