@@ -1,7 +1,7 @@
 """An export in OME-Zarr, read by ome-zarr-models, ngio and ome-zarr-py: ``ome_zarr_labels.py FOLDER``.
 
-FOLDER is made by ``tests.project.export.foreign.made ome-zarr``. What is read is compared with the truth, each
-pixel; nothing of napari-corrclip is imported.
+FOLDER is made by ``tests.project.export.foreign.made ome-zarr``. What is read is compared with the truth
+pixel by pixel; nothing of napari-corrclip is imported.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """An export in YOLO's segmentation, read by Supervision, and filled by OpenCV: ``yolo.py FOLDER``.
 
-FOLDER is made by ``tests.project.export.foreign.made yolo``. What is read is compared with the truth pixel by pixel;
-nothing of napari-corrclip is imported.
+FOLDER is made by ``tests.project.export.foreign.made yolo``. What is read is compared with the truth
+pixel by pixel; nothing of napari-corrclip is imported.
 """
 
 from __future__ import annotations
