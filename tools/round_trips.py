@@ -4,8 +4,8 @@
 
 A project is made of the first images of the folder, pre-labelled by the demo with superpixels, and corrected
 by a seeded hand: regions assigned, accepted, ignored, painted, split and merged; half of the images verified.
-Each format is read into a new project. Printed is, of each, how many images have the labels, regions, decisions
-and states that they had.
+Each format is read into a new project. Printed is, of each, how many images have what they had: labels,
+regions, decisions, state.
 """
 
 from __future__ import annotations

@@ -553,6 +553,8 @@ class Session:
         labels: NDArray[np.integer],
         regions: NDArray[np.integer],
         decided: Mapping[int, Verdict],
+        *,
+        where: NDArray[np.bool_] | None = None,
         title: str = "Take labels from elsewhere",
     ) -> Edited:
         """Show labels that were made elsewhere, as one step that can be undone.
@@ -563,12 +565,14 @@ class Session:
             labels: (H, W) label values of the vocabulary; 0 = unlabelled.
             regions: (H, W) ids; 0 = in no region.
             decided: verdicts by region id; others are decided by nobody.
+            where: (H, W), which pixels show these labels in any case, painted if need be; others are left to
+                what is predicted. ``None``: all.
             title: what is done, in words for a person.
 
         Raises:
             InputError: they are of another size, or of no class.
         """
-        return self._make(taken.take_labels, labels, regions, decided, title)
+        return self._make(taken.take_labels, labels, regions, decided, where, title)
 
     # -- the shapes of regions
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -63,24 +63,36 @@ def import_steps(
 ) -> Steps[Imported]:
     """Take an export's labels; see :meth:`~napari_corrclip.project.project.Project.import_labels`."""
     with only_runner(index.folder):
-        table, added = _classes(index, opened.vocabulary)
+        words, table, added = _classes(index, opened.vocabulary)
         matches, conflicts = _matches(index, opened)
-        done = []
+        done: list[str] = []
         for number, (entry, record) in enumerate(matches):
             yield Progress("import", number, len(matches))
             try:
+                record = index.item(record.name)
                 image = _in_set(opened.image(entry, as_), table)
-                _take(index, index.item(record.name), image, opened, by, replacing=replacing)
+                _check(index, record, image, replacing=replacing)
+                if words is not None:  # the first image that is taken brings its classes
+                    with index.transaction():
+                        index.choose(words, index.recipe)
+                    write_choices(index)
+                    words = None
+                _take(index, record, image, opened, by)
             except InputError as error:
                 conflicts.append(f"{record.title}: {error}")
                 continue
             done.append(record.title)
         yield Progress("import", len(matches), len(matches))
-        return Imported(tuple(done), tuple(conflicts), added)
+        return Imported(tuple(done), tuple(conflicts), added if words is None else ())
 
 
-def _classes(index: Index, theirs: Vocabulary) -> tuple[NDArray[np.uint16], tuple[str, ...]]:
-    """Have the classes of an export in the set; return the set's value of each of theirs, and what is new."""
+def _classes(
+    index: Index, theirs: Vocabulary
+) -> tuple[Vocabulary | None, NDArray[np.uint16], tuple[str, ...]]:
+    """Return the set's classes with those of an export, the set's value of each of theirs, and what is new.
+
+    ``None``: the set has them all.
+    """
     ours = current(index)
     known = {grammar.key(class_.name): class_.value for class_ in ours}
     table = np.zeros(MAX_VALUE + 1, np.uint16)
@@ -98,57 +110,91 @@ def _classes(index: Index, theirs: Vocabulary) -> tuple[NDArray[np.uint16], tupl
             )
             new.append(class_.name)
         table[class_.value] = value
-    if new:
-        with index.transaction():
-            index.choose(ours, index.recipe)
-        write_choices(index)
-    return table, tuple(new)
+    return ours if new else None, table, tuple(new)
 
 
 def _matches(index: Index, opened: Opened) -> tuple[list[tuple[Entry, ItemRecord]], list[str]]:
-    """Return which item each image of an export is, by its path or else its name; and what is none."""
-    by_key: dict[tuple[int, str], list[ItemRecord]] = defaultdict(list)
-    for record in index.items():
-        for rank, key in enumerate(_keys(record.path, record.plane)):
-            by_key[rank, key].append(record)
-        for name in names_with_folders(record.title):
-            by_key[_BY_NAME, name.casefold()].append(record)
-    found: list[tuple[Entry, ItemRecord]] = []
-    conflicts = []
-    taken: dict[int, str] = {}
-    for entry in opened.entries:
-        path, plane = opened.path_of(entry), opened.plane_of(entry)
-        keys = [*enumerate(_keys(path, plane)), (_BY_NAME, entry.name.casefold())]
-        here = [by_key[key] for key in keys if key in by_key]
-        # What one image alone is known by comes before what several are.
-        records = next((each for each in here if len(each) == 1), here[0] if here else [])
-        title = f"{path}{plane_text(plane)}"
-        if not records:
-            conflicts.append(f"{title}: no image of the project has this name; add it first.")
-        elif len(records) > 1:
-            names = ", ".join(record.title for record in records[:3])
-            conflicts.append(
-                f"{title}: several images have this name ({names}); export with their paths in a manifest."
-            )
-        elif records[0].id in taken:
-            conflicts.append(
-                f"{title}: {taken[records[0].id]!r} is the same image; rename one in the export."
-            )
-        else:
-            taken[records[0].id] = title
-            found.append((entry, records[0]))
-    return found, conflicts
+    """Return which item each image of an export is, and what is none.
+
+    What an image is known by goes from the surest to the least sure, for all images at once: else one that is
+    not here would take the place of one that has its name.
+    """
+    records = index.items()
+    by_key: list[dict[str, list[ItemRecord]]] = [defaultdict(list) for _ in range(_RANKS)]
+    for record in records:
+        names = [name.casefold() for name in names_with_folders(record.title)]
+        for rank, keys in enumerate(_keys(record.path, record.plane, names)):
+            for key in keys:
+                by_key[rank][key].append(record)
+    titles = {
+        entry.name: f"{opened.path_of(entry)}{plane_text(opened.plane_of(entry))}"
+        for entry in opened.entries
+    }
+    keys_of = {
+        entry.name: list(
+            _keys(opened.path_of(entry), opened.plane_of(entry), [entry.name.casefold()])
+        )
+        for entry in opened.entries
+    }
+    found: dict[str, ItemRecord] = {}
+    taken: set[int] = set()
+    for rank in range(_RANKS):
+        wanted: dict[int, list[tuple[Entry, ItemRecord]]] = defaultdict(list)
+        for entry in opened.entries:
+            if entry.name in found:
+                continue
+            free = {
+                record.id: record
+                for key in keys_of[entry.name][rank]
+                for record in by_key[rank].get(key, ())
+                if record.id not in taken
+            }
+            if len(free) == 1:
+                ((number, record),) = free.items()
+                wanted[number].append((entry, record))
+        for number, pairs in wanted.items():
+            if len(pairs) == 1:
+                found[pairs[0][0].name] = pairs[0][1]
+                taken.add(number)
+    conflicts = [
+        f"{titles[entry.name]}: {_why_not(keys_of[entry.name], by_key, taken)}"
+        for entry in opened.entries
+        if entry.name not in found
+    ]
+    return [
+        (entry, found[entry.name]) for entry in opened.entries if entry.name in found
+    ], conflicts
 
 
-_BY_NAME = -1
-"""The rank of the names that an export gives to files."""
+def _why_not(
+    keys: Sequence[Sequence[str]], by_key: Sequence[Mapping[str, list[ItemRecord]]], taken: set[int]
+) -> str:
+    """Say why an image of an export is no item."""
+    likely = {
+        record.title: record.id
+        for rank, names in enumerate(keys)
+        for key in names
+        for record in by_key[rank].get(key, ())
+    }
+    if not likely:
+        return "no image of the project has this name; add it first."
+    named = ", ".join(list(likely)[:3])
+    if set(likely.values()) <= taken:
+        return f"another image of the export is {named}, by a surer name; add this one first."
+    return f"several images have this name ({named}); export with their paths in a manifest."
 
 
-def _keys(path: str, plane: Sequence[int]) -> Iterable[str]:
-    """Return what an image is known by, the surest first: path, name of the file, and that without ending."""
+_RANKS = 4
+
+
+def _keys(path: str, plane: Sequence[int], names: Sequence[str]) -> Iterable[Sequence[str]]:
+    """Yield what an image is known by, the surest first: path, names in an export, file, its stem."""
     name, where = path.rpartition("/")[2], plane_text(tuple(plane))
     stem = name.rpartition(".")[0] or name
-    return f"{path}{where}", f"{name}{where}".casefold(), f"{stem}{where}".casefold()
+    yield (f"{path}{where}",)
+    yield names
+    yield (f"{name}{where}".casefold(),)
+    yield (f"{stem}{where}".casefold(),)
 
 
 def recipe_in(opened: Opened) -> Recipe | None:
@@ -170,45 +216,49 @@ def _in_set(image: LabelledImage, table: NDArray[np.uint16]) -> LabelledImage:
     return replace(image, labels=table[np.asarray(image.labels)], notes=notes)
 
 
-def _take(
-    index: Index,
-    record: ItemRecord,
-    image: LabelledImage,
-    opened: Opened,
-    by: str,
-    *,
-    replacing: bool,
-) -> None:
-    """Take an image's labels into its item.
+def _check(index: Index, record: ItemRecord, image: LabelledImage, *, replacing: bool) -> None:
+    """Refuse labels in whose place there is something that stays.
 
     Raises:
-        InputError: something is there that stays, or the labels are none of the image.
+        InputError: there is.
     """
-    folder, title = item_folder(index.folder, record.name), f"Import from {opened.format.title}"
-    decided = any(note.state for note in image.notes)
-    if is_open(folder / SESSION):
+    if is_open(item_folder(index.folder, record.name) / SESSION):
         raise InputError("Somebody has it open; close it, and import once more.")
     if record.state in BY_HAND and not replacing:
         raise InputError(
             f"It is {record.state}, and stays as it is; import with --replace, which can be undone there."
         )
-    if record.regions is not None and not decided:
+    if record.regions is not None and not image.is_decided:
         if record.state in BY_HAND:
             raise InputError(
                 f"It is {record.state}, and proposals take the place of no decision; import as decisions."
             )
         if not replacing:
             raise InputError("It has labels of a run, which stay; import with --replace.")
+
+
+def _take(index: Index, record: ItemRecord, image: LabelledImage, opened: Opened, by: str) -> None:
+    """Take an image's labels into its item.
+
+    Raises:
+        InputError: the labels are none of the image.
+    """
+    folder, title = item_folder(index.folder, record.name), f"Import from {opened.format.title}"
     file = image_in(index.folder, record.path)
-    if record.regions is None or not decided:
+    if record.regions is None or not image.is_decided:
         _write_result(index, record, image, folder, file, title)
-    if not decided:
-        return
     record = index.item(record.name)
+    if image.is_decided:
+        _decide(index, record, image, title, by)
+    if image.verified:
+        mark(index, [record], ItemState.VERIFIED, by)
+
+
+def _decide(index: Index, record: ItemRecord, image: LabelledImage, title: str, by: str) -> None:
+    """Lay what a person has said over what an item has."""
     with reviewed(index, record, by) as session:
         words = current(index)
-        lacking = set(words.values) - set(session.vocabulary.values)
-        if lacking:
+        if set(words.values) - set(session.vocabulary.values):
             session.set_vocabulary(words)
         take_into(session, image, title)
     with index.transaction():
@@ -220,8 +270,6 @@ def _take(
                 if note.state and note.at
             ),
         )
-    if image.verified:
-        mark(index, [record], ItemState.VERIFIED, by)
 
 
 def _write_result(

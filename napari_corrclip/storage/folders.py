@@ -255,6 +255,16 @@ class _Set:
     written: frozenset[str]
     owned: frozenset[str]
 
+    def __post_init__(self) -> None:
+        """Refuse what is no plain name, and so may lie elsewhere; a set may be a stranger's.
+
+        Raises:
+            ValueError: there is one.
+        """
+        strange = [name for name in self.written | self.owned if not _is_plain(name)]
+        if strange:
+            raise ValueError(f"{strange[0]!r} is no name of a file in a folder")
+
     def write(self, folder: Path) -> None:
         """Write them down in ``folder``, on the disk, with a place for what they replace."""
         (folder / _FORMER).mkdir()
@@ -281,13 +291,9 @@ class _Set:
             return None
         try:
             document = json.loads(data[:_LONGEST])
-            written, owned = (frozenset(map(str, document[key])) for key in ("written", "owned"))
+            return cls(*(frozenset(map(str, document[key])) for key in ("written", "owned")))
         except (ValueError, KeyError, TypeError, RecursionError):
             return None
-        # Plain names and nothing hidden: it may be a stranger's.
-        if not all(map(_is_plain, written | owned)):
-            return None
-        return cls(written, owned)
 
 
 def _is_plain(name: str) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Iterator
 from dataclasses import replace
@@ -13,8 +14,10 @@ import pytest
 from PIL import Image
 
 import napari_corrclip as nc
+from napari_corrclip.annotation import Source
 from napari_corrclip.demo.scenes import generate_scene
 from napari_corrclip.engine.segmenter import Segmenter
+from napari_corrclip.progress import finish
 from napari_corrclip.project.export.exporting import ExportOptions
 from napari_corrclip.project.export.formats import WRITTEN
 from napari_corrclip.project.export.importing import Opened
@@ -370,3 +373,136 @@ def test_whatever_has_labels_is_exported_by_one_function(project: Project, tmp_p
     assert nc.export([result], tmp_path / "e", "indexed").images == 1
     with pytest.raises(nc.InputError, match="chooses items of a project"):
         nc.export(result, tmp_path / "f", "indexed", only="verified")
+
+
+def test_what_was_painted_and_what_is_verified_come_back_without_a_verdict(
+    images: Path, tmp_path: Path, segmenter: Segmenter
+) -> None:
+    with Project.create(tmp_path / "set", WORDS, images, recipe=RECIPE) as project:
+        project.run(segmenter=segmenter, progress=False)
+        painted, verified, _ = project.items(order="path")
+        with project.session(painted, by="Ann") as session:
+            mask = np.zeros(session.shape, np.bool_)
+            mask[3:6, 4:9] = True
+            other = next(v for v in session.vocabulary.values if v not in session.labels[mask])
+            session.paint(mask, session.vocabulary.by_value(other).name)
+            labels = session.labels.copy()
+        project.mark(painted, "verified", by="Ann")
+        project.mark(verified, "verified", by="Ann")
+        outs = [
+            project.export(tmp_path / name, name, progress=False).folder
+            for name in ("indexed", "coco")
+        ]
+    for out in outs:
+        with Project.create(
+            tmp_path / f"{out.name} again", Opened.of(out).vocabulary, images, recipe=RECIPE
+        ) as other_project:
+            other_project.import_labels(out, progress=False)
+            states = [item.state for item in other_project.items(order="path")]
+            assert states == [ItemState.VERIFIED, ItemState.VERIFIED, ItemState.PRELABELLED]
+            with other_project.session(other_project.items(order="path")[0]) as session:
+                np.testing.assert_array_equal(session.labels, labels)
+                assert (session.pins[mask] == other).all()
+                assert (session.pins[~mask] == -1).all()
+
+
+def test_an_image_that_is_not_here_takes_no_other_one_s_place(
+    project: Project, images: Path, tmp_path: Path
+) -> None:
+    """Two have one name, and only the second one is in the other project."""
+    out = project.export(tmp_path / "out", "coco", progress=False).folder
+    (tmp_path / "elsewhere").mkdir()
+    shutil.move(images / "south", tmp_path / "elsewhere" / "south")
+    third = project.items(order="path")[2]
+    theirs = project.result(third).labels
+    with Project.create(
+        tmp_path / "again", project.vocabulary, tmp_path / "elsewhere", recipe=RECIPE
+    ) as other:
+        report = other.import_labels(out, progress=False)
+        assert len(report.done) == 1
+        assert len(report.conflicts) == 2
+        (item,) = other.items()
+        np.testing.assert_array_equal(other.result(item).labels, theirs)
+
+
+def test_proposals_of_an_import_hide_no_run_of_one_s_own(
+    project: Project, images: Path, tmp_path: Path, segmenter: Segmenter
+) -> None:
+    second = project.items(order="path")[1]
+    with project.session(second) as session:
+        regions = session.regions.copy()
+        decided = {row.id for row in session.rows() if row.verdict is not None}
+    out = project.export(tmp_path / "out", "coco", only="in review", progress=False).folder
+    with Project.create(
+        tmp_path / "again", "red, moss, background: sky", images, recipe=RECIPE
+    ) as other:
+        other.run(segmenter=segmenter, progress=False)
+        mine = other.items(order="path")[1]
+        before = other.result(mine).pixel_labels.copy()
+        assert other.import_labels(out, progress=False).done == (mine.title,)
+        with other.session(mine) as session:
+            left = ~np.isin(regions, sorted(decided)) & (session.pins == -1)
+            assert left.any()
+            # Undecided regions elect their class of this run's pixels.
+            np.testing.assert_array_equal(session.prediction[left], before[left])
+            shown = {row.id for row in session.rows() if row.verdict is not None}
+            assert shown == decided
+
+
+def test_an_import_that_takes_nothing_changes_nothing(project: Project, tmp_path: Path) -> None:
+    out = project.export(tmp_path / "out", "coco", progress=False).folder
+    (tmp_path / "one").mkdir()
+    Image.fromarray(np.zeros((20, 20, 3), np.uint8)).save(tmp_path / "one" / "x.png")
+    with Project.create(tmp_path / "again", "moss", tmp_path / "one", recipe=RECIPE) as other:
+        report = other.import_labels(out, progress=False)
+        assert (report.done, report.classes) == ((), ())
+        assert other.vocabulary.names == ("moss",)
+
+
+def test_one_bad_picture_is_left_out(project: Project, images: Path, tmp_path: Path) -> None:
+    first = project.items(order="path")[0]
+    session = nc.Session(project.result(first))
+    session.source = Source.of(project.path_of(first))
+    other = tmp_path / "other.png"
+    Image.fromarray(np.zeros((9, 9, 3), np.uint8)).save(other)
+    session.save(tmp_path / "good")
+    session.source = Source.of(other)
+    session.save(tmp_path / "bad")
+    done = nc.export([tmp_path / "good", tmp_path / "bad"], tmp_path / "out", "indexed")
+    assert done.images == 1
+    assert "has (9, 9) pixels, and its labels" in done.left_out[0]
+
+
+def test_an_export_is_replaced_and_nothing_else(project: Project, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    again = nc.ExportOptions(replace=True)
+    project.export(out, "coco", progress=False)
+    (out / "annotations" / "mine.json").write_text("{}")
+    with pytest.raises(nc.InputError, match=r"mine\.json' is no file of the export"):
+        project.export(out, "coco", options=again, progress=False)
+    (out / "annotations" / "mine.json").unlink()
+    project.export(out, "coco", options=again, progress=False)
+    # A manifest of a stranger names files that are none of the export's.
+    manifest = out / "napari-corrclip" / "manifest.json"
+    text = manifest.read_text()
+    (tmp_path / "precious.txt").write_text("mine")
+    for name in ("../precious.txt", str(tmp_path / "precious.txt"), "a/../../precious.txt", ".git"):
+        document = json.loads(text)
+        document["files"].append(name)
+        manifest.write_text(json.dumps(document))
+        with pytest.raises(nc.InputError, match="is damaged"):
+            project.export(out, "coco", options=again, progress=False)
+        assert (tmp_path / "precious.txt").read_text() == "mine"
+
+
+def test_of_two_who_export_into_one_folder_the_first_one_stays(
+    project: Project, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    steps = project.export_steps(out, "coco")
+    next(steps)
+    project.export(out, "indexed", progress=False)
+    before = sorted(path.name for path in out.iterdir())
+    with pytest.raises(nc.InputError, match="has an export already"):
+        finish(steps)
+    assert sorted(path.name for path in out.iterdir()) == before

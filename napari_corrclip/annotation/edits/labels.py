@@ -20,6 +20,7 @@ def take_labels(
     labels: NDArray[np.integer],
     regions: NDArray[np.integer],
     verdicts: Mapping[int, Verdict],
+    where: NDArray[np.bool_] | None,
     title: str,
 ) -> Plan:
     """Show these labels: by regions and verdicts, and where those show something else by painted pixels.
@@ -29,6 +30,7 @@ def take_labels(
         labels: (H, W) label values.
         regions: (H, W) ids.
         verdicts: by region id; other regions are decided by nobody.
+        where: (H, W), which pixels show these labels in any case; ``None``: all.
         title: of the step.
 
     Raises:
@@ -51,7 +53,10 @@ def take_labels(
     bare = state.copy()
     bare.apply(_change(bare, {"pins": np.full(state.shape, NOT_PINNED, np.int32)}, {}))
     bare.apply(_change(bare, {"regions": found}, said))
-    pins = np.where(bare.labels != labels, labels.astype(np.int32), np.int32(NOT_PINNED))
+    differs = bare.labels != labels
+    if where is not None:
+        differs &= where
+    pins = np.where(differs, labels.astype(np.int32), np.int32(NOT_PINNED))
     return Plan(title, _change(state, {"regions": found, "pins": pins}, said))
 
 

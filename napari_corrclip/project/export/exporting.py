@@ -16,9 +16,9 @@ from napari_corrclip.errors import InputError
 from napari_corrclip.progress import Progress, Steps
 from napari_corrclip.project.export.format import Choice, Format, Head, Wanted
 from napari_corrclip.project.export.image import LabelledImage
-from napari_corrclip.project.export.manifest import FOLDER, Manifest, ManifestWriter
+from napari_corrclip.project.export.manifest import Manifest, ManifestWriter
 from napari_corrclip.project.export.numbering import Background, First, Numbering
-from napari_corrclip.project.export.pictures import HOWS, How, check_picture, is_turned
+from napari_corrclip.project.export.pictures import HOWS, How, is_turned, with_picture
 from napari_corrclip.storage.folders import staged
 from napari_corrclip.storage.names import MAX_BYTES, cut
 from napari_corrclip.vocabulary import MAX_VALUE, Vocabulary
@@ -169,17 +169,19 @@ def export_steps(
                 try:
                     image = replace(source.read(), name=name, subset=subsets[number])
                     _check_labels(image, known)
-                    check_picture(image, head.pictures)
+                    image = with_picture(image, head.pictures)
                 except InputError as error:  # of this image; the others go out
                     left_out.append(f"{source.title}: {error}")
                     continue
                 writer.item(image)
                 manifest.item(image)
-                if head.pictures != "copy" and is_turned(image):
+                if head.pictures == "none" and is_turned(image):
                     turned += 1
             if len(left_out) == len(sources):
                 raise InputError(f"No image could be exported; {left_out[0]}")
         manifest.close()
+        if not owned:  # of two who export there at once, the first one stays
+            _check_target(place, replace(options, replace=False))
     yield Progress("export", len(sources), len(sources))
     return Exported(place, len(sources) - len(left_out), tuple(left_out), turned)
 
@@ -216,7 +218,12 @@ def _check_target(place: Path, options: ExportOptions) -> frozenset[str]:
             f"{str(place)!r} has an export already ({former.kind}, {len(former.items)} images); give another "
             "folder, or say that it may be replaced (--replace)."
         )
-    return frozenset({*former.files, FOLDER})
+    others = former.others_among()
+    if others:
+        raise InputError(
+            f"{str(place / others[0])!r} is no file of the export that is to be replaced; move it away."
+        )
+    return former.names
 
 
 def names_with_folders(title: str) -> list[str]:

@@ -11,6 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_corrclip.annotation import Session
+from napari_corrclip.annotation.region import Region
+from napari_corrclip.annotation.state import NOT_PINNED
 from napari_corrclip.images.stack import Where
 from napari_corrclip.results.large import LargeSegmentation
 from napari_corrclip.results.provenance import Provenance
@@ -35,7 +37,7 @@ class RegionNote:
         value: the label value that it has; 0: none.
         predicted: the label value that a run gave it; 0: none.
         state: what a person decided.
-        p: mean probability of the class that it has, 0 to 1.
+        p: mean probability of the class that a run gave it, 0 to 1; 0 where it gave none.
         margin: highest minus second highest mean probability of all classes.
         looked: whether the person saw this very region, and not a group of them at once.
         by: who decided; empty where nobody knows.
@@ -73,6 +75,7 @@ class LabelledImage:
         plane: of a stack, which plane of the file; empty of one image.
         subset: of a split, such as ``train``; empty: there is none.
         verified: whether a person has said that it is done.
+        painted: whether a person has painted pixels, which then need not be of their region's class.
         pixels: (H, W, 3) uint8, the picture, where it is not in a file as it is: a part of one, a layer.
         provenance: of the run that proposed; ``None``: nobody knows.
     """
@@ -86,6 +89,7 @@ class LabelledImage:
     plane: Where = ()
     subset: str = ""
     verified: bool = False
+    painted: bool = False
     pixels: NDArray[np.uint8] | None = None
     provenance: Provenance | None = None
 
@@ -155,20 +159,48 @@ class LabelledImage:
         with session.locked():
             labels, regions = session.labels.copy(), session.regions.copy()
             rows, made = session.rows(), session.provenance
+            painted = bool((session.pins != NOT_PINNED).any())
         notes = tuple(
             RegionNote(
                 row.id,
                 row.value,
                 row.predicted,
                 "" if row.verdict is None else row.verdict.kind,
-                row.confidence,
+                _probability(row),
                 row.margin,
                 row.verdict is None or row.verdict.looked,
                 *(known.get(row.id, ("", 0.0)) if row.verdict is not None else ("", 0.0)),
             )
             for row in rows
         )
-        return cls(name, labels, regions, notes, provenance=made, **more)
+        return cls(name, labels, regions, notes, painted=painted, provenance=made, **more)
+
+    @property
+    def is_decided(self) -> bool:
+        """Whether a person has said anything of it, but that it is verified."""
+        return self.painted or any(note.state for note in self.notes)
+
+    def decided(self) -> NDArray[np.bool_]:
+        """Return which pixels show what a person has said: (H, W), of labels that are in memory."""
+        regions, labels = np.asarray(self.regions), np.asarray(self.labels)
+        ids = np.array([0, *(note.id for note in self.notes)], np.int64)
+        by_hand = np.array([False, *(bool(note.state) for note in self.notes)])
+        at = np.minimum(np.searchsorted(ids, regions), len(ids) - 1)
+        known = ids[at] == regions
+        found: NDArray[np.bool_] = by_hand[at] & known
+        if self.painted:
+            values = np.array([0, *(note.value for note in self.notes)], np.uint16)
+            found |= labels != np.where(known, values[at], 0)
+        return found
+
+
+def _probability(row: Region) -> float:
+    """Return the mean probability of the class that a run gave a region; 0 where it gave none."""
+    return (
+        float(row.probabilities[row.values.index(row.predicted)])
+        if row.predicted in row.values
+        else 0.0
+    )
 
 
 def _bands(

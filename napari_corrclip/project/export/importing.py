@@ -11,7 +11,7 @@ from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
+from skimage import measure
 
 from napari_corrclip.errors import InputError
 from napari_corrclip.images.stack import Where
@@ -167,12 +167,8 @@ def parts_of(
         labels: (H, W) label values; 0 is in no region.
         ignored: (H, W); ``None``: nothing is.
     """
-    regions = np.zeros(labels.shape, np.int32)
-    count = 0
-    values = np.flatnonzero(np.bincount(labels.ravel()))
-    masks = ((labels == value) for value in values.tolist() if value)
-    for mask in (*masks, *(() if ignored is None else (ignored & (labels == 0),))):
-        found, number = ndimage.label(mask, structure=np.ones((3, 3)))
-        regions[mask] = found[mask] + count
-        count += number
-    return regions
+    kinds = labels.astype(np.int32)
+    if ignored is not None:
+        kinds[ignored & (labels == 0)] = MAX_VALUE + 1
+    parts: NDArray[np.int32] = measure.label(kinds, background=0, connectivity=2).astype(np.int32)
+    return parts

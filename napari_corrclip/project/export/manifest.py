@@ -15,10 +15,11 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Collection, Mapping, Sequence
+import re
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 from typing import Any, get_args
 
 import numpy as np
@@ -61,6 +62,7 @@ class Noted:
         plane: of a stack.
         subset: of a split.
         verified: whether a person has said that it is done.
+        painted: whether a person has painted pixels.
         shape: rows and columns.
         run: number of the run that proposed; ``None``: that is not known.
     """
@@ -71,6 +73,7 @@ class Noted:
     plane: Where
     subset: str
     verified: bool
+    painted: bool
     shape: tuple[int, int]
     run: int | None
 
@@ -127,6 +130,7 @@ class ManifestWriter:
                 image.plane,
                 image.subset,
                 image.verified,
+                image.painted,
                 image.shape,
                 run,
             )
@@ -173,7 +177,7 @@ class ManifestWriter:
             InputError: it cannot be written.
         """
         head = self._head
-        files = sorted(path.name for path in self._folder.parent.iterdir())
+        files = sorted(files_of(self._folder.parent))
         document = {
             "format": FORMAT,
             "kind": self._kind,
@@ -206,7 +210,7 @@ class Manifest:
         folder: of the export.
         kind: name of its format.
         choices: by which numbers were given.
-        files: top-level names of what was written.
+        files: what was written, as seen from the folder; a folder of zarr is one.
         vocabulary: the classes.
         people: who decided.
         runs: that proposed.
@@ -221,6 +225,20 @@ class Manifest:
     people: tuple[str, ...]
     runs: tuple[Provenance, ...]
     items: Mapping[str, Noted]
+
+    @property
+    def names(self) -> frozenset[str]:
+        """What was written, by the names in the folder itself."""
+        return frozenset({*(path.partition("/")[0] for path in self.files), FOLDER})
+
+    def others_among(self) -> list[str]:
+        """Return what somebody else has put beside the files of the export, inside of its folders."""
+        known, ours = set(self.files), self.names
+        return [
+            path
+            for path in files_of(self.folder)
+            if path.partition("/")[0] in ours and "/" in path and path not in known
+        ]
 
     @classmethod
     def read(cls, folder: Path) -> Manifest | None:
@@ -242,7 +260,7 @@ class Manifest:
                 folder,
                 _text(document["kind"]),
                 Choices(**document["choices"]),
-                tuple(map(_text, document["files"])),
+                tuple(map(_place, document["files"])),
                 Vocabulary.from_document(document["vocabulary"]),
                 tuple(map(_text, document["people"])),
                 tuple(map(Provenance.from_document, document["runs"])),
@@ -295,6 +313,7 @@ class Manifest:
             plane=item.plane,
             subset=item.subset,
             verified=item.verified,
+            painted=item.painted,
             provenance=None if item.run is None else self.runs[item.run],
         )
         notes, changed = self._notes(arrays, bare, path)
@@ -377,9 +396,37 @@ def _noted(item: Mapping[str, Any], runs: int) -> Noted:
         plane,
         _text(item["subset"]),
         item["verified"] is True,
+        item["painted"] is True,
         (shape[0], shape[1]),
         run,
     )
+
+
+def files_of(folder: Path) -> Iterator[str]:
+    """Yield the files at any depth of an export, as seen from its folder; a folder of zarr is one.
+
+    What the manifest has itself, and what is hidden, is left out.
+    """
+    for place, folders, files in os.walk(folder):
+        inside = os.path.relpath(place, folder).replace(os.sep, "/")
+        at = "" if inside == "." else f"{inside}/"
+        yield from (f"{at}{name}" for name in files if not name.startswith("."))
+        yield from (f"{at}{name}" for name in folders if name.endswith(".zarr"))
+        folders[:] = [
+            name
+            for name in folders
+            if not name.endswith(".zarr") and not name.startswith(".") and f"{at}{name}" != FOLDER
+        ]
+
+
+def _place(value: object) -> str:
+    """Return a path inside of a folder, as a manifest names it; it may be a stranger's."""
+    place = _text(value)
+    if any(part in ("", ".", "..") or part.startswith(".") for part in re.split(r"[/\\]", place)):
+        raise ValueError(f"{place!r} is no file of the export")
+    if PureWindowsPath(place).drive:
+        raise ValueError(f"{place!r} is no file of the export")
+    return place
 
 
 def _text(value: object) -> str:

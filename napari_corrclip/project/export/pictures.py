@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal, get_args
 
@@ -82,18 +83,30 @@ def pixels_of(image: LabelledImage) -> NDArray[np.uint8]:
     return read_plane(image.file, image.plane).rgb
 
 
-def check_picture(image: LabelledImage, how: How) -> None:
-    """Refuse an image whose picture is wanted and gone.
+def with_picture(image: LabelledImage, how: How) -> LabelledImage:
+    """Return an image with the pixels of its picture, where a copy of its file would not do.
 
     Raises:
-        InputError: it is.
+        InputError: the picture is wanted and gone, cannot be read, or is of another size than the labels.
     """
     if how == "none" or image.pixels is not None or image.file is None:
-        return
+        return image
     if not image.file.exists():
         raise InputError(
             f"The image {str(image.file)!r} is gone; put it back, or tell where it is (project relink)."
         )
+    if hasattr(image.labels, "chunks"):
+        return image  # a large one, which is read piece by piece where that can be
+    if not _ending(image):
+        image = replace(image, pixels=read_plane(image.file, image.plane).rgb)
+    assert image.file is not None
+    shape = size_of(image.file) if image.pixels is None else image.pixels.shape[:2]
+    if shape != image.shape:
+        raise InputError(
+            f"The image {str(image.file)!r} has {shape} pixels, and its labels {image.shape}; put the image "
+            "back that they are of."
+        )
+    return image
 
 
 def is_turned(image: LabelledImage) -> bool:

@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 
 from napari_corrclip.annotation import Session
 from napari_corrclip.annotation.region import Verdict
-from napari_corrclip.images.source import Source
 from napari_corrclip.maps import table as tables
 from napari_corrclip.maps import votes as voting
 from napari_corrclip.maps.regions import number_regions
@@ -23,7 +22,7 @@ from napari_corrclip.vocabulary import Vocabulary
 
 
 def result_of(image: LabelledImage, vocabulary: Vocabulary, origin: str) -> Segmentation:
-    """Return a result of labels: what was predicted where that was noted, else the labels themselves.
+    """Return a result of labels: what was predicted where somebody decided, else the labels themselves.
 
     Args:
         image: with all its labels in memory.
@@ -36,9 +35,10 @@ def result_of(image: LabelledImage, vocabulary: Vocabulary, origin: str) -> Segm
     labels = np.asarray(image.labels, np.uint16)
     regions = np.asarray(image.regions, np.int32)
     numbers, ids = number_regions(regions)
-    values = {note.id: note.predicted or note.value for note in image.notes}
+    values = {note.id: note.predicted for note in image.notes}
     given = np.array([0, *(values.get(region, 0) for region in ids.tolist())], np.uint16)
-    predicted = np.where(numbers > 0, given[numbers], labels)
+    # A pixel shows its own class where nobody has decided; what was painted comes over what was predicted.
+    predicted = np.where(image.decided(), np.where(numbers > 0, given[numbers], 0), labels)
     scores = {note.id: note.p for note in image.notes}
     p = np.array([scores.get(region, 0.0) for region in ids.tolist()], np.float32)
     probabilities = _probabilities(given[1:], p, vocabulary)
@@ -75,30 +75,6 @@ def _probabilities(
     return found
 
 
-def session_of(
-    image: LabelledImage,
-    result: Segmentation,
-    title: str,
-    rgb: NDArray[np.uint8] | None = None,
-    source: Source | None = None,
-) -> Session:
-    """Return the session of a result that shows an image's labels, as a step that can be undone.
-
-    Args:
-        image: with all its labels in memory, in values of the result's vocabulary.
-        result: whose evidence the session has.
-        title: of the step.
-        rgb: (H, W, 3), the image; ``None``: without it.
-        source: the image's file.
-
-    Raises:
-        InputError: they are of different size.
-    """
-    session = Session(result, rgb, source=source)
-    take_into(session, image, title)
-    return session
-
-
 def take_into(session: Session, image: LabelledImage, title: str) -> None:
     """Let a session show an image's labels and decisions, as a step that can be undone.
 
@@ -106,7 +82,11 @@ def take_into(session: Session, image: LabelledImage, title: str) -> None:
         InputError: they are of different size, or a label is of no class of the session.
     """
     session.take_labels(
-        np.asarray(image.labels), np.asarray(image.regions), verdicts_of(image), title
+        np.asarray(image.labels),
+        np.asarray(image.regions),
+        verdicts_of(image),
+        where=image.decided(),
+        title=title,
     )
 
 

@@ -208,7 +208,9 @@ def test_numbers_and_background(tmp_path: Path) -> None:
     assert [(told["id"], told["name"]) for told in found["categories"]] == [(0, "dog")]
     assert [told["category_id"] for told in found["annotations"]] == [0]
     opened = Opened.of(folder)
-    np.testing.assert_array_equal(opened.image(opened.entries[0]).labels, [[0, 3, 0]])
+    np.testing.assert_array_equal(opened.image(opened.entries[0]).labels, [[1, 3, 0]])
+    bare = Opened.of(folder, manifest=False)
+    assert np.flatnonzero(bare.image(bare.entries[0]).labels).tolist() == [1]
 
 
 @given(seed=st.integers(0, 2**32 - 1), height=st.integers(1, 30), width=st.integers(1, 30))
