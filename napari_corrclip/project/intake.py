@@ -35,6 +35,17 @@ from napari_corrclip.project.records import ItemState
 from napari_corrclip.storage.disk import check_name, remove
 
 
+def check_there(places: Iterable[str]) -> None:
+    """Refuse places that are not there; a look at each, where :func:`found_in` looks at all images.
+
+    Raises:
+        NothingThereError: nothing is there, or fits a pattern.
+    """
+    for place in places:
+        if not os.path.lexists(Path(place).expanduser()):
+            find_images(place)
+
+
 def found_in(
     images: str | os.PathLike[str] | Iterable[str | os.PathLike[str]],
     folder: Path,

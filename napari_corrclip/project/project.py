@@ -298,20 +298,20 @@ class Project:
         """Have other classes, or another recipe, from now on; what was made by the former ones is stale.
 
         Args:
-            vocabulary: as for :meth:`create`. Of text, names or a file, classes of the same name are the same
-                classes, and keep their label values; a :class:`Vocabulary` is taken as it is, as one that was
-                made of :attr:`vocabulary` by its methods. ``None``: those that there are.
+            vocabulary: as for :meth:`create`. Of text, names or a file it is as :meth:`match` returns it; a
+                :class:`Vocabulary` is taken as it is, as one that was made of :attr:`vocabulary` by its
+                methods. ``None``: those that there are.
             recipe: ``None``: that which there is.
 
         Raises:
             InputError: it cannot be used, or written.
         """
         self._index.check_writable()
+        if vocabulary is not None and not isinstance(vocabulary, Vocabulary):
+            vocabulary = self.match(vocabulary)
         ours = words = classes.current(self._index)
-        if isinstance(vocabulary, Vocabulary):
+        if vocabulary is not None:
             words = replace(vocabulary, next_value=max(vocabulary.next_value, ours.next_value))
-        elif vocabulary is not None:
-            words = self.match(vocabulary)
         how = self.recipe if recipe is None else recipe
         _check(how)
         with self._index.transaction():
@@ -319,8 +319,12 @@ class Project:
         intake.write_choices(self._index)
 
     def match(self, vocabulary: VocabularyLike) -> Vocabulary:
-        """Return classes with the values of the set: of the same name the same, else values none ever had."""
-        return classes.current(self._index).matched(Vocabulary.coerce(vocabulary))
+        """Return classes with the values of the set, and behind them those that stay in it.
+
+        Classes of the same name are the same ones, also of one that the set had once, and keep their label
+        values; others get values that none ever had. A class that somebody gave to regions stays.
+        """
+        return classes.matched(self._index, Vocabulary.coerce(vocabulary))
 
     def classes_beside(self, before: Vocabulary | None, after: Vocabulary) -> Vocabulary:
         """Return an image's changed classes, of which the new ones have values that are theirs in the set.

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import random
 import shlex
 import shutil
+import subprocess
 import sys
 from pathlib import Path
 
@@ -13,9 +15,13 @@ import numpy as np
 import pytest
 
 from napari_corrclip.cli import app
+from napari_corrclip.cli.segment import FITS
 from napari_corrclip.demo.scenes import generate_scene
 from napari_corrclip.project.database import NAME
 from napari_corrclip.project.project import Project
+from napari_corrclip.weights.catalogue import get_preset
+from napari_corrclip.weights.loading import load_tokenizer
+from napari_corrclip.weights.presets import built_in_names
 
 CREATE = ("--regions", "superpixels", "--region-option", "n_segments=40", "-c", "red, blue, wood")
 
@@ -224,8 +230,62 @@ def test_features_are_kept_and_other_words_found_by_the_command_line(
     assert "images/1.png: " in out.err
     assert "2 pre-labelled\n" in out.out
     with Project.open(place) as project:
-        # Classes of the same name keep their values; "blue" was gone meanwhile, and is another one.
-        assert [class_.value for class_ in project.vocabulary.classes] == [4, 5, 3, 6]
+        # Classes of the same name keep their values, also "blue", which was gone meanwhile.
+        assert [class_.value for class_ in project.vocabulary.classes] == [4, 2, 3, 5]
+
+
+def test_other_classes_by_mistake_are_taken_back(
+    images: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert app.run(["project", "create", "set", str(images), *CREATE]) == 0
+    place = "set.corrclip-project"
+    assert app.run(["project", "run", place]) == 0
+    with Project.open(place) as project:
+        first, _ = project
+        with project.session(first) as session:
+            session.assign(session.ids[:2].tolist(), "blue")
+        mistaken = project.vocabulary
+    capsys.readouterr()
+    assert app.run(["project", "relabel", place, "-c", "car, lamp"]) == 0
+    assert "'blue' stays in the set, where images have regions of it\n" in capsys.readouterr().err
+    with Project.open(place) as project:
+        assert project.vocabulary.names == ("car", "lamp", "blue")
+        assert project.vocabulary.values == (4, 5, 2)
+        assert project.count_stale() == {"in review": 1, "pre-labelled": 1}
+        project.export(tmp_path / "export", "indexed")  # "blue" is a class of the set
+    assert app.run(["project", "relabel", place, "-c", "red, blue, wood"]) == 0
+    out = capsys.readouterr()
+    assert "stay" not in out.err
+    assert "1 pre-labelled\n1 in review\n" in out.out
+    with Project.open(place) as project:
+        assert project.vocabulary.classes == mistaken.classes
+        assert project.vocabulary.next_value == 6  # of the two that were a mistake, and of no more
+
+
+def test_what_needs_no_networks_does_not_wait_for_their_libraries(images: Path) -> None:
+    code = (
+        "import sys; from napari_corrclip.cli import app; place = 'set.corrclip-project';"
+        "create = ['project', 'create', 'set', '-c', 'red, wood', '--regions', 'superpixels'];"
+        "codes = [app.run(each) for each in ["
+        "[*create, 'nothere', '--device', 'cpu'], [*create, 'no*.png', '--device', 'cpu'],"
+        "[*create, 'images'], ['project', 'relabel', place],"
+        "['project', 'relabel', place, '-c', 'red, moss']]];"
+        "assert codes == [2, 2, 0, 0, 0], codes;"
+        "late = {'torch', 'triton', 'open_clip'} & set(sys.modules);"
+        "assert not late, late"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.parametrize("name", built_in_names())
+def test_prompts_that_are_not_counted_fit_every_text_tower(name: str) -> None:
+    tokenizer = load_tokenizer(get_preset(name).clip)
+    assert tokenizer.context_length >= FITS + 2
+    dice = random.Random(1)
+    printable = [chr(code) for code in range(1, 128) if chr(code) != "&"]
+    for _ in range(200):
+        text = "".join(dice.choices(printable, k=FITS))
+        assert len(tokenizer.encode(text)) <= FITS
 
 
 def test_what_is_run_again_for_its_features_is_told_with_their_size(
