@@ -28,7 +28,7 @@ from napari_corrclip.project.features import LIMIT
 from napari_corrclip.project.intake import check_there
 from napari_corrclip.project.project import Project
 from napari_corrclip.project.records import ItemState, passed_over_lines, plane_text
-from napari_corrclip.project.reviewing import state_of
+from napari_corrclip.project.reviewing import marked_state, state_of
 from napari_corrclip.project.run import Done, Event, Failed, Outcome, Report
 from napari_corrclip.project.taking_up import results_in
 from napari_corrclip.project.task import Proposal
@@ -367,7 +367,7 @@ def mark(
     if among is not None and not every:
         raise InputError(f"--in is {among!r}, and goes with --all; leave it out, or the images.")
     with Project.open(folder) as project:
-        wanted = state_of(state)
+        wanted = marked_state(state)
         if every:
             states = list(ItemState) if among is None else [state_of(among)]
             chosen = project.items(*(each for each in states if each is not wanted))

@@ -55,6 +55,7 @@ from napari_corrclip.project.index import Index
 from napari_corrclip.project.listing import ItemOrder
 from napari_corrclip.project.proposals import Extras
 from napari_corrclip.project.records import (
+    LABELLED,
     ItemRecord,
     ItemState,
     RunRecord,
@@ -307,14 +308,15 @@ class Project:
             InputError: it cannot be used, or written.
         """
         self._index.check_writable()
-        if vocabulary is not None and not isinstance(vocabulary, Vocabulary):
-            vocabulary = self.match(vocabulary)
-        ours = words = classes.current(self._index)
-        if vocabulary is not None:
-            words = replace(vocabulary, next_value=max(vocabulary.next_value, ours.next_value))
+        chosen = None if vocabulary is None else Vocabulary.coerce(vocabulary)
         how = self.recipe if recipe is None else recipe
         _check(how)
-        with self._index.transaction():
+        with self._index.transaction():  # in which nobody decides
+            words = classes.current(self._index)
+            if chosen is vocabulary and chosen is not None:
+                words = replace(chosen, next_value=max(chosen.next_value, words.next_value))
+            elif chosen is not None:
+                words = classes.matched(self._index, chosen)
             self._index.choose(words, how)
         intake.write_choices(self._index)
 
@@ -551,17 +553,26 @@ class Project:
         return Status(
             states,
             self.count_stale(),
-            files.missing,
-            files.changed,
-            files.touched,
-            files.gone,
-            files.other,
-            self.passed_over,
+            missing=files.missing,
+            changed=files.changed,
+            kept=files.kept,
+            touched=files.touched,
+            dead=files.dead,
+            gone=files.gone,
+            other=files.other,
+            kept_other=files.kept_other,
+            way=files.way,
+            link=files.link,
+            passed_over=self.passed_over,
         )
 
     def count_stale(self) -> dict[ItemState, int]:
-        """Return how many items of each state are stale, as :meth:`status` does, without a look at images."""
-        return self._index.stale(choosing.fresh_runs(self._index))
+        """Return how many items of each state are stale, as :meth:`status` does, without a look at images.
+
+        Of those whose labels are shown: one that is marked new, or failed, has none.
+        """
+        stale = self._index.stale(choosing.fresh_runs(self._index))
+        return {state: number for state, number in stale.items() if state in LABELLED}
 
     # -- running
 
@@ -1019,7 +1030,7 @@ class Project:
         """
         self._index.check_writable()
         found = [self.item(item) for item in items]
-        reviewing.mark(self._index, found, reviewing.state_of(state), by)
+        reviewing.mark(self._index, found, reviewing.marked_state(state), by)
         return len(found)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 import shlex
 import shutil
@@ -332,6 +333,38 @@ def test_what_cannot_be_kept_is_said(
     assert "empty class name" in capsys.readouterr().err
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="others allow no such names")
+def test_a_name_that_is_no_text_is_told_so_that_it_can_be_found(
+    images: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = Path(os.fsdecode(b"photographs/caf\xe9"))
+    shutil.copytree(images, folder)
+    shutil.copy(images / "0.png", os.fsdecode(b"images/caf\xe9\\.png"))
+    assert app.run(["project", "create", "set", "images", *CREATE]) == 0
+    out = capsys.readouterr().out
+    assert r"images/caf\xe9\\.png' is no valid text; rename it." in out
+    assert app.run(["project", "create", "none", str(folder), *CREATE]) == 2
+    assert r"photographs/caf\xe9' is no valid text; rename it." in capsys.readouterr().err
+    for where in (os.fsdecode(b"caf\xe9.png"), os.fsdecode(b"caf\xe9*.png")):
+        assert app.run(["project", "create", "none", where, *CREATE]) == 2
+        err = capsys.readouterr().err
+        assert r"caf\xe9" in err
+        assert "udc" not in err
+    segment = ["segment", "-c", "red, wood", "-o", "out", "--regions", "superpixels"]
+    shutil.copy(images / "1.png", folder.with_name("0.png"))
+    assert app.run([*segment, str(folder / "0.png")]) == 0
+    capsys.readouterr()
+    assert app.run([*segment, "photographs/0.png"]) == 2
+    err = capsys.readouterr().err
+    assert "has the results of '" in err
+    assert r"\\" not in err
+    shutil.rmtree(folder)
+    assert app.run(["project", "create", "none", "--from", "out"]) == 2
+    err = capsys.readouterr().err
+    assert "are gone or were changed, such as '" in err
+    assert r"\\" not in err
+
+
 @pytest.fixture
 def labelled(images: Path, capsys: pytest.CaptureFixture[str]) -> Path:
     """A project of two photographs and three planes that was run, beside the current folder's images."""
@@ -402,7 +435,10 @@ def test_all_images_of_a_state_are_marked(
 @pytest.mark.parametrize(
     ("args", "sentence"),
     [
-        (["done", "images/0.png"], "There is no state 'done'; choose one of new, "),
+        (
+            ["done", "images/0.png"],
+            "There is no state 'done'; choose one of new, pre-labelled, in review, verified, skipped.",
+        ),
         (["verified", "--all", "--in", "done"], "There is no state 'done'"),
         (["failed", "images/0.png"], "Nobody but a run says that an item is failed"),
         (["verified", "images/0.png", "gone.png"], "The project has no image 'gone.png'; give its"),
