@@ -145,6 +145,7 @@ def export_project(
 
     Raises:
         InputError: something cannot be used, or written.
+        typer.Exit: images were left out.
     """
     from napari_corrclip.project.project import Project
 
@@ -158,6 +159,7 @@ def export_loose(places: Sequence[Path], format_: str, output: Path, given: Give
 
     Raises:
         InputError: something cannot be used, or written.
+        typer.Exit: images were left out.
     """
     from napari_corrclip.progress import drive
     from napari_corrclip.project.exporting import loose_steps
@@ -171,7 +173,13 @@ def _tell_exported(done: Exported, format_: str) -> None:
             f"{count(done.turned, 'photograph')} {'is' if done.turned == 1 else 'are'} stored turned, with a "
             "note which way: masks lie as it is seen upright. --pictures copy writes upright copies."
         )
+    for line in done.left_out[:SHOWN]:
+        say(f"Left out: {line}")
+    if len(done.left_out) > SHOWN:
+        say(f"and {len(done.left_out) - SHOWN:,} more")
     tell(f"{done.folder}: {count(done.images, 'image')} as {format_}")
+    if done.left_out:
+        raise typer.Exit(UNUSABLE)
 
 
 def list_formats() -> None:
@@ -204,6 +212,7 @@ def import_labels(
     """
     from napari_corrclip.project.export.importing import KINDS, Opened
     from napari_corrclip.project.folder import SUFFIX, is_project
+    from napari_corrclip.project.importing import recipe_in
     from napari_corrclip.project.project import Project
 
     if kind not in KINDS:
@@ -225,7 +234,8 @@ def import_labels(
                 f"{str(export)!r} has no images, and there is no project {str(place)!r} yet; say where the "
                 "images are (--images)."
             )
-        project = Project.create(place, opened.vocabulary, images or pictures)
+        recipe = recipe_in(opened)
+        project = Project.create(place, opened.vocabulary, images or pictures, recipe=recipe)
         tell(f"{project.folder}: {count(len(project), 'image')}")
     with project:
         done = project.import_labels(

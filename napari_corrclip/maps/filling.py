@@ -19,7 +19,7 @@ Rule = Literal["centres", "border"]
 too, of points that are pixels, as OpenCV fills polygons."""
 _Runs = tuple[Ints, Ints, Ints]
 """Of runs, owner * rows + row, the first pixel and the one behind the last."""
-_PIECE = 1 << 18
+_PIECE = 1 << 15
 """Crossings of rows, or pixels, that are looked at together."""
 
 

@@ -19,6 +19,7 @@ from typing import Any
 
 from napari_corrclip.errors import InputError
 from napari_corrclip.project.schema import APPLICATION, MIGRATIONS, VERSION
+from napari_corrclip.storage.disk import cannot_write
 from napari_corrclip.storage.locks import Lock, take
 from napari_corrclip.storage.places import can_write
 
@@ -108,7 +109,10 @@ class Database:
 
     def _be_the_writer(self) -> None:
         """Be the one process that writes: without a log, two at once are not safe everywhere."""
-        self._writer = take(self.folder / WRITER)
+        try:
+            self._writer = take(self.folder / WRITER)
+        except OSError as error:
+            raise cannot_write(self.folder, error) from None
         if self._writer is None:
             raise InputError(
                 f"Another process has {str(self.folder)!r} open for writing, and its disk carries no "

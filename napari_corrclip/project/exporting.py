@@ -21,6 +21,7 @@ from napari_corrclip.project.export.image import LabelledImage
 from napari_corrclip.project.folder import SESSION, image_in, item_folder, read_result
 from napari_corrclip.project.index import Index
 from napari_corrclip.project.records import ItemRecord, ItemState, plane_text
+from napari_corrclip.project.reviewing import check_unchanged
 from napari_corrclip.project.words import Names
 from napari_corrclip.results.folder import LARGE_FORMAT, read_provenance
 from napari_corrclip.results.large import LargeSegmentation
@@ -65,9 +66,11 @@ def _read_item(
     index: Index, record: ItemRecord, vocabulary: Vocabulary, names: Names
 ) -> LabelledImage:
     """Return the labels of an item, in the classes of the set."""
-    folder = item_folder(index.folder, record.name)
+    folder, file = item_folder(index.folder, record.name), image_in(index.folder, record.path)
+    if file.exists():  # else labels may go out alone
+        check_unchanged(record, file)
     more = {
-        "file": image_in(index.folder, record.path),
+        "file": file,
         "path": record.path,
         "plane": record.plane,
         "verified": record.state is ItemState.VERIFIED,
@@ -89,10 +92,10 @@ def _in_words(
     """Return an image in the classes of the set.
 
     A value is one class in the set, so that values stay; a session whose classes are none of the set's goes
-    by their names. What a run found of a class that is gone since has no class any more.
+    by their names.
 
     Raises:
-        InputError: a person gave a region a class that the set has not.
+        InputError: it has labels of a class that the set has not.
     """
     if set(theirs.values) <= set(ours.values) and names.are_of(theirs):
         return image
@@ -102,17 +105,25 @@ def _in_words(
     for class_ in theirs:
         value = class_.value if same else by_name.get(grammar.key(class_.name), 0)
         table[class_.value] = value if value in ours.values else 0
-    for note in image.notes:
-        if note.state and note.value and not table[note.value]:
-            raise InputError(
-                f"{image.path!r} has regions that are {theirs.by_value(note.value).name!r} by hand, which is "
-                "no class of the set; add it again, or give them another one."
-            )
+    labels = np.asarray(image.labels)
+    gone = [
+        class_.name
+        for class_ in theirs
+        if not table[class_.value] and (labels == class_.value).any()
+    ]
+    if gone:
+        way = "label it anew (project run --stale, or relabel)"
+        if any(note.state and note.value and not table[note.value] for note in image.notes):
+            way = "give those regions another one"
+        raise InputError(
+            f"It has labels of {', '.join(map(repr, gone))}, which is no class of the set; add it again, or "
+            f"{way}."
+        )
     notes = tuple(
         replace(note, value=int(table[note.value]), predicted=int(table[note.predicted]))
         for note in image.notes
     )
-    return replace(image, labels=table[np.asarray(image.labels)], notes=notes)
+    return replace(image, labels=table[labels], notes=notes)
 
 
 def loose_steps(

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from napari_corrclip.errors import InputError
 from napari_corrclip.images.origin import place_of
+from napari_corrclip.project.export.manifest import has_manifest
 from napari_corrclip.storage.text_files import read_text
 from napari_corrclip.storage.zarr_folders import METADATA
 
@@ -19,8 +20,10 @@ ENDINGS = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp", ".gif", ".
 LISTS = (".txt", ".csv")
 COLUMNS = ("image", "path", "file", "filename")
 """What the column of a CSV file may be called that names the images; else it is the first."""
-_OURS = (".corrclip", ".corrclip-project")
-"""How folders end whose pictures we have made."""
+_OURS = (
+    ".corrclip", ".corrclip-project", ".labels.png", ".labels.tif", ".regions.tif", ".overlay.png"
+)  # fmt: skip
+"""How folders end whose pictures we have made, and such pictures."""
 
 Tell = Callable[[InputError], object]
 
@@ -114,8 +117,19 @@ def _fitting(pattern: str, root: Path | None) -> Iterator[Path]:
     parts = Path(pattern).parts
     fixed = next(at for at, part in enumerate(parts) if glob.has_magic(part))
     named = any(_is_ours(part) for part in parts[fixed:])
+    exports: dict[Path, bool] = {}
+
+    def is_in_export(path: Path) -> bool:
+        above = [Path(*path.parts[:at]) for at in range(fixed + 1, len(path.parts))]
+        for folder in above:
+            if folder not in exports:
+                exports[folder] = has_manifest((root or Path()) / folder)
+        return any(exports[folder] for folder in above)
+
     for name in glob.glob(pattern, root_dir=root, recursive=True):  # noqa: PTH207 - of any root
-        if named or not any(_is_ours(part) for part in Path(name).parts[fixed:]):
+        if named or not (
+            any(_is_ours(part) for part in Path(name).parts[fixed:]) or is_in_export(Path(name))
+        ):
             yield (root or Path()) / name
 
 
@@ -125,6 +139,8 @@ def _is_ours(name: str) -> bool:
 
 def _inside(folder: Path, tell: Tell | None) -> Iterator[Path]:
     """Yield the images at any depth of a folder; what begins with a dot, and what is ours, is left out.
+
+    Ours are results, projects, exports and pictures of labels.
 
     Raises:
         _LockedError: it cannot be read.
@@ -144,7 +160,7 @@ def _inside(folder: Path, tell: Tell | None) -> Iterator[Path]:
         if _is_folder(path):
             if _is_zarr(path):
                 yield path
-            elif not is_link:  # which might lead back to where it is
+            elif not is_link and not has_manifest(path):  # a link might lead back to where it is
                 try:
                     yield from _inside(path, tell)
                 except _LockedError as error:

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_corrclip.annotation.files.log import has_session, is_open, put_aside
+from napari_corrclip.engine.recipe import GIVEN, Recipe
 from napari_corrclip.errors import InputError
 from napari_corrclip.images.stacks import read_plane
 from napari_corrclip.progress import Progress, Steps
@@ -118,7 +119,9 @@ def _matches(index: Index, opened: Opened) -> tuple[list[tuple[Entry, ItemRecord
     for entry in opened.entries:
         path, plane = opened.path_of(entry), opened.plane_of(entry)
         keys = [*enumerate(_keys(path, plane)), (_BY_NAME, entry.name.casefold())]
-        records = next(filter(None, (by_key.get(key) for key in keys)), [])
+        here = [by_key[key] for key in keys if key in by_key]
+        # What one image alone is known by comes before what several are.
+        records = next((each for each in here if len(each) == 1), here[0] if here else [])
         title = f"{path}{plane_text(plane)}"
         if not records:
             conflicts.append(f"{title}: no image of the project has this name; add it first.")
@@ -146,6 +149,16 @@ def _keys(path: str, plane: Sequence[int]) -> Iterable[str]:
     name, where = path.rpartition("/")[2], plane_text(tuple(plane))
     stem = name.rpartition(".")[0] or name
     return f"{path}{where}", f"{name}{where}".casefold(), f"{stem}{where}".casefold()
+
+
+def recipe_in(opened: Opened) -> Recipe | None:
+    """Return the recipe by which an export's images were run, for a project of them; ``None``: unknown."""
+    for run in () if opened.manifest is None else opened.manifest.runs:
+        with contextlib.suppress(InputError):
+            recipe = Recipe.from_json(run.recipe)
+            if recipe.whole and recipe.regions != GIVEN:
+                return recipe
+    return None
 
 
 def _in_set(image: LabelledImage, table: NDArray[np.uint16]) -> LabelledImage:

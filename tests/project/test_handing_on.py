@@ -16,8 +16,9 @@ import napari_corrclip as nc
 from napari_corrclip.demo.scenes import generate_scene
 from napari_corrclip.engine.segmenter import Segmenter
 from napari_corrclip.project.export.exporting import ExportOptions
-from napari_corrclip.project.export.formats import FORMATS
+from napari_corrclip.project.export.formats import WRITTEN
 from napari_corrclip.project.export.importing import Opened
+from napari_corrclip.project.importing import recipe_in
 from napari_corrclip.project.project import Project
 from napari_corrclip.project.records import ItemState
 
@@ -83,7 +84,7 @@ def shown(project: Project, name: str) -> dict[str, object]:
     }
 
 
-EXACT = [name for name, format_ in FORMATS.items() if format_.exact]
+EXACT = [name for name, format_ in WRITTEN.items() if format_.exact]
 
 
 @pytest.mark.parametrize("format_", EXACT)
@@ -267,18 +268,90 @@ def test_a_photograph_stored_turned_has_masks_as_it_is_seen(
         assert linked.turned == 1
 
 
-def test_a_class_that_is_gone_is_told(project: Project, tmp_path: Path) -> None:
-    second = project.items(order="path")[1]
+def test_a_class_that_is_gone_is_told_and_no_label_goes_in_silence(
+    project: Project, tmp_path: Path
+) -> None:
+    second, third = project.items(order="path")[1:]
     words = project.vocabulary
-    moss = words.add("moss")
     with project.session(second) as session:
-        session.set_vocabulary(moss)
+        session.set_vocabulary(words.add("moss"))
         session.assign(session.ids.tolist()[:1], "moss")
     assert "moss" in project.vocabulary.names
     project.choose(replace(words, next_value=9))
-    with pytest.raises(nc.InputError, match="'moss' by hand, which is no class of the set"):
-        project.export(tmp_path / "out", "indexed", progress=False)
-    assert not (tmp_path / "out").exists()
+    done = project.export(tmp_path / "out", "indexed", progress=False)
+    assert done.images == 2
+    (left,) = done.left_out
+    assert left.startswith(f"{second.title}: It has labels of 'moss', which is no class of the set")
+    assert "give those regions another one" in left
+    # Of what was proposed, too.
+    values = set(np.unique(project.result(third).labels).tolist()) - {0}
+    project.choose(
+        replace(
+            words, classes=tuple(c for c in words if c.value not in values) or words.classes[:1]
+        )
+    )
+    with pytest.raises(
+        nc.InputError, match=r"No image could be exported; .*run --stale, or relabel"
+    ):
+        project.export(tmp_path / "none", "indexed", only="pre-labelled", progress=False)
+    assert not (tmp_path / "none").exists()
+
+
+def test_an_image_that_is_gone_or_was_changed_is_left_out_and_told(
+    project: Project, tmp_path: Path
+) -> None:
+    first, second = project.items(order="path")[:2]
+    iio.imwrite(project.path_of(first), np.zeros((30, 30, 3), np.uint8))
+    project.path_of(second).unlink()
+    done = project.export(tmp_path / "out", "coco", progress=False)
+    assert done.images == 1
+    assert [line.partition(": ")[0] for line in done.left_out] == [first.title, second.title]
+    assert "was changed after it was run" in done.left_out[0]
+    assert "is gone; put it back, or tell where it is (project relink)" in done.left_out[1]
+    # Labels go out without their image, where that is not asked for.
+    bare = nc.ExportOptions(pictures="none")
+    done = project.export(tmp_path / "bare", "coco", options=bare, progress=False)
+    assert [line.partition(": ")[0] for line in done.left_out] == [first.title]
+
+
+def test_what_was_exported_is_no_photograph(
+    project: Project, images: Path, tmp_path: Path, segmenter: Segmenter
+) -> None:
+    project.export(images / "out", "indexed", progress=False)
+    iio.imwrite(images / "0.labels.png", np.zeros((9, 9), np.uint8))
+    assert project.look_again() == 0
+    with Project.create(
+        tmp_path / "by pattern", WORDS, f"{images}/**/*.png", recipe=RECIPE
+    ) as other:
+        assert len(other) == 3
+    with Project.create(
+        tmp_path / "named", WORDS, images / "out/JPEGImages", recipe=RECIPE
+    ) as other:
+        assert len(other) == 3
+
+
+def test_images_of_an_export_make_a_project_whatever_their_folders_are_called(
+    images: Path, tmp_path: Path, segmenter: Segmenter
+) -> None:
+    place = images / "out" / "SegmentationClass"
+    place.mkdir(parents=True)
+    (images / "south" / "0.png").rename(place / "0.jpg.png")
+    (images / "north" / "0.png").rename(place / "0.png")
+    Image.fromarray(generate_scene(7).image[:64, :64]).save(images / "0.jpg")
+    with Project.create(tmp_path / "set", WORDS, images, recipe=RECIPE) as project:
+        project.run(segmenter=segmenter, progress=False)
+        out = project.export(tmp_path / "voc", "indexed", progress=False).folder
+        titles = [item.title for item in project.items()]
+    opened = Opened.of(out)
+    pictures = [entry.picture for entry in opened.entries if entry.picture is not None]
+    with Project.create(
+        tmp_path / "again", opened.vocabulary, pictures, recipe=recipe_in(opened)
+    ) as other:
+        assert replace(other.recipe, dtype="auto") == RECIPE
+        report = other.import_labels(out, progress=False)
+        assert report.conflicts == ()
+        assert len(report.done) == len(titles) == 4
+        assert other.status().stale == {}
 
 
 def test_whatever_has_labels_is_exported_by_one_function(project: Project, tmp_path: Path) -> None:

@@ -256,7 +256,10 @@ class ExportPanel(QWidget):
                 else ""
             )
             what = f"{count(exported.images, 'image')} as {format_.title}"
-            self._tell(Said(f"Wrote {what} into {str(exported.folder)!r}.{turned}", Kind.DONE))
+            left = exported.left_out
+            out = f" {len(left)} left out, the first: {left[0]}" if left else ""
+            said = f"Wrote {what} into {str(exported.folder)!r}.{turned}{out}"
+            self._tell(Said(said, Kind.WARNING if left else Kind.DONE))
 
         if project is not None:
             self.keep()

@@ -49,7 +49,7 @@ from napari_corrclip.project.export.image import LabelledImage
 from napari_corrclip.project.export.manifest import Manifest
 from napari_corrclip.project.export.numbering import Choices
 from napari_corrclip.project.export.pictures import put_picture, size_of
-from napari_corrclip.project.export.rgb_png import write_rgb
+from napari_corrclip.project.export.png_bands import write_rgb
 from napari_corrclip.project.export.segments import Runs
 from napari_corrclip.storage.untrusted import guarded
 from napari_corrclip.vocabulary import VocabularyClass

@@ -18,7 +18,7 @@ from napari_corrclip.project.export.format import Choice, Format, Head, Wanted
 from napari_corrclip.project.export.image import LabelledImage
 from napari_corrclip.project.export.manifest import FOLDER, Manifest, ManifestWriter
 from napari_corrclip.project.export.numbering import Background, First, Numbering
-from napari_corrclip.project.export.pictures import HOWS, How, is_turned
+from napari_corrclip.project.export.pictures import HOWS, How, check_picture, is_turned
 from napari_corrclip.storage.folders import staged
 from napari_corrclip.storage.names import MAX_BYTES, cut
 from napari_corrclip.vocabulary import MAX_VALUE, Vocabulary
@@ -64,11 +64,13 @@ class Exported:
     Attributes:
         folder: absolute.
         images: how many.
+        left_out: why others are not in it, a sentence each.
         turned: how many of their files are stored turned, with a note which way, where these were not copied.
     """
 
     folder: Path
     images: int
+    left_out: tuple[str, ...] = ()
     turned: int = 0
 
 
@@ -141,8 +143,11 @@ def export_steps(
         vocabulary: the classes.
         options: what a person says.
 
+    An image whose labels or picture cannot be used is left out and told.
+
     Raises:
-        InputError: something is in the folder, the format cannot hold something, or it cannot be written.
+        InputError: something is in the folder, no image can be used, the format cannot hold something, or it
+            cannot be written.
     """
     options = options or ExportOptions()
     head = head_of(format_, vocabulary, options)
@@ -152,6 +157,7 @@ def export_steps(
         raise InputError("There is no image to export; label some first, or leave --only out.")
     names = names_of([source.title for source in sources])
     subsets = dealt([source.path for source in sources], options.split, options.seed)
+    left_out: list[str] = []
     turned, known = 0, np.zeros(MAX_VALUE + 1, np.bool_)
     known[[0, *vocabulary.values]] = True
     with staged(place, owned=owned) as stage:
@@ -160,15 +166,22 @@ def export_steps(
         with format_.writer(stage, head) as writer:
             for number, (source, name) in enumerate(zip(sources, names, strict=True)):
                 yield Progress("export", number, len(sources))
-                image = replace(source.read(), name=name, subset=subsets[number])
-                _check_labels(image, known)
+                try:
+                    image = replace(source.read(), name=name, subset=subsets[number])
+                    _check_labels(image, known)
+                    check_picture(image, head.pictures)
+                except InputError as error:  # of this image; the others go out
+                    left_out.append(f"{source.title}: {error}")
+                    continue
                 writer.item(image)
                 manifest.item(image)
                 if head.pictures != "copy" and is_turned(image):
                     turned += 1
+            if len(left_out) == len(sources):
+                raise InputError(f"No image could be exported; {left_out[0]}")
         manifest.close()
     yield Progress("export", len(sources), len(sources))
-    return Exported(place, len(sources), turned)
+    return Exported(place, len(sources) - len(left_out), tuple(left_out), turned)
 
 
 def _check_labels(image: LabelledImage, known: NDArray[np.bool_]) -> None:

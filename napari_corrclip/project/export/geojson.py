@@ -237,14 +237,17 @@ class GeojsonReader(Reader):
         out = np.array([feature.name == IGNORED for feature in features], np.bool_)
         owners, begins, columns, rows = _rings_of(features)
         labels = np.zeros(shape, np.uint16)
-        ignored = np.zeros(shape, np.bool_)
-        regions, ids = None, np.zeros(len(features), np.int64)
+        ignored = np.zeros(shape, np.bool_) if out.any() else None
+        regions: NDArray[np.integer] | None = None
+        ids = np.zeros(len(features), np.int64)
         with_regions = not self._told or any(feature.region >= 0 for feature in features)
         if with_regions:
-            regions, ids = np.zeros(shape, np.int32), _ids_of(features)
+            ids = _ids_of(features)
+            regions = np.zeros(shape, np.uint16 if ids.max(initial=0) < 1 << 16 else np.int32)
         for piece in filled(owners, begins, rows, columns, shape):
             paint(labels, piece, values)
-            paint(ignored, piece, out)
+            if ignored is not None:
+                paint(ignored, piece, out)
             if regions is not None:
                 paint(regions, piece, ids)
         notes: dict[int, RegionNote] = {}
@@ -256,7 +259,7 @@ class GeojsonReader(Reader):
         return Taken(
             labels,
             regions,
-            ignored if out.any() else None,
+            ignored,
             [notes[region] for region in sorted(notes)],
         )
 

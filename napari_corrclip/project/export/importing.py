@@ -152,7 +152,7 @@ def _bare(entry: Entry, taken: Taken, as_: As) -> LabelledImage:
         note = noted.get(region) or RegionNote(region, value, value)
         if region in out and not value:
             note = replace(note, state=IGNORED)
-        elif as_ == "decisions" and value and region not in noted:
+        elif as_ == "decisions" and value and not note.state:
             note = replace(note, state="assigned")
         notes.append(replace(note, value=value))
     return replace(bare, notes=tuple(notes))

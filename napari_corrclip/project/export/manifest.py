@@ -14,7 +14,8 @@ A folder ``napari-corrclip`` in the export:
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+import os
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -33,7 +34,7 @@ from napari_corrclip.results.provenance import Provenance, package_versions
 from napari_corrclip.storage.arrays import read_npz
 from napari_corrclip.storage.disk import cannot_write
 from napari_corrclip.storage.text_files import load_json, read_text
-from napari_corrclip.vocabulary import Vocabulary
+from napari_corrclip.vocabulary import MAX_VALUE, Vocabulary
 
 FOLDER, NAME, ITEMS = "napari-corrclip", "manifest.json", "items"
 FORMAT = "napari-corrclip export 1"
@@ -42,11 +43,11 @@ STATES: tuple[State, ...] = get_args(State)
 _LARGEST = 1 << 33
 """Bytes of an array of one image at most, unpacked."""
 _COLUMNS = {
-    "lengths": np.uint32, "run_ids": np.int32, "ids": np.int32, "values": np.uint16, "predicted": np.uint16,
-    "states": np.uint8, "looked": np.bool_, "p": np.float32, "margin": np.float32, "by": np.uint32,
-    "at": np.float64, "prints": np.uint64,
+    "lengths": np.uint32, "run_ids": np.int32, "unwritten": np.uint16, "ids": np.int32, "values": np.uint16,
+    "predicted": np.uint16, "states": np.uint8, "looked": np.bool_, "p": np.float32, "margin": np.float32,
+    "by": np.uint32, "at": np.float64, "prints": np.uint64,
 }  # fmt: skip
-_RUNS = ("lengths", "run_ids")
+_RUNS = ("lengths", "run_ids", "unwritten")
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +77,7 @@ class Noted:
 
 def has_manifest(folder: Path) -> bool:
     """Whether a folder is an export with its manifest."""
-    return (folder / FOLDER / NAME).is_file()
+    return os.path.isfile(folder / FOLDER / NAME)  # noqa: PTH113 - where nobody may look is none
 
 
 class ManifestWriter:
@@ -138,11 +139,20 @@ class ManifestWriter:
 
     def _arrays(self, image: LabelledImage) -> dict[str, NDArray[Any]]:
         runs, notes = Runs.of(image), image.notes
-        prints = fingerprints(runs)
+        # What a format leaves out, as the background class, is found as unlabelled in it.
+        out = [
+            value
+            for value in self._head.vocabulary.values
+            if value not in self._head.numbering.by_value
+        ]
+        unwritten = np.where(np.isin(runs.values, out), runs.values, 0)
+        seen = Runs.of(replace(image, labels=_Without(image.labels, out))) if out else runs
+        prints = fingerprints(seen)
         people = [self._people.setdefault(note.by, len(self._people)) for note in notes]
         columns: dict[str, Sequence[object] | NDArray[Any]] = {
             "lengths": runs.lengths,
             "run_ids": runs.regions,
+            "unwritten": unwritten,
             "ids": [note.id for note in notes],
             "values": [note.value for note in notes],
             "predicted": [note.predicted for note in notes],
@@ -263,14 +273,14 @@ class Manifest:
             )
         arrays = read_npz(path, _COLUMNS, "manifest", _REMEDY, largest=_LARGEST)
         rows = {len(arrays[name]) for name in _COLUMNS if name not in _RUNS}
-        lengths, run_ids = (arrays[name].astype(np.int64) for name in _RUNS)
+        lengths, run_ids = (arrays[name].astype(np.int64) for name in _RUNS[:2])
         right = (
             all(
                 arrays[name].dtype == dtype and arrays[name].ndim == 1
                 for name, dtype in _COLUMNS.items()
             )
             and len(rows) == 1
-            and len(lengths) == len(run_ids)
+            and len(lengths) == len(run_ids) == len(arrays["unwritten"])
             and int(lengths.sum()) == labels.size
             and not (run_ids < 0).any()
         )
@@ -287,15 +297,17 @@ class Manifest:
             verified=item.verified,
             provenance=None if item.run is None else self.runs[item.run],
         )
-        return replace(bare, notes=self._notes(arrays, bare, path))
+        notes, changed = self._notes(arrays, bare, path)
+        return replace(bare, labels=_filled(arrays, labels, regions, changed), notes=notes)
 
     def _notes(
         self, arrays: Mapping[str, NDArray[Any]], image: LabelledImage, path: Path
-    ) -> tuple[RegionNote, ...]:
+    ) -> tuple[tuple[RegionNote, ...], list[int]]:
+        """Return what is known of regions, and which of them were changed in another program."""
         runs = Runs.of(image)
         prints, now = fingerprints(runs), majorities(runs)
         columns = [arrays[name].tolist() for name in _COLUMNS if name not in _RUNS]
-        notes = []
+        notes, changed = list[RegionNote](), list[int]()
         for region, value, predicted, state, looked, p, margin, by, at, written in zip(
             *columns, strict=True
         ):
@@ -306,12 +318,44 @@ class Manifest:
             note = RegionNote(
                 region, value, predicted, STATES[state], p, margin, looked, self.people[by], at
             )
-            if prints[region] != written:  # it was changed in another program
+            if prints[region] != written:
+                changed.append(region)
                 note = replace(
                     note, value=now[region], state="assigned", looked=True, by="", at=0.0
                 )
             notes.append(note)
-        return tuple(notes)
+        return tuple(notes), changed
+
+
+class _Without:
+    """Labels without some classes, whose pixels have none; cut where the labels are."""
+
+    def __init__(self, labels: Any, values: Collection[int]) -> None:
+        self._labels = labels
+        self._table = np.arange(MAX_VALUE + 1, dtype=np.uint16)
+        self._table[list(values)] = 0
+        self.shape = labels.shape
+        chunks = getattr(labels, "chunks", None)
+        if chunks is not None:
+            self.chunks = chunks
+
+    def __getitem__(self, key: Any) -> NDArray[np.uint16]:
+        found: NDArray[np.uint16] = self._table[np.asarray(self._labels[key])]
+        return found
+
+
+def _filled(
+    arrays: Mapping[str, NDArray[Any]],
+    labels: NDArray[np.uint16],
+    regions: NDArray[np.int32],
+    changed: Sequence[int],
+) -> NDArray[np.uint16]:
+    """Return labels with the classes that the format left out, but for regions that were changed."""
+    if not arrays["unwritten"].any():
+        return labels
+    left_out = np.repeat(arrays["unwritten"], arrays["lengths"].astype(np.int64))
+    mine = (labels == 0) & ~np.isin(regions, changed)
+    return np.where(mine, left_out.reshape(labels.shape), labels)
 
 
 def _file(folder: Path, number: int) -> Path:

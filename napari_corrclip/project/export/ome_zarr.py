@@ -26,7 +26,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_corrclip.errors import InputError
-from napari_corrclip.images.stacks import read_plane
 from napari_corrclip.maps.regions import check_regions
 from napari_corrclip.project.export.attributes import attributes_of, note_of, scores_of
 from napari_corrclip.project.export.format import (
@@ -40,6 +39,7 @@ from napari_corrclip.project.export.format import (
 from napari_corrclip.project.export.image import LabelledImage, RegionNote
 from napari_corrclip.project.export.indexed import VOID_COLOR
 from napari_corrclip.project.export.numbering import Choices, decode
+from napari_corrclip.project.export.pictures import pixels_of
 from napari_corrclip.storage.disk import cannot_write
 from napari_corrclip.storage.untrusted import guarded
 from napari_corrclip.storage.zarr_folders import (
@@ -57,6 +57,8 @@ SUBSETS = ("train", "val", "test")
 UNLABELLED, IGNORED = "unlabelled", "ignored"
 VERSION = "0.5"
 CHUNK = 1024
+_ROWS = 256
+"""Of a chunk that are looked at together."""
 _MOST_TOLD = 200_000
 """Regions whose properties are said: they are one document, which readers load whole."""
 _MAX_PIXELS = 1 << 28
@@ -95,7 +97,7 @@ class OmeZarrWriter(Writer):
 
     def _write(self, root: Any, image: LabelledImage) -> None:
         said: dict[str, object] = {"version": VERSION}
-        if self.head.pictures == "copy" and image.file is not None:
+        if self.head.pictures == "copy" and not (image.file is None and image.pixels is None):
             said |= _write_picture(root, image)
         root.attrs["ome"] = said
         both = self.head.masks == "both"
@@ -135,11 +137,11 @@ class OmeZarrWriter(Writer):
         arrays: list[Any] = []
         while True:
             array = _new_array(group, str(len(arrays)), shape, kind)
-            for window, before in _windows(shape):
+            for window in _windows(shape):
                 if arrays:
-                    array[window] = np.asarray(arrays[-1][before])[::2, ::2]
+                    array[window] = _every_second(arrays[-1], window)
                 else:
-                    array[window] = piece(window).astype(kind)
+                    array[window] = _put_together(piece, window, kind)
             arrays.append(array)
             if max(shape) <= CHUNK:
                 break
@@ -187,8 +189,7 @@ class OmeZarrWriter(Writer):
 
 def _write_picture(root: Any, image: LabelledImage) -> dict[str, object]:
     """Write the image and its halves; return what the group says of them."""
-    assert image.file is not None
-    pixels = np.ascontiguousarray(read_plane(image.file, image.plane).rgb.transpose(2, 0, 1))
+    pixels = np.ascontiguousarray(pixels_of(image).transpose(2, 0, 1))
     scales: list[list[float]] = []
     shifts: list[list[float]] = []
     while True:
@@ -228,16 +229,40 @@ def _new_array(group: Any, name: str, shape: Sequence[int], kind: type[np.intege
     )
 
 
-def _windows(
-    shape: tuple[int, int],
-) -> Iterator[tuple[tuple[slice, slice], tuple[slice, slice]]]:
-    """Yield the chunks of a map, each with where it lies in one of twice its size."""
+def _put_together(
+    piece: Callable[[tuple[slice, slice]], NDArray[Any]],
+    window: tuple[slice, slice],
+    kind: type[np.integer],
+) -> NDArray[Any]:
+    """Return a chunk, whose rows are looked at some at a time."""
+    rows, columns = window
+    chunk = np.empty((rows.stop - rows.start, columns.stop - columns.start), kind)
+    for top in range(rows.start, rows.stop, _ROWS):
+        bottom = min(top + _ROWS, rows.stop)
+        chunk[top - rows.start : bottom - rows.start] = piece((slice(top, bottom), columns))
+    return chunk
+
+
+def _every_second(larger: Any, window: tuple[slice, slice]) -> NDArray[Any]:
+    """Return a chunk of a map of half the size, a chunk of the larger one after another."""
+    rows, columns = window
+    chunk = np.empty((rows.stop - rows.start, columns.stop - columns.start), larger.dtype)
+    half = CHUNK // 2
+    for top in range(0, chunk.shape[0], half):
+        for left in range(0, chunk.shape[1], half):
+            row, column = 2 * (rows.start + top), 2 * (columns.start + left)
+            piece = np.asarray(larger[row : row + CHUNK, column : column + CHUNK])[::2, ::2]
+            chunk[top : top + half, left : left + half] = piece
+    return chunk
+
+
+def _windows(shape: tuple[int, int]) -> Iterator[tuple[slice, slice]]:
+    """Yield the chunks of a map."""
     for top in range(0, shape[0], CHUNK):
         for left in range(0, shape[1], CHUNK):
-            bottom, right = min(top + CHUNK, shape[0]), min(left + CHUNK, shape[1])
             yield (
-                (slice(top, bottom), slice(left, right)),
-                (slice(2 * top, 2 * bottom), slice(2 * left, 2 * right)),
+                slice(top, min(top + CHUNK, shape[0])),
+                slice(left, min(left + CHUNK, shape[1])),
             )
 
 
@@ -291,11 +316,10 @@ class OmeZarrReader(Reader):
         unknown = sorted({0, *nothing, *out} - values.keys())
         labels = np.empty(array.shape, np.uint16)
         ignored = np.zeros(array.shape, np.bool_) if out else None
-        for window, _ in _windows((labels.shape[0], labels.shape[1])):
-            numbers = array[window]
-            labels[window] = decode(numbers, values, unknown, str(path / LABELS / CLASSES))
+        for at, numbers in _pieces(array):
+            labels[at] = decode(numbers, values, unknown, str(path / LABELS / CLASSES))
             if ignored is not None:
-                ignored[window] = np.isin(numbers, sorted(out))
+                ignored[at] = np.isin(numbers, sorted(out))
         if not _has_regions(root):
             return Taken(labels, None, ignored)
         group = _label_group(root, REGIONS)
@@ -305,9 +329,12 @@ class OmeZarrReader(Reader):
                 f"{_what(path)} has {CLASSES} of {labels.shape} and {REGIONS} of {array.shape} pixels; "
                 f"{_ADVICE}."
             )
-        regions = np.empty(array.shape, np.int32)
-        for window, _ in _windows((labels.shape[0], labels.shape[1])):
-            regions[window] = check_regions(array[window])
+        regions: NDArray[np.integer] = np.empty(array.shape, np.uint16)
+        for at, ids in _pieces(array):
+            checked = check_regions(ids)
+            if regions.dtype == np.uint16 and checked.max() > np.iinfo(np.uint16).max:
+                regions = regions.astype(np.int32)
+            regions[at] = checked
         names = {class_.name: class_.value for class_, _ in classes}
         return Taken(labels, regions, ignored, list(_notes(group, names, path)))
 
@@ -401,6 +428,14 @@ def _map(group: ZarrNode) -> StoredArray:
             f"{what} is of {array.shape[0]} × {array.shape[1]} pixels, and has {there} files; {_ADVICE}."
         )
     return array
+
+
+def _pieces(array: StoredArray) -> Iterator[tuple[tuple[slice, slice], NDArray[Any]]]:
+    """Yield where pieces of a map lie, and the pieces, each of some rows of a chunk."""
+    for rows, columns in _windows((array.shape[0], array.shape[1])):
+        for top in range(rows.start, rows.stop, _ROWS):
+            at = slice(top, min(top + _ROWS, rows.stop)), columns
+            yield at, np.asarray(array[at])
 
 
 def _notes(group: ZarrNode, names: Mapping[str, int], path: Path) -> Iterator[RegionNote]:

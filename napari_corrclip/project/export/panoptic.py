@@ -41,7 +41,7 @@ from napari_corrclip.project.export.coco_masks import id_type
 from napari_corrclip.project.export.format import Entry, Format, Reader, Taken, Writer
 from napari_corrclip.project.export.image import LabelledImage
 from napari_corrclip.project.export.numbering import Choices
-from napari_corrclip.project.export.png_bands import write_rgb_png
+from napari_corrclip.project.export.png_bands import write_rgb
 from napari_corrclip.project.export.segments import Masks, Segment, segments_of
 from napari_corrclip.storage.untrusted import check_regular, guarded
 
@@ -87,7 +87,8 @@ class PanopticWriter(Writer):
             )
         name = f"{image.name}.png"
         bands = _bands(segments, *image.shape)
-        write_rgb_png(self._maps[image.subset] / name, *image.shape, bands)
+        with (self._maps[image.subset] / name).open("wb") as file:
+            write_rgb(file, image.shape, bands)
         told = (
             {
                 "id": number,

@@ -54,7 +54,7 @@ def put_picture(image: LabelledImage, folder: Path, how: How) -> str:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         if not ending:
-            Image.fromarray(_pixels(image)).save(target, format="PNG", compress_level=1)
+            Image.fromarray(pixels_of(image)).save(target, format="PNG", compress_level=1)
         elif how == "link":
             assert image.file is not None
             target.symlink_to(os.path.abspath(image.file))  # noqa: PTH100 - a link stays one
@@ -70,11 +70,30 @@ def put_picture(image: LabelledImage, folder: Path, how: How) -> str:
     return name
 
 
-def _pixels(image: LabelledImage) -> NDArray[np.uint8]:
+def pixels_of(image: LabelledImage) -> NDArray[np.uint8]:
+    """Return (H, W, 3), the image as the networks saw it; it has a file or its pixels.
+
+    Raises:
+        InputError: its file cannot be read.
+    """
     if image.pixels is not None:
         return image.pixels
     assert image.file is not None
     return read_plane(image.file, image.plane).rgb
+
+
+def check_picture(image: LabelledImage, how: How) -> None:
+    """Refuse an image whose picture is wanted and gone.
+
+    Raises:
+        InputError: it is.
+    """
+    if how == "none" or image.pixels is not None or image.file is None:
+        return
+    if not image.file.exists():
+        raise InputError(
+            f"The image {str(image.file)!r} is gone; put it back, or tell where it is (project relink)."
+        )
 
 
 def is_turned(image: LabelledImage) -> bool:

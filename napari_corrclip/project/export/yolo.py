@@ -213,11 +213,12 @@ class YoloReader(Reader):
     def read(self, entry: Entry) -> Taken:
         """Return an image's labels, each line filled as OpenCV fills it; small ones lie over large ones."""
         shape = self._shape(entry)
-        labels, regions = np.zeros(shape, np.uint16), np.zeros(shape, np.int32)
+        labels = np.zeros(shape, np.uint16)
         path = self._texts.get(entry)
         if path is None:
-            return Taken(labels, regions)
+            return Taken(labels)
         values, begins, x, y = self._lines(path)
+        regions = np.zeros(shape, np.uint16 if len(values) < 1 << 16 else np.int32)
         columns, rows = _pixels(x, shape[1]), _pixels(y, shape[0])
         order = np.argsort(-_areas(begins, columns, rows), kind="stable")
         counts = np.diff(begins)[order]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tracemalloc
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +22,7 @@ from napari_corrclip.project.export.formats import FORMATS, format_called, forma
 from napari_corrclip.project.export.image import LabelledImage, RegionNote
 from napari_corrclip.project.export.importing import Opened
 from napari_corrclip.vocabulary import Vocabulary
-from tests.project.export.exported import image, read, words, write
+from tests.project.export.exported import image, read, same_notes, words, write
 
 BARE = ExportOptions(pictures="none")
 WRITTEN = [pytest.param(format_, id=name) for name, format_ in formats.WRITTEN.items()]
@@ -81,6 +82,30 @@ def test_three_hundred_classes(format_: Format, tmp_path: Path) -> None:
     (bare,) = read(folder, manifest=False)
     np.testing.assert_array_equal(bare.labels, one.labels)
     assert Opened.of(folder, manifest=False).vocabulary.names == vocabulary.names
+
+
+@pytest.mark.parametrize("format_", WRITTEN)
+def test_a_background_that_is_left_out_comes_back_with_its_decisions(
+    format_: Format, tmp_path: Path
+) -> None:
+    """Of polygons, too: what nobody has changed elsewhere is as it was."""
+    vocabulary = Vocabulary.parse("cat, dog, background: sky")
+    one = image(5, (60, 70), vocabulary=vocabulary, name="a.png")
+    free = "background" in format_.free
+    options = replace(BARE, background="unlabelled" if free else None)
+    folder = write(tmp_path / "out", [one], format_, vocabulary, options)
+    opened = Opened.of(folder)
+    (entry,) = opened.entries
+    back = opened.image(entry)
+    np.testing.assert_array_equal(back.labels, one.labels)
+    assert same_notes(back, one)
+    if free:
+        sky = vocabulary.values[vocabulary.background or 0]
+        assert (one.labels == sky).any()
+        bare = Opened.of(folder, manifest=False)
+        names = {class_.value: class_.name for class_ in bare.vocabulary}
+        found = {names[value] for value in np.unique(bare.image(entry).labels).tolist() if value}
+        assert "background" not in found
 
 
 @pytest.mark.parametrize("format_", WRITTEN)

@@ -21,7 +21,7 @@ from napari_corrclip.project.export.exporting import ExportOptions
 from napari_corrclip.project.export.image import LabelledImage, RegionNote
 from napari_corrclip.project.export.importing import Opened
 from napari_corrclip.project.export.panoptic import PANOPTIC
-from napari_corrclip.project.export.png_bands import write_rgb_png
+from napari_corrclip.project.export.png_bands import write_rgb
 from napari_corrclip.vocabulary import Vocabulary
 from tests.project.export.exported import image, read, write
 
@@ -186,7 +186,8 @@ def test_pictures_of_bands_are_read_as_they_are(
     cuts = np.unique(random.integers(0, height + 1, 3)).tolist()
     bounds = sorted({0, height, *cuts})
     bands = (pixels[a:b] for a, b in pairwise(bounds))
-    write_rgb_png(path, height, width, bands)
+    with path.open("wb") as file:
+        write_rgb(file, (height, width), bands)
     with Image.open(path) as picture:
         picture.verify()
     with Image.open(path) as picture:
