@@ -20,7 +20,7 @@ from typing import Annotated, TextIO
 import typer
 
 from napari_corrclip.errors import CorrClipError, InputError
-from napari_corrclip.wording.visible import visible
+from napari_corrclip.wording.visible import visible, visible_bytes
 
 Debug = Annotated[
     bool,
@@ -113,7 +113,7 @@ def say(line: str) -> None:
     Where even that cannot be written there is nobody to tell, and the work goes on.
     """
     try:
-        print(visible(line), file=sys.stderr, flush=True)
+        print(visible(visible_bytes(line)), file=sys.stderr, flush=True)
     except OSError:
         _discard(sys.stderr)
 
@@ -125,7 +125,7 @@ def tell(*lines: str) -> None:
         typer.Exit: it cannot be written, which has been said then.
     """
     try:
-        print(*map(visible, lines), sep="\n", flush=True)
+        print(*(visible(visible_bytes(line)) for line in lines), sep="\n", flush=True)
     except OSError as error:
         raise typer.Exit(lost_stdout(error)) from None
 

@@ -25,9 +25,10 @@ from napari_corrclip.errors import InputError
 from napari_corrclip.progress import drive
 from napari_corrclip.project.database import NAME
 from napari_corrclip.project.features import LIMIT
+from napari_corrclip.project.intake import check_there
 from napari_corrclip.project.project import Project
 from napari_corrclip.project.records import ItemState, passed_over_lines, plane_text
-from napari_corrclip.project.reviewing import state_of
+from napari_corrclip.project.reviewing import marked_state, state_of
 from napari_corrclip.project.run import Done, Event, Failed, Outcome, Report
 from napari_corrclip.project.taking_up import results_in
 from napari_corrclip.project.task import Proposal
@@ -63,8 +64,6 @@ def create(
     Raises:
         InputError: something cannot be used. Nothing was made then.
     """
-    from napari_corrclip.devices import choose_device, choose_dtype
-
     if classes is None or not images:
         what = "classes (-c 'cat, dog')" if classes is None else "images"
         raise InputError(
@@ -78,8 +77,8 @@ def create(
     vocabulary = read_classes(classes)
     options = parse_region_options(region_options)
     check_region_options(options, regions)
-    choose_device(device)
-    choose_dtype(dtype)
+    check_there(images)
+    _check_device(device, dtype)
     check_scale_options(scale, tile, overlap, detail)
     recipe = Recipe(
         preset,
@@ -103,6 +102,16 @@ def create(
             f"{project.folder}: {images_text(project)}, {classes_text}",
             *passed_over_lines(project.passed_over),
         )
+
+
+def _check_device(device: str, dtype: str) -> None:
+    """Raise InputError where there is no such device or floating-point type."""
+    if (device, dtype) == ("auto", "auto"):
+        return  # there is one everywhere, and torch takes seconds to say so
+    from napari_corrclip.devices import choose_device, choose_dtype
+
+    choose_device(device)
+    choose_dtype(dtype)
 
 
 def take_up(folder: Path, results: Path, given: Sequence[str], *, copy: bool) -> None:
@@ -207,7 +216,9 @@ def relabel(folder: Path, classes: str | None, *, strict: bool) -> None:
             preset = project.recipe.preset
             assert preset is not None  # a project's recipe is whole
             check_prompts(vocabulary, preset)
-            project.choose(project.match(vocabulary))
+            words = project.match(vocabulary)
+            project.choose(words)
+            _tell_of_classes_that_stay(words.names[len(vocabulary) :])
         found = project.items_to_relabel()
         if found.others and project.recipe.scale is not None:
             say(f"Large images keep no features: napari-corrclip project run {folder} --stale")
@@ -221,6 +232,12 @@ def relabel(folder: Path, classes: str | None, *, strict: bool) -> None:
         codes = _driven(project, steps, len(found.ready), "relabelled")
         tell(*project.status().lines())
     _exit(codes)
+
+
+def _tell_of_classes_that_stay(names: Sequence[str]) -> None:
+    if names:
+        stay, them = ("stays", "it") if len(names) == 1 else ("stay", "them")
+        say(f"{', '.join(map(repr, names))} {stay} in the set, where images have regions of {them}")
 
 
 def _driven(
@@ -350,7 +367,7 @@ def mark(
     if among is not None and not every:
         raise InputError(f"--in is {among!r}, and goes with --all; leave it out, or the images.")
     with Project.open(folder) as project:
-        wanted = state_of(state)
+        wanted = marked_state(state)
         if every:
             states = list(ItemState) if among is None else [state_of(among)]
             chosen = project.items(*(each for each in states if each is not wanted))

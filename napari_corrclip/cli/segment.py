@@ -42,7 +42,7 @@ from napari_corrclip.storage.zarr_folders import METADATA
 from napari_corrclip.vocabulary import Vocabulary
 from napari_corrclip.vocabulary.near_colors import nearest_given
 from napari_corrclip.weights.catalogue import get_preset
-from napari_corrclip.weights.presets import Preset
+from napari_corrclip.weights.presets import Preset, built_in_names
 from napari_corrclip.wording.amounts import count, size_text
 
 if TYPE_CHECKING:
@@ -357,16 +357,29 @@ def read_settings(path: Path, base: Settings) -> Settings:
         raise InputError(f"{where}: {error}") from None
 
 
+FITS = 75
+"""So many ASCII characters fit every built-in preset's text tower, for a token has one at least."""
+
+
 def check_prompts(vocabulary: Vocabulary, preset: Preset) -> None:
     """Raise InputError where a prompt in its template is too long; loads no network."""
-    from napari_corrclip.encoders.clip_text import tokenize
     from napari_corrclip.vocabulary.templates import fill
+
+    templates = vocabulary.templates or preset.templates
+    filled = [fill(templates, query) for query in vocabulary.queries]
+    # The tokenizer comes with torch, which takes seconds; only & may begin what it makes longer.
+    if preset.name in built_in_names() and all(
+        len(text) <= FITS and text.isascii() and "&" not in text
+        for texts in filled
+        for text in texts
+    ):
+        return
+    from napari_corrclip.encoders.clip_text import tokenize
     from napari_corrclip.weights.loading import load_tokenizer
 
     tokenizer = load_tokenizer(preset.clip)
-    templates = vocabulary.templates or preset.templates
-    for query in vocabulary.queries:
-        tokenize(tokenizer, fill(templates, query), tokenizer.context_length)
+    for texts in filled:
+        tokenize(tokenizer, texts, tokenizer.context_length)
 
 
 def report(result: Segmentation | LargeSegmentation, folder: Path) -> None:

@@ -13,6 +13,7 @@ from napari_corrclip.errors import InputError
 from napari_corrclip.images.origin import Origin, place_of
 from napari_corrclip.storage.disk import cannot_write, check_name
 from napari_corrclip.storage.temporary import temporary
+from napari_corrclip.wording.visible import visible
 
 _OPTIONAL = {"labels.png", "labels.tif", "overlay.png", "demo.png", "maps.zarr"}
 
@@ -150,8 +151,8 @@ def check_replaceable(folder: Path, mine: Callable[[Origin], bool]) -> None:
     owner = Origin.from_document(read_provenance(folder) or {})
     if owner.image and not mine(owner):
         raise InputError(
-            f"The folder {str(folder)!r} has the results of {owner.image!r}, which would be replaced; "
-            "remove it or give another -o."
+            f"The folder {str(folder)!r} has the results of '{visible(owner.image)}', which would be "
+            "replaced; remove it or give another -o."
         )
 
 

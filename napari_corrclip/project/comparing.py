@@ -7,14 +7,22 @@ from __future__ import annotations
 
 import contextlib
 import math
-from dataclasses import dataclass
+import os
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from napari_corrclip.errors import InputError
-from napari_corrclip.project.folder import file_now, image_in
+from napari_corrclip.project.folder import (
+    ITEMS,
+    SESSION,
+    file_now,
+    image_in,
+    is_corrected,
+    item_folder,
+)
 from napari_corrclip.project.index import Index, NotedFile
 from napari_corrclip.project.reading import is_as_it_was
-from napari_corrclip.project.records import ItemRecord
+from napari_corrclip.project.records import BY_HAND, ItemRecord
 
 READ = 64 << 20
 """Bytes of files that are read to tell whether they were changed, at most: a tenth of a second."""
@@ -94,16 +102,26 @@ class Files:
     Attributes:
         missing: images that are not where they were.
         changed: that are other ones than those that were run.
+        kept: of these, how many have a state that a person gave them, so that no run makes them anew.
         touched: that were written since, and have not been read now to tell whether they are other ones.
+        dead: links that lead nowhere.
         gone: where the first that is missing was looked for.
-        other: where the first that was changed lies.
+        other: where the first that was changed and is not kept lies.
+        kept_other: where the first that is kept lies.
+        way: what a person has to do to have that one run again.
+        link: where the first dead link lies.
     """
 
     missing: int = 0
     changed: int = 0
+    kept: int = 0
     touched: int = 0
+    dead: int = 0
     gone: str = ""
     other: str = ""
+    kept_other: str = ""
+    way: str = ""
+    link: str = ""
 
 
 def look_at_files(index: Index, *, limit: int = READ) -> Files:
@@ -113,23 +131,62 @@ def look_at_files(index: Index, *, limit: int = READ) -> Files:
         index: of the project.
         limit: so many bytes are read, at most, of files whose size or time is another one.
     """
-    missing = changed = touched = 0
-    gone = other = ""
+    missing = touched = dead = 0
+    gone = link = ""
+    changed: list[int] = []
     comparison = Comparison(index, limit)
     for path, items in index.noted_files().items():
         image = image_in(index.folder, path)
         try:
             now = file_now(image)
         except (OSError, ValueError):
-            missing += len(items)
-            gone = gone or str(image)
+            if leads_nowhere(image):
+                dead += len(items)
+                link = link or str(image)
+            else:
+                missing += len(items)
+                gone = gone or str(image)
             continue
         for item in items:
             another = comparison.is_another(item, image, now, len(items))
             if another is None:
                 touched += 1
             elif another:
-                changed += 1
-                other = other or str(image)
+                changed.append(item.id)
     comparison.keep()
-    return Files(missing, changed, touched, gone, other)
+    records = index.items_of(changed)
+    kept = [record for record in records if record.state in BY_HAND]
+    others = [record for record in records if record.state not in BY_HAND]
+    found = Files(missing, len(records), touched=touched, dead=dead, gone=gone, link=link)
+    if others:
+        found = replace(found, other=str(image_in(index.folder, others[0].path)))
+    if kept:
+        first = kept[0]
+        found = replace(
+            found,
+            kept=len(kept),
+            kept_other=str(image_in(index.folder, first.path)),
+            way=way_anew(first, corrected=is_corrected(item_folder(index.folder, first.name))),
+        )
+    return found
+
+
+def leads_nowhere(image: Path) -> bool:
+    """Whether an image is a link to what is not there."""
+    return os.path.islink(image) and not os.path.exists(image)  # noqa: PTH110, PTH114 - raise nothing
+
+
+def way_anew(record: ItemRecord, *, corrected: bool) -> str:
+    """Return what a person has to do to have an item run again whose image was changed.
+
+    Args:
+        record: the item.
+        corrected: whether its session has what somebody decided.
+    """
+    if record.state not in BY_HAND:
+        return "run it again (project run --stale)"
+    anew = "mark it new (project mark) and run it again"
+    if corrected:
+        decided = f"{ITEMS}/{record.name}/{SESSION}"
+        return f"move {decided!r} of the project away, which has what was decided, {anew}"
+    return anew

@@ -31,7 +31,7 @@ from napari_corrclip.annotation.files.folder import digest
 from napari_corrclip.annotation.files.log import glance, has_session
 from napari_corrclip.engine.recipe import Recipe
 from napari_corrclip.errors import InputError
-from napari_corrclip.images.origin import digest_of, escaped, place_of, position_of
+from napari_corrclip.images.origin import digest_of, place_of, position_of
 from napari_corrclip.images.pixels import Pixels
 from napari_corrclip.images.stack import Stack, Where, check_place
 from napari_corrclip.project.records import ItemState
@@ -44,6 +44,7 @@ from napari_corrclip.storage.names import cut
 from napari_corrclip.storage.text_files import load_json, read_text
 from napari_corrclip.storage.zarr_folders import METADATA
 from napari_corrclip.vocabulary import Vocabulary
+from napari_corrclip.wording.visible import visible_bytes
 
 SUFFIX = ".corrclip-project"
 FORMAT = "napari-corrclip project 1"
@@ -276,7 +277,9 @@ def check_text(place: str | Path) -> None:
     try:
         str(place).encode()
     except UnicodeEncodeError:
-        raise InputError(f"The name of {escaped(place)!r} is no valid text; rename it.") from None
+        raise InputError(
+            f"The name of {visible_bytes(repr(str(place)))} is no valid text; rename it."
+        ) from None
 
 
 def image_in(folder: Path, path: str) -> Path:

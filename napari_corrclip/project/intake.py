@@ -9,7 +9,7 @@ from pathlib import Path
 
 from napari_corrclip.errors import InputError
 from napari_corrclip.images.stacks import read_stack
-from napari_corrclip.project.comparing import READ, Comparison
+from napari_corrclip.project.comparing import READ, Comparison, leads_nowhere
 from napari_corrclip.project.content import Content, Runs, take_content
 from napari_corrclip.project.finding import (
     NothingThereError,
@@ -33,6 +33,17 @@ from napari_corrclip.project.folder import (
 from napari_corrclip.project.index import Found, Index
 from napari_corrclip.project.records import ItemState
 from napari_corrclip.storage.disk import check_name, remove
+
+
+def check_there(places: Iterable[str]) -> None:
+    """Refuse places that are not there; a look at each, where :func:`found_in` looks at all images.
+
+    Raises:
+        NothingThereError: nothing is there, or fits a pattern.
+    """
+    for place in places:
+        if not os.path.lexists(Path(place).expanduser()):
+            find_images(place)
 
 
 def found_in(
@@ -60,7 +71,7 @@ def found_in(
         check_text(seen)
         told: list[InputError] = []
         passed = None if names_images(place) else told.append
-        paths = paths_of(find_images(place, tell=passed), folder, passed)
+        paths = living(paths_of(find_images(place, tell=passed), folder, passed), passed)
         if told and not paths:
             raise told[0]
         for error in told:
@@ -84,6 +95,31 @@ def paths_of(images: Iterable[Path], folder: Path, tell: Tell | None = None) -> 
                 raise
             tell(error)
     return paths
+
+
+def living(
+    paths: Mapping[Path, str], tell: Tell | None = None, items: Collection[str] = ()
+) -> dict[Path, str]:
+    """Return the paths of images but for links that lead nowhere, which are told, or raised.
+
+    Args:
+        paths: of images, as of :func:`paths_of`.
+        tell: as there.
+        items: paths of those that are items already, which are kept.
+    """
+    found: dict[Path, str] = {}
+    for image, path in paths.items():
+        if path in items or not leads_nowhere(image):
+            found[image] = path
+            continue
+        error = InputError(
+            f"The image {str(image)!r} is a link that leads nowhere; bring back what is linked, or leave it "
+            "out."
+        )
+        if tell is None:
+            raise error
+        tell(error)
+    return found
 
 
 def _found(paths: Mapping[Path, str], known: Collection[tuple[str, int, int]]) -> Iterator[Found]:
@@ -195,7 +231,7 @@ def look_again(index: Index) -> int:
         InputError: the index cannot be written.
     """
     found: dict[str, list[Found]] = {}
-    known = index.files()
+    known, items = index.files(), {path for path, _ in index.names()}
     told: list[InputError] = []
     for place in index.places:
         try:
@@ -205,7 +241,8 @@ def look_again(index: Index) -> int:
         except InputError as error:
             told.append(error)
             continue
-        found[place] = list(_found(paths_of(images, index.folder, told.append), known))
+        paths = living(paths_of(images, index.folder, told.append), told.append, items)
+        found[place] = list(_found(paths, known))
     index.passed_over["places"] = tuple(dict.fromkeys(map(str, told)))
     with index.transaction():
         new = take(index, found)

@@ -55,6 +55,7 @@ from napari_corrclip.project.index import Index
 from napari_corrclip.project.listing import ItemOrder
 from napari_corrclip.project.proposals import Extras
 from napari_corrclip.project.records import (
+    LABELLED,
     ItemRecord,
     ItemState,
     RunRecord,
@@ -298,29 +299,34 @@ class Project:
         """Have other classes, or another recipe, from now on; what was made by the former ones is stale.
 
         Args:
-            vocabulary: as for :meth:`create`. Of text, names or a file, classes of the same name are the same
-                classes, and keep their label values; a :class:`Vocabulary` is taken as it is, as one that was
-                made of :attr:`vocabulary` by its methods. ``None``: those that there are.
+            vocabulary: as for :meth:`create`. Of text, names or a file it is as :meth:`match` returns it; a
+                :class:`Vocabulary` is taken as it is, as one that was made of :attr:`vocabulary` by its
+                methods. ``None``: those that there are.
             recipe: ``None``: that which there is.
 
         Raises:
             InputError: it cannot be used, or written.
         """
         self._index.check_writable()
-        ours = words = classes.current(self._index)
-        if isinstance(vocabulary, Vocabulary):
-            words = replace(vocabulary, next_value=max(vocabulary.next_value, ours.next_value))
-        elif vocabulary is not None:
-            words = self.match(vocabulary)
+        chosen = None if vocabulary is None else Vocabulary.coerce(vocabulary)
         how = self.recipe if recipe is None else recipe
         _check(how)
-        with self._index.transaction():
+        with self._index.transaction():  # in which nobody decides
+            words = classes.current(self._index)
+            if chosen is vocabulary and chosen is not None:
+                words = replace(chosen, next_value=max(chosen.next_value, words.next_value))
+            elif chosen is not None:
+                words = classes.matched(self._index, chosen)
             self._index.choose(words, how)
         intake.write_choices(self._index)
 
     def match(self, vocabulary: VocabularyLike) -> Vocabulary:
-        """Return classes with the values of the set: of the same name the same, else values none ever had."""
-        return classes.current(self._index).matched(Vocabulary.coerce(vocabulary))
+        """Return classes with the values of the set, and behind them those that stay in it.
+
+        Classes of the same name are the same ones, also of one that the set had once, and keep their label
+        values; others get values that none ever had. A class that somebody gave to regions stays.
+        """
+        return classes.matched(self._index, Vocabulary.coerce(vocabulary))
 
     def classes_beside(self, before: Vocabulary | None, after: Vocabulary) -> Vocabulary:
         """Return an image's changed classes, of which the new ones have values that are theirs in the set.
@@ -547,17 +553,26 @@ class Project:
         return Status(
             states,
             self.count_stale(),
-            files.missing,
-            files.changed,
-            files.touched,
-            files.gone,
-            files.other,
-            self.passed_over,
+            missing=files.missing,
+            changed=files.changed,
+            kept=files.kept,
+            touched=files.touched,
+            dead=files.dead,
+            gone=files.gone,
+            other=files.other,
+            kept_other=files.kept_other,
+            way=files.way,
+            link=files.link,
+            passed_over=self.passed_over,
         )
 
     def count_stale(self) -> dict[ItemState, int]:
-        """Return how many items of each state are stale, as :meth:`status` does, without a look at images."""
-        return self._index.stale(choosing.fresh_runs(self._index))
+        """Return how many items of each state are stale, as :meth:`status` does, without a look at images.
+
+        Of those whose labels are shown: one that is marked new, or failed, has none.
+        """
+        stale = self._index.stale(choosing.fresh_runs(self._index))
+        return {state: number for state, number in stale.items() if state in LABELLED}
 
     # -- running
 
@@ -1015,7 +1030,7 @@ class Project:
         """
         self._index.check_writable()
         found = [self.item(item) for item in items]
-        reviewing.mark(self._index, found, reviewing.state_of(state), by)
+        reviewing.mark(self._index, found, reviewing.marked_state(state), by)
         return len(found)
 
 

@@ -26,6 +26,10 @@ DECIDED = (ItemState.IN_REVIEW, ItemState.VERIFIED)
 """The states in which a person has decided something about regions."""
 BY_HAND = (*DECIDED, ItemState.SKIPPED)
 """The states that a person alone brings an item into, and that no run changes."""
+MARKED = (ItemState.NEW, ItemState.PRELABELLED, *BY_HAND)
+"""The states that a person may bring an item into; the others are a run's to say."""
+LABELLED = (ItemState.PRELABELLED, *BY_HAND)
+"""The states in which a result is shown, if there is one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,9 +144,14 @@ class Status:
         stale: of those with a result, how many have it by other settings or words than today's.
         missing: images that are not where they were.
         changed: images that are other ones than those that were run.
+        kept: of those, how many have a state that a person gave them, so that no run makes them anew.
         touched: images whose files were written since, and were not read to tell whether they are other ones.
+        dead: images that are links and lead nowhere; they are not missing.
         gone: where the first image that is missing was looked for.
-        other: where the first image that was changed lies.
+        other: where the first image lies that was changed and that a run makes anew.
+        kept_other: where the first one lies that is kept.
+        way: what has to be done to have that one run again.
+        link: where the first link lies that leads nowhere.
         passed_over: what was looked for and could not be used since the project was opened, a sentence each.
     """
 
@@ -150,9 +159,14 @@ class Status:
     stale: Mapping[ItemState, int] = field(default_factory=dict)
     missing: int = 0
     changed: int = 0
+    kept: int = 0
     touched: int = 0
+    dead: int = 0
     gone: str = ""
     other: str = ""
+    kept_other: str = ""
+    way: str = ""
+    link: str = ""
     passed_over: tuple[str, ...] = ()
 
     @property
@@ -173,10 +187,21 @@ class Status:
                 f"{count(self.missing, 'image')} not found, such as {self.gone!r}; "
                 "relink tells where they are now"
             )
-        if self.changed:
+        if self.dead:
+            are, lead = ("is a link", "leads") if self.dead == 1 else ("are links", "lead")
             told.append(
-                f"{count(self.changed, 'image')} changed since they were run, such as {self.other!r}; "
-                "run --stale makes those anew that nobody has decided about"
+                f"{count(self.dead, 'image')} {are} and {lead} nowhere, such as {self.link!r}; "
+                "bring back what is linked"
+            )
+        if self.changed > self.kept:
+            told.append(
+                f"{count(self.changed - self.kept, 'image')} changed since they were run, such as "
+                f"{self.other!r}; run --stale makes them anew"
+            )
+        if self.kept:
+            told.append(
+                f"{count(self.kept, 'image')} changed since they were run and then decided by somebody, such "
+                f"as {self.kept_other!r}; put the former one back, or {self.way}"
             )
         if self.touched:
             told.append(

@@ -68,7 +68,6 @@ def relabel_steps(
     index: Index, segmenter: Segmenter | None = None, *, strict: bool = False
 ) -> Generator[Event[str, Proposal], None, Report[str]]:
     """Label by today's words; see :meth:`~napari_corrclip.project.project.Project.relabel`."""
-    prepare_imports()
     recipe, vocabulary = index.recipe, index.vocabulary
     with only_runner(index.folder):
         catch_up(index)
@@ -84,6 +83,7 @@ def relabel_steps(
         }
         if not tasks:
             return Report()
+        prepare_imports()
         if segmenter is None:
             segmenter = yield from loading(recipe)()
         segmenter.check_prompts(vocabulary)

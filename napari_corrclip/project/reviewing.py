@@ -17,11 +17,11 @@ from napari_corrclip.errors import InputError
 from napari_corrclip.images import ImageOptions
 from napari_corrclip.images.stack import Where
 from napari_corrclip.images.stacks import read_plane
+from napari_corrclip.project.comparing import way_anew
 from napari_corrclip.project.content import Content, Runs, take_content
 from napari_corrclip.project.database import ClosedError
 from napari_corrclip.project.folder import (
     ITEM,
-    ITEMS,
     RESULT,
     SESSION,
     Outcome,
@@ -36,7 +36,14 @@ from napari_corrclip.project.folder import (
 from napari_corrclip.project.index import Index, NotedFile
 from napari_corrclip.project.intake import write_choices
 from napari_corrclip.project.reading import is_as_it_was
-from napari_corrclip.project.records import BY_HAND, DECIDED, ItemRecord, ItemState, plane_text
+from napari_corrclip.project.records import (
+    BY_HAND,
+    DECIDED,
+    MARKED,
+    ItemRecord,
+    ItemState,
+    plane_text,
+)
 from napari_corrclip.project.vectors import keep_means
 from napari_corrclip.project.words import adopt
 from napari_corrclip.results.folder import read_provenance
@@ -266,8 +273,6 @@ def take(
 
 def mark(index: Index, records: Iterable[ItemRecord], state: ItemState, by: str) -> None:
     """Bring items into a state, all or none; see :meth:`~napari_corrclip.project.project.Project.mark`."""
-    if state in (ItemState.RUNNING, ItemState.FAILED):
-        raise InputError(f"Nobody but a run says that an item is {state}.")
     with contextlib.ExitStack() as undone:
         with index.transaction():  # in which no run takes the items
             found = [_collected(index, index.item(record.name)) for record in records]
@@ -334,8 +339,12 @@ def write_outcome(index: Index, name: str) -> None:
     ).write_new(folder)
 
 
-def state_of(state: ItemState | str) -> ItemState:
+def state_of(state: ItemState | str, among: Iterable[ItemState] = ItemState) -> ItemState:
     """Return a state by its name.
+
+    Args:
+        state: or its name.
+        among: those that are told to choose from.
 
     Raises:
         InputError: there is none.
@@ -344,8 +353,22 @@ def state_of(state: ItemState | str) -> ItemState:
         return ItemState(state)
     except ValueError:
         raise InputError(
-            f"There is no state {state!r}; choose one of {', '.join(ItemState)}."
+            f"There is no state {state!r}; choose one of {', '.join(among)}."
         ) from None
+
+
+def marked_state(state: ItemState | str) -> ItemState:
+    """Return a state that a person may bring an item into, by its name.
+
+    Raises:
+        InputError: there is none, or a run alone says so.
+    """
+    found = state_of(state, MARKED)
+    if found not in MARKED:
+        raise InputError(
+            f"Nobody but a run says that an item is {found}; choose one of {', '.join(MARKED)}."
+        )
+    return found
 
 
 def as_it_was_read(folder: Path) -> ImageOptions | None:
@@ -390,13 +413,7 @@ def check_unchanged(record: ItemRecord, image: Path) -> tuple[int, int]:
         ) from None
     if now == (record.size, record.mtime) or is_as_it_was(image, record.plane, record.digest):
         return now
-    way = "run it again (project run --stale)"
-    if record.state in DECIDED:
-        decided = f"{ITEMS}/{record.name}/{SESSION}"
-        way = (
-            f"move {decided!r} of the project away, which has what was decided, say that the item is new "
-            "(Project.mark), and run it again"
-        )
+    way = way_anew(record, corrected=record.state in DECIDED)
     raise InputError(
         f"The image {str(image)!r}{plane_text(record.plane)} was changed after it was run; put the "
         f"former one back, or {way}."

@@ -31,6 +31,7 @@ from napari_corrclip.results.provenance import Provenance
 from napari_corrclip.storage.folders import read_whole
 from napari_corrclip.vocabulary import Vocabulary
 from napari_corrclip.wording.amounts import count
+from napari_corrclip.wording.visible import visible
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,9 +94,10 @@ def results_in(place: str | os.PathLike[str]) -> Results:
         vocabularies[folder] = _vocabulary(folder)
         seconds[image] = sum(provenance.seconds.values())
     if gone:
+        lacking, named = gone[0]
         raise InputError(
-            f"The images of {count(len(gone), 'result')} are gone or were changed, such as {gone[0][1]!r} of "
-            f"{str(gone[0][0])!r}; put them back, or move these results away."
+            f"The images of {count(len(gone), 'result')} are gone or were changed, such as "
+            f"'{visible(named)}' of {str(lacking)!r}; put them back, or move these results away."
         )
     first, *others = vocabularies.items()
     for folder, words in others:

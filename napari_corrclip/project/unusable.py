@@ -5,7 +5,7 @@ from __future__ import annotations
 from napari_corrclip.errors import InputError
 from napari_corrclip.project.finding import NothingThereError, find_images
 from napari_corrclip.project.index import Index
-from napari_corrclip.project.intake import paths_of
+from napari_corrclip.project.intake import living, paths_of
 
 
 def note(index: Index) -> None:
@@ -13,6 +13,7 @@ def note(index: Index) -> None:
     if "places" in index.passed_over:
         return
     told: list[InputError] = []
+    items = {path for path, _ in index.names()}
     for place in index.places:
         try:
             images = find_images(place, root=index.folder, tell=told.append)
@@ -21,5 +22,5 @@ def note(index: Index) -> None:
         except InputError as error:
             told.append(error)
             continue
-        paths_of(images, index.folder, told.append)
+        living(paths_of(images, index.folder, told.append), told.append, items)
     index.passed_over["places"] = tuple(dict.fromkeys(map(str, told)))

@@ -15,6 +15,7 @@ from napari_corrclip.errors import InputError
 from napari_corrclip.project.index import Index
 from napari_corrclip.storage.text_files import load_json
 from napari_corrclip.vocabulary import Vocabulary, VocabularyClass, grammar
+from napari_corrclip.vocabulary.classes import flagged
 
 
 class Names:
@@ -65,6 +66,29 @@ def current(index: Index) -> Vocabulary:
     """Return a set's classes; the next one gets a value that none ever had."""
     words = index.vocabulary
     return replace(words, next_value=max(words.next_value, Names(index).next_value))
+
+
+def matched(index: Index, words: Vocabulary) -> Vocabulary:
+    """Return classes with the values of their names in a set, and behind them those that stay.
+
+    A class of the set that they leave out stays where somebody gave it to regions. One that the set had once
+    gets its value back.
+
+    Args:
+        index: of the project.
+        words: the classes from now on.
+    """
+    ours = current(index)
+    found = ours.matched(words)
+    gone = [class_ for class_ in ours.classes if class_.value not in found.values]
+    decided = _decided_elsewhere(index, [class_.value for class_ in gone], None)
+    stay = [class_ for class_ in gone if class_.value in decided]
+    if found.background is not None:
+        stay = [flagged(class_, False) for class_ in stay]
+    found = replace(found, classes=(*found.classes, *stay))
+    found = found.beside(ours, Names(index).values)
+    next_value = max(ours.next_value, 1 + max(found.values))
+    return replace(found, next_value=next_value)
 
 
 def beside(index: Index, before: Vocabulary | None, after: Vocabulary) -> Vocabulary:

@@ -2,7 +2,7 @@ r"""Text of others where somebody or something would obey it: made visible.
 
 Names of files and classes, titles and what a file says of itself may hold anything. A terminal obeys its
 escapes (ESC, C1), a reader of code is deceived by bidirectional controls, and a line break ends a comment.
-All of them are shown as Python writes them: ``\x1b``, ``\u202e``, ``\n``.
+All of them are shown as Python writes them: ``\x1b``, ``\u202e``, ``\n``; a byte that is no text as ``\xe9``.
 """
 
 from __future__ import annotations
@@ -30,7 +30,23 @@ def visible(text: str) -> str:
 
 
 def _escape(found: re.Match[str]) -> str:
+    code = ord(found.group())
+    if code in _BYTES:
+        return f"\\x{code - 0xDC00:02x}"
     return found.group().encode("unicode_escape").decode("ascii")
+
+
+_BYTES = range(0xDC80, 0xDD00)
+"""How Python holds bytes of a file's name that are no text."""
+_QUOTED_BYTE = re.compile(r"(?<!\\)((?:\\\\)*)\\udc([89a-f][0-9a-f])")
+
+
+def visible_bytes(text: str) -> str:
+    r"""Return ``text``, which quotes names by ``repr``, with the bytes that are no text as ``\xe9``.
+
+    Python has ``\udce9`` in their place, by which nobody finds the file.
+    """
+    return _QUOTED_BYTE.sub(r"\1\\x\2", text)
 
 
 class VisibleStream:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
+import random
 import shlex
 import shutil
+import subprocess
 import sys
 from pathlib import Path
 
@@ -13,9 +16,13 @@ import numpy as np
 import pytest
 
 from napari_corrclip.cli import app
+from napari_corrclip.cli.segment import FITS
 from napari_corrclip.demo.scenes import generate_scene
 from napari_corrclip.project.database import NAME
 from napari_corrclip.project.project import Project
+from napari_corrclip.weights.catalogue import get_preset
+from napari_corrclip.weights.loading import load_tokenizer
+from napari_corrclip.weights.presets import built_in_names
 
 CREATE = ("--regions", "superpixels", "--region-option", "n_segments=40", "-c", "red, blue, wood")
 
@@ -224,8 +231,62 @@ def test_features_are_kept_and_other_words_found_by_the_command_line(
     assert "images/1.png: " in out.err
     assert "2 pre-labelled\n" in out.out
     with Project.open(place) as project:
-        # Classes of the same name keep their values; "blue" was gone meanwhile, and is another one.
-        assert [class_.value for class_ in project.vocabulary.classes] == [4, 5, 3, 6]
+        # Classes of the same name keep their values, also "blue", which was gone meanwhile.
+        assert [class_.value for class_ in project.vocabulary.classes] == [4, 2, 3, 5]
+
+
+def test_other_classes_by_mistake_are_taken_back(
+    images: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert app.run(["project", "create", "set", str(images), *CREATE]) == 0
+    place = "set.corrclip-project"
+    assert app.run(["project", "run", place]) == 0
+    with Project.open(place) as project:
+        first, _ = project
+        with project.session(first) as session:
+            session.assign(session.ids[:2].tolist(), "blue")
+        mistaken = project.vocabulary
+    capsys.readouterr()
+    assert app.run(["project", "relabel", place, "-c", "car, lamp"]) == 0
+    assert "'blue' stays in the set, where images have regions of it\n" in capsys.readouterr().err
+    with Project.open(place) as project:
+        assert project.vocabulary.names == ("car", "lamp", "blue")
+        assert project.vocabulary.values == (4, 5, 2)
+        assert project.count_stale() == {"in review": 1, "pre-labelled": 1}
+        project.export(tmp_path / "export", "indexed")  # "blue" is a class of the set
+    assert app.run(["project", "relabel", place, "-c", "red, blue, wood"]) == 0
+    out = capsys.readouterr()
+    assert "stay" not in out.err
+    assert "1 pre-labelled\n1 in review\n" in out.out
+    with Project.open(place) as project:
+        assert project.vocabulary.classes == mistaken.classes
+        assert project.vocabulary.next_value == 6  # of the two that were a mistake, and of no more
+
+
+def test_what_needs_no_networks_does_not_wait_for_their_libraries(images: Path) -> None:
+    code = (
+        "import sys; from napari_corrclip.cli import app; place = 'set.corrclip-project';"
+        "create = ['project', 'create', 'set', '-c', 'red, wood', '--regions', 'superpixels'];"
+        "codes = [app.run(each) for each in ["
+        "[*create, 'nothere', '--device', 'cpu'], [*create, 'no*.png', '--device', 'cpu'],"
+        "[*create, 'images'], ['project', 'relabel', place],"
+        "['project', 'relabel', place, '-c', 'red, moss']]];"
+        "assert codes == [2, 2, 0, 0, 0], codes;"
+        "late = {'torch', 'triton', 'open_clip'} & set(sys.modules);"
+        "assert not late, late"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.parametrize("name", built_in_names())
+def test_prompts_that_are_not_counted_fit_every_text_tower(name: str) -> None:
+    tokenizer = load_tokenizer(get_preset(name).clip)
+    assert tokenizer.context_length >= FITS + 2
+    dice = random.Random(1)
+    printable = [chr(code) for code in range(1, 128) if chr(code) != "&"]
+    for _ in range(200):
+        text = "".join(dice.choices(printable, k=FITS))
+        assert len(tokenizer.encode(text)) <= FITS
 
 
 def test_what_is_run_again_for_its_features_is_told_with_their_size(
@@ -270,6 +331,38 @@ def test_what_cannot_be_kept_is_said(
     assert said.count("\n") == 1
     assert app.run(["project", "relabel", "set.corrclip-project", "-c", "cat,,dog"]) == 2
     assert "empty class name" in capsys.readouterr().err
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="others allow no such names")
+def test_a_name_that_is_no_text_is_told_so_that_it_can_be_found(
+    images: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = Path(os.fsdecode(b"photographs/caf\xe9"))
+    shutil.copytree(images, folder)
+    shutil.copy(images / "0.png", os.fsdecode(b"images/caf\xe9\\.png"))
+    assert app.run(["project", "create", "set", "images", *CREATE]) == 0
+    out = capsys.readouterr().out
+    assert r"images/caf\xe9\\.png' is no valid text; rename it." in out
+    assert app.run(["project", "create", "none", str(folder), *CREATE]) == 2
+    assert r"photographs/caf\xe9' is no valid text; rename it." in capsys.readouterr().err
+    for where in (os.fsdecode(b"caf\xe9.png"), os.fsdecode(b"caf\xe9*.png")):
+        assert app.run(["project", "create", "none", where, *CREATE]) == 2
+        err = capsys.readouterr().err
+        assert r"caf\xe9" in err
+        assert "udc" not in err
+    segment = ["segment", "-c", "red, wood", "-o", "out", "--regions", "superpixels"]
+    shutil.copy(images / "1.png", folder.with_name("0.png"))
+    assert app.run([*segment, str(folder / "0.png")]) == 0
+    capsys.readouterr()
+    assert app.run([*segment, "photographs/0.png"]) == 2
+    err = capsys.readouterr().err
+    assert "has the results of '" in err
+    assert r"\\" not in err
+    shutil.rmtree(folder)
+    assert app.run(["project", "create", "none", "--from", "out"]) == 2
+    err = capsys.readouterr().err
+    assert "are gone or were changed, such as '" in err
+    assert r"\\" not in err
 
 
 @pytest.fixture
@@ -342,7 +435,10 @@ def test_all_images_of_a_state_are_marked(
 @pytest.mark.parametrize(
     ("args", "sentence"),
     [
-        (["done", "images/0.png"], "There is no state 'done'; choose one of new, "),
+        (
+            ["done", "images/0.png"],
+            "There is no state 'done'; choose one of new, pre-labelled, in review, verified, skipped.",
+        ),
         (["verified", "--all", "--in", "done"], "There is no state 'done'"),
         (["failed", "images/0.png"], "Nobody but a run says that an item is failed"),
         (["verified", "images/0.png", "gone.png"], "The project has no image 'gone.png'; give its"),

@@ -24,10 +24,7 @@ from napari_corrclip.project.records import ItemState
 from tests.project.small import RECIPE, WORDS
 
 LARGE = nc.Recipe(regions="superpixels", region_options={"n_segments": 5}, scale=0.05)
-CHANGED = (
-    "{} changed since they were run, such as {!r}; "
-    "run --stale makes those anew that nobody has decided about"
-)
+CHANGED = "{} changed since they were run, such as {!r}; run --stale makes them anew"
 
 
 @pytest.fixture
@@ -155,6 +152,43 @@ def test_status_tells_what_was_changed_and_reads_so_much_and_no_more(
             "2 images written since they were run, perhaps with the same content; opening one tells"
             in (project.status().lines())
         )
+
+
+def test_status_tells_the_way_out_that_there_is(
+    images: Path, tmp_path: Path, segmenter: Segmenter
+) -> None:
+    for number in range(4):
+        iio.imwrite(images / f"{number}.png", scene(number))
+    with Project.create(tmp_path / "set", WORDS, images, recipe=RECIPE) as project:
+        project.run(segmenter=segmenter, progress=False)
+        corrected, verified, skipped, left = project
+        with project.session(corrected) as session:
+            session.assign(session.ids[:1].tolist(), "red")
+        project.mark(verified, ItemState.VERIFIED)
+        project.mark(skipped, ItemState.SKIPPED)
+        told = (
+            "changed since they were run and then decided by somebody, such as {!r}; put the former one "
+            "back, or {}mark it new (project mark) and run it again"
+        )
+        session_of = f"items/{corrected.name}/session"
+        move = f"move {session_of!r} of the project away, which has what was decided, "
+        iio.imwrite(images / "1.png", scene(9))
+        lines = project.status().lines()
+        assert lines[-1] == f"1 image {told.format(str(images / '1.png'), '')}"
+        assert not any("--stale" in line for line in lines)
+        for number in range(4):
+            iio.imwrite(images / f"{number}.png", scene(9 - number))
+        assert project.status().lines()[-2:] == [
+            CHANGED.format("1 image", str(images / "3.png")),
+            f"3 images {told.format(str(images / '0.png'), move)}",
+        ]
+        for item in (skipped, verified):  # as they are told
+            project.mark(item, ItemState.NEW)
+        shutil.move(project.folder / session_of, tmp_path / "aside")
+        project.mark(corrected, ItemState.NEW)
+        assert len(project.run(segmenter=segmenter, stale=True, progress=False).done) == 4
+        assert project.status().lines() == ["4 pre-labelled"]
+        assert left.name in {item.name for item in project}
 
 
 def test_planes_are_changed_by_their_own_pixels_alone(

@@ -488,7 +488,7 @@ def test_what_cannot_be_used_in_a_folder_or_pattern_keeps_no_other_image_out(
     with Project.create(tmp_path / "set", WORDS, place, recipe=RECIPE) as project:
         assert [item.path for item in project] == ["../odd/fine.png"]
         (told,) = project.passed_over
-        assert "is no valid text; rename it" in told
+        assert told == f"The name of '{folder}/\\xff.png' is no valid text; rename it."
         shutil.copy(images / "a" / "one.png", folder / "later.png")
         assert project.add(place) == 1
         assert project.look_again() == 0
@@ -502,6 +502,57 @@ def test_what_cannot_be_used_in_a_folder_or_pattern_keeps_no_other_image_out(
     with pytest.raises(nc.InputError, match="is no valid text; rename it"):
         Project.create(tmp_path / "none", WORDS, place, recipe=RECIPE)
     assert not (tmp_path / "none.corrclip-project").exists()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="links need rights there")
+def test_a_link_that_leads_nowhere_is_no_image(images: Path, tmp_path: Path) -> None:
+    folder, link = tmp_path / "linked", tmp_path / "linked" / "gone.png"
+    folder.mkdir()
+    shutil.copy(images / "a" / "one.png", folder / "fine.png")
+    (tmp_path / "list.txt").write_text("linked/fine.png\nlinked/gone.png\n")
+    link.symlink_to(tmp_path / "nowhere.png")
+    bring = "bring back what is linked, or leave it out."
+    sentence = f"The image {str(link)!r} is a link that leads nowhere; {bring}"
+    for named in (link, [folder, link], tmp_path / "list.txt"):
+        with pytest.raises(nc.InputError) as error:
+            Project.create(tmp_path / "none", WORDS, named, recipe=RECIPE)
+        assert str(error.value) == sentence
+    for number, place in enumerate((folder, folder / "*.png")):
+        with Project.create(tmp_path / str(number), WORDS, place, recipe=RECIPE) as project:
+            assert [item.path for item in project] == ["../linked/fine.png"]
+            assert project.passed_over == (sentence,)
+        with Project.open(project.folder) as project:
+            assert project.status().lines() == ["1 new", sentence]
+            assert project.add(place) == project.look_again() == 0
+            assert project.passed_over == (sentence,)
+            # What is an item already is none that is passed over; nobody has moved it.
+            (folder / "fine.png").rename(tmp_path / "aside.png")
+            (folder / "fine.png").symlink_to(tmp_path / "elsewhere.png")
+            assert project.look_again() == 0
+            assert project.status().lines() == [
+                "1 new",
+                f"1 image is a link and leads nowhere, such as {str(folder / 'fine.png')!r}; bring back what "
+                "is linked",
+                sentence,
+            ]
+            (folder / "fine.png").unlink()
+            (tmp_path / "aside.png").rename(folder / "fine.png")
+    (folder / "fine.png").unlink()
+    with pytest.raises(nc.InputError, match="leads nowhere"):
+        Project.create(tmp_path / "none", WORDS, folder, recipe=RECIPE)
+    assert not (tmp_path / "none.corrclip-project").exists()
+
+
+def test_what_is_marked_new_is_of_no_settings(project: Project, segmenter: Segmenter) -> None:
+    project.run(segmenter=segmenter, progress=False)
+    project.choose("red, moss")
+    first, *others = project.items(ItemState.PRELABELLED)
+    project.mark(first, ItemState.NEW)
+    number = len(others)
+    assert project.status().lines()[:2] == [
+        "1 new",
+        f"{number} pre-labelled, {number} of them by older settings",
+    ]
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="others allow no such names")

@@ -93,7 +93,7 @@ def test_a_class_that_a_script_gives_is_one_of_the_set(project: Project) -> None
     project.change_classes(None, rock, second)
     assert named(project.vocabulary)["rock"] == 5
     project.choose("red, sand")  # and so does what is chosen as text
-    assert named(project.vocabulary) == {"red": 1, "sand": 6}
+    assert named(project.vocabulary) == {"red": 1, "sand": 6, "boat": 4}
     assert project.names_of_values().are_of(Vocabulary.coerce("red, green"))
     assert not project.names_of_values().are_of(Vocabulary.coerce("red, blue"))
 
@@ -109,6 +109,29 @@ def test_a_class_that_goes_stays_where_other_images_have_it(project: Project) ->
     assert "red" not in named(project.vocabulary)
     assert project.change_classes(before, before.remove("green"), second) == []
     assert "green" not in named(project.vocabulary)
+
+
+def test_a_class_that_is_typed_again_is_the_one_that_it_was(project: Project) -> None:
+    first, _, _ = project
+    with project.session(first) as session:
+        session.assign(session.ids[:1].tolist(), "background")
+    before = project.vocabulary
+    project.choose("stone, white, background: snow")  # a class by its name, whatever finds it
+    assert named(project.vocabulary) == {"stone": 4, "white": 5, "background": 3}
+    project.choose(["stone", "white"])  # what somebody decided stays, and is the background still
+    assert named(project.vocabulary) == {"stone": 4, "white": 5, "background": 3}
+    assert project.vocabulary.background == 2
+    for _ in range(3):
+        project.choose("blue")
+        project.choose(WORDS)
+    assert project.vocabulary.classes == before.classes
+    assert project.vocabulary.next_value == 7
+    assert project.count_stale() == {}
+    # A value that a class has under another name is no other one's.
+    project.change_classes(None, project.vocabulary.rename("background", "meadow"))
+    project.choose("red\nbackground: snow")
+    assert named(project.vocabulary) == {"red": 1, "background": 7, "meadow": 3}
+    assert project.vocabulary.background == 1
 
 
 def test_a_name_that_another_class_of_the_set_has_is_refused(project: Project) -> None:

@@ -34,7 +34,7 @@ BIDIRECTIONAL = {"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"}
         ("a\nError: b\r", r"a\nError: b\r"),
         ("a\u2028b\x85c", r"a\u2028b\x85c"),
         ("gnp.\u202egpj", r"gnp.\u202egpj"),
-        ("\udcff", r"\udcff"),
+        ("\udcff \ud800", r"\xff \ud800"),
         ("C:\\new", "C:\\new"),
         ("می\u200cخواهم, 👩\u200d🚒, ❤\ufe0f, größe", "می\u200cخواهم, 👩\u200d🚒, ❤\ufe0f, größe"),
     ],

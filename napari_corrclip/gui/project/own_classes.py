@@ -84,13 +84,10 @@ def told_of_classes(session: Session, ours: Vocabulary, names: Names) -> str:
     if own.clashes:
         mine, theirs = own.clashes[0]
         more = f" (and {len(own.clashes) - 1:,} more)" if len(own.clashes) > 1 else ""
-        beside = f"which is {theirs.name!r} in the set"
+        what = f"is {theirs.name!r} on other images"
         if mine.value != theirs.value:
-            beside = f"and {theirs.value} in the set"
-        return (
-            f"The class {mine.name!r} has the label value {mine.value} on this image, {beside}{more}; "
-            "until you remove it here, the image keeps classes of its own."
-        )
+            what = f"is not the {theirs.name!r} of other images"
+        return f"{mine.name!r}{more} {what}. Give its regions another class here, then remove it."
     shown = {row.value for row in session.rows()}
     gone = [
         repr(class_.name)

@@ -139,8 +139,8 @@ def test_a_value_that_is_another_class_in_the_set_is_told_and_stays_what_it_is_t
     assert values(project.vocabulary)["rock"] == session.vocabulary.classes[-1].value == 4
     go_to(person, "scene 1", Qt.Key.Key_PageDown)
     assert (
-        "The class 'boat' has the label value 4 on this image, which is 'rock' in the set; until you remove "
-        "it here, the image keeps classes of its own." in person.dock.status.text()
+        "'boat' is 'rock' on other images. Give its regions another class here, then remove it."
+        in person.dock.status.text()
     )
     add(person, "ship")
     assert values(project.vocabulary)["rock"] == 4
@@ -150,7 +150,7 @@ def test_a_value_that_is_another_class_in_the_set_is_told_and_stays_what_it_is_t
     assert values(project.vocabulary) == expected
     go_to(person, "scene 0", Qt.Key.Key_PageUp)
     go_to(person, "scene 1", Qt.Key.Key_PageDown)
-    assert "label value" not in person.dock.status.text()
+    assert "on other images" not in person.dock.status.text()
     assert values(person.dock.session.vocabulary) == expected
     row = next(row for row in person.dock.session.rows() if row.id == region)
     assert row.value == 5
@@ -166,8 +166,7 @@ def test_classes_of_one_name_and_two_values_are_told(images: Path) -> None:
         bring_classes(session, ours, names)
         assert session.vocabulary == words
         assert told_of_classes(session, ours, names) == (
-            "The class 'Boat' has the label value 7 on this image, and 4 in the set; until you remove it "
-            "here, the image keeps classes of its own."
+            "'Boat' is not the 'boat' of other images. Give its regions another class here, then remove it."
         )
         # One that the set never had is no clash.
         session.set_vocabulary(words.remove("Boat"), classify=False)
