@@ -29,6 +29,7 @@ from napari_corrclip.gui.work.jobs import Jobs
 from napari_corrclip.gui.work.said import Kind, Said, Tell
 from napari_corrclip.gui.work.workspace import Workspace
 from napari_corrclip.progress import Progress, Steps
+from napari_corrclip.project.folder import SUFFIX
 from napari_corrclip.project.project import Project
 from napari_corrclip.vocabulary import Vocabulary
 from napari_corrclip.wording.amounts import count
@@ -125,7 +126,8 @@ class Projects:
         first = self.marking.next_ready(self.panel.model.numbers(), None)
         record = first or self.panel.model.record(0)
         came = f", {new:,} of them new" if new else ""
-        said = f"Opened {project.folder.name!r}: {count(len(project), 'image')}{came}."
+        name = project.folder.name.removesuffix(SUFFIX)
+        said = f"Opened {name!r}: {count(len(project), 'image')}{came}."
         if record is None or not self.panel.show_item(record, said):
             self._tell(Said(said, Kind.DONE))
         self._tell_passed_over(project.passed_over)
@@ -151,7 +153,8 @@ class Projects:
             return
         self.review.look_for_items()
         self.panel.refresh()
-        new = f"{count(looked.new, 'new image')} in {project.folder.name!r}." if looked.new else ""
+        name = project.folder.name.removesuffix(SUFFIX)
+        new = f"{count(looked.new, 'new image')} in {name!r}." if looked.new else ""
         self._tell_passed_over(looked.passed_over, new)
         if new and self.review.record is None and not self.review.is_opening:
             self.panel.step(1)

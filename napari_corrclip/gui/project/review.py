@@ -183,8 +183,7 @@ class Review:
         if not path.exists():
             self._could_not_open(record)
             raise InputError(
-                f"The image {str(path)!r} is gone; put it back, or tell where it is: napari-corrclip project "
-                "relink."
+                f"{str(path)!r} is gone; put it back, or relink: napari-corrclip project relink."
             )
         self._store.know(project, record)
         ahead, self._ahead = self._ahead, None
@@ -309,7 +308,7 @@ class Review:
             self._tell_of_image(str(error), kind=Kind.WARNING)
             return
         left = sum(row.verdict is None for row in session.rows())
-        what = f"{count(left, 'region')} left; D goes to the next, Ctrl+Enter verifies the image."
+        what = f"{count(left, 'region')} left: D goes on, Ctrl+Enter verifies."
         own = told_of_classes(session, project.vocabulary, project.names_of_values())
         what = f"{own} {what}" if own else what
         self._tell_of_image(what, said, Kind.DONE if said else Kind.NOTE)
