@@ -157,6 +157,44 @@ def test_one_goes_to_and_fro_and_what_was_decided_is_there_again(
         assert first.undecided == first.regions
 
 
+def test_d_begins_where_nothing_is_corrected_yet_and_digits_are_napari_s_until_then(
+    person: Person, images: Path
+) -> None:
+    dock = person.dock
+    dock.open_project(str(prelabelled(images)))
+    project = shown(person)
+    assert dock.pages.page is Page.IMAGES
+    assert dock.layers is not None
+    labels = dock.layers.labels
+    key(person, Qt.Key.Key_2)
+    assert str(labels.mode) == "paint"  # which is napari's own
+    assert not dock.session.history.done
+    for page in (Page.IMAGES, Page.CORRECT):
+        turn_to(person, page)
+        key(person, Qt.Key.Key_D)
+        assert dock.correct.button.isChecked()
+        assert dock.correct.mode is not None
+        (region,) = dock.correct.mode.selection
+        assert dock.pages.page is Page.CORRECT  # where the digits are beside the classes
+        key(person, Qt.Key.Key_D)
+        assert dock.correct.mode.selection != (region,)
+        click_at(person, dock.correct.button)
+        assert not dock.correct.button.isChecked()
+    # At the next image, whose layers are the same ones, too; and it is decided by a digit then.
+    key(person, Qt.Key.Key_PageDown)
+    shown(person)
+    assert not dock.correct.button.isChecked()
+    key(person, Qt.Key.Key_D)
+    (region,) = dock.correct.mode.selection
+    key(person, Qt.Key.Key_2)
+    verdict = dock.session.region(region).verdict
+    assert verdict is not None
+    assert verdict.value == project.vocabulary.values[1]
+    click_at(person, dock.correct.button)
+    dock.projects.close()
+    assert [layer.keymap for layer in person.viewer.layers] == [{}] * len(person.viewer.layers)
+
+
 def test_the_list_is_sought_filtered_and_sorted(person: Person, images: Path) -> None:
     dock = person.dock
     dock.open_project(str(prelabelled(images)))
