@@ -116,8 +116,14 @@ class Projects:
         self.way.verified.connect(self.panel.verify)
         self.way.skipped.connect(self.panel.skip)
 
-    def opened(self, project: Project, run: bool) -> None:
-        """Have a project from now on, show its first open image, and run it if that is wanted."""
+    def opened(self, project: Project, run: bool, why_read_only: str = "") -> None:
+        """Have a project from now on, show its first open image, and run it if that is wanted.
+
+        Args:
+            project: that was opened.
+            run: whether all images are to be run at once.
+            why_read_only: why nothing can be written into it; empty: it can.
+        """
         self._looking.drop()
         self._passed_over.forget()
         new = self._look_alone(project) if project.is_only_writer else 0
@@ -131,6 +137,9 @@ class Projects:
         if record is None or not self.panel.show_item(record, said):
             self._tell(Said(said, Kind.DONE))
         self._tell_passed_over(project.passed_over)
+        if why_read_only:
+            only = f"It can only be looked at, for {why_read_only}."
+            self.review.tell_besides(Said(only, Kind.WARNING))
         if run:
             self.panel.start()  # which looks again itself
         elif not project.read_only and not project.is_only_writer:
