@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from shutil import copytree
+from shutil import copytree, rmtree
 
 import imageio.v3 as iio
 import numpy as np
@@ -16,6 +16,7 @@ from PIL.PngImagePlugin import PngInfo
 import napari_corrclip as nc
 from napari_corrclip.demo.scenes import generate_scene
 from napari_corrclip.errors import InputError
+from napari_corrclip.project.folder import SESSION
 from napari_corrclip.project.listing import ItemOrder
 from napari_corrclip.project.project import Project
 from napari_corrclip.project.records import ItemRecord, ItemState
@@ -142,6 +143,7 @@ def test_a_thumbnail_of_the_moment_before_a_result_took_its_place_is_made_anew(
         image, folder = project.path_of(record), project.folder_of(record)
         kept, result, away = folder / FILE, folder / "result", folder / "result.next"
         kept.unlink(missing_ok=True)
+        rmtree(folder / SESSION, ignore_errors=True)  # of a test before
         bare = draw(iio.imread(image))
         # The time that the index has is that at which the result was made, before it was written.
         result.rename(away)
