@@ -244,6 +244,7 @@ class CorrClipDock(Docked):
         self.display.removed.connect(self._removed)
         self.words.changed.connect(self._words_changed)
         self.correct.class_asked.connect(self.words.add)
+        self.correct.begun.connect(lambda: self.pages.turn_to(Page.CORRECT))
         self.words.refused.connect(self._say_refusal)
         self.words.told.connect(self.say)
         self.model.unload.connect(self.controller.unload)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from psygnal import Signal
 from qtpy.QtCore import QPointF, QRectF, QSize, Qt
 from qtpy.QtGui import QColor, QPainter, QPaintEvent, QPen, QPolygonF, QResizeEvent, QTextLayout
@@ -15,8 +17,24 @@ LINES = 2
 COLORS = {Kind.DONE: "#3fa55b", Kind.NOTE: "#4c8bd6", Kind.WARNING: "#e0a020"}
 
 
+_START = r"(?:/|[A-Za-z]:[\\/]|\\\\)"
+_PATH = re.compile(rf"'{_START}[^'\n]*'|\"{_START}[^\"\n]*\"")
+"""A path that is no relative one, in quotes, as it is told."""
+
+
+def without_folders(text: str) -> str:
+    """Return a sentence with the names of files alone where it has their paths."""
+
+    def name(found: re.Match[str]) -> str:
+        quote, path = found[0][0], found[0][1:-1]
+        last = re.split(r"[\\/]+", path.rstrip("\\/"))[-1]
+        return f"{quote}{last or path}{quote}"
+
+    return _PATH.sub(name, text)
+
+
 class Sentence(QWidget):
-    """The place of a sentence; one that is too long for it is whole in its tip.
+    """The place of a sentence; one that is too long for it loses folders, and is whole in its tip.
 
     Args:
         text: what is said at first.
@@ -78,7 +96,16 @@ class Sentence(QWidget):
         """Break the sentence into lines, the last of them cut with an ellipsis."""
         metrics, room = self.label.fontMetrics(), max(self.label.width(), 80)
         self.label.setFixedHeight(LINES * metrics.lineSpacing() + 2)  # napari's font came late
-        text = self.said.text
+        whole = self.said.text
+        lines, fits = self._broken(whole, room)
+        if not fits:
+            lines, _ = self._broken(without_folders(whole), room)
+        self.label.setText("\n".join(lines))
+        set_tip(self.label, "" if fits else whole)
+
+    def _broken(self, text: str, room: int) -> tuple[list[str], bool]:
+        """Return the lines of a text, and whether they are all of it."""
+        metrics = self.label.fontMetrics()
         lines: list[str] = []
         at = 0
         layout = QTextLayout(text.replace("\n", "\u2028"), self.label.font())
@@ -93,8 +120,7 @@ class Sentence(QWidget):
             lines.append(text[at : at + line.textLength()].strip())
             at += line.textLength()
         layout.endLayout()
-        self.label.setText("\n".join(lines))
-        set_tip(self.label, text if at < len(text) else "")
+        return lines, at >= len(text)
 
 
 class _Icon(QWidget):

@@ -27,6 +27,8 @@ OPACITY = 0.45
 FILE = "thumbnail.png"
 OF = "of"
 """The name of the text in it that says of which state of the image's file it is."""
+BESIDE = "beside"
+"""The name of the text in it that says which labels there were when it was begun."""
 _UNLIKELY = 4_000_000
 """Bytes that no thumbnail has: what is larger is another file."""
 
@@ -48,7 +50,8 @@ def thumbnail(
         InputError: the image cannot be read, or is a large one, which would have to be read whole.
     """
     file = _file_of(image)
-    kept = _kept(folder / FILE, record, file)
+    beside = labels_in(folder)  # before they are read: a run may write others meanwhile
+    kept = _kept(folder / FILE, record, file, beside)
     if kept is not None:
         return kept
     if is_large(folder):
@@ -58,8 +61,22 @@ def thumbnail(
     rgb = read_plane(image, record.plane).rgb
     made = draw(rgb) if _is_another(record, image, file) else draw(rgb, *_labels(folder))
     if keep and folder.is_dir():
-        write(made, folder, file)
+        write(made, folder, beside, file)
     return made
+
+
+def labels_in(folder: Path) -> str:
+    """Return what tells the labels in an item's folder from those before; empty: there are none.
+
+    A run is noted with the time at which its result was made, which takes its place a moment later: the time
+    of a picture does not tell whether it was there.
+    """
+    if has_session(folder / SESSION):
+        return "session"
+    try:
+        return f"result {(folder / RESULT / 'provenance.json').stat().st_mtime_ns}"
+    except OSError:
+        return ""
 
 
 def draw(
@@ -90,15 +107,17 @@ def draw(
     return mixed.round().astype(np.uint8)
 
 
-def write(picture: NDArray[np.uint8], folder: Path, file: str = "") -> None:
+def write(picture: NDArray[np.uint8], folder: Path, beside: str, file: str = "") -> None:
     """Keep the small picture of an item in its folder; where that cannot be, it is made again next time.
 
     Args:
         picture: as of :func:`draw`.
         folder: of the item.
+        beside: what :func:`labels_in` said before they were read.
         file: the state of the image's file that it is of; empty: that which was run.
     """
     data, said = io.BytesIO(), PngInfo()
+    said.add_text(BESIDE, beside)
     if file:
         said.add_text(OF, file)
     Image.fromarray(picture).save(data, format="PNG", pnginfo=said)
@@ -130,8 +149,8 @@ def _is_another(record: ItemRecord, image: Path, file: str) -> bool:
         return True
 
 
-def _kept(path: Path, record: ItemRecord, file: str) -> NDArray[np.uint8] | None:
-    """Return the kept picture, if nothing became of the item since, and it is of the image's file."""
+def _kept(path: Path, record: ItemRecord, file: str, beside: str) -> NDArray[np.uint8] | None:
+    """Return the kept picture, if nothing became of the item since, and it is of its file and labels."""
     try:
         found = path.stat()
         if found.st_mtime < record.at or found.st_size > _UNLIKELY:
@@ -140,6 +159,10 @@ def _kept(path: Path, record: ItemRecord, file: str) -> NDArray[np.uint8] | None
             if max(picture.size) > SIDE:
                 return None
             if file and picture.info.get(OF, _state(record.size, record.mtime)) != file:
+                return None
+            # Those of earlier versions that say nothing of a file are of a session.
+            drawn = picture.info.get(BESIDE, "" if OF in picture.info else beside)
+            if drawn != beside:
                 return None
             return np.asarray(picture.convert("RGB"))
     except (OSError, UnidentifiedImageError, ValueError):  # none, or damaged

@@ -5,15 +5,18 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from shutil import copytree
+from shutil import copytree, rmtree
 
 import imageio.v3 as iio
 import numpy as np
 import pytest
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 import napari_corrclip as nc
 from napari_corrclip.demo.scenes import generate_scene
 from napari_corrclip.errors import InputError
+from napari_corrclip.project.folder import SESSION
 from napari_corrclip.project.listing import ItemOrder
 from napari_corrclip.project.project import Project
 from napari_corrclip.project.records import ItemRecord, ItemState
@@ -129,6 +132,34 @@ def test_thumbnails_are_kept_and_made_anew_when_something_became_of_the_item(
     kept.unlink()
     assert (again == thumbnail(record, image, folder, keep=False)).all()
     assert not kept.exists()
+
+
+def test_a_thumbnail_of_the_moment_before_a_result_took_its_place_is_made_anew(
+    made: Path, tmp_path: Path
+) -> None:
+    copytree(made.parent, tmp_path / "copy")
+    with Project.open(tmp_path / "copy" / made.name) as project:
+        record = project.item("../images/B 3.png")
+        image, folder = project.path_of(record), project.folder_of(record)
+        kept, result, away = folder / FILE, folder / "result", folder / "result.next"
+        kept.unlink(missing_ok=True)
+        rmtree(folder / SESSION, ignore_errors=True)  # of a test before
+        bare = draw(iio.imread(image))
+        # The time that the index has is that at which the result was made, before it was written.
+        result.rename(away)
+        np.testing.assert_array_equal(thumbnail(record, image, folder), bare)
+        assert kept.stat().st_mtime > record.at
+        away.rename(result)
+        labelled = thumbnail(record, image, folder)
+        assert (labelled != bare).any()
+        once = kept.stat().st_mtime_ns
+        np.testing.assert_array_equal(thumbnail(record, image, folder), labelled)
+        assert kept.stat().st_mtime_ns == once  # and not each time
+        # As earlier versions left it.
+        said, stat = PngInfo(), image.stat()
+        said.add_text("of", f"{stat.st_size} {stat.st_mtime_ns}")
+        Image.fromarray(bare).save(kept, pnginfo=said)
+        np.testing.assert_array_equal(thumbnail(record, image, folder), labelled)
 
 
 def test_figures_are_those_of_the_regions(project: Project) -> None:

@@ -1,8 +1,8 @@
 """Correct mode: regions are selected by mouse and decided by keys, while napari pans and zooms.
 
 All keys and mouse callbacks are bound on our two layers, and only while the mode is on; off, napari's own
-tools are back. Whoever takes one of these tools leaves the mode. The keys are in
-:mod:`~napari_corrclip.gui.correct.keys`.
+tools are back, and one key, which napari has no use for, is ours: D begins with the next region. Whoever
+takes one of these tools leaves the mode. The keys are in :mod:`~napari_corrclip.gui.correct.keys`.
 """
 
 from __future__ import annotations
@@ -38,6 +38,8 @@ if TYPE_CHECKING:
 
 HELP = "click selects, a digit assigns its class, D goes to the next: the dock has the keys"
 """What the status bar tells of keys while the mode is on."""
+BEGIN = "D"
+"""The key that begins while the mode is off; that of the next region."""
 PAN_ZOOM = "pan_zoom"
 """The mode of both layers while correct mode is on."""
 UNDER_WAY = "A split is under way; finish it with Enter, or leave it with Esc."
@@ -65,9 +67,11 @@ class CorrectMode:
 
     Signals (psygnal):
         ended: a tool of napari's was taken, which ended the mode.
+        asked: the key that begins was pressed while it was off.
     """
 
     ended = Signal()
+    asked = Signal()
 
     def __init__(
         self,
@@ -106,6 +110,7 @@ class CorrectMode:
         self._listening.setInterval(0)
         self._listening.timeout.connect(self._tell_if_deaf)
         self._deaf = False
+        self._offered = False
         self.on = False
 
     @property
@@ -129,10 +134,31 @@ class CorrectMode:
 
     # -- on and off
 
+    def offer(self) -> None:
+        """Hear the key that begins, while the mode is off."""
+        if self.on or self._offered:
+            return
+        self._offered = True
+        for layer in self.layers.layers:
+            layer.bind_key(BEGIN, self._ask, overwrite=True)
+
+    def withdraw(self) -> None:
+        """Hear it no more."""
+        if not self._offered:
+            return
+        self._offered = False
+        for layer in self.layers.layers:
+            layer.bind_key(BEGIN, None)
+
+    def _ask(self, _layer: Labels) -> None:
+        if not is_number_typed():
+            self.asked.emit()
+
     def start(self) -> None:
         """Take the mouse and the keys of both layers; what a tool interrupted is selected again."""
         if self.on:
             return
+        self.withdraw()
         self.on = True
         viewer, layers = self.correcting.viewer, self.layers.layers
         self._modes = [str(layer.mode) for layer in layers]

@@ -50,10 +50,12 @@ class CorrectPanel(QWidget):
 
     Signals (psygnal):
         switched: whether the mode is on.
+        begun: it was begun by a key over the canvas, wherever this panel may be.
         class_asked: a class is to be added, as it was typed; it is assigned when the session has it.
     """
 
     switched = Signal(bool)
+    begun = Signal()
     class_asked = Signal(str)
 
     def __init__(self, tell: Tell, parent: QWidget | None = None) -> None:
@@ -164,6 +166,7 @@ class CorrectPanel(QWidget):
         mode.correcting.selected.connect(self._selected)
         mode.splitting.switched.connect(self._splitting)
         mode.ended.connect(self._ended)
+        mode.asked.connect(self._begin)
         mode.correcting.tool_taken.connect(self._tool_taken)
         mode.actions.find_asked.connect(self._find)
         mode.session.changed.connect(self._changed)
@@ -172,6 +175,8 @@ class CorrectPanel(QWidget):
             mode.start()
             mode.correcting.take(self._tool)
             self._count_left()
+        else:
+            mode.offer()
 
     def pause(self, on: bool) -> None:
         """Have keys, mouse and buttons do nothing for a while; what was selected is so again after it."""
@@ -182,7 +187,10 @@ class CorrectPanel(QWidget):
             self._paused = self.mode.selection if self.mode.on else None
             self._tool = self.mode.correcting.tool
             self.mode.stop()
-        elif self._paused is not None:
+            self.mode.withdraw()
+        elif self._paused is None:
+            self.mode.offer()
+        else:
             self.mode.start()
             self.mode.select(self._paused)
             self.mode.correcting.take(self._tool)
@@ -211,6 +219,8 @@ class CorrectPanel(QWidget):
         self.finder.close_list()
         if mode is not None:
             mode.stop()
+            mode.withdraw()
+            mode.asked.disconnect(self._begin)
             mode.correcting.selected.disconnect(self._selected)
             mode.splitting.switched.disconnect(self._splitting)
             mode.ended.disconnect(self._ended)
@@ -241,6 +251,7 @@ class CorrectPanel(QWidget):
         elif mode is not None:
             self.finder.close_list()
             mode.stop()
+            mode.offer()
         self.help.setVisible(on)
         if not on:
             self.help.window_of_keys.close()
@@ -368,6 +379,10 @@ class CorrectPanel(QWidget):
         """Go to the next region; where regions are not corrected yet, from now on they are."""
         self.button.setChecked(True)
         self._acts(lambda review: review.next())()
+
+    def _begin(self) -> None:
+        self._next()
+        self.begun.emit()
 
     def _acts(self, act: Callable[[Review], object]) -> Callable[[], None]:
         def clicked() -> None:

@@ -46,7 +46,7 @@ class ExportPanel(QWidget):
         what: this image, or which ones of the set; shown where there is a set.
         kind: the format.
         files, trainer: the choices of either kind of format.
-        folder: into which the person wants it; ``None``: beside the image, or the project.
+        folder: into which the person wants it; ``None``: beside the project, or else the image.
         project: returns the set that is open, or ``None``.
         keep: lets the disk have all that was done to the set.
     """
@@ -193,14 +193,21 @@ class ExportPanel(QWidget):
     @property
     def _target(self) -> Path:
         """The folder that files go to, or that is made."""
-        format_, project, picture = self.format, self._set, self._workspace.picture
-        if project is not None:
-            base, name = project.folder.parent, project.folder.name.removesuffix(SUFFIX)
-        else:
+        format_, picture, project = self.format, self._workspace.picture, self.project()
+        if project is None:
             assert picture is not None
-            base, name = folder_for(picture), name_for(picture)
-        base = self.folder or base
-        return base if format_ is None else base / f"{name}-{format_.name}"
+            base, set_name, files = folder_for(picture), "", ""
+        else:
+            # A set finds new images in their folder: what is written there would be taken for some.
+            base, set_name = project.folder.parent, project.folder.name.removesuffix(SUFFIX)
+            files = f"{set_name}-files"
+        if format_ is None:
+            return self.folder or base / files
+        name = set_name
+        if self._set is None:
+            assert picture is not None
+            name = name_for(picture)
+        return (self.folder or base) / f"{name}-{format_.name}"
 
     # -- what a person does
 

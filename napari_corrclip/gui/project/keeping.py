@@ -193,9 +193,9 @@ class Keeping:
         shown = self._shown()
         if shown is None or shown.session.image is None:
             return
-        session = shown.session
+        session, folder = shown.session, shown.project.folder_of(shown.record)
         made = thumbnails.draw(shown.session.image, session.labels, session.vocabulary)
-        thumbnails.write(made, shown.project.folder_of(shown.record))
+        thumbnails.write(made, folder, thumbnails.labels_in(folder))
 
     def _take(self, shown: Shown) -> None:
         if shown.project.read_only:

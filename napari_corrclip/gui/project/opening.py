@@ -41,7 +41,7 @@ class Opening:
         parent: of the questions.
         words: returns the classes that were typed in the dock; ``None``: none were.
         recipe: returns how images are run.
-        opened: gets the project, and whether it is to be run at once.
+        opened: gets the project, whether it is to be run at once, and why nothing can be written into it.
         tell: is given a sentence.
     """
 
@@ -50,7 +50,7 @@ class Opening:
         parent: QWidget,
         words: Callable[[], Vocabulary | None],
         recipe: Callable[[], Recipe],
-        opened: Callable[[Project, bool], object],
+        opened: Callable[[Project, bool, str], object],
         tell: Tell,
     ) -> None:
         self._parent, self._words, self._recipe = parent, words, recipe
@@ -69,7 +69,8 @@ class Opening:
         try:
             place = self._project_of(folder)
             if place is not None:
-                self._opened(Project.open(place), False)
+                project, why = _open(place)
+                self._opened(project, False, why)
                 return
             images = find_images(folder, tell=lambda _: None)  # the project tells it
             place = self._place_for(folder)
@@ -78,7 +79,7 @@ class Opening:
                 self._tell("Nothing was opened.")
                 return
             project = Project.create(place, answer.vocabulary, folder, recipe=self._recipe())
-            self._opened(project, answer.run)
+            self._opened(project, answer.run, "")
         except InputError as error:
             self._tell(error)
 
@@ -101,6 +102,24 @@ class Opening:
             f"A project cannot be made beside {str(folder)!r} or in it, for nobody may write there; make it "
             "elsewhere: napari-corrclip project create."
         )
+
+
+def _open(place: Path) -> tuple[Project, str]:
+    """Open a project, to be looked at alone where nothing can be written; return why that is, too.
+
+    Raises:
+        InputError: it cannot be read either.
+    """
+    try:
+        return Project.open(place), ""
+    except (InputError, OSError) as error:
+        why = "nobody may write there" if not can_write(place) else str(error).rstrip(".")
+        try:
+            return Project.open(place, read_only=True), why
+        except InputError:
+            if isinstance(error, InputError):
+                raise error from None
+            raise
 
 
 def _places(folder: Path) -> tuple[Path, ...]:

@@ -29,6 +29,7 @@ from napari_corrclip.gui.work.jobs import Jobs
 from napari_corrclip.gui.work.said import Kind, Said, Tell
 from napari_corrclip.gui.work.workspace import Workspace
 from napari_corrclip.progress import Progress, Steps
+from napari_corrclip.project.folder import SUFFIX
 from napari_corrclip.project.project import Project
 from napari_corrclip.vocabulary import Vocabulary
 from napari_corrclip.wording.amounts import count
@@ -115,8 +116,14 @@ class Projects:
         self.way.verified.connect(self.panel.verify)
         self.way.skipped.connect(self.panel.skip)
 
-    def opened(self, project: Project, run: bool) -> None:
-        """Have a project from now on, show its first open image, and run it if that is wanted."""
+    def opened(self, project: Project, run: bool, why_read_only: str = "") -> None:
+        """Have a project from now on, show its first open image, and run it if that is wanted.
+
+        Args:
+            project: that was opened.
+            run: whether all images are to be run at once.
+            why_read_only: why nothing can be written into it; empty: it can.
+        """
         self._looking.drop()
         self._passed_over.forget()
         new = self._look_alone(project) if project.is_only_writer else 0
@@ -125,10 +132,14 @@ class Projects:
         first = self.marking.next_ready(self.panel.model.numbers(), None)
         record = first or self.panel.model.record(0)
         came = f", {new:,} of them new" if new else ""
-        said = f"Opened {project.folder.name!r}: {count(len(project), 'image')}{came}."
+        name = project.folder.name.removesuffix(SUFFIX)
+        said = f"Opened {name!r}: {count(len(project), 'image')}{came}."
         if record is None or not self.panel.show_item(record, said):
             self._tell(Said(said, Kind.DONE))
         self._tell_passed_over(project.passed_over)
+        if why_read_only:
+            only = f"It can only be looked at, for {why_read_only}."
+            self.review.tell_besides(Said(only, Kind.WARNING))
         if run:
             self.panel.start()  # which looks again itself
         elif not project.read_only and not project.is_only_writer:
@@ -151,7 +162,8 @@ class Projects:
             return
         self.review.look_for_items()
         self.panel.refresh()
-        new = f"{count(looked.new, 'new image')} in {project.folder.name!r}." if looked.new else ""
+        name = project.folder.name.removesuffix(SUFFIX)
+        new = f"{count(looked.new, 'new image')} in {name!r}." if looked.new else ""
         self._tell_passed_over(looked.passed_over, new)
         if new and self.review.record is None and not self.review.is_opening:
             self.panel.step(1)

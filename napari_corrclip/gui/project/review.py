@@ -183,8 +183,7 @@ class Review:
         if not path.exists():
             self._could_not_open(record)
             raise InputError(
-                f"The image {str(path)!r} is gone; put it back, or tell where it is: napari-corrclip project "
-                "relink."
+                f"{str(path)!r} is gone; put it back, or relink: napari-corrclip project relink."
             )
         self._store.know(project, record)
         ahead, self._ahead = self._ahead, None
@@ -294,7 +293,7 @@ class Review:
             )
             if self._workspace.session is not session:
                 return  # it is opened with its plane, which is told
-            if self._workspace.journal is None:
+            if self._workspace.journal is None and not project.read_only:
                 self._workspace.write_again()  # whoever looked whether it is free has done so
             # From now on no run writes there; one may have been faster.
             if self._was_run(ready) and not session.history.done:
@@ -309,7 +308,8 @@ class Review:
             self._tell_of_image(str(error), kind=Kind.WARNING)
             return
         left = sum(row.verdict is None for row in session.rows())
-        what = f"{count(left, 'region')} left; D goes to the next, Ctrl+Enter verifies the image."
+        keys = "." if project.read_only else ": D goes on, Ctrl+Enter verifies."
+        what = f"{count(left, 'region')} left{keys}"
         own = told_of_classes(session, project.vocabulary, project.names_of_values())
         what = f"{own} {what}" if own else what
         self._tell_of_image(what, said, Kind.DONE if said else Kind.NOTE)

@@ -102,11 +102,13 @@ class ProjectRun:
 
     def _done(self, ran: Ran) -> None:
         report, self.passed_over = ran.report, ran.passed_over
-        said = [f"{count(len(report.done), 'image')} labelled."]
+        said = []  # what went wrong comes first, for which there is room
         if report.failed:
-            said.append(f"{len(report.failed)} failed, the first because: {report.failed[0][1]}")
+            first = ", the first" if len(report.failed) > 1 else ""
+            said.append(f"{len(report.failed)} failed{first}: {report.failed[0][1]}")
         if report.unsaved:
             said.append(f"{len(report.unsaved)} could not be saved: {report.unsaved[0][1]}")
+        said.append(f"{count(len(report.done), 'image')} labelled.")
         wrong = report.failed or report.unsaved
         self.status.emit(Said(" ".join(said), Kind.WARNING if wrong else Kind.DONE))
 

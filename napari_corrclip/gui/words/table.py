@@ -174,7 +174,8 @@ class VocabularyModel(QAbstractTableModel):
                 CLASS_KEYS.letter_of(one.name) if editing else key_of(self.vocabulary, index.row())
             )
         if column == NAME:
-            return f"{one.name}  (background)" if one.background and not editing else one.name
+            said = one.background and not editing and one.name.casefold() != "background"
+            return f"{one.name}  (background)" if said else one.name
         if column == PROMPTS:
             return grammar.write_prompts(one.prompts, ", ")
         if column == THRESHOLD:

@@ -12,6 +12,7 @@ from PIL import Image
 
 from napari_corrclip.annotation import Session
 from napari_corrclip.errors import InputError
+from napari_corrclip.gui.image.layer_files import file_of
 from napari_corrclip.gui.image.picture import Picture
 from napari_corrclip.progress import Progress, Steps
 from napari_corrclip.results.label_files import smallest_type, write_label_png, write_tiff
@@ -104,7 +105,8 @@ FORMATS: Mapping[str, Format] = {
 
 def name_for(picture: Picture) -> str:
     """Return the name that files of a picture have: the image's own, and which part of it."""
-    name = picture.name if picture.source is None else Path(picture.source.path).stem
+    file = _opened_as(picture)
+    name = picture.name if file is None else file.stem
     parts = [name, *(str(index) for index in picture.where)]
     if picture.level:
         parts.append(f"level{picture.level}")
@@ -120,9 +122,18 @@ def _sides(box: tuple[int, int, int, int]) -> tuple[int, int, int, int]:
 
 def folder_for(picture: Picture) -> Path:
     """Return the folder that files of a picture go to if nobody says another: beside the image."""
-    if picture.source is None:
-        return Path.home()
-    return Path(picture.source.path).absolute().parent
+    file = _opened_as(picture)
+    return Path.home() if file is None else file.absolute().parent
+
+
+def _opened_as(picture: Picture) -> Path | None:
+    """Return the file of a picture as it was opened: the link, where it is known, and not its target."""
+    source, layer = picture.source, picture.layer
+    if source is None:
+        return None
+    link = None if layer is None else file_of(layer)
+    is_it = link is not None and str(Path(link).resolve()) == source.path
+    return Path(link if is_it and link is not None else source.path)
 
 
 def paths_of(folder: Path, name: str, formats: Iterable[str]) -> list[Path]:

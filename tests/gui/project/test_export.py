@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -74,6 +75,48 @@ def test_a_set_is_written_as_it_is_on_the_screen(person: Person, images: Path) -
     press(person)
     assert [entry.name for entry in Opened.of(folder).entries] == ["scene 0"]
     assert project.count()  # it is still open
+
+
+def test_files_of_one_image_lie_beside_the_project_where_no_run_takes_them_for_images(
+    person: Person, images: Path
+) -> None:
+    dock, panel = person.dock, person.dock.export
+    dock.open_project(str(prelabelled(images)))
+    project, before = shown(person), sorted(images.iterdir())
+    turn_to(person, Page.EXPORT)
+    assert panel.kind.currentText() == OWN
+    folder = images.parent / "set-files"
+    assert panel.place.toolTip() == str(folder)
+    press(person)
+    assert sorted(path.name for path in folder.iterdir()) == [
+        "scene 0.labels.classes.csv", "scene 0.labels.png", "scene 0.regions.csv",
+    ]  # fmt: skip
+    choose(panel.kind, FORMATS["indexed"].title)
+    press(person)
+    assert (images.parent / "scene 0-indexed").is_dir()
+    assert sorted(images.iterdir()) == before
+    assert project.look_again() == 0
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="links are made by few there")
+def test_files_of_an_image_that_was_opened_by_a_link_lie_beside_the_link(
+    person: Person, images: Path, tmp_path: Path
+) -> None:
+    dock = person.dock
+    link = tmp_path / "links" / "photo.png"
+    link.parent.mkdir()
+    link.symlink_to(images / "scene 0.png")
+    person.viewer.open(str(link), plugin="napari")
+    dock.reset_choices()
+    choose(dock.model.regions, "superpixels")
+    person.type("red, green")
+    person.run()
+    turn_to(person, Page.EXPORT)
+    press(person)
+    assert sorted(path.name for path in link.parent.iterdir()) == [
+        "photo.labels.classes.csv", "photo.labels.png", "photo.png", "photo.regions.csv",
+    ]  # fmt: skip
+    assert len(list(images.iterdir())) == 4
 
 
 def test_a_split_that_is_none_is_told(person: Person, images: Path) -> None:

@@ -7,10 +7,12 @@ import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from shutil import copytree
 from typing import Any
 
 import imageio.v3 as iio
 import pytest
+from qtpy.QtCore import Qt
 
 import napari_corrclip as nc
 from napari_corrclip.demo.scenes import generate_scene
@@ -20,8 +22,9 @@ from napari_corrclip.project.project import Project
 from tests.gui.hand import choose as pick
 from tests.gui.hand import turn_to
 from tests.gui.person import MINUTE, Person
-from tests.gui.project.opened import prelabelled, shown
+from tests.gui.project.opened import key, name_shown, prelabelled, shown
 from tests.gui.project.reviewer import left, run
+from tests.users import another_user, open_folder
 
 pytestmark = pytest.mark.canvas
 
@@ -50,6 +53,42 @@ def test_a_run_keeps_what_the_dock_cannot_say(person: Person, images: Path) -> N
     assert (project.recipe.regions, project.recipe.scale) == ("sam", 0.8)
     assert (project.recipe.tile, project.recipe.overlap) == (128, 32)
     assert sum(project.status().stale.values()) == 5
+
+
+@pytest.mark.skipif(os.name != "posix", reason="folders there have no such permissions")
+def test_a_project_into_which_nobody_may_write_is_looked_at(
+    person: Person, images: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dock = person.dock
+    with open_folder() as base:
+        copytree(images, base / "scenes")
+        folder = prelabelled(base / "scenes")
+        closed = (folder, *folder.rglob("*"))
+        for path in closed:
+            path.chmod(0o555 if path.is_dir() else 0o444)
+        before = {path: path.lstat().st_mtime_ns for path in closed}
+        for kind in ("CACHE", "SESSIONS"):  # that user's own
+            (base / kind).mkdir()
+            (base / kind).chmod(0o777)
+            monkeypatch.setenv(f"NAPARI_CORRCLIP_{kind}", str(base / kind))
+        with another_user():
+            dock.open_project(str(folder))
+            project = shown(person)
+            assert project.read_only
+            assert dock.status.text().startswith(
+                "Opened 'set': 4 images. It can only be looked at, for nobody may write there. "
+            )
+            assert dock.status.text().endswith("regions left.")  # and no key is promised
+            assert dock.status.said.kind is Kind.WARNING
+            assert not dock.projects.way.verify_button.isEnabled()
+            assert not dock.projects.panel.run_button.isEnabled()
+            key(person, Qt.Key.Key_PageDown)
+            person.qtbot.waitUntil(lambda: name_shown(person) == "scene 1", timeout=MINUTE)
+            shown(person)
+            dock.projects.close()
+        assert {path: path.lstat().st_mtime_ns for path in (folder, *folder.rglob("*"))} == before
+        for path in closed:
+            path.chmod(0o755 if path.is_dir() else 0o644)
 
 
 def test_a_run_takes_what_a_person_changed_in_the_dock(person: Person, images: Path) -> None:

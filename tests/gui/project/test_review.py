@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -122,8 +123,8 @@ def test_one_goes_to_and_fro_and_what_was_decided_is_there_again(
     dock.open_project(str(prelabelled(images)))
     project = shown(person)
     assert name_shown(person) == "scene 0"
-    assert "'set.corrclip-project': 4 images. " in dock.status.text()
-    assert "regions left; D goes to the next" in dock.status.text()
+    assert "'set': 4 images. " in dock.status.text()
+    assert "regions left: D goes on, " in dock.status.text()
     assert dock.words.vocabulary == project.vocabulary
     assert dock.model.regions.currentText() == "superpixels"
     dock.session.assign(dock.session.ids[:3].tolist(), "blue")
@@ -154,6 +155,44 @@ def test_one_goes_to_and_fro_and_what_was_decided_is_there_again(
     with Project.open(project.folder, read_only=True) as read:
         first = read.item("../scenes/scene 0.png")
         assert first.undecided == first.regions
+
+
+def test_d_begins_where_nothing_is_corrected_yet_and_digits_are_napari_s_until_then(
+    person: Person, images: Path
+) -> None:
+    dock = person.dock
+    dock.open_project(str(prelabelled(images)))
+    project = shown(person)
+    assert dock.pages.page is Page.IMAGES
+    assert dock.layers is not None
+    labels = dock.layers.labels
+    key(person, Qt.Key.Key_2)
+    assert str(labels.mode) == "paint"  # which is napari's own
+    assert not dock.session.history.done
+    for page in (Page.IMAGES, Page.CORRECT):
+        turn_to(person, page)
+        key(person, Qt.Key.Key_D)
+        assert dock.correct.button.isChecked()
+        assert dock.correct.mode is not None
+        (region,) = dock.correct.mode.selection
+        assert dock.pages.page is Page.CORRECT  # where the digits are beside the classes
+        key(person, Qt.Key.Key_D)
+        assert dock.correct.mode.selection != (region,)
+        click_at(person, dock.correct.button)
+        assert not dock.correct.button.isChecked()
+    # At the next image, whose layers are the same ones, too; and it is decided by a digit then.
+    key(person, Qt.Key.Key_PageDown)
+    shown(person)
+    assert not dock.correct.button.isChecked()
+    key(person, Qt.Key.Key_D)
+    (region,) = dock.correct.mode.selection
+    key(person, Qt.Key.Key_2)
+    verdict = dock.session.region(region).verdict
+    assert verdict is not None
+    assert verdict.value == project.vocabulary.values[1]
+    click_at(person, dock.correct.button)
+    dock.projects.close()
+    assert [layer.keymap for layer in person.viewer.layers] == [{}] * len(person.viewer.layers)
 
 
 def test_the_list_is_sought_filtered_and_sorted(person: Person, images: Path) -> None:
@@ -239,11 +278,21 @@ def test_images_that_are_gone_broken_or_not_run_are_told_of(person: Person, imag
     click_at(person, panel.run_button)
     qtbot.waitUntil(lambda: not dock.projects.run.running, timeout=MINUTE)
     said = dock.status.said
-    assert "1 image labelled. 1 failed, the first because: " in said.text
+    assert re.match(r"1 failed: .*broken.png' is no image.* 1 image labelled\.", said.text)
     assert said.kind is Kind.WARNING
     assert sorted(states(project)) == ["failed", *["pre-labelled"] * 5]
     assert panel.run_button.text() == "Run 1 image"
+    # As it is seen: no folders, and why; all of it is in the tip.
+    seen = dock.status.label
+    assert (
+        seen.text().replace("\n", " ").startswith("1 failed: 'broken.png' is no image that can be")
+    )
+    assert str(images / "broken.png") in seen.toolTip()
     (record,) = project.items("failed")
+    row = panel.model.row_of(record)
+    assert row is not None
+    tip = panel.model.index(row).data(Qt.ItemDataRole.ToolTipRole)
+    assert "broken.png' is no image that can be read" in tip
     panel.show_item(record)
     shown(person)
     assert "broken.png' is no image that can be read" in dock.status.text()

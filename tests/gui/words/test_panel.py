@@ -234,6 +234,13 @@ def test_prompts_are_edited_with_quotes_and_a_list_is_no_name(person: Person) ->
     assert "hold a colour" in person.dock.status.text()
 
 
+def test_a_background_class_is_called_so_once(person: Person) -> None:
+    model = person.dock.words.model
+    for name, shown in (("background", "background"), ("Rest", "Rest  (background)")):
+        person.dock.words.replace(Vocabulary.parse("cat").add(name, background=True))
+        assert [model.data(model.index(row, NAME)) for row in range(2)] == ["cat", shown]
+
+
 def test_lists_are_added_replaced_and_saved(
     person: Person, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
