@@ -39,7 +39,7 @@ from napari_corrclip.project.intake import write_choices
 from napari_corrclip.project.records import BY_HAND, ItemRecord, ItemState, plane_text
 from napari_corrclip.project.reviewing import mark, reviewed
 from napari_corrclip.project.running import only_runner
-from napari_corrclip.project.words import current
+from napari_corrclip.project.words import Names, current
 from napari_corrclip.vocabulary import MAX_VALUE, Vocabulary, grammar
 
 
@@ -93,24 +93,24 @@ def _classes(
 
     ``None``: the set has them all.
     """
-    ours = current(index)
-    known = {grammar.key(class_.name): class_.value for class_ in ours}
+    ours = words = current(index)
+    known = {grammar.key(class_.name) for class_ in ours}
+    new = [class_ for class_ in theirs if grammar.key(class_.name) not in known]
+    for class_ in new:
+        words = words.add(
+            class_.name,
+            prompts=class_.prompts,
+            color=class_.color,
+            threshold=class_.threshold,
+            background=class_.background and words.background is None,
+        )
+    if new:  # one that the set had once gets its value back
+        words = words.beside(ours, Names(index).values)
+    values = {grammar.key(class_.name): class_.value for class_ in words}
     table = np.zeros(MAX_VALUE + 1, np.uint16)
-    new = []
     for class_ in theirs:
-        value = known.get(grammar.key(class_.name))
-        if value is None:
-            value = ours.next_value
-            ours = ours.add(
-                class_.name,
-                prompts=class_.prompts,
-                color=class_.color,
-                threshold=class_.threshold,
-                background=class_.background and ours.background is None,
-            )
-            new.append(class_.name)
-        table[class_.value] = value
-    return ours if new else None, table, tuple(new)
+        table[class_.value] = values[grammar.key(class_.name)]
+    return words if new else None, table, tuple(class_.name for class_ in new)
 
 
 def _matches(index: Index, opened: Opened) -> tuple[list[tuple[Entry, ItemRecord]], list[str]]:

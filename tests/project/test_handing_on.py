@@ -459,6 +459,18 @@ def test_an_import_that_takes_nothing_changes_nothing(project: Project, tmp_path
         assert other.vocabulary.names == ("moss",)
 
 
+def test_a_class_that_the_set_had_once_gets_its_value_back(
+    images: Path, tmp_path: Path, project: Project
+) -> None:
+    out = project.export(tmp_path / "out", "coco", progress=False).folder
+    with Project.create(tmp_path / "again", "blue, red, moss", images, recipe=RECIPE) as other:
+        was = dict(zip(other.vocabulary.names, other.vocabulary.values, strict=True))
+        other.choose("moss")
+        other.import_labels(out, progress=False)
+        now = dict(zip(other.vocabulary.names, other.vocabulary.values, strict=True))
+        assert {name: now[name] for name in was} == was
+
+
 def test_one_bad_picture_is_left_out(project: Project, images: Path, tmp_path: Path) -> None:
     first = project.items(order="path")[0]
     session = nc.Session(project.result(first))

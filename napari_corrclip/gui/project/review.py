@@ -312,7 +312,8 @@ class Review:
         what = f"{count(left, 'region')} left{keys}"
         own = told_of_classes(session, project.vocabulary, project.names_of_values())
         what = f"{own} {what}" if own else what
-        self._tell_of_image(what, said, Kind.DONE if said else Kind.NOTE)
+        kind = Kind.WARNING if own else Kind.DONE if said else Kind.NOTE
+        self._tell_of_image(what, said, kind)
 
     def _was_run(self, ready: Ready) -> bool:
         """Whether an item has another result than when it was read."""
