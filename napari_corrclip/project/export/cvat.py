@@ -51,6 +51,7 @@ from napari_corrclip.project.export.numbering import Choices
 from napari_corrclip.project.export.pictures import put_picture, size_of
 from napari_corrclip.project.export.png_bands import write_rgb
 from napari_corrclip.project.export.segments import Runs
+from napari_corrclip.project.export.sizes import check_size
 from napari_corrclip.storage.untrusted import guarded
 from napari_corrclip.vocabulary import VocabularyClass
 from napari_corrclip.vocabulary.grammar import key
@@ -331,7 +332,8 @@ class CvatReader(Reader):
     def read(self, entry: Entry) -> Taken:
         """Return an image's masks."""
         if entry.name in self._sizes:
-            return Taken(np.zeros(self._sizes[entry.name], np.uint16))
+            shape = check_size(self._sizes[entry.name], f"The image {entry.name!r}")
+            return Taken(np.zeros(shape, np.uint16))
         name = f"{escaped(entry.name)}.png"
         colors = np.array([label.color for label in self._labels], np.uint32)
         labels = self._decoded(f"{CLASSES}/{name}", colors, self._values_of, np.uint16)

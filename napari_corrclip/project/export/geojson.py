@@ -42,6 +42,7 @@ from napari_corrclip.project.export.numbering import Choices, Numbering
 from napari_corrclip.project.export.pictures import ENDINGS, put_picture, size_of
 from napari_corrclip.project.export.polygons import keyed_bands, segment_of
 from napari_corrclip.project.export.segments import Masks
+from napari_corrclip.project.export.sizes import check_size
 from napari_corrclip.storage.text_files import Unchecked, load_json, read_text
 from napari_corrclip.vocabulary import VocabularyClass
 from napari_corrclip.vocabulary.palette import Color, default_color
@@ -56,8 +57,6 @@ _LARGEST = 1 << 30
 """Bytes of a file at most."""
 _FURTHEST = 1e9
 """Pixels from the corner of the image at most; no image is as large."""
-_MAX_PIXELS = 1 << 29
-"""Of an image whose size nothing but the file itself says: a short one must not ask for all memory."""
 _ADVICE = "export it again, or correct it there"
 
 
@@ -270,16 +269,11 @@ class GeojsonReader(Reader):
         if isinstance(about, dict):
             height, width = about.get("height"), about.get("width")
             if type(height) is int and type(width) is int:
-                if height < 1 or width < 1 or height * width > _MAX_PIXELS:
-                    raise InputError(
-                        f"{str(path)!r} is of an image of {height} × {width} pixels, and without the image "
-                        f"from 1 to {_MAX_PIXELS} are read; put the image beside it."
-                    )
-                return height, width
+                return check_size((height, width), f"The image of {str(path)!r}")
         manifest = Manifest.read(self._folder)
         item = None if manifest is None else manifest.items.get(entry.name)
         if item is not None:
-            return item.shape
+            return check_size(item.shape, f"The image {entry.name!r} in the manifest")
         raise InputError(
             f"{str(path)!r} does not say how large its image is; put the image beside it, as "
             f'{entry.name + ".png"!r}, or write "image": {{"width": …, "height": …}} into it.'

@@ -52,6 +52,7 @@ from napari_corrclip.project.export.manifest import STATES, Manifest
 from napari_corrclip.project.export.numbering import Choices
 from napari_corrclip.project.export.pictures import put_picture, size_of
 from napari_corrclip.project.export.segments import Segment, joined, segments_of
+from napari_corrclip.project.export.sizes import MOST_PIXELS, check_size
 from napari_corrclip.storage.text_files import read_text
 from napari_corrclip.storage.untrusted import guarded
 from napari_corrclip.vocabulary import VocabularyClass
@@ -412,7 +413,7 @@ class LabelStudioReader(Reader):
                 f"{task.where} has no mask, and nobody knows its image's size; put {entry.file_name!r} into "
                 f"the folder {PICTURES!r}, or take the task out."
             )
-        return item.shape
+        return check_size(item.shape, f"The image {entry.name!r} in the manifest")
 
     @cached_property
     def _manifest(self) -> Manifest | None:
@@ -537,7 +538,7 @@ def _size(height: object, width: object) -> tuple[int, int] | None:
     """Return rows and columns where they can be those of an image."""
     if type(height) is not int or type(width) is not int or min(height, width) < 1:
         return None
-    return (height, width) if height * width <= MOST else None
+    return (height, width) if height * width <= MOST_PIXELS else None
 
 
 def _number(value: object) -> float:

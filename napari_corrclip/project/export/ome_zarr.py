@@ -40,6 +40,7 @@ from napari_corrclip.project.export.image import LabelledImage, RegionNote
 from napari_corrclip.project.export.indexed import VOID_COLOR
 from napari_corrclip.project.export.numbering import Choices, decode
 from napari_corrclip.project.export.pictures import pixels_of
+from napari_corrclip.project.export.sizes import check_size
 from napari_corrclip.storage.disk import cannot_write
 from napari_corrclip.storage.untrusted import guarded
 from napari_corrclip.storage.zarr_folders import (
@@ -61,8 +62,8 @@ _ROWS = 256
 """Of a chunk that are looked at together."""
 _MOST_TOLD = 200_000
 """Regions whose properties are said: they are one document, which readers load whole."""
-_MAX_PIXELS = 1 << 28
-"""Of a map most of whose chunks are not there: short files must not ask for all memory."""
+_LARGEST_CHUNK = 1 << 24
+"""Pixels that a file is taken to hold at most."""
 _ADVICE = "export it again"
 _CHANNELS = (("red", "FF0000"), ("green", "00FF00"), ("blue", "0000FF"))
 
@@ -423,10 +424,9 @@ def _map(group: ZarrNode) -> StoredArray:
     if array.ndim != 2 or array.dtype.kind not in "iu" or not array.size:
         raise InputError(f"{what} is {array.dtype} of shape {array.shape} and no map; {_ADVICE}.")
     there = sum(len(names) for _, _, names in os.walk(node.path))
-    if array.size > max(_MAX_PIXELS, 2 * there * math.prod(array.chunks)):
-        raise InputError(
-            f"{what} is of {array.shape[0]} × {array.shape[1]} pixels, and has {there} files; {_ADVICE}."
-        )
+    # Of a map most of whose chunks are not there; those of one class alone are not written.
+    held = 2 * there * min(math.prod(array.chunks), _LARGEST_CHUNK)
+    check_size(array.shape, f"{what} of {there} files", stored=held)
     return array
 
 

@@ -43,6 +43,7 @@ from napari_corrclip.project.export.manifest import Manifest
 from napari_corrclip.project.export.numbering import Choices
 from napari_corrclip.project.export.pictures import ENDINGS, put_picture, size_of
 from napari_corrclip.project.export.polygons import keyed_bands, segment_of
+from napari_corrclip.project.export.sizes import check_size
 from napari_corrclip.storage.text_files import dump_yaml, load_yaml, read_text
 from napari_corrclip.vocabulary import MAX_VALUE, VocabularyClass
 from napari_corrclip.vocabulary.palette import default_color
@@ -279,7 +280,7 @@ class YoloReader(Reader):
                 f"There is no image of {entry.name!r}, and its lines do not say how large it is; put it into "
                 f"{PICTURES!r}."
             )
-        return item.shape
+        return check_size(item.shape, f"The image {entry.name!r} in the manifest")
 
 
 def _outside(where: str, told: list[float]) -> NoReturn:

@@ -369,7 +369,7 @@ def test_the_size_is_asked_for_where_nothing_says_it(tmp_path: Path) -> None:
         ([feature(metadata={"region": "1", "at": "x"}, classification="a")], "was decided at 'x'"),
         (
             {"image": {"width": 10**6, "height": 10**6}, "features": [feature(classification="a")]},
-            "1000000 × 1000000 pixels",
+            "1000000 x 1000000 pixels",
         ),
         (
             {

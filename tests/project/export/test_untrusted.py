@@ -1,0 +1,155 @@
+"""What a file of an export says of itself, whoever wrote it, in each format: refused in a sentence."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+import zlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from napari_corrclip.errors import InputError
+from napari_corrclip.project.export.cvat import ARCHIVE
+from napari_corrclip.project.export.exporting import ExportOptions
+from napari_corrclip.project.export.formats import FORMATS
+from napari_corrclip.project.export.image import LabelledImage
+from napari_corrclip.project.export.importing import Opened
+from napari_corrclip.vocabulary import Vocabulary
+from tests.project.export.exported import write
+
+BARE = ExportOptions(pictures="none")
+ONE = Vocabulary.from_names(["cat"])
+
+
+def nothing() -> LabelledImage:
+    """Return an image of which no pixel has a class."""
+    return LabelledImage("", np.zeros((4, 5), np.uint16), np.zeros((4, 5), np.int32), path="a.png")
+
+
+def manifest_with(folder: Path, change: Any) -> None:
+    """Change the manifest of an export."""
+    path = folder / "napari-corrclip" / "manifest.json"
+    document = json.loads(path.read_text(encoding="utf-8"))
+    change(document)
+    path.write_text(json.dumps(document), encoding="utf-8")
+
+
+def without_masks(path: Path) -> None:
+    """Take the masks out of an archive."""
+    with zipfile.ZipFile(path) as archive:
+        files = {name: archive.read(name) for name in archive.namelist()}
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, data in files.items():
+            if not name.endswith(".png"):
+                archive.writestr(name, data)
+
+
+def read_all(folder: Path) -> list[LabelledImage]:
+    opened = Opened.of(folder)
+    return [opened.image(entry) for entry in opened.entries]
+
+
+@pytest.mark.parametrize("manifest", [True, False])
+@pytest.mark.parametrize("shape", [(10**6, 10**6), ((1 << 14) + 1, 1 << 14)])
+@pytest.mark.parametrize("name", ["yolo", "cvat"])
+def test_a_manifest_asks_for_no_more_memory_than_an_image_has(
+    name: str, shape: tuple[int, int], manifest: bool, tmp_path: Path
+) -> None:
+    """Without it, too: it says alone how large an image is whose files do not."""
+    folder = write(tmp_path / "out", [nothing()], FORMATS[name], ONE, BARE)
+
+    def change(document: dict[str, Any]) -> None:
+        document["items"][0]["shape"] = shape
+
+    manifest_with(folder, change)
+    if name == "cvat":  # CVAT has no mask of an image without labels
+        without_masks(folder / ARCHIVE)
+    else:
+        (folder / "labels" / "train" / "a.txt").write_text("0 0 0 1 0 1 1\n")
+    opened = Opened.of(folder, manifest=manifest)
+    with pytest.raises(InputError, match=rf"said to have {shape[0]} x {shape[1]} pixels, and"):
+        opened.image(opened.entries[0])
+
+
+def test_a_geojson_asks_for_no_more_memory_than_an_image_has(tmp_path: Path) -> None:
+    folder = write(tmp_path / "out", [nothing()], FORMATS["geojson"], ONE, BARE)
+    path = folder / "a.geojson"
+    for about in ({"width": (1 << 14) + 1, "height": 1 << 14}, None):
+        document = {"type": "FeatureCollection", "features": []}
+        path.write_text(json.dumps({**document, "image": about} if about else document))
+        with pytest.raises(InputError, match=r"said to have 16384 x 16385 pixels, and"):
+            read_all(folder)
+
+        def change(document: dict[str, Any]) -> None:
+            document["items"][0]["shape"] = [1 << 14, (1 << 14) + 1]
+
+        manifest_with(folder, change)
+
+
+def test_a_task_asks_for_no_more_memory_than_an_image_has(tmp_path: Path) -> None:
+    folder = write(tmp_path / "out", [nothing()], FORMATS["label-studio"], ONE, BARE)
+    path = folder / "tasks.json"
+    document = json.loads(path.read_text(encoding="utf-8"))
+    document[0]["data"] |= {"width": 1 << 15, "height": 1 << 14}
+    path.write_text(json.dumps(document))
+    # as far as the file goes nobody knows, and the manifest says what was written
+    assert [one.shape for one in read_all(folder)] == [(4, 5)]
+
+    def change(document: dict[str, Any]) -> None:
+        document["items"][0]["shape"] = [1 << 14, 1 << 15]
+
+    manifest_with(folder, change)
+    with pytest.raises(InputError, match=r"said to have 16384 x 32768 pixels, and"):
+        read_all(folder)
+
+
+def test_a_zarr_of_one_enormous_chunk_asks_for_no_more_memory(tmp_path: Path) -> None:
+    folder = write(tmp_path / "out", [nothing()], FORMATS["ome-zarr"], ONE, BARE)
+    path = folder / "a.ome.zarr" / "labels" / "classes" / "0" / "zarr.json"
+    document = json.loads(path.read_text(encoding="utf-8"))
+    document["shape"] = [1 << 15, 1 << 15]
+    document["chunk_grid"]["configuration"]["chunk_shape"] = [1 << 15, 1 << 15]
+    path.write_text(json.dumps(document))
+    with pytest.raises(InputError, match=r"said to have 32768 x 32768 pixels, and"):
+        read_all(folder)
+
+
+def test_a_picture_asks_for_no_more_memory_than_it_holds(tmp_path: Path) -> None:
+    """A TIFF need not have all tiles that it says it has."""
+    folder = write(tmp_path / "out", [nothing()], FORMATS["geojson"], ONE, BARE)
+    sparse_tiff(folder / "a.tif", 1 << 17)
+    with pytest.raises(InputError, match=r"131072 x 131072 pixels, and"):
+        read_all(folder)
+
+
+def sparse_tiff(path: Path, side: int, tile: int = 4096) -> None:
+    """Write a TIFF of whose tiles the first one is there."""
+    data = zlib.compress(bytes(tile * tile))
+    count = (side // tile) ** 2
+    tags = [
+        (256, side),
+        (257, side),
+        (258, 8),
+        (259, 8),
+        (262, 1),
+        (277, 1),
+        (322, tile),
+        (323, tile),
+    ]
+    start = 8 + 2 + 12 * (len(tags) + 2) + 4
+    lists = np.zeros((2, count), "<u4")
+    lists[:, 0] = start + lists.nbytes, len(data)
+    entries = [np.array([kind, 4, 1, value], "<u4") for kind, value in tags]
+    entries += [
+        np.array([kind, 4, count, start + 4 * count * row], "<u4")
+        for row, kind in enumerate((324, 325))
+    ]
+    table = b"".join(
+        int(kind).to_bytes(2, "little") + int(form).to_bytes(2, "little") + rest.tobytes()
+        for (kind, form, *_), rest in ((entry, entry[2:]) for entry in entries)
+    )
+    head = b"II*\0\x08\0\0\0" + len(entries).to_bytes(2, "little")
+    path.write_bytes(head + table + bytes(4) + lists.tobytes() + data)
