@@ -19,12 +19,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_corrclip.errors import InputError
+from napari_corrclip.project.export.checks import check_size
 from napari_corrclip.project.export.exporting import names_of
 from napari_corrclip.project.export.format import Entry, Head, vocabulary_of
 from napari_corrclip.project.export.image import LabelledImage, RegionNote, State
 from napari_corrclip.project.export.pictures import How, put_picture
 from napari_corrclip.project.export.segments import Segment
-from napari_corrclip.project.export.sizes import check_size
 from napari_corrclip.project.export.streamed_json import elements_at, elements_of
 from napari_corrclip.vocabulary import MAX_VALUE, VocabularyClass
 from napari_corrclip.vocabulary.palette import Palette, default_color

@@ -35,6 +35,7 @@ from napari_corrclip.errors import InputError
 from napari_corrclip.images.files import damage
 from napari_corrclip.images.pictures import open_picture
 from napari_corrclip.project.export.archived import Files, Unpacked, Zipped
+from napari_corrclip.project.export.checks import check_size
 from napari_corrclip.project.export.format import (
     Entry,
     Format,
@@ -51,7 +52,6 @@ from napari_corrclip.project.export.numbering import Choices
 from napari_corrclip.project.export.pictures import put_picture, size_of
 from napari_corrclip.project.export.png_bands import write_rgb
 from napari_corrclip.project.export.segments import Runs
-from napari_corrclip.project.export.sizes import check_size
 from napari_corrclip.storage.untrusted import guarded
 from napari_corrclip.vocabulary import VocabularyClass
 from napari_corrclip.vocabulary.grammar import key

@@ -27,6 +27,7 @@ from napari_corrclip.errors import InputError
 from napari_corrclip.maps.filling import filled, paint
 from napari_corrclip.maps.outlines import outlines
 from napari_corrclip.project.export.attributes import attributes_of, note_of, scores_of
+from napari_corrclip.project.export.checks import check_size, short
 from napari_corrclip.project.export.format import (
     Entry,
     Format,
@@ -42,7 +43,6 @@ from napari_corrclip.project.export.numbering import Choices, Numbering
 from napari_corrclip.project.export.pictures import ENDINGS, put_picture, size_of
 from napari_corrclip.project.export.polygons import keyed_bands, segment_of
 from napari_corrclip.project.export.segments import Masks
-from napari_corrclip.project.export.sizes import check_size
 from napari_corrclip.storage.text_files import Unchecked, load_json, read_text
 from napari_corrclip.vocabulary import VocabularyClass
 from napari_corrclip.vocabulary.palette import Color, default_color
@@ -341,7 +341,7 @@ def _class_of(class_: object, where: str) -> tuple[str, Color | None]:
             name = ": ".join(names)
         if isinstance(name, str):
             return name, _color_of(class_, where)
-    raise InputError(f"{where} has the class {_short(class_)}, which has no name; {_ADVICE}.")
+    raise InputError(f"{where} has the class {short(class_)}, which has no name; {_ADVICE}.")
 
 
 def _color_of(class_: Mapping[str, object], where: str) -> Color | None:
@@ -356,7 +356,7 @@ def _color_of(class_: Mapping[str, object], where: str) -> Color | None:
         and all(type(each) is int and 0 <= each <= 255 for each in color)
     ):
         return color[0], color[1], color[2]
-    raise InputError(f"{where} has the colour {_short(color)}; write [red, green, blue], 0 to 255.")
+    raise InputError(f"{where} has the colour {short(color)}; write [red, green, blue], 0 to 255.")
 
 
 def _rings(geometry: object, where: str) -> Iterator[NDArray[np.float64]]:
@@ -372,7 +372,7 @@ def _rings(geometry: object, where: str) -> Iterator[NDArray[np.float64]]:
         )
     if kind not in ("Polygon", "MultiPolygon"):
         raise InputError(
-            f"{where} is a {_short(kind)}, which has no area; remove it, or export areas alone."
+            f"{where} is a {short(kind)}, which has no area; remove it, or export areas alone."
         )
     given = given.value if isinstance(given, Unchecked) else None
     polygons = [given] if kind == "Polygon" else given
@@ -438,11 +438,6 @@ def _rings_of(
     begins = np.cumsum([0, *map(len, rings)])
     points = np.concatenate([np.zeros((0, 2)), *rings])
     return np.array(owners, np.int64), begins, points[:, 0], points[:, 1]
-
-
-def _short(value: object) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else f"{text[:59]}…"
 
 
 def _is_one(folder: Path) -> bool:

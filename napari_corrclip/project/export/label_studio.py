@@ -36,6 +36,7 @@ from numpy.typing import NDArray
 
 from napari_corrclip.errors import InputError
 from napari_corrclip.project.export.brush_rle import MOST, packed, unpacked
+from napari_corrclip.project.export.checks import MOST_PIXELS, check_size
 from napari_corrclip.project.export.format import (
     Entry,
     Format,
@@ -52,7 +53,6 @@ from napari_corrclip.project.export.manifest import STATES, Manifest
 from napari_corrclip.project.export.numbering import Choices
 from napari_corrclip.project.export.pictures import put_picture, size_of
 from napari_corrclip.project.export.segments import Segment, joined, segments_of
-from napari_corrclip.project.export.sizes import MOST_PIXELS, check_size
 from napari_corrclip.storage.text_files import read_text
 from napari_corrclip.storage.untrusted import guarded
 from napari_corrclip.vocabulary import VocabularyClass

@@ -248,8 +248,8 @@ class Manifest:
                 tuple(map(Provenance.from_document, document["runs"])),
                 {item.name: item for item in items},
             )
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            detail = f" ({error})" if isinstance(error, InputError) else ""
+        except (InputError, KeyError, TypeError, ValueError, AttributeError) as error:
+            detail = f" ({str(error).rstrip('.')})" if isinstance(error, InputError) else ""
             raise InputError(f"{where} is damaged{detail}; {_REMEDY}.") from None
 
     def image(self, item: Noted, labels: NDArray[np.uint16]) -> LabelledImage:

@@ -28,6 +28,7 @@ from numpy.typing import NDArray
 from napari_corrclip.errors import InputError
 from napari_corrclip.maps.regions import check_regions
 from napari_corrclip.project.export.attributes import attributes_of, note_of, scores_of
+from napari_corrclip.project.export.checks import check_size
 from napari_corrclip.project.export.format import (
     Entry,
     Format,
@@ -40,7 +41,6 @@ from napari_corrclip.project.export.image import LabelledImage, RegionNote
 from napari_corrclip.project.export.indexed import VOID_COLOR
 from napari_corrclip.project.export.numbering import Choices, decode
 from napari_corrclip.project.export.pictures import pixels_of
-from napari_corrclip.project.export.sizes import check_size
 from napari_corrclip.storage.disk import cannot_write
 from napari_corrclip.storage.untrusted import guarded
 from napari_corrclip.storage.zarr_folders import (

@@ -20,8 +20,8 @@ from napari_corrclip.images.files import damage
 from napari_corrclip.images.pictures import FORMATS, open_picture, orientation_of
 from napari_corrclip.images.planes import opened
 from napari_corrclip.images.stacks import read_plane
+from napari_corrclip.project.export.checks import check_size
 from napari_corrclip.project.export.image import LabelledImage
-from napari_corrclip.project.export.sizes import check_size
 from napari_corrclip.storage.disk import cannot_write
 from napari_corrclip.storage.untrusted import guarded
 

@@ -29,6 +29,7 @@ from numpy.typing import NDArray
 from napari_corrclip.errors import InputError
 from napari_corrclip.maps.filling import filled, paint
 from napari_corrclip.maps.outlines import paths
+from napari_corrclip.project.export.checks import check_size, short
 from napari_corrclip.project.export.format import (
     Entry,
     Format,
@@ -43,7 +44,6 @@ from napari_corrclip.project.export.manifest import Manifest
 from napari_corrclip.project.export.numbering import Choices
 from napari_corrclip.project.export.pictures import ENDINGS, put_picture, size_of
 from napari_corrclip.project.export.polygons import keyed_bands, segment_of
-from napari_corrclip.project.export.sizes import check_size
 from napari_corrclip.storage.text_files import dump_yaml, load_yaml, read_text
 from napari_corrclip.vocabulary import MAX_VALUE, VocabularyClass
 from napari_corrclip.vocabulary.palette import default_color
@@ -150,11 +150,11 @@ class YoloReader(Reader):
                 number = int(number)
             if type(number) is not int or not 0 <= number < MAX_VALUE:
                 raise InputError(
-                    f"{self._where} has the number {_short(number)} of {_short(name)}; numbers go from 0 to "
+                    f"{self._where} has the number {short(number)} of {short(name)}; numbers go from 0 to "
                     f"{MAX_VALUE - 1}."
                 )
             if not isinstance(name, str | int | float):
-                raise InputError(f"{self._where} has the name {_short(name)}; write a text.")
+                raise InputError(f"{self._where} has the name {short(name)}; write a text.")
             found[number] = str(name)
         return dict(sorted(found.items()))
 
@@ -188,7 +188,7 @@ class YoloReader(Reader):
 
         Of sets of others the way there may begin elsewhere, such as ``../train/images``.
         """
-        what = f"{self._where} names {_short(place)} for {subset}"
+        what = f"{self._where} names {short(place)} for {subset}"
         if not isinstance(place, str) or "\0" in place:
             raise InputError(f"{what}, which is no path; {_ADVICE}.")
         if place.lower().endswith(".txt"):
@@ -306,11 +306,6 @@ def _areas(
     cross = columns * rows[after] - columns[after] * rows
     areas: NDArray[np.float64] = np.abs(np.add.reduceat(np.append(cross, 0), begins[:-1]))
     return areas if len(begins) > 1 else np.zeros(0)
-
-
-def _short(value: object) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else f"{text[:59]}…"
 
 
 def _is_one(folder: Path) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import zipfile
 import zlib
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from napari_corrclip.project.export.exporting import ExportOptions
 from napari_corrclip.project.export.formats import FORMATS
 from napari_corrclip.project.export.image import LabelledImage
 from napari_corrclip.project.export.importing import Opened
+from napari_corrclip.project.export.numbering import Choices
 from napari_corrclip.vocabulary import Vocabulary
 from tests.project.export.exported import write
 
@@ -123,6 +125,40 @@ def test_a_picture_asks_for_no_more_memory_than_it_holds(tmp_path: Path) -> None
     sparse_tiff(folder / "a.tif", 1 << 17)
     with pytest.raises(InputError, match=r"131072 x 131072 pixels, and"):
         read_all(folder)
+
+
+CHOICES: list[tuple[dict[str, Any], str]] = [
+    ({"first": "x"}, "first class's number is 'x'; choose 'keep', 0, 1"),
+    ({"first": 2}, "first class's number is 2"),
+    ({"first": True}, "first class's number is True"),
+    ({"first": [0]}, r"first class's number is \[0\]"),
+    (
+        {"unlabelled": [1]},
+        r"number of unlabelled pixels is \[1\]; give one from 0 to 65535",
+    ),
+    ({"unlabelled": -1}, "number of unlabelled pixels is -1"),
+    ({"unlabelled": True}, "number of unlabelled pixels is True"),
+    ({"ignored": "abc"}, "number of ignored regions is 'abc'"),
+    ({"ignored": 65536}, "number of ignored regions is 65536"),
+    ({"ignored": 1.5}, "number of ignored regions is 1.5"),
+    ({"background": 3}, "background class is 3; choose 'class' or 'unlabelled'"),
+    ({"background": None}, "background class is None"),
+]
+
+
+@pytest.mark.parametrize(("choices", "sentence"), CHOICES)
+def test_choices_that_nobody_can_mean_are_told(
+    choices: dict[str, Any], sentence: str, tmp_path: Path
+) -> None:
+    with pytest.raises(InputError, match=sentence):
+        Choices(**choices)
+    folder = write(tmp_path / "out", [nothing()], FORMATS["indexed"], ONE, BARE)
+    manifest_with(folder, lambda document: document["choices"].update(choices))
+    with pytest.raises(InputError, match=f"manifest.* is damaged .*{sentence}"):
+        Opened.of(folder)
+    if None not in choices.values():  # which is what nobody has said
+        with pytest.raises(InputError, match=sentence):
+            write(tmp_path / "new", [nothing()], FORMATS["indexed"], ONE, replace(BARE, **choices))
 
 
 def sparse_tiff(path: Path, side: int, tile: int = 4096) -> None:

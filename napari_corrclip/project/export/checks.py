@@ -1,4 +1,4 @@
-"""The size of an image that a file tells: how large it may be where nothing but a number says so."""
+"""The checks of what a file of an export says, whoever wrote it."""
 
 from __future__ import annotations
 
@@ -32,3 +32,9 @@ def check_size(shape: Sequence[object], where: str, *, stored: int = 0) -> tuple
             "into parts, or take the labels from files of maps."
         )
     return height, width
+
+
+def short(value: object) -> str:
+    """Return a value as a sentence has it."""
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:59]}…"
