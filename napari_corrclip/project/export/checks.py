@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from napari_corrclip.errors import InputError
 
 MOST_PIXELS = 1 << 28
 """Pixels of an image whose size is but a number in a file: a small file is not to fill the memory."""
+
+_LATEST = 253_402_300_799
+"""Seconds until the end of the year 9999, the last that dates are written of."""
 
 
 def check_size(shape: Sequence[object], where: str, *, stored: int = 0) -> tuple[int, int]:
@@ -32,6 +36,20 @@ def check_size(shape: Sequence[object], where: str, *, stored: int = 0) -> tuple
             "into parts, or take the labels from files of maps."
         )
     return height, width
+
+
+def share(value: object) -> float:
+    """Return a probability or margin that a file tells, cut to 0 to 1; what is none is 0."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return 0.0
+    return float(min(value, 1)) if 0 < value < math.inf else 0.0  # NaN is not, either
+
+
+def moment(value: object) -> float | None:
+    """Return when a file says that something was, in seconds since 1970; ``None``: no calendar has that."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    return float(value) if 0 <= value <= _LATEST else None
 
 
 def short(value: object) -> str:

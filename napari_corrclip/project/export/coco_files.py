@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_corrclip.errors import InputError
-from napari_corrclip.project.export.checks import check_size
+from napari_corrclip.project.export.checks import check_size, moment, share
 from napari_corrclip.project.export.exporting import names_of
 from napari_corrclip.project.export.format import Entry, Head, vocabulary_of
 from napari_corrclip.project.export.image import LabelledImage, RegionNote, State
@@ -520,18 +520,14 @@ def _note(value: int, score: object, known: Mapping[str, Any]) -> tuple[Any, ...
         return None
     told, by = known.get("state"), known.get("by")
     state: State = told if told in ("assigned", "accepted") else ""
-    p = _number(score)
+    p = share(score)
     return (
         value,
         value if p > 0 or not state else 0,
         state,
-        min(p, 1.0),
-        _number(known.get("margin")),
+        p,
+        share(known.get("margin")),
         True,
         by if isinstance(by, str) and state else "",
-        _number(known.get("at")) if state else 0.0,
+        (moment(known.get("at")) or 0.0) if state else 0.0,
     )
-
-
-def _number(told: object) -> float:
-    return max(float(told), 0.0) if isinstance(told, int | float) else 0.0

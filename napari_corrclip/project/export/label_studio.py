@@ -36,7 +36,7 @@ from numpy.typing import NDArray
 
 from napari_corrclip.errors import InputError
 from napari_corrclip.project.export.brush_rle import MOST, packed, unpacked
-from napari_corrclip.project.export.checks import MOST_PIXELS, check_size
+from napari_corrclip.project.export.checks import MOST_PIXELS, check_size, moment, share
 from napari_corrclip.project.export.format import (
     Entry,
     Format,
@@ -386,17 +386,17 @@ class LabelStudioReader(Reader):
             meta = {}  # nobody said so, or somebody has changed it in Label Studio
         value = self._values[mask.name]
         state, by = meta.get("state"), meta.get("by")
-        score = _number((mask if proposed is None else proposed).said.get("score"))
+        score = share((mask if proposed is None else proposed).said.get("score"))
         return RegionNote(
             id_,
             value,
             value if proposed is None else self._values[proposed.name],
             state if state in STATES and state != "ignored" else "",
-            min(score, 1.0),
+            score,
             0.0,
             meta.get("looked") is not False,
             by if isinstance(by, str) else "",
-            _number(meta.get("at")),
+            moment(meta.get("at")) or 0.0,
         )
 
     def _shape(self, task: Task, entry: Entry) -> tuple[int, int]:
@@ -539,13 +539,6 @@ def _size(height: object, width: object) -> tuple[int, int] | None:
     if type(height) is not int or type(width) is not int or min(height, width) < 1:
         return None
     return (height, width) if height * width <= MOST_PIXELS else None
-
-
-def _number(value: object) -> float:
-    """Return a number that is not below 0, else 0."""
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return 0.0
-    return max(float(value), 0.0)
 
 
 def _ids_of(masks: Sequence[_Mask]) -> list[int]:

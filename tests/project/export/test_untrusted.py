@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import zipfile
 import zlib
 from dataclasses import replace
@@ -16,7 +17,7 @@ from napari_corrclip.errors import InputError
 from napari_corrclip.project.export.cvat import ARCHIVE
 from napari_corrclip.project.export.exporting import ExportOptions
 from napari_corrclip.project.export.formats import FORMATS
-from napari_corrclip.project.export.image import LabelledImage
+from napari_corrclip.project.export.image import LabelledImage, RegionNote
 from napari_corrclip.project.export.importing import Opened
 from napari_corrclip.project.export.numbering import Choices
 from napari_corrclip.vocabulary import Vocabulary
@@ -159,6 +160,77 @@ def test_choices_that_nobody_can_mean_are_told(
     if None not in choices.values():  # which is what nobody has said
         with pytest.raises(InputError, match=sentence):
             write(tmp_path / "new", [nothing()], FORMATS["indexed"], ONE, replace(BARE, **choices))
+
+
+def decided() -> LabelledImage:
+    """Return an image of one region that a person decided about."""
+    note = RegionNote(3, 1, 1, "assigned", 0.5, 0.25, True, "Ann", 1.7e9)
+    ones = np.ones((4, 5))
+    return LabelledImage(
+        "", ones.astype(np.uint16), 3 * ones.astype(np.int32), (note,), path="a.png"
+    )
+
+
+TIMES = ["1e300", "Infinity", "NaN", "-1", "253402300800", "true", '"x"']
+"""As JSON."""
+FILES = {
+    "coco": "annotations/instances_default.json",
+    "coco-panoptic": "annotations/panoptic_default.json",
+    "label-studio": "tasks.json",
+    "geojson": "a.geojson",
+    "ome-zarr": "a.ome.zarr/labels/regions/zarr.json",
+}
+
+
+@pytest.mark.parametrize("when", TIMES)
+@pytest.mark.parametrize("name", FILES)
+def test_a_time_that_no_calendar_has_is_none_or_told(name: str, when: str, tmp_path: Path) -> None:
+    """What is imported can be exported, in each format that knows when somebody decided."""
+    folder = write(tmp_path / "out", [decided()], FORMATS[name], ONE, BARE)
+    path = folder / FILES[name]
+    text = path.read_text(encoding="utf-8")
+    changed = re.sub(r'("at": ?)("[^"]*"|[\d.e+]+)', rf"\g<1>{when}", text)
+    changed = re.sub(r'("(?:p|score|margin)": ?)0\.\d+', r"\g<1>7e99", changed)
+    assert re.search(rf'"at": ?{when}', changed)
+    path.write_text(changed, encoding="utf-8")
+    try:
+        opened = Opened.of(folder, manifest=False)
+        one = opened.image(opened.entries[0])
+    except InputError as error:
+        assert path.name in str(error) or "a.ome.zarr" in str(error)  # noqa: PT017 - or none is raised
+        return
+    (note,) = one.notes
+    assert note.at == 0
+    assert note.p <= 1
+    assert note.margin <= 1
+    for other in FILES:
+        write(tmp_path / other, [one], FORMATS[other], opened.vocabulary, BARE)
+
+
+@pytest.mark.parametrize("at", ["9999-12-31T23:59:59-12:00", "0001-01-01T00:00:00+00:00"])
+def test_a_date_at_the_end_of_the_calendar_is_told(at: str, tmp_path: Path) -> None:
+    folder = write(tmp_path / "out", [decided()], FORMATS["geojson"], ONE, BARE)
+    path = folder / "a.geojson"
+    text = path.read_text(encoding="utf-8").replace("2023-11-14T22:13:20+00:00", at)
+    assert at in text
+    path.write_text(text, encoding="utf-8")
+    opened = Opened.of(folder, manifest=False)
+    with pytest.raises(InputError, match=f"was decided at '{re.escape(at)}'; write"):
+        opened.image(opened.entries[0])
+
+
+@pytest.mark.parametrize("at", [np.inf, np.nan, 1e300, -1.0])
+def test_a_time_of_a_manifest_is_one(at: float, tmp_path: Path) -> None:
+    folder = write(tmp_path / "out", [decided()], FORMATS["indexed"], ONE, BARE)
+    path = folder / "napari-corrclip" / "items" / "000000.npz"
+    arrays = dict(np.load(path))
+    np.savez_compressed(path, **{**arrays, "at": np.array([at])})
+    with pytest.raises(InputError, match="is damaged"):
+        read_all(folder)
+    off = {"p": np.array([np.inf], np.float32), "margin": np.array([7], np.float32)}
+    np.savez_compressed(path, **{**arrays, **off})
+    (one,) = read_all(folder)
+    assert (one.notes[0].p, one.notes[0].margin) == (0, 1)
 
 
 def sparse_tiff(path: Path, side: int, tile: int = 4096) -> None:
