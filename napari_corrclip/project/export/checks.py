@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from pathlib import Path
 
 from napari_corrclip.errors import InputError
+from napari_corrclip.storage.untrusted import guarded
 
 MOST_PIXELS = 1 << 28
 """Pixels of an image whose size is but a number in a file: a small file is not to fill the memory."""
@@ -36,6 +38,29 @@ def check_size(shape: Sequence[object], where: str, *, stored: int = 0) -> tuple
             "into parts, or take the labels from files of maps."
         )
     return height, width
+
+
+def inside(folder: Path, path: Path, what: str) -> Path:
+    """Return a file or folder of an export, which lies there and is no link that leads out of it.
+
+    Pictures alone may be links: those that were exported as such are.
+
+    Args:
+        folder: of the export.
+        path: of the file.
+        what: names it in the sentence.
+
+    Raises:
+        InputError: it lies elsewhere.
+    """
+    with guarded(f"The {what} {str(path)!r}", "check the path"):
+        lies_there = path.resolve().is_relative_to(folder.resolve())
+    if not lies_there:
+        raise InputError(
+            f"The {what} {str(path)!r} is a link out of the folder, to what lies outside of {str(folder)!r}; "
+            "put the file itself there."
+        )
+    return path
 
 
 def share(value: object) -> float:

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_corrclip.errors import InputError
-from napari_corrclip.project.export.checks import check_size, moment, share
+from napari_corrclip.project.export.checks import check_size, inside, moment, share
 from napari_corrclip.project.export.exporting import names_of
 from napari_corrclip.project.export.format import Entry, Head, vocabulary_of
 from napari_corrclip.project.export.image import LabelledImage, RegionNote, State
@@ -391,7 +391,10 @@ class Collection:
     """
 
     def __init__(self, folder: Path, paths: Mapping[str, Path]) -> None:
-        documents = {subset: Document.read(path) for subset, path in paths.items()}
+        documents = {
+            subset: Document.read(inside(folder, path, "document of annotations"))
+            for subset, path in paths.items()
+        }
         names: dict[int, str] = {}
         colors: dict[int, tuple[int, int, int]] = {}
         for document in documents.values():

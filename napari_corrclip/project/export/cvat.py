@@ -35,7 +35,7 @@ from napari_corrclip.errors import InputError
 from napari_corrclip.images.files import damage
 from napari_corrclip.images.pictures import open_picture
 from napari_corrclip.project.export.archived import Files, Unpacked, Zipped
-from napari_corrclip.project.export.checks import check_size
+from napari_corrclip.project.export.checks import check_size, inside
 from napari_corrclip.project.export.format import (
     Entry,
     Format,
@@ -236,11 +236,11 @@ def found_in(folder: Path) -> Files | None:
     if (folder / LABELMAP).is_file() and (folder / CLASSES).is_dir():
         return Unpacked(folder, _ADVICE)
     if (folder / ARCHIVE).is_file():
-        return Zipped(folder / ARCHIVE, _ADVICE)
+        return Zipped(inside(folder, folder / ARCHIVE, "archive"), _ADVICE)
     archives = [path for path in folder.glob("*.zip") if path.is_file()]
     if len(archives) != 1:
         return None
-    files = Zipped(archives[0], _ADVICE)
+    files = Zipped(inside(folder, archives[0], "archive"), _ADVICE)
     return files if files.listed(CLASSES, ".png") else None
 
 

@@ -27,7 +27,7 @@ from napari_corrclip.errors import InputError
 from napari_corrclip.maps.filling import filled, paint
 from napari_corrclip.maps.outlines import outlines
 from napari_corrclip.project.export.attributes import attributes_of, note_of, scores_of
-from napari_corrclip.project.export.checks import check_size, short
+from napari_corrclip.project.export.checks import check_size, inside, short
 from napari_corrclip.project.export.format import (
     Entry,
     Format,
@@ -184,10 +184,10 @@ class GeojsonReader(Reader):
         colors: dict[str, Color | None] = {}
         self._told = (folder / TABLE).is_file()
         if self._told:
-            colors = _read_table(folder / TABLE)
+            colors = _read_table(inside(folder, folder / TABLE, "table of classes"))
         else:
             for path in self._paths.values():
-                for feature in _features_in(_read(path), path):
+                for feature in _features_in(self._read(path), path):
                     if feature.name not in ("", IGNORED):
                         colors[feature.name] = colors.get(feature.name) or feature.color
         self.vocabulary = vocabulary_of(
@@ -219,7 +219,7 @@ class GeojsonReader(Reader):
         Detections lie over annotations, as they do in QuPath.
         """
         path = self._paths[entry.name]
-        document = _read(path)
+        document = self._read(path)
         features = list(_features_in(document, path))
         features.sort(key=lambda feature: feature.detection)
         shape = self._shape(entry, document, path)
@@ -279,10 +279,9 @@ class GeojsonReader(Reader):
             f'{entry.name + ".png"!r}, or write "image": {{"width": …, "height": …}} into it.'
         )
 
-
-def _read(path: Path) -> Any:
-    text = read_text(path, "GeoJSON", limit=_LARGEST)
-    return load_json(text, f"The GeoJSON {str(path)!r}", unchecked="coordinates")
+    def _read(self, path: Path) -> Any:
+        text = read_text(inside(self._folder, path, "GeoJSON"), "GeoJSON", limit=_LARGEST)
+        return load_json(text, f"The GeoJSON {str(path)!r}", unchecked="coordinates")
 
 
 def _read_table(path: Path) -> dict[str, Color | None]:

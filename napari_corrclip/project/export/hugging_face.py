@@ -28,6 +28,7 @@ from PIL import Image
 
 from napari_corrclip.errors import InputError
 from napari_corrclip.maps.reading import read_map
+from napari_corrclip.project.export.checks import inside
 from napari_corrclip.project.export.coco_files import inside_of
 from napari_corrclip.project.export.exporting import names_of
 from napari_corrclip.project.export.format import (
@@ -161,9 +162,13 @@ class HuggingFaceReader(Reader):
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         if (folder / TABLE).is_file():
-            self._values, self._ignored, self.vocabulary = read_table(folder / TABLE)
+            self._values, self._ignored, self.vocabulary = read_table(
+                inside(folder, folder / TABLE, "table of classes")
+            )
         else:
-            self._values, self._ignored, self.vocabulary = _read_names(folder / NAMES)
+            self._values, self._ignored, self.vocabulary = _read_names(
+                inside(folder, folder / NAMES, "names of classes")
+            )
         self.numbers = [number for number, value in self._values.items() if value]
         self._maps: dict[str, Path | None] = {}
         self.entries = list(self._entries())
@@ -172,7 +177,7 @@ class HuggingFaceReader(Reader):
         found = [
             (path.parent, told, told.get("file_name"), _map_of(told, path))
             for path in _lists(self._folder)
-            for told in _lines(path)
+            for told in _lines(inside(self._folder, path, "list of images"))
         ]
         names = names_of([f"{place.name}/{map_}" for place, _, _, map_ in found])
         for (place, told, picture, map_), name in zip(found, names, strict=True):
@@ -191,7 +196,7 @@ class HuggingFaceReader(Reader):
             raise InputError(
                 f"The label map of {entry.name!r} is not in {str(self._folder)!r}; put it there."
             )
-        numbers = read_map(path, "label map")
+        numbers = read_map(inside(self._folder, path, "label map"), "label map")
         nothing = {0, VOID} - self._values.keys() | self._ignored
         labels = decode(numbers, self._values, sorted(nothing), str(path))
         ignored = are_of(numbers, self._ignored) if self._ignored else None

@@ -27,6 +27,7 @@ from PIL import Image
 from napari_corrclip.errors import InputError
 from napari_corrclip.maps.reading import read_map
 from napari_corrclip.maps.regions import check_regions
+from napari_corrclip.project.export.checks import inside
 from napari_corrclip.project.export.format import (
     Entry,
     Format,
@@ -131,7 +132,9 @@ class IndexedReader(Reader):
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._values, self._ignored, self.vocabulary = read_table(folder / TABLE)
+        self._values, self._ignored, self.vocabulary = read_table(
+            inside(folder, folder / TABLE, "table of classes")
+        )
         self.numbers = [number for number, value in self._values.items() if value]
         self._maps = files_in(folder / LABELS, _ENDINGS)
         self._regions = files_in(folder / REGIONS, _ENDINGS)
@@ -142,7 +145,9 @@ class IndexedReader(Reader):
         pictures = files_in(self._folder / PICTURES, _PICTURES)
         for path in lists:
             subset = "" if path.stem == "all" else path.stem
-            for name in read_text(path, "list of images", limit=1 << 28).splitlines():
+            for name in read_text(
+                inside(self._folder, path, "list of images"), "list of images", limit=1 << 28
+            ).splitlines():
                 if not name:
                     continue
                 picture = pictures.get(name)
@@ -154,12 +159,14 @@ class IndexedReader(Reader):
         if path is None:
             where = str(self._folder / LABELS / entry.name)
             raise InputError(f"There is no label map {where!r} (.png, .tif); put it there.")
-        numbers = read_map(path, "label map")
+        numbers = read_map(inside(self._folder, path, "label map"), "label map")
         nothing = {0, VOID} - self._values.keys() | self._ignored
         labels = decode(numbers, self._values, sorted(nothing), str(path))
         ignored = are_of(numbers, self._ignored) if self._ignored else None
         found = self._regions.get(entry.name)
-        regions = None if found is None else check_regions(read_map(found, "regions"))
+        regions = None
+        if found is not None:
+            regions = check_regions(read_map(inside(self._folder, found, "regions"), "regions"))
         return Taken(labels, regions, ignored)
 
 

@@ -25,6 +25,7 @@ import numpy as np
 
 from napari_corrclip.errors import InputError
 from napari_corrclip.maps.reading import ENDINGS, read_map
+from napari_corrclip.project.export.checks import inside
 from napari_corrclip.project.export.exporting import names_of
 from napari_corrclip.project.export.format import Entry, Format, Reader, Taken, vocabulary_of
 from napari_corrclip.project.export.indexed import read_table
@@ -81,7 +82,9 @@ class LabelMapsReader(Reader):
                 f"{str(folder)!r} has no table of classes; put {TABLE}.csv there, with the columns name and "
                 "value."
             )
-        self._values, self._ignored, self.vocabulary = read_classes(table, first)
+        self._values, self._ignored, self.vocabulary = read_classes(
+            inside(folder, table, "table of classes"), first
+        )
         if VOID not in self._values:
             self._ignored.add(VOID)
         numbers = {value: number for number, value in self._values.items()}
@@ -121,13 +124,7 @@ class LabelMapsReader(Reader):
     def read(self, entry: Entry) -> Taken:
         """Return an image's map."""
         path = self._maps[entry.name]
-        with guarded(f"The label map {str(path)!r}", "check the path"):
-            inside = path.resolve().is_relative_to(self._folder.resolve())
-        if not inside:
-            raise InputError(
-                f"The label map {str(path)!r} is a link out of the folder; put the file itself there."
-            )
-        numbers = read_map(path, "label map")
+        numbers = read_map(inside(self._folder, path, "label map"), "label map")
         nothing = {0} - self._values.keys() | self._ignored
         labels = decode(numbers, self._values, sorted(nothing), str(path))
         ignored = np.isin(numbers, sorted(self._ignored))

@@ -36,7 +36,7 @@ from numpy.typing import NDArray
 
 from napari_corrclip.errors import InputError
 from napari_corrclip.project.export.brush_rle import MOST, packed, unpacked
-from napari_corrclip.project.export.checks import MOST_PIXELS, check_size, moment, share
+from napari_corrclip.project.export.checks import MOST_PIXELS, check_size, inside, moment, share
 from napari_corrclip.project.export.format import (
     Entry,
     Format,
@@ -306,9 +306,12 @@ class LabelStudioReader(Reader):
             raise InputError(
                 f"{str(folder)!r} has no {TASKS}, nor another file of tasks; {ADVICE}."
             )
+        inside(folder, path, "file of tasks")
         self._folder, self._path = folder, path
         self._places: dict[str, tuple[int, int]] = {}
-        colors: dict[str, Color | None] = dict(_config_of(folder / CONFIG))
+        colors: dict[str, Color | None] = dict(
+            _config_of(inside(folder, folder / CONFIG, "labelling interface"))
+        )
         self.entries = list(self._entries(colors))
         if not colors:
             raise InputError(

@@ -28,7 +28,7 @@ from numpy.typing import NDArray
 from napari_corrclip.errors import InputError
 from napari_corrclip.maps.regions import check_regions
 from napari_corrclip.project.export.attributes import attributes_of, note_of, scores_of
-from napari_corrclip.project.export.checks import check_size
+from napari_corrclip.project.export.checks import check_size, inside
 from napari_corrclip.project.export.format import (
     Entry,
     Format,
@@ -293,6 +293,7 @@ class OmeZarrReader(Reader):
         self._paths: dict[Entry, Path] = {}
         for subset in ("", *SUBSETS):
             for path in _images_in(folder / subset):
+                _check_links(folder, path)
                 root = read_node(path, _what(path), _ADVICE)
                 name = path.name[: -len(ENDING)]
                 shown = "multiscales" in _said(root)
@@ -349,6 +350,19 @@ def _images_in(folder: Path) -> list[Path]:
         return []
     with guarded(f"The folder {str(folder)!r}", "check its permissions"):
         return [path for path in sorted(folder.iterdir()) if path.name.lower().endswith(ENDING)]
+
+
+def _check_links(folder: Path, path: Path) -> None:
+    """Refuse files of an image that lie elsewhere."""
+    inside(folder, path, "OME-Zarr")
+    waiting = [path] if path.is_dir() else []
+    while waiting:
+        with guarded(_what(path), "check its permissions"), os.scandir(waiting.pop()) as found:
+            for each in found:
+                if each.is_symlink():
+                    inside(folder, Path(each.path), "part of an OME-Zarr")
+                elif each.is_dir():
+                    waiting.append(Path(each.path))
 
 
 def _said(node: ZarrNode) -> Mapping[str, Any]:

@@ -29,7 +29,7 @@ from numpy.typing import NDArray
 from napari_corrclip.errors import InputError
 from napari_corrclip.maps.filling import filled, paint
 from napari_corrclip.maps.outlines import paths
-from napari_corrclip.project.export.checks import check_size, short
+from napari_corrclip.project.export.checks import check_size, inside, short
 from napari_corrclip.project.export.format import (
     Entry,
     Format,
@@ -125,7 +125,7 @@ class YoloReader(Reader):
                 f"{str(folder)!r} has no {TABLES[0]}; write one with names: and train:."
             )
         self._where = f"The table {str(table)!r}"
-        document = load_yaml(read_text(table, "table"), self._where)
+        document = load_yaml(read_text(inside(folder, table, "table"), "table"), self._where)
         if not isinstance(document, dict):
             raise InputError(f"{self._where} is no mapping; {_ADVICE}.")
         names = self._names(document.get("names"))
@@ -218,7 +218,7 @@ class YoloReader(Reader):
         path = self._texts.get(entry)
         if path is None:
             return Taken(labels)
-        values, begins, x, y = self._lines(path)
+        values, begins, x, y = self._lines(inside(self._folder, path, "list of polygons"))
         regions = np.zeros(shape, np.uint16 if len(values) < 1 << 16 else np.int32)
         columns, rows = _pixels(x, shape[1]), _pixels(y, shape[0])
         order = np.argsort(-_areas(begins, columns, rows), kind="stable")

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import shutil
 import zipfile
 import zlib
 from dataclasses import replace
@@ -12,11 +14,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from napari_corrclip.errors import InputError
 from napari_corrclip.project.export.cvat import ARCHIVE
 from napari_corrclip.project.export.exporting import ExportOptions
-from napari_corrclip.project.export.formats import FORMATS
+from napari_corrclip.project.export.formats import FORMATS, WRITTEN
 from napari_corrclip.project.export.image import LabelledImage, RegionNote
 from napari_corrclip.project.export.importing import Opened
 from napari_corrclip.project.export.numbering import Choices
@@ -231,6 +234,55 @@ def test_a_time_of_a_manifest_is_one(at: float, tmp_path: Path) -> None:
     np.savez_compressed(path, **{**arrays, **off})
     (one,) = read_all(folder)
     assert (one.notes[0].p, one.notes[0].margin) == (0, 1)
+
+
+def pictured(path: Path) -> LabelledImage:
+    """Return an image with its picture."""
+    Image.new("RGB", (5, 4)).save(path)
+    return replace(decided(), file=path)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="links need rights on Windows")
+@pytest.mark.parametrize("name", WRITTEN)
+def test_no_link_leads_out_of_the_folder(name: str, tmp_path: Path) -> None:
+    """Of each file of an export that is read again; of the pictures it may, which can be exported so."""
+    format_ = FORMATS[name]
+    one = pictured(tmp_path / "a.png")
+    how = ExportOptions(pictures="none" if name == "ome-zarr" else "link")
+    folder = write(tmp_path / "out", [one], format_, ONE, how)
+    shutil.move(folder / "napari-corrclip", tmp_path / "manifest")
+    assert read_all(folder)[0].labels.all()
+    files = [path for path in folder.rglob("*") if path.is_file() and not path.is_symlink()]
+    assert files
+    aside = tmp_path / "aside"
+    refused = 0
+    for path in files:
+        path.rename(aside)
+        path.symlink_to(aside)
+        try:
+            (back,) = read_all(folder)
+        except InputError as error:
+            assert "is a link out of the folder" in str(error), path  # noqa: PT017 - or it is not read
+            refused += 1
+        else:
+            assert path.name in UNREAD, path
+            assert back.labels.all()
+        path.unlink()
+        aside.rename(path)
+    assert refused
+    for path in [path for path in folder.rglob("*") if path.is_dir() and path.name != "images"]:
+        if not path.is_dir() or any(each.is_symlink() for each in path.rglob("*")):
+            continue  # of pictures
+        path.rename(aside)
+        path.symlink_to(aside)
+        with pytest.raises(InputError, match="is a link out of the folder"):
+            read_all(folder)
+        path.unlink()
+        aside.rename(path)
+
+
+UNREAD = {"README.md", "id2label.json"}
+"""Files of a set that are for others."""
 
 
 def sparse_tiff(path: Path, side: int, tile: int = 4096) -> None:
