@@ -64,7 +64,16 @@ class GeojsonWriter(Writer):
     """The writer; an image's file is written a feature after another."""
 
     def begin(self) -> None:
-        """Write the classes."""
+        """Write the classes.
+
+        Raises:
+            InputError: one is called as what is ignored.
+        """
+        if any(class_.name == IGNORED for class_ in self.head.numbering.classes):
+            raise InputError(
+                f"The class {IGNORED!r} is called as QuPath calls what is left out, and would be lost; rename "
+                "it, or take another format."
+            )
         listed = [
             {"name": class_.name, "color": list(class_.color)}
             for class_ in self.head.numbering.classes
