@@ -71,8 +71,8 @@ class GeojsonWriter(Writer):
         """
         if any(class_.name == IGNORED for class_ in self.head.numbering.classes):
             raise InputError(
-                f"The class {IGNORED!r} is called as QuPath calls what is left out, and would be lost; rename "
-                "it, or take another format."
+                f"The class {IGNORED!r} is called as QuPath calls what is left out, and would be lost; "
+                "rename it, or take another format."
             )
         listed = [
             {"name": class_.name, "color": list(class_.color)}
