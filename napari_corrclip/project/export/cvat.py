@@ -52,6 +52,7 @@ from napari_corrclip.project.export.numbering import Choices
 from napari_corrclip.project.export.pictures import put_picture, size_of
 from napari_corrclip.project.export.png_bands import write_rgb
 from napari_corrclip.project.export.segments import Runs
+from napari_corrclip.storage.text_files import lines_of
 from napari_corrclip.storage.untrusted import guarded
 from napari_corrclip.vocabulary import VocabularyClass
 from napari_corrclip.vocabulary.grammar import key
@@ -297,7 +298,7 @@ class CvatReader(Reader):
         pictures = files_in(self._folder / PICTURES, _PICTURES)
         seen = set()
         for subset, text in self._lists(masks):
-            for name in (line.strip() for line in text.split("\n")):
+            for name in lines_of(text):
                 if not name or name.startswith("#") or name in seen:
                     continue
                 seen.add(name)
@@ -408,10 +409,10 @@ def _read_labels(files: Files) -> list[_Label]:
     """
     where = f"The file {LABELMAP} of {files.place!r}"
     rows = []
-    for line in _text(files, LABELMAP, "table of classes").split("\n"):
-        if not line.strip() or line.strip().startswith("#"):
+    for line in lines_of(_text(files, LABELMAP, "table of classes")):
+        if not line or line.startswith("#"):
             continue
-        parts = line.strip().split(":")
+        parts = line.split(":")
         color = _color(parts[1]) if len(parts) == 4 else None
         if color is None:
             raise InputError(

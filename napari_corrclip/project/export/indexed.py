@@ -42,7 +42,7 @@ from napari_corrclip.project.export.image import LabelledImage
 from napari_corrclip.project.export.numbering import VOID, Choices, are_of, decode
 from napari_corrclip.project.export.pictures import put_picture
 from napari_corrclip.results.label_files import smallest_type, write_tiff
-from napari_corrclip.storage.text_files import read_text
+from napari_corrclip.storage.text_files import lines_of, read_text
 from napari_corrclip.vocabulary import Vocabulary, VocabularyClass
 from napari_corrclip.wording.csv_cells import rows_to_csv, unquoted
 
@@ -145,9 +145,8 @@ class IndexedReader(Reader):
         pictures = files_in(self._folder / PICTURES, _PICTURES)
         for path in lists:
             subset = "" if path.stem == "all" else path.stem
-            for name in read_text(
-                inside(self._folder, path, "list of images"), "list of images", limit=1 << 28
-            ).splitlines():
+            inside(self._folder, path, "list of images")
+            for name in lines_of(read_text(path, "list of images", limit=1 << 28)):
                 if not name:
                     continue
                 picture = pictures.get(name)

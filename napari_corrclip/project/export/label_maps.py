@@ -33,7 +33,7 @@ from napari_corrclip.project.export.format import Entry, Format, Reader, Taken, 
 from napari_corrclip.project.export.indexed import read_table
 from napari_corrclip.project.export.manifest import FOLDER
 from napari_corrclip.project.export.numbering import VOID, Choices, decode
-from napari_corrclip.storage.text_files import load_json, load_yaml, read_text
+from napari_corrclip.storage.text_files import lines_of, load_json, load_yaml, read_text
 from napari_corrclip.storage.untrusted import check_regular, guarded
 from napari_corrclip.vocabulary import MAX_VALUE, Vocabulary, files
 from napari_corrclip.vocabulary.classes import complete, is_int
@@ -253,7 +253,7 @@ def read_classes(path: Path, first: int = 1) -> tuple[dict[int, int], set[int], 
     """
     where = f"The table of classes {str(path)!r}"
     text = read_text(path, "table of classes")
-    if text.splitlines()[:1] == [_INDEXED]:
+    if next(lines_of(text)) == _INDEXED:
         return read_table(path)
     try:
         entries = _entries_of(path, text, where)

@@ -44,7 +44,7 @@ from napari_corrclip.project.export.manifest import Manifest
 from napari_corrclip.project.export.numbering import Choices
 from napari_corrclip.project.export.pictures import ENDINGS, put_picture, size_of
 from napari_corrclip.project.export.polygons import keyed_bands, segment_of
-from napari_corrclip.storage.text_files import dump_yaml, load_yaml, read_text
+from napari_corrclip.storage.text_files import dump_yaml, lines_of, load_yaml, read_text
 from napari_corrclip.vocabulary import MAX_VALUE, VocabularyClass
 from napari_corrclip.vocabulary.palette import default_color
 
@@ -240,7 +240,7 @@ class YoloReader(Reader):
         known = set(self.numbers)
         values, counts, points = [], [0], [np.zeros((0, 2))]
         text = read_text(path, "list of polygons", limit=_LARGEST)
-        for number, line in enumerate(text.splitlines(), 1):
+        for number, line in enumerate(lines_of(text), 1):
             fields = line.split()
             if not fields:
                 continue

@@ -285,6 +285,23 @@ UNREAD = {"README.md", "id2label.json"}
 """Files of a set that are for others."""
 
 
+@pytest.mark.parametrize("manifest", [True, False])
+@pytest.mark.parametrize("name", WRITTEN)
+def test_a_name_is_one_whatever_other_programs_take_for_the_end_of_a_line(
+    name: str, manifest: bool, tmp_path: Path
+) -> None:
+    titles = ["a\u2028b.png", "c\u0085d.png", "e\u2029.png", "\u00a0f\u3000.png"]
+    images = [replace(decided(), path=title) for title in titles]
+    folder = write(tmp_path / "out", images, FORMATS[name], ONE, BARE)
+    if name == "yolo" and not manifest:  # nothing else says how large they are
+        return
+    opened = Opened.of(folder, manifest=manifest)
+    assert len(opened.entries) == len(titles)
+    assert {entry.name for entry in opened.entries} == {title[:-4] for title in titles}
+    for entry in opened.entries:
+        assert opened.image(entry).labels.all()
+
+
 def sparse_tiff(path: Path, side: int, tile: int = 4096) -> None:
     """Write a TIFF of whose tiles the first one is there."""
     data = zlib.compress(bytes(tile * tile))
