@@ -65,23 +65,9 @@ class YoloWriter(Writer):
     """The writer; an image's lines are written a part after another."""
 
     def begin(self) -> None:
-        """Write the names."""
-        subsets = self.head.subsets or (SUBSETS[0],)
-        for subset in subsets:
-            (self.folder / LABELS / subset).mkdir(parents=True)
-        document: dict[str, object] = {
-            # Trainers want both; of a set that is not split they are one.
-            subset: f"{PICTURES}/{subset if subset in subsets else subsets[0]}"
-            for subset in SUBSETS
-            if subset in subsets or subset != SUBSETS[2]
-        }
-        numbering = self.head.numbering
-        document["names"] = {
-            number: class_.name
-            for class_, number in zip(numbering.classes, numbering.numbers, strict=True)
-        }
-        text = dump_yaml(document)
-        (self.folder / TABLES[0]).write_text(text, encoding="utf-8", newline="")
+        """Make the folder of lines."""
+        (self.folder / LABELS).mkdir()
+        self._subsets: set[str] = set()
 
     def item(self, image: LabelledImage) -> None:
         """Write an image's lines."""
@@ -93,6 +79,8 @@ class YoloWriter(Writer):
         xs, ys = _shares(width), _shares(height)
         begins = found.begins.tolist()
         path = self.folder / LABELS / subset / f"{image.name}.txt"
+        path.parent.mkdir(exist_ok=True)
+        self._subsets.add(subset)
         with path.open("w", encoding="ascii", newline="") as file:
             for part, key in enumerate(found.segments.tolist()):
                 cut = slice(begins[part], begins[part + 1])
@@ -106,6 +94,23 @@ class YoloWriter(Writer):
                 told[1::2] = [xs[column] for column in columns]
                 told[2::2] = [ys[row] for row in rows]
                 file.write(" ".join(told) + "\n")
+
+    def close(self) -> None:
+        """Write the names, and where the images of each subset are that has some."""
+        there = [subset for subset in SUBSETS if subset in self._subsets]
+        document: dict[str, object] = {
+            # Trainers want both; of a set that is not split they are one.
+            subset: f"{PICTURES}/{subset if subset in there else there[0]}"
+            for subset in SUBSETS
+            if subset in there or subset != SUBSETS[2]
+        }
+        numbering = self.head.numbering
+        document["names"] = {
+            number: class_.name
+            for class_, number in zip(numbering.classes, numbering.numbers, strict=True)
+        }
+        text = dump_yaml(document)
+        (self.folder / TABLES[0]).write_text(text, encoding="utf-8", newline="")
 
 
 def _shares(pixels: int) -> list[str]:
