@@ -49,7 +49,7 @@ from napari_corrclip.project.export.format import (
 from napari_corrclip.project.export.image import LabelledImage
 from napari_corrclip.project.export.manifest import Manifest
 from napari_corrclip.project.export.numbering import Choices
-from napari_corrclip.project.export.pictures import put_picture, size_of
+from napari_corrclip.project.export.pictures import ENDINGS, put_picture, size_of
 from napari_corrclip.project.export.png_bands import write_rgb
 from napari_corrclip.project.export.segments import Runs
 from napari_corrclip.storage.text_files import lines_of
@@ -70,7 +70,6 @@ _HEADER = "# label:color_rgb:parts:actions\n"
 _TO_ESCAPE = re.compile(r"^#|:|%(?=[0-9A-Fa-f]{2})")
 _VALUES = 1 << 16
 _ADVICE = "export once more from CVAT, as Segmentation mask 1.1"
-_PICTURES = (".jpg", ".jpeg", ".png", ".bmp", ".webp")
 _N = TypeVar("_N", bound=np.generic)
 
 
@@ -295,7 +294,7 @@ class CvatReader(Reader):
         masks = {
             name[len(CLASSES) + 1 : -len(".png")] for name in self._files.listed(CLASSES, ".png")
         }
-        pictures = files_in(self._folder / PICTURES, _PICTURES)
+        pictures = files_in(self._folder / PICTURES, ENDINGS)
         seen = set()
         for subset, text in self._lists(masks):
             for name in lines_of(text):

@@ -28,6 +28,7 @@ from napari_corrclip.maps.filling import filled, paint
 from napari_corrclip.maps.outlines import outlines
 from napari_corrclip.project.export.attributes import attributes_of, note_of, scores_of
 from napari_corrclip.project.export.checks import check_size, inside, short
+from napari_corrclip.project.export.exporting import SUBSETS
 from napari_corrclip.project.export.format import (
     Entry,
     Format,
@@ -48,7 +49,6 @@ from napari_corrclip.vocabulary import VocabularyClass
 from napari_corrclip.vocabulary.palette import Color, default_color
 
 ENDING, PICTURES, TABLE = ".geojson", "images", "classes.json"
-SUBSETS = ("train", "val", "test")
 IGNORED = "Ignore*"
 """QuPath's own class of what is left out; classes whose name ends with * are not measured there."""
 _IGNORED_COLOR = (180, 180, 180)

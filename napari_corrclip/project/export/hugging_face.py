@@ -27,7 +27,6 @@ import numpy as np
 from PIL import Image
 
 from napari_corrclip.errors import InputError
-from napari_corrclip.maps.reading import read_map
 from napari_corrclip.project.export.checks import inside
 from napari_corrclip.project.export.coco_files import inside_of
 from napari_corrclip.project.export.exporting import names_of
@@ -45,11 +44,13 @@ from napari_corrclip.project.export.indexed import (
     COLUMNS,
     TABLE,
     UNLABELLED,
+    decoded,
+    encoded,
     palette_of,
     read_table,
     table_rows,
 )
-from napari_corrclip.project.export.numbering import VOID, Choices, are_of, decode
+from napari_corrclip.project.export.numbering import VOID, Choices
 from napari_corrclip.project.export.pictures import put_picture
 from napari_corrclip.storage.text_files import load_json, read_text
 from napari_corrclip.vocabulary import MAX_VALUE, Vocabulary, VocabularyClass
@@ -89,11 +90,7 @@ class HuggingFaceWriter(Writer):
             (folder / MASKS).mkdir(parents=True)
             opened = (folder / LIST).open("w", encoding="ascii", newline="\n")
             self._lists[subset] = self.held.enter_context(opened)
-        numbers = np.empty(image.shape, self._kind)
-        for top, labels, regions in image.bands():
-            ignored = image.ignored(labels, regions)
-            numbers[top : top + len(labels)] = self.head.numbering.encode(labels, ignored)
-        map_ = Image.fromarray(numbers)
+        map_ = Image.fromarray(encoded(image, self.head, self._kind))
         if self._kind is np.uint8:
             map_.putpalette(palette_of(self.head))
         mask = f"{image.name}.png"
@@ -196,10 +193,8 @@ class HuggingFaceReader(Reader):
             raise InputError(
                 f"The label map of {entry.name!r} is not in {str(self._folder)!r}; put it there."
             )
-        numbers = read_map(inside(self._folder, path, "label map"), "label map")
-        nothing = {0, VOID} - self._values.keys() | self._ignored
-        labels = decode(numbers, self._values, sorted(nothing), str(path))
-        ignored = are_of(numbers, self._ignored) if self._ignored else None
+        inside(self._folder, path, "label map")
+        labels, ignored = decoded(path, self._values, self._ignored)
         return Taken(labels, None, ignored)
 
 

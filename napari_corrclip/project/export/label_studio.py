@@ -51,7 +51,7 @@ from napari_corrclip.project.export.image import LabelledImage, RegionNote
 from napari_corrclip.project.export.label_studio_file import ADVICE, Task, places_of, task_at
 from napari_corrclip.project.export.manifest import STATES, Manifest
 from napari_corrclip.project.export.numbering import Choices
-from napari_corrclip.project.export.pictures import put_picture, size_of
+from napari_corrclip.project.export.pictures import ENDINGS, put_picture, size_of
 from napari_corrclip.project.export.segments import Segment, joined, segments_of
 from napari_corrclip.storage.text_files import read_text
 from napari_corrclip.storage.untrusted import guarded
@@ -68,7 +68,6 @@ _UPLOADED = re.compile(r"(?<=/data/upload/)((?:\d+/)?)[0-9a-f]{8}-(?=.)")
 _ID = re.compile(r"(\d{1,10})-\d{1,5}")
 _CLASS_ID = re.compile(r"class-\d{1,5}")
 _UNFIT = re.compile(r"[\x00-\x1f\x7f/\\]+")
-_PICTURES = (".jpg", ".jpeg", ".png", ".bmp", ".webp")
 _RUNS = 1 << 16
 """Runs that are packed together."""
 _BYTES = [str(byte) for byte in range(256)]
@@ -328,7 +327,7 @@ class LabelStudioReader(Reader):
 
     def _entries(self, colors: dict[str, Color | None]) -> Iterator[Entry]:
         """Yield the images, and note the classes that the interface has not."""
-        pictures = files_in(self._folder / PICTURES, _PICTURES)
+        pictures = files_in(self._folder / PICTURES, ENDINGS)
         seen: set[str] = set()
         for place in places_of(self._path):
             task = task_at(self._path, place, masks=False)

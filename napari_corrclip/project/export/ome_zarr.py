@@ -29,6 +29,7 @@ from napari_corrclip.errors import InputError
 from napari_corrclip.maps.regions import check_regions
 from napari_corrclip.project.export.attributes import attributes_of, note_of, scores_of
 from napari_corrclip.project.export.checks import check_size, inside
+from napari_corrclip.project.export.exporting import SUBSETS
 from napari_corrclip.project.export.format import (
     Entry,
     Format,
@@ -54,7 +55,6 @@ from napari_corrclip.storage.zarr_folders import (
 from napari_corrclip.vocabulary import MAX_VALUE, VocabularyClass
 
 ENDING, LABELS, CLASSES, REGIONS = ".ome.zarr", "labels", "classes", "regions"
-SUBSETS = ("train", "val", "test")
 UNLABELLED, IGNORED = "unlabelled", "ignored"
 VERSION = "0.5"
 CHUNK = 1024

@@ -30,6 +30,7 @@ from napari_corrclip.errors import InputError
 from napari_corrclip.maps.filling import filled, paint
 from napari_corrclip.maps.outlines import paths
 from napari_corrclip.project.export.checks import check_size, inside, short
+from napari_corrclip.project.export.exporting import SUBSETS
 from napari_corrclip.project.export.format import (
     Entry,
     Format,
@@ -49,7 +50,6 @@ from napari_corrclip.vocabulary import MAX_VALUE, VocabularyClass
 from napari_corrclip.vocabulary.palette import default_color
 
 LABELS, PICTURES, TABLES = "labels", "images", ("data.yaml", "dataset.yaml")
-SUBSETS = ("train", "val", "test")
 _PICTURES = (*ENDINGS, ".tif", ".tiff")
 _LARGEST = 1 << 30
 """Bytes of a text at most."""
