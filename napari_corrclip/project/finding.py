@@ -12,7 +12,7 @@ from pathlib import Path
 from napari_corrclip.errors import InputError
 from napari_corrclip.images.origin import place_of
 from napari_corrclip.project.export.manifest import has_manifest
-from napari_corrclip.storage.text_files import read_text
+from napari_corrclip.storage.text_files import lines_of, read_text
 from napari_corrclip.storage.zarr_folders import METADATA
 
 ENDINGS = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp", ".gif", ".ppm", ".npy")
@@ -188,8 +188,7 @@ def _listed(path: Path) -> list[Path]:
     if path.suffix.lower() == ".csv":
         names = list(_column(path, text))
     else:
-        names = [line.strip() for line in text.splitlines()]
-        names = [name for name in names if name and not name.startswith("#")]
+        names = [name for name in lines_of(text) if name and not name.startswith("#")]
     if not names:
         raise InputError(f"The list {str(path)!r} names no image; write a path on each line.")
     return [path.parent / os.path.expanduser(name) for name in names]  # noqa: PTH111 - of nobody stays

@@ -7,7 +7,7 @@ import json
 import math
 import os
 from collections import Counter
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -42,6 +42,15 @@ def read_text(path: str | os.PathLike[str], what: str, *, limit: int = MAX_BYTES
             f"The {what} {os.fspath(path)!r} is no UTF-8 text (byte {error.start}); save it as "
             "UTF-8."
         ) from None
+
+
+def lines_of(text: str) -> Iterator[str]:
+    """Yield the lines of a list of names without spaces around them.
+
+    ``str.splitlines`` and ``str.strip`` take what is in names, too, such as U+2028 and U+0085, for ends of
+    lines.
+    """
+    return (line.strip(" \t\r") for line in text.split("\n"))
 
 
 @dataclass(frozen=True, eq=False, slots=True)

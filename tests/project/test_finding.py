@@ -152,3 +152,12 @@ def test_a_folder_that_nobody_may_look_into_is_said_or_told(folder: Path) -> Non
 def test_names_of_nobodys_home_are_names(folder: Path) -> None:
     (folder / "list.txt").write_text("~nobody-at-all/a.png\n")
     assert names(folder, find_images(folder / "list.txt")) == ["~nobody-at-all/a.png"]
+
+
+def test_names_in_a_list_have_whatever_names_may_have(tmp_path: Path) -> None:
+    given = ["a\u2028b.png", "c\u0085.png", "d.png"]
+    for name in given:
+        (tmp_path / name).touch()
+    listed = tmp_path / "list.txt"
+    listed.write_text("\r\n".join([*given, ""]), encoding="utf-8", newline="")
+    assert sorted(path.name for path in find_images(listed)) == sorted(given)

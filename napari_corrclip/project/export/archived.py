@@ -15,6 +15,7 @@ from abc import ABC, abstractmethod
 from pathlib import Path
 
 from napari_corrclip.errors import InputError
+from napari_corrclip.project.export.checks import inside
 from napari_corrclip.storage.untrusted import check_regular, guarded, read_bytes
 
 _LONGEST = 1 << 26
@@ -69,11 +70,8 @@ class Unpacked(Files):
     def read(self, name: str, what: str) -> bytes | None:
         """Read a file that lies in the folder, by a link neither."""
         path = self._folder / name
+        inside(self._folder, path, what)
         with guarded(f"The {what} {str(path)!r}", self.advice):
-            if not path.resolve().is_relative_to(self._folder.resolve()):
-                raise InputError(
-                    f"The {what} {name!r} lies outside of {self.place!r}; put it there."
-                )
             if not path.is_file():
                 return None
         return read_bytes(path, what, self.advice, limit=_LARGEST)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from napari_corrclip.errors import InputError
+from napari_corrclip.project.export.checks import moment, share
 from napari_corrclip.project.export.image import RegionNote
 from napari_corrclip.project.export.manifest import STATES
 
@@ -46,15 +48,12 @@ def note_of(
             f"{where} has the state {str(state)[:40]!r}; write {', '.join(filter(None, STATES))}."
         )
     at, by = attributes.get("at", ""), attributes.get("by", "")
-    try:
-        seconds = datetime.fromisoformat(str(at)).timestamp() if at else 0.0
-    except (ValueError, OverflowError, OSError):
+    seconds = None
+    with contextlib.suppress(ValueError, OverflowError, OSError):
+        seconds = moment(datetime.fromisoformat(str(at)).timestamp() if at else 0)
+    if seconds is None:
         raise InputError(
             f"{where} was decided at {str(at)[:40]!r}; write such as 2026-01-31T12:00."
-        ) from None
-    p, margin = (_share(scores.get(name)) for name in ("p", "margin"))
+        )
+    p, margin = (share(scores.get(name)) for name in ("p", "margin"))
     return RegionNote(region, 0, 0, known, p, margin, True, str(by), seconds)
-
-
-def _share(score: object) -> float:
-    return float(score) if isinstance(score, int | float) and 0 <= score <= 1 else 0.0

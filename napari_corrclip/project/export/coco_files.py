@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_corrclip.errors import InputError
-from napari_corrclip.project.export.coco_masks import check_size
+from napari_corrclip.project.export.checks import check_size, inside, moment, share
 from napari_corrclip.project.export.exporting import names_of
 from napari_corrclip.project.export.format import Entry, Head, vocabulary_of
 from napari_corrclip.project.export.image import LabelledImage, RegionNote, State
@@ -333,7 +333,7 @@ def _listed(told: Mapping[str, Any], bound: tuple[int, int], where: str) -> List
         raise InputError(f"{where} has an image without file_name; give it one.")
     if not isinstance(name, str) or name in (".", "..") or {"/", "\\", "\0"} & set(name):
         name = ""
-    shape = check_size(told.get("height"), told.get("width"), f"{where}: the image {file_name!r}")
+    shape = check_size((told.get("height"), told.get("width")), f"{where}: the image {file_name!r}")
     return Listed(name, file_name, shape, *bound)
 
 
@@ -391,7 +391,10 @@ class Collection:
     """
 
     def __init__(self, folder: Path, paths: Mapping[str, Path]) -> None:
-        documents = {subset: Document.read(path) for subset, path in paths.items()}
+        documents = {
+            subset: Document.read(inside(folder, path, "document of annotations"))
+            for subset, path in paths.items()
+        }
         names: dict[int, str] = {}
         colors: dict[int, tuple[int, int, int]] = {}
         for document in documents.values():
@@ -520,18 +523,14 @@ def _note(value: int, score: object, known: Mapping[str, Any]) -> tuple[Any, ...
         return None
     told, by = known.get("state"), known.get("by")
     state: State = told if told in ("assigned", "accepted") else ""
-    p = _number(score)
+    p = share(score)
     return (
         value,
         value if p > 0 or not state else 0,
         state,
-        min(p, 1.0),
-        _number(known.get("margin")),
+        p,
+        share(known.get("margin")),
         True,
         by if isinstance(by, str) and state else "",
-        _number(known.get("at")) if state else 0.0,
+        (moment(known.get("at")) or 0.0) if state else 0.0,
     )
-
-
-def _number(told: object) -> float:
-    return max(float(told), 0.0) if isinstance(told, int | float) else 0.0

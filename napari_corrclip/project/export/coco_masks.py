@@ -23,8 +23,6 @@ from numpy.typing import NDArray
 from napari_corrclip.errors import InputError
 from napari_corrclip.project.export.segments import Segment
 
-MOST_PIXELS = 1 << 28
-"""Pixels of an image whose size is but a number in a file: a small file is not to fill the memory."""
 _GROUPS = 8
 """Of five bits in a number that is read."""
 _FAR = 1e9
@@ -352,21 +350,3 @@ def _inside(points: NDArray[np.float64], width: int, height: int) -> NDArray[np.
         np.add.at(flips, (rows, columns.astype(np.int64)), np.uint8(1))
     inside: NDArray[np.bool_] = (np.add.accumulate(flips[:, :-1], axis=1, dtype=np.uint8) & 1) > 0
     return inside
-
-
-def check_size(height: object, width: object, where: str) -> tuple[int, int]:
-    """Return the size of an image as a file tells it.
-
-    Raises:
-        InputError: it is none, or that of an image which is too large.
-    """
-    if type(height) is not int or type(width) is not int or min(height, width) < 1:
-        raise InputError(
-            f"{where} has the height {height!r} and the width {width!r}; give its pixels as whole numbers."
-        )
-    if height * width > MOST_PIXELS:
-        raise InputError(
-            f"{where} is said to have {height} x {width} pixels, and {MOST_PIXELS} are read at most; cut it "
-            "into parts, or take the labels from files of maps."
-        )
-    return height, width

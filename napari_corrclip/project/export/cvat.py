@@ -35,6 +35,7 @@ from napari_corrclip.errors import InputError
 from napari_corrclip.images.files import damage
 from napari_corrclip.images.pictures import open_picture
 from napari_corrclip.project.export.archived import Files, Unpacked, Zipped
+from napari_corrclip.project.export.checks import check_size, inside
 from napari_corrclip.project.export.format import (
     Entry,
     Format,
@@ -48,9 +49,10 @@ from napari_corrclip.project.export.format import (
 from napari_corrclip.project.export.image import LabelledImage
 from napari_corrclip.project.export.manifest import Manifest
 from napari_corrclip.project.export.numbering import Choices
-from napari_corrclip.project.export.pictures import put_picture, size_of
+from napari_corrclip.project.export.pictures import ENDINGS, put_picture, size_of
 from napari_corrclip.project.export.png_bands import write_rgb
 from napari_corrclip.project.export.segments import Runs
+from napari_corrclip.storage.text_files import lines_of
 from napari_corrclip.storage.untrusted import guarded
 from napari_corrclip.vocabulary import VocabularyClass
 from napari_corrclip.vocabulary.grammar import key
@@ -68,7 +70,6 @@ _HEADER = "# label:color_rgb:parts:actions\n"
 _TO_ESCAPE = re.compile(r"^#|:|%(?=[0-9A-Fa-f]{2})")
 _VALUES = 1 << 16
 _ADVICE = "export once more from CVAT, as Segmentation mask 1.1"
-_PICTURES = (".jpg", ".jpeg", ".png", ".bmp", ".webp")
 _N = TypeVar("_N", bound=np.generic)
 
 
@@ -235,11 +236,11 @@ def found_in(folder: Path) -> Files | None:
     if (folder / LABELMAP).is_file() and (folder / CLASSES).is_dir():
         return Unpacked(folder, _ADVICE)
     if (folder / ARCHIVE).is_file():
-        return Zipped(folder / ARCHIVE, _ADVICE)
+        return Zipped(inside(folder, folder / ARCHIVE, "archive"), _ADVICE)
     archives = [path for path in folder.glob("*.zip") if path.is_file()]
     if len(archives) != 1:
         return None
-    files = Zipped(archives[0], _ADVICE)
+    files = Zipped(inside(folder, archives[0], "archive"), _ADVICE)
     return files if files.listed(CLASSES, ".png") else None
 
 
@@ -293,10 +294,10 @@ class CvatReader(Reader):
         masks = {
             name[len(CLASSES) + 1 : -len(".png")] for name in self._files.listed(CLASSES, ".png")
         }
-        pictures = files_in(self._folder / PICTURES, _PICTURES)
+        pictures = files_in(self._folder / PICTURES, ENDINGS)
         seen = set()
         for subset, text in self._lists(masks):
-            for name in (line.strip() for line in text.split("\n")):
+            for name in lines_of(text):
                 if not name or name.startswith("#") or name in seen:
                     continue
                 seen.add(name)
@@ -331,7 +332,8 @@ class CvatReader(Reader):
     def read(self, entry: Entry) -> Taken:
         """Return an image's masks."""
         if entry.name in self._sizes:
-            return Taken(np.zeros(self._sizes[entry.name], np.uint16))
+            shape = check_size(self._sizes[entry.name], f"The image {entry.name!r}")
+            return Taken(np.zeros(shape, np.uint16))
         name = f"{escaped(entry.name)}.png"
         colors = np.array([label.color for label in self._labels], np.uint32)
         labels = self._decoded(f"{CLASSES}/{name}", colors, self._values_of, np.uint16)
@@ -406,10 +408,10 @@ def _read_labels(files: Files) -> list[_Label]:
     """
     where = f"The file {LABELMAP} of {files.place!r}"
     rows = []
-    for line in _text(files, LABELMAP, "table of classes").split("\n"):
-        if not line.strip() or line.strip().startswith("#"):
+    for line in lines_of(_text(files, LABELMAP, "table of classes")):
+        if not line or line.startswith("#"):
             continue
-        parts = line.strip().split(":")
+        parts = line.split(":")
         color = _color(parts[1]) if len(parts) == 4 else None
         if color is None:
             raise InputError(

@@ -27,6 +27,8 @@ from napari_corrclip.errors import InputError
 from napari_corrclip.maps.filling import filled, paint
 from napari_corrclip.maps.outlines import outlines
 from napari_corrclip.project.export.attributes import attributes_of, note_of, scores_of
+from napari_corrclip.project.export.checks import check_size, inside, short
+from napari_corrclip.project.export.exporting import SUBSETS
 from napari_corrclip.project.export.format import (
     Entry,
     Format,
@@ -47,7 +49,6 @@ from napari_corrclip.vocabulary import VocabularyClass
 from napari_corrclip.vocabulary.palette import Color, default_color
 
 ENDING, PICTURES, TABLE = ".geojson", "images", "classes.json"
-SUBSETS = ("train", "val", "test")
 IGNORED = "Ignore*"
 """QuPath's own class of what is left out; classes whose name ends with * are not measured there."""
 _IGNORED_COLOR = (180, 180, 180)
@@ -56,8 +57,6 @@ _LARGEST = 1 << 30
 """Bytes of a file at most."""
 _FURTHEST = 1e9
 """Pixels from the corner of the image at most; no image is as large."""
-_MAX_PIXELS = 1 << 29
-"""Of an image whose size nothing but the file itself says: a short one must not ask for all memory."""
 _ADVICE = "export it again, or correct it there"
 
 
@@ -65,7 +64,16 @@ class GeojsonWriter(Writer):
     """The writer; an image's file is written a feature after another."""
 
     def begin(self) -> None:
-        """Write the classes."""
+        """Write the classes.
+
+        Raises:
+            InputError: one is called as what is ignored.
+        """
+        if any(class_.name == IGNORED for class_ in self.head.numbering.classes):
+            raise InputError(
+                f"The class {IGNORED!r} is called as QuPath calls what is left out, and would be lost; "
+                "rename it, or take another format."
+            )
         listed = [
             {"name": class_.name, "color": list(class_.color)}
             for class_ in self.head.numbering.classes
@@ -185,10 +193,10 @@ class GeojsonReader(Reader):
         colors: dict[str, Color | None] = {}
         self._told = (folder / TABLE).is_file()
         if self._told:
-            colors = _read_table(folder / TABLE)
+            colors = _read_table(inside(folder, folder / TABLE, "table of classes"))
         else:
             for path in self._paths.values():
-                for feature in _features_in(_read(path), path):
+                for feature in _features_in(self._read(path), path):
                     if feature.name not in ("", IGNORED):
                         colors[feature.name] = colors.get(feature.name) or feature.color
         self.vocabulary = vocabulary_of(
@@ -220,7 +228,7 @@ class GeojsonReader(Reader):
         Detections lie over annotations, as they do in QuPath.
         """
         path = self._paths[entry.name]
-        document = _read(path)
+        document = self._read(path)
         features = list(_features_in(document, path))
         features.sort(key=lambda feature: feature.detection)
         shape = self._shape(entry, document, path)
@@ -270,25 +278,19 @@ class GeojsonReader(Reader):
         if isinstance(about, dict):
             height, width = about.get("height"), about.get("width")
             if type(height) is int and type(width) is int:
-                if height < 1 or width < 1 or height * width > _MAX_PIXELS:
-                    raise InputError(
-                        f"{str(path)!r} is of an image of {height} × {width} pixels, and without the image "
-                        f"from 1 to {_MAX_PIXELS} are read; put the image beside it."
-                    )
-                return height, width
+                return check_size((height, width), f"The image of {str(path)!r}")
         manifest = Manifest.read(self._folder)
         item = None if manifest is None else manifest.items.get(entry.name)
         if item is not None:
-            return item.shape
+            return check_size(item.shape, f"The image {entry.name!r} in the manifest")
         raise InputError(
             f"{str(path)!r} does not say how large its image is; put the image beside it, as "
             f'{entry.name + ".png"!r}, or write "image": {{"width": …, "height": …}} into it.'
         )
 
-
-def _read(path: Path) -> Any:
-    text = read_text(path, "GeoJSON", limit=_LARGEST)
-    return load_json(text, f"The GeoJSON {str(path)!r}", unchecked="coordinates")
+    def _read(self, path: Path) -> Any:
+        text = read_text(inside(self._folder, path, "GeoJSON"), "GeoJSON", limit=_LARGEST)
+        return load_json(text, f"The GeoJSON {str(path)!r}", unchecked="coordinates")
 
 
 def _read_table(path: Path) -> dict[str, Color | None]:
@@ -347,7 +349,7 @@ def _class_of(class_: object, where: str) -> tuple[str, Color | None]:
             name = ": ".join(names)
         if isinstance(name, str):
             return name, _color_of(class_, where)
-    raise InputError(f"{where} has the class {_short(class_)}, which has no name; {_ADVICE}.")
+    raise InputError(f"{where} has the class {short(class_)}, which has no name; {_ADVICE}.")
 
 
 def _color_of(class_: Mapping[str, object], where: str) -> Color | None:
@@ -362,7 +364,7 @@ def _color_of(class_: Mapping[str, object], where: str) -> Color | None:
         and all(type(each) is int and 0 <= each <= 255 for each in color)
     ):
         return color[0], color[1], color[2]
-    raise InputError(f"{where} has the colour {_short(color)}; write [red, green, blue], 0 to 255.")
+    raise InputError(f"{where} has the colour {short(color)}; write [red, green, blue], 0 to 255.")
 
 
 def _rings(geometry: object, where: str) -> Iterator[NDArray[np.float64]]:
@@ -378,7 +380,7 @@ def _rings(geometry: object, where: str) -> Iterator[NDArray[np.float64]]:
         )
     if kind not in ("Polygon", "MultiPolygon"):
         raise InputError(
-            f"{where} is a {_short(kind)}, which has no area; remove it, or export areas alone."
+            f"{where} is a {short(kind)}, which has no area; remove it, or export areas alone."
         )
     given = given.value if isinstance(given, Unchecked) else None
     polygons = [given] if kind == "Polygon" else given
@@ -444,11 +446,6 @@ def _rings_of(
     begins = np.cumsum([0, *map(len, rings)])
     points = np.concatenate([np.zeros((0, 2)), *rings])
     return np.array(owners, np.int64), begins, points[:, 0], points[:, 1]
-
-
-def _short(value: object) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else f"{text[:59]}…"
 
 
 def _is_one(folder: Path) -> bool:

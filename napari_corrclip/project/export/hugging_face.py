@@ -27,7 +27,7 @@ import numpy as np
 from PIL import Image
 
 from napari_corrclip.errors import InputError
-from napari_corrclip.maps.reading import read_map
+from napari_corrclip.project.export.checks import inside
 from napari_corrclip.project.export.coco_files import inside_of
 from napari_corrclip.project.export.exporting import names_of
 from napari_corrclip.project.export.format import (
@@ -44,11 +44,13 @@ from napari_corrclip.project.export.indexed import (
     COLUMNS,
     TABLE,
     UNLABELLED,
+    decoded,
+    encoded,
     palette_of,
     read_table,
     table_rows,
 )
-from napari_corrclip.project.export.numbering import VOID, Choices, are_of, decode
+from napari_corrclip.project.export.numbering import VOID, Choices
 from napari_corrclip.project.export.pictures import put_picture
 from napari_corrclip.storage.text_files import load_json, read_text
 from napari_corrclip.vocabulary import MAX_VALUE, Vocabulary, VocabularyClass
@@ -88,11 +90,7 @@ class HuggingFaceWriter(Writer):
             (folder / MASKS).mkdir(parents=True)
             opened = (folder / LIST).open("w", encoding="ascii", newline="\n")
             self._lists[subset] = self.held.enter_context(opened)
-        numbers = np.empty(image.shape, self._kind)
-        for top, labels, regions in image.bands():
-            ignored = image.ignored(labels, regions)
-            numbers[top : top + len(labels)] = self.head.numbering.encode(labels, ignored)
-        map_ = Image.fromarray(numbers)
+        map_ = Image.fromarray(encoded(image, self.head, self._kind))
         if self._kind is np.uint8:
             map_.putpalette(palette_of(self.head))
         mask = f"{image.name}.png"
@@ -161,9 +159,13 @@ class HuggingFaceReader(Reader):
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         if (folder / TABLE).is_file():
-            self._values, self._ignored, self.vocabulary = read_table(folder / TABLE)
+            self._values, self._ignored, self.vocabulary = read_table(
+                inside(folder, folder / TABLE, "table of classes")
+            )
         else:
-            self._values, self._ignored, self.vocabulary = _read_names(folder / NAMES)
+            self._values, self._ignored, self.vocabulary = _read_names(
+                inside(folder, folder / NAMES, "names of classes")
+            )
         self.numbers = [number for number, value in self._values.items() if value]
         self._maps: dict[str, Path | None] = {}
         self.entries = list(self._entries())
@@ -172,7 +174,7 @@ class HuggingFaceReader(Reader):
         found = [
             (path.parent, told, told.get("file_name"), _map_of(told, path))
             for path in _lists(self._folder)
-            for told in _lines(path)
+            for told in _lines(inside(self._folder, path, "list of images"))
         ]
         names = names_of([f"{place.name}/{map_}" for place, _, _, map_ in found])
         for (place, told, picture, map_), name in zip(found, names, strict=True):
@@ -191,10 +193,8 @@ class HuggingFaceReader(Reader):
             raise InputError(
                 f"The label map of {entry.name!r} is not in {str(self._folder)!r}; put it there."
             )
-        numbers = read_map(path, "label map")
-        nothing = {0, VOID} - self._values.keys() | self._ignored
-        labels = decode(numbers, self._values, sorted(nothing), str(path))
-        ignored = are_of(numbers, self._ignored) if self._ignored else None
+        inside(self._folder, path, "label map")
+        labels, ignored = decoded(path, self._values, self._ignored)
         return Taken(labels, None, ignored)
 
 

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Set
 from pathlib import Path
 
 import numpy as np
@@ -27,6 +27,7 @@ from PIL import Image
 from napari_corrclip.errors import InputError
 from napari_corrclip.maps.reading import read_map
 from napari_corrclip.maps.regions import check_regions
+from napari_corrclip.project.export.checks import inside
 from napari_corrclip.project.export.format import (
     Entry,
     Format,
@@ -39,9 +40,9 @@ from napari_corrclip.project.export.format import (
 )
 from napari_corrclip.project.export.image import LabelledImage
 from napari_corrclip.project.export.numbering import VOID, Choices, are_of, decode
-from napari_corrclip.project.export.pictures import put_picture
+from napari_corrclip.project.export.pictures import ENDINGS, put_picture
 from napari_corrclip.results.label_files import smallest_type, write_tiff
-from napari_corrclip.storage.text_files import read_text
+from napari_corrclip.storage.text_files import lines_of, read_text
 from napari_corrclip.vocabulary import Vocabulary, VocabularyClass
 from napari_corrclip.wording.csv_cells import rows_to_csv, unquoted
 
@@ -52,7 +53,6 @@ TABLE = "classes.csv"
 COLUMNS = ("number", "name", "red", "green", "blue", "value")
 UNLABELLED, IGNORED = "unlabelled", "ignored"
 _ENDINGS = (".png", ".tif")
-_PICTURES = (".jpg", ".jpeg", ".png", ".bmp", ".webp")
 VOID_COLOR = (224, 224, 192)
 """Pascal VOC's colour of what is not to be trained on."""
 
@@ -72,10 +72,7 @@ class IndexedWriter(Writer):
     def item(self, image: LabelledImage) -> None:
         """Write an image's maps, and note its name."""
         kind = np.uint8 if self._ending == ".png" else np.uint16
-        numbers = np.empty(image.shape, kind)
-        for top, labels, regions in image.bands():
-            ignored = image.ignored(labels, regions)
-            numbers[top : top + len(labels)] = self.head.numbering.encode(labels, ignored)
+        numbers = encoded(image, self.head, kind)
         self._write(self.folder / LABELS / f"{image.name}{self._ending}", numbers)
         if self.head.masks == "both":
             _write_regions(self.folder / REGIONS / image.name, image)
@@ -95,6 +92,34 @@ class IndexedWriter(Writer):
         picture = Image.fromarray(numbers)
         picture.putpalette(palette_of(self.head))
         picture.save(path, format="PNG")
+
+
+def encoded(image: LabelledImage, head: Head, kind: type[np.integer]) -> NDArray[np.integer]:
+    """Return the label map of an image in the numbers of an export."""
+    numbers = np.empty(image.shape, kind)
+    for top, labels, regions in image.bands():
+        ignored = image.ignored(labels, regions)
+        numbers[top : top + len(labels)] = head.numbering.encode(labels, ignored)
+    return numbers
+
+
+def decoded(
+    path: Path, values: Mapping[int, int], ignored: Set[int]
+) -> tuple[NDArray[np.uint16], NDArray[np.bool_] | None]:
+    """Return the labels of a label map, and what was ignored; ``None``: nothing can have been.
+
+    Args:
+        path: of the map.
+        values: as of :func:`read_table`.
+        ignored: numbers, likewise.
+
+    Raises:
+        InputError: it cannot be read, or has numbers that nobody knows.
+    """
+    numbers = read_map(path, "label map")
+    nothing = {0, VOID} - values.keys() | ignored
+    labels = decode(numbers, values, sorted(nothing), str(path))
+    return labels, are_of(numbers, ignored) if ignored else None
 
 
 def _write_regions(stem: Path, image: LabelledImage) -> None:
@@ -131,7 +156,9 @@ class IndexedReader(Reader):
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._values, self._ignored, self.vocabulary = read_table(folder / TABLE)
+        self._values, self._ignored, self.vocabulary = read_table(
+            inside(folder, folder / TABLE, "table of classes")
+        )
         self.numbers = [number for number, value in self._values.items() if value]
         self._maps = files_in(folder / LABELS, _ENDINGS)
         self._regions = files_in(folder / REGIONS, _ENDINGS)
@@ -139,10 +166,11 @@ class IndexedReader(Reader):
 
     def _entries(self) -> Iterator[Entry]:
         lists = sorted((self._folder / LISTS).glob("*.txt"))
-        pictures = files_in(self._folder / PICTURES, _PICTURES)
+        pictures = files_in(self._folder / PICTURES, ENDINGS)
         for path in lists:
             subset = "" if path.stem == "all" else path.stem
-            for name in read_text(path, "list of images", limit=1 << 28).splitlines():
+            inside(self._folder, path, "list of images")
+            for name in lines_of(read_text(path, "list of images", limit=1 << 28)):
                 if not name:
                     continue
                 picture = pictures.get(name)
@@ -154,12 +182,12 @@ class IndexedReader(Reader):
         if path is None:
             where = str(self._folder / LABELS / entry.name)
             raise InputError(f"There is no label map {where!r} (.png, .tif); put it there.")
-        numbers = read_map(path, "label map")
-        nothing = {0, VOID} - self._values.keys() | self._ignored
-        labels = decode(numbers, self._values, sorted(nothing), str(path))
-        ignored = are_of(numbers, self._ignored) if self._ignored else None
+        inside(self._folder, path, "label map")
+        labels, ignored = decoded(path, self._values, self._ignored)
         found = self._regions.get(entry.name)
-        regions = None if found is None else check_regions(read_map(found, "regions"))
+        regions = None
+        if found is not None:
+            regions = check_regions(read_map(inside(self._folder, found, "regions"), "regions"))
         return Taken(labels, regions, ignored)
 
 

@@ -6,8 +6,9 @@
     their order; of :data:`LABEL_MAPS_FROM_0` from 0 on.
 maps
     PNG, TIFF or .npy files at whatever depth, called as their images, perhaps with an ending such as
-    ``_mask``. Where there are folders called ``masks``, ``labels`` or the like, or files with such an ending,
-    these are the maps and no others. Folders called ``train``, ``val`` or ``test`` are subsets.
+    ``_mask``. Where there are folders called ``masks``, ``labels`` or the like, these have the maps and no
+    others. A file of a map's name without the ending is its image. Folders called ``train``, ``val`` or
+    ``test`` are subsets.
 
 255 is what was to be left out of training where no class has it, and 0 what has no class.
 """
@@ -16,7 +17,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -24,14 +25,16 @@ from pathlib import Path
 import numpy as np
 
 from napari_corrclip.errors import InputError
+from napari_corrclip.images.pictures import open_picture
 from napari_corrclip.maps.reading import ENDINGS, read_map
+from napari_corrclip.project.export.checks import inside
 from napari_corrclip.project.export.exporting import names_of
 from napari_corrclip.project.export.format import Entry, Format, Reader, Taken, vocabulary_of
 from napari_corrclip.project.export.indexed import read_table
 from napari_corrclip.project.export.manifest import FOLDER
 from napari_corrclip.project.export.numbering import VOID, Choices, decode
-from napari_corrclip.storage.text_files import load_json, load_yaml, read_text
-from napari_corrclip.storage.untrusted import guarded
+from napari_corrclip.storage.text_files import lines_of, load_json, load_yaml, read_text
+from napari_corrclip.storage.untrusted import check_regular, guarded
 from napari_corrclip.vocabulary import MAX_VALUE, Vocabulary, files
 from napari_corrclip.vocabulary.classes import complete, is_int
 from napari_corrclip.vocabulary.grammar import Entry as Named
@@ -60,6 +63,11 @@ _BEHIND = re.compile(
     re.IGNORECASE,
 )
 """How a map's name goes on behind its image's."""
+_BESIDE = re.compile(
+    r"(?:[_.-](?:gtFine|gtCoarse))?[_.-](?:colou?rs?|instanceIds|instances?|labelTrainIds|overlay|preview)$",
+    re.IGNORECASE,
+)
+"""How the name of what lies beside a map goes on, made of it or for another purpose."""
 _PICTURES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")
 _NOTHING = frozenset(("unlabelled", "unlabeled", "void", "ignore", "ignored", "none", "no class"))
 """Names in a table of what is no class, where the number is 0 or 255."""
@@ -81,7 +89,9 @@ class LabelMapsReader(Reader):
                 f"{str(folder)!r} has no table of classes; put {TABLE}.csv there, with the columns name and "
                 "value."
             )
-        self._values, self._ignored, self.vocabulary = read_classes(table, first)
+        self._values, self._ignored, self.vocabulary = read_classes(
+            inside(folder, table, "table of classes"), first
+        )
         if VOID not in self._values:
             self._ignored.add(VOID)
         numbers = {value: number for number, value in self._values.items()}
@@ -121,13 +131,7 @@ class LabelMapsReader(Reader):
     def read(self, entry: Entry) -> Taken:
         """Return an image's map."""
         path = self._maps[entry.name]
-        with guarded(f"The label map {str(path)!r}", "check the path"):
-            inside = path.resolve().is_relative_to(self._folder.resolve())
-        if not inside:
-            raise InputError(
-                f"The label map {str(path)!r} is a link out of the folder; put the file itself there."
-            )
-        numbers = read_map(path, "label map")
+        numbers = read_map(inside(self._folder, path, "label map"), "label map")
         nothing = {0} - self._values.keys() | self._ignored
         labels = decode(numbers, self._values, sorted(nothing), str(path))
         ignored = np.isin(numbers, sorted(self._ignored))
@@ -163,11 +167,62 @@ def maps_in(folder: Path) -> tuple[list[Path], list[Path]]:
         if chosen:
             maps = chosen
             break
-    behind = [path for path in maps if _BEHIND.search(path.stem)]
-    maps = behind or maps
+    maps = _without_pictures(maps, {path for path in maps if within[path] & _MAPS})
     known = set(maps)
     others = [path for path in found if path.suffix.lower() in _PICTURES and path not in known]
     return maps, others
+
+
+def _without_pictures(maps: Sequence[Path], sure: Collection[Path]) -> list[Path]:
+    """Return the label maps among files of which some may be what the maps are of.
+
+    Where files end as maps do, those of the same names without it are none, nor are what colours them; the
+    others are maps as well, unless they have colours.
+
+    Args:
+        maps: the files.
+        sure: those in folders of maps, whose images lie elsewhere.
+    """
+    behind = [path for path in maps if _BEHIND.search(path.stem)]
+    there = {(path.parent, _BEHIND.sub("", path.stem)) for path in behind}
+    names = {(_subset_of(path), _BEHIND.sub("", path.stem)) for path in behind}
+
+    def has_map(path: Path) -> bool:
+        name = _BESIDE.sub("", path.stem)
+        return (path.parent, name) in there or (
+            path not in sure and (_subset_of(path), name) in names
+        )
+
+    others = [path for path in maps if not _BEHIND.search(path.stem)]
+    alone = {path for path in others if not has_map(path) and not (behind and _has_colors(path))}
+    mixed = {path.parent for path in alone}  # of such a folder a name alone says nothing
+    left = {
+        path
+        for path in others
+        if path not in alone
+        and (
+            path.parent not in mixed
+            or (path.parent, _BESIDE.sub("", path.stem)) in there
+            or _has_colors(path)
+        )
+    }
+    return [path for path in maps if path not in left]
+
+
+def _subset_of(path: Path) -> str:
+    return next((part.lower() for part in path.parts[-2::-1] if part.lower() in _SUBSETS), "")
+
+
+def _has_colors(path: Path) -> bool:
+    """Whether a file is a PNG of colours, which no map is."""
+    if path.suffix.lower() != ".png":
+        return False
+    try:
+        check_regular(path, "label map", "check the path")
+        with path.open("rb") as file, open_picture(file, path, ("PNG",)) as picture:
+            return picture.mode in ("RGB", "RGBA")
+    except (OSError, InputError, SyntaxError, ValueError):
+        return False  # which is told when it is read
 
 
 def _is_about(folder: str) -> bool:
@@ -198,7 +253,7 @@ def read_classes(path: Path, first: int = 1) -> tuple[dict[int, int], set[int], 
     """
     where = f"The table of classes {str(path)!r}"
     text = read_text(path, "table of classes")
-    if text.splitlines()[:1] == [_INDEXED]:
+    if next(lines_of(text)) == _INDEXED:
         return read_table(path)
     try:
         entries = _entries_of(path, text, where)

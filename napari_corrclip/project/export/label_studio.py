@@ -36,6 +36,7 @@ from numpy.typing import NDArray
 
 from napari_corrclip.errors import InputError
 from napari_corrclip.project.export.brush_rle import MOST, packed, unpacked
+from napari_corrclip.project.export.checks import MOST_PIXELS, check_size, inside, moment, share
 from napari_corrclip.project.export.format import (
     Entry,
     Format,
@@ -50,7 +51,7 @@ from napari_corrclip.project.export.image import LabelledImage, RegionNote
 from napari_corrclip.project.export.label_studio_file import ADVICE, Task, places_of, task_at
 from napari_corrclip.project.export.manifest import STATES, Manifest
 from napari_corrclip.project.export.numbering import Choices
-from napari_corrclip.project.export.pictures import put_picture, size_of
+from napari_corrclip.project.export.pictures import ENDINGS, put_picture, size_of
 from napari_corrclip.project.export.segments import Segment, joined, segments_of
 from napari_corrclip.storage.text_files import read_text
 from napari_corrclip.storage.untrusted import guarded
@@ -67,7 +68,6 @@ _UPLOADED = re.compile(r"(?<=/data/upload/)((?:\d+/)?)[0-9a-f]{8}-(?=.)")
 _ID = re.compile(r"(\d{1,10})-\d{1,5}")
 _CLASS_ID = re.compile(r"class-\d{1,5}")
 _UNFIT = re.compile(r"[\x00-\x1f\x7f/\\]+")
-_PICTURES = (".jpg", ".jpeg", ".png", ".bmp", ".webp")
 _RUNS = 1 << 16
 """Runs that are packed together."""
 _BYTES = [str(byte) for byte in range(256)]
@@ -305,9 +305,12 @@ class LabelStudioReader(Reader):
             raise InputError(
                 f"{str(folder)!r} has no {TASKS}, nor another file of tasks; {ADVICE}."
             )
+        inside(folder, path, "file of tasks")
         self._folder, self._path = folder, path
         self._places: dict[str, tuple[int, int]] = {}
-        colors: dict[str, Color | None] = dict(_config_of(folder / CONFIG))
+        colors: dict[str, Color | None] = dict(
+            _config_of(inside(folder, folder / CONFIG, "labelling interface"))
+        )
         self.entries = list(self._entries(colors))
         if not colors:
             raise InputError(
@@ -324,7 +327,7 @@ class LabelStudioReader(Reader):
 
     def _entries(self, colors: dict[str, Color | None]) -> Iterator[Entry]:
         """Yield the images, and note the classes that the interface has not."""
-        pictures = files_in(self._folder / PICTURES, _PICTURES)
+        pictures = files_in(self._folder / PICTURES, ENDINGS)
         seen: set[str] = set()
         for place in places_of(self._path):
             task = task_at(self._path, place, masks=False)
@@ -385,17 +388,17 @@ class LabelStudioReader(Reader):
             meta = {}  # nobody said so, or somebody has changed it in Label Studio
         value = self._values[mask.name]
         state, by = meta.get("state"), meta.get("by")
-        score = _number((mask if proposed is None else proposed).said.get("score"))
+        score = share((mask if proposed is None else proposed).said.get("score"))
         return RegionNote(
             id_,
             value,
             value if proposed is None else self._values[proposed.name],
             state if state in STATES and state != "ignored" else "",
-            min(score, 1.0),
+            score,
             0.0,
             meta.get("looked") is not False,
             by if isinstance(by, str) else "",
-            _number(meta.get("at")),
+            moment(meta.get("at")) or 0.0,
         )
 
     def _shape(self, task: Task, entry: Entry) -> tuple[int, int]:
@@ -412,7 +415,7 @@ class LabelStudioReader(Reader):
                 f"{task.where} has no mask, and nobody knows its image's size; put {entry.file_name!r} into "
                 f"the folder {PICTURES!r}, or take the task out."
             )
-        return item.shape
+        return check_size(item.shape, f"The image {entry.name!r} in the manifest")
 
     @cached_property
     def _manifest(self) -> Manifest | None:
@@ -537,14 +540,7 @@ def _size(height: object, width: object) -> tuple[int, int] | None:
     """Return rows and columns where they can be those of an image."""
     if type(height) is not int or type(width) is not int or min(height, width) < 1:
         return None
-    return (height, width) if height * width <= MOST else None
-
-
-def _number(value: object) -> float:
-    """Return a number that is not below 0, else 0."""
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return 0.0
-    return max(float(value), 0.0)
+    return (height, width) if height * width <= MOST_PIXELS else None
 
 
 def _ids_of(masks: Sequence[_Mask]) -> list[int]:

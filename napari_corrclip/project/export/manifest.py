@@ -27,6 +27,7 @@ from numpy.typing import NDArray
 
 from napari_corrclip.errors import InputError
 from napari_corrclip.images.stack import Where
+from napari_corrclip.project.export.checks import moment, share
 from napari_corrclip.project.export.format import Head
 from napari_corrclip.project.export.image import LabelledImage, RegionNote, State
 from napari_corrclip.project.export.numbering import Choices
@@ -266,8 +267,8 @@ class Manifest:
                 tuple(map(Provenance.from_document, document["runs"])),
                 {item.name: item for item in items},
             )
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            detail = f" ({error})" if isinstance(error, InputError) else ""
+        except (InputError, KeyError, TypeError, ValueError, AttributeError) as error:
+            detail = f" ({str(error).rstrip('.')})" if isinstance(error, InputError) else ""
             raise InputError(f"{where} is damaged{detail}; {_REMEDY}.") from None
 
     def image(self, item: Noted, labels: NDArray[np.uint16]) -> LabelledImage:
@@ -332,10 +333,19 @@ class Manifest:
         ):
             if region not in prints:
                 continue
-            if state >= len(STATES) or by >= len(self.people):
+            when = moment(at)
+            if state >= len(STATES) or by >= len(self.people) or when is None:
                 raise InputError(f"{str(path)!r} is damaged; {_REMEDY}.")
             note = RegionNote(
-                region, value, predicted, STATES[state], p, margin, looked, self.people[by], at
+                region,
+                value,
+                predicted,
+                STATES[state],
+                share(p),
+                share(margin),
+                looked,
+                self.people[by],
+                when,
             )
             if prints[region] != written:
                 changed.append(region)

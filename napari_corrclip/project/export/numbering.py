@@ -5,19 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_corrclip.errors import InputError
+from napari_corrclip.project.export.checks import short
 from napari_corrclip.vocabulary import MAX_VALUE, Vocabulary, VocabularyClass
 
 Background = Literal["class", "unlabelled"]
 """What becomes of the background class: a class as any other, or as if its pixels had none."""
 First = Literal["keep", 0, 1]
 """From where classes are numbered: as they are in the project, or without gaps from 0 or 1 on."""
-
+_FIRSTS: tuple[First, ...] = get_args(First)
+_BACKGROUNDS: tuple[Background, ...] = get_args(Background)
 
 VOID = 255
 """The number of Pascal VOC, and of most trainers, for what is left out of training."""
@@ -33,12 +35,35 @@ class Choices:
         ignored: that of pixels that a person has said to ignore; ``None``: they are as the unlabelled. 255
             becomes 65535 where classes have numbers from 255 on.
         background: what becomes of the background class.
+
+    Raises:
+        InputError: one is none of these.
     """
 
     first: First = "keep"
     unlabelled: int | None = 0
     ignored: int | None = None
     background: Background = "class"
+
+    def __post_init__(self) -> None:
+        """Refuse what a person or a file cannot mean."""
+        if type(self.first) not in (str, int) or self.first not in _FIRSTS:
+            raise InputError(
+                f"The first class's number is {short(self.first)}; choose {', '.join(map(repr, _FIRSTS))}."
+            )
+        if self.background not in _BACKGROUNDS:
+            raise InputError(
+                f"The background class is {short(self.background)}; choose "
+                f"{' or '.join(map(repr, _BACKGROUNDS))}."
+            )
+        for what, number in (
+            ("unlabelled pixels", self.unlabelled),
+            ("ignored regions", self.ignored),
+        ):
+            if number is not None and not (type(number) is int and 0 <= number <= MAX_VALUE):
+                raise InputError(
+                    f"The number of {what} is {short(number)}; give one from 0 to {MAX_VALUE}."
+                )
 
 
 @dataclass(frozen=True)
@@ -78,13 +103,7 @@ class Numbering:
             ("unlabelled pixels", self.choices.unlabelled),
             ("ignored regions", self.choices.ignored),
         ):
-            if number is None:
-                continue
-            if not 0 <= number <= MAX_VALUE:
-                raise InputError(
-                    f"The number of {what} is {number}; give one from 0 to {MAX_VALUE}."
-                )
-            if number in names:
+            if number is not None and number in names:
                 raise InputError(
                     f"{number} is the number of {names[number]!r}, and was chosen for {what}; choose "
                     "another one, or number the classes in another way."

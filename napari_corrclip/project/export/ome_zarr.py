@@ -28,6 +28,8 @@ from numpy.typing import NDArray
 from napari_corrclip.errors import InputError
 from napari_corrclip.maps.regions import check_regions
 from napari_corrclip.project.export.attributes import attributes_of, note_of, scores_of
+from napari_corrclip.project.export.checks import check_size, inside
+from napari_corrclip.project.export.exporting import SUBSETS
 from napari_corrclip.project.export.format import (
     Entry,
     Format,
@@ -53,7 +55,6 @@ from napari_corrclip.storage.zarr_folders import (
 from napari_corrclip.vocabulary import MAX_VALUE, VocabularyClass
 
 ENDING, LABELS, CLASSES, REGIONS = ".ome.zarr", "labels", "classes", "regions"
-SUBSETS = ("train", "val", "test")
 UNLABELLED, IGNORED = "unlabelled", "ignored"
 VERSION = "0.5"
 CHUNK = 1024
@@ -61,8 +62,8 @@ _ROWS = 256
 """Of a chunk that are looked at together."""
 _MOST_TOLD = 200_000
 """Regions whose properties are said: they are one document, which readers load whole."""
-_MAX_PIXELS = 1 << 28
-"""Of a map most of whose chunks are not there: short files must not ask for all memory."""
+_LARGEST_CHUNK = 1 << 24
+"""Pixels that a file is taken to hold at most."""
 _ADVICE = "export it again"
 _CHANNELS = (("red", "FF0000"), ("green", "00FF00"), ("blue", "0000FF"))
 
@@ -292,6 +293,7 @@ class OmeZarrReader(Reader):
         self._paths: dict[Entry, Path] = {}
         for subset in ("", *SUBSETS):
             for path in _images_in(folder / subset):
+                _check_links(folder, path)
                 root = read_node(path, _what(path), _ADVICE)
                 name = path.name[: -len(ENDING)]
                 shown = "multiscales" in _said(root)
@@ -348,6 +350,19 @@ def _images_in(folder: Path) -> list[Path]:
         return []
     with guarded(f"The folder {str(folder)!r}", "check its permissions"):
         return [path for path in sorted(folder.iterdir()) if path.name.lower().endswith(ENDING)]
+
+
+def _check_links(folder: Path, path: Path) -> None:
+    """Refuse files of an image that lie elsewhere."""
+    inside(folder, path, "OME-Zarr")
+    waiting = [path] if path.is_dir() else []
+    while waiting:
+        with guarded(_what(path), "check its permissions"), os.scandir(waiting.pop()) as found:
+            for each in found:
+                if each.is_symlink():
+                    inside(folder, Path(each.path), "part of an OME-Zarr")
+                elif each.is_dir():
+                    waiting.append(Path(each.path))
 
 
 def _said(node: ZarrNode) -> Mapping[str, Any]:
@@ -423,10 +438,9 @@ def _map(group: ZarrNode) -> StoredArray:
     if array.ndim != 2 or array.dtype.kind not in "iu" or not array.size:
         raise InputError(f"{what} is {array.dtype} of shape {array.shape} and no map; {_ADVICE}.")
     there = sum(len(names) for _, _, names in os.walk(node.path))
-    if array.size > max(_MAX_PIXELS, 2 * there * math.prod(array.chunks)):
-        raise InputError(
-            f"{what} is of {array.shape[0]} × {array.shape[1]} pixels, and has {there} files; {_ADVICE}."
-        )
+    # Of a map most of whose chunks are not there; those of one class alone are not written.
+    held = 2 * there * min(math.prod(array.chunks), _LARGEST_CHUNK)
+    check_size(array.shape, f"{what} of {there} files", stored=held)
     return array
 
 

@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 from napari_corrclip.errors import InputError
 from napari_corrclip.images.files import damage
 from napari_corrclip.images.pictures import open_picture
+from napari_corrclip.project.export.checks import inside
 from napari_corrclip.project.export.coco_files import (
     ANNOTATIONS,
     Collection,
@@ -172,6 +173,7 @@ class PanopticReader(Reader):
                 f"{where} have the map {str(told.get('file_name'))[:200]!r}, which is not in "
                 f"{str(places[0])!r}; put it there."
             )
+        inside(self._folder, path, "map of segments")
         labels = np.empty(image.shape, np.uint16)
         found: NDArray[np.integer] | None = None
         if document.masks != "classes":

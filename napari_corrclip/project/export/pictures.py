@@ -21,6 +21,7 @@ from napari_corrclip.images.files import damage
 from napari_corrclip.images.pictures import FORMATS, open_picture, orientation_of
 from napari_corrclip.images.planes import opened
 from napari_corrclip.images.stacks import read_plane
+from napari_corrclip.project.export.checks import check_size
 from napari_corrclip.project.export.image import LabelledImage
 from napari_corrclip.storage.disk import cannot_write
 from napari_corrclip.storage.untrusted import guarded
@@ -30,6 +31,8 @@ How = Literal["copy", "link", "none"]
 HOWS: tuple[How, ...] = get_args(How)
 _KINDS = {"JPEG": (".jpg", ".jpeg"), "PNG": (".png",), "BMP": (".bmp",), "WEBP": (".webp",)}
 """Pictures that every trainer reads, and how their names end."""
+_PACKED = 256
+"""Pixels that a byte of a file is taken to hold at most; a TIFF need not have the pixels that it tells."""
 ENDINGS = tuple(ending for endings in _KINDS.values() for ending in endings)
 
 
@@ -130,7 +133,7 @@ def size_of(picture: Path) -> tuple[int, int]:
             width, height = found.size
             return (width, height) if orientation_of(found) > 4 else (height, width)
     with opened(picture, "image") as plane:
-        return plane.size
+        return check_size(plane.size, where, stored=_PACKED * picture.stat().st_size)
 
 
 def _ending(image: LabelledImage) -> str:

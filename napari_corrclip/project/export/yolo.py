@@ -29,6 +29,8 @@ from numpy.typing import NDArray
 from napari_corrclip.errors import InputError
 from napari_corrclip.maps.filling import filled, paint
 from napari_corrclip.maps.outlines import paths
+from napari_corrclip.project.export.checks import check_size, inside, short
+from napari_corrclip.project.export.exporting import SUBSETS
 from napari_corrclip.project.export.format import (
     Entry,
     Format,
@@ -43,12 +45,11 @@ from napari_corrclip.project.export.manifest import Manifest
 from napari_corrclip.project.export.numbering import Choices
 from napari_corrclip.project.export.pictures import ENDINGS, put_picture, size_of
 from napari_corrclip.project.export.polygons import keyed_bands, segment_of
-from napari_corrclip.storage.text_files import dump_yaml, load_yaml, read_text
+from napari_corrclip.storage.text_files import dump_yaml, lines_of, load_yaml, read_text
 from napari_corrclip.vocabulary import MAX_VALUE, VocabularyClass
 from napari_corrclip.vocabulary.palette import default_color
 
 LABELS, PICTURES, TABLES = "labels", "images", ("data.yaml", "dataset.yaml")
-SUBSETS = ("train", "val", "test")
 _PICTURES = (*ENDINGS, ".tif", ".tiff")
 _LARGEST = 1 << 30
 """Bytes of a text at most."""
@@ -64,23 +65,9 @@ class YoloWriter(Writer):
     """The writer; an image's lines are written a part after another."""
 
     def begin(self) -> None:
-        """Write the names."""
-        subsets = self.head.subsets or (SUBSETS[0],)
-        for subset in subsets:
-            (self.folder / LABELS / subset).mkdir(parents=True)
-        document: dict[str, object] = {
-            # Trainers want both; of a set that is not split they are one.
-            subset: f"{PICTURES}/{subset if subset in subsets else subsets[0]}"
-            for subset in SUBSETS
-            if subset in subsets or subset != SUBSETS[2]
-        }
-        numbering = self.head.numbering
-        document["names"] = {
-            number: class_.name
-            for class_, number in zip(numbering.classes, numbering.numbers, strict=True)
-        }
-        text = dump_yaml(document)
-        (self.folder / TABLES[0]).write_text(text, encoding="utf-8", newline="")
+        """Make the folder of lines."""
+        (self.folder / LABELS).mkdir()
+        self._subsets: set[str] = set()
 
     def item(self, image: LabelledImage) -> None:
         """Write an image's lines."""
@@ -92,6 +79,8 @@ class YoloWriter(Writer):
         xs, ys = _shares(width), _shares(height)
         begins = found.begins.tolist()
         path = self.folder / LABELS / subset / f"{image.name}.txt"
+        path.parent.mkdir(exist_ok=True)
+        self._subsets.add(subset)
         with path.open("w", encoding="ascii", newline="") as file:
             for part, key in enumerate(found.segments.tolist()):
                 cut = slice(begins[part], begins[part + 1])
@@ -105,6 +94,23 @@ class YoloWriter(Writer):
                 told[1::2] = [xs[column] for column in columns]
                 told[2::2] = [ys[row] for row in rows]
                 file.write(" ".join(told) + "\n")
+
+    def close(self) -> None:
+        """Write the names, and where the images of each subset are that has some."""
+        there = [subset for subset in SUBSETS if subset in self._subsets]
+        document: dict[str, object] = {
+            # Trainers want both; of a set that is not split they are one.
+            subset: f"{PICTURES}/{subset if subset in there else there[0]}"
+            for subset in SUBSETS
+            if subset in there or subset != SUBSETS[2]
+        }
+        numbering = self.head.numbering
+        document["names"] = {
+            number: class_.name
+            for class_, number in zip(numbering.classes, numbering.numbers, strict=True)
+        }
+        text = dump_yaml(document)
+        (self.folder / TABLES[0]).write_text(text, encoding="utf-8", newline="")
 
 
 def _shares(pixels: int) -> list[str]:
@@ -124,7 +130,7 @@ class YoloReader(Reader):
                 f"{str(folder)!r} has no {TABLES[0]}; write one with names: and train:."
             )
         self._where = f"The table {str(table)!r}"
-        document = load_yaml(read_text(table, "table"), self._where)
+        document = load_yaml(read_text(inside(folder, table, "table"), "table"), self._where)
         if not isinstance(document, dict):
             raise InputError(f"{self._where} is no mapping; {_ADVICE}.")
         names = self._names(document.get("names"))
@@ -149,11 +155,11 @@ class YoloReader(Reader):
                 number = int(number)
             if type(number) is not int or not 0 <= number < MAX_VALUE:
                 raise InputError(
-                    f"{self._where} has the number {_short(number)} of {_short(name)}; numbers go from 0 to "
+                    f"{self._where} has the number {short(number)} of {short(name)}; numbers go from 0 to "
                     f"{MAX_VALUE - 1}."
                 )
             if not isinstance(name, str | int | float):
-                raise InputError(f"{self._where} has the name {_short(name)}; write a text.")
+                raise InputError(f"{self._where} has the name {short(name)}; write a text.")
             found[number] = str(name)
         return dict(sorted(found.items()))
 
@@ -187,7 +193,7 @@ class YoloReader(Reader):
 
         Of sets of others the way there may begin elsewhere, such as ``../train/images``.
         """
-        what = f"{self._where} names {_short(place)} for {subset}"
+        what = f"{self._where} names {short(place)} for {subset}"
         if not isinstance(place, str) or "\0" in place:
             raise InputError(f"{what}, which is no path; {_ADVICE}.")
         if place.lower().endswith(".txt"):
@@ -217,7 +223,7 @@ class YoloReader(Reader):
         path = self._texts.get(entry)
         if path is None:
             return Taken(labels)
-        values, begins, x, y = self._lines(path)
+        values, begins, x, y = self._lines(inside(self._folder, path, "list of polygons"))
         regions = np.zeros(shape, np.uint16 if len(values) < 1 << 16 else np.int32)
         columns, rows = _pixels(x, shape[1]), _pixels(y, shape[0])
         order = np.argsort(-_areas(begins, columns, rows), kind="stable")
@@ -239,7 +245,7 @@ class YoloReader(Reader):
         known = set(self.numbers)
         values, counts, points = [], [0], [np.zeros((0, 2))]
         text = read_text(path, "list of polygons", limit=_LARGEST)
-        for number, line in enumerate(text.splitlines(), 1):
+        for number, line in enumerate(lines_of(text), 1):
             fields = line.split()
             if not fields:
                 continue
@@ -279,7 +285,7 @@ class YoloReader(Reader):
                 f"There is no image of {entry.name!r}, and its lines do not say how large it is; put it into "
                 f"{PICTURES!r}."
             )
-        return item.shape
+        return check_size(item.shape, f"The image {entry.name!r} in the manifest")
 
 
 def _outside(where: str, told: list[float]) -> NoReturn:
@@ -305,11 +311,6 @@ def _areas(
     cross = columns * rows[after] - columns[after] * rows
     areas: NDArray[np.float64] = np.abs(np.add.reduceat(np.append(cross, 0), begins[:-1]))
     return areas if len(begins) > 1 else np.zeros(0)
-
-
-def _short(value: object) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else f"{text[:59]}…"
 
 
 def _is_one(folder: Path) -> bool:

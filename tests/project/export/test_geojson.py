@@ -369,7 +369,7 @@ def test_the_size_is_asked_for_where_nothing_says_it(tmp_path: Path) -> None:
         ([feature(metadata={"region": "1", "at": "x"}, classification="a")], "was decided at 'x'"),
         (
             {"image": {"width": 10**6, "height": 10**6}, "features": [feature(classification="a")]},
-            "1000000 × 1000000 pixels",
+            "1000000 x 1000000 pixels",
         ),
         (
             {
@@ -418,3 +418,18 @@ def test_memory_is_that_of_the_maps(tmp_path: Path) -> None:
     finally:
         tracemalloc.stop()
     np.testing.assert_array_equal(other.labels, labels)
+
+
+@pytest.mark.parametrize("masks", MASKS)
+def test_a_class_called_as_what_is_ignored_is_not_lost(masks: Wanted, tmp_path: Path) -> None:
+    options = ExportOptions(masks=masks)
+    with pytest.raises(InputError, match=r"class 'Ignore\*' is called as QuPath.*; rename it"):
+        write(
+            tmp_path / "out", [by_hand()], GEOJSON, Vocabulary.from_names(["a", "Ignore*"]), options
+        )
+    assert not (tmp_path / "out").exists()
+    names = ["ignore*", "Ignore**"]
+    folder = write(tmp_path / "out", [by_hand()], GEOJSON, Vocabulary.from_names(names), options)
+    opened = Opened.of(folder, manifest=False)
+    assert list(opened.vocabulary.names) == names
+    np.testing.assert_array_equal(taken(opened).labels, by_hand().labels)

@@ -171,6 +171,47 @@ def test_an_ending_may_be_of_the_image_itself(tmp_path: Path) -> None:
     assert [entry.name for entry in Opened.of(tmp_path).entries] == ["face_mask"]
 
 
+@pytest.mark.parametrize("folder", ["masks", "", "data"])
+def test_an_ending_of_one_map_hides_no_other(folder: str, tmp_path: Path) -> None:
+    table(tmp_path)
+    for name in ("a.png", "b.tif", "c_label.png", "train/c.png"):
+        put(tmp_path / folder / name)
+    if folder == "masks":
+        for name in ("a", "b", "c", "train/c"):
+            photograph(tmp_path / "images" / f"{name}.png")
+    opened = Opened.of(tmp_path)
+    titles = sorted(
+        entry.file_name.rpartition(".")[0] or entry.file_name for entry in opened.entries
+    )
+    inner = f"{folder}/" if folder == "data" else ""
+    assert titles == [f"{inner}a", f"{inner}b", f"{inner}c", f"{inner}train/c"]
+    for entry in opened.entries:
+        np.testing.assert_array_equal(opened.reader.read(entry).labels, LABELS)
+
+
+def test_gray_images_in_a_folder_of_their_own_are_no_maps(tmp_path: Path) -> None:
+    table(tmp_path)
+    for name in ("a", "b"):
+        put(tmp_path / "raw" / f"{name}.png", MAP + 3)
+        put(tmp_path / "m" / f"{name}_mask.png")
+    opened = Opened.of(tmp_path)
+    assert [entry.name for entry in opened.entries] == ["a", "b"]
+    assert all(entry.picture is not None for entry in opened.entries)
+    put(tmp_path / "raw" / "c.png", MAP)  # of which it is not known what they are
+    assert len(Opened.of(tmp_path).entries) == 5
+
+
+def test_what_cityscapes_has_beside_its_maps_is_none(tmp_path: Path) -> None:
+    table(tmp_path)
+    folder = tmp_path / "gtFine" / "train"
+    for kind in ("labelIds", "instanceIds", "labelTrainIds"):
+        put(folder / f"a_gtFine_{kind}.png")
+    photograph(folder / "a_gtFine_color.png")
+    photograph(tmp_path / "leftImg8bit" / "train" / "a.png")
+    (entry,) = Opened.of(tmp_path).entries
+    assert (entry.file_name, entry.subset) == ("train/a.png", "train")
+
+
 def test_maps_of_more_than_a_byte(tmp_path: Path) -> None:
     given = Vocabulary.from_names([f"class {number}" for number in range(300)])
     given.save(tmp_path / "classes.csv")

@@ -253,7 +253,7 @@ CLASS = {"label-value": 1, "name": "cat"}
         (lambda folder: (folder / "zarr.json").write_text("{"), "no valid JSON"),
         (lambda folder: (folder / "labels" / "zarr.json").unlink(), "is no zarr"),
         (cut, "is damaged"),
-        (grown, r"1048576 × 1048576 pixels, and has \d+ files"),
+        (grown, r"of \d+ files is said to have 1048576 x 1048576 pixels"),
         (changed("labels", "classes", multiscales=[]), "names no array"),
         (
             changed("labels", "classes", multiscales=[{"datasets": [{"path": "../../.."}]}]),

@@ -289,3 +289,23 @@ def test_memory_is_that_of_the_maps(tmp_path: Path) -> None:
     finally:
         tracemalloc.stop()
     np.testing.assert_array_equal(other.labels, labels)
+
+
+def test_the_table_names_subsets_that_have_images_alone(tmp_path: Path) -> None:
+    images = []
+    for number in range(3):
+        file = tmp_path / f"{number}.png"
+        Image.new("RGB", (47, 31)).save(file)
+        images.append(replace(image(number, (31, 47), name=f"{number}.png"), file=file))
+    folder = write(tmp_path / "out", images, YOLO, options=ExportOptions(split=(80, 10, 10)))
+    table = yaml.safe_load((folder / "data.yaml").read_text(encoding="utf-8"))
+    table.pop("names")
+    assert table == {"train": "images/train", "val": "images/val"}
+    for kind in ("images", "labels"):
+        assert sorted(path.name for path in (folder / kind).iterdir()) == ["train", "val"]
+    folder = write(tmp_path / "one", images[:1], YOLO, options=ExportOptions(split=(80, 10, 10)))
+    table = yaml.safe_load((folder / "data.yaml").read_text(encoding="utf-8"))
+    (subset,) = (path.name for path in (folder / "images").iterdir())
+    assert table["train"] == table["val"] == f"images/{subset}"
+    (folder / "napari-corrclip").rename(tmp_path / "away")
+    assert len(Opened.of(folder).entries) == 1

@@ -1,0 +1,83 @@
+"""The checks of what a file of an export says, whoever wrote it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+
+from napari_corrclip.errors import InputError
+from napari_corrclip.storage.untrusted import guarded
+
+MOST_PIXELS = 1 << 28
+"""Pixels of an image whose size is but a number in a file: a small file is not to fill the memory."""
+
+_LATEST = 253_402_300_799
+"""Seconds until the end of the year 9999, the last that dates are written of."""
+
+
+def check_size(shape: Sequence[object], where: str, *, stored: int = 0) -> tuple[int, int]:
+    """Return the size of an image as a file tells it.
+
+    Args:
+        shape: rows and columns.
+        where: the subject of the sentence.
+        stored: pixels that the files on the disk can hold; so many are taken, however many these are.
+
+    Raises:
+        InputError: it is none, or that of an image which is too large.
+    """
+    height, width = shape
+    if type(height) is not int or type(width) is not int or min(height, width) < 1:
+        raise InputError(
+            f"{where} has the height {height!r} and the width {width!r}; give its pixels as whole numbers."
+        )
+    if height * width > max(MOST_PIXELS, stored):
+        raise InputError(
+            f"{where} is said to have {height} x {width} pixels, and {MOST_PIXELS} are read at most; cut it "
+            "into parts, or take the labels from files of maps."
+        )
+    return height, width
+
+
+def inside(folder: Path, path: Path, what: str) -> Path:
+    """Return a file or folder of an export, which lies there and is no link that leads out of it.
+
+    Pictures alone may be links: those that were exported as such are.
+
+    Args:
+        folder: of the export.
+        path: of the file.
+        what: names it in the sentence.
+
+    Raises:
+        InputError: it lies elsewhere.
+    """
+    with guarded(f"The {what} {str(path)!r}", "check the path"):
+        lies_there = path.resolve().is_relative_to(folder.resolve())
+    if not lies_there:
+        raise InputError(
+            f"The {what} {str(path)!r} is a link out of the folder, to what lies outside of {str(folder)!r}; "
+            "put the file itself there."
+        )
+    return path
+
+
+def share(value: object) -> float:
+    """Return a probability or margin that a file tells, cut to 0 to 1; what is none is 0."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return 0.0
+    return float(min(value, 1)) if 0 < value < math.inf else 0.0  # NaN is not, either
+
+
+def moment(value: object) -> float | None:
+    """Return when a file says that something was, in seconds since 1970; ``None``: no calendar has that."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    return float(value) if 0 <= value <= _LATEST else None
+
+
+def short(value: object) -> str:
+    """Return a value as a sentence has it."""
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:59]}…"
