@@ -18,6 +18,7 @@ import pytest
 from napari_corrclip.cli import app
 from napari_corrclip.cli.segment import FITS
 from napari_corrclip.demo.scenes import generate_scene
+from napari_corrclip.errors import InputError
 from napari_corrclip.project.database import NAME
 from napari_corrclip.project.project import Project
 from napari_corrclip.weights.catalogue import get_preset
@@ -253,7 +254,9 @@ def test_other_classes_by_mistake_are_taken_back(
         assert project.vocabulary.names == ("car", "lamp", "blue")
         assert project.vocabulary.values == (4, 5, 2)
         assert project.count_stale() == {"in review": 1, "pre-labelled": 1}
-        project.export(tmp_path / "export", "indexed")  # "blue" is a class of the set
+        # "blue" is a class of the set; of what was proposed nothing goes out as if it had no class.
+        with pytest.raises(InputError, match=r"labels of .*'red'.*relabel"):
+            project.export(tmp_path / "export", "indexed", progress=False)
     assert app.run(["project", "relabel", place, "-c", "red, blue, wood"]) == 0
     out = capsys.readouterr()
     assert "stay" not in out.err
@@ -261,6 +264,7 @@ def test_other_classes_by_mistake_are_taken_back(
     with Project.open(place) as project:
         assert project.vocabulary.classes == mistaken.classes
         assert project.vocabulary.next_value == 6  # of the two that were a mistake, and of no more
+        assert project.export(tmp_path / "export", "indexed", progress=False).images == 2
 
 
 def test_what_needs_no_networks_does_not_wait_for_their_libraries(images: Path) -> None:

@@ -28,7 +28,7 @@ COPIES = {
     "copy": copy.copy,
 }
 NAMES = (
-    "CorrClipError", "Features", "GivenRegions", "InputError", "NetworkSpec", "Preset", "Preview",
+    "CorrClipError", "ExportOptions", "Features", "GivenRegions", "InputError", "NetworkSpec", "Preset", "Preview",
     "Progress", "Queue", "Recipe", "Segmentation", "Segmenter", "Session", "Settings", "Vocabulary",
     "VocabularyClass", "WeightsError",
 )  # fmt: skip
@@ -49,6 +49,7 @@ def made() -> dict[str, Any]:
     session.undo()
     return {
         "CorrClipError": nc.CorrClipError("said"),
+        "ExportOptions": nc.ExportOptions(masks="regions", split=(80, 20), seed=1),
         "Features": features,
         "InputError": nc.InputError("said"),
         "Preset": nc.get_preset("lite"),
