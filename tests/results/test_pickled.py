@@ -28,8 +28,8 @@ COPIES = {
     "copy": copy.copy,
 }
 NAMES = (
-    "CorrClipError", "ExportOptions", "Features", "GivenRegions", "InputError", "NetworkSpec", "Preset", "Preview",
-    "Progress", "Queue", "Recipe", "Segmentation", "Segmenter", "Session", "Settings", "Vocabulary",
+    "CorrClipError", "ExportOptions", "Features", "GivenRegions", "InputError", "NetworkSpec", "Preset",
+    "Preview", "Progress", "Queue", "Recipe", "Segmentation", "Segmenter", "Session", "Settings", "Vocabulary",
     "VocabularyClass", "WeightsError",
 )  # fmt: skip
 copies = pytest.mark.parametrize("again", COPIES.values(), ids=COPIES)
