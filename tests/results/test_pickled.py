@@ -29,8 +29,8 @@ COPIES = {
 }
 NAMES = (
     "CorrClipError", "ExportOptions", "Features", "GivenRegions", "InputError", "NetworkSpec", "Preset",
-    "Preview", "Progress", "Queue", "Recipe", "Segmentation", "Segmenter", "Session", "Settings", "Vocabulary",
-    "VocabularyClass", "WeightsError",
+    "Preview", "Progress", "Queue", "Recipe", "Segmentation", "Segmenter", "Session", "Settings",
+    "Vocabulary", "VocabularyClass", "WeightsError",
 )  # fmt: skip
 copies = pytest.mark.parametrize("again", COPIES.values(), ids=COPIES)
 
