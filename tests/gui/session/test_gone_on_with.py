@@ -12,7 +12,7 @@ from qtpy.QtWidgets import QFileDialog
 
 import napari_corrclip as nc
 from napari_corrclip.annotation import Journal, Session, Source, journal_folder
-from napari_corrclip.annotation.files.log import Glance, glance
+from napari_corrclip.annotation.files.log import glance
 from napari_corrclip.demo.scenes import generate_scene
 from napari_corrclip.engine.recipe import Recipe
 from napari_corrclip.gui.session.restore_bar import described
@@ -40,7 +40,9 @@ def test_what_is_kept_is_counted_at_a_glance(tmp_path: Path) -> None:
         for region in ids[:3]:
             session.ignore([region])
         session.undo()
-        assert glance(tmp_path) == Glance(3, glance(tmp_path).changed)  # type: ignore[union-attr]
+        found = glance(tmp_path)  # while a snapshot may be written behind
+        assert found is not None
+        assert found.steps == 3
         session.redo()
         for region in ids[:4]:  # beyond a snapshot
             session.clear([region])
