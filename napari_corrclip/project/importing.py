@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from napari_corrclip.annotation.files.log import has_session, is_open, put_aside
 from napari_corrclip.engine.recipe import GIVEN, Recipe
-from napari_corrclip.errors import InputError
+from napari_corrclip.errors import InputError, NotWrittenError
 from napari_corrclip.images.stacks import read_plane
 from napari_corrclip.progress import Progress, Steps
 from napari_corrclip.project.content import Content, Runs, take_content
@@ -78,6 +78,8 @@ def import_steps(
                     write_choices(index)
                     words = None
                 _take(index, record, image, opened, by)
+            except NotWrittenError:  # no other image would fare better
+                raise
             except InputError as error:
                 conflicts.append(f"{record.title}: {error}")
                 continue
