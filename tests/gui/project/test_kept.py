@@ -87,7 +87,7 @@ def test_nothing_is_verified_while_something_else_is_open(person: Person, images
 
 def run_on_the_view(person: Person) -> None:
     """Segment what is seen of the image, and nothing else."""
-    person.viewer.camera.zoom *= 3
+    getattr(person.viewer, "scene", person.viewer).camera.zoom *= 3
     turn_to(person, Page.SET_UP)
     if not person.dock.image.area.isVisible():
         click_at(person, person.dock.image.fold.head)
