@@ -49,6 +49,17 @@ def check_regions(array: ArrayLike) -> NDArray[np.int32]:
     return kept
 
 
+def as_ids(ids: NDArray[np.integer]) -> NDArray[np.int32] | NDArray[np.uint16]:
+    """Return ids of the type that takes less: uint16 where all of them fit, else int32.
+
+    Args:
+        ids: of regions, from 0 to 2147483647, of any shape.
+    """
+    if ids.max(initial=0) <= np.iinfo(np.uint16).max:
+        return ids.astype(np.uint16, copy=False)
+    return ids.astype(np.int32, copy=False)
+
+
 def number_regions(regions: NDArray[np.integer]) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
     """Number the regions that occur from 1 without gaps.
 

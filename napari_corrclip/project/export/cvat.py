@@ -25,7 +25,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path, PurePosixPath
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,6 +34,7 @@ from PIL import Image, UnidentifiedImageError
 from napari_corrclip.errors import InputError
 from napari_corrclip.images.files import damage
 from napari_corrclip.images.pictures import open_picture
+from napari_corrclip.maps.regions import as_ids
 from napari_corrclip.project.export.archived import Files, Unpacked, Zipped
 from napari_corrclip.project.export.checks import check_size, inside
 from napari_corrclip.project.export.format import (
@@ -70,7 +71,6 @@ _HEADER = "# label:color_rgb:parts:actions\n"
 _TO_ESCAPE = re.compile(r"^#|:|%(?=[0-9A-Fa-f]{2})")
 _VALUES = 1 << 16
 _ADVICE = "export once more from CVAT, as Segmentation mask 1.1"
-_N = TypeVar("_N", bound=np.generic)
 
 
 def voc_colors(indices: NDArray[np.integer]) -> NDArray[np.uint8]:
@@ -336,13 +336,13 @@ class CvatReader(Reader):
             return Taken(np.zeros(shape, np.uint16))
         name = f"{escaped(entry.name)}.png"
         colors = np.array([label.color for label in self._labels], np.uint32)
-        labels = self._decoded(f"{CLASSES}/{name}", colors, self._values_of, np.uint16)
+        labels = self._decoded(f"{CLASSES}/{name}", colors, self._values_of)
         if labels is None:
             raise InputError(
                 f"There is no mask {CLASSES}/{name!r} in {self._files.place!r}; {_ADVICE}."
             )
         colors = voc_colors(np.arange(MOST + 1)).astype(np.uint32)
-        regions = self._decoded(f"{OBJECTS}/{name}", colors, _regions_of, np.int32)
+        regions = self._decoded(f"{OBJECTS}/{name}", colors, _regions_of)
         if regions is not None and regions.shape != labels.shape:
             raise InputError(
                 f"{OBJECTS}/{name!r} has {regions.shape} pixels, and {CLASSES}/{name!r} has "
@@ -355,15 +355,15 @@ class CvatReader(Reader):
         name: str,
         colors: NDArray[np.uint32],
         decode: Callable[[NDArray[np.uint32], str], NDArray[Any]],
-        kind: type[_N],
-    ) -> NDArray[_N] | None:
-        """Return a mask by the meaning of its colours; ``None``: there is none.
+    ) -> NDArray[Any] | None:
+        """Return a mask by the meaning of its colours, uint16 or, where that is too little, int32.
+
+        ``None``: there is none.
 
         Args:
             name: of its file.
             colors: (n, 3), that the numbers of a mask of one channel stand for.
             decode: tells of colours what they mean.
-            kind: of the numbers that it tells.
         """
         data = self._files.read(name, "mask")
         if data is None:
@@ -373,13 +373,16 @@ class CvatReader(Reader):
             guarded(where, _ADVICE, damage=damage()),
             _opened(data, where, Path(self._files.place) / name) as picture,
         ):
-            found = np.empty((picture.height, picture.width), kind)
+            found: NDArray[Any] = np.empty((picture.height, picture.width), np.uint16)
             for top, band in _bands(picture, colors @ _PLACES, where):
                 flat = band.ravel()
                 begins = np.flatnonzero(np.diff(flat, prepend=flat[:1] ^ 1))
                 lengths = np.diff(begins, append=len(flat))
                 known, owner = np.unique(flat[begins], return_inverse=True)
-                told = np.repeat(decode(known, where)[owner], lengths)
+                meant = as_ids(decode(known, where))
+                if meant.dtype != np.uint16:
+                    found = found.astype(np.int32, copy=False)
+                told = np.repeat(meant[owner], lengths)
                 found[top : top + len(band)] = told.reshape(band.shape)
         return found
 

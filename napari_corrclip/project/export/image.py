@@ -68,7 +68,7 @@ class LabelledImage:
         name: what its files are called, without an ending; no two of a set are alike, whatever the case.
         labels: (H, W) uint16 label values, 0 = unlabelled; an array, or one on the disk that is read where
             it is cut.
-        regions: (H, W) int32 ids, likewise; 0 = in no region.
+        regions: (H, W) ids, likewise, int32 or, where all of them fit, uint16; 0 = in no region.
         notes: on its regions, by ascending id.
         file: the image itself; ``None``: nobody knows where it is.
         path: of the image as the person knows it, with ``/``.
@@ -213,7 +213,7 @@ def _bands(
         rows = max(1, rows // chunks[0]) * chunks[0]
     for top in range(0, height, rows):
         cut = slice(top, top + rows)
-        yield top, np.asarray(labels[cut]), np.asarray(regions[cut])
+        yield top, np.asarray(labels[cut]), np.asarray(regions[cut], np.int32)
 
 
 class _Transposed:

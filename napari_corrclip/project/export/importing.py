@@ -11,21 +11,23 @@ from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
-from skimage import measure
 
 from napari_corrclip.errors import InputError
 from napari_corrclip.images.stack import Where
+from napari_corrclip.maps.parts import parts_of
 from napari_corrclip.project.export.format import Entry, Format, Reader, Taken
 from napari_corrclip.project.export.formats import format_called, format_of
 from napari_corrclip.project.export.image import IGNORED, LabelledImage, RegionNote
 from napari_corrclip.project.export.manifest import Manifest
 from napari_corrclip.project.export.numbering import Numbering
-from napari_corrclip.project.export.segments import Runs, majorities
+from napari_corrclip.project.export.segments import Tally
 from napari_corrclip.vocabulary import MAX_VALUE, Vocabulary
 
 As = Literal["decisions", "predictions"]
 """What labels are that nobody knows more of: a person's, or proposals that a person is to look at."""
 KINDS: tuple[As, ...] = get_args(As)
+_ROWS = 64
+"""Rows that are given other values at once."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,10 +103,12 @@ class Opened:
         """
         taken = self.reader.read(entry)
         if self.manifest is not None:
-            table = self._translation
-            labels = table[taken.labels]
+            table, labels = self._translation, taken.labels
+            for top in range(0, len(labels), _ROWS):
+                labels[top : top + _ROWS] = table[labels[top : top + _ROWS]]
             item = self.manifest.items.get(entry.name)
             if item is not None:
+                del taken  # its regions, which the manifest has as they were
                 return self.manifest.image(item, labels)
             notes = [
                 replace(note, value=int(table[note.value]), predicted=int(table[note.predicted]))
@@ -137,18 +141,19 @@ class Opened:
 
 def _bare(entry: Entry, taken: Taken, as_: As) -> LabelledImage:
     """Return an image of which nothing but labels is known, and perhaps regions."""
-    labels, ignored = taken.labels, taken.ignored
-    if taken.regions is None:
+    labels, ignored, regions = taken.labels, taken.ignored, taken.regions
+    if regions is None:
         regions = parts_of(labels, ignored)
-    else:
-        regions = taken.regions.astype(np.int32, order="C", copy=False)
     bare = LabelledImage(
         entry.name, labels, regions, taken.notes, path=entry.file_name, subset=entry.subset
     )
     noted = {note.id: note for note in taken.notes}
-    out = set() if ignored is None else set(np.unique(regions[ignored]).tolist())
+    out = set[int]()
+    if ignored is not None:
+        for top, _, ids in bare.bands():
+            out.update(np.unique(ids[ignored[top : top + len(ids)]]).tolist())
     notes = []
-    for region, value in sorted(majorities(Runs.of(bare)).items()):
+    for region, value in sorted(Tally.of(bare).majorities().items()):
         note = noted.get(region) or RegionNote(region, value, value)
         if region in out and not value:
             note = replace(note, state=IGNORED)
@@ -156,19 +161,3 @@ def _bare(entry: Entry, taken: Taken, as_: As) -> LabelledImage:
             note = replace(note, state="assigned")
         notes.append(replace(note, value=value))
     return replace(bare, notes=tuple(notes))
-
-
-def parts_of(
-    labels: NDArray[np.uint16], ignored: NDArray[np.bool_] | None = None
-) -> NDArray[np.int32]:
-    """Return the connected parts of each class as regions, and those of what is ignored.
-
-    Args:
-        labels: (H, W) label values; 0 is in no region.
-        ignored: (H, W); ``None``: nothing is.
-    """
-    kinds = labels.astype(np.int32)
-    if ignored is not None:
-        kinds[ignored & (labels == 0)] = MAX_VALUE + 1
-    parts: NDArray[np.int32] = measure.label(kinds, background=0, connectivity=2).astype(np.int32)
-    return parts

@@ -16,7 +16,7 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path, PureWindowsPath
@@ -27,11 +27,13 @@ from numpy.typing import NDArray
 
 from napari_corrclip.errors import InputError
 from napari_corrclip.images.stack import Where
+from napari_corrclip.maps.regions import as_ids
+from napari_corrclip.maps.runs import spread
 from napari_corrclip.project.export.checks import moment, share
 from napari_corrclip.project.export.format import Head
 from napari_corrclip.project.export.image import LabelledImage, RegionNote, State
 from napari_corrclip.project.export.numbering import Choices
-from napari_corrclip.project.export.segments import Runs, fingerprints, majorities
+from napari_corrclip.project.export.segments import Tally, runs_by_bands
 from napari_corrclip.results.provenance import Provenance, package_versions
 from napari_corrclip.storage.arrays import read_npz
 from napari_corrclip.storage.disk import cannot_write
@@ -143,21 +145,23 @@ class ManifestWriter:
             raise cannot_write(path, error) from None
 
     def _arrays(self, image: LabelledImage) -> dict[str, NDArray[Any]]:
-        runs, notes = Runs.of(image), image.notes
+        notes = image.notes
         # What a format leaves out, as the background class, is found as unlabelled in it.
-        out = [
-            value
-            for value in self._head.vocabulary.values
-            if value not in self._head.numbering.by_value
-        ]
-        unwritten = np.where(np.isin(runs.values, out), runs.values, 0)
-        seen = Runs.of(replace(image, labels=_Without(image.labels, out))) if out else runs
-        prints = fingerprints(seen)
+        written = np.ones(MAX_VALUE + 1, np.bool_)
+        numbered = self._head.numbering.by_value
+        written[[value for value in self._head.vocabulary.values if value not in numbered]] = False
+        tally = Tally()
+        bands: dict[str, list[NDArray[Any]]] = {name: [] for name in _RUNS}
+        for runs in runs_by_bands(image):
+            seen = written[runs.values]
+            tally.add(runs if seen.all() else runs.relabelled(np.where(seen, runs.values, 0)))
+            unwritten = np.where(seen, 0, runs.values)
+            for name, array in zip(_RUNS, (runs.lengths, runs.regions, unwritten), strict=True):
+                bands[name].append(array.astype(_COLUMNS[name]))
+        prints = tally.fingerprints()
         people = [self._people.setdefault(note.by, len(self._people)) for note in notes]
         columns: dict[str, Sequence[object] | NDArray[Any]] = {
-            "lengths": runs.lengths,
-            "run_ids": runs.regions,
-            "unwritten": unwritten,
+            **{name: np.concatenate(arrays) if arrays else [] for name, arrays in bands.items()},
             "ids": [note.id for note in notes],
             "values": [note.value for note in notes],
             "predicted": [note.predicted for note in notes],
@@ -279,7 +283,8 @@ class Manifest:
 
         Args:
             item: the image.
-            labels: (H, W) as the format has them, values of :attr:`vocabulary`.
+            labels: (H, W) as the format has them, values of :attr:`vocabulary`; become the image's own, with
+                the classes that the format left out.
 
         Raises:
             InputError: the manifest is damaged, or the labels are of another size.
@@ -292,7 +297,7 @@ class Manifest:
             )
         arrays = read_npz(path, _COLUMNS, "manifest", _REMEDY, largest=_LARGEST)
         rows = {len(arrays[name]) for name in _COLUMNS if name not in _RUNS}
-        lengths, run_ids = (arrays[name].astype(np.int64) for name in _RUNS[:2])
+        lengths, run_ids = arrays["lengths"], arrays["run_ids"]
         right = (
             all(
                 arrays[name].dtype == dtype and arrays[name].ndim == 1
@@ -300,12 +305,12 @@ class Manifest:
             )
             and len(rows) == 1
             and len(lengths) == len(run_ids) == len(arrays["unwritten"])
-            and int(lengths.sum()) == labels.size
+            and int(lengths.sum(dtype=np.int64)) == labels.size
             and not (run_ids < 0).any()
         )
         if not right:
             raise InputError(f"{str(path)!r} is damaged; {_REMEDY}.")
-        regions = np.repeat(run_ids.astype(np.int32), lengths).reshape(item.shape)
+        regions = spread(as_ids(run_ids), lengths, item.shape)
         bare = LabelledImage(
             item.name,
             labels,
@@ -318,14 +323,15 @@ class Manifest:
             provenance=None if item.run is None else self.runs[item.run],
         )
         notes, changed = self._notes(arrays, bare, path)
-        return replace(bare, labels=_filled(arrays, labels, regions, changed), notes=notes)
+        _fill(bare, arrays, changed)
+        return replace(bare, notes=notes)
 
     def _notes(
         self, arrays: Mapping[str, NDArray[Any]], image: LabelledImage, path: Path
     ) -> tuple[tuple[RegionNote, ...], list[int]]:
         """Return what is known of regions, and which of them were changed in another program."""
-        runs = Runs.of(image)
-        prints, now = fingerprints(runs), majorities(runs)
+        tally = Tally.of(image)
+        prints, now = tally.fingerprints(), tally.majorities()
         columns = [arrays[name].tolist() for name in _COLUMNS if name not in _RUNS]
         notes, changed = list[RegionNote](), list[int]()
         for region, value, predicted, state, looked, p, margin, by, at, written in zip(
@@ -356,35 +362,14 @@ class Manifest:
         return tuple(notes), changed
 
 
-class _Without:
-    """Labels without some classes, whose pixels have none; cut where the labels are."""
-
-    def __init__(self, labels: Any, values: Collection[int]) -> None:
-        self._labels = labels
-        self._table = np.arange(MAX_VALUE + 1, dtype=np.uint16)
-        self._table[list(values)] = 0
-        self.shape = labels.shape
-        chunks = getattr(labels, "chunks", None)
-        if chunks is not None:
-            self.chunks = chunks
-
-    def __getitem__(self, key: Any) -> NDArray[np.uint16]:
-        found: NDArray[np.uint16] = self._table[np.asarray(self._labels[key])]
-        return found
-
-
-def _filled(
-    arrays: Mapping[str, NDArray[Any]],
-    labels: NDArray[np.uint16],
-    regions: NDArray[np.int32],
-    changed: Sequence[int],
-) -> NDArray[np.uint16]:
-    """Return labels with the classes that the format left out, but for regions that were changed."""
+def _fill(image: LabelledImage, arrays: Mapping[str, NDArray[Any]], changed: Sequence[int]) -> None:
+    """Put back the classes that the format left out, but for regions that were changed."""
     if not arrays["unwritten"].any():
-        return labels
-    left_out = np.repeat(arrays["unwritten"], arrays["lengths"].astype(np.int64))
-    mine = (labels == 0) & ~np.isin(regions, changed)
-    return np.where(mine, left_out.reshape(labels.shape), labels)
+        return
+    left_out = spread(arrays["unwritten"], arrays["lengths"], image.shape)
+    for top, labels, regions in image.bands():
+        mine = (labels == 0) & ~np.isin(regions, changed)
+        np.copyto(labels, left_out[top : top + len(labels)], where=mine)
 
 
 def _file(folder: Path, number: int) -> Path:

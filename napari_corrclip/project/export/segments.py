@@ -10,12 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_corrclip.maps.regions import boxes_of_runs
+from napari_corrclip.maps.runs import begins
 from napari_corrclip.project.export.image import LabelledImage, RegionNote
 
 Masks = Literal["regions", "classes"]
@@ -49,25 +50,40 @@ class Runs:
             image: whose labels are cut.
             columns: whether the lines are its columns, from the left to the right; else its rows.
         """
-        width = image.shape[0 if columns else 1]
-        parts: list[tuple[NDArray[np.int64], ...]] = []
-        for first, labels, regions in image.column_bands() if columns else image.bands():
-            begins = np.ones(labels.shape, np.bool_)
-            np.not_equal(labels[:, 1:], labels[:, :-1], out=begins[:, 1:])
-            begins[:, 1:] |= regions[:, 1:] != regions[:, :-1]
-            at = np.flatnonzero(begins)
-            lengths = np.diff(at, append=labels.size)
-            found = (labels.ravel()[at], regions.ravel()[at])
-            parts.append(
-                (at + first * width, lengths, *(array.astype(np.int64) for array in found))
-            )
-        if not parts:
-            nothing = np.zeros(0, np.int64)
-            return cls(nothing, nothing, nothing, nothing, width)
-        starts, lengths, values, ids = (
-            np.concatenate(arrays) for arrays in zip(*parts, strict=True)
-        )
-        return cls(starts, lengths, ids, values, width)
+        pieces = list(runs_by_bands(image, columns=columns))
+        fields = ("starts", "lengths", "regions", "values")
+        none = [np.zeros(0, np.int64)]
+        arrays = {
+            name: np.concatenate([getattr(piece, name) for piece in pieces] or none)
+            for name in fields
+        }
+        return cls(**arrays, width=image.shape[0 if columns else 1])
+
+    def relabelled(self, values: NDArray[np.int64]) -> Runs:
+        """Return these with other values: runs that have become alike side by side are one.
+
+        Args:
+            values: (n,) label values.
+        """
+        alike = (values[1:] == values[:-1]) & (self.regions[1:] == self.regions[:-1])
+        alike &= self.starts[1:] % max(self.width, 1) != 0
+        at = np.flatnonzero(~np.concatenate([np.zeros(min(len(values), 1), np.bool_), alike]))
+        lengths = np.add.reduceat(self.lengths, at) if len(at) else self.lengths
+        return Runs(self.starts[at], lengths, self.regions[at], values[at], self.width)
+
+
+def runs_by_bands(image: LabelledImage, *, columns: bool = False) -> Iterator[Runs]:
+    """Yield the runs of an image, those of a few lines after another, so that few are in memory.
+
+    Args:
+        image: whose labels are cut.
+        columns: as of :meth:`Runs.of`.
+    """
+    width = image.shape[0 if columns else 1]
+    for first, labels, regions in image.column_bands() if columns else image.bands():
+        at = begins(labels, regions)
+        values, ids = (array.ravel()[at].astype(np.int64) for array in (labels, regions))
+        yield Runs(at + first * width, np.diff(at, append=labels.size), ids, values, width)
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -145,43 +161,75 @@ def joined(segment: Segment) -> Segment:
     return replace(segment, starts=starts[at], lengths=np.add.reduceat(lengths, at))
 
 
-def fingerprints(runs: Runs) -> dict[int, int]:
-    """Return a number for each region that stands for its pixels and their labels, by its id.
+class Tally:
+    """A tally of an image's regions, taken a band after another: what stands for each, and its class."""
 
-    Two are alike where a region has the same pixels with the same labels, and hardly ever else.
+    def __init__(self) -> None:
+        self._prints, self._areas = _Sums(np.uint64), _Sums(np.int64)
+
+    @classmethod
+    def of(cls, image: LabelledImage) -> Tally:
+        """Return that of a whole image."""
+        tally = cls()
+        for runs in runs_by_bands(image):
+            tally.add(runs)
+        return tally
+
+    def add(self, runs: Runs) -> None:
+        """Count a band, by its runs along the rows."""
+        mixed = _mixed(runs.starts.astype(np.uint64))
+        mixed = _mixed(mixed ^ runs.lengths.astype(np.uint64))
+        mixed = _mixed(mixed ^ runs.values.astype(np.uint64))
+        self._prints.add(runs.regions, mixed)
+        self._areas.add(runs.regions * _VALUES + runs.values, runs.lengths)
+
+    def fingerprints(self) -> dict[int, int]:
+        """Return a number for each region that stands for its pixels and their labels, by its id.
+
+        Two are alike where a region has the same pixels with the same labels, and hardly ever else.
+        """
+        ids, found = self._prints.total()
+        return {
+            region: number
+            for region, number in zip(ids.tolist(), found.tolist(), strict=True)
+            if region
+        }
+
+    def majorities(self) -> dict[int, int]:
+        """Return the label value that most pixels of each region have, by its id; of equals the lowest."""
+        keys, areas = self._areas.total()
+        regions, values = np.divmod(keys, _VALUES)
+        order = np.lexsort((-values, areas, regions))  # the last one of each region has most
+        return {
+            region: value
+            for region, value in zip(regions[order].tolist(), values[order].tolist(), strict=True)
+            if region
+        }
+
+
+class _Sums:
+    """The sums of amounts by their keys, of which more come with each band.
 
     Args:
-        runs: of an image, along its rows.
+        dtype: of the amounts; sums run over as it does.
     """
-    ids, owner = np.unique(runs.regions, return_inverse=True)
-    mixed = _mixed(runs.starts.astype(np.uint64))
-    mixed = _mixed(mixed ^ runs.lengths.astype(np.uint64))
-    mixed = _mixed(mixed ^ runs.values.astype(np.uint64))
-    found = np.zeros(len(ids), np.uint64)
-    np.add.at(found, owner, mixed)  # in whatever order
-    return {
-        region: number
-        for region, number in zip(ids.tolist(), found.tolist(), strict=True)
-        if region
-    }
 
+    def __init__(self, dtype: type[np.generic]) -> None:
+        self._pieces = [(np.zeros(0, np.int64), np.zeros(0, dtype))]
 
-def majorities(runs: Runs) -> dict[int, int]:
-    """Return the label value that most pixels of each region have, by its id; of equals the lowest.
+    def add(self, keys: NDArray[np.int64], amounts: NDArray[Any]) -> None:
+        """Add each amount to the sum of its key."""
+        found, owner = np.unique(keys, return_inverse=True)
+        sums = np.zeros(len(found), amounts.dtype)
+        np.add.at(sums, owner, amounts)  # in whatever order
+        self._pieces.append((found, sums))
 
-    Args:
-        runs: of an image.
-    """
-    keys, owner = np.unique(runs.regions * _VALUES + runs.values, return_inverse=True)
-    areas = np.zeros(len(keys), np.int64)
-    np.add.at(areas, owner, runs.lengths)
-    regions, values = np.divmod(keys, _VALUES)
-    order = np.lexsort((-values, areas, regions))  # the last one of each region has most
-    return {
-        region: value
-        for region, value in zip(regions[order].tolist(), values[order].tolist(), strict=True)
-        if region
-    }
+    def total(self) -> tuple[NDArray[np.int64], NDArray[Any]]:
+        """Return each key once, ascending, and its sum."""
+        keys, amounts = (np.concatenate(arrays) for arrays in zip(*self._pieces, strict=True))
+        self._pieces.clear()
+        self.add(keys, amounts)
+        return self._pieces[0]
 
 
 def _mixed(numbers: NDArray[np.uint64]) -> NDArray[np.uint64]:
