@@ -32,6 +32,7 @@ from napari_corrclip.annotation.edits.targets import (
 from napari_corrclip.annotation.edits.verdicts import Which
 from napari_corrclip.annotation.encoded import EncodedImage
 from napari_corrclip.annotation.encoded_cache import FeatureCache
+from napari_corrclip.annotation.evidence import Taught
 from napari_corrclip.annotation.files.checking import Damaged, check_change
 from napari_corrclip.annotation.files.folder import Saved, digest, load_parts, save_parts
 from napari_corrclip.annotation.files.packing import pack_state, unpack_state
@@ -719,6 +720,26 @@ class Session:
         with self.locked():
             plan = predictions.change_vocabulary(self.state, self.vocabulary, result)
             return self.timeline.amend(plan.title, replace(plan.change, vocabulary=None))
+
+    def teach(self, taught: Taught | None, title: str = "Learnt") -> Edited:
+        """Show what a lesson says of undecided regions in the place of what the networks said.
+
+        Further ones become part of the same step of the history, until another prediction comes: one undo
+        takes back all of it. Decided regions stay as they are.
+
+        Args:
+            taught: of each of the run's regions, in the order of their ids; ``None``: nothing any more, the
+                networks' own opinion shows again.
+            title: of the step.
+
+        Raises:
+            InputError: it is of other regions or classes.
+        """
+        with self.locked():
+            plan = predictions.teach(self.state, taught, title)
+            if plan.change.taught is None or taught is None or self.history.last_taught is None:
+                return self.timeline.do(plan)
+            return self.timeline.amend(plan.title, plan.change)
 
     def rerun(
         self,
