@@ -19,7 +19,7 @@ LAYERS = (
     {"images", "settings", "vocabulary"},
     {"demo", "encoders", "maps"},
     {"regions", "results", "weights"},
-    {"annotation"},
+    {"annotation", "learning"},
     {"engine", "plugin", "scripting"},
     {"api", "evaluation", "project"},
     {"cli", "gui"},
