@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
@@ -38,14 +38,17 @@ from napari_corrclip.annotation.files.folder import Saved, digest, load_parts, s
 from napari_corrclip.annotation.files.packing import pack_state, unpack_state
 from napari_corrclip.annotation.files.records import OnDisk, pack_history, unpack_history
 from napari_corrclip.annotation.history import LIMIT, History
+from napari_corrclip.annotation.learning import Learning, show
 from napari_corrclip.annotation.region import Region, Verdict, Voting, region_frame
 from napari_corrclip.annotation.state import State
 from napari_corrclip.annotation.timeline import Timeline, refused
 from napari_corrclip.errors import InputError
 from napari_corrclip.images.boxes import Box
 from napari_corrclip.images.source import Source
+from napari_corrclip.learning import Lesson, Sitting
 from napari_corrclip.results.provenance import Provenance
 from napari_corrclip.results.segmentation import Segmentation
+from napari_corrclip.results.vectors import RegionVectors
 from napari_corrclip.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
@@ -735,11 +738,35 @@ class Session:
         Raises:
             InputError: it is of other regions or classes.
         """
-        with self.locked():
-            plan = predictions.teach(self.state, taught, title)
-            if plan.change.taught is None or taught is None or self.history.last_taught is None:
-                return self.timeline.do(plan)
-            return self.timeline.amend(plan.title, plan.change)
+        return show(self.timeline, taught, title)
+
+    def learn(
+        self,
+        lesson: Lesson,
+        vectors: RegionVectors,
+        image: str = "",
+        former: Sequence[Sitting] = (),
+    ) -> Learning:
+        """Let what is decided here from now on teach a lesson, and what that says be looked at and shown.
+
+        ::
+
+            learning = session.learn(lesson, vectors)
+            session.assign(7, "hedge")
+            found = learning.look_out()  # what would change now
+            learning.apply(found)  # one step of the history
+            lesson = lesson.finish(learning.leave())
+
+        Args:
+            lesson: of the set, for the session's classes.
+            vectors: of the regions of the run that the session shows.
+            image: a key that the image has whenever it is opened.
+            former: finished sittings of the lesson, for an image that was opened before.
+
+        Raises:
+            InputError: the vectors are of another run or preset; the lesson is of other classes.
+        """
+        return Learning(self.timeline, lesson, vectors, image, former)
 
     def rerun(
         self,
