@@ -141,7 +141,7 @@ class Change:
         if self.image is not None and self.image.old.pixels is not None:
             held += self.image.old.pixels.nbytes
         if self.taught is not None:
-            held += sum(one.nbytes for one in (self.taught.old, self.taught.new) if one is not None)
+            held += sum(taught.nbytes for taught in (self.taught.old, self.taught.new) if taught)
         return held + 300 * (len(self.verdicts) + len(self.votings)) + 500
 
 

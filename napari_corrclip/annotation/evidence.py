@@ -20,7 +20,7 @@ ROUNDING = 1e-3
 
 @dataclass(frozen=True, eq=False)
 class Taught:
-    """What a lesson says of the run's regions in the place of the networks.
+    """The opinion of a lesson on the run's regions, in the place of the networks'.
 
     Attributes:
         values: (R,) int32, the label value of all pixels of each of the run's regions; -1: the networks' own

@@ -35,7 +35,7 @@ from napari_corrclip.wording.amounts import count
 
 @dataclass(frozen=True)
 class Lookout:
-    """What would change if what was learnt were shown now.
+    """A look at what would change if what was learnt were shown now.
 
     Attributes:
         taught: of each of the run's regions; ``None``: nothing is learnt, and nothing is to be shown.
@@ -93,7 +93,7 @@ class Learning:
         former: Sequence[Sitting] = (),
     ) -> None:
         self.timeline, self.lesson = timeline, lesson
-        self._ids = vectors.ids
+        self.vectors, self._ids = vectors, vectors.ids
         with timeline.locked():
             state, evidence = timeline.state, timeline.state.evidence
             values, run = state.vocabulary.values, digest(evidence.numbers)
@@ -111,7 +111,9 @@ class Learning:
             self._numbers = evidence.numbers
             self._areas = np.bincount(self._numbers.ravel(), minlength=len(vectors) + 1)[1:]
             self._elected = elected(state)
-            self._former = [one for one in former if (one.image, one.run) == (image, run)]
+            self._former = [
+                sitting for sitting in former if (sitting.image, sitting.run) == (image, run)
+            ]
             self._open = lesson.open(
                 image,
                 vectors,

@@ -539,9 +539,9 @@ class State:
 def _differ(taught: Swap[Taught | None], count: int) -> NDArray[np.bool_]:
     """Return (R,) of which of the run's regions a change of what is taught says something else."""
     values, tables = list[NDArray[Any]](), list[NDArray[Any]]()
-    for one in (taught.old, taught.new):
-        values.append(np.full(count, NOT_TAUGHT, np.int32) if one is None else one.values)
-        tables.append(np.zeros((count, 1), np.float32) if one is None else one.probabilities)
+    for said in (taught.old, taught.new):
+        values.append(np.full(count, NOT_TAUGHT, np.int32) if said is None else said.values)
+        tables.append(np.zeros((count, 1), np.float32) if said is None else said.probabilities)
     found: NDArray[np.bool_] = values[0] != values[1]
     found |= (tables[0] != tables[1]).any(axis=1)
     return found

@@ -52,6 +52,7 @@ from napari_corrclip.project.folder import (
 )
 from napari_corrclip.project.importing import Imported
 from napari_corrclip.project.index import Index
+from napari_corrclip.project.learning import ProjectLesson
 from napari_corrclip.project.listing import ItemOrder
 from napari_corrclip.project.proposals import Extras
 from napari_corrclip.project.records import (
@@ -97,6 +98,7 @@ class Project:
         self.folder = folder
         self._index = index
         self._networks = Networks()
+        self._lesson = ProjectLesson(self.folder, self.item, index.check_writable)
 
     # -- making and opening
 
@@ -861,6 +863,11 @@ class Project:
             InputError: there is no result, or it is damaged.
         """
         return read_result(self.folder_of(item))
+
+    @property
+    def lesson(self) -> ProjectLesson:
+        """What has been decided on the images so far, and what it says of others."""
+        return self._lesson
 
     def features(self, item: ItemRecord | str) -> Features:
         """Return the features of an item's image that a run has kept.
