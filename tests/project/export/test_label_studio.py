@@ -17,13 +17,13 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from napari_corrclip.errors import InputError
-from napari_corrclip.project.export import label_studio, label_studio_file
+from napari_corrclip.project.export import label_studio, streamed_json
 from napari_corrclip.project.export.brush_rle import packed, unpacked
 from napari_corrclip.project.export.exporting import ExportOptions
 from napari_corrclip.project.export.image import LabelledImage, RegionNote
 from napari_corrclip.project.export.importing import Opened
-from napari_corrclip.project.export.label_studio import CONFIG, LABEL_STUDIO, TASKS
-from napari_corrclip.project.export.label_studio_file import places_of, task_at
+from napari_corrclip.project.export.label_studio import LABEL_STUDIO
+from napari_corrclip.project.export.label_studio_files import CONFIG, TASKS, places_of, task_at
 from napari_corrclip.results.provenance import Provenance
 from napari_corrclip.vocabulary import Vocabulary, VocabularyClass
 from tests.project.export.exported import NAMES, image, read, words, write
@@ -450,7 +450,7 @@ def test_tasks_are_found_wherever_a_piece_of_the_file_ends(
     text = json.dumps(found, indent=indent, ensure_ascii=ascii_)
     path.write_bytes(text.encode("utf-8-sig" if chunk % 2 else "utf-8"))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(label_studio_file, "_CHUNK", chunk)
+        patch.setattr(streamed_json, "_CHUNK", chunk)
         if chunk < 3:  # the mark of the encoding would be cut
             path.write_text(text, encoding="utf-8")
         assert [task_at(path, place).document for place in places_of(path)] == found
@@ -459,7 +459,7 @@ def test_tasks_are_found_wherever_a_piece_of_the_file_ends(
 @pytest.mark.parametrize(
     "text",
     ["", "{}", "[", "[{}", '[{"a": "b}]', "[{}] x", "x [{}]", "[{}, 3]", '[{}, "a"]', "[[]]", "[{}]]",
-     "[{}}", '"a"', "[{]}]", "null", "[{}]["],
+     "[{}}", '"a"', "[{]}]", "null", "[{}][", "[{},]", "[{} {}]"],
 )  # fmt: skip
 def test_what_is_no_list_of_tasks_is_told(text: str, tmp_path: Path) -> None:
     (tmp_path / TASKS).write_text(text)
