@@ -22,7 +22,6 @@ import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -31,7 +30,7 @@ from numpy.typing import NDArray
 
 from napari_corrclip.errors import InputError
 from napari_corrclip.project.export.brush_rle import MOST, packed, painted, unpacked
-from napari_corrclip.project.export.checks import check_size, inside, moment, share
+from napari_corrclip.project.export.checks import inside, moment, share
 from napari_corrclip.project.export.format import (
     Entry,
     Format,
@@ -39,7 +38,7 @@ from napari_corrclip.project.export.format import (
     Taken,
     Writer,
     files_in,
-    vocabulary_of,
+    vocabulary_in_order,
 )
 from napari_corrclip.project.export.image import LabelledImage, RegionNote
 from napari_corrclip.project.export.label_studio_files import (
@@ -65,12 +64,12 @@ from napari_corrclip.project.export.label_studio_files import (
     task_at,
     tasks_in,
 )
-from napari_corrclip.project.export.manifest import STATES, Manifest
+from napari_corrclip.project.export.manifest import STATES
 from napari_corrclip.project.export.numbering import Choices
 from napari_corrclip.project.export.pictures import ENDINGS, put_picture, size_of
 from napari_corrclip.project.export.segments import Masks, Segment, joined, segments_of
-from napari_corrclip.vocabulary import VocabularyClass
-from napari_corrclip.vocabulary.palette import Color, default_color
+from napari_corrclip.project.export.sizes import Sizes
+from napari_corrclip.vocabulary.palette import Color
 
 _UNFIT = re.compile(r"[\x00-\x1f\x7f/\\]+")
 _RUNS = 1 << 16
@@ -203,6 +202,7 @@ class LabelStudioReader(Reader):
             )
         inside(folder, path, "file of tasks")
         self._folder, self._path = folder, path
+        self._sizes = Sizes(folder)
         self._places: dict[str, tuple[int, int]] = {}
         colors: dict[str, Color | None] = dict(
             config_of(inside(folder, folder / CONFIG, "labelling interface"))
@@ -213,12 +213,7 @@ class LabelStudioReader(Reader):
                 f"{str(path)!r} has no class; put {CONFIG} beside it, with the interface."
             )
         self._values = {name: value for value, name in enumerate(colors, start=1)}
-        self.vocabulary = vocabulary_of(
-            [
-                VocabularyClass(name, (name,), value, color or default_color(value))
-                for value, (name, color) in enumerate(colors.items(), start=1)
-            ]
-        )
+        self.vocabulary = vocabulary_in_order(colors.items())
         self.numbers = self.vocabulary.values
 
     def _entries(self, colors: dict[str, Color | None]) -> Iterator[Entry]:
@@ -305,17 +300,13 @@ class LabelStudioReader(Reader):
             return shape
         if entry.picture is not None:
             return size_of(entry.picture)
-        item = None if self._manifest is None else self._manifest.items.get(entry.name)
-        if item is None:
+        shape = self._sizes.of(entry.name)
+        if shape is None:
             raise InputError(
                 f"{task.where} has no mask, and nobody knows its image's size; put {entry.file_name!r} into "
                 f"the folder {PICTURES!r}, or take the task out."
             )
-        return check_size(item.shape, f"The image {entry.name!r} in the manifest")
-
-    @cached_property
-    def _manifest(self) -> Manifest | None:
-        return Manifest.read(self._folder)
+        return shape
 
 
 def _ids_of(masks: Sequence[Mask]) -> list[int]:
