@@ -26,7 +26,7 @@ from napari_corrclip.project.export.label_studio import LABEL_STUDIO
 from napari_corrclip.project.export.label_studio_files import CONFIG, TASKS, places_of, task_at
 from napari_corrclip.results.provenance import Provenance
 from napari_corrclip.vocabulary import Vocabulary, VocabularyClass
-from tests.project.export.exported import NAMES, image, read, words, write
+from tests.project.export.exported import NAMES, read, write
 
 BARE = ExportOptions(pictures="none")
 LABELS = np.array([[1, 1, 0, 2, 2], [1, 1, 0, 2, 2], [0, 0, 0, 1, 2], [1, 1, 0, 0, 0]], np.uint16)
@@ -370,23 +370,6 @@ def test_a_task_without_labels(tmp_path: Path) -> None:
     for name in ("cells.png", "cells_2.png"):
         Image.fromarray(np.zeros((2, 3), np.uint8)).save(place / "images" / name)
     assert [each.labels.shape for each in read(place)] == [(2, 3), (2, 3)]
-
-
-@pytest.mark.parametrize("masks", LABEL_STUDIO.masks)
-def test_three_hundred_classes_and_two_images_of_one_name(masks: Any, tmp_path: Path) -> None:
-    given = words(300)
-    images = [
-        image(seed, (60, 70), vocabulary=given, regions=150, name=f"{seed}/a.png")
-        for seed in range(2)
-    ]
-    options = replace(BARE, masks=masks)
-    folder = write(tmp_path / "out", images, LABEL_STUDIO, given, options)
-    opened = Opened.of(folder, manifest=False)
-    assert opened.vocabulary.names == given.names
-    table = np.zeros(400, np.uint16)
-    table[list(given.values)] = opened.vocabulary.values
-    for one, entry in zip(images, opened.entries, strict=True):
-        np.testing.assert_array_equal(opened.image(entry).labels, table[one.labels])
 
 
 def test_memory_is_that_of_the_maps(tmp_path: Path) -> None:

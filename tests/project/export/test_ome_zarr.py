@@ -118,14 +118,6 @@ def test_choices_are_said_in_the_file(tmp_path: Path, options: ExportOptions) ->
     assert (told.get(ignored) == "ignored") == (options.ignored not in (None, 0))
 
 
-def test_three_hundred_classes_are_of_sixteen_bits(tmp_path: Path) -> None:
-    labels = np.arange(301, dtype=np.uint16).reshape(7, 43)
-    one = LabelledImage("", labels, labels.astype(np.int32), path="a.png")
-    classes = Vocabulary.from_names([f"class {number}" for number in range(300)])
-    (other,) = read(write(tmp_path / "out", [one], OME_ZARR, classes, BARE), manifest=False)
-    np.testing.assert_array_equal(other.labels, labels)
-
-
 def test_levels_have_every_second_pixel_of_labels_and_averages_of_the_image(tmp_path: Path) -> None:
     random = np.random.default_rng(0)
     regions = random.integers(0, 50, (37, 2051)).astype(np.int32)
