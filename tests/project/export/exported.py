@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from napari_corrclip.progress import finish
 from napari_corrclip.project.export.exporting import ExportOptions, Source, export_steps
@@ -61,6 +62,17 @@ def words(count: int = len(NAMES)) -> Vocabulary:
     )
 
 
+def holed(*notes: RegionNote) -> LabelledImage:
+    """Return a region with a hole and a part (7), one that is ignored (9), and pixels of no region."""
+    labels = np.array(
+        [[1, 1, 1, 0, 1], [1, 0, 1, 0, 0], [1, 1, 1, 0, 0], [0, 0, 0, 0, 2]], np.uint16
+    )
+    regions = np.array(
+        [[7, 7, 7, 0, 7], [7, 0, 7, 0, 0], [7, 7, 7, 9, 9], [0, 0, 0, 0, 0]], np.int32
+    )
+    return LabelledImage("", labels, regions, notes, path="site/a b.png")
+
+
 def image(
     seed: int,
     shape: tuple[int, int] = (31, 47),
@@ -91,6 +103,19 @@ def image(
     painted = random.random(shape) < 0.05
     labels[painted] = random.choice(values, int(painted.sum()))
     return LabelledImage("", labels, ids, tuple(notes), path=name, verified=True)
+
+
+def turned(file: Path, size: tuple[int, int] = (31, 47)) -> Path:
+    """Save a photograph that is stored turned, with a note which way, and return its file.
+
+    Args:
+        file: a JPEG.
+        size: width and height as stored, which are the rows and columns as seen.
+    """
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.new("RGB", size).save(file, exif=exif)
+    return file
 
 
 def write(

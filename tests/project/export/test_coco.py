@@ -25,7 +25,7 @@ from napari_corrclip.project.export.image import LabelledImage, RegionNote
 from napari_corrclip.project.export.importing import Opened
 from napari_corrclip.project.export.segments import segments_of
 from napari_corrclip.vocabulary import Vocabulary
-from tests.project.export.exported import HERON, THREE, image, read, words, write
+from tests.project.export.exported import HERON, THREE, image, read, turned, words, write
 
 PLAIN = ExportOptions(pictures="none")
 CLASSES = ExportOptions(pictures="none", masks="classes")
@@ -121,13 +121,10 @@ def test_names_and_subsets(tmp_path: Path) -> None:
 
 
 def test_pictures_lie_as_their_masks(tmp_path: Path) -> None:
-    turned, plain = tmp_path / "turned.jpg", tmp_path / "b.png"
-    exif = Image.Exif()
-    exif[0x0112] = 6
-    Image.new("RGB", (20, 30)).save(turned, exif=exif)
+    photograph, plain = turned(tmp_path / "turned.jpg", (20, 30)), tmp_path / "b.png"
     Image.new("RGB", (9, 7)).save(plain)
     images = [
-        replace(image(1, (20, 30), name="x/a.jpg"), file=turned),
+        replace(image(1, (20, 30), name="x/a.jpg"), file=photograph),
         replace(image(2, (7, 9), name="y/a.png"), file=plain),
     ]
     folder = write(tmp_path / "out", images, COCO, options=ExportOptions(pictures="copy"))

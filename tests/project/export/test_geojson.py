@@ -18,7 +18,7 @@ from napari_corrclip.project.export.geojson import GEOJSON
 from napari_corrclip.project.export.image import LabelledImage, RegionNote
 from napari_corrclip.project.export.importing import Opened
 from napari_corrclip.vocabulary import Vocabulary
-from tests.project.export.exported import image, read, write
+from tests.project.export.exported import holed, image, read, turned, write
 
 MASKS: tuple[Wanted, ...] = ("regions", "classes", "both")
 TWO = Vocabulary.from_names(["cat", "per:son"])
@@ -27,17 +27,10 @@ SQUARE = [[[1, 1], [3, 1], [3, 3], [1, 3], [1, 1]]]
 
 def by_hand() -> LabelledImage:
     """Return a region with a hole and a part beside it, one that is ignored, and pixels of no region."""
-    labels = np.array(
-        [[1, 1, 1, 0, 1], [1, 0, 1, 0, 0], [1, 1, 1, 0, 0], [0, 0, 0, 0, 2]], np.uint16
-    )
-    regions = np.array(
-        [[7, 7, 7, 0, 7], [7, 0, 7, 0, 0], [7, 7, 7, 9, 9], [0, 0, 0, 0, 0]], np.int32
-    )
-    notes = (
+    return holed(
         RegionNote(7, 1, 2, "accepted", 0.5, 0.25, True, "Ann", 1.7e9),
         RegionNote(9, 0, 1, "ignored"),
     )
-    return LabelledImage("", labels, regions, notes, path="site/a b.png")
 
 
 def feature(coordinates: Any = SQUARE, kind: str = "Polygon", **properties: Any) -> dict[str, Any]:
@@ -259,10 +252,8 @@ def test_what_lies_beyond_the_image_is_cut_off(tmp_path: Path) -> None:
 
 
 def test_photographs_that_lie_turned_are_as_they_are_seen(tmp_path: Path) -> None:
-    exif = Image.Exif()
-    exif[0x0112] = 6
     opened = others(tmp_path, [feature(classification="a")], None)
-    Image.new("RGB", (9, 4)).save(tmp_path / "slide.jpg", exif=exif)
+    turned(tmp_path / "slide.jpg", (9, 4))
     assert taken(Opened.of(tmp_path)).labels.shape == (9, 4)
     assert opened.entries[0].picture is None
 

@@ -20,7 +20,7 @@ from napari_corrclip.project.export.exporting import ExportOptions
 from napari_corrclip.project.export.importing import Opened
 from napari_corrclip.project.export.panoptic import PANOPTIC
 from napari_corrclip.project.export.png_bands import write_rgb
-from tests.project.export.exported import HERON, THREE, image, read, write
+from tests.project.export.exported import HERON, THREE, image, read, turned, write
 
 PLAIN = ExportOptions(pictures="none")
 CLASSES = ExportOptions(pictures="none", masks="classes")
@@ -89,12 +89,8 @@ def test_classes_are_stuff(tmp_path: Path) -> None:
 def test_names_subsets_and_pictures(tmp_path: Path) -> None:
     images = []
     for number in range(6):
-        exif = Image.Exif()
-        exif[0x0112] = 6
-        Image.new("RGB", (31, 47)).save(tmp_path / f"{number}.jpg", exif=exif)
-        one = image(number, name=f"s{number}/a b.jpg")
-        file = tmp_path / f"{number}.jpg"
-        images.append(replace(image(number, (31, 47), name=one.path), file=file))
+        file = turned(tmp_path / f"{number}.jpg")
+        images.append(replace(image(number, (31, 47), name=f"s{number}/a b.jpg"), file=file))
     folder = write(tmp_path / "out", images, PANOPTIC, options=ExportOptions(split=(50, 50)))
     for subset in ("train", "val"):
         found = document(folder, f"panoptic_{subset}")

@@ -16,7 +16,7 @@ from napari_corrclip.project.export.image import LabelledImage, RegionNote
 from napari_corrclip.project.export.importing import Opened
 from napari_corrclip.project.export.yolo import YOLO, _shares
 from napari_corrclip.vocabulary import Vocabulary
-from tests.project.export.exported import image, words, write
+from tests.project.export.exported import holed, image, turned, words, write
 
 TWO = Vocabulary.from_names(["cat", "per:son"])
 BARE = ExportOptions(pictures="none")
@@ -25,14 +25,7 @@ SQUARE = "0.3 0.3 0.7 0.3 0.7 0.7 0.3 0.7"
 
 def by_hand() -> LabelledImage:
     """Return a region with a hole and a part beside it, one that is ignored, and pixels of no region."""
-    labels = np.array(
-        [[1, 1, 1, 0, 1], [1, 0, 1, 0, 0], [1, 1, 1, 0, 0], [0, 0, 0, 0, 2]], np.uint16
-    )
-    regions = np.array(
-        [[7, 7, 7, 0, 7], [7, 0, 7, 0, 0], [7, 7, 7, 9, 9], [0, 0, 0, 0, 0]], np.int32
-    )
-    notes = (RegionNote(7, 1, 2, "accepted"), RegionNote(9, 0, 1, "ignored"))
-    return LabelledImage("", labels, regions, notes, path="site/a b.png")
+    return holed(RegionNote(7, 1, 2, "accepted"), RegionNote(9, 0, 1, "ignored"))
 
 
 def others(
@@ -104,10 +97,7 @@ def test_names_of_all_kinds_are_text_in_the_table(tmp_path: Path) -> None:
 def test_sizes_are_those_of_the_pictures(tmp_path: Path) -> None:
     images = []
     for number in range(6):
-        exif = Image.Exif()
-        exif[0x0112] = 6
-        file = tmp_path / f"{number}.jpg"
-        Image.new("RGB", (31, 47)).save(file, exif=exif)  # seen as 31 × 47
+        file = turned(tmp_path / f"{number}.jpg")
         images.append(replace(image(number, (31, 47), name=f"{number}.jpg"), file=file))
     folder = write(tmp_path / "out", images, YOLO, options=ExportOptions(split=(50, 25, 25)))
     table = yaml.safe_load((folder / "data.yaml").read_text(encoding="utf-8"))
