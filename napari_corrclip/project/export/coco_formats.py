@@ -1,4 +1,4 @@
-"""What COCO's formats share: a document for each subset, whose annotations are those of segments."""
+"""The common part of COCO's formats: a document for each subset, whose annotations are those of segments."""
 
 from __future__ import annotations
 

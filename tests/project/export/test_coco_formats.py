@@ -1,4 +1,4 @@
-"""What COCO's two formats share: what they tell of regions, and of their classes."""
+"""COCO's two formats alike: what they tell of regions."""
 
 from __future__ import annotations
 
