@@ -23,7 +23,6 @@ import urllib.parse
 import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import Any, Final
 
@@ -45,17 +44,16 @@ from napari_corrclip.project.export.format import (
     Taken,
     Writer,
     files_in,
-    vocabulary_of,
+    vocabulary_in_order,
 )
 from napari_corrclip.project.export.image import LabelledImage
-from napari_corrclip.project.export.manifest import Manifest
 from napari_corrclip.project.export.numbering import Choices
 from napari_corrclip.project.export.pictures import ENDINGS, put_picture, size_of
 from napari_corrclip.project.export.png_bands import write_rgb
 from napari_corrclip.project.export.segments import Runs
+from napari_corrclip.project.export.sizes import Sizes
 from napari_corrclip.storage.text_files import lines_of
 from napari_corrclip.storage.untrusted import guarded
-from napari_corrclip.vocabulary import VocabularyClass
 from napari_corrclip.vocabulary.grammar import key
 
 ARCHIVE = "annotations.zip"
@@ -280,13 +278,9 @@ class CvatReader(Reader):
         classes = [label for label in self._labels if label.color != BLACK]
         self._values = {label.color: value for value, label in enumerate(classes, start=1)}
         self._values[BLACK] = 0
-        self.vocabulary = vocabulary_of(
-            [
-                VocabularyClass(label.name, (label.name,), value, label.color)
-                for value, label in enumerate(classes, start=1)
-            ]
-        )
+        self.vocabulary = vocabulary_in_order((label.name, label.color) for label in classes)
         self.numbers = self.vocabulary.values
+        self._manifest = Sizes(folder)
         self._sizes: dict[str, tuple[int, int]] = {}
         self.entries = list(self._entries())
 
@@ -321,13 +315,7 @@ class CvatReader(Reader):
     def _size_of(self, name: str, picture: Path | None) -> tuple[int, int] | None:
         if picture is not None:
             return size_of(picture)
-        known = self._manifest
-        item = None if known is None else known.items.get(name)
-        return None if item is None else item.shape
-
-    @cached_property
-    def _manifest(self) -> Manifest | None:
-        return Manifest.read(self._folder)
+        return self._manifest.told(name)
 
     def read(self, entry: Entry) -> Taken:
         """Return an image's masks."""

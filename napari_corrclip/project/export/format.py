@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -22,6 +22,7 @@ from napari_corrclip.project.export.numbering import Choices, Numbering
 from napari_corrclip.project.export.pictures import How
 from napari_corrclip.storage.untrusted import guarded
 from napari_corrclip.vocabulary import Vocabulary, VocabularyClass
+from napari_corrclip.vocabulary.palette import Color, default_color
 
 Wanted = Literal["regions", "classes", "both"]
 """Whether masks are of regions (instances), of classes (semantic), or there are both."""
@@ -184,6 +185,23 @@ def vocabulary_of(classes: Sequence[VocabularyClass]) -> Vocabulary:
     """
     highest = max((class_.value for class_ in classes), default=0)
     return Vocabulary(tuple(classes), highest + 1)
+
+
+def vocabulary_in_order(classes: Iterable[tuple[str, Color | None]]) -> Vocabulary:
+    """Return the vocabulary of classes that a format names, with values from 1 on.
+
+    Args:
+        classes: their names, and their colours where it tells them.
+
+    Raises:
+        InputError: there is none, or two are alike.
+    """
+    return vocabulary_of(
+        [
+            VocabularyClass(name, (name,), value, color or default_color(value))
+            for value, (name, color) in enumerate(classes, start=1)
+        ]
+    )
 
 
 Choice = Literal["first", "unlabelled", "ignored", "background"]

@@ -36,7 +36,7 @@ from napari_corrclip.project.export.format import (
     Taken,
     Writer,
     files_in,
-    vocabulary_of,
+    vocabulary_in_order,
 )
 from napari_corrclip.project.export.image import LabelledImage, RegionNote
 from napari_corrclip.project.export.manifest import Manifest
@@ -44,9 +44,9 @@ from napari_corrclip.project.export.numbering import Choices, Numbering
 from napari_corrclip.project.export.pictures import ENDINGS, put_picture, size_of
 from napari_corrclip.project.export.polygons import keyed_bands, segment_of
 from napari_corrclip.project.export.segments import Masks
+from napari_corrclip.project.export.sizes import Sizes
 from napari_corrclip.storage.text_files import Unchecked, load_json, read_text
-from napari_corrclip.vocabulary import VocabularyClass
-from napari_corrclip.vocabulary.palette import Color, default_color
+from napari_corrclip.vocabulary.palette import Color
 
 ENDING, PICTURES, TABLE = ".geojson", "images", "classes.json"
 IGNORED = "Ignore*"
@@ -174,7 +174,7 @@ class GeojsonReader(Reader):
     """The reader; files of others, too, which know nothing of ``classes.json``."""
 
     def __init__(self, folder: Path) -> None:
-        self._folder = folder
+        self._folder, self._sizes = folder, Sizes(folder)
         self._paths: dict[str, Path] = {}
         entries = []
         for subset in ("", *SUBSETS):
@@ -199,12 +199,7 @@ class GeojsonReader(Reader):
                 for feature in _features_in(self._read(path), path):
                     if feature.name not in ("", IGNORED):
                         colors[feature.name] = colors.get(feature.name) or feature.color
-        self.vocabulary = vocabulary_of(
-            [
-                VocabularyClass(name, (name,), number, color or default_color(number))
-                for number, (name, color) in enumerate(colors.items(), 1)
-            ]
-        )
+        self.vocabulary = vocabulary_in_order(colors.items())
         # As they were written: a name has been put right where it was not in Unicode's usual form.
         self._values = dict(zip(colors, self.vocabulary.values, strict=True))
         self.numbers = self._numbers()
@@ -279,10 +274,9 @@ class GeojsonReader(Reader):
             height, width = about.get("height"), about.get("width")
             if type(height) is int and type(width) is int:
                 return check_size((height, width), f"The image of {str(path)!r}")
-        manifest = Manifest.read(self._folder)
-        item = None if manifest is None else manifest.items.get(entry.name)
-        if item is not None:
-            return check_size(item.shape, f"The image {entry.name!r} in the manifest")
+        shape = self._sizes.of(entry.name)
+        if shape is not None:
+            return shape
         raise InputError(
             f"{str(path)!r} does not say how large its image is; put the image beside it, as "
             f'{entry.name + ".png"!r}, or write "image": {{"width": …, "height": …}} into it.'

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import zarr
 
 from napari_corrclip.errors import InputError
 from napari_corrclip.project.export import formats
@@ -17,18 +18,19 @@ from napari_corrclip.project.export.exporting import (
     names_of,
     names_with_folders,
 )
-from napari_corrclip.project.export.format import Format
+from napari_corrclip.project.export.format import Format, Wanted
 from napari_corrclip.project.export.formats import FORMATS, format_called, format_of
 from napari_corrclip.project.export.image import LabelledImage, RegionNote
 from napari_corrclip.project.export.importing import Opened
 from napari_corrclip.vocabulary import Vocabulary
-from tests.project.export.exported import image, read, same_notes, words, write
+from tests.project.export.exported import MASKS, image, read, same_notes, words, write
 
 BARE = ExportOptions(pictures="none")
 WRITTEN = [pytest.param(format_, id=name) for name, format_ in formats.WRITTEN.items()]
 EXACT = [
     pytest.param(format_, id=name) for name, format_ in formats.WRITTEN.items() if format_.exact
 ]
+EXACT_MASKS = [pair for pair in MASKS if pair.values[0].exact]
 
 
 def plain(count: int) -> Vocabulary:
@@ -48,7 +50,7 @@ def grid(side: int, cells: int, classes: int) -> LabelledImage:
     return LabelledImage("", values[regions], regions, notes, path="grid.png")
 
 
-@pytest.mark.parametrize("format_", EXACT)
+@pytest.mark.parametrize("format_", WRITTEN)
 def test_many_regions(format_: Format, tmp_path: Path) -> None:
     one = grid(530, 265, 7)  # 70,225 of four pixels
     assert len(one.notes) > 70_000
@@ -56,27 +58,32 @@ def test_many_regions(format_: Format, tmp_path: Path) -> None:
     (back,) = read(folder)
     np.testing.assert_array_equal(back.labels, one.labels)
     np.testing.assert_array_equal(back.regions, one.regions)
-    assert len(back.notes) == len(one.notes)
+    assert same_notes(back, one)
 
 
-@pytest.mark.parametrize("format_", WRITTEN)
-def test_no_region_and_classes_without_pixels(format_: Format, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("format_", "masks"), MASKS)
+def test_no_region_and_classes_without_pixels(
+    format_: Format, masks: Wanted, tmp_path: Path
+) -> None:
     nothing = np.zeros((20, 30))
     one = LabelledImage("", nothing.astype(np.uint16), nothing.astype(np.int32), path="empty.png")
-    folder = write(tmp_path / "out", [one, image(3, name="other.png")], format_, options=BARE)
-    opened = Opened.of(folder)
-    assert opened.vocabulary == words()
-    back = {opened.path_of(entry): opened.image(entry) for entry in opened.entries}
-    assert back["empty.png"].shape == (20, 30)
-    assert not back["empty.png"].labels.any()
-    assert not back["empty.png"].notes
+    images = [one, image(3, name="other.png")]
+    folder = write(tmp_path / "out", images, format_, options=replace(BARE, masks=masks))
+    assert Opened.of(folder).vocabulary == words()
+    for manifest in (True, False):
+        opened = Opened.of(folder, manifest=manifest)
+        (empty,) = (opened.image(entry) for entry in opened.entries if entry.name == "empty")
+        assert empty.shape == (20, 30)
+        assert not empty.labels.any()
+        assert not empty.notes
 
 
-@pytest.mark.parametrize("format_", EXACT)
-def test_three_hundred_classes(format_: Format, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("format_", "masks"), MASKS)
+def test_three_hundred_classes(format_: Format, masks: Wanted, tmp_path: Path) -> None:
     vocabulary = plain(300)
     one = grid(60, 20, 300)
-    folder = write(tmp_path / "out", [one], format_, vocabulary, BARE)
+    options = replace(BARE, masks=masks)
+    folder = write(tmp_path / "out", [one], format_, vocabulary, options)
     (back,) = read(folder)
     np.testing.assert_array_equal(back.labels, one.labels)
     (bare,) = read(folder, manifest=False)
@@ -173,8 +180,8 @@ def test_two_hundred_masks_in_little_memory(format_: Format, tmp_path: Path) -> 
 class Lazy:
     """An array on the disk, which is never cut as a whole."""
 
-    def __init__(self, array: np.ndarray) -> None:
-        self._array = array
+    def __init__(self, array: np.ndarray, store: Path) -> None:
+        self._array = zarr.array(data=array, chunks=(256, 256), store=str(store))
         self.shape, self.dtype, self.chunks = array.shape, array.dtype, (256, 256)
         self.largest = 0
 
@@ -184,16 +191,19 @@ class Lazy:
         return piece
 
 
-@pytest.mark.parametrize("format_", EXACT)
-def test_large_images_are_read_in_pieces(format_: Format, tmp_path: Path) -> None:
-    one = grid(1500, 12, 5)
-    labels, regions = Lazy(one.labels), Lazy(one.regions)
+@pytest.mark.parametrize(("format_", "masks"), EXACT_MASKS)
+def test_large_images_are_read_in_pieces(format_: Format, masks: Wanted, tmp_path: Path) -> None:
+    one = image(5, (1100, 1000), vocabulary=plain(5), regions=60)
+    labels, regions = Lazy(one.labels, tmp_path / "l"), Lazy(one.regions, tmp_path / "r")
     large = LabelledImage("", labels, regions, one.notes, path="large.tif")
-    folder = write(tmp_path / "out", [large], format_, plain(5), BARE)
+    options = replace(BARE, masks=masks)
+    folder = write(tmp_path / "out", [large], format_, plain(5), options)
     assert max(labels.largest, regions.largest) <= 1 << 20
     (back,) = read(folder)
     np.testing.assert_array_equal(back.labels, one.labels)
     np.testing.assert_array_equal(back.regions, one.regions)
+    (bare,) = read(folder, manifest=False)
+    np.testing.assert_array_equal(bare.labels, one.labels)
 
 
 def test_names_of_files() -> None:
