@@ -28,7 +28,7 @@ from napari_corrclip.maps.filling import filled, paint
 from napari_corrclip.maps.outlines import outlines
 from napari_corrclip.project.export.attributes import attributes_of, note_of, scores_of
 from napari_corrclip.project.export.checks import check_size, inside, short
-from napari_corrclip.project.export.exporting import SUBSETS
+from napari_corrclip.project.export.exporting import SUBSETS, portable
 from napari_corrclip.project.export.format import (
     Entry,
     Format,
@@ -87,7 +87,7 @@ class GeojsonWriter(Writer):
         folder.mkdir(exist_ok=True)
         name = put_picture(image, folder / PICTURES, self.head.pictures)
         height, width = image.shape
-        about = {"name": name, "width": width, "height": height}
+        about = {"name": portable(name), "width": width, "height": height}
         wanted: tuple[Masks, ...] = (
             ("classes", "regions") if self.head.masks == "both" else (self.head.masks,)
         )

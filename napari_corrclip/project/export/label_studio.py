@@ -37,6 +37,7 @@ from numpy.typing import NDArray
 from napari_corrclip.errors import InputError
 from napari_corrclip.project.export.brush_rle import MOST, packed, unpacked
 from napari_corrclip.project.export.checks import MOST_PIXELS, check_size, inside, moment, share
+from napari_corrclip.project.export.exporting import portable
 from napari_corrclip.project.export.format import (
     Entry,
     Format,
@@ -105,8 +106,7 @@ class LabelStudioWriter(Writer):
                 "take another format."
             )
         name = put_picture(image, self.folder / PICTURES, self.head.pictures)
-        place = urllib.parse.quote(f"{PICTURES}/{name}", errors="surrogateescape")
-        data = {IMAGE: ADDRESS + place, "name": image.name, "width": width, "height": height}
+        data = {IMAGE: _address(name), "name": image.name, "width": width, "height": height}
         if image.subset:
             data["subset"] = image.subset
         self._file.write(f'{"," if self._begun else ""}\n{{"data": {_json(data)}, "predictions": [')
@@ -175,6 +175,15 @@ class LabelStudioWriter(Writer):
             result["meta"] = _meta(note, self._names[segment.value], segment.area)
         value = {"format": "rle", "brushlabels": [self._names[segment.value]], "rle": []}
         return {**result, "value": value}
+
+
+def _address(name: str) -> str:
+    """Return where Label Studio finds a picture; bytes of its name that are no text are kept."""
+    try:
+        place = urllib.parse.quote(f"{PICTURES}/{name}", errors="surrogateescape")
+    except UnicodeEncodeError:  # half a character, as Windows may have it
+        place = urllib.parse.quote(f"{PICTURES}/{portable(name)}")
+    return ADDRESS + place
 
 
 _TOGETHER = 256
