@@ -35,7 +35,7 @@ from napari_corrclip.errors import InputError
 from napari_corrclip.images.files import damage
 from napari_corrclip.images.pictures import open_picture
 from napari_corrclip.project.export.archived import Files, Unpacked, Zipped
-from napari_corrclip.project.export.checks import check_size, inside
+from napari_corrclip.project.export.checks import MOST_OF_PICTURE, check_size, inside
 from napari_corrclip.project.export.format import (
     Entry,
     Format,
@@ -118,6 +118,11 @@ class CvatWriter(Writer):
         self._archive = self.held.enter_context(zipfile.ZipFile(self.folder / ARCHIVE, "w"))
         self._palette = palette(self.head)
         self._text(LABELMAP, labelmap(self.head, self._palette))
+
+    @property
+    def most_pixels(self) -> int:
+        """Of a PNG."""
+        return MOST_OF_PICTURE
 
     def item(self, image: LabelledImage) -> None:
         """Write an image's masks, and note its name."""

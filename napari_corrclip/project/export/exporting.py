@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from napari_corrclip.errors import InputError
 from napari_corrclip.progress import Progress, Steps
+from napari_corrclip.project.export.checks import check_read_back
 from napari_corrclip.project.export.format import Choice, Format, Head, Wanted
 from napari_corrclip.project.export.image import LabelledImage
 from napari_corrclip.project.export.manifest import Manifest, ManifestWriter
@@ -171,6 +172,7 @@ def export_steps(
                 yield Progress("export", number, len(sources))
                 try:
                     image = replace(source.read(), name=name, subset=subsets[number])
+                    check_read_back(image.shape, writer.most_pixels, format_.title)
                     _check_labels(image, known)
                     image = with_picture(image, head.pictures)
                 except InputError as error:  # of this image; the others go out

@@ -36,7 +36,14 @@ from numpy.typing import NDArray
 
 from napari_corrclip.errors import InputError
 from napari_corrclip.project.export.brush_rle import MOST, packed, unpacked
-from napari_corrclip.project.export.checks import MOST_PIXELS, check_size, inside, moment, share
+from napari_corrclip.project.export.checks import (
+    MOST_PIXELS,
+    check_size,
+    inside,
+    is_too_large,
+    moment,
+    share,
+)
 from napari_corrclip.project.export.exporting import portable
 from napari_corrclip.project.export.format import (
     Entry,
@@ -97,14 +104,14 @@ class LabelStudioWriter(Writer):
         self._file.write("[")
         self._begun = False
 
+    @property
+    def most_pixels(self) -> int:
+        """Of a task and of a mask."""
+        return min(MOST_PIXELS, MOST)
+
     def item(self, image: LabelledImage) -> None:
         """Write a task."""
         height, width = image.shape
-        if height * width > MOST:
-            raise InputError(
-                f"{image.path!r} has {width} x {height} pixels, and a mask of Label Studio at most {MOST}; "
-                "take another format."
-            )
         name = put_picture(image, self.folder / PICTURES, self.head.pictures)
         data = {IMAGE: _address(name), "name": image.name, "width": width, "height": height}
         if image.subset:
@@ -549,7 +556,7 @@ def _size(height: object, width: object) -> tuple[int, int] | None:
     """Return rows and columns where they can be those of an image."""
     if type(height) is not int or type(width) is not int or min(height, width) < 1:
         return None
-    return (height, width) if height * width <= MOST_PIXELS else None
+    return None if is_too_large((height, width)) else (height, width)
 
 
 def _ids_of(masks: Sequence[_Mask]) -> list[int]:

@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from napari_corrclip.errors import InputError
 from napari_corrclip.images.files import damage
 from napari_corrclip.images.pictures import open_picture
-from napari_corrclip.project.export.checks import inside
+from napari_corrclip.project.export.checks import MOST_OF_PICTURE, inside
 from napari_corrclip.project.export.coco_files import (
     ANNOTATIONS,
     Collection,
@@ -72,6 +72,11 @@ class PanopticWriter(Writer):
 
     def _place(self, subset: str) -> Path:
         return self.folder / ANNOTATIONS / document_name(_NAME, subset)
+
+    @property
+    def most_pixels(self) -> int:
+        """Of a PNG."""
+        return MOST_OF_PICTURE
 
     def item(self, image: LabelledImage) -> None:
         """Write an image's segments."""

@@ -10,13 +10,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from napari_corrclip.errors import InputError
-from napari_corrclip.project.export import formats
+from napari_corrclip.project.export import checks, formats, indexed
 from napari_corrclip.project.export.exporting import (
     ExportOptions,
     alike,
     dealt,
+    head_of,
     names_of,
     names_with_folders,
 )
@@ -193,6 +195,69 @@ def test_large_images_are_read_in_pieces(format_: Format, tmp_path: Path) -> Non
     (back,) = read(folder)
     np.testing.assert_array_equal(back.labels, one.labels)
     np.testing.assert_array_equal(back.regions, one.regions)
+
+
+@pytest.mark.parametrize("name", formats.WRITTEN)
+def test_what_would_not_be_read_again_is_not_written(name: str, tmp_path: Path) -> None:
+    """An image of one pixel too many is left out and told, before any of its pixels is looked at."""
+    assert 2 * (Image.MAX_IMAGE_PIXELS or 0) == checks.MOST_OF_PICTURE  # of the Pillow that is here
+    of_pngs = name in ("indexed", "coco-panoptic", "cvat", "huggingface")
+    most = checks.MOST_OF_PICTURE if of_pngs else checks.MOST_PIXELS
+    shape = (2, most // 2 + 1)
+    labels, regions = (np.broadcast_to(kind(0), shape) for kind in (np.uint16, np.int32))
+    large = LabelledImage("", labels, regions, path="large.tif")
+    if name == "ome-zarr":
+        assert FORMATS[name].writer is not None
+        head = head_of(FORMATS[name], words(), BARE)
+        assert FORMATS[name].writer(tmp_path, head).most_pixels is None
+        return
+    with pytest.raises(
+        InputError,
+        match=rf"large.tif: It has 2 x {shape[1]} pixels, and {most} are read back at most from",
+    ):
+        write(tmp_path / "out", [large], FORMATS[name], options=BARE)
+    assert not (tmp_path / "out").exists()
+    folder = write(tmp_path / "out", [large, image(1)], FORMATS[name], options=BARE)
+    assert [one.shape for one in read(folder)] == [image(1).shape]
+
+
+@pytest.mark.parametrize("name", ["yolo", "geojson"])
+def test_a_picture_beside_polygons_is_no_larger_than_it_can_be_read(
+    name: str, tmp_path: Path
+) -> None:
+    for pictures, most in (("copy", checks.MOST_OF_PICTURE), ("none", checks.MOST_PIXELS)):
+        head = head_of(FORMATS[name], words(), replace(BARE, pictures=pictures))
+        writer = FORMATS[name].writer
+        assert writer is not None
+        assert writer(tmp_path, head).most_pixels == most
+
+
+def test_a_large_zarr_with_hardly_a_label_comes_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its chunks of nothing are there, so that it is as large as it says."""
+    monkeypatch.setattr(checks, "MOST_PIXELS", 1 << 20)
+    labels, regions = np.zeros((3000, 3000), np.uint16), np.zeros((3000, 3000), np.int32)
+    labels[7, 9] = regions[7, 9] = 1
+    one = LabelledImage("", labels, regions, (RegionNote(1, 1, 1),), path="large.tif")
+    folder = write(tmp_path / "out", [one], FORMATS["ome-zarr"], plain(1), BARE)
+    (back,) = read(folder)
+    np.testing.assert_array_equal(back.labels, labels)
+    np.testing.assert_array_equal(back.regions, regions)
+
+
+def test_regions_of_more_pixels_than_a_png_has_are_a_tiff(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(indexed, "MOST_OF_PICTURE", 50)
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 25)
+    one = grid(10, 2, 2)
+    choice = replace(BARE, masks="both", unlabelled=300)  # all numbers are TIFF's, then
+    folder = write(tmp_path / "out", [one], FORMATS["indexed"], plain(2), choice)
+    for manifest in (True, False):
+        (back,) = read(folder, manifest=manifest)
+        np.testing.assert_array_equal(back.labels, one.labels)
+        np.testing.assert_array_equal(back.regions, one.regions)
 
 
 def test_names_of_files() -> None:

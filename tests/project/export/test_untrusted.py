@@ -290,7 +290,7 @@ def test_no_link_leads_out_of_the_manifest(tmp_path: Path) -> None:
         path = folder / "napari-corrclip" / name
         path.rename(aside)
         path.symlink_to(aside)
-        with pytest.raises(InputError, match="The manifest .* is a link out of the folder"):
+        with pytest.raises(InputError, match=r"The manifest .* is a link out of the folder"):
             read_all(folder)
         path.unlink()
         aside.rename(path)
