@@ -173,6 +173,8 @@ def _tell_exported(done: Exported, format_: str) -> None:
             f"{count(done.turned, 'photograph')} {'is' if done.turned == 1 else 'are'} stored turned, with a "
             "note which way: masks lie as it is seen upright. --pictures copy writes upright copies."
         )
+    for line in done.notes[:SHOWN]:
+        say(line)
     for line in done.left_out[:SHOWN]:
         say(f"Left out: {line}")
     if len(done.left_out) > SHOWN:

@@ -38,7 +38,8 @@ def export(
         progress: draw a bar on stderr; ``None``: only where that is a terminal.
 
     Returns:
-        The folder, and how many images are in it.
+        The folder, how many images are in it, why others are not, and what the format's files do not have as
+        one may think (``notes``).
 
     Raises:
         InputError: there are no labels, the format cannot hold something, or the folder has something or

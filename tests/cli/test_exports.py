@@ -102,6 +102,25 @@ def test_results_and_sessions_of_no_project(
     assert "holds no result and no session" in capsys.readouterr().err
 
 
+def test_what_a_format_does_not_have_as_it_was_is_told(
+    images: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = [option.replace("=20", "=600") for option in OPTIONS]
+    assert app.run(["segment", str(images / "0.png"), "-o", "results", *options]) == 0
+    (folder,) = (path for path in Path("results").iterdir() if path.is_dir())
+    result = nc.Segmentation.load(folder)
+    assert len(result.table) > 255
+    capsys.readouterr()
+    assert app.run(["export", "results", "--format", "cvat", "-o", "out"]) == 0
+    told = (
+        "CVAT knows 255 masks an image: of '0.png' the smallest regions of each class are one mask"
+    )
+    assert told in capsys.readouterr().err
+    done = nc.export(result, "again", "cvat", progress=False)
+    assert [note[: len(told)] for note in done.notes] == [told]
+    assert nc.export(result, "coco", "coco", progress=False).notes == ()
+
+
 @pytest.mark.parametrize(
     ("options", "told"),
     [

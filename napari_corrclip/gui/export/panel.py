@@ -265,7 +265,8 @@ class ExportPanel(QWidget):
             what = f"{count(exported.images, 'image')} as {format_.title}"
             left = exported.left_out
             out = f" {len(left)} left out, the first: {left[0]}" if left else ""
-            said = f"Wrote {what} into {str(exported.folder)!r}.{turned}{out}"
+            notes = "".join(f" {note}" for note in exported.notes[:2])
+            said = f"Wrote {what} into {str(exported.folder)!r}.{turned}{notes}{out}"
             self._tell(Said(said, Kind.WARNING if left else Kind.DONE))
 
         if project is not None:

@@ -70,12 +70,14 @@ class Exported:
         images: how many.
         left_out: why others are not in it, a sentence each.
         turned: how many of their files are stored turned, with a note which way, where these were not copied.
+        notes: what of the labels the format's files do not have as one may think, a sentence each.
     """
 
     folder: Path
     images: int
     left_out: tuple[str, ...] = ()
     turned: int = 0
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,7 +190,9 @@ def export_steps(
         if not owned:  # of two who export there at once, the first one stays
             _check_target(place, replace(options, replace=False))
     yield Progress("export", len(sources), len(sources))
-    return Exported(place, len(sources) - len(left_out), tuple(left_out), turned)
+    return Exported(
+        place, len(sources) - len(left_out), tuple(left_out), turned, tuple(writer.notes)
+    )
 
 
 def _check_labels(image: LabelledImage, known: NDArray[np.bool_]) -> None:

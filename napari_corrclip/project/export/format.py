@@ -61,6 +61,8 @@ class Writer(ABC):
         self.folder, self.head = folder, head
         self.held = contextlib.ExitStack()
         """Files that are open until the end."""
+        self.notes: list[str] = []
+        """What of the labels these files do not have as one may think, a sentence each; all at the end."""
 
     def begin(self) -> None:  # noqa: B027 - not each format has anything there
         """Write what comes before the images."""

@@ -179,6 +179,10 @@ class OmeZarrWriter(Writer):
 
     def _regions(self, image: LabelledImage) -> list[dict[str, object]]:
         if len(image.notes) > _MOST_TOLD:
+            self.notes.append(
+                f"{image.path or image.name!r} has more than {_MOST_TOLD} regions: scores and decisions "
+                "are in the manifest alone."
+            )
             return []
         names = {class_.value: class_.name for class_ in self.head.vocabulary}
         return [

@@ -14,6 +14,7 @@ from qtpy.QtWidgets import QMessageBox
 from napari_corrclip.gui.export.panel import OWN, THIS
 from napari_corrclip.gui.pages import Page
 from napari_corrclip.gui.work.said import Kind
+from napari_corrclip.project.export import cvat
 from napari_corrclip.project.export.formats import FORMATS, WRITTEN
 from napari_corrclip.project.export.importing import Opened
 from tests.gui.hand import choose, click_at, turn_to, write
@@ -117,6 +118,26 @@ def test_files_of_an_image_that_was_opened_by_a_link_lie_beside_the_link(
         "photo.labels.classes.csv", "photo.labels.png", "photo.png", "photo.regions.csv",
     ]  # fmt: skip
     assert len(list(images.iterdir())) == 4
+
+
+def test_what_a_format_does_not_have_as_it_was_is_told(
+    person: Person, images: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cvat, "MOST", 5)  # 255 regions are more than these images have
+    dock = person.dock
+    dock.open_project(str(prelabelled(images)))
+    shown(person)
+    turn_to(person, Page.EXPORT)
+    choose(dock.export.what, "All that have labels")
+    choose(dock.export.kind, FORMATS["cvat"].title)
+    press(person)
+    told = dock.status.text()
+    assert told.startswith("Wrote 4 images as CVAT")
+    assert (
+        "CVAT knows 5 masks an image: of '../scenes/scene 0.png' and 3 other images the smal"
+        in told
+    )
+    assert dock.status.said.kind is Kind.DONE
 
 
 def test_a_split_that_is_none_is_told(person: Person, images: Path) -> None:
