@@ -162,7 +162,7 @@ def export_loose(places: Sequence[Path], format_: str, output: Path, given: Give
         typer.Exit: images were left out.
     """
     from napari_corrclip.progress import drive
-    from napari_corrclip.project.exporting import loose_steps
+    from napari_corrclip.project.loose import loose_steps
 
     _tell_exported(drive(loose_steps(places, output, format_, given.options())), format_)
 

@@ -11,8 +11,8 @@ from napari_corrclip.errors import InputError
 from napari_corrclip.progress import drive
 from napari_corrclip.project.database import NAME
 from napari_corrclip.project.export.exporting import Exported, ExportOptions
-from napari_corrclip.project.exporting import Labels, loose_steps
 from napari_corrclip.project.folder import PROJECT, is_project
+from napari_corrclip.project.loose import Labels, loose_steps
 from napari_corrclip.project.project import Project
 from napari_corrclip.project.records import ItemState
 
