@@ -173,7 +173,7 @@ class ExportPanel(QWidget):
             set_tip(self.kind, format_.tip)
             images = "1 image" if project is None else count(self._how_many(project), "image")
             self.names.setText(f"{images}, into a folder of its own with a manifest.")
-            self.void.setText(numbers_text(format_))
+            self.void.setText(numbers_text(format_, self.trainer.choices))
         self.place.show_path(str(target))
         set_tip(self.place, str(target))
 

@@ -120,6 +120,51 @@ def test_files_of_an_image_that_was_opened_by_a_link_lie_beside_the_link(
     assert len(list(images.iterdir())) == 4
 
 
+def test_numbers_of_what_has_no_class_are_chosen(person: Person, images: Path) -> None:
+    dock = person.dock
+    dock.open_project(str(prelabelled(images)))
+    shown(person)
+    dock.session.ignore(dock.session.ids.tolist()[:3])
+    turn_to(person, Page.EXPORT)
+    panel, trainer = dock.export, dock.export.trainer
+    choose(panel.what, "All that have labels")
+    for name, format_ in WRITTEN.items():
+        choose(panel.kind, format_.title)
+        assert trainer.background.isVisible() == ("background" in format_.free), name
+        assert trainer.unlabelled.isVisible() == ("unlabelled" in format_.free), name
+        assert trainer.ignored.isVisible() == ("ignored" in format_.free), name
+        assert trainer.options(several=True, replace=False).unlabelled is None
+        usual = format_.choices
+        if trainer.background.isVisible():
+            assert trainer.background.currentData() == usual.background
+        if trainer.ignored.isVisible():
+            assert trainer.unlabelled.placeholderText() == str(usual.unlabelled)
+            assert trainer.ignored.placeholderText() == str(usual.ignored or "the same")
+        assert check_names(dock.pages)
+        assert cut(dock.pages) == []
+    choose(panel.kind, FORMATS["indexed"].title)
+    write(person, trainer.ignored, "many")
+    press(person)
+    assert (
+        dock.status.text() == "The number of what is ignored is 'many'; give one from 0 to 65535."
+    )
+    write(person, trainer.ignored, "99")
+    write(person, trainer.unlabelled, "77")
+    choose(trainer.first, "from 0 on")
+    assert panel.void.text().startswith("What has no class is 77, what is ignored 99.")
+    press(person)
+    folder = images.parent / "set-indexed"
+    assert dock.status.text().startswith("Wrote 4 images as Indexed PNG")
+    with Image.open(folder / "SegmentationClass" / "scene 0.png") as picture:
+        numbers = np.asarray(picture)
+    ignored = np.isin(dock.session.regions, dock.session.ids[:3])
+    np.testing.assert_array_equal(numbers == 99, ignored)
+    np.testing.assert_array_equal(numbers == 77, (dock.session.labels == 0) & ~ignored)
+    choose(panel.kind, FORMATS["coco"].title)
+    choose(panel.kind, FORMATS["indexed"].title)
+    assert trainer.ignored.text() == ""  # of another format it would be another number
+
+
 def test_what_a_format_does_not_have_as_it_was_is_told(
     person: Person, images: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
