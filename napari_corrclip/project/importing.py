@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_corrclip.annotation.files.log import has_session, is_open, put_aside
+from napari_corrclip.annotation.journal import IN_MEMORY
 from napari_corrclip.engine.recipe import GIVEN, Recipe
 from napari_corrclip.errors import InputError, NotWrittenError
 from napari_corrclip.images.stacks import read_plane
@@ -78,8 +79,10 @@ def import_steps(
                     write_choices(index)
                     words = None
                 _take(index, record, image, opened, by)
-            except NotWrittenError:  # no other image would fare better
-                raise
+            except (
+                NotWrittenError
+            ) as error:  # no other image would fare better, and no memory is kept
+                raise NotWrittenError(str(error).removesuffix(IN_MEMORY)) from None
             except InputError as error:
                 conflicts.append(f"{record.title}: {error}")
                 continue
