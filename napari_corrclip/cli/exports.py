@@ -148,7 +148,7 @@ def export_loose(places: Sequence[Path], format_: str, output: Path, given: Give
         typer.Exit: images were left out.
     """
     from napari_corrclip.progress import drive
-    from napari_corrclip.project.exporting import loose_steps
+    from napari_corrclip.project.loose import loose_steps
 
     _tell_exported(drive(loose_steps(places, output, format_, given.options())), format_)
 
@@ -159,6 +159,7 @@ def _tell_exported(done: Exported, format_: str) -> None:
             f"{count(done.turned, 'photograph')} {'is' if done.turned == 1 else 'are'} stored turned, with a "
             "note which way: masks lie as it is seen upright. --pictures copy writes upright copies."
         )
+    _say_some(done.notes)
     _say_some([f"Left out: {line}" for line in done.left_out])
     tell(f"{done.folder}: {count(done.images, 'image')} as {format_}")
     if done.left_out:

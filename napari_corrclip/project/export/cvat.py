@@ -35,7 +35,7 @@ from napari_corrclip.images.files import damage
 from napari_corrclip.images.pictures import open_picture
 from napari_corrclip.maps.regions import as_ids
 from napari_corrclip.project.export.archived import Files, Unpacked, Zipped
-from napari_corrclip.project.export.checks import check_size, inside
+from napari_corrclip.project.export.checks import MOST_OF_PICTURE, check_size, inside
 from napari_corrclip.project.export.format import (
     Entry,
     Format,
@@ -55,6 +55,7 @@ from napari_corrclip.project.export.sizes import Sizes
 from napari_corrclip.storage.text_files import lines_of
 from napari_corrclip.storage.untrusted import guarded
 from napari_corrclip.vocabulary.grammar import key
+from napari_corrclip.wording.amounts import count
 
 ARCHIVE = "annotations.zip"
 LABELMAP, CLASSES, OBJECTS, LISTS, PICTURES = (
@@ -115,7 +116,28 @@ class CvatWriter(Writer):
         self._lists: dict[str, list[str]] = {sub: [] for sub in self.head.subsets or (DEFAULT,)}
         self._archive = self.held.enter_context(zipfile.ZipFile(self.folder / ARCHIVE, "w"))
         self._palette = palette(self.head)
+        self._beyond: dict[bool, list[str]] = {False: [], True: []}
         self._text(LABELMAP, labelmap(self.head, self._palette))
+        other = [
+            class_.name
+            for class_, color in zip(
+                self.head.numbering.classes, self._palette[1:].tolist(), strict=True
+            )
+            if class_.color != tuple(color)
+        ]
+        if other:
+            more = (
+                f" and {count(len(other) - 1, 'other class', 'other classes')}" if other[1:] else ""
+            )
+            self.notes.append(
+                f"CVAT takes a colour for one class, and black for none: {other[0]!r}{more} "
+                f"{'have other ones' if more else 'has another one'} there."
+            )
+
+    @property
+    def most_pixels(self) -> int:
+        """Of a PNG."""
+        return MOST_OF_PICTURE
 
     def item(self, image: LabelledImage) -> None:
         """Write an image's masks, and note its name."""
@@ -124,7 +146,9 @@ class CvatWriter(Writer):
         unseen = np.zeros(runs.values.shape, np.bool_)
         numbers = self.head.numbering.encode(runs.values, unseen).astype(np.int64)
         self._mask(f"{CLASSES}/{name}.png", image.shape, runs, self._palette[numbers])
-        masks = masks_of(runs, numbers, each=self.head.masks == "both")
+        masks, wanted = masks_of(runs, numbers, each=self.head.masks == "both")
+        if wanted > MOST:
+            self._beyond[masks is None].append(image.path or image.name)
         if masks is not None:
             self._mask(f"{OBJECTS}/{name}.png", image.shape, runs, voc_colors(masks))
         put_picture(replace(image, name=name), self.folder / PICTURES, self.head.pictures)
@@ -134,6 +158,15 @@ class CvatWriter(Writer):
         """Write the lists of names."""
         for subset, names in self._lists.items():
             self._text(f"{LISTS}/{subset}.txt", "".join(f"{name}\n" for name in names))
+        for none, what in (
+            (False, "the smallest regions of each class are one mask together"),
+            (True, "each of its classes is one mask"),
+        ):
+            if found := self._beyond[none]:
+                others = f" and {count(len(found) - 1, 'other image')}" if found[1:] else ""
+                self.notes.append(
+                    f"CVAT knows {MOST} masks an image: of {found[0]!r}{others} {what}."
+                )
 
     def _text(self, name: str, text: str) -> None:
         self._archive.writestr(zipfile.ZipInfo(name), text.encode(), zipfile.ZIP_DEFLATED)
@@ -162,8 +195,12 @@ _BAND = 1 << 18
 """Pixels that are painted together."""
 
 
-def masks_of(runs: Runs, numbers: NDArray[np.int64], *, each: bool) -> NDArray[np.int64] | None:
-    """Return the mask that each run is of, from 1 on, 0 of none; ``None``: CVAT cannot hold them.
+def masks_of(
+    runs: Runs, numbers: NDArray[np.int64], *, each: bool
+) -> tuple[NDArray[np.int64] | None, int]:
+    """Return the mask that each run is of, from 1 on, 0 of none, and how many CVAT would have to know.
+
+    ``None``: it cannot hold them, not even put together.
 
     Args:
         runs: of an image.
@@ -177,7 +214,7 @@ def masks_of(runs: Runs, numbers: NDArray[np.int64], *, each: bool) -> NDArray[n
     if len(keys) > MOST:
         present = np.unique(classes)
         if len(present) >= MOST:
-            return None
+            return None, len(keys)
         areas = np.zeros(len(keys), np.int64)
         np.add.at(areas, owner, runs.lengths[inside])
         largest = np.argsort(-areas, kind="stable")[: MOST - len(present)]
@@ -188,7 +225,7 @@ def masks_of(runs: Runs, numbers: NDArray[np.int64], *, each: bool) -> NDArray[n
         place = np.arange(len(keys))
     found = np.zeros(numbers.shape, np.int64)
     found[inside] = place[owner] + 1
-    return found
+    return found, len(keys)
 
 
 def palette(head: Head) -> NDArray[np.uint8]:

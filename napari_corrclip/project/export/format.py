@@ -17,6 +17,7 @@ from typing import Literal, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_corrclip.project.export.checks import MOST_PIXELS
 from napari_corrclip.project.export.image import LabelledImage, RegionNote
 from napari_corrclip.project.export.numbering import Choices, Numbering
 from napari_corrclip.project.export.pictures import How
@@ -61,9 +62,16 @@ class Writer(ABC):
         self.folder, self.head = folder, head
         self.held = contextlib.ExitStack()
         """Files that are open until the end."""
+        self.notes: list[str] = []
+        """What of the labels these files do not have as one may think, a sentence each; all at the end."""
 
     def begin(self) -> None:  # noqa: B027 - not each format has anything there
         """Write what comes before the images."""
+
+    @property
+    def most_pixels(self) -> int | None:
+        """Of an image that its files are read again for; ``None``: as many as they hold."""
+        return MOST_PIXELS
 
     @abstractmethod
     def item(self, image: LabelledImage) -> None:

@@ -27,8 +27,14 @@ from napari_corrclip.errors import InputError
 from napari_corrclip.maps.filling import filled, paint
 from napari_corrclip.maps.outlines import outlines
 from napari_corrclip.project.export.attributes import attributes_of, note_of, scores_of
-from napari_corrclip.project.export.checks import check_size, inside, short
-from napari_corrclip.project.export.exporting import SUBSETS
+from napari_corrclip.project.export.checks import (
+    MOST_OF_PICTURE,
+    MOST_PIXELS,
+    check_size,
+    inside,
+    short,
+)
+from napari_corrclip.project.export.exporting import SUBSETS, portable
 from napari_corrclip.project.export.format import (
     Entry,
     Format,
@@ -81,13 +87,18 @@ class GeojsonWriter(Writer):
         text = json.dumps({"pathClasses": listed}, ensure_ascii=False, indent=1) + "\n"
         (self.folder / TABLE).write_text(text, encoding="utf-8", newline="")
 
+    @property
+    def most_pixels(self) -> int:
+        """Of the picture beside it, which says how large it is; without one it is a number."""
+        return MOST_PIXELS if self.head.pictures == "none" else MOST_OF_PICTURE
+
     def item(self, image: LabelledImage) -> None:
         """Write an image's features."""
         folder = self.folder / image.subset
         folder.mkdir(exist_ok=True)
         name = put_picture(image, folder / PICTURES, self.head.pictures)
         height, width = image.shape
-        about = {"name": name, "width": width, "height": height}
+        about = {"name": portable(name), "width": width, "height": height}
         wanted: tuple[Masks, ...] = (
             ("classes", "regions") if self.head.masks == "both" else (self.head.masks,)
         )

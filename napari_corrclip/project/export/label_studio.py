@@ -30,7 +30,7 @@ from numpy.typing import NDArray
 
 from napari_corrclip.errors import InputError
 from napari_corrclip.project.export.brush_rle import MOST, packed, painted, unpacked
-from napari_corrclip.project.export.checks import inside, moment, share
+from napari_corrclip.project.export.checks import MOST_PIXELS, inside, moment, share
 from napari_corrclip.project.export.format import (
     Entry,
     Format,
@@ -96,14 +96,13 @@ class LabelStudioWriter(Writer):
         self._file.write("[")
         self._begun = False
 
+    @property
+    def most_pixels(self) -> int:
+        """Of a task and of a mask."""
+        return min(MOST_PIXELS, MOST)
+
     def item(self, image: LabelledImage) -> None:
         """Write a task."""
-        height, width = image.shape
-        if height * width > MOST:
-            raise InputError(
-                f"{image.path!r} has {width} x {height} pixels, and a mask of Label Studio at most {MOST}; "
-                "take another format."
-            )
         name = put_picture(image, self.folder / PICTURES, self.head.pictures)
         data = as_json(data_told(image, name))
         self._file.write(f'{"," if self._begun else ""}\n{{"data": {data}, "predictions": [')

@@ -19,7 +19,8 @@ from xml.sax.saxutils import quoteattr
 
 from napari_corrclip.errors import InputError
 from napari_corrclip.project.export import streamed_json
-from napari_corrclip.project.export.checks import MOST_PIXELS
+from napari_corrclip.project.export.checks import is_too_large
+from napari_corrclip.project.export.exporting import portable
 from napari_corrclip.project.export.format import Head
 from napari_corrclip.project.export.image import LabelledImage, RegionNote
 from napari_corrclip.project.export.segments import Segment
@@ -74,10 +75,18 @@ def data_told(image: LabelledImage, picture: str) -> dict[str, object]:
         image: with its name and its subset.
         picture: the name of its file.
     """
-    place = urllib.parse.quote(f"{PICTURES}/{picture}", errors="surrogateescape")
     height, width = image.shape
-    told = {IMAGE: ADDRESS + place, "name": image.name, "width": width, "height": height}
+    told = {IMAGE: _address(picture), "name": image.name, "width": width, "height": height}
     return {**told, "subset": image.subset} if image.subset else told
+
+
+def _address(name: str) -> str:
+    """Return where Label Studio finds a picture; bytes of its name that are no text are kept."""
+    try:
+        place = urllib.parse.quote(f"{PICTURES}/{name}", errors="surrogateescape")
+    except UnicodeEncodeError:  # half a character, as Windows may have it
+        place = urllib.parse.quote(f"{PICTURES}/{portable(name)}")
+    return ADDRESS + place
 
 
 def result_told(
@@ -356,7 +365,7 @@ def size_told(height: object, width: object) -> tuple[int, int] | None:
     """Return rows and columns where they can be those of an image."""
     if type(height) is not int or type(width) is not int or min(height, width) < 1:
         return None
-    return (height, width) if height * width <= MOST_PIXELS else None
+    return None if is_too_large((height, width)) else (height, width)
 
 
 def _dicts(found: object) -> list[dict[str, Any]]:

@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from napari_corrclip.errors import InputError
 from napari_corrclip.images.files import damage
 from napari_corrclip.images.pictures import open_picture
-from napari_corrclip.project.export.checks import inside
+from napari_corrclip.project.export.checks import MOST_OF_PICTURE, inside
 from napari_corrclip.project.export.coco_files import Regions, box_of, inside_of
 from napari_corrclip.project.export.coco_formats import (
     CollectionReader,
@@ -56,6 +56,11 @@ class PanopticWriter(CollectionWriter):
         for folder in self._maps.values():
             folder.mkdir(parents=True)
         super().begin()
+
+    @property
+    def most_pixels(self) -> int:
+        """Of a PNG."""
+        return MOST_OF_PICTURE
 
     def item(self, image: LabelledImage) -> None:
         """Write an image's segments."""

@@ -29,7 +29,7 @@ from numpy.typing import NDArray
 from napari_corrclip.errors import InputError
 from napari_corrclip.maps.filling import filled, paint
 from napari_corrclip.maps.outlines import paths
-from napari_corrclip.project.export.checks import inside, short
+from napari_corrclip.project.export.checks import MOST_OF_PICTURE, MOST_PIXELS, inside, short
 from napari_corrclip.project.export.exporting import SUBSETS
 from napari_corrclip.project.export.format import (
     Entry,
@@ -68,6 +68,11 @@ class YoloWriter(Writer):
         """Make the folder of lines."""
         (self.folder / LABELS).mkdir()
         self._subsets: set[str] = set()
+
+    @property
+    def most_pixels(self) -> int:
+        """Of the picture beside it, which says how large it is; without one it is a number."""
+        return MOST_PIXELS if self.head.pictures == "none" else MOST_OF_PICTURE
 
     def item(self, image: LabelledImage) -> None:
         """Write an image's lines."""

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from napari_corrclip.errors import InputError
+from napari_corrclip.progress import finish
 from napari_corrclip.project.export.cvat import (
     ARCHIVE,
     CVAT,
@@ -23,7 +24,12 @@ from napari_corrclip.project.export.cvat import (
     voc_colors,
     voc_indices,
 )
-from napari_corrclip.project.export.exporting import ExportOptions
+from napari_corrclip.project.export.exporting import (
+    Exported,
+    ExportOptions,
+    Source,
+    export_steps,
+)
 from napari_corrclip.project.export.image import LabelledImage, RegionNote
 from napari_corrclip.project.export.importing import Opened
 from napari_corrclip.vocabulary import Vocabulary, VocabularyClass
@@ -224,6 +230,35 @@ def test_more_masks_than_cvat_knows_are_put_together(count: int, tmp_path: Path)
     np.testing.assert_array_equal(other.labels, one.labels)
     np.testing.assert_array_equal(other.regions, one.regions)
     assert same_notes(other, one)
+
+
+def exported(folder: Path, images: list[LabelledImage], classes: Vocabulary) -> Exported:
+    """Export images, and return what is told of it."""
+    sources = [Source(one.path, one.path, lambda one=one: one) for one in images]  # type: ignore[misc]
+    return finish(export_steps(sources, folder, CVAT, classes, BARE))
+
+
+def test_what_cvat_does_not_know_as_it_was_is_told(tmp_path: Path) -> None:
+    many, classes = stripes(400, 3)
+    few = replace(stripes(255, 3)[0], path="few.png")
+    assert exported(tmp_path / "few", [few], classes).notes == ()
+    assert exported(tmp_path / "one", [many, few], classes).notes == (
+        "CVAT knows 255 masks an image: of 'many.png' the smallest regions of each class are one mask "
+        "together.",
+    )
+    others = [replace(many, path=f"{number}.png") for number in range(3)]
+    (note,) = exported(tmp_path / "three", others, classes).notes
+    assert note.startswith(
+        "CVAT knows 255 masks an image: of '0.png' and 2 other images the smallest"
+    )
+    one, classes = stripes(300, 300)
+    assert exported(tmp_path / "classes", [one], classes).notes[-1] == (
+        "CVAT knows 255 masks an image: of 'many.png' each of its classes is one mask."
+    )
+    one, classes = stripes(3, 3)[0], vocabulary(("a", RED), ("b", (0, 0, 0)), ("c", BLUE))
+    assert exported(tmp_path / "colour", [one], classes).notes == (
+        "CVAT takes a colour for one class, and black for none: 'b' has another one there.",
+    )
 
 
 def test_three_hundred_classes(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from napari_corrclip.errors import InputError
-from napari_corrclip.project.export import label_studio, streamed_json
+from napari_corrclip.project.export import streamed_json
 from napari_corrclip.project.export.brush_rle import packed, unpacked
 from napari_corrclip.project.export.exporting import ExportOptions
 from napari_corrclip.project.export.image import LabelledImage, RegionNote
@@ -389,17 +389,6 @@ def test_memory_is_that_of_the_maps(tmp_path: Path) -> None:
     tracemalloc.stop()
     np.testing.assert_array_equal(other.labels, labels)
     assert peak < most
-
-
-def test_an_image_that_is_too_large_for_a_mask_is_told(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(label_studio, "MOST", 19)
-    with pytest.raises(
-        InputError, match=r"has 5 x 4 pixels, and a mask of Label Studio at most 19"
-    ):
-        write(tmp_path / "out", [small()], LABEL_STUDIO, vocabulary(), BARE)
-    assert not (tmp_path / "out").exists()
 
 
 # -- the file of tasks
