@@ -52,6 +52,8 @@ from napari_corrclip.errors import InputError
 from napari_corrclip.images.source import Source
 from napari_corrclip.storage.disk import cannot_write, sync_folder
 
+IN_MEMORY = " What you did is kept in memory until then."
+"""What a sentence of a problem ends with."""
 LARGE = 1 << 20
 """Bytes of a step that is written down before it is made; see :meth:`Journal.prepare`."""
 
@@ -276,9 +278,7 @@ class Journal:
         )
 
     def _tell(self, error: BaseException) -> None:
-        problem = self.problem = (
-            f"{self._sentence(error)} What you did is kept in memory until then."
-        )
+        problem = self.problem = f"{self._sentence(error)}{IN_MEMORY}"
         self._emit(problem)
 
     def _tell_late(self, error: Exception) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, cast, get_args
+from typing import TYPE_CHECKING, Annotated, Any, cast, get_args
 
 import typer
 
@@ -42,47 +42,33 @@ Split = Annotated[
     ),
 ]
 Seed = Annotated[int, typer.Option(help="Another one deals them out in another way.")]
-Masks = Annotated[
-    str | None,
-    typer.Option(
-        metavar="regions|classes|both", help="What a mask is of.", show_default="as the format does"
-    ),
-]
-Unlabelled = Annotated[
-    int | None,
-    typer.Option(
-        metavar="N", help="The number of pixels without a class.", show_default="as the format does"
-    ),
-]
-Ignored = Annotated[
-    int | None,
-    typer.Option(
-        metavar="N", help="The number of ignored regions.", show_default="as the format does"
-    ),
-]
+
+
+def _chosen(metavar: str, told: str) -> Any:
+    """Return an option that each format chooses itself where nobody gives it."""
+    return typer.Option(metavar=metavar, help=told, show_default="as the format does")
+
+
+Masks = Annotated[str | None, _chosen("regions|classes|both", "What a mask is of.")]
+Unlabelled = Annotated[int | None, _chosen("N", "The number of pixels without a class.")]
+Ignored = Annotated[int | None, _chosen("N", "The number of ignored regions.")]
 ValuesFrom = Annotated[
     str | None,
-    typer.Option(
-        metavar="keep|0|1",
-        help="Number the classes as in the project, or without gaps from 0 or 1 on.",
-        show_default="as the format does",
+    _chosen(
+        "keep|0|1",
+        "Number the classes as in the project, or without gaps from 0 or 1 on.",
     ),
 ]
 Background = Annotated[
     str | None,
-    typer.Option(
-        metavar="class|unlabelled",
-        help="The background class is a class as any other, or as if its pixels had none.",
-        show_default="as the format does",
+    _chosen(
+        "class|unlabelled",
+        "The background class is a class as any other, or as if its pixels had none.",
     ),
 ]
 Pictures = Annotated[
     str | None,
-    typer.Option(
-        metavar="copy|link|none",
-        help="The images themselves: copied, linked to, or left where they are.",
-        show_default="as the format does",
-    ),
+    _chosen("copy|link|none", "The images themselves: copied, linked to, or left where they are."),
 ]
 Replace = Annotated[
     bool, typer.Option("--replace", help="Let it take the place of a former export in DIR.")
@@ -162,7 +148,7 @@ def export_loose(places: Sequence[Path], format_: str, output: Path, given: Give
         typer.Exit: images were left out.
     """
     from napari_corrclip.progress import drive
-    from napari_corrclip.project.exporting import loose_steps
+    from napari_corrclip.project.loose import loose_steps
 
     _tell_exported(drive(loose_steps(places, output, format_, given.options())), format_)
 
@@ -173,13 +159,18 @@ def _tell_exported(done: Exported, format_: str) -> None:
             f"{count(done.turned, 'photograph')} {'is' if done.turned == 1 else 'are'} stored turned, with a "
             "note which way: masks lie as it is seen upright. --pictures copy writes upright copies."
         )
-    for line in done.left_out[:SHOWN]:
-        say(f"Left out: {line}")
-    if len(done.left_out) > SHOWN:
-        say(f"and {len(done.left_out) - SHOWN:,} more")
+    _say_some(done.notes)
+    _say_some([f"Left out: {line}" for line in done.left_out])
     tell(f"{done.folder}: {count(done.images, 'image')} as {format_}")
     if done.left_out:
         raise typer.Exit(UNUSABLE)
+
+
+def _say_some(lines: Sequence[str]) -> None:
+    for line in lines[:SHOWN]:
+        say(line)
+    if len(lines) > SHOWN:
+        say(f"and {len(lines) - SHOWN:,} more")
 
 
 def list_formats() -> None:
@@ -218,12 +209,9 @@ def import_labels(
     if kind not in KINDS:
         raise InputError(f"--as is {kind!r}; choose {' or '.join(KINDS)}.")
     place = folder if folder.suffix == SUFFIX else folder.with_name(folder.name + SUFFIX)
-    if is_project(folder):
-        project = Project.open(folder)
-        if images:
-            project.add(*images)
-    elif is_project(place):
-        project = Project.open(place)
+    known = next((each for each in (folder, place) if is_project(each)), None)
+    if known is not None:
+        project = Project.open(known)
         if images:
             project.add(*images)
     else:
@@ -246,10 +234,7 @@ def import_labels(
             replace=replace,
             manifest=not no_manifest,
         )
-    for line in done.conflicts[:SHOWN]:
-        say(line)
-    if len(done.conflicts) > SHOWN:
-        say(f"and {len(done.conflicts) - SHOWN:,} more")
+    _say_some(done.conflicts)
     if done.classes:
         tell(f"new classes: {', '.join(done.classes)}")
     tell(f"{count(len(done.done), 'image')} imported, {len(done.conflicts)} not")

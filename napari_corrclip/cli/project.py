@@ -19,6 +19,7 @@ app = typer.Typer(
 Folder = Annotated[
     Path, typer.Argument(parser=Path, metavar="PROJECT", help="The project's folder.")
 ]
+Strict = Annotated[bool, typer.Option("--strict", help="Stop at the first image that fails.")]
 
 
 @app.command()
@@ -130,9 +131,7 @@ def run(
             help="Run what was pre-labelled by other settings or words, or before its image changed, too.",
         ),
     ] = False,
-    strict: Annotated[
-        bool, typer.Option("--strict", help="Stop at the first image that fails.")
-    ] = False,
+    strict: Strict = False,
     part: Annotated[
         str | None,
         typer.Option(
@@ -226,9 +225,7 @@ def relabel(
             show_default=False,
         ),
     ] = None,
-    strict: Annotated[
-        bool, typer.Option("--strict", help="Stop at the first image that fails.")
-    ] = False,
+    strict: Strict = False,
     _offline: Offline = False,
     debug: Debug = False,
 ) -> None:

@@ -66,6 +66,23 @@ class Origin:
             return False
         return self.digest == digest_of(place)
 
+    def find(self, folder: str | os.PathLike[str] | None) -> Path | None:
+        """Return where the image of a result lies; ``None``: it is gone, or another one is there.
+
+        First where it lies as seen from the result: where both were copied, the copies belong together.
+
+        Args:
+            folder: of the result; ``None``: it is in none.
+        """
+        places = [Path(folder) / self.position] if self.position and folder is not None else []
+        places += [Path(self.image)] if self.image else []
+        for place in places:
+            if os.path.lexists(place):
+                image = place_of(place)
+                if not self.digest or self.digest == digest_of(image):
+                    return image
+        return None
+
     def may_be_of(self, image: str | os.PathLike[str]) -> bool:
         """Whether a result that knows no content is likely of ``image``: a file of that name that is gone."""
         return not self.digest and _gone(self.image) and _name(self.image) == _name(str(image))

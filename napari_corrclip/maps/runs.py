@@ -1,4 +1,4 @@
-"""Runs of maps: pixels along a row of which each is like the one before it."""
+"""The runs of maps: pixels along a row of which each is like the one before it."""
 
 from __future__ import annotations
 

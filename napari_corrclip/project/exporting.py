@@ -1,17 +1,15 @@
-"""The export of a project's items, and of loose results and sessions, in the formats of others."""
+"""The export of a project's items in the formats of others."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
 
 import numpy as np
 
-from napari_corrclip.annotation import Session, restore
-from napari_corrclip.annotation.files.folder import is_session
+from napari_corrclip.annotation import restore
 from napari_corrclip.annotation.files.log import has_session
 from napari_corrclip.errors import InputError
 from napari_corrclip.progress import Steps
@@ -20,17 +18,13 @@ from napari_corrclip.project.export.formats import format_called
 from napari_corrclip.project.export.image import LabelledImage
 from napari_corrclip.project.folder import SESSION, image_in, item_folder, read_result
 from napari_corrclip.project.index import Index
-from napari_corrclip.project.records import ItemRecord, ItemState, plane_text
+from napari_corrclip.project.records import ItemRecord, ItemState
 from napari_corrclip.project.reviewing import check_unchanged
 from napari_corrclip.project.words import Names
-from napari_corrclip.results.folder import LARGE_FORMAT, read_provenance
-from napari_corrclip.results.large import LargeSegmentation
-from napari_corrclip.results.segmentation import Segmentation
 from napari_corrclip.vocabulary import MAX_VALUE, Vocabulary, grammar
 
 LABELLED = (ItemState.PRELABELLED, ItemState.IN_REVIEW, ItemState.VERIFIED)
 """The states of items that have labels to be handed on."""
-Labels = Session | Segmentation | LargeSegmentation
 
 
 def project_steps(
@@ -124,105 +118,3 @@ def _in_words(
         for note in image.notes
     )
     return replace(image, labels=table[labels], notes=notes)
-
-
-def loose_steps(
-    what: Labels | str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
-    folder: str | os.PathLike[str],
-    format_: str,
-    options: ExportOptions | None = None,
-) -> Steps[Exported]:
-    """Export results and sessions that are in no project.
-
-    Args:
-        what: a session, a result, the folder of one, what was the ``-o`` of ``segment``, or several of them.
-        folder: is made.
-        format_: name of the format.
-        options: what a person says.
-
-    Raises:
-        InputError: there is none, they have different classes, or as of an export.
-    """
-    if isinstance(what, Session | Segmentation | LargeSegmentation):
-        return _loose([_loose_source(what, "image")], what.vocabulary, folder, format_, options)
-    places = [what] if isinstance(what, str | os.PathLike) else list(what)
-    found = [each for place in places for each in _folders(Path(place).expanduser().absolute())]
-    read = [(place, _opened(place)) for place in found]
-    if not read:
-        raise InputError("There is nothing to export; give the folder of a result or of a session.")
-    vocabulary = read[0][1].vocabulary
-    for place, labels in read[1:]:
-        if labels.vocabulary != vocabulary:
-            raise InputError(
-                f"{str(place)!r} has other classes than {str(read[0][0])!r}; export them one by one, or make "
-                "a project of them."
-            )
-    sources = [_loose_source(labels, place.name) for place, labels in read]
-    return _loose(sources, vocabulary, folder, format_, options)
-
-
-def _loose(
-    sources: Sequence[Source],
-    vocabulary: Vocabulary,
-    folder: str | os.PathLike[str],
-    format_: str,
-    options: ExportOptions | None,
-) -> Steps[Exported]:
-    return export_steps(sources, folder, format_called(format_), vocabulary, options)
-
-
-def _loose_source(labels: Labels, name: str) -> Source:
-    if not isinstance(labels, Session):
-        path = labels.provenance.image
-        shown = Path(path).name or name
-        file = Path(path) if path else None
-        return Source(
-            shown, shown, lambda: LabelledImage.of_result(labels, name, file=file, path=shown)
-        )
-    session, source = labels, labels.source
-    # Of a part, a coarser level or several channels the file is another picture.
-    whole = source is not None and not (source.crop or source.level or source.channels)
-    shown = name if source is None else Path(source.path).name
-    plane = source.slice if source is not None else ()
-
-    def read() -> LabelledImage:
-        if source is not None and whole:
-            file = Path(source.path)
-            return LabelledImage.of_session(session, name, file=file, path=shown, plane=plane)
-        return LabelledImage.of_session(
-            session, name, path=shown, plane=plane, pixels=session.image
-        )
-
-    return Source(shown, f"{shown}{plane_text(plane)}", read)
-
-
-def _folders(place: Path) -> list[Path]:
-    """Return the folder of a result or a session, or those that are in it."""
-    if not place.is_dir():
-        raise InputError(
-            f"There is no folder {str(place)!r}; give that of a result or of a session."
-        )
-    if _is_one(place):
-        return [place]
-    inside = [path for path in sorted(place.iterdir()) if path.is_dir() and _is_one(path)]
-    if not inside:
-        raise InputError(
-            f"{str(place)!r} holds no result and no session; give what was the -o of segment, or a folder "
-            "that a session was saved in."
-        )
-    return inside
-
-
-def _is_one(place: Path) -> bool:
-    return read_provenance(place) is not None or is_session(place) or has_session(place)
-
-
-def _opened(place: Path) -> Labels:
-    if has_session(place):
-        return restore(place)
-    if is_session(place):
-        return Session.load(place)
-    document = read_provenance(place) or {}
-    if document.get("format") == LARGE_FORMAT:
-        return LargeSegmentation.load(place)
-    return Segmentation.load(place)

@@ -11,8 +11,8 @@ from napari_corrclip.errors import InputError
 from napari_corrclip.progress import drive
 from napari_corrclip.project.database import NAME
 from napari_corrclip.project.export.exporting import Exported, ExportOptions
-from napari_corrclip.project.exporting import Labels, loose_steps
 from napari_corrclip.project.folder import PROJECT, is_project
+from napari_corrclip.project.loose import Labels, loose_steps
 from napari_corrclip.project.project import Project
 from napari_corrclip.project.records import ItemState
 
@@ -38,7 +38,8 @@ def export(
         progress: draw a bar on stderr; ``None``: only where that is a terminal.
 
     Returns:
-        The folder, and how many images are in it.
+        The folder, how many images are in it, why others are not, and what the format's files do not have as
+        one may think (``notes``).
 
     Raises:
         InputError: there are no labels, the format cannot hold something, or the folder has something or

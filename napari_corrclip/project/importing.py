@@ -12,12 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_corrclip.annotation.files.log import has_session, is_open, put_aside
+from napari_corrclip.annotation.journal import IN_MEMORY
 from napari_corrclip.engine.recipe import GIVEN, Recipe
 from napari_corrclip.errors import InputError, NotWrittenError
 from napari_corrclip.images.stacks import read_plane
 from napari_corrclip.progress import Progress, Steps
 from napari_corrclip.project.content import Content, Runs, take_content
-from napari_corrclip.project.export.exporting import names_with_folders
+from napari_corrclip.project.export.exporting import alike, names_with_folders
 from napari_corrclip.project.export.format import Entry
 from napari_corrclip.project.export.image import LabelledImage
 from napari_corrclip.project.export.importing import As, Opened
@@ -78,8 +79,10 @@ def import_steps(
                     write_choices(index)
                     words = None
                 _take(index, record, image, opened, by)
-            except NotWrittenError:  # no other image would fare better
-                raise
+            except (
+                NotWrittenError
+            ) as error:  # no other image would fare better, and no memory is kept
+                raise NotWrittenError(str(error).removesuffix(IN_MEMORY)) from None
             except InputError as error:
                 conflicts.append(f"{record.title}: {error}")
                 continue
@@ -124,7 +127,7 @@ def _matches(index: Index, opened: Opened) -> tuple[list[tuple[Entry, ItemRecord
     records = index.items()
     by_key: list[dict[str, list[ItemRecord]]] = [defaultdict(list) for _ in range(_RANKS)]
     for record in records:
-        names = [name.casefold() for name in names_with_folders(record.title)]
+        names = [alike(name) for name in names_with_folders(record.title)]
         for rank, keys in enumerate(_keys(record.path, record.plane, names)):
             for key in keys:
                 by_key[rank][key].append(record)
@@ -133,9 +136,7 @@ def _matches(index: Index, opened: Opened) -> tuple[list[tuple[Entry, ItemRecord
         for entry in opened.entries
     }
     keys_of = {
-        entry.name: list(
-            _keys(opened.path_of(entry), opened.plane_of(entry), [entry.name.casefold()])
-        )
+        entry.name: list(_keys(opened.path_of(entry), opened.plane_of(entry), [alike(entry.name)]))
         for entry in opened.entries
     }
     found: dict[str, ItemRecord] = {}
@@ -195,8 +196,8 @@ def _keys(path: str, plane: Sequence[int], names: Sequence[str]) -> Iterable[Seq
     stem = name.rpartition(".")[0] or name
     yield (f"{path}{where}",)
     yield names
-    yield (f"{name}{where}".casefold(),)
-    yield (f"{stem}{where}".casefold(),)
+    yield (alike(f"{name}{where}"),)
+    yield (alike(f"{stem}{where}"),)
 
 
 def recipe_in(opened: Opened) -> Recipe | None:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from napari_corrclip.annotation import Session, Source, restore
 from napari_corrclip.annotation.files.log import glance, has_session, is_open
 from napari_corrclip.annotation.journal import Journal
-from napari_corrclip.errors import InputError
+from napari_corrclip.errors import InputError, NotWrittenError
 from napari_corrclip.images import ImageOptions
 from napari_corrclip.images.stack import Where
 from napari_corrclip.images.stacks import read_plane
@@ -87,7 +87,7 @@ def reviewed(index: Index, record: ItemRecord, by: str) -> Iterator[Session]:
                 if journal.problem is None:
                     raise ClosedError(_not_told(index.folder, record, edited=edited)) from None
         if journal.problem is not None:
-            raise InputError(journal.problem)
+            raise NotWrittenError(journal.problem)
 
 
 def _not_told(folder: Path, record: ItemRecord, *, edited: bool) -> str:

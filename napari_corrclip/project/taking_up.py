@@ -14,7 +14,7 @@ from pathlib import Path
 
 from napari_corrclip.engine.recipe import Recipe
 from napari_corrclip.errors import InputError
-from napari_corrclip.images.origin import Origin, digest_of, place_of
+from napari_corrclip.images.origin import Origin
 from napari_corrclip.progress import Progress, Steps
 from napari_corrclip.project.folder import (
     RESULT,
@@ -26,9 +26,14 @@ from napari_corrclip.project.folder import (
 )
 from napari_corrclip.project.index import Index
 from napari_corrclip.project.records import ItemState
-from napari_corrclip.results.folder import FORMAT, LARGE_FORMAT, copy_result, read_provenance
+from napari_corrclip.results.folder import (
+    FORMAT,
+    LARGE_FORMAT,
+    copy_result,
+    read_provenance,
+    read_vocabulary,
+)
 from napari_corrclip.results.provenance import Provenance
-from napari_corrclip.storage.folders import read_whole
 from napari_corrclip.vocabulary import Vocabulary
 from napari_corrclip.wording.amounts import count
 from napari_corrclip.wording.visible import visible
@@ -81,7 +86,7 @@ def results_in(place: str | os.PathLike[str]) -> Results:
             )
         provenance = Provenance.from_document(document)
         recipe = _recipe(folder, provenance)
-        image = _image(folder, Origin.from_document(document))
+        image = Origin.from_document(document).find(folder)
         if image is None:
             gone.append((folder, provenance.image))
             continue
@@ -91,7 +96,7 @@ def results_in(place: str | os.PathLike[str]) -> Results:
                 "them away."
             )
         folders[image], recipes[image] = folder, recipe
-        vocabularies[folder] = _vocabulary(folder)
+        vocabularies[folder] = read_vocabulary(folder)
         seconds[image] = sum(provenance.seconds.values())
     if gone:
         lacking, named = gone[0]
@@ -159,23 +164,3 @@ def _recipe(folder: Path, provenance: Provenance) -> Recipe:
         return Recipe.from_json(provenance.recipe)
     except InputError as error:
         raise InputError(f"The result in {str(folder)!r} cannot be taken up: {error}") from None
-
-
-def _vocabulary(folder: Path) -> Vocabulary:
-    name = "vocabulary.yaml"
-    return read_whole(folder, [name], lambda locate: Vocabulary.from_file(locate(name)))
-
-
-def _image(folder: Path, origin: Origin) -> Path | None:
-    """Return where the image of a result lies; ``None``: it is gone, or another one is there.
-
-    First where it lies as seen from the result: where both were copied, the copies belong together.
-    """
-    places = [folder / origin.position] if origin.position else []
-    places += [Path(origin.image)] if origin.image else []
-    for place in places:
-        if os.path.lexists(place):
-            image = place_of(place)
-            if not origin.digest or origin.digest == digest_of(image):
-                return image
-    return None

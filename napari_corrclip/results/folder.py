@@ -166,6 +166,16 @@ def foreign_files(folder: Path) -> list[str]:
     return [name for name in sorted(ALL_OWNED) if os.path.lexists(folder / name)]
 
 
+def read_vocabulary(folder: str | os.PathLike[str]) -> Vocabulary:
+    """Return the classes of a result, of which nothing else is read.
+
+    Raises:
+        InputError: they cannot be read.
+    """
+    name = "vocabulary.yaml"
+    return read_whole(folder, [name], lambda locate: Vocabulary.from_file(locate(name)))
+
+
 def read_provenance(folder: Path) -> dict[str, object] | None:
     """Return what the results in ``folder``, of this version or another one, say of themselves."""
     try:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from pathlib import Path
 
 import imageio.v3 as iio
@@ -14,6 +16,7 @@ from napari_corrclip.demo.scenes import generate_scene
 from napari_corrclip.project.export.formats import FORMATS
 from napari_corrclip.project.export.importing import Opened
 from napari_corrclip.project.project import Project
+from napari_corrclip.project.records import ItemState
 
 OPTIONS = ("--regions", "superpixels", "--region-option", "n_segments=20", "-c", "red, blue, wood")
 
@@ -75,6 +78,67 @@ def test_the_whole_way_there_and_back(labelled: Path, capsys: pytest.CaptureFixt
     assert app.run(["project", "import", "again", "out", "--replace"]) == 0
 
 
+@pytest.mark.parametrize("at", [0.35, 0.5, 0.65, 0.8, 0.95])
+def test_a_disk_that_is_full_ends_an_import_and_keeps_what_was_taken(
+    at: float,
+    labelled: Path,
+    images: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """The disk takes so many parts of what an import flushes to it, and no more."""
+    with Project.open(labelled) as project:
+        for item in project.items():
+            with project.session(item) as session:
+                session.assign(session.ids.tolist()[:5], "wood")
+                session.accept_above(0.0)
+    assert app.run(["project", "export", str(labelled), "--format", "indexed", "-o", "out"]) == 0
+    for name in ("whole", "full"):
+        assert app.run(["project", "create", name, str(images), *OPTIONS]) == 0
+    flushed, most, fsync = 0, -1, os.fsync
+
+    def flush(file: int) -> None:
+        nonlocal flushed
+        flushed += 1
+        if flushed > most >= 0:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        fsync(file)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", flush)
+        assert app.run(["project", "import", "whole", "out"]) == 0
+        flushed, most = 0, int(at * flushed)
+        assert most > 2
+        capsys.readouterr()
+        assert app.run(["project", "import", "full", "out"]) == 2
+        said = capsys.readouterr().err
+    assert said.splitlines()[-1].startswith("Error: ")
+    assert said.count("Error: ") == 1
+    assert "Traceback" not in said
+    assert "No space left on device" in said
+    assert said.endswith("and that has space left.\n")
+    whole = shown(Path("whole.corrclip-project"))
+    before = shown(Path("full.corrclip-project"))
+    assert {name: whole[name] for name in before} == before
+    assert before
+    assert len(before) < len(whole) == 3 or at > 0.9  # what was flushed last may be there
+    # There is room again: the others come, and what is there stays.
+    assert app.run(["project", "import", "full", "out"]) in (0, 2)
+    assert shown(Path("full.corrclip-project")) == whole
+
+
+def shown(folder: Path) -> dict[str, object]:
+    """Return what a set shows of the images that somebody decided about."""
+    found: dict[str, object] = {}
+    with Project.open(folder) as project:
+        for item in project.items():
+            if item.state is ItemState.IN_REVIEW:
+                with project.session(item) as session:
+                    states = [row.verdict and row.verdict.kind for row in session.rows()]
+                    found[item.path] = session.labels.tolist(), states
+    return found
+
+
 def test_results_and_sessions_of_no_project(
     images: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -100,6 +164,25 @@ def test_results_and_sessions_of_no_project(
     np.testing.assert_array_equal(opened.image(entry).labels, session.labels)
     assert app.run(["export", "images", "--format", "indexed", "-o", "none"]) == 2
     assert "holds no result and no session" in capsys.readouterr().err
+
+
+def test_what_a_format_does_not_have_as_it_was_is_told(
+    images: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = [option.replace("=20", "=600") for option in OPTIONS]
+    assert app.run(["segment", str(images / "0.png"), "-o", "results", *options]) == 0
+    (folder,) = (path for path in Path("results").iterdir() if path.is_dir())
+    result = nc.Segmentation.load(folder)
+    assert len(result.table) > 255
+    capsys.readouterr()
+    assert app.run(["export", "results", "--format", "cvat", "-o", "out"]) == 0
+    told = (
+        "CVAT knows 255 masks an image: of '0.png' the smallest regions of each class are one mask"
+    )
+    assert told in capsys.readouterr().err
+    done = nc.export(result, "again", "cvat", progress=False)
+    assert [note[: len(told)] for note in done.notes] == [told]
+    assert nc.export(result, "coco", "coco", progress=False).notes == ()
 
 
 @pytest.mark.parametrize(

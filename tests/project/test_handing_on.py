@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
+import sys
+import unicodedata
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -212,6 +214,27 @@ def test_without_a_manifest_labels_are_what_is_chosen(
         }
         np.testing.assert_array_equal(as_names["here"], as_names["there"])
         assert ignored
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="others have no name that is no text")
+def test_names_come_back_from_whatever_disk(tmp_path: Path, segmenter: Segmenter) -> None:
+    """Of one file the name is no text; of the other it is as macOS writes it, in the new set as others do."""
+    here, there = tmp_path / "here", tmp_path / "there"
+    for folder, form in ((here, "NFD"), (there, "NFC")):
+        folder.mkdir()
+        for number, name in enumerate((unicodedata.normalize(form, "Käfer.png"), "caf\udce9.png")):
+            iio.imwrite(folder / name, generate_scene(number).image[:64, :72])
+    with Project.create(tmp_path / "set", WORDS, here, recipe=RECIPE) as made:
+        made.run(segmenter=segmenter, progress=False)
+        out = made.export(tmp_path / "out", "indexed", progress=False).folder
+        labels = [made.result(item).labels for item in made.items(order="path")]
+    assert (out / "SegmentationClass" / "Käfer.png").exists()
+    with Project.create(tmp_path / "again", WORDS, there, recipe=RECIPE) as other:
+        report = other.import_labels(out, manifest=False, progress=False)
+        assert report.conflicts == ()
+        for item, before in zip(other.items(order="path"), labels, strict=True):
+            with other.session(item) as session:
+                np.testing.assert_array_equal(session.labels, before)
 
 
 def test_only_some_states_and_a_split(project: Project, tmp_path: Path) -> None:

@@ -173,7 +173,7 @@ class ExportPanel(QWidget):
             set_tip(self.kind, format_.tip)
             images = "1 image" if project is None else count(self._how_many(project), "image")
             self.names.setText(f"{images}, into a folder of its own with a manifest.")
-            self.void.setText(numbers_text(format_))
+            self.void.setText(numbers_text(format_, self.trainer.choices))
         self.place.show_path(str(target))
         set_tip(self.place, str(target))
 
@@ -265,7 +265,8 @@ class ExportPanel(QWidget):
             what = f"{count(exported.images, 'image')} as {format_.title}"
             left = exported.left_out
             out = f" {len(left)} left out, the first: {left[0]}" if left else ""
-            said = f"Wrote {what} into {str(exported.folder)!r}.{turned}{out}"
+            notes = "".join(f" {note}" for note in exported.notes[:2])
+            said = f"Wrote {what} into {str(exported.folder)!r}.{turned}{notes}{out}"
             self._tell(Said(said, Kind.WARNING if left else Kind.DONE))
 
         if project is not None:

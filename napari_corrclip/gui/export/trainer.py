@@ -2,27 +2,32 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import get_args
 
 from psygnal import Signal
-from qtpy.QtWidgets import QComboBox, QGridLayout, QWidget
+from qtpy.QtWidgets import QComboBox, QGridLayout, QHBoxLayout, QWidget
 
+from napari_corrclip.errors import InputError
 from napari_corrclip.gui.widgets import Label, Line, combo, set_tip
 from napari_corrclip.project.export.exporting import ExportOptions, split_of
 from napari_corrclip.project.export.format import Format, Wanted
-from napari_corrclip.project.export.numbering import First
+from napari_corrclip.project.export.numbering import Background, Choices, First
 from napari_corrclip.project.export.pictures import How
+from napari_corrclip.vocabulary import MAX_VALUE
 
 MASKS: dict[Wanted, str] = {"regions": "a region each", "classes": "a class each", "both": "both"}
 PICTURES: dict[How, str] = {"copy": "copied", "link": "linked to", "none": "left where they are"}
 FIRSTS: dict[First, str] = {"keep": "as in the set", 0: "from 0 on", 1: "from 1 on"}
+BACKGROUNDS: dict[Background, str] = {"class": "a class as any other", "unlabelled": "has no class"}
 
 
 class TrainerPanel(QWidget):
-    """The fields of an export: what masks are of, how classes are numbered, where images go, and a split.
+    """The fields of an export: what masks are of, numbers, where images go, and a split.
 
     Attributes:
-        masks, first, pictures, split: the fields.
+        masks, first, background, unlabelled, ignored, pictures, split: the fields; of those that a format
+            does not leave free none is shown.
 
     Signals (psygnal):
         changed: a choice is another one.
@@ -35,6 +40,16 @@ class TrainerPanel(QWidget):
         self._format: Format | None = None
         self.masks = combo((), "What a mask is of")
         self.first = combo((), "How classes are numbered")
+        self.background = combo(
+            (),
+            "Whether the background is a class as any other, or its pixels are as if they had none",
+        )
+        self.unlabelled, self.ignored = Line(), Line()
+        set_tip(self.unlabelled, "The number of pixels that have no class")
+        set_tip(
+            self.ignored,
+            "The number of what was ignored, which trainers leave out; that of no class makes it the same",
+        )
         self.pictures = combo((), "What becomes of the images themselves")
         self.split = Line()
         self.split.setPlaceholderText("none, or 80/10/10")
@@ -42,27 +57,42 @@ class TrainerPanel(QWidget):
             self.split,
             "Parts for training, validation and testing; planes of one file stay together",
         )
-        self._rows: dict[str, tuple[Label, QWidget]] = {}
+        self._rows: dict[str, tuple[QWidget, QWidget]] = {}
         grid = QGridLayout(self)
         grid.setContentsMargins(0, 0, 0, 0)
         grid.setSpacing(4)
         grid.setColumnStretch(1, 1)
-        fields: dict[str, QComboBox | Line] = {
+        # Two numbers in a row: a low screen has no place for one each.
+        self._void = QWidget()
+        void = QHBoxLayout(self._void)
+        void.setContentsMargins(0, 0, 0, 0)
+        void.setSpacing(4)
+        ignored = Label("Ignored")
+        ignored.setBuddy(self.ignored)
+        for part in (self.unlabelled, ignored, self.ignored):
+            void.addWidget(part, 0 if part is ignored else 1)
+        fields: dict[str, QWidget] = {
             "Masks": self.masks,
             "Numbers": self.first,
+            "Background": self.background,
+            "No class": self._void,
             "Images": self.pictures,
             "Split": self.split,
         }
         for row, (name, field) in enumerate(fields.items()):
             label = Label(name)
-            label.setBuddy(field)
-            field.setAccessibleName(name)
+            named = self.unlabelled if field is self._void else field
+            label.setBuddy(named)
+            named.setAccessibleName(name)
             grid.addWidget(label, row, 0)
             grid.addWidget(field, row, 1)
             self._rows[name] = label, field
-        for box in (self.masks, self.first, self.pictures):
+        self.unlabelled.setAccessibleName("Number of what has no class")
+        self.ignored.setAccessibleName("Number of what is ignored")
+        for box in (self.masks, self.first, self.background, self.pictures):
             box.currentIndexChanged.connect(lambda _: self.changed.emit())
-        self.split.textChanged.connect(lambda _: self.changed.emit())
+        for line in (self.unlabelled, self.ignored, self.split):
+            line.textChanged.connect(lambda _: self.changed.emit())
 
     def show_format(self, format_: Format, *, several: bool) -> None:
         """Offer the choices of a format, its usual ones first.
@@ -83,14 +113,46 @@ class TrainerPanel(QWidget):
                 self.first,
                 firsts if free else {format_.choices.first: FIRSTS[format_.choices.first]},
             )
+            self._show_void(format_)
         for name, there in (
             ("Masks", self.masks.count() > 1),
             ("Numbers", self.first.count() > 1),
+            ("Background", self.background.count() > 1),
+            ("No class", "unlabelled" in format_.free),
             ("Images", True),
             ("Split", several),
         ):
             for widget in self._rows[name]:
                 widget.setVisible(there)
+
+    def _show_void(self, format_: Format) -> None:
+        """Offer the numbers of what has no class, with those that a format has usually."""
+        choices = format_.choices
+        backgrounds = {name: BACKGROUNDS[name] for name in (choices.background, *BACKGROUNDS)}
+        _offer(self.background, backgrounds if "background" in format_.free else {})
+        for line, usual in ((self.unlabelled, choices.unlabelled), (self.ignored, choices.ignored)):
+            line.blockSignals(True)
+            line.clear()
+            line.blockSignals(False)
+            line.setPlaceholderText("the same" if usual is None else str(usual))
+
+    @property
+    def choices(self) -> Choices | None:
+        """What an export would choose; ``None``: no format is shown, or what was typed is no number."""
+        if self._format is None:
+            return None
+        try:
+            chosen = self.options(several=False, replace=False)
+        except InputError:
+            return None
+        given = {
+            "first": chosen.first,
+            "unlabelled": chosen.unlabelled,
+            "ignored": chosen.ignored,
+            "background": chosen.background,
+        }
+        told = {name: value for name, value in given.items() if value is not None}
+        return replace(self._format.choices, **told)  # type: ignore[arg-type]
 
     def options(self, *, several: bool, replace: bool) -> ExportOptions:
         """Return what is chosen.
@@ -100,19 +162,40 @@ class TrainerPanel(QWidget):
             replace: whether a former export may be replaced.
 
         Raises:
-            InputError: the split is none.
+            InputError: the split is none, or a number.
         """
+        free = frozenset() if self._format is None else self._format.free
         text = self.split.text().strip() if several else ""
         return ExportOptions(
             masks=self.masks.currentData(),
             first=self.first.currentData() if self.first.count() > 1 else None,
+            unlabelled=_number(self.unlabelled, "of no class") if "unlabelled" in free else None,
+            ignored=_number(self.ignored, "of what is ignored") if "ignored" in free else None,
+            background=self.background.currentData() if self.background.count() > 1 else None,
             pictures=self.pictures.currentData(),
             split=split_of(text) if text else (),
             replace=replace,
         )
 
 
-def _offer(box: QComboBox, choices: dict[First, str] | dict[Wanted, str] | dict[How, str]) -> None:
+def _number(line: Line, what: str) -> int | None:
+    """Return the number that was typed; ``None``: none was.
+
+    Raises:
+        InputError: it is none that a pixel can have.
+    """
+    text = line.text().strip()
+    if not text:
+        return None
+    if not (text.isascii() and text.isdecimal() and len(text) <= 5 and int(text) <= MAX_VALUE):
+        raise InputError(f"The number {what} is {text!r}; give one from 0 to {MAX_VALUE}.")
+    return int(text)
+
+
+def _offer(
+    box: QComboBox,
+    choices: dict[First, str] | dict[Wanted, str] | dict[How, str] | dict[Background, str],
+) -> None:
     box.blockSignals(True)
     box.clear()
     for value, text in choices.items():
@@ -120,9 +203,14 @@ def _offer(box: QComboBox, choices: dict[First, str] | dict[Wanted, str] | dict[
     box.blockSignals(False)
 
 
-def numbers_text(format_: Format) -> str:
-    """Say what a format makes of what has no class, and what comes back from it."""
-    choices = format_.choices
+def numbers_text(format_: Format, choices: Choices | None = None) -> str:
+    """Say what a format makes of what has no class, and what comes back from it.
+
+    Args:
+        format_: the format.
+        choices: what was chosen; ``None``: as the format does usually.
+    """
+    choices = choices or format_.choices
     if choices.unlabelled is None:
         void = "What has no class, and what is ignored, is in no mask."
     elif choices.ignored is None or choices.ignored == choices.unlabelled:

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_corrclip.errors import InputError
+from napari_corrclip.maps.regions import as_ids
 
 CHANNELS = 4
 MOST = (1 << 32) // CHANNELS - 1
@@ -192,3 +193,41 @@ def _runs(
         return starts, stops
     ends = stops[np.append(at[1:] - 1, len(stops) - 1)]
     return starts[at], ends - starts[at]
+
+
+def painted(
+    masks: Sequence[tuple[NDArray[np.int64], NDArray[np.int64], int, int]], shape: tuple[int, int]
+) -> tuple[NDArray[np.uint16], NDArray[np.int32] | NDArray[np.uint16]]:
+    """Return the labels and regions of masks, of which later ones lie upon former ones.
+
+    Args:
+        masks: of each the starts and lengths of its runs, its label value and its region.
+        shape: rows and columns.
+
+    Returns:
+        (H, W) label values, and ids of regions, in 16 bits where they fit.
+    """
+    pixels = shape[0] * shape[1]
+    counts = [len(starts) for starts, _, _, _ in masks]
+    starts = np.concatenate([np.zeros(0, np.int64), *(mask[0] for mask in masks)])
+    lengths = np.concatenate([np.zeros(0, np.int64), *(mask[1] for mask in masks)])
+    values = np.repeat(np.array([mask[2] for mask in masks], np.uint16), counts)
+    ids = np.repeat(as_ids(np.array([mask[3] for mask in masks], np.int32)), counts)
+    order = np.argsort(starts, kind="stable")
+    ends = (starts + lengths)[order]
+    if (starts[order][1:] < ends[:-1]).any():
+        labels, regions = np.zeros(pixels, np.uint16), np.zeros(pixels, ids.dtype)
+        for start, end, value, id_ in zip(
+            starts.tolist(), (starts + lengths).tolist(), values.tolist(), ids.tolist(), strict=True
+        ):
+            labels[start:end] = value
+            regions[start:end] = id_
+        return labels.reshape(shape), regions.reshape(shape)
+    # No two share a pixel: gap, run, gap, run, …, gap
+    every = np.zeros(2 * len(order) + 1, np.int64)
+    every[1::2] = lengths[order]
+    every[0::2] = np.diff(starts[order], append=pixels, prepend=0)
+    every[2::2] -= lengths[order]
+    told = np.zeros(len(every), np.uint16), np.zeros(len(every), ids.dtype)
+    told[0][1::2], told[1][1::2] = values[order], ids[order]
+    return np.repeat(told[0], every).reshape(shape), np.repeat(told[1], every).reshape(shape)

@@ -11,9 +11,34 @@ from napari_corrclip.storage.untrusted import guarded
 
 MOST_PIXELS = 1 << 28
 """Pixels of an image whose size is but a number in a file: a small file is not to fill the memory."""
+MOST_OF_PICTURE = 178_956_970
+"""Pixels of a PNG, JPEG, WebP or BMP: Pillow takes a larger one for one that is to fill the memory."""
 
 _LATEST = 253_402_300_799
 """Seconds until the end of the year 9999, the last that dates are written of."""
+
+
+def is_too_large(shape: tuple[int, int], most: int | None = None) -> bool:
+    """Whether an image has more pixels than are read: so many, else :data:`MOST_PIXELS`."""
+    return shape[0] * shape[1] > (MOST_PIXELS if most is None else most)
+
+
+def check_read_back(shape: tuple[int, int], most: int | None, where: str) -> None:
+    """Refuse to write an image that the same files would not be read for again.
+
+    Args:
+        shape: rows and columns.
+        most: pixels that are read; ``None``: as many as the files hold.
+        where: names the format in the sentence.
+
+    Raises:
+        InputError: it has more.
+    """
+    if most is not None and is_too_large(shape, most):
+        raise InputError(
+            f"It has {shape[0]} x {shape[1]} pixels, and {most} are read back at most from {where}; cut it "
+            "into parts, or take another format, such as ome-zarr."
+        )
 
 
 def check_size(shape: Sequence[object], where: str, *, stored: int = 0) -> tuple[int, int]:
@@ -32,7 +57,7 @@ def check_size(shape: Sequence[object], where: str, *, stored: int = 0) -> tuple
         raise InputError(
             f"{where} has the height {height!r} and the width {width!r}; give its pixels as whole numbers."
         )
-    if height * width > max(MOST_PIXELS, stored):
+    if is_too_large((height, width), max(MOST_PIXELS, stored)):
         raise InputError(
             f"{where} is said to have {height} x {width} pixels, and {MOST_PIXELS} are read at most; cut it "
             "into parts, or take the labels from files of maps."

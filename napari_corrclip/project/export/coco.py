@@ -17,28 +17,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from napari_corrclip.errors import InputError
-from napari_corrclip.project.export.coco_files import (
-    ANNOTATIONS,
-    SUBSETS,
-    Collection,
-    DocumentWriter,
-    Regions,
-    box_of,
-    document_name,
-    documents_called,
-    image_told,
-    known_of,
+from napari_corrclip.project.export.coco_files import SUBSETS, Regions, box_of
+from napari_corrclip.project.export.coco_formats import (
+    CollectionReader,
+    CollectionWriter,
+    coco_format,
 )
-from napari_corrclip.project.export.coco_masks import (
-    Canvas,
-    compressed,
-    counts_of,
-)
-from napari_corrclip.project.export.format import Entry, Format, Reader, Taken, Writer
+from napari_corrclip.project.export.coco_masks import Canvas, compressed, counts_of
+from napari_corrclip.project.export.format import Entry, Taken
 from napari_corrclip.project.export.image import LabelledImage
-from napari_corrclip.project.export.numbering import Choices
-from napari_corrclip.project.export.segments import Masks, Segment, segments_of
+from napari_corrclip.project.export.segments import Segment
 
 _NAME = "instances"
 _OTHERS = "_annotations.coco.json"
@@ -47,51 +35,35 @@ _TOGETHER = 1 << 16
 """Runs that are coded together."""
 
 
-class CocoWriter(Writer):
-    """The writer; annotations are written as soon as they are there."""
+class CocoWriter(CollectionWriter):
+    """The writer; masks are coded some together."""
+
+    kind = _NAME
 
     def begin(self) -> None:
         """Open the documents."""
-        self._documents = {
-            subset: self.held.enter_context(
-                DocumentWriter(self.folder / ANNOTATIONS / document_name(_NAME, subset), self.head)
-            )
-            for subset in self.head.subsets or ("",)
-        }
-        self._images = self._annotations = 0
+        super().begin()
+        self._annotations = 0
 
     def item(self, image: LabelledImage) -> None:
         """Write an image's annotations."""
-        document = self._documents[image.subset]
-        self._images += 1
-        document.image(image_told(self._images, image, self.folder, self.head.pictures))
+        document = self.begun(image)
         height, width = image.shape
         numbers = self.head.numbering.by_value
-        masks: Masks = "classes" if self.head.masks == "classes" else "regions"
-        segments = (
-            segment
-            for segment in segments_of(image, masks, columns=True)
-            if segment.value in numbers
-        )
-        for segment, text in _coded(segments, height * width):
+        for segment, text in _coded(self.segments(image, columns=True), height * width):
             self._annotations += 1
             document.annotation(
                 {
                     "id": self._annotations,
-                    "image_id": self._images,
+                    "image_id": self.images,
                     "category_id": numbers[segment.value],
                     "segmentation": {"size": [height, width], "counts": text},
                     "area": segment.area,
                     "bbox": box_of(segment),
                     "iscrowd": 0,
-                    **(known_of(segment) if masks == "regions" else {}),
+                    **self.known(segment),
                 }
             )
-
-    def close(self) -> None:
-        """Write the ends of the documents."""
-        for document in self._documents.values():
-            document.close()
 
 
 def _coded(segments: Iterator[Segment], pixels: int) -> Iterator[tuple[Segment, str]]:
@@ -108,26 +80,29 @@ def _coded(segments: Iterator[Segment], pixels: int) -> Iterator[tuple[Segment, 
         yield from zip(some, compressed(*counts_of(some, pixels)), strict=True)
 
 
-class CocoReader(Reader):
-    """The reader; annotations are read from their file image by image."""
+class CocoReader(CollectionReader):
+    """The reader; masks are painted upon one another."""
 
-    def __init__(self, folder: Path) -> None:
-        paths = _documents(folder)
-        if not paths:
-            raise InputError(
-                f"{str(folder)!r} has no document of instances ({ANNOTATIONS}/{_NAME}_*.json); put it there."
-            )
-        self._documents = Collection(folder, paths)
-        self.vocabulary, self.numbers = self._documents.vocabulary, self._documents.numbers
-        self.entries = self._documents.entries
+    kind, of = _NAME, "instances"
+
+    @classmethod
+    def documents_in(cls, folder: Path) -> dict[str, Path]:
+        """Return the documents of an export by their subsets."""
+        found = super().documents_in(folder)
+        if not found and (folder / _OTHERS).is_file():
+            found = {"": folder / _OTHERS}
+        if not found and folder.is_dir():
+            for path in sorted(folder.glob(f"*/{_OTHERS}")):
+                found[SUBSETS.get(path.parent.name, path.parent.name)] = path
+        return found
 
     def read(self, entry: Entry) -> Taken:
         """Return an image's labels."""
-        document, image = self._documents.found[entry.name]
+        document, image = self.documents.found[entry.name]
         canvas, regions = Canvas(*image.shape, image.end - image.first), Regions()
         for told in document.annotations(image):
             where = f"The annotation {str(told.get('id'))[:40]} of {str(document.path)!r}"
-            number = regions.add(told, self._documents.value_of(told, where))
+            number = regions.add(told, self.documents.value_of(told, where))
             canvas.paint(told.get("segmentation"), number, where)
         canvas.finish()
         values, ids = regions.tables()
@@ -137,26 +112,10 @@ class CocoReader(Reader):
         return Taken(labels, canvas.ids(ids), None, regions.notes(ids))
 
 
-def _documents(folder: Path) -> dict[str, Path]:
-    found = documents_called(folder, _NAME)
-    if not found and (folder / _OTHERS).is_file():
-        found = {"": folder / _OTHERS}
-    if not found and folder.is_dir():
-        for path in sorted(folder.glob(f"*/{_OTHERS}")):
-            found[SUBSETS.get(path.parent.name, path.parent.name)] = path
-    return found
-
-
-COCO = Format(
+COCO = coco_format(
     "coco",
     "COCO instances",
     "An annotation for each region, its mask as run lengths, with its score and who decided.",
-    exact=True,
-    masks=("regions", "classes"),
-    choices=Choices(unlabelled=None),
-    free=frozenset({"first", "background"}),
-    pictures="copy",
-    writer=CocoWriter,
-    is_one=lambda folder: bool(_documents(folder)),
-    reader=CocoReader,
+    CocoWriter,
+    CocoReader,
 )

@@ -23,7 +23,6 @@ import urllib.parse
 import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import Any, Final
 
@@ -36,7 +35,7 @@ from napari_corrclip.images.files import damage
 from napari_corrclip.images.pictures import open_picture
 from napari_corrclip.maps.regions import as_ids
 from napari_corrclip.project.export.archived import Files, Unpacked, Zipped
-from napari_corrclip.project.export.checks import check_size, inside
+from napari_corrclip.project.export.checks import MOST_OF_PICTURE, check_size, inside
 from napari_corrclip.project.export.format import (
     Entry,
     Format,
@@ -45,18 +44,18 @@ from napari_corrclip.project.export.format import (
     Taken,
     Writer,
     files_in,
-    vocabulary_of,
+    vocabulary_in_order,
 )
 from napari_corrclip.project.export.image import LabelledImage
-from napari_corrclip.project.export.manifest import Manifest
 from napari_corrclip.project.export.numbering import Choices
 from napari_corrclip.project.export.pictures import ENDINGS, put_picture, size_of
 from napari_corrclip.project.export.png_bands import write_rgb
 from napari_corrclip.project.export.segments import Runs
+from napari_corrclip.project.export.sizes import Sizes
 from napari_corrclip.storage.text_files import lines_of
 from napari_corrclip.storage.untrusted import guarded
-from napari_corrclip.vocabulary import VocabularyClass
 from napari_corrclip.vocabulary.grammar import key
+from napari_corrclip.wording.amounts import count
 
 ARCHIVE = "annotations.zip"
 LABELMAP, CLASSES, OBJECTS, LISTS, PICTURES = (
@@ -117,7 +116,28 @@ class CvatWriter(Writer):
         self._lists: dict[str, list[str]] = {sub: [] for sub in self.head.subsets or (DEFAULT,)}
         self._archive = self.held.enter_context(zipfile.ZipFile(self.folder / ARCHIVE, "w"))
         self._palette = palette(self.head)
+        self._beyond: dict[bool, list[str]] = {False: [], True: []}
         self._text(LABELMAP, labelmap(self.head, self._palette))
+        other = [
+            class_.name
+            for class_, color in zip(
+                self.head.numbering.classes, self._palette[1:].tolist(), strict=True
+            )
+            if class_.color != tuple(color)
+        ]
+        if other:
+            more = (
+                f" and {count(len(other) - 1, 'other class', 'other classes')}" if other[1:] else ""
+            )
+            self.notes.append(
+                f"CVAT takes a colour for one class, and black for none: {other[0]!r}{more} "
+                f"{'have other ones' if more else 'has another one'} there."
+            )
+
+    @property
+    def most_pixels(self) -> int:
+        """Of a PNG."""
+        return MOST_OF_PICTURE
 
     def item(self, image: LabelledImage) -> None:
         """Write an image's masks, and note its name."""
@@ -126,7 +146,9 @@ class CvatWriter(Writer):
         unseen = np.zeros(runs.values.shape, np.bool_)
         numbers = self.head.numbering.encode(runs.values, unseen).astype(np.int64)
         self._mask(f"{CLASSES}/{name}.png", image.shape, runs, self._palette[numbers])
-        masks = masks_of(runs, numbers, each=self.head.masks == "both")
+        masks, wanted = masks_of(runs, numbers, each=self.head.masks == "both")
+        if wanted > MOST:
+            self._beyond[masks is None].append(image.path or image.name)
         if masks is not None:
             self._mask(f"{OBJECTS}/{name}.png", image.shape, runs, voc_colors(masks))
         put_picture(replace(image, name=name), self.folder / PICTURES, self.head.pictures)
@@ -136,6 +158,15 @@ class CvatWriter(Writer):
         """Write the lists of names."""
         for subset, names in self._lists.items():
             self._text(f"{LISTS}/{subset}.txt", "".join(f"{name}\n" for name in names))
+        for none, what in (
+            (False, "the smallest regions of each class are one mask together"),
+            (True, "each of its classes is one mask"),
+        ):
+            if found := self._beyond[none]:
+                others = f" and {count(len(found) - 1, 'other image')}" if found[1:] else ""
+                self.notes.append(
+                    f"CVAT knows {MOST} masks an image: of {found[0]!r}{others} {what}."
+                )
 
     def _text(self, name: str, text: str) -> None:
         self._archive.writestr(zipfile.ZipInfo(name), text.encode(), zipfile.ZIP_DEFLATED)
@@ -164,8 +195,12 @@ _BAND = 1 << 18
 """Pixels that are painted together."""
 
 
-def masks_of(runs: Runs, numbers: NDArray[np.int64], *, each: bool) -> NDArray[np.int64] | None:
-    """Return the mask that each run is of, from 1 on, 0 of none; ``None``: CVAT cannot hold them.
+def masks_of(
+    runs: Runs, numbers: NDArray[np.int64], *, each: bool
+) -> tuple[NDArray[np.int64] | None, int]:
+    """Return the mask that each run is of, from 1 on, 0 of none, and how many CVAT would have to know.
+
+    ``None``: it cannot hold them, not even put together.
 
     Args:
         runs: of an image.
@@ -179,7 +214,7 @@ def masks_of(runs: Runs, numbers: NDArray[np.int64], *, each: bool) -> NDArray[n
     if len(keys) > MOST:
         present = np.unique(classes)
         if len(present) >= MOST:
-            return None
+            return None, len(keys)
         areas = np.zeros(len(keys), np.int64)
         np.add.at(areas, owner, runs.lengths[inside])
         largest = np.argsort(-areas, kind="stable")[: MOST - len(present)]
@@ -190,7 +225,7 @@ def masks_of(runs: Runs, numbers: NDArray[np.int64], *, each: bool) -> NDArray[n
         place = np.arange(len(keys))
     found = np.zeros(numbers.shape, np.int64)
     found[inside] = place[owner] + 1
-    return found
+    return found, len(keys)
 
 
 def palette(head: Head) -> NDArray[np.uint8]:
@@ -280,13 +315,9 @@ class CvatReader(Reader):
         classes = [label for label in self._labels if label.color != BLACK]
         self._values = {label.color: value for value, label in enumerate(classes, start=1)}
         self._values[BLACK] = 0
-        self.vocabulary = vocabulary_of(
-            [
-                VocabularyClass(label.name, (label.name,), value, label.color)
-                for value, label in enumerate(classes, start=1)
-            ]
-        )
+        self.vocabulary = vocabulary_in_order((label.name, label.color) for label in classes)
         self.numbers = self.vocabulary.values
+        self._manifest = Sizes(folder)
         self._sizes: dict[str, tuple[int, int]] = {}
         self.entries = list(self._entries())
 
@@ -321,13 +352,7 @@ class CvatReader(Reader):
     def _size_of(self, name: str, picture: Path | None) -> tuple[int, int] | None:
         if picture is not None:
             return size_of(picture)
-        known = self._manifest
-        item = None if known is None else known.items.get(name)
-        return None if item is None else item.shape
-
-    @cached_property
-    def _manifest(self) -> Manifest | None:
-        return Manifest.read(self._folder)
+        return self._manifest.told(name)
 
     def read(self, entry: Entry) -> Taken:
         """Return an image's masks."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import random
 import re
+import unicodedata
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 
 from napari_corrclip.errors import InputError
 from napari_corrclip.progress import Progress, Steps
+from napari_corrclip.project.export.checks import check_read_back
 from napari_corrclip.project.export.format import Choice, Format, Head, Wanted
 from napari_corrclip.project.export.image import LabelledImage
 from napari_corrclip.project.export.manifest import Manifest, ManifestWriter
@@ -25,6 +27,8 @@ from napari_corrclip.vocabulary import MAX_VALUE, Vocabulary
 
 SUBSETS = ("train", "val", "test")
 _UNFIT = re.compile(r'[\x00-\x1f\x7f/\\:*?"<>|]+')
+_BYTE, _SURROGATE = range(0xDC80, 0xDD00), re.compile("[\ud800-\udfff]")
+"""What stands for a byte of a name that is no text, and all that UTF-8 has not."""
 _ENDING = 40
 """Bytes that a format may write behind a name."""
 
@@ -66,12 +70,14 @@ class Exported:
         images: how many.
         left_out: why others are not in it, a sentence each.
         turned: how many of their files are stored turned, with a note which way, where these were not copied.
+        notes: what of the labels the format's files do not have as one may think, a sentence each.
     """
 
     folder: Path
     images: int
     left_out: tuple[str, ...] = ()
     turned: int = 0
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,6 +174,7 @@ def export_steps(
                 yield Progress("export", number, len(sources))
                 try:
                     image = replace(source.read(), name=name, subset=subsets[number])
+                    check_read_back(image.shape, writer.most_pixels, format_.title)
                     _check_labels(image, known)
                     image = with_picture(image, head.pictures)
                 except InputError as error:  # of this image; the others go out
@@ -183,7 +190,9 @@ def export_steps(
         if not owned:  # of two who export there at once, the first one stays
             _check_target(place, replace(options, replace=False))
     yield Progress("export", len(sources), len(sources))
-    return Exported(place, len(sources) - len(left_out), tuple(left_out), turned)
+    return Exported(
+        place, len(sources) - len(left_out), tuple(left_out), turned, tuple(writer.notes)
+    )
 
 
 def _check_labels(image: LabelledImage, known: NDArray[np.bool_]) -> None:
@@ -239,7 +248,8 @@ def names_with_folders(title: str) -> list[str]:
 def names_of(titles: Iterable[str]) -> list[str]:
     """Return what the files of each image are called: its own name, with folders where others have it, too.
 
-    No two are alike, whatever the case, and each fits into lists of a line an image.
+    No two are alike on any disk, as :func:`alike` has it, and each fits into lists of a line an image in
+    UTF-8.
 
     Args:
         titles: of the images, as ``site/heron.jpg`` or ``cells.tif[3]``.
@@ -250,7 +260,7 @@ def names_of(titles: Iterable[str]) -> list[str]:
         names = ["_".join(each[-number:]) for each, number in zip(parts, used, strict=True)]
         often: dict[str, list[int]] = {}
         for index, name in enumerate(names):
-            often.setdefault(name.casefold(), []).append(index)
+            often.setdefault(alike(name), []).append(index)
         more = [
             index
             for together in often.values()
@@ -271,7 +281,26 @@ def _parts(title: str) -> list[str]:
     if bracket:
         stem = "_".join([stem, *re.findall(r"\d+", plane)])
     kept = [part for part in folders.split("/") if part not in ("", ".", "..")]
-    return [_UNFIT.sub("_", part).strip(" .") or "_" for part in (*kept, stem)]
+    return [_UNFIT.sub("_", portable(part)).strip(" .") or "_" for part in (*kept, stem)]
+
+
+def alike(name: str) -> str:
+    """Return what two names have in common that are one name on some disk.
+
+    Windows and macOS take no note of case; macOS takes an ä that is one character, as others write it, and
+    one that is an a and two dots, as it hands them out itself, for the same.
+    """
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFD", name).casefold())
+
+
+def portable(name: str) -> str:
+    """Return a name as text that each disk and each file can hold: é for e and ´, x and FF for a byte FF."""
+
+    def spelled(found: re.Match[str]) -> str:
+        code = ord(found[0])
+        return f"_x{code - 0xDC00:02X}" if code in _BYTE else f"_u{code:04X}"
+
+    return _SURROGATE.sub(spelled, unicodedata.normalize("NFC", name))
 
 
 def _numbered(names: Sequence[str]) -> list[str]:
@@ -281,9 +310,9 @@ def _numbered(names: Sequence[str]) -> list[str]:
     for name in names:
         base = found = cut(name, MAX_BYTES - _ENDING)
         number = 2
-        while found.casefold() in taken:
+        while alike(found) in taken:
             found, number = f"{base}_{number}", number + 1
-        taken.add(found.casefold())
+        taken.add(alike(found))
         told.append(found)
     return told
 

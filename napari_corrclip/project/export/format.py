@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -17,11 +17,13 @@ from typing import Literal, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_corrclip.project.export.checks import MOST_PIXELS
 from napari_corrclip.project.export.image import LabelledImage, RegionNote
 from napari_corrclip.project.export.numbering import Choices, Numbering
 from napari_corrclip.project.export.pictures import How
 from napari_corrclip.storage.untrusted import guarded
 from napari_corrclip.vocabulary import Vocabulary, VocabularyClass
+from napari_corrclip.vocabulary.palette import Color, default_color
 
 Wanted = Literal["regions", "classes", "both"]
 """Whether masks are of regions (instances), of classes (semantic), or there are both."""
@@ -60,9 +62,16 @@ class Writer(ABC):
         self.folder, self.head = folder, head
         self.held = contextlib.ExitStack()
         """Files that are open until the end."""
+        self.notes: list[str] = []
+        """What of the labels these files do not have as one may think, a sentence each; all at the end."""
 
     def begin(self) -> None:  # noqa: B027 - not each format has anything there
         """Write what comes before the images."""
+
+    @property
+    def most_pixels(self) -> int | None:
+        """Of an image that its files are read again for; ``None``: as many as they hold."""
+        return MOST_PIXELS
 
     @abstractmethod
     def item(self, image: LabelledImage) -> None:
@@ -184,6 +193,23 @@ def vocabulary_of(classes: Sequence[VocabularyClass]) -> Vocabulary:
     """
     highest = max((class_.value for class_ in classes), default=0)
     return Vocabulary(tuple(classes), highest + 1)
+
+
+def vocabulary_in_order(classes: Iterable[tuple[str, Color | None]]) -> Vocabulary:
+    """Return the vocabulary of classes that a format names, with values from 1 on.
+
+    Args:
+        classes: their names, and their colours where it tells them.
+
+    Raises:
+        InputError: there is none, or two are alike.
+    """
+    return vocabulary_of(
+        [
+            VocabularyClass(name, (name,), value, color or default_color(value))
+            for value, (name, color) in enumerate(classes, start=1)
+        ]
+    )
 
 
 Choice = Literal["first", "unlabelled", "ignored", "background"]

@@ -27,8 +27,14 @@ from napari_corrclip.errors import InputError
 from napari_corrclip.maps.filling import filled, paint
 from napari_corrclip.maps.outlines import outlines
 from napari_corrclip.project.export.attributes import attributes_of, note_of, scores_of
-from napari_corrclip.project.export.checks import check_size, inside, short
-from napari_corrclip.project.export.exporting import SUBSETS
+from napari_corrclip.project.export.checks import (
+    MOST_OF_PICTURE,
+    MOST_PIXELS,
+    check_size,
+    inside,
+    short,
+)
+from napari_corrclip.project.export.exporting import SUBSETS, portable
 from napari_corrclip.project.export.format import (
     Entry,
     Format,
@@ -36,7 +42,7 @@ from napari_corrclip.project.export.format import (
     Taken,
     Writer,
     files_in,
-    vocabulary_of,
+    vocabulary_in_order,
 )
 from napari_corrclip.project.export.image import LabelledImage, RegionNote
 from napari_corrclip.project.export.manifest import Manifest
@@ -44,9 +50,9 @@ from napari_corrclip.project.export.numbering import Choices, Numbering
 from napari_corrclip.project.export.pictures import ENDINGS, put_picture, size_of
 from napari_corrclip.project.export.polygons import keyed_bands, segment_of
 from napari_corrclip.project.export.segments import Masks
+from napari_corrclip.project.export.sizes import Sizes
 from napari_corrclip.storage.text_files import Unchecked, load_json, read_text
-from napari_corrclip.vocabulary import VocabularyClass
-from napari_corrclip.vocabulary.palette import Color, default_color
+from napari_corrclip.vocabulary.palette import Color
 
 ENDING, PICTURES, TABLE = ".geojson", "images", "classes.json"
 IGNORED = "Ignore*"
@@ -81,13 +87,18 @@ class GeojsonWriter(Writer):
         text = json.dumps({"pathClasses": listed}, ensure_ascii=False, indent=1) + "\n"
         (self.folder / TABLE).write_text(text, encoding="utf-8", newline="")
 
+    @property
+    def most_pixels(self) -> int:
+        """Of the picture beside it, which says how large it is; without one it is a number."""
+        return MOST_PIXELS if self.head.pictures == "none" else MOST_OF_PICTURE
+
     def item(self, image: LabelledImage) -> None:
         """Write an image's features."""
         folder = self.folder / image.subset
         folder.mkdir(exist_ok=True)
         name = put_picture(image, folder / PICTURES, self.head.pictures)
         height, width = image.shape
-        about = {"name": name, "width": width, "height": height}
+        about = {"name": portable(name), "width": width, "height": height}
         wanted: tuple[Masks, ...] = (
             ("classes", "regions") if self.head.masks == "both" else (self.head.masks,)
         )
@@ -174,7 +185,7 @@ class GeojsonReader(Reader):
     """The reader; files of others, too, which know nothing of ``classes.json``."""
 
     def __init__(self, folder: Path) -> None:
-        self._folder = folder
+        self._folder, self._sizes = folder, Sizes(folder)
         self._paths: dict[str, Path] = {}
         entries = []
         for subset in ("", *SUBSETS):
@@ -199,12 +210,7 @@ class GeojsonReader(Reader):
                 for feature in _features_in(self._read(path), path):
                     if feature.name not in ("", IGNORED):
                         colors[feature.name] = colors.get(feature.name) or feature.color
-        self.vocabulary = vocabulary_of(
-            [
-                VocabularyClass(name, (name,), number, color or default_color(number))
-                for number, (name, color) in enumerate(colors.items(), 1)
-            ]
-        )
+        self.vocabulary = vocabulary_in_order(colors.items())
         # As they were written: a name has been put right where it was not in Unicode's usual form.
         self._values = dict(zip(colors, self.vocabulary.values, strict=True))
         self.numbers = self._numbers()
@@ -279,10 +285,9 @@ class GeojsonReader(Reader):
             height, width = about.get("height"), about.get("width")
             if type(height) is int and type(width) is int:
                 return check_size((height, width), f"The image of {str(path)!r}")
-        manifest = Manifest.read(self._folder)
-        item = None if manifest is None else manifest.items.get(entry.name)
-        if item is not None:
-            return check_size(item.shape, f"The image {entry.name!r} in the manifest")
+        shape = self._sizes.of(entry.name)
+        if shape is not None:
+            return shape
         raise InputError(
             f"{str(path)!r} does not say how large its image is; put the image beside it, as "
             f'{entry.name + ".png"!r}, or write "image": {{"width": …, "height": …}} into it.'

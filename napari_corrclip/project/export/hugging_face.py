@@ -27,7 +27,7 @@ import numpy as np
 from PIL import Image
 
 from napari_corrclip.errors import InputError
-from napari_corrclip.project.export.checks import inside
+from napari_corrclip.project.export.checks import MOST_OF_PICTURE, inside
 from napari_corrclip.project.export.coco_files import inside_of
 from napari_corrclip.project.export.exporting import names_of
 from napari_corrclip.project.export.format import (
@@ -81,6 +81,11 @@ class HuggingFaceWriter(Writer):
         (self.folder / TABLE).write_text(text, encoding="utf-8", newline="")
         names = {str(number): name for number, name, *_ in _named(self.head)}
         (self.folder / NAMES).write_text(json.dumps(names, indent=1) + "\n", encoding="ascii")
+
+    @property
+    def most_pixels(self) -> int:
+        """Of a PNG."""
+        return MOST_OF_PICTURE
 
     def item(self, image: LabelledImage) -> None:
         """Write an image's map, and note where both are."""

@@ -4,7 +4,7 @@
     a pixel's number is its class, shown in the class's colour; a TIFF of 16 bits instead in an export that
     needs numbers above 255, in all of its files.
 ``SegmentationObject/NAME.png``
-    its region, as an image of 16 bits, or a TIFF above 65535.
+    its region, as an image of 16 bits, or a TIFF above 65535 or of more pixels than a PNG may have.
 ``JPEGImages/``
     the images.
 ``ImageSets/Segmentation/SUBSET.txt``
@@ -27,7 +27,7 @@ from PIL import Image
 from napari_corrclip.errors import InputError
 from napari_corrclip.maps.reading import read_map
 from napari_corrclip.maps.regions import check_regions
-from napari_corrclip.project.export.checks import inside
+from napari_corrclip.project.export.checks import MOST_OF_PICTURE, inside, is_too_large
 from napari_corrclip.project.export.format import (
     Entry,
     Format,
@@ -68,6 +68,11 @@ class IndexedWriter(Writer):
         self._ending = ".png" if self.head.numbering.highest <= 255 else ".tif"
         text = rows_to_csv([COLUMNS, *table_rows(self.head)])
         (self.folder / TABLE).write_text(text, encoding="utf-8", newline="")
+
+    @property
+    def most_pixels(self) -> int | None:
+        """Of a PNG; a TIFF has as many as it holds."""
+        return MOST_OF_PICTURE if self._ending == ".png" else None
 
     def item(self, image: LabelledImage) -> None:
         """Write an image's maps, and note its name."""
@@ -124,7 +129,7 @@ def decoded(
 
 def _write_regions(stem: Path, image: LabelledImage) -> None:
     regions = smallest_type(np.concatenate([band for _, _, band in image.bands()]))
-    if regions.dtype == np.uint16:
+    if regions.dtype == np.uint16 and not is_too_large(image.shape, MOST_OF_PICTURE):
         Image.fromarray(regions).save(stem.with_name(f"{stem.name}.png"), format="PNG")
     else:
         write_tiff(stem.with_name(f"{stem.name}.tif"), regions)

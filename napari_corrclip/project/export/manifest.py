@@ -29,7 +29,7 @@ from napari_corrclip.errors import InputError
 from napari_corrclip.images.stack import Where
 from napari_corrclip.maps.regions import as_ids
 from napari_corrclip.maps.runs import spread
-from napari_corrclip.project.export.checks import moment, share
+from napari_corrclip.project.export.checks import inside, moment, share
 from napari_corrclip.project.export.format import Head
 from napari_corrclip.project.export.image import LabelledImage, RegionNote, State
 from napari_corrclip.project.export.numbering import Choices
@@ -250,12 +250,12 @@ class Manifest:
         """Return that of an export, ``None`` where it has none; it is taken as untrusted.
 
         Raises:
-            InputError: it is damaged, or of a newer version.
+            InputError: it is damaged, of a newer version, or a link out of the folder.
         """
         path = folder / FOLDER / NAME
         if not has_manifest(folder):
             return None
-        where = f"The manifest {str(path)!r}"
+        where = f"The manifest {str(inside(folder, path, 'manifest'))!r}"
         document = load_json(read_text(path, "manifest", limit=1 << 30), where, surrogates=True)
         if not isinstance(document, dict) or document.get("format") != FORMAT:
             raise InputError(f"{where} is not one of this version; {_REMEDY}.")
@@ -287,9 +287,10 @@ class Manifest:
                 the classes that the format left out.
 
         Raises:
-            InputError: the manifest is damaged, or the labels are of another size.
+            InputError: the manifest is damaged or a link out of the folder, or the labels are of another
+                size.
         """
-        path = _file(self.folder / FOLDER, item.number)
+        path = inside(self.folder, _file(self.folder / FOLDER, item.number), "manifest")
         if labels.shape != item.shape:
             raise InputError(
                 f"The labels of {item.name!r} have {labels.shape} pixels, and were exported with "

@@ -28,7 +28,7 @@ from numpy.typing import NDArray
 from napari_corrclip.errors import InputError
 from napari_corrclip.maps.regions import check_regions
 from napari_corrclip.project.export.attributes import attributes_of, note_of, scores_of
-from napari_corrclip.project.export.checks import check_size, inside
+from napari_corrclip.project.export.checks import check_size, inside, is_too_large
 from napari_corrclip.project.export.exporting import SUBSETS
 from napari_corrclip.project.export.format import (
     Entry,
@@ -78,6 +78,11 @@ class OmeZarrWriter(Writer):
             raise InputError(
                 "OME-Zarr holds the pixels themselves; copy the images, or leave them out."
             )
+
+    @property
+    def most_pixels(self) -> None:
+        """As many as there are chunks for."""
+        return None
 
     def item(self, image: LabelledImage) -> None:
         """Write an image and its maps."""
@@ -137,7 +142,7 @@ class OmeZarrWriter(Writer):
         shape = image.shape
         arrays: list[Any] = []
         while True:
-            array = _new_array(group, str(len(arrays)), shape, kind)
+            array = _new_array(group, str(len(arrays)), shape, kind, whole=is_too_large(shape))
             for window in _windows(shape):
                 if arrays:
                     array[window] = _every_second(arrays[-1], window)
@@ -174,6 +179,10 @@ class OmeZarrWriter(Writer):
 
     def _regions(self, image: LabelledImage) -> list[dict[str, object]]:
         if len(image.notes) > _MOST_TOLD:
+            self.notes.append(
+                f"{image.path or image.name!r} has more than {_MOST_TOLD} regions: scores and decisions "
+                "are in the manifest alone."
+            )
             return []
         names = {class_.value: class_.name for class_ in self.head.vocabulary}
         return [
@@ -222,11 +231,28 @@ def _halved(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return ((np.asarray(total) + 2) // 4).astype(np.uint8)
 
 
-def _new_array(group: Any, name: str, shape: Sequence[int], kind: type[np.integer]) -> Any:
+def _new_array(
+    group: Any, name: str, shape: Sequence[int], kind: type[np.integer], *, whole: bool = False
+) -> Any:
+    """Make an array.
+
+    Args:
+        group: that it is in.
+        name: of the array.
+        shape: of the array.
+        kind: of its numbers.
+        whole: whether chunks of nothing are written, too, by which a large one is known to be no pretence.
+    """
     chunks = tuple(min(CHUNK, side) for side in shape)
     names = ("c", "y", "x")[-len(shape) :]
     return group.create_array(
-        name, shape=tuple(shape), chunks=chunks, dtype=kind, dimension_names=names, fill_value=0
+        name,
+        shape=tuple(shape),
+        chunks=chunks,
+        dtype=kind,
+        dimension_names=names,
+        fill_value=0,
+        config={"write_empty_chunks": whole},
     )
 
 

@@ -25,25 +25,18 @@ from numpy.typing import NDArray
 from napari_corrclip.errors import InputError
 from napari_corrclip.images.files import damage
 from napari_corrclip.images.pictures import open_picture
-from napari_corrclip.project.export.checks import inside
-from napari_corrclip.project.export.coco_files import (
-    ANNOTATIONS,
-    Collection,
-    DocumentWriter,
-    Regions,
-    box_of,
-    document_name,
-    documents_called,
-    image_told,
-    inside_of,
-    known_of,
+from napari_corrclip.project.export.checks import MOST_OF_PICTURE, inside
+from napari_corrclip.project.export.coco_files import Regions, box_of, inside_of
+from napari_corrclip.project.export.coco_formats import (
+    CollectionReader,
+    CollectionWriter,
+    coco_format,
 )
 from napari_corrclip.project.export.coco_masks import id_type
-from napari_corrclip.project.export.format import Entry, Format, Reader, Taken, Writer
+from napari_corrclip.project.export.format import Entry, Taken
 from napari_corrclip.project.export.image import LabelledImage
-from napari_corrclip.project.export.numbering import Choices
 from napari_corrclip.project.export.png_bands import write_rgb
-from napari_corrclip.project.export.segments import Masks, Segment, segments_of
+from napari_corrclip.project.export.segments import Segment
 from napari_corrclip.storage.untrusted import check_regular, guarded
 
 _NAME = "panoptic"
@@ -52,35 +45,28 @@ _BAND = 1 << 16
 """Pixels that are looked at together, about."""
 
 
-class PanopticWriter(Writer):
-    """The writer; an image's segments are written as soon as they are there."""
+class PanopticWriter(CollectionWriter):
+    """The writer; an image's map is written before its segments."""
+
+    kind, things = _NAME, True
 
     def begin(self) -> None:
-        """Open the documents."""
-        subsets = self.head.subsets or ("",)
-        self._maps = {subset: self._place(subset).with_suffix("") for subset in subsets}
+        """Make the folders of the maps, and open the documents."""
+        self._maps = {subset: self.place(subset).with_suffix("") for subset in self.subsets}
         for folder in self._maps.values():
             folder.mkdir(parents=True)
-        things = self.head.masks != "classes"
-        self._documents = {
-            subset: self.held.enter_context(
-                DocumentWriter(self._place(subset), self.head, things=things)
-            )
-            for subset in subsets
-        }
-        self._images = 0
+        super().begin()
 
-    def _place(self, subset: str) -> Path:
-        return self.folder / ANNOTATIONS / document_name(_NAME, subset)
+    @property
+    def most_pixels(self) -> int:
+        """Of a PNG."""
+        return MOST_OF_PICTURE
 
     def item(self, image: LabelledImage) -> None:
         """Write an image's segments."""
-        self._images += 1
-        document = self._documents[image.subset]
-        document.image(image_told(self._images, image, self.folder, self.head.pictures))
+        document = self.begun(image)
         numbers = self.head.numbering.by_value
-        masks: Masks = "classes" if self.head.masks == "classes" else "regions"
-        segments = [segment for segment in segments_of(image, masks) if segment.value in numbers]
+        segments = list(self.segments(image))
         if len(segments) > _MOST:
             raise InputError(
                 f"{image.path!r} has {len(segments)} segments, and a PNG of them holds {_MOST}; take "
@@ -97,16 +83,11 @@ class PanopticWriter(Writer):
                 "area": segment.area,
                 "bbox": box_of(segment),
                 "iscrowd": 0,
-                **(known_of(segment) if masks == "regions" else {}),
+                **self.known(segment),
             }
             for number, segment in enumerate(segments, start=1)
         )
-        document.annotation({"image_id": self._images, "file_name": name}, "segments_info", told)
-
-    def close(self) -> None:
-        """Write the ends of the documents."""
-        for document in self._documents.values():
-            document.close()
+        document.annotation({"image_id": self.images, "file_name": name}, "segments_info", told)
 
 
 def _bands(segments: list[Segment], height: int, width: int) -> Iterator[NDArray[np.uint8]]:
@@ -132,23 +113,14 @@ def _bands(segments: list[Segment], height: int, width: int) -> Iterator[NDArray
         yield pixels.view(np.uint8).reshape(-1, width, 4)[:, :, :3]
 
 
-class PanopticReader(Reader):
-    """The reader; segments are read from their files image by image."""
+class PanopticReader(CollectionReader):
+    """The reader; maps are read some rows together."""
 
-    def __init__(self, folder: Path) -> None:
-        paths = documents_called(folder, _NAME)
-        if not paths:
-            raise InputError(
-                f"{str(folder)!r} has no document of segments ({ANNOTATIONS}/{_NAME}_*.json); put it there."
-            )
-        self._folder = folder
-        self._documents = Collection(folder, paths)
-        self.vocabulary, self.numbers = self._documents.vocabulary, self._documents.numbers
-        self.entries = self._documents.entries
+    kind, of = _NAME, "segments"
 
     def read(self, entry: Entry) -> Taken:
         """Return an image's labels."""
-        document, image = self._documents.found[entry.name]
+        document, image = self.documents.found[entry.name]
         where = f"The segments of {image.file_name!r} in {str(document.path)!r}"
         annotations = list(document.annotations(image))
         if len(annotations) != 1:
@@ -161,19 +133,19 @@ class PanopticReader(Reader):
                 raise InputError(
                     f"{where} have the id {str(number)[:40]}; give numbers from 1 to {_MOST}."
                 )
-            regions.add(each, self._documents.value_of(each, where))
+            regions.add(each, self.documents.value_of(each, where))
             ids.append(number)
         if len(set(ids)) < len(ids):
             raise InputError(f"{where} have an id twice; give each its own.")
         values, region_ids = regions.tables()
-        places = (document.path.with_suffix(""), self._folder / document.path.stem)
+        places = (document.path.with_suffix(""), self.folder / document.path.stem)
         path = inside_of(places, told.get("file_name"))
         if path is None:
             raise InputError(
                 f"{where} have the map {str(told.get('file_name'))[:200]!r}, which is not in "
                 f"{str(places[0])!r}; put it there."
             )
-        inside(self._folder, path, "map of segments")
+        inside(self.folder, path, "map of segments")
         labels = np.empty(image.shape, np.uint16)
         found: NDArray[np.integer] | None = None
         if document.masks != "classes":
@@ -243,16 +215,10 @@ def _colors(path: Path, shape: tuple[int, int]) -> Iterator[tuple[int, NDArray[n
                 yield top, np.asarray(picture.crop((0, top, width, min(top + rows, height))))
 
 
-PANOPTIC = Format(
+PANOPTIC = coco_format(
     "coco-panoptic",
     "COCO panoptic",
     "An image of segments beside a document that tells what each is; no two overlap.",
-    exact=True,
-    masks=("regions", "classes"),
-    choices=Choices(unlabelled=None),
-    free=frozenset({"first", "background"}),
-    pictures="copy",
-    writer=PanopticWriter,
-    is_one=lambda folder: bool(documents_called(folder, _NAME)),
-    reader=PanopticReader,
+    PanopticWriter,
+    PanopticReader,
 )

@@ -1,26 +1,36 @@
 """JSON documents that are larger than memory: an element after another, and where in the file each lies.
 
-A document of annotations is an object with a few long lists. Its elements are looked at one by one, and read
-again from their place when somebody wants them. The text is taken as one byte a character meanwhile: JSON's
-own signs are the same in UTF-8, and a place in the text is one in the file.
+A document of annotations is an object with a few long lists, or one long list. Its elements are looked at one
+by one, and read again from their place when somebody wants them. The text is taken as one byte a character
+meanwhile: JSON's own signs are the same in UTF-8, and a place in the text is one in the file.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from pathlib import Path
-from typing import IO, Any, NamedTuple
+from typing import IO, Any, NamedTuple, TypeVar
 
 from napari_corrclip.errors import InputError
 from napari_corrclip.storage.text_files import load_json
 from napari_corrclip.storage.untrusted import check_regular, guarded
 
+_T = TypeVar("_T")
 _SPACE = re.compile(r"[ \t\r\n]*")
+_TOKEN = re.compile(r'"(?:[^"\\]+|\\.)*("?)|[\[\]{}]', re.DOTALL)
+"""A text, with its end if it has one, or what begins and ends a list or an object."""
 _CHUNK = 1 << 18
 _LONGEST = 1 << 28
-"""Bytes of an element; a mask of a gigapixel is smaller."""
+"""Bytes of an element that is decoded; a mask of a gigapixel is smaller."""
+_LONGEST_PASSED = 1 << 30
+"""Bytes of one that is not."""
+_LONGEST_TEXT = 1 << 26
+"""Bytes of a text in it."""
+_ADVICE = "export or copy it again"
 _MARK = b"\xef\xbb\xbf"
 _DECODER = json.JSONDecoder()
 
@@ -51,38 +61,58 @@ def elements_of(path: Path, what: str) -> Iterator[Element]:
     Raises:
         InputError: it cannot be read, or is no such document.
     """
-    advice = "export or copy it again"
-    check_regular(path, what, advice)
-    where = f"The {what} {str(path)!r}"
-    with guarded(where, advice), path.open("rb") as file:
-        text = _Text(file, where)
+    with _text_of(path, what, "object", _ADVICE) as text:
         text.take("{")
         known: set[str] = set()
         while not (text.peek() == "}" and not known):
             key = text.value().value
             if not isinstance(key, str) or key in known:
-                raise InputError(f"{where} has the key {key!r} where none can be; correct it.")
+                raise InputError(f"{text.where} has the key {key!r} where none can be; correct it.")
             known.add(key)
             text.take(":")
-            yield from _values(text, key)
+            if text.peek() == "[":
+                yield from _each(text, partial(text.value, key))
+            else:
+                yield text.value(key)
             if text.take(",}") == "}":
                 break
         else:
             text.take("}")
-        if text.peek():
-            raise InputError(f"{where} has something behind its end; correct it.")
+        text.finish()
 
 
-def _values(text: _Text, key: str) -> Iterator[Element]:
-    if text.peek() != "[":
-        yield text.value(key)
-        return
+def places_of(path: Path, what: str, advice: str) -> Iterator[tuple[int, int]]:
+    """Yield the first byte and the one behind it of each object of a list; none is decoded.
+
+    Args:
+        path: of a JSON list of objects in UTF-8.
+        what: names it in the sentences.
+        advice: what to do with one that is damaged.
+
+    Raises:
+        InputError: it cannot be read, or is no such list.
+    """
+    with _text_of(path, what, "list of objects", advice) as text:
+        yield from _each(text, text.passed)
+        text.finish()
+
+
+@contextlib.contextmanager
+def _text_of(path: Path, what: str, kind: str, advice: str) -> Iterator[_Text]:
+    check_regular(path, what, advice)
+    where = f"The {what} {str(path)!r}"
+    with guarded(where, advice), path.open("rb") as file:
+        yield _Text(file, where, kind, advice)
+
+
+def _each(text: _Text, taken: Callable[[], _T]) -> Iterator[_T]:
+    """Yield what is taken of each element of a list."""
     text.take("[")
     if text.peek() == "]":
         text.take("]")
         return
     while True:
-        yield text.value(key)
+        yield taken()
         if text.take(",]") == "]":
             return
 
@@ -118,10 +148,12 @@ class _Text:
     Args:
         file: at its beginning.
         where: the subject of the sentences.
+        kind: of what is in it.
+        advice: what to do where that is damaged.
     """
 
-    def __init__(self, file: IO[bytes], where: str) -> None:
-        self._file, self._where = file, where
+    def __init__(self, file: IO[bytes], where: str, kind: str, advice: str) -> None:
+        self._file, self.where, self._kind, self._advice = file, where, kind, advice
         start = file.read(_CHUNK)
         self._at = len(_MARK) if start.startswith(_MARK) else 0
         self._text, self._before, self._ended = start.decode("latin-1"), 0, not start
@@ -159,7 +191,7 @@ class _Text:
                 value, end = _DECODER.raw_decode(self._text, self._at)
             except RecursionError:
                 raise InputError(
-                    f"{self._where} has lists in lists far too deep; write it flatter."
+                    f"{self.where} has lists in lists far too deep; write it flatter."
                 ) from None
             except ValueError:
                 end = len(self._text)
@@ -174,8 +206,42 @@ class _Text:
                 raise self._damaged()
             self._more()
 
+    def passed(self) -> tuple[int, int]:
+        """Go on behind the next value, which is an object, and return its first byte and the one behind it.
+
+        Of its text no more is in memory than a piece of the file, or one text in it.
+        """
+        if self.peek() != "{":
+            raise self._damaged()
+        start, depth = self._before + self._at, 0
+        while True:
+            rest = len(self._text)
+            for found in _TOKEN.finditer(self._text, self._at):
+                sign = self._text[found.start()]
+                if sign != '"':
+                    depth += 1 if sign in "[{" else -1
+                    if depth == 0:
+                        self._at = found.end()
+                        return start, self._before + self._at
+                elif not found[1]:  # it goes on in what was not read yet
+                    rest = found.start()
+                    break
+            self._at = rest
+            if (
+                self._ended
+                or self._before + rest - start > _LONGEST_PASSED
+                or len(self._text) - rest > _LONGEST_TEXT
+            ):
+                raise self._damaged()
+            self._more()
+
+    def finish(self) -> None:
+        """Refuse whatever comes yet."""
+        if self.peek():
+            raise InputError(f"{self.where} has something behind its end; correct it.")
+
     def _damaged(self) -> InputError:
         place = self._before + self._at
         return InputError(
-            f"{self._where} is no valid JSON object (from byte {place} on); export or copy it again."
+            f"{self.where} is no valid JSON {self._kind} (from byte {place} on); {self._advice}."
         )

@@ -29,7 +29,7 @@ from numpy.typing import NDArray
 from napari_corrclip.errors import InputError
 from napari_corrclip.maps.filling import filled, paint
 from napari_corrclip.maps.outlines import paths
-from napari_corrclip.project.export.checks import check_size, inside, short
+from napari_corrclip.project.export.checks import MOST_OF_PICTURE, MOST_PIXELS, inside, short
 from napari_corrclip.project.export.exporting import SUBSETS
 from napari_corrclip.project.export.format import (
     Entry,
@@ -41,10 +41,10 @@ from napari_corrclip.project.export.format import (
     vocabulary_of,
 )
 from napari_corrclip.project.export.image import LabelledImage
-from napari_corrclip.project.export.manifest import Manifest
 from napari_corrclip.project.export.numbering import Choices
 from napari_corrclip.project.export.pictures import ENDINGS, put_picture, size_of
 from napari_corrclip.project.export.polygons import keyed_bands, segment_of
+from napari_corrclip.project.export.sizes import Sizes
 from napari_corrclip.storage.text_files import dump_yaml, lines_of, load_yaml, read_text
 from napari_corrclip.vocabulary import MAX_VALUE, VocabularyClass
 from napari_corrclip.vocabulary.palette import default_color
@@ -68,6 +68,11 @@ class YoloWriter(Writer):
         """Make the folder of lines."""
         (self.folder / LABELS).mkdir()
         self._subsets: set[str] = set()
+
+    @property
+    def most_pixels(self) -> int:
+        """Of the picture beside it, which says how large it is; without one it is a number."""
+        return MOST_PIXELS if self.head.pictures == "none" else MOST_OF_PICTURE
 
     def item(self, image: LabelledImage) -> None:
         """Write an image's lines."""
@@ -141,6 +146,7 @@ class YoloReader(Reader):
                 for number, name in names.items()
             ]
         )
+        self._sizes = Sizes(folder)
         self._texts: dict[Entry, Path] = {}
         self.entries = list(self._entries(document))
 
@@ -278,14 +284,13 @@ class YoloReader(Reader):
     def _shape(self, entry: Entry) -> tuple[int, int]:
         if entry.picture is not None:
             return size_of(entry.picture)
-        manifest = Manifest.read(self._folder)
-        item = None if manifest is None else manifest.items.get(entry.name)
-        if item is None:
+        shape = self._sizes.of(entry.name)
+        if shape is None:
             raise InputError(
                 f"There is no image of {entry.name!r}, and its lines do not say how large it is; put it into "
                 f"{PICTURES!r}."
             )
-        return check_size(item.shape, f"The image {entry.name!r} in the manifest")
+        return shape
 
 
 def _outside(where: str, told: list[float]) -> NoReturn:

@@ -14,6 +14,7 @@ from qtpy.QtWidgets import QMessageBox
 from napari_corrclip.gui.export.panel import OWN, THIS
 from napari_corrclip.gui.pages import Page
 from napari_corrclip.gui.work.said import Kind
+from napari_corrclip.project.export import cvat
 from napari_corrclip.project.export.formats import FORMATS, WRITTEN
 from napari_corrclip.project.export.importing import Opened
 from tests.gui.hand import choose, click_at, turn_to, write
@@ -117,6 +118,71 @@ def test_files_of_an_image_that_was_opened_by_a_link_lie_beside_the_link(
         "photo.labels.classes.csv", "photo.labels.png", "photo.png", "photo.regions.csv",
     ]  # fmt: skip
     assert len(list(images.iterdir())) == 4
+
+
+def test_numbers_of_what_has_no_class_are_chosen(person: Person, images: Path) -> None:
+    dock = person.dock
+    dock.open_project(str(prelabelled(images)))
+    shown(person)
+    dock.session.ignore(dock.session.ids.tolist()[:3])
+    turn_to(person, Page.EXPORT)
+    panel, trainer = dock.export, dock.export.trainer
+    choose(panel.what, "All that have labels")
+    for name, format_ in WRITTEN.items():
+        choose(panel.kind, format_.title)
+        assert trainer.background.isVisible() == ("background" in format_.free), name
+        assert trainer.unlabelled.isVisible() == ("unlabelled" in format_.free), name
+        assert trainer.ignored.isVisible() == ("ignored" in format_.free), name
+        assert trainer.options(several=True, replace=False).unlabelled is None
+        usual = format_.choices
+        if trainer.background.isVisible():
+            assert trainer.background.currentData() == usual.background
+        if trainer.ignored.isVisible():
+            assert trainer.unlabelled.placeholderText() == str(usual.unlabelled)
+            assert trainer.ignored.placeholderText() == str(usual.ignored or "the same")
+        assert check_names(dock.pages)
+        assert cut(dock.pages) == []
+    choose(panel.kind, FORMATS["indexed"].title)
+    write(person, trainer.ignored, "many")
+    press(person)
+    assert (
+        dock.status.text() == "The number of what is ignored is 'many'; give one from 0 to 65535."
+    )
+    write(person, trainer.ignored, "99")
+    write(person, trainer.unlabelled, "77")
+    choose(trainer.first, "from 0 on")
+    assert panel.void.text().startswith("What has no class is 77, what is ignored 99.")
+    press(person)
+    folder = images.parent / "set-indexed"
+    assert dock.status.text().startswith("Wrote 4 images as Indexed PNG")
+    with Image.open(folder / "SegmentationClass" / "scene 0.png") as picture:
+        numbers = np.asarray(picture)
+    ignored = np.isin(dock.session.regions, dock.session.ids[:3])
+    np.testing.assert_array_equal(numbers == 99, ignored)
+    np.testing.assert_array_equal(numbers == 77, (dock.session.labels == 0) & ~ignored)
+    choose(panel.kind, FORMATS["coco"].title)
+    choose(panel.kind, FORMATS["indexed"].title)
+    assert trainer.ignored.text() == ""  # of another format it would be another number
+
+
+def test_what_a_format_does_not_have_as_it_was_is_told(
+    person: Person, images: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cvat, "MOST", 5)  # 255 regions are more than these images have
+    dock = person.dock
+    dock.open_project(str(prelabelled(images)))
+    shown(person)
+    turn_to(person, Page.EXPORT)
+    choose(dock.export.what, "All that have labels")
+    choose(dock.export.kind, FORMATS["cvat"].title)
+    press(person)
+    told = dock.status.text()
+    assert told.startswith("Wrote 4 images as CVAT")
+    assert (
+        "CVAT knows 5 masks an image: of '../scenes/scene 0.png' and 3 other images the smal"
+        in told
+    )
+    assert dock.status.said.kind is Kind.DONE
 
 
 def test_a_split_that_is_none_is_told(person: Person, images: Path) -> None:

@@ -7,10 +7,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pytest
+from PIL import Image
 
 from napari_corrclip.progress import finish
 from napari_corrclip.project.export.exporting import ExportOptions, Source, export_steps
 from napari_corrclip.project.export.format import Format
+from napari_corrclip.project.export.formats import WRITTEN
 from napari_corrclip.project.export.image import LabelledImage, RegionNote, State
 from napari_corrclip.project.export.importing import Opened
 from napari_corrclip.vocabulary import Vocabulary
@@ -26,6 +29,26 @@ NAMES = (
     "{x}",
     "a/b",
 )
+HERON = LabelledImage(
+    "",
+    np.array([[1, 1, 0, 0, 2], [1, 0, 0, 0, 2], [1, 1, 0, 3, 2], [0, 0, 0, 3, 2]], np.uint16),
+    np.array([[7, 7, 0, 0, 9], [7, 0, 0, 0, 9], [7, 7, 0, 8, 9], [5, 5, 0, 8, 9]], np.int32),
+    (
+        RegionNote(5, 0, 1, "ignored", by="Ann", at=5.0),
+        RegionNote(7, 1, 1, "", 0.75, 0.5),
+        RegionNote(8, 3, 1, "assigned", 0.25, 0.125, True, "Öz", 1.7e9),
+        RegionNote(9, 2, 2, "accepted", 0.5, 0.25, True, "Ann", 1.8e9),
+    ),
+    path="site/heron.jpg",
+)
+"""An image of 4 x 5 pixels of :data:`THREE` classes; a run proposed one, a person decided the others."""
+THREE = Vocabulary.from_names(["sky", "=bird", 'a, "b"'])
+MASKS = [
+    pytest.param(format_, masks, id=f"{name}-{masks}")
+    for name, format_ in WRITTEN.items()
+    for masks in format_.masks
+]
+"""Each format that is written, with each thing that its masks may be of."""
 STATES: tuple[State, ...] = ("", "assigned", "accepted", "ignored")
 
 
@@ -37,6 +60,17 @@ def words(count: int = len(NAMES)) -> Vocabulary:
         if count > 2
         else Vocabulary.from_names(names[:count])
     )
+
+
+def holed(*notes: RegionNote) -> LabelledImage:
+    """Return a region with a hole and a part (7), one that is ignored (9), and pixels of no region."""
+    labels = np.array(
+        [[1, 1, 1, 0, 1], [1, 0, 1, 0, 0], [1, 1, 1, 0, 0], [0, 0, 0, 0, 2]], np.uint16
+    )
+    regions = np.array(
+        [[7, 7, 7, 0, 7], [7, 0, 7, 0, 0], [7, 7, 7, 9, 9], [0, 0, 0, 0, 0]], np.int32
+    )
+    return LabelledImage("", labels, regions, notes, path="site/a b.png")
 
 
 def image(
@@ -69,6 +103,19 @@ def image(
     painted = random.random(shape) < 0.05
     labels[painted] = random.choice(values, int(painted.sum()))
     return LabelledImage("", labels, ids, tuple(notes), path=name, verified=True)
+
+
+def turned(file: Path, size: tuple[int, int] = (31, 47)) -> Path:
+    """Save a photograph that is stored turned, with a note which way, and return its file.
+
+    Args:
+        file: a JPEG.
+        size: width and height as stored, which are the rows and columns as seen.
+    """
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.new("RGB", size).save(file, exif=exif)
+    return file
 
 
 def write(

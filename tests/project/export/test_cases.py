@@ -2,33 +2,40 @@
 
 from __future__ import annotations
 
+import os
 import tracemalloc
+import unicodedata
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+import zarr
+from PIL import Image
 
 from napari_corrclip.errors import InputError
-from napari_corrclip.project.export import formats
+from napari_corrclip.project.export import checks, formats, indexed
 from napari_corrclip.project.export.exporting import (
     ExportOptions,
+    alike,
     dealt,
+    head_of,
     names_of,
     names_with_folders,
 )
-from napari_corrclip.project.export.format import Format
+from napari_corrclip.project.export.format import Format, Wanted
 from napari_corrclip.project.export.formats import FORMATS, format_called, format_of
 from napari_corrclip.project.export.image import LabelledImage, RegionNote
 from napari_corrclip.project.export.importing import Opened
 from napari_corrclip.vocabulary import Vocabulary
-from tests.project.export.exported import image, read, same_notes, words, write
+from tests.project.export.exported import MASKS, image, read, same_notes, words, write
 
 BARE = ExportOptions(pictures="none")
 WRITTEN = [pytest.param(format_, id=name) for name, format_ in formats.WRITTEN.items()]
 EXACT = [
     pytest.param(format_, id=name) for name, format_ in formats.WRITTEN.items() if format_.exact
 ]
+EXACT_MASKS = [pair for pair in MASKS if pair.values[0].exact]
 
 
 def plain(count: int) -> Vocabulary:
@@ -48,7 +55,7 @@ def grid(side: int, cells: int, classes: int) -> LabelledImage:
     return LabelledImage("", values[regions], regions, notes, path="grid.png")
 
 
-@pytest.mark.parametrize("format_", EXACT)
+@pytest.mark.parametrize("format_", WRITTEN)
 def test_many_regions(format_: Format, tmp_path: Path) -> None:
     one = grid(530, 265, 7)  # 70,225 of four pixels
     assert len(one.notes) > 70_000
@@ -56,27 +63,32 @@ def test_many_regions(format_: Format, tmp_path: Path) -> None:
     (back,) = read(folder)
     np.testing.assert_array_equal(back.labels, one.labels)
     np.testing.assert_array_equal(back.regions, one.regions)
-    assert len(back.notes) == len(one.notes)
+    assert same_notes(back, one)
 
 
-@pytest.mark.parametrize("format_", WRITTEN)
-def test_no_region_and_classes_without_pixels(format_: Format, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("format_", "masks"), MASKS)
+def test_no_region_and_classes_without_pixels(
+    format_: Format, masks: Wanted, tmp_path: Path
+) -> None:
     nothing = np.zeros((20, 30))
     one = LabelledImage("", nothing.astype(np.uint16), nothing.astype(np.int32), path="empty.png")
-    folder = write(tmp_path / "out", [one, image(3, name="other.png")], format_, options=BARE)
-    opened = Opened.of(folder)
-    assert opened.vocabulary == words()
-    back = {opened.path_of(entry): opened.image(entry) for entry in opened.entries}
-    assert back["empty.png"].shape == (20, 30)
-    assert not back["empty.png"].labels.any()
-    assert not back["empty.png"].notes
+    images = [one, image(3, name="other.png")]
+    folder = write(tmp_path / "out", images, format_, options=replace(BARE, masks=masks))
+    assert Opened.of(folder).vocabulary == words()
+    for manifest in (True, False):
+        opened = Opened.of(folder, manifest=manifest)
+        (empty,) = (opened.image(entry) for entry in opened.entries if entry.name == "empty")
+        assert empty.shape == (20, 30)
+        assert not empty.labels.any()
+        assert not empty.notes
 
 
-@pytest.mark.parametrize("format_", EXACT)
-def test_three_hundred_classes(format_: Format, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("format_", "masks"), MASKS)
+def test_three_hundred_classes(format_: Format, masks: Wanted, tmp_path: Path) -> None:
     vocabulary = plain(300)
     one = grid(60, 20, 300)
-    folder = write(tmp_path / "out", [one], format_, vocabulary, BARE)
+    options = replace(BARE, masks=masks)
+    folder = write(tmp_path / "out", [one], format_, vocabulary, options)
     (back,) = read(folder)
     np.testing.assert_array_equal(back.labels, one.labels)
     (bare,) = read(folder, manifest=False)
@@ -173,8 +185,8 @@ def test_two_hundred_masks_in_little_memory(format_: Format, tmp_path: Path) -> 
 class Lazy:
     """An array on the disk, which is never cut as a whole."""
 
-    def __init__(self, array: np.ndarray) -> None:
-        self._array = array
+    def __init__(self, array: np.ndarray, store: Path) -> None:
+        self._array = zarr.array(data=array, chunks=(256, 256), store=str(store))
         self.shape, self.dtype, self.chunks = array.shape, array.dtype, (256, 256)
         self.largest = 0
 
@@ -184,16 +196,82 @@ class Lazy:
         return piece
 
 
-@pytest.mark.parametrize("format_", EXACT)
-def test_large_images_are_read_in_pieces(format_: Format, tmp_path: Path) -> None:
-    one = grid(1500, 12, 5)
-    labels, regions = Lazy(one.labels), Lazy(one.regions)
+@pytest.mark.parametrize(("format_", "masks"), EXACT_MASKS)
+def test_large_images_are_read_in_pieces(format_: Format, masks: Wanted, tmp_path: Path) -> None:
+    one = image(5, (1100, 1000), vocabulary=plain(5), regions=60)
+    labels, regions = Lazy(one.labels, tmp_path / "l"), Lazy(one.regions, tmp_path / "r")
     large = LabelledImage("", labels, regions, one.notes, path="large.tif")
-    folder = write(tmp_path / "out", [large], format_, plain(5), BARE)
+    options = replace(BARE, masks=masks)
+    folder = write(tmp_path / "out", [large], format_, plain(5), options)
     assert max(labels.largest, regions.largest) <= 1 << 20
     (back,) = read(folder)
     np.testing.assert_array_equal(back.labels, one.labels)
     np.testing.assert_array_equal(back.regions, one.regions)
+    (bare,) = read(folder, manifest=False)
+    np.testing.assert_array_equal(bare.labels, one.labels)
+
+
+@pytest.mark.parametrize("name", formats.WRITTEN)
+def test_what_would_not_be_read_again_is_not_written(name: str, tmp_path: Path) -> None:
+    """An image of one pixel too many is left out and told, before any of its pixels is looked at."""
+    assert 2 * (Image.MAX_IMAGE_PIXELS or 0) == checks.MOST_OF_PICTURE  # of the Pillow that is here
+    of_pngs = name in ("indexed", "coco-panoptic", "cvat", "huggingface")
+    most = checks.MOST_OF_PICTURE if of_pngs else checks.MOST_PIXELS
+    shape = (2, most // 2 + 1)
+    labels, regions = (np.broadcast_to(kind(0), shape) for kind in (np.uint16, np.int32))
+    large = LabelledImage("", labels, regions, path="large.tif")
+    if name == "ome-zarr":
+        assert FORMATS[name].writer is not None
+        head = head_of(FORMATS[name], words(), BARE)
+        assert FORMATS[name].writer(tmp_path, head).most_pixels is None
+        return
+    with pytest.raises(
+        InputError,
+        match=rf"large.tif: It has 2 x {shape[1]} pixels, and {most} are read back at most from",
+    ):
+        write(tmp_path / "out", [large], FORMATS[name], options=BARE)
+    assert not (tmp_path / "out").exists()
+    folder = write(tmp_path / "out", [large, image(1)], FORMATS[name], options=BARE)
+    assert [one.shape for one in read(folder)] == [image(1).shape]
+
+
+@pytest.mark.parametrize("name", ["yolo", "geojson"])
+def test_a_picture_beside_polygons_is_no_larger_than_it_can_be_read(
+    name: str, tmp_path: Path
+) -> None:
+    for pictures, most in (("copy", checks.MOST_OF_PICTURE), ("none", checks.MOST_PIXELS)):
+        head = head_of(FORMATS[name], words(), replace(BARE, pictures=pictures))
+        writer = FORMATS[name].writer
+        assert writer is not None
+        assert writer(tmp_path, head).most_pixels == most
+
+
+def test_a_large_zarr_with_hardly_a_label_comes_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its chunks of nothing are there, so that it is as large as it says."""
+    monkeypatch.setattr(checks, "MOST_PIXELS", 1 << 20)
+    labels, regions = np.zeros((3000, 3000), np.uint16), np.zeros((3000, 3000), np.int32)
+    labels[7, 9] = regions[7, 9] = 1
+    one = LabelledImage("", labels, regions, (RegionNote(1, 1, 1),), path="large.tif")
+    folder = write(tmp_path / "out", [one], FORMATS["ome-zarr"], plain(1), BARE)
+    (back,) = read(folder)
+    np.testing.assert_array_equal(back.labels, labels)
+    np.testing.assert_array_equal(back.regions, regions)
+
+
+def test_regions_of_more_pixels_than_a_png_has_are_a_tiff(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(indexed, "MOST_OF_PICTURE", 50)
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 25)
+    one = grid(10, 2, 2)
+    choice = replace(BARE, masks="both", unlabelled=300)  # all numbers are TIFF's, then
+    folder = write(tmp_path / "out", [one], FORMATS["indexed"], plain(2), choice)
+    for manifest in (True, False):
+        (back,) = read(folder, manifest=manifest)
+        np.testing.assert_array_equal(back.labels, one.labels)
+        np.testing.assert_array_equal(back.regions, one.regions)
 
 
 def test_names_of_files() -> None:
@@ -209,6 +287,41 @@ def test_names_of_files() -> None:
     assert names_of(["a\nb\t:.png", "..png", "a" * 300])[0] == "a_b_"
     assert all(len(name.encode()) < 240 for name in names_of(["ä" * 300 + ".png"]))
     assert names_with_folders("../a/b/heron.jpg") == ["heron", "b_heron", "a_b_heron"]
+
+
+def test_names_that_are_one_on_some_disk_are_two() -> None:
+    """As macOS has names, and as others do; and bytes that are no text, which no list in UTF-8 can have."""
+    whole, parts = "Käfer.png", unicodedata.normalize("NFD", "KÄFER.png")
+    assert names_of([whole, parts]) == ["Käfer", "KÄFER_2"]
+    assert names_of([f"a/{whole}", f"b/{parts}"]) == ["a_Käfer", "b_KÄFER"]
+    assert names_of(["caf\udce9.png", "caf\udce8.png", "\ud800.png"]) == [
+        "caf_xE9",
+        "caf_xE8",
+        "_uD800",
+    ]
+    assert names_with_folders(os.fsdecode(b"b\xff/caf\xe9.jpg")) == ["caf_xE9", "b_xFF_caf_xE9"]
+    assert alike("Straße ΐ") == alike(unicodedata.normalize("NFD", "STRASSE ΐ"))
+
+
+@pytest.mark.parametrize("manifest", [True, False])
+@pytest.mark.parametrize("name", formats.WRITTEN)
+def test_names_of_all_disks_come_back(name: str, manifest: bool, tmp_path: Path) -> None:
+    titles = ["caf\udce9.png", "\ud83d.png", "Käfer.png", unicodedata.normalize("NFD", "KÄFER.png")]
+    images = [replace(image(seed), path=title) for seed, title in enumerate(titles)]
+    folder = write(tmp_path / "out", images, FORMATS[name], options=BARE)
+    names = [path.name for path in folder.rglob("*")]
+    assert all(name.isprintable() and name.encode() for name in names)
+    assert len({alike(name) for name in names}) == len(set(names))
+    if name == "yolo" and not manifest:  # nothing else says how large they are
+        return
+    opened = Opened.of(folder, manifest=manifest)
+    assert {entry.name for entry in opened.entries} == set(names_of(titles))
+    back = {entry.name: opened.image(entry) for entry in opened.entries}
+    if manifest:
+        assert [back[each].path for each in names_of(titles)] == titles
+    if FORMATS[name].exact:
+        for one, each in zip(images, names_of(titles), strict=True):
+            np.testing.assert_array_equal(back[each].labels > 0, one.labels > 0)
 
 
 def test_a_split_is_the_same_one_again_and_keeps_planes_together() -> None:

@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-import zarr
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
@@ -26,23 +25,10 @@ from napari_corrclip.project.export.image import LabelledImage, RegionNote
 from napari_corrclip.project.export.importing import Opened
 from napari_corrclip.project.export.segments import segments_of
 from napari_corrclip.vocabulary import Vocabulary
-from tests.project.export.exported import image, read, words, write
+from tests.project.export.exported import HERON, THREE, image, read, turned, words, write
 
 PLAIN = ExportOptions(pictures="none")
 CLASSES = ExportOptions(pictures="none", masks="classes")
-SMALL = LabelledImage(
-    "",
-    np.array([[1, 1, 0, 0, 2], [1, 0, 0, 0, 2], [1, 1, 0, 3, 2], [0, 0, 0, 3, 2]], np.uint16),
-    np.array([[7, 7, 0, 0, 9], [7, 0, 0, 0, 9], [7, 7, 0, 8, 9], [5, 5, 0, 8, 9]], np.int32),
-    (
-        RegionNote(5, 0, 1, "ignored", by="Ann", at=5.0),
-        RegionNote(7, 1, 1, "", 0.75, 0.5),
-        RegionNote(8, 3, 1, "assigned", 0.25, 0.125, True, "Öz", 1.7e9),
-        RegionNote(9, 2, 2, "accepted", 0.5, 0.25, True, "Ann", 1.8e9),
-    ),
-    path="site/heron.jpg",
-)
-THREE = Vocabulary.from_names(["sky", "=bird", 'a, "b"'])
 
 
 def document(folder: Path, name: str = "instances_default.json") -> dict[str, Any]:
@@ -51,7 +37,7 @@ def document(folder: Path, name: str = "instances_default.json") -> dict[str, An
 
 
 def test_file_is_as_the_format_says(tmp_path: Path) -> None:
-    found = document(write(tmp_path / "out", [SMALL], COCO, THREE, PLAIN))
+    found = document(write(tmp_path / "out", [HERON], COCO, THREE, PLAIN))
     assert found["images"] == [
         {"id": 1, "width": 5, "height": 4, "file_name": "site/heron.jpg", "name": "heron"}
     ]
@@ -89,21 +75,6 @@ def test_file_is_as_the_format_says(tmp_path: Path) -> None:
             **common,
         },
     ]  # fmt: skip
-
-
-def test_regions_and_decisions_need_no_manifest(tmp_path: Path) -> None:
-    folder = write(tmp_path / "out", [SMALL], COCO, THREE, PLAIN)
-    opened = Opened.of(folder, manifest=False)
-    (entry,) = opened.entries
-    other = opened.image(entry, "predictions")
-    np.testing.assert_array_equal(other.labels, SMALL.labels)
-    np.testing.assert_array_equal(other.regions, np.where(SMALL.labels > 0, SMALL.regions, 0))
-    assert other.notes == (
-        SMALL.notes[1],
-        replace(SMALL.notes[2], predicted=0, p=0),
-        SMALL.notes[3],
-    )
-    assert (entry.name, opened.path_of(entry)) == ("heron", "site/heron.jpg")
 
 
 def test_classes_have_one_annotation_each(tmp_path: Path) -> None:
@@ -150,13 +121,10 @@ def test_names_and_subsets(tmp_path: Path) -> None:
 
 
 def test_pictures_lie_as_their_masks(tmp_path: Path) -> None:
-    turned, plain = tmp_path / "turned.jpg", tmp_path / "b.png"
-    exif = Image.Exif()
-    exif[0x0112] = 6
-    Image.new("RGB", (20, 30)).save(turned, exif=exif)
+    photograph, plain = turned(tmp_path / "turned.jpg", (20, 30)), tmp_path / "b.png"
     Image.new("RGB", (9, 7)).save(plain)
     images = [
-        replace(image(1, (20, 30), name="x/a.jpg"), file=turned),
+        replace(image(1, (20, 30), name="x/a.jpg"), file=photograph),
         replace(image(2, (7, 9), name="y/a.png"), file=plain),
     ]
     folder = write(tmp_path / "out", images, COCO, options=ExportOptions(pictures="copy"))
@@ -166,36 +134,6 @@ def test_pictures_lie_as_their_masks(tmp_path: Path) -> None:
             assert picture.getexif().get(0x0112, 1) == 1
     pictures = [entry.picture for entry in Opened.of(folder).entries]
     assert pictures == [folder / "images" / "x_a.png", folder / "images" / "y_a.png"]
-
-
-@pytest.mark.parametrize("options", [PLAIN, CLASSES])
-def test_images_on_the_disk_are_read_in_pieces(options: ExportOptions, tmp_path: Path) -> None:
-    one = image(5, (700, 900), regions=60)
-    stored = [
-        zarr.array(data=array, chunks=(128, 256), store=str(tmp_path / name))
-        for name, array in (("labels", one.labels), ("regions", one.regions))
-    ]
-    on_disk = replace(one, labels=stored[0], regions=stored[1])
-    folder = write(tmp_path / "out", [on_disk], COCO, options=options)
-    (other,) = read(folder)
-    np.testing.assert_array_equal(other.labels, one.labels)
-    np.testing.assert_array_equal(other.regions, one.regions)
-    (alone,) = read(folder, manifest=False)
-    np.testing.assert_array_equal(alone.labels, one.labels)
-
-
-@pytest.mark.parametrize("options", [PLAIN, CLASSES])
-def test_nothing_and_many_classes(options: ExportOptions, tmp_path: Path) -> None:
-    nothing = LabelledImage("", np.zeros((3, 2), np.uint16), np.zeros((3, 2), np.int32), path="n")
-    row = np.arange(0, 299, dtype=np.uint16)[None]  # the last class has no pixel
-    many = LabelledImage("", row, row.astype(np.int32), path="many")
-    names = Vocabulary.from_names([f"n {number}" for number in range(1, 301)])
-    folder = write(tmp_path / "out", [nothing, many], COCO, names, options)
-    one, other = read(folder, manifest=False)
-    assert not one.labels.any()
-    assert not one.regions.any()
-    np.testing.assert_array_equal(other.labels, row)
-    assert Opened.of(folder, manifest=False).vocabulary.names == names.names
 
 
 def test_numbers_and_background(tmp_path: Path) -> None:

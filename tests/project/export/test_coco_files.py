@@ -16,7 +16,7 @@ from napari_corrclip.project.export import streamed_json
 from napari_corrclip.project.export.exporting import ExportOptions
 from napari_corrclip.project.export.formats import FORMATS
 from napari_corrclip.project.export.importing import Opened
-from napari_corrclip.project.export.streamed_json import elements_at, elements_of
+from napari_corrclip.project.export.streamed_json import elements_at, elements_of, places_of
 from tests.project.export.exported import image, write
 
 PLAIN = ExportOptions(pictures="none")
@@ -57,6 +57,23 @@ def test_an_element_is_not_read_forever(tmp_path: Path, monkeypatch: pytest.Monk
     path.write_text('{"images": ["' + "x" * (1 << 20))
     with pytest.raises(InputError, match="from byte 12 on"):
         list(elements_of(path, "document"))
+
+
+@pytest.mark.parametrize(
+    ("limit", "text"),
+    [("_LONGEST_PASSED", '[{"a": [' + "1, " * (1 << 19) + '1], "'), ("_LONGEST_TEXT", '[{"')],
+)
+def test_an_element_is_not_passed_over_forever(
+    limit: str, text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(streamed_json, limit, 1000)
+    path = tmp_path / "a.json"
+    path.write_text(text + "x" * (1 << 20) + '"}]')
+    with pytest.raises(InputError, match="no valid JSON list of objects"):
+        list(places_of(path, "document", "copy it again"))
+    monkeypatch.undo()
+    path.write_text('[{"a": "' + "x" * (1 << 20) + '"}, {}]')
+    assert [end - start for start, end in places_of(path, "document", "")] == [(1 << 20) + 9, 2]
 
 
 def test_subsets_call_a_class_alike(tmp_path: Path) -> None:

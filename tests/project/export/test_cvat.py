@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import os
-import tracemalloc
 import zipfile
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -16,6 +15,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from napari_corrclip.errors import InputError
+from napari_corrclip.progress import finish
 from napari_corrclip.project.export.cvat import (
     ARCHIVE,
     CVAT,
@@ -24,11 +24,16 @@ from napari_corrclip.project.export.cvat import (
     voc_colors,
     voc_indices,
 )
-from napari_corrclip.project.export.exporting import ExportOptions
+from napari_corrclip.project.export.exporting import (
+    Exported,
+    ExportOptions,
+    Source,
+    export_steps,
+)
 from napari_corrclip.project.export.image import LabelledImage, RegionNote
 from napari_corrclip.project.export.importing import Opened
 from napari_corrclip.vocabulary import Vocabulary, VocabularyClass
-from tests.project.export.exported import image, read, same_notes, words, write
+from tests.project.export.exported import read, same_notes, write
 
 RED, BLUE = (200, 0, 0), (0, 0, 200)
 BARE = ExportOptions(pictures="none")
@@ -227,12 +232,33 @@ def test_more_masks_than_cvat_knows_are_put_together(count: int, tmp_path: Path)
     assert same_notes(other, one)
 
 
-def test_seventy_thousand_regions(tmp_path: Path) -> None:
-    one, classes = stripes(70_000, 5, width=4)
-    folder = write(tmp_path / "out", [one], CVAT, classes, BARE)
-    (other,) = read(folder)
-    np.testing.assert_array_equal(other.regions, one.regions)
-    assert same_notes(other, one)
+def exported(folder: Path, images: list[LabelledImage], classes: Vocabulary) -> Exported:
+    """Export images, and return what is told of it."""
+    sources = [Source(one.path, one.path, lambda one=one: one) for one in images]  # type: ignore[misc]
+    return finish(export_steps(sources, folder, CVAT, classes, BARE))
+
+
+def test_what_cvat_does_not_know_as_it_was_is_told(tmp_path: Path) -> None:
+    many, classes = stripes(400, 3)
+    few = replace(stripes(255, 3)[0], path="few.png")
+    assert exported(tmp_path / "few", [few], classes).notes == ()
+    assert exported(tmp_path / "one", [many, few], classes).notes == (
+        "CVAT knows 255 masks an image: of 'many.png' the smallest regions of each class are one mask "
+        "together.",
+    )
+    others = [replace(many, path=f"{number}.png") for number in range(3)]
+    (note,) = exported(tmp_path / "three", others, classes).notes
+    assert note.startswith(
+        "CVAT knows 255 masks an image: of '0.png' and 2 other images the smallest"
+    )
+    one, classes = stripes(300, 300)
+    assert exported(tmp_path / "classes", [one], classes).notes[-1] == (
+        "CVAT knows 255 masks an image: of 'many.png' each of its classes is one mask."
+    )
+    one, classes = stripes(3, 3)[0], vocabulary(("a", RED), ("b", (0, 0, 0)), ("c", BLUE))
+    assert exported(tmp_path / "colour", [one], classes).notes == (
+        "CVAT takes a colour for one class, and black for none: 'b' has another one there.",
+    )
 
 
 def test_three_hundred_classes(tmp_path: Path) -> None:
@@ -246,17 +272,6 @@ def test_three_hundred_classes(tmp_path: Path) -> None:
         back = {each.name: each for each in read(folder, manifest=manifest)}
         np.testing.assert_array_equal(back["many"].labels, one.labels)
         np.testing.assert_array_equal(back["few"].labels, few.labels)
-
-
-def test_an_image_without_labels_and_a_class_without_pixels(tmp_path: Path) -> None:
-    nothing = np.zeros((3, 4), np.uint16)
-    one = LabelledImage("", nothing, nothing.astype(np.int32), path="none.png")
-    for masks in CVAT.masks:
-        options = replace(BARE, masks=masks)
-        folder = write(tmp_path / masks, [one], CVAT, small()[1], options)
-        (other,) = read(folder, manifest=False)
-        np.testing.assert_array_equal(other.labels, nothing)
-        assert not other.notes
 
 
 def test_subsets_are_lists_and_images_lie_beside_the_archive(tmp_path: Path) -> None:
@@ -471,31 +486,3 @@ def test_no_name_leads_out_of_the_folder(tmp_path: Path) -> None:
     # what is no file of the folder has no mask there
     listed.write_text("../../secret\ncells\n/etc/passwd\n")
     assert [each.name for each in read(folder, manifest=False)] == ["cells"]
-
-
-def test_memory_is_that_of_the_maps(tmp_path: Path) -> None:
-    random = np.random.default_rng(0)
-    regions = np.kron(
-        random.permutation(256).reshape(16, 16) + 1, np.ones((128, 128), np.int32)
-    ).astype(np.int32)
-    labels = (regions % 9 + 1).astype(np.uint16)
-    notes = tuple(RegionNote(region, region % 9 + 1, 1) for region in range(1, 257))
-    one = LabelledImage("", labels, regions, notes, path="large.png")
-    classes = Vocabulary.from_names([f"class {number}" for number in range(9)])
-    most = 3 * (labels.nbytes + regions.nbytes)
-    tracemalloc.start()
-    folder = write(tmp_path / "out", [one], CVAT, classes, BARE)
-    assert tracemalloc.get_traced_memory()[1] < most / 2
-    tracemalloc.reset_peak()
-    (other,) = read(folder)
-    peak = tracemalloc.get_traced_memory()[1]
-    tracemalloc.stop()
-    np.testing.assert_array_equal(other.labels, labels)
-    assert peak < most
-
-
-def test_any_image_comes_back_with_all_names(tmp_path: Path) -> None:
-    images = [image(seed, (40, 50), name=f"{seed}/a.png") for seed in range(4)]
-    folder = write(tmp_path / "out", images, CVAT, options=BARE)
-    back = Opened.of(folder, manifest=False)
-    assert back.vocabulary.names == words().names

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import json
-import tracemalloc
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from PIL import Image
 
 from napari_corrclip.errors import InputError
@@ -21,7 +18,7 @@ from napari_corrclip.project.export.geojson import GEOJSON
 from napari_corrclip.project.export.image import LabelledImage, RegionNote
 from napari_corrclip.project.export.importing import Opened
 from napari_corrclip.vocabulary import Vocabulary
-from tests.project.export.exported import image, read, same_notes, words, write
+from tests.project.export.exported import holed, image, read, turned, write
 
 MASKS: tuple[Wanted, ...] = ("regions", "classes", "both")
 TWO = Vocabulary.from_names(["cat", "per:son"])
@@ -30,17 +27,10 @@ SQUARE = [[[1, 1], [3, 1], [3, 3], [1, 3], [1, 1]]]
 
 def by_hand() -> LabelledImage:
     """Return a region with a hole and a part beside it, one that is ignored, and pixels of no region."""
-    labels = np.array(
-        [[1, 1, 1, 0, 1], [1, 0, 1, 0, 0], [1, 1, 1, 0, 0], [0, 0, 0, 0, 2]], np.uint16
-    )
-    regions = np.array(
-        [[7, 7, 7, 0, 7], [7, 0, 7, 0, 0], [7, 7, 7, 9, 9], [0, 0, 0, 0, 0]], np.int32
-    )
-    notes = (
+    return holed(
         RegionNote(7, 1, 2, "accepted", 0.5, 0.25, True, "Ann", 1.7e9),
         RegionNote(9, 0, 1, "ignored"),
     )
-    return LabelledImage("", labels, regions, notes, path="site/a b.png")
 
 
 def feature(coordinates: Any = SQUARE, kind: str = "Polygon", **properties: Any) -> dict[str, Any]:
@@ -151,28 +141,6 @@ def test_both_are_annotations_of_classes_and_detections_of_regions(tmp_path: Pat
     ]
 
 
-@pytest.mark.parametrize("masks", MASKS)
-@given(seed=st.integers(0, 2**32 - 1), height=st.integers(1, 40), width=st.integers(1, 40))
-def test_any_image_comes_back_as_it_was(
-    masks: Wanted,
-    tmp_path_factory: pytest.TempPathFactory,
-    seed: int,
-    height: int,
-    width: int,
-) -> None:
-    one = image(seed, (height, width), regions=seed % 30)
-    folder = tmp_path_factory.mktemp("export") / "out"
-    write(folder, [one], GEOJSON, options=ExportOptions(masks=masks))
-    (other,) = read(folder)
-    np.testing.assert_array_equal(other.labels, one.labels)
-    np.testing.assert_array_equal(other.regions, one.regions)
-    assert same_notes(other, one)
-    (bare,) = read(folder, manifest=False)
-    assert Opened.of(folder, manifest=False).vocabulary.names == words().names
-    renumbered = np.array([0, *words().values])[bare.labels]
-    np.testing.assert_array_equal(renumbered, one.labels)
-
-
 @pytest.mark.parametrize("masks", ["regions", "both"])
 def test_regions_and_decisions_need_no_manifest(masks: Wanted, tmp_path: Path) -> None:
     folder = write(tmp_path / "out", [by_hand()], GEOJSON, TWO, ExportOptions(masks=masks))
@@ -197,23 +165,6 @@ def test_a_split_is_folders_and_pictures_lie_beside(tmp_path: Path) -> None:
         assert entry.picture.parent == opened.folder / entry.subset / "images"
         one = images[int(entry.name)]
         np.testing.assert_array_equal(opened.image(entry).labels, one.labels)
-
-
-def test_many_regions_and_none(tmp_path: Path) -> None:
-    cells = np.arange(1, 5001, dtype=np.int32).reshape(50, 100)
-    regions = cells.repeat(3, 0).repeat(3, 1)
-    labels = (regions % 2 + 1).astype(np.uint16)
-    nothing = np.zeros((4, 5), np.uint16)
-    images = [
-        LabelledImage("", labels, regions, path="many.png"),
-        LabelledImage("", nothing, nothing.astype(np.int32), path="none.png"),
-    ]
-    folder = write(tmp_path / "out", images, GEOJSON, TWO)
-    many, none = read(folder, manifest=False)
-    np.testing.assert_array_equal(many.regions, regions)
-    np.testing.assert_array_equal(many.labels, labels)
-    assert none.labels.shape == (4, 5)
-    assert not none.labels.any()
 
 
 def test_the_background_can_be_left_out(tmp_path: Path) -> None:
@@ -301,10 +252,8 @@ def test_what_lies_beyond_the_image_is_cut_off(tmp_path: Path) -> None:
 
 
 def test_photographs_that_lie_turned_are_as_they_are_seen(tmp_path: Path) -> None:
-    exif = Image.Exif()
-    exif[0x0112] = 6
     opened = others(tmp_path, [feature(classification="a")], None)
-    Image.new("RGB", (9, 4)).save(tmp_path / "slide.jpg", exif=exif)
+    turned(tmp_path / "slide.jpg", (9, 4))
     assert taken(Opened.of(tmp_path)).labels.shape == (9, 4)
     assert opened.entries[0].picture is None
 
@@ -399,25 +348,6 @@ def test_a_damaged_table_is_told(tmp_path: Path, text: str) -> None:
     (folder / "classes.json").write_text(text, encoding="utf-8")
     with pytest.raises(InputError, match=r"classes\.json"):
         read(folder)
-
-
-def test_memory_is_that_of_the_maps(tmp_path: Path) -> None:
-    cells = np.random.default_rng(0).permutation(256).reshape(16, 16) + 1
-    regions = np.kron(cells, np.ones((128, 128), np.int32)).astype(np.int32)
-    labels = (regions % 2 + 1).astype(np.uint16)
-    one = LabelledImage("", labels, regions, path="a.png")
-    most = 3 * (labels.nbytes + regions.nbytes)
-    tracemalloc.start()
-    try:
-        folder = write(tmp_path / "out", [one], GEOJSON, TWO)
-        assert tracemalloc.get_traced_memory()[1] < most
-        tracemalloc.reset_peak()
-        reader = GEOJSON.reader(folder)
-        other = reader.read(reader.entries[0])
-        assert tracemalloc.get_traced_memory()[1] < most
-    finally:
-        tracemalloc.stop()
-    np.testing.assert_array_equal(other.labels, labels)
 
 
 @pytest.mark.parametrize("masks", MASKS)

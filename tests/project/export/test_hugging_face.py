@@ -18,7 +18,7 @@ from napari_corrclip.project.export.hugging_face import HUGGING_FACE
 from napari_corrclip.project.export.image import LabelledImage, RegionNote
 from napari_corrclip.project.export.importing import Opened
 from napari_corrclip.vocabulary import Vocabulary
-from tests.project.export.exported import image, read, words, write
+from tests.project.export.exported import image, read, turned, words, write
 
 PLAIN = ExportOptions(pictures="none")
 SMALL = LabelledImage(
@@ -87,10 +87,7 @@ def test_what_was_ignored_needs_no_manifest(tmp_path: Path) -> None:
 def test_subsets_and_pictures(tmp_path: Path) -> None:
     images = []
     for number in range(6):
-        exif = Image.Exif()
-        exif[0x0112] = 6
-        file = tmp_path / f"{number}.jpg"
-        Image.new("RGB", (31, 47)).save(file, exif=exif)
+        file = turned(tmp_path / f"{number}.jpg")
         one = image(number, (31, 47), name=f"s{number}/a b.jpg")
         images.append(replace(one, file=file))
     options = ExportOptions(split=(50, 50, 0))

@@ -17,16 +17,16 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from napari_corrclip.errors import InputError
-from napari_corrclip.project.export import label_studio, label_studio_file
+from napari_corrclip.project.export import streamed_json
 from napari_corrclip.project.export.brush_rle import packed, unpacked
 from napari_corrclip.project.export.exporting import ExportOptions
 from napari_corrclip.project.export.image import LabelledImage, RegionNote
 from napari_corrclip.project.export.importing import Opened
-from napari_corrclip.project.export.label_studio import CONFIG, LABEL_STUDIO, TASKS
-from napari_corrclip.project.export.label_studio_file import places_of, task_at
+from napari_corrclip.project.export.label_studio import LABEL_STUDIO
+from napari_corrclip.project.export.label_studio_files import CONFIG, TASKS, places_of, task_at
 from napari_corrclip.results.provenance import Provenance
 from napari_corrclip.vocabulary import Vocabulary, VocabularyClass
-from tests.project.export.exported import NAMES, image, read, words, write
+from tests.project.export.exported import NAMES, read, write
 
 BARE = ExportOptions(pictures="none")
 LABELS = np.array([[1, 1, 0, 2, 2], [1, 1, 0, 2, 2], [0, 0, 0, 1, 2], [1, 1, 0, 0, 0]], np.uint16)
@@ -372,23 +372,6 @@ def test_a_task_without_labels(tmp_path: Path) -> None:
     assert [each.labels.shape for each in read(place)] == [(2, 3), (2, 3)]
 
 
-@pytest.mark.parametrize("masks", LABEL_STUDIO.masks)
-def test_three_hundred_classes_and_two_images_of_one_name(masks: Any, tmp_path: Path) -> None:
-    given = words(300)
-    images = [
-        image(seed, (60, 70), vocabulary=given, regions=150, name=f"{seed}/a.png")
-        for seed in range(2)
-    ]
-    options = replace(BARE, masks=masks)
-    folder = write(tmp_path / "out", images, LABEL_STUDIO, given, options)
-    opened = Opened.of(folder, manifest=False)
-    assert opened.vocabulary.names == given.names
-    table = np.zeros(400, np.uint16)
-    table[list(given.values)] = opened.vocabulary.values
-    for one, entry in zip(images, opened.entries, strict=True):
-        np.testing.assert_array_equal(opened.image(entry).labels, table[one.labels])
-
-
 def test_memory_is_that_of_the_maps(tmp_path: Path) -> None:
     random = np.random.default_rng(0)
     regions = np.kron(random.permutation(196).reshape(14, 14) + 1, np.ones((147, 147), np.int64))
@@ -406,17 +389,6 @@ def test_memory_is_that_of_the_maps(tmp_path: Path) -> None:
     tracemalloc.stop()
     np.testing.assert_array_equal(other.labels, labels)
     assert peak < most
-
-
-def test_an_image_that_is_too_large_for_a_mask_is_told(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(label_studio, "MOST", 19)
-    with pytest.raises(
-        InputError, match=r"has 5 x 4 pixels, and a mask of Label Studio at most 19"
-    ):
-        write(tmp_path / "out", [small()], LABEL_STUDIO, vocabulary(), BARE)
-    assert not (tmp_path / "out").exists()
 
 
 # -- the file of tasks
@@ -450,7 +422,7 @@ def test_tasks_are_found_wherever_a_piece_of_the_file_ends(
     text = json.dumps(found, indent=indent, ensure_ascii=ascii_)
     path.write_bytes(text.encode("utf-8-sig" if chunk % 2 else "utf-8"))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(label_studio_file, "_CHUNK", chunk)
+        patch.setattr(streamed_json, "_CHUNK", chunk)
         if chunk < 3:  # the mark of the encoding would be cut
             path.write_text(text, encoding="utf-8")
         assert [task_at(path, place).document for place in places_of(path)] == found
@@ -459,7 +431,7 @@ def test_tasks_are_found_wherever_a_piece_of_the_file_ends(
 @pytest.mark.parametrize(
     "text",
     ["", "{}", "[", "[{}", '[{"a": "b}]', "[{}] x", "x [{}]", "[{}, 3]", '[{}, "a"]', "[[]]", "[{}]]",
-     "[{}}", '"a"', "[{]}]", "null", "[{}]["],
+     "[{}}", '"a"', "[{]}]", "null", "[{}][", "[{},]", "[{} {}]"],
 )  # fmt: skip
 def test_what_is_no_list_of_tasks_is_told(text: str, tmp_path: Path) -> None:
     (tmp_path / TASKS).write_text(text)

@@ -21,7 +21,7 @@ from napari_corrclip.project.export.image import LabelledImage, RegionNote
 from napari_corrclip.project.export.importing import Opened
 from napari_corrclip.project.export.ome_zarr import OME_ZARR
 from napari_corrclip.vocabulary import Vocabulary
-from tests.project.export.exported import image, read, words, write
+from tests.project.export.exported import image, read, turned, words, write
 
 TWO = Vocabulary.from_names(["cat", "per:son"])
 BARE = ExportOptions(pictures="none")
@@ -118,14 +118,6 @@ def test_choices_are_said_in_the_file(tmp_path: Path, options: ExportOptions) ->
     assert (told.get(ignored) == "ignored") == (options.ignored not in (None, 0))
 
 
-def test_three_hundred_classes_are_of_sixteen_bits(tmp_path: Path) -> None:
-    labels = np.arange(301, dtype=np.uint16).reshape(7, 43)
-    one = LabelledImage("", labels, labels.astype(np.int32), path="a.png")
-    classes = Vocabulary.from_names([f"class {number}" for number in range(300)])
-    (other,) = read(write(tmp_path / "out", [one], OME_ZARR, classes, BARE), manifest=False)
-    np.testing.assert_array_equal(other.labels, labels)
-
-
 def test_levels_have_every_second_pixel_of_labels_and_averages_of_the_image(tmp_path: Path) -> None:
     random = np.random.default_rng(0)
     regions = random.integers(0, 50, (37, 2051)).astype(np.int32)
@@ -158,10 +150,7 @@ def test_levels_have_every_second_pixel_of_labels_and_averages_of_the_image(tmp_
 
 
 def test_photographs_lie_as_they_are_seen(tmp_path: Path) -> None:
-    exif = Image.Exif()
-    exif[0x0112] = 6
-    file = tmp_path / "a.jpg"
-    Image.new("RGB", (31, 47)).save(file, exif=exif)
+    file = turned(tmp_path / "a.jpg")
     one = replace(image(0, (31, 47)), file=file)
     folder = write(tmp_path / "out", [one], OME_ZARR)
     assert zarr.open_group(folder / "a b.ome.zarr", mode="r")["0"].shape == (3, 31, 47)

@@ -11,35 +11,19 @@ from typing import Any
 
 import numpy as np
 import pytest
-import zarr
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
 from napari_corrclip.errors import InputError
 from napari_corrclip.project.export.exporting import ExportOptions
-from napari_corrclip.project.export.image import LabelledImage, RegionNote
 from napari_corrclip.project.export.importing import Opened
 from napari_corrclip.project.export.panoptic import PANOPTIC
 from napari_corrclip.project.export.png_bands import write_rgb
-from napari_corrclip.vocabulary import Vocabulary
-from tests.project.export.exported import image, read, write
+from tests.project.export.exported import HERON, THREE, image, read, turned, write
 
 PLAIN = ExportOptions(pictures="none")
 CLASSES = ExportOptions(pictures="none", masks="classes")
-SMALL = LabelledImage(
-    "",
-    np.array([[1, 1, 0, 0, 2], [1, 0, 0, 0, 2], [1, 1, 0, 3, 2], [0, 0, 0, 3, 2]], np.uint16),
-    np.array([[7, 7, 0, 0, 9], [7, 0, 0, 0, 9], [7, 7, 0, 8, 9], [5, 5, 0, 8, 9]], np.int32),
-    (
-        RegionNote(5, 0, 1, "ignored", by="Ann", at=5.0),
-        RegionNote(7, 1, 1, "", 0.75, 0.5),
-        RegionNote(8, 3, 1, "assigned", 0.25, 0.125, True, "Öz", 1.7e9),
-        RegionNote(9, 2, 2, "accepted", 0.5, 0.25, True, "Ann", 1.8e9),
-    ),
-    path="site/heron.jpg",
-)
-THREE = Vocabulary.from_names(["sky", "=bird", 'a, "b"'])
 
 
 def document(folder: Path, name: str = "panoptic_default") -> dict[str, Any]:
@@ -48,7 +32,7 @@ def document(folder: Path, name: str = "panoptic_default") -> dict[str, Any]:
 
 
 def test_files_are_as_the_format_says(tmp_path: Path) -> None:
-    folder = write(tmp_path / "out", [SMALL], PANOPTIC, THREE, PLAIN)
+    folder = write(tmp_path / "out", [HERON], PANOPTIC, THREE, PLAIN)
     found = document(folder)
     assert found["images"] == [
         {"id": 1, "width": 5, "height": 4, "file_name": "site/heron.jpg", "name": "heron"}
@@ -92,21 +76,6 @@ def test_files_are_as_the_format_says(tmp_path: Path) -> None:
     assert not colors[:, :, 1:].any()
 
 
-def test_regions_and_decisions_need_no_manifest(tmp_path: Path) -> None:
-    folder = write(tmp_path / "out", [SMALL], PANOPTIC, THREE, PLAIN)
-    opened = Opened.of(folder, manifest=False)
-    assert opened.format is PANOPTIC
-    (entry,) = opened.entries
-    other = opened.image(entry, "predictions")
-    np.testing.assert_array_equal(other.labels, SMALL.labels)
-    np.testing.assert_array_equal(other.regions, np.where(SMALL.labels > 0, SMALL.regions, 0))
-    assert other.notes == (
-        SMALL.notes[1],
-        replace(SMALL.notes[2], predicted=0, p=0),
-        SMALL.notes[3],
-    )
-
-
 def test_classes_are_stuff(tmp_path: Path) -> None:
     one = image(1)
     found = document(write(tmp_path / "out", [one], PANOPTIC, options=CLASSES))
@@ -120,12 +89,8 @@ def test_classes_are_stuff(tmp_path: Path) -> None:
 def test_names_subsets_and_pictures(tmp_path: Path) -> None:
     images = []
     for number in range(6):
-        exif = Image.Exif()
-        exif[0x0112] = 6
-        Image.new("RGB", (31, 47)).save(tmp_path / f"{number}.jpg", exif=exif)
-        one = image(number, name=f"s{number}/a b.jpg")
-        file = tmp_path / f"{number}.jpg"
-        images.append(replace(image(number, (31, 47), name=one.path), file=file))
+        file = turned(tmp_path / f"{number}.jpg")
+        images.append(replace(image(number, (31, 47), name=f"s{number}/a b.jpg"), file=file))
     folder = write(tmp_path / "out", images, PANOPTIC, options=ExportOptions(split=(50, 50)))
     for subset in ("train", "val"):
         found = document(folder, f"panoptic_{subset}")
@@ -145,35 +110,6 @@ def test_names_subsets_and_pictures(tmp_path: Path) -> None:
         ("train", True),
         ("val", True),
     }
-
-
-@pytest.mark.parametrize("options", [PLAIN, CLASSES])
-def test_images_on_the_disk_are_read_in_pieces(options: ExportOptions, tmp_path: Path) -> None:
-    one = image(5, (700, 900), regions=60)
-    stored = [
-        zarr.array(data=array, chunks=(128, 256), store=str(tmp_path / name))
-        for name, array in (("labels", one.labels), ("regions", one.regions))
-    ]
-    on_disk = replace(one, labels=stored[0], regions=stored[1])
-    folder = write(tmp_path / "out", [on_disk], PANOPTIC, options=options)
-    (other,) = read(folder)
-    np.testing.assert_array_equal(other.labels, one.labels)
-    np.testing.assert_array_equal(other.regions, one.regions)
-    (alone,) = read(folder, manifest=False)
-    np.testing.assert_array_equal(alone.labels, one.labels)
-
-
-@pytest.mark.parametrize("options", [PLAIN, CLASSES])
-def test_nothing_and_many_classes(options: ExportOptions, tmp_path: Path) -> None:
-    nothing = LabelledImage("", np.zeros((3, 2), np.uint16), np.zeros((3, 2), np.int32), path="n")
-    row = np.arange(0, 299, dtype=np.uint16)[None]  # the last class has no pixel
-    many = LabelledImage("", row, row.astype(np.int32), path="many")
-    names = Vocabulary.from_names([f"n {number}" for number in range(1, 301)])
-    folder = write(tmp_path / "out", [nothing, many], PANOPTIC, names, options)
-    one, other = read(folder, manifest=False)
-    assert not one.labels.any()
-    np.testing.assert_array_equal(other.labels, row)
-    assert Opened.of(folder, manifest=False).vocabulary.names == names.names
 
 
 @given(seed=st.integers(0, 2**32 - 1), height=st.integers(1, 30), width=st.integers(1, 30))

@@ -281,6 +281,22 @@ def test_no_link_leads_out_of_the_folder(name: str, tmp_path: Path) -> None:
         aside.rename(path)
 
 
+@pytest.mark.skipif(os.name != "posix", reason="links need rights on Windows")
+def test_no_link_leads_out_of_the_manifest(tmp_path: Path) -> None:
+    """Neither of it nor of its folders: what it says would be of somebody's other files."""
+    folder = write(tmp_path / "out", [nothing()], FORMATS["indexed"], ONE, BARE)
+    aside = tmp_path / "aside"
+    for name in ("manifest.json", "items/000000.npz", "items", ""):
+        path = folder / "napari-corrclip" / name
+        path.rename(aside)
+        path.symlink_to(aside)
+        with pytest.raises(InputError, match=r"The manifest .* is a link out of the folder"):
+            read_all(folder)
+        path.unlink()
+        aside.rename(path)
+    assert len(read_all(folder)) == 1
+
+
 UNREAD = {"README.md", "id2label.json"}
 """Files of a set that are for others."""
 

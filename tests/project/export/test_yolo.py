@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-import tracemalloc
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import yaml
-from hypothesis import given
-from hypothesis import strategies as st
 from PIL import Image
 
 from napari_corrclip.errors import InputError
 from napari_corrclip.project.export.exporting import ExportOptions
-from napari_corrclip.project.export.format import Wanted
 from napari_corrclip.project.export.image import LabelledImage, RegionNote
 from napari_corrclip.project.export.importing import Opened
 from napari_corrclip.project.export.yolo import YOLO, _shares
 from napari_corrclip.vocabulary import Vocabulary
-from tests.project.export.exported import image, read, same_notes, words, write
+from tests.project.export.exported import holed, image, turned, words, write
 
 TWO = Vocabulary.from_names(["cat", "per:son"])
 BARE = ExportOptions(pictures="none")
@@ -29,14 +25,7 @@ SQUARE = "0.3 0.3 0.7 0.3 0.7 0.7 0.3 0.7"
 
 def by_hand() -> LabelledImage:
     """Return a region with a hole and a part beside it, one that is ignored, and pixels of no region."""
-    labels = np.array(
-        [[1, 1, 1, 0, 1], [1, 0, 1, 0, 0], [1, 1, 1, 0, 0], [0, 0, 0, 0, 2]], np.uint16
-    )
-    regions = np.array(
-        [[7, 7, 7, 0, 7], [7, 0, 7, 0, 0], [7, 7, 7, 9, 9], [0, 0, 0, 0, 0]], np.int32
-    )
-    notes = (RegionNote(7, 1, 2, "accepted"), RegionNote(9, 0, 1, "ignored"))
-    return LabelledImage("", labels, regions, notes, path="site/a b.png")
+    return holed(RegionNote(7, 1, 2, "accepted"), RegionNote(9, 0, 1, "ignored"))
 
 
 def others(
@@ -105,36 +94,10 @@ def test_names_of_all_kinds_are_text_in_the_table(tmp_path: Path) -> None:
     assert list(Opened.of(folder, manifest=False).vocabulary.names) == names
 
 
-@pytest.mark.parametrize("masks", ["regions", "classes"])
-@given(seed=st.integers(0, 2**32 - 1), height=st.integers(1, 40), width=st.integers(1, 40))
-def test_any_image_comes_back_as_it_was(
-    masks: Wanted,
-    tmp_path_factory: pytest.TempPathFactory,
-    seed: int,
-    height: int,
-    width: int,
-) -> None:
-    one = image(seed, (height, width), regions=seed % 30)
-    folder = tmp_path_factory.mktemp("export") / "out"
-    write(folder, [one], YOLO, options=ExportOptions(masks=masks, pictures="none"))
-    (other,) = read(folder)
-    np.testing.assert_array_equal(other.labels, one.labels)
-    np.testing.assert_array_equal(other.regions, one.regions)
-    assert same_notes(other, one)
-    # Without the manifest's regions; but it says how large the image is.
-    opened = Opened.of(folder, manifest=False)
-    assert opened.vocabulary.names == words().names
-    renumbered = np.array([0, *words().values])[taken(opened).labels]
-    np.testing.assert_array_equal(renumbered, one.labels)
-
-
 def test_sizes_are_those_of_the_pictures(tmp_path: Path) -> None:
     images = []
     for number in range(6):
-        exif = Image.Exif()
-        exif[0x0112] = 6
-        file = tmp_path / f"{number}.jpg"
-        Image.new("RGB", (31, 47)).save(file, exif=exif)  # seen as 31 × 47
+        file = turned(tmp_path / f"{number}.jpg")
         images.append(replace(image(number, (31, 47), name=f"{number}.jpg"), file=file))
     folder = write(tmp_path / "out", images, YOLO, options=ExportOptions(split=(50, 25, 25)))
     table = yaml.safe_load((folder / "data.yaml").read_text(encoding="utf-8"))
@@ -161,24 +124,6 @@ def test_the_background_is_left_out_unless_it_is_wanted(tmp_path: Path) -> None:
     options = replace(BARE, background="class")
     folder = write(tmp_path / "all", [by_hand()], YOLO, classes, options)
     assert Opened.of(folder, manifest=False).vocabulary.names == ("cat", "per:son")
-
-
-def test_many_regions_none_and_three_hundred_classes(tmp_path: Path) -> None:
-    cells = np.arange(1, 5001, dtype=np.int32).reshape(50, 100)
-    regions = cells.repeat(3, 0).repeat(3, 1)
-    labels = (regions % 300 + 1).astype(np.uint16)
-    nothing = np.zeros((4, 5), np.uint16)
-    images = [
-        LabelledImage("", labels, regions, path="many.png"),
-        LabelledImage("", nothing, nothing.astype(np.int32), path="none.png"),
-    ]
-    classes = Vocabulary.from_names([f"class {number}" for number in range(300)])
-    folder = write(tmp_path / "out", images, YOLO, classes, BARE)
-    assert len((folder / "labels/train/many.txt").read_text().splitlines()) == 5000
-    assert not (folder / "labels/train/none.txt").read_text()
-    many, none = read(folder)
-    np.testing.assert_array_equal(many.labels, labels)
-    assert not none.labels.any()
 
 
 def test_lines_of_others_are_filled_with_their_border(tmp_path: Path) -> None:
@@ -270,25 +215,6 @@ def test_a_size_that_nobody_knows_is_asked_for(tmp_path: Path) -> None:
     (tmp_path / "images" / "one.png").unlink()
     with pytest.raises(InputError, match="There is no image of 'one'"):
         taken(Opened.of(tmp_path))
-
-
-def test_memory_is_that_of_the_maps(tmp_path: Path) -> None:
-    cells = np.random.default_rng(0).permutation(256).reshape(16, 16) + 1
-    regions = np.kron(cells, np.ones((128, 128), np.int32)).astype(np.int32)
-    labels = (regions % 2 + 1).astype(np.uint16)
-    one = LabelledImage("", labels, regions, path="a.png")
-    most = 3 * (labels.nbytes + regions.nbytes)
-    tracemalloc.start()
-    try:
-        folder = write(tmp_path / "out", [one], YOLO, TWO, BARE)
-        assert tracemalloc.get_traced_memory()[1] < most
-        tracemalloc.reset_peak()
-        reader = YOLO.reader(folder)
-        other = reader.read(reader.entries[0])
-        assert tracemalloc.get_traced_memory()[1] < most
-    finally:
-        tracemalloc.stop()
-    np.testing.assert_array_equal(other.labels, labels)
 
 
 def test_the_table_names_subsets_that_have_images_alone(tmp_path: Path) -> None:
