@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 
 import napari_corrclip as nc
 from napari_corrclip.learning import Lesson, OpenImage, Sitting, Taught
+from napari_corrclip.learning.guard import faded, weight
 from napari_corrclip.learning.sitting import MOST_UNDECIDED, evenly
-from napari_corrclip.learning.state import State
+from napari_corrclip.learning.state import State, foretold
 from tests.learning.worlds import (
     World,
     corrected,
@@ -123,6 +124,44 @@ def test_what_was_taken_back_leaves_nothing_behind(
     expected = opened(lesson, "open", seed + 99, regions).opening
     np.testing.assert_array_equal(nothing.probabilities, expected.probabilities)
     np.testing.assert_array_equal(nothing.classes, expected.classes)
+
+
+@given(
+    seeds,
+    st.lists(
+        st.tuples(
+            st.sampled_from(["look", "back", "refresh"]), st.integers(0, 11), st.integers(1, 3)
+        ),
+        max_size=40,
+    ),
+)
+def test_only_the_verdicts_that_are_left_count(
+    seed: int, steps: list[tuple[str, int, int]]
+) -> None:
+    """Whatever was said and unsaid, a refresh says what it says to whoever gave the last verdicts alone."""
+    lesson, _ = sittings(Lesson.new((1, 2, 3)), seed, 2)
+    image = opened(lesson, "open", seed + 7, 12)
+    verdicts: dict[int, int] = {}
+    for step, number, value in steps:
+        region = int(image.vectors.ids[number])
+        if step == "look" and image.look(region, value, "assigned", NOON):
+            verdicts[region] = value
+        elif step == "back":
+            image.take_back(region)
+            verdicts.pop(region, None)
+        elif step == "refresh":
+            image.refresh(list(verdicts))
+    fresh = opened(lesson, "open", seed + 7, 12)
+    fresh.follow({region: (value, "assigned") for region, value in verdicts.items()}, NOON)
+    taught, expected = image.refresh(list(verdicts)), fresh.refresh(list(verdicts))
+    assert image.looked == fresh.looked == tuple(verdicts)
+    rows = image.vectors.rows_of(taught.ids)
+    np.testing.assert_array_equal(image.told[rows], fresh.told[rows])
+    # Its weight is what the rows that are left earned, by what was told of each before its verdict.
+    kept = image.leave(list(verdicts)).looks
+    inside, outside = foretold(*faded(lesson.state.inside, lesson.state.opening), kept)  # type: ignore[union-attr]
+    assert taught.weight == weight(inside if verdicts else outside)
+    assert expected.verdicts == taught.verdicts == lesson.verdicts + len(verdicts)
 
 
 def test_an_image_follows_the_verdicts_that_there_are() -> None:
