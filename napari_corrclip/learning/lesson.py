@@ -205,8 +205,8 @@ class Lesson:
     def replayed(self, sittings: Iterable[Sitting]) -> Lesson:
         """Return the lesson that these finished sittings make, and no others.
 
-        After a verdict of one of them was taken back, say, with :meth:`Sitting.without
-        <napari_corrclip.learning.Sitting.without>`.
+        After a verdict of one of them was taken back, say, with
+        :meth:`~napari_corrclip.learning.sitting.Sitting.without`.
 
         Args:
             sittings: all of them; they are taken by their numbers.
@@ -230,7 +230,7 @@ class Lesson:
         sittings: Iterable[Sitting],
         merged: Mapping[int, int] | None = None,
     ) -> Lesson:
-        """Return it for another vocabulary; what each sitting says by it is told by :func:`recast`.
+        """Return it for another vocabulary; what a sitting says by it is told in docs/learning.md.
 
         Args:
             classes: label values of the vocabulary as it is now; renamed and reordered ones keep theirs.

@@ -268,7 +268,7 @@ class OpenImage:
         number: int | None = None,
         when: datetime.datetime | None = None,
     ) -> Sitting:
-        """Return what was learnt here, for :meth:`Lesson.finish <napari_corrclip.Lesson.finish>`.
+        """Return what was learnt here, for :meth:`~napari_corrclip.learning.lesson.Lesson.finish`.
 
         Args:
             decided: as of :meth:`refresh`.
