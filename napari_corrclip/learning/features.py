@@ -5,8 +5,12 @@ Equations: docs/learning.md, *Features*.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
+
+from napari_corrclip.learning.normalisation import Normalisation, Seen
 
 CONSTANT = 0.5
 """The first feature of every region."""
@@ -29,9 +33,46 @@ def raised(scores: NDArray[np.float64]) -> NDArray[np.float64]:
     return scaled
 
 
-def phi(probabilities: NDArray[np.float64], x: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return (n, 1 + K + X), the features of the set's level: a constant, P, x."""
-    return np.hstack([np.full((len(x), 1), CONSTANT), probabilities, x])
+@dataclass(frozen=True, eq=False)
+class Features:
+    """The features of regions, and their two parts as views of them.
+
+    Attributes:
+        phi: (n, 1 + K + X) φ, what the set's level learns from: a constant, P, x.
+        own: (n, K) P.
+        x: (n, X), what the image's level learns from.
+    """
+
+    phi: NDArray[np.float64]
+    own: NDArray[np.float64]
+    x: NDArray[np.float64]
+
+    def __getitem__(self, rows: NDArray[np.int64] | slice) -> Features:
+        """Return those of some regions."""
+        return Features.of(self.phi[rows], self.own.shape[1])
+
+    @classmethod
+    def of(cls, phi: NDArray[np.float64], classes: int) -> Features:
+        """Return φ with its parts."""
+        return cls(phi, phi[:, 1 : 1 + classes], phi[:, 1 + classes :])
+
+
+def features(
+    probabilities: NDArray[np.floating], seen: Seen, normalisation: Normalisation
+) -> Features:
+    """Return the features of regions.
+
+    Args:
+        probabilities: (n, K) as they are kept.
+        seen: vectors of the regions.
+        normalisation: of the set.
+    """
+    count, classes = probabilities.shape
+    phi = np.empty((count, 1 + classes + normalisation.length))
+    phi[:, 0] = CONSTANT
+    phi[:, 1 : 1 + classes] = probabilities_of(probabilities)
+    normalisation.put_x(seen, phi[:, 1 + classes :])
+    return Features.of(phi, classes)
 
 
 def columns(values: NDArray[np.integer], classes: tuple[int, ...]) -> NDArray[np.int64]:

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from napari_corrclip.errors import InputError
+from napari_corrclip.learning import guard
 from napari_corrclip.learning.normalisation import Normalisation
 from napari_corrclip.learning.open_image import Foretold, OpenImage, Taught
 from napari_corrclip.learning.sitting import Rows, Sitting
@@ -88,6 +89,14 @@ class Lesson:
         recent = np.zeros((0, 2), np.bool_) if self.state is None else self.state.recent
         lesson, networks = recent.sum(axis=0).tolist()
         return Foretold(len(recent), lesson, networks)
+
+    @property
+    def weights(self) -> tuple[float, float]:
+        """The weight of the lesson's say when an image is opened next, and within it; both from 0 to 1."""
+        if self.state is None:
+            return guard.weight(guard.OPENING), guard.weight(guard.INSIDE)
+        inside, opening = guard.faded(self.state.inside, self.state.opening)
+        return guard.weight(opening), guard.weight(inside)
 
     # -- images
 
@@ -170,25 +179,34 @@ class Lesson:
 
     # -- sittings
 
-    def finish(self, sitting: Sitting) -> Lesson:
-        """Return it after a further sitting.
+    def finish(self, *sittings: Sitting) -> Lesson:
+        """Return it after further sittings.
+
+        A lesson of former days is a value like any other: where it was kept, what was finished since is
+        folded onto it, and not all from the beginning (:meth:`replayed`).
+
+        Args:
+            sittings: in the order of their numbers.
 
         Raises:
             InputError: the lesson has not begun; the sitting is older than one that it knows already; it is
                 of another preset.
         """
-        if self.state is not None and sitting.number <= self.state.last:
-            raise InputError(
-                f"Sitting {sitting.number} comes after sitting {self.state.last}; fold all of them again in "
-                "their order (Lesson.replayed)."
-            )
-        return self._after([sitting])
+        last = 0 if self.state is None else self.state.last
+        for sitting in sittings:
+            if sitting.number <= last:
+                raise InputError(
+                    f"Sitting {sitting.number} comes after sitting {last}; fold all of them again in their "
+                    "order (Lesson.replayed)."
+                )
+            last = sitting.number
+        return self._after(sittings)
 
     def replayed(self, sittings: Iterable[Sitting]) -> Lesson:
         """Return the lesson that these finished sittings make, and no others.
 
-        After a verdict of one of them was taken back, say, with :meth:`Sitting.without
-        <napari_corrclip.learning.Sitting.without>`.
+        After a verdict of one of them was taken back, say, with
+        :meth:`~napari_corrclip.learning.sitting.Sitting.without`.
 
         Args:
             sittings: all of them; they are taken by their numbers.
@@ -212,7 +230,7 @@ class Lesson:
         sittings: Iterable[Sitting],
         merged: Mapping[int, int] | None = None,
     ) -> Lesson:
-        """Return it for another vocabulary; what each sitting says by it is told by :func:`recast`.
+        """Return it for another vocabulary; what a sitting says by it is told in docs/learning.md.
 
         Args:
             classes: label values of the vocabulary as it is now; renamed and reordered ones keep theirs.

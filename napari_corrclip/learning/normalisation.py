@@ -23,6 +23,8 @@ SPREAD_OF_PLACES = 0.29
 LEAST_SPREAD = 0.05
 """Of a colour's mean: the least standard deviation that it is divided by."""
 
+_Numbers = NDArray[np.float64] | float
+
 
 class Seen(Protocol):
     """Vectors of regions, whichever value holds them."""
@@ -129,15 +131,34 @@ class Normalisation(Closed):
         )
 
     def x(self, seen: Seen) -> NDArray[np.float64]:
-        """Return (n, X), what regions look like: CLIP, the similarity tower, colours, place."""
-        blocks = [(seen.clip.astype(np.float64) - self.clip_mean) / self.clip_length]
+        """Return (n, X), what regions look like."""
+        x = np.empty((len(seen.clip), self.length))
+        self.put_x(seen, x)
+        return x
+
+    def put_x(self, seen: Seen, x: NDArray[np.float64]) -> None:
+        """Write what regions look like: CLIP, the similarity tower, colours, place.
+
+        Args:
+            seen: vectors of n regions.
+            x: (n, X), written to.
+        """
+        blocks: list[tuple[NDArray[np.floating], _Numbers, _Numbers]] = [
+            (seen.clip, self.clip_mean, self.clip_length),
+            (seen.colours, self.colour_mean, self.colour_spread * np.sqrt(len(COLOURS))),
+            (seen.places, 0.5, SPREAD_OF_PLACES * np.sqrt(2)),
+        ]
         if seen.similarity is not None:
-            centred = seen.similarity.astype(np.float64) - self.similarity_mean
-            blocks.append(centred / self.similarity_length)
-        colours = (seen.colours.astype(np.float64) - self.colour_mean) / self.colour_spread
-        blocks.append(colours / np.sqrt(len(COLOURS)))
-        blocks.append((seen.places.astype(np.float64) - 0.5) / SPREAD_OF_PLACES / np.sqrt(2))
-        return np.hstack([_cut(block) for block in blocks])
+            blocks.insert(1, (seen.similarity, self.similarity_mean, self.similarity_length))
+        first = 0
+        for vectors, mean, spread in blocks:
+            block = x[:, first : first + vectors.shape[1]]
+            first += vectors.shape[1]
+            np.subtract(vectors, mean, out=block, dtype=np.float64)
+            block /= spread
+            length = np.sqrt(np.einsum("ij,ij->i", block, block))
+            if length.max(initial=0) > LONGEST:
+                block *= (LONGEST / np.maximum(length, LONGEST))[:, None]
 
 
 def _centre(vectors: NDArray[np.float16]) -> tuple[NDArray[np.float64], float]:
@@ -150,11 +171,6 @@ def _centre(vectors: NDArray[np.float16]) -> tuple[NDArray[np.float64], float]:
 
 _ALIKE = 1e-3
 """Nearer to one another than this, vectors and colours are the same."""
-
-
-def _cut(block: NDArray[np.float64]) -> NDArray[np.float64]:
-    length = np.sqrt((block**2).sum(axis=1, keepdims=True))
-    return block * (LONGEST / np.maximum(length, LONGEST))
 
 
 def _said(networks: tuple[str, str, int]) -> str:

@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from napari_corrclip.errors import InputError
 from napari_corrclip.learning import guard, image_level, set_level
-from napari_corrclip.learning.features import columns, one_hot, phi, probabilities_of
+from napari_corrclip.learning.features import Features, columns, features, one_hot
 from napari_corrclip.learning.normalisation import Normalisation
 from napari_corrclip.learning.sitting import (
     MOST_UNDECIDED,
@@ -154,10 +154,9 @@ class OpenImage:
             )
         # As the rows will be kept, so that a refresh and the finished sitting say the same.
         self._kept = scaled(self._given)
-        self._own = probabilities_of(self._kept)
+        self._features = features(self._kept, vectors, normalisation)
+        self._own = self._features.own
         self._column = columns(self._elected, classes)
-        self._x = normalisation.x(vectors)
-        self._phi = phi(self._own, self._x)
         self._former = _newest(former)
         self._gram = state.gram + state.weak_gram
         self._residuals = state.residuals + state.weak_residuals
@@ -269,7 +268,7 @@ class OpenImage:
         number: int | None = None,
         when: datetime.datetime | None = None,
     ) -> Sitting:
-        """Return what was learnt here, for :meth:`Lesson.finish <napari_corrclip.Lesson.finish>`.
+        """Return what was learnt here, for :meth:`~napari_corrclip.learning.lesson.Lesson.finish`.
 
         Args:
             decided: as of :meth:`refresh`.
@@ -313,7 +312,7 @@ class OpenImage:
         own = self._rows()
         rows = [(self.image, None, own.chosen(own.ids != region))]
         finished = [(sitting.image, sitting.number, sitting.looks) for sitting in sittings]
-        return nearest(self._x[row], [*rows, *finished], self._normalisation, most)
+        return nearest(self._features.x[row], [*rows, *finished], self._normalisation, most)
 
     # -- the two levels
 
@@ -375,41 +374,47 @@ class OpenImage:
         rows = np.array([look.row for look in looks], np.int64)
         said = columns(np.array([look.value for look in looks], np.int32), self.classes)
         truth = one_hot(said, len(self.classes))
-        weights = self._set_level(rows, said, truth, undecided)
-        scores = set_level.predicted(self._own[asked], self._phi[asked], weights)
-        x, own, features = self._x[rows], self._own[rows], self._phi[rows]
-        if self._former:
-            still = self._former.chosen(~np.isin(self._former.ids, list(self._looks)))
-            known = read(still, still.values, self.classes, self._normalisation)
-            theirs = known.features[:, 1 : 1 + len(self.classes)]
-            x = np.vstack([known.features[:, 1 + len(self.classes) :], x])
-            own, truth = np.vstack([theirs, own]), np.vstack([known.residuals + theirs, truth])
-            features = np.vstack([known.features, features])
-        if len(x):
+        regions, taught = self._features[asked], self._features[rows]
+        weights = self._set_level(taught, said, truth, self._column[rows], undecided)
+        scores = set_level.predicted(regions, weights)
+        if self._former:  # older than those of this sitting
+            former = self._former.chosen(~np.isin(self._former.ids, list(self._looks)))
+            known = read(former, former.values, self.classes, self._normalisation)
+            taught = Features.of(np.vstack([known.features.phi, taught.phi]), len(self.classes))
+            truth = np.vstack([known.residuals + known.features.own, truth])
+        if len(truth):
             last = slice(-image_level.MOST_VERDICTS, None)
-            told = set_level.predicted(own[last], features[last], weights)
-            alpha = image_level.solved(x[last], truth[last] - told)
-            scores = image_level.added(scores, self._x[asked], x[last], alpha)
+            taught, truth = taught[last], truth[last]
+            alpha = image_level.solved(taught.x, truth - set_level.predicted(taught, weights))
+            scores = image_level.added(scores, regions.x, taught.x, alpha)
         return image_level.sharpened(scores)
 
     def _set_level(
         self,
-        rows: NDArray[np.int64],
+        taught: Features,
         said: NDArray[np.int64],
         truth: NDArray[np.float64],
+        elected: NDArray[np.int64],
         undecided: NDArray[np.int64],
     ) -> NDArray[np.float64]:
-        """Return W, of the finished sittings and this image's verdicts."""
+        """Return W, of the finished sittings and this image's verdicts.
+
+        Args:
+            taught: of the regions of the verdicts.
+            said: (m,) their classes.
+            truth: (m, K) likewise, as rows with a 1.
+            elected: (m,) those that the networks elected.
+            undecided: rows that anchor.
+        """
         verdicts, right = self._state.verdicts.copy(), self._state.right.copy()
-        count(verdicts, right, self._column[rows], self._column[rows] == said)
+        count(verdicts, right, elected, elected == said)
         chosen = undecided[evenly(len(undecided), set_level.MOST_ANCHORS)]
         each = len(undecided) / max(len(chosen), 1)
         trust = set_level.trust(verdicts, right)[self._column[chosen]]
-        anchors = self._phi[chosen] * np.sqrt(set_level.ANCHOR * each * trust)[:, None]
-        features = self._phi[rows]
+        anchors = self._features.phi[chosen] * np.sqrt(set_level.ANCHOR * each * trust)[:, None]
         return set_level.solved(
-            self._gram + features.T @ features,
-            self._residuals + features.T @ (truth - self._own[rows]),
+            self._gram + taught.phi.T @ taught.phi,
+            self._residuals + taught.phi.T @ (truth - taught.own),
             anchors,
         )
 

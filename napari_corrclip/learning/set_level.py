@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import solve
 
-from napari_corrclip.learning.features import raised
+from napari_corrclip.learning.features import Features, raised
 
 RIDGE = 0.5
 ANCHOR = 0.05
@@ -49,8 +49,6 @@ def solved(
     return weights
 
 
-def predicted(
-    probabilities: NDArray[np.float64], features: NDArray[np.float64], weights: NDArray[np.float64]
-) -> NDArray[np.float64]:
+def predicted(regions: Features, weights: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return s (n, K): the networks' probabilities and what was learnt to be missing."""
-    return raised(probabilities + features @ weights)
+    return raised(regions.own + regions.phi @ weights)

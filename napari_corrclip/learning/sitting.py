@@ -17,7 +17,7 @@ from napari_corrclip.results.vectors import RegionVectors
 from napari_corrclip.storage.frozen import Closed, closed
 
 R = TypeVar("R", bound="Rows")
-MOST_UNDECIDED = 128
+MOST_UNDECIDED = 64
 """Undecided regions that a finished sitting keeps, evenly chosen; each then counts for several."""
 
 

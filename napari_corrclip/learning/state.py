@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from scipy.linalg.blas import dsyrk
 
 from napari_corrclip.learning import guard, set_level
-from napari_corrclip.learning.features import columns, one_hot, phi, probabilities_of
+from napari_corrclip.learning.features import Features, columns, features, one_hot
 from napari_corrclip.learning.normalisation import Normalisation
 from napari_corrclip.learning.sitting import Looks, Rows, Sitting, Undecided, joined
 from napari_corrclip.storage.frozen import Closed, closed
@@ -28,8 +28,8 @@ FADE = 0.95
 """What is left of the regions left undecided with each further image."""
 RECENT = 40
 """Verdicts of which it is kept who foretold them."""
-_AT_ONCE = 4096
-"""Rows whose features are made together: few enough for memory, enough to make Python's time small."""
+_AT_ONCE = 512
+"""Rows whose features are made together: they fit into a processor's cache, and Python's time is small."""
 
 R = TypeVar("R", bound=Rows)
 
@@ -119,20 +119,19 @@ def after(state: State, sittings: Sequence[Sitting], normalisation: Normalisatio
     inside, opening, recent = state.inside, state.opening, state.recent
     taught, seen = state.sittings, state.looks
     for looks, undecided in _read(sittings, normalisation):
-        gram = dsyrk(1.0, looks.features.T, beta=1.0, c=gram, overwrite_c=1)
-        residuals += looks.features.T @ looks.residuals
+        phi = looks.features.phi
+        gram = dsyrk(1.0, phi.T, beta=1.0, c=gram, overwrite_c=1)
+        residuals += phi.T @ looks.residuals
         count(verdicts, right, looks.elected, looks.rows.right)
         inside, opening = guard.faded(inside, opening)
         inside, opening = foretold(inside, opening, looks.rows)
         recent = np.concatenate([recent, who_foretold(looks.rows)])[-RECENT:]
         trust = set_level.trust(verdicts, right)
-        weak_features, each = undecided.features, undecided.rows.each
+        phi, each = undecided.features.phi, undecided.rows.each
         roots = np.sqrt(each * (WEAK + set_level.ANCHOR * trust[undecided.elected]))
-        weak_gram = dsyrk(
-            1.0, (weak_features * roots[:, None]).T, beta=FADE, c=weak_gram, overwrite_c=1
-        )
+        weak_gram = dsyrk(1.0, (phi * roots[:, None]).T, beta=FADE, c=weak_gram, overwrite_c=1)
         weak_residuals *= FADE
-        weak_residuals += (each * WEAK) * (weak_features.T @ undecided.residuals)
+        weak_residuals += (each * WEAK) * (phi.T @ undecided.residuals)
         taught, seen = taught + 1, seen + len(looks.rows)
     return State(
         gram=_whole(gram),
@@ -188,13 +187,13 @@ class Read(Generic[R]):
     Attributes:
         rows: as kept.
         elected: (n,) the class that the networks elected.
-        features: (n, D) φ.
+        features: of the regions.
         residuals: (n, K), 1 of the class said or shown, minus P.
     """
 
     rows: R
     elected: NDArray[np.int64]
-    features: NDArray[np.float64]
+    features: Features
     residuals: NDArray[np.float64]
 
 
@@ -212,13 +211,9 @@ def read(
         classes: (K,) label values.
         normalisation: of the set.
     """
-    own = probabilities_of(rows.probabilities)
-    return Read(
-        rows,
-        columns(rows.elected, classes),
-        phi(own, normalisation.x(rows)),
-        one_hot(columns(said, classes), len(classes)) - own,
-    )
+    found = features(rows.probabilities, rows, normalisation)
+    truth = one_hot(columns(said, classes), len(classes))
+    return Read(rows, columns(rows.elected, classes), found, truth - found.own)
 
 
 def _read(

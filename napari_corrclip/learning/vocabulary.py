@@ -32,7 +32,7 @@ def recast(sitting: Sitting, classes: tuple[int, ...], merged: Mapping[int, int]
         classes: (K,) label values.
         merged: the value that took the place of another one.
     """
-    if sitting.classes == classes and not merged.keys() & set(classes):
+    if sitting.classes == classes and not any(value in classes for value in merged):
         return sitting
     became = [survivor(value, merged) for value in sitting.classes]
     target = columns(np.array(became, np.int64), classes)

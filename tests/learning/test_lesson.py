@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 
 import napari_corrclip as nc
 from napari_corrclip.learning import Lesson, OpenImage, Sitting, Taught
+from napari_corrclip.learning.guard import faded, weight
 from napari_corrclip.learning.sitting import MOST_UNDECIDED, evenly
-from napari_corrclip.learning.state import State
+from napari_corrclip.learning.state import State, foretold
 from tests.learning.worlds import (
     World,
     corrected,
@@ -76,6 +77,8 @@ def test_replayed_sittings_give_the_same_bits(
 ) -> None:
     lesson, kept = sittings(Lesson.new(range(1, classes + 1)), seed, images, regions)
     same_bits(lesson.replayed(kept[::-1]).state, lesson.state)
+    half = images // 2
+    same_bits(lesson.replayed(kept[:half]).finish(*kept[half:]).state, lesson.state)
     assert lesson.state is not None
     assert lesson.state.nbytes > 0
 
@@ -121,6 +124,44 @@ def test_what_was_taken_back_leaves_nothing_behind(
     expected = opened(lesson, "open", seed + 99, regions).opening
     np.testing.assert_array_equal(nothing.probabilities, expected.probabilities)
     np.testing.assert_array_equal(nothing.classes, expected.classes)
+
+
+@given(
+    seeds,
+    st.lists(
+        st.tuples(
+            st.sampled_from(["look", "back", "refresh"]), st.integers(0, 11), st.integers(1, 3)
+        ),
+        max_size=40,
+    ),
+)
+def test_only_the_verdicts_that_are_left_count(
+    seed: int, steps: list[tuple[str, int, int]]
+) -> None:
+    """Whatever was said and unsaid, a refresh says what it says to whoever gave the last verdicts alone."""
+    lesson, _ = sittings(Lesson.new((1, 2, 3)), seed, 2)
+    image = opened(lesson, "open", seed + 7, 12)
+    verdicts: dict[int, int] = {}
+    for step, number, value in steps:
+        region = int(image.vectors.ids[number])
+        if step == "look" and image.look(region, value, "assigned", NOON):
+            verdicts[region] = value
+        elif step == "back":
+            image.take_back(region)
+            verdicts.pop(region, None)
+        elif step == "refresh":
+            image.refresh(list(verdicts))
+    fresh = opened(lesson, "open", seed + 7, 12)
+    fresh.follow({region: (value, "assigned") for region, value in verdicts.items()}, NOON)
+    taught, expected = image.refresh(list(verdicts)), fresh.refresh(list(verdicts))
+    assert image.looked == fresh.looked == tuple(verdicts)
+    rows = image.vectors.rows_of(taught.ids)
+    np.testing.assert_array_equal(image.told[rows], fresh.told[rows])
+    # Its weight is what the rows that are left earned, by what was told of each before its verdict.
+    kept = image.leave(list(verdicts)).looks
+    inside, outside = foretold(*faded(lesson.state.inside, lesson.state.opening), kept)  # type: ignore[union-attr]
+    assert taught.weight == weight(inside if verdicts else outside)
+    assert expected.verdicts == taught.verdicts == lesson.verdicts + len(verdicts)
 
 
 def test_an_image_follows_the_verdicts_that_there_are() -> None:
@@ -229,9 +270,10 @@ def test_an_image_that_was_left_is_opened_as_it_was_left() -> None:
         for run in ("run 1", "run 2")
     )
     assert again.opening.ids.tolist() == last.ids.tolist()
-    assert again.opening.weight == pytest.approx(1 / (1 + np.exp(-0.9 * lesson.state.inside)))  # type: ignore[union-attr]
     distance = np.abs(again.opening.probabilities - last.probabilities).max()
     assert distance < np.abs(stranger.opening.probabilities - last.probabilities).max()
+    assert again.opening.weight == lesson.weights[1]
+    assert stranger.opening.weight == lesson.weights[0]
     again.look(int(last.ids[0]), 1, "assigned")
     rows = again.leave([*decided, int(last.ids[0])]).looks
     assert rows.q_opening.tolist() == rows.p.tolist()
@@ -258,6 +300,8 @@ def test_who_foretold_the_last_verdicts_is_counted() -> None:
     assert counted.lesson > counted.networks
     assert image.opening.foretold.verdicts == 40
     assert Lesson.new([1]).foretold.verdicts == 0
+    assert Lesson.new([1]).weights == (pytest.approx(0.3), 0.5)
+    assert min(lesson.weights) > 0.3
 
 
 def counted_before(world: World, number: int) -> int:
@@ -329,8 +373,8 @@ def test_a_finished_sitting_keeps_an_even_part_of_what_was_left() -> None:
     left = image.leave([first]).undecided
     assert len(left) == MOST_UNDECIDED
     assert left.each * len(left) == pytest.approx(len(image.opening) - 1)
-    assert np.diff(evenly(700, MOST_UNDECIDED)).max() == 6
-    assert np.diff(evenly(700, MOST_UNDECIDED)).min() == 5
+    assert np.diff(evenly(700, MOST_UNDECIDED)).max() == 11
+    assert np.diff(evenly(700, MOST_UNDECIDED)).min() == 10
 
 
 def test_the_nearest_verdicts_taught_most() -> None:
