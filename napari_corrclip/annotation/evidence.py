@@ -26,20 +26,30 @@ class Taught:
         values: (R,) int32, the label value of all pixels of each of the run's regions; -1: the networks' own
             opinion stays.
         probabilities: (R, K) float32, of each region's classes; of one that nothing is said of zeros.
+        weight: of the lesson beside the networks, 0 to 1.
+        verdicts: that it had learnt from.
+        images: that these were given in.
     """
 
     values: NDArray[np.int32]
     probabilities: NDArray[np.float32]
+    weight: float = 0.0
+    verdicts: int = 0
+    images: int = 0
 
     def same(self, other: Taught | None) -> bool:
         """Whether another one says the same."""
-        return other is not None and all(
-            np.array_equal(mine, yours)
-            for mine, yours in (
-                (self.values, other.values),
-                (self.probabilities, other.probabilities),
-            )
+        return (
+            other is not None
+            and self.told == other.told
+            and np.array_equal(self.values, other.values)
+            and np.array_equal(self.probabilities, other.probabilities)
         )
+
+    @property
+    def told(self) -> dict[str, float]:
+        """What a provenance says of it."""
+        return {"weight": self.weight, "verdicts": self.verdicts, "images": self.images}
 
     @property
     def nbytes(self) -> int:

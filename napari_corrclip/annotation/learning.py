@@ -271,7 +271,7 @@ class Learning:
             values[rows] = said.classes
             probabilities = np.zeros((len(self._ids), len(self._columns)), np.float32)
             probabilities[np.ix_(rows, self._columns)] = said.probabilities
-            taught = Taught(values, probabilities)
+            taught = Taught(values, probabilities, said.weight, said.verdicts, said.images)
         plan = teach(state, taught, "")
         changed = list[tuple[int, int, int]]()
         if plan.change.taught is not None:

@@ -377,8 +377,10 @@ class Session:
 
     @property
     def provenance(self) -> Provenance:
-        """How the last run came about; empty where that is not known."""
-        return self.state.provenance
+        """How the last run came about, and what a lesson said since; empty where that is not known."""
+        state = self.state
+        taught = state.evidence.taught
+        return state.provenance if taught is None else replace(state.provenance, lesson=taught.told)
 
     @property
     def vocabulary(self) -> Vocabulary:

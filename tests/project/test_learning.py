@@ -11,9 +11,11 @@ import imageio.v3 as iio
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from PIL import Image
 
 import napari_corrclip as nc
 from napari_corrclip.annotation import Queue, Session
+from napari_corrclip.annotation.learning import Learning
 from napari_corrclip.demo.scenes import VALIDATION_SEED, Scene, generate_scene
 from napari_corrclip.demo.world import COLORS, GROUNDS
 from napari_corrclip.engine.segmenter import Segmenter
@@ -66,10 +68,14 @@ def project(run: Path, tmp_path: Path) -> Iterator[Project]:
         yield opened
 
 
-def correct(session: Session, truth: NDArray[np.integer], looks: int) -> None:
-    """Say the truth of regions as the queue presents them."""
+def correct(
+    session: Session, truth: NDArray[np.integer], looks: int, learning: Learning | None = None
+) -> None:
+    """Say the truth of regions as the queue presents them; learn every five."""
     queue = Queue(session, refresh_every=5)
-    for _ in range(looks):
+    for number in range(looks):
+        if learning is not None and number % 5 == 0:
+            learning.apply(learning.look_out())
         region = queue.next()
         if not isinstance(region, int):
             return
@@ -91,7 +97,7 @@ def teach(project: Project, truths: dict[str, NDArray[np.integer]], count: int) 
     for item in project.items()[:count]:
         with project.session(item) as session:
             learning = project.lesson.learn(session, item)
-            correct(session, truths[name_of(item.path)], 60)
+            correct(session, truths[name_of(item.path)], 60, learning)
             project.lesson.finish(learning)
 
 
@@ -174,3 +180,77 @@ def test_an_item_without_vectors_is_told(project: Project) -> None:
         project.lesson.learn(session, item)
     assert one_sentence(str(told.value))
     assert not (project.folder / FOLDER).exists()
+
+
+def shown_by(project: Project, folder: Path) -> dict[str, NDArray[np.integer]]:
+    """The labels of all images, as an export has them."""
+    project.export(folder, "indexed", options=nc.ExportOptions(pictures="none"))
+    return {
+        path.stem: np.asarray(Image.open(path))
+        for path in sorted((folder / "SegmentationClass").glob("*.png"))
+    }
+
+
+def test_a_whole_set_shows_what_was_learnt(
+    project: Project, truths: dict[str, NDArray[np.integer]], tmp_path: Path
+) -> None:
+    networks = shown_by(project, tmp_path / "networks")
+    teach(project, truths, 3)
+    corrected = {item.name: np.array(labels_of(project, item.name)) for item in project.items()[:3]}
+    last = project.items()[3]
+    before = last.least
+    found = project.teach()
+    assert (found.images, found.left_out) == (1, ())
+    assert found.regions > 0
+    now = project.item(last)
+    assert now.state == "pre-labelled"
+    assert now.least != before
+    taught = shown_by(project, tmp_path / "taught")
+    stem, truth = Path(last.path).stem, truths[name_of(last.path)]
+    assert (taught[stem] != truth).mean() < 0.5 * (networks[stem] != truth).mean()
+    # What a person has decided is theirs, and another look changes nothing more.
+    for name, labels in corrected.items():
+        np.testing.assert_array_equal(labels_of(project, name), labels)
+    assert project.teach() == found
+    np.testing.assert_array_equal(shown_by(project, tmp_path / "again")[stem], taught[stem])
+    # It is no decision: a run takes the image, and it shows the networks' opinion.
+    with project.session(last) as session:
+        assert session.provenance.lesson["verdicts"] > 0
+        assert [step.title for step in session.history.done] == [f"Learnt: {found.regions} regions"]
+        session.undo()
+        np.testing.assert_array_equal(session.labels, networks[stem])
+        session.redo()
+    assert project.item(last).state == "pre-labelled"
+    project.mark(last, "new")
+    project.run(segmenter=Segmenter.from_recipe(project.recipe), progress=False)
+    np.testing.assert_array_equal(shown_by(project, tmp_path / "run")[stem], networks[stem])
+
+
+def labels_of(project: Project, name: str) -> NDArray[np.integer]:
+    with project.session(name) as session:
+        return session.labels
+
+
+def test_a_repaired_index_knows_what_was_taught(
+    project: Project, truths: dict[str, NDArray[np.integer]]
+) -> None:
+    teach(project, truths, 2)
+    project.teach()
+    query = [(item.name, item.least) for item in project.items()]
+    project.close()
+    (project.folder / "project.sqlite").unlink()
+    with Project.repair(project.folder) as again:
+        known = {item.name: item.least for item in again.items()}
+    assert known == pytest.approx(dict(query))
+
+
+def test_what_cannot_be_taught_is_told(
+    project: Project, truths: dict[str, NDArray[np.integer]]
+) -> None:
+    assert project.teach().images == 0  # nothing is learnt yet
+    teach(project, truths, 1)
+    (project.folder_of(project.items()[3]) / "vectors.safetensors").unlink()
+    found = project.teach()
+    assert found.images == 2
+    (line,) = found.left_out
+    assert "no vectors" in line

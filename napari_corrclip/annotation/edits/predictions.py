@@ -119,9 +119,10 @@ def teach(state: State, taught: Taught | None, title: str) -> Plan:
             "the session's vocabulary."
         )
     said = (taught.values != NOT_TAUGHT) & undecided(state)
-    new = Taught(
-        np.where(said, taught.values, NOT_TAUGHT).astype(np.int32),
-        np.where(said[:, None], taught.probabilities, 0).astype(np.float32),
+    new = replace(
+        taught,
+        values=np.where(said, taught.values, NOT_TAUGHT).astype(np.int32),
+        probabilities=np.where(said[:, None], taught.probabilities, 0).astype(np.float32),
     )
     before = evidence.taught
     after = new if said.any() else None

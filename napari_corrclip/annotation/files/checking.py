@@ -145,6 +145,8 @@ def check_taught(taught: Taught | None, regions: int, vocabulary: Vocabulary) ->
     if taught.values.shape != (regions,) or len(taught.probabilities) != regions:
         raise Damaged("what it was taught is of other regions")
     _check_probabilities(taught.probabilities, vocabulary)
+    if not 0 <= taught.weight <= 1 or min(taught.verdicts, taught.images) < 0:
+        raise Damaged("what it was taught weighs what cannot be")
     if taught.values.dtype != np.int32 or not _all_known(taught.values, vocabulary, NOT_TAUGHT):
         raise Damaged("it was taught values that no class has")
 

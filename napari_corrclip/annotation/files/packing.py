@@ -254,14 +254,19 @@ def _put_taught(arrays: Arrays, name: str, taught: Taught | None) -> None:
     if taught is not None:
         arrays[f"{name}.values"] = taught.values
         arrays[f"{name}.probabilities"] = taught.probabilities
+        arrays[f"{name}.told"] = np.array([taught.weight, taught.verdicts, taught.images])
 
 
 def _taught(arrays: Arrays, name: str) -> Taught | None:
     if f"{name}.values" not in arrays:
         return None
+    weight, verdicts, images = _array(arrays, f"{name}.told", np.float64, 1).tolist()
     return Taught(
         _array(arrays, f"{name}.values", np.int32, 1),
         _array(arrays, f"{name}.probabilities", np.float32, 2),
+        weight,
+        int(verdicts),
+        int(images),
     )
 
 
