@@ -15,7 +15,7 @@ from napari_corrclip.learning import Lesson, Sitting
 from napari_corrclip.learning.features import probabilities_of
 from napari_corrclip.learning.state import State
 from napari_corrclip.learning.vocabulary import dropped, recast, reclassified, survivor
-from tests.learning.worlds import opened, sittings
+from tests.learning.worlds import bits, opened, sittings
 
 seeds = st.integers(0, 10_000)
 
@@ -23,10 +23,6 @@ seeds = st.integers(0, 10_000)
 def state_of(lesson: Lesson) -> State:
     assert lesson.state is not None
     return lesson.state
-
-
-def bits(lesson: Lesson) -> list[bytes]:
-    return [np.asarray(value).tobytes() for value in vars(state_of(lesson)).values()]
 
 
 def columns_added(classes: int, length: int, into: list[int]) -> tuple[NDArray[np.float64], ...]:
