@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+from collections import Counter
 from dataclasses import replace
 
 import numpy as np
@@ -288,6 +289,26 @@ def test_of_former_verdicts_on_a_region_the_last_one_counts() -> None:
     )
     np.testing.assert_array_equal(both, last)
     assert (both != former).any()
+
+
+def test_changes_are_counted_by_what_they_change() -> None:
+    world = World()
+    vectors, truth = world.image(0)
+    own = vectors.probabilities.astype(np.float32)
+    values = np.array(vectors.classes)[own.argmax(axis=1)].astype(np.int32)
+    image = Lesson.new(range(1, 7)).open("a", vectors, own, values)
+    assert image.opening.moves == ()
+    for row in range(20):
+        image.look(row + 1, int(truth[row]), "assigned")
+    taught = image.refresh(range(1, 21))
+    rows = range(len(taught))
+    changed = [(int(taught.before[i]), int(taught.classes[i])) for i in rows if taught.changes[i]]
+    assert len(changed) > 5
+    assert {(before, after): count for before, after, count in taught.moves} == Counter(changed)
+    counts = [count for *_, count in taught.moves]
+    assert counts == sorted(counts, reverse=True)
+    # Applied, nothing changes until something else is learnt.
+    assert image.refresh(range(1, 21)).moves == ()
 
 
 def test_who_foretold_the_last_verdicts_is_counted() -> None:
