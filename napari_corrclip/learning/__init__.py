@@ -1,4 +1,4 @@
-"""Learning: what a person's verdicts teach about the regions that nobody has looked at. NumPy alone."""
+"""Learning: what a person's verdicts teach about the regions that nobody has looked at. NumPy and SciPy."""
 
 from __future__ import annotations
 

@@ -89,6 +89,17 @@ class Taught(Closed):
         other: NDArray[np.bool_] = self.classes != self.before
         return other
 
+    @property
+    def moves(self) -> tuple[tuple[int, int, int], ...]:
+        """The changes by pair of label values: before, after, and of how many regions; the most first."""
+        pairs = np.column_stack([self.before, self.classes])[self.changes]
+        kinds, counts = np.unique(pairs, axis=0, return_counts=True)
+        order = np.argsort(-counts, kind="stable")
+        return tuple(
+            (int(before), int(after), int(count))
+            for (before, after), count in zip(kinds[order], counts[order], strict=True)
+        )
+
 
 @dataclass(frozen=True)
 class _Look:

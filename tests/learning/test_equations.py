@@ -9,7 +9,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from napari_corrclip.learning import Lesson, OpenImage, Sitting
-from napari_corrclip.learning.guard import weight
+from napari_corrclip.learning.guard import earned, weight
 from napari_corrclip.learning.sitting import joined
 from napari_corrclip.results.vectors import scaled
 from tests.learning.slow import Asked, Looks, Sums, folded, foretold, moved
@@ -137,6 +137,9 @@ def test_the_order_inside_an_image_is_of_no_matter_to_the_sums(seed: int, random
 def test_the_weight_is_earned_by_what_was_foretold() -> None:
     """Verdicts that the prediction in force foretold raise it, whoever else is right."""
     assert weight(0) == 0.5
+    sure = np.ones(100), np.full(100, 1e-9)
+    assert earned(0, 0.25, *sure) == -6
+    assert earned(0, 0.25, *sure[::-1]) == 6
     lesson, kept = sittings(Lesson.new(range(1, 4)), 3, 6)
     assert lesson.state is not None
     rows = joined([sitting.looks for sitting in kept])

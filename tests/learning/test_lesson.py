@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+from collections import Counter
 from dataclasses import replace
 
 import numpy as np
@@ -14,9 +15,10 @@ import napari_corrclip as nc
 from napari_corrclip.learning import Lesson, OpenImage, Sitting, Taught
 from napari_corrclip.learning.guard import faded, weight
 from napari_corrclip.learning.sitting import MOST_UNDECIDED, evenly
-from napari_corrclip.learning.state import State, foretold
+from napari_corrclip.learning.state import foretold
 from tests.learning.worlds import (
     World,
+    bits,
     corrected,
     elected,
     looked_at,
@@ -28,17 +30,6 @@ from tests.learning.worlds import (
 seeds = st.integers(0, 10_000)
 counts = st.tuples(st.integers(1, 6), st.integers(0, 25))
 NOON = datetime.datetime(2026, 11, 29, 12, tzinfo=datetime.UTC)
-
-
-def same_bits(state: State | None, other: State | None) -> None:
-    assert state is not None
-    assert other is not None
-    for name, value in vars(state).items():
-        found = getattr(other, name)
-        if isinstance(value, np.ndarray):
-            assert value.tobytes() == found.tobytes(), name
-        else:
-            assert value == found, name
 
 
 def same(taught: Taught, other: Taught) -> None:
@@ -59,8 +50,8 @@ def test_without_verdicts_everything_is_as_the_networks_say(
         image = lesson.open("a", vectors, own, values)
         eligible = np.flatnonzero(values)
         for taught in (image.opening, image.refresh([]), lesson.opening_of(vectors, own, values)):
-            assert taught.probabilities.tobytes() == own[eligible].tobytes()
-            assert taught.classes.tobytes() == values[eligible].tobytes()
+            assert bits(taught.probabilities) == bits(own[eligible])
+            assert bits(taught.classes) == bits(values[eligible])
             assert taught.ids.tolist() == vectors.ids[eligible].tolist()
             assert not taught.changes.any()
             assert taught.weight == taught.verdicts == 0
@@ -68,7 +59,9 @@ def test_without_verdicts_everything_is_as_the_networks_say(
         if begun.state is not None:
             lesson = begun.finish(image.leave([], number=number + 1))
             assert lesson.state is not None
-            same_bits(replace(lesson.state, last=0), begun.replayed([]).state)
+            assert bits(replace(lesson, state=replace(lesson.state, last=0))) == bits(
+                begun.replayed([])
+            )
 
 
 @given(seeds, st.integers(1, 5), st.integers(1, 20), st.integers(1, 6))
@@ -76,9 +69,9 @@ def test_replayed_sittings_give_the_same_bits(
     seed: int, classes: int, regions: int, images: int
 ) -> None:
     lesson, kept = sittings(Lesson.new(range(1, classes + 1)), seed, images, regions)
-    same_bits(lesson.replayed(kept[::-1]).state, lesson.state)
+    assert bits(lesson.replayed(kept[::-1])) == bits(lesson)
     half = images // 2
-    same_bits(lesson.replayed(kept[:half]).finish(*kept[half:]).state, lesson.state)
+    assert bits(lesson.replayed(kept[:half]).finish(*kept[half:])) == bits(lesson)
     assert lesson.state is not None
     assert lesson.state.nbytes > 0
 
@@ -86,7 +79,7 @@ def test_replayed_sittings_give_the_same_bits(
 def test_many_sittings_give_the_same_bits_though_they_are_read_together() -> None:
     lesson, kept = sittings(Lesson.new(range(1, 5)), 0, 12, 900, 400, refresh=100)
     assert sum(len(each.looks) + len(each.undecided) for each in kept) > 4096
-    same_bits(lesson.replayed(kept).state, lesson.state)
+    assert bits(lesson.replayed(kept)) == bits(lesson)
 
 
 @given(seeds, st.integers(1, 5), st.integers(2, 20), st.integers(0, 3))
@@ -184,7 +177,7 @@ def test_a_verdict_of_a_finished_image_is_taken_back(seed: int, classes: int, im
     assert len(without[1].looks) == len(kept[1].looks) - len(region)
     again = lesson.replayed(without)
     assert again.verdicts == lesson.verdicts - len(region)
-    same_bits(again.replayed(kept).state, lesson.state)
+    assert bits(again.replayed(kept)) == bits(lesson)
 
 
 def test_of_some_regions_nothing_is_learnt_and_nothing_told() -> None:
@@ -277,6 +270,45 @@ def test_an_image_that_was_left_is_opened_as_it_was_left() -> None:
     again.look(int(last.ids[0]), 1, "assigned")
     rows = again.leave([*decided, int(last.ids[0])]).looks
     assert rows.q_opening.tolist() == rows.p.tolist()
+
+
+def test_of_former_verdicts_on_a_region_the_last_one_counts() -> None:
+    lesson = Lesson.new(range(1, 4)).begun(random_vectors(3, 30, 3))
+    kept: list[Sitting] = []
+    for value in (1, 2):  # the person changed their mind
+        image = opened(lesson, "a", 3, 30, former=kept)
+        first, second = image.opening.ids[:2].tolist()
+        image.look(first, value, "assigned")
+        image.look(second, 3, "assigned")
+        kept.append(image.leave([first, second]))
+        lesson = lesson.finish(kept[-1])
+    decided = [first, second]
+    both, last, former = (
+        opened(lesson, "a", 3, 30, former=some, decided=decided).opening.probabilities
+        for some in (kept, kept[1:], kept[:1])
+    )
+    np.testing.assert_array_equal(both, last)
+    assert (both != former).any()
+
+
+def test_changes_are_counted_by_what_they_change() -> None:
+    world = World()
+    vectors, truth = world.image(0)
+    own = vectors.probabilities.astype(np.float32)
+    values = np.array(vectors.classes)[own.argmax(axis=1)].astype(np.int32)
+    image = Lesson.new(range(1, 7)).open("a", vectors, own, values)
+    assert image.opening.moves == ()
+    for row in range(20):
+        image.look(row + 1, int(truth[row]), "assigned")
+    taught = image.refresh(range(1, 21))
+    rows = range(len(taught))
+    changed = [(int(taught.before[i]), int(taught.classes[i])) for i in rows if taught.changes[i]]
+    assert len(changed) > 5
+    assert {(before, after): count for before, after, count in taught.moves} == Counter(changed)
+    counts = [count for *_, count in taught.moves]
+    assert counts == sorted(counts, reverse=True)
+    # Applied, nothing changes until something else is learnt.
+    assert image.refresh(range(1, 21)).moves == ()
 
 
 def test_who_foretold_the_last_verdicts_is_counted() -> None:

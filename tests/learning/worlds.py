@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -176,6 +177,14 @@ def corrected(
         actions.append(count)
         lesson = lesson.finish(image.leave(vectors.ids[decided], shown))
     return actions
+
+
+def bits(value: object) -> str:
+    """All bits of numbers, or of what a lesson knows, in a word that a failing test can show."""
+    if isinstance(value, Lesson):
+        assert value.state is not None
+        return ", ".join(f"{name} {bits(number)}" for name, number in vars(value.state).items())
+    return hashlib.sha256(np.asarray(value).tobytes()).hexdigest()[:16]
 
 
 def _unit(vectors: NDArray[np.floating]) -> NDArray[np.float16]:
