@@ -44,6 +44,9 @@ HEAD, SITTINGS, SWITCH, LOCK = "lesson.safetensors", "sittings", "switch", ".les
 _NAME = re.compile(r"([0-9]{6,9})\.safetensors")
 _WAIT = 10.0
 """Seconds for which one who writes waits for another one."""
+_TOGETHER, _KEPT = 64, 4
+"""Sittings that are folded at once, and the last lessons that are kept besides those after so many: where a
+verdict is taken back, folding goes on from there."""
 _LARGEST = 1 << 28
 """Bytes of a file at most."""
 _Mark = tuple[int, int]
@@ -60,6 +63,7 @@ class LessonStore:
         self.folder = folder
         self._turn = threading.RLock()
         self._known: dict[int, _Mark] = {}
+        self._earlier: dict[int, Lesson] = {}
         self._images: dict[int, tuple[str, str]] = {}
         self._lesson: Lesson | None = None
 
@@ -154,9 +158,10 @@ class LessonStore:
                         write_bytes(path, pack_sitting(kept))
                 if len(sitting.looks):
                     number = max([0, *self._files()]) + 1
-                    data = pack_sitting(replace(sitting, number=number))
+                    numbered = replace(sitting, number=number)
+                    self._current(tuple(classes)).finish(numbered)  # before it is written
                     self._make_folder(SITTINGS)
-                    write_bytes(self._path(number), data)
+                    write_bytes(self._path(number), pack_sitting(numbered))
             return self._current(tuple(classes))
 
     def merge(self, classes: Collection[int], merged: Mapping[int, int]) -> Lesson:
@@ -204,21 +209,35 @@ class LessonStore:
         marks = {number: _mark(path) for number, path in files.items()}
         lesson = self._lesson
         if lesson is None or lesson.normalisation is None or lesson.classes != classes:
-            lesson, self._known = self._head(classes), {}
-        if any(marks.get(number) != mark for number, mark in self._known.items()):
-            lesson, self._known = lesson.replayed([]), {}
+            lesson, self._known, self._earlier = self._head(classes), {}, {}
+        changed = [number for number, mark in self._known.items() if marks.get(number) != mark]
+        last = max(self._known, default=0)
+        changed += [number for number in files if number < last and number not in self._known]
+        if changed:
+            lesson = self._before(min(changed), lesson)
         new = [number for number in files if number not in self._known]
         if new and lesson.normalisation is None:
             raise InputError(
                 f"The lesson in {str(self.folder)!r} has sittings and no {HEAD!r}; take the file from a "
                 "backup, or move the folder away and begin another one."
             )
-        if new and self._known and min(new) < max(self._known):
-            lesson, new = lesson.replayed([]), list(files)
-        for sitting in self._all(files[number] for number in new):
-            lesson = lesson.finish(sitting)
-        self._lesson, self._known = lesson, marks
+        for first in range(0, len(new), _TOGETHER):
+            some = new[first : first + _TOGETHER]
+            lesson = lesson.finish(*self._all(files[number] for number in some))
+            self._known |= {number: marks[number] for number in some}
+            self._earlier[some[-1]] = lesson
+        for number in sorted(self._earlier)[:-_KEPT]:
+            if number % _TOGETHER:
+                del self._earlier[number]
+        self._lesson = lesson
         return lesson
+
+    def _before(self, number: int, lesson: Lesson) -> Lesson:
+        """Return the lesson as it was some time before a sitting, and know no more than that."""
+        self._earlier = {last: kept for last, kept in self._earlier.items() if last < number}
+        last = max(self._earlier, default=0)
+        self._known = {known: mark for known, mark in self._known.items() if known <= last}
+        return self._earlier[last] if last else lesson.replayed([])
 
     def _all(self, paths: Iterable[Path]) -> Iterator[Sitting]:
         for path in paths:

@@ -6,6 +6,7 @@ import multiprocessing
 import os
 import signal
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ import pytest
 
 from napari_corrclip.errors import InputError
 from napari_corrclip.learning import Lesson, Sitting
+from napari_corrclip.learning import store as of_lessons
 from napari_corrclip.learning.state import State
 from napari_corrclip.learning.store import HEAD, SITTINGS, SWITCHES, LessonStore
 from tests.learning.worlds import looked_at, opened, random_vectors
@@ -69,6 +71,24 @@ def test_what_was_taken_back_is_as_though_it_had_never_been_said(tmp_path: Path)
     last = list(store.sittings())[-1]
     same_state(lesson, lesson.replayed([*kept, last]))
     assert lesson.verdicts == 23
+
+
+def test_what_is_taken_back_of_many_is_folded_from_a_lesson_of_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(of_lessons, "_TOGETHER", 4)
+    monkeypatch.setattr(of_lessons, "_KEPT", 2)
+    store = filled(tmp_path / "lesson", 15)
+    for number in (14, 9, 2, 15, 1):
+        gone = {number: [int(next(_with(store, number)).looks.ids[0])]}
+        lesson = store.finish(CLASSES, sitting_of(store, 50 + number), gone)
+        assert len(store._earlier) <= 2 + 5
+        same_state(lesson, lesson.replayed(store.sittings()))
+        same_state(LessonStore(tmp_path / "lesson").lesson(CLASSES), lesson)
+
+
+def _with(store: LessonStore, number: int) -> Iterator[Sitting]:
+    return (sitting for sitting in store.sittings() if sitting.number == number)
 
 
 def sittings_of(store: LessonStore) -> list[Sitting]:
@@ -186,5 +206,7 @@ def test_sittings_of_another_preset_are_told(tmp_path: Path) -> None:
     own = wide.probabilities.astype(np.float32)
     image = Lesson.new(CLASSES).begun(wide).open("wide", wide, own, np.full(12, 1, np.int32))
     image.look(int(wide.ids[0]), 1, "accepted")
+    before = store.lesson(CLASSES)
     with pytest.raises(InputError, match="other lengths"):
         store.finish(CLASSES, image.leave([]))
+    same_state(LessonStore(tmp_path / "lesson").lesson(CLASSES), before)
