@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from pathlib import Path
 
 from napari_corrclip.errors import InputError
 from napari_corrclip.storage.untrusted import guarded
+from napari_corrclip.vocabulary import MAX_VALUE
 
 MOST_PIXELS = 1 << 28
 """Pixels of an image whose size is but a number in a file: a small file is not to fill the memory."""
@@ -106,3 +107,24 @@ def short(value: object) -> str:
     """Return a value as a sentence has it."""
     text = repr(value)
     return text if len(text) <= 60 else f"{text[:59]}…"
+
+
+def check_number(number: int, known: Container[int], where: str) -> int:
+    """Return the number that a table gives to a class, or to what has none.
+
+    Args:
+        number: as it is read.
+        known: the numbers of the classes before it.
+        where: the subject of the sentence.
+
+    Raises:
+        InputError: no pixel can have it, or another class has it.
+    """
+    if not 0 <= number <= MAX_VALUE:
+        raise InputError(
+            f"{where} has the number {short(number)}, and classes have numbers from 0 to {MAX_VALUE}; "
+            "correct it."
+        )
+    if number in known:
+        raise InputError(f"{where} has the number {number} twice; give each class its own.")
+    return number

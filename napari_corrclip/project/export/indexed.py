@@ -138,8 +138,9 @@ def _write_regions(stem: Path, image: LabelledImage) -> None:
 def palette_of(head: Head) -> bytes:
     """Return the palette of an indexed PNG: of each number its class's colour."""
     palette = np.zeros((256, 3), np.uint8)
-    if head.numbering.choices.ignored is not None:
-        palette[head.numbering.choices.ignored] = VOID_COLOR
+    choices = head.numbering.choices
+    if choices.ignored is not None and choices.ignored != choices.unlabelled:
+        palette[choices.ignored] = VOID_COLOR
     for class_, number in zip(head.numbering.classes, head.numbering.numbers, strict=True):
         palette[number] = class_.color
     return palette.tobytes()
