@@ -172,8 +172,6 @@ def image_told(number: int, image: LabelledImage, folder: Path, how: How) -> dic
         how: what becomes of pictures.
     """
     file_name = put_picture(image, folder / PICTURES / image.subset, how)
-    if how == "none":  # where two may have one name, in different folders
-        file_name = image.path or file_name
     height, width = image.shape
     return {
         "id": number,

@@ -98,7 +98,7 @@ class GeojsonWriter(Writer):
         folder.mkdir(exist_ok=True)
         name = put_picture(image, folder / PICTURES, self.head.pictures)
         height, width = image.shape
-        about = {"name": portable(name), "width": width, "height": height}
+        about = {"name": portable(name.rpartition("/")[2]), "width": width, "height": height}
         wanted: tuple[Masks, ...] = (
             ("classes", "regions") if self.head.masks == "both" else (self.head.masks,)
         )

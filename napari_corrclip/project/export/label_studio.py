@@ -66,7 +66,14 @@ from napari_corrclip.project.export.label_studio_files import (
 )
 from napari_corrclip.project.export.manifest import STATES
 from napari_corrclip.project.export.numbering import Choices
-from napari_corrclip.project.export.pictures import ENDINGS, put_picture, size_of
+from napari_corrclip.project.export.pictures import (
+    ENDINGS,
+    Missing,
+    goes_along,
+    place_for,
+    put_picture,
+    size_of,
+)
 from napari_corrclip.project.export.segments import Masks, Segment, joined, segments_of
 from napari_corrclip.project.export.sizes import Sizes
 from napari_corrclip.vocabulary.palette import Color
@@ -95,6 +102,7 @@ class LabelStudioWriter(Writer):
         self._file = self.held.enter_context(opened)
         self._file.write("[")
         self._begun = False
+        self._missing = Missing()
 
     @property
     def most_pixels(self) -> int:
@@ -104,6 +112,9 @@ class LabelStudioWriter(Writer):
     def item(self, image: LabelledImage) -> None:
         """Write a task."""
         name = put_picture(image, self.folder / PICTURES, self.head.pictures)
+        if not goes_along(image, self.head.pictures):
+            name = place_for(image)
+            self._missing.add(f"{PICTURES}/{name}")
         data = as_json(data_told(image, name))
         self._file.write(f'{"," if self._begun else ""}\n{{"data": {data}, "predictions": [')
         self._begun = True
@@ -117,6 +128,7 @@ class LabelStudioWriter(Writer):
     def close(self) -> None:
         """End the list."""
         self._file.write("\n]\n")
+        self.notes += self._missing.told("Label Studio", f"as {TASKS} has their names")
 
     def _results(self, image: LabelledImage, more: Mapping[str, Any], *, person: bool) -> None:
         """Write an annotation or a prediction."""

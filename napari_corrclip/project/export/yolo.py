@@ -42,7 +42,14 @@ from napari_corrclip.project.export.format import (
 )
 from napari_corrclip.project.export.image import LabelledImage
 from napari_corrclip.project.export.numbering import Choices
-from napari_corrclip.project.export.pictures import ENDINGS, put_picture, size_of
+from napari_corrclip.project.export.pictures import (
+    ENDINGS,
+    Missing,
+    goes_along,
+    place_for,
+    put_picture,
+    size_of,
+)
 from napari_corrclip.project.export.polygons import keyed_bands, segment_of
 from napari_corrclip.project.export.sizes import Sizes
 from napari_corrclip.storage.text_files import dump_yaml, lines_of, load_yaml, read_text
@@ -68,6 +75,7 @@ class YoloWriter(Writer):
         """Make the folder of lines."""
         (self.folder / LABELS).mkdir()
         self._subsets: set[str] = set()
+        self._missing = Missing()
 
     @property
     def most_pixels(self) -> int:
@@ -78,6 +86,8 @@ class YoloWriter(Writer):
         """Write an image's lines."""
         subset = image.subset or SUBSETS[0]
         put_picture(image, self.folder / PICTURES / subset, self.head.pictures)
+        if not goes_along(image, self.head.pictures):
+            self._missing.add(f"{PICTURES}/{subset}/{place_for(image)}")
         assert self.head.masks != "both"
         height, width = image.shape
         found = paths(keyed_bands(image, self.head, self.head.masks), width)
@@ -116,6 +126,7 @@ class YoloWriter(Writer):
         }
         text = dump_yaml(document)
         (self.folder / TABLES[0]).write_text(text, encoding="utf-8", newline="")
+        self.notes += self._missing.told("YOLO", f"called as the texts in {LABELS}")
 
 
 def _shares(pixels: int) -> list[str]:
