@@ -52,6 +52,7 @@ from napari_corrclip.project.export.pictures import ENDINGS, put_picture, size_o
 from napari_corrclip.project.export.png_bands import write_rgb
 from napari_corrclip.project.export.segments import Runs
 from napari_corrclip.project.export.sizes import Sizes
+from napari_corrclip.project.export.voc import voc_colors, voc_indices
 from napari_corrclip.storage.text_files import lines_of
 from napari_corrclip.storage.untrusted import guarded
 from napari_corrclip.vocabulary.grammar import key
@@ -70,29 +71,6 @@ _HEADER = "# label:color_rgb:parts:actions\n"
 _TO_ESCAPE = re.compile(r"^#|:|%(?=[0-9A-Fa-f]{2})")
 _VALUES = 1 << 16
 _ADVICE = "export once more from CVAT, as Segmentation mask 1.1"
-
-
-def voc_colors(indices: NDArray[np.integer]) -> NDArray[np.uint8]:
-    """Return Pascal VOC's colours of numbers, (…, 3); each below 2 to the 24th has its own.
-
-    Bit 3 i + c of a number is bit 7 - i of its colour's channel c.
-    """
-    found = np.zeros((*indices.shape, 3), np.uint8)
-    for place in range(8):
-        for channel in range(3):
-            bit = (indices >> (3 * place + channel)) & 1
-            found[..., channel] |= (bit << (7 - place)).astype(np.uint8)
-    return found
-
-
-def voc_indices(colors: NDArray[np.integer]) -> NDArray[np.int32]:
-    """Return the numbers of which colours, (…, 3), are Pascal VOC's."""
-    found = np.zeros(colors.shape[:-1], np.int32)
-    for place in range(8):
-        for channel in range(3):
-            bit = (colors[..., channel].astype(np.int32) >> (7 - place)) & 1
-            found |= bit << (3 * place + channel)
-    return found
 
 
 def escaped(name: str) -> str:

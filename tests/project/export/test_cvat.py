@@ -21,7 +21,6 @@ from napari_corrclip.project.export.cvat import (
     CVAT,
     escaped,
     unescaped,
-    voc_colors,
     voc_indices,
 )
 from napari_corrclip.project.export.exporting import (
@@ -32,6 +31,7 @@ from napari_corrclip.project.export.exporting import (
 )
 from napari_corrclip.project.export.image import LabelledImage, RegionNote
 from napari_corrclip.project.export.importing import Opened
+from napari_corrclip.project.export.voc import voc_colors
 from napari_corrclip.vocabulary import Vocabulary, VocabularyClass
 from tests.project.export.exported import read, same_notes, write
 

@@ -83,8 +83,8 @@ def test_yolo_and_label_studio_say_that_pictures_have_to_be_put_there(tmp_path: 
     assert table["train"] == "images/train"
     done = written(tmp_path / "studio", "label-studio")
     assert done.notes == (
-        "Label Studio needs 2 pictures in the export, too: put the first one at 'images/north_=heron.jpg' and "
-        "the others likewise, upright (as tasks.json has their names).",
+        "Label Studio needs 2 pictures in the export, too: put the first one at 'images/north_=heron.jpg' "
+        "and the others likewise, upright (as tasks.json has their names).",
     )
     tasks = json.loads((done.folder / "tasks.json").read_bytes())
     assert [task["data"]["image"] for task in tasks] == [
