@@ -128,12 +128,14 @@ class Taken:
         regions: (H, W) ids, int32 or, where they fit, uint16; ``None``: the format has none.
         ignored: (H, W), what was to be left out of training; ``None``: the format does not tell.
         notes: on regions, as far as the format tells.
+        proposed: ids of regions that a run proposed and nobody decided, as far as the format tells.
     """
 
     labels: NDArray[np.uint16]
     regions: NDArray[np.integer] | None = None
     ignored: NDArray[np.bool_] | None = None
     notes: Sequence[RegionNote] = ()
+    proposed: frozenset[int] = frozenset()
 
 
 class Reader(ABC):

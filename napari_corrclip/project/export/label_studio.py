@@ -29,6 +29,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_corrclip.errors import InputError
+from napari_corrclip.maps.parts import parts_of
 from napari_corrclip.project.export.brush_rle import MOST, packed, painted, unpacked
 from napari_corrclip.project.export.checks import MOST_PIXELS, inside, moment, share
 from napari_corrclip.project.export.format import (
@@ -57,6 +58,7 @@ from napari_corrclip.project.export.label_studio_files import (
     labels_in,
     last_of,
     masks_of,
+    others_in,
     places_of,
     prediction_told,
     result_told,
@@ -215,13 +217,21 @@ class LabelStudioReader(Reader):
         self._folder, self._path = folder, path
         self._sizes = Sizes(folder)
         self._places: dict[str, tuple[int, int]] = {}
+        self._others: set[str] = set()
         colors: dict[str, Color | None] = dict(
             config_of(inside(folder, folder / CONFIG, "labelling interface"))
         )
         self.entries = list(self._entries(colors))
         if not colors:
+            if self._others:
+                raise InputError(
+                    f"{str(path)!r} has regions of the kind {', '.join(sorted(self._others))} and no mask "
+                    "of the brush, and these alone are read; redraw them with the brush (BrushLabels) in Label "
+                    "Studio."
+                )
             raise InputError(
-                f"{str(path)!r} has no class; put {CONFIG} beside it, with the interface."
+                f"{str(path)!r} has no mask of the brush that has a class, and no interface with classes of "
+                f"the brush (BrushLabels) lies beside it; put it there as {CONFIG}."
             )
         self._values = {name: value for value, name in enumerate(colors, start=1)}
         self.vocabulary = vocabulary_in_order(colors.items())
@@ -235,6 +245,7 @@ class LabelStudioReader(Reader):
             task = task_at(self._path, place, masks=False)
             for label in labels_in(task):
                 colors.setdefault(label, None)
+            self._others |= others_in(task)
             data = task.document.get("data")
             if not isinstance(data, dict):
                 raise InputError(f"{task.where} has no data; {ADVICE}.")
@@ -275,14 +286,18 @@ class LabelStudioReader(Reader):
             shape,
         )
         if any(mask.whole for mask in masks):
-            return Taken(labels)
+            if decided is not None:
+                return Taken(labels)
+            parts = parts_of(labels)
+            return Taken(labels, parts, proposed=frozenset(np.unique(parts[parts > 0]).tolist()))
         before = {mask.region or 0: mask for mask in reversed(proposed)}
         notes = {
             id_: self._note(id_, mask, area, before.get(mask.region) if mask.region else None)
             for mask, id_, area in reversed(list(zip(masks, ids, areas, strict=True)))
             if id_
         }
-        return Taken(labels, regions, notes=list(notes.values()))
+        open_ = frozenset(notes) if decided is None else frozenset[int]()
+        return Taken(labels, regions, notes=list(notes.values()), proposed=open_)
 
     def _note(self, id_: int, mask: Mask, area: int, proposed: Mask | None) -> RegionNote:
         meta = mask.said.get("meta")
