@@ -172,6 +172,10 @@ class Reader(ABC):
         """
         return []
 
+    def size_elsewhere(self, entry: Entry) -> tuple[int, int] | None:
+        """Return the size of an image whose files do not say it, as whoever opened the export knows it."""
+        return None if self.sizes is None else self.sizes(entry)
+
     def tell(self, note: str) -> None:
         """Add a sentence to the notes, once."""
         if note not in self.notes:

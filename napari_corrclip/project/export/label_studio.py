@@ -226,8 +226,8 @@ class LabelStudioReader(Reader):
             if self._others:
                 raise InputError(
                     f"{str(path)!r} has regions of the kind {', '.join(sorted(self._others))} and no mask "
-                    "of the brush, and these alone are read; redraw them with the brush (BrushLabels) in Label "
-                    "Studio."
+                    "of the brush, and these alone are read; redraw them with the brush (BrushLabels) in "
+                    "Label Studio."
                 )
             raise InputError(
                 f"{str(path)!r} has no mask of the brush that has a class, and no interface with classes of "
@@ -326,7 +326,7 @@ class LabelStudioReader(Reader):
             return shape
         if entry.picture is not None:
             return size_of(entry.picture)
-        shape = self._sizes.of(entry.name)
+        shape = self._sizes.of(entry.name) or self.size_elsewhere(entry)
         if shape is None:
             raise InputError(
                 f"{task.where} has no mask, and nobody knows its image's size; put {entry.file_name!r} into "

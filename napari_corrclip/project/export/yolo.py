@@ -295,7 +295,7 @@ class YoloReader(Reader):
     def _shape(self, entry: Entry) -> tuple[int, int]:
         if entry.picture is not None:
             return size_of(entry.picture)
-        shape = self._sizes.of(entry.name)
+        shape = self._sizes.of(entry.name) or self.size_elsewhere(entry)
         if shape is None:
             raise InputError(
                 f"There is no image of {entry.name!r}, and its lines do not say how large it is; put it into "
