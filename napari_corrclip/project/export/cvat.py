@@ -43,7 +43,6 @@ from napari_corrclip.project.export.format import (
     Reader,
     Taken,
     Writer,
-    files_in,
     vocabulary_in_order,
 )
 from napari_corrclip.project.export.image import LabelledImage
@@ -62,6 +61,8 @@ ARCHIVE = "annotations.zip"
 LABELMAP, CLASSES, OBJECTS, LISTS, PICTURES = (
     "labelmap.txt", "SegmentationClass", "SegmentationObject", "ImageSets/Segmentation", "images",
 )  # fmt: skip
+WITH = "JPEGImages"
+"""Where CVAT's own exports have the images, if somebody asks for them."""
 DEFAULT = "default"
 """CVAT's name for what is in no subset."""
 BLACK: Final = (0, 0, 0)
@@ -303,7 +304,7 @@ class CvatReader(Reader):
         masks = {
             name[len(CLASSES) + 1 : -len(".png")] for name in self._files.listed(CLASSES, ".png")
         }
-        pictures = files_in(self._folder / PICTURES, ENDINGS)
+        pictures = self._pictures()
         seen = set()
         for subset, text in self._lists(masks):
             for name in lines_of(text):
@@ -318,6 +319,23 @@ class CvatReader(Reader):
                     self._sizes[called] = size
                 file_name = picture.name if picture else called
                 yield Entry(called, file_name, "" if subset == DEFAULT else subset, picture)
+
+    def _pictures(self) -> dict[str, Path]:
+        """Return the images by their names, which may have folders; those in an archive are told alone."""
+        if any(self._files.listed(WITH, ending) for ending in ENDINGS) and isinstance(
+            self._files, Zipped
+        ):
+            self.tell(
+                f"{self._files.place!r} has images in {WITH}, which are not taken out of it; unpack it where "
+                "it lies if a project is to be made of them."
+            )
+        found: dict[str, Path] = {}
+        with guarded(f"The folder {str(self._folder)!r}", "check its permissions"):
+            for place in (self._folder / WITH, self._folder / PICTURES):
+                for path in sorted(place.rglob("*")):
+                    if path.suffix.lower() in ENDINGS:
+                        found[path.relative_to(place).with_suffix("").as_posix()] = path
+        return found
 
     def _lists(self, masks: set[str]) -> Iterator[tuple[str, str]]:
         names = self._files.listed(LISTS, ".txt")

@@ -37,6 +37,7 @@ from napari_corrclip.project.export.checks import (
     check_size,
     inside,
     short,
+    whole,
 )
 from napari_corrclip.project.export.exporting import SUBSETS, portable
 from napari_corrclip.project.export.format import (
@@ -333,7 +334,7 @@ class GeojsonReader(Reader):
             return size_of(entry.picture)
         about = document.get("image") if isinstance(document, dict) else None
         if isinstance(about, dict):
-            height, width = about.get("height"), about.get("width")
+            height, width = whole(about.get("height")), whole(about.get("width"))
             if type(height) is int and type(width) is int:
                 return check_size((height, width), f"The image of {str(path)!r}")
         shape = self._sizes.of(entry.name) or self.size_elsewhere(entry)

@@ -19,7 +19,7 @@ from xml.sax.saxutils import quoteattr
 
 from napari_corrclip.errors import InputError
 from napari_corrclip.project.export import streamed_json
-from napari_corrclip.project.export.checks import is_too_large
+from napari_corrclip.project.export.checks import is_too_large, whole
 from napari_corrclip.project.export.exporting import portable
 from napari_corrclip.project.export.format import Head
 from napari_corrclip.project.export.image import LabelledImage, RegionNote
@@ -383,6 +383,7 @@ def _mask(task: Task, result: dict[str, Any], value: dict[str, Any], names: obje
 
 def size_told(height: object, width: object) -> tuple[int, int] | None:
     """Return rows and columns where they can be those of an image."""
+    height, width = whole(height), whole(width)
     if type(height) is not int or type(width) is not int or min(height, width) < 1:
         return None
     return None if is_too_large((height, width)) else (height, width)
