@@ -53,7 +53,7 @@ def check_size(shape: Sequence[object], where: str, *, stored: int = 0) -> tuple
     Raises:
         InputError: it is none, or that of an image which is too large.
     """
-    height, width = shape
+    height, width = map(whole, shape)
     if type(height) is not int or type(width) is not int or min(height, width) < 1:
         raise InputError(
             f"{where} has the height {height!r} and the width {width!r}; give its pixels as whole numbers."
@@ -64,6 +64,11 @@ def check_size(shape: Sequence[object], where: str, *, stored: int = 0) -> tuple
             "into parts, or take the labels from files of maps."
         )
     return height, width
+
+
+def whole(value: object) -> object:
+    """Return a value, as a whole number where it is one: some programs write 200.0 for 200."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def inside(folder: Path, path: Path, what: str) -> Path:
