@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import shutil
 import sys
 import unicodedata
@@ -652,3 +654,82 @@ def test_an_image_that_nobody_has_labelled_yet_stays_new_and_is_told(
         # The manifest knows that there were labels, and that somebody took them all away.
         report = other.import_labels(out, replace=True, progress=False)
         assert len(report.done) == 3
+
+
+def test_imported_predictions_are_by_no_older_settings(
+    project: Project, images: Path, tmp_path: Path, segmenter: Segmenter
+) -> None:
+    """A run over what is stale, or lacks features, would put other labels in their place."""
+    out = project.export(tmp_path / "out", "coco", only="verified", progress=False).folder
+    with Project.create(tmp_path / "again", WORDS, images, recipe=RECIPE) as other:
+        other.run(segmenter=segmenter, progress=False)
+        other.choose("red\nblue\nbackground: stone")
+        report = other.import_labels(
+            out, kind="predictions", manifest=False, replace=True, progress=False
+        )
+        (title,) = report.done
+        states = {item.title: item.state for item in other.items()}
+        assert states[title] is ItemState.PRELABELLED
+        assert other.status().stale == {ItemState.PRELABELLED: 2}
+        for features in (0, 1 << 30):
+            chosen = other.items_to_run(stale=True, features=features)
+            assert title not in [item.title for item in chosen]
+        found = other.items_to_relabel()
+        assert title not in [item.title for item in (*found.ready, *found.others)]
+
+
+def test_an_image_that_nobody_may_read_was_not_changed(
+    project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """To move its decisions away, as is told of a changed one, would cost them for a permission."""
+    first = project.items(order="path")[0]
+    place = project.path_of(first)
+    os.utime(place, ns=(1, 1))
+    really = os.open
+
+    def locked(path: object, *given: object, **named: object) -> int:
+        if os.fspath(path) == str(place):  # type: ignore[call-overload]
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+        return really(path, *given, **named)  # type: ignore[arg-type]
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "open", locked)
+        done = project.export(tmp_path / "out", "coco", progress=False)
+        assert project.status().changed == 0
+    assert done.left_out == (
+        f"{first.title}: The image {str(place)!r} cannot be read (Permission denied); look at its "
+        "permissions.",
+    )
+    place.unlink()
+    place.mkdir()  # another one, which can be read
+    assert "was changed" in project.export(tmp_path / "b", "coco", progress=False).left_out[0]
+
+
+def test_subsets_are_counted_and_empty_ones_told(project: Project, tmp_path: Path) -> None:
+    options = ExportOptions(split=(90, 5, 5))
+    done = project.export(tmp_path / "out", "yolo", options=options, progress=False)
+    assert done.subsets == {"train": 3, "val": 0, "test": 0}
+    assert done.dealt == " (3 train, 0 val, 0 test)"
+    assert done.notes[0].startswith("No image is in val and test: of so few files")
+    options = ExportOptions(split=(50, 0, 50))
+    done = project.export(tmp_path / "wanted", "yolo", options=options, progress=False)
+    assert not any(note.startswith("No image is in") for note in done.notes)
+
+
+@pytest.mark.parametrize(
+    "split", ["80/10/10", (1e308, 1e308, 1), (float("nan"), 1), ("a", "b"), 5, (1,), None, (-1, 2)]
+)
+def test_parts_that_are_none_are_told(split: object, project: Project, tmp_path: Path) -> None:
+    options = ExportOptions(split=split)  # type: ignore[arg-type]
+    with pytest.raises(nc.InputError, match=r"The split is .*; give two or three parts"):
+        project.export(tmp_path / "out", "coco", options=options, progress=False)
+    assert not (tmp_path / "out").exists()
+
+
+def test_all_that_failed_is_told_by_some(project: Project, tmp_path: Path) -> None:
+    for item in project.items():
+        project.path_of(item).unlink()
+    with pytest.raises(
+        nc.InputError, match=r"No image could be exported; .*0\.png.*1\.png.*0\.png"
+    ):
+        project.export(tmp_path / "out", "coco", progress=False)

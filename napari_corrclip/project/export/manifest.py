@@ -68,7 +68,7 @@ class Noted:
         painted: whether a person has painted pixels.
         shape: rows and columns.
         run: number of the run that proposed; ``None``: that is not known.
-        outside: a number that stands for the pixels of no region and their labels; ``None``: that is not known.
+        outside: a number that stands for the pixels of no region and their labels; ``None``: not known.
     """
 
     number: int
@@ -178,7 +178,9 @@ class ManifestWriter:
             "at": [note.at for note in notes],
             "prints": [prints.get(note.id, 0) for note in notes],
         }
-        arrays = {name: np.asarray(columns[name], dtype) for name, dtype in _COLUMNS.items()}
+        arrays: dict[str, NDArray[Any]] = {
+            name: np.asarray(columns[name], dtype) for name, dtype in _COLUMNS.items()
+        }
         return arrays, tally.outside()
 
     def close(self) -> None:
