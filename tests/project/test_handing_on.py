@@ -660,8 +660,8 @@ def test_imported_predictions_are_by_no_older_settings(
     project: Project, images: Path, tmp_path: Path, segmenter: Segmenter
 ) -> None:
     """A run over what is stale, or lacks features, would put other labels in their place."""
-    out = project.export(tmp_path / "out", "coco", only="verified", progress=False).folder
-    with Project.create(tmp_path / "again", WORDS, images, recipe=RECIPE) as other:
+    out = project.export(tmp_path / "out", "indexed", only="verified", progress=False).folder
+    with Project.create(tmp_path / "again", WORDS, images / "north", recipe=RECIPE) as other:
         other.run(segmenter=segmenter, progress=False)
         other.choose("red\nblue\nbackground: stone")
         report = other.import_labels(
@@ -670,7 +670,7 @@ def test_imported_predictions_are_by_no_older_settings(
         (title,) = report.done
         states = {item.title: item.state for item in other.items()}
         assert states[title] is ItemState.PRELABELLED
-        assert other.status().stale == {ItemState.PRELABELLED: 2}
+        assert other.status().stale == {ItemState.PRELABELLED: 1}
         for features in (0, 1 << 30):
             chosen = other.items_to_run(stale=True, features=features)
             assert title not in [item.title for item in chosen]
