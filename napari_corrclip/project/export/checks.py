@@ -15,6 +15,9 @@ MOST_PIXELS = 1 << 28
 MOST_OF_PICTURE = 178_956_970
 """Pixels of a PNG, JPEG, WebP or BMP: Pillow takes a larger one for one that is to fill the memory."""
 
+_TIMES, _MORE = 64, 1 << 26
+"""How often masks may cover an image, and pixels besides, which no image is too small for."""
+
 _LATEST = 253_402_300_799
 """Seconds until the end of the year 9999, the last that dates are written of."""
 
@@ -133,3 +136,29 @@ def check_number(number: int, known: Container[int], where: str) -> int:
     if number in known:
         raise InputError(f"{where} has the number {number} twice; give each class its own.")
     return number
+
+
+class Covered:
+    """The pixels that the masks of one image may be painted over: many masks of a small file take long.
+
+    Args:
+        shape: of the image.
+        where: the subject of the sentence.
+    """
+
+    def __init__(self, shape: tuple[int, int], where: str) -> None:
+        self._left = _TIMES * shape[0] * shape[1] + _MORE
+        self._where = where
+
+    def add(self, pixels: int) -> None:
+        """Count further pixels.
+
+        Raises:
+            InputError: they are too many.
+        """
+        self._left -= pixels
+        if self._left < 0:
+            raise InputError(
+                f"{self._where} has masks that cover the image more than {_TIMES} times over; leave out "
+                "those that others lie upon."
+            )

@@ -105,7 +105,8 @@ class CocoReader(CollectionReader):
     def read(self, entry: Entry) -> Taken:
         """Return an image's labels."""
         document, image = self.documents.of(entry)
-        canvas, regions = Canvas(*image.shape, image.end - image.first), Regions()
+        where = f"The image {entry.name!r} of {str(document.path)!r}"
+        canvas, regions = Canvas(*image.shape, image.end - image.first, where), Regions()
         for told in document.annotations(image):
             where = f"The annotation {str(told.get('id'))[:40]} of {str(document.path)!r}"
             number = regions.add(told, self.documents.value_of(told, where))

@@ -34,6 +34,7 @@ from napari_corrclip.project.export.attributes import attributes_of, note_of, sc
 from napari_corrclip.project.export.checks import (
     MOST_OF_PICTURE,
     MOST_PIXELS,
+    Covered,
     check_size,
     inside,
     short,
@@ -310,7 +311,9 @@ class GeojsonReader(Reader):
         if with_regions:
             ids = _ids_of(features)
             regions = np.zeros(shape, np.uint16 if ids.max(initial=0) < 1 << 16 else np.int32)
+        covered = Covered(shape, repr(str(path)))
         for piece in filled(owners, begins, rows, columns, shape):
+            covered.add(int(piece.lengths.sum()))
             paint(labels, piece, values)
             if ignored is not None:
                 paint(ignored, piece, out)

@@ -35,7 +35,12 @@ from napari_corrclip.images.pictures import open_picture
 from napari_corrclip.maps.parts import parts_of
 from napari_corrclip.maps.reading import read_map
 from napari_corrclip.maps.regions import check_regions
-from napari_corrclip.project.export.checks import MOST_OF_PICTURE, inside, is_too_large
+from napari_corrclip.project.export.checks import (
+    MOST_OF_PICTURE,
+    check_number,
+    inside,
+    is_too_large,
+)
 from napari_corrclip.project.export.format import (
     Entry,
     Format,
@@ -52,7 +57,7 @@ from napari_corrclip.project.export.pictures import ENDINGS, put_picture
 from napari_corrclip.project.export.voc import NAMES, voc_colors, voc_vocabulary
 from napari_corrclip.results.label_files import smallest_type, write_tiff
 from napari_corrclip.storage.text_files import lines_of, read_text
-from napari_corrclip.storage.untrusted import check_regular
+from napari_corrclip.storage.untrusted import check_regular, guarded
 from napari_corrclip.vocabulary import Vocabulary, VocabularyClass
 from napari_corrclip.wording.amounts import count
 from napari_corrclip.wording.csv_cells import rows_to_csv, unquoted
@@ -292,7 +297,9 @@ def read_table(path: Path) -> tuple[dict[int, int], set[int], Vocabulary]:
     Raises:
         InputError: it is missing or no such table.
     """
-    rows = list(csv.reader(io.StringIO(read_text(path, "table of classes"), newline="")))
+    where = f"The table of classes {str(path)!r}"
+    with guarded(where, _ADVICE, damage=csv.Error):
+        rows = list(csv.reader(io.StringIO(read_text(path, "table of classes"), newline="")))
     if not rows or tuple(rows[0]) != COLUMNS:
         raise InputError(f"{str(path)!r} has not the columns {','.join(COLUMNS)}; {_ADVICE}.")
     values: dict[int, int] = {}
@@ -306,6 +313,7 @@ def read_table(path: Path) -> tuple[dict[int, int], set[int], Vocabulary]:
             raise InputError(
                 f"{str(path)!r} has the row {row!r}; give {', '.join(COLUMNS)}."
             ) from None
+        check_number(number, {*values, *ignored}, where)
         if value:
             values[number] = value
             classes.append(VocabularyClass(name, (name,), value, (red, green, blue)))

@@ -318,11 +318,11 @@ def read_classes(path: Path, first: int = 1) -> tuple[dict[int, int], set[int], 
         values: dict[int, int] = {}
         ignored: set[int] = set()
         classes = []
-        spare = next(
-            value
-            for value in range(min(max(numbers, default=0) + 1, MAX_VALUE), 0, -1)
-            if value not in numbers
-        )
+        taken = {*numbers}
+        highest = min(max(numbers, default=0) + 1, MAX_VALUE)
+        spare = next((value for value in range(highest, 0, -1) if value not in taken), 0)
+        if not spare:
+            raise InputError(f"all numbers up to {MAX_VALUE} are given; leave one class out.")
         for entry, number in zip(entries, numbers, strict=True):
             if number in values or number in ignored:
                 raise InputError(f"the number {number} is that of two classes; give each its own.")

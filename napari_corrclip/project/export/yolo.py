@@ -30,7 +30,13 @@ from numpy.typing import NDArray
 from napari_corrclip.errors import InputError
 from napari_corrclip.maps.filling import filled, paint
 from napari_corrclip.maps.outlines import paths
-from napari_corrclip.project.export.checks import MOST_OF_PICTURE, MOST_PIXELS, inside, short
+from napari_corrclip.project.export.checks import (
+    MOST_OF_PICTURE,
+    MOST_PIXELS,
+    Covered,
+    inside,
+    short,
+)
 from napari_corrclip.project.export.exporting import SUBSETS
 from napari_corrclip.project.export.format import (
     Entry,
@@ -301,7 +307,9 @@ class YoloReader(Reader):
         begins = np.concatenate([[0], ends])
         ids = order + 1
         owners = np.arange(len(order))
+        covered = Covered(shape, f"The list of polygons {str(path)!r}")
         for piece in filled(owners, begins, rows[at], columns[at], shape, "border"):
+            covered.add(int(piece.lengths.sum()))
             paint(labels, piece, values[order])
             paint(regions, piece, ids)
         return Taken(labels, regions)
