@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from napari_corrclip.gui.console import segment_layer as segment_layer
     from napari_corrclip.images import read_image as read_image
     from napari_corrclip.images import to_rgb as to_rgb
+    from napari_corrclip.learning import Lesson as Lesson
     from napari_corrclip.progress import Progress as Progress
     from napari_corrclip.project.export.exporting import ExportOptions as ExportOptions
     from napari_corrclip.project.handing_on import export as export
@@ -55,6 +56,7 @@ _HOME = {
     "Features": "engine.features",
     "InputError": "errors",
     "LargeSegmentation": "results.large",
+    "Lesson": "learning",
     "Preset": "weights.presets",
     "Progress": "progress",
     "Project": "project.project",
@@ -101,6 +103,7 @@ __all__ = [
     "Features",
     "InputError",
     "LargeSegmentation",
+    "Lesson",
     "Preset",
     "Progress",
     "Project",

@@ -19,6 +19,7 @@ LAYERS = (
     {"images", "settings", "vocabulary"},
     {"demo", "encoders", "maps"},
     {"regions", "results", "weights"},
+    {"learning"},
     {"annotation"},
     {"engine", "plugin", "scripting"},
     {"api", "evaluation", "project"},

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_corrclip.annotation.encoded import EncodedImage
+from napari_corrclip.annotation.evidence import Taught
 from napari_corrclip.annotation.region import Verdict, Voting
 from napari_corrclip.annotation.runs import Patch
 from napari_corrclip.results.provenance import Provenance
@@ -64,6 +65,7 @@ class Change:
         provenance: how the run came about that it brings; goes with another run.
         engine: another encoded image, with another run; not written to files.
         image: other pixels, with another run; of these files have the checksum alone.
+        taught: what a lesson says of the run's regions; goes where it takes other classes or another run.
     """
 
     patches: Mapping[Map, Patch] = field(default_factory=dict)
@@ -75,6 +77,7 @@ class Change:
     provenance: Swap[Provenance] | None = None
     engine: Swap[EncodedRef] | None = None
     image: Swap[Seen] | None = None
+    taught: Swap[Taught | None] | None = None
 
     def inverse(self) -> Change:
         """Return the change that takes this one back; it shares the arrays."""
@@ -88,6 +91,7 @@ class Change:
             None if self.provenance is None else self.provenance.inverse(),
             None if self.engine is None else self.engine.inverse(),
             None if self.image is None else self.image.inverse(),
+            None if self.taught is None else self.taught.inverse(),
         )
 
     @property
@@ -105,6 +109,7 @@ class Change:
             or self.voting
             or self.vocabulary
             or self.probabilities is not None
+            or self.taught is not None
         )
 
     @property
@@ -135,6 +140,8 @@ class Change:
             held += self.probabilities.old.nbytes + self.probabilities.new.nbytes
         if self.image is not None and self.image.old.pixels is not None:
             held += self.image.old.pixels.nbytes
+        if self.taught is not None:
+            held += sum(taught.nbytes for taught in (self.taught.old, self.taught.new) if taught)
         return held + 300 * (len(self.verdicts) + len(self.votings)) + 500
 
 
@@ -169,6 +176,11 @@ class Step:
     def predicts(self) -> bool:
         """Whether it brings another prediction or vocabulary, and not decisions alone."""
         return any(change.predicts for change in self.changes)
+
+    @property
+    def teaches(self) -> bool:
+        """Whether it is what a lesson says, and nothing else."""
+        return not self.predicts and all(change.taught is not None for change in self.changes)
 
     @property
     def awaits_look(self) -> bool:

@@ -56,7 +56,7 @@ class Ballots:
         outside = np.full((1 + classes, classes), 0.5 / classes)
         outside[0] = 1 / classes
         outside[1:] += 0.5 * np.eye(classes)
-        return cls(evidence, columns, np.concatenate([evidence.probabilities, outside]))
+        return cls(evidence, columns, np.concatenate([evidence.opinions, outside]))
 
     def sources(self, column: NDArray[np.int64], number: NDArray[np.int32]) -> NDArray[np.int64]:
         """Return the row of ``probabilities`` for pixels of a vote's column and a run's region."""
@@ -77,7 +77,7 @@ class Ballots:
             count: how many owners R.
             weight: how many pixels each stands for; ``None``: one.
         """
-        column = self.columns[self.evidence.prediction.reshape(-1)[at]]
+        column = self.columns[self.evidence.shown.reshape(-1)[at]]
         source = self.sources(column, self.evidence.numbers.reshape(-1)[at])
         sources = len(self.probabilities)
         votes = crosstab(owner, column, (count, 1 + self.probabilities.shape[1]), weight)
@@ -110,7 +110,7 @@ def count_all(
     numbers, ids = number_regions(regions)
     begins = np.zeros(regions.shape, bool)
     begins[:, 0] = True
-    for array in (numbers, ballots.evidence.prediction, ballots.evidence.numbers):
+    for array in (numbers, ballots.evidence.shown, ballots.evidence.numbers):
         begins[:, 1:] |= array[:, 1:] != array[:, :-1]
     start = np.flatnonzero(begins)
     length = np.diff(np.append(start, begins.size))

@@ -60,19 +60,25 @@ class History:
     def amend(self, step: Step) -> None:
         """Make ``step``, a better prediction, part of the last step that brought one.
 
-        Decisions made since are other data, so undoing that step takes both predictions back at once. A
-        step that was undone and is redone begins with the former prediction, as it did. Where no step
-        brought a prediction, it is a step itself.
+        What a lesson says becomes part of the step by which one was last heard, with the new title, if no
+        other prediction came after it; a prediction that ends what was taught, part of the last of both.
+        Decisions made since are other data, so undoing that step takes both
+        predictions back at once. A step that was undone and is redone begins with the former prediction, as
+        it did. Where no step brought a prediction, it is a step itself.
         """
         at = self.last_prediction
+        tells = any(change.taught is not None for change in step.changes)
+        if tells:
+            at = self.last_taught if step.teaches else self._last_told
         if at is None:
             self.record(step)
             return
         former = self.done[at]
-        self.done[at] = Step(former.title, (*former.changes, *step.changes))
+        title = step.title if step.teaches else former.title
+        self.done[at] = Step(title, (*former.changes, *step.changes))
         self._held += step.nbytes
         for place in range(len(self.undone) - 1, -1, -1):
-            if self.undone[place].predicts:
+            if self.undone[place].predicts or (tells and self.undone[place].teaches):
                 later = self.undone[place]
                 changes = (*step.inverse().changes, *later.changes)
                 self.undone[place] = replace(later, changes=changes)
@@ -85,6 +91,20 @@ class History:
         """The place in ``done`` of the step that brought what is predicted now; ``None``: none did."""
         places = range(len(self.done) - 1, -1, -1)
         return next((at for at in places if self.done[at].predicts), None)
+
+    @property
+    def last_taught(self) -> int | None:
+        """The place in ``done`` of the step that brought what is taught now; ``None``: none did."""
+        at = self._last_told
+        if at is None or not self.done[at].teaches:
+            return None
+        last = self.done[at].changes[-1].taught
+        return at if last is not None and last.new is not None else None
+
+    @property
+    def _last_told(self) -> int | None:
+        places = reversed(range(len(self.done)))
+        return next((at for at in places if _tells(self.done[at])), None)
 
     def undo(self) -> Step | None:
         """Move the last step to the undone ones and return it; ``None`` where there is none."""
@@ -112,3 +132,8 @@ class History:
             gone += 1
         del self.done[:gone]
         self.forgotten += gone
+
+
+def _tells(step: Step) -> bool:
+    """Whether a step brings another prediction, or what a lesson says."""
+    return step.predicts or step.teaches

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
@@ -32,19 +32,23 @@ from napari_corrclip.annotation.edits.targets import (
 from napari_corrclip.annotation.edits.verdicts import Which
 from napari_corrclip.annotation.encoded import EncodedImage
 from napari_corrclip.annotation.encoded_cache import FeatureCache
+from napari_corrclip.annotation.evidence import Taught
 from napari_corrclip.annotation.files.checking import Damaged, check_change
 from napari_corrclip.annotation.files.folder import Saved, digest, load_parts, save_parts
 from napari_corrclip.annotation.files.packing import pack_state, unpack_state
 from napari_corrclip.annotation.files.records import OnDisk, pack_history, unpack_history
 from napari_corrclip.annotation.history import LIMIT, History
+from napari_corrclip.annotation.learning import Learning, show
 from napari_corrclip.annotation.region import Region, Verdict, Voting, region_frame
 from napari_corrclip.annotation.state import State
 from napari_corrclip.annotation.timeline import Timeline, refused
 from napari_corrclip.errors import InputError
 from napari_corrclip.images.boxes import Box
 from napari_corrclip.images.source import Source
+from napari_corrclip.learning import Lesson, Sitting
 from napari_corrclip.results.provenance import Provenance
 from napari_corrclip.results.segmentation import Segmentation
+from napari_corrclip.results.vectors import RegionVectors
 from napari_corrclip.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
@@ -373,8 +377,10 @@ class Session:
 
     @property
     def provenance(self) -> Provenance:
-        """How the last run came about; empty where that is not known."""
-        return self.state.provenance
+        """How the last run came about, and what a lesson said since; empty where that is not known."""
+        state = self.state
+        taught = state.evidence.taught
+        return state.provenance if taught is None else replace(state.provenance, lesson=taught.told)
 
     @property
     def vocabulary(self) -> Vocabulary:
@@ -722,6 +728,50 @@ class Session:
         with self.locked():
             plan = predictions.change_vocabulary(self.state, self.vocabulary, result)
             return self.timeline.amend(plan.title, replace(plan.change, vocabulary=None))
+
+    def teach(self, taught: Taught | None, title: str = "Learnt") -> Edited:
+        """Show what a lesson says of undecided regions in the place of what the networks said.
+
+        Further ones become part of the same step of the history, until another prediction comes: one undo
+        takes back all of it. Decided regions stay as they are.
+
+        Args:
+            taught: of each of the run's regions, in the order of their ids; ``None``: nothing any more, the
+                networks' own opinion shows again.
+            title: of the step.
+
+        Raises:
+            InputError: it is of other regions or classes.
+        """
+        return show(self.timeline, taught, title)
+
+    def learn(
+        self,
+        lesson: Lesson,
+        vectors: RegionVectors,
+        image: str = "",
+        former: Sequence[Sitting] = (),
+    ) -> Learning:
+        """Let what is decided here from now on teach a lesson, and what that says be looked at and shown.
+
+        ::
+
+            learning = session.learn(lesson, vectors)
+            session.assign(7, "hedge")
+            found = learning.look_out()  # what would change now
+            learning.apply(found)  # one step of the history
+            lesson = lesson.finish(learning.leave())
+
+        Args:
+            lesson: of the set, for the session's classes.
+            vectors: of the regions of the run that the session shows.
+            image: a key that the image has whenever it is opened.
+            former: finished sittings of the lesson, for an image that was opened before.
+
+        Raises:
+            InputError: the vectors are of another run or preset; the lesson is of other classes.
+        """
+        return Learning(self.timeline, lesson, vectors, image, former)
 
     def rerun(
         self,

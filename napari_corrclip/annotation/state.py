@@ -10,15 +10,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from copy import copy
 from dataclasses import dataclass, replace
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from napari_corrclip.annotation.change import Change, Map
+from napari_corrclip.annotation.change import Change, Map, Swap
 from napari_corrclip.annotation.counting import Ballots, Counts, count_all
-from napari_corrclip.annotation.evidence import Evidence
+from napari_corrclip.annotation.evidence import NOT_TAUGHT, Evidence, Taught
 from napari_corrclip.annotation.region import Region, Verdict, Voting, elect
 from napari_corrclip.annotation.runs import Patch
 from napari_corrclip.errors import InputError
@@ -111,6 +111,7 @@ class State:
             np.ascontiguousarray(evidence.prediction),
             np.ascontiguousarray(evidence.numbers),
             evidence.probabilities,
+            evidence.taught,
         )
         self.vocabulary = vocabulary
         self.voting: Voting = voting
@@ -289,6 +290,8 @@ class State:
             self.provenance = change.provenance.new
         if change.probabilities is not None:
             self.evidence = replace(self.evidence, probabilities=change.probabilities.new)
+        if change.taught is not None:
+            self.evidence = replace(self.evidence, taught=change.taught.new)
         if evidence:
             self.evidence = replace(self.evidence, **evidence)  # type: ignore[arg-type]
 
@@ -319,8 +322,12 @@ class State:
                 change.vocabulary is not None,
             )
         before = dict(self.rows)
-        decided = {*change.verdicts, *change.votings}
         boxes: list[Box] = []
+        told: set[int] = set()
+        if change.taught is not None:
+            told, around = self._learn(change.taught)
+            boxes += around
+        decided = {*change.verdicts, *change.votings}
         moved = change.patches.get("regions")
         reshaped: set[int] = set()
         if moved is not None:
@@ -331,7 +338,7 @@ class State:
         if pinned is not None:
             self._draw(pinned.box)
             boxes.append(pinned.box)
-        touched = reshaped | decided
+        touched = reshaped | decided | told
         kept = sorted(touched & set(self.rows))
         # Where only pixels came or went, what was drawn above is all that differs.
         boxes += self._draw_regions(
@@ -353,6 +360,34 @@ class State:
         ids, boxes, counts = count_all(self.regions, self._ballots)
         self.rows = {}
         self._put_rows(ids.tolist(), [tuple(box) for box in boxes.tolist()], counts)
+
+    def _learn(self, taught: Swap[Taught | None]) -> tuple[set[int], list[Box]]:
+        """Count and draw the regions of which something else is taught now; return their ids and where.
+
+        Costs a look at each pixel's region, and the counts of those that lie in such ones.
+        """
+        self._ballots = Ballots.of(self.evidence, self.vocabulary)
+        sources = np.zeros(len(self._ballots.probabilities), np.bool_)
+        sources[np.flatnonzero(_differ(taught, len(self.evidence.probabilities)))] = True
+        rows = [row for row in self.rows.values() if sources[row.sources[0]].any()]
+        ids = np.array(sorted(row.id for row in rows), np.int64)
+        if len(ids):
+            numbers, every = number_regions(self.regions)
+            owner = np.zeros(len(every) + 1, np.int64)
+            owner[1 + np.searchsorted(every, ids)] = np.arange(1, len(ids) + 1)
+            owners = owner[numbers.reshape(-1)]
+            at = np.flatnonzero(owners)
+            counts = self._ballots.count(owners[at] - 1, at, len(ids))
+            self._put_rows(ids.tolist(), [self.rows[region].box for region in ids.tolist()], counts)
+        # A pixel that shows its own class may be in none of them.
+        touched = np.concatenate([[False], sources[: len(self.evidence.probabilities)]])
+        told = touched[self.evidence.numbers]
+        down, across = (np.flatnonzero(told.any(axis=axis)) for axis in (1, 0))
+        if not len(down):
+            return set(ids.tolist()), []
+        box = int(down[0]), int(across[0]), int(down[-1]) + 1, int(across[-1]) + 1
+        self._draw(box)
+        return set(ids.tolist()), [box]
 
     def _move(self, patch: Patch) -> set[int]:
         """Count the pixels that went from one region to another; return the ids of both.
@@ -452,7 +487,7 @@ class State:
         where = window(box)
         numbers, ids = number_regions(self.regions[where])
         rows = [self.rows[region_id] for region_id in ids.tolist()]
-        prediction = self.evidence.prediction[where]
+        prediction = self.evidence.shown[where]
         shown = apply_votes(prediction, numbers, np.array([row.value for row in rows], np.uint16))
         free = np.array([False, *(_by_pixels(row) for row in rows)])
         if free.any():  # mostly no region shows its pixels' own classes
@@ -472,7 +507,7 @@ class State:
         shown = np.repeat(values[owner], patch.length)
         if free.any():
             by_pixels = np.repeat(free[owner], patch.length)
-            shown = np.where(by_pixels, self.evidence.prediction.reshape(-1)[at], shown)
+            shown = np.where(by_pixels, self.evidence.shown.reshape(-1)[at], shown)
         pins = self.pins.reshape(-1)[at]
         pinned = pins != NOT_PINNED
         if pinned.any():
@@ -495,10 +530,21 @@ class State:
             where = window(row.box)
             inside = (self.regions[where] == row.id) & (self.pins[where] == NOT_PINNED)
             if _by_pixels(row):
-                self.labels[where][inside] = self.evidence.prediction[where][inside]
+                self.labels[where][inside] = self.evidence.shown[where][inside]
             else:
                 self.labels[where][inside] = row.value
         return [row.box for row in rows]
+
+
+def _differ(taught: Swap[Taught | None], count: int) -> NDArray[np.bool_]:
+    """Return (R,) of which of the run's regions a change of what is taught says something else."""
+    values, tables = list[NDArray[Any]](), list[NDArray[Any]]()
+    for said in (taught.old, taught.new):
+        values.append(np.full(count, NOT_TAUGHT, np.int32) if said is None else said.values)
+        tables.append(np.zeros((count, 1), np.float32) if said is None else said.probabilities)
+    found: NDArray[np.bool_] = values[0] != values[1]
+    found |= (tables[0] != tables[1]).any(axis=1)
+    return found
 
 
 def _by_pixels(row: Region) -> bool:

@@ -166,6 +166,14 @@ def run(
             help="Keep no vectors of the regions, which are less than 1 KiB a region; results are the same.",
         ),
     ] = False,
+    taught: Annotated[
+        bool,
+        typer.Option(
+            "--taught",
+            help="Then let all images that nobody has begun to correct show what was learnt on others; what "
+            "the networks said is kept.",
+        ),
+    ] = False,
     keep: Annotated[
         str | None,
         typer.Option(
@@ -206,6 +214,7 @@ def run(
             workers=workers,
             scheduler=scheduler,
             vectors=not no_vectors,
+            taught=taught,
             keep=keep,
             limit=limit,
         )

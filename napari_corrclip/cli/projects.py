@@ -147,6 +147,7 @@ def run(
     workers: int | None,
     scheduler: str | None,
     vectors: bool = True,
+    taught: bool = False,
     keep: str | None = None,
     limit: str | None = None,
 ) -> None:
@@ -158,15 +159,20 @@ def run(
     """
     if collect:
         given = part, workers, scheduler, keep, limit
-        if stale or strict or not vectors or given != (None,) * len(given):
+        if stale or strict or taught or not vectors or given != (None,) * len(given):
             raise InputError(
                 "--collect runs nothing; leave --stale, --strict, --part, --workers, --scheduler, "
-                "--no-vectors, --keep and --limit out."
+                "--no-vectors, --taught, --keep and --limit out."
             )
         with Project.open(folder) as project:
             tell(f"{count(project.collect(), 'image')} collected", *project.status().lines())
         return
     which = None if part is None else read_part(part)
+    if taught and which is not None:
+        raise InputError(
+            "A part writes no pre-labels of others; collect the parts, then: napari-corrclip project run "
+            f"{folder} --taught"
+        )
     features = read_limit(keep, limit)
     # A part writes into the items' folders alone.
     with Project.open(folder, read_only=which is not None) as project:
@@ -196,11 +202,27 @@ def run(
             features=features,
         )
         codes = _driven(project, steps, len(chosen), "pre-labelled")
+        if taught:
+            codes += _teach(project)
         if which is None:
             tell(*project.status().lines())
         else:
             tell(f"When all parts are done: napari-corrclip project run {folder} --collect")
     _exit(codes)
+
+
+def _teach(project: Project) -> list[int]:
+    """Let the images show what was learnt, and tell it; return the exit code where some could not."""
+    found = drive(project.teach_steps())
+    for line in found.left_out[:SHOWN]:
+        say(f"Not taught: {line}")
+    if len(found.left_out) > SHOWN:
+        say(f"and {len(found.left_out) - SHOWN:,} more")
+    tell(
+        f"{count(found.images, 'image')} {'shows' if found.images == 1 else 'show'} what was learnt on "
+        f"others, {count(found.regions, 'region')} another class by it"
+    )
+    return [UNUSABLE] if found.left_out else []
 
 
 def relabel(folder: Path, classes: str | None, *, strict: bool) -> None:

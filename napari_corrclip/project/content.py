@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_corrclip.annotation import restore
-from napari_corrclip.annotation.files.log import glance
+from napari_corrclip.annotation.files.log import glance, has_session
 from napari_corrclip.engine.recipe import Recipe
 from napari_corrclip.errors import InputError
 from napari_corrclip.project.database import RefusedError
@@ -41,6 +41,8 @@ class Content:
         made: when, in seconds since 1970, as far as files tell.
         corrected: the regions of its session; ``None``: nobody has decided anything.
         decided: when something was decided last.
+        taught: the regions as a lesson shows them, of whom nobody has decided anything; ``None``: it shows
+            none.
     """
 
     outcome: Outcome
@@ -48,6 +50,7 @@ class Content:
     made: float = 0.0
     corrected: pd.DataFrame | None = None
     decided: float = 0.0
+    taught: pd.DataFrame | None = None
 
     @classmethod
     def read(cls, folder: Path, outcome: Outcome) -> Content:
@@ -61,13 +64,20 @@ class Content:
     @classmethod
     def _read(cls, folder: Path, outcome: Outcome) -> Content:
         if not is_corrected(folder):
-            return cls(outcome, *_result(folder, outcome))
+            return cls(outcome, *_result(folder, outcome), taught=_taught(folder))
         corrected, last = restore(folder / SESSION).table, glance(folder / SESSION)
         if outcome.state not in (*DECIDED, ItemState.SKIPPED):
             # The process was killed before the session's end, which writes the state.
             outcome = replace(outcome, state=ItemState.IN_REVIEW, reason="")
         decided = last.changed if last is not None else outcome.at
         return cls(outcome, *_result(folder, outcome), corrected, decided)
+
+
+def _taught(folder: Path) -> pd.DataFrame | None:
+    if not has_session(folder / SESSION):
+        return None
+    session = restore(folder / SESSION)
+    return None if session.state.evidence.taught is None else session.table
 
 
 def _result(
@@ -181,7 +191,8 @@ def take_content(
     likely = None if former is None else former.run_of(name)
     run = runs.give(record.id, content, likely)
     if content.result is not None:
-        index.take_regions(record.id, content.result.table, run)
+        shown = content.result.table if content.taught is None else content.taught
+        index.take_regions(record.id, shown, run)
     if content.corrected is not None:
         # Neither the session nor the folder says who it was.
         index.take_regions(record.id, content.corrected, None, at=content.decided)

@@ -341,7 +341,8 @@ def now() -> float:
 def is_corrected(folder: Path) -> bool:
     """Whether somebody has decided something about an item, by its folder; what cannot be read counts.
 
-    A look that brought classes of the set into the session decides nothing.
+    A look that brought classes of the set into the session decides nothing, and neither does what a lesson
+    says.
     """
     session = folder / SESSION
     if not has_session(session):
@@ -356,9 +357,11 @@ def is_corrected(folder: Path) -> bool:
 
 
 def decides(session: Session) -> bool:
-    """Whether a session has more than other words."""
+    """Whether a session has more than other words, and what a lesson says."""
     return any(
-        change.vocabulary is None for step in session.history.done for change in step.changes
+        change.vocabulary is None and not step.teaches
+        for step in session.history.done
+        for change in step.changes
     )
 
 

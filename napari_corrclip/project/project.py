@@ -31,6 +31,7 @@ from napari_corrclip.project import (
     reviewing,
     running,
     statistics,
+    teaching,
     unusable,
 )
 from napari_corrclip.project import words as classes
@@ -51,6 +52,7 @@ from napari_corrclip.project.folder import (
 )
 from napari_corrclip.project.importing import Imported
 from napari_corrclip.project.index import Index
+from napari_corrclip.project.learning import ProjectLesson
 from napari_corrclip.project.listing import ItemOrder
 from napari_corrclip.project.proposals import Extras
 from napari_corrclip.project.records import (
@@ -67,6 +69,7 @@ from napari_corrclip.project.sessions import ItemSessions
 from napari_corrclip.project.statistics import Figures
 from napari_corrclip.project.taking_up import results_in, take_up_steps
 from napari_corrclip.project.task import Proposal
+from napari_corrclip.project.teaching import TaughtSet
 from napari_corrclip.project.vectors import read_means, read_vectors
 from napari_corrclip.results.large import LargeSegmentation
 from napari_corrclip.results.segmentation import Segmentation
@@ -96,6 +99,7 @@ class Project:
         self.folder = folder
         self._index = index
         self._networks = Networks()
+        self._lesson = ProjectLesson(self.folder, self.item, index.check_writable)
 
     # -- making and opening
 
@@ -687,6 +691,26 @@ class Project:
         """
         return drive(self.relabel_steps(segmenter=segmenter, strict=strict), show=progress)
 
+    def teach_steps(self) -> Steps[TaughtSet]:
+        """Generator of :meth:`teach`."""
+        self._index.check_writable()
+        return teaching.teach_steps(self._index, self._lesson)
+
+    def teach(self, *, progress: bool | None = None) -> TaughtSet:
+        """Let all images that nobody has begun to correct show what was learnt on others.
+
+        The labels and probabilities of their undecided regions are from then on those of the lesson, in
+        lists, exports and the order of images, too; the provenance says so. The step can be undone in each
+        image, and what the networks said is kept. After another run the images show the networks' opinion.
+
+        Args:
+            progress: draw a bar on stderr; ``None``: only where that is a terminal.
+
+        Raises:
+            InputError: a run is at work, or the index cannot be written.
+        """
+        return drive(self.teach_steps(), show=progress)
+
     # -- handing on, and taking back
 
     def export_steps(
@@ -857,6 +881,11 @@ class Project:
             InputError: there is no result, or it is damaged.
         """
         return read_result(self.folder_of(item))
+
+    @property
+    def lesson(self) -> ProjectLesson:
+        """What has been decided on the images so far, and what it says of others."""
+        return self._lesson
 
     def features(self, item: ItemRecord | str) -> Features:
         """Return the features of an item's image that a run has kept.

@@ -128,7 +128,11 @@ def _end(
     folder = item_folder(index.folder, begun.name)
     if edited and journal.whole:
         # What was said of the item meanwhile, as that it is verified, stays.
-        take(index, begun, journal.session, by, decided=untouched)
+        said = former.state in BY_HAND or decides(journal.session)
+        if untouched and not said:  # other words, or what a lesson says, are no decision
+            with index.transaction():
+                index.restore(former)
+        take(index, begun, journal.session, by, decided=untouched and said)
         keep_means(folder, journal.session)
     elif untouched and not (edited and is_corrected(folder)):
         with index.transaction():

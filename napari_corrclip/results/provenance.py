@@ -95,6 +95,9 @@ class Provenance:
             ``overlap`` and ``tiles`` where regions were found tile by tile.
         stretch: how the image became 8 bits: one of all channels, or one of each of three, ``None`` for an
             empty one; nothing where the image was taken as it came, or where that is not known.
+        lesson: what was learnt from a person's verdicts and is shown in the place of what the networks said:
+            its ``weight`` beside them, and the ``verdicts`` and ``images`` that it was learnt from; empty:
+            nothing is.
     """
 
     versions: Mapping[str, str] = field(default_factory=dict)
@@ -112,10 +115,11 @@ class Provenance:
     image_digest: str = ""
     image_position: str = ""
     recipe: str = ""
+    lesson: Mapping[str, int | float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Close what could be changed from outside."""
-        for name in ("versions", "regions", "tiling"):
+        for name in ("versions", "regions", "tiling", "lesson"):
             object.__setattr__(self, name, FrozenMapping(getattr(self, name)))
         # so that what is read again equals what was written, legibly
         seconds = {stage: round(value, 4) for stage, value in self.seconds.items()}
@@ -142,6 +146,7 @@ class Provenance:
             "tiling": dict(self.tiling),
             "stretch": [None if part is None else asdict(part) for part in self.stretch],
             "recipe": json.loads(self.recipe) if self.recipe else None,
+            **({"lesson": dict(self.lesson)} if self.lesson else {}),
         }
 
     @classmethod

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from napari_corrclip.annotation.change import Change, Map, Plan, Step, Swap
 from napari_corrclip.annotation.edits import merging, painting, predictions, splitting, verdicts
+from napari_corrclip.annotation.evidence import Taught
 from napari_corrclip.annotation.region import Verdict
 from napari_corrclip.annotation.runs import Patch
 from napari_corrclip.annotation.state import NOT_PINNED, State
@@ -89,7 +90,7 @@ def parted(change: Change) -> Iterator[Change]:
     They speak of different data, so that making them one after another is making them at once. Any other
     change is yielded as it is.
     """
-    if change.predicts or "regions" in change.patches:
+    if change.predicts or change.taught is not None or "regions" in change.patches:
         yield change
         return
     said: dict[Verdict | None, dict[int, Swap[Verdict | None]]] = {}
@@ -306,6 +307,8 @@ def same_change(one: Change, other: Change) -> bool:
         return False
     if one.vocabulary != other.vocabulary or one.provenance != other.provenance:
         return False
+    if not same_taught(one.taught, other.taught):
+        return False
     mine, yours = one.probabilities, other.probabilities
     if (mine is None) != (yours is None):
         return False
@@ -318,6 +321,16 @@ def same_change(one: Change, other: Change) -> bool:
         return False
     return one.patches.keys() == other.patches.keys() and all(
         _same_patch(patch, other.patches[name]) for name, patch in one.patches.items()
+    )
+
+
+def same_taught(one: Swap[Taught | None] | None, other: Swap[Taught | None] | None) -> bool:
+    """Whether two changes of what is taught are the same."""
+    if one is None or other is None:
+        return one is other
+    return all(
+        mine is yours or (mine is not None and mine.same(yours))
+        for mine, yours in ((one.old, other.old), (one.new, other.new))
     )
 
 

@@ -190,7 +190,12 @@ def _fresh(base: State) -> State:
     evidence = base.evidence
     return State(
         base.regions.copy(),
-        Evidence(evidence.prediction.copy(), evidence.numbers.copy(), evidence.probabilities),
+        Evidence(
+            evidence.prediction.copy(),
+            evidence.numbers.copy(),
+            evidence.probabilities,
+            evidence.taught,
+        ),
         base.vocabulary,
         voting=base.voting,
         provenance=base.provenance,

@@ -30,6 +30,7 @@ from napari_corrclip.annotation import (
     Verdict,
 )
 from napari_corrclip.annotation.change import Change, Step, Swap
+from napari_corrclip.annotation.evidence import Taught
 from napari_corrclip.errors import InputError
 from tests.annotation.model import Model, Refused
 from tests.annotation.seen import Seen, one_sentence
@@ -168,6 +169,20 @@ def another_run(draw: Draw, model: Model) -> Call:
     return "rerun", (random_result(random, classes, shape, found),), {}
 
 
+def lesson(draw: Draw, model: Model) -> Taught | None:
+    """What a lesson might say of the run's regions, in some cases of others or of no class."""
+    random = np.random.default_rng(draw(SEEDS))
+    kind = draw(st.sampled_from(["some"] * 6 + ["nothing", "size", "class"]))
+    if kind == "nothing":
+        return None
+    values, regions = model.vocabulary.values, len(model.chances_of_run) + (kind == "size")
+    said = random.choice([-1, *values], regions).astype(np.int32)
+    if kind == "class" and regions:
+        said[0] = 4711
+    probabilities = random.dirichlet(np.ones(len(values)), regions).astype(np.float32)
+    return Taught(said, probabilities)
+
+
 EDITS: dict[str, Callable[[Draw, Model], Call]] = {
     "assign": lambda draw, model: ("assign", (regions(draw, model), which(draw, model)), {}),
     "accept": lambda draw, model: ("accept", (regions(draw, model),), {}),
@@ -260,18 +275,18 @@ def check_table(session: Session, model: Model) -> None:
 class Timeline:
     """All states there were, in the order in which undoing leads back through them."""
 
-    def __init__(self, first: tuple[Model, Seen]) -> None:
+    def __init__(self, first: tuple[Model, Seen | None]) -> None:
         self.states = [first]
         self.at = 0
 
-    def add(self, state: tuple[Model, Seen]) -> None:
+    def add(self, state: tuple[Model, Seen | None]) -> None:
         # What was undone is not forgotten: the way back leads through it.
         self.states += list(reversed(self.states[self.at : -1]))
         self.states.append(state)
         self.at = len(self.states) - 1
 
     @property
-    def now(self) -> tuple[Model, Seen]:
+    def now(self) -> tuple[Model, Seen | None]:
         return self.states[self.at]
 
 
@@ -397,6 +412,50 @@ class Machine(RuleBasedStateMachine):
     def check_history(self) -> None:
         assert self.session.can_undo == (self.timeline.at > 0)
         assert self.session.can_redo == (self.timeline.at < len(self.timeline.states) - 1)
+
+    @rule(
+        data=st.data(),
+        times=st.integers(1, 3),
+        between=st.sampled_from(["assign", "split", "undo"]),
+    )
+    def teach(self, data: st.DataObject, times: int, between: str) -> None:
+        """A lesson is heard several times, and something else happens in between."""
+        for number in range(times):
+            if number and between == "undo":
+                self.move(-1, self.session.undo)
+            elif number:
+                self.make(between, data)
+            self.teach_once(data)
+
+    def teach_once(self, data: st.DataObject) -> None:
+        """What a lesson says becomes part of the step by which one was last heard."""
+        before, seen = self.timeline.now
+        self.heard.clear()
+        taught = lesson(data.draw, before)
+        history = self.session.history
+        since, ahead = history.last_taught, list(history.undone)
+        after, edited = self.edit(("teach", (taught,), {}), before)
+        if edited is None or after.same(before):
+            ran["teach", "refused" if edited is None else "no change"] += 1
+            self.unchanged(seen)
+            return
+        self.changed(after, seen, edited)
+        if taught is None or since is None:
+            ran["teach", "done"] += 1
+            self.timeline.add((after, Seen(self.session)))
+            return
+        ran["teach again", "done"] += 1
+        # All states since that step are taught by now, and those ahead until another prediction comes.
+        last = self.timeline.at
+        for step in reversed(ahead):
+            if step.predicts or step.teaches:
+                break
+            last += 1
+        for at in range(since + 1, last + 1):
+            model = self.timeline.states[at][0].copy()
+            model.taught = after.copy().taught
+            self.timeline.states[at] = (model, None)
+        self.timeline.states[self.timeline.at] = (after, Seen(self.session))
 
     # -- every edit is a rule
 
@@ -546,7 +605,10 @@ class Machine(RuleBasedStateMachine):
             return False
         self.timeline.at += by
         model, former = self.timeline.now
-        Seen(self.session).same(former)
+        if former is None:  # it has become another one since it was left
+            self.timeline.states[self.timeline.at] = (model, Seen(self.session))
+        else:
+            Seen(self.session).same(former)
         check_against(self.session, model)
         self.check_told(seen, edited)
         return True

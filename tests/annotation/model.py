@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_corrclip.annotation.evidence import Taught
 from napari_corrclip.results.segmentation import Segmentation
 from napari_corrclip.vocabulary import Vocabulary
 
@@ -52,6 +53,7 @@ class Model:
         self.default = self._voting_of(result)
 
     def _take(self, result: Segmentation) -> None:
+        self.taught: dict[int, tuple[int, list[float]]] = {}  # by run region: what a lesson says
         self.prediction = np.array(result.pixel_labels, np.int64)
         self.run = np.array(result.regions, np.int64)
         ids = sorted(set(self.run.ravel().tolist()) - {0})
@@ -81,6 +83,7 @@ class Model:
             and self.verdicts == other.verdicts
             and self._every_voting() == other._every_voting()
             and self.vocabulary == other.vocabulary
+            and self.taught == other.taught
         )
 
     def _every_voting(self) -> dict[int, str]:
@@ -96,8 +99,16 @@ class Model:
     def _masks(regions: NDArray[np.int64]) -> list[tuple[NDArray[np.bool_], int]]:
         return [(regions == one, one) for one in sorted(set(regions.ravel().tolist()) - {0})]
 
+    def shown(self) -> NDArray[np.int64]:
+        """(H, W) what each pixel votes for: its own class, or what is taught of its region of the run."""
+        found = self.prediction.copy()
+        for at in np.ndindex(*found.shape):
+            if int(self.run[at]) in self.taught:
+                found[at] = self.taught[int(self.run[at])][0]
+        return found
+
     def _votes(self, mask: NDArray[np.bool_]) -> list[int]:
-        counts = Counter(self.prediction[mask].tolist())
+        counts = Counter(self.shown()[mask].tolist())
         return [counts[value] for value in (0, *self.vocabulary.values)]
 
     def chances(self) -> NDArray[np.float64]:
@@ -107,7 +118,9 @@ class Model:
         found = np.zeros((*self.regions.shape, count))
         for at in np.ndindex(*self.regions.shape):
             run, own = int(self.run[at]), int(self.prediction[at])
-            if run:
+            if run in self.taught:
+                found[at] = self.taught[run][1]
+            elif run:
                 found[at] = self.chances_of_run[run]
             elif own == 0:
                 found[at] = 1 / count
@@ -145,7 +158,7 @@ class Model:
 
     def labels(self, rows: dict[int, Row] | None = None) -> NDArray[np.int64]:
         rows = self.rows() if rows is None else rows
-        found = self.prediction.copy()
+        found = self.shown()
         for mask, one in self._masks(self.regions):
             if rows[one].voting != "pixels" or rows[one].verdict is not None:
                 found[mask] = rows[one].value
@@ -230,8 +243,9 @@ class Model:
 
     def _keep_pixels(self, region: int, row: Any) -> None:
         if row.voting == "pixels":
-            own = (self.regions == region) & (self.pins < 0) & (self.prediction != row.predicted)
-            self.pins[own] = self.prediction[own]
+            shown = self.shown()
+            own = (self.regions == region) & (self.pins < 0) & (shown != row.predicted)
+            self.pins[own] = shown[own]
 
     def accept_above(self, confidence: float) -> None:
         if not 0 <= confidence <= 1:
@@ -401,6 +415,26 @@ class Model:
 
     # -- another prediction
 
+    def _numbers(self) -> NDArray[np.int64]:
+        return np.unique(np.concatenate([[0], self.run.ravel()]), return_inverse=True)[1][1:]
+
+    def teach(self, taught: Taught | None) -> None:
+        """Whatever is said of a region of the run holds where nobody has decided on any of its pixels."""
+        if taught is None:
+            self.taught = {}
+            return
+        ids = sorted(self.chances_of_run)
+        values = taught.values.tolist()
+        right = taught.probabilities.shape == (len(ids), len(self.vocabulary))
+        if not right or not set(values) <= {-1, *self.vocabulary.values}:
+            raise Refused
+        decided = np.isin(self.regions, list(self.verdicts))
+        self.taught = {
+            run: (value, np.array(row, np.float64).tolist())
+            for run, value, row in zip(ids, values, taught.probabilities, strict=True)
+            if value >= 0 and not decided[self.run == run].any()
+        }
+
     def set_vocabulary(
         self,
         vocabulary: Vocabulary,
@@ -441,8 +475,16 @@ class Model:
             self.pins[self.pins == value] = -1 if target is None else target
         self.vocabulary = vocabulary
         if result is not None:
+            taught, numbers, was = self.taught, self._numbers(), self.run
             self._take(result)
+            if vocabulary.values == old.values and np.array_equal(numbers, self._numbers()):
+                before, now = (sorted(set(ids.ravel().tolist()) - {0}) for ids in (was, self.run))
+                self.taught = {
+                    new: taught[id_] for id_, new in zip(before, now, strict=True) if id_ in taught
+                }
             return
+        if vocabulary.values != old.values:
+            self.taught = {}
         self.prediction[np.isin(self.prediction, list(gone))] = 0
         self.chances_of_run = {
             one: np.array(

@@ -27,7 +27,7 @@ from napari_corrclip.annotation import Journal, Session, Source, restore
 from napari_corrclip.errors import InputError
 from tests.annotation.random_edits import edit
 from tests.annotation.seen import Seen
-from tests.annotation.worlds import random_image, random_result, random_vocabulary
+from tests.annotation.worlds import random_image, random_lesson, random_result, random_vocabulary
 
 FORMATS = ("session.safetensors", "history.bin", "journal")
 MAGIC = b"napari-corrclip steps 1\n"
@@ -64,6 +64,8 @@ def write_base(folder: Path, seed: int = 0) -> None:
         )
         session.assign(session.ids[:2], session.vocabulary.values[0])
         session.merge(session.ids[:2])
+        for seed_ in (1, 2):
+            session.teach(random_lesson(np.random.default_rng(seed_), session))
         session.refine(random_result(random_, session.vocabulary, SHAPE, np.array(session.regions)))
         session.undo()
     session.save(folder / "session")

@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_corrclip.annotation import Session
+from napari_corrclip.annotation.evidence import Taught
 from napari_corrclip.results.segmentation import Segmentation, segmentation_from_probabilities
 from napari_corrclip.vocabulary import Vocabulary
 
@@ -62,3 +64,10 @@ def random_result(
 
 def random_image(random: np.random.Generator, shape: tuple[int, int]) -> NDArray[np.uint8]:
     return random.integers(0, 256, (*shape, 3)).astype(np.uint8)
+
+
+def random_lesson(random: np.random.Generator, session: Session) -> Taught:
+    """What a lesson might say of the regions of a session's run."""
+    values, regions = session.vocabulary.values, len(session.state.evidence.probabilities)
+    said = random.choice([-1, *values], regions).astype(np.int32)
+    return Taught(said, random.dirichlet(np.ones(len(values)), regions).astype(np.float32))

@@ -28,8 +28,8 @@ COPIES = {
     "copy": copy.copy,
 }
 NAMES = (
-    "CorrClipError", "ExportOptions", "Features", "GivenRegions", "InputError", "NetworkSpec", "Preset",
-    "Preview", "Progress", "Queue", "Recipe", "Segmentation", "Segmenter", "Session", "Settings",
+    "CorrClipError", "ExportOptions", "Features", "GivenRegions", "InputError", "Lesson", "NetworkSpec",
+    "Preset", "Preview", "Progress", "Queue", "Recipe", "Segmentation", "Segmenter", "Session", "Settings",
     "Vocabulary", "VocabularyClass", "WeightsError",
 )  # fmt: skip
 copies = pytest.mark.parametrize("again", COPIES.values(), ids=COPIES)
@@ -52,6 +52,7 @@ def made() -> dict[str, Any]:
         "ExportOptions": nc.ExportOptions(masks="regions", split=(80, 20), seed=1),
         "Features": features,
         "InputError": nc.InputError("said"),
+        "Lesson": nc.Lesson.new([1, 2, 5]),
         "Preset": nc.get_preset("lite"),
         "Progress": nc.Progress("text", 1, 2),
         "Queue": nc.Queue(session),

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from napari_corrclip.annotation.change import Change, Map, Plan, Swap
 from napari_corrclip.annotation.edits.targets import name_of, value_of
-from napari_corrclip.annotation.evidence import Evidence
+from napari_corrclip.annotation.evidence import NOT_TAUGHT, Evidence, Taught
 from napari_corrclip.annotation.region import Verdict
 from napari_corrclip.annotation.runs import Patch
 from napari_corrclip.annotation.state import NOT_PINNED, State
@@ -77,6 +77,7 @@ def change_vocabulary(
         patches["prediction"] = _patch(state.evidence.prediction, evidence.prediction, state.full)
         patches["numbers"] = _patch(state.evidence.numbers, evidence.numbers, state.full)
         probabilities = evidence.probabilities
+    same = vocabulary.values == old.values and patches.get("numbers") is None
     return Plan(
         f"Change the vocabulary to {count(len(vocabulary), 'class', 'classes')}",
         Change(
@@ -86,9 +87,62 @@ def change_vocabulary(
             probabilities=None
             if probabilities is None
             else Swap(state.evidence.probabilities, probabilities),
+            taught=None if same else _untaught(state),
         ),
         renamed,
     )
+
+
+def teach(state: State, taught: Taught | None, title: str) -> Plan:
+    """Take what a lesson says of the run's regions; those with a decision keep the networks' opinion.
+
+    Args:
+        state: as it is.
+        taught: of each of the run's regions; ``None``: nothing is said any more.
+        title: of the step.
+
+    Raises:
+        InputError: it is of other regions or classes.
+    """
+    if taught is None:
+        return Plan(title, Change(taught=_untaught(state)))
+    evidence, classes = state.evidence, len(state.vocabulary)
+    if taught.probabilities.shape != (len(evidence.probabilities), classes):
+        raise InputError(
+            f"What was learnt is of {len(taught.values)} regions, and the run has "
+            f"{len(evidence.probabilities)} of {classes} classes; learn from this image's own vectors."
+        )
+    known = np.isin(taught.values, [NOT_TAUGHT, *state.vocabulary.values])
+    if not known.all():
+        raise InputError(
+            f"What was learnt has the value {int(taught.values[~known][0])}, which no class has; learn with "
+            "the session's vocabulary."
+        )
+    said = (taught.values != NOT_TAUGHT) & undecided(state)
+    new = replace(
+        taught,
+        values=np.where(said, taught.values, NOT_TAUGHT).astype(np.int32),
+        probabilities=np.where(said[:, None], taught.probabilities, 0).astype(np.float32),
+    )
+    before = evidence.taught
+    after = new if said.any() else None
+    same = before is after or (after is not None and after.same(before))
+    return Plan(title, Change(taught=None if same else Swap(before, after)))
+
+
+def undecided(state: State) -> NDArray[np.bool_]:
+    """Return (R,) of which of the run's regions no pixel lies in a region that a person has decided."""
+    found = np.ones(len(state.evidence.probabilities), np.bool_)
+    for row in state.rows.values():
+        if row.verdict is not None:
+            sources = row.sources[0]
+            found[sources[sources < len(found)]] = False
+    return found
+
+
+def _untaught(state: State) -> Swap[Taught | None] | None:
+    taught = state.evidence.taught
+    return None if taught is None else Swap(taught, None)
 
 
 def _renamed(state: State, vocabulary: Vocabulary) -> tuple[str, ...]:
@@ -175,6 +229,7 @@ def rerun(state: State, result: Segmentation) -> Plan:
             None if fresh.voting == state.voting else Swap(state.voting, fresh.voting),
             probabilities=Swap(state.evidence.probabilities, evidence.probabilities),
             provenance=Swap(state.provenance, result.provenance),
+            taught=_untaught(state),
         ),
         tuple(notes),
         tuple(conflicts),

@@ -164,7 +164,7 @@ def _kept_by_pixels(state: State, rows: Iterable[Region], change: Change) -> Cha
         top, left = row.box[0] - around[0], row.box[1] - around[1]
         pins = after[top : top + row.box[2] - row.box[0], left : left + row.box[3] - row.box[1]]
         where = window(row.box)
-        shown = state.evidence.prediction[where]
+        shown = state.evidence.shown[where]
         own = (state.regions[where] == row.id) & (pins == NOT_PINNED) & (shown != row.predicted)
         pins[own] = shown[own]
     patch = Patch.between(before, after, around)

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_corrclip.annotation.change import Change, Seen
-from napari_corrclip.annotation.evidence import are_probabilities
+from napari_corrclip.annotation.evidence import NOT_TAUGHT, Taught, are_probabilities
 from napari_corrclip.annotation.region import Verdict
 from napari_corrclip.annotation.runs import Patch
 from napari_corrclip.annotation.state import MAX_ID, NOT_PINNED, Changed, State
@@ -73,6 +73,11 @@ def check_change(state: State, change: Change) -> None:
     if change.predicts:
         check_classes(words)
         _check_evidence(state, change, words, gone=gone)
+    taught = state.evidence.taught if change.taught is None else change.taught.new
+    if taught is not None and (change.predicts or change.taught is not None):
+        probabilities = change.probabilities
+        count = len(state.evidence.probabilities if probabilities is None else probabilities.new)
+        check_taught(taught, count, words)
     pins = change.patches.get("pins")
     if pins is not None and not _all_known(pins.new, words, NOT_PINNED):
         raise Damaged("it paints values that no class has")
@@ -122,6 +127,28 @@ def check_maps(
         check_patch(pins, "pins", (regions.shape[0], regions.shape[1]))
         if not _all_known(pins.new, vocabulary):
             raise Damaged("it has painted values that no class has")
+
+
+def check_taught(taught: Taught | None, regions: int, vocabulary: Vocabulary) -> None:
+    """Look whether what a lesson says is of a run's regions and of classes that there are.
+
+    Args:
+        taught: what it says; ``None``: nothing.
+        regions: of the run.
+        vocabulary: the classes.
+
+    Raises:
+        Damaged: it is not.
+    """
+    if taught is None:
+        return
+    if taught.values.shape != (regions,) or len(taught.probabilities) != regions:
+        raise Damaged("what it was taught is of other regions")
+    _check_probabilities(taught.probabilities, vocabulary)
+    if not 0 <= taught.weight <= 1 or min(taught.verdicts, taught.images) < 0:
+        raise Damaged("what it was taught weighs what cannot be")
+    if taught.values.dtype != np.int32 or not _all_known(taught.values, vocabulary, NOT_TAUGHT):
+        raise Damaged("it was taught values that no class has")
 
 
 def check_verdicts(state: State) -> None:
@@ -193,6 +220,10 @@ def _check_swaps(state: State, change: Change) -> None:
         raise Damaged("it was made when regions voted otherwise")
     if change.vocabulary is not None and change.vocabulary.old != state.vocabulary:
         raise Damaged("it was made of other classes")
+    if change.taught is not None:
+        before, known = change.taught.old, state.evidence.taught
+        if before is not known and (before is None or not before.same(known)):
+            raise Damaged("it was made when something else was taught")
     former = state.evidence.probabilities
     if (
         change.probabilities is not None

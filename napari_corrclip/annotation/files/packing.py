@@ -17,11 +17,12 @@ from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
 from napari_corrclip.annotation.change import Change, Map, Seen, Step, Swap
-from napari_corrclip.annotation.evidence import Evidence
+from napari_corrclip.annotation.evidence import Evidence, Taught
 from napari_corrclip.annotation.files.checking import (
     Damaged,
     check_maps,
     check_patch,
+    check_taught,
     check_verdicts,
 )
 from napari_corrclip.annotation.region import KINDS, VOTINGS, Verdict, Voting
@@ -67,6 +68,9 @@ def pack_step(step: Step) -> bytes:
         if change.probabilities is not None:
             arrays[f"{number}.probabilities.old"] = change.probabilities.old
             arrays[f"{number}.probabilities.new"] = change.probabilities.new
+        if change.taught is not None:
+            _put_taught(arrays, f"{number}.taught.old", change.taught.old)
+            _put_taught(arrays, f"{number}.taught.new", change.taught.new)
         if change.provenance is not None:
             texts[f"{number}.provenance.old"] = _provenance_text(change.provenance.old)
             texts[f"{number}.provenance.new"] = _provenance_text(change.provenance.new)
@@ -104,6 +108,8 @@ def pack_state(state: State, texts: Mapping[str, str]) -> bytes:
             {region_id: Swap(None, v) for region_id, v in state.votings.items()}
         ),
     }
+    if evidence.taught is not None:
+        _put_taught(arrays, "taught", evidence.taught)
     bare = np.full(state.shape, NOT_PINNED, np.int32)
     pins = Patch.between(bare, state.pins, state.full)
     if pins is not None:
@@ -140,6 +146,7 @@ def unpack_state(data: bytes) -> tuple[State, dict[str, str]]:
             _array(arrays, "prediction", np.uint16, 2),
             _array(arrays, "numbers", np.int32, 2),
             _array(arrays, "probabilities", np.float32, 2),
+            _taught(arrays, "taught"),
         )
         vocabulary = _read_vocabulary(texts["vocabulary"])
         painted = _patch(arrays, "pins") if "pins.box" in arrays else None
@@ -151,6 +158,7 @@ def unpack_state(data: bytes) -> tuple[State, dict[str, str]]:
             painted,
             vocabulary,
         )
+        check_taught(evidence.taught, len(evidence.probabilities), vocabulary)
         pins = np.full(regions.shape, NOT_PINNED, np.int32)
         if painted is not None:
             painted.apply(pins)
@@ -218,6 +226,8 @@ def _change(arrays: Arrays, texts: Mapping[str, str], at: str) -> Change:
             _read_provenance(texts[f"{at}.provenance.old"]),
             _read_provenance(texts[f"{at}.provenance.new"]),
         )
+    said, says = (_taught(arrays, f"{at}.taught.{when}") for when in ("old", "new"))
+    taught = None if said is None and says is None else Swap(said, says)
     image = None
     if f"{at}.image.old" in texts:
         image = Swap(Seen(texts[f"{at}.image.old"], None), Seen(texts[f"{at}.image.new"], None))
@@ -232,11 +242,32 @@ def _change(arrays: Arrays, texts: Mapping[str, str], at: str) -> Change:
         # An engine that the loaded session is given is of its last run, and of no run before it.
         None if provenance is None else Swap(_nobody, _nobody),
         image,
+        taught,
     )
 
 
 def _nobody() -> None:
     """Refer to no engine."""
+
+
+def _put_taught(arrays: Arrays, name: str, taught: Taught | None) -> None:
+    if taught is not None:
+        arrays[f"{name}.values"] = taught.values
+        arrays[f"{name}.probabilities"] = taught.probabilities
+        arrays[f"{name}.told"] = np.array([taught.weight, taught.verdicts, taught.images])
+
+
+def _taught(arrays: Arrays, name: str) -> Taught | None:
+    if f"{name}.values" not in arrays:
+        return None
+    weight, verdicts, images = _array(arrays, f"{name}.told", np.float64, 1).tolist()
+    return Taught(
+        _array(arrays, f"{name}.values", np.int32, 1),
+        _array(arrays, f"{name}.probabilities", np.float32, 2),
+        weight,
+        int(verdicts),
+        int(images),
+    )
 
 
 def _put_patch(arrays: Arrays, name: str, patch: Patch) -> None:

@@ -1,0 +1,320 @@
+"""The place where a lesson is kept: a folder with what its first image fixed, and a file a finished sitting.
+
+``lesson.safetensors``
+    the classes, which of them were merged, and the normalisation (:func:`pack_lesson
+    <napari_corrclip.learning.files.pack_lesson>`).
+``sittings/000001.safetensors``
+    a sitting each, by its number. Several people who finish sittings at the same time get one number after
+    another, so that what they taught is one sequence in the order in which they finished. A file is written
+    anew only where a verdict in it was taken back later.
+``switch``
+    whether what was learnt is shown: off, ask or on.
+
+What is learnt follows from these files; nothing else is kept.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import threading
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Literal, get_args
+
+import numpy as np
+
+from napari_corrclip.errors import InputError
+from napari_corrclip.learning.files import pack_lesson, pack_sitting, unpack_lesson, unpack_sitting
+from napari_corrclip.learning.lesson import Lesson
+from napari_corrclip.learning.sitting import Sitting
+from napari_corrclip.results.vectors import RegionVectors
+from napari_corrclip.storage.disk import cannot_write
+from napari_corrclip.storage.files import write_bytes
+from napari_corrclip.storage.locks import Lock, take
+from napari_corrclip.storage.text_files import read_text
+from napari_corrclip.storage.untrusted import read_bytes
+
+Switch = Literal["off", "ask", "on"]
+"""Whether what was learnt is shown: not at all, when a person says so at each refresh, or by itself."""
+SWITCHES: tuple[Switch, ...] = get_args(Switch)
+DEFAULT: Switch = "ask"
+HEAD, SITTINGS, SWITCH, LOCK = "lesson.safetensors", "sittings", "switch", ".lesson.lock"
+_NAME = re.compile(r"([0-9]{6,9})\.safetensors")
+_WAIT = 10.0
+"""Seconds for which one who writes waits for another one."""
+_TOGETHER, _KEPT = 64, 4
+"""Sittings that are folded at once, and the last lessons that are kept besides those after so many: where a
+verdict is taken back, folding goes on from there."""
+_LARGEST = 1 << 28
+"""Bytes of a file at most."""
+_Mark = tuple[int, int]
+
+
+class LessonStore:
+    """A lesson that is kept in a folder; any thread may ask.
+
+    Args:
+        folder: need not be there; it is made when something is kept.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._turn = threading.RLock()
+        self._known: dict[int, _Mark] = {}
+        self._earlier: dict[int, Lesson] = {}
+        self._images: dict[int, tuple[str, str]] = {}
+        self._lesson: Lesson | None = None
+
+    # -- the switch
+
+    @property
+    def switch(self) -> Switch:
+        """Whether what was learnt is shown.
+
+        Raises:
+            InputError: its file is damaged.
+        """
+        path = self.folder / SWITCH
+        if not path.exists():
+            return DEFAULT
+        said = read_text(path, "switch", limit=100).strip()
+        for switch in SWITCHES:
+            if said == switch:
+                return switch
+        raise InputError(
+            f"The switch of the lesson in {str(self.folder)!r} is {said[:20]!r}; write off, ask or on into "
+            f"{str(path)!r}."
+        )
+
+    @switch.setter
+    def switch(self, switch: Switch) -> None:
+        if switch not in SWITCHES:
+            raise InputError(f"The lesson cannot be {switch!r}; say off, ask or on.")
+        self._make_folder()
+        write_bytes(self.folder / SWITCH, switch.encode())
+
+    # -- the lesson
+
+    def lesson(self, classes: Collection[int]) -> Lesson:
+        """Return the lesson as all finished sittings make it, for the classes that there are now.
+
+        Args:
+            classes: label values of the vocabulary.
+
+        Raises:
+            InputError: a file is damaged.
+        """
+        with self._turn:
+            return self._current(tuple(classes))
+
+    def begun(self, classes: Collection[int], vectors: RegionVectors) -> Lesson:
+        """Return the lesson, begun by an image where it was not.
+
+        Args:
+            classes: label values of the vocabulary.
+            vectors: of the image's regions.
+
+        Raises:
+            InputError: a file is damaged, or the lesson cannot be kept.
+        """
+        with self._turn:
+            lesson = self._current(tuple(classes))
+            if lesson.normalisation is not None or not len(vectors):
+                return lesson
+            with self._alone():
+                self._lesson = None  # somebody may have been faster
+                lesson = self._current(tuple(classes)).begun(vectors)
+                write_bytes(self.folder / HEAD, pack_lesson(lesson))
+            self._lesson = lesson
+            return lesson
+
+    def finish(
+        self,
+        classes: Collection[int],
+        sitting: Sitting,
+        taken_back: Mapping[int, Collection[int]] | None = None,
+    ) -> Lesson:
+        """Keep a finished sitting as the last one, and return the lesson after it.
+
+        Args:
+            classes: label values of the vocabulary.
+            sitting: its number is given here. One without looks is not kept.
+            taken_back: regions whose verdicts in former sittings hold no more, by the number of the sitting.
+
+        Raises:
+            InputError: it cannot be kept, or a file is damaged.
+        """
+        with self._turn:
+            gone = {number: some for number, some in (taken_back or {}).items() if some}
+            if not len(sitting.looks) and not gone:
+                return self._current(tuple(classes))
+            with self._alone():
+                for number, regions in gone.items():
+                    path = self._path(number)
+                    if path.exists():
+                        kept = self._read(path).without(np.array(sorted(regions), np.int64))
+                        write_bytes(path, pack_sitting(kept))
+                if len(sitting.looks):
+                    number = max([0, *self._files()]) + 1
+                    numbered = replace(sitting, number=number)
+                    self._current(tuple(classes)).finish(numbered)  # before it is written
+                    self._make_folder(SITTINGS)
+                    write_bytes(self._path(number), pack_sitting(numbered))
+            return self._current(tuple(classes))
+
+    def merge(self, classes: Collection[int], merged: Mapping[int, int]) -> Lesson:
+        """Take note that classes were made one, and return the lesson.
+
+        Args:
+            classes: label values of the vocabulary as it is now.
+            merged: the value that took the place of another one, which is there no longer.
+
+        Raises:
+            InputError: it cannot be kept, or a file is damaged.
+        """
+        with self._turn:
+            with self._alone():
+                self._lesson = None
+                head = self._head(tuple(classes))
+                head = Lesson(tuple(classes), {**head.merged, **merged}, head.normalisation)
+                write_bytes(self.folder / HEAD, pack_lesson(head))
+            return self._current(tuple(classes))
+
+    def sittings(self, image: str | None = None, run: str | None = None) -> Iterator[Sitting]:
+        """Yield the finished sittings, the first one first.
+
+        Args:
+            image: key of an image; ``None``: of all.
+            run: digest of a run; ``None``: of all.
+
+        Raises:
+            InputError: a file is damaged.
+        """
+        for number, path in self._files().items():
+            known = self._images.get(number)
+            if known is not None and not _is(known, image, run):
+                continue
+            sitting = self._read(path)
+            self._images[number] = sitting.image, sitting.run
+            if _is((sitting.image, sitting.run), image, run):
+                yield sitting
+
+    # -- files
+
+    def _current(self, classes: tuple[int, ...]) -> Lesson:
+        """Return the lesson, with what was finished or taken back since it was asked for last."""
+        files = self._files()
+        marks = {number: _mark(path) for number, path in files.items()}
+        lesson = self._lesson
+        if lesson is None or lesson.normalisation is None or lesson.classes != classes:
+            lesson, self._known, self._earlier = self._head(classes), {}, {}
+        changed = [number for number, mark in self._known.items() if marks.get(number) != mark]
+        last = max(self._known, default=0)
+        changed += [number for number in files if number < last and number not in self._known]
+        if changed:
+            lesson = self._before(min(changed), lesson)
+        new = [number for number in files if number not in self._known]
+        if new and lesson.normalisation is None:
+            raise InputError(
+                f"The lesson in {str(self.folder)!r} has sittings and no {HEAD!r}; take the file from a "
+                "backup, or move the folder away and begin another one."
+            )
+        for first in range(0, len(new), _TOGETHER):
+            some = new[first : first + _TOGETHER]
+            lesson = lesson.finish(*self._all(files[number] for number in some))
+            self._known |= {number: marks[number] for number in some}
+            self._earlier[some[-1]] = lesson
+        for number in sorted(self._earlier)[:-_KEPT]:
+            if number % _TOGETHER:
+                del self._earlier[number]
+        self._lesson = lesson
+        return lesson
+
+    def _before(self, number: int, lesson: Lesson) -> Lesson:
+        """Return the lesson as it was some time before a sitting, and know no more than that."""
+        self._earlier = {last: kept for last, kept in self._earlier.items() if last < number}
+        last = max(self._earlier, default=0)
+        self._known = {known: mark for known, mark in self._known.items() if known <= last}
+        return self._earlier[last] if last else lesson.replayed([])
+
+    def _all(self, paths: Iterable[Path]) -> Iterator[Sitting]:
+        for path in paths:
+            sitting = self._read(path)
+            self._images[sitting.number] = sitting.image, sitting.run
+            yield sitting
+
+    def _head(self, classes: tuple[int, ...]) -> Lesson:
+        path = self.folder / HEAD
+        if not path.exists():
+            return Lesson.new(classes)
+        kept = unpack_lesson(read_bytes(path, "lesson", "take it from a backup", limit=_LARGEST))
+        return Lesson(classes, kept.merged, kept.normalisation).replayed([])
+
+    def _read(self, path: Path) -> Sitting:
+        data = read_bytes(
+            path, "sitting", "move it away, and the others are learnt", limit=_LARGEST
+        )
+        try:
+            sitting = unpack_sitting(data)
+        except InputError as error:
+            raise InputError(f"{str(path)!r} cannot be used: {error}") from None
+        number = int(path.stem)
+        return sitting if sitting.number == number else replace(sitting, number=number)
+
+    def _files(self) -> dict[int, Path]:
+        """Return the files of the sittings by their numbers, ascending."""
+        try:
+            names = sorted(path.name for path in (self.folder / SITTINGS).iterdir())
+        except (FileNotFoundError, NotADirectoryError):
+            return {}
+        except OSError as error:
+            raise InputError(
+                f"The sittings of the lesson in {str(self.folder)!r} cannot be looked through "
+                f"({error.strerror}); check its permissions."
+            ) from None
+        found = {int(name.partition(".")[0]): name for name in names if _NAME.fullmatch(name)}
+        return {number: self.folder / SITTINGS / found[number] for number in sorted(found)}
+
+    def _path(self, number: int) -> Path:
+        return self.folder / SITTINGS / f"{number:06d}.safetensors"
+
+    def _make_folder(self, *parts: str) -> None:
+        place = self.folder.joinpath(*parts)
+        try:
+            place.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise cannot_write(place, error) from None
+
+    @contextlib.contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Let nobody else write meanwhile."""
+        self._make_folder()
+        path = self.folder / LOCK
+        try:
+            lock: Lock | None = take(path, wait=_WAIT)
+        except OSError as error:
+            raise cannot_write(path, error) from None
+        if lock is None:
+            raise InputError(
+                f"Another process is writing to the lesson in {str(self.folder)!r} and does not end; try "
+                "again later."
+            )
+        try:
+            yield
+        finally:
+            lock.release()
+
+
+def _is(known: tuple[str, str], image: str | None, run: str | None) -> bool:
+    return (image is None or known[0] == image) and (run is None or known[1] == run)
+
+
+def _mark(path: Path) -> _Mark:
+    """Return what tells whether a file is another one by now."""
+    try:
+        found = path.stat()
+    except OSError:
+        return -1, -1
+    return found.st_size, found.st_mtime_ns

@@ -1,0 +1,129 @@
+"""The lesson of a project: what is decided on some of its images makes the next ones easier.
+
+It lies in the project's folder ``lesson`` (:mod:`napari_corrclip.learning.store`), apart by the networks that
+the images were run by: what was learnt of one preset says nothing of another one. The index knows nothing of
+it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+
+from napari_corrclip.annotation import Session
+from napari_corrclip.annotation.learning import Learning, Lookout
+from napari_corrclip.learning import Lesson, Sitting, Teacher
+from napari_corrclip.learning.store import LessonStore, Switch
+from napari_corrclip.project.folder import item_folder
+from napari_corrclip.project.records import ItemRecord
+from napari_corrclip.project.vectors import read_vectors
+from napari_corrclip.results.vectors import RegionVectors
+
+FOLDER = "lesson"
+
+
+class ProjectLesson:
+    """The lesson that a project's images teach, and are taught by; any thread may ask.
+
+    ::
+
+        with project.session(item) as session:
+            learning = project.lesson.learn(session, item)
+            learning.apply(learning.opening())
+            ...  # decide
+            learning.apply(learning.look_out())
+            project.lesson.finish(learning)
+
+    Args:
+        folder: of the project.
+        item: tells of a name which item it is.
+        check_writable: raises an ``InputError`` where nothing may be written.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        item: Callable[[ItemRecord | str], ItemRecord],
+        check_writable: Callable[[], None],
+    ) -> None:
+        self.folder = folder / FOLDER
+        self._project, self._item, self._check_writable = folder, item, check_writable
+        self._stores: dict[str, LessonStore] = {}
+
+    @property
+    def switch(self) -> Switch:
+        """Whether what was learnt is shown: ``off``, ``ask`` (at each refresh) or ``on``; of the whole set.
+
+        Raises:
+            InputError: its file is damaged; what is set is none of the three, or cannot be kept.
+        """
+        return LessonStore(self.folder).switch
+
+    @switch.setter
+    def switch(self, switch: Switch) -> None:
+        self._check_writable()
+        LessonStore(self.folder).switch = switch
+
+    def store(self, vectors: RegionVectors) -> LessonStore:
+        """Return where the lesson of the networks lies that vectors are of."""
+        networks = f"{vectors.clip_network}\n{vectors.similarity_network}\n{vectors.projection}"
+        key = hashlib.sha256(networks.encode()).hexdigest()[:16]
+        return self._stores.setdefault(key, LessonStore(self.folder / key))
+
+    def learn(self, session: Session, item: ItemRecord | str) -> Learning:
+        """Let what is decided in an item's session from now on teach the lesson.
+
+        Nothing is kept before :meth:`finish`, but what the first image of a set fixes.
+
+        Args:
+            session: of the item, as :meth:`Project.session` gives it.
+            item: or its name.
+
+        Raises:
+            InputError: the item has no vectors, or they are of another run than the session's; the lesson is
+                damaged or cannot be kept.
+        """
+        record = self._item(item)
+        vectors = read_vectors(item_folder(self._project, record.name))
+        store, classes = self.store(vectors), session.vocabulary.values
+        if store.lesson(classes).normalisation is None:
+            self._check_writable()
+        lesson = store.begun(classes, vectors)
+        return session.learn(lesson, vectors, record.name, list(store.sittings(record.name)))
+
+    def finish(self, learning: Learning) -> Lesson:
+        """Keep what was learnt in a session that is left, and return the lesson after it.
+
+        Raises:
+            InputError: it cannot be kept; the session shows another run or other classes by now.
+        """
+        self._check_writable()
+        store = self.store(learning.vectors)
+        return store.finish(learning.lesson.classes, learning.leave(), learning.taken_back)
+
+    def opening(self, session: Session, item: ItemRecord | str) -> Lookout:
+        """Return what an item's undecided regions are taken for by what is known; nothing is learnt.
+
+        Args:
+            session: of the item.
+            item: or its name.
+
+        Raises:
+            InputError: as of :meth:`learn`.
+        """
+        return self.learn(session, item).opening()
+
+    def what_taught(self, learning: Learning, region: int, most: int = 3) -> tuple[Teacher, ...]:
+        """Return the verdicts, on whatever image, on the regions that look most like one.
+
+        Args:
+            learning: of the session that has the region.
+            region: its id.
+            most: how many.
+
+        Raises:
+            InputError: a file of the lesson is damaged.
+        """
+        sittings: list[Sitting] = list(self.store(learning.vectors).sittings())
+        return learning.what_taught(region, sittings, most)

@@ -1,0 +1,142 @@
+"""Tests of what a lesson says in the place of the networks."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from napari_corrclip.annotation import Session
+from napari_corrclip.annotation.evidence import NOT_TAUGHT, Taught
+from napari_corrclip.errors import InputError
+from tests.annotation.images import small_result
+from tests.annotation.random_edits import look
+from tests.annotation.seen import Seen, one_sentence
+
+SHAPE = (48, 64)
+
+
+@pytest.fixture
+def session() -> Session:
+    return Session(*small_result(SHAPE, seed=3))
+
+
+def all_of(session: Session, name: str, p: float = 0.9) -> Taught:
+    """Say of all regions that they are of one class."""
+    words = session.vocabulary
+    count, at = len(session.state.evidence.probabilities), words.names.index(name)
+    probabilities = np.full((count, len(words)), (1 - p) / (len(words) - 1), np.float32)
+    probabilities[:, at] = p
+    return Taught(np.full(count, words.values[at], np.int32), probabilities)
+
+
+def test_regions_show_what_is_taught_and_decided_ones_what_was_decided(session: Session) -> None:
+    one, other = session.vocabulary.names[:2]
+    decided = int(session.ids[0])
+    session.assign(decided, other)
+    before = session.region(decided)
+    session.teach(all_of(session, one), "Learnt: all")
+    rows = session.rows()
+    value = session.vocabulary.values[0]
+    assert {row.value for row in rows if row.verdict is None} == {value}
+    assert {round(row.confidence, 6) for row in rows if row.verdict is None} == {0.9}
+    after = session.region(decided)
+    assert (after.value, after.confidence) == (before.value, before.confidence)
+    inside = session.regions > 0
+    shown = session.labels[inside & (session.regions != decided)]
+    assert set(shown.tolist()) == {value}
+
+
+def test_lessons_are_one_step_that_one_undo_takes_back(session: Session) -> None:
+    seen = Seen(session)
+    one, other = session.vocabulary.names[:2]
+    session.teach(all_of(session, one), "Learnt: 1 region")
+    session.teach(all_of(session, other), "Learnt: 2 regions")
+    assert [step.title for step in session.history.done] == ["Learnt: 2 regions"]
+    taught = Seen(session)
+    session.undo()
+    Seen(session).same(seen)
+    session.redo()
+    Seen(session).same(taught)
+
+
+def test_nothing_taught_is_the_networks_opinion_and_a_step_of_its_own(session: Session) -> None:
+    seen = Seen(session)
+    one = session.vocabulary.names[0]
+    session.teach(all_of(session, one))
+    taught = Seen(session)
+    session.teach(None)
+    Seen(session).same(seen)
+    session.teach(all_of(session, one))
+    assert len(session.history.done) == 3
+    for expected in (seen, taught, seen):
+        session.undo()
+        Seen(session).same(expected)
+    assert not session.teach(None).made
+
+
+def test_what_is_decided_between_lessons_stays_when_they_are_undone(session: Session) -> None:
+    one, other = session.vocabulary.names[:2]
+    session.teach(all_of(session, one))
+    session.accept(int(session.ids[0]))
+    session.teach(all_of(session, other))
+    assert session.region(int(session.ids[0])).value == session.vocabulary.values[0]
+    session.undo()
+    assert session.region(int(session.ids[0])).verdict is None
+    session.undo()
+    assert session.state.evidence.taught is None
+
+
+def test_parts_of_a_taught_region_show_what_it_was_taught(session: Session) -> None:
+    one = session.vocabulary.names[0]
+    session.teach(all_of(session, one))
+    region = max(session.rows(), key=lambda row: row.area)
+    top, _, bottom, _ = region.box
+    half = np.zeros(session.shape, bool)
+    half[top : (top + bottom) // 2] = True
+    made = session.split_mask(region.id, half)
+    assert len(made.updated) == 2
+    assert {session.region(part).value for part in made.updated} == {session.vocabulary.values[0]}
+
+
+def test_other_classes_and_other_runs_are_of_the_networks_alone(session: Session) -> None:
+    one = session.vocabulary.names[0]
+    session.teach(all_of(session, one))
+    taught = Seen(session)
+    session.set_vocabulary(session.vocabulary.add("another"))
+    assert session.state.evidence.taught is None
+    session.undo()
+    Seen(session).same(taught)
+    session.rerun(look(session, 5))  # type: ignore[arg-type]
+    assert session.state.evidence.taught is None
+    session.undo()
+    Seen(session).same(taught)
+
+
+def test_a_session_is_saved_with_what_it_was_taught(session: Session, tmp_path: Path) -> None:
+    session.teach(all_of(session, session.vocabulary.names[0]))
+    session.save(tmp_path / "saved")
+    again = Session.load(tmp_path / "saved")
+    Seen(again).same(Seen(session))
+    again.undo()
+    session.undo()
+    Seen(again).same(Seen(session))
+
+
+@pytest.mark.parametrize("wrong", ["regions", "classes", "value"])
+def test_what_does_not_belong_here_is_refused(session: Session, wrong: str) -> None:
+    taught = all_of(session, session.vocabulary.names[0])
+    values, probabilities = taught.values.copy(), taught.probabilities
+    if wrong == "regions":
+        values, probabilities = values[1:], probabilities[1:]
+    elif wrong == "classes":
+        probabilities = probabilities[:, 1:]
+    else:
+        values[0] = 4711
+    seen = Seen(session)
+    with pytest.raises(InputError) as told:
+        session.teach(Taught(values, probabilities))
+    assert one_sentence(str(told.value))
+    Seen(session).same(seen)
+    assert NOT_TAUGHT not in taught.values

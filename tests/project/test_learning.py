@@ -1,0 +1,256 @@
+"""Tests of a project that learns: what is decided on some of its images makes the next ones easier."""
+
+from __future__ import annotations
+
+import itertools
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import imageio.v3 as iio
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image
+
+import napari_corrclip as nc
+from napari_corrclip.annotation import Queue, Session
+from napari_corrclip.annotation.learning import Learning
+from napari_corrclip.demo.scenes import VALIDATION_SEED, Scene, generate_scene
+from napari_corrclip.demo.world import COLORS, GROUNDS
+from napari_corrclip.engine.segmenter import Segmenter
+from napari_corrclip.errors import InputError
+from napari_corrclip.project.learning import FOLDER
+from napari_corrclip.project.project import Project
+from tests.annotation.seen import one_sentence
+
+TRUE_WORDS = (*COLORS, *GROUNDS)
+STRANGE = {"grass": "lawn", "sand": "beach", "stone": "pavement"}
+WORDS = [STRANGE.get(word, word) for word in TRUE_WORDS]
+
+
+def scenes() -> Iterator[Scene]:
+    """Yield scenes with grass in them, which the words do not name."""
+    lawn = GROUNDS.index("grass")
+    for seed in itertools.count(VALIDATION_SEED + 200):
+        scene = generate_scene(seed)
+        if (scene.grounds == lawn).any():
+            yield scene
+
+
+@pytest.fixture(scope="module")
+def truths() -> dict[str, NDArray[np.integer]]:
+    values = np.array([0, *range(1, len(WORDS) + 1)], np.uint16)
+    return {
+        f"{number}.png": values[scene.truth(TRUE_WORDS)]
+        for number, scene in enumerate(itertools.islice(scenes(), 4))
+    }
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project that was run."""
+    folder = tmp_path_factory.mktemp("set")
+    images = folder / "photographs"
+    images.mkdir()
+    for number, scene in enumerate(itertools.islice(scenes(), 4)):
+        iio.imwrite(images / f"{number}.png", scene.image)
+    recipe = nc.Recipe(regions="superpixels")
+    with Project.create(folder / "set", WORDS, images, recipe=recipe, copy=True) as made:
+        made.run(segmenter=Segmenter.from_recipe(recipe), progress=False)
+        return made.folder
+
+
+@pytest.fixture
+def project(run: Path, tmp_path: Path) -> Iterator[Project]:
+    shutil.copytree(run, tmp_path / run.name)
+    with Project.open(tmp_path / run.name) as opened:
+        yield opened
+
+
+def correct(
+    session: Session, truth: NDArray[np.integer], looks: int, learning: Learning | None = None
+) -> None:
+    """Say the truth of regions as the queue presents them; learn every five."""
+    queue = Queue(session, refresh_every=5)
+    for number in range(looks):
+        if learning is not None and number % 5 == 0:
+            learning.apply(learning.look_out())
+        region = queue.next()
+        if not isinstance(region, int):
+            return
+        value = int(np.bincount(truth[session.regions == region]).argmax())
+        if not value:
+            session.ignore(region)
+        elif session.region(region).value == value:
+            session.accept(region)
+        else:
+            session.assign(region, value)
+
+
+def name_of(path: str) -> str:
+    return path.rpartition("/")[2]
+
+
+def teach(project: Project, truths: dict[str, NDArray[np.integer]], count: int) -> None:
+    """Correct the first images, and let them teach."""
+    for item in project.items()[:count]:
+        with project.session(item) as session:
+            learning = project.lesson.learn(session, item)
+            correct(session, truths[name_of(item.path)], 60, learning)
+            project.lesson.finish(learning)
+
+
+def test_the_next_image_opens_nearly_right_wherever_the_project_lies(
+    project: Project, truths: dict[str, NDArray[np.integer]], tmp_path: Path
+) -> None:
+    teach(project, truths, 3)
+    project.close()
+    moved = project.folder.rename(tmp_path / "elsewhere.corrclip-project")
+    with Project.open(moved) as again:
+        last = again.items()[3]
+        truth = truths[name_of(last.path)]
+        with again.session(last) as session:
+            wrong = (session.labels != truth).mean()
+            learning = again.lesson.learn(session, last)
+            found = learning.opening()
+            learning.apply(found)
+            assert (session.labels != truth).mean() < 0.5 * wrong
+            assert found.images == 3
+            taught = again.lesson.what_taught(learning, int(session.ids[0]))
+            assert len(taught) == 3
+            assert {teacher.image for teacher in taught} <= {item.name for item in again}
+            shown = np.array(session.labels)
+        # What was taught is kept with the session, and undone by one step.
+        with again.session(last) as session:
+            np.testing.assert_array_equal(session.labels, shown)
+            session.undo()
+            assert (session.labels != truth).mean() == wrong
+
+
+def test_two_reviewers_are_one_sequence(
+    project: Project, truths: dict[str, NDArray[np.integer]]
+) -> None:
+    with Project.open(project.folder) as other:
+        first, second = project.items()[:2]
+        with project.session(first) as mine, other.session(second) as yours:
+            both = project.lesson.learn(mine, first), other.lesson.learn(yours, second)
+            correct(mine, truths[name_of(first.path)], 10)
+            correct(yours, truths[name_of(second.path)], 10)
+            other.lesson.finish(both[1])
+            lesson = project.lesson.finish(both[0])
+        store = project.lesson.store(project.vectors(first))
+        assert [sitting.image for sitting in store.sittings()] == [second.name, first.name]
+        assert lesson.verdicts == sum(len(sitting.looks) for sitting in store.sittings())
+        replayed = lesson.replayed(store.sittings())
+        assert lesson.state is not None
+        assert replayed.state is not None
+        np.testing.assert_array_equal(lesson.state.gram, replayed.state.gram)
+
+
+def test_a_verdict_that_is_taken_back_later_has_never_taught(
+    project: Project, truths: dict[str, NDArray[np.integer]]
+) -> None:
+    item = project.items()[0]
+    with project.session(item) as session:
+        learning = project.lesson.learn(session, item)
+        correct(session, truths[name_of(item.path)], 10)
+        before = project.lesson.finish(learning).verdicts
+        decided = next(row.id for row in session.rows() if row.verdict is not None)
+    with project.session(item) as session:
+        learning = project.lesson.learn(session, item)
+        session.clear(decided)
+        assert project.lesson.finish(learning).verdicts == before - 1
+
+
+def test_the_switch_is_the_sets(project: Project) -> None:
+    assert project.lesson.switch == "ask"
+    project.lesson.switch = "on"
+    with Project.open(project.folder, read_only=True) as reader:
+        assert reader.lesson.switch == "on"
+        with pytest.raises(InputError) as told:
+            reader.lesson.switch = "off"
+        assert one_sentence(str(told.value))
+
+
+def test_an_item_without_vectors_is_told(project: Project) -> None:
+    item = project.items()[0]
+    (project.folder_of(item) / "vectors.safetensors").unlink()
+    with project.session(item) as session, pytest.raises(InputError, match="no vectors") as told:
+        project.lesson.learn(session, item)
+    assert one_sentence(str(told.value))
+    assert not (project.folder / FOLDER).exists()
+
+
+def shown_by(project: Project, folder: Path) -> dict[str, NDArray[np.integer]]:
+    """The labels of all images, as an export has them."""
+    project.export(folder, "indexed", options=nc.ExportOptions(pictures="none"))
+    return {
+        path.stem: np.asarray(Image.open(path))
+        for path in sorted((folder / "SegmentationClass").glob("*.png"))
+    }
+
+
+def test_a_whole_set_shows_what_was_learnt(
+    project: Project, truths: dict[str, NDArray[np.integer]], tmp_path: Path
+) -> None:
+    networks = shown_by(project, tmp_path / "networks")
+    teach(project, truths, 3)
+    corrected = {item.name: np.array(labels_of(project, item.name)) for item in project.items()[:3]}
+    last = project.items()[3]
+    before = last.least
+    found = project.teach()
+    assert (found.images, found.left_out) == (1, ())
+    assert found.regions > 0
+    now = project.item(last)
+    assert now.state == "pre-labelled"
+    assert now.least != before
+    taught = shown_by(project, tmp_path / "taught")
+    stem, truth = Path(last.path).stem, truths[name_of(last.path)]
+    assert (taught[stem] != truth).mean() < 0.5 * (networks[stem] != truth).mean()
+    # What a person has decided is theirs, and another look changes nothing more.
+    for name, labels in corrected.items():
+        np.testing.assert_array_equal(labels_of(project, name), labels)
+    assert project.teach() == found
+    np.testing.assert_array_equal(shown_by(project, tmp_path / "again")[stem], taught[stem])
+    # It is no decision: a run takes the image, and it shows the networks' opinion.
+    with project.session(last) as session:
+        assert session.provenance.lesson["verdicts"] > 0
+        assert [step.title for step in session.history.done] == [f"Learnt: {found.regions} regions"]
+        session.undo()
+        np.testing.assert_array_equal(session.labels, networks[stem])
+        session.redo()
+    assert project.item(last).state == "pre-labelled"
+    project.mark(last, "new")
+    project.run(segmenter=Segmenter.from_recipe(project.recipe), progress=False)
+    np.testing.assert_array_equal(shown_by(project, tmp_path / "run")[stem], networks[stem])
+
+
+def labels_of(project: Project, name: str) -> NDArray[np.integer]:
+    with project.session(name) as session:
+        return session.labels
+
+
+def test_a_repaired_index_knows_what_was_taught(
+    project: Project, truths: dict[str, NDArray[np.integer]]
+) -> None:
+    teach(project, truths, 2)
+    project.teach()
+    query = [(item.name, item.least) for item in project.items()]
+    project.close()
+    (project.folder / "project.sqlite").unlink()
+    with Project.repair(project.folder) as again:
+        known = {item.name: item.least for item in again.items()}
+    assert known == pytest.approx(dict(query))
+
+
+def test_what_cannot_be_taught_is_told(
+    project: Project, truths: dict[str, NDArray[np.integer]]
+) -> None:
+    assert project.teach().images == 0  # nothing is learnt yet
+    teach(project, truths, 1)
+    (project.folder_of(project.items()[3]) / "vectors.safetensors").unlink()
+    found = project.teach()
+    assert found.images == 2
+    (line,) = found.left_out
+    assert "no vectors" in line
