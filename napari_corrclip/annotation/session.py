@@ -555,6 +555,7 @@ class Session:
         decided: Mapping[int, Verdict],
         *,
         where: NDArray[np.bool_] | None = None,
+        values: Mapping[int, int] | None = None,
         title: str = "Take labels from elsewhere",
     ) -> Edited:
         """Show labels that were made elsewhere, as one step that can be undone.
@@ -567,12 +568,14 @@ class Session:
             decided: verdicts by region id; others are decided by nobody.
             where: (H, W), which pixels show these labels in any case, painted if need be; others are left to
                 what is predicted. ``None``: all.
+            values: classes of undecided regions: one for which another class is predicted is assigned its
+                own. ``None``: none is.
             title: what is done, in words for a person.
 
         Raises:
             InputError: they are of another size, or of no class.
         """
-        return self._make(taken.take_labels, labels, regions, decided, where, title)
+        return self._make(taken.take_labels, labels, regions, decided, where, values or {}, title)
 
     # -- the shapes of regions
 

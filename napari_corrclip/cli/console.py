@@ -15,6 +15,7 @@ import sys
 import traceback
 import warnings
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Annotated, TextIO
 
 import typer
@@ -81,6 +82,17 @@ def guarded(debug: bool) -> Iterator[None]:
         if debug:
             show_traceback(error)
         raise typer.Exit(exit_code(error)) from None
+
+
+def place(text: str | Path) -> Path:
+    """Return the place that somebody typed, of which nothing at all would be the current folder.
+
+    Raises:
+        typer.BadParameter: it is empty.
+    """
+    if not str(text):
+        raise typer.BadParameter("The path is empty; give one, or '.' for the current folder.")
+    return Path(text)
 
 
 def exit_code(error: Exception) -> int:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, cast, get_args
 
 import typer
 
-from napari_corrclip.cli.console import UNUSABLE, say, tell
+from napari_corrclip.cli.console import UNUSABLE, place, say, tell
 from napari_corrclip.errors import InputError
 from napari_corrclip.wording.amounts import count
 
@@ -31,7 +31,9 @@ FormatName = Annotated[
 ]
 Output = Annotated[
     Path,
-    typer.Option("--output", "-o", parser=Path, metavar="DIR", help="Is made.", show_default=False),
+    typer.Option(
+        "--output", "-o", parser=place, metavar="DIR", help="Is made.", show_default=False
+    ),
 ]
 Split = Annotated[
     str | None,
@@ -161,7 +163,7 @@ def _tell_exported(done: Exported, format_: str) -> None:
         )
     _say_some(done.notes)
     _say_some([f"Left out: {line}" for line in done.left_out])
-    tell(f"{done.folder}: {count(done.images, 'image')} as {format_}")
+    tell(f"{done.folder}: {count(done.images, 'image')} as {format_}{done.dealt}")
     if done.left_out:
         raise typer.Exit(UNUSABLE)
 
@@ -202,41 +204,54 @@ def import_labels(
         typer.Exit: not all labels were taken.
     """
     from napari_corrclip.project.export.importing import KINDS, Opened
-    from napari_corrclip.project.folder import SUFFIX, is_project
+    from napari_corrclip.project.folder import place_of_new, project_at
     from napari_corrclip.project.importing import recipe_in
     from napari_corrclip.project.project import Project
+    from napari_corrclip.project.records import ItemState
+    from napari_corrclip.storage.disk import remove
 
     if kind not in KINDS:
         raise InputError(f"--as is {kind!r}; choose {' or '.join(KINDS)}.")
-    place = folder if folder.suffix == SUFFIX else folder.with_name(folder.name + SUFFIX)
-    known = next((each for each in (folder, place) if is_project(each)), None)
+    known = project_at(folder)
     if known is not None:
         project = Project.open(known)
         if images:
             project.add(*images)
     else:
+        new = place_of_new(folder)
         opened = Opened.of(export, name=format_, manifest=not no_manifest)
         pictures = [entry.picture for entry in opened.entries if entry.picture is not None]
         if not images and not pictures:
             raise InputError(
-                f"{str(export)!r} has no images, and there is no project {str(place)!r} yet; say where the "
+                f"{str(export)!r} has no images, and there is no project {str(new)!r} yet; say where the "
                 "images are (--images)."
             )
         recipe = recipe_in(opened)
-        project = Project.create(place, opened.vocabulary, images or pictures, recipe=recipe)
-        tell(f"{project.folder}: {count(len(project), 'image')}")
-    with project:
-        done = project.import_labels(
-            export,
-            format=format_,
-            kind=kind,
-            by=by,
-            replace=replace,
-            manifest=not no_manifest,
-        )
+        project = Project.create(new, opened.vocabulary, images or pictures, recipe=recipe)
+    kept = True
+    try:
+        with project:
+            try:
+                done = project.import_labels(
+                    export,
+                    format=format_,
+                    kind=kind,
+                    by=by,
+                    replace=replace,
+                    manifest=not no_manifest,
+                )
+            finally:
+                kept = known is not None or project.count().keys() != {ItemState.NEW}
+            if known is None and kept:
+                tell(f"{project.folder}: {count(len(project), 'image')}")
+    finally:
+        if not kept:  # it was made for this import, and has nothing of it
+            remove(project.folder)
     _say_some(done.conflicts)
     if done.classes:
         tell(f"new classes: {', '.join(done.classes)}")
     tell(f"{count(len(done.done), 'image')} imported, {len(done.conflicts)} not")
+    if not kept:
+        say(f"No label came, so that the project {str(project.folder)!r} was not made.")
     if done.conflicts:
         raise typer.Exit(UNUSABLE)

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from napari_corrclip.cli import exports
-from napari_corrclip.cli.console import Debug, Offline, guarded
+from napari_corrclip.cli.console import Debug, Offline, guarded, place
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -17,7 +17,7 @@ app = typer.Typer(
 )
 
 Folder = Annotated[
-    Path, typer.Argument(parser=Path, metavar="PROJECT", help="The project's folder.")
+    Path, typer.Argument(parser=place, metavar="PROJECT", help="The project's folder.")
 ]
 Strict = Annotated[bool, typer.Option("--strict", help="Stop at the first image that fails.")]
 
@@ -28,7 +28,7 @@ def create(
     folder: Annotated[
         Path,
         typer.Argument(
-            parser=Path, metavar="PROJECT", help="Is made, and ends in .corrclip-project."
+            parser=place, metavar="PROJECT", help="Is made, and ends in .corrclip-project."
         ),
     ],
     images: Annotated[
@@ -360,10 +360,10 @@ def export(
 def import_labels(
     folder: Annotated[
         Path,
-        typer.Argument(parser=Path, metavar="PROJECT", help="Is made where there is none."),
+        typer.Argument(parser=place, metavar="PROJECT", help="Is made where there is none."),
     ],
     export: Annotated[
-        Path, typer.Argument(parser=Path, metavar="EXPORT", help="The folder of an export.")
+        Path, typer.Argument(parser=place, metavar="EXPORT", help="The folder of an export.")
     ],
     format_: Annotated[
         str | None,

@@ -70,12 +70,15 @@ def choose(
     due, fresh, comparison = index.items(_TO_RUN), list[ItemRecord](), Comparison(index)
     if stale or features:
         runs = set(fresh_runs(index))
+        imports = {run.id for run in index.runs() if is_import(run)}
         for record in index.items([ItemState.PRELABELLED]):
             if record.run not in runs:
                 due += [record] if stale else []
             elif stale and comparison.was_changed(record, image_in(index.folder, record.path)):
                 due.append(record)
-            else:
+            elif (
+                record.run not in imports
+            ):  # no run gives these labels again, with features or without
                 fresh.append(record)
     if part is not None:
         fresh = [record for record in fresh if is_in(record, part)]
@@ -176,11 +179,18 @@ def bytes_of_all_vectors(index: Index, choice: Choice) -> int:
 
 
 def fresh_runs(index: Index) -> list[int]:
-    """Return the runs whose results today's vocabulary and recipe would give again."""
+    """Return the runs whose results today's vocabulary and recipe would give again, and those of imports."""
     words, key = index.vocabulary, index.recipe.key()
     return [
-        run.id for run in index.runs() if _key(run) == key and _words(run).finds_the_same(words)
+        run.id
+        for run in index.runs()
+        if is_import(run) or (_key(run) == key and _words(run).finds_the_same(words))
     ]
+
+
+def is_import(run: RunRecord) -> bool:
+    """Whether it was no run of networks, whose labels no other run can give again."""
+    return not run.recipe
 
 
 def _key(run: RunRecord) -> str | None:

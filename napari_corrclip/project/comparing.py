@@ -15,6 +15,7 @@ from napari_corrclip.errors import InputError
 from napari_corrclip.project.folder import (
     ITEMS,
     SESSION,
+    UnreadableError,
     file_now,
     image_in,
     is_corrected,
@@ -45,7 +46,7 @@ class Comparison:
     def is_another(
         self, item: ItemRecord | NotedFile, image: Path, now: tuple[int, int], planes: int = 1
     ) -> bool | None:
-        """Whether a file is another one than that which was run; ``None``: it would have to be read.
+        """Whether a file is another one than that which was run; ``None``: nobody has read it, or can.
 
         Args:
             item: as its file was when it was run.
@@ -70,6 +71,8 @@ class Comparison:
         try:
             if not is_as_it_was(image, item.plane, item.digest):
                 return True
+        except UnreadableError:
+            return None
         except InputError:  # of a stack there is no such plane any more
             return True
         self._note(item, now)

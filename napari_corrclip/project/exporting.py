@@ -14,7 +14,7 @@ from napari_corrclip.annotation.files.log import has_session
 from napari_corrclip.errors import InputError
 from napari_corrclip.progress import Steps
 from napari_corrclip.project.export.exporting import Exported, ExportOptions, Source, export_steps
-from napari_corrclip.project.export.formats import format_called
+from napari_corrclip.project.export.formats import WRITTEN, format_called
 from napari_corrclip.project.export.image import LabelledImage
 from napari_corrclip.project.folder import SESSION, image_in, item_folder, read_result
 from napari_corrclip.project.index import Index
@@ -53,7 +53,7 @@ def project_steps(
         raise InputError(
             f"No image of the project is {' or '.join(chosen)}; label some first, or choose others."
         )
-    return export_steps(sources, folder, format_called(format_), vocabulary, options)
+    return export_steps(sources, folder, format_called(format_, WRITTEN), vocabulary, options)
 
 
 def _read_item(

@@ -34,6 +34,7 @@ from napari_corrclip.errors import InputError
 from napari_corrclip.images.origin import digest_of, place_of, position_of
 from napari_corrclip.images.pixels import Pixels
 from napari_corrclip.images.stack import Stack, Where, check_place
+from napari_corrclip.project.database import NAME
 from napari_corrclip.project.records import ItemState
 from napari_corrclip.results.folder import LARGE_FORMAT, read_provenance
 from napari_corrclip.results.large import LargeSegmentation
@@ -382,6 +383,44 @@ def is_project(folder: str | os.PathLike[str]) -> bool:
     return (Path(folder) / PROJECT).is_file()
 
 
+def place_of_new(folder: str | os.PathLike[str]) -> Path:
+    """Return where a project of a name lies: absolute, with the ending that all have.
+
+    Raises:
+        InputError: it has no name.
+    """
+    text = os.fspath(folder)
+    place = Path(os.path.expanduser(text)).absolute()  # noqa: PTH111 - of nobody stays
+    if ".." in place.parts:
+        place = place.resolve()
+    if not text or not place.name:
+        raise InputError(
+            f"{text!r} is no name of a project; give one, such as 'birds{SUFFIX}', or its path."
+        )
+    return place if place.suffix == SUFFIX else place.with_name(place.name + SUFFIX)
+
+
+def project_at(folder: str | os.PathLike[str]) -> Path | None:
+    """Return the project that is meant by a place, absolute; ``None``: there is none.
+
+    It is that very folder, the one of an index, or the one of that name with the ending that all have.
+    """
+    text = os.fspath(folder)
+    place = Path(os.path.expanduser(text)).absolute()  # noqa: PTH111
+    if not text:
+        return None
+    if ".." in place.parts:
+        place = place.resolve()
+    if place.name in (NAME, PROJECT):
+        place = place.parent
+    if is_project(place):
+        return place
+    with contextlib.suppress(InputError):
+        named = place_of_new(place)
+        return named if is_project(named) else None
+    return None
+
+
 def content_of(image: Path) -> str:
     """Return the checksum of an image's content, 64 hex digits; empty where it cannot be read.
 
@@ -407,6 +446,35 @@ def content_of(image: Path) -> str:
 def has_content(image: Path, digest: str) -> bool:
     """Whether an image's content has a checksum; that of earlier versions was of samples of a large one."""
     return (digest_of(place_of(image)) if len(digest) == _SAMPLED else content_of(image)) == digest
+
+
+class UnreadableError(InputError):
+    """The error of an image that is there and cannot be read, so that nobody knows whether it was changed."""
+
+    def __init__(self, image: Path, error: OSError) -> None:
+        super().__init__(
+            f"The image {str(image)!r} cannot be read ({error.strerror or error}); look at its permissions."
+        )
+
+
+def check_readable(image: Path) -> None:
+    """Refuse an image of which something cannot be read.
+
+    Raises:
+        UnreadableError: it cannot.
+    """
+    try:
+        paths = (
+            [path for _, path in _files_in(str(image))] if os.path.isdir(image) else [str(image)]  # noqa: PTH112
+        )
+        for path in paths:
+            with (
+                contextlib.suppress(FileNotFoundError),
+                open(path, "rb", buffering=0, opener=_at_once) as file,
+            ):
+                file.read(1)
+    except OSError as error:
+        raise UnreadableError(image, error) from None
 
 
 def _read_into(found: hashlib._Hash, path: str) -> None:

@@ -9,16 +9,15 @@ from pathlib import Path
 
 from napari_corrclip.errors import InputError
 from napari_corrclip.progress import drive
-from napari_corrclip.project.database import NAME
 from napari_corrclip.project.export.exporting import Exported, ExportOptions
-from napari_corrclip.project.folder import PROJECT, is_project
+from napari_corrclip.project.folder import is_project, project_at
 from napari_corrclip.project.loose import Labels, loose_steps
 from napari_corrclip.project.project import Project
 from napari_corrclip.project.records import ItemState
 
 
 def export(
-    what: Project | Labels | str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
+    what: Project | Labels | str | os.PathLike[str] | Sequence[Labels | str | os.PathLike[str]],
     folder: str | os.PathLike[str],
     format: str,  # noqa: A002 - as everybody calls it
     *,
@@ -30,7 +29,7 @@ def export(
 
     Args:
         what: a :class:`Project`, a :class:`Session`, a :class:`Segmentation` or a :class:`LargeSegmentation`;
-            or the folder of one, what was the ``-o`` of ``segment``, or several folders.
+            or the folder of one, what was the ``-o`` of ``segment``; or several of these but projects.
         folder: is made, with all of it or not at all.
         format: its name, one of :data:`napari_corrclip.project.export.formats.FORMATS`, such as ``"coco"``.
         only: of a project, items in these states; none: all that have labels and are not skipped.
@@ -46,8 +45,9 @@ def export(
             cannot be written.
     """
     if isinstance(what, str | os.PathLike):
-        place = Path(what).expanduser()
-        if is_project(place.parent if place.name in (NAME, PROJECT) else place):
+        place = project_at(what)
+        # A folder of results may lie beside the project of its name.
+        if place is not None and (is_project(what) or not Path(what).is_dir()):
             with Project.open(place, read_only=True) as project:
                 return project.export(folder, format, only=only, options=options, progress=progress)
     if isinstance(what, Project):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -32,6 +33,7 @@ from napari_corrclip.project.folder import (
     file_now,
     image_in,
     is_corrected,
+    is_large,
     item_folder,
     now,
 )
@@ -72,6 +74,8 @@ def import_steps(
             try:
                 record = index.item(record.name)
                 image = _in_set(opened.image(entry, as_), table)
+                if not opened.knows(entry) and _is_empty(image):
+                    raise InputError("It has no labels there, and stays as it is.")
                 _check(index, record, image, replacing=replacing)
                 if words is not None:  # the first image that is taken brings its classes
                     with index.transaction():
@@ -128,7 +132,8 @@ def _matches(index: Index, opened: Opened) -> tuple[list[tuple[Entry, ItemRecord
     by_key: list[dict[str, list[ItemRecord]]] = [defaultdict(list) for _ in range(_RANKS)]
     for record in records:
         names = [alike(name) for name in names_with_folders(record.title)]
-        for rank, keys in enumerate(_keys(record.path, record.plane, names)):
+        file = str(image_in(index.folder, record.path))
+        for rank, keys in enumerate(_keys(record.path, record.plane, names, file)):
             for key in keys:
                 by_key[rank][key].append(record)
     titles = {
@@ -136,7 +141,14 @@ def _matches(index: Index, opened: Opened) -> tuple[list[tuple[Entry, ItemRecord
         for entry in opened.entries
     }
     keys_of = {
-        entry.name: list(_keys(opened.path_of(entry), opened.plane_of(entry), [alike(entry.name)]))
+        entry.name: list(
+            _keys(
+                opened.path_of(entry),
+                opened.plane_of(entry),
+                [alike(entry.name)],
+                "" if entry.picture is None else os.path.normpath(entry.picture),
+            )
+        )
         for entry in opened.entries
     }
     found: dict[str, ItemRecord] = {}
@@ -187,14 +199,29 @@ def _why_not(
     return f"several images have this name ({named}); export with their paths in a manifest."
 
 
-_RANKS = 4
+_RANKS = 5
+_OME = (".ome.zarr", ".ome.tif", ".ome.tiff")
+"""Endings of two parts, which are no part of a name."""
 
 
-def _keys(path: str, plane: Sequence[int], names: Sequence[str]) -> Iterable[Sequence[str]]:
-    """Yield what an image is known by, the surest first: path, names in an export, file, its stem."""
+def _keys(
+    path: str, plane: Sequence[int], names: Sequence[str], file: str
+) -> Iterable[Sequence[str]]:
+    """Yield what an image is known by, the surest first: path, its very file, names in an export, file, stem.
+
+    Args:
+        path: of the image as the project, or the manifest, has it.
+        plane: of a stack, which one.
+        names: that its files may have got in an export.
+        file: where the image lies here, in the export or in a folder of the project's; empty: nowhere.
+    """
     name, where = path.rpartition("/")[2], plane_text(tuple(plane))
     stem = name.rpartition(".")[0] or name
+    for ending in _OME:
+        if name.lower().endswith(ending):
+            stem = name[: -len(ending)] or name
     yield (f"{path}{where}",)
+    yield (file,) if file else ()
     yield names
     yield (alike(f"{name}{where}"),)
     yield (alike(f"{stem}{where}"),)
@@ -219,6 +246,11 @@ def _in_set(image: LabelledImage, table: NDArray[np.uint16]) -> LabelledImage:
     return replace(image, labels=table[np.asarray(image.labels)], notes=notes)
 
 
+def _is_empty(image: LabelledImage) -> bool:
+    """Whether nothing is said of an image, as of one that nobody has labelled yet."""
+    return not (image.is_decided or image.labels.any() or image.regions.any())
+
+
 def _check(index: Index, record: ItemRecord, image: LabelledImage, *, replacing: bool) -> None:
     """Refuse labels in whose place there is something that stays.
 
@@ -231,7 +263,7 @@ def _check(index: Index, record: ItemRecord, image: LabelledImage, *, replacing:
         raise InputError(
             f"It is {record.state}, and stays as it is; import with --replace, which can be undone there."
         )
-    if record.regions is not None and not image.is_decided:
+    if record.regions is not None and not _is_said(index, record, image):
         if record.state in BY_HAND:
             raise InputError(
                 f"It is {record.state}, and proposals take the place of no decision; import as decisions."
@@ -248,13 +280,25 @@ def _take(index: Index, record: ItemRecord, image: LabelledImage, opened: Opened
     """
     folder, title = item_folder(index.folder, record.name), f"Import from {opened.format.title}"
     file = image_in(index.folder, record.path)
-    if record.regions is None or not image.is_decided:
+    bare = record.regions is None or not _is_said(index, record, image)
+    if bare:
         _write_result(index, record, image, folder, file, title)
     record = index.item(record.name)
-    if image.is_decided:
+    if image.is_decided or not bare:
         _decide(index, record, image, title, by)
-    if image.verified:
+    if image.changed:
+        mark(index, [record], ItemState.IN_REVIEW, by)
+    elif image.verified:
         mark(index, [record], ItemState.VERIFIED, by)
+
+
+def _is_said(index: Index, record: ItemRecord, image: LabelledImage) -> bool:
+    """Whether labels are a person's word, in parts or as a whole, which lies over what is proposed here.
+
+    A large image, of which a run is no session, has proposals that somebody has verified.
+    """
+    large = is_large(item_folder(index.folder, record.name))
+    return image.is_decided or (image.verified and not large)
 
 
 def _decide(index: Index, record: ItemRecord, image: LabelledImage, title: str, by: str) -> None:

@@ -43,11 +43,10 @@ from napari_corrclip.project.export.importing import As, Opened
 from napari_corrclip.project.features import read_features
 from napari_corrclip.project.folder import (
     ITEMS,
-    PROJECT,
-    SUFFIX,
     image_in,
-    is_project,
     item_folder,
+    place_of_new,
+    project_at,
     read_result,
 )
 from napari_corrclip.project.importing import Imported
@@ -129,9 +128,7 @@ class Project:
         words = Vocabulary.coerce(vocabulary)
         recipe = recipe or Recipe()
         _check(recipe)
-        place = Path(folder).expanduser().absolute()
-        if place.suffix != SUFFIX:
-            place = place.with_name(place.name + SUFFIX)
+        place = place_of_new(folder)
         # Before anything is written.
         told: list[InputError] = []
         copies = copies_of(images) if copy else None
@@ -209,16 +206,15 @@ class Project:
         """Open a project.
 
         Args:
-            folder: of the project, or its ``project.sqlite``.
+            folder: of the project, with or without the ending ``.corrclip-project``; or its
+                ``project.sqlite``.
             read_only: change nothing.
 
         Raises:
             InputError: it is none, damaged, or of a newer version.
         """
-        place = Path(folder).expanduser().absolute()
-        if place.name in (NAME, PROJECT):
-            place = place.parent
-        if not is_project(place):
+        place = project_at(folder)
+        if place is None:
             raise InputError(
                 f"{os.fspath(folder)!r} is no project; make one: napari-corrclip project create."
             )
@@ -240,7 +236,7 @@ class Project:
         Raises:
             InputError: it is no project, somebody else has it open, or it cannot be written.
         """
-        place = Path(folder).expanduser().absolute()
+        place = project_at(folder) or Path(folder).expanduser().absolute()
         return cls(place, collecting.index_anew(place))
 
     def close(self) -> None:

@@ -15,6 +15,7 @@ from napari_corrclip.images.pixels import Pixels
 from napari_corrclip.images.stack import Where
 from napari_corrclip.images.stacks import read_plane
 from napari_corrclip.project.folder import (
+    check_readable,
     content_of,
     content_of_plane,
     file_now,
@@ -113,11 +114,16 @@ def is_as_it_was(image: Path, plane: Where, digest: str) -> bool:
     """Whether an image, or the plane of a stack, is that of a checksum, whatever its file's time is.
 
     Raises:
+        UnreadableError: it cannot be read, which tells nothing of its content.
         InputError: there is no such plane.
     """
     if plane:  # other ones may have come beside it
+        check_readable(image)
         return content_of_plane(read_plane(image, plane)) == digest
-    return has_content(image, digest)
+    same = has_content(image, digest)
+    if not same:
+        check_readable(image)
+    return same
 
 
 def _file_before(image: Path) -> tuple[int, int]:

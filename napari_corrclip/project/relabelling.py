@@ -12,7 +12,7 @@ from napari_corrclip._torch_import import prepare_imports
 from napari_corrclip.engine.recipe import Recipe
 from napari_corrclip.errors import CorrClipError, InputError, WeightsError
 from napari_corrclip.progress import Progress, Steps
-from napari_corrclip.project.choosing import fresh_runs
+from napari_corrclip.project.choosing import fresh_runs, is_import
 from napari_corrclip.project.features import read_features, size_of_features
 from napari_corrclip.project.folder import RESULT, Outcome, image_in, item_folder, now
 from napari_corrclip.project.index import Index
@@ -53,7 +53,9 @@ def items_to_relabel(index: Index) -> Relabelled:
     fresh, encoding = set(fresh_runs(index)), index.recipe.features_key()
     # Of large images no features are kept.
     same = {
-        run.id for run in index.runs() if Recipe.from_json(run.recipe).features_key() == encoding
+        run.id
+        for run in index.runs()
+        if not is_import(run) and Recipe.from_json(run.recipe).features_key() == encoding
     }
     ready, others = list[ItemRecord](), list[ItemRecord]()
     for record in index.items([ItemState.PRELABELLED]):

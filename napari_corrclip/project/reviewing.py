@@ -25,6 +25,7 @@ from napari_corrclip.project.folder import (
     RESULT,
     SESSION,
     Outcome,
+    UnreadableError,
     decides,
     file_now,
     image_in,
@@ -400,12 +401,15 @@ def check_unchanged(record: ItemRecord, image: Path) -> tuple[int, int]:
     """Refuse an image that is another one than that which was run; return size and time of its file now.
 
     Raises:
+        UnreadableError: nobody may read it.
         InputError: it is, or it is gone.
     """
     if not record.digest:
         return record.size, record.mtime
     try:
         now = file_now(image)
+    except PermissionError as error:  # of a folder
+        raise UnreadableError(image, error) from None
     except OSError:
         raise InputError(
             f"The image {str(image)!r} is gone; put it back, or say where it is now: napari-corrclip project "

@@ -47,7 +47,7 @@ def test_the_whole_way_there_and_back(labelled: Path, capsys: pytest.CaptureFixt
     capsys.readouterr()
     export = ["project", "export", str(labelled), "--format", "indexed"]
     assert app.run([*export, "-o", "out", "--only", "verified", "--split", "50/50"]) == 0
-    assert capsys.readouterr().out.endswith("out: 2 images as indexed\n")
+    assert capsys.readouterr().out.endswith("out: 2 images as indexed (1 train, 1 val)\n")
     assert Path("out/ImageSets/Segmentation/train.txt").read_text().count("\n") == 1
     assert app.run([*export, "-o", "out"]) == 2
     assert "has an export already (indexed, 2 images)" in capsys.readouterr().err
@@ -215,3 +215,99 @@ def test_formats_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
     assert app.run(["formats"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert [line.split()[0] for line in lines] == list(FORMATS)
+
+
+@pytest.mark.parametrize("format_", ["ome-zarr", "coco"])
+def test_a_new_project_has_the_pictures_of_the_export(
+    format_: str, labelled: Path, images: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with Project.open(labelled) as project:
+        project.mark(project.items()[0], "verified")
+        there = [project.result(item).labels for item in project.items(order="path")]
+    assert app.run(["project", "export", str(labelled), "-f", format_, "-o", "out"]) == 0
+    capsys.readouterr()
+    assert app.run(["project", "import", "again", "out"]) == 0
+    out = capsys.readouterr().out
+    assert "3 images imported, 0 not" in out
+    with Project.open("again") as project:
+        assert "out" in project.items()[0].path
+        for item, labels in zip(project.items(order="path"), there, strict=True):
+            np.testing.assert_array_equal(project.result(item).labels, labels)
+            with project.session(item) as session:  # it is the same picture
+                shown = iio.imread(images / f"{Path(item.path).name[0]}.png")
+                np.testing.assert_array_equal(session.image, shown)
+    # Once more, of a folder that the pictures were moved to.
+    assert app.run(["project", "export", str(labelled), "-f", format_, "-o", "new"]) == 0
+    moved = Path("new") if format_ == "ome-zarr" else Path("new/images")
+    assert app.run(["project", "import", "moved", "out", "--images", str(moved / "0.*")]) == 2
+    assert "1 image imported, 2 not" in capsys.readouterr().out
+
+
+def test_no_project_is_made_where_no_label_comes(
+    labelled: Path, images: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bare = ["-f", "ome-zarr", "-o", "bare", "--pictures", "none"]
+    assert app.run(["project", "export", str(labelled), *bare]) == 0
+    assert app.run(["project", "import", "again", "bare"]) == 2
+    assert "say where the images are (--images)" in capsys.readouterr().err
+    (images / "1.png").rename("other.png")
+    assert app.run(["project", "import", "again", "bare", "--images", "other.png"]) == 2
+    said = capsys.readouterr()
+    assert "no image of the project has this name" in said.err
+    assert "was not made" in said.err
+    assert not Path("again.corrclip-project").exists()
+
+
+def test_a_project_is_found_by_its_name_with_and_without_the_ending(
+    labelled: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for place in ("set", "set.corrclip-project", "set.corrclip-project/project.sqlite"):
+        assert app.run(["project", "status", place]) == 0
+    assert app.run(["project", "export", "set", "-f", "coco", "-o", "out"]) == 0
+    assert nc.export("set", "again", "coco", progress=False).images == 3
+    with monkeypatch.context() as patch:
+        patch.chdir(labelled)  # a folder is what it is from inside, too
+        assert app.run(["project", "import", ".", "../out"]) == 2
+        assert app.run(["project", "status", "."]) == 0
+        assert app.run(["project", "status", "items/.."]) == 0
+    capsys.readouterr()
+    for place in ("/", ""):
+        for command in (["import", place, "out"], ["create", place, "images", "-c", "red"]):
+            assert app.run(["project", *command]) == 2
+            said = capsys.readouterr().err
+            assert "unforeseen" not in said
+            assert "is no name of a project; give one" in said or "is empty" in said
+    assert app.run(["project", "export", "set", "-f", "coco", "-o", ""]) == 2
+    assert "is empty" in capsys.readouterr().err
+    inner = Path("deep/inner")
+    inner.mkdir(parents=True)
+    monkeypatch.chdir(inner)
+    assert app.run(["project", "import", "..", "../../out"]) == 0
+    assert Path("../../deep.corrclip-project").is_dir()
+
+
+@pytest.mark.parametrize(
+    ("command", "told"),
+    [
+        (
+            ["export", "set.corrclip-project", "-f", "coco", "-o", "x"],
+            "napari-corrclip project export",
+        ),
+        (["project", "export", "set", "-f", "label-maps", "-o", "x"], "are read and never written"),
+        (
+            ["project", "import", "set", "out/classes.csv"],
+            "is a file; give the folder of the export",
+        ),
+        (["project", "import", "set", "out.zip"], "unpack it"),
+    ],
+)
+def test_what_is_meant_otherwise_is_told(
+    command: list[str], told: str, labelled: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert app.run(["project", "export", "set", "-f", "indexed", "-o", "out"]) == 0
+    Path("out.zip").write_bytes(b"PK")
+    capsys.readouterr()
+    assert app.run(command) == 2
+    assert told in capsys.readouterr().err
+    assert app.run(["project", "export", "set", "-f", "voc", "-o", "x"]) == 2
+    assert "label-maps" not in capsys.readouterr().err

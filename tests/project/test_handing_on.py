@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import shutil
 import sys
 import unicodedata
@@ -541,3 +543,193 @@ def test_of_two_who_export_into_one_folder_the_first_one_stays(
     with pytest.raises(nc.InputError, match="has an export already"):
         finish(steps)
     assert sorted(path.name for path in out.iterdir()) == before
+
+
+@pytest.fixture
+def elsewhere(images: Path, tmp_path: Path) -> Iterator[Project]:
+    """Return a set of the same images and classes, run by other words and in other regions."""
+    recipe = nc.Recipe(regions="superpixels", region_options={"n_segments": 60})
+    words = "red: moss\nblue: brick\nbackground: sand"
+    with Project.create(tmp_path / "elsewhere", words, images, recipe=recipe) as made:
+        made.run(progress=False)
+        yield made
+
+
+@pytest.mark.parametrize(
+    ("format_", "replacing", "decided"),
+    [("coco", False, True), ("yolo", True, True), ("coco", False, False), ("indexed", True, False)],
+)
+def test_what_is_verified_after_an_import_is_what_was_verified(
+    format_: str,
+    replacing: bool,
+    decided: bool,
+    images: Path,
+    tmp_path: Path,
+    elsewhere: Project,
+    segmenter: Segmenter,
+) -> None:
+    """Whatever another run proposes for what nobody had decided on its own."""
+    with Project.create(tmp_path / "set", WORDS, images, recipe=RECIPE) as project:
+        project.run(segmenter=segmenter, progress=False)
+        first, second, _ = project.items(order="path")
+        for item in (first, second):
+            if decided:
+                with project.session(item, by="Ann") as session:
+                    session.assign(session.ids.tolist()[:1], "red")
+        project.mark(first, "verified", by="Ann")
+        out = project.export(tmp_path / "out", format_, progress=False).folder
+        before = [shown(project, item.path) for item in project.items(order="path")]
+    here = elsewhere.items(order="path")
+    mine = shown(elsewhere, here[0].path)
+    assert not np.array_equal(mine["labels"], before[0]["labels"])
+    report = elsewhere.import_labels(out, by="Bea", replace=replacing, progress=False)
+    assert here[0].title in report.done
+    after = shown(elsewhere, here[0].path)
+    assert after["state"] is ItemState.VERIFIED
+    for name in ("labels", "regions"):
+        np.testing.assert_array_equal(after[name], before[0][name])
+    # What the table says of regions are these classes, too, since figures come of them.
+    assert after["values"] == before[0]["values"]
+    if decided:
+        assert here[1].title in report.done
+        assert elsewhere.item(here[1].path).state is ItemState.IN_REVIEW
+    else:
+        assert (here[1].title in report.done) == replacing
+    with elsewhere.session(here[0].path) as session:  # it is a step that can be undone
+        session.undo()
+        np.testing.assert_array_equal(session.labels, mine["labels"])
+
+
+@pytest.mark.parametrize("where", ["region", "outside"])
+def test_what_was_changed_since_it_was_verified_is_in_review(
+    where: str, images: Path, tmp_path: Path, elsewhere: Project, segmenter: Segmenter
+) -> None:
+    """Nobody has verified the labels as they are now; what they are is shown all the same."""
+    with Project.create(tmp_path / "set", WORDS, images, recipe=RECIPE) as project:
+        project.run(segmenter=segmenter, progress=False)
+        first, second, _ = project.items(order="path")
+        free = np.zeros((64, 72), np.bool_)
+        free[:9, :9] = True
+        with project.session(first) as session:
+            if where == "outside":
+                session.paint_regions(free, 0)
+            labels = session.labels.copy()
+        for item in (first, second):
+            project.mark(item, "verified", by="Ann")
+        out = project.export(tmp_path / "out", "indexed", progress=False).folder
+    name = next(e.name for e in Opened.of(out).entries if first.path in entry_path(out, e.name))
+    path = out / "SegmentationClass" / f"{name}.png"
+    with Image.open(path) as picture:
+        palette, pixels = picture.getpalette(), np.array(picture)
+    pixels[free] = pixels[free] % 2 + 1
+    changed = Image.fromarray(pixels)
+    changed.putpalette(palette)
+    changed.save(path)
+    labels[free] = pixels[free]
+    with Project.create(tmp_path / "new", WORDS, images, recipe=RECIPE) as bare:
+        for other in (bare, elsewhere):
+            other.import_labels(out, progress=False)
+            one, two, *_ = other.items(order="path")
+            assert (one.state, two.state) == (ItemState.IN_REVIEW, ItemState.VERIFIED)
+            with other.session(one) as session:
+                np.testing.assert_array_equal(session.labels, labels)
+
+
+def test_an_image_that_nobody_has_labelled_yet_stays_new_and_is_told(
+    project: Project, images: Path, tmp_path: Path
+) -> None:
+    out = project.export(tmp_path / "out", "coco", progress=False).folder
+    document = json.loads((out / "annotations/instances_default.json").read_text())
+    third = document["images"][2]
+    document["annotations"] = [a for a in document["annotations"] if a["image_id"] != third["id"]]
+    (out / "annotations/instances_default.json").write_text(json.dumps(document))
+    with Project.create(tmp_path / "again", project.vocabulary, images, recipe=RECIPE) as other:
+        report = other.import_labels(out, manifest=False, progress=False)
+        assert len(report.done) == 2
+        assert [line.partition(": ")[2] for line in report.conflicts] == [
+            "It has no labels there, and stays as it is."
+        ]
+        assert [item.state for item in other.items(order="path")].count(ItemState.NEW) == 1
+        assert len(other.items_to_run()) == 1
+        # The manifest knows that there were labels, and that somebody took them all away.
+        report = other.import_labels(out, replace=True, progress=False)
+        assert len(report.done) == 3
+
+
+def test_imported_predictions_are_by_no_older_settings(
+    project: Project, images: Path, tmp_path: Path, segmenter: Segmenter
+) -> None:
+    """A run over what is stale, or lacks features, would put other labels in their place."""
+    out = project.export(tmp_path / "out", "coco", only="verified", progress=False).folder
+    with Project.create(tmp_path / "again", WORDS, images, recipe=RECIPE) as other:
+        other.run(segmenter=segmenter, progress=False)
+        other.choose("red\nblue\nbackground: stone")
+        report = other.import_labels(
+            out, kind="predictions", manifest=False, replace=True, progress=False
+        )
+        (title,) = report.done
+        states = {item.title: item.state for item in other.items()}
+        assert states[title] is ItemState.PRELABELLED
+        assert other.status().stale == {ItemState.PRELABELLED: 2}
+        for features in (0, 1 << 30):
+            chosen = other.items_to_run(stale=True, features=features)
+            assert title not in [item.title for item in chosen]
+        found = other.items_to_relabel()
+        assert title not in [item.title for item in (*found.ready, *found.others)]
+
+
+def test_an_image_that_nobody_may_read_was_not_changed(
+    project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """To move its decisions away, as is told of a changed one, would cost them for a permission."""
+    first = project.items(order="path")[0]
+    place = project.path_of(first)
+    os.utime(place, ns=(1, 1))
+    really = os.open
+
+    def locked(path: object, *given: object, **named: object) -> int:
+        if os.fspath(path) == str(place):  # type: ignore[call-overload]
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+        return really(path, *given, **named)  # type: ignore[arg-type]
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "open", locked)
+        done = project.export(tmp_path / "out", "coco", progress=False)
+        assert project.status().changed == 0
+    assert done.left_out == (
+        f"{first.title}: The image {str(place)!r} cannot be read (Permission denied); look at its "
+        "permissions.",
+    )
+    place.unlink()
+    place.mkdir()  # another one, which can be read
+    assert "was changed" in project.export(tmp_path / "b", "coco", progress=False).left_out[0]
+
+
+def test_subsets_are_counted_and_empty_ones_told(project: Project, tmp_path: Path) -> None:
+    options = ExportOptions(split=(90, 5, 5))
+    done = project.export(tmp_path / "out", "yolo", options=options, progress=False)
+    assert done.subsets == {"train": 3, "val": 0, "test": 0}
+    assert done.dealt == " (3 train, 0 val, 0 test)"
+    assert done.notes[0].startswith("No image is in val and test: of so few files")
+    options = ExportOptions(split=(50, 0, 50))
+    done = project.export(tmp_path / "wanted", "yolo", options=options, progress=False)
+    assert not any(note.startswith("No image is in") for note in done.notes)
+
+
+@pytest.mark.parametrize(
+    "split", ["80/10/10", (1e308, 1e308, 1), (float("nan"), 1), ("a", "b"), 5, (1,), None, (-1, 2)]
+)
+def test_parts_that_are_none_are_told(split: object, project: Project, tmp_path: Path) -> None:
+    options = ExportOptions(split=split)  # type: ignore[arg-type]
+    with pytest.raises(nc.InputError, match=r"The split is .*; give two or three parts"):
+        project.export(tmp_path / "out", "coco", options=options, progress=False)
+    assert not (tmp_path / "out").exists()
+
+
+def test_all_that_failed_is_told_by_some(project: Project, tmp_path: Path) -> None:
+    for item in project.items():
+        project.path_of(item).unlink()
+    with pytest.raises(
+        nc.InputError, match=r"No image could be exported; .*0\.png.*1\.png.*0\.png"
+    ):
+        project.export(tmp_path / "out", "coco", progress=False)

@@ -179,3 +179,51 @@ def test_other_classes_are_told_before_anything_is_written(tmp_path: Path) -> No
     with pytest.raises(nc.InputError, match="has other classes than"):
         nc.export(tmp_path / "results", tmp_path / "out", "indexed", progress=False)
     assert not (tmp_path / "out").exists()
+
+
+def test_of_two_of_one_name_their_folders_are_put_before_it(tmp_path: Path) -> None:
+    for number, site in enumerate(("north", "south")):
+        (tmp_path / site).mkdir()
+        for name in ("heron.png", f"{number}.png"):
+            iio.imwrite(tmp_path / site / name, pixels(number))
+            segmented(tmp_path / site / name, tmp_path / "results" / f"{site} {name}", number)
+    done = nc.export(tmp_path / "results", tmp_path / "out", "indexed", progress=False)
+    assert done.notes == ()
+    opened = Opened.of(done.folder)
+    assert {entry.name: opened.path_of(entry) for entry in opened.entries} == {
+        "north_heron": "north/heron.png",
+        "south_heron": "south/heron.png",
+        "0": "0.png",
+        "1": "1.png",
+    }
+
+
+def test_what_is_given_twice_goes_out_once_and_two_of_one_photograph_are_told(
+    tmp_path: Path,
+) -> None:
+    file = tmp_path / "0.png"
+    iio.imwrite(file, pixels(0))
+    result = segmented(file, tmp_path / "result")
+    session = nc.Session(result, pixels(0), source=Source.of(file))
+    (tmp_path / "x").mkdir()
+    places = [tmp_path / "result", tmp_path / "x" / ".." / "result"]
+    done = nc.export(places, tmp_path / "once", "indexed", progress=False)
+    assert (done.images, done.notes) == (1, ())
+    done = nc.export([places[0], session], tmp_path / "two", "indexed", progress=False)
+    assert done.images == 2
+    (told,) = done.notes
+    assert told.startswith(f"{str(file)!r} goes out 2 times, as {str(places[0])!r}, session 2 have")
+
+
+def test_results_and_sessions_are_exported_together(tmp_path: Path) -> None:
+    for number in (0, 1):
+        iio.imwrite(tmp_path / f"{number}.png", pixels(number))
+        segmented(tmp_path / f"{number}.png", tmp_path / str(number), number)
+    first = nc.Segmentation.load(tmp_path / "0")
+    session = nc.Session(nc.Segmentation.load(tmp_path / "1"), source=Source.of(tmp_path / "1.png"))
+    done = nc.export([first, session, first], tmp_path / "out", "indexed", progress=False)
+    assert (done.images, done.left_out) == (2, ())
+    for nothing in (5, [5], [[first]], {"a": first}, b"result"):
+        with pytest.raises(nc.InputError):
+            nc.export(nothing, tmp_path / "none", "indexed", progress=False)  # type: ignore[arg-type]
+    assert not (tmp_path / "none").exists()

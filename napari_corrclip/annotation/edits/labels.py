@@ -21,6 +21,7 @@ def take_labels(
     regions: NDArray[np.integer],
     verdicts: Mapping[int, Verdict],
     where: NDArray[np.bool_] | None,
+    values: Mapping[int, int],
     title: str,
 ) -> Plan:
     """Show these labels: by regions and verdicts, and where those show something else by painted pixels.
@@ -31,6 +32,7 @@ def take_labels(
         regions: (H, W) ids.
         verdicts: by region id; other regions are decided by nobody.
         where: (H, W), which pixels show these labels in any case; ``None``: all.
+        values: classes of undecided regions; one for which another class is predicted is assigned its own.
         title: of the step.
 
     Raises:
@@ -53,6 +55,14 @@ def take_labels(
     bare = state.copy()
     bare.apply(_change(bare, {"pins": np.full(state.shape, NOT_PINNED, np.int32)}, {}))
     bare.apply(_change(bare, {"regions": found}, said))
+    others = {
+        region: Verdict("assigned", value, looked=False)
+        for region, value in values.items()
+        if value and region in there - {0, *said} and bare.rows[region].value != value
+    }
+    if others:
+        said |= others
+        bare.apply(_change(bare, {"regions": found}, said))
     differs = bare.labels != labels
     if where is not None:
         differs &= where

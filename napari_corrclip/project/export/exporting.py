@@ -6,8 +6,8 @@ import os
 import random
 import re
 import unicodedata
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -29,6 +29,10 @@ SUBSETS = ("train", "val", "test")
 _UNFIT = re.compile(r'[\x00-\x1f\x7f/\\:*?"<>|]+')
 _BYTE, _SURROGATE = range(0xDC80, 0xDD00), re.compile("[\ud800-\udfff]")
 """What stands for a byte of a name that is no text, and all that UTF-8 has not."""
+_MOST = 1e9
+"""The largest part of a split."""
+_TOLD = 3
+"""So many images are told one by one where none could be exported."""
 _ENDING = 40
 """Bytes that a format may write behind a name."""
 
@@ -70,7 +74,9 @@ class Exported:
         images: how many.
         left_out: why others are not in it, a sentence each.
         turned: how many of their files are stored turned, with a note which way, where these were not copied.
-        notes: what of the labels the format's files do not have as one may think, a sentence each.
+        notes: what of the labels the format's files do not have as one may think, which subset has no image,
+            and which photograph goes out more than once, a sentence each.
+        subsets: how many images each subset of a split has, in its order; empty: it was not split.
     """
 
     folder: Path
@@ -78,6 +84,13 @@ class Exported:
     left_out: tuple[str, ...] = ()
     turned: int = 0
     notes: tuple[str, ...] = ()
+    subsets: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def dealt(self) -> str:
+        """How many images each subset has, in words that follow their number; empty: it was not split."""
+        parts = ", ".join(f"{number} {name}" for name, number in self.subsets.items())
+        return f" ({parts})" if parts else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +99,7 @@ class Source:
 
     Attributes:
         path: of the image as the person knows it; planes of one file have one.
-        title: tells planes of one file apart, too.
+        title: tells planes of one file apart, too; its folders are put before names that others have, too.
         read: returns its labels; its name and subset are given here.
     """
 
@@ -129,7 +142,7 @@ def head_of(format_: Format, vocabulary: Vocabulary, options: ExportOptions) -> 
             f"{format_.title} has numbers up to {format_.most}, and {numbering.highest} is needed; number "
             "the classes from 1 on, or take another format."
         )
-    subsets = SUBSETS[: len(options.split)] if options.split else ()
+    subsets = () if _is_none(options.split) else SUBSETS[: len(_parts_of(options.split))]
     return Head(vocabulary, numbering, masks, pictures, subsets)
 
 
@@ -139,6 +152,7 @@ def export_steps(
     format_: Format,
     vocabulary: Vocabulary,
     options: ExportOptions | None = None,
+    notes: Sequence[str] = (),
 ) -> Steps[Exported]:
     """Write images' labels into a folder, all of them or nothing; return what was written.
 
@@ -148,6 +162,7 @@ def export_steps(
         format_: of the files.
         vocabulary: the classes.
         options: what a person says.
+        notes: what is to be told of the images.
 
     An image whose labels or picture cannot be used is left out and told.
 
@@ -157,6 +172,8 @@ def export_steps(
     """
     options = options or ExportOptions()
     head = head_of(format_, vocabulary, options)
+    if not os.fspath(folder):
+        raise InputError("The folder of the export is empty text; give one that is new.")
     place = Path(folder).expanduser().absolute()
     owned = _check_target(place, options)
     if not sources:
@@ -164,6 +181,7 @@ def export_steps(
     names = names_of([source.title for source in sources])
     subsets = dealt([source.path for source in sources], options.split, options.seed)
     left_out: list[str] = []
+    counts = dict.fromkeys(head.subsets, 0)
     turned, known = 0, np.zeros(MAX_VALUE + 1, np.bool_)
     known[[0, *vocabulary.values]] = True
     with staged(place, owned=owned) as stage:
@@ -182,17 +200,42 @@ def export_steps(
                     continue
                 writer.item(image)
                 manifest.item(image)
+                if image.subset:
+                    counts[image.subset] += 1
                 if head.pictures == "none" and is_turned(image):
                     turned += 1
             if len(left_out) == len(sources):
-                raise InputError(f"No image could be exported; {left_out[0]}")
+                raise InputError(f"No image could be exported; {_some(left_out)}")
         manifest.close()
         if not owned:  # of two who export there at once, the first one stays
             _check_target(place, replace(options, replace=False))
     yield Progress("export", len(sources), len(sources))
     return Exported(
-        place, len(sources) - len(left_out), tuple(left_out), turned, tuple(writer.notes)
+        place,
+        len(sources) - len(left_out),
+        tuple(left_out),
+        turned,
+        (*notes, *_empty(counts, options.split), *writer.notes),
+        counts,
     )
+
+
+def _some(told: Sequence[str]) -> str:
+    """Return the first of many sentences, and how many more there are."""
+    more = [f"And {len(told) - _TOLD:,} more."] if len(told) > _TOLD else []
+    return " ".join([*told[:_TOLD], *more])
+
+
+def _empty(counts: Mapping[str, int], split: Sequence[float]) -> list[str]:
+    """Say which subsets that were wanted have no image."""
+    parts = zip(counts.items(), split, strict=True)
+    names = [name for (name, number), part in parts if part and not number]
+    if not names:
+        return []
+    return [
+        f"No image is in {' and '.join(names)}: of so few files its part is less than half of one; give a "
+        "larger part, or export more images."
+    ]
 
 
 def _check_labels(image: LabelledImage, known: NDArray[np.bool_]) -> None:
@@ -342,17 +385,11 @@ def dealt(paths: Sequence[str], split: Sequence[float], seed: int = 0) -> list[s
     Raises:
         InputError: these are no parts.
     """
-    if not split:
+    if _is_none(split):
         return [""] * len(paths)
-    if (
-        not 2 <= len(split) <= len(SUBSETS)
-        or not all(part >= 0 for part in split)
-        or not sum(split)
-    ):
-        raise InputError(
-            f"The split is {'/'.join(f'{part:g}' for part in split)}; give two or three parts, such as "
-            "80/10/10."
-        )
+    split = _parts_of(split)
+    if type(seed) is not int:
+        raise InputError(f"The seed is {seed!r}; give a whole number.")
     files = sorted(set(paths))
     random.Random(seed).shuffle(files)
     whole, ends, done = sum(split), [], 0.0
@@ -363,3 +400,25 @@ def dealt(paths: Sequence[str], split: Sequence[float], seed: int = 0) -> list[s
     for index, path in enumerate(files):
         found[path] = SUBSETS[next(at for at, end in enumerate(ends) if index < end)]
     return [found[path] for path in paths]
+
+
+def _is_none(split: object) -> bool:
+    """Whether nobody wants a split."""
+    return isinstance(split, Sequence) and not len(split)
+
+
+def _parts_of(split: object) -> Sequence[float]:
+    """Return the parts of a split; text is none.
+
+    Raises:
+        InputError: they are none.
+    """
+    known = isinstance(split, Sequence) and not isinstance(split, str | bytes)
+    parts = list(split) if known and isinstance(split, Sequence) else []
+    numbers = [part for part in parts if isinstance(part, int | float) and 0 <= part <= _MOST]
+    if len(numbers) == len(parts) and 2 <= len(parts) <= len(SUBSETS) and sum(numbers) > 0:
+        return numbers
+    said = "/".join(map(str, parts)) if known else repr(split)
+    raise InputError(
+        f"The split is {said}; give two or three parts, such as 80/10/10, in Python (80, 10, 10)."
+    )

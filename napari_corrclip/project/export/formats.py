@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from napari_corrclip.errors import InputError
@@ -40,16 +40,20 @@ WRITTEN: Mapping[str, Format] = {
 """Those that can be written; the others are read alone."""
 
 
-def format_called(name: str) -> Format:
+def format_called(name: str, among: Iterable[str] = FORMATS) -> Format:
     """Return a format by its name.
+
+    Args:
+        name: in whatever case.
+        among: those that are told to choose from.
 
     Raises:
         InputError: there is none.
     """
     try:
         return FORMATS[name.lower()]
-    except KeyError:
-        raise InputError(f"There is no format {name!r}; choose {', '.join(FORMATS)}.") from None
+    except (KeyError, AttributeError):
+        raise InputError(f"There is no format {name!r}; choose {', '.join(among)}.") from None
 
 
 def format_of(folder: Path) -> Format:

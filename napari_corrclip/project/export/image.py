@@ -74,7 +74,8 @@ class LabelledImage:
         path: of the image as the person knows it, with ``/``.
         plane: of a stack, which plane of the file; empty of one image.
         subset: of a split, such as ``train``; empty: there is none.
-        verified: whether a person has said that it is done.
+        verified: whether a person has said that it is done, so that all its pixels are a person's word.
+        changed: whether it was verified, and has labels that somebody changed in another program since.
         painted: whether a person has painted pixels, which then need not be of their region's class.
         pixels: (H, W, 3) uint8, the picture, where it is not in a file as it is: a part of one, a layer.
         provenance: of the run that proposed; ``None``: nobody knows.
@@ -89,6 +90,7 @@ class LabelledImage:
     plane: Where = ()
     subset: str = ""
     verified: bool = False
+    changed: bool = False
     painted: bool = False
     pixels: NDArray[np.uint8] | None = None
     provenance: Provenance | None = None

@@ -26,6 +26,7 @@ from napari_corrclip.vocabulary import MAX_VALUE, Vocabulary
 As = Literal["decisions", "predictions"]
 """What labels are that nobody knows more of: a person's, or proposals that a person is to look at."""
 KINDS: tuple[As, ...] = get_args(As)
+_PACKED = (".zip", ".gz", ".tgz", ".tar")
 _ROWS = 64
 """Rows that are given other values at once."""
 
@@ -63,6 +64,10 @@ class Opened:
             InputError: it is none, or damaged.
         """
         place = Path(folder).expanduser().absolute()
+        if place.is_file():
+            packed = place.suffix.lower() in _PACKED
+            way = "unpack it, and give its folder" if packed else "give the folder of the export"
+            raise InputError(f"{os.fspath(folder)!r} is a file; {way}.")
         if not place.is_dir():
             raise InputError(
                 f"There is no folder {os.fspath(folder)!r}; give the folder of an export."
@@ -90,6 +95,10 @@ class Opened:
         """Return which plane of a stack an image is; () where nobody says so."""
         item = None if self.manifest is None else self.manifest.items.get(entry.name)
         return () if item is None else item.plane
+
+    def knows(self, entry: Entry) -> bool:
+        """Whether the manifest has an image, and so knows that no label is what was exported, too."""
+        return self.manifest is not None and entry.name in self.manifest.items
 
     def image(self, entry: Entry, as_: As = "decisions") -> LabelledImage:
         """Return an image with its labels, and all that is known of them.

@@ -68,6 +68,7 @@ class Noted:
         painted: whether a person has painted pixels.
         shape: rows and columns.
         run: number of the run that proposed; ``None``: that is not known.
+        outside: a number that stands for the pixels of no region and their labels; ``None``: not known.
     """
 
     number: int
@@ -79,6 +80,7 @@ class Noted:
     painted: bool
     shape: tuple[int, int]
     run: int | None
+    outside: int | None = None
 
 
 def has_manifest(folder: Path) -> bool:
@@ -125,6 +127,7 @@ class ManifestWriter:
             text = json.dumps(made.to_document())
             run = self._runs.setdefault(text, len(self._runs))
         number = len(self._items)
+        arrays, outside = self._arrays(image)
         self._items.append(
             Noted(
                 number,
@@ -136,15 +139,17 @@ class ManifestWriter:
                 image.painted,
                 image.shape,
                 run,
+                outside,
             )
         )
         path = _file(self._folder, number)
         try:
-            np.savez_compressed(path, allow_pickle=False, **self._arrays(image))
+            np.savez_compressed(path, allow_pickle=False, **arrays)
         except OSError as error:
             raise cannot_write(path, error) from None
 
-    def _arrays(self, image: LabelledImage) -> dict[str, NDArray[Any]]:
+    def _arrays(self, image: LabelledImage) -> tuple[dict[str, NDArray[Any]], int]:
+        """Return what is kept of an image's regions, and what stands for the pixels of none."""
         notes = image.notes
         # What a format leaves out, as the background class, is found as unlabelled in it.
         written = np.ones(MAX_VALUE + 1, np.bool_)
@@ -173,7 +178,10 @@ class ManifestWriter:
             "at": [note.at for note in notes],
             "prints": [prints.get(note.id, 0) for note in notes],
         }
-        return {name: np.asarray(columns[name], dtype) for name, dtype in _COLUMNS.items()}
+        arrays: dict[str, NDArray[Any]] = {
+            name: np.asarray(columns[name], dtype) for name, dtype in _COLUMNS.items()
+        }
+        return arrays, tally.outside()
 
     def close(self) -> None:
         """Write what is of all images.
@@ -279,7 +287,7 @@ class Manifest:
         """Return an image with labels that were read, and with what the manifest knows of it.
 
         Regions whose labels are as they were written keep what a person decided; others are assigned by
-        whoever changed them.
+        whoever changed them, who may have painted pixels of no region, too.
 
         Args:
             item: the image.
@@ -323,15 +331,21 @@ class Manifest:
             painted=item.painted,
             provenance=None if item.run is None else self.runs[item.run],
         )
-        notes, changed = self._notes(arrays, bare, path)
+        tally = Tally.of(bare)
+        notes, changed = self._notes(arrays, tally, path)
+        outside = item.outside is not None and item.outside != tally.outside()
         _fill(bare, arrays, changed)
-        return replace(bare, notes=notes)
+        return replace(
+            bare,
+            notes=notes,
+            changed=item.verified and (outside or bool(changed)),
+            painted=item.painted or outside,
+        )
 
     def _notes(
-        self, arrays: Mapping[str, NDArray[Any]], image: LabelledImage, path: Path
+        self, arrays: Mapping[str, NDArray[Any]], tally: Tally, path: Path
     ) -> tuple[tuple[RegionNote, ...], list[int]]:
         """Return what is known of regions, and which of them were changed in another program."""
-        tally = Tally.of(image)
         prints, now = tally.fingerprints(), tally.majorities()
         columns = [arrays[name].tolist() for name in _COLUMNS if name not in _RUNS]
         notes, changed = list[RegionNote](), list[int]()
@@ -378,9 +392,10 @@ def _file(folder: Path, number: int) -> Path:
 
 
 def _noted(item: Mapping[str, Any], runs: int) -> Noted:
-    number, run = item["number"], item["run"]
+    number, run, outside = item["number"], item["run"], item.get("outside")
     shape, plane = tuple(item["shape"]), tuple(item["plane"])
-    whole = (number, *shape, *plane, 0 if run is None else run)
+    unknown = [0 if each is None else each for each in (run, outside)]
+    whole = (number, *shape, *plane, *unknown)
     if not all(type(each) is int and each >= 0 for each in whole) or len(shape) != 2:
         raise TypeError
     if run is not None and run >= runs:
@@ -395,6 +410,7 @@ def _noted(item: Mapping[str, Any], runs: int) -> Noted:
         item["painted"] is True,
         (shape[0], shape[1]),
         run,
+        outside,
     )
 
 

@@ -188,12 +188,15 @@ class Tally:
 
         Two are alike where a region has the same pixels with the same labels, and hardly ever else.
         """
+        return {region: number for region, number in self._numbers().items() if region}
+
+    def outside(self) -> int:
+        """Return such a number of the pixels that are in no region; 0 where there is none."""
+        return self._numbers().get(0, 0)
+
+    def _numbers(self) -> dict[int, int]:
         ids, found = self._prints.total()
-        return {
-            region: number
-            for region, number in zip(ids.tolist(), found.tolist(), strict=True)
-            if region
-        }
+        return dict(zip(ids.tolist(), found.tolist(), strict=True))
 
     def majorities(self) -> dict[int, int]:
         """Return the label value that most pixels of each region have, by its id; of equals the lowest."""

@@ -78,6 +78,9 @@ def _probabilities(
 def take_into(session: Session, image: LabelledImage, title: str) -> None:
     """Let a session show an image's labels and decisions, as a step that can be undone.
 
+    What somebody has verified they have said of every pixel, so that all of it shows these labels, whatever
+    is predicted here. Of another image it is what was decided; the rest is left to what is predicted.
+
     Raises:
         InputError: they are of different size, or a label is of no class of the session.
     """
@@ -85,7 +88,8 @@ def take_into(session: Session, image: LabelledImage, title: str) -> None:
         np.asarray(image.labels),
         np.asarray(image.regions),
         verdicts_of(image),
-        where=image.decided(),
+        where=None if image.verified else image.decided(),
+        values={note.id: note.value for note in image.notes if image.verified},
         title=title,
     )
 
