@@ -19,7 +19,7 @@ from napari_corrclip.project.export.format import Entry, Format, Reader, Taken
 from napari_corrclip.project.export.formats import format_called, format_of
 from napari_corrclip.project.export.image import IGNORED, LabelledImage, RegionNote
 from napari_corrclip.project.export.manifest import Manifest
-from napari_corrclip.project.export.segments import Tally
+from napari_corrclip.project.export.segments import Tally, left_out
 from napari_corrclip.vocabulary import MAX_VALUE, Vocabulary, grammar
 
 As = Literal["decisions", "predictions"]
@@ -116,8 +116,9 @@ class Opened:
                 labels[top : top + _ROWS] = table[labels[top : top + _ROWS]]
             item = self.manifest.items.get(entry.name)
             if item is not None:
+                ignored = taken.ignored
                 del taken  # its regions, which the manifest has as they were
-                return self.manifest.image(item, labels)
+                return self.manifest.image(item, labels, ignored)
             notes = [
                 replace(note, value=int(table[note.value]), predicted=int(table[note.predicted]))
                 for note in taken.notes
@@ -153,10 +154,7 @@ def _bare(entry: Entry, taken: Taken, as_: As) -> LabelledImage:
         entry.name, labels, regions, taken.notes, path=entry.file_name, subset=entry.subset
     )
     noted = {note.id: note for note in taken.notes}
-    out = set[int]()
-    if ignored is not None:
-        for top, _, ids in bare.bands():
-            out.update(np.unique(ids[ignored[top : top + len(ids)]]).tolist())
+    out, _ = (frozenset[int](),) * 2 if ignored is None else left_out(bare, ignored)
     notes = []
     for region, value in sorted(Tally.of(bare).majorities().items()):
         note = noted.get(region) or RegionNote(region, value, value)

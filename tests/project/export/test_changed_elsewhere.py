@@ -6,8 +6,10 @@ import csv
 import io
 import json
 import re
+import shutil
 import zipfile
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +19,14 @@ import yaml
 import zarr
 from PIL import Image
 
+from napari_corrclip.annotation import Session
 from napari_corrclip.errors import InputError
 from napari_corrclip.project.export.cvat import ARCHIVE
 from napari_corrclip.project.export.exporting import ExportOptions
 from napari_corrclip.project.export.formats import FORMATS, WRITTEN
+from napari_corrclip.project.export.image import LabelledImage, RegionNote
 from napari_corrclip.project.export.importing import Opened
+from napari_corrclip.project.export.taken import result_of, take_into, verdicts_of
 from napari_corrclip.vocabulary import Vocabulary
 from tests.project.export.exported import image, read, same_notes, write
 
@@ -245,3 +250,178 @@ def test_a_class_of_another_name_is_none_that_was_exported(name: str, tmp_path: 
     opened = Opened.of(folder, manifest=False)
     assert "wasp" in opened.vocabulary.names
     assert opened.image(opened.entries[0]).labels.any()
+
+
+def edited(
+    folder: Path,
+    one: LabelledImage,
+    other: LabelledImage,
+    name: str,
+    options: ExportOptions = BARE,
+) -> LabelledImage:
+    """Export an image, let a program make another one of its labels, and return what comes back."""
+    before = write(folder / "before", [one], FORMATS[name], THREE, options)
+    after = write(folder / "after", [other], FORMATS[name], THREE, options)
+    shutil.rmtree(after / "napari-corrclip")
+    shutil.copytree(before / "napari-corrclip", after / "napari-corrclip")
+    (back,) = read(after)
+    return back
+
+
+def with_gaps() -> LabelledImage:
+    """Return masks that leave gaps, of which a part has a class; nobody has painted."""
+    regions, labels = np.zeros((30, 40), np.int32), np.zeros((30, 40), np.uint16)
+    for region, left in ((2, 3), (5, 15), (7, 27)):
+        regions[5:15, left : left + 9] = region
+        labels[5:15, left : left + 9] = {2: 1, 5: 2, 7: 0}[region]
+    labels[20:25, 3:9] = 3
+    notes = (
+        RegionNote(2, 1, 1),
+        RegionNote(5, 2, 1, "assigned", by="Ann", at=5.0),
+        RegionNote(7, 0, 1),
+    )
+    return LabelledImage("", labels, regions, notes, path="masks.png")
+
+
+@pytest.mark.parametrize("name", WRITTEN)
+def test_what_was_painted_or_erased_in_no_region_is_said_by_somebody(
+    name: str, tmp_path: Path
+) -> None:
+    one = with_gaps()
+    same = edited(tmp_path / "same", one, one, name)
+    assert (same.painted, same.outside) == (False, False)
+    outside = one.regions == 0
+    for where, value in ((np.s_[20:25, 20:30], 2), (np.s_[20:25, 3:9], 0)):
+        labels = one.labels.copy()
+        labels[where] = value
+        back = edited(tmp_path / str(value), one, replace(one, labels=labels), name)
+        np.testing.assert_array_equal(back.labels, labels)
+        np.testing.assert_array_equal(back.regions, one.regions)
+        assert same_notes(back, one)
+        assert back.painted
+        decided = back.decided()
+        assert decided[outside].all()
+        np.testing.assert_array_equal(decided[~outside], one.decided()[~outside])
+
+
+@pytest.mark.parametrize("value", [0, 2])
+def test_an_image_shows_what_somebody_did_outside_of_its_regions(
+    value: int, tmp_path: Path
+) -> None:
+    """Over what a run proposes there, too."""
+    one = with_gaps()
+    labels = one.labels.copy()
+    labels[20:25, 3:9] = value
+    back = edited(tmp_path, one, replace(one, labels=labels), "indexed")
+    proposed = replace(
+        one, notes=[replace(note, state="", predicted=note.value) for note in one.notes]
+    )
+    result = result_of(proposed, THREE, "a test")
+    session = Session(result, np.zeros((30, 40, 3), np.uint8))
+    assert (session.labels[20:25, 3:9] == 3).all()
+    take_into(session, back, "Import")
+    np.testing.assert_array_equal(session.labels, labels)
+
+
+def test_a_manifest_that_knows_nothing_of_what_is_in_no_region_is_read(tmp_path: Path) -> None:
+    """As former ones are."""
+    one = with_gaps()
+    folder = write(tmp_path / "out", [one], FORMATS["indexed"], THREE, BARE)
+    changed_json(
+        folder / "napari-corrclip" / "manifest.json",
+        lambda document: document["items"][0].pop("outside"),
+    )
+    changed_map(folder / "SegmentationClass" / "masks.png", {3: 1})
+    (back,) = read(folder)
+    assert (back.labels[20:25, 3:9] == 1).all()
+    assert not back.painted
+    assert same_notes(back, one)
+
+
+TELLS = ("indexed", "huggingface", "ome-zarr", "geojson")
+"""Formats that have something for what is left out of training."""
+
+
+def told(name: str) -> ExportOptions:
+    """Return the options by which a format says what is left out of training."""
+    return replace(BARE, ignored=255) if "ignored" in FORMATS[name].free else BARE
+
+
+@pytest.mark.parametrize("name", TELLS)
+@pytest.mark.parametrize("region", [2, 5, 7])
+def test_a_region_that_another_program_ignores_is_ignored(
+    region: int, name: str, tmp_path: Path
+) -> None:
+    """Of a class, of one that a person gave it, and of none."""
+    one = with_gaps()
+    labels = np.where(one.regions == region, 0, one.labels).astype(np.uint16)
+    notes = [
+        replace(note, value=0, state="ignored") if note.id == region else note for note in one.notes
+    ]
+    back = edited(tmp_path, one, replace(one, labels=labels, notes=notes), name, told(name))
+    states = {note.id: (note.state, note.value) for note in back.notes}
+    wanted = {note.id: (note.state, note.value) for note in one.notes}
+    assert states == {**wanted, region: ("ignored", 0)}
+    np.testing.assert_array_equal(back.labels, labels)
+    assert verdicts_of(back)[region].kind == "ignored"
+
+
+@pytest.mark.parametrize("name", TELLS)
+def test_a_region_that_another_program_ignores_no_more_is_of_no_class(
+    name: str, tmp_path: Path
+) -> None:
+    one = with_gaps()
+    ignored = [replace(note, state="ignored") if not note.value else note for note in one.notes]
+    one = replace(one, notes=[*ignored, RegionNote(9, 0, 1, "ignored")])
+    one.regions[20:25, 20:30] = 9  # which stays as it is
+    kept = [replace(note, state="") if note.id == 7 else note for note in one.notes]
+    back = edited(tmp_path / "kept", one, replace(one, notes=kept), name, told(name))
+    states = {note.id: note.state for note in back.notes}
+    assert states == {2: "", 5: "assigned", 7: "assigned", 9: "ignored"}
+
+
+@pytest.mark.parametrize("name", WRITTEN)
+@pytest.mark.parametrize("unlabelled", [0, 255])
+def test_what_a_file_does_not_tell_apart_stays_ignored(
+    unlabelled: int, name: str, tmp_path: Path
+) -> None:
+    """Where the table of classes is gone, too."""
+    one = with_gaps()
+    one = replace(one, notes=[replace(one.notes[2], state="ignored"), RegionNote(9, 0, 1)])
+    one.regions[20:25, 20:30] = 9
+    free = FORMATS[name].free
+    options = (
+        replace(BARE, unlabelled=unlabelled, ignored=unlabelled) if "ignored" in free else BARE
+    )
+    folder = write(tmp_path / "out", [one], FORMATS[name], THREE, options)
+    if name == "huggingface":
+        (folder / "classes.csv").unlink()
+    (back,) = read(folder)
+    assert {note.id: note.state for note in back.notes} == {7: "ignored", 9: ""}
+
+
+def test_a_region_of_which_most_is_erased_and_little_is_ignored_is_of_no_class(
+    tmp_path: Path,
+) -> None:
+    """And without a manifest likewise."""
+    one = with_gaps()
+    both = ExportOptions(pictures="none", masks="both")
+    folder = write(tmp_path / "out", [one], FORMATS["indexed"], THREE, both)
+    path = folder / "SegmentationClass" / "masks.png"
+    with Image.open(path) as opened:
+        palette, numbers = opened.getpalette(), np.array(opened)
+    numbers[one.regions == 2] = 0
+    numbers[5, 3:9] = 255
+    numbers[one.regions == 5] = 255
+    numbers[5, 15] = 0
+    picture = Image.fromarray(numbers)
+    picture.putpalette(palette or [])
+    picture.save(path)
+    (back,) = read(folder)
+    assert [(note.value, note.state) for note in back.notes] == [
+        (0, "assigned"),
+        (0, "ignored"),
+        (0, ""),
+    ]
+    (bare,) = read(folder, manifest=False)
+    assert [(note.value, note.state) for note in bare.notes] == [(0, ""), (0, "ignored"), (0, "")]
