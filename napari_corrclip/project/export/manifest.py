@@ -44,13 +44,12 @@ FOLDER, NAME, ITEMS = "napari-corrclip", "manifest.json", "items"
 FORMAT = "napari-corrclip export 1"
 _REMEDY = "export once more, or move the folder 'napari-corrclip' away and import without it"
 STATES: tuple[State, ...] = get_args(State)
-_LARGEST = 1 << 33
-"""Bytes of an array of one image at most, unpacked."""
 _COLUMNS = {
     "lengths": np.uint32, "run_ids": np.int32, "unwritten": np.uint16, "ids": np.int32, "values": np.uint16,
     "predicted": np.uint16, "states": np.uint8, "looked": np.bool_, "p": np.float32, "margin": np.float32,
     "by": np.uint32, "at": np.float64, "prints": np.uint64,
 }  # fmt: skip
+_WIDEST = max(np.dtype(dtype).itemsize for dtype in _COLUMNS.values())
 _RUNS = ("lengths", "run_ids", "unwritten")
 
 
@@ -307,7 +306,8 @@ class Manifest:
                 f"The labels of {item.name!r} have {labels.shape} pixels, and were exported with "
                 f"{item.shape}; give them their size, or import without the manifest."
             )
-        arrays = read_npz(path, _COLUMNS, "manifest", _REMEDY, largest=_LARGEST)
+        # An image has no more runs, and no more regions, than pixels.
+        arrays = read_npz(path, _COLUMNS, "manifest", _REMEDY, largest=_WIDEST * labels.size)
         rows = {len(arrays[name]) for name in _COLUMNS if name not in _RUNS}
         lengths, run_ids = arrays["lengths"], arrays["run_ids"]
         right = (
@@ -319,6 +319,7 @@ class Manifest:
             and len(lengths) == len(run_ids) == len(arrays["unwritten"])
             and int(lengths.sum(dtype=np.int64)) == labels.size
             and not (run_ids < 0).any()
+            and len(np.unique(arrays["ids"])) == len(arrays["ids"])
         )
         if not right:
             raise InputError(f"{str(path)!r} is damaged; {_REMEDY}.")
@@ -369,13 +370,12 @@ class Manifest:
         """Return what is known of regions, and which of them were changed in another program."""
         out, kept = left_out
         prints, now = tally.fingerprints(), tally.majorities()
-        columns = [arrays[name].tolist() for name in _COLUMNS if name not in _RUNS]
+        there = np.isin(arrays["ids"], list(prints))  # of the others nothing is to be known
+        columns = [arrays[name][there].tolist() for name in _COLUMNS if name not in _RUNS]
         notes, changed = list[RegionNote](), list[int]()
         for region, value, predicted, state, looked, p, margin, by, at, written in zip(
             *columns, strict=True
         ):
-            if region not in prints:
-                continue
             when = moment(at)
             if state >= len(STATES) or by >= len(self.people) or when is None:
                 raise InputError(f"{str(path)!r} is damaged; {_REMEDY}.")
