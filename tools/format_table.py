@@ -34,12 +34,14 @@ LACKS = {
     "coco-panoptic": "regions without a class, who saw what; predictions of corrected regions",
     "yolo": "regions of several parts as one, scores, decisions, values",
     "cvat": "decisions, scores; regions beyond 255 an image",
-    "label-studio": "numbers of classes",
-    "geojson": "the size of an image, predictions of corrected regions",
+    "label-studio": "numbers of classes, ignored regions",
+    "geojson": "predictions of corrected regions",
     "ome-zarr": "predictions of corrected regions",
     "huggingface": "decisions, scores, regions",
 }
 """What the manifest adds."""
+IGNORED = {"geojson": "objects of the class `Ignore*`"}
+"""What becomes of ignored regions, where it is no number and not nothing."""
 
 
 def table() -> str:
@@ -68,7 +70,9 @@ def _row(name: str, format_: Format) -> str:
         "exact" if format_.exact else "polygons",
         ", ".join(format_.masks),
         _number(choices.unlabelled),
-        _number(choices.unlabelled if choices.ignored is None else choices.ignored),
+        IGNORED.get(
+            name, _number(choices.unlabelled if choices.ignored is None else choices.ignored)
+        ),
         first,
         PROVED[name],
         LACKS[name],

@@ -247,6 +247,7 @@ def import_labels(
     finally:
         if not kept:  # it was made for this import, and has nothing of it
             remove(project.folder)
+    _say_some(done.notes)
     _say_some(done.conflicts)
     if done.classes:
         tell(f"new classes: {', '.join(done.classes)}")

@@ -7,6 +7,7 @@ import os
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +24,7 @@ from napari_corrclip.project.export.exporting import alike, names_with_folders
 from napari_corrclip.project.export.format import Entry
 from napari_corrclip.project.export.image import LabelledImage
 from napari_corrclip.project.export.importing import As, Opened
+from napari_corrclip.project.export.pictures import size_of
 from napari_corrclip.project.export.taken import result_of, take_into
 from napari_corrclip.project.folder import (
     RESULT,
@@ -54,11 +56,13 @@ class Imported:
         done: titles of the items that have labels of it now.
         conflicts: why others have not, a sentence each.
         classes: names of classes that the set got.
+        notes: what was read in a way that one may not think, or passed over, a sentence each.
     """
 
     done: tuple[str, ...] = ()
     conflicts: tuple[str, ...] = ()
     classes: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 def import_steps(
@@ -68,6 +72,7 @@ def import_steps(
     with only_runner(index.folder):
         words, table, added = _classes(index, opened.vocabulary)
         matches, conflicts = _matches(index, opened)
+        opened.reader.sizes = partial(_size_here, index, dict(matches))
         done: list[str] = []
         for number, (entry, record) in enumerate(matches):
             yield Progress("import", number, len(matches))
@@ -92,7 +97,19 @@ def import_steps(
                 continue
             done.append(record.title)
         yield Progress("import", len(matches), len(matches))
-        return Imported(tuple(done), tuple(conflicts), added if words is None else ())
+        notes = tuple(opened.reader.notes)
+        return Imported(tuple(done), tuple(conflicts), added if words is None else (), notes)
+
+
+def _size_here(
+    index: Index, items: Mapping[Entry, ItemRecord], entry: Entry
+) -> tuple[int, int] | None:
+    """Return the rows and columns of an export's image as the project has it; ``None``: it has none."""
+    record = items.get(entry)
+    if record is None or record.plane:
+        return None
+    file = image_in(index.folder, record.path)
+    return size_of(file) if file.is_file() else None
 
 
 def _classes(
@@ -195,7 +212,10 @@ def _why_not(
         return "no image of the project has this name; add it first."
     named = ", ".join(list(likely)[:3])
     if set(likely.values()) <= taken:
-        return f"another image of the export is {named}, by a surer name; add this one first."
+        return (
+            f"the export has another image that fits {named} better, and its labels went there; if this one "
+            "is a photograph of its own, add it to the project, else take it out of the export."
+        )
     return f"several images have this name ({named}); export with their paths in a manifest."
 
 

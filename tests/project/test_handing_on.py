@@ -660,8 +660,8 @@ def test_imported_predictions_are_by_no_older_settings(
     project: Project, images: Path, tmp_path: Path, segmenter: Segmenter
 ) -> None:
     """A run over what is stale, or lacks features, would put other labels in their place."""
-    out = project.export(tmp_path / "out", "coco", only="verified", progress=False).folder
-    with Project.create(tmp_path / "again", WORDS, images, recipe=RECIPE) as other:
+    out = project.export(tmp_path / "out", "indexed", only="verified", progress=False).folder
+    with Project.create(tmp_path / "again", WORDS, images / "north", recipe=RECIPE) as other:
         other.run(segmenter=segmenter, progress=False)
         other.choose("red\nblue\nbackground: stone")
         report = other.import_labels(
@@ -670,7 +670,7 @@ def test_imported_predictions_are_by_no_older_settings(
         (title,) = report.done
         states = {item.title: item.state for item in other.items()}
         assert states[title] is ItemState.PRELABELLED
-        assert other.status().stale == {ItemState.PRELABELLED: 2}
+        assert other.status().stale == {ItemState.PRELABELLED: 1}
         for features in (0, 1 << 30):
             chosen = other.items_to_run(stale=True, features=features)
             assert title not in [item.title for item in chosen]
@@ -733,3 +733,32 @@ def test_all_that_failed_is_told_by_some(project: Project, tmp_path: Path) -> No
         nc.InputError, match=r"No image could be exported; .*0\.png.*1\.png.*0\.png"
     ):
         project.export(tmp_path / "out", "coco", progress=False)
+
+
+def test_what_was_read_otherwise_is_told_and_sizes_are_those_of_the_project(
+    project: Project, tmp_path: Path
+) -> None:
+    """QuPath's files say no size of an image, and have lines beside areas."""
+    item = next(item for item in project if item.path.endswith("1.png"))
+    height, width = project.result(item).shape
+    corners = [[0, 0], [width, 0], [width, height // 2], [0, height // 2], [0, 0]]
+    features = [
+        {
+            "type": "Feature",
+            "geometry": {"type": kind, "coordinates": coordinates},
+            "properties": {"classification": {"name": "lawn"}},
+        }
+        for kind, coordinates in (("Polygon", [corners]), ("LineString", corners[:2]))
+    ]
+    folder = tmp_path / "qupath"
+    folder.mkdir()
+    document = {"type": "FeatureCollection", "features": features}
+    name = f"{Path(item.path).stem}.geojson"
+    (folder / name).write_text(json.dumps(document), encoding="utf-8")
+    done = project.import_labels(folder, replace=True)
+    assert done.done == (item.title,)
+    assert any("LineString" in note for note in done.notes)
+    with project.session(item) as session:
+        value = next(c.value for c in session.vocabulary if c.name == "lawn")
+        assert (session.labels[: height // 2] == value).all()
+        assert not (session.labels[height // 2 :] == value).any()

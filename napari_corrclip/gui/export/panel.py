@@ -262,7 +262,7 @@ class ExportPanel(QWidget):
                 if exported.turned
                 else ""
             )
-            what = f"{count(exported.images, 'image')} as {format_.title}{exported.dealt}"
+            what = f"{count(exported.images, 'image')}{exported.dealt} as {format_.title}"
             left = exported.left_out
             out = f" {len(left)} left out, the first: {left[0]}" if left else ""
             notes = "".join(f" {note}" for note in exported.notes[:2])

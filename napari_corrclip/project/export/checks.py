@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from pathlib import Path
 
 from napari_corrclip.errors import InputError
 from napari_corrclip.storage.untrusted import guarded
+from napari_corrclip.vocabulary import MAX_VALUE
 
 MOST_PIXELS = 1 << 28
 """Pixels of an image whose size is but a number in a file: a small file is not to fill the memory."""
 MOST_OF_PICTURE = 178_956_970
 """Pixels of a PNG, JPEG, WebP or BMP: Pillow takes a larger one for one that is to fill the memory."""
+
+_TIMES, _MORE = 64, 1 << 26
+"""How often masks may cover an image, and pixels besides, which no image is too small for."""
 
 _LATEST = 253_402_300_799
 """Seconds until the end of the year 9999, the last that dates are written of."""
@@ -52,7 +56,7 @@ def check_size(shape: Sequence[object], where: str, *, stored: int = 0) -> tuple
     Raises:
         InputError: it is none, or that of an image which is too large.
     """
-    height, width = shape
+    height, width = map(whole, shape)
     if type(height) is not int or type(width) is not int or min(height, width) < 1:
         raise InputError(
             f"{where} has the height {height!r} and the width {width!r}; give its pixels as whole numbers."
@@ -63,6 +67,11 @@ def check_size(shape: Sequence[object], where: str, *, stored: int = 0) -> tuple
             "into parts, or take the labels from files of maps."
         )
     return height, width
+
+
+def whole(value: object) -> object:
+    """Return a value, as a whole number where it is one: some programs write 200.0 for 200."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def inside(folder: Path, path: Path, what: str) -> Path:
@@ -106,3 +115,50 @@ def short(value: object) -> str:
     """Return a value as a sentence has it."""
     text = repr(value)
     return text if len(text) <= 60 else f"{text[:59]}…"
+
+
+def check_number(number: int, known: Container[int], where: str) -> int:
+    """Return the number that a table gives to a class, or to what has none.
+
+    Args:
+        number: as it is read.
+        known: the numbers of the classes before it.
+        where: the subject of the sentence.
+
+    Raises:
+        InputError: no pixel can have it, or another class has it.
+    """
+    if not 0 <= number <= MAX_VALUE:
+        raise InputError(
+            f"{where} has the number {short(number)}, and classes have numbers from 0 to {MAX_VALUE}; "
+            "correct it."
+        )
+    if number in known:
+        raise InputError(f"{where} has the number {number} twice; give each class its own.")
+    return number
+
+
+class Covered:
+    """The pixels that the masks of one image may be painted over: many masks of a small file take long.
+
+    Args:
+        shape: of the image.
+        where: the subject of the sentence.
+    """
+
+    def __init__(self, shape: tuple[int, int], where: str) -> None:
+        self._left = _TIMES * shape[0] * shape[1] + _MORE
+        self._where = where
+
+    def add(self, pixels: int) -> None:
+        """Count further pixels.
+
+        Raises:
+            InputError: they are too many.
+        """
+        self._left -= pixels
+        if self._left < 0:
+            raise InputError(
+                f"{self._where} has masks that cover the image more than {_TIMES} times over; leave out "
+                "those that others lie upon."
+            )

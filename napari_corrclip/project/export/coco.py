@@ -14,10 +14,12 @@ compressed or not, or polygons. Where annotations overlap the later one counts; 
 
 from __future__ import annotations
 
+import mmap
 from collections.abc import Iterator
 from pathlib import Path
 
-from napari_corrclip.project.export.coco_files import SUBSETS, Regions, box_of
+from napari_corrclip.errors import InputError
+from napari_corrclip.project.export.coco_files import ANNOTATIONS, SUBSETS, Regions, box_of
 from napari_corrclip.project.export.coco_formats import (
     CollectionReader,
     CollectionWriter,
@@ -27,10 +29,12 @@ from napari_corrclip.project.export.coco_masks import Canvas, compressed, counts
 from napari_corrclip.project.export.format import Entry, Taken
 from napari_corrclip.project.export.image import LabelledImage
 from napari_corrclip.project.export.segments import Segment
+from napari_corrclip.storage.untrusted import check_regular
 
 _NAME = "instances"
 _OTHERS = "_annotations.coco.json"
 """The document of a subset beside its pictures, as Roboflow writes it."""
+_KEYS = (b"images", b"annotations", b"categories")
 _TOGETHER = 1 << 16
 """Runs that are coded together."""
 
@@ -94,12 +98,15 @@ class CocoReader(CollectionReader):
         if not found and folder.is_dir():
             for path in sorted(folder.glob(f"*/{_OTHERS}")):
                 found[SUBSETS.get(path.parent.name, path.parent.name)] = path
+        if not found and (alone := _alone_in(folder)) is not None:
+            found[""] = alone
         return found
 
     def read(self, entry: Entry) -> Taken:
         """Return an image's labels."""
-        document, image = self.documents.found[entry.name]
-        canvas, regions = Canvas(*image.shape, image.end - image.first), Regions()
+        document, image = self.documents.of(entry)
+        where = f"The image {entry.name!r} of {str(document.path)!r}"
+        canvas, regions = Canvas(*image.shape, image.end - image.first, where), Regions()
         for told in document.annotations(image):
             where = f"The annotation {str(told.get('id'))[:40]} of {str(document.path)!r}"
             number = regions.add(told, self.documents.value_of(told, where))
@@ -110,6 +117,28 @@ class CocoReader(CollectionReader):
         if document.masks == "classes":
             return Taken(labels)
         return Taken(labels, canvas.ids(ids), None, regions.notes(ids))
+
+
+def _alone_in(folder: Path) -> Path | None:
+    """Return the document that lies beside the pictures: the one of this name, else the only one."""
+    there = [path for path in sorted(folder.glob("*.json")) if _looks(path)]
+    called = [path for path in there if path.name == f"{ANNOTATIONS}.json"]
+    return next(iter(called or there), None) if called or len(there) == 1 else None
+
+
+def _looks(path: Path) -> bool:
+    """Whether a file has what a document of instances has, by a glance that reads nothing into memory."""
+    try:
+        check_regular(path, "document of annotations", "check the path")
+        with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as text:
+            begins = text[:64].lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"{")
+            return (
+                begins
+                and all(text.find(b'"%b"' % key) >= 0 for key in _KEYS)
+                and text.find(b'"segments_info"') < 0
+            )
+    except (OSError, InputError, ValueError):  # one that is empty cannot be mapped
+        return False
 
 
 COCO = coco_format(

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_corrclip.errors import InputError
-from napari_corrclip.project.export.checks import check_size, inside, moment, share
+from napari_corrclip.project.export.checks import check_size, inside, moment, share, whole
 from napari_corrclip.project.export.exporting import names_of
 from napari_corrclip.project.export.format import Entry, Head, vocabulary_of
 from napari_corrclip.project.export.image import LabelledImage, RegionNote, State
@@ -172,8 +172,6 @@ def image_told(number: int, image: LabelledImage, folder: Path, how: How) -> dic
         how: what becomes of pictures.
     """
     file_name = put_picture(image, folder / PICTURES / image.subset, how)
-    if how == "none":  # where two may have one name, in different folders
-        file_name = image.path or file_name
     height, width = image.shape
     return {
         "id": number,
@@ -224,6 +222,7 @@ class Listed:
         shape: rows and columns.
         first: of its annotations, in the places of the document.
         end: behind the last one.
+        wrong: why it cannot be read; empty: it can.
     """
 
     name: str
@@ -231,6 +230,7 @@ class Listed:
     shape: tuple[int, int]
     first: int
     end: int
+    wrong: str = ""
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -333,8 +333,13 @@ def _listed(told: Mapping[str, Any], bound: tuple[int, int], where: str) -> List
         raise InputError(f"{where} has an image without file_name; give it one.")
     if not isinstance(name, str) or name in (".", "..") or {"/", "\\", "\0"} & set(name):
         name = ""
-    shape = check_size((told.get("height"), told.get("width")), f"{where}: the image {file_name!r}")
-    return Listed(name, file_name, shape, *bound)
+    sides = told.get("height"), told.get("width")
+    try:
+        return Listed(
+            name, file_name, check_size(sides, f"{where}: the image {file_name!r}"), *bound
+        )
+    except InputError as error:  # of this image, and told when it is read
+        return Listed(name, file_name, (0, 0), *bound, str(error))
 
 
 def _named(
@@ -367,6 +372,7 @@ def _mapping(told: object, where: str) -> Mapping[str, Any]:
 
 
 def _id(told: object, where: str) -> int:
+    told = whole(told)
     if type(told) is not int or not -(1 << 63) <= told < 1 << 63:
         raise InputError(f"{where} is {str(told)[:40]!r}; give a whole number.")
     return told
@@ -406,6 +412,11 @@ class Collection:
                     )
             colors = {**document.colors, **colors}
         fit = all(1 <= number <= MAX_VALUE for number in names)
+        if not names:
+            raise InputError(
+                f"{', '.join(repr(str(path)) for path in paths.values())} has no categories; write each "
+                'class there, such as {"id": 1, "name": "cat"}.'
+            )
         self.values = {
             number: number if fit else place for place, number in enumerate(names, start=1)
         }
@@ -433,13 +444,24 @@ class Collection:
             self.entries.append(Entry(name, image.file_name, subset, picture))
             self.found[name] = document, image
 
+    def of(self, entry: Entry) -> tuple[Document, Listed]:
+        """Return the document and the image of an entry.
+
+        Raises:
+            InputError: what the document says of the image cannot be.
+        """
+        document, image = self.found[entry.name]
+        if image.wrong:
+            raise InputError(image.wrong)
+        return document, image
+
     def value_of(self, told: Mapping[str, Any], where: str) -> int:
         """Return the label value of the category that an annotation has.
 
         Raises:
             InputError: it has none that is known.
         """
-        number = told.get("category_id")
+        number = whole(told.get("category_id"))
         if type(number) is not int or number not in self.values:
             raise InputError(
                 f"{where} has the category_id {str(number)[:40]!r}, and there is no such category; add it."

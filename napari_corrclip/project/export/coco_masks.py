@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_corrclip.errors import InputError
+from napari_corrclip.project.export.checks import Covered
 from napari_corrclip.project.export.segments import Segment
 
 _GROUPS = 8
@@ -99,13 +100,15 @@ class Canvas:
         height: of the image.
         width: of the image.
         masks: how many there are at most.
+        where: names the image in a sentence.
 
     Attributes:
         columns: (W, H), a row is a column of the image: numbers of masks, from 1 on.
     """
 
-    def __init__(self, height: int, width: int, masks: int) -> None:
+    def __init__(self, height: int, width: int, masks: int, where: str = "An image") -> None:
         self.columns: NDArray[np.integer] = np.zeros((width, height), id_type(masks))
+        self._covered = Covered((height, width), where)
         self._waiting: list[tuple[int, str, str]] = []
         self._characters = 0
 
@@ -125,7 +128,7 @@ class Canvas:
             if isinstance(told, list) and told:
                 self.finish()
                 for polygon in told:
-                    _paint_polygon(self.columns, polygon, number)
+                    _paint_polygon(self.columns, polygon, number, self._covered)
                 return
             if not isinstance(told, dict):
                 raise ValueError("it has no mask, which is in segmentation")
@@ -141,7 +144,8 @@ class Canvas:
                     self.finish()
                 return
             self.finish()
-            _paint(self.columns, _counts(counts, width * height), np.zeros(1, np.int64), [number])
+            begins = np.zeros(1, np.int64)
+            _paint(self.columns, _counts(counts, width * height), begins, [number], self._covered)
         except ValueError as error:
             raise _damaged(where, error) from None
 
@@ -163,7 +167,8 @@ class Canvas:
                 except ValueError as its:
                     raise _damaged(where, its) from None
             raise AssertionError("each mask alone is right") from error
-        _paint(self.columns, counts, begins, [number for number, _, _ in self._waiting])
+        numbers = [number for number, _, _ in self._waiting]
+        _paint(self.columns, counts, begins, numbers, self._covered)
         self._waiting, self._characters = [], 0
 
     def labels(self, values: NDArray[np.uint16]) -> NDArray[np.uint16]:
@@ -269,6 +274,7 @@ def _paint(
     counts: NDArray[np.int64],
     begins: NDArray[np.int64],
     numbers: Sequence[int],
+    covered: Covered,
 ) -> None:
     """Paint masks; of their pixels so many are looked at together that their places need little memory.
 
@@ -277,12 +283,17 @@ def _paint(
         counts: of the masks one after another.
         begins: where those of each begin.
         numbers: of the masks.
+        covered: counts the pixels.
+
+    Raises:
+        InputError: they are too many.
     """
     flat, sizes = columns.reshape(-1), np.diff(begins, append=len(counts))
     ends = np.cumsum(counts)
     ends -= np.repeat(ends[begins] - counts[begins], sizes)
     inside = (np.arange(len(counts)) - np.repeat(begins, sizes)) % 2 == 1
     lengths, starts = counts[inside], (ends - counts)[inside]
+    covered.add(int(lengths.sum()))
     owners = np.repeat(np.array(numbers, np.int32), sizes)[inside]
     pieces = -(-lengths // _SHORT)
     nth = np.arange(int(pieces.sum())) - np.repeat(np.cumsum(pieces) - pieces, pieces)
@@ -297,16 +308,20 @@ def _paint(
         flat[places + np.arange(len(places))] = np.repeat(owners[cut], some)  # the last one counts
 
 
-def _paint_polygon(canvas: NDArray[np.integer], told: object, number: int) -> None:
+def _paint_polygon(
+    canvas: NDArray[np.integer], told: object, number: int, covered: Covered
+) -> None:
     """Give the pixels in a polygon a number.
 
     Args:
         canvas: the map with its columns as rows.
         told: x and y of its corners one after another, as a file has them.
         number: for its pixels.
+        covered: counts the pixels that are looked at.
 
     Raises:
         ValueError: it is none.
+        InputError: there are too many pixels.
     """
     if not isinstance(told, list) or not all(type(each) in (int, float) for each in told):
         raise ValueError("its polygon is no list of numbers")
@@ -320,6 +335,7 @@ def _paint_polygon(canvas: NDArray[np.integer], told: object, number: int) -> No
     left, right = (int(np.clip(each, 0, width)) for each in (left, right))
     top, bottom = (int(np.clip(each, 0, height)) for each in (top, bottom))
     if left < right and top < bottom:
+        covered.add((right - left) * (bottom - top))
         inside = _inside(points - (left, top), right - left, bottom - top)
         canvas[left:right, top:bottom][inside.T] = number
 

@@ -43,7 +43,6 @@ from napari_corrclip.project.export.format import (
     Reader,
     Taken,
     Writer,
-    files_in,
     vocabulary_in_order,
 )
 from napari_corrclip.project.export.image import LabelledImage
@@ -52,6 +51,7 @@ from napari_corrclip.project.export.pictures import ENDINGS, put_picture, size_o
 from napari_corrclip.project.export.png_bands import write_rgb
 from napari_corrclip.project.export.segments import Runs
 from napari_corrclip.project.export.sizes import Sizes
+from napari_corrclip.project.export.voc import voc_colors, voc_indices
 from napari_corrclip.storage.text_files import lines_of
 from napari_corrclip.storage.untrusted import guarded
 from napari_corrclip.vocabulary.grammar import key
@@ -61,6 +61,8 @@ ARCHIVE = "annotations.zip"
 LABELMAP, CLASSES, OBJECTS, LISTS, PICTURES = (
     "labelmap.txt", "SegmentationClass", "SegmentationObject", "ImageSets/Segmentation", "images",
 )  # fmt: skip
+WITH = "JPEGImages"
+"""Where CVAT's own exports have the images, if somebody asks for them."""
 DEFAULT = "default"
 """CVAT's name for what is in no subset."""
 BLACK: Final = (0, 0, 0)
@@ -70,29 +72,6 @@ _HEADER = "# label:color_rgb:parts:actions\n"
 _TO_ESCAPE = re.compile(r"^#|:|%(?=[0-9A-Fa-f]{2})")
 _VALUES = 1 << 16
 _ADVICE = "export once more from CVAT, as Segmentation mask 1.1"
-
-
-def voc_colors(indices: NDArray[np.integer]) -> NDArray[np.uint8]:
-    """Return Pascal VOC's colours of numbers, (…, 3); each below 2 to the 24th has its own.
-
-    Bit 3 i + c of a number is bit 7 - i of its colour's channel c.
-    """
-    found = np.zeros((*indices.shape, 3), np.uint8)
-    for place in range(8):
-        for channel in range(3):
-            bit = (indices >> (3 * place + channel)) & 1
-            found[..., channel] |= (bit << (7 - place)).astype(np.uint8)
-    return found
-
-
-def voc_indices(colors: NDArray[np.integer]) -> NDArray[np.int32]:
-    """Return the numbers of which colours, (…, 3), are Pascal VOC's."""
-    found = np.zeros(colors.shape[:-1], np.int32)
-    for place in range(8):
-        for channel in range(3):
-            bit = (colors[..., channel].astype(np.int32) >> (7 - place)) & 1
-            found |= bit << (3 * place + channel)
-    return found
 
 
 def escaped(name: str) -> str:
@@ -325,7 +304,7 @@ class CvatReader(Reader):
         masks = {
             name[len(CLASSES) + 1 : -len(".png")] for name in self._files.listed(CLASSES, ".png")
         }
-        pictures = files_in(self._folder / PICTURES, ENDINGS)
+        pictures = self._pictures()
         seen = set()
         for subset, text in self._lists(masks):
             for name in lines_of(text):
@@ -340,6 +319,23 @@ class CvatReader(Reader):
                     self._sizes[called] = size
                 file_name = picture.name if picture else called
                 yield Entry(called, file_name, "" if subset == DEFAULT else subset, picture)
+
+    def _pictures(self) -> dict[str, Path]:
+        """Return the images by their names, which may have folders; those in an archive are told alone."""
+        if any(self._files.listed(WITH, ending) for ending in ENDINGS) and isinstance(
+            self._files, Zipped
+        ):
+            self.tell(
+                f"{self._files.place!r} has images in {WITH}, which are not taken out of it; unpack it where "
+                "it lies if a project is to be made of them."
+            )
+        found: dict[str, Path] = {}
+        with guarded(f"The folder {str(self._folder)!r}", "check its permissions"):
+            for place in (self._folder / WITH, self._folder / PICTURES):
+                for path in sorted(place.rglob("*")):
+                    if path.suffix.lower() in ENDINGS:
+                        found[path.relative_to(place).with_suffix("").as_posix()] = path
+        return found
 
     def _lists(self, masks: set[str]) -> Iterator[tuple[str, str]]:
         names = self._files.listed(LISTS, ".txt")

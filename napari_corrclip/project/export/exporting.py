@@ -136,7 +136,8 @@ def head_of(format_: Format, vocabulary: Vocabulary, options: ExportOptions) -> 
             raise InputError(
                 f"{format_.title} leaves no choice of {name!r}, which is {value!r}; leave it out."
             )
-    numbering = Numbering.of(vocabulary, replace(format_.choices, **chosen))  # type: ignore[arg-type]
+    choices = replace(format_.choices, **chosen)  # type: ignore[arg-type]
+    numbering = Numbering.of(vocabulary, choices, as_they_are="ignored" in chosen)
     if format_.most is not None and numbering.highest > format_.most:
         raise InputError(
             f"{format_.title} has numbers up to {format_.most}, and {numbering.highest} is needed; number "

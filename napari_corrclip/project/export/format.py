@@ -10,6 +10,7 @@ import contextlib
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 from typing import Literal, Self
@@ -127,12 +128,14 @@ class Taken:
         regions: (H, W) ids, int32 or, where they fit, uint16; ``None``: the format has none.
         ignored: (H, W), what was to be left out of training; ``None``: the format does not tell.
         notes: on regions, as far as the format tells.
+        proposed: ids of regions that a run proposed and nobody decided, as far as the format tells.
     """
 
     labels: NDArray[np.uint16]
     regions: NDArray[np.integer] | None = None
     ignored: NDArray[np.bool_] | None = None
     notes: Sequence[RegionNote] = ()
+    proposed: frozenset[int] = frozenset()
 
 
 class Reader(ABC):
@@ -148,6 +151,8 @@ class Reader(ABC):
         entries: the images.
         named: whether a manifest knows the classes by their names instead, since others put them into another
             order.
+        sizes: rows and columns of images whose files do not say them, as whoever opened the export knows
+            them; ``None``: nobody knows more than the files.
 
     Raises:
         InputError: it is none, or damaged.
@@ -157,6 +162,24 @@ class Reader(ABC):
     numbers: Sequence[int]
     entries: Sequence[Entry]
     named: bool = False
+    sizes: Callable[[Entry], tuple[int, int] | None] | None = None
+
+    @cached_property
+    def notes(self) -> list[str]:
+        """What was taken in a way that one may not think, or passed over, a sentence each.
+
+        Some is known when the export is open, some when its images were read.
+        """
+        return []
+
+    def size_elsewhere(self, entry: Entry) -> tuple[int, int] | None:
+        """Return the size of an image whose files do not say it, as whoever opened the export knows it."""
+        return None if self.sizes is None else self.sizes(entry)
+
+    def tell(self, note: str) -> None:
+        """Add a sentence to the notes, once."""
+        if note not in self.notes:
+            self.notes.append(note)
 
     @abstractmethod
     def read(self, entry: Entry) -> Taken:

@@ -8,6 +8,9 @@
 ``images/``
     the images, where they are copied.
 
+Of files of others objects without an area (points, lines) are passed over and told. Objects without a class
+are regions without one, but where none has a class they are of :data:`UNCLASSIFIED`, as QuPath calls them.
+
 https://datatracker.ietf.org/doc/html/rfc7946
 https://qupath.readthedocs.io/en/stable/docs/advanced/exporting_annotations.html
 """
@@ -15,6 +18,7 @@ https://qupath.readthedocs.io/en/stable/docs/advanced/exporting_annotations.html
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -30,9 +34,11 @@ from napari_corrclip.project.export.attributes import attributes_of, note_of, sc
 from napari_corrclip.project.export.checks import (
     MOST_OF_PICTURE,
     MOST_PIXELS,
+    Covered,
     check_size,
     inside,
     short,
+    whole,
 )
 from napari_corrclip.project.export.exporting import SUBSETS, portable
 from napari_corrclip.project.export.format import (
@@ -57,8 +63,11 @@ from napari_corrclip.vocabulary.palette import Color
 ENDING, PICTURES, TABLE = ".geojson", "images", "classes.json"
 IGNORED = "Ignore*"
 """QuPath's own class of what is left out; classes whose name ends with * are not measured there."""
+UNCLASSIFIED = "Unclassified"
+"""The class of objects without one, where no object has another."""
 _IGNORED_COLOR = (180, 180, 180)
 _PICTURES = (*ENDINGS, ".tif", ".tiff", ".npy")
+_AREAS = ("Polygon", "MultiPolygon")
 _LARGEST = 1 << 30
 """Bytes of a file at most."""
 _FURTHEST = 1e9
@@ -98,7 +107,7 @@ class GeojsonWriter(Writer):
         folder.mkdir(exist_ok=True)
         name = put_picture(image, folder / PICTURES, self.head.pictures)
         height, width = image.shape
-        about = {"name": portable(name), "width": width, "height": height}
+        about = {"name": portable(name.rpartition("/")[2]), "width": width, "height": height}
         wanted: tuple[Masks, ...] = (
             ("classes", "regions") if self.head.masks == "both" else (self.head.masks,)
         )
@@ -187,6 +196,7 @@ class GeojsonReader(Reader):
     def __init__(self, folder: Path) -> None:
         self._folder, self._sizes = folder, Sizes(folder)
         self._paths: dict[str, Path] = {}
+        self._unclassified = False
         entries = []
         for subset in ("", *SUBSETS):
             place = folder / subset
@@ -206,14 +216,55 @@ class GeojsonReader(Reader):
         if self._told:
             colors = _read_table(inside(folder, folder / TABLE, "table of classes"))
         else:
-            for path in self._paths.values():
-                for feature in _features_in(self._read(path), path):
-                    if feature.name not in ("", IGNORED):
-                        colors[feature.name] = colors.get(feature.name) or feature.color
+            colors = self._colors()
         self.vocabulary = vocabulary_in_order(colors.items())
         # As they were written: a name has been put right where it was not in Unicode's usual form.
         self._values = dict(zip(colors, self.vocabulary.values, strict=True))
         self.numbers = self._numbers()
+
+    def _colors(self) -> dict[str, Color | None]:
+        """Return the classes of all files that can be read; others are told when their image is.
+
+        Raises:
+            InputError: there is none.
+        """
+        colors: dict[str, Color | None] = {}
+        damaged: list[InputError] = []
+        any_ = False
+        for path in self._paths.values():
+            try:
+                for feature in self._features(self._read(path), path):
+                    any_ = True
+                    if feature.name not in ("", IGNORED):
+                        colors[feature.name] = colors.get(feature.name) or feature.color
+            except InputError as error:
+                damaged.append(error)
+        if colors:
+            return colors
+        if damaged:
+            raise damaged[0]
+        if not any_:
+            passed = f" {' '.join(self.notes)}" if self.notes else ""
+            raise InputError(
+                f"The GeoJSON in {str(self._folder)!r} has no object with an area; export annotations that "
+                f"have one from QuPath.{passed}"
+            )
+        self._unclassified = True
+        self.tell(
+            f"No object has a class; all are taken as {UNCLASSIFIED!r}, which can be renamed. If they are of "
+            "several classes, give them in QuPath and export once more."
+        )
+        return {UNCLASSIFIED: None}
+
+    def _features(self, document: object, path: Path) -> Iterator[_Feature]:
+        """Yield the features of a file that have an area, and tell of the others."""
+        passed: Counter[str] = Counter()
+        yield from _features_in(document, path, passed)
+        if passed:
+            listed = ", ".join(f"{number} {kind}" for kind, number in sorted(passed.items()))
+            self.tell(
+                f"{path.name!r} has objects without an area, which were passed over: {listed}."
+            )
 
     def _numbers(self) -> Sequence[int]:
         if self._told:
@@ -235,11 +286,13 @@ class GeojsonReader(Reader):
         """
         path = self._paths[entry.name]
         document = self._read(path)
-        features = list(_features_in(document, path))
+        features = list(self._features(document, path))
         features.sort(key=lambda feature: feature.detection)
         shape = self._shape(entry, document, path)
         values = np.zeros(len(features), np.int64)
         for number, feature in enumerate(features):
+            if feature.name == "" and self._unclassified:
+                values[number] = self._values[UNCLASSIFIED]
             if feature.name in ("", IGNORED):
                 continue
             if feature.name not in self._values:
@@ -258,7 +311,9 @@ class GeojsonReader(Reader):
         if with_regions:
             ids = _ids_of(features)
             regions = np.zeros(shape, np.uint16 if ids.max(initial=0) < 1 << 16 else np.int32)
+        covered = Covered(shape, repr(str(path)))
         for piece in filled(owners, begins, rows, columns, shape):
+            covered.add(int(piece.lengths.sum()))
             paint(labels, piece, values)
             if ignored is not None:
                 paint(ignored, piece, out)
@@ -282,10 +337,10 @@ class GeojsonReader(Reader):
             return size_of(entry.picture)
         about = document.get("image") if isinstance(document, dict) else None
         if isinstance(about, dict):
-            height, width = about.get("height"), about.get("width")
+            height, width = whole(about.get("height")), whole(about.get("width"))
             if type(height) is int and type(width) is int:
                 return check_size((height, width), f"The image of {str(path)!r}")
-        shape = self._sizes.of(entry.name)
+        shape = self._sizes.of(entry.name) or self.size_elsewhere(entry)
         if shape is not None:
             return shape
         raise InputError(
@@ -315,8 +370,14 @@ def _read_table(path: Path) -> dict[str, Color | None]:
     return found
 
 
-def _features_in(document: object, path: Path) -> Iterator[_Feature]:
-    """Yield the features of a document: of a collection, of a list as former versions wrote it, or one."""
+def _features_in(document: object, path: Path, passed: Counter[str]) -> Iterator[_Feature]:
+    """Yield the features of a document: of a collection, of a list as former versions wrote it, or one.
+
+    Args:
+        document: of a file.
+        path: of the file.
+        passed: gets the kinds of those without an area, which are passed over.
+    """
     features: object = document
     if isinstance(document, dict):
         features = document.get("features") if "features" in document else [document]
@@ -329,13 +390,18 @@ def _features_in(document: object, path: Path) -> Iterator[_Feature]:
         properties = feature.get("properties") or {}
         if not isinstance(properties, dict):
             raise InputError(f"{where} has properties that are no object; {_ADVICE}.")
+        geometry = feature.get("geometry")
+        shape = geometry.get("type") if isinstance(geometry, dict) else geometry
+        if shape is None or (isinstance(shape, str) and shape not in _AREAS):
+            passed["without a geometry" if shape is None else short(shape).strip("'")] += 1
+            continue
         name, color = _class_of(properties.get("classification"), where)
         kind = properties.get("objectType", "annotation")
         region, note = _note_of(properties, where)
         yield _Feature(
             name,
             color,
-            list(_rings(feature.get("geometry"), where)),
+            list(_rings(geometry, where)),
             kind in ("detection", "cell", "tile"),
             region,
             note,
@@ -383,10 +449,8 @@ def _rings(geometry: object, where: str) -> Iterator[NDArray[np.float64]]:
             f"{where} lies in the plane z {plane.get('z')}, t {plane.get('t')} of a stack; export each "
             "plane as an image of its own."
         )
-    if kind not in ("Polygon", "MultiPolygon"):
-        raise InputError(
-            f"{where} is a {short(kind)}, which has no area; remove it, or export areas alone."
-        )
+    if kind not in _AREAS:
+        raise InputError(f"{where} has a geometry of the kind {short(kind)}; {_ADVICE}.")
     given = given.value if isinstance(given, Unchecked) else None
     polygons = [given] if kind == "Polygon" else given
     if not isinstance(polygons, list) or not all(isinstance(each, list) for each in polygons):

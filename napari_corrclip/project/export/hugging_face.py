@@ -5,8 +5,8 @@
     one of 16 bits where numbers above 255 are needed.
 ``SUBSET/metadata.jsonl``
     of each image ``file_name`` and ``label_file_name``, which become the columns ``image`` and ``label``:
-    those that the training scripts of ``transformers`` ask for. Without pictures there is ``image_name``
-    instead of the first.
+    those that the training scripts of ``transformers`` ask for. Without pictures there is ``image_name``,
+    where the image is, instead of the first.
 ``id2label.json``
     the name of each number, with that of unlabelled pixels, so that there are as many as a network has
     outputs if numbers have no gaps.
@@ -51,7 +51,7 @@ from napari_corrclip.project.export.indexed import (
     table_rows,
 )
 from napari_corrclip.project.export.numbering import VOID, Choices
-from napari_corrclip.project.export.pictures import put_picture
+from napari_corrclip.project.export.pictures import goes_along, put_picture
 from napari_corrclip.storage.text_files import load_json, read_text
 from napari_corrclip.vocabulary import MAX_VALUE, Vocabulary, VocabularyClass
 from napari_corrclip.vocabulary.palette import Palette, default_color
@@ -102,10 +102,10 @@ class HuggingFaceWriter(Writer):
         map_.save(folder / MASKS / mask, format="PNG")
         picture = put_picture(image, folder / PICTURES, self.head.pictures)
         told = {f"label{_ENDING}": f"{MASKS}/{mask}"}
-        if self.head.pictures == "none" or (image.file is None and image.pixels is None):
-            told = {"image_name": image.path or picture, **told}
-        else:
+        if goes_along(image, self.head.pictures):
             told = {"file_name": f"{PICTURES}/{picture}", **told}
+        else:
+            told = {"image_name": picture, **told}
         self._lists[subset].write(json.dumps(told) + "\n")
 
     def close(self) -> None:

@@ -160,7 +160,7 @@ def _bare(entry: Entry, taken: Taken, as_: As) -> LabelledImage:
         note = noted.get(region) or RegionNote(region, value, value)
         if region in out and not value:
             note = replace(note, state=IGNORED)
-        elif as_ == "decisions" and value and not note.state:
+        elif as_ == "decisions" and value and not note.state and region not in taken.proposed:
             note = replace(note, state="assigned")
         notes.append(replace(note, value=value))
     return replace(bare, notes=tuple(notes))

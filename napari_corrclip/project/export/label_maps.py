@@ -3,7 +3,7 @@
 ``classes.csv``, ``.json``, ``.yaml``, ``.yml`` or ``.txt``
     names and numbers, as a vocabulary's file says them (see :mod:`napari_corrclip.vocabulary.files`), or a
     mapping of numbers to names or names to numbers. Without numbers, the classes have those from 1 on in
-    their order; of :data:`LABEL_MAPS_FROM_0` from 0 on.
+    their order; of :data:`LABEL_MAPS_FROM_0` from 0 on. Where the maps may be either, it is told.
 maps
     PNG, TIFF or .npy files at whatever depth, called as their images, perhaps with an ending such as
     ``_mask``. Where there are folders called ``masks``, ``labels`` or the like, these have the maps and no
@@ -23,6 +23,7 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from napari_corrclip.errors import InputError
 from napari_corrclip.images.pictures import open_picture
@@ -39,6 +40,7 @@ from napari_corrclip.vocabulary import MAX_VALUE, Vocabulary, files
 from napari_corrclip.vocabulary.classes import complete, is_int
 from napari_corrclip.vocabulary.grammar import Entry as Named
 from napari_corrclip.vocabulary.grammar import key
+from napari_corrclip.wording.amounts import count
 
 TABLE = "classes"
 _INDEXED = "number,name,red,green,blue,value"
@@ -69,6 +71,7 @@ _BESIDE = re.compile(
 )
 """How the name of what lies beside a map goes on, made of it or for another purpose."""
 _PICTURES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")
+_LOSSY = (".jpg", ".jpeg", ".webp")
 _NOTHING = frozenset(("unlabelled", "unlabeled", "void", "ignore", "ignored", "none", "no class"))
 """Names in a table of what is no class, where the number is 0 or 255."""
 
@@ -89,9 +92,17 @@ class LabelMapsReader(Reader):
                 f"{str(folder)!r} has no table of classes; put {TABLE}.csv there, with the columns name and "
                 "value."
             )
-        self._values, self._ignored, self.vocabulary = read_classes(
+        self._values, self._ignored, self.vocabulary, told = read_classes(
             inside(folder, table, "table of classes"), first
         )
+        self._doubt = ""
+        if first and not told:
+            self._doubt = (
+                f"{table.name!r} has no numbers: its first class, {self.vocabulary.names[0]!r}, was read as "
+                f"{first} in the label maps, and 0 as no class, which these allow; where the first class is "
+                f"0 in them, import with --format {LABEL_MAPS_FROM_0.name} instead."
+            )
+        self._has_zero, self._highest = False, 0
         if VOID not in self._values:
             self._ignored.add(VOID)
         numbers = {value: number for number, value in self._values.items()}
@@ -99,13 +110,23 @@ class LabelMapsReader(Reader):
         self._maps: dict[str, Path] = {}
         self.entries = list(self._entries())
         if not self.entries:
+            lossy = f" {' '.join(self.notes)}" if self.notes else ""
             raise InputError(
                 f"{str(folder)!r} has a table of classes and no label map ({', '.join(ENDINGS)}); put them "
-                "there."
+                f"there.{lossy}"
             )
 
     def _entries(self) -> Iterator[Entry]:
         maps, pictures = maps_in(self._folder)
+        lossy = lossy_among(maps, pictures, self._folder)
+        if lossy:
+            first = lossy[0].relative_to(self._folder).as_posix()
+            others = f" and {count(len(lossy) - 1, 'other file')}" if lossy[1:] else ""
+            self.tell(
+                f"{first!r}{others} {'were' if others else 'was'} passed over, since JPEG and WebP change "
+                "the numbers of pixels; save label maps as PNG from where they come."
+            )
+        pictures = [path for path in pictures if path not in set(lossy)]
         by_name: dict[str, list[Path]] = {}
         for path in pictures:
             by_name.setdefault(path.stem, []).append(path)
@@ -135,7 +156,43 @@ class LabelMapsReader(Reader):
         nothing = {0} - self._values.keys() | self._ignored
         labels = decode(numbers, self._values, sorted(nothing), str(path))
         ignored = np.isin(numbers, sorted(self._ignored))
+        self._look(numbers)
         return Taken(labels, None, ignored if ignored.any() else None)
+
+    def _look(self, numbers: NDArray[np.integer]) -> None:
+        """Tell of a table without numbers as long as the maps that were read allow two readings."""
+        if not self._doubt:
+            return
+        known = numbers[~np.isin(numbers, sorted(self._ignored))]
+        self._has_zero |= bool((known == 0).any())
+        self._highest = max(self._highest, int(known.max(initial=0)))
+        if self._highest >= len(self.vocabulary):  # which no map has that begins with 0
+            self._doubt = ""
+            self.notes[:] = [note for note in self.notes if "has no numbers: " not in note]
+        elif self._has_zero:
+            self.tell(self._doubt)
+
+
+def lossy_among(maps: Sequence[Path], pictures: Sequence[Path], folder: Path) -> list[Path]:
+    """Return the pictures that lie or are called as label maps do, and are of a kind that keeps no numbers.
+
+    Args:
+        maps: that were found.
+        pictures: the other pictures.
+        folder: of all.
+    """
+    known = {(path.parent, path.stem) for path in (*maps, *pictures)}
+    found = []
+    for path in pictures:
+        if path.suffix.lower() not in _LOSSY:
+            continue
+        about = [each.lower() for each in path.relative_to(folder).parts[:-1] if _is_about(each)]
+        image = _BEHIND.sub("", path.stem)
+        if (about and about[-1] in _MAPS) or (
+            not about and image != path.stem and (path.parent, image) in known
+        ):
+            found.append(path)
+    return found
 
 
 def table_in(folder: Path) -> Path | None:
@@ -239,8 +296,8 @@ def _nearest(pictures: Sequence[Path], kept: Sequence[str], folder: Path) -> Pat
     return pictures[0] if len(pictures) == 1 else None
 
 
-def read_classes(path: Path, first: int = 1) -> tuple[dict[int, int], set[int], Vocabulary]:
-    """Return the label value of each number, the numbers of what is ignored, and the classes.
+def read_classes(path: Path, first: int = 1) -> tuple[dict[int, int], set[int], Vocabulary, bool]:
+    """Return the label value of each number, the numbers of what is ignored, the classes, and if it has any.
 
     A class has its number as its label value; one of number 0, which is unlabelled here, gets another one.
 
@@ -254,18 +311,18 @@ def read_classes(path: Path, first: int = 1) -> tuple[dict[int, int], set[int], 
     where = f"The table of classes {str(path)!r}"
     text = read_text(path, "table of classes")
     if next(lines_of(text)) == _INDEXED:
-        return read_table(path)
+        return (*read_table(path), True)
     try:
         entries = _entries_of(path, text, where)
         numbers = _numbers(entries, first)
         values: dict[int, int] = {}
         ignored: set[int] = set()
         classes = []
-        spare = next(
-            value
-            for value in range(min(max(numbers, default=0) + 1, MAX_VALUE), 0, -1)
-            if value not in numbers
-        )
+        taken = {*numbers}
+        highest = min(max(numbers, default=0) + 1, MAX_VALUE)
+        spare = next((value for value in range(highest, 0, -1) if value not in taken), 0)
+        if not spare:
+            raise InputError(f"all numbers up to {MAX_VALUE} are given; leave one class out.")
         for entry, number in zip(entries, numbers, strict=True):
             if number in values or number in ignored:
                 raise InputError(f"the number {number} is that of two classes; give each its own.")
@@ -275,10 +332,13 @@ def read_classes(path: Path, first: int = 1) -> tuple[dict[int, int], set[int], 
                 continue
             values[number] = number or spare
             classes.append(replace(entry, value=values[number]))
-        return values, ignored, vocabulary_of(complete(classes))
+        told = any(entry.value is not None for entry in entries)
+        return values, ignored, vocabulary_of(complete(classes)), told
     except InputError as error:
-        told = str(error)
-        raise InputError(told if told.startswith(where) else f"{where}: {told}") from None
+        sentence = str(error)
+        raise InputError(
+            sentence if sentence.startswith(where) else f"{where}: {sentence}"
+        ) from None
 
 
 def _numbers(entries: Sequence[Named], first: int) -> list[int]:
@@ -337,7 +397,10 @@ def _numbered(data: Mapping[object, object]) -> list[Named] | None:
 def is_maps(folder: Path) -> bool:
     """Whether a folder has a table of classes and a label map."""
     try:
-        return table_in(folder) is not None and bool(maps_in(folder)[0])
+        if table_in(folder) is None:
+            return False
+        maps, pictures = maps_in(folder)
+        return bool(maps or lossy_among(maps, pictures, folder))
     except InputError:
         return False
 

@@ -29,6 +29,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_corrclip.errors import InputError
+from napari_corrclip.maps.parts import parts_of
 from napari_corrclip.project.export.brush_rle import MOST, packed, painted, unpacked
 from napari_corrclip.project.export.checks import MOST_PIXELS, inside, moment, share
 from napari_corrclip.project.export.format import (
@@ -57,6 +58,7 @@ from napari_corrclip.project.export.label_studio_files import (
     labels_in,
     last_of,
     masks_of,
+    others_in,
     places_of,
     prediction_told,
     result_told,
@@ -66,7 +68,14 @@ from napari_corrclip.project.export.label_studio_files import (
 )
 from napari_corrclip.project.export.manifest import STATES
 from napari_corrclip.project.export.numbering import Choices
-from napari_corrclip.project.export.pictures import ENDINGS, put_picture, size_of
+from napari_corrclip.project.export.pictures import (
+    ENDINGS,
+    Missing,
+    goes_along,
+    place_for,
+    put_picture,
+    size_of,
+)
 from napari_corrclip.project.export.segments import Masks, Segment, joined, segments_of
 from napari_corrclip.project.export.sizes import Sizes
 from napari_corrclip.vocabulary.palette import Color
@@ -95,6 +104,7 @@ class LabelStudioWriter(Writer):
         self._file = self.held.enter_context(opened)
         self._file.write("[")
         self._begun = False
+        self._missing = Missing()
 
     @property
     def most_pixels(self) -> int:
@@ -104,6 +114,9 @@ class LabelStudioWriter(Writer):
     def item(self, image: LabelledImage) -> None:
         """Write a task."""
         name = put_picture(image, self.folder / PICTURES, self.head.pictures)
+        if not goes_along(image, self.head.pictures):
+            name = place_for(image)
+            self._missing.add(f"{PICTURES}/{name}")
         data = as_json(data_told(image, name))
         self._file.write(f'{"," if self._begun else ""}\n{{"data": {data}, "predictions": [')
         self._begun = True
@@ -117,6 +130,7 @@ class LabelStudioWriter(Writer):
     def close(self) -> None:
         """End the list."""
         self._file.write("\n]\n")
+        self.notes += self._missing.told("Label Studio", f"as {TASKS} has their names")
 
     def _results(self, image: LabelledImage, more: Mapping[str, Any], *, person: bool) -> None:
         """Write an annotation or a prediction."""
@@ -203,13 +217,21 @@ class LabelStudioReader(Reader):
         self._folder, self._path = folder, path
         self._sizes = Sizes(folder)
         self._places: dict[str, tuple[int, int]] = {}
+        self._others: set[str] = set()
         colors: dict[str, Color | None] = dict(
             config_of(inside(folder, folder / CONFIG, "labelling interface"))
         )
         self.entries = list(self._entries(colors))
         if not colors:
+            if self._others:
+                raise InputError(
+                    f"{str(path)!r} has regions of the kind {', '.join(sorted(self._others))} and no mask "
+                    "of the brush, and these alone are read; redraw them with the brush (BrushLabels) in "
+                    "Label Studio."
+                )
             raise InputError(
-                f"{str(path)!r} has no class; put {CONFIG} beside it, with the interface."
+                f"{str(path)!r} has no mask of the brush that has a class, and no interface with classes of "
+                f"the brush (BrushLabels) lies beside it; put it there as {CONFIG}."
             )
         self._values = {name: value for value, name in enumerate(colors, start=1)}
         self.vocabulary = vocabulary_in_order(colors.items())
@@ -223,6 +245,7 @@ class LabelStudioReader(Reader):
             task = task_at(self._path, place, masks=False)
             for label in labels_in(task):
                 colors.setdefault(label, None)
+            self._others |= others_in(task)
             data = task.document.get("data")
             if not isinstance(data, dict):
                 raise InputError(f"{task.where} has no data; {ADVICE}.")
@@ -263,14 +286,18 @@ class LabelStudioReader(Reader):
             shape,
         )
         if any(mask.whole for mask in masks):
-            return Taken(labels)
+            if decided is not None:
+                return Taken(labels)
+            parts = parts_of(labels)
+            return Taken(labels, parts, proposed=frozenset(np.unique(parts[parts > 0]).tolist()))
         before = {mask.region or 0: mask for mask in reversed(proposed)}
         notes = {
             id_: self._note(id_, mask, area, before.get(mask.region) if mask.region else None)
             for mask, id_, area in reversed(list(zip(masks, ids, areas, strict=True)))
             if id_
         }
-        return Taken(labels, regions, notes=list(notes.values()))
+        open_ = frozenset(notes) if decided is None else frozenset[int]()
+        return Taken(labels, regions, notes=list(notes.values()), proposed=open_)
 
     def _note(self, id_: int, mask: Mask, area: int, proposed: Mask | None) -> RegionNote:
         meta = mask.said.get("meta")
@@ -299,7 +326,7 @@ class LabelStudioReader(Reader):
             return shape
         if entry.picture is not None:
             return size_of(entry.picture)
-        shape = self._sizes.of(entry.name)
+        shape = self._sizes.of(entry.name) or self.size_elsewhere(entry)
         if shape is None:
             raise InputError(
                 f"{task.where} has no mask, and nobody knows its image's size; put {entry.file_name!r} into "

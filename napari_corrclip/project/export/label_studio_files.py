@@ -19,7 +19,7 @@ from xml.sax.saxutils import quoteattr
 
 from napari_corrclip.errors import InputError
 from napari_corrclip.project.export import streamed_json
-from napari_corrclip.project.export.checks import is_too_large
+from napari_corrclip.project.export.checks import is_too_large, whole
 from napari_corrclip.project.export.exporting import portable
 from napari_corrclip.project.export.format import Head
 from napari_corrclip.project.export.image import LabelledImage, RegionNote
@@ -252,7 +252,16 @@ def task_at(path: Path, place: tuple[int, int], *, masks: bool = True) -> Task:
     document = load_json(text, where)
     if not isinstance(document, dict):
         raise InputError(f"{where} is no task; {ADVICE}.")
-    return Task(document, cuts, where)
+    return Task(document, cuts, f"The task {_called(document, place)} of {str(path)!r}")
+
+
+def _called(document: Mapping[str, Any], place: tuple[int, int]) -> str:
+    """Return what a task is known by to people: its id there and its image, else where it stands."""
+    id_, data = document.get("id"), document.get("data")
+    name = file_name_of(data)[:100] if isinstance(data, dict) else ""
+    told = [str(id_)] if type(id_) is int else []
+    told += [repr(name)] if name else []
+    return ", ".join(told) or f"at byte {place[0]}"
 
 
 def labels_in(task: Task) -> Iterator[str]:
@@ -264,6 +273,17 @@ def labels_in(task: Task) -> Iterator[str]:
                 for each in ("brushlabels", "labels"):
                     found = value.get(each) if isinstance(value, dict) else None
                     yield from (name for name in found or () if isinstance(name, str) and name)
+
+
+def others_in(task: Task) -> set[str]:
+    """Return the kinds of regions of a task that are no masks of the brush, as it calls them."""
+    kinds = {
+        result.get("type")
+        for kind in ("annotations", "completions", "predictions")
+        for said in _dicts(task.document.get(kind))
+        for result in _dicts(said.get("result"))
+    }
+    return {kind for kind in kinds if isinstance(kind, str) and kind.lower() in _UNREAD}
 
 
 def file_name_of(data: Mapping[str, Any]) -> str:
@@ -363,6 +383,7 @@ def _mask(task: Task, result: dict[str, Any], value: dict[str, Any], names: obje
 
 def size_told(height: object, width: object) -> tuple[int, int] | None:
     """Return rows and columns where they can be those of an image."""
+    height, width = whole(height), whole(width)
     if type(height) is not int or type(width) is not int or min(height, width) < 1:
         return None
     return None if is_too_large((height, width)) else (height, width)

@@ -32,8 +32,7 @@ class Choices:
     Attributes:
         first: how classes are numbered.
         unlabelled: the number of pixels without a class; ``None``: they are in no mask.
-        ignored: that of pixels that a person has said to ignore; ``None``: they are as the unlabelled. 255
-            becomes 65535 where classes have numbers from 255 on.
+        ignored: that of pixels that a person has said to ignore; ``None``: they are as the unlabelled.
         background: what becomes of the background class.
 
     Raises:
@@ -84,15 +83,22 @@ class Numbering:
     numbers: tuple[int, ...]
 
     @classmethod
-    def of(cls, vocabulary: Vocabulary, choices: Choices) -> Numbering:
-        """Return the numbers of a vocabulary's classes."""
+    def of(cls, vocabulary: Vocabulary, choices: Choices, *, as_they_are: bool = True) -> Numbering:
+        """Return the numbers of a vocabulary's classes.
+
+        Args:
+            vocabulary: the classes.
+            choices: by which they are numbered.
+            as_they_are: whether the number of what is ignored was asked for, or written. Else that of most
+                trainers, 255, becomes 65535 where classes have numbers from there on.
+        """
         left_out = choices.background == "unlabelled"
         classes = tuple(class_ for class_ in vocabulary if not (left_out and class_.background))
         if choices.first == "keep":
             numbers = tuple(class_.value for class_ in classes)
         else:
             numbers = tuple(range(choices.first, choices.first + len(classes)))
-        if choices.ignored == VOID and max(numbers, default=0) >= VOID:
+        if not as_they_are and choices.ignored == VOID and max(numbers, default=0) >= VOID:
             choices = replace(choices, ignored=MAX_VALUE)
         return cls(choices, classes, numbers)
 

@@ -26,9 +26,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_corrclip.errors import InputError
-from napari_corrclip.maps.regions import check_regions
+from napari_corrclip.maps.regions import as_ids, check_regions
 from napari_corrclip.project.export.attributes import attributes_of, note_of, scores_of
-from napari_corrclip.project.export.checks import check_size, inside, is_too_large
+from napari_corrclip.project.export.checks import check_number, check_size, inside, is_too_large
 from napari_corrclip.project.export.exporting import SUBSETS
 from napari_corrclip.project.export.format import (
     Entry,
@@ -53,6 +53,7 @@ from napari_corrclip.storage.zarr_folders import (
     read_node,
 )
 from napari_corrclip.vocabulary import MAX_VALUE, VocabularyClass
+from napari_corrclip.vocabulary.palette import default_color
 
 ENDING, LABELS, CLASSES, REGIONS = ".ome.zarr", "labels", "classes", "regions"
 UNLABELLED, IGNORED = "unlabelled", "ignored"
@@ -198,29 +199,49 @@ class OmeZarrWriter(Writer):
 
 
 def _write_picture(root: Any, image: LabelledImage) -> dict[str, object]:
-    """Write the image and its halves; return what the group says of them."""
-    pixels = np.ascontiguousarray(pixels_of(image).transpose(2, 0, 1))
+    """Write the image and its halves, each from the one before; return what the group says of them."""
+    pixels = pixels_of(image)
+    shape = pixels.shape[0], pixels.shape[1]
     scales: list[list[float]] = []
     shifts: list[list[float]] = []
+    arrays: list[Any] = []
     while True:
         level = len(scales)
-        array = _new_array(root, str(level), pixels.shape, np.uint8)
-        array[...] = pixels
+        array = _new_array(root, str(level), (3, *shape), np.uint8)
+        for window in _windows(shape):
+            at = (slice(None), *window)
+            array[at] = (
+                _averaged(arrays[-1], window) if arrays else pixels[window].transpose(2, 0, 1)
+            )
+        arrays.append(array)
         scales.append([1.0, float(1 << level), float(1 << level)])
         # The middle of what was averaged.
         shifts.append([0.0, ((1 << level) - 1) / 2, ((1 << level) - 1) / 2])
-        if max(pixels.shape[1:]) <= CHUNK:
+        if max(shape) <= CHUNK:
             break
-        pixels = _halved(pixels)
-    window = {"min": 0, "max": 255, "start": 0, "end": 255}
+        shape = -(-shape[0] // 2), -(-shape[1] // 2)
+    limits = {"min": 0, "max": 255, "start": 0, "end": 255}
     channels = [
-        {"label": label, "color": color, "active": True, "window": window}
+        {"label": label, "color": color, "active": True, "window": limits}
         for label, color in _CHANNELS
     ]
     return {
         "multiscales": [_multiscale(image.name, ("c", "y", "x"), scales, shifts)],
         "omero": {"channels": channels},
     }
+
+
+def _averaged(larger: Any, window: tuple[slice, slice]) -> NDArray[np.uint8]:
+    """Return a chunk of an image of half the size, a chunk of the larger one after another."""
+    rows, columns = window
+    chunk = np.empty((3, rows.stop - rows.start, columns.stop - columns.start), np.uint8)
+    half = CHUNK // 2
+    for top in range(0, chunk.shape[1], half):
+        for left in range(0, chunk.shape[2], half):
+            row, column = 2 * (rows.start + top), 2 * (columns.start + left)
+            piece = np.asarray(larger[:, row : row + CHUNK, column : column + CHUNK])
+            chunk[:, top : top + half, left : left + half] = _halved(piece)
+    return chunk
 
 
 def _halved(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -317,6 +338,7 @@ class OmeZarrReader(Reader):
         self._folder = folder
         found: dict[str, tuple[VocabularyClass, int]] = {}
         self._paths: dict[Entry, Path] = {}
+        self._foreign: dict[str, None] = {}
         for subset in ("", *SUBSETS):
             for path in _images_in(folder / subset):
                 _check_links(folder, path)
@@ -324,6 +346,9 @@ class OmeZarrReader(Reader):
                 name = path.name[: -len(ENDING)]
                 shown = "multiscales" in _said(root)
                 self._paths[Entry(name, name, subset, path if shown else None)] = path
+                if not _is_ours(root):
+                    self._foreign.update(dict.fromkeys(_foreign_classes(root)))
+                    continue
                 for class_, number in _table(root)[0]:
                     if found.setdefault(class_.name, (class_, number)) != (class_, number):
                         raise InputError(
@@ -331,6 +356,11 @@ class OmeZarrReader(Reader):
                             f"others in {str(folder)!r}; {_ADVICE}."
                         )
         self.entries = list(self._paths)
+        free = max((class_.value for class_, _ in found.values()), default=0)
+        for name in self._foreign:
+            if name not in found:
+                free += 1
+                found[name] = VocabularyClass(name, (name,), free, default_color(free)), free
         self.vocabulary = vocabulary_of([class_ for class_, _ in found.values()])
         self.numbers = [number for _, number in found.values()]
 
@@ -338,6 +368,8 @@ class OmeZarrReader(Reader):
         """Return an image's maps."""
         path = self._paths[entry]
         root = read_node(path, _what(path), _ADVICE)
+        if not _is_ours(root):
+            return self._read_foreign(root)
         classes, nothing, out = _table(root)
         array = _map(_label_group(root, CLASSES))
         values = {number: class_.value for class_, number in classes}
@@ -366,6 +398,49 @@ class OmeZarrReader(Reader):
         names = {class_.name: class_.value for class_, _ in classes}
         return Taken(labels, regions, ignored, list(_notes(group, names, path)))
 
+    def _read_foreign(self, root: ZarrNode) -> Taken:
+        """Return the label images of another program, of which later ones lie upon former ones.
+
+        Each number of one is an object, which is of the class that is said beside it, else of one that is
+        called as the label image is.
+        """
+        values = {class_.name: class_.value for class_ in self.vocabulary}
+        labels: NDArray[np.uint16] | None = None
+        regions: NDArray[np.int32] = np.zeros((0, 0), np.int32)
+        free = 0
+        for name in _label_names(root):
+            group = _label_group(root, name)
+            array = _map(group)
+            if labels is None:
+                labels = np.zeros(array.shape, np.uint16)
+                regions = np.zeros(array.shape, np.int32)
+            if array.shape != labels.shape:
+                raise InputError(
+                    f"{_what(root.path)} has labels of {labels.shape} and of {array.shape} pixels; leave one "
+                    "of them out of 'labels'."
+                )
+            classes = {number: values[called] for number, called in _called(group).items()}
+            highest = free
+            for at, numbers in _pieces(array):
+                there = numbers > 0
+                if not there.any():
+                    continue
+                found, owner = np.unique(numbers[there], return_inverse=True)
+                if int(found[-1]) > np.iinfo(np.int32).max - free:
+                    raise InputError(
+                        f"{_what(group.path)} has the number {int(found[-1])}, and regions have up to "
+                        f"{np.iinfo(np.int32).max}; renumber it."
+                    )
+                told = np.array(
+                    [classes.get(int(number), values[name]) for number in found], np.uint16
+                )
+                labels[at][there] = told[owner]
+                regions[at][there] = (found.astype(np.int64) + free)[owner]
+                highest = max(highest, free + int(found[-1]))
+            free = highest
+        assert labels is not None  # it names labels, else it is none
+        return Taken(labels, as_ids(regions), None)
+
 
 def _what(path: Path) -> str:
     return f"The OME-Zarr {str(path)!r}"
@@ -392,13 +467,44 @@ def _check_links(folder: Path, path: Path) -> None:
 
 
 def _said(node: ZarrNode) -> Mapping[str, Any]:
-    ome = node.attributes.get("ome")
+    ome = node.attributes.get(
+        "ome", node.attributes
+    )  # from 0.5 on it is what others say of it apart
     return ome if isinstance(ome, dict) else {}
 
 
-def _has_regions(root: ZarrNode) -> bool:
+def _label_names(root: ZarrNode) -> list[str]:
+    """Return what the labels of an image are called."""
     names = _said(child(root, LABELS, _what(root.path), _ADVICE)).get("labels")
-    return isinstance(names, list) and REGIONS in names
+    known = [name for name in names if isinstance(name, str)] if isinstance(names, list) else []
+    if not known:
+        raise InputError(f"{_what(root.path)} names no labels; {_ADVICE}, or take it out.")
+    return list(dict.fromkeys(known))
+
+
+def _is_ours(root: ZarrNode) -> bool:
+    return CLASSES in _label_names(root)
+
+
+def _has_regions(root: ZarrNode) -> bool:
+    return REGIONS in _label_names(root)
+
+
+def _called(group: ZarrNode) -> dict[int, str]:
+    """Return the classes that another program says of the numbers of its labels."""
+    called = {}
+    for number, told in _properties(group):
+        name = next((told[key] for key in ("class", "name") if isinstance(told.get(key), str)), "")
+        if name:
+            called[number] = name
+    return called
+
+
+def _foreign_classes(root: ZarrNode) -> Iterator[str]:
+    """Yield the classes of another program's labels: as numbers are called, and as label images are."""
+    for name in _label_names(root):
+        yield name
+        yield from _called(_label_group(root, name)).values()
 
 
 def _label_group(root: ZarrNode, name: str) -> ZarrNode:
@@ -434,10 +540,12 @@ def _table(root: ZarrNode) -> tuple[list[tuple[VocabularyClass, int]], set[int],
         if isinstance(color, list) and isinstance(told.get("label-value"), int):
             colors[told["label-value"]] = tuple(color[:3])
     classes = []
+    known: set[int] = set()
     nothing: set[int] = set()
     out: set[int] = set()
     for number, told in _properties(group):
         name, value = told.get("name"), told.get("value", number)
+        known.add(check_number(number, known, what))
         if not isinstance(name, str) or type(value) is not int or not 0 <= value <= MAX_VALUE:
             raise InputError(
                 f"{what} has the class {str(told)[:60]}, which has no name; {_ADVICE}."
@@ -452,7 +560,18 @@ def _table(root: ZarrNode) -> tuple[list[tuple[VocabularyClass, int]], set[int],
     return classes, nothing, out
 
 
-def _map(group: ZarrNode) -> StoredArray:
+class _Plane:
+    """The last two axes of an array that has one place along all others, read where it is cut."""
+
+    def __init__(self, array: StoredArray) -> None:
+        self._array = array
+        self.shape = array.shape[-2:]
+
+    def __getitem__(self, at: tuple[slice, slice]) -> NDArray[Any]:
+        return np.asarray(self._array[(0,) * (self._array.ndim - 2) + at])
+
+
+def _map(group: ZarrNode) -> _Plane:
     """Return the largest level of a map, which is read where it is cut."""
     what = _what(group.path)
     try:
@@ -461,16 +580,18 @@ def _map(group: ZarrNode) -> StoredArray:
         raise InputError(f"{what} names no array; {_ADVICE}.") from None
     node = child(group, path, what, _ADVICE)
     array = StoredArray(open_array(node, what, _ADVICE), what, _ADVICE)
-    if array.ndim != 2 or array.dtype.kind not in "iu" or not array.size:
+    flat = array.ndim >= 2 and all(length == 1 for length in array.shape[:-2])
+    if not flat or array.dtype.kind not in "iu" or not array.size:
         raise InputError(f"{what} is {array.dtype} of shape {array.shape} and no map; {_ADVICE}.")
     there = sum(len(names) for _, _, names in os.walk(node.path))
     # Of a map most of whose chunks are not there; those of one class alone are not written.
     held = 2 * there * min(math.prod(array.chunks), _LARGEST_CHUNK)
-    check_size(array.shape, f"{what} of {there} files", stored=held)
-    return array
+    plane = _Plane(array)
+    check_size(plane.shape, f"{what} of {there} files", stored=held)
+    return plane
 
 
-def _pieces(array: StoredArray) -> Iterator[tuple[tuple[slice, slice], NDArray[Any]]]:
+def _pieces(array: _Plane) -> Iterator[tuple[tuple[slice, slice], NDArray[Any]]]:
     """Yield where pieces of a map lie, and the pieces, each of some rows of a chunk."""
     for rows, columns in _windows((array.shape[0], array.shape[1])):
         for top in range(rows.start, rows.stop, _ROWS):

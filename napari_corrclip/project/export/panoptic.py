@@ -120,7 +120,7 @@ class PanopticReader(CollectionReader):
 
     def read(self, entry: Entry) -> Taken:
         """Return an image's labels."""
-        document, image = self.documents.found[entry.name]
+        document, image = self.documents.of(entry)
         where = f"The segments of {image.file_name!r} in {str(document.path)!r}"
         annotations = list(document.annotations(image))
         if len(annotations) != 1:

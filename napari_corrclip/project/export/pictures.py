@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, get_args
 
@@ -37,7 +37,7 @@ ENDINGS = tuple(ending for endings in _KINDS.values() for ending in endings)
 
 
 def put_picture(image: LabelledImage, folder: Path, how: How) -> str:
-    """Bring an image's picture into a folder; return its name there.
+    """Bring an image's picture into a folder; return its name there, else :func:`where_it_is`.
 
     What every trainer reads as it is seen is copied as it is; of what is stored turned, of planes and of
     other files (TIFF, zarr, …) a PNG is written of what the networks saw.
@@ -45,13 +45,13 @@ def put_picture(image: LabelledImage, folder: Path, how: How) -> str:
     Args:
         image: whose picture it is.
         folder: made where it does not exist.
-        how: what becomes of it; where nothing does, the name is that of the image's own file.
+        how: what becomes of it.
 
     Raises:
         InputError: the image is gone or cannot be read, or the folder cannot be written.
     """
-    if how == "none" or (image.file is None and image.pixels is None):
-        return image.path.rpartition("/")[2] or image.name
+    if not goes_along(image, how):
+        return where_it_is(image)
     ending = "" if image.pixels is not None else _ending(image)
     name = f"{image.name}{ending or '.png'}"
     target = folder / name
@@ -72,6 +72,61 @@ def put_picture(image: LabelledImage, folder: Path, how: How) -> str:
             ) from None
         raise cannot_write(target, error) from None
     return name
+
+
+def goes_along(image: LabelledImage, how: How) -> bool:
+    """Whether a picture is put into the export of its labels."""
+    return how != "none" and (image.file is not None or image.pixels is not None)
+
+
+def where_it_is(image: LabelledImage) -> str:
+    """Return where the picture of an image is that is not in the export: its whole path, else its name.
+
+    What leads from the project to it would lead elsewhere from the export.
+    """
+    if image.file is not None:
+        return Path(os.path.abspath(image.file)).as_posix()  # noqa: PTH100 - a link stays one
+    return image.path.rpartition("/")[2] or image.name
+
+
+def place_for(image: LabelledImage) -> str:
+    """Return the name under which a trainer looks for a picture that somebody has to put into the export."""
+    ending = "." + image.path.rpartition("/")[2].rpartition(".")[2].lower()
+    return f"{image.name}{ending if ending in ENDINGS and not image.plane else '.png'}"
+
+
+@dataclass(slots=True)
+class Missing:
+    """The pictures that are to lie in an export and do not, so that somebody has to put them there.
+
+    Attributes:
+        first: where the first of them is to be, as seen from the folder of the export; empty: there is none.
+        number: how many.
+    """
+
+    first: str = ""
+    number: int = 0
+
+    def add(self, place: str) -> None:
+        """Note where one is to be."""
+        self.first = self.first or place
+        self.number += 1
+
+    def told(self, reader: str, rule: str) -> list[str]:
+        """Return the sentence about them, if there is one to say.
+
+        Args:
+            reader: who looks for them.
+            rule: how they are called.
+        """
+        if not self.number:
+            return []
+        them = "the picture" if self.number == 1 else f"{self.number} pictures"
+        first = "" if self.number == 1 else "the first one "
+        return [
+            f"{reader} needs {them} in the export, too: put {first or 'it '}at {self.first!r}"
+            f"{'' if self.number == 1 else ' and the others likewise'}, upright ({rule})."
+        ]
 
 
 def pixels_of(image: LabelledImage) -> NDArray[np.uint8]:

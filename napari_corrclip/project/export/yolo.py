@@ -18,8 +18,9 @@ https://docs.ultralytics.com/datasets/segment/
 
 from __future__ import annotations
 
+import contextlib
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import NoReturn
 
@@ -29,7 +30,13 @@ from numpy.typing import NDArray
 from napari_corrclip.errors import InputError
 from napari_corrclip.maps.filling import filled, paint
 from napari_corrclip.maps.outlines import paths
-from napari_corrclip.project.export.checks import MOST_OF_PICTURE, MOST_PIXELS, inside, short
+from napari_corrclip.project.export.checks import (
+    MOST_OF_PICTURE,
+    MOST_PIXELS,
+    Covered,
+    inside,
+    short,
+)
 from napari_corrclip.project.export.exporting import SUBSETS
 from napari_corrclip.project.export.format import (
     Entry,
@@ -42,12 +49,20 @@ from napari_corrclip.project.export.format import (
 )
 from napari_corrclip.project.export.image import LabelledImage
 from napari_corrclip.project.export.numbering import Choices
-from napari_corrclip.project.export.pictures import ENDINGS, put_picture, size_of
+from napari_corrclip.project.export.pictures import (
+    ENDINGS,
+    Missing,
+    goes_along,
+    place_for,
+    put_picture,
+    size_of,
+)
 from napari_corrclip.project.export.polygons import keyed_bands, segment_of
 from napari_corrclip.project.export.sizes import Sizes
 from napari_corrclip.storage.text_files import dump_yaml, lines_of, load_yaml, read_text
 from napari_corrclip.vocabulary import MAX_VALUE, VocabularyClass
 from napari_corrclip.vocabulary.palette import default_color
+from napari_corrclip.wording.amounts import count
 
 LABELS, PICTURES, TABLES = "labels", "images", ("data.yaml", "dataset.yaml")
 _PICTURES = (*ENDINGS, ".tif", ".tiff")
@@ -68,6 +83,7 @@ class YoloWriter(Writer):
         """Make the folder of lines."""
         (self.folder / LABELS).mkdir()
         self._subsets: set[str] = set()
+        self._missing = Missing()
 
     @property
     def most_pixels(self) -> int:
@@ -78,6 +94,8 @@ class YoloWriter(Writer):
         """Write an image's lines."""
         subset = image.subset or SUBSETS[0]
         put_picture(image, self.folder / PICTURES / subset, self.head.pictures)
+        if not goes_along(image, self.head.pictures):
+            self._missing.add(f"{PICTURES}/{subset}/{place_for(image)}")
         assert self.head.masks != "both"
         height, width = image.shape
         found = paths(keyed_bands(image, self.head, self.head.masks), width)
@@ -116,6 +134,7 @@ class YoloWriter(Writer):
         }
         text = dump_yaml(document)
         (self.folder / TABLES[0]).write_text(text, encoding="utf-8", newline="")
+        self.notes += self._missing.told("YOLO", f"called as the texts in {LABELS}")
 
 
 def _shares(pixels: int) -> list[str]:
@@ -171,39 +190,87 @@ class YoloReader(Reader):
 
     def _entries(self, document: Mapping[object, object]) -> Iterator[Entry]:
         seen: set[Path] = set()
+        missing: list[str] = []
         alone = document.get(SUBSETS[1]) == document.get(SUBSETS[0])
         for subset in SUBSETS:
             given = document.get(subset)
             for place in given if isinstance(given, list) else [given]:
                 if place is None:
                     continue
-                pictures, texts = self._folders(place, subset)
-                if texts in seen:
+                found = self._files(place, subset)
+                if found is None:
+                    missing.append(
+                        f"{self._where} names {short(place)} for {subset}, and there is no such "
+                        f"{'list' if _is_list(place) else 'folder'} in {str(self._folder)!r}"
+                    )
                     continue
-                seen.add(texts)
-                known, lines = files_in(pictures, _PICTURES), files_in(texts, (".txt",))
-                for name in sorted({*known, *lines}):
-                    picture = known.get(name)
+                for name, picture, lines in found:
+                    if lines in seen:
+                        continue
+                    seen.add(lines)
                     entry = Entry(
                         name,
                         picture.name if picture else name,
                         "" if alone and subset == SUBSETS[0] else subset,
                         picture,
                     )
-                    if name in lines:
-                        self._texts[entry] = lines[name]
+                    if lines.is_file():
+                        self._texts[entry] = lines
                     yield entry
+        if missing and not seen:
+            raise InputError(f"{missing[0]}; put it there.")
+        for sentence in missing:
+            self.tell(f"{sentence}; the others were read.")
 
-    def _folders(self, place: object, subset: str) -> tuple[Path, Path]:
-        """Return where the images and the lines of a subset lie, inside of the folder.
+    def _files(self, place: object, subset: str) -> Iterable[tuple[str, Path | None, Path]] | None:
+        """Return name, image and lines of each image of a subset; ``None``: what is named is not there."""
+        if _is_list(place):
+            listed = self._placed(place, subset)
+            return None if listed is None else self._listed(listed[0])
+        folders = self._placed(place, subset)
+        if folders is None:
+            return None
+        pictures, texts = folders
+        known, lines = files_in(pictures, _PICTURES), files_in(texts, (".txt",))
+        return [
+            (name, known.get(name), lines.get(name, texts / f"{name}.txt"))
+            for name in sorted({*known, *lines})
+        ]
 
-        Of sets of others the way there may begin elsewhere, such as ``../train/images``.
+    def _listed(self, path: Path) -> Iterator[tuple[str, Path | None, Path]]:
+        """Yield the images of a list that are there; of others is told how many there are."""
+        without: list[str] = []
+        text = read_text(
+            inside(self._folder, path, "list of images"), "list of images", limit=_LARGEST
+        )
+        for line in lines_of(text):
+            if not line:
+                continue
+            placed = self._placed(line, path.name)
+            if placed is None:
+                without.append(line)
+                continue
+            picture, lines = placed
+            yield picture.stem, picture if picture.is_file() else None, lines
+        if without:
+            self.tell(
+                f"Of the list {path.name!r} {count(len(without), 'image')}, such as {short(without[0])}, "
+                f"{'is' if len(without) == 1 else 'are'} not in {str(self._folder)!r}; the others were read."
+            )
+
+    def _placed(self, place: object, subset: str) -> tuple[Path, Path] | None:
+        """Return where the images and the lines of a subset lie, or an image and its lines.
+
+        ``None``: nowhere. It is inside of the folder. Of sets of others the way there may begin elsewhere,
+        such as ``../train/images``.
+
+        Args:
+            place: a folder of images, a list of images, or an image.
+            subset: for sentences.
         """
         what = f"{self._where} names {short(place)} for {subset}"
         if not isinstance(place, str) or "\0" in place:
             raise InputError(f"{what}, which is no path; {_ADVICE}.")
-        if place.lower().endswith(".txt"):
-            raise InputError(f"{what}, a list of images; name the folder in which they are.")
         parts = [part for part in place.replace("\\", "/").split("/") if part not in ("", ".")]
         while parts and parts[0] == "..":
             del parts[0]
@@ -216,11 +283,12 @@ class YoloReader(Reader):
             if PICTURES in beside:
                 beside[len(beside) - 1 - beside[::-1].index(PICTURES)] = LABELS
             pictures, texts = self._folder.joinpath(*inner), self._folder.joinpath(*beside)
-            if inner and (pictures.is_dir() or texts.is_dir()):
-                return pictures, texts
-        raise InputError(
-            f"{what}, and there is no such folder in {str(self._folder)!r}; put it there."
-        )
+            if pictures.suffix.lower() in _PICTURES:
+                texts = texts.with_suffix(".txt")
+            with contextlib.suppress(OSError):  # a name that no file can have
+                if inner and (pictures.exists() or texts.exists()):
+                    return pictures, texts
+        return None
 
     def read(self, entry: Entry) -> Taken:
         """Return an image's labels, each line filled as OpenCV fills it; small ones lie over large ones."""
@@ -239,7 +307,9 @@ class YoloReader(Reader):
         begins = np.concatenate([[0], ends])
         ids = order + 1
         owners = np.arange(len(order))
+        covered = Covered(shape, f"The list of polygons {str(path)!r}")
         for piece in filled(owners, begins, rows[at], columns[at], shape, "border"):
+            covered.add(int(piece.lengths.sum()))
             paint(labels, piece, values[order])
             paint(regions, piece, ids)
         return Taken(labels, regions)
@@ -284,13 +354,17 @@ class YoloReader(Reader):
     def _shape(self, entry: Entry) -> tuple[int, int]:
         if entry.picture is not None:
             return size_of(entry.picture)
-        shape = self._sizes.of(entry.name)
+        shape = self._sizes.of(entry.name) or self.size_elsewhere(entry)
         if shape is None:
             raise InputError(
                 f"There is no image of {entry.name!r}, and its lines do not say how large it is; put it into "
                 f"{PICTURES!r}."
             )
         return shape
+
+
+def _is_list(place: object) -> bool:
+    return isinstance(place, str) and place.lower().endswith(".txt")
 
 
 def _outside(where: str, told: list[float]) -> NoReturn:

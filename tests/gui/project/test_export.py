@@ -51,7 +51,10 @@ def test_a_set_is_written_as_it_is_on_the_screen(person: Person, images: Path) -
     assert cut(dock.pages) == []
     press(person)
     folder = images.parent / "set-indexed"
-    assert dock.status.text() == f"Wrote 4 images as Indexed PNG (Pascal VOC) into {str(folder)!r}."
+    assert (
+        dock.status.text()
+        == f"Wrote 4 images (2 train, 2 val) as Indexed PNG (Pascal VOC) into {str(folder)!r}."
+    )
     assert dock.status.said.kind is Kind.DONE
     opened = Opened.of(folder)
     assert sorted(entry.subset for entry in opened.entries) == ["train", "train", "val", "val"]

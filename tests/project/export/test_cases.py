@@ -383,3 +383,23 @@ def test_damaged_regions_of_a_manifest_are_told(tmp_path: Path) -> None:
     path.unlink()
     with pytest.raises(InputError, match=r"000000\.npz"):
         read(folder)
+
+
+def test_a_number_that_was_asked_for_stays(tmp_path: Path) -> None:
+    """255, which most trainers leave out, becomes another one only where nobody asked for it."""
+    many = Vocabulary.from_names([f"class {number}" for number in range(300)])
+    few = Vocabulary(many.classes[280:], many.next_value)
+    asked = replace(BARE, ignored=255)
+    assert head_of(FORMATS["indexed"], few, asked).numbering.choices.ignored == 255
+    assert head_of(FORMATS["indexed"], few, BARE).numbering.choices.ignored == 65535
+    with pytest.raises(InputError, match="255 is the number of 'class 254'"):
+        head_of(FORMATS["indexed"], many, asked)
+
+
+def test_what_is_ignored_as_if_unlabelled_is_black(tmp_path: Path) -> None:
+    folder = write(
+        tmp_path / "out", [image(3)], FORMATS["indexed"], options=replace(BARE, ignored=0)
+    )
+    (path,) = (folder / "SegmentationClass").glob("*.png")
+    with Image.open(path) as picture:
+        assert picture.getpalette()[:3] == [0, 0, 0]

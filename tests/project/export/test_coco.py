@@ -39,7 +39,7 @@ def document(folder: Path, name: str = "instances_default.json") -> dict[str, An
 def test_file_is_as_the_format_says(tmp_path: Path) -> None:
     found = document(write(tmp_path / "out", [HERON], COCO, THREE, PLAIN))
     assert found["images"] == [
-        {"id": 1, "width": 5, "height": 4, "file_name": "site/heron.jpg", "name": "heron"}
+        {"id": 1, "width": 5, "height": 4, "file_name": "heron.jpg", "name": "heron"}
     ]
     colors = [list(class_.color) for class_ in THREE]
     assert found["categories"] == [
@@ -116,8 +116,9 @@ def test_names_and_subsets(tmp_path: Path) -> None:
     assert counts == {"train": 6, "val": 2, "test": 2}
     opened = Opened.of(folder, manifest=False)
     assert {entry.subset for entry in opened.entries} == set(counts)
-    assert sorted(entry.file_name for entry in opened.entries) == [one.path for one in images]
-    assert len({entry.name for entry in opened.entries}) == 10
+    assert sorted(entry.name for entry in opened.entries) == [
+        f"s{number}_a b" for number in range(10)
+    ]
 
 
 def test_pictures_lie_as_their_masks(tmp_path: Path) -> None:
@@ -358,7 +359,7 @@ def test_damaged_annotations_are_refused_in_a_sentence(case: str, tmp_path: Path
 
 IMAGE = {"id": 40, "width": 6, "height": 5, "file_name": "x.jpg"}
 HEADS: dict[str, tuple[dict[str, Any], str]] = {
-    "no classes": ({"categories": []}, "no class|empty"),
+    "no classes": ({"categories": []}, "default.json.* has no categories"),
     "two classes of one id": ({"categories": [{"id": 3, "name": "a"}, {"id": 3, "name": "b"}]}, "two"),
     "two classes of one name": (
         {"categories": [{"id": 3, "name": "a"}, {"id": 90, "name": "A"}]}, "are the same",
@@ -459,3 +460,64 @@ def test_an_image_that_somebody_added_is_told_in_the_classes_of_the_manifest(
     added = opened.image(opened.entries[1], "predictions")
     np.testing.assert_array_equal(added.labels, [[3, 0]])
     assert added.notes == (RegionNote(1, 3, 3, p=0.5),)
+
+
+def test_whole_numbers_may_be_written_as_floats(tmp_path: Path) -> None:
+    folder = others(
+        tmp_path,
+        images=[{"id": 40.0, "width": 6.0, "height": 5.0, "file_name": "x.jpg"}],
+        categories=[{"id": 3.0, "name": "tree"}],
+        annotations=[
+            {
+                "id": 1.0, "image_id": 40.0, "category_id": 3.0,
+                "segmentation": {"size": [5.0, 6.0], "counts": [10, 3, 17]},
+            }
+        ],
+    )  # fmt: skip
+    (one,) = read(folder)
+    assert one.shape == (5, 6)
+    assert (one.labels == 3).sum() == 3
+
+
+@pytest.mark.parametrize("side", [200.5, 0, None, "6"])
+def test_an_image_of_no_size_is_told_and_the_others_are_read(side: Any, tmp_path: Path) -> None:
+    images = [
+        {"id": 40, "width": 6, "height": 5, "file_name": "x.jpg"},
+        {"id": 41, "width": side, "height": 5, "file_name": "y.jpg"},
+    ]
+    opened = Opened.of(others(tmp_path, images=images))
+    good, bad = opened.entries
+    assert opened.image(good).labels.any()
+    with pytest.raises(InputError, match=r"the image 'y\.jpg' has the height 5 and the width"):
+        opened.image(bad)
+
+
+@pytest.mark.parametrize("name", ["annotations.json", "my labels.json"])
+def test_a_document_beside_its_pictures_is_found(name: str, tmp_path: Path) -> None:
+    folder = others(tmp_path)
+    (folder / "annotations" / "instances_default.json").rename(folder / name)
+    (folder / "annotations").rmdir()
+    (folder / "other.json").write_text('{"images": 1}')
+    (folder / "empty.json").write_text("")
+    (folder / "sub").mkdir()
+    Image.new("RGB", (6, 5)).save(folder / "sub" / "x.jpg")
+    opened = Opened.of(folder)
+    assert opened.format is COCO
+    (entry,) = opened.entries
+    assert entry.picture == folder / "sub" / "x.jpg"
+    assert opened.image(entry).labels.any()
+    (folder / "second.json").write_bytes((folder / name).read_bytes())
+    if name == "annotations.json":
+        assert Opened.of(folder).format is COCO
+    else:  # nobody knows which one
+        with pytest.raises(InputError, match="no export that can be read"):
+            Opened.of(folder)
+        with pytest.raises(InputError, match="has no document of instances"):
+            Opened.of(folder, name="coco")
+
+
+def test_a_document_without_categories_is_told_by_its_name(tmp_path: Path) -> None:
+    with pytest.raises(
+        InputError, match=r"instances_default\.json' has no categories; write each class"
+    ):
+        Opened.of(others(tmp_path, categories=[], annotations=[]))

@@ -30,4 +30,4 @@ def test_regions_and_decisions_need_no_manifest(format_: Format, tmp_path: Path)
         replace(HERON.notes[2], predicted=0, p=0),
         HERON.notes[3],
     )
-    assert (entry.name, opened.path_of(entry)) == ("heron", "site/heron.jpg")
+    assert (entry.name, opened.path_of(entry)) == ("heron", "heron.jpg")

@@ -21,7 +21,6 @@ from napari_corrclip.project.export.cvat import (
     CVAT,
     escaped,
     unescaped,
-    voc_colors,
     voc_indices,
 )
 from napari_corrclip.project.export.exporting import (
@@ -32,6 +31,7 @@ from napari_corrclip.project.export.exporting import (
 )
 from napari_corrclip.project.export.image import LabelledImage, RegionNote
 from napari_corrclip.project.export.importing import Opened
+from napari_corrclip.project.export.voc import voc_colors
 from napari_corrclip.vocabulary import Vocabulary, VocabularyClass
 from tests.project.export.exported import read, same_notes, write
 
@@ -486,3 +486,33 @@ def test_no_name_leads_out_of_the_folder(tmp_path: Path) -> None:
     # what is no file of the folder has no mask there
     listed.write_text("../../secret\ncells\n/etc/passwd\n")
     assert [each.name for each in read(folder, manifest=False)] == ["cells"]
+
+
+@pytest.mark.parametrize("place", ["JPEGImages", "images"])
+def test_pictures_beside_the_masks_are_found(place: str, tmp_path: Path) -> None:
+    files = {
+        "labelmap.txt": b"# label:color_rgb:parts:actions\nbackground:0,0,0::\ncat:255,0,0::\n",
+        "ImageSets/Segmentation/default.txt": b"cells\nsub/more\n",
+    }
+    mask = np.zeros((4, 5, 3), np.uint8)
+    mask[1, 1] = (255, 0, 0)
+    for name in ("cells", "sub/more"):
+        files[f"SegmentationClass/{name}.png"] = png(mask)
+        files[f"{place}/{name}.jpg"] = png(np.zeros((4, 5)))
+    for name, data in files.items():
+        path = tmp_path / "unpacked" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
+    opened = Opened.of(tmp_path / "unpacked")
+    assert opened.format is CVAT
+    assert [entry.picture for entry in opened.entries] == [
+        tmp_path / "unpacked" / place / f"{name}.jpg" for name in ("cells", "sub/more")
+    ]
+    assert not opened.reader.notes
+    if place == "JPEGImages":
+        (tmp_path / "zipped").mkdir()
+        with zipfile.ZipFile(tmp_path / "zipped" / "task.zip", "w") as archive:
+            for name, data in files.items():
+                archive.writestr(name, data)
+        (note,) = Opened.of(tmp_path / "zipped").reader.notes
+        assert "has images in JPEGImages, which are not taken out of it; unpack it" in note

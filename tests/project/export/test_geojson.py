@@ -293,10 +293,10 @@ def test_the_size_is_asked_for_where_nothing_says_it(tmp_path: Path) -> None:
         ('{"a": 1, "a": 2}', "occurs twice"),
         ({"features": 3}, "has no features"),
         ([3], "The feature 1 in .* is none"),
-        ([{"type": "Feature", "properties": []}], "has no geometry"),
+        ([{"type": "Feature", "properties": []}], "no object with an area; .*: 1 without a geometry"),
         ([{"type": "Feature", "properties": [1]}], "properties that are no object"),
-        ([feature(kind="LineString")], "is a 'LineString', which has no area"),
-        ([feature(kind="Point")], "is a 'Point', which has no area"),
+        ([feature(kind="LineString")], "no object with an area; .*passed over: 1 LineString"),
+        ([feature(kind="Point")], "no object with an area; .*passed over: 1 Point"),
         ([feature(3)], "coordinates that are none of a Polygon"),
         ([feature([[3]], "MultiPolygon")], "coordinates that are no numbers"),
         ([feature([[["a", 1]]])], "coordinates that are no numbers"),
@@ -363,3 +363,57 @@ def test_a_class_called_as_what_is_ignored_is_not_lost(masks: Wanted, tmp_path: 
     opened = Opened.of(folder, manifest=False)
     assert list(opened.vocabulary.names) == names
     np.testing.assert_array_equal(taken(opened).labels, by_hand().labels)
+
+
+def test_what_has_no_area_is_passed_over_and_told(tmp_path: Path) -> None:
+    document = [
+        feature([1, 1], "Point", classification="spot"),
+        feature(classification="a"),
+        feature([[1, 1], [2, 2]], "LineString"),
+        {"type": "Feature", "geometry": None, "properties": {}},
+        feature([2, 2], "Point"),
+    ]
+    opened = others(tmp_path, document)
+    assert opened.vocabulary.names == ("a",)
+    assert (taken(opened).labels > 0).sum() == 4
+    assert opened.reader.notes == [
+        "'slide.geojson' has objects without an area, which were passed over: 1 LineString, 2 Point, 1 "
+        "without a geometry."
+    ]
+    (tmp_path / "classes.json").write_text('{"pathClasses": [{"name": "a"}]}')
+    opened = Opened.of(tmp_path)  # files are looked at when they are read
+    assert (taken(opened).labels > 0).sum() == 4
+    assert len(opened.reader.notes) == 1
+
+
+@pytest.mark.parametrize("damage", ["{", '{"features": 3}', json.dumps([feature([3])])])
+def test_a_damaged_file_is_of_its_image_alone(damage: str, tmp_path: Path) -> None:
+    others(tmp_path, [feature(classification="a")])
+    (tmp_path / "bad.geojson").write_text(damage)
+    opened = Opened.of(tmp_path)
+    bad, good = opened.entries
+    assert (opened.image(good).labels > 0).sum() == 4
+    with pytest.raises(InputError, match=r"bad\.geojson"):
+        opened.image(bad)
+
+
+def test_objects_of_which_none_has_a_class_are_unclassified(tmp_path: Path) -> None:
+    opened = others(tmp_path, [feature(), feature([[[4, 0], [6, 0], [6, 2], [4, 2], [4, 0]]])])
+    assert opened.vocabulary.names == ("Unclassified",)
+    (note,) = opened.reader.notes
+    assert note.startswith("No object has a class; all are taken as 'Unclassified'")
+    one = taken(opened)
+    assert (one.labels > 0).sum() == 8
+    assert [note.value for note in one.notes] == [1, 1]
+    # beside classes they are what they are: regions without one
+    document = [feature(), feature([[[4, 0], [6, 0], [6, 2], [4, 2], [4, 0]]], classification="a")]
+    opened = others(tmp_path, document)
+    assert opened.vocabulary.names == ("a",)
+    assert not opened.reader.notes
+    assert [note.value for note in taken(opened).notes] == [0, 1]
+
+
+def test_whoever_opens_it_may_know_the_size(tmp_path: Path) -> None:
+    opened = others(tmp_path, [feature(classification="a")], None)
+    opened.reader.sizes = {opened.entries[0]: (5, 6)}.get
+    assert taken(opened).labels.shape == (5, 6)

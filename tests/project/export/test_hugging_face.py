@@ -70,13 +70,13 @@ def test_files_are_as_the_library_reads_them(tmp_path: Path) -> None:
 
 def test_what_was_ignored_needs_no_manifest(tmp_path: Path) -> None:
     folder = write(tmp_path / "out", [SMALL], HUGGING_FACE, GAPS, PLAIN)
-    assert lines(folder) == [{"image_name": "site/heron.jpg", "label_file_name": "masks/heron.png"}]
+    assert lines(folder) == [{"image_name": "heron.jpg", "label_file_name": "masks/heron.png"}]
     opened = Opened.of(folder, manifest=False)
     assert opened.format is HUGGING_FACE
     assert opened.vocabulary.values == GAPS.values
     (entry,) = opened.entries
     assert (entry.name, entry.file_name, entry.subset, entry.picture) == (
-        "heron", "site/heron.jpg", "", None,
+        "heron", "heron.jpg", "", None,
     )  # fmt: skip
     other = opened.image(entry)
     np.testing.assert_array_equal(other.labels, SMALL.labels)

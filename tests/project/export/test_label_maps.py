@@ -315,3 +315,56 @@ def test_names_with_numbers_as_json_of_others(tmp_path: Path) -> None:
     opened = Opened.of(tmp_path)
     assert opened.vocabulary.names == words().names
     assert opened.reader.read(opened.entries[0]).labels.max() == len(words())
+
+
+def test_a_table_without_numbers_is_told_where_maps_may_begin_with_0(tmp_path: Path) -> None:
+    table(tmp_path)
+    put(tmp_path / "a.png", np.array([[0, 1, 255]], np.uint8))
+    opened = Opened.of(tmp_path)
+    np.testing.assert_array_equal(opened.image(opened.entries[0]).labels, [[0, 1, 0]])
+    (note,) = opened.reader.notes
+    assert note == (
+        "'classes.txt' has no numbers: its first class, 'cat', was read as 1 in the label maps, and 0 as no "
+        "class, which these allow; where the first class is 0 in them, import with --format "
+        "label-maps-from-0 instead."
+    )
+    other = Opened.of(tmp_path, name="label-maps-from-0")
+    names = {class_.value: class_.name for class_ in other.vocabulary}
+    labels = other.image(other.entries[0]).labels
+    assert [names.get(value, "") for value in labels[0].tolist()] == ["cat", "dog", ""]
+    assert not other.reader.notes
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "maps"),
+    [
+        ("cat\ndog\n", "classes.txt", [[0, 1], [0, 2]]),  # 2 is the second class
+        ("cat\ndog\n", "classes.txt", [[1, 1], [1, 255]]),  # no 0 at all
+        ("name,value\ncat,1\ndog,2\n", "classes.csv", [[0, 1], [0, 1]]),
+        ('{"0": "cat", "1": "dog"}', "classes.json", [[0, 1], [0, 1]]),
+    ],
+)
+def test_what_maps_or_their_table_tell_is_no_doubt(
+    text: str, name: str, maps: list[list[int]], tmp_path: Path
+) -> None:
+    table(tmp_path, text, name)
+    for number, row in enumerate(maps):
+        put(tmp_path / f"{number}.png", np.array([row], np.uint8))
+    opened = Opened.of(tmp_path)
+    for entry in opened.entries:
+        opened.image(entry)
+    assert not opened.reader.notes
+
+
+@pytest.mark.parametrize("name", ["masks/b.jpg", "b_mask.JPG", "masks/train/b.webp"])
+def test_a_map_of_a_kind_that_keeps_no_numbers_is_told(name: str, tmp_path: Path) -> None:
+    table(tmp_path)
+    photograph(tmp_path / name)
+    photograph(tmp_path / ("images/b.jpg" if "/" in name else "b.jpg"))
+    with pytest.raises(InputError, match=f"no label map .*'{name}' was passed over, since JPEG"):
+        Opened.of(tmp_path)
+    put(tmp_path / ("masks/a.png" if "/" in name else "a_mask.png"))
+    opened = Opened.of(tmp_path)
+    assert [entry.name for entry in opened.entries] == ["a"]
+    (note,) = opened.reader.notes
+    assert note.startswith(f"{name!r} was passed over")

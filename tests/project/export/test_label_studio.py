@@ -152,7 +152,7 @@ def test_names_of_every_kind_are_escaped(tmp_path: Path) -> None:
     folder = write(tmp_path / "out", [one], LABEL_STUDIO, given, BARE)
     root = ElementTree.parse(folder / CONFIG).getroot()
     assert [label.get("value") for label in root.iter("Label")] == list(given.names)
-    assert tasks(folder)[0]["data"]["image"].endswith("images/a%20%22b%22%20%231%20%252%3F.png")
+    assert tasks(folder)[0]["data"]["image"].endswith("images/a%20_b_%20%231%20%252_.png")
     for interface in (True, False):  # without it, the tasks' own classes count
         if not interface:
             (folder / CONFIG).unlink()
@@ -489,7 +489,7 @@ def test_what_cannot_be_read_is_told_in_a_sentence(
     ("text", "told"),
     [
         ("<View>", "damaged"),
-        ("<View/>", "has no class"),
+        ("<View/>", "has no mask of the brush that has a class"),
         ('<!DOCTYPE a [<!ENTITY b "c">]><View>&b;</View>', "declarations"),
         (
             '<View><BrushLabels><Label value="a"/><Label value="A"/></BrushLabels></View>',
@@ -527,3 +527,60 @@ def test_names_of_strangers_lead_nowhere(tmp_path: Path) -> None:
     assert all("/" not in entry.name and entry.name.strip(".") for entry in opened.entries)
     assert all("/" not in entry.file_name for entry in opened.entries)
     assert len({entry.name for entry in opened.entries}) == len(found)
+
+
+@pytest.mark.parametrize("whole", [False, True])
+def test_what_nobody_has_looked_at_stays_a_proposal(whole: bool, tmp_path: Path) -> None:
+    """A task has predictions alone until somebody annotates it; then what is annotated is decided."""
+    said = {"id": 3, "model_version": "m", "score": 0.5}
+    numbers = rle(LABELS == 1)
+    result = brush("cat", numbers, id="class-1" if whole else "x1", score=0.5)
+    waiting = exported(DATA, [], predictions=[{**said, "result": [result]}])
+    annotated = exported(
+        {"image": "/data/upload/3/1a2b3c4d-other.jpg"},
+        [annotation([brush("cat", numbers, id="class-1" if whole else "x1")])],
+        predictions=[{**said, "result": [result]}],
+    )
+    put(tmp_path, [waiting, annotated])
+    for as_, decided in (("decisions", "assigned"), ("predictions", "")):
+        opened = Opened.of(tmp_path)
+        one, other = (opened.image(entry, as_) for entry in opened.entries)  # type: ignore[arg-type]
+        assert {note.state for note in one.notes} == {""}
+        assert not one.is_decided
+        assert {note.state for note in other.notes} == {decided}
+        for each in (one, other):
+            np.testing.assert_array_equal(each.labels, LABELS == 1)
+
+
+@pytest.mark.parametrize("interface", [False, True])
+def test_a_project_of_polygons_is_told_that_these_are_not_read(
+    interface: bool, tmp_path: Path
+) -> None:
+    polygon = {
+        "type": "polygonlabels",
+        "value": {"points": [[0, 0], [50, 0], [50, 50]], "polygonlabels": ["cat"]},
+    }
+    put(tmp_path, [exported(DATA, [annotation([polygon])])])
+    if interface:
+        (tmp_path / CONFIG).write_text(
+            '<View><Image name="image" value="$image"/><PolygonLabels name="tag" toName="image">'
+            '<Label value="cat"/></PolygonLabels></View>'
+        )
+    with pytest.raises(
+        InputError, match="regions of the kind polygonlabels and no mask of the"
+    ) as found:
+        Opened.of(tmp_path)
+    assert "beside it" not in str(found.value)
+
+
+def test_a_task_is_called_by_its_id_and_its_image(tmp_path: Path) -> None:
+    numbers = rle(LABELS == 1)
+    for task, called in (
+        (exported(DATA, [annotation([brush("cat", numbers[:5])])]), "17, 'cells.jpg'"),
+        ({"data": DATA, "annotations": [annotation([brush("cat", numbers[:5])])]}, "'cells.jpg'"),
+    ):
+        put(tmp_path, [exported(DATA, []), task])
+        opened = Opened.of(tmp_path)
+        with pytest.raises(InputError, match=f"task {called} of ") as found:
+            opened.image(opened.entries[-1])
+        assert "at byte" not in str(found.value)

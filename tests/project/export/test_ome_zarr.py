@@ -296,3 +296,67 @@ def test_images_of_other_classes_are_told(tmp_path: Path) -> None:
     changed("labels", "classes", **said)(folder / "c.ome.zarr")
     with pytest.raises(InputError, match="another number or colour of the class 'cat'"):
         Opened.of(folder)
+
+
+def labels_of_others(folder: Path, version: str, shape: tuple[int, ...] = ()) -> Path:
+    """Write what other programs write: nuclei by number, and a map whose numbers are called by classes."""
+    nuclei = np.zeros((5, 6), np.int32)
+    nuclei[0, :2], nuclei[2:4, 3:] = 3, 70_001
+    kinds = np.zeros((5, 6), np.uint8)
+    kinds[4], kinds[3, 5] = 1, 2
+    said = [{"label-value": 1, "name": "grass"}, {"label-value": 2, "class": "cat"}]
+    zarr_format = 3 if version == "0.5" else 2
+    root = zarr.open_group(folder / "plate.ome.zarr", mode="w", zarr_format=zarr_format)
+    labels = root.create_group("labels")
+    names = {"labels": ["nuclei", "kinds"]}
+    told = {"version": version, **names}
+    labels.attrs.update({"ome": told} if version == "0.5" else names)
+    for name, array, properties in (("nuclei", nuclei, []), ("kinds", kinds, said)):
+        group = labels.create_group(name)
+        stored = group.create_array(
+            "0", shape=(*shape, 5, 6), chunks=(*shape, 3, 4), dtype=array.dtype
+        )
+        stored[...] = array.reshape(*shape, 5, 6)
+        about = {
+            "multiscales": [{"datasets": [{"path": "0"}]}],
+            "image-label": {"properties": properties} if properties else {},
+        }
+        group.attrs.update({"ome": about} if version == "0.5" else about)
+    return folder
+
+
+@pytest.mark.parametrize(("version", "shape"), [("0.5", ()), ("0.4", (1, 1, 1))])
+def test_labels_of_other_programs_are_objects_of_a_class(
+    tmp_path: Path, version: str, shape: tuple[int, ...]
+) -> None:
+    (one,) = read(labels_of_others(tmp_path, version, shape))
+    opened = Opened.of(tmp_path)
+    values = {class_.name: class_.value for class_ in opened.vocabulary}
+    assert list(values) == ["nuclei", "kinds", "grass", "cat"]
+    expected = np.zeros((5, 6), np.uint16)
+    expected[0, :2] = expected[2:4, 3:] = values["nuclei"]
+    expected[4], expected[3, 5] = values["grass"], values["cat"]
+    np.testing.assert_array_equal(one.labels, expected)
+    assert len(one.notes) == 4
+    ids = np.asarray(one.regions)
+    assert (ids[0, 0], ids[2, 3], ids[4, 0], ids[3, 5]) == (3, 70_001, 70_002, 70_003)
+
+
+def test_a_large_picture_is_written_a_chunk_at_a_time(tmp_path: Path) -> None:
+    pixels = np.zeros((3000, 3100, 3), np.uint8)
+    pixels[::2, ::3] = 200
+    labels, regions = np.zeros(pixels.shape[:2], np.uint16), np.zeros(pixels.shape[:2], np.int32)
+    labels[:9] = regions[:9] = 1
+    one = LabelledImage("", labels, regions, (RegionNote(1, 1, 1),), path="a.png", pixels=pixels)
+    write(tmp_path / "warm", [replace(by_hand(), pixels=pixels[:3, :3])], OME_ZARR, TWO)
+    tracemalloc.start()
+    try:
+        folder = write(tmp_path / "out", [one], OME_ZARR, TWO) / "a.ome.zarr"
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 1.2 * pixels.nbytes, peak / pixels.nbytes
+    group = zarr.open_group(folder, mode="r")
+    np.testing.assert_array_equal(np.asarray(group["0"]), pixels.transpose(2, 0, 1))
+    first = pixels.astype(np.float64).reshape(1500, 2, 1550, 2, 3).mean(axis=(1, 3))
+    np.testing.assert_array_equal(np.asarray(group["1"]), np.floor(first + 0.5).transpose(2, 0, 1))

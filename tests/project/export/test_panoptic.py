@@ -35,7 +35,7 @@ def test_files_are_as_the_format_says(tmp_path: Path) -> None:
     folder = write(tmp_path / "out", [HERON], PANOPTIC, THREE, PLAIN)
     found = document(folder)
     assert found["images"] == [
-        {"id": 1, "width": 5, "height": 4, "file_name": "site/heron.jpg", "name": "heron"}
+        {"id": 1, "width": 5, "height": 4, "file_name": "heron.jpg", "name": "heron"}
     ]
     assert [(told["id"], told["name"], told["isthing"]) for told in found["categories"]] == [
         (1, "sky", 1),

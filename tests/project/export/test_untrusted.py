@@ -18,6 +18,7 @@ import pytest
 from PIL import Image
 
 from napari_corrclip.errors import InputError
+from napari_corrclip.project.export import checks
 from napari_corrclip.project.export.cvat import ARCHIVE
 from napari_corrclip.project.export.exporting import ExportOptions
 from napari_corrclip.project.export.formats import FORMATS, WRITTEN
@@ -395,3 +396,71 @@ def test_a_manifest_tells_of_a_region_once(tmp_path: Path) -> None:
     padded(folder, 1)
     with pytest.raises(InputError, match="is damaged"):
         read_all(folder)
+
+
+@pytest.mark.parametrize(
+    ("row", "why"),
+    [
+        ("-1,dog,1,2,3,2", "the number -1"),
+        ("1000000000000000,dog,1,2,3,2", "classes have numbers from 0 to 65535"),
+        ("1,dog,1,2,3,2", "the number 1 twice"),
+        (f'2,"{"x" * 140_000}",1,2,3,2', "field larger than field limit"),
+    ],
+)
+def test_a_table_of_classes_that_cannot_be_is_told(tmp_path: Path, row: str, why: str) -> None:
+    folder = write(tmp_path / "out", [nothing()], FORMATS["indexed"], ONE)
+    table = folder / "classes.csv"
+    head = table.read_text(encoding="utf-8").splitlines()[0]
+    table.write_text("\n".join([head, "1,cat,9,9,9,1", row]), encoding="utf-8")
+    for manifest in (True, False):
+        with pytest.raises(InputError, match=why):
+            Opened.of(folder, manifest=manifest)
+
+
+def test_masks_that_cover_an_image_again_and_again_are_too_many(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A document of some kilobytes is not to keep a computer busy for hours."""
+    monkeypatch.setattr(checks, "_MORE", 0)
+    side, many = 64, 65
+    corners = [[0, 0], [side, 0], [side, side], [0, side]]
+    documents = {
+        "coco": {
+            "images": [{"id": 1, "file_name": "a.png", "width": side, "height": side}],
+            "categories": [{"id": 1, "name": "cat"}],
+            "annotations": [
+                {
+                    "id": number,
+                    "image_id": 1,
+                    "category_id": 1,
+                    "segmentation": [[at for corner in corners for at in corner]]
+                    if number % 2
+                    else {"size": [side, side], "counts": [0, side * side]},
+                }
+                for number in range(1, many + 1)
+            ],
+        },
+        "geojson": {
+            "type": "FeatureCollection",
+            "image": {"width": side, "height": side},
+            "features": [
+                {
+                    "type": "Feature",
+                    "geometry": {"type": "Polygon", "coordinates": [[*corners, corners[0]]]},
+                    "properties": {"classification": {"name": "cat"}},
+                }
+            ]
+            * many,
+        },
+    }
+    (tmp_path / "coco" / "annotations").mkdir(parents=True)
+    (tmp_path / "geojson").mkdir()
+    places = {
+        "coco": tmp_path / "coco" / "annotations" / "instances.json",
+        "geojson": tmp_path / "geojson" / "a.geojson",
+    }
+    for name, document in documents.items():
+        places[name].write_text(json.dumps(document), encoding="utf-8")
+        opened = Opened.of(tmp_path / name, name=name)
+        with pytest.raises(InputError, match="cover the image more than 64 times over"):
+            opened.image(opened.entries[0])

@@ -175,7 +175,7 @@ def test_an_image_without_lines_has_no_labels(tmp_path: Path) -> None:
         ("names: [[a]]\ntrain: images", "the name"),
         ("names: [a, A]\ntrain: images", "are the same"),
         ("names: [a]\ntrain: 3", "names 3 for train, which is no path"),
-        ("names: [a]\ntrain: train.txt", "a list of images"),
+        ("names: [a]\ntrain: train.txt", "there is no such list"),
         ("names: [a]\ntrain: elsewhere", "there is no such folder"),
         ("names: [a]\ntrain: images/../../..", "there is no such folder"),
     ],
@@ -235,3 +235,45 @@ def test_the_table_names_subsets_that_have_images_alone(tmp_path: Path) -> None:
     assert table["train"] == table["val"] == f"images/{subset}"
     (folder / "napari-corrclip").rename(tmp_path / "away")
     assert len(Opened.of(folder).entries) == 1
+
+
+def test_a_subset_that_is_not_there_is_told_and_the_others_are_read(tmp_path: Path) -> None:
+    table = "names: [a]\ntrain: images/\nval: ../images/val\ntest: test.txt\n"
+    opened = others(tmp_path, table=table)
+    (entry,) = opened.entries
+    assert (entry.name, entry.subset) == ("one", "train")
+    assert taken(opened).labels.any()
+    val, test = opened.reader.notes
+    assert "names '../images/val' for val, and there is no such folder in" in val
+    assert "names 'test.txt' for test, and there is no such list in" in test
+    assert val.endswith("; the others were read.")
+
+
+def test_lists_of_images_are_read(tmp_path: Path) -> None:
+    for subset in ("train", "val"):
+        for kind in ("images", "labels"):
+            (tmp_path / kind / subset).mkdir(parents=True)
+    names = {"train/a": "train", "train/b": "train", "val/c": "val"}
+    for name in names:
+        Image.new("RGB", (10, 10)).save(tmp_path / "images" / f"{name}.jpg")
+        (tmp_path / "labels" / f"{name}.txt").write_text(f"0 {SQUARE}")
+    (tmp_path / "labels" / "train" / "b.txt").unlink()  # an image without anything in it
+    (tmp_path / "train.txt").write_text(
+        "./images/train/a.jpg\nimages/train/b.jpg\nimages/train/gone.jpg\n../../../../etc/passwd\n"
+    )
+    (tmp_path / "val.txt").write_text("/home/ann/set/images/val/c.jpg\r\n")
+    (tmp_path / "data.yaml").write_text("names: [x]\ntrain: train.txt\nval: ./val.txt\n")
+    opened = Opened.of(tmp_path)
+    assert [(entry.name, entry.subset, entry.file_name) for entry in opened.entries] == [
+        ("a", "train", "a.jpg"), ("b", "train", "b.jpg"), ("c", "val", "c.jpg"),
+    ]  # fmt: skip
+    assert all(entry.picture is not None for entry in opened.entries)
+    assert [bool(opened.image(entry).labels.any()) for entry in opened.entries] == [
+        True,
+        False,
+        True,
+    ]
+    assert opened.reader.notes == [
+        f"Of the list 'train.txt' 2 images, such as 'images/train/gone.jpg', are not in {str(tmp_path)!r}; "
+        "the others were read."
+    ]
