@@ -388,7 +388,6 @@ class Collection:
     Attributes:
         values: the label value of each category's id.
         vocabulary: of these values.
-        numbers: the categories' ids, in the vocabulary's order.
         entries: the images.
         found: document and image of each entry, by its name.
 
@@ -420,7 +419,6 @@ class Collection:
         self.values = {
             number: number if fit else place for place, number in enumerate(names, start=1)
         }
-        self.numbers = list(names)
         self.vocabulary = vocabulary_of(
             [
                 VocabularyClass(name, (name,), value, colors.get(number) or _color(value))

@@ -102,8 +102,7 @@ class CollectionReader(Reader):
             )
         self.folder = folder
         self.documents = Collection(folder, paths)
-        self.vocabulary, self.numbers = self.documents.vocabulary, self.documents.numbers
-        self.entries = self.documents.entries
+        self.vocabulary, self.entries = self.documents.vocabulary, self.documents.entries
 
     @classmethod
     def documents_in(cls, folder: Path) -> dict[str, Path]:

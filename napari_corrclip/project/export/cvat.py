@@ -281,8 +281,6 @@ class CvatReader(Reader):
     known, by its picture or the manifest; else it is none of the entries.
     """
 
-    named = True
-
     def __init__(self, folder: Path) -> None:
         files = found_in(folder)
         if files is None:
@@ -295,7 +293,6 @@ class CvatReader(Reader):
         self._values = {label.color: value for value, label in enumerate(classes, start=1)}
         self._values[BLACK] = 0
         self.vocabulary = vocabulary_in_order((label.name, label.color) for label in classes)
-        self.numbers = self.vocabulary.values
         self._manifest = Sizes(folder)
         self._sizes: dict[str, tuple[int, int]] = {}
         self.entries = list(self._entries())

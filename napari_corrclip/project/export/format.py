@@ -146,11 +146,8 @@ class Reader(ABC):
 
     Attributes:
         vocabulary: the classes as the format tells them; their values are those of the label maps that are
-            read.
-        numbers: the number that the format has for each of them, by which a manifest knows them.
+            read, and a manifest knows them by their names.
         entries: the images.
-        named: whether a manifest knows the classes by their names instead, since others put them into another
-            order.
         sizes: rows and columns of images whose files do not say them, as whoever opened the export knows
             them; ``None``: nobody knows more than the files.
 
@@ -159,9 +156,7 @@ class Reader(ABC):
     """
 
     vocabulary: Vocabulary
-    numbers: Sequence[int]
     entries: Sequence[Entry]
-    named: bool = False
     sizes: Callable[[Entry], tuple[int, int] | None] | None = None
 
     @cached_property

@@ -51,8 +51,7 @@ from napari_corrclip.project.export.format import (
     vocabulary_in_order,
 )
 from napari_corrclip.project.export.image import LabelledImage, RegionNote
-from napari_corrclip.project.export.manifest import Manifest
-from napari_corrclip.project.export.numbering import Choices, Numbering
+from napari_corrclip.project.export.numbering import Choices
 from napari_corrclip.project.export.pictures import ENDINGS, put_picture, size_of
 from napari_corrclip.project.export.polygons import keyed_bands, segment_of
 from napari_corrclip.project.export.segments import Masks
@@ -220,7 +219,6 @@ class GeojsonReader(Reader):
         self.vocabulary = vocabulary_in_order(colors.items())
         # As they were written: a name has been put right where it was not in Unicode's usual form.
         self._values = dict(zip(colors, self.vocabulary.values, strict=True))
-        self.numbers = self._numbers()
 
     def _colors(self) -> dict[str, Color | None]:
         """Return the classes of all files that can be read; others are told when their image is.
@@ -265,19 +263,6 @@ class GeojsonReader(Reader):
             self.tell(
                 f"{path.name!r} has objects without an area, which were passed over: {listed}."
             )
-
-    def _numbers(self) -> Sequence[int]:
-        if self._told:
-            return self.vocabulary.values
-        manifest = Manifest.read(self._folder)
-        if manifest is None:
-            return self.vocabulary.values
-        numbering = Numbering.of(manifest.vocabulary, manifest.choices)
-        known = {
-            class_.name: number
-            for class_, number in zip(numbering.classes, numbering.numbers, strict=True)
-        }
-        return [known.get(name, 0) for name in self.vocabulary.names]
 
     def read(self, entry: Entry) -> Taken:
         """Return an image's labels, by filling its polygons; later ones lie over earlier ones.

@@ -54,6 +54,7 @@ from napari_corrclip.project.export.numbering import VOID, Choices
 from napari_corrclip.project.export.pictures import goes_along, put_picture
 from napari_corrclip.storage.text_files import load_json, read_text
 from napari_corrclip.vocabulary import MAX_VALUE, Vocabulary, VocabularyClass
+from napari_corrclip.vocabulary.grammar import key
 from napari_corrclip.vocabulary.palette import Palette, default_color
 from napari_corrclip.wording.csv_cells import rows_to_csv
 
@@ -167,13 +168,27 @@ class HuggingFaceReader(Reader):
             self._values, self._ignored, self.vocabulary = read_table(
                 inside(folder, folder / TABLE, "table of classes")
             )
+            if (folder / NAMES).is_file():
+                self._check_names(inside(folder, folder / NAMES, "names of classes"))
         else:
             self._values, self._ignored, self.vocabulary = _read_names(
                 inside(folder, folder / NAMES, "names of classes")
             )
-        self.numbers = [number for number, value in self._values.items() if value]
         self._maps: dict[str, Path | None] = {}
         self.entries = list(self._entries())
+
+    def _check_names(self, path: Path) -> None:
+        """Refuse names that are others than in the table, since one of both was changed elsewhere."""
+        names = {class_.value: class_.name for class_ in self.vocabulary}
+        told = _names_in(path)
+        for number in told.keys() & self._values.keys():
+            name, value = told[number], self._values[number]
+            other = names.get(value, UNLABELLED)
+            if key(name) != key(other) and (value or name.casefold() not in _NOTHING):
+                raise InputError(
+                    f"{str(path)!r} calls the class {number} {name!r}, and {TABLE} calls it {other!r}; "
+                    "correct one of them, or move it away."
+                )
 
     def _entries(self) -> Iterator[Entry]:
         found = [
@@ -239,8 +254,8 @@ def _map_of(told: Mapping[str, Any], path: Path) -> str:
     )
 
 
-def _read_names(path: Path) -> tuple[dict[int, int], set[int], Vocabulary]:
-    """Return the label value of each number, the numbers of what is ignored, and the classes.
+def _names_in(path: Path) -> dict[int, str]:
+    """Return the name of each number.
 
     Raises:
         InputError: there is no such file, or it is damaged.
@@ -255,6 +270,16 @@ def _read_names(path: Path) -> tuple[dict[int, int], set[int], Vocabulary]:
         raise InputError(f"{where} have a key that is no number; correct them.") from None
     if len(names) < len(told) or not all(0 <= number <= MAX_VALUE for number in names):
         raise InputError(f"{where} have numbers twice, or not of 0 to {MAX_VALUE}; correct them.")
+    return names
+
+
+def _read_names(path: Path) -> tuple[dict[int, int], set[int], Vocabulary]:
+    """Return the label value of each number, the numbers of what is ignored, and the classes.
+
+    Raises:
+        InputError: there is no such file, or it is damaged.
+    """
+    names = _names_in(path)
     ignored = {VOID} - names.keys()
     values: dict[int, int] = {}
     classes = []

@@ -77,6 +77,7 @@ class LabelledImage:
         verified: whether a person has said that it is done, so that all its pixels are a person's word.
         changed: whether it was verified, and has labels that somebody changed in another program since.
         painted: whether a person has painted pixels, which then need not be of their region's class.
+        outside: whether a person has said what all pixels of no region have, and so where they have nothing.
         pixels: (H, W, 3) uint8, the picture, where it is not in a file as it is: a part of one, a layer.
         provenance: of the run that proposed; ``None``: nobody knows.
     """
@@ -92,6 +93,7 @@ class LabelledImage:
     verified: bool = False
     changed: bool = False
     painted: bool = False
+    outside: bool = False
     pixels: NDArray[np.uint8] | None = None
     provenance: Provenance | None = None
 
@@ -180,13 +182,13 @@ class LabelledImage:
     @property
     def is_decided(self) -> bool:
         """Whether a person has said anything of it, but that it is verified."""
-        return self.painted or any(note.state for note in self.notes)
+        return self.painted or self.outside or any(note.state for note in self.notes)
 
     def decided(self) -> NDArray[np.bool_]:
         """Return which pixels show what a person has said: (H, W), of labels that are in memory."""
         regions, labels = np.asarray(self.regions), np.asarray(self.labels)
         ids = np.array([0, *(note.id for note in self.notes)], np.int64)
-        by_hand = np.array([False, *(bool(note.state) for note in self.notes)])
+        by_hand = np.array([self.outside, *(bool(note.state) for note in self.notes)])
         at = np.minimum(np.searchsorted(ids, regions), len(ids) - 1)
         known = ids[at] == regions
         found: NDArray[np.bool_] = by_hand[at] & known

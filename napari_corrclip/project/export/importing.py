@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -19,9 +19,8 @@ from napari_corrclip.project.export.format import Entry, Format, Reader, Taken
 from napari_corrclip.project.export.formats import format_called, format_of
 from napari_corrclip.project.export.image import IGNORED, LabelledImage, RegionNote
 from napari_corrclip.project.export.manifest import Manifest
-from napari_corrclip.project.export.numbering import Numbering
-from napari_corrclip.project.export.segments import Tally
-from napari_corrclip.vocabulary import MAX_VALUE, Vocabulary
+from napari_corrclip.project.export.segments import Tally, left_out
+from napari_corrclip.vocabulary import MAX_VALUE, Vocabulary, grammar
 
 As = Literal["decisions", "predictions"]
 """What labels are that nobody knows more of: a person's, or proposals that a person is to look at."""
@@ -117,8 +116,9 @@ class Opened:
                 labels[top : top + _ROWS] = table[labels[top : top + _ROWS]]
             item = self.manifest.items.get(entry.name)
             if item is not None:
+                ignored = taken.ignored
                 del taken  # its regions, which the manifest has as they were
-                return self.manifest.image(item, labels)
+                return self.manifest.image(item, labels, ignored)
             notes = [
                 replace(note, value=int(table[note.value]), predicted=int(table[note.predicted]))
                 for note in taken.notes
@@ -128,23 +128,20 @@ class Opened:
 
     @cached_property
     def _translation(self) -> NDArray[np.uint16]:
-        """The manifest's label value of each of the reader's, (65536,); classes go by numbers or names."""
-        assert self.manifest is not None
-        numbering = Numbering.of(self.manifest.vocabulary, self.manifest.choices)
-        values: Mapping[int, int] = {number: value for value, number in numbering.by_value.items()}
-        numbers = self.reader.numbers
-        if self.reader.named:
-            names = (class_.name for class_ in numbering.classes)
-            known = dict(zip(names, numbering.numbers, strict=True))
-            numbers = [known.get(class_.name, -1) for class_ in self.reader.vocabulary]
+        """The manifest's label value of each of the reader's, (65536,).
+
+        Classes go by their names, since other programs sort them and number them anew.
+        """
+        known = {grammar.key(class_.name): class_.value for class_ in self.vocabulary}
         table = np.zeros(MAX_VALUE + 1, np.uint16)
-        for class_, number in zip(self.reader.vocabulary, numbers, strict=True):
-            if number not in values:
+        for class_ in self.reader.vocabulary:
+            value = known.get(grammar.key(class_.name))
+            if value is None:
                 raise InputError(
                     f"The class {class_.name!r} is none of those that were exported; import without the "
                     "manifest (--no-manifest)."
                 )
-            table[class_.value] = values[number]
+            table[class_.value] = value
         return table
 
 
@@ -157,10 +154,7 @@ def _bare(entry: Entry, taken: Taken, as_: As) -> LabelledImage:
         entry.name, labels, regions, taken.notes, path=entry.file_name, subset=entry.subset
     )
     noted = {note.id: note for note in taken.notes}
-    out = set[int]()
-    if ignored is not None:
-        for top, _, ids in bare.bands():
-            out.update(np.unique(ids[ignored[top : top + len(ids)]]).tolist())
+    out, _ = (frozenset[int](),) * 2 if ignored is None else left_out(bare, ignored)
     notes = []
     for region, value in sorted(Tally.of(bare).majorities().items()):
         note = noted.get(region) or RegionNote(region, value, value)

@@ -207,7 +207,6 @@ class IndexedReader(Reader):
             self._values, self._ignored, self.vocabulary = read_table(
                 inside(folder, folder / TABLE, "table of classes")
             )
-        self.numbers = [number for number, value in self._values.items() if value]
         self.entries = list(self._entries())
 
     def _has_palette(self) -> bool:

@@ -105,8 +105,6 @@ class LabelMapsReader(Reader):
         self._has_zero, self._highest = False, 0
         if VOID not in self._values:
             self._ignored.add(VOID)
-        numbers = {value: number for number, value in self._values.items()}
-        self.numbers = [numbers[value] for value in self.vocabulary.values]
         self._maps: dict[str, Path] = {}
         self.entries = list(self._entries())
         if not self.entries:

@@ -205,8 +205,6 @@ def is_decided(image: LabelledImage) -> bool:
 class LabelStudioReader(Reader):
     """The reader; tasks are read one by one, of each the last annotation that counts, else the prediction."""
 
-    named = True
-
     def __init__(self, folder: Path) -> None:
         path = tasks_in(folder)
         if path is None:
@@ -235,7 +233,6 @@ class LabelStudioReader(Reader):
             )
         self._values = {name: value for value, name in enumerate(colors, start=1)}
         self.vocabulary = vocabulary_in_order(colors.items())
-        self.numbers = self.vocabulary.values
 
     def _entries(self, colors: dict[str, Color | None]) -> Iterator[Entry]:
         """Yield the images, and note the classes that the interface has not."""

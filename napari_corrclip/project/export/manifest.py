@@ -31,9 +31,9 @@ from napari_corrclip.maps.regions import as_ids
 from napari_corrclip.maps.runs import spread
 from napari_corrclip.project.export.checks import inside, moment, share
 from napari_corrclip.project.export.format import Head
-from napari_corrclip.project.export.image import LabelledImage, RegionNote, State
-from napari_corrclip.project.export.numbering import Choices
-from napari_corrclip.project.export.segments import Tally, runs_by_bands
+from napari_corrclip.project.export.image import IGNORED, LabelledImage, RegionNote, State
+from napari_corrclip.project.export.numbering import VOID, Choices
+from napari_corrclip.project.export.segments import Tally, left_out, runs_by_bands
 from napari_corrclip.results.provenance import Provenance, package_versions
 from napari_corrclip.storage.arrays import read_npz
 from napari_corrclip.storage.disk import cannot_write
@@ -44,13 +44,12 @@ FOLDER, NAME, ITEMS = "napari-corrclip", "manifest.json", "items"
 FORMAT = "napari-corrclip export 1"
 _REMEDY = "export once more, or move the folder 'napari-corrclip' away and import without it"
 STATES: tuple[State, ...] = get_args(State)
-_LARGEST = 1 << 33
-"""Bytes of an array of one image at most, unpacked."""
 _COLUMNS = {
     "lengths": np.uint32, "run_ids": np.int32, "unwritten": np.uint16, "ids": np.int32, "values": np.uint16,
     "predicted": np.uint16, "states": np.uint8, "looked": np.bool_, "p": np.float32, "margin": np.float32,
     "by": np.uint32, "at": np.float64, "prints": np.uint64,
 }  # fmt: skip
+_WIDEST = max(np.dtype(dtype).itemsize for dtype in _COLUMNS.values())
 _RUNS = ("lengths", "run_ids", "unwritten")
 
 
@@ -283,16 +282,19 @@ class Manifest:
             detail = f" ({str(error).rstrip('.')})" if isinstance(error, InputError) else ""
             raise InputError(f"{where} is damaged{detail}; {_REMEDY}.") from None
 
-    def image(self, item: Noted, labels: NDArray[np.uint16]) -> LabelledImage:
+    def image(
+        self, item: Noted, labels: NDArray[np.uint16], ignored: NDArray[np.bool_] | None = None
+    ) -> LabelledImage:
         """Return an image with labels that were read, and with what the manifest knows of it.
 
-        Regions whose labels are as they were written keep what a person decided; others are assigned by
-        whoever changed them, who may have painted pixels of no region, too.
+        Regions whose labels are as they were written keep what a person decided; others are assigned, or
+        ignored, by whoever changed them. Where pixels of no region have changed, these have said so of all.
 
         Args:
             item: the image.
             labels: (H, W) as the format has them, values of :attr:`vocabulary`; become the image's own, with
                 the classes that the format left out.
+            ignored: (H, W), what was to be left out of training; ``None``: the format does not tell.
 
         Raises:
             InputError: the manifest is damaged or a link out of the folder, or the labels are of another
@@ -304,7 +306,8 @@ class Manifest:
                 f"The labels of {item.name!r} have {labels.shape} pixels, and were exported with "
                 f"{item.shape}; give them their size, or import without the manifest."
             )
-        arrays = read_npz(path, _COLUMNS, "manifest", _REMEDY, largest=_LARGEST)
+        # An image has no more runs, and no more regions, than pixels.
+        arrays = read_npz(path, _COLUMNS, "manifest", _REMEDY, largest=_WIDEST * labels.size)
         rows = {len(arrays[name]) for name in _COLUMNS if name not in _RUNS}
         lengths, run_ids = arrays["lengths"], arrays["run_ids"]
         right = (
@@ -316,6 +319,7 @@ class Manifest:
             and len(lengths) == len(run_ids) == len(arrays["unwritten"])
             and int(lengths.sum(dtype=np.int64)) == labels.size
             and not (run_ids < 0).any()
+            and len(np.unique(arrays["ids"])) == len(arrays["ids"])
         )
         if not right:
             raise InputError(f"{str(path)!r} is damaged; {_REMEDY}.")
@@ -332,7 +336,7 @@ class Manifest:
             provenance=None if item.run is None else self.runs[item.run],
         )
         tally = Tally.of(bare)
-        notes, changed = self._notes(arrays, tally, path)
+        notes, changed = self._notes(arrays, tally, self._left_out(bare, ignored), path)
         outside = item.outside is not None and item.outside != tally.outside()
         _fill(bare, arrays, changed)
         return replace(
@@ -340,20 +344,38 @@ class Manifest:
             notes=notes,
             changed=item.verified and (outside or bool(changed)),
             painted=item.painted or outside,
+            outside=outside,
         )
 
+    def _left_out(
+        self, image: LabelledImage, ignored: NDArray[np.bool_] | None
+    ) -> tuple[frozenset[int], frozenset[int]]:
+        """Return the regions that are ignored now, and those that surely are not."""
+        # What is ignored has its own number, or its own objects where the unlabelled have none; else a file
+        # does not tell whether it was.
+        numbers = (None, self.choices.unlabelled)
+        told = self.choices.unlabelled is None or self.choices.ignored not in numbers
+        if ignored is None or not (told or self.choices.unlabelled != VOID):
+            return frozenset(), frozenset()
+        out, kept = left_out(image, ignored)
+        return out, kept if told else frozenset()
+
     def _notes(
-        self, arrays: Mapping[str, NDArray[Any]], tally: Tally, path: Path
+        self,
+        arrays: Mapping[str, NDArray[Any]],
+        tally: Tally,
+        left_out: tuple[frozenset[int], frozenset[int]],
+        path: Path,
     ) -> tuple[tuple[RegionNote, ...], list[int]]:
         """Return what is known of regions, and which of them were changed in another program."""
+        out, kept = left_out
         prints, now = tally.fingerprints(), tally.majorities()
-        columns = [arrays[name].tolist() for name in _COLUMNS if name not in _RUNS]
+        there = np.isin(arrays["ids"], list(prints))  # of the others nothing is to be known
+        columns = [arrays[name][there].tolist() for name in _COLUMNS if name not in _RUNS]
         notes, changed = list[RegionNote](), list[int]()
         for region, value, predicted, state, looked, p, margin, by, at, written in zip(
             *columns, strict=True
         ):
-            if region not in prints:
-                continue
             when = moment(at)
             if state >= len(STATES) or by >= len(self.people) or when is None:
                 raise InputError(f"{str(path)!r} is damaged; {_REMEDY}.")
@@ -368,11 +390,13 @@ class Manifest:
                 self.people[by],
                 when,
             )
-            if prints[region] != written:
+            value = now[region]
+            ignored = not value and region in out
+            other = region in kept if note.state == IGNORED else ignored
+            if prints[region] != written or other:
                 changed.append(region)
-                note = replace(
-                    note, value=now[region], state="assigned", looked=True, by="", at=0.0
-                )
+                says: State = IGNORED if ignored else "assigned"
+                note = replace(note, value=value, state=says, looked=True, by="", at=0.0)
             notes.append(note)
         return tuple(notes), changed
 

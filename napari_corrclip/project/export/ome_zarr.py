@@ -362,7 +362,6 @@ class OmeZarrReader(Reader):
                 free += 1
                 found[name] = VocabularyClass(name, (name,), free, default_color(free)), free
         self.vocabulary = vocabulary_of([class_ for class_, _ in found.values()])
-        self.numbers = [number for _, number in found.values()]
 
     def read(self, entry: Entry) -> Taken:
         """Return an image's maps."""

@@ -210,6 +210,26 @@ class Tally:
         }
 
 
+def left_out(
+    image: LabelledImage, ignored: NDArray[np.bool_]
+) -> tuple[frozenset[int], frozenset[int]]:
+    """Return ids of regions of whose unlabelled pixels most are ignored, and of those with other ones.
+
+    Args:
+        image: whose labels are cut.
+        ignored: (H, W), what was to be left out of training.
+    """
+    sums = _Sums(np.int64)
+    for top, labels, regions in image.bands():
+        out, nothing = ignored[top : top + len(labels)], labels == 0
+        at = begins(nothing, out, regions)
+        lengths = np.diff(at, append=labels.size)
+        ids, empty, told = (array.ravel()[at] for array in (regions, nothing, out))
+        sums.add(ids[empty].astype(np.int64), np.where(told, lengths, -lengths)[empty])
+    found, surplus = sums.total()
+    return frozenset(found[surplus >= 0].tolist()), frozenset(found[surplus < 0].tolist())
+
+
 class _Sums:
     """The sums of amounts by their keys, of which more come with each band.
 

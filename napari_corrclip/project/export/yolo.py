@@ -158,7 +158,7 @@ class YoloReader(Reader):
         if not isinstance(document, dict):
             raise InputError(f"{self._where} is no mapping; {_ADVICE}.")
         names = self._names(document.get("names"))
-        self.numbers = list(names)
+        self._numbers = frozenset(names)
         self.vocabulary = vocabulary_of(
             [
                 VocabularyClass(name, (name,), number + 1, default_color(number + 1))
@@ -318,7 +318,6 @@ class YoloReader(Reader):
         self, path: Path
     ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]]:
         """Return each line's label value and where its points begin, and x and y of all points."""
-        known = set(self.numbers)
         values, counts, points = [], [0], [np.zeros((0, 2))]
         text = read_text(path, "list of polygons", limit=_LARGEST)
         for number, line in enumerate(lines_of(text), 1):
@@ -341,7 +340,7 @@ class YoloReader(Reader):
                 raise InputError(f"{where} has something that is no number; {_ADVICE}.") from None
             if not (told[1:] >= -_OFF).all() or not (told[1:] <= 1 + _OFF).all():
                 _outside(where, told[1:].tolist())
-            if told[0] not in known:
+            if told[0] not in self._numbers:
                 raise InputError(
                     f"{where} has the class {fields[0][:20]}, which has no name; add it to {TABLES[0]}."
                 )

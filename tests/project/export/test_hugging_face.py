@@ -217,3 +217,25 @@ def test_names_of_classes_in_the_card(tmp_path: Path) -> None:
     ]
     assert len(rows) == len(words()) + 3
     assert all(row.replace("\\|", "").count("|") == 4 for row in rows)
+
+
+@pytest.mark.parametrize("manifest", [True, False])
+def test_two_tables_that_do_not_agree_are_told(manifest: bool, tmp_path: Path) -> None:
+    """A program that numbers classes anew knows nothing of ours."""
+    folder = write(tmp_path / "out", [SMALL], HUGGING_FACE, GAPS, PLAIN)
+    path = folder / "id2label.json"
+    names = json.loads(path.read_text())
+    path.write_text(json.dumps({**names, "9": "new"}))
+    Opened.of(folder, manifest=manifest)
+    path.write_text(json.dumps({**names, "1": names["2"], "2": names["1"]}))
+    with pytest.raises(
+        InputError, match=r"id2label.json' calls the class 1 '=bird', and classes.csv"
+    ):
+        Opened.of(folder, manifest=manifest)
+    path.write_text(json.dumps({**names, "0": "cat"}))
+    with pytest.raises(
+        InputError, match=r"the class 0 'cat', and classes.csv calls it 'unlabelled'"
+    ):
+        Opened.of(folder, manifest=manifest)
+    (folder / "classes.csv").unlink()
+    assert "cat" in Opened.of(folder, manifest=False).vocabulary.names

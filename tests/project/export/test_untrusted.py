@@ -6,6 +6,7 @@ import json
 import os
 import re
 import shutil
+import tracemalloc
 import zipfile
 import zlib
 from dataclasses import replace
@@ -347,6 +348,54 @@ def sparse_tiff(path: Path, side: int, tile: int = 4096) -> None:
     )
     head = b"II*\0\x08\0\0\0" + len(entries).to_bytes(2, "little")
     path.write_bytes(head + table + bytes(4) + lists.tobytes() + data)
+
+
+def padded(folder: Path, rows: int) -> None:
+    """Let a manifest tell of so many regions more, none of which the image has."""
+    path = folder / "napari-corrclip" / "items" / "000000.npz"
+    arrays = dict(np.load(path))
+    for name in arrays.keys() - {"lengths", "run_ids", "unwritten"}:
+        more = np.arange(1000, 1000 + rows) if name == "ids" else np.zeros(rows)
+        arrays[name] = np.concatenate([arrays[name], more.astype(arrays[name].dtype)])
+    np.savez_compressed(path, **arrays)
+
+
+@pytest.mark.parametrize(
+    ("side", "rows"),
+    [pytest.param(4, 1 << 20, id="more than pixels"), pytest.param(1000, 990_000, id="fewer")],
+)
+def test_a_manifest_of_regions_that_nobody_has_asks_for_little_memory(
+    side: int, rows: int, tmp_path: Path
+) -> None:
+    labels = np.ones((side, side), np.uint16)
+    one = LabelledImage("", labels, labels.astype(np.int32), (RegionNote(1, 1, 1),), path="a.png")
+    folder = write(tmp_path / "out", [one], FORMATS["indexed"], ONE, BARE)
+    read_all(folder)
+    padded(folder, rows)
+    tracemalloc.start()
+    try:
+        if rows > side * side:
+            with pytest.raises(
+                InputError, match=r"000000\.npz' holds ids of \d+ bytes where at most"
+            ):
+                read_all(folder)
+        else:
+            (back,) = read_all(folder)
+            assert [note.id for note in back.notes] == [1]
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    # Arrays of them take 54 bytes a region, lists 300 and more.
+    assert peak < (8 << 20 if rows > side * side else 120 * rows)
+
+
+def test_a_manifest_tells_of_a_region_once(tmp_path: Path) -> None:
+    folder = write(tmp_path / "out", [nothing()], FORMATS["indexed"], ONE, BARE)
+    padded(folder, 1)
+    read_all(folder)
+    padded(folder, 1)
+    with pytest.raises(InputError, match="is damaged"):
+        read_all(folder)
 
 
 @pytest.mark.parametrize(
