@@ -18,10 +18,11 @@ from napari_corrclip.progress import Progress, Steps
 from napari_corrclip.project.export.checks import check_read_back
 from napari_corrclip.project.export.format import Choice, Format, Head, Wanted
 from napari_corrclip.project.export.image import LabelledImage
-from napari_corrclip.project.export.manifest import Manifest, ManifestWriter
+from napari_corrclip.project.export.manifest import ManifestWriter
 from napari_corrclip.project.export.numbering import Background, First, Numbering
 from napari_corrclip.project.export.pictures import HOWS, How, is_turned, with_picture
-from napari_corrclip.storage.folders import staged
+from napari_corrclip.project.export.replacing import Place
+from napari_corrclip.storage.folders import recover_folder, staged
 from napari_corrclip.storage.names import MAX_BYTES, cut
 from napari_corrclip.vocabulary import MAX_VALUE, Vocabulary
 
@@ -139,6 +140,8 @@ def export_steps(
     format_: Format,
     vocabulary: Vocabulary,
     options: ExportOptions | None = None,
+    *,
+    standing: Iterable[Path] = (),
 ) -> Steps[Exported]:
     """Write images' labels into a folder, all of them or nothing; return what was written.
 
@@ -148,17 +151,20 @@ def export_steps(
         format_: of the files.
         vocabulary: the classes.
         options: what a person says.
+        standing: images that must stay where they are, beside those that are exported.
 
     An image whose labels or picture cannot be used is left out and told.
 
     Raises:
-        InputError: something is in the folder, no image can be used, the format cannot hold something, or it
-            cannot be written.
+        InputError: something is in the folder or came there meanwhile, an image lies in what would be
+            replaced, no image can be used, the format cannot hold something, or it cannot be written.
     """
     options = options or ExportOptions()
     head = head_of(format_, vocabulary, options)
     place = Path(folder).expanduser().absolute()
-    owned = _check_target(place, options)
+    recover_folder(place)
+    target = Place.of(place, replace=options.replace)
+    target.check_apart(standing)
     if not sources:
         raise InputError("There is no image to export; label some first, or leave --only out.")
     names = names_of([source.title for source in sources])
@@ -166,7 +172,7 @@ def export_steps(
     left_out: list[str] = []
     turned, known = 0, np.zeros(MAX_VALUE + 1, np.bool_)
     known[[0, *vocabulary.values]] = True
-    with staged(place, owned=owned) as stage:
+    with staged(place, owned=target.owned, check=target.check_same) as stage:
         manifest = ManifestWriter(stage, format_.name, head)
         assert format_.writer is not None  # as the head was made
         with format_.writer(stage, head) as writer:
@@ -180,15 +186,17 @@ def export_steps(
                 except InputError as error:  # of this image; the others go out
                     left_out.append(f"{source.title}: {error}")
                     continue
+                if image.file is not None:
+                    target.check_apart([image.file])
                 writer.item(image)
                 manifest.item(image)
+                if number == 0:  # of all names hardly one comes later
+                    target.check_free(path.name for path in stage.iterdir())
                 if head.pictures == "none" and is_turned(image):
                     turned += 1
             if len(left_out) == len(sources):
                 raise InputError(f"No image could be exported; {left_out[0]}")
         manifest.close()
-        if not owned:  # of two who export there at once, the first one stays
-            _check_target(place, replace(options, replace=False))
     yield Progress("export", len(sources), len(sources))
     return Exported(
         place, len(sources) - len(left_out), tuple(left_out), turned, tuple(writer.notes)
@@ -204,35 +212,6 @@ def _check_labels(image: LabelledImage, known: NDArray[np.bool_]) -> None:
                 f"{image.path or image.name!r} has the label {int(labels[~found][0])}, which no class has; "
                 "add the class, or give those pixels another one."
             )
-
-
-def _check_target(place: Path, options: ExportOptions) -> frozenset[str]:
-    """Return the names that a new export takes the place of.
-
-    Raises:
-        InputError: there is something that may not be replaced.
-    """
-    if not os.path.lexists(place):
-        return frozenset()
-    if not place.is_dir():
-        raise InputError(f"{str(place)!r} is there and no folder; give another one.")
-    there = {path.name for path in place.iterdir() if not path.name.startswith(".")}
-    if not there:
-        return frozenset()
-    former = Manifest.read(place)
-    if former is None:
-        raise InputError(f"{str(place)!r} is not empty; give a folder that is new.")
-    if not options.replace:
-        raise InputError(
-            f"{str(place)!r} has an export already ({former.kind}, {len(former.items)} images); give another "
-            "folder, or say that it may be replaced (--replace)."
-        )
-    others = former.others_among()
-    if others:
-        raise InputError(
-            f"{str(place / others[0])!r} is no file of the export that is to be replaced; move it away."
-        )
-    return former.names
 
 
 def names_with_folders(title: str) -> list[str]:
