@@ -6,7 +6,7 @@ import os
 import random
 import re
 import unicodedata
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -25,11 +25,16 @@ from napari_corrclip.project.export.replacing import Place
 from napari_corrclip.storage.folders import recover_folder, staged
 from napari_corrclip.storage.names import MAX_BYTES, cut
 from napari_corrclip.vocabulary import MAX_VALUE, Vocabulary
+from napari_corrclip.wording.amounts import count
 
 SUBSETS = ("train", "val", "test")
 _UNFIT = re.compile(r'[\x00-\x1f\x7f/\\:*?"<>|]+')
 _BYTE, _SURROGATE = range(0xDC80, 0xDD00), re.compile("[\ud800-\udfff]")
 """What stands for a byte of a name that is no text, and all that UTF-8 has not."""
+_DEVICES = {"CON", "PRN", "AUX", "NUL", "CONIN$", "CONOUT$"} | {
+    f"{device}{number}" for device in ("COM", "LPT") for number in "0123456789¹²³"
+}
+"""What Windows takes for devices, whatever ending follows."""
 _ENDING = 40
 """Bytes that a format may write behind a name."""
 
@@ -170,6 +175,7 @@ def export_steps(
     names = names_of([source.title for source in sources])
     subsets = dealt([source.path for source in sources], options.split, options.seed)
     left_out: list[str] = []
+    bare: list[str] = []
     turned, known = 0, np.zeros(MAX_VALUE + 1, np.bool_)
     known[[0, *vocabulary.values]] = True
     with staged(place, owned=target.owned, check=target.check_same) as stage:
@@ -182,7 +188,7 @@ def export_steps(
                     image = replace(source.read(), name=name, subset=subsets[number])
                     check_read_back(image.shape, writer.most_pixels, format_.title)
                     _check_labels(image, known)
-                    image = with_picture(image, head.pictures)
+                    image = with_picture(image, head.pictures, as_pixels=writer.puts_pixels)
                 except InputError as error:  # of this image; the others go out
                     left_out.append(f"{source.title}: {error}")
                     continue
@@ -194,13 +200,24 @@ def export_steps(
                     target.check_free(path.name for path in stage.iterdir())
                 if head.pictures == "none" and is_turned(image):
                     turned += 1
+                if head.pictures != "none" and image.file is None and image.pixels is None:
+                    bare.append(source.title)
             if len(left_out) == len(sources):
                 raise InputError(f"No image could be exported; {left_out[0]}")
         manifest.close()
     yield Progress("export", len(sources), len(sources))
-    return Exported(
-        place, len(sources) - len(left_out), tuple(left_out), turned, tuple(writer.notes)
-    )
+    notes = (*_bare_note(bare), *writer.notes)
+    return Exported(place, len(sources) - len(left_out), tuple(left_out), turned, notes)
+
+
+def _bare_note(bare: Sequence[str]) -> Iterator[str]:
+    """Yield what is told of images whose picture nobody has, though pictures are wanted."""
+    if bare:
+        others = f" and {count(len(bare) - 1, 'other image')}" if len(bare) > 1 else ""
+        yield (
+            f"Of {bare[0]!r}{others} there is no picture at hand, and the labels alone are written; put the "
+            "pictures there, as trainers look for them."
+        )
 
 
 def _check_labels(image: LabelledImage, known: NDArray[np.bool_]) -> None:
@@ -260,7 +277,14 @@ def _parts(title: str) -> list[str]:
     if bracket:
         stem = "_".join([stem, *re.findall(r"\d+", plane)])
     kept = [part for part in folders.split("/") if part not in ("", ".", "..")]
-    return [_UNFIT.sub("_", portable(part)).strip(" .") or "_" for part in (*kept, stem)]
+    return [_fit(portable(part)) for part in (*kept, stem)]
+
+
+def _fit(part: str) -> str:
+    """Return a part of a name as each disk can hold it."""
+    name = _UNFIT.sub("_", part).strip(" .") or "_"
+    first, dot, rest = name.partition(".")
+    return f"{first}_{dot}{rest}" if first.rstrip(" ").upper() in _DEVICES else name
 
 
 def alike(name: str) -> str:
