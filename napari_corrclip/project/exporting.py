@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 
@@ -53,7 +54,20 @@ def project_steps(
         raise InputError(
             f"No image of the project is {' or '.join(chosen)}; label some first, or choose others."
         )
-    return export_steps(sources, folder, format_called(format_, WRITTEN), vocabulary, options)
+    return export_steps(
+        sources,
+        folder,
+        format_called(format_, WRITTEN),
+        vocabulary,
+        options,
+        standing=images_of(index),
+    )
+
+
+def images_of(index: Index) -> Iterator[Path]:
+    """Yield where the images of all items lie; need not be there."""
+    for path in sorted({path for path, _ in index.names()}):
+        yield image_in(index.folder, path)
 
 
 def _read_item(

@@ -44,6 +44,8 @@ from napari_corrclip.storage.untrusted import check_regular
 
 Writer = Callable[[Path], object]
 """Writes one file at the path it is given."""
+Check = Callable[[Collection[str]], object]
+"""Is told the names of a new set while nobody else writes into its folder."""
 Locate = Callable[[str], Path]
 """Where the file of a name lies now; nothing is there where the set has none."""
 Read = TypeVar("Read")
@@ -85,12 +87,15 @@ def write_folder(
 
 
 @contextlib.contextmanager
-def staged(folder: str | os.PathLike[str], *, owned: Collection[str] = ()) -> Iterator[Path]:
+def staged(
+    folder: str | os.PathLike[str], *, owned: Collection[str] = (), check: Check | None = None
+) -> Iterator[Path]:
     """Give an empty hidden folder; the files and folders that were put there become ``folder``'s on success.
 
     Args:
         folder: as for :func:`write_folder`.
         owned: as there.
+        check: looks at the folder as it is at the end, unless it is new, and raises where it must stay so.
 
     Raises:
         InputError: it cannot be written, or another program is writing there and does not end.
@@ -107,7 +112,7 @@ def staged(folder: str | os.PathLike[str], *, owned: Collection[str] = ()) -> It
             yield stage
             sync_tree(stage)
             if not (is_new and _appears(stage, target)):
-                _exchange(stage, target, owned)
+                _exchange(stage, target, owned, check)
     except OSError as error:
         raise cannot_write(folder, error) from None
 
@@ -131,7 +136,9 @@ def _appears(stage: Path, target: Path) -> bool:
     return True
 
 
-def _exchange(stage: Path, target: Path, owned: Collection[str]) -> None:
+def _exchange(
+    stage: Path, target: Path, owned: Collection[str], check: Check | None = None
+) -> None:
     """Let what is in ``stage`` be what ``target`` holds."""
     # The system puts hidden files of its own wherever a person looks.
     names = [path.name for path in stage.iterdir() if not path.name.startswith(".")]
@@ -140,6 +147,8 @@ def _exchange(stage: Path, target: Path, owned: Collection[str]) -> None:
     lock = _wait(target)
     try:
         _complete_former(target)
+        if check is not None:
+            check(files.written)
         for name in files.written:
             _check_place(stage / name, target / name)
         try:

@@ -762,3 +762,22 @@ def test_what_was_read_otherwise_is_told_and_sizes_are_those_of_the_project(
         value = next(c.value for c in session.vocabulary if c.name == "lawn")
         assert (session.labels[: height // 2] == value).all()
         assert not (session.labels[height // 2 :] == value).any()
+
+
+@pytest.mark.parametrize("pictures", ["copy", "link", "none"])
+def test_images_that_a_set_stands_on_are_not_replaced(
+    pictures: str, project: Project, tmp_path: Path, segmenter: Segmenter
+) -> None:
+    """Not even those that do not go out: they may be the only copies."""
+    out = project.export(tmp_path / "out", "indexed", progress=False).folder
+    images = sorted((out / "JPEGImages").iterdir())
+    options = ExportOptions(replace=True, pictures=pictures)  # type: ignore[arg-type]
+    apart = Path(shutil.copy(images[0], tmp_path / "apart.png"))
+    for labelled in (images[0], apart):
+        name = labelled.stem
+        with Project.create(tmp_path / name, WORDS, [labelled], recipe=RECIPE) as other:
+            other.run(segmenter=segmenter, progress=False)
+            other.add(*images)
+            with pytest.raises(nc.InputError, match="lies in the export that is to be replaced"):
+                other.export(out, "indexed", options=options, progress=False)
+    assert all(path.is_file() for path in images)

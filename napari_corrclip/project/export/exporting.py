@@ -6,7 +6,7 @@ import os
 import random
 import re
 import unicodedata
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -18,12 +18,14 @@ from napari_corrclip.progress import Progress, Steps
 from napari_corrclip.project.export.checks import check_read_back
 from napari_corrclip.project.export.format import Choice, Format, Head, Wanted
 from napari_corrclip.project.export.image import LabelledImage
-from napari_corrclip.project.export.manifest import Manifest, ManifestWriter
+from napari_corrclip.project.export.manifest import ManifestWriter
 from napari_corrclip.project.export.numbering import Background, First, Numbering
 from napari_corrclip.project.export.pictures import HOWS, How, is_turned, with_picture
-from napari_corrclip.storage.folders import staged
+from napari_corrclip.project.export.replacing import Place
+from napari_corrclip.storage.folders import recover_folder, staged
 from napari_corrclip.storage.names import MAX_BYTES, cut
 from napari_corrclip.vocabulary import MAX_VALUE, Vocabulary
+from napari_corrclip.wording.amounts import count
 
 SUBSETS = ("train", "val", "test")
 _UNFIT = re.compile(r'[\x00-\x1f\x7f/\\:*?"<>|]+')
@@ -33,6 +35,10 @@ _MOST = 1e9
 """The largest part of a split."""
 _TOLD = 3
 """So many images are told one by one where none could be exported."""
+_DEVICES = {"CON", "PRN", "AUX", "NUL", "CONIN$", "CONOUT$"} | {
+    f"{device}{number}" for device in ("COM", "LPT") for number in "0123456789¹²³"
+}
+"""What Windows takes for devices, whatever ending follows."""
 _ENDING = 40
 """Bytes that a format may write behind a name."""
 
@@ -154,6 +160,8 @@ def export_steps(
     vocabulary: Vocabulary,
     options: ExportOptions | None = None,
     notes: Sequence[str] = (),
+    *,
+    standing: Iterable[Path] = (),
 ) -> Steps[Exported]:
     """Write images' labels into a folder, all of them or nothing; return what was written.
 
@@ -164,28 +172,32 @@ def export_steps(
         vocabulary: the classes.
         options: what a person says.
         notes: what is to be told of the images.
+        standing: images that must stay where they are, beside those that are exported.
 
     An image whose labels or picture cannot be used is left out and told.
 
     Raises:
-        InputError: something is in the folder, no image can be used, the format cannot hold something, or it
-            cannot be written.
+        InputError: something is in the folder or came there meanwhile, an image lies in what would be
+            replaced, no image can be used, the format cannot hold something, or it cannot be written.
     """
     options = options or ExportOptions()
     head = head_of(format_, vocabulary, options)
     if not os.fspath(folder):
         raise InputError("The folder of the export is empty text; give one that is new.")
     place = Path(folder).expanduser().absolute()
-    owned = _check_target(place, options)
+    recover_folder(place)
+    target = Place.of(place, replace=options.replace)
+    target.check_apart(standing)
     if not sources:
         raise InputError("There is no image to export; label some first, or leave --only out.")
     names = names_of([source.title for source in sources])
     subsets = dealt([source.path for source in sources], options.split, options.seed)
     left_out: list[str] = []
     counts = dict.fromkeys(head.subsets, 0)
+    bare: list[str] = []
     turned, known = 0, np.zeros(MAX_VALUE + 1, np.bool_)
     known[[0, *vocabulary.values]] = True
-    with staged(place, owned=owned) as stage:
+    with staged(place, owned=target.owned, check=target.check_same) as stage:
         manifest = ManifestWriter(stage, format_.name, head)
         assert format_.writer is not None  # as the head was made
         with format_.writer(stage, head) as writer:
@@ -195,30 +207,44 @@ def export_steps(
                     image = replace(source.read(), name=name, subset=subsets[number])
                     check_read_back(image.shape, writer.most_pixels, format_.title)
                     _check_labels(image, known)
-                    image = with_picture(image, head.pictures)
+                    image = with_picture(image, head.pictures, as_pixels=writer.puts_pixels)
                 except InputError as error:  # of this image; the others go out
                     left_out.append(f"{source.title}: {error}")
                     continue
+                if image.file is not None:
+                    target.check_apart([image.file])
                 writer.item(image)
                 manifest.item(image)
                 if image.subset:
                     counts[image.subset] += 1
+                if number == 0:  # of all names hardly one comes later
+                    target.check_free(path.name for path in stage.iterdir())
                 if head.pictures == "none" and is_turned(image):
                     turned += 1
+                if head.pictures != "none" and image.file is None and image.pixels is None:
+                    bare.append(source.title)
             if len(left_out) == len(sources):
                 raise InputError(f"No image could be exported; {_some(left_out)}")
         manifest.close()
-        if not owned:  # of two who export there at once, the first one stays
-            _check_target(place, replace(options, replace=False))
     yield Progress("export", len(sources), len(sources))
     return Exported(
         place,
         len(sources) - len(left_out),
         tuple(left_out),
         turned,
-        (*notes, *_empty(counts, options.split), *writer.notes),
+        (*notes, *_empty(counts, options.split), *_bare_note(bare), *writer.notes),
         counts,
     )
+
+
+def _bare_note(bare: Sequence[str]) -> Iterator[str]:
+    """Yield what is told of images whose picture nobody has, though pictures are wanted."""
+    if bare:
+        others = f" and {count(len(bare) - 1, 'other image')}" if len(bare) > 1 else ""
+        yield (
+            f"Of {bare[0]!r}{others} there is no picture at hand, and the labels alone are written; put the "
+            "pictures there, as trainers look for them."
+        )
 
 
 def _some(told: Sequence[str]) -> str:
@@ -248,35 +274,6 @@ def _check_labels(image: LabelledImage, known: NDArray[np.bool_]) -> None:
                 f"{image.path or image.name!r} has the label {int(labels[~found][0])}, which no class has; "
                 "add the class, or give those pixels another one."
             )
-
-
-def _check_target(place: Path, options: ExportOptions) -> frozenset[str]:
-    """Return the names that a new export takes the place of.
-
-    Raises:
-        InputError: there is something that may not be replaced.
-    """
-    if not os.path.lexists(place):
-        return frozenset()
-    if not place.is_dir():
-        raise InputError(f"{str(place)!r} is there and no folder; give another one.")
-    there = {path.name for path in place.iterdir() if not path.name.startswith(".")}
-    if not there:
-        return frozenset()
-    former = Manifest.read(place)
-    if former is None:
-        raise InputError(f"{str(place)!r} is not empty; give a folder that is new.")
-    if not options.replace:
-        raise InputError(
-            f"{str(place)!r} has an export already ({former.kind}, {len(former.items)} images); give another "
-            "folder, or say that it may be replaced (--replace)."
-        )
-    others = former.others_among()
-    if others:
-        raise InputError(
-            f"{str(place / others[0])!r} is no file of the export that is to be replaced; move it away."
-        )
-    return former.names
 
 
 def names_with_folders(title: str) -> list[str]:
@@ -325,7 +322,14 @@ def _parts(title: str) -> list[str]:
     if bracket:
         stem = "_".join([stem, *re.findall(r"\d+", plane)])
     kept = [part for part in folders.split("/") if part not in ("", ".", "..")]
-    return [_UNFIT.sub("_", portable(part)).strip(" .") or "_" for part in (*kept, stem)]
+    return [_fit(portable(part)) for part in (*kept, stem)]
+
+
+def _fit(part: str) -> str:
+    """Return a part of a name as each disk can hold it."""
+    name = _UNFIT.sub("_", part).strip(" .") or "_"
+    first, dot, rest = name.partition(".")
+    return f"{first}_{dot}{rest}" if first.rstrip(" ").upper() in _DEVICES else name
 
 
 def alike(name: str) -> str:

@@ -57,7 +57,12 @@ class Writer(ABC):
     Args:
         folder: empty.
         head: of the export.
+
+    Attributes:
+        puts_pixels: whether it writes the pixels of pictures, and never copies a file.
     """
+
+    puts_pixels = False
 
     def __init__(self, folder: Path, head: Head) -> None:
         self.folder, self.head = folder, head

@@ -16,7 +16,7 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path, PureWindowsPath
@@ -51,6 +51,10 @@ _COLUMNS = {
 }  # fmt: skip
 _WIDEST = max(np.dtype(dtype).itemsize for dtype in _COLUMNS.values())
 _RUNS = ("lengths", "run_ids", "unwritten")
+_OF_SYSTEMS = re.compile(
+    r"\.DS_Store|\._.*|\.directory|(?i:ehthumbs|thumbs)\.db|(?i:desktop)\.ini", re.DOTALL
+)
+"""Files that systems put into a folder to show it as it was seen last; nobody misses one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,7 +193,8 @@ class ManifestWriter:
             InputError: it cannot be written.
         """
         head = self._head
-        files = sorted(files_of(self._folder.parent))
+        stage = self._folder.parent
+        files = list(files_of(stage, {path.name for path in stage.iterdir()} - {FOLDER}))
         document = {
             "format": FORMAT,
             "kind": self._kind,
@@ -222,7 +227,7 @@ class Manifest:
         folder: of the export.
         kind: name of its format.
         choices: by which numbers were given.
-        files: what was written, as seen from the folder; a folder of zarr is one.
+        files: what was written, but for the manifest itself, as seen from the folder.
         vocabulary: the classes.
         people: who decided.
         runs: that proposed.
@@ -243,14 +248,11 @@ class Manifest:
         """What was written, by the names in the folder itself."""
         return frozenset({*(path.partition("/")[0] for path in self.files), FOLDER})
 
-    def others_among(self) -> list[str]:
-        """Return what somebody else has put beside the files of the export, inside of its folders."""
-        known, ours = set(self.files), self.names
-        return [
-            path
-            for path in files_of(self.folder)
-            if path.partition("/")[0] in ours and "/" in path and path not in known
-        ]
+    @property
+    def written(self) -> frozenset[str]:
+        """All files that were written, the manifest's own among them, as seen from the folder."""
+        items = (f"{FOLDER}/{ITEMS}/{_file_name(item.number)}" for item in self.items.values())
+        return frozenset({*self.files, f"{FOLDER}/{NAME}", *items})
 
     @classmethod
     def read(cls, folder: Path) -> Manifest | None:
@@ -412,7 +414,11 @@ def _fill(image: LabelledImage, arrays: Mapping[str, NDArray[Any]], changed: Seq
 
 
 def _file(folder: Path, number: int) -> Path:
-    return folder / ITEMS / f"{number:06d}.npz"
+    return folder / ITEMS / _file_name(number)
+
+
+def _file_name(number: int) -> str:
+    return f"{number:06d}.npz"
 
 
 def _noted(item: Mapping[str, Any], runs: int) -> Noted:
@@ -438,21 +444,34 @@ def _noted(item: Mapping[str, Any], runs: int) -> Noted:
     )
 
 
-def files_of(folder: Path) -> Iterator[str]:
-    """Yield the files at any depth of an export, as seen from its folder; a folder of zarr is one.
+def files_of(folder: Path, names: Iterable[str]) -> Iterator[str]:
+    """Yield the files at any depth of some of what is in a folder, as seen from it; a link is one.
 
-    What the manifest has itself, and what is hidden, is left out.
+    What is hidden is among them, but for what systems put wherever a person looks.
+
+    Args:
+        folder: of an export.
+        names: of files and folders in it; need not be there.
+
+    Raises:
+        OSError: what is there cannot be seen.
     """
-    for place, folders, files in os.walk(folder):
-        inside = os.path.relpath(place, folder).replace(os.sep, "/")
-        at = "" if inside == "." else f"{inside}/"
-        yield from (f"{at}{name}" for name in files if not name.startswith("."))
-        yield from (f"{at}{name}" for name in folders if name.endswith(".zarr"))
-        folders[:] = [
-            name
-            for name in folders
-            if not name.endswith(".zarr") and not name.startswith(".") and f"{at}{name}" != FOLDER
-        ]
+
+    def failed(error: OSError) -> None:
+        raise error
+
+    for name in sorted(names):
+        top = folder / name
+        if top.is_symlink() or not top.is_dir():
+            if os.path.lexists(top):
+                yield name
+            continue
+        for place, folders, files in os.walk(top, onerror=failed):
+            at = Path(place).relative_to(folder).as_posix()
+            links = [each for each in folders if Path(place, each).is_symlink()]
+            yield from (
+                f"{at}/{each}" for each in (*files, *links) if not _OF_SYSTEMS.fullmatch(each)
+            )
 
 
 def _place(value: object) -> str:

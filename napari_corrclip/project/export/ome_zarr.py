@@ -72,6 +72,8 @@ _CHANNELS = (("red", "FF0000"), ("green", "00FF00"), ("blue", "0000FF"))
 class OmeZarrWriter(Writer):
     """The writer; a map is written a chunk at a time."""
 
+    puts_pixels = True
+
     def begin(self) -> None:
         """Refuse what cannot be."""
         check_zarr()

@@ -31,6 +31,10 @@ How = Literal["copy", "link", "none"]
 HOWS: tuple[How, ...] = get_args(How)
 _KINDS = {"JPEG": (".jpg", ".jpeg"), "PNG": (".png",), "BMP": (".bmp",), "WEBP": (".webp",)}
 """Pictures that every trainer reads, and how their names end."""
+_MODES = {"1", "L", "LA", "P", "RGB", "RGBA"}
+"""Of pictures, how Pillow calls their pixels, that every trainer reads alike; not of 16 bits, nor CMYK."""
+_DEPTH = 24
+"""Where in a PNG is how many bits a number has; Pillow says of colours of 16 bits that they are RGB."""
 _PACKED = 256
 """Pixels that a byte of a file is taken to hold at most; a TIFF need not have the pixels that it tells."""
 ENDINGS = tuple(ending for endings in _KINDS.values() for ending in endings)
@@ -39,8 +43,8 @@ ENDINGS = tuple(ending for endings in _KINDS.values() for ending in endings)
 def put_picture(image: LabelledImage, folder: Path, how: How) -> str:
     """Bring an image's picture into a folder; return its name there, else :func:`where_it_is`.
 
-    What every trainer reads as it is seen is copied as it is; of what is stored turned, of planes and of
-    other files (TIFF, zarr, …) a PNG is written of what the networks saw.
+    What every trainer reads as it is seen is copied as it is; of what is stored turned, of 16 bits or in
+    inks (CMYK), of planes and of other files (TIFF, zarr, …) a PNG is written of what the networks saw.
 
     Args:
         image: whose picture it is.
@@ -141,8 +145,13 @@ def pixels_of(image: LabelledImage) -> NDArray[np.uint8]:
     return read_plane(image.file, image.plane).rgb
 
 
-def with_picture(image: LabelledImage, how: How) -> LabelledImage:
+def with_picture(image: LabelledImage, how: How, *, as_pixels: bool = False) -> LabelledImage:
     """Return an image with the pixels of its picture, where a copy of its file would not do.
+
+    Args:
+        image: with its labels.
+        how: what becomes of the picture.
+        as_pixels: whether a copy of a file never would.
 
     Raises:
         InputError: the picture is wanted and gone, cannot be read, or is of another size than the labels.
@@ -153,18 +162,23 @@ def with_picture(image: LabelledImage, how: How) -> LabelledImage:
         raise InputError(
             f"The image {str(image.file)!r} is gone; put it back, or tell where it is (project relink)."
         )
-    if hasattr(image.labels, "chunks"):
-        return image  # a large one, which is read piece by piece where that can be
-    if not _ending(image):
-        image = replace(image, pixels=read_plane(image.file, image.plane).rgb)
-    assert image.file is not None
-    shape = size_of(image.file) if image.pixels is None else image.pixels.shape[:2]
+    if not as_pixels and _ending(image):
+        _check_shape(image, size_of(image.file))
+        return image
+    if hasattr(image.labels, "chunks"):  # a large one, which takes long to be read
+        with opened(image.file, "image", where=image.plane) as plane:
+            _check_shape(image, plane.size)
+    pixels = read_plane(image.file, image.plane).rgb
+    _check_shape(image, pixels.shape[:2])
+    return replace(image, pixels=pixels)
+
+
+def _check_shape(image: LabelledImage, shape: tuple[int, ...]) -> None:
     if shape != image.shape:
         raise InputError(
             f"The image {str(image.file)!r} has {shape} pixels, and its labels {image.shape}; put the image "
             "back that they are of."
         )
-    return image
 
 
 def is_turned(image: LabelledImage) -> bool:
@@ -202,11 +216,14 @@ def _ending(image: LabelledImage) -> str:
 
 
 def _look(file: Path) -> tuple[str, int]:
-    """Return the kind of a picture, and how it lies, 1 to 8; empty for other files."""
+    """Return the kind of a picture that all trainers read alike, else empty; and how it lies, 1 to 8."""
     try:
         with file.open("rb") as opened, open_picture(opened, file, tuple(_KINDS)) as picture:
             if getattr(picture, "n_frames", 1) > 1:
                 return "", 1
-            return picture.format or "", orientation_of(picture)
+            kind, turned = picture.format or "", orientation_of(picture)
+            opened.seek(_DEPTH)
+            is_deep = kind == "PNG" and opened.read(1) == b"\x10"
+            return kind if picture.mode in _MODES and not is_deep else "", turned
     except (OSError, InputError, SyntaxError, ValueError):
         return "", 1

@@ -289,6 +289,20 @@ def test_names_of_files() -> None:
     assert names_with_folders("../a/b/heron.jpg") == ["heron", "b_heron", "a_b_heron"]
 
 
+def test_names_of_devices_are_none_of_files() -> None:
+    """Windows takes them for devices, whatever follows."""
+    titles = ["con.png", "NUL.tif", "aux.jpg", "com1.x.png", "LPT³.png", "CONIN$.png"]
+    assert names_of(titles) == ["con_", "NUL_", "aux_", "com1_.x", "LPT³_", "CONIN$_"]
+    assert names_of(["con/a.png", "b/a.png"]) == ["con__a", "b_a"]
+    assert names_of(["console.png", "com10.png", "con_.png", "con.png"]) == [
+        "console",
+        "com10",
+        "con_",
+        "con__2",
+    ]
+    assert names_with_folders("prn/con.png") == ["con_", "prn__con_"]
+
+
 def test_names_that_are_one_on_some_disk_are_two() -> None:
     """As macOS has names, and as others do; and bytes that are no text, which no list in UTF-8 can have."""
     whole, parts = "Käfer.png", unicodedata.normalize("NFD", "KÄFER.png")
