@@ -93,6 +93,20 @@ def loose_steps(
     return (yield from export_steps(sources, folder, kind, found[0].vocabulary, options))
 
 
+def source_of(session: Session, name: str, pictures: bool) -> exporting.Source:
+    """Return the source of an export of a session that is in memory.
+
+    Args:
+        session: is read when it is its turn.
+        name: of a part of an image, or of what is in no file; a whole image is called as its file.
+        pictures: whether its picture is wanted.
+    """
+    source = session.source
+    is_file = source is not None and _is_whole(source) and Path(source.path).is_file()
+    found = _of_session(lambda: session, session, name, pictures, shown="" if is_file else name)
+    return found.source
+
+
 def _look(place: Path, pictures: bool) -> _Found:
     """Return what is in the folder of a result or a session, whose maps are read again later.
 
@@ -155,7 +169,9 @@ def _plane_of(place: Path | None) -> Where:
     return Outcome.read(place.parent).plane
 
 
-def _of_session(read: Callable[[], Session], now: Session, name: str, pictures: bool) -> _Found:
+def _of_session(
+    read: Callable[[], Session], now: Session, name: str, pictures: bool, *, shown: str = ""
+) -> _Found:
     """Return a session, of which nothing but its classes and its image's place is kept.
 
     Args:
@@ -163,9 +179,10 @@ def _of_session(read: Callable[[], Session], now: Session, name: str, pictures: 
         now: as it is.
         name: where it does not know its image.
         pictures: whether its picture is wanted.
+        shown: what the image is called; empty: as its file.
     """
     source = now.source
-    shown = name if source is None else Path(source.path).name
+    shown = shown or (name if source is None else Path(source.path).name)
     plane = source.slice if source is not None else ()
 
     def image() -> LabelledImage:
@@ -182,7 +199,10 @@ def _of_session(read: Callable[[], Session], now: Session, name: str, pictures: 
             pixels=session.image if file is None else None,
         )
 
-    return _Found(now.vocabulary, exporting.Source(shown, f"{shown}{plane_text(plane)}", image))
+    whole = None if source is None else Path(source.path)
+    return _Found(
+        now.vocabulary, exporting.Source(shown, f"{shown}{plane_text(plane)}", image, whole)
+    )
 
 
 def _is_whole(source: Source) -> bool:
