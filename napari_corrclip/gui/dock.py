@@ -159,6 +159,7 @@ class CorrClipDock(Docked):
             parent=self,
         )
         self.export.project = lambda: self.projects.review.project
+        self.export.item = lambda: self.projects.review.shown_whole
         self.export.keep = self._keep_set
         self.image.add(self.projects.open_another_button)
         self.start = StartPanel(self.bar.demo_button, self.projects.open_button)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from napari_corrclip.annotation import restore
+from napari_corrclip.annotation import Session, restore
 from napari_corrclip.annotation.files.log import has_session
 from napari_corrclip.errors import InputError
 from napari_corrclip.progress import Steps
@@ -64,6 +64,39 @@ def project_steps(
     )
 
 
+def item_steps(
+    index: Index,
+    item: str,
+    session: Session,
+    folder: str | os.PathLike[str],
+    format_: str,
+    options: ExportOptions | None = None,
+) -> Steps[Exported]:
+    """Export an item as its open session shows it.
+
+    Args:
+        index: of the project.
+        item: its name.
+        session: of the item; is read while the steps run.
+        folder: is made.
+        format_: name of the format.
+        options: what a person says.
+
+    Raises:
+        InputError: there is no such item, or as of an export.
+    """
+    record, vocabulary, names = index.item(item), index.vocabulary, Names(index)
+    read = partial(_read_item, index, record, vocabulary, names, session)
+    return export_steps(
+        [Source(record.path, record.title, read)],
+        folder,
+        format_called(format_),
+        vocabulary,
+        options,
+        standing=images_of(index),
+    )
+
+
 def images_of(index: Index) -> Iterator[Path]:
     """Yield where the images of all items lie; need not be there."""
     for path in sorted({path for path, _ in index.names()}):
@@ -71,9 +104,21 @@ def images_of(index: Index) -> Iterator[Path]:
 
 
 def _read_item(
-    index: Index, record: ItemRecord, vocabulary: Vocabulary, names: Names
+    index: Index,
+    record: ItemRecord,
+    vocabulary: Vocabulary,
+    names: Names,
+    session: Session | None = None,
 ) -> LabelledImage:
-    """Return the labels of an item, in the classes of the set."""
+    """Return the labels of an item, in the classes of the set.
+
+    Args:
+        index: of the project.
+        record: of the item.
+        vocabulary: of the set.
+        names: that its values ever had.
+        session: of the item, where it is open; ``None``: it is read.
+    """
     folder, file = item_folder(index.folder, record.name), image_in(index.folder, record.path)
     if file.exists():  # else labels may go out alone
         check_unchanged(record, file)
@@ -83,8 +128,9 @@ def _read_item(
         "plane": record.plane,
         "verified": record.state is ItemState.VERIFIED,
     }
-    if has_session(folder / SESSION):
+    if session is None and has_session(folder / SESSION):
         session = restore(folder / SESSION)
+    if session is not None:
         query = "SELECT id, by, at FROM regions WHERE item = ? AND state != ''"
         who = {region: (by, at or 0.0) for region, by, at in index.rows(query, (record.id,))}
         image = LabelledImage.of_session(session, record.name, who, **more)

@@ -141,7 +141,8 @@ def _sources(found: Sequence[_Found]) -> list[exporting.Source]:
     for each in found:
         shown = short.get(each.picture, each.name)
         title = f"{shown}{plane_text(each.plane)}"
-        sources.append(exporting.Source(shown, title, partial(_called, each.read, shown)))
+        file = Path(each.picture) if each.picture else None
+        sources.append(exporting.Source(shown, title, partial(_called, each.read, shown), file))
     return sources
 
 
@@ -179,6 +180,23 @@ def _told_of_several(found: Sequence[_Found]) -> list[str]:
         for (picture, plane), said in of_one.items()
         if len(said) > 1
     ]
+
+
+def source_of(session: Session, name: str, pictures: bool) -> exporting.Source:
+    """Return the source of an export of a session that is in memory.
+
+    Args:
+        session: is read when it is its turn.
+        name: of a part of an image, or of what is in no file; a whole image is called as its file.
+        pictures: whether its picture is wanted.
+    """
+    source = session.source
+    found = _of_session(lambda: session, session, name, name, pictures)
+    file = None if source is None else Path(source.path)
+    whole = source is not None and _is_whole(source) and file is not None and file.is_file()
+    shown = file.name if whole and file is not None else name
+    title = f"{shown}{plane_text(found.plane)}"
+    return exporting.Source(shown, title, partial(_called, found.read, shown), file)
 
 
 def _look(place: Labels | Path, pictures: bool, number: int) -> _Found:
@@ -267,6 +285,7 @@ def _of_session(
         name: where it does not know its image.
         said: what it is called in a sentence.
         pictures: whether its picture is wanted.
+        shown: what the image is called; empty: as its file.
     """
     source = now.source
     plane = source.slice if source is not None else ()

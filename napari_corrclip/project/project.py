@@ -726,6 +726,19 @@ class Project:
         chosen = [reviewing.state_of(state) for state in states]
         return exporting.project_steps(self._index, folder, format, only=chosen, options=options)
 
+    def export_item_steps(
+        self,
+        item: ItemRecord | str,
+        session: Session,
+        folder: str | os.PathLike[str],
+        format: str,  # noqa: A002
+        *,
+        options: ExportOptions | None = None,
+    ) -> Steps[Exported]:
+        """Export one item as its open session shows it; see :meth:`export`."""
+        name = self.item(item).name
+        return exporting.item_steps(self._index, name, session, folder, format, options)
+
     def export(
         self,
         folder: str | os.PathLike[str],

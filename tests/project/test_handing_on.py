@@ -781,3 +781,14 @@ def test_images_that_a_set_stands_on_are_not_replaced(
             with pytest.raises(nc.InputError, match="lies in the export that is to be replaced"):
                 other.export(out, "indexed", options=options, progress=False)
     assert all(path.is_file() for path in images)
+
+
+def test_the_file_that_a_part_is_of_is_not_replaced(project: Project, tmp_path: Path) -> None:
+    """Its picture goes out as the networks saw it, and the rest of the file is nowhere else."""
+    out = project.export(tmp_path / "out", "indexed", progress=False).folder
+    file = sorted((out / "JPEGImages").iterdir())[0]
+    session = nc.Session(project.result(project.items(order="path")[0]))
+    session.source = Source.of(file, crop=(0, 0, *session.shape))
+    with pytest.raises(nc.InputError, match="lies in the export that is to be replaced"):
+        nc.export(session, out, "coco", options=ExportOptions(replace=True, pictures="none"))
+    assert file.is_file()

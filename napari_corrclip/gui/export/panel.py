@@ -14,16 +14,17 @@ from napari_corrclip.gui.model.resources import PathLabel
 from napari_corrclip.gui.widgets import Label, button, combo, is_sure, primary_button, set_tip
 from napari_corrclip.gui.work.controller import Controller
 from napari_corrclip.gui.work.exporting import export_steps, folder_for, name_for, paths_of
-from napari_corrclip.gui.work.handing_on import image_steps, set_steps
+from napari_corrclip.gui.work.handing_on import image_steps, item_steps, set_steps
 from napari_corrclip.gui.work.said import Kind, Said, Tell
 from napari_corrclip.gui.work.workspace import Workspace
 from napari_corrclip.project.export.exporting import Exported
 from napari_corrclip.project.export.format import Format
 from napari_corrclip.project.export.formats import WRITTEN
 from napari_corrclip.project.export.manifest import has_manifest
+from napari_corrclip.project.exporting import LABELLED
 from napari_corrclip.project.folder import SUFFIX
 from napari_corrclip.project.project import Project
-from napari_corrclip.project.records import ItemState
+from napari_corrclip.project.records import ItemRecord, ItemState
 from napari_corrclip.wording.amounts import count
 
 OWN = "Separate files"
@@ -48,6 +49,7 @@ class ExportPanel(QWidget):
         files, trainer: the choices of either kind of format.
         folder: into which the person wants it; ``None``: beside the project, or else the image.
         project: returns the set that is open, or ``None``.
+        item: returns the item of the set whose session is open, or ``None``.
         keep: lets the disk have all that was done to the set.
     """
 
@@ -64,6 +66,7 @@ class ExportPanel(QWidget):
         self._tell = tell
         self.folder: Path | None = None
         self.project: Callable[[], Project | None] = lambda: None
+        self.item: Callable[[], ItemRecord | None] = lambda: None
         self.keep: Callable[[], object] = lambda: None
         self.what = combo((THIS, *SETS), "Of which images labels are written")
         self.what.setAccessibleName("Of which images")
@@ -182,11 +185,7 @@ class ExportPanel(QWidget):
         return SETS.get(text, ())
 
     def _how_many(self, project: Project) -> int:
-        states = self._states(self.what.currentText()) or (
-            ItemState.PRELABELLED,
-            ItemState.IN_REVIEW,
-            ItemState.VERIFIED,
-        )
+        states = self._states(self.what.currentText()) or LABELLED
         counted = project.count()
         return sum(counted.get(state, 0) for state in states)
 
@@ -276,7 +275,12 @@ class ExportPanel(QWidget):
         else:
             session, picture = self._workspace.corrected, self._workspace.picture
             assert picture is not None
-            steps = image_steps(session, picture, target, format_.name, options)
+            item, opened = self.item(), self.project()
+            if opened is not None and item is not None:
+                self.keep()
+                steps = item_steps(opened.folder, item.name, session, target, format_.name, options)
+            else:
+                steps = image_steps(session, picture, target, format_.name, options)
         self._controller.work(steps, done, "The export")
 
     def _may_replace(self, names: list[str], folder: Path) -> bool:

@@ -20,14 +20,16 @@ MASKS: dict[Wanted, str] = {"regions": "a region each", "classes": "a class each
 PICTURES: dict[How, str] = {"copy": "copied", "link": "linked to", "none": "left where they are"}
 FIRSTS: dict[First, str] = {"keep": "as in the set", 0: "from 0 on", 1: "from 1 on"}
 BACKGROUNDS: dict[Background, str] = {"class": "a class as any other", "unlabelled": "has no class"}
+_LONGEST = 18
+"""Digits of a seed."""
 
 
 class TrainerPanel(QWidget):
     """The fields of an export: what masks are of, numbers, where images go, and a split.
 
     Attributes:
-        masks, first, background, unlabelled, ignored, pictures, split: the fields; of those that a format
-            does not leave free none is shown.
+        masks, first, background, unlabelled, ignored, pictures, split, seed: the fields; of those that a
+            format does not leave free none is shown.
 
     Signals (psygnal):
         changed: a choice is another one.
@@ -52,36 +54,36 @@ class TrainerPanel(QWidget):
         )
         self.pictures = combo((), "What becomes of the images themselves")
         self.split = Line()
-        self.split.setPlaceholderText("none, or 80/10/10")
+        self.split.setPlaceholderText("none")
         set_tip(
             self.split,
-            "Parts for training, validation and testing; planes of one file stay together",
+            "Parts for training, validation and testing, such as 80/10/10; planes of one file stay together",
+        )
+        self.seed = Line()
+        self.seed.setPlaceholderText("0")
+        set_tip(
+            self.seed,
+            "A number by which images are dealt out: the same ones again for the same images",
         )
         self._rows: dict[str, tuple[QWidget, QWidget]] = {}
         grid = QGridLayout(self)
         grid.setContentsMargins(0, 0, 0, 0)
         grid.setSpacing(4)
         grid.setColumnStretch(1, 1)
-        # Two numbers in a row: a low screen has no place for one each.
-        self._void = QWidget()
-        void = QHBoxLayout(self._void)
-        void.setContentsMargins(0, 0, 0, 0)
-        void.setSpacing(4)
-        ignored = Label("Ignored")
-        ignored.setBuddy(self.ignored)
-        for part in (self.unlabelled, ignored, self.ignored):
-            void.addWidget(part, 0 if part is ignored else 1)
+        # Two in a row: a low screen has no place for one each.
+        self._void = _side_by_side(self.unlabelled, "Ignored", self.ignored)
+        self._dealt = _side_by_side(self.split, "Seed", self.seed)
         fields: dict[str, QWidget] = {
             "Masks": self.masks,
             "Numbers": self.first,
             "Background": self.background,
             "No class": self._void,
             "Images": self.pictures,
-            "Split": self.split,
+            "Split": self._dealt,
         }
         for row, (name, field) in enumerate(fields.items()):
             label = Label(name)
-            named = self.unlabelled if field is self._void else field
+            named = {self._void: self.unlabelled, self._dealt: self.split}.get(field, field)
             label.setBuddy(named)
             named.setAccessibleName(name)
             grid.addWidget(label, row, 0)
@@ -89,9 +91,10 @@ class TrainerPanel(QWidget):
             self._rows[name] = label, field
         self.unlabelled.setAccessibleName("Number of what has no class")
         self.ignored.setAccessibleName("Number of what is ignored")
+        self.seed.setAccessibleName("Seed of the split")
         for box in (self.masks, self.first, self.background, self.pictures):
             box.currentIndexChanged.connect(lambda _: self.changed.emit())
-        for line in (self.unlabelled, self.ignored, self.split):
+        for line in (self.unlabelled, self.ignored, self.split, self.seed):
             line.textChanged.connect(lambda _: self.changed.emit())
 
     def show_format(self, format_: Format, *, several: bool) -> None:
@@ -162,7 +165,7 @@ class TrainerPanel(QWidget):
             replace: whether a former export may be replaced.
 
         Raises:
-            InputError: the split is none, or a number.
+            InputError: the split is none, or what was typed is no number.
         """
         free = frozenset() if self._format is None else self._format.free
         text = self.split.text().strip() if several else ""
@@ -174,8 +177,34 @@ class TrainerPanel(QWidget):
             background=self.background.currentData() if self.background.count() > 1 else None,
             pictures=self.pictures.currentData(),
             split=split_of(text) if text else (),
+            seed=_seed(self.seed) if text else 0,
             replace=replace,
         )
+
+
+def _side_by_side(left: Line, name: str, right: Line) -> QWidget:
+    """Return a row of two fields, the second one with its name before it."""
+    row = QWidget()
+    layout = QHBoxLayout(row)
+    layout.setContentsMargins(0, 0, 0, 0)
+    layout.setSpacing(4)
+    label = Label(name)
+    label.setBuddy(right)
+    for part in (left, label, right):
+        layout.addWidget(part, 0 if part is label else 1)
+    return row
+
+
+def _seed(line: Line) -> int:
+    """Return the seed that was typed; 0: none was.
+
+    Raises:
+        InputError: it is no number.
+    """
+    text = line.text().strip() or "0"
+    if not (text.isascii() and text.isdecimal() and len(text) <= _LONGEST):
+        raise InputError(f"The seed is {text!r}; give a whole number, such as 1.")
+    return int(text)
 
 
 def _number(line: Line, what: str) -> int | None:

@@ -411,6 +411,11 @@ class Review:
         return project.folder_of(record)
 
     @property
+    def shown_whole(self) -> ItemRecord | None:
+        """The item whose session is open; ``None``: none is, or that of another image or of a part of it."""
+        return self.record if self._session is not None else None
+
+    @property
     def _session(self) -> Session | None:
         """The open session, if it is of the item that is shown."""
         return self._workspace.session if self._is_of_shown and self._is_whole else None

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
 from napari_corrclip.annotation import Session
 from napari_corrclip.gui.image.picture import Picture
 from napari_corrclip.gui.work.exporting import name_for
 from napari_corrclip.progress import Progress, Steps
-from napari_corrclip.project.export.exporting import Exported, ExportOptions, Source, export_steps
+from napari_corrclip.project.export.exporting import Exported, ExportOptions, export_steps
 from napari_corrclip.project.export.formats import format_called
-from napari_corrclip.project.export.image import LabelledImage
+from napari_corrclip.project.loose import source_of
 from napari_corrclip.project.project import Project
 from napari_corrclip.project.records import ItemState
 
@@ -32,23 +31,39 @@ def image_steps(
     Raises:
         InputError: as of an export.
     """
-    copy, name = session.copy(), name_for(picture)
-    source = picture.source
-    whole = source is not None and picture.box is None and not picture.level
-    file = (
-        Path(source.path) if source is not None and whole and Path(source.path).is_file() else None
-    )
-    path = name if file is None else file.name
-    plane = source.slice if source is not None and file is not None else ()
+    copy, kind = session.copy(), format_called(format_)
+    # Of a file that is as it was its picture is the file; a part, or channels, as the networks saw them.
+    pictures = (options.pictures or kind.pictures) != "none"
+    source = source_of(copy, name_for(picture), pictures)
+    return export_steps([source], folder, kind, copy.vocabulary, options)
 
-    def read() -> LabelledImage:
-        image = LabelledImage.of_session(copy, name, path=path, file=file, plane=plane)
-        # A part, or what is in memory, is written as the networks saw it.
-        return image if file is not None else replace(image, pixels=copy.image)
 
-    return export_steps(
-        [Source(path, name, read)], folder, format_called(format_), copy.vocabulary, options
-    )
+def item_steps(
+    project: Path, item: str, session: Session, folder: Path, format_: str, options: ExportOptions
+) -> Steps[Exported]:
+    """Export the image of a set that is corrected, with what the set knows of it: who decided, and when.
+
+    Args:
+        project: its folder.
+        item: the image's name there.
+        session: of the image; a copy is made now.
+        folder: is made.
+        format_: name of the format.
+        options: what a person says.
+
+    Raises:
+        InputError: as of an export.
+    """
+    return _item_steps(project, item, session.copy(), folder, format_, options)
+
+
+def _item_steps(
+    project: Path, item: str, copy: Session, folder: Path, format_: str, options: ExportOptions
+) -> Steps[Exported]:
+    yield Progress("export", 0, 1)
+    with Project.open(project, read_only=True) as opened:
+        steps = opened.export_item_steps(item, copy, folder, format_, options=options)
+        return (yield from steps)
 
 
 def set_steps(

@@ -107,11 +107,13 @@ class Source:
         path: of the image as the person knows it; planes of one file have one.
         title: tells planes of one file apart, too; its folders are put before names that others have, too.
         read: returns its labels; its name and subset are given here.
+        file: the image it is of or a part of, as far as that is known before it is read.
     """
 
     path: str
     title: str
     read: Callable[[], LabelledImage]
+    file: Path | None = None
 
 
 def head_of(format_: Format, vocabulary: Vocabulary, options: ExportOptions) -> Head:
@@ -188,6 +190,7 @@ def export_steps(
     recover_folder(place)
     target = Place.of(place, replace=options.replace)
     target.check_apart(standing)
+    target.check_apart(source.file for source in sources if source.file is not None)
     if not sources:
         raise InputError("There is no image to export; label some first, or leave --only out.")
     names = names_of([source.title for source in sources])

@@ -11,10 +11,12 @@ from PIL import Image
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QMessageBox
 
+from napari_corrclip.demo.scenes import generate_scene
 from napari_corrclip.gui.export.panel import OWN, THIS
 from napari_corrclip.gui.pages import Page
 from napari_corrclip.gui.work.said import Kind
 from napari_corrclip.project.export import cvat
+from napari_corrclip.project.export.exporting import dealt
 from napari_corrclip.project.export.formats import FORMATS, WRITTEN
 from napari_corrclip.project.export.importing import Opened
 from tests.gui.hand import choose, click_at, turn_to, write
@@ -226,3 +228,98 @@ def test_one_image_in_the_format_of_a_trainer(person: Person, images: Path, tmp_
     choose(panel.kind, OWN)
     assert panel.files.isVisible()
     assert not panel.trainer.isVisible()
+
+
+def test_one_image_of_a_set_goes_out_with_what_the_set_knows_of_it(
+    person: Person, images: Path
+) -> None:
+    dock = person.dock
+    dock.open_project(str(prelabelled(images)))
+    project = shown(person)
+    record = dock.projects.review.record
+    dock.session.assign(dock.session.ids.tolist()[:3], "blue")
+    project.mark(record, "verified", by="Ann")
+    turn_to(person, Page.EXPORT)
+    panel = dock.export
+    assert panel.what.currentText() == THIS
+    choose(panel.kind, FORMATS["indexed"].title)
+    press(person)
+    opened = Opened.of(images.parent / "scene 0-indexed")
+    (entry,) = opened.entries
+    image = opened.image(entry)
+    assert (image.path, image.verified) == (record.path, True)
+    np.testing.assert_array_equal(image.labels, dock.session.labels)
+    who = {note.by for note in image.notes if note.state == "assigned"}
+    assert who == {dock.projects.review.keeping.by}
+    assert "" not in who
+
+
+def test_layers_that_were_taken_as_colours_are_one_picture(person: Person, tmp_path: Path) -> None:
+    scene = generate_scene(1).image[:96, :128]
+    for channel, name in enumerate(("red", "green", "blue")):
+        Image.fromarray(scene[..., channel]).save(tmp_path / f"{name}.png")
+        person.viewer.open(str(tmp_path / f"{name}.png"), plugin="napari", contrast_limits=(0, 255))
+    dock = person.dock
+    dock.reset_choices()
+    turn_to(person, Page.SET_UP)
+    choose(dock.model.regions, "superpixels")
+    dock.image.channels_box.setChecked(True)
+    for channel, name in zip(dock.image.channels, ("red", "green", "blue"), strict=True):
+        channel.value = person.viewer.layers[name]
+    person.type("red, green")
+    session = person.run()
+    np.testing.assert_array_equal(session.image, scene)
+    np.testing.assert_array_equal(exported(person, "yolo"), scene)
+
+
+def test_a_file_that_was_changed_since_is_not_the_picture(person: Person, images: Path) -> None:
+    dock = person.dock
+    file = images / "scene 1.png"
+    person.viewer.open(str(file), plugin="napari")
+    dock.reset_choices()
+    turn_to(person, Page.SET_UP)
+    choose(dock.model.regions, "superpixels")
+    person.type("red, green")
+    session = person.run()
+    assert session.image is not None
+    seen = session.image.copy()
+    Image.fromarray(255 - seen).save(file)
+    np.testing.assert_array_equal(exported(person, "yolo"), seen)
+
+
+def exported(person: Person, name: str) -> np.ndarray:
+    """Export the image that is corrected as a person does, and return the picture that was written."""
+    turn_to(person, Page.EXPORT)
+    panel = person.dock.export
+    choose(panel.kind, FORMATS[name].title)
+    press(person)
+    assert person.dock.status.text().startswith("Wrote 1 image")
+    picture = next((Path(panel.place.toolTip()) / "images" / "train").iterdir())
+    with Image.open(picture) as opened:
+        return np.asarray(opened)
+
+
+def test_images_are_dealt_out_by_a_seed(person: Person, images: Path) -> None:
+    dock = person.dock
+    dock.open_project(str(prelabelled(images)))
+    shown(person)
+    turn_to(person, Page.EXPORT)
+    panel = dock.export
+    choose(panel.kind, FORMATS["indexed"].title)
+    assert not panel.trainer.seed.isVisible()
+    choose(panel.what, "All that have labels")
+    assert panel.trainer.seed.isVisible()
+    write(person, panel.trainer.split, "50/50")
+    assert panel.trainer.options(several=True, replace=False).seed == 0
+    write(person, panel.trainer.seed, "one")
+    click_at(person, panel.button)
+    assert dock.status.text() == "The seed is 'one'; give a whole number, such as 1."
+    paths = [f"../scenes/scene {number}.png" for number in range(4)]
+    seed = next(each for each in range(9) if dealt(paths, (50, 50), each) != dealt(paths, (50, 50)))
+    write(person, panel.trainer.seed, str(seed))
+    assert check_names(dock.pages)
+    assert cut(dock.pages) == []
+    press(person)
+    opened = Opened.of(images.parent / "set-indexed")
+    found = {opened.path_of(entry): entry.subset for entry in opened.entries}
+    assert [found[path] for path in paths] == dealt(paths, (50, 50), seed)
