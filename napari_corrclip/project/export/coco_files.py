@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_corrclip.errors import InputError
+from napari_corrclip.maps.regions import with_new_ids
 from napari_corrclip.project.export.checks import check_size, inside, moment, share, whole
 from napari_corrclip.project.export.exporting import names_of
 from napari_corrclip.project.export.format import Entry, Head, vocabulary_of
@@ -514,14 +515,7 @@ class Regions:
 
     def tables(self) -> tuple[NDArray[np.uint16], NDArray[np.int32]]:
         """Return the label value and the region of each annotation, by its number; of 0 they are 0."""
-        free = max((region or 0 for region in self.ids), default=0)
-        fit = free + len(self.ids) <= _LARGEST_ID
-        regions = np.arange(len(self.ids) + 1, dtype=np.int32)
-        if fit:  # else ids are at the very end of what there is, and all get new ones
-            for number, region in enumerate(self.ids, start=1):
-                free += region is None
-                regions[number] = free if region is None else region
-        return np.array([0, *self.values], np.uint16), regions
+        return np.array([0, *self.values], np.uint16), with_new_ids([0, *self.ids])
 
     def notes(self, regions: NDArray[np.int32]) -> tuple[RegionNote, ...]:
         """Return what is known of the regions, by ascending id.
