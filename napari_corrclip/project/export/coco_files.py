@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from napari_corrclip.errors import InputError
 from napari_corrclip.maps.regions import with_new_ids
 from napari_corrclip.project.export.checks import check_size, inside, moment, share, whole
-from napari_corrclip.project.export.exporting import names_of
+from napari_corrclip.project.export.exporting import names_of, subset_called
 from napari_corrclip.project.export.format import Entry, Head, vocabulary_of
 from napari_corrclip.project.export.image import LabelledImage, RegionNote, State
 from napari_corrclip.project.export.pictures import How, put_picture
@@ -39,8 +39,6 @@ _LARGEST_ID = (1 << 31) - 1
 
 _WHOLE = "default"
 """What documents without a split are called; some libraries look for a name behind the underscore."""
-SUBSETS = {_WHOLE: "", "valid": "val"}
-"""What a subset is called in names of files."""
 
 
 def document_name(name: str, subset: str) -> str:
@@ -58,7 +56,7 @@ def documents_called(folder: Path, name: str) -> dict[str, Path]:
     found: dict[str, Path] = {}
     for path in sorted((folder / ANNOTATIONS).glob(f"{name}*.json")):
         subset = path.stem[len(name) :].lstrip("_")
-        known = SUBSETS.get(subset, subset)
+        known = "" if subset == _WHOLE else subset_called(subset)
         found[path.stem if known in found else known] = path
     return found
 

@@ -52,7 +52,14 @@ from napari_corrclip.project.export.format import (
     vocabulary_of,
 )
 from napari_corrclip.project.export.image import LabelledImage
-from napari_corrclip.project.export.numbering import VOID, Choices, are_of, decode
+from napari_corrclip.project.export.numbering import (
+    IGNORED,
+    UNLABELLED,
+    VOID,
+    Choices,
+    are_of,
+    decode,
+)
 from napari_corrclip.project.export.pictures import ENDINGS, put_picture
 from napari_corrclip.project.export.voc import NAMES, voc_colors, voc_vocabulary
 from napari_corrclip.results.label_files import write_tiff
@@ -67,7 +74,6 @@ LABELS, REGIONS, PICTURES, LISTS = (
 )  # fmt: skip
 TABLE = "classes.csv"
 COLUMNS = ("number", "name", "red", "green", "blue", "value")
-UNLABELLED, IGNORED = "unlabelled", "ignored"
 _ENDINGS = (".png", ".tif")
 _ALL = ("all", "trainval")
 """Lists of what is in no subset, or in others as well."""

@@ -24,6 +24,7 @@ from napari_corrclip.project.export.exporting import (
     head_of,
     names_of,
     names_with_folders,
+    subset_called,
 )
 from napari_corrclip.project.export.format import Format, Wanted
 from napari_corrclip.project.export.formats import FORMATS, format_called, format_of
@@ -440,3 +441,9 @@ def test_what_is_ignored_as_if_unlabelled_is_black(tmp_path: Path) -> None:
     (path,) = (folder / "SegmentationClass").glob("*.png")
     with Image.open(path) as picture:
         assert picture.getpalette()[:3] == [0, 0, 0]
+
+
+def test_subsets_are_known_by_what_others_call_them() -> None:
+    found = [subset_called(name) for name in ("Train", "valid", "VALIDATION", "testing", "fold2")]
+    assert found == ["train", "val", "val", "test", "fold2"]
+    assert subset_called("default") == "default"
