@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from itertools import count
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -55,9 +58,28 @@ def as_ids(ids: NDArray[np.integer]) -> NDArray[np.int32] | NDArray[np.uint16]:
     Args:
         ids: of regions, from 0 to 2147483647, of any shape.
     """
-    if ids.max(initial=0) <= np.iinfo(np.uint16).max:
+    if id_type(int(ids.max(initial=0))) is np.uint16:
         return ids.astype(np.uint16, copy=False)
     return ids.astype(np.int32, copy=False)
+
+
+def id_type(highest: int) -> type[np.uint16] | type[np.int32]:
+    """Return the type of ids up to one: uint16, which every program reads, where all fit, else int32."""
+    return np.uint16 if highest <= np.iinfo(np.uint16).max else np.int32
+
+
+def with_new_ids(ids: Sequence[int | None]) -> NDArray[np.int32]:
+    """Return ids, with new ones where there is none: those behind the highest, else the lowest that are free.
+
+    Args:
+        ids: from 0 to 2147483647; ``None``: a new one, no two alike.
+    """
+    known = {each for each in ids if each is not None}
+    begin = max(known, default=0) + 1
+    wanted = sum(each is None for each in ids)
+    spare = count(begin if begin + wanted - 1 <= _MAX_ID else 1)
+    new = (each for each in spare if each not in known)
+    return np.array([next(new) if each is None else each for each in ids], np.int32)
 
 
 def number_regions(regions: NDArray[np.integer]) -> tuple[NDArray[np.int32], NDArray[np.int64]]:

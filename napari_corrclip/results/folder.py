@@ -35,7 +35,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_corrclip.errors import InputError
-from napari_corrclip.maps.regions import check_regions
+from napari_corrclip.maps.regions import as_ids, check_regions
 from napari_corrclip.results import label_files as maps
 from napari_corrclip.storage.arrays import read_npz
 from napari_corrclip.storage.disk import remove
@@ -106,7 +106,7 @@ def write_result(
         )
     document = {"format": FORMAT, "notes": list(notes), **provenance}
     writers: dict[str, Writer] = {
-        "regions.tif": lambda path: maps.write_tiff(path, maps.smallest_type(regions)),
+        "regions.tif": lambda path: maps.write_tiff(path, as_ids(regions)),
         "regions.csv": lambda path: path.write_text(table_to_csv(table), encoding="utf-8"),
         "vocabulary.yaml": lambda path: path.write_text(_words(vocabulary), encoding="utf-8"),
         "arrays.npz": lambda path: np.savez_compressed(path, allow_pickle=False, **arrays),

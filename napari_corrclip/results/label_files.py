@@ -9,9 +9,10 @@ from numpy.typing import NDArray
 
 from napari_corrclip.errors import InputError
 from napari_corrclip.maps.reading import read_map
+from napari_corrclip.maps.regions import as_ids
 from napari_corrclip.vocabulary import Vocabulary
 
-__all__ = ["read_map", "smallest_type", "write_label_png", "write_tiff"]
+__all__ = ["read_map", "write_label_png", "write_tiff"]
 
 _KEPT = (np.uint8, np.uint16, np.int32)  # types of a TIFF that other programs read
 
@@ -45,7 +46,7 @@ def write_tiff(path: Path, array: NDArray[np.integer]) -> None:
     Args:
         path: of the file.
         array: (H, W), 0 to 2147483647. uint8, uint16 and int32 are written as they are, others as
-            what :func:`smallest_type` makes of them.
+            what :func:`~napari_corrclip.maps.regions.as_ids` makes of them.
 
     Raises:
         InputError: a value does not fit, or no integers.
@@ -59,17 +60,10 @@ def write_tiff(path: Path, array: NDArray[np.integer]) -> None:
         "renumber them, for example with skimage.segmentation.relabel_sequential",
     )
     if array.dtype.newbyteorder("=") not in _KEPT:
-        array = smallest_type(array)
+        array = as_ids(array)
     tifffile.imwrite(
         path, np.ascontiguousarray(array), compression="zlib", photometric="minisblack"
     )
-
-
-def smallest_type(regions: NDArray[np.integer]) -> NDArray[np.integer]:
-    """Return uint16 where all ids fit, which every program reads, and int32 otherwise."""
-    if int(regions.max(initial=0)) <= np.iinfo(np.uint16).max:
-        return regions.astype(np.uint16)
-    return regions.astype(np.int32, copy=False)
 
 
 def check_values(labels: NDArray[np.generic], highest: int, where: str, advice: str) -> None:

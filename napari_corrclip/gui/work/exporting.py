@@ -14,8 +14,9 @@ from napari_corrclip.annotation import Session
 from napari_corrclip.errors import InputError
 from napari_corrclip.gui.image.layer_files import file_of
 from napari_corrclip.gui.image.picture import Picture
+from napari_corrclip.maps.regions import as_ids
 from napari_corrclip.progress import Progress, Steps
-from napari_corrclip.results.label_files import smallest_type, write_label_png, write_tiff
+from napari_corrclip.results.label_files import write_label_png, write_tiff
 from napari_corrclip.results.overlay import draw_overlay
 from napari_corrclip.storage.disk import cannot_write
 from napari_corrclip.storage.files import atomic_path
@@ -82,7 +83,7 @@ FORMATS: Mapping[str, Format] = {
         "Regions as TIFF",
         "A pixel's value is the number of its region",
         ".regions.tif",
-        lambda session, path: write_tiff(path, smallest_type(session.regions)),
+        lambda session, path: write_tiff(path, as_ids(session.regions)),
         {},
     ),
     "table": Format(

@@ -19,13 +19,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from napari_corrclip.errors import InputError
-from napari_corrclip.project.export.coco_files import ANNOTATIONS, SUBSETS, Regions, box_of
+from napari_corrclip.project.export.coco_files import ANNOTATIONS, Regions, box_of
 from napari_corrclip.project.export.coco_formats import (
     CollectionReader,
     CollectionWriter,
     coco_format,
 )
 from napari_corrclip.project.export.coco_masks import Canvas, compressed, counts_of
+from napari_corrclip.project.export.exporting import subset_called
 from napari_corrclip.project.export.format import Entry, Taken
 from napari_corrclip.project.export.image import LabelledImage
 from napari_corrclip.project.export.segments import Segment
@@ -97,7 +98,7 @@ class CocoReader(CollectionReader):
             found = {"": folder / _OTHERS}
         if not found and folder.is_dir():
             for path in sorted(folder.glob(f"*/{_OTHERS}")):
-                found[SUBSETS.get(path.parent.name, path.parent.name)] = path
+                found[subset_called(path.parent.name)] = path
         if not found and (alone := _alone_in(folder)) is not None:
             found[""] = alone
         return found

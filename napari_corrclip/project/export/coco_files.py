@@ -19,8 +19,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_corrclip.errors import InputError
+from napari_corrclip.maps.regions import with_new_ids
 from napari_corrclip.project.export.checks import check_size, inside, moment, share, whole
-from napari_corrclip.project.export.exporting import names_of
+from napari_corrclip.project.export.exporting import names_of, subset_called
 from napari_corrclip.project.export.format import Entry, Head, vocabulary_of
 from napari_corrclip.project.export.image import LabelledImage, RegionNote, State
 from napari_corrclip.project.export.pictures import How, put_picture
@@ -38,8 +39,6 @@ _LARGEST_ID = (1 << 31) - 1
 
 _WHOLE = "default"
 """What documents without a split are called; some libraries look for a name behind the underscore."""
-SUBSETS = {_WHOLE: "", "valid": "val"}
-"""What a subset is called in names of files."""
 
 
 def document_name(name: str, subset: str) -> str:
@@ -57,7 +56,7 @@ def documents_called(folder: Path, name: str) -> dict[str, Path]:
     found: dict[str, Path] = {}
     for path in sorted((folder / ANNOTATIONS).glob(f"{name}*.json")):
         subset = path.stem[len(name) :].lstrip("_")
-        known = SUBSETS.get(subset, subset)
+        known = "" if subset == _WHOLE else subset_called(subset)
         found[path.stem if known in found else known] = path
     return found
 
@@ -514,14 +513,7 @@ class Regions:
 
     def tables(self) -> tuple[NDArray[np.uint16], NDArray[np.int32]]:
         """Return the label value and the region of each annotation, by its number; of 0 they are 0."""
-        free = max((region or 0 for region in self.ids), default=0)
-        fit = free + len(self.ids) <= _LARGEST_ID
-        regions = np.arange(len(self.ids) + 1, dtype=np.int32)
-        if fit:  # else ids are at the very end of what there is, and all get new ones
-            for number, region in enumerate(self.ids, start=1):
-                free += region is None
-                regions[number] = free if region is None else region
-        return np.array([0, *self.values], np.uint16), regions
+        return np.array([0, *self.values], np.uint16), with_new_ids([0, *self.ids])
 
     def notes(self, regions: NDArray[np.int32]) -> tuple[RegionNote, ...]:
         """Return what is known of the regions, by ascending id.

@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_corrclip.errors import InputError
+from napari_corrclip.maps.regions import id_type
 from napari_corrclip.project.export.checks import Covered
 from napari_corrclip.project.export.segments import Segment
 
@@ -204,11 +205,6 @@ class Canvas:
         step = max(1, _BAND // height)
         for left in range(0, width, step):
             yield left, self.columns[left : left + step]
-
-
-def id_type(highest: int) -> type[np.integer]:
-    """Return the type of ids up to one: the smaller one where they fit."""
-    return np.uint16 if highest <= np.iinfo(np.uint16).max else np.int32
 
 
 def _damaged(where: str, error: ValueError) -> InputError:

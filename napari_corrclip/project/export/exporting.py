@@ -28,6 +28,8 @@ from napari_corrclip.vocabulary import MAX_VALUE, Vocabulary
 from napari_corrclip.wording.amounts import count
 
 SUBSETS = ("train", "val", "test")
+_CALLED = {"training": "train", "valid": "val", "validation": "val", "testing": "test"}
+"""What others call them."""
 _UNFIT = re.compile(r'[\x00-\x1f\x7f/\\:*?"<>|]+')
 _BYTE, _SURROGATE = range(0xDC80, 0xDD00), re.compile("[\ud800-\udfff]")
 """What stands for a byte of a name that is no text, and all that UTF-8 has not."""
@@ -430,3 +432,9 @@ def _parts_of(split: object) -> Sequence[float]:
     raise InputError(
         f"The split is {said}; give two or three parts, such as 80/10/10, in Python (80, 10, 10)."
     )
+
+
+def subset_called(name: str) -> str:
+    """Return a subset by what it is called, whatever the case; one of another name is called as it is."""
+    known = _CALLED.get(name.lower(), name.lower())
+    return known if known in SUBSETS else name

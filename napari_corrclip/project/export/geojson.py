@@ -30,6 +30,7 @@ from numpy.typing import NDArray
 from napari_corrclip.errors import InputError
 from napari_corrclip.maps.filling import filled, paint
 from napari_corrclip.maps.outlines import outlines
+from napari_corrclip.maps.regions import id_type, with_new_ids
 from napari_corrclip.project.export.attributes import attributes_of, note_of, scores_of
 from napari_corrclip.project.export.checks import (
     MOST_OF_PICTURE,
@@ -294,8 +295,9 @@ class GeojsonReader(Reader):
         ids = np.zeros(len(features), np.int64)
         with_regions = not self._told or any(feature.region >= 0 for feature in features)
         if with_regions:
-            ids = _ids_of(features)
-            regions = np.zeros(shape, np.uint16 if ids.max(initial=0) < 1 << 16 else np.int32)
+            told = [None if feature.region < 0 else feature.region for feature in features]
+            ids = with_new_ids(told).astype(np.int64)
+            regions = np.zeros(shape, id_type(int(ids.max(initial=0))))
         covered = Covered(shape, repr(str(path)))
         for piece in filled(owners, begins, rows, columns, shape):
             covered.add(int(piece.lengths.sum()))
@@ -478,17 +480,6 @@ def _note_of(properties: Mapping[str, object], where: str) -> tuple[int, RegionN
         return -1, RegionNote(0, 0, 0)
     scores = properties.get("measurements")
     return region, note_of(region, metadata, scores if isinstance(scores, dict) else {}, where)
-
-
-def _ids_of(features: Sequence[_Feature]) -> NDArray[np.int64]:
-    """Return a region for each feature: the one that it says, else one of its own."""
-    free = max((feature.region for feature in features), default=0)
-    ids = []
-    for feature in features:
-        if feature.region < 0:
-            free = max(free, 0) + 1
-        ids.append(free if feature.region < 0 else feature.region)
-    return np.array(ids, np.int64)
 
 
 def _rings_of(

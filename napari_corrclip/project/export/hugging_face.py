@@ -29,7 +29,7 @@ from PIL import Image
 from napari_corrclip.errors import InputError
 from napari_corrclip.project.export.checks import MOST_OF_PICTURE, inside
 from napari_corrclip.project.export.coco_files import inside_of
-from napari_corrclip.project.export.exporting import names_of
+from napari_corrclip.project.export.exporting import names_of, subset_called
 from napari_corrclip.project.export.format import (
     Entry,
     Format,
@@ -43,14 +43,13 @@ from napari_corrclip.project.export.image import LabelledImage
 from napari_corrclip.project.export.indexed import (
     COLUMNS,
     TABLE,
-    UNLABELLED,
     decoded,
     encoded,
     palette_of,
     read_table,
     table_rows,
 )
-from napari_corrclip.project.export.numbering import VOID, Choices
+from napari_corrclip.project.export.numbering import UNLABELLED, VOID, Choices, is_nothing
 from napari_corrclip.project.export.pictures import goes_along, put_picture
 from napari_corrclip.storage.text_files import load_json, read_text
 from napari_corrclip.vocabulary import MAX_VALUE, Vocabulary, VocabularyClass
@@ -62,12 +61,9 @@ LIST, NAMES, CARD = "metadata.jsonl", "id2label.json", "README.md"
 PICTURES, MASKS = "images", "masks"
 _WHOLE = "data"
 _SPLITS = {"val": "validation"}
-_SUBSETS = {_WHOLE: "", "": "", "validation": "val", "valid": "val"}
-"""What a subset is called whose folder is called otherwise."""
 _ENDING = "_file_name"
 _LIKELY = ("label", "mask", "annotation")
 """Columns of label maps, the likeliest first."""
-_NOTHING = frozenset({UNLABELLED, "unlabeled", "void", "ignore", "ignored"})
 _LONGEST = 1 << 28
 
 
@@ -184,7 +180,7 @@ class HuggingFaceReader(Reader):
         for number in told.keys() & self._values.keys():
             name, value = told[number], self._values[number]
             other = names.get(value, UNLABELLED)
-            if key(name) != key(other) and (value or name.casefold() not in _NOTHING):
+            if key(name) != key(other) and (value or not is_nothing(name)):
                 raise InputError(
                     f"{str(path)!r} calls the class {number} {name!r}, and {TABLE} calls it {other!r}; "
                     "correct one of them, or move it away."
@@ -199,12 +195,12 @@ class HuggingFaceReader(Reader):
         names = names_of([f"{place.name}/{map_}" for place, _, _, map_ in found])
         for (place, told, picture, map_), name in zip(found, names, strict=True):
             self._maps[name] = inside_of([place], map_)
-            subset = "" if place == self._folder else place.name
+            subset = "" if place == self._folder or place.name == _WHOLE else place.name
             title = told.get("image_name", picture)
             title = title if isinstance(title, str) else name
             if "image_name" not in told:
                 title = title.rpartition("/")[2]
-            yield Entry(name, title, _SUBSETS.get(subset, subset), inside_of([place], picture))
+            yield Entry(name, title, subset_called(subset), inside_of([place], picture))
 
     def read(self, entry: Entry) -> Taken:
         """Return an image's map."""
@@ -283,9 +279,7 @@ def _read_names(path: Path) -> tuple[dict[int, int], set[int], Vocabulary]:
     ignored = {VOID} - names.keys()
     values: dict[int, int] = {}
     classes = []
-    fit = (
-        names.get(0, UNLABELLED).casefold() in _NOTHING
-    )  # else 0 is a class, and all move up by one
+    fit = is_nothing(names.get(0, UNLABELLED))  # else 0 is a class, and all move up by one
     for number, name in names.items():
         if number == 0 and fit:
             values[0] = 0

@@ -34,7 +34,7 @@ from napari_corrclip.errors import InputError
 from napari_corrclip.images.pictures import open_picture
 from napari_corrclip.maps.parts import parts_of
 from napari_corrclip.maps.reading import read_map
-from napari_corrclip.maps.regions import check_regions
+from napari_corrclip.maps.regions import as_ids, check_regions
 from napari_corrclip.project.export.checks import (
     MOST_OF_PICTURE,
     check_number,
@@ -52,10 +52,17 @@ from napari_corrclip.project.export.format import (
     vocabulary_of,
 )
 from napari_corrclip.project.export.image import LabelledImage
-from napari_corrclip.project.export.numbering import VOID, Choices, are_of, decode
+from napari_corrclip.project.export.numbering import (
+    IGNORED,
+    UNLABELLED,
+    VOID,
+    Choices,
+    are_of,
+    decode,
+)
 from napari_corrclip.project.export.pictures import ENDINGS, put_picture
 from napari_corrclip.project.export.voc import NAMES, voc_colors, voc_vocabulary
-from napari_corrclip.results.label_files import smallest_type, write_tiff
+from napari_corrclip.results.label_files import write_tiff
 from napari_corrclip.storage.text_files import lines_of, read_text
 from napari_corrclip.storage.untrusted import check_regular, guarded
 from napari_corrclip.vocabulary import Vocabulary, VocabularyClass
@@ -67,7 +74,6 @@ LABELS, REGIONS, PICTURES, LISTS = (
 )  # fmt: skip
 TABLE = "classes.csv"
 COLUMNS = ("number", "name", "red", "green", "blue", "value")
-UNLABELLED, IGNORED = "unlabelled", "ignored"
 _ENDINGS = (".png", ".tif")
 _ALL = ("all", "trainval")
 """Lists of what is in no subset, or in others as well."""
@@ -152,7 +158,7 @@ def decoded(
 
 
 def _write_regions(stem: Path, image: LabelledImage) -> None:
-    regions = smallest_type(np.concatenate([band for _, _, band in image.bands()]))
+    regions = as_ids(np.concatenate([band for _, _, band in image.bands()]))
     if regions.dtype == np.uint16 and not is_too_large(image.shape, MOST_OF_PICTURE):
         Image.fromarray(regions).save(stem.with_name(f"{stem.name}.png"), format="PNG")
     else:

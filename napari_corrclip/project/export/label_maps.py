@@ -29,26 +29,21 @@ from napari_corrclip.errors import InputError
 from napari_corrclip.images.pictures import open_picture
 from napari_corrclip.maps.reading import ENDINGS, read_map
 from napari_corrclip.project.export.checks import inside
-from napari_corrclip.project.export.exporting import names_of
+from napari_corrclip.project.export.exporting import SUBSETS, names_of, subset_called
 from napari_corrclip.project.export.format import Entry, Format, Reader, Taken, vocabulary_of
 from napari_corrclip.project.export.indexed import read_table
 from napari_corrclip.project.export.manifest import FOLDER
-from napari_corrclip.project.export.numbering import VOID, Choices, decode
+from napari_corrclip.project.export.numbering import VOID, Choices, decode, is_nothing
 from napari_corrclip.storage.text_files import lines_of, load_json, load_yaml, read_text
 from napari_corrclip.storage.untrusted import check_regular, guarded
 from napari_corrclip.vocabulary import MAX_VALUE, Vocabulary, files
 from napari_corrclip.vocabulary.classes import complete, is_int
 from napari_corrclip.vocabulary.grammar import Entry as Named
-from napari_corrclip.vocabulary.grammar import key
 from napari_corrclip.wording.amounts import count
 
 TABLE = "classes"
 _INDEXED = "number,name,red,green,blue,value"
 """The header of our own table beside indexed PNG."""
-_SUBSETS = {
-    "train": "train", "training": "train", "val": "val", "valid": "val", "validation": "val", "test": "test",
-    "testing": "test",
-}  # fmt: skip
 _MAPS = frozenset((
     "mask", "masks", "label", "labels", "labelmap", "labelmaps", "label_maps", "annotation", "annotations",
     "ann", "anns", "ann_dir", "gt", "gtfine", "gtcoarse", "groundtruth", "ground_truth", "segmentation",
@@ -72,8 +67,6 @@ _BESIDE = re.compile(
 """How the name of what lies beside a map goes on, made of it or for another purpose."""
 _PICTURES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")
 _LOSSY = (".jpg", ".jpeg", ".webp")
-_NOTHING = frozenset(("unlabelled", "unlabeled", "void", "ignore", "ignored", "none", "no class"))
-"""Names in a table of what is no class, where the number is 0 or 255."""
 
 
 class LabelMapsReader(Reader):
@@ -135,7 +128,7 @@ class LabelMapsReader(Reader):
             name = stem if stem in by_name else _BEHIND.sub("", stem) or stem
             kept = [each for each in folders if not _is_about(each)]
             subset = next(
-                (_SUBSETS[each.lower()] for each in folders if each.lower() in _SUBSETS), ""
+                (subset_called(each) for each in folders if subset_called(each) in SUBSETS), ""
             )
             picture = _nearest(by_name.get(name, ()), kept, self._folder)
             file_name = "/".join([*kept, picture.name if picture else name])
@@ -265,7 +258,7 @@ def _without_pictures(maps: Sequence[Path], sure: Collection[Path]) -> list[Path
 
 
 def _subset_of(path: Path) -> str:
-    return next((part.lower() for part in path.parts[-2::-1] if part.lower() in _SUBSETS), "")
+    return next((part.lower() for part in path.parts[-2::-1] if subset_called(part) in SUBSETS), "")
 
 
 def _has_colors(path: Path) -> bool:
@@ -324,7 +317,7 @@ def read_classes(path: Path, first: int = 1) -> tuple[dict[int, int], set[int], 
         for entry, number in zip(entries, numbers, strict=True):
             if number in values or number in ignored:
                 raise InputError(f"the number {number} is that of two classes; give each its own.")
-            if number in (0, VOID) and key(entry.name) in _NOTHING:
+            if number in (0, VOID) and is_nothing(entry.name):
                 ignored |= {number} if number else set()
                 values |= {} if number else {0: 0}
                 continue

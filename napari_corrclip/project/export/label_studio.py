@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -30,6 +30,7 @@ from numpy.typing import NDArray
 
 from napari_corrclip.errors import InputError
 from napari_corrclip.maps.parts import parts_of
+from napari_corrclip.maps.regions import with_new_ids
 from napari_corrclip.project.export.brush_rle import MOST, packed, painted, unpacked
 from napari_corrclip.project.export.checks import MOST_PIXELS, inside, moment, share
 from napari_corrclip.project.export.format import (
@@ -45,7 +46,6 @@ from napari_corrclip.project.export.image import LabelledImage, RegionNote
 from napari_corrclip.project.export.label_studio_files import (
     ADVICE,
     CONFIG,
-    HIGHEST,
     PICTURES,
     TASKS,
     Mask,
@@ -272,7 +272,7 @@ class LabelStudioReader(Reader):
         shape = masks[0].shape if masks else self._shape(task, entry)
         if any(mask.shape != shape for mask in masks):
             raise InputError(f"{task.where} has masks of several sizes; {ADVICE}.")
-        ids = _ids_of(masks)
+        ids = with_new_ids([mask.region for mask in masks]).tolist()
         runs = [unpacked(mask.data, shape[0] * shape[1], task.where) for mask in masks]
         areas = [int(lengths.sum()) for _, lengths in runs]
         labels, regions = painted(
@@ -330,18 +330,6 @@ class LabelStudioReader(Reader):
                 f"the folder {PICTURES!r}, or take the task out."
             )
         return shape
-
-
-def _ids_of(masks: Sequence[Mask]) -> list[int]:
-    """Return the id of the region of each mask; those of which it is not known get new ones."""
-    free = max((mask.region or 0 for mask in masks), default=0) + 1
-    if free + len(masks) > HIGHEST:
-        free = 1
-    ids = []
-    for mask in masks:
-        ids.append(free if mask.region is None else mask.region)
-        free += mask.region is None
-    return ids
 
 
 LABEL_STUDIO = Format(

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from napari_corrclip.errors import InputError
 from napari_corrclip.project.export.checks import short
-from napari_corrclip.vocabulary import MAX_VALUE, Vocabulary, VocabularyClass
+from napari_corrclip.vocabulary import MAX_VALUE, Vocabulary, VocabularyClass, grammar
 
 Background = Literal["class", "unlabelled"]
 """What becomes of the background class: a class as any other, or as if its pixels had none."""
@@ -23,6 +23,15 @@ _BACKGROUNDS: tuple[Background, ...] = get_args(Background)
 
 VOID = 255
 """The number of Pascal VOC, and of most trainers, for what is left out of training."""
+UNLABELLED, IGNORED = "unlabelled", "ignored"
+"""What tables of classes call what is no class."""
+_NOTHING = frozenset((UNLABELLED, "unlabeled", "void", "ignore", IGNORED, "none", "no class"))
+"""What those of others call it."""
+
+
+def is_nothing(name: str) -> bool:
+    """Whether a table of classes calls by this name what is no class, where the number is 0 or 255."""
+    return grammar.key(name) in _NOTHING
 
 
 @dataclass(frozen=True, slots=True)

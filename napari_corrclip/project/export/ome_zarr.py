@@ -40,7 +40,7 @@ from napari_corrclip.project.export.format import (
 )
 from napari_corrclip.project.export.image import LabelledImage, RegionNote
 from napari_corrclip.project.export.indexed import VOID_COLOR
-from napari_corrclip.project.export.numbering import Choices, decode
+from napari_corrclip.project.export.numbering import IGNORED, UNLABELLED, Choices, decode
 from napari_corrclip.project.export.pictures import pixels_of
 from napari_corrclip.storage.disk import cannot_write
 from napari_corrclip.storage.untrusted import guarded
@@ -56,7 +56,6 @@ from napari_corrclip.vocabulary import MAX_VALUE, VocabularyClass
 from napari_corrclip.vocabulary.palette import default_color
 
 ENDING, LABELS, CLASSES, REGIONS = ".ome.zarr", "labels", "classes", "regions"
-UNLABELLED, IGNORED = "unlabelled", "ignored"
 VERSION = "0.5"
 CHUNK = 1024
 _ROWS = 256

@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 from napari_corrclip.errors import InputError
 from napari_corrclip.images.files import damage
 from napari_corrclip.images.pictures import open_picture
+from napari_corrclip.maps.regions import id_type
 from napari_corrclip.project.export.checks import MOST_OF_PICTURE, inside
 from napari_corrclip.project.export.coco_files import Regions, box_of, inside_of
 from napari_corrclip.project.export.coco_formats import (
@@ -32,7 +33,6 @@ from napari_corrclip.project.export.coco_formats import (
     CollectionWriter,
     coco_format,
 )
-from napari_corrclip.project.export.coco_masks import id_type
 from napari_corrclip.project.export.format import Entry, Taken
 from napari_corrclip.project.export.image import LabelledImage
 from napari_corrclip.project.export.png_bands import write_rgb

@@ -30,6 +30,7 @@ from numpy.typing import NDArray
 from napari_corrclip.errors import InputError
 from napari_corrclip.maps.filling import filled, paint
 from napari_corrclip.maps.outlines import paths
+from napari_corrclip.maps.regions import id_type
 from napari_corrclip.project.export.checks import (
     MOST_OF_PICTURE,
     MOST_PIXELS,
@@ -298,7 +299,7 @@ class YoloReader(Reader):
         if path is None:
             return Taken(labels)
         values, begins, x, y = self._lines(inside(self._folder, path, "list of polygons"))
-        regions = np.zeros(shape, np.uint16 if len(values) < 1 << 16 else np.int32)
+        regions = np.zeros(shape, id_type(len(values)))
         columns, rows = _pixels(x, shape[1]), _pixels(y, shape[0])
         order = np.argsort(-_areas(begins, columns, rows), kind="stable")
         counts = np.diff(begins)[order]

@@ -49,6 +49,8 @@ MASKS = [
     for masks in format_.masks
 ]
 """Each format that is written, with each thing that its masks may be of."""
+WITH_REGIONS = [pair for pair in MASKS if pair.values[1] != "classes"]
+"""Those whose files know regions: not where masks are of classes, and nothing of Hugging Face's."""
 STATES: tuple[State, ...] = ("", "assigned", "accepted", "ignored")
 
 
@@ -141,6 +143,19 @@ def read(folder: Path, *, manifest: bool = True) -> list[LabelledImage]:
     """Return the images of an export."""
     opened = Opened.of(folder, manifest=manifest)
     return [opened.image(entry) for entry in opened.entries]
+
+
+def segments(image: LabelledImage) -> np.ndarray:
+    """Return which segment each pixel is of, (H, W): those of one region and one class; 0 is of no class."""
+    labels = np.asarray(image.labels, np.int64)
+    return np.where(labels > 0, (np.asarray(image.regions, np.int64) << 16) + labels, 0)
+
+
+def same_segments(one: LabelledImage, other: LabelledImage) -> bool:
+    """Whether two have the same segments, whatever the ids of regions are."""
+    first, second = segments(one), segments(other)
+    pairs = np.unique(np.stack([first.ravel(), second.ravel()]), axis=1)
+    return pairs.shape[1] == len(np.unique(first)) == len(np.unique(second))
 
 
 def same_notes(one: LabelledImage, other: LabelledImage) -> bool:

@@ -14,7 +14,9 @@ import zarr
 from PIL import Image
 
 from napari_corrclip.errors import InputError
+from napari_corrclip.maps.parts import parts_of
 from napari_corrclip.project.export import checks, formats, indexed
+from napari_corrclip.project.export.cvat import MOST
 from napari_corrclip.project.export.exporting import (
     ExportOptions,
     alike,
@@ -22,13 +24,22 @@ from napari_corrclip.project.export.exporting import (
     head_of,
     names_of,
     names_with_folders,
+    subset_called,
 )
 from napari_corrclip.project.export.format import Format, Wanted
 from napari_corrclip.project.export.formats import FORMATS, format_called, format_of
 from napari_corrclip.project.export.image import LabelledImage, RegionNote
 from napari_corrclip.project.export.importing import Opened
 from napari_corrclip.vocabulary import Vocabulary
-from tests.project.export.exported import MASKS, image, read, same_notes, words, write
+from tests.project.export.exported import (
+    MASKS,
+    image,
+    read,
+    same_notes,
+    same_segments,
+    words,
+    write,
+)
 
 BARE = ExportOptions(pictures="none")
 WRITTEN = [pytest.param(format_, id=name) for name, format_ in formats.WRITTEN.items()]
@@ -41,6 +52,11 @@ EXACT_MASKS = [pair for pair in MASKS if pair.values[0].exact]
 def plain(count: int) -> Vocabulary:
     """Return a vocabulary of the values from 1 on."""
     return Vocabulary.from_names([f"class {number}" for number in range(count)])
+
+
+def masks_of(format_: Format) -> Wanted:
+    """Return what masks are to be of, so that a format's files know regions if they can."""
+    return next((masks for masks in format_.masks if masks != "classes"), "classes")
 
 
 def grid(side: int, cells: int, classes: int) -> LabelledImage:
@@ -59,11 +75,21 @@ def grid(side: int, cells: int, classes: int) -> LabelledImage:
 def test_many_regions(format_: Format, tmp_path: Path) -> None:
     one = grid(530, 265, 7)  # 70,225 of four pixels
     assert len(one.notes) > 70_000
-    folder = write(tmp_path / "out", [one], format_, plain(7), BARE)
+    folder = write(
+        tmp_path / "out", [one], format_, plain(7), replace(BARE, masks=masks_of(format_))
+    )
     (back,) = read(folder)
     np.testing.assert_array_equal(back.labels, one.labels)
     np.testing.assert_array_equal(back.regions, one.regions)
     assert same_notes(back, one)
+    (bare,) = read(folder, manifest=False)
+    np.testing.assert_array_equal(bare.labels, one.labels)
+    if format_.name == "cvat":  # which knows so many
+        assert len(bare.notes) == MOST
+    elif (
+        format_.name != "huggingface"
+    ):  # which knows no regions, but neighbours are of other classes
+        assert same_segments(bare, one)
 
 
 @pytest.mark.parametrize(("format_", "masks"), MASKS)
@@ -136,8 +162,12 @@ def test_two_images_of_one_name(format_: Format, tmp_path: Path) -> None:
         np.testing.assert_array_equal(back[one.path].regions, one.regions)
 
 
+@pytest.mark.parametrize("manifest", [True, False])
 @pytest.mark.parametrize("format_", EXACT)
-def test_a_mask_of_four_parts_is_one_and_ten_masks_are_ten(format_: Format, tmp_path: Path) -> None:
+def test_a_mask_of_four_parts_is_one_and_ten_masks_are_ten(
+    format_: Format, manifest: bool, tmp_path: Path
+) -> None:
+    """Hugging Face's label maps know no regions: there each connected part of a class is one."""
     regions = np.zeros((40, 40), np.int32)
     for top, left in ((1, 1), (1, 30), (30, 1), (30, 30)):
         regions[top : top + 6, left : left + 6] = 7
@@ -149,10 +179,17 @@ def test_a_mask_of_four_parts_is_one_and_ten_masks_are_ten(format_: Format, tmp_
         for region in (7, *range(20, 29))
     )
     one = LabelledImage("", labels, regions, notes, path="parts.png")
-    folder = write(tmp_path / "out", [one], format_, plain(2), BARE)
-    (back,) = read(folder)
-    assert [note.id for note in back.notes] == [7, *range(20, 29)]
-    np.testing.assert_array_equal(back.regions, regions)
+    folder = write(
+        tmp_path / "out", [one], format_, plain(2), replace(BARE, masks=masks_of(format_))
+    )
+    (back,) = read(folder, manifest=manifest)
+    if format_.name == "huggingface" and not manifest:
+        one = replace(one, regions=parts_of(labels))
+    assert same_segments(back, one)
+    assert len(back.notes) == len(np.unique(one.regions)) - 1
+    if manifest or format_.name not in ("huggingface", "cvat"):  # which have no place for ids
+        assert [note.id for note in back.notes] == [7, *range(20, 29)]
+        np.testing.assert_array_equal(back.regions, regions)
 
 
 @pytest.mark.parametrize("format_", WRITTEN)
@@ -198,17 +235,18 @@ class Lazy:
 
 @pytest.mark.parametrize(("format_", "masks"), EXACT_MASKS)
 def test_large_images_are_read_in_pieces(format_: Format, masks: Wanted, tmp_path: Path) -> None:
-    one = image(5, (1100, 1000), vocabulary=plain(5), regions=60)
+    one = image(5, (1100, 1000), vocabulary=plain(5), regions=40)  # 255 masks are too few for more
     labels, regions = Lazy(one.labels, tmp_path / "l"), Lazy(one.regions, tmp_path / "r")
     large = LabelledImage("", labels, regions, one.notes, path="large.tif")
     options = replace(BARE, masks=masks)
     folder = write(tmp_path / "out", [large], format_, plain(5), options)
-    assert max(labels.largest, regions.largest) <= 1 << 20
+    assert max(labels.largest, regions.largest) <= 256 * 1100  # a chunk high, and as wide as it is
     (back,) = read(folder)
     np.testing.assert_array_equal(back.labels, one.labels)
     np.testing.assert_array_equal(back.regions, one.regions)
     (bare,) = read(folder, manifest=False)
     np.testing.assert_array_equal(bare.labels, one.labels)
+    assert masks == "classes" or same_segments(bare, one)
 
 
 @pytest.mark.parametrize("name", formats.WRITTEN)
@@ -417,3 +455,9 @@ def test_what_is_ignored_as_if_unlabelled_is_black(tmp_path: Path) -> None:
     (path,) = (folder / "SegmentationClass").glob("*.png")
     with Image.open(path) as picture:
         assert picture.getpalette()[:3] == [0, 0, 0]
+
+
+def test_subsets_are_known_by_what_others_call_them() -> None:
+    found = [subset_called(name) for name in ("Train", "valid", "VALIDATION", "testing", "fold2")]
+    assert found == ["train", "val", "val", "test", "fold2"]
+    assert subset_called("default") == "default"

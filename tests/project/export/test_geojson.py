@@ -417,3 +417,20 @@ def test_whoever_opens_it_may_know_the_size(tmp_path: Path) -> None:
     opened = others(tmp_path, [feature(classification="a")], None)
     opened.reader.sizes = {opened.entries[0]: (5, 6)}.get
     assert taken(opened).labels.shape == (5, 6)
+
+
+def test_an_object_beside_one_of_the_highest_id_gets_another_one(tmp_path: Path) -> None:
+    def square(left: int, **more: object) -> dict[str, object]:
+        ring = [[left, 0], [left + 3, 0], [left + 3, 3], [left, 3], [left, 0]]
+        return {
+            "type": "Feature",
+            "geometry": {"type": "Polygon", "coordinates": [ring]},
+            "properties": {"classification": {"name": "cat"}, **more},
+        }
+
+    features = [square(0, metadata={"region": str(2**31 - 1)}), square(5), square(10)]
+    size = {"width": 20, "height": 10}
+    document = {"type": "FeatureCollection", "image": size, "features": features}
+    (tmp_path / "a.geojson").write_text(json.dumps(document))
+    (back,) = read(tmp_path)
+    assert back.regions[0, [0, 5, 10]].tolist() == [2**31 - 1, 1, 2]

@@ -5,6 +5,7 @@ Polygons hold each pixel, too, where nobody has changed them.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,10 +13,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from napari_corrclip.maps.parts import parts_of
 from napari_corrclip.project.export.exporting import ExportOptions
 from napari_corrclip.project.export.format import Format
 from napari_corrclip.project.export.importing import Opened
-from tests.project.export.exported import MASKS, image, read, same_notes, words, write
+from tests.project.export.exported import (
+    MASKS,
+    WITH_REGIONS,
+    image,
+    read,
+    same_notes,
+    same_segments,
+    segments,
+    words,
+    write,
+)
 
 
 @pytest.mark.parametrize(("format_", "masks"), MASKS)
@@ -37,6 +49,27 @@ def test_labels_regions_and_decisions_come_back(
         np.testing.assert_array_equal(other.regions, one.regions)
         assert same_notes(other, one)
         assert other.verified
+
+
+@pytest.mark.parametrize(("format_", "masks"), WITH_REGIONS)
+def test_the_files_themselves_know_regions(format_: Format, masks: str, tmp_path: Path) -> None:
+    """Without the manifest, which knows them of all formats."""
+    images = [image(1), image(2, (64, 64), name="other/a b.png"), image(3, (1, 1), name="dot.png")]
+    folder = write(
+        tmp_path / "out", images, format_, options=ExportOptions(masks=masks, pictures="none")
+    )
+    known = Opened.of(folder)
+    names = {known.path_of(entry): entry.name for entry in known.entries}
+    bare = Opened.of(folder, manifest=False)
+    back = {entry.name: bare.image(entry) for entry in bare.entries}
+    for one in images:
+        other = back[names[one.path]]
+        if format_.name == "yolo":  # each part of a region is a line, and so a region
+            one = replace(one, regions=parts_of(segments(one)))
+        assert same_segments(one, other)
+        if format_.name not in ("yolo", "cvat"):  # which have no place for ids
+            kept = one.labels > 0
+            np.testing.assert_array_equal(other.regions[kept], one.regions[kept])
 
 
 @pytest.mark.parametrize(("format_", "masks"), MASKS)
