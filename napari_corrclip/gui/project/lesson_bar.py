@@ -52,6 +52,7 @@ class LessonBar(QWidget):
     Attributes:
         switch: off, ask or on.
         score: who foretold the last verdicts.
+        why_button: asks what taught the selected region its class.
         strip: what would change, with the two buttons.
 
     Signals (psygnal):
@@ -69,6 +70,14 @@ class LessonBar(QWidget):
         self.switch.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self.switch.textActivated.connect(self._turned)
         self.score = Fitted()
+        self.why_button = button(
+            "Why?",
+            "What taught this? The verdicts on the regions that look most like the selected one (Y)",
+        )
+        self.why_button.setAccessibleName("What taught this?")
+        self.why_button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        self.why_button.setEnabled(False)
+        self.why_button.clicked.connect(lambda: teaching.ask())
         self.strip = QWidget()
         self.told = Fitted()
         self.apply_button = button(
@@ -83,6 +92,7 @@ class LessonBar(QWidget):
         first.addWidget(Label("Lesson"))
         first.addWidget(self.switch)
         first.addWidget(self.score, 1)
+        first.addWidget(self.why_button)
         second.setContentsMargins(0, 0, 0, 0)
         second.addWidget(self.told, 1)
         second.addWidget(self.apply_button)
@@ -119,6 +129,7 @@ class LessonBar(QWidget):
             self.score.say(score(teaching.last), account(teaching.last))
         else:
             self.score.say("")
+        self.why_button.setEnabled(teaching.learning is not None and teaching.region is not None)
         words, offered = teaching.words, teaching.offered
         self.strip.setVisible(offered is not None and words is not None)
         if offered is not None and words is not None:

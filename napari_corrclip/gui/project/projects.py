@@ -23,6 +23,7 @@ from napari_corrclip.gui.project.passed_over import PassedOver
 from napari_corrclip.gui.project.review import Review
 from napari_corrclip.gui.project.running import ProjectRun
 from napari_corrclip.gui.project.statistics import StatisticsWindow
+from napari_corrclip.gui.project.teachers import TeachersWindow
 from napari_corrclip.gui.project.teaching import Teaching
 from napari_corrclip.gui.project.way import WayBar
 from napari_corrclip.gui.project.words import SetWords
@@ -71,6 +72,7 @@ class Projects:
         words: the classes of the set.
         teaching: the lesson of the image that is open.
         lesson: its row on the page of corrections.
+        teachers: the window of what taught a region.
         run: goes over its images in the background.
         opening: asks for a folder.
     """
@@ -106,6 +108,9 @@ class Projects:
         self.lesson = LessonBar(self.teaching)
         self.lesson.looked.connect(self._look)
         self.review.opened.connect(self._show_lesson)
+        self.teachers = TeachersWindow(parent, tell)
+        self.teaching.asked.connect(self._show_teachers)
+        self.teachers.opened.connect(self._open_teacher)
         self.way = WayBar(self.review, self.panel.model)
         self.opening = Opening(
             parent,
@@ -172,6 +177,23 @@ class Projects:
         """Walk through what the lesson offers; where regions are not corrected yet, from now on they are."""
         self._correct.button.setChecked(True)
         self.teaching.look()
+
+    def _show_teachers(self, region: int) -> None:
+        project, learning, words = self.review.project, self.teaching.learning, self.teaching.words
+        if project is not None and learning is not None and words is not None:
+            self.teachers.open(project, learning, region, words)
+
+    def _open_teacher(self, image: str, region: int) -> None:
+        """Show an image with a region of it selected."""
+        project = self.review.project
+        if project is None:
+            return
+        self._correct.button.setChecked(True)
+        self.teaching.select(image, region)
+        try:
+            self.panel.show_item(project.item(image))
+        except InputError as error:
+            self._tell(error)
 
     def _look_alone(self, project: Project) -> int:
         """Add what has come to a project's folders, where no other thread may write; return how many."""
@@ -251,6 +273,7 @@ class Projects:
         self._looking.drop()
         self.panel.close_jobs()
         self.statistics.close()
+        self.teachers.close()
         self.review.close()
 
     def let_go(self) -> None:
@@ -258,6 +281,7 @@ class Projects:
         self._looking.drop()
         self.panel.thumbnails.close()
         self.statistics.let_go()
+        self.teachers.let_go()
         self.run.let_go()
         self.teaching.let_go()
         self.review.let_go()

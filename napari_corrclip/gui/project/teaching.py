@@ -47,12 +47,15 @@ class Teaching:
         last: the last look at what was learnt; ``None``: there was none.
         offered: what would change, until a person says so; ``None``: nothing.
         switch: whether what was learnt is shown.
+        region: the one that is selected; ``None``: none or several are.
 
     Signals (psygnal):
         changed: any of these may be others.
+        asked: a region of which one wants to know what taught it its class.
     """
 
     changed = Signal()
+    asked = Signal(int)
 
     def __init__(self, review: Review, mode: Callable[[], CorrectMode | None], tell: Tell) -> None:
         self._review, self._mode, self._tell = review, mode, tell
@@ -61,6 +64,8 @@ class Teaching:
         self.last: Lookout | None = None
         self.offered: Lookout | None = None
         self.switch: Switch = DEFAULT
+        self.region: int | None = None
+        self._to_select: tuple[str, int] | None = None
         self._session: Session | None = None
         self._looks = 0
         self._walks = False  # through what is offered
@@ -96,6 +101,11 @@ class Teaching:
         mode.review.before_next = self._refresh_if_due
         mode.review.before_refresh = self.refresh
         mode.review.hint = self.hint
+        mode.actions.ask_teachers = self.ask
+        mode.correcting.selected.connect(self._selected)
+        wanted, self._to_select = self._to_select, None
+        if wanted is not None and wanted[0] == record.name:
+            mode.select([wanted[1]])
         if not self._learn():
             self.changed.emit()
             return ""
@@ -139,9 +149,36 @@ class Teaching:
         self._let_go()
         self.changed.emit()
 
+    def select(self, image: str, region: int) -> None:
+        """Select a region of an image, now or when it is opened.
+
+        Args:
+            image: name of its item.
+            region: id; one that is there no more is not selected.
+        """
+        record, mode = self._review.shown_whole, self._mode()
+        if record is None or record.name != image or mode is None:
+            self._to_select = image, region
+        elif mode.session.find(region) is not None:
+            mode.select([region])
+            mode.review.show(region)
+
+    def _selected(self, selection: tuple[int, ...]) -> None:
+        self.region = selection[0] if len(selection) == 1 else None
+        self.changed.emit()
+
+    def ask(self, region: int | None = None) -> None:
+        """Ask what taught a region its class; ``None``: that which is selected."""
+        region = self.region if region is None else region
+        if self.learning is None:
+            self._tell(InputError(self.why_not or "No image that could teach is open."))
+        elif region is not None:
+            self.asked.emit(region)
+
     def let_go(self) -> None:
         """Keep what was learnt, and tell and touch nobody: the window is being deleted."""
         self.changed.disconnect()
+        self.asked.disconnect()
         self._mode, self._tell = lambda: None, lambda _: None
         self.leave()
 
@@ -155,6 +192,7 @@ class Teaching:
             mode.review.before_next = mode.review.before_refresh = lambda: None
             mode.review.hint = lambda _: ""
             mode.layers.outlines.offer(())
+        self.region = None
         self.learning = self.last = self.offered = None
         self.why_not = ""
         self._looks, self._walks, self._anew = 0, False, False

@@ -11,6 +11,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from qtpy.QtCore import Qt
+from qtpy.QtTest import QTest
+from qtpy.QtWidgets import QPushButton
 
 import napari_corrclip as nc
 from napari_corrclip.annotation import Session
@@ -246,3 +248,43 @@ def test_an_image_that_is_verified_stays_as_it_is(
     choose(person.dock.projects.lesson.switch, "on")
     assert not person.dock.session.history.done
     assert str(project.item(second).state) == "verified"
+
+
+def test_one_sees_what_taught_a_region_and_goes_there(
+    person: Person, folder: Path, truths: list[NDArray[np.integer]]
+) -> None:
+    begin(person, folder, "on")
+    dock, project = person.dock, person.dock.projects.review.project
+    assert project is not None
+    decide(person, truths[0], 12)
+    key(person, Qt.Key.Key_PageDown)
+    person.qtbot.waitUntil(lambda: name_shown(person) == "scene 1", timeout=MINUTE)
+    shown(person)
+    why = dock.projects.lesson.why_button
+    assert not why.isEnabled()
+    key(person, Qt.Key.Key_D)
+    click_at(person, why)
+    rows = dock.projects.teachers.rows
+    person.qtbot.waitUntil(lambda: rows[0].isVisible(), timeout=MINUTE)
+    assert [row.isVisible() for row in rows] == [True] * 3
+    for row in rows:
+        name, file, _ = row.text().splitlines()
+        assert name in WORDS
+        assert file == "scene 0.png"
+        assert not row.icon().isNull()
+    rows[0].window().grab().save(str(folder.parent / "teachers.png"))
+    region = int(region_of(rows[0]))
+    QTest.mouseClick(rows[0], Qt.MouseButton.LeftButton)
+    person.qtbot.waitUntil(lambda: name_shown(person) == "scene 0", timeout=MINUTE)
+    shown(person)
+    assert dock.correct.mode is not None
+    assert dock.correct.mode.selection == (region,)
+    verdict = dock.session.region(region).verdict
+    assert verdict is not None
+    assert dock.session.vocabulary.by_value(verdict.value).name == rows[0].text().splitlines()[0]
+    key(person, Qt.Key.Key_Y)  # by the key, within the image itself
+    person.qtbot.waitUntil(lambda: f"region {region}." in dock.projects.teachers.text.text())
+
+
+def region_of(row: QPushButton) -> str:
+    return row.text().splitlines()[2].removeprefix("region ")
