@@ -110,7 +110,7 @@ class Learning:
                     "it to the vocabulary first (Lesson.changed)."
                 )
             self._columns = [values.index(value) for value in lesson.classes]
-            self._numbers = evidence.numbers
+            self._numbers, self._probabilities = evidence.numbers, evidence.probabilities
             self._areas = np.bincount(self._numbers.ravel(), minlength=len(vectors) + 1)[1:]
             self._elected = elected(state)
             self._former = [
@@ -124,15 +124,23 @@ class Learning:
                 decided=self._decided(state),
                 former=self._former,
                 run=run,
+                wordless=[class_.value for class_ in state.vocabulary if not class_.prompts],
             )
 
     @property
     def fits(self) -> bool:
-        """Whether the session still shows the run and the classes that it learns from."""
+        """Whether the session still shows the run and the classes that it learns from.
+
+        By other words of a class the networks say something else, too.
+        """
         with self.timeline.locked():
-            state = self.timeline.state
-            same = set(state.vocabulary.values) == set(self.lesson.classes)
-            return same and state.evidence.numbers is self._numbers
+            evidence = self.timeline.state.evidence
+            same = set(self.timeline.state.vocabulary.values) == set(self.lesson.classes)
+            return (
+                same
+                and evidence.numbers is self._numbers
+                and evidence.probabilities is self._probabilities
+            )
 
     @property
     def taken_back(self) -> Mapping[int, frozenset[int]]:
