@@ -632,6 +632,7 @@ class CorrClipDock(Docked):
         if isinstance(found, Run):
             if found.vocabulary != vocabulary:
                 self.words.show_vocabulary(found.vocabulary)
+            self.projects.words.merge(found.vocabulary, found.reassign or {})
             self.controller.set_vocabulary(found.vocabulary, found.reassign)
             return
         if found.words_back:
@@ -712,6 +713,8 @@ class CorrClipDock(Docked):
         if self.correct.mode is not None:
             self.correct.mode.correcting.selected.connect(self._selected)
             self.correct.mode.correcting.encode = self.controller.encoding.ask
+            self.correct.mode.actions.beside = self.projects.words_beside
+            self.correct.mode.actions.class_made.connect(self.projects.set_words)
         if not opened.arrived:
             self._offer()  # what was put aside is not offered any more; before a page that needs the room
             self.pages.turn_to(Page.CORRECT)

@@ -250,7 +250,9 @@ class LessonStore:
         if not path.exists():
             return Lesson.new(classes)
         kept = unpack_lesson(read_bytes(path, "lesson", "take it from a backup", limit=_LARGEST))
-        return Lesson(classes, kept.merged, kept.normalisation).replayed([])
+        # A class that is there again, as after an undo, is merged with none.
+        merged = {gone: by for gone, by in kept.merged.items() if gone not in classes}
+        return Lesson(classes, merged, kept.normalisation).replayed([])
 
     def _read(self, path: Path) -> Sitting:
         data = read_bytes(

@@ -8,13 +8,13 @@ it.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 
 from napari_corrclip.annotation import Session
 from napari_corrclip.annotation.learning import Learning, Lookout
 from napari_corrclip.learning import Lesson, Sitting, Teacher
-from napari_corrclip.learning.store import LessonStore, Switch
+from napari_corrclip.learning.store import HEAD, LessonStore, Switch
 from napari_corrclip.project.folder import item_folder
 from napari_corrclip.project.records import ItemRecord
 from napari_corrclip.project.vectors import read_vectors
@@ -70,6 +70,21 @@ class ProjectLesson:
         networks = f"{vectors.clip_network}\n{vectors.similarity_network}\n{vectors.projection}"
         key = hashlib.sha256(networks.encode()).hexdigest()[:16]
         return self._stores.setdefault(key, LessonStore(self.folder / key))
+
+    def merge(self, classes: Collection[int], merged: Mapping[int, int]) -> None:
+        """Take note that classes of the set were made one.
+
+        Args:
+            classes: label values of the vocabulary as it is now.
+            merged: the value that took the place of another one, which is there no longer.
+
+        Raises:
+            InputError: it cannot be kept, or a file is damaged.
+        """
+        self._check_writable()
+        for head in sorted(self.folder.glob(f"*/{HEAD}")):
+            key = head.parent.name
+            self._stores.setdefault(key, LessonStore(head.parent)).merge(classes, merged)
 
     def learn(self, session: Session, item: ItemRecord | str) -> Learning:
         """Let what is decided in an item's session from now on teach the lesson.

@@ -73,6 +73,7 @@ COMMANDS: dict[Moment, dict[str, tuple[Command, ...]]] = {
             Command("Backspace", "ignore", {"Backspace": Actions.ignore}),
             Command("U", "undecide", {"U": Actions.undecide}),
             Command("V", "re-vote", {"V": Actions.revote}),
+            Command("N", "new class from these", {"N": Actions.new_class}),
         ),
         "Shape": (
             Command("G", "merge", {"G": Actions.merge}),

@@ -22,7 +22,7 @@ class Review:
         queue: its order stays until it is refreshed by hand, or by what is learnt meanwhile.
         before_next: called before the next region is chosen.
         before_refresh: called before regions are ordered anew by hand.
-        hint: says of a region what else there is to know of it.
+        hint: returns the name of the class that a region would be of by what was learnt; empty: of none.
     """
 
     def __init__(self, correcting: Correcting, camera: Camera) -> None:
@@ -178,12 +178,14 @@ class Review:
         session = self._correcting.session
         row = session.region(region)
         caption = f"#{region}: {describe(row, session.vocabulary)}"
-        hint = self.hint(region)
-        caption = f"{caption}, {hint}" if hint else caption
         if row.verdict is not None:
             return f"{caption}."
         keys = ["Enter accepts"] if row.predicted else []
-        other = self.queue.runner_up(region)
+        taught = self.hint(region)
+        if taught:
+            shown = session.vocabulary.by_value(row.predicted).name if row.predicted else "no class"
+            caption = f"#{region}: {shown} {row.confidence:.2f}, by the lesson {taught}"
+        other = taught or self.queue.runner_up(region)
         if other:
             index = session.vocabulary.names.index(other)
             keys.append(f"{DIGITS[index] if index < len(DIGITS) else 'R'} = {other}")

@@ -1,4 +1,4 @@
-"""The row of a set's lesson on the page of corrections: its switch, how good it is, and what it offers."""
+"""The rows of a set's lesson on the page of corrections: its switch, and what it offers or how good it is."""
 
 from __future__ import annotations
 
@@ -44,16 +44,15 @@ class Fitted(Label):
 
 
 class LessonBar(QWidget):
-    """The switch of a lesson, who foretold the last verdicts, and the strip of what would change.
+    """The switch of a lesson, and below it what would change, or who foretold the last verdicts.
 
     Args:
         teaching: the lesson of the open image.
 
     Attributes:
         switch: off, ask or on.
-        score: who foretold the last verdicts.
         why_button: asks what taught the selected region its class.
-        strip: what would change, with the two buttons.
+        told: what would change, or who foretold the last verdicts.
 
     Signals (psygnal):
         looked: what is offered is to be walked through.
@@ -69,7 +68,6 @@ class LessonBar(QWidget):
         self.switch.setAccessibleName("Whether what was learnt is shown")
         self.switch.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self.switch.textActivated.connect(self._turned)
-        self.score = Fitted()
         self.why_button = button(
             "Why?",
             "What taught this? The verdicts on the regions that look most like the selected one (Y)",
@@ -78,7 +76,6 @@ class LessonBar(QWidget):
         self.why_button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self.why_button.setEnabled(False)
         self.why_button.clicked.connect(lambda: teaching.ask())
-        self.strip = QWidget()
         self.told = Fitted()
         self.apply_button = button(
             "Apply", "Let these regions show what was learnt; one undo ends it"
@@ -88,10 +85,11 @@ class LessonBar(QWidget):
             pressed.setFocusPolicy(Qt.FocusPolicy.TabFocus)  # the keys stay with the canvas
         self.apply_button.clicked.connect(lambda: teaching.apply())
         self.look_button.clicked.connect(lambda: self.looked.emit())
-        first, second = QHBoxLayout(), QHBoxLayout(self.strip)
+        strip = QWidget()
+        first, second = QHBoxLayout(), QHBoxLayout(strip)
         first.addWidget(Label("Lesson"))
         first.addWidget(self.switch)
-        first.addWidget(self.score, 1)
+        first.addStretch(1)
         first.addWidget(self.why_button)
         second.setContentsMargins(0, 0, 0, 0)
         second.addWidget(self.told, 1)
@@ -101,10 +99,13 @@ class LessonBar(QWidget):
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(3)
         column.addLayout(first)
-        column.addWidget(self.strip)
+        column.addWidget(strip)
+        # Nothing below is to move when the buttons come.
+        strip.setFixedHeight(max(26, self.apply_button.sizeHint().height()))
+        for pressed in (self.apply_button, self.look_button):
+            pressed.hide()
         teaching.changed.connect(self.refresh)
         self.hide()
-        self.strip.hide()
 
     def show_project(self, there: bool) -> None:
         """Be there while images of a project are corrected, and gone else."""
@@ -119,21 +120,17 @@ class LessonBar(QWidget):
         teaching = self._teaching
         self.switch.setCurrentText(teaching.switch)
         set_tip(self.switch, TIPS[teaching.switch])
-        # The strip keeps its room while it may come: nothing below it is to move.
-        policy = self.strip.sizePolicy()
-        policy.setRetainSizeWhenHidden(teaching.switch == "ask")
-        self.strip.setSizePolicy(policy)
-        if teaching.why_not:
-            self.score.say("This image teaches nothing.", teaching.why_not)
-        elif teaching.last is not None:
-            self.score.say(score(teaching.last), account(teaching.last))
-        else:
-            self.score.say("")
         self.why_button.setEnabled(teaching.learning is not None and teaching.region is not None)
         words, offered = teaching.words, teaching.offered
-        self.strip.setVisible(offered is not None and words is not None)
+        offers = offered is not None and words is not None
+        for pressed in (self.apply_button, self.look_button):
+            pressed.setVisible(offers)
         if offered is not None and words is not None:
             many = f"{len(offered.regions):,} of {offered.undecided:,}"
             self.told.say(f"{many}: {changes(offered, words)}", f"{offer(offered, words)}.")
+        elif teaching.why_not:
+            self.told.say("This image teaches nothing.", teaching.why_not)
+        elif teaching.last is not None:
+            self.told.say(score(teaching.last), account(teaching.last))
         else:
             self.told.say("")

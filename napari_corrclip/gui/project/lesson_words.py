@@ -32,20 +32,17 @@ def offer(found: Lookout, words: Vocabulary) -> str:
 
 
 def learnt(found: Lookout, words: Vocabulary) -> str:
-    """Say what was changed: ``Learnt: 23 regions are of another class by now, 14 tree → hedge, …``."""
-    are = "is" if len(found.regions) == 1 else "are"
-    return (
-        f"Learnt: {count(len(found.regions), 'region')} {are} of another class now, "
-        f"{changes(found, words)}."
-    )
+    """Say what was changed: ``Learnt: 23 regions, 14 tree → hedge, …``."""
+    return f"Learnt: {count(len(found.regions), 'region')}, {changes(found, words)}."
 
 
 def score(found: Lookout) -> str:
-    """Say in a few words who foretold the last verdicts: ``Foretold 31 of 40, networks 22``."""
+    """Say in a few words who foretold the last verdicts: ``Foretold 31 of the last 40, networks 22``."""
     foretold = found.foretold
     if not foretold.verdicts:
         return f"{NOTHING}."
-    return f"Foretold {foretold.lesson} of {foretold.verdicts}, networks {foretold.networks}"
+    last = foretold.verdicts
+    return f"Foretold {foretold.lesson} of the last {last}, networks {foretold.networks}"
 
 
 def account(found: Lookout) -> str:

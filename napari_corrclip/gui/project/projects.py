@@ -179,9 +179,10 @@ class Projects:
         self.teaching.look()
 
     def _show_teachers(self, region: int) -> None:
-        project, learning, words = self.review.project, self.teaching.learning, self.teaching.words
-        if project is not None and learning is not None and words is not None:
-            self.teachers.open(project, learning, region, words)
+        project, teaching = self.review.project, self.teaching
+        learning, session = teaching.learning, teaching.session
+        if project is not None and learning is not None and session is not None:
+            self.teachers.open(project, learning, session, region)
 
     def _open_teacher(self, image: str, region: int) -> None:
         """Show an image with a region of it selected."""

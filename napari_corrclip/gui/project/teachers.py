@@ -10,9 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 from psygnal import Signal
 from qtpy.QtCore import QSize, Qt
-from qtpy.QtGui import QIcon
-from qtpy.QtWidgets import QPushButton, QSizePolicy, QVBoxLayout, QWidget
+from qtpy.QtGui import QIcon, QPixmap
+from qtpy.QtWidgets import QHBoxLayout, QPushButton, QSizePolicy, QVBoxLayout, QWidget
 
+from napari_corrclip.annotation import Session
 from napari_corrclip.annotation.learning import Learning
 from napari_corrclip.errors import CorrClipError, InputError
 from napari_corrclip.gui.project.lesson_words import name_of
@@ -22,7 +23,7 @@ from napari_corrclip.gui.work.jobs import Jobs
 from napari_corrclip.gui.work.said import Kind, Said, Tell
 from napari_corrclip.learning import Teacher
 from napari_corrclip.progress import Progress, Steps
-from napari_corrclip.project.crops import SIDE, crop
+from napari_corrclip.project.crops import SIDE, crop, crop_of
 from napari_corrclip.project.folder import Outcome, item_folder
 from napari_corrclip.project.project import Project
 from napari_corrclip.vocabulary import Vocabulary
@@ -74,7 +75,12 @@ class TeachersWindow:
         self.rows: list[QPushButton] = []
         self._shown: Sequence[Shown] = ()
         column = QVBoxLayout(inside)
-        column.addWidget(self.text)
+        self.picture = Label()
+        self.picture.setAccessibleName("The region")
+        top = QHBoxLayout()
+        top.addWidget(self.picture)
+        top.addWidget(self.text, 1)
+        column.addLayout(top)
         for number in range(MOST):
             row = QPushButton()
             row.setAutoDefault(False)
@@ -88,18 +94,21 @@ class TeachersWindow:
         column.addStretch(1)
         self.window = OwnWindow(inside, "CorrCLIP: what taught this?", parent)
 
-    def open(self, project: Project, learning: Learning, region: int, words: Vocabulary) -> None:
+    def open(self, project: Project, learning: Learning, session: Session, region: int) -> None:
         """Look for what taught a region its class; the window comes when that is found.
 
         Args:
             project: of the images.
-            learning: of the session that has the region.
+            learning: of the session.
+            session: has the region.
             region: its id.
-            words: the classes.
         """
+        picture = None
+        if session.image is not None:
+            picture = crop_of(session.image, session.regions == region)
         self._jobs.start(
             _steps(project, learning, region),
-            done=lambda found: self._show(region, found, words),
+            done=lambda found: self._show(region, picture, found, session.vocabulary),
             failed=self._failed,
         )
 
@@ -112,7 +121,13 @@ class TeachersWindow:
         """Stop, and touch no widget: they are being deleted."""
         self._jobs.drop()
 
-    def _show(self, region: int, found: Sequence[Shown], words: Vocabulary) -> None:
+    def _show(
+        self,
+        region: int,
+        picture: NDArray[np.uint8] | None,
+        found: Sequence[Shown],
+        words: Vocabulary,
+    ) -> None:
         if not found:
             self.window.close()
             self._tell(
@@ -120,6 +135,7 @@ class TeachersWindow:
             )
             return
         self._shown = found
+        self.picture.setPixmap(QPixmap() if picture is None else pixmap_of(picture))
         self.text.setText(
             f"Of the regions that were decided in the set, these look most like region {region}. A click "
             "opens the image."

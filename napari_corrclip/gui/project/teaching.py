@@ -16,13 +16,14 @@ from napari_corrclip.annotation.change import Step
 from napari_corrclip.annotation.learning import Learning, Lookout
 from napari_corrclip.errors import InputError
 from napari_corrclip.gui.correct import CorrectMode
-from napari_corrclip.gui.project.lesson_words import learnt, name_of, offer
+from napari_corrclip.gui.project.lesson_words import learnt, name_of
 from napari_corrclip.gui.project.review import Review
 from napari_corrclip.gui.work.said import Kind, Said, Tell
 from napari_corrclip.learning.store import DEFAULT, Switch
 from napari_corrclip.project.project import Project
 from napari_corrclip.project.records import ItemState
 from napari_corrclip.vocabulary import Vocabulary
+from napari_corrclip.wording.amounts import count
 
 LOOKS, FEW_LOOKS = 5, 3
 """Verdicts after which is learnt, and those of an image of few regions."""
@@ -42,6 +43,7 @@ class Teaching:
         tell: is given a sentence.
 
     Attributes:
+        session: of the open image; ``None``: none is open.
         learning: of the open image; ``None``: none is open, or it cannot teach.
         why_not: why the open image teaches nothing; empty: it does, or none is open.
         last: the last look at what was learnt; ``None``: there was none.
@@ -66,7 +68,7 @@ class Teaching:
         self.switch: Switch = DEFAULT
         self.region: int | None = None
         self._to_select: tuple[str, int] | None = None
-        self._session: Session | None = None
+        self.session: Session | None = None
         self._looks = 0
         self._walks = False  # through what is offered
         self._anew = False  # whether the words or the run are others than those that teach
@@ -96,7 +98,7 @@ class Teaching:
         if project is None or record is None or mode is None or project.read_only:
             return ""
         self._read_switch(project)
-        self._session = session
+        self.session = session
         session.timeline.recorded.connect(self._recorded)
         mode.review.before_next = self._refresh_if_due
         mode.review.before_refresh = self.refresh
@@ -114,9 +116,10 @@ class Teaching:
         try:
             self.last = self.learning.opening()
             if record.state not in DONE:
-                told = self._show(self.last)
+                if self._show(self.last):
+                    told = f"Learnt: {count(len(self.last.regions), 'region')}."
                 if self.offered is not None:
-                    told = f"{offer(self.offered, session.vocabulary)}; Apply shows it."
+                    told = f"The lesson would change {count(len(self.offered.regions), 'region')}."
         except InputError as error:
             self._tell(error)
         self.changed.emit()
@@ -124,7 +127,7 @@ class Teaching:
 
     def _learn(self) -> bool:
         """Begin to learn from the open session; return whether that could be."""
-        project, record, session = self._review.project, self._review.shown_whole, self._session
+        project, record, session = self._review.project, self._review.shown_whole, self.session
         self.learning, self.why_not = None, ""
         if project is None or record is None or session is None:
             return False
@@ -183,7 +186,7 @@ class Teaching:
         self.leave()
 
     def _let_go(self) -> None:
-        session, self._session = self._session, None
+        session, self.session = self.session, None
         if session is not None:
             session.timeline.recorded.disconnect(self._recorded)
         self._soon.stop()
@@ -200,7 +203,7 @@ class Teaching:
     @property
     def words(self) -> Vocabulary | None:
         """The classes of the open image; ``None``: none is open."""
-        return None if self._session is None else self._session.vocabulary
+        return None if self.session is None else self.session.vocabulary
 
     # -- the switch
 
@@ -225,7 +228,7 @@ class Teaching:
 
     def _untaught(self) -> None:
         """Show the networks' own opinion again."""
-        session = self._session
+        session = self.session
         if session is None or self._is_done or session.state.evidence.taught is None:
             return
         session.teach(None, UNTAUGHT)
@@ -235,7 +238,7 @@ class Teaching:
 
     @property
     def _every(self) -> int:
-        few = self._session is not None and len(self._session.ids) < FEW
+        few = self.session is not None and len(self.session.ids) < FEW
         return FEW_LOOKS if few else LOOKS
 
     @property
@@ -268,7 +271,7 @@ class Teaching:
     def refresh(self) -> None:
         """Learn from what has been decided by now; show what would change, or ask whether to."""
         self._looks = 0
-        mode, learning, session = self._mode(), self.learning, self._session
+        mode, learning, session = self._mode(), self.learning, self.session
         if self.switch == "off" or mode is None or session is None or learning is None:
             return
         told = ""
@@ -301,7 +304,7 @@ class Teaching:
         return ""
 
     def _apply(self, found: Lookout) -> str:
-        session, learning = self._session, self.learning
+        session, learning = self.session, self.learning
         if session is None or learning is None:
             return ""
         if not found.learnt and session.state.evidence.taught is None:
@@ -310,7 +313,7 @@ class Teaching:
         return learnt(found, session.vocabulary) if found.regions else ""
 
     def _tell_learnt(self, told: str) -> None:
-        session = self._session
+        session = self.session
         if told and session is not None:
             last = session.history.done[-1:]
             undo = (
@@ -329,7 +332,7 @@ class Teaching:
     @property
     def left_of_offer(self) -> tuple[int, ...]:
         """The offered regions that nobody has decided since."""
-        session, offered = self._session, self.offered
+        session, offered = self.session, self.offered
         if session is None or offered is None:
             return ()
         rows = ((region, session.find(region)) for region in offered.regions)
@@ -360,12 +363,12 @@ class Teaching:
         mode.review.next()
 
     def hint(self, region: int) -> str:
-        """Say what a region is by what is offered; empty: nothing is of it."""
-        session, offered = self._session, self.offered
+        """Return the name of the class that a region would be of by what is offered; empty: of none."""
+        session, offered = self.session, self.offered
         if session is None or offered is None or region not in offered.regions:
             return ""
         value = offered.values[offered.regions.index(region)]
-        return f"by the lesson {name_of(value, session.vocabulary)}"
+        return name_of(value, session.vocabulary)
 
     def _withdraw(self) -> None:
         """Offer nothing."""

@@ -19,11 +19,13 @@ from napari_corrclip.annotation import Session
 from napari_corrclip.demo.scenes import VALIDATION_SEED, generate_scene
 from napari_corrclip.demo.world import COLORS, GROUNDS
 from napari_corrclip.gui.canvas.schemes import Level
+from napari_corrclip.gui.correct.naming import NewClassDialog
 from napari_corrclip.gui.pages import Page
+from napari_corrclip.gui.words.removal import RemovalDialog
 from napari_corrclip.learning.store import LessonStore
 from napari_corrclip.project.project import Project
 from tests.gui.hand import choose, click_at, turn_to
-from tests.gui.person import MINUTE, Person
+from tests.gui.person import MINUTE, Person, answer
 from tests.gui.project.opened import key, name_shown, shown
 from tests.gui.seen import cut
 from tests.gui.window import Window, settle
@@ -118,7 +120,7 @@ def test_what_was_learnt_is_offered_looked_at_applied_and_undone(
     begin(person, folder)
     dock, session = person.dock, person.dock.session
     teaching, bar = dock.projects.teaching, dock.projects.lesson
-    assert bar.strip.isHidden()
+    assert bar.apply_button.isHidden()
     before = session.labels.copy()
     steps = 0
     while teaching.offered is None:
@@ -130,7 +132,7 @@ def test_what_was_learnt_is_offered_looked_at_applied_and_undone(
     left = ~np.isin(session.regions, decided)
     np.testing.assert_array_equal(session.labels[left], before[left])
     offered = teaching.left_of_offer
-    assert bar.strip.isVisible()
+    assert bar.apply_button.isVisible()
     assert bar.told.text().startswith(f"{len(offered)} of ")
     assert cut(dock) == []
     dock.correct.mode.select(())
@@ -147,7 +149,7 @@ def test_what_was_learnt_is_offered_looked_at_applied_and_undone(
     shows = session.labels.copy()
     click_at(person, bar.apply_button)
     person.agree()
-    assert bar.strip.isHidden()
+    assert bar.apply_button.isHidden()
     assert "Learnt" in dock.status.text()
     assert session.state.verdicts == verdicts
     assert session.region(region).verdict is not None
@@ -183,8 +185,8 @@ def test_the_next_image_opens_nearer_to_the_truth_and_off_shows_the_networks_own
     assert taught < 0.9 * wrong(session, truths[1])
     choose(dock.projects.lesson.switch, "on")
     assert wrong(session, truths[1]) == taught
-    assert "Foretold" in dock.projects.lesson.score.text()
-    assert "networks" in dock.projects.lesson.score.toolTip()
+    assert "Foretold" in dock.projects.lesson.told.text()
+    assert "networks" in dock.projects.lesson.told.toolTip()
     person.agree()
 
 
@@ -288,3 +290,51 @@ def test_one_sees_what_taught_a_region_and_goes_there(
 
 def region_of(row: QPushButton) -> str:
     return row.text().splitlines()[2].removeprefix("region ")
+
+
+def test_a_class_is_made_of_examples_and_a_merged_one_stays_learnt(
+    person: Person, folder: Path, truths: list[NDArray[np.integer]]
+) -> None:
+    project = begin(person, folder, "on")
+    dock = person.dock
+    decide(person, truths[0], 6)
+    assert dock.correct.mode is not None
+    examples = dock.session.ids[-2:].tolist()
+    dock.correct.mode.select(examples)
+    answer(NewClassDialog, lambda dialog: write_name(dialog, "type B"))
+    click_at(person, dock.correct.new_button)
+    session = dock.session
+    made = session.vocabulary.by_value(session.region(examples[0]).value)
+    assert (made.name, made.prompts) == ("type B", ())
+    assert project.vocabulary.by_value(made.value) == made
+    assert dock.words.vocabulary == session.vocabulary
+    assert session.history.done[-1].title == "New class 'type B' from 2 regions"
+    teaching = dock.projects.teaching
+    person.qtbot.waitUntil(lambda: teaching.learning is not None and teaching.learning.fits)
+    decide(person, truths[0], 5)
+    assert teaching.last is not None
+
+    other = session.vocabulary.names[0]
+    answer(RemovalDialog, lambda dialog: give(dialog, made.value, other))
+    dock.words.table.selectRow(len(session.vocabulary) - 1)
+    QTest.keyClick(dock.words.table, Qt.Key.Key_Delete)
+    person.wait()
+    assert "type B" not in session.vocabulary.names
+    assert session.region(examples[0]).value == session.vocabulary.values[0]
+    key(person, Qt.Key.Key_PageDown)
+    person.qtbot.waitUntil(lambda: name_shown(person) == "scene 1", timeout=MINUTE)
+    shown(person)
+    assert dock.projects.teaching.learning is not None
+    assert dict(dock.projects.teaching.learning.lesson.merged) == {
+        made.value: session.vocabulary.values[0]
+    }
+
+
+def write_name(dialog: NewClassDialog, name: str) -> None:
+    QTest.keyClicks(dialog.line, name)
+    QTest.keyClick(dialog.line, Qt.Key.Key_Return)
+
+
+def give(dialog: RemovalDialog, value: int, name: str) -> None:
+    dialog.boxes[value].setCurrentText(name)
+    dialog.accept()
