@@ -253,19 +253,17 @@ class Story(Hand):
                 )
             )
             truth = scene.truth(true_words)
-            self.shoot(f"14-lesson-opened-{number + 1}")
             if number == 3:
+                self.shoot("16-taught")
                 break
             for look in range(40):
                 self.decide(truth)
                 if number == 0 and look >= 14 and teaching.offered is not None:
                     break
             if number == 0:
-                self.shoot("14-lesson")
                 self.press(bar.look_button)
-                self.shoot("15-lesson-look")
+                self.shoot("14-lesson")
                 self.press(bar.apply_button)
-                self.shoot("16-lesson-applied")
                 bar.switch.setCurrentText("on")
                 teaching.turn("on")
                 for _ in range(20):
@@ -278,7 +276,12 @@ class Story(Hand):
         self.settle()
         window = rows[0].window()
         assert window is not None
-        window.grab().save(str(self.folder / f"window-17-taught-{self.size[0]}-{self.theme}.png"))
+        path = self.folder / f"window-15-teachers-{self.size[0]}-{self.theme}.png"
+        window.grab().save(str(path))
+        with Image.open(path) as grabbed:
+            picture = grabbed.convert("RGB").quantize(256, kmeans=3, dither=Image.Dither.NONE)
+        picture.save(path, optimize=True)
+        print(path, picture.size, f"{path.stat().st_size / 1000:.0f} kB", flush=True)
 
     def decide(self, truth: NDArray[np.integer]) -> None:
         """Say the truth of the region that comes next."""
@@ -295,7 +298,8 @@ class Story(Hand):
             self.key(Qt.Key.Key_Return)
         else:
             self.session.assign(region, values[at])
-        self.key(Qt.Key.Key_D) if mode.selection == (region,) else None
+        if mode.selection == (region,):
+            self.key(Qt.Key.Key_D)
 
     def split(self, region: int) -> None:
         """Cut something off a region, and leave it."""
