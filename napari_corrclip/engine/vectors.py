@@ -8,14 +8,19 @@ lie in.
 from __future__ import annotations
 
 import numpy as np
+import torch
+import torch.nn.functional as F
 from numpy.typing import ArrayLike, NDArray
+from torch import Tensor
 
 from napari_corrclip.engine.encoded_image import EncodedImage
 from napari_corrclip.maps import looks
 from napari_corrclip.maps.projection import project
 from napari_corrclip.maps.regions import number_regions
+from napari_corrclip.method.prediction import class_probabilities, query_probabilities
 from napari_corrclip.results.segmentation import Segmentation
 from napari_corrclip.results.vectors import RegionMeans, RegionVectors, scaled
+from napari_corrclip.vocabulary import Vocabulary
 
 
 def region_vectors(encoded: EncodedImage, result: Segmentation) -> RegionVectors:
@@ -40,6 +45,26 @@ def region_vectors(encoded: EncodedImage, result: Segmentation) -> RegionVectors
         clip_network=features.clip,
         similarity_network="" if means is None else encoded.segmenter.similarity.fingerprint,
     )
+
+
+def probabilities_of_means(
+    means: RegionMeans, text: Tensor, words: Vocabulary, logit_scale: float
+) -> NDArray[np.float32]:
+    """Return (n, K) float32, the class probabilities of regions by the mean of CLIP's cells over each.
+
+    A result has the mean of the probabilities of a region's pixels; those of the mean are a little surer.
+
+    Args:
+        means: of n regions.
+        text: (Q, D) of unit length, the features of the vocabulary's queries.
+        words: the classes.
+        logit_scale: as of the settings.
+    """
+    cells = F.normalize(torch.from_numpy(means.clip.astype(np.float32)), dim=1)
+    queries = query_probabilities(text.float() @ cells.T, logit_scale)
+    owner = torch.tensor(words.query_class)
+    found: NDArray[np.float32] = class_probabilities(queries, owner, len(words)).T.numpy()
+    return found
 
 
 def region_means(

@@ -18,7 +18,7 @@ from __future__ import annotations
 import contextlib
 import re
 import threading
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Literal, get_args
@@ -164,6 +164,15 @@ class LessonStore:
                     write_bytes(self._path(number), pack_sitting(numbered))
             return self._current(tuple(classes))
 
+    @property
+    def has_sittings(self) -> bool:
+        """Whether anything was taught yet.
+
+        Raises:
+            InputError: the folder cannot be looked through.
+        """
+        return bool(self._files())
+
     def merge(self, classes: Collection[int], merged: Mapping[int, int]) -> Lesson:
         """Take note that classes were made one, and return the lesson.
 
@@ -180,6 +189,36 @@ class LessonStore:
                 head = self._head(tuple(classes))
                 head = Lesson(tuple(classes), {**head.merged, **merged}, head.normalisation)
                 write_bytes(self.folder / HEAD, pack_lesson(head))
+            return self._current(tuple(classes))
+
+    @property
+    def clip_network(self) -> str:
+        """The fingerprint of the CLIP that it learns by; empty before the first image.
+
+        Raises:
+            InputError: its file is damaged.
+        """
+        kept = self._kept()
+        known = None if kept is None else kept.normalisation
+        return "" if known is None else known.clip_network
+
+    def revise(self, classes: Collection[int], revised: Callable[[Sitting], Sitting]) -> Lesson:
+        """Write finished sittings anew, of whose regions the networks say something else by now.
+
+        Args:
+            classes: label values of the vocabulary.
+            revised: returns what a sitting is from now on; the same one: it stays.
+
+        Raises:
+            InputError: it cannot be kept, or a file is damaged.
+        """
+        with self._turn:
+            with self._alone():
+                for path in self._files().values():
+                    sitting = self._read(path)
+                    found = revised(sitting)
+                    if found is not sitting:
+                        write_bytes(path, pack_sitting(found))
             return self._current(tuple(classes))
 
     def sittings(self, image: str | None = None, run: str | None = None) -> Iterator[Sitting]:
@@ -246,11 +285,17 @@ class LessonStore:
             yield sitting
 
     def _head(self, classes: tuple[int, ...]) -> Lesson:
+        kept = self._kept()
+        if kept is None:
+            return Lesson.new(classes)
+        return Lesson(classes, kept.merged, kept.normalisation).replayed([])
+
+    def _kept(self) -> Lesson | None:
+        """Return the lesson without its sittings, as its file has it; ``None``: there is none."""
         path = self.folder / HEAD
         if not path.exists():
-            return Lesson.new(classes)
-        kept = unpack_lesson(read_bytes(path, "lesson", "take it from a backup", limit=_LARGEST))
-        return Lesson(classes, kept.merged, kept.normalisation).replayed([])
+            return None
+        return unpack_lesson(read_bytes(path, "lesson", "take it from a backup", limit=_LARGEST))
 
     def _read(self, path: Path) -> Sitting:
         data = read_bytes(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 import os
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
@@ -338,7 +338,11 @@ class Project:
         return classes.beside(self._index, before, after)
 
     def change_classes(
-        self, before: Vocabulary | None, after: Vocabulary, item: ItemRecord | None = None
+        self,
+        before: Vocabulary | None,
+        after: Vocabulary,
+        item: ItemRecord | None = None,
+        merged: Mapping[int, int] | None = None,
     ) -> list[str]:
         """Change the set's classes as an image's were; return the names of those that stay, though they went.
 
@@ -348,6 +352,8 @@ class Project:
             before: as for :meth:`classes_beside`.
             after: what that returned.
             item: the image's; ``None``: it is of none.
+            merged: of classes that went, the label value of the one that took their place: what was taught
+                of them is of that one, if they went from the whole set.
 
         Raises:
             InputError: the set has another class of a name, or it cannot be written.
@@ -357,6 +363,9 @@ class Project:
             number = None if item is None else item.id
             stay = classes.change(self._index, before, after, number)
         intake.write_choices(self._index)
+        values = self.vocabulary.values
+        gone = {value: other for value, other in (merged or {}).items() if value not in values}
+        self._lesson.merge(values, gone)
         return [class_.name for class_ in stay]
 
     def names_of_values(self) -> classes.Names:
@@ -665,7 +674,7 @@ class Project:
     ) -> Generator[Event[str, Proposal], None, Report[str]]:
         """Generator of :meth:`relabel`: events of :func:`~napari_corrclip.project.run.run_steps`."""
         self._index.check_writable()
-        return relabelling.relabel_steps(self._index, segmenter, strict=strict)
+        return relabelling.relabel_steps(self._index, self._lesson, segmenter, strict=strict)
 
     def relabel(
         self,
