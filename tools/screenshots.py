@@ -8,17 +8,20 @@ Every step of the story: window-STEP-WIDTH-THEME.png. The pages show 1400 pixels
 from __future__ import annotations
 
 import argparse
+import itertools
 import tempfile
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication, QWidget
 
-from napari_corrclip.demo.scenes import generate_scene
+from napari_corrclip.demo.scenes import VALIDATION_SEED, generate_scene
 from napari_corrclip.demo.words import what_is_in
+from napari_corrclip.demo.world import COLORS, GROUNDS
 from napari_corrclip.engine.recipe import Recipe
 from napari_corrclip.gui.export.panel import SETS
 from napari_corrclip.gui.pages import Page
@@ -216,6 +219,84 @@ class Story(Hand):
             raise TimeoutError("the image was encoded before its picture was taken")
         self.wait(lambda: not dock.controller.running)
 
+    def tell_lesson(self) -> None:
+        """Correct the images of a set that has a word the networks do not know, and let them teach."""
+        lawn = GROUNDS.index("grass")
+        found = (
+            scene
+            for seed in itertools.count(VALIDATION_SEED + 200)
+            if ((scene := generate_scene(seed)).grounds == lawn).mean() > 0.2
+        )
+        scenes = list(itertools.islice(found, 4))
+        true_words = (*COLORS, *GROUNDS)
+        words = ["lawn" if word == "grass" else word for word in true_words]
+        folder = Path(tempfile.mkdtemp()) / "scenes"
+        folder.mkdir()
+        for number, scene in enumerate(scenes):
+            Image.fromarray(scene.image).save(folder / f"scene {number + 1}.png")
+        with Project.create(folder, words, folder, recipe=Recipe(regions="superpixels")) as project:
+            project.run(progress=False)
+        dock, review = self.dock, self.dock.projects.review
+        teaching, bar = dock.projects.teaching, dock.projects.lesson
+        dock.open_project(str(folder))
+        self.wait(lambda: review.has_session and not review.is_opening)
+        dock.pages.turn_to(Page.CORRECT)
+        self.press(dock.correct.button)
+        for number, scene in enumerate(scenes):
+            name = f"scene {number + 1}.png"
+            self.wait(
+                lambda name=name: (
+                    review.has_session
+                    and not review.is_opening
+                    and review.record is not None
+                    and review.record.path.endswith(name)
+                )
+            )
+            truth = scene.truth(true_words)
+            self.shoot(f"14-lesson-opened-{number + 1}")
+            if number == 3:
+                break
+            for look in range(40):
+                self.decide(truth)
+                if number == 0 and look >= 14 and teaching.offered is not None:
+                    break
+            if number == 0:
+                self.shoot("14-lesson")
+                self.press(bar.look_button)
+                self.shoot("15-lesson-look")
+                self.press(bar.apply_button)
+                self.shoot("16-lesson-applied")
+                bar.switch.setCurrentText("on")
+                teaching.turn("on")
+                for _ in range(20):
+                    self.decide(truth)
+            self.press(dock.projects.way.verify_button)
+        self.key(Qt.Key.Key_D)
+        self.press(bar.why_button)
+        rows = dock.projects.teachers.rows
+        self.wait(lambda: rows[0].isVisible())
+        self.settle()
+        window = rows[0].window()
+        assert window is not None
+        window.grab().save(str(self.folder / f"window-17-taught-{self.size[0]}-{self.theme}.png"))
+
+    def decide(self, truth: NDArray[np.integer]) -> None:
+        """Say the truth of the region that comes next."""
+        mode = self.dock.correct.mode
+        assert mode is not None  # of the session
+        if not mode.review.on:
+            self.key(Qt.Key.Key_D)
+        (region,) = mode.selection
+        at = int(np.bincount(truth[self.session.regions == region]).argmax())
+        values = (0, *self.session.vocabulary.values)
+        if not at:
+            self.key(Qt.Key.Key_Backspace)
+        elif self.session.region(region).value == values[at]:
+            self.key(Qt.Key.Key_Return)
+        else:
+            self.session.assign(region, values[at])
+        self.key(Qt.Key.Key_D) if mode.selection == (region,) else None
+
     def split(self, region: int) -> None:
         """Cut something off a region, and leave it."""
         self.click(self.inside(region))
@@ -256,6 +337,7 @@ def main() -> None:
     parser.add_argument("--theme", choices=THEMES, default="dark")
     parser.add_argument("--photograph", action="store_true", help="the steps on a photograph")
     parser.add_argument("--images", action="store_true", help="the steps through a project")
+    parser.add_argument("--lesson", action="store_true", help="a set that learns")
     parser.add_argument("--encoding", action="store_true", help="an image that is being encoded")
     options = parser.parse_args()
     options.output.mkdir(parents=True, exist_ok=True)
@@ -265,6 +347,8 @@ def main() -> None:
         try:
             if options.images:
                 story.tell_images()
+            elif options.lesson:
+                story.tell_lesson()
             elif options.encoding:
                 story.tell_encoding()
             elif options.photograph:

@@ -40,6 +40,7 @@ class Lookout:
     Attributes:
         taught: of each of the run's regions; ``None``: nothing is learnt, and nothing is to be shown.
         regions: ids of the session's undecided regions that would show another class, ascending.
+        values: the label values that these would show.
         pairs: how many regions would go from which label value to which, the most first.
         undecided: how many regions nobody has decided.
         learnt: how many regions show another class by it than the networks say.
@@ -52,6 +53,7 @@ class Lookout:
 
     taught: Taught | None
     regions: tuple[int, ...]
+    values: tuple[int, ...]
     pairs: tuple[tuple[int, int, int], ...]
     undecided: int
     learnt: int
@@ -290,9 +292,11 @@ class Learning:
                     changed.append((region, row.value, after.rows[region].value))
         pairs = Counter((before, now) for _, before, now in changed)
         own = self._elected[np.searchsorted(self._ids, said.ids)]
+        changed.sort()
         return Lookout(
             taught=taught,
-            regions=tuple(sorted(region for region, _, _ in changed)),
+            regions=tuple(region for region, _, _ in changed),
+            values=tuple(now for _, _, now in changed),
             pairs=tuple((before, now, times) for (before, now), times in pairs.most_common()),
             undecided=sum(row.verdict is None for row in state.rows.values()),
             learnt=int((said.classes != own).sum()),

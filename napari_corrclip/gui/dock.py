@@ -156,6 +156,7 @@ class CorrClipDock(Docked):
             may_fetch=self._may_fetch,
             networks=self.controller.networks,
             tell=self.say,
+            correct=self.correct,
             parent=self,
         )
         self.export.project = lambda: self.projects.review.project
@@ -192,6 +193,7 @@ class CorrClipDock(Docked):
         correct = QWidget()
         column = QVBoxLayout(correct)
         column.addWidget(self.regions)
+        column.addWidget(self.projects.lesson)
         column.addWidget(self.correct)
         export = QWidget()
         files = QVBoxLayout(export)
@@ -630,6 +632,7 @@ class CorrClipDock(Docked):
         if isinstance(found, Run):
             if found.vocabulary != vocabulary:
                 self.words.show_vocabulary(found.vocabulary)
+            self.projects.words.merge(found.vocabulary, found.reassign or {})
             self.controller.set_vocabulary(found.vocabulary, found.reassign)
             return
         if found.words_back:
@@ -710,6 +713,8 @@ class CorrClipDock(Docked):
         if self.correct.mode is not None:
             self.correct.mode.correcting.selected.connect(self._selected)
             self.correct.mode.correcting.encode = self.controller.encoding.ask
+            self.correct.mode.actions.beside = self.projects.words_beside
+            self.correct.mode.actions.class_made.connect(self.projects.set_words)
         if not opened.arrived:
             self._offer()  # what was put aside is not offered any more; before a page that needs the room
             self.pages.turn_to(Page.CORRECT)

@@ -12,12 +12,14 @@ from napari_corrclip.annotation import Edited
 from napari_corrclip.errors import InputError
 from napari_corrclip.gui.canvas.outlines import Shown
 from napari_corrclip.gui.correct.correcting import DIGITS, Correcting, Tool
+from napari_corrclip.gui.correct.naming import ask_name
 from napari_corrclip.gui.correct.peeking import Peeking
 from napari_corrclip.gui.correct.review import Review
 from napari_corrclip.gui.correct.splitting import Splitting
 from napari_corrclip.gui.correct.spreading import Spreading
 from napari_corrclip.gui.correct.sweeping import Sweeping
 from napari_corrclip.gui.widgets import question
+from napari_corrclip.vocabulary import Vocabulary
 from napari_corrclip.wording.amounts import count
 
 SIMILAR = 5
@@ -38,11 +40,17 @@ class Actions:
 
     All but those that say so raise :class:`InputError` where there is no target.
 
+    Attributes:
+        ask_teachers: is given a region of which one wants to know what taught it its class.
+        beside: returns changed classes with values that no other class of the set has.
+
     Signals (psygnal):
         find_asked: a class is to be found: the title, the names, and who takes the name.
+        class_made: a class was made of examples: the vocabulary before, and after.
     """
 
     find_asked = Signal(str, tuple, object)
+    class_made = Signal(object, object)
 
     def __init__(
         self,
@@ -61,6 +69,8 @@ class Actions:
         self._spreading = spreading
         self.sweeping = sweeping
         self._held: _Held | None = None
+        self.ask_teachers: Callable[[int], object] = self._no_teachers
+        self.beside: Callable[[Vocabulary, Vocabulary], Vocabulary] = lambda _, after: after
 
     def toggle_outlines(self) -> None:
         """Outline regions, or none but the selected ones; needs no target."""
@@ -235,6 +245,33 @@ class Actions:
             return replace(edited, title=title, made=made)
 
         self._decide(work)
+
+    def new_class(self) -> None:
+        """Ask for the name of a class, and make it of the targets as its examples, without any prompt."""
+        targets = self._correcting.targets()
+        name = ask_name(self._correcting.host, len(targets))
+        if name:
+            self._correcting.perform(lambda: self._made_of(name, targets))
+
+    def _made_of(self, name: str, targets: list[int]) -> Edited:
+        session, before = self._session, self._session.vocabulary
+        after = self.beside(before, before.add(name, prompts=(), background=False))
+        title = f"New class {after.names[-1]!r} from {count(len(targets), 'region')}"
+        with session.step(title):
+            session.set_vocabulary(after, classify=False)
+            made = session.assign(targets, after.values[-1])
+        self.class_made.emit(before, after)
+        note = "No words find it, but what you decide does."
+        return replace(made, title=title, notes=(*made.notes, note))
+
+    def teachers(self) -> None:
+        """Show the verdicts that taught a region its class."""
+        self.ask_teachers(self._correcting.targets()[0])
+
+    def _no_teachers(self, _region: int) -> None:
+        self._correcting.say_for_now(
+            "Images of a project have a lesson, which knows what taught it; open a folder for one."
+        )
 
     def merge(self) -> None:
         """Make one region of the selected ones."""

@@ -73,6 +73,7 @@ COMMANDS: dict[Moment, dict[str, tuple[Command, ...]]] = {
             Command("Backspace", "ignore", {"Backspace": Actions.ignore}),
             Command("U", "undecide", {"U": Actions.undecide}),
             Command("V", "re-vote", {"V": Actions.revote}),
+            Command("N", "new class from these", {"N": Actions.new_class}),
         ),
         "Shape": (
             Command("G", "merge", {"G": Actions.merge}),
@@ -86,6 +87,7 @@ COMMANDS: dict[Moment, dict[str, tuple[Command, ...]]] = {
             Command("O", "outlines", {"O": Actions.toggle_outlines}),
             Command("Shift+O", "decided only", {"Shift-O": Actions.toggle_undecided}),
             Command("C", "this class only", {"C": Actions.toggle_class}),
+            Command("Y", "why: what taught this", {"Y": Actions.teachers}),
             Command("drag", "pan"),
         ),
         "Edit": (Command("Ctrl+Z", "undo"), Command("Ctrl+Shift+Z", "redo")),

@@ -100,6 +100,13 @@ class CorrectPanel(QWidget):
             switch.setCheckable(True)
             switch.setFocusPolicy(Qt.FocusPolicy.TabFocus)
             switch.clicked.connect(lambda _=False, tool=tool: self._take_tool(tool))
+        self.new_button = button(
+            "New class…",
+            "Make a class of the selected regions that words cannot name: these are its examples (N)",
+        )
+        self.new_button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        self.new_button.setEnabled(False)
+        self.new_button.clicked.connect(self._new_class)
         self.sure_button = button(
             "",
             "Accept the predicted class of all undecided regions that are as sure as this number",
@@ -147,7 +154,7 @@ class CorrectPanel(QWidget):
         )
         self._queue = _box(self.left, self.back_button, self.refresh_button)
         self._small = _box(self.small, self.accept_button, self.absorb_button)
-        self._tools = _box(Label("Drag to"), *self.tool_buttons.values())
+        self._tools = _box(Label("Drag to"), *self.tool_buttons.values(), self.new_button)
         self._accept = _box(self.sure_button, self.sure, self.rest_button)
         layout.setSpacing(3)  # all of it is to fit a low screen
         rows = (self._queue, self._accept, self._small, self._tools)
@@ -264,6 +271,7 @@ class CorrectPanel(QWidget):
 
     def _selected(self, selection: tuple[int, ...]) -> None:
         self.selection.setText(f"{len(selection)} selected" if selection else "")
+        self.new_button.setEnabled(bool(selection))
 
     def _tool_taken(self, tool: Tool | None) -> None:
         for other, switch in self.tool_buttons.items():
@@ -275,6 +283,18 @@ class CorrectPanel(QWidget):
             act = mode.sweeping.switch if tool is Tool.SWEEP else mode.actions.lasso
             act()
             self._tool_taken(mode.correcting.tool)
+
+    def _new_class(self) -> None:
+        mode = self.mode
+        if mode is None or not mode.on:
+            return
+        if mode.splitting.on:
+            self._tell(UNDER_WAY)
+            return
+        try:
+            mode.actions.new_class()
+        except InputError as error:
+            self._tell(error)
 
     def _show_rows(self, on: bool) -> None:
         """Show what is of use while regions are corrected, or hide it."""

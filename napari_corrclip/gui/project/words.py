@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container
+from collections.abc import Container, Mapping
 from dataclasses import replace
 
 from napari_corrclip.errors import InputError
@@ -70,6 +70,29 @@ class SetWords:
             )
         if project.vocabulary != former:
             self._review.changed.emit()
+
+    def merge(self, words: Vocabulary, given_to: Mapping[str | int, str | int | None]) -> None:
+        """Let the lesson know which classes became others in the whole set.
+
+        Args:
+            words: of the image, from now on.
+            given_to: by label value of a class that goes, that of the class that takes its place.
+        """
+        project = self._review.project
+        if project is None or project.read_only or not self._review.has_session:
+            return
+        stay = project.vocabulary.values
+        merged = {
+            gone: by
+            for gone, by in given_to.items()
+            if isinstance(gone, int) and isinstance(by, int) and gone not in stay
+        }
+        if not merged:
+            return
+        try:
+            project.lesson.merge(words.values, merged)
+        except InputError as error:
+            self._tell(error)
 
     def _are_of_the_set(self, words: Vocabulary | None) -> bool:
         """Whether classes are those of an item, or of no image; another one's are its own."""
