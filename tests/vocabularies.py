@@ -27,12 +27,13 @@ texts = (awkward | st.text(min_size=1, max_size=20)).filter(_valid(grammar.MAX_N
 name_lists = st.lists(texts, min_size=1, max_size=6, unique_by=grammar.key)
 colors = st.tuples(*[st.integers(0, 255)] * 3)
 prompt_lists = st.lists(texts, min_size=1, max_size=4, unique_by=grammar.normalize)
+prompts = st.none() | st.just(()) | prompt_lists.map(tuple)
 
 
 @st.composite
 def entry_lists(draw: st.DrawFn) -> list[grammar.Entry]:
     return [
-        grammar.Entry(name, tuple(draw(prompt_lists | st.just([]))), color=draw(st.none() | colors))
+        grammar.Entry(name, draw(prompts), color=draw(st.none() | colors))
         for name in draw(name_lists)
     ]
 
@@ -48,7 +49,7 @@ def vocabularies(draw: st.DrawFn) -> Vocabulary:
     classes = tuple(
         VocabularyClass(
             name,
-            tuple(draw(prompt_lists)),
+            tuple(draw(prompt_lists | st.just([]))),
             value,
             draw(colors),
             draw(thresholds),

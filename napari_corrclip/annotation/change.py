@@ -124,12 +124,19 @@ class Change:
 
     @property
     def unsought(self) -> bool:
-        """Whether it adds classes that no network was asked for, so that nothing is any of them."""
+        """Whether it adds classes that no network was asked for, so that nothing is any of them.
+
+        Of a class without words no network can be asked.
+        """
         words, found = self.vocabulary, self.probabilities
         if words is None or found is None:
             return False
         former = set(words.old.values)
-        added = [at for at, value in enumerate(words.new.values) if value not in former]
+        added = [
+            at
+            for at, class_ in enumerate(words.new)
+            if class_.prompts and class_.value not in former
+        ]
         return bool(added) and not found.new[:, added].any()
 
     @property

@@ -40,6 +40,7 @@ class Lookout:
     Attributes:
         taught: of each of the run's regions; ``None``: nothing is learnt, and nothing is to be shown.
         regions: ids of the session's undecided regions that would show another class, ascending.
+        values: the label values that these would show.
         pairs: how many regions would go from which label value to which, the most first.
         undecided: how many regions nobody has decided.
         learnt: how many regions show another class by it than the networks say.
@@ -52,6 +53,7 @@ class Lookout:
 
     taught: Taught | None
     regions: tuple[int, ...]
+    values: tuple[int, ...]
     pairs: tuple[tuple[int, int, int], ...]
     undecided: int
     learnt: int
@@ -108,7 +110,7 @@ class Learning:
                     "it to the vocabulary first (Lesson.changed)."
                 )
             self._columns = [values.index(value) for value in lesson.classes]
-            self._numbers = evidence.numbers
+            self._numbers, self._probabilities = evidence.numbers, evidence.probabilities
             self._areas = np.bincount(self._numbers.ravel(), minlength=len(vectors) + 1)[1:]
             self._elected = elected(state)
             self._former = [
@@ -122,15 +124,23 @@ class Learning:
                 decided=self._decided(state),
                 former=self._former,
                 run=run,
+                wordless=[class_.value for class_ in state.vocabulary if not class_.prompts],
             )
 
     @property
     def fits(self) -> bool:
-        """Whether the session still shows the run and the classes that it learns from."""
+        """Whether the session still shows the run and the classes that it learns from.
+
+        By other words of a class the networks say something else, too.
+        """
         with self.timeline.locked():
-            state = self.timeline.state
-            same = set(state.vocabulary.values) == set(self.lesson.classes)
-            return same and state.evidence.numbers is self._numbers
+            evidence = self.timeline.state.evidence
+            same = set(self.timeline.state.vocabulary.values) == set(self.lesson.classes)
+            return (
+                same
+                and evidence.numbers is self._numbers
+                and evidence.probabilities is self._probabilities
+            )
 
     @property
     def taken_back(self) -> Mapping[int, frozenset[int]]:
@@ -282,9 +292,11 @@ class Learning:
                     changed.append((region, row.value, after.rows[region].value))
         pairs = Counter((before, now) for _, before, now in changed)
         own = self._elected[np.searchsorted(self._ids, said.ids)]
+        changed.sort()
         return Lookout(
             taught=taught,
-            regions=tuple(sorted(region for region, _, _ in changed)),
+            regions=tuple(region for region, _, _ in changed),
+            values=tuple(now for _, _, now in changed),
             pairs=tuple((before, now, times) for (before, now), times in pairs.most_common()),
             undecided=sum(row.verdict is None for row in state.rows.values()),
             learnt=int((said.classes != own).sum()),

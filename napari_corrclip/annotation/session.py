@@ -50,6 +50,8 @@ from napari_corrclip.results.provenance import Provenance
 from napari_corrclip.results.segmentation import Segmentation
 from napari_corrclip.results.vectors import RegionVectors
 from napari_corrclip.vocabulary import Vocabulary
+from napari_corrclip.vocabulary.palette import Color
+from napari_corrclip.wording.amounts import count
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -709,6 +711,30 @@ class Session:
                     # What was predicted at a first look and stays is still that.
                     first = provisional if found is not None else self.provisional
                     return self.timeline.do(plan, provisional=first)
+
+    def new_class(self, name: str, regions: Regions, *, color: Color | None = None) -> Edited:
+        """Make a class of which these regions are the examples, as one step.
+
+        It has no prompts: no network is asked for it, and its probability is 0 until a lesson has learnt
+        from the examples what it looks like (:meth:`learn`). Words can be given to it at any time
+        (:meth:`Vocabulary.with_prompts <napari_corrclip.Vocabulary.with_prompts>`).
+
+        Args:
+            name: of the class; no other one has it.
+            regions: ids; at least one.
+            color: (red, green, blue); ``None``: that of its value.
+
+        Raises:
+            InputError: there is a class of the name already, or no such region; nothing changes then.
+        """
+        with self.locked():
+            examples = [row.id for row in regions_of(self.state, regions)]
+            words = self.vocabulary.add(name, prompts=(), color=color, background=False)
+            title = f"New class {words.names[-1]!r} from {count(len(examples), 'region')}"
+            with self.step(title):
+                self.set_vocabulary(words, classify=False)
+                made = self.assign(examples, words.values[-1])
+            return replace(made, title=title)
 
     @property
     def provisional(self) -> bool:

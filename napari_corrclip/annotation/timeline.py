@@ -68,10 +68,12 @@ class _Group:
     Attributes:
         changes: what was done so far.
         told: what each touched.
+        provisional: whether a better look is to follow the last prediction among them.
     """
 
     changes: list[Change] = field(default_factory=list)
     told: list[Changed] = field(default_factory=list)
+    provisional: bool = False
 
 
 class Timeline:
@@ -262,6 +264,8 @@ class Timeline:
         if self._group is not None:
             self._group.changes.append(change)
             self._group.told.append(touched)
+            if change.predicts:
+                self._group.provisional = provisional
         elif change.shows:
             step = Step(plan.title, (change,), provisional)
             self.history.record(step)
@@ -322,7 +326,8 @@ class Timeline:
                     self._apply(change.inverse())
                 raise
             self._group = None
-            step = Step(title, tuple(change for change in group.changes if change.shows))
+            shown = tuple(change for change in group.changes if change.shows)
+            step = Step(title, shown, group.provisional)
             if step.changes:
                 self.history.record(step)
                 self._record(folded(group.told), ("do", step))

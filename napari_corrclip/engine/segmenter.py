@@ -410,6 +410,7 @@ class Segmenter:
             quick: read prompts that are new in one template alone, for a first look.
         """
         words = Vocabulary.coerce(vocabulary)
+        words.check_prompts()
         if not isinstance(features, Features):
             raise InputError(
                 f"Features are needed to classify, not a {type(features).__name__}; encode the image."
@@ -506,7 +507,8 @@ class Segmenter:
         return drive(self.segment_steps(image, vocabulary), show=progress)
 
     def check_prompts(self, vocabulary: Vocabulary) -> None:
-        """Raise InputError where a prompt in its longest template is too long for the text tower."""
+        """Raise InputError where a prompt in its longest template is too long, or there is no prompt."""
+        vocabulary.check_prompts()
         templates = vocabulary.templates or self.templates
         self.clip.check_prompts(
             [prompt for query in vocabulary.queries for prompt in fill(templates, query)]

@@ -156,6 +156,7 @@ class CorrClipDock(Docked):
             may_fetch=self._may_fetch,
             networks=self.controller.networks,
             tell=self.say,
+            correct=self.correct,
             parent=self,
         )
         self.export.project = lambda: self.projects.review.project
@@ -192,6 +193,7 @@ class CorrClipDock(Docked):
         correct = QWidget()
         column = QVBoxLayout(correct)
         column.addWidget(self.regions)
+        column.addWidget(self.projects.lesson)
         column.addWidget(self.correct)
         export = QWidget()
         files = QVBoxLayout(export)

@@ -10,7 +10,7 @@ Equations: docs/learning.md.
 from __future__ import annotations
 
 import datetime
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
@@ -111,6 +111,7 @@ class Lesson:
         former: Sequence[Sitting] = (),
         run: str = "",
         when: datetime.datetime | None = None,
+        wordless: Collection[int] = (),
     ) -> OpenImage:
         """Return an image to be taught by; a lesson that has not begun begins by it (:meth:`begun`).
 
@@ -124,6 +125,7 @@ class Lesson:
             former: finished sittings, of which those of this image and run are known to its own level too.
             run: digest of the run that the regions are of.
             when: ``None``: now.
+            wordless: label values of classes without words, of which the networks can say nothing.
 
         Raises:
             InputError: the vectors are of another preset, or not all is of the same regions and classes.
@@ -155,6 +157,7 @@ class Lesson:
             ],
             run=run,
             opened=when,
+            wordless=wordless,
         )
 
     def opening_of(
@@ -163,6 +166,7 @@ class Lesson:
         probabilities: NDArray[np.floating],
         elected: ArrayLike,
         decided: ArrayLike = (),
+        wordless: Collection[int] = (),
     ) -> Taught:
         """Return what an image's undecided regions are taken for when it is opened; nothing is learnt.
 
@@ -171,11 +175,13 @@ class Lesson:
             probabilities: as there.
             elected: as there.
             decided: as there.
+            wordless: as there.
 
         Raises:
             InputError: as there.
         """
-        return self.open("", vectors, probabilities, elected, decided=decided).opening
+        image = self.open("", vectors, probabilities, elected, decided=decided, wordless=wordless)
+        return image.opening
 
     # -- sittings
 

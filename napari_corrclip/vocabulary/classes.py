@@ -21,7 +21,8 @@ class VocabularyClass:
 
     Attributes:
         name: what people see; unique in its vocabulary, whatever the case.
-        prompts: what the text encoder sees, without templates; at least one, none twice.
+        prompts: what the text encoder sees, without templates; none twice. None at all: no words find
+            the class, whose probability is 0 until examples teach it (:mod:`napari_corrclip.learning`).
         value: its number in label maps, 1 to 65535.
         color: (red, green, blue), 0 to 255.
         threshold: least probability (0 to 1) of a pixel that the class wins; ``None``: the
@@ -43,9 +44,10 @@ class VocabularyClass:
         prompts_given: object = self.prompts
         color_given: object = self.color
         background_given: object = self.background
-        if not isinstance(prompts_given, list | tuple) or not prompts_given:
+        if not isinstance(prompts_given, list | tuple):
             raise InputError(
-                f"The class {name!r} has no list of prompts; give at least one prompt."
+                f"The class {name!r} has no list of prompts but {prompts_given!r}; give a list, of none "
+                "where only examples are to find it."
             )
         prompts = [grammar.check_text(p, "prompt", grammar.MAX_PROMPT) for p in prompts_given]
         if len(set(prompts)) < len(prompts):
@@ -112,7 +114,14 @@ def complete(
             if _in_range(value):
                 color = default_color(value, background=flag, palette=palette)
         classes.append(
-            VocabularyClass(name, entry.prompts or (name,), value, color, entry.threshold, flag)
+            VocabularyClass(
+                name,
+                (name,) if entry.prompts is None else entry.prompts,
+                value,
+                color,
+                entry.threshold,
+                flag,
+            )
         )
     return tuple(classes)
 

@@ -25,7 +25,8 @@
         threshold: 0.2
         templates: [a microscopy image of {}]
 
-In the last form ``classes`` is a key and no class; a class of that name goes into a list.
+In the last form ``classes`` is a key and no class; a class of that name goes into a list. An empty list of
+prompts (``prompts: []``; in a table's cell ``""``) makes a class that no words find, but examples.
 
 YAML, JSON and CSV files say the colour of every class; a text says those alone that are not the palette's. A
 class of which a file says no colour gets that of new classes.
@@ -323,7 +324,7 @@ def _named(name: object, fields: object) -> Entry:
         raise InputError(f"the class {name!r} has background {background!r}; write true or false.")
     return Entry(
         name,
-        () if fields.get("prompts") is None else _prompts(fields["prompts"], name),
+        None if fields.get("prompts") is None else _prompts(fields["prompts"], name),
         _color(fields["color"], name) if "color" in fields else None,
         fields.get("value"),
         fields.get("threshold"),
@@ -332,18 +333,16 @@ def _named(name: object, fields: object) -> Entry:
 
 
 def _prompts(prompts: object, name: str) -> tuple[str, ...]:
-    found: tuple[str, ...] = ()
     if isinstance(prompts, str):
-        found = grammar.parse_prompts(prompts)
-    elif isinstance(prompts, Sequence):
-        found = tuple(grammar.check_text(p, "prompt", grammar.MAX_PROMPT) for p in prompts)
-    else:
-        raise InputError(
-            f"the class {name!r} has the prompts {_short(prompts)}; write text or a list of texts."
-        )
-    if not found:
-        raise InputError(f"the class {name!r} has an empty list of prompts; write one or none.")
-    return found
+        try:
+            return grammar.parse_prompts(prompts)
+        except InputError as error:
+            raise InputError(f"the class {name!r}: {error}") from None
+    if isinstance(prompts, Sequence):
+        return tuple(grammar.check_text(p, "prompt", grammar.MAX_PROMPT) for p in prompts)
+    raise InputError(
+        f"the class {name!r} has the prompts {_short(prompts)}; write text or a list of texts."
+    )
 
 
 def _color(color: object, name: str) -> Color:
@@ -483,7 +482,7 @@ def _row(cells: Mapping[str, str]) -> Entry:
         raise InputError(f"the background is {flag!r}; write true or false.")
     return Entry(
         name,
-        grammar.parse_prompts(prompts) if prompts else (),
+        grammar.parse_prompts(prompts) if prompts else None,
         grammar.color_from_text(color) if color else None,
         _number(cells.get("value", ""), "value", int),
         _number(cells.get("threshold", ""), "threshold", float),

@@ -16,7 +16,8 @@ The rules, in full:
   class files of the benchmarks (one class a line, prompts by ``; ``) are this grammar too. In the
   viewer's line, where nothing else is typed, they separate classes (:func:`parse_typed`); beside commas
   the viewer asks what they separate (:func:`parse_listed`).
-* A class without prompts of its own has its name as its prompt; after a colon, only what follows.
+* A class without prompts of its own has its name as its prompt; after a colon, only what follows. Empty
+  quotes after the colon (``type B: ""``) make a class without any, which only examples find.
 * ``#rrggbb``, or ``#rgb`` for short (``#f00`` is ``#ff0000``), as a word beside the name or among its
   prompts, is the class's colour. ``#`` as a word by itself begins a comment up to the end of the line.
   Inside a word (``C#``) it is a character.
@@ -47,6 +48,8 @@ from napari_corrclip.vocabulary.palette import Color
 
 MAX_NAME = 1000
 """Most characters of a class's name."""
+NO_PROMPTS = '""'
+"""What is written in the place of prompts for a class that has none."""
 MAX_PROMPT = 1000
 """Most characters of a prompt (the text encoder has its own limit, in tokens)."""
 
@@ -82,13 +85,13 @@ _HIDDEN = re.compile(rf"[{_UNSEEN}]|(?<![^\x00-\xa8\xaa-\xad\xaf-\u058f])[{_SHAP
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A class as it was written: what is ``None`` or empty was not said.
+    """A class as it was written: what is ``None`` was not said.
 
     ``unnamed`` tells that the name is only the first of its prompts (``sky; wall``).
     """
 
     name: str
-    prompts: tuple[str, ...] = ()
+    prompts: tuple[str, ...] | None = None
     color: Color | None = None
     value: int | None = None
     threshold: float | None = None
@@ -223,7 +226,7 @@ def parse_typed(text: str) -> tuple[Entry, ...]:
     entries = parse(text)
     if len(entries) != 1 or not entries[0].unnamed or entries[0].color is not None:
         return entries
-    return tuple(Entry(prompt) for prompt in entries[0].prompts)
+    return tuple(Entry(prompt) for prompt in entries[0].prompts or ())
 
 
 def parse_listed(text: str) -> tuple[Entry, ...]:
@@ -258,11 +261,23 @@ def parse_one(text: str) -> Entry:
 
 
 def parse_prompts(text: str) -> tuple[str, ...]:
-    """Return the prompts of ``text``, separated by commas or semicolons."""
+    """Return the prompts of ``text``, separated by commas or semicolons; of ``""`` none."""
     items = _items(text, ",;")
+    if _are_none(items):
+        return ()
     if any(item.color is not None for item in items):
         raise InputError(f"The prompts {text!r} hold a colour; give it as the class's colour.")
+    if not items:
+        raise InputError(
+            f"The prompts are empty; write at least one, or {NO_PROMPTS} where only examples are to find the "
+            "class."
+        )
     return tuple(_text(item, "prompt") for item in items)
+
+
+def _are_none(items: list[_Item]) -> bool:
+    """Whether prompts are said to be none, by empty quotes."""
+    return len(items) == 1 and items[0].quoted and not items[0].text
 
 
 def write(entries: Iterable[Entry]) -> str:
@@ -279,14 +294,14 @@ def write(entries: Iterable[Entry]) -> str:
 def _written(entry: Entry, line: str) -> str:
     if entry.color is not None:
         line += f" {color_to_text(entry.color)}"
-    if entry.prompts and entry.prompts != (entry.name,):
+    if entry.prompts is not None and entry.prompts != (entry.name,):
         line += f": {write_prompts(entry.prompts, ', ')}"
     return line
 
 
 def write_prompts(prompts: Sequence[str], separator: str) -> str:
     """Return the text that :func:`parse_prompts` reads as ``prompts``."""
-    return separator.join(_quote(prompt) for prompt in prompts)
+    return separator.join(_quote(prompt) for prompt in prompts) or NO_PROMPTS
 
 
 def _quote(text: str) -> str:
@@ -419,7 +434,7 @@ def _alone(group: list[_Item]) -> Entry:
     """Return the class ``name`` or ``name; prompt; …``, whose name is its first prompt."""
     name = _name(group[0])
     others = tuple(_text(item, "prompt") for item in group[1:] if not item.is_color)
-    prompts = (name, *others) if others else ()
+    prompts = (name, *others) if others else None
     return Entry(name, prompts, _color(group), unnamed=bool(others))
 
 
@@ -428,13 +443,14 @@ def _with_prompts(group: list[_Item], prompts: list[_Item]) -> Entry:
     name = _name(group[0])
     if len(group) > 1:
         raise InputError(f"there is a semicolon before the colon of {group[-1].text!r}; remove it.")
-    own = tuple(_text(item, "prompt") for item in prompts if not item.is_color)
+    said = [item for item in prompts if not item.is_color]
+    own = () if _are_none(said) else tuple(_text(item, "prompt") for item in said)
     color = _color([*group, *prompts])
     if not prompts:
         raise InputError(
             f"after {name!r} comes a colon but no prompt; write prompts or remove the colon."
         )
-    return Entry(name, own, color)
+    return Entry(name, own if said else None, color)
 
 
 def _name(item: _Item) -> str:

@@ -261,12 +261,23 @@ class Vocabulary:
         text = json.dumps(files.to_document(self), sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
+    def check_prompts(self) -> None:
+        """Raise InputError where no class has a prompt, so that words find none of them."""
+        if not self.queries:
+            raise InputError(
+                f"None of the classes ({', '.join(self.names[:5])}) has a prompt; give at least one of them "
+                "words to look for it by."
+            )
+
     def index(self, which: str | int) -> int:
         """Return the index of the class of that name or index."""
         return find(self.names, which)
 
     def finds_the_same(self, other: Vocabulary) -> bool:
-        """Whether ``other`` finds the same pixels: it differs in names, colours and order alone."""
+        """Whether ``other`` finds the same pixels: it differs in names, colours and order alone.
+
+        Or in classes that no words find.
+        """
         return self._finds == other._finds
 
     @cached_property
@@ -274,6 +285,7 @@ class Vocabulary:
         return self.templates, {
             class_.value: (class_.prompts, threshold, class_.background)
             for class_, threshold in zip(self.classes, self.thresholds, strict=True)
+            if class_.prompts or class_.background
         }
 
     def by_value(self, value: int) -> VocabularyClass:
@@ -320,7 +332,7 @@ class Vocabulary:
         Args:
             name: taken as it is. One that reads like a list (with a comma, a semicolon or several
                 lines) needs ``prompts``, for it is mostly meant for :meth:`extend`.
-            prompts: ``None``: the name.
+            prompts: ``None``: the name; none at all: no words find it, but examples.
             color: ``None``: the value's own.
             threshold: ``None``: the vocabulary's.
             background: ``None``: if it is called so and there is no background class yet.
@@ -415,7 +427,7 @@ class Vocabulary:
         return self._with(which, replace(old, color=own_color(old) if color is None else color))
 
     def with_prompts(self, which: str | int, prompts: Sequence[str] | None) -> Vocabulary:
-        """Return it with other prompts for that class; ``None``: its name."""
+        """Return it with other prompts for that class; ``None``: its name; an empty list: none."""
         old = self.classes[self.index(which)]
         new = replace(old, prompts=(old.name,) if prompts is None else _prompts(prompts))
         return self._with(which, new)

@@ -90,6 +90,10 @@ EDITS: dict[str, tuple[Callable[[Session], object], str]] = {
         lambda s: s.set_vocabulary(s.vocabulary.rename("cat", "tomcat").with_prompts(0, ["cat"])),
         "session.set_vocabulary(",
     ),
+    "no words": (
+        lambda s: s.set_vocabulary(s.vocabulary.add("type B", prompts=())),
+        """session.set_vocabulary('cat\\ndog\\nsky\\ntype B: ""\\n')""",
+    ),
     "recolor": (
         lambda s: s.set_vocabulary(s.vocabulary.recolor("dog", (1, 2, 3))),
         "session.set_vocabulary(session.vocabulary.recolor('dog', (1, 2, 3)))",

@@ -146,7 +146,11 @@ def test_all_columns_and_keys(tmp_path: Path) -> None:
         ("a.yaml", "cat: {color: #ff0000\n}", "empty colour; put it in quotes"),
         ("a.yaml", "cat: {color: red}", "'red' is no colour"),
         ("a.yaml", "cat: {color: 5}", "colour 5"),
-        ("a.yaml", "cat: {prompts: []}", "empty list of prompts"),
+        (
+            "a.yaml",
+            "cat: {prompts: ''}",
+            "the class 'cat': The prompts are empty; write at least one",
+        ),
         ("a.yaml", "cat: {prompts: {a: b}}", "write text or a list"),
         ("a.yaml", "cat: [5]", "prompt 5 is no text"),
         ("a.yaml", "cat: {background: 1}", "background 1"),
@@ -273,3 +277,11 @@ def test_a_class_of_a_file_without_a_colour_gets_that_of_the_palette_that_is_cho
     for palette in Palette:
         words = Vocabulary.from_file(tmp_path / name, palette=palette)
         assert words.colors == {1: default_color(1, palette=palette)}
+
+
+@pytest.mark.parametrize("suffix", [".yaml", ".json", ".csv", ".txt"])
+def test_a_class_without_prompts_is_kept_in_every_format(suffix: str, tmp_path: Path) -> None:
+    words = Vocabulary.parse("cat, dog").add("type B", prompts=())
+    words.save(tmp_path / f"a{suffix}")
+    back = Vocabulary.from_file(tmp_path / f"a{suffix}")
+    assert [one.prompts for one in back] == [("cat",), ("dog",), ()]

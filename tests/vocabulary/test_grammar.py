@@ -92,7 +92,7 @@ def test_a_colour_stands_anywhere_beside_its_class(text: str) -> None:
         ("cat:", "after 'cat' comes a colon but no prompt"),
         ("cat: a,,b", "empty prompt"),
         ("cat;; b", "empty prompt"),
-        ('cat: ""', "prompt '' is empty"),
+        ('cat: "", a', "prompt '' is empty"),
         ("cat, Cat", "'cat' and 'Cat' are the same"),
         ("straße\nSTRASSE", "'straße' and 'STRASSE' are the same"),
         ("caf\u00e9, cafe\u0301", "are the same"),
@@ -162,7 +162,7 @@ def test_text_brings_back_what_it_was_written_from(entries: list[grammar.Entry])
     assert parse(first.to_text()) == first
     assert first.names == tuple(grammar.normalize(entry.name) for entry in entries)
     for one, entry in zip(first, entries, strict=True):
-        expected = entry.prompts or (entry.name,)
+        expected = (entry.name,) if entry.prompts is None else entry.prompts
         assert one.prompts == tuple(grammar.normalize(prompt) for prompt in expected)
         assert entry.color in (None, one.color)
 

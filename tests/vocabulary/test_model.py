@@ -207,7 +207,8 @@ def test_wrong_changes_are_one_sentence() -> None:
     changes: list[tuple[Callable[[], object], str]] = [
         (lambda: vocabulary.add("Cat"), "'cat' and 'Cat' are the same"),
         (lambda: vocabulary.add(" "), "is empty"),
-        (lambda: vocabulary.add("fox", prompts=[]), "at least one prompt"),
+        (lambda: vocabulary.add("fox", prompts=""), "The prompts are empty; write at least one"),
+        (lambda: Vocabulary.parse('a: ""').check_prompts(), "None of the classes (a) has a prompt"),
         (lambda: vocabulary.add("fox", background=True), "both the background"),
         (lambda: vocabulary.remove("fox"), "no class 'fox'; the classes are cat, dog, background"),
         (lambda: vocabulary.remove(3), "no class 3"),
@@ -347,3 +348,23 @@ def test_beside_other_maps_a_value_means_one_class(
         else:
             assert one.value not in former.values
             assert one.value not in given.values() or one.name in given
+
+
+def test_a_class_without_prompts_asks_no_network() -> None:
+    words = parse("cat, dog")
+    more = words.add("type B", prompts=())
+    assert more.queries == ("cat", "dog")
+    assert more.finds_the_same(words)
+    assert more.remove("cat").query_class == (0,)
+    assert not more.with_prompts("type B", None).finds_the_same(words)
+    assert more.with_prompts("type B", None).queries == ("cat", "dog", "type B")
+    assert more.rename("type B", "mitosis").queries == ("cat", "dog")
+    # As background it takes what is below the thresholds.
+    assert not more.with_background("type B").finds_the_same(words)
+
+
+@pytest.mark.parametrize("text", ['type B: ""', 'type B #ff0000: ""', 'type B: "", '])
+def test_empty_quotes_say_that_there_are_no_prompts(text: str) -> None:
+    (one,) = parse(text).classes
+    assert (one.name, one.prompts) == ("type B", ())
+    assert parse(parse(text).to_text()) == parse(text)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -96,6 +97,11 @@ class Queue:
             self._shown = Counter[int]()
             self._rank()
 
+    def reorder(self) -> None:
+        """Order the undecided regions anew, as after every ``refresh_every`` looks."""
+        with self.session.locked():
+            self._rank()
+
     def _rank(self) -> None:
         """Order the undecided regions anew, those first that were shown the fewest times."""
         rows = [row for row in self.session.rows() if self._waits(row)]
@@ -111,6 +117,16 @@ class Queue:
         self._ids: list[int] = ids[np.lexsort((ids, -scores, shown))].tolist()
         self._at = 0
         self._looks = 0
+
+    def bring(self, regions: Iterable[int]) -> None:
+        """Let regions come next, in the order of the queue; those that do not wait stay away."""
+        with self.session.locked():
+            wanted, ahead = frozenset(regions), self._ids[self._at :]
+            chosen = [region for region in ahead if region in wanted]
+            passed = [region for region in self._ids[: self._at] if region in wanted]
+            others = [region for region in ahead if region not in wanted]
+            kept = [region for region in self._ids[: self._at] if region not in wanted]
+            self._ids, self._at = [*kept, *chosen, *passed, *others], len(kept)
 
     @property
     def left(self) -> Left:

@@ -71,7 +71,7 @@ class Outlines(Drawing):
         session: says what they are.
 
     Attributes:
-        selected, marked: ids of what stands out; what is selected more so.
+        offered, marked, selected: ids of what stands out; the latter more so than the former.
         swept: ids of what is being given a class, and looks as if it had it.
         division: a region that is to be divided.
         shown: which regions are outlined beside these.
@@ -88,6 +88,7 @@ class Outlines(Drawing):
         self._session = session
         self.selected: frozenset[int] = frozenset()
         self.marked: frozenset[int] = frozenset()
+        self.offered: frozenset[int] = frozenset()
         self.swept: frozenset[int] = frozenset()
         self._swept_value = 0
         self.division: Division | None = None
@@ -120,6 +121,12 @@ class Outlines(Drawing):
         """Mark exactly these regions."""
         former, self.marked = self.marked, frozenset(regions)
         if self.marked != former:
+            self._look_anew()
+
+    def offer(self, regions: Iterable[int]) -> None:
+        """Let exactly these regions stand out as those that would be of another class, until others do."""
+        former, self.offered = self.offered, frozenset(regions)
+        if self.offered != former:
             self._look_anew()
 
     def sweep(self, value: int, regions: Iterable[int]) -> None:
@@ -155,7 +162,7 @@ class Outlines(Drawing):
         self.shown_changed.emit()
 
     def clear(self) -> None:
-        """Let nothing stand out any more."""
+        """Let nothing stand out any more but what is offered."""
         self._veiled = False
         self.division = None
         self.selected = self.marked = self.swept = frozenset()
@@ -243,6 +250,7 @@ class Outlines(Drawing):
     def _outstanding(self) -> Iterator[tuple[Level, NDArray[np.intp]]]:
         """Yield the levels, the lower one first, and which regions are of each."""
         for level, regions in (
+            (Level.OFFERED, self.offered),
             (Level.MARKED, self.marked),
             (Level.SELECTED, self.selected),
             (Level.SWEPT, self.swept),

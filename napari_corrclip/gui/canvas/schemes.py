@@ -36,9 +36,11 @@ class Level(IntEnum):
     """The degrees by which regions stand out."""
 
     PLAIN = 0
-    MARKED = 1
-    SELECTED = 2
-    SWEPT = 3
+    OFFERED = 1
+    """That which would be of another class by what was learnt."""
+    MARKED = 2
+    SELECTED = 3
+    SWEPT = 4
     """In the colour of the class that is being given to it."""
 
 
@@ -64,6 +66,7 @@ FAINT = packed(255, 255, 255, 150)
 """Of lines between selected regions."""
 BORDER_HALO = packed(0, 0, 0, 200)
 HIGHLIGHTS = {
+    Level.OFFERED: (packed(60, 225, 235), packed(60, 225, 235, 40)),
     Level.MARKED: (packed(255, 165, 30), packed(255, 200, 80, 60)),
     Level.SELECTED: (packed(255, 236, 60), packed(255, 255, 255, 70)),
 }

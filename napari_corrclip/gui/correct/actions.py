@@ -38,6 +38,9 @@ class Actions:
 
     All but those that say so raise :class:`InputError` where there is no target.
 
+    Attributes:
+        ask_teachers: is given a region of which one wants to know what taught it its class.
+
     Signals (psygnal):
         find_asked: a class is to be found: the title, the names, and who takes the name.
     """
@@ -61,6 +64,7 @@ class Actions:
         self._spreading = spreading
         self.sweeping = sweeping
         self._held: _Held | None = None
+        self.ask_teachers: Callable[[int], object] = self._no_teachers
 
     def toggle_outlines(self) -> None:
         """Outline regions, or none but the selected ones; needs no target."""
@@ -235,6 +239,15 @@ class Actions:
             return replace(edited, title=title, made=made)
 
         self._decide(work)
+
+    def teachers(self) -> None:
+        """Show the verdicts that taught a region its class."""
+        self.ask_teachers(self._correcting.targets()[0])
+
+    def _no_teachers(self, _region: int) -> None:
+        self._correcting.say_for_now(
+            "Images of a project have a lesson, which knows what taught it; open a folder for one."
+        )
 
     def merge(self) -> None:
         """Make one region of the selected ones."""

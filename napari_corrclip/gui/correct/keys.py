@@ -86,6 +86,7 @@ COMMANDS: dict[Moment, dict[str, tuple[Command, ...]]] = {
             Command("O", "outlines", {"O": Actions.toggle_outlines}),
             Command("Shift+O", "decided only", {"Shift-O": Actions.toggle_undecided}),
             Command("C", "this class only", {"C": Actions.toggle_class}),
+            Command("Y", "why: what taught this", {"Y": Actions.teachers}),
             Command("drag", "pan"),
         ),
         "Edit": (Command("Ctrl+Z", "undo"), Command("Ctrl+Shift+Z", "redo")),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -18,7 +19,10 @@ class Review:
     """The way through the queue of a session.
 
     Attributes:
-        queue: its order stays until it is refreshed by hand.
+        queue: its order stays until it is refreshed by hand, or by what is learnt meanwhile.
+        before_next: called before the next region is chosen.
+        before_refresh: called before regions are ordered anew by hand.
+        hint: says of a region what else there is to know of it.
     """
 
     def __init__(self, correcting: Correcting, camera: Camera) -> None:
@@ -26,6 +30,9 @@ class Review:
         self._camera = camera
         self.queue = Queue(correcting.session, refresh_every=0)
         self._presented: tuple[int, ...] = ()
+        self.before_next: Callable[[], object] = lambda: None
+        self.before_refresh: Callable[[], object] = lambda: None
+        self.hint: Callable[[int], str] = lambda _: ""
 
     @property
     def on(self) -> bool:
@@ -50,6 +57,7 @@ class Review:
 
     def next(self) -> None:
         """Select the next region and show it."""
+        self.before_next()
         entry = self.queue.next()
         if entry is None:
             self._correcting.say("All regions are decided.")
@@ -71,6 +79,7 @@ class Review:
 
     def refresh(self) -> None:
         """Order anew what is undecided."""
+        self.before_refresh()
         self.queue.refresh()
         self._correcting.say(
             f"The order is new; {self.header()}." if self.queue.left.regions else self.header()
@@ -169,6 +178,8 @@ class Review:
         session = self._correcting.session
         row = session.region(region)
         caption = f"#{region}: {describe(row, session.vocabulary)}"
+        hint = self.hint(region)
+        caption = f"{caption}, {hint}" if hint else caption
         if row.verdict is not None:
             return f"{caption}."
         keys = ["Enter accepts"] if row.predicted else []

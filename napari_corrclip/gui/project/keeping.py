@@ -201,10 +201,11 @@ class Keeping:
         if shown.project.read_only:
             return
         told, news = _told_of(shown.session), self._is_news(shown.session)
-        shown.project.take(shown.record, shown.session, by=self.by, decided=news)
+        decided = news and decides(shown.session)  # what a lesson says is nobody's decision
+        shown.project.take(shown.record, shown.session, by=self.by, decided=decided)
         self._told = told
         self._undrawn = True
-        self._was_decided = self._was_decided or news
+        self._was_decided = self._was_decided or decided
 
     def _is_news(self, session: Session) -> bool:
         """Whether the index was not told of a session as it is now."""

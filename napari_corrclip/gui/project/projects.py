@@ -9,10 +9,13 @@ from pathlib import Path
 import napari
 from qtpy.QtWidgets import QWidget
 
+from napari_corrclip.annotation import Session
 from napari_corrclip.engine.networks import Networks
 from napari_corrclip.engine.recipe import Recipe
 from napari_corrclip.errors import CorrClipError, InputError
+from napari_corrclip.gui.correct import CorrectPanel
 from napari_corrclip.gui.image.panel import ImagePanel
+from napari_corrclip.gui.project.lesson_bar import LessonBar
 from napari_corrclip.gui.project.marking import Marking
 from napari_corrclip.gui.project.opening import Opening
 from napari_corrclip.gui.project.panel import ImagesPanel
@@ -20,6 +23,8 @@ from napari_corrclip.gui.project.passed_over import PassedOver
 from napari_corrclip.gui.project.review import Review
 from napari_corrclip.gui.project.running import ProjectRun
 from napari_corrclip.gui.project.statistics import StatisticsWindow
+from napari_corrclip.gui.project.teachers import TeachersWindow
+from napari_corrclip.gui.project.teaching import Teaching
 from napari_corrclip.gui.project.way import WayBar
 from napari_corrclip.gui.project.words import SetWords
 from napari_corrclip.gui.session.display import SessionDisplay
@@ -54,6 +59,7 @@ class Projects:
         may_fetch: asks whether weights that are missing may be downloaded.
         networks: that are loaded, which a run shares with whoever encodes one image meanwhile.
         tell: is given a sentence.
+        correct: the tools by which regions are corrected.
         parent: the dock.
 
     Attributes:
@@ -64,6 +70,9 @@ class Projects:
         review: has the project.
         marking: takes what is said of its images.
         words: the classes of the set.
+        teaching: the lesson of the image that is open.
+        lesson: its row on the page of corrections.
+        teachers: the window of what taught a region.
         run: goes over its images in the background.
         opening: asks for a folder.
     """
@@ -79,6 +88,7 @@ class Projects:
         may_fetch: Callable[[Choice], bool],
         networks: Networks,
         tell: Tell,
+        correct: CorrectPanel,
         parent: QWidget,
     ) -> None:
         self._choices, self._may_fetch, self._tell = choices, may_fetch, tell
@@ -91,6 +101,16 @@ class Projects:
         self.words = SetWords(self.review, tell)
         self.panel = ImagesPanel(self.review, self.marking, self.run, tell)
         self.panel.may_run = self._may_run
+        self._correct = correct
+        self.teaching = Teaching(self.review, lambda: correct.mode, tell)
+        self.review.learns = self.teaching.begin
+        workspace.leaving.connect(self._leaving)
+        self.lesson = LessonBar(self.teaching)
+        self.lesson.looked.connect(self._look)
+        self.review.opened.connect(self._show_lesson)
+        self.teachers = TeachersWindow(parent, tell)
+        self.teaching.asked.connect(self._show_teachers)
+        self.teachers.opened.connect(self._open_teacher)
         self.way = WayBar(self.review, self.panel.model)
         self.opening = Opening(
             parent,
@@ -146,6 +166,34 @@ class Projects:
             self._looking.start(
                 _look_steps(project.folder), done=self._looked, failed=self._cannot_look
             )
+
+    def _leaving(self, _session: Session) -> None:
+        self.teaching.leave()
+
+    def _show_lesson(self, project: Project | None) -> None:
+        self.lesson.show_project(project is not None and not project.read_only)
+
+    def _look(self) -> None:
+        """Walk through what the lesson offers; where regions are not corrected yet, from now on they are."""
+        self._correct.button.setChecked(True)
+        self.teaching.look()
+
+    def _show_teachers(self, region: int) -> None:
+        project, learning, words = self.review.project, self.teaching.learning, self.teaching.words
+        if project is not None and learning is not None and words is not None:
+            self.teachers.open(project, learning, region, words)
+
+    def _open_teacher(self, image: str, region: int) -> None:
+        """Show an image with a region of it selected."""
+        project = self.review.project
+        if project is None:
+            return
+        self._correct.button.setChecked(True)
+        self.teaching.select(image, region)
+        try:
+            self.panel.show_item(project.item(image))
+        except InputError as error:
+            self._tell(error)
 
     def _look_alone(self, project: Project) -> int:
         """Add what has come to a project's folders, where no other thread may write; return how many."""
@@ -225,6 +273,7 @@ class Projects:
         self._looking.drop()
         self.panel.close_jobs()
         self.statistics.close()
+        self.teachers.close()
         self.review.close()
 
     def let_go(self) -> None:
@@ -232,7 +281,9 @@ class Projects:
         self._looking.drop()
         self.panel.thumbnails.close()
         self.statistics.let_go()
+        self.teachers.let_go()
         self.run.let_go()
+        self.teaching.let_go()
         self.review.let_go()
 
 

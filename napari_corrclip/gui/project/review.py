@@ -51,6 +51,7 @@ class Review:
         unread: it, if it could not be opened; until a person turns to the one that is shown again.
         keeping: of what is corrected, in the index.
         coming_next: returns the item that is read while this one is looked at, or ``None``.
+        learns: is given the session of the image that was opened; returns what is told of it besides.
 
     Signals (psygnal):
         opened: a :class:`Project`, or ``None``: it was closed.
@@ -84,6 +85,7 @@ class Review:
         self._coming: ItemRecord | None = None  # that is being read
         self._ahead: Ready | None = None
         self.coming_next: Callable[[], ItemRecord | None] = lambda: None
+        self.learns: Callable[[Session], str] = lambda _: ""
         self._besides = Said("")  # what is told with the image that is on its way
         self.keeping = Keeping(workspace, self._kept, tell, self.changed.emit, reviewer())
         display.edited.connect(lambda _: self._edited())
@@ -304,6 +306,8 @@ class Review:
             self.record = project.item(record)
             self.keeping.catch_up()
             self.record = project.item(record)
+            taught = self.learns(session)
+            self.record = project.item(record)
         except InputError as error:
             self._tell_of_image(str(error), kind=Kind.WARNING)
             return
@@ -311,7 +315,7 @@ class Review:
         keys = "." if project.read_only else ": D goes on, Ctrl+Enter verifies."
         what = f"{count(left, 'region')} left{keys}"
         own = told_of_classes(session, project.vocabulary, project.names_of_values())
-        what = f"{own} {what}" if own else what
+        what = " ".join(filter(None, (own, taught, what)))
         kind = Kind.WARNING if own else Kind.DONE if said else Kind.NOTE
         self._tell_of_image(what, said, kind)
 

@@ -7,6 +7,7 @@ from qtpy.QtWidgets import QHBoxLayout, QWidget
 
 from napari_corrclip.gui.widgets import Label, Line, set_tip
 from napari_corrclip.gui.words.table import PROMPTS, THRESHOLD, TIPS, VocabularyModel
+from napari_corrclip.vocabulary.grammar import NO_PROMPTS
 
 
 class ClassDetail(QWidget):
@@ -49,10 +50,14 @@ class ClassDetail(QWidget):
         row = self._row if self._row is not None and self._row < self._model.rowCount() else None
         for line, column in ((self.prompts, PROMPTS), (self.threshold, THRESHOLD)):
             line.setEnabled(row is not None)
-            text = "" if row is None else self._model.data(self._model.index(row, column))
+            text = "" if row is None else self._text(row, column)
             if not line.isModified() or not line.hasFocus():  # what is being typed stays
                 line.setText(text)
-        self.prompts.setPlaceholderText("" if row is not None else "select a class")
+        self.prompts.setPlaceholderText("select a class" if row is None else "none: by examples")
+
+    def _text(self, row: int, column: int) -> str:
+        text = str(self._model.data(self._model.index(row, column), Qt.ItemDataRole.EditRole))
+        return "" if text == NO_PROMPTS else text
 
     def _take(self, line: Line, column: int) -> None:
         """Take what was typed; what cannot be is said by the model, and the former comes back."""

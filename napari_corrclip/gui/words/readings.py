@@ -50,7 +50,9 @@ def read_typed(parent: QWidget, text: str) -> Vocabulary | None:
 def _said(words: Vocabulary) -> str:
     """Say in short what classes a text was read as: ``3 classes: d, e, f``."""
     parts = [
-        class_.name if is_by_name(class_) else f"{class_.name} ({', '.join(class_.prompts)})"
+        class_.name
+        if is_by_name(class_)
+        else f"{class_.name} ({', '.join(class_.prompts) or 'by examples'})"
         for class_ in words
     ]
     more = f" and {len(parts) - SHOWN} more" if len(parts) > SHOWN else ""

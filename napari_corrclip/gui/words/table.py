@@ -36,7 +36,10 @@ TIPS = {
     KEY: "This key assigns the class, / finds those without one; double-click or F2 and press a letter "
     "for one of your own; drag the row to change the order",
     NAME: "Double-click or F2 to rename",
-    PROMPTS: "What the class is looked for by; commas separate prompts; empty: the name",
+    PROMPTS: (
+        "What the class is looked for by; commas separate prompts; empty: the name; "
+        '"" (two quotes): nothing, examples alone find it'
+    ),
     THRESHOLD: "Least probability of the class; below it a pixel is background, or unlabelled",
     SHARE: "Share of the image",
 }
@@ -161,7 +164,7 @@ class VocabularyModel(QAbstractTableModel):
             near = nearest(one, self.vocabulary) if column == COLOR else None
             return TIPS[column] if near is None else plain(f"{near.sentence}\n{TIPS[COLOR]}")
         if role == Qt.ItemDataRole.ForegroundRole and column == PROMPTS:
-            return QColor(128, 128, 128) if one.prompts == (one.name,) else None
+            return QColor(128, 128, 128) if one.prompts in ((), (one.name,)) else None
         if role == Qt.ItemDataRole.TextAlignmentRole and column in (THRESHOLD, SHARE):
             return int(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
         if role == Qt.ItemDataRole.AccessibleTextRole and column == COLOR:
@@ -177,6 +180,8 @@ class VocabularyModel(QAbstractTableModel):
             said = one.background and not editing and one.name.casefold() != "background"
             return f"{one.name}  (background)" if said else one.name
         if column == PROMPTS:
+            if not one.prompts and not editing:
+                return "by examples"
             return grammar.write_prompts(one.prompts, ", ")
         if column == THRESHOLD:
             return "" if one.threshold is None else f"{one.threshold:g}"
@@ -200,7 +205,9 @@ class VocabularyModel(QAbstractTableModel):
             if index.column() == NAME:
                 changed = _renamed(self.vocabulary, row, text)
             elif index.column() == PROMPTS:
-                changed = self.vocabulary.with_prompts(row, grammar.parse_prompts(text) or None)
+                changed = self.vocabulary.with_prompts(
+                    row, grammar.parse_prompts(text) if text else None
+                )
             else:
                 changed = self.vocabulary.with_threshold(_threshold(text), row)
         except InputError as error:
