@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import os
 import threading
+import weakref
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -145,6 +146,19 @@ class Bank:
         for done, number in enumerate(new):
             yield Progress("read the vectors", done, len(new))
             self._held[number] = _read(item_folder(self._folder, names[number]), marks[number])
+
+
+_BANKS: weakref.WeakValueDictionary[Path, Bank] = weakref.WeakValueDictionary()
+_LOCK = threading.Lock()
+
+
+def bank_of(folder: Path) -> Bank:
+    """Return the bank of a project, one for all in this process who have it open."""
+    with _LOCK:
+        bank = _BANKS.get(folder)
+        if bank is None:
+            bank = _BANKS[folder] = Bank(folder)
+        return bank
 
 
 def _mark(start: str, name: str) -> _Mark:

@@ -35,7 +35,7 @@ from napari_corrclip.project import (
     unusable,
 )
 from napari_corrclip.project import words as classes
-from napari_corrclip.project.bank import Bank
+from napari_corrclip.project.bank import bank_of
 from napari_corrclip.project.choosing import Choice
 from napari_corrclip.project.copying import IMAGES, Copies, copies_of, copy_steps
 from napari_corrclip.project.database import NAME
@@ -102,7 +102,7 @@ class Project:
         self._index = index
         self._networks = Networks()
         self._lesson = ProjectLesson(self.folder, self.item, index.check_writable)
-        self._bank = Bank(folder)
+        self._bank = bank_of(folder)
 
     # -- making and opening
 
