@@ -1,4 +1,4 @@
-"""Sets of photographs that are corrected image after image: a forest's labels, and vectors for a lesson."""
+"""The sets of photographs corrected image after image: a forest's labels, and vectors for a lesson."""
 
 from __future__ import annotations
 

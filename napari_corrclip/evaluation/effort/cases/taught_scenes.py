@@ -1,4 +1,4 @@
-"""Sets of the demo's world that are corrected image after image, with vectors for a lesson."""
+"""The sets of the demo's world that are corrected image after image, with vectors for a lesson."""
 
 from __future__ import annotations
 

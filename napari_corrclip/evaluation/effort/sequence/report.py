@@ -263,11 +263,13 @@ def _set(study: SequenceStudy) -> dict[str, object]:
             found |= {
                 "late": asdict(figures.total(study, way, figures.places(study))),
                 "late_to_first_untaught": asdict(figures.late_to_first(study, way)),
-                "late_to_first": asdict(figures.late_to_first(study, way, strict=True)),
                 "worse": asdict(figures.worse(study, way)),
                 "opening": asdict(figures.opening(study, way)),
                 "late_opening": asdict(figures.opening(study, way, figures.places(study))),
             }
+            if way in study.alone:
+                strict = figures.late_to_first(study, way, strict=True)
+                found["late_to_first"] = asdict(strict)
         else:
             found["actions"] = asdict(_mean(study, way))
         ways[way] = found

@@ -72,7 +72,8 @@ def sequence_steps(
 
     Args:
         cases: images with vectors.
-        ways: of correcting; those with a lesson also correct every image as though it were the first.
+        ways: of correcting; those with a lesson also correct every image as though it were the first, but
+            for those that are misled.
         orders: how many.
         length: images in each at most.
         seed: draws the orders.
@@ -120,7 +121,8 @@ def sequence_steps(
             untaught[way.name] = yield from each(way, title)
         else:
             taught[way.name] = yield from through(way, title, orders)
-            alone[way.name] = yield from each(way, f"{title}, each as the first")
+            if not (way.shuffled or way.wrong):  # of those the totals are told alone
+                alone[way.name] = yield from each(way, f"{title}, each as the first")
     if few:
         some = min(orders, SPARED_ORDERS)
         for way in (UNTAUGHT, ON):
