@@ -167,10 +167,10 @@ def test_a_verdict_that_is_taken_back_later_has_never_taught(
 
 
 def test_the_switch_is_the_sets(project: Project) -> None:
-    assert project.lesson.switch == "ask"
-    project.lesson.switch = "on"
+    assert project.lesson.switch == "on"
+    project.lesson.switch = "ask"
     with Project.open(project.folder, read_only=True) as reader:
-        assert reader.lesson.switch == "on"
+        assert reader.lesson.switch == "ask"
         with pytest.raises(InputError) as told:
             reader.lesson.switch = "off"
         assert one_sentence(str(told.value))

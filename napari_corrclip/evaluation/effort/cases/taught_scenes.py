@@ -27,7 +27,7 @@ TUNE_SEED = VALIDATION_SEED + 100
 FIRST_SEEDS: Final = {"tune": TUNE_SEED, "test": TEST_SEED}
 """First scene of each half."""
 SCENES = 60
-SETS: Final = ("plain", "noise", "cast", "words", "class")
+SETS: Final = ("plain", "noise", "cast", "words", "class", "examples")
 STRANGE: Final = {"grass": "lawn", "sand": "beach", "stone": "pavement"}
 """Words in whose place others are asked for, which the demo's networks never read."""
 NEW_CLASS: Final = "type B"
@@ -68,6 +68,7 @@ def taught_scene_sets(
     words = Vocabulary.from_names(WORDS)
     strange = Vocabulary.from_names([STRANGE.get(word, word) for word in WORDS])
     more = Vocabulary.from_names([*WORDS, NEW_CLASS])
+    wordless = words.add(NEW_CLASS, prompts=())
     parts, found = list[_Part](), dict[str, list[Case]]()
     for done, scene in enumerate(map(generate_scene, range(first, first + count))):
         yield Progress(f"scenes, {source}", done, count)
@@ -82,6 +83,9 @@ def taught_scene_sets(
         if "class" in names:
             case = _case(part, encoded, encoded.classify(more))
             found.setdefault("class", []).append(case)
+        if "examples" in names:
+            case = _case(part, encoded, encoded.classify(wordless))
+            found.setdefault("examples", []).append(case)
     if "cast" in names:
         found["cast"] = []
         for done, part in enumerate(parts):
@@ -95,6 +99,7 @@ def taught_scene_sets(
         "words": "the demo preset's labels with three of its eleven words in its place unknown to it",
         "class": f"the demo preset's labels; all {NEW_TEXTURE} objects are a class of a name that it "
         "does not know",
+        "examples": f"the same, and the class of {NEW_TEXTURE} objects has no words at all",
     }
     held = False
     if "noise" in names:
