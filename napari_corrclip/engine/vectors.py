@@ -30,8 +30,26 @@ def region_vectors(encoded: EncodedImage, result: Segmentation) -> RegionVectors
         encoded: the image that was classified; encoded with ``similarity_means``, or those are missing.
         result: of it.
     """
+    classes = tuple(result.vocabulary.values)
+    return vectors_of(encoded, result.regions, result.region_probabilities, classes)
+
+
+def vectors_of(
+    encoded: EncodedImage,
+    regions: NDArray[np.int32],
+    probabilities: NDArray[np.float32],
+    classes: tuple[int, ...],
+) -> RegionVectors:
+    """Return the vectors of an encoded image's regions.
+
+    Args:
+        encoded: as of :func:`region_vectors`.
+        regions: (H, W) ids, those in which it was encoded.
+        probabilities: (R, K) of them, by ascending ids.
+        classes: (K,) label values.
+    """
     features, means = encoded.features, encoded.features.windows.similarity_means
-    numbers, ids = number_regions(result.regions)
+    numbers, ids = number_regions(regions)
     count = len(ids)
     cells = looks.cell_means(numbers, count, encoded.cells())
     return RegionVectors(
@@ -40,8 +58,8 @@ def region_vectors(encoded: EncodedImage, result: Segmentation) -> RegionVectors
         similarity=None if means is None else project(means.numpy()).astype(np.float16),
         colours=looks.colours(numbers, count, encoded.image),
         places=looks.places(numbers, count),
-        probabilities=scaled(result.region_probabilities),
-        classes=tuple(result.vocabulary.values),
+        probabilities=scaled(probabilities),
+        classes=classes,
         clip_network=features.clip,
         similarity_network="" if means is None else encoded.segmenter.similarity.fingerprint,
     )
