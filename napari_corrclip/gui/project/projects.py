@@ -116,6 +116,7 @@ class Projects:
         self.like = LikeWindow(parent, tell)
         self.teaching.like_asked.connect(self._show_like)
         self.like.opened.connect(self._open_teacher)
+        self.review.opened.connect(lambda _: self.like.close())  # it lists those of the one before
         self.way = WayBar(self.review, self.panel.model)
         self.opening = Opening(
             parent,

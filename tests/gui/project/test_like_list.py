@@ -98,3 +98,8 @@ def test_what_looks_alike_is_listed_and_a_click_goes_there(person: Person, folde
     key(person, Qt.Key.Key_F, Qt.KeyboardModifier.ShiftModifier)
     person.qtbot.waitUntil(lambda: "has no vectors" in like.text.text(), timeout=MINUTE)
     assert like.list.count() == 0
+    window = like.list.window()
+    assert window is not None
+    assert window.isVisible()
+    dock.projects.review.close()  # what is listed is gone with the project
+    assert not window.isVisible()
