@@ -165,10 +165,10 @@ def openings_table(studies: Sequence[SequenceStudy]) -> Iterator[str]:
         cells = [
             " → ".join(number(value, 3) for value in values)
             for values in (
-                [one.accuracy for one in late],
-                [one.miou for one in late],
-                [one.error for one in all_],
-                [one.later for one in all_],
+                [found.accuracy for found in late],
+                [found.miou for found in late],
+                [found.error for found in all_],
+                [found.later for found in all_],
             )
         ]
         yield f"| {plain_text(study.title)} | " + " | ".join(cells) + " |"
