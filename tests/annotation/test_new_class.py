@@ -1,4 +1,4 @@
-"""Tests of classes made from examples, which no words find, and of what tells a session what regions look like."""
+"""Tests of classes that are made from examples, and of vectors of what a session shows."""
 
 from __future__ import annotations
 
