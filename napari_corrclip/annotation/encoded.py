@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_corrclip.results.segmentation import Segmentation
+from napari_corrclip.results.vectors import RegionVectors
 from napari_corrclip.vocabulary import Vocabulary
 
 
@@ -36,6 +37,11 @@ class EncodedImage(Protocol):
 
     def cells(self) -> NDArray[np.float32]:
         """Return (h, w, D), the encoded image as one grid that covers it evenly."""
+
+    def vectors(
+        self, probabilities: NDArray[np.float32], classes: tuple[int, ...]
+    ) -> RegionVectors:
+        """Return the vectors of the regions in which it was encoded, with their (R, K) probabilities."""
 
     @property
     def nbytes(self) -> int:

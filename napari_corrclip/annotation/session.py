@@ -771,6 +771,22 @@ class Session:
         """
         return show(self.timeline, taught, title)
 
+    def vectors(self) -> RegionVectors:
+        """Return the vectors of the regions of the run that is shown, by the encoded image.
+
+        Raises:
+            InputError: the session has no networks.
+        """
+        engine = self.encoded()
+        if engine is None:
+            raise InputError(
+                "The session was opened without networks, so its regions have no vectors; open it with an "
+                "engine, or give those that a project has kept (Project.vectors)."
+            )
+        with self.timeline.reading:
+            probabilities, classes = self.state.evidence.probabilities, self.vocabulary.values
+        return engine.vectors(probabilities, classes)
+
     def learn(
         self,
         lesson: Lesson,
@@ -782,7 +798,7 @@ class Session:
 
         ::
 
-            learning = session.learn(lesson, vectors)
+            learning = session.learn(lesson, session.vectors())
             session.assign(7, "hedge")
             found = learning.look_out()  # what would change now
             learning.apply(found)  # one step of the history

@@ -366,8 +366,38 @@ def effort(
     ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Of what a folder's pre-labels learn from.")] = 0,
     variants: Annotated[
-        bool, typer.Option("--variants", help="Try other orders than the queue's too.")
+        bool,
+        typer.Option(
+            "--variants",
+            help="Try other orders than the queue's too; with --sequence, features shuffled, wrong verdicts "
+            "and all tools.",
+        ),
     ] = False,
+    sequence: Annotated[
+        bool,
+        typer.Option(
+            "--sequence",
+            help="Correct image after image, with and without what the corrections teach.",
+        ),
+    ] = False,
+    orders: Annotated[
+        int, typer.Option(min=1, help="With --sequence: in how many orders of the images.")
+    ] = 10,
+    sets: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAMES",
+            help="With --sequence: of plain, noise, cast, words, class; of a folder: held, few, cast.",
+            show_default="all",
+        ),
+    ] = None,
+    half: Annotated[
+        str,
+        typer.Option(
+            metavar="test|tune",
+            help="With --sequence: the half that figures are told for, or that to choose by.",
+        ),
+    ] = "test",
     no_plots: Annotated[bool, typer.Option("--no-plots", help="Draw nothing.")] = False,
     device: Device = "auto",
     debug: Debug = False,
@@ -377,6 +407,27 @@ def effort(
     How it is measured, and one full run, is told in docs/effort.md.
     """
     with guarded(debug):
+        if sequence:
+            from napari_corrclip.cli import sequences
+
+            sequences.measure(
+                sequences.Options(
+                    data=data,
+                    images=images,
+                    orders=orders,
+                    sets=sets,
+                    half=half,
+                    output=output,
+                    classes=classes,
+                    ignore=tuple(ignore or ()),
+                    superpixels=superpixels,
+                    seed=seed,
+                    device=device,
+                    variants=variants,
+                    plots=not no_plots,
+                )
+            )
+            return
         from napari_corrclip.cli import effort as command
 
         command.measure(

@@ -6,6 +6,7 @@ import os
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from napari_corrclip.cli.console import say, tell
 from napari_corrclip.cli.targets import check_folder
@@ -13,6 +14,9 @@ from napari_corrclip.errors import InputError
 from napari_corrclip.evaluation.effort.cases.case import CaseSet
 from napari_corrclip.evaluation.effort.simulation.arms import Arm
 from napari_corrclip.progress import drive
+
+if TYPE_CHECKING:
+    from napari_corrclip.evaluation.effort.cases.folder import Photographs
 
 DEMO = "demo"
 TRIED = "expected-error"
@@ -106,17 +110,32 @@ def _sets(options: Options) -> list[CaseSet]:
 
         count = SCENES if options.images is None else options.images
         return drive(scene_sets(count, recipe=Recipe("demo", device=options.device)))
-    from napari_corrclip.cli.options import read_classes
-    from napari_corrclip.evaluation.effort.cases.folder import read_folder
     from napari_corrclip.evaluation.effort.cases.photographs import GRIDS, photograph_sets
 
-    folder = Path(options.data)
-    if not folder.is_dir():
-        raise InputError(
-            f"There is no folder {options.data!r}; give {DEMO!r}, or a folder that holds 'images' "
-            "and 'labels'."
-        )
-    names = None if options.classes is None else read_classes(options.classes).names
-    photographs = read_folder(folder, classes=names, ignore=options.ignore)
+    photographs = read_photographs(options.data, options.classes, options.ignore)
     grids = options.superpixels or GRIDS
     return drive(photograph_sets(photographs, options.images, grids=grids, seed=options.seed))
+
+
+def read_photographs(data: str, classes: str | None, ignore: Collection[int]) -> Photographs:
+    """Read a folder of photographs.
+
+    Args:
+        data: the folder.
+        classes: names of its classes, or a file of them.
+        ignore: values of its truth that are not counted.
+
+    Raises:
+        InputError: it is not there, or cannot be used.
+    """
+    from napari_corrclip.cli.options import read_classes
+    from napari_corrclip.evaluation.effort.cases.folder import read_folder
+
+    folder = Path(data)
+    if not folder.is_dir():
+        raise InputError(
+            f"There is no folder {data!r}; give {DEMO!r}, or a folder that holds 'images' "
+            "and 'labels'."
+        )
+    names = None if classes is None else read_classes(classes).names
+    return read_folder(folder, classes=names, ignore=ignore)

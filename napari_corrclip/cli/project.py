@@ -298,6 +298,55 @@ def mark(
         projects.mark(folder, state, images or (), by=by, every=every, among=among)
 
 
+@app.command()
+def like(
+    folder: Folder,
+    image: Annotated[
+        str,
+        typer.Argument(
+            metavar="IMAGE",
+            help="Its path as seen from here or in the project; a plane with its place.",
+        ),
+    ],
+    region: Annotated[int, typer.Argument(metavar="REGION", help="The region's id.")],
+    most: Annotated[int, typer.Option("-n", metavar="N", help="So many at most.")] = 20,
+    undecided: Annotated[
+        bool, typer.Option("--undecided", help="Only regions that nobody has decided about.")
+    ] = False,
+    of: Annotated[
+        str | None,
+        typer.Option(
+            "--class", metavar="NAME", help="Only regions that show this class.", show_default=False
+        ),
+    ] = None,
+    elsewhere: Annotated[
+        bool, typer.Option("--elsewhere", help="Only regions of other images.")
+    ] = False,
+    json: Annotated[
+        Path | None,
+        typer.Option("--json", parser=Path, metavar="FILE", help="Where they are written too."),
+    ] = None,
+    debug: Debug = False,
+) -> None:
+    """List the regions of all images that look most like one, with the cosine of their vectors.
+
+    Regions are compared by the vectors that run keeps beside the results; images without are told.
+    """
+    with guarded(debug):
+        from napari_corrclip.cli import likeness
+
+        likeness.like(
+            folder,
+            image,
+            region,
+            most=most,
+            undecided=undecided,
+            of=of,
+            elsewhere=elsewhere,
+            json=json,
+        )
+
+
 @app.command("open")
 def open_window(folder: Folder, debug: Debug = False) -> None:
     """Open a project in napari, with the dock, to correct its images."""

@@ -213,6 +213,12 @@ def run(
 
 def _teach(project: Project) -> list[int]:
     """Let the images show what was learnt, and tell it; return the exit code where some could not."""
+    if not project.lesson.has_begun:
+        tell(
+            "Nothing was taught yet, so every image shows the networks' opinion; decide some regions in the "
+            "window, and run with --taught again."
+        )
+        return []
     found = drive(project.teach_steps())
     for line in found.left_out[:SHOWN]:
         say(f"Not taught: {line}")

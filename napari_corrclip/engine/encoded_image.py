@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from napari_corrclip.engine.features import Features
     from napari_corrclip.regions.protocol import RegionSource
     from napari_corrclip.results.segmentation import Segmentation
+    from napari_corrclip.results.vectors import RegionVectors
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,6 +112,19 @@ class EncodedImage:
             self._cells = self.features.cells()
         return self._cells
 
+    def vectors(
+        self, probabilities: NDArray[np.float32], classes: tuple[int, ...]
+    ) -> RegionVectors:
+        """Return the vectors of the regions in which it was encoded.
+
+        Args:
+            probabilities: (R, K) of the regions, by ascending ids.
+            classes: (K,) label values.
+        """
+        from napari_corrclip.engine.vectors import vectors_of
+
+        return vectors_of(self, self.features.regions, probabilities, classes)
+
     @property
     def nbytes(self) -> int:
         """Memory that is free when it is let go of, in bytes.
@@ -165,5 +179,5 @@ def annotate_steps(
         source: the file that the image is.
     """
     words, pixels = Vocabulary.coerce(vocabulary), read_pixels(image)
-    result, engine = yield from run_steps(segmenter, pixels, words, regions)
+    result, engine = yield from run_steps(segmenter, pixels, words, regions, similarity_means=True)
     return Session(result, pixels.rgb, engine=engine, source=source)

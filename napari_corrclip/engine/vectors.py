@@ -8,14 +8,19 @@ lie in.
 from __future__ import annotations
 
 import numpy as np
+import torch
+import torch.nn.functional as F
 from numpy.typing import ArrayLike, NDArray
+from torch import Tensor
 
 from napari_corrclip.engine.encoded_image import EncodedImage
 from napari_corrclip.maps import looks
 from napari_corrclip.maps.projection import project
 from napari_corrclip.maps.regions import number_regions
+from napari_corrclip.method.prediction import class_probabilities, query_probabilities
 from napari_corrclip.results.segmentation import Segmentation
 from napari_corrclip.results.vectors import RegionMeans, RegionVectors, scaled
+from napari_corrclip.vocabulary import Vocabulary
 
 
 def region_vectors(encoded: EncodedImage, result: Segmentation) -> RegionVectors:
@@ -25,8 +30,26 @@ def region_vectors(encoded: EncodedImage, result: Segmentation) -> RegionVectors
         encoded: the image that was classified; encoded with ``similarity_means``, or those are missing.
         result: of it.
     """
+    classes = tuple(result.vocabulary.values)
+    return vectors_of(encoded, result.regions, result.region_probabilities, classes)
+
+
+def vectors_of(
+    encoded: EncodedImage,
+    regions: NDArray[np.int32],
+    probabilities: NDArray[np.float32],
+    classes: tuple[int, ...],
+) -> RegionVectors:
+    """Return the vectors of an encoded image's regions.
+
+    Args:
+        encoded: as of :func:`region_vectors`.
+        regions: (H, W) ids, those in which it was encoded.
+        probabilities: (R, K) of them, by ascending ids.
+        classes: (K,) label values.
+    """
     features, means = encoded.features, encoded.features.windows.similarity_means
-    numbers, ids = number_regions(result.regions)
+    numbers, ids = number_regions(regions)
     count = len(ids)
     cells = looks.cell_means(numbers, count, encoded.cells())
     return RegionVectors(
@@ -35,11 +58,31 @@ def region_vectors(encoded: EncodedImage, result: Segmentation) -> RegionVectors
         similarity=None if means is None else project(means.numpy()).astype(np.float16),
         colours=looks.colours(numbers, count, encoded.image),
         places=looks.places(numbers, count),
-        probabilities=scaled(result.region_probabilities),
-        classes=tuple(result.vocabulary.values),
+        probabilities=scaled(probabilities),
+        classes=classes,
         clip_network=features.clip,
         similarity_network="" if means is None else encoded.segmenter.similarity.fingerprint,
     )
+
+
+def probabilities_of_means(
+    means: RegionMeans, text: Tensor, words: Vocabulary, logit_scale: float
+) -> NDArray[np.float32]:
+    """Return (n, K) float32, the class probabilities of regions by the mean of CLIP's cells over each.
+
+    A result has the mean of the probabilities of a region's pixels; those of the mean are a little surer.
+
+    Args:
+        means: of n regions.
+        text: (Q, D) of unit length, the features of the vocabulary's queries.
+        words: the classes.
+        logit_scale: as of the settings.
+    """
+    cells = F.normalize(torch.from_numpy(means.clip.astype(np.float32)), dim=1)
+    queries = query_probabilities(text.float() @ cells.T, logit_scale)
+    owner = torch.tensor(words.query_class)
+    found: NDArray[np.float32] = class_probabilities(queries, owner, len(words)).T.numpy()
+    return found
 
 
 def region_means(

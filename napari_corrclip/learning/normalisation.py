@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from napari_corrclip.errors import InputError
 from napari_corrclip.maps.looks import COLOURS
 from napari_corrclip.results.vectors import RegionVectors
-from napari_corrclip.storage.frozen import Closed, closed
+from napari_corrclip.storage.frozen import Closed
 
 LONGEST = 2.0
 """The most that the length of a block may be: one strange region is not to rule all others."""
@@ -71,12 +71,6 @@ class Normalisation(Closed):
     clip_network: str
     similarity_network: str
     projection: int
-
-    def __post_init__(self) -> None:
-        """Close the arrays."""
-        for name, value in vars(self).items():
-            if isinstance(value, np.ndarray):
-                object.__setattr__(self, name, closed(value))
 
     @classmethod
     def of(cls, vectors: RegionVectors) -> Normalisation:

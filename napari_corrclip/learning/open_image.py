@@ -73,12 +73,6 @@ class Taught(Closed):
     images: int
     foretold: Foretold
 
-    def __post_init__(self) -> None:
-        """Close the arrays."""
-        for name, value in vars(self).items():
-            if isinstance(value, np.ndarray):
-                object.__setattr__(self, name, closed(value))
-
     def __len__(self) -> int:
         """Number of regions."""
         return len(self.ids)

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from napari_corrclip.results.vectors import RegionVectors
-from napari_corrclip.storage.frozen import Closed, closed
+from napari_corrclip.storage.frozen import Closed
 
 R = TypeVar("R", bound="Rows")
 MOST_UNDECIDED = 64
@@ -43,12 +43,6 @@ class Rows(Closed):
     similarity: NDArray[np.float16] | None
     colours: NDArray[np.float32]
     places: NDArray[np.float32]
-
-    def __post_init__(self) -> None:
-        """Close the arrays."""
-        for name, value in vars(self).items():
-            if isinstance(value, np.ndarray):
-                object.__setattr__(self, name, closed(value))
 
     def __len__(self) -> int:
         """Number of regions."""

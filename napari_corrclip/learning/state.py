@@ -20,7 +20,7 @@ from napari_corrclip.learning import guard, set_level
 from napari_corrclip.learning.features import Features, columns, features, one_hot
 from napari_corrclip.learning.normalisation import Normalisation
 from napari_corrclip.learning.sitting import Looks, Rows, Sitting, Undecided, joined
-from napari_corrclip.storage.frozen import Closed, closed
+from napari_corrclip.storage.frozen import Closed
 
 WEAK = 0.1
 """A region left undecided, in parts of a verdict that accepts what it shows."""
@@ -66,12 +66,6 @@ class State(Closed):
     sittings: int
     looks: int
     last: int
-
-    def __post_init__(self) -> None:
-        """Close the arrays."""
-        for name, value in vars(self).items():
-            if isinstance(value, np.ndarray):
-                object.__setattr__(self, name, closed(value))
 
     @classmethod
     def empty(cls, length: int, classes: int) -> State:

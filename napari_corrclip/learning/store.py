@@ -18,7 +18,7 @@ from __future__ import annotations
 import contextlib
 import re
 import threading
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Literal, get_args
@@ -39,7 +39,9 @@ from napari_corrclip.storage.untrusted import read_bytes
 Switch = Literal["off", "ask", "on"]
 """Whether what was learnt is shown: not at all, when a person says so at each refresh, or by itself."""
 SWITCHES: tuple[Switch, ...] = get_args(Switch)
-DEFAULT: Switch = "ask"
+DEFAULT: Switch = "on"
+"""What costs least on every set of docs/effort.md, and on none more than no lesson; to ask costs more than no
+lesson where an image has few regions."""
 HEAD, SITTINGS, SWITCH, LOCK = "lesson.safetensors", "sittings", "switch", ".lesson.lock"
 _NAME = re.compile(r"([0-9]{6,9})\.safetensors")
 _WAIT = 10.0
@@ -164,6 +166,15 @@ class LessonStore:
                     write_bytes(self._path(number), pack_sitting(numbered))
             return self._current(tuple(classes))
 
+    @property
+    def has_sittings(self) -> bool:
+        """Whether anything was taught yet.
+
+        Raises:
+            InputError: the folder cannot be looked through.
+        """
+        return bool(self._files())
+
     def merge(self, classes: Collection[int], merged: Mapping[int, int]) -> Lesson:
         """Take note that classes were made one, and return the lesson.
 
@@ -180,6 +191,36 @@ class LessonStore:
                 head = self._head(tuple(classes))
                 head = Lesson(tuple(classes), {**head.merged, **merged}, head.normalisation)
                 write_bytes(self.folder / HEAD, pack_lesson(head))
+            return self._current(tuple(classes))
+
+    @property
+    def clip_network(self) -> str:
+        """The fingerprint of the CLIP that it learns by; empty before the first image.
+
+        Raises:
+            InputError: its file is damaged.
+        """
+        kept = self._kept()
+        known = None if kept is None else kept.normalisation
+        return "" if known is None else known.clip_network
+
+    def revise(self, classes: Collection[int], revised: Callable[[Sitting], Sitting]) -> Lesson:
+        """Write finished sittings anew, of whose regions the networks say something else by now.
+
+        Args:
+            classes: label values of the vocabulary.
+            revised: returns what a sitting is from now on; the same one: it stays.
+
+        Raises:
+            InputError: it cannot be kept, or a file is damaged.
+        """
+        with self._turn:
+            with self._alone():
+                for path in self._files().values():
+                    sitting = self._read(path)
+                    found = revised(sitting)
+                    if found is not sitting:
+                        write_bytes(path, pack_sitting(found))
             return self._current(tuple(classes))
 
     def sittings(self, image: str | None = None, run: str | None = None) -> Iterator[Sitting]:
@@ -246,13 +287,17 @@ class LessonStore:
             yield sitting
 
     def _head(self, classes: tuple[int, ...]) -> Lesson:
+        kept = self._kept()
+        if kept is None:
+            return Lesson.new(classes)
+        return Lesson(classes, kept.merged, kept.normalisation).replayed([])
+
+    def _kept(self) -> Lesson | None:
+        """Return the lesson without its sittings, as its file has it; ``None``: there is none."""
         path = self.folder / HEAD
         if not path.exists():
-            return Lesson.new(classes)
-        kept = unpack_lesson(read_bytes(path, "lesson", "take it from a backup", limit=_LARGEST))
-        # A class that is there again, as after an undo, is merged with none.
-        merged = {gone: by for gone, by in kept.merged.items() if gone not in classes}
-        return Lesson(classes, merged, kept.normalisation).replayed([])
+            return None
+        return unpack_lesson(read_bytes(path, "lesson", "take it from a backup", limit=_LARGEST))
 
     def _read(self, path: Path) -> Sitting:
         data = read_bytes(

@@ -32,9 +32,9 @@ def recast(sitting: Sitting, classes: tuple[int, ...], merged: Mapping[int, int]
         classes: (K,) label values.
         merged: the value that took the place of another one.
     """
-    if sitting.classes == classes and not any(value in classes for value in merged):
+    if sitting.classes == classes:
         return sitting
-    became = [survivor(value, merged) for value in sitting.classes]
+    became = [survivor(value, merged, classes) for value in sitting.classes]
     target = columns(np.array(became, np.int64), classes)
     looks, undecided = sitting.looks, sitting.undecided
     looks = _in_columns(looks, sitting.classes, target, classes)
@@ -79,10 +79,10 @@ def dropped(sitting: Sitting, values: Collection[int]) -> Sitting:
     return sitting if kept.all() else replace(sitting, looks=sitting.looks.chosen(kept))
 
 
-def survivor(value: int, merged: Mapping[int, int]) -> int:
-    """Return the value that a class has by now, however often it was merged."""
+def survivor(value: int, merged: Mapping[int, int], classes: Collection[int]) -> int:
+    """Return the value that a class has by now, however often it was merged; its own if it came back."""
     passed = set()
-    while value in merged and value not in passed:
+    while value not in classes and value in merged and value not in passed:
         passed.add(value)
         value = merged[value]
     return value

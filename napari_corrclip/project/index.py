@@ -17,6 +17,9 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import numpy as np
+from numpy.typing import NDArray
+
 from napari_corrclip.engine.recipe import Recipe
 from napari_corrclip.errors import InputError
 from napari_corrclip.images.stack import Stack, Where
@@ -74,6 +77,20 @@ class NotedFile(NamedTuple):
     size: int
     mtime: int
     digest: str
+
+
+class RegionRecord(NamedTuple):
+    """A region of an item as it is now.
+
+    Attributes:
+        value: label value of the class that it shows; 0: none, or it is left out.
+        state: what a person decided of it; empty: nothing.
+        box: first row, first column, last row + 1, last column + 1.
+    """
+
+    value: int
+    state: str
+    box: tuple[int, int, int, int]
 
 
 class Index(Database):
@@ -273,6 +290,13 @@ class Index(Database):
         rows = self.rows("SELECT path, plane, name FROM items")
         return {(path, _where(plane)): name for path, plane, name in rows}
 
+    def names_by_number(self, states: Iterable[ItemState]) -> dict[int, str]:
+        """Return the names of the items in some states, by the items' numbers."""
+        chosen = list(states)
+        marks = ", ".join("?" * len(chosen))
+        rows = self.rows(f"SELECT id, name FROM items WHERE state IN ({marks}) ORDER BY id", chosen)
+        return dict(rows)
+
     def noted_files(self) -> dict[str, list[NotedFile]]:
         """Return the items' files as they were seen last, by the paths of images; of a stack several."""
         found: dict[str, list[NotedFile]] = {}
@@ -433,6 +457,33 @@ class Index(Database):
             "UPDATE items SET regions = ?, undecided = ?, least = ?, gain = ? WHERE id = ?",
             (len(rows), len(undecided), min(undecided, default=None), gain, item),
         )
+
+    def regions_of(self, pairs: Sequence[tuple[int, int]]) -> dict[tuple[int, int], RegionRecord]:
+        """Return regions by their items' numbers and their ids; those that are gone are left out."""
+        rows = self.rows(
+            "WITH asked (item, id) AS (SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]')"
+            ' FROM json_each(?)) SELECT item, id, regions.value, state, top, "left", bottom, "right"'
+            " FROM asked JOIN regions USING (item, id)",
+            (json.dumps(pairs),),
+        )
+        return {
+            (item, region): RegionRecord(value, state, (top, left, bottom, right))
+            for item, region, value, state, top, left, bottom, right in rows
+        }
+
+    def region_keys(
+        self, *, undecided: bool = False, value: int | None = None
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Return items' numbers and ids of all regions, of undecided ones, or of those of a class."""
+        rows = self.rows(
+            "SELECT item, id FROM regions WHERE (NOT ? OR state = '')"
+            + (
+                "" if value is None else " AND value = ?"
+            ),  # so that SQLite takes the index of values
+            (undecided,) if value is None else (undecided, value),
+        )
+        found = np.array(rows, np.int64).reshape(-1, 2)
+        return found[:, 0], found[:, 1]
 
     def tell_decisions(self, item: int, told: Iterable[tuple[int, str, int, str, float]]) -> None:
         """Take note of who decided what when; inside a transaction.

@@ -8,19 +8,23 @@ it.
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 
 from napari_corrclip.annotation import Session
 from napari_corrclip.annotation.learning import Learning, Lookout
+from napari_corrclip.errors import InputError
 from napari_corrclip.learning import Lesson, Sitting, Teacher
-from napari_corrclip.learning.store import HEAD, LessonStore, Switch
+from napari_corrclip.learning.store import LessonStore, Switch
 from napari_corrclip.project.folder import item_folder
 from napari_corrclip.project.records import ItemRecord
 from napari_corrclip.project.vectors import read_vectors
 from napari_corrclip.results.vectors import RegionVectors
 
 FOLDER = "lesson"
+_KEY = re.compile("[0-9a-f]{16}")
+"""What the folder of a choice of networks is called."""
 
 
 class ProjectLesson:
@@ -65,26 +69,59 @@ class ProjectLesson:
         self._check_writable()
         LessonStore(self.folder).switch = switch
 
+    @property
+    def has_begun(self) -> bool:
+        """Whether anything was taught yet, by whatever networks the images were run."""
+        return any(store.has_sittings for store in self.stores())
+
+    def stores(self) -> list[LessonStore]:
+        """Return where the lessons lie, one for each choice of networks that images were corrected by."""
+        try:
+            names = sorted(path.name for path in self.folder.iterdir() if path.is_dir())
+        except (FileNotFoundError, NotADirectoryError):
+            return []
+        except OSError as error:
+            raise InputError(
+                f"The lesson in {str(self.folder)!r} cannot be looked through ({error.strerror}); check its "
+                "permissions."
+            ) from None
+        return [self._store(name) for name in names if _KEY.fullmatch(name)]
+
     def store(self, vectors: RegionVectors) -> LessonStore:
         """Return where the lesson of the networks lies that vectors are of."""
         networks = f"{vectors.clip_network}\n{vectors.similarity_network}\n{vectors.projection}"
-        key = hashlib.sha256(networks.encode()).hexdigest()[:16]
+        return self._store(hashlib.sha256(networks.encode()).hexdigest()[:16])
+
+    def _store(self, key: str) -> LessonStore:
         return self._stores.setdefault(key, LessonStore(self.folder / key))
 
+    def lacks(self, classes: Collection[int]) -> bool:
+        """Whether there are verdicts of which the networks were never asked about some of the classes.
+
+        Raises:
+            InputError: a file is damaged.
+        """
+        return any(
+            not set(classes) <= set(sitting.classes)
+            for store in self.stores()
+            for sitting in store.sittings()
+        )
+
     def merge(self, classes: Collection[int], merged: Mapping[int, int]) -> None:
-        """Take note that classes of the set were made one.
+        """Take note that classes of the set were made one: their verdicts speak of the one that is left.
 
         Args:
-            classes: label values of the vocabulary as it is now.
+            classes: label values of the set's vocabulary as it is now.
             merged: the value that took the place of another one, which is there no longer.
 
         Raises:
             InputError: it cannot be kept, or a file is damaged.
         """
+        if not merged:
+            return
         self._check_writable()
-        for head in sorted(self.folder.glob(f"*/{HEAD}")):
-            key = head.parent.name
-            self._stores.setdefault(key, LessonStore(head.parent)).merge(classes, merged)
+        for store in self.stores():
+            store.merge(classes, merged)
 
     def learn(self, session: Session, item: ItemRecord | str) -> Learning:
         """Let what is decided in an item's session from now on teach the lesson.

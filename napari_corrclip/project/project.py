@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 import os
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
@@ -35,6 +35,7 @@ from napari_corrclip.project import (
     unusable,
 )
 from napari_corrclip.project import words as classes
+from napari_corrclip.project.bank import bank_of
 from napari_corrclip.project.choosing import Choice
 from napari_corrclip.project.copying import IMAGES, Copies, copies_of, copy_steps
 from napari_corrclip.project.database import NAME
@@ -53,6 +54,7 @@ from napari_corrclip.project.folder import (
 from napari_corrclip.project.importing import Imported
 from napari_corrclip.project.index import Index
 from napari_corrclip.project.learning import ProjectLesson
+from napari_corrclip.project.likeness import LikeRegions, Wanted, like_steps
 from napari_corrclip.project.listing import ItemOrder
 from napari_corrclip.project.proposals import Extras
 from napari_corrclip.project.records import (
@@ -100,6 +102,7 @@ class Project:
         self._index = index
         self._networks = Networks()
         self._lesson = ProjectLesson(self.folder, self.item, index.check_writable)
+        self._bank = bank_of(folder)
 
     # -- making and opening
 
@@ -338,7 +341,11 @@ class Project:
         return classes.beside(self._index, before, after)
 
     def change_classes(
-        self, before: Vocabulary | None, after: Vocabulary, item: ItemRecord | None = None
+        self,
+        before: Vocabulary | None,
+        after: Vocabulary,
+        item: ItemRecord | None = None,
+        merged: Mapping[int, int] | None = None,
     ) -> list[str]:
         """Change the set's classes as an image's were; return the names of those that stay, though they went.
 
@@ -348,6 +355,8 @@ class Project:
             before: as for :meth:`classes_beside`.
             after: what that returned.
             item: the image's; ``None``: it is of none.
+            merged: of classes that went, the label value of the one that took their place: what was taught
+                of them is of that one, if they went from the whole set.
 
         Raises:
             InputError: the set has another class of a name, or it cannot be written.
@@ -357,6 +366,9 @@ class Project:
             number = None if item is None else item.id
             stay = classes.change(self._index, before, after, number)
         intake.write_choices(self._index)
+        values = self.vocabulary.values
+        gone = {value: other for value, other in (merged or {}).items() if value not in values}
+        self._lesson.merge(values, gone)
         return [class_.name for class_ in stay]
 
     def names_of_values(self) -> classes.Names:
@@ -665,7 +677,7 @@ class Project:
     ) -> Generator[Event[str, Proposal], None, Report[str]]:
         """Generator of :meth:`relabel`: events of :func:`~napari_corrclip.project.run.run_steps`."""
         self._index.check_writable()
-        return relabelling.relabel_steps(self._index, segmenter, strict=strict)
+        return relabelling.relabel_steps(self._index, self._lesson, segmenter, strict=strict)
 
     def relabel(
         self,
@@ -941,6 +953,55 @@ class Project:
             InputError: there are none, or they are damaged.
         """
         return read_means(self.folder_of(item))
+
+    def like_steps(
+        self,
+        item: ItemRecord | str,
+        region: int,
+        *,
+        most: int = 20,
+        undecided: bool = False,
+        of: str | int | None = None,
+        elsewhere: bool = False,
+    ) -> Steps[LikeRegions]:
+        """Generator of :meth:`like`."""
+        words = self.vocabulary
+        value = None if of is None else words.values[words.index(of)]
+        wanted = Wanted(most, undecided, value, elsewhere)
+        return like_steps(self._index, self._bank, self.item(item), region, wanted)
+
+    def like(
+        self,
+        item: ItemRecord | str,
+        region: int,
+        *,
+        most: int = 20,
+        undecided: bool = False,
+        of: str | int | None = None,
+        elsewhere: bool = False,
+        progress: bool | None = None,
+    ) -> LikeRegions:
+        """Return the regions of all images that look most like one, the likest first.
+
+        By the cosine of their vectors (:mod:`napari_corrclip.project.bank` says of which parts of them). The
+        vectors of all images are read the first time, and those of images that were run since each time.
+
+        Args:
+            item: or its name.
+            region: id of a region that its run found.
+            most: how many at most.
+            undecided: only those that nobody has decided about.
+            of: only those that show this class, by its name or place in the vocabulary.
+            elsewhere: only those of other images.
+            progress: of reading, draw a bar on stderr; ``None``: only where that is a terminal.
+
+        Raises:
+            InputError: the item has no vectors, or none of this region; there is no such class.
+        """
+        steps = self.like_steps(
+            item, region, most=most, undecided=undecided, of=of, elsewhere=elsewhere
+        )
+        return drive(steps, show=progress)
 
     @contextlib.contextmanager
     def session(self, item: ItemRecord | str, *, by: str = "") -> Iterator[Session]:

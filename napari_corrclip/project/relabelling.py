@@ -16,9 +16,11 @@ from napari_corrclip.project.choosing import fresh_runs, is_import
 from napari_corrclip.project.features import read_features, size_of_features
 from napari_corrclip.project.folder import RESULT, Outcome, image_in, item_folder, now
 from napari_corrclip.project.index import Index
+from napari_corrclip.project.learning import ProjectLesson
 from napari_corrclip.project.ledger import Indexed
 from napari_corrclip.project.prelabelling import noted
 from napari_corrclip.project.proposals import NotSavedError, Proposals
+from napari_corrclip.project.reclassifying import reclassify_steps
 from napari_corrclip.project.records import ItemRecord, ItemState
 from napari_corrclip.project.reviewing import catch_up, check_unchanged
 from napari_corrclip.project.run import Event, Item, Report, run_steps
@@ -67,7 +69,11 @@ def items_to_relabel(index: Index) -> Relabelled:
 
 
 def relabel_steps(
-    index: Index, segmenter: Segmenter | None = None, *, strict: bool = False
+    index: Index,
+    lesson: ProjectLesson,
+    segmenter: Segmenter | None = None,
+    *,
+    strict: bool = False,
 ) -> Generator[Event[str, Proposal], None, Report[str]]:
     """Label by today's words; see :meth:`~napari_corrclip.project.project.Project.relabel`."""
     recipe, vocabulary = index.recipe, index.vocabulary
@@ -83,7 +89,8 @@ def relabel_steps(
             )
             for record in items_to_relabel(index).ready
         }
-        if not tasks:
+        named = [class_.value for class_ in vocabulary if class_.prompts]
+        if not tasks and not lesson.lacks(named):
             return Report()
         prepare_imports()
         if segmenter is None:
@@ -105,7 +112,9 @@ def relabel_steps(
 
         store = Proposals(tasks, ledger)
         steps = run_steps(items, store, ends=ends, behind=store.write)
-        return (yield from noted(steps, tasks, ledger))
+        report = yield from noted(steps, tasks, ledger)
+        yield from reclassify_steps(index.folder, lesson, segmenter, vocabulary)
+        return report
 
 
 class _Kept(Indexed):

@@ -19,7 +19,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from napari_corrclip.maps.looks import COLOURS
 from napari_corrclip.maps.projection import LENGTH, VERSION
-from napari_corrclip.storage.frozen import Closed, closed
+from napari_corrclip.storage.frozen import Closed
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,12 +51,6 @@ class RegionVectors(Closed):
     clip_network: str
     similarity_network: str = ""
     projection: int = VERSION
-
-    def __post_init__(self) -> None:
-        """Close the arrays."""
-        for name, value in vars(self).items():
-            if isinstance(value, np.ndarray):
-                object.__setattr__(self, name, closed(value))
 
     def __len__(self) -> int:
         """Number of regions."""
@@ -104,12 +98,6 @@ class RegionMeans(Closed):
     similarity: NDArray[np.float16]
     clip_network: str
     similarity_network: str = ""
-
-    def __post_init__(self) -> None:
-        """Close the arrays."""
-        for name, value in vars(self).items():
-            if isinstance(value, np.ndarray):
-                object.__setattr__(self, name, closed(value))
 
     def __len__(self) -> int:
         """Number of regions."""

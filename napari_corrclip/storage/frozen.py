@@ -54,8 +54,14 @@ class FrozenMapping(Mapping[K, V]):
 class Closed:
     """A value whose arrays are closed to writing, and again when it was pickled or copied.
 
-    Whoever inherits it closes them where they come in, by :func:`closed`.
+    Those of a dataclass are closed when it is made.
     """
+
+    def __post_init__(self) -> None:
+        """Close the arrays."""
+        for name, value in vars(self).items():
+            if isinstance(value, np.ndarray):
+                object.__setattr__(self, name, closed(value))
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         for name, value in state.items():

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from napari_corrclip.annotation import Edited, Session
 from napari_corrclip.results.segmentation import Segmentation, segmentation_from_probabilities
+from napari_corrclip.results.vectors import RegionVectors
 from napari_corrclip.vocabulary import Vocabulary
 from tests.annotation.images import small_result
 
@@ -97,6 +98,9 @@ class Networks:
 
     def cells(self) -> NDArray[np.float32]:
         return np.array([[[1.0, 0.0], [0.9, 0.1], [0.0, 1.0]]], np.float32)
+
+    def vectors(self, probabilities: Any, classes: tuple[int, ...]) -> RegionVectors:
+        raise NotImplementedError
 
     @property
     def nbytes(self) -> int:

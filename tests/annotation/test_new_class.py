@@ -1,4 +1,4 @@
-"""Tests of classes that are made from examples: no words find them."""
+"""Tests of classes that are made from examples, and of vectors of what a session shows."""
 
 from __future__ import annotations
 
@@ -116,3 +116,18 @@ def test_examples_on_one_image_find_the_class_on_the_next() -> None:
     right = (session.labels == value) == truth
     assert (session.labels[truth] == value).mean() > 0.5
     assert right.mean() > 0.9
+
+
+def test_a_session_with_networks_has_the_vectors_of_its_run() -> None:
+    segmenter = Segmenter.from_recipe(Recipe("demo", regions="superpixels"))
+    scene = generate_scene(VALIDATION_SEED + 200)
+    result, encoded = finish(
+        run_steps(segmenter, scene.image, Vocabulary.from_names(NAMED), similarity_means=True)
+    )
+    session = Session(result, scene.image, engine=encoded)
+    session.merge(session.ids[:2])  # whatever was edited since
+    found, expected = session.vectors(), region_vectors(encoded, result)
+    for name, value in vars(expected).items():
+        np.testing.assert_array_equal(getattr(found, name), value)
+    with pytest.raises(InputError, match="without networks"):
+        Session(result).vectors()

@@ -51,6 +51,28 @@ def test_the_demo() -> None:
     assert not list(Path("out").glob("*.png"))
 
 
+def test_a_folder_image_after_image(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write(tmp_path / "two", 6)
+    some = ["--superpixels", 9, "--orders", 2, "--sets", "few"]
+    args = ["--data", "two", "--ignore", 9, *some, "--device", "cpu", "-o", "out"]
+    assert effort("--sequence", *args, "--variants") == 0
+    shown = capsys.readouterr()
+    assert "| two, few | on / untaught, never more |" in shown.out
+    document = json.loads(Path("out/sequence.json").read_text(encoding="utf-8"))
+    assert [found["name"] for found in document["sets"]] == ["two-few"]
+    assert document["half"] == "test"
+    ways = document["sets"][0]["ways"]
+    assert {"untaught", "on", "ask", "shuffled", "wrong", "on+tools"} <= {*ways}
+    assert len(ways["on"]["places"]) == 3
+    assert Path("out/sequence-places-few.png").exists()
+    # A second run takes the place of the first; another study's files stay.
+    Path("out/effort.md").write_text("mine", encoding="utf-8")
+    assert effort("--sequence", *args, "--images", 1, "--no-plots", "--half", "tune") == 0
+    assert json.loads(Path("out/sequence.json").read_text(encoding="utf-8"))["half"] == "tune"
+    assert not list(Path("out").glob("*.png"))
+    assert Path("out/effort.md").read_text(encoding="utf-8") == "mine"
+
+
 @pytest.mark.parametrize(
     ("args", "words"),
     [
@@ -60,6 +82,16 @@ def test_the_demo() -> None:
         (["-c", "red, blue"], "are for a folder, and the data is the demo's"),
         (["--data", "two", "-c", "dark, light"], "holds the value 9"),
         (["--data", "two", "-c", "dark", "--ignore", "9"], "holds the value 1"),
+        (["--sequence", "--images", "0"], "--images 0 cannot be corrected"),
+        (["--sequence", "--half", "left"], "There is no half 'left'"),
+        (["--sequence", "--sets", "plain, fancy"], "There is no set 'fancy'"),
+        (["--sequence", "--sets", ","], "There is no set ''"),
+        (["--sequence", "-c", "red, blue"], "are for a folder, and the data is the demo's"),
+        (["--sequence", "--data", "nowhere"], "There is no folder 'nowhere'"),
+        (
+            ["--sequence", "--data", "two", "--superpixels", "4", "--superpixels", "9"],
+            "with one number of --superpixels",
+        ),
         (["-o", "file"], "'file' cannot be written"),
         (["-o", "theirs"], "effort.md' is there"),
     ],

@@ -38,10 +38,16 @@ def test_the_example_of_the_docs_learns_from_a_project(
                 if value and row.id % 3:
                     session.assign([row.id], value - 1)
             project.lesson.finish(learning)
-    (block,) = re.findall(r"```python\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
-    exec(block, {})
+    block, loose = re.findall(r"```python\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
+    names: dict[str, object] = {}
+    exec(block, names)
     told = capsys.readouterr().out.splitlines()
     changed = [int(re.findall(r": (\d+)", line)[0]) for line in told[:-1]]
     assert len(changed) == 4
     assert min(changed) > 0
     assert told[-1].startswith("TaughtSet(images=1, regions=")
+    exec(loose, names)
+    told = capsys.readouterr().out.splitlines()
+    assert told == ["0.png is left: 2 verdicts", "1.png is left: 4 verdicts"]
+    exec(loose, names)  # the same verdicts again: there is nothing new to learn
+    assert capsys.readouterr().out.splitlines()[-1] == "1.png is left: 4 verdicts"

@@ -170,7 +170,7 @@ def test_other_words_bring_the_lesson_along(tmp_path: Path) -> None:
 
 def test_the_switch(tmp_path: Path) -> None:
     store = LessonStore(tmp_path / "lesson")
-    assert store.switch == "ask"
+    assert store.switch == "on"
     for switch in SWITCHES:
         store.switch = switch
         assert LessonStore(tmp_path / "lesson").switch == switch

@@ -65,7 +65,14 @@ def test_a_class_merged_twice_is_followed() -> None:
     together = lesson.changed((3,), kept, merged={1: 3, 2: 3})
     assert bits(once) == bits(together)
     assert state_of(once).looks == state_of(lesson).looks
-    assert survivor(1, {1: 2, 2: 1}) in (1, 2)  # nonsense ends
+    assert survivor(1, {1: 2, 2: 1}, (3,)) in (1, 2)  # nonsense ends
+
+
+def test_a_class_that_came_back_has_its_verdicts_again() -> None:
+    """As after an undo of what merged it."""
+    lesson, kept = sittings(Lesson.new((1, 2, 3)), 5, 3)
+    merged = lesson.changed((2, 3), kept, merged={1: 2})
+    assert bits(merged.changed((1, 2, 3), kept)) == bits(lesson)
 
 
 def test_sittings_of_the_former_words_go_on_teaching() -> None:

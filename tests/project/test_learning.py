@@ -18,10 +18,13 @@ from napari_corrclip.annotation import Queue, Session
 from napari_corrclip.annotation.learning import Learning
 from napari_corrclip.demo.scenes import VALIDATION_SEED, Scene, generate_scene
 from napari_corrclip.demo.world import COLORS, GROUNDS
+from napari_corrclip.engine.encoded_image import EncodedImage
 from napari_corrclip.engine.segmenter import Segmenter
 from napari_corrclip.errors import InputError
+from napari_corrclip.progress import finish
 from napari_corrclip.project.learning import FOLDER
 from napari_corrclip.project.project import Project
+from napari_corrclip.results.vectors import scaled
 from tests.annotation.seen import one_sentence
 
 TRUE_WORDS = (*COLORS, *GROUNDS)
@@ -164,10 +167,10 @@ def test_a_verdict_that_is_taken_back_later_has_never_taught(
 
 
 def test_the_switch_is_the_sets(project: Project) -> None:
-    assert project.lesson.switch == "ask"
-    project.lesson.switch = "on"
+    assert project.lesson.switch == "on"
+    project.lesson.switch = "ask"
     with Project.open(project.folder, read_only=True) as reader:
-        assert reader.lesson.switch == "on"
+        assert reader.lesson.switch == "ask"
         with pytest.raises(InputError) as told:
             reader.lesson.switch = "off"
         assert one_sentence(str(told.value))
@@ -254,3 +257,82 @@ def test_what_cannot_be_taught_is_told(
     assert found.images == 2
     (line,) = found.left_out
     assert "no vectors" in line
+
+
+def test_verdicts_of_former_words_are_read_by_new_ones(
+    project: Project, truths: dict[str, NDArray[np.integer]]
+) -> None:
+    segmenter = Segmenter.from_recipe(project.recipe)
+    first, second = project.items()[:2]
+    image = iio.imread(project.path_of(first))
+    features = finish(segmenter.encode_steps(image, similarity_means=True))
+    for item, engine in ((first, EncodedImage(segmenter, image, features)), (second, None)):
+        with project.session(item) as session:
+            session.engine = engine
+            learning = project.lesson.learn(session, item)
+            correct(session, truths[name_of(item.path)], 40)
+            project.lesson.finish(learning)
+    before = list(project.lesson.store(project.vectors(first)).sittings())
+    words = project.classes_beside(None, project.vocabulary.add("grass"))
+    project.change_classes(None, words)
+    named = words.values
+    assert project.lesson.lacks(named)
+    project.relabel(segmenter=segmenter, progress=False)
+    assert not project.lesson.lacks(named)
+
+    known, unknown = project.lesson.store(project.vectors(first)).sittings()
+    grass = known.classes.index(named[-1])
+    assert known.classes == unknown.classes == named
+    # Of the second no means are kept.
+    assert not unknown.looks.probabilities[:, grass].any()
+    np.testing.assert_allclose(
+        unknown.looks.probabilities[:, :grass], before[1].looks.probabilities, atol=1e-3
+    )
+    # Of the first it is nearly what a run by the new words says.
+    result = segmenter.classify(features, words)
+    rows = np.searchsorted(result.table["id"], known.looks.ids)
+    found = scaled(result.region_probabilities)[rows]
+    assert (known.looks.probabilities[:, grass] > 0.5).any()
+    assert np.abs(known.looks.probabilities - found).mean() < 0.02
+    same = known.looks.probabilities.argmax(axis=1) == found.argmax(axis=1)
+    assert same.mean() > 0.9
+    # What was told to the guard is history.
+    np.testing.assert_array_equal(known.looks.q, before[0].looks.q)
+    assert project.lesson.store(project.vectors(first)).lesson(named).verdicts == 80
+
+
+def test_verdicts_on_classes_that_were_made_one_speak_of_what_is_left(
+    project: Project, truths: dict[str, NDArray[np.integer]]
+) -> None:
+    teach(project, truths, 1)
+    item = project.items()[0]
+    store = project.lesson.store(project.vectors(item))
+    said = next(iter(store.sittings())).looks.values
+    gone = int(np.bincount(said).argmax())
+    left = next(value for value in project.vocabulary.values if value != gone)
+    before = project.vocabulary
+    after = before.remove(before.values.index(gone))
+    assert project.change_classes(before, after, item, {gone: left}) == []
+    lesson = store.lesson(after.values)
+    assert lesson.merged == {gone: left}
+    assert lesson.verdicts == len(said)
+    # It comes back, as by an undo, and so do its verdicts.
+    project.change_classes(after, before, item)
+    again = store.lesson(before.values)
+    assert again.state is not None
+    assert again.state.residuals[:, before.values.index(gone)].any()
+
+
+def test_a_class_that_other_images_have_is_not_made_another_one(
+    project: Project, truths: dict[str, NDArray[np.integer]]
+) -> None:
+    teach(project, truths, 2)
+    first = project.items()[0]
+    store = project.lesson.store(project.vectors(first))
+    both = [set(sitting.looks.values.tolist()) for sitting in store.sittings()]
+    shared = min(both[0] & both[1])
+    other = next(value for value in project.vocabulary.values if value != shared)
+    before = project.vocabulary
+    after = before.remove(before.values.index(shared))
+    assert project.change_classes(before, after, first, {shared: other})
+    assert store.lesson(project.vocabulary.values).merged == {}

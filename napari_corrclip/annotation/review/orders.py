@@ -26,7 +26,7 @@ ALIKE = 0.5
 
 def area_margin(session: Session, rows: list[Region]) -> NDArray[np.float64]:
     """Area x (1 - margin): the pixels that a look is likely to correct."""
-    return _areas(rows) * (1 - np.array([row.margin for row in rows], np.float64))
+    return _areas(rows) * (1 - _margins(rows))
 
 
 def area(session: Session, rows: list[Region]) -> NDArray[np.float64]:
@@ -36,7 +36,7 @@ def area(session: Session, rows: list[Region]) -> NDArray[np.float64]:
 
 def margin(session: Session, rows: list[Region]) -> NDArray[np.float64]:
     """Smallest lead of the likeliest class over the next first."""
-    return -np.array([row.margin for row in rows], np.float64)
+    return -_margins(rows)
 
 
 def entropy(session: Session, rows: list[Region]) -> NDArray[np.float64]:
@@ -78,9 +78,15 @@ def adaptive(session: Session, rows: list[Region]) -> NDArray[np.float64]:
     undo takes their influence back too.
     """
     factors = np.ones(len(rows))
-    for index, row in enumerate(rows):
-        for neighbour in session.neighbours(row.id):
-            factors[index] *= _evidence(session.region(neighbour), row)
+    position = {row.id: index for index, row in enumerate(rows)}
+    # From the looks, of which there are few, to their neighbours, and not the other way round.
+    for seen in session.rows():
+        if seen.verdict is None:
+            continue
+        for neighbour in session.neighbours(seen.id):
+            index = position.get(neighbour)
+            if index is not None:
+                factors[index] *= _evidence(seen, rows[index])
     return area_margin(session, rows) * factors
 
 
@@ -106,7 +112,7 @@ def expected_error(session: Session, rows: list[Region]) -> NDArray[np.float64]:
             at = position.get(neighbour)
             if at is not None and same[index, at]:
                 weights[index, at] += 1
-    doubt = 1 - np.array([row.margin for row in rows], np.float64)
+    doubt = 1 - _margins(rows)
     expected = (doubt + weights @ wrong) / (1 + weights.sum(axis=1))
     scores: NDArray[np.float64] = _areas(rows) ** 0.85 * expected
     return scores
@@ -129,6 +135,15 @@ def _evidence(seen: Region, row: Region) -> float:
     if verdict.kind == "ignored":
         return 1.0
     return RIGHT if verdict.value == seen.predicted else WRONG
+
+
+def _margins(rows: list[Region]) -> NDArray[np.float64]:
+    """Return (R,) :attr:`Region.margin` of each, computed together."""
+    if not rows:
+        return np.zeros(0)
+    ordered = np.sort(np.array([row.probabilities for row in rows]), axis=1)
+    leads = ordered[:, -1] - ordered[:, -2] if ordered.shape[1] > 1 else ordered[:, -1]
+    return leads.astype(np.float64)
 
 
 def _areas(rows: list[Region]) -> NDArray[np.float64]:

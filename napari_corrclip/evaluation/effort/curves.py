@@ -101,6 +101,37 @@ def ratio_interval(
     return Interval(float(above.sum() / below.sum()), float(low), float(high), len(above))
 
 
+def ratio_of_means(
+    over: NDArray[np.floating],
+    over_times: NDArray[np.integer],
+    under: NDArray[np.floating],
+    under_times: NDArray[np.integer],
+    seed: int = 0,
+) -> Interval:
+    """Return the ratio of two means over the same images, resampled image by image together.
+
+    Args:
+        over: (images,) total of each image over the times that it came.
+        over_times: (images,) how often it came; its total is 0 where it did not.
+        under: (images,) likewise, of what is divided by.
+        under_times: (images,) likewise.
+        seed: of the resamples.
+    """
+    parts = np.stack([over, over_times, under, under_times]).astype(np.float64)
+    chosen = _resampled(len(over), seed)
+    value, ratios = _ratio(parts.sum(axis=1)), _ratio(parts[:, chosen].sum(axis=2))
+    known = ratios[~np.isnan(ratios)]
+    low, high = np.percentile(known, (2.5, 97.5)) if len(known) else (np.nan, np.nan)
+    return Interval(float(value), float(low), float(high), int((parts[1] > 0).sum()))
+
+
+def _ratio(sums: NDArray[np.float64]) -> NDArray[np.float64]:
+    over, times, under, often = sums
+    with np.errstate(divide="ignore", invalid="ignore"):
+        found: NDArray[np.float64] = (over / times) / (under / often)
+    return np.where(np.isfinite(found), found, np.nan)
+
+
 @dataclass(frozen=True, eq=False)
 class Curve:
     """A measure over what was spent: mean over images, with its interval.

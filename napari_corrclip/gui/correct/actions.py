@@ -43,6 +43,7 @@ class Actions:
     Attributes:
         ask_teachers: is given a region of which one wants to know what taught it its class.
         beside: returns changed classes with values that no other class of the set has.
+        ask_like: is given a region whose like is looked for in all images.
 
     Signals (psygnal):
         find_asked: a class is to be found: the title, the names, and who takes the name.
@@ -71,6 +72,7 @@ class Actions:
         self._held: _Held | None = None
         self.ask_teachers: Callable[[int], object] = self._no_teachers
         self.beside: Callable[[Vocabulary, Vocabulary], Vocabulary] = lambda _, after: after
+        self.ask_like: Callable[[int], object] = self._no_others
 
     def toggle_outlines(self) -> None:
         """Outline regions, or none but the selected ones; needs no target."""
@@ -271,6 +273,15 @@ class Actions:
     def _no_teachers(self, _region: int) -> None:
         self._correcting.say_for_now(
             "Images of a project have a lesson, which knows what taught it; open a folder for one."
+        )
+
+    def more_like_this(self) -> None:
+        """List the regions of all images that look most like a region."""
+        self.ask_like(self._correcting.targets()[0])
+
+    def _no_others(self, _region: int) -> None:
+        self._correcting.say_for_now(
+            "Other images are searched where they are a project; open a folder. F adds similar ones."
         )
 
     def merge(self) -> None:

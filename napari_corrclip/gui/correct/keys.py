@@ -49,6 +49,7 @@ COMMANDS: dict[Moment, dict[str, tuple[Command, ...]]] = {
             Command("L", "lasso", {"L": Actions.lasso}),
             Command("double click", "same class"),
             Command("F", "add similar", {"F": Actions.select_similar}),
+            Command("Shift+F", "more like this in all images", {"Shift-F": Actions.more_like_this}),
             Command("Esc", "none", {"Escape": Actions.escape}),
         ),
         "Decide": (

@@ -53,6 +53,7 @@ class LessonBar(QWidget):
         switch: off, ask or on.
         why_button: asks what taught the selected region its class.
         told: what would change, or who foretold the last verdicts.
+        like_button: asks which regions of all images look most like the selected one.
 
     Signals (psygnal):
         looked: what is offered is to be walked through.
@@ -76,6 +77,13 @@ class LessonBar(QWidget):
         self.why_button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self.why_button.setEnabled(False)
         self.why_button.clicked.connect(lambda: teaching.ask())
+        self.like_button = button(
+            "Like this", "More like this: the regions of all images that look most alike (Shift+F)"
+        )
+        self.like_button.setAccessibleName("More like this")
+        self.like_button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        self.like_button.setEnabled(False)
+        self.like_button.clicked.connect(self._ask_like)
         self.told = Fitted()
         self.apply_button = button(
             "Apply", "Let these regions show what was learnt; one undo ends it"
@@ -91,6 +99,7 @@ class LessonBar(QWidget):
         first.addWidget(self.switch)
         first.addStretch(1)
         first.addWidget(self.why_button)
+        first.addWidget(self.like_button)
         second.setContentsMargins(0, 0, 0, 0)
         second.addWidget(self.told, 1)
         second.addWidget(self.apply_button)
@@ -115,12 +124,18 @@ class LessonBar(QWidget):
         switch = next(switch for switch in SWITCHES if switch == text)
         self._teaching.turn(switch)
 
+    def _ask_like(self) -> None:
+        region = self._teaching.region
+        if region is not None:
+            self._teaching.like_asked.emit(region)
+
     def refresh(self) -> None:
         """Say how it is now."""
         teaching = self._teaching
         self.switch.setCurrentText(teaching.switch)
         set_tip(self.switch, TIPS[teaching.switch])
         self.why_button.setEnabled(teaching.learning is not None and teaching.region is not None)
+        self.like_button.setEnabled(teaching.region is not None)
         words, offered = teaching.words, teaching.offered
         offers = offered is not None and words is not None
         for pressed in (self.apply_button, self.look_button):

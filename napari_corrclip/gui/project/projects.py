@@ -16,6 +16,7 @@ from napari_corrclip.errors import CorrClipError, InputError
 from napari_corrclip.gui.correct import CorrectPanel
 from napari_corrclip.gui.image.panel import ImagePanel
 from napari_corrclip.gui.project.lesson_bar import LessonBar
+from napari_corrclip.gui.project.like_list import LikeWindow
 from napari_corrclip.gui.project.marking import Marking
 from napari_corrclip.gui.project.opening import Opening
 from napari_corrclip.gui.project.panel import ImagesPanel
@@ -73,6 +74,7 @@ class Projects:
         teaching: the lesson of the image that is open.
         lesson: its row on the page of corrections.
         teachers: the window of what taught a region.
+        like: the window of the regions that look like one.
         run: goes over its images in the background.
         opening: asks for a folder.
     """
@@ -111,6 +113,10 @@ class Projects:
         self.teachers = TeachersWindow(parent, tell)
         self.teaching.asked.connect(self._show_teachers)
         self.teachers.opened.connect(self._open_teacher)
+        self.like = LikeWindow(parent, tell)
+        self.teaching.like_asked.connect(self._show_like)
+        self.like.opened.connect(self._open_teacher)
+        self.review.opened.connect(lambda _: self.like.close())  # it lists those of the one before
         self.way = WayBar(self.review, self.panel.model)
         self.opening = Opening(
             parent,
@@ -183,6 +189,11 @@ class Projects:
         learning, session = teaching.learning, teaching.session
         if project is not None and learning is not None and session is not None:
             self.teachers.open(project, learning, session, region)
+
+    def _show_like(self, region: int) -> None:
+        project, record = self.review.project, self.review.shown_whole
+        if project is not None and record is not None:
+            self.like.open(project, record.name, region)
 
     def _open_teacher(self, image: str, region: int) -> None:
         """Show an image with a region of it selected."""
@@ -275,6 +286,7 @@ class Projects:
         self.panel.close_jobs()
         self.statistics.close()
         self.teachers.close()
+        self.like.close()
         self.review.close()
 
     def let_go(self) -> None:
@@ -283,6 +295,7 @@ class Projects:
         self.panel.thumbnails.close()
         self.statistics.let_go()
         self.teachers.let_go()
+        self.like.let_go()
         self.run.let_go()
         self.teaching.let_go()
         self.review.let_go()

@@ -54,10 +54,12 @@ class Teaching:
     Signals (psygnal):
         changed: any of these may be others.
         asked: a region of which one wants to know what taught it its class.
+        like_asked: a region whose like is looked for in all images.
     """
 
     changed = Signal()
     asked = Signal(int)
+    like_asked = Signal(int)
 
     def __init__(self, review: Review, mode: Callable[[], CorrectMode | None], tell: Tell) -> None:
         self._review, self._mode, self._tell = review, mode, tell
@@ -104,6 +106,7 @@ class Teaching:
         mode.review.before_refresh = self.refresh
         mode.review.hint = self.hint
         mode.actions.ask_teachers = self.ask
+        mode.actions.ask_like = self.like_asked.emit
         mode.correcting.selected.connect(self._selected)
         wanted, self._to_select = self._to_select, None
         if wanted is not None and wanted[0] == record.name:
@@ -182,6 +185,7 @@ class Teaching:
         """Keep what was learnt, and tell and touch nobody: the window is being deleted."""
         self.changed.disconnect()
         self.asked.disconnect()
+        self.like_asked.disconnect()
         self._mode, self._tell = lambda: None, lambda _: None
         self.leave()
 

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_corrclip.results.segmentation import Segmentation, build_segmentation, class_indices
+from napari_corrclip.results.vectors import RegionVectors
 
 
 @dataclass(frozen=True, eq=False)
@@ -20,12 +21,14 @@ class Case:
         image: (H, W, 3) uint8, what the person sees.
         truth: (H, W) uint16 label values of the result's vocabulary; 0 = not counted.
         result: the pre-labels and the regions.
+        vectors: of the regions, for a lesson; ``None``: nobody is taught.
     """
 
     name: str
     image: NDArray[np.uint8]
     truth: NDArray[np.uint16]
     result: Segmentation
+    vectors: RegionVectors | None = None
 
     def __post_init__(self) -> None:
         """Look whether the parts belong together."""

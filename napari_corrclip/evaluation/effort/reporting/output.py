@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 
 from napari_corrclip.errors import InputError
@@ -19,15 +20,21 @@ def plot_name(name: str) -> str:
     return f"effort-{cut(name, MAX_BYTES - len('effort-.png'))}.png"
 
 
-def check_foreign(folder: Path) -> None:
-    """Raise InputError where ``folder`` has a file of these names that no study is known to have made."""
+def check_foreign(folder: Path, record: str = RECORD) -> None:
+    """Raise InputError where ``folder`` has a file of these names that no study is known to have made.
+
+    Args:
+        folder: that gets the results.
+        record: file that says so, of whose name the others' begin.
+    """
     recover_folder(folder)
-    if (folder / RECORD).exists():
+    if (folder / record).exists():
         return
-    foreign = sorted(folder.glob("effort*")) if folder.is_dir() else []
+    begin = record.partition(".")[0]
+    foreign = sorted(folder.glob(f"{begin}*")) if folder.is_dir() else []
     if foreign:
         raise InputError(
-            f"{str(foreign[0])!r} is there and might be replaced, without a {RECORD} that says it is "
+            f"{str(foreign[0])!r} is there and might be replaced, without a {record} that says it is "
             "of this program; move it away or give another -o."
         )
 
@@ -41,26 +48,41 @@ def write_report(folder: str | os.PathLike[str], report: Report, *, plots: bool 
         InputError: it cannot be written.
     """
     writers: dict[str, Writer] = {
-        RECORD: _text(report.to_json()),
-        "effort.md": _text(report.markdown()),
-        "effort-actions.csv": _text(report.actions_csv()),
-        "effort-curves.csv": _text(report.curves_csv()),
+        RECORD: text(report.to_json()),
+        "effort.md": text(report.markdown()),
+        "effort-actions.csv": text(report.actions_csv()),
+        "effort-curves.csv": text(report.curves_csv()),
     }
     if plots:
         from napari_corrclip.evaluation.effort.reporting.plots import curve_plot, goal_plot
 
-        writers[GOALS_PLOT] = _bytes(goal_plot(report.studies, report.orders))
+        writers[GOALS_PLOT] = binary(goal_plot(report.studies, report.orders))
         for study in report.studies:
-            writers[plot_name(study.name)] = _bytes(curve_plot(study, report.arms))
+            writers[plot_name(study.name)] = binary(curve_plot(study, report.arms))
+    write_together(folder, writers, "effort*.png")
+
+
+def write_together(
+    folder: str | os.PathLike[str], writers: Mapping[str, Writer], plots: str
+) -> None:
+    """Write the files of a study into ``folder``, all or none; plots of an earlier one are replaced.
+
+    Args:
+        folder: that gets them.
+        writers: by file name.
+        plots: pattern of the names of plots.
+    """
     target = Path(folder)
     recover_folder(target)
-    before = [path.name for path in target.glob("effort*.png")] if target.is_dir() else []
-    write_folder(target, writers, owned={*writers, *before})
+    before = [path.name for path in target.glob(plots)] if target.is_dir() else []
+    write_folder(target, dict(writers), owned={*writers, *before})
 
 
-def _text(text: str) -> Writer:
-    return _bytes(text.encode())
+def text(content: str) -> Writer:
+    """Return what writes a text."""
+    return binary(content.encode())
 
 
-def _bytes(data: bytes) -> Writer:
+def binary(data: bytes) -> Writer:
+    """Return what writes bytes."""
     return lambda path: path.write_bytes(data)

@@ -91,7 +91,7 @@ def curve_plot(study: SetStudy, arms: Sequence[Arm]) -> bytes:
         fontsize=9,
         parse_math=False,  # a $ in a folder's name begins no formula
     )
-    return _png(figure)
+    return png(figure)
 
 
 def goal_plot(studies: Sequence[SetStudy], orders: Sequence[str]) -> bytes:
@@ -128,7 +128,7 @@ def goal_plot(studies: Sequence[SetStudy], orders: Sequence[str]) -> bytes:
     axes[0].invert_yaxis()
     handles, labels = axes[-1].get_legend_handles_labels()
     figure.legend(handles, labels, fontsize=7, ncols=len(labels) or 1, loc="outside lower center")
-    return _png(figure)
+    return png(figure)
 
 
 def _curves(
@@ -146,7 +146,8 @@ def _curves(
     axis.grid(alpha=0.25, linewidth=0.5)
 
 
-def _png(figure: Figure) -> bytes:
+def png(figure: Figure) -> bytes:
+    """Return a figure as the bytes of a PNG."""
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=110, metadata={"Software": None})
     return buffer.getvalue()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 
@@ -13,16 +12,21 @@ from napari_corrclip.evaluation.effort.curves import (
     GAP,
     MEASURES,
     TARGETS,
-    Interval,
     Measure,
     mean_curve,
 )
 from napari_corrclip.evaluation.effort.goals import GOALS, counts_for_goals
+from napari_corrclip.evaluation.effort.reporting.cells import (
+    interval,
+    number,
+    plain,
+    plain_text,
+    verdict_on,
+)
 from napari_corrclip.evaluation.effort.simulation.arms import ORACLE, UNLABELLED, Arm
 from napari_corrclip.evaluation.effort.simulation.prices import PRICES
 from napari_corrclip.evaluation.effort.study import SetStudy
 from napari_corrclip.wording.csv_cells import quoted, rows_to_csv
-from napari_corrclip.wording.visible import visible
 
 AFTER = (10, 30, 100, 300)
 _TITLES: dict[Measure, str] = {"accuracy": "pixel accuracy", "miou": "mean IoU"}
@@ -52,7 +56,7 @@ class Report:
             "arms": {arm.name: arm.title for arm in self.arms},
             "sets": [_set(study, self.arms, self.orders) for study in self.studies],
         }
-        return json.dumps(_plain(document), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+        return json.dumps(plain(document), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
 
     def actions_csv(self) -> str:
         """A row for each image, arm, price table, measure and target: what it took."""
@@ -105,18 +109,16 @@ def goal_tables(studies: Sequence[SetStudy], orders: Sequence[str]) -> Iterator[
             'mean IoU. "of 23": on so many images, where the others have no gap or one arm did not '
             "get there. Sets that the goals are not meant for are in italics.\n"
         )
-        titles = " | ".join(_plain_text(study.title) for study in sets)
+        titles = " | ".join(plain_text(study.title) for study in sets)
         yield f"| ratio | target | prices | at most | {titles} |"
         yield "|---|---|---|---|" + "---|" * len(sets)
         for goal in GOALS:
             cells = []
             for study in sets:
                 ratio = goal.ratio(study, order)
-                verdict = "" if not counts_for_goals(study) else _verdict(ratio, goal.bound)
+                verdict = "" if not counts_for_goals(study) else verdict_on(ratio, goal.bound)
                 some = "" if ratio.images == len(study.best) else f" of {ratio.images}"
-                text = (
-                    f"{_interval(ratio)}{some} [{_number(goal.ratio(study, order, 'miou').value)}]"
-                )
+                text = f"{interval(ratio)}{some} [{number(goal.ratio(study, order, 'miou').value)}]"
                 cells.append(text + verdict if counts_for_goals(study) else f"*{text}*")
             name = f"{goal.over.format(order)} / {goal.under}"
             yield (
@@ -127,22 +129,13 @@ def goal_tables(studies: Sequence[SetStudy], orders: Sequence[str]) -> Iterator[
         yield ""
 
 
-def _verdict(ratio: Interval, bound: float) -> str:
-    """Met or missed; "surely" where the whole interval says so."""
-    if math.isnan(ratio.value):
-        return ""
-    if ratio.value <= bound:
-        return " **met**" if ratio.high <= bound else " met"
-    return " **missed**" if ratio.low > bound else " missed"
-
-
 def _set_tables(study: SetStudy, arms: Sequence[Arm]) -> Iterator[str]:
     ceilings = {measure: study.ceiling(measure) for measure in MEASURES}
-    yield f"## {_plain_text(study.title)}\n"
+    yield f"## {plain_text(study.title)}\n"
     yield (
         f"{len(study.best)} images, {study.regions:.0f} regions each; {study.how}, right on "
         f"{100 * study.accuracy:.1f} % of the pixels. The regions' ceiling: "
-        f"{_interval(ceilings['accuracy'])} of the pixels, mean IoU {_interval(ceilings['miou'])}.\n"
+        f"{interval(ceilings['accuracy'])} of the pixels, mean IoU {interval(ceilings['miou'])}.\n"
     )
     for measure in MEASURES:
         yield (
@@ -156,7 +149,7 @@ def _set_tables(study: SetStudy, arms: Sequence[Arm]) -> Iterator[str]:
             for target in TARGETS:
                 found = study.mean_actions(arm.name, target, measure, "equal")
                 some = "" if found.images == len(study.best) else f" ({found.images})"
-                cells.append("–" if not found.images else _interval(found, 1) + some)
+                cells.append("–" if not found.images else interval(found, 1) + some)
             yield f"| {arm.title} | " + " | ".join(cells) + " |"
         yield ""
     yield (
@@ -176,7 +169,7 @@ def _set_tables(study: SetStudy, arms: Sequence[Arm]) -> Iterator[str]:
             for count in (0, *AFTER)
         ]
         spent, reached = study.end(arm.name, "equal")
-        cells += [_number(spent.value, 0), _number(reached.value, 3)]
+        cells += [number(spent.value, 0), number(reached.value, 3)]
         share = f"{100 * study.untouched(arm.name):.0f} %" if arm.labels else "–"
         yield f"| {arm.title} | " + " | ".join(cells) + f" | {share} |"
     yield ""
@@ -186,7 +179,7 @@ def _set_tables(study: SetStudy, arms: Sequence[Arm]) -> Iterator[str]:
     yield "|---|" + "---|" * (2 * len(others))
     for arm in arms:
         cells = [
-            _interval(study.ratio(arm.name, name, target, "accuracy", "equal"))
+            interval(study.ratio(arm.name, name, target, "accuracy", "equal"))
             for name in others
             for target in (CEILING, GAP)
         ]
@@ -262,30 +255,3 @@ def _cells(arms: Sequence[Arm]) -> Iterator[tuple[str, str, Measure, str]]:
             for measure in MEASURES:
                 for target in TARGETS:
                     yield arm.name, prices, measure, target
-
-
-def _interval(found: Interval, digits: int = 2) -> str:
-    if math.isnan(found.value):
-        return "–"
-    value, low, high = (_number(number, digits) for number in (found.value, found.low, found.high))
-    return f"{value} ({low}–{high})"
-
-
-def _plain_text(text: str) -> str:
-    """Return the name of somebody's folder so that Markdown shows it as it is."""
-    return re.sub(r"([\\`*\[\]<>|&])", r"\\\1", visible(text))
-
-
-def _number(value: float, digits: int = 2) -> str:
-    return "–" if math.isnan(value) else f"{value:.{digits}f}"
-
-
-def _plain(value: object) -> object:
-    """JSON has no NaN: what cannot be told is null."""
-    if isinstance(value, Mapping):
-        return {key: _plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
-    if isinstance(value, float) and math.isnan(value):
-        return None
-    return value

@@ -101,7 +101,7 @@ def correct(case: Case, arm: Arm, *, strokes: int = MOST_STROKES) -> Steps[Run]:
         strokes: splits and discs at most.
     """
     best = ceiling(case)
-    person = _Person(case if arm.labels else case.without_labels(), arm)
+    person = Person(case if arm.labels else case.without_labels(), arm)
     try:
         yield from person.review()
         if {"brush", "split"} & set(arm.tools):
@@ -112,14 +112,20 @@ def correct(case: Case, arm: Arm, *, strokes: int = MOST_STROKES) -> Steps[Run]:
 
 
 class _Record:
-    """The log of a run."""
+    """The log of a run.
 
-    def __init__(self, running: RunningAccuracy) -> None:
+    Args:
+        running: the accuracy of the session.
+        marks: numbers of actions after which everything is measured, and at the end; empty: nowhere.
+    """
+
+    def __init__(self, running: RunningAccuracy, marks: tuple[int, ...]) -> None:
         self.running = running
+        self.at = marks
         self.kinds: list[int] = []
         self.accuracy = [running.accuracy]
         self.miou = [running.miou]
-        self.marks = [self._mark()]
+        self.marks = [self._mark()] if marks else []
         self.looked = self.untouched = 0
 
     def add(self, kind: str) -> Progress:
@@ -127,7 +133,7 @@ class _Record:
         self.kinds.append(KINDS.index(kind))
         self.accuracy.append(self.running.accuracy)
         self.miou.append(self.running.miou)
-        if len(self.kinds) in MARKS:
+        if len(self.kinds) in self.at:
             self.marks.append(self._mark())
         return Progress("correct", len(self.kinds), len(self.kinds))
 
@@ -153,16 +159,22 @@ class _Record:
         return Mark(len(self.kinds), running.confusion.counts.copy(), outlines)
 
 
-class _Person:
-    """The person at work on one case in one way."""
+class Person:
+    """The person at work on one case in one way.
 
-    def __init__(self, case: Case, arm: Arm) -> None:
+    Args:
+        case: the image.
+        arm: the way of working.
+        marks: numbers of actions after which everything is measured.
+    """
+
+    def __init__(self, case: Case, arm: Arm, marks: tuple[int, ...] = MARKS) -> None:
         self.case = case
         self.arm = arm
         self.session = Session(case.result, case.image)
         self.truth = true_numbers(case)
         self.running = RunningAccuracy(self.session, self.truth)
-        self.record = _Record(self.running)
+        self.record = _Record(self.running, marks)
         self.values = (0, *case.result.vocabulary.values)
 
     # -- region by region
@@ -173,18 +185,34 @@ class _Person:
         if chosen is None:
             return
         order = chosen(self.case, self.session) if callable(chosen) else chosen
-        regions = _Regions(self.session, self.case)
+        regions = Regions(self.session, self.case)
+        yield from self.begin(regions)
         if self.arm.accept_above < 1:
             self.session.accept_above(self.arm.accept_above)
             yield self.record.add("accept")
         queue = Queue(self.session, order, refresh_every=self.arm.refresh_every)
-        while (found := queue.next()) is not None:
+        every, looks = self.arm.refresh_every, 0
+        while True:
+            if every and looks and looks % every == 0:
+                yield from self.refresh(regions)
+            found = queue.next()
+            if found is None:
+                return
             if isinstance(found, SmallGroup):
                 yield from self._small(found)
                 return
+            looks += 1
             yield from self._look(found, regions)
 
-    def _look(self, region: int, regions: _Regions) -> Steps[None]:
+    def begin(self, regions: Regions) -> Steps[None]:
+        """Do what comes before the first look: nothing."""
+        yield from ()
+
+    def refresh(self, regions: Regions) -> Steps[None]:
+        """Do what comes before the queue is refreshed: nothing."""
+        yield from ()
+
+    def _look(self, region: int, regions: Regions) -> Steps[None]:
         row = self.session.region(region)
         at = regions.index[region]
         number = int(regions.best[at])
@@ -208,9 +236,7 @@ class _Person:
         regions.show(ids, number)
         yield self.record.add(tool)
 
-    def _choose(
-        self, region: int, at: int, number: int, regions: _Regions
-    ) -> tuple[str, list[int]]:
+    def _choose(self, region: int, at: int, number: int, regions: Regions) -> tuple[str, list[int]]:
         """Return the tool that puts most pixels right, and the regions it gives the class to."""
         best, gained = ("assign", [region]), regions.gain([at], number)
         if "spread" in self.arm.tools:
@@ -307,7 +333,7 @@ class _Person:
         return box
 
 
-class _Regions:
+class Regions:
     """The regions as the person knows them: their truth, where they lie, what they show.
 
     Regions keep their shape while the queue is worked through.
@@ -321,8 +347,13 @@ class _Regions:
             -1, 4
         )
         self._touching = np.searchsorted(self.ids, borders(case.result.regions)[0])
-        numbers = {value: at for at, value in enumerate((0, *case.result.vocabulary.values))}
-        self.shown = np.array([numbers[session.region(int(region)).value] for region in self.ids])
+        self._numbers = {value: at for at, value in enumerate((0, *case.result.vocabulary.values))}
+        self.read(session)
+
+    def read(self, session: Session) -> None:
+        """Note what all regions show by now."""
+        shown = [session.region(region).value for region in self.ids.tolist()]
+        self.shown = np.array([self._numbers[value] for value in shown])
 
     def stroke(self, at: int, number: int) -> NDArray[np.intp]:
         """Return the rows that one stroke from the region at ``at`` may touch, all to get class ``number``.

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 KINDS: Final = (
-    "look", "find", "assign", "spread", "box", "merge", "split", "brush", "accept", "sweep",
+    "look", "find", "assign", "spread", "box", "merge", "split", "brush", "accept", "sweep", "apply",
 )  # fmt: skip
 """What a person does, one action each.
 
@@ -18,7 +18,8 @@ KINDS: Final = (
 region where nothing is predicted and no queue leads; ``assign``: a class to the one region at hand;
 ``spread``: to its whole patch; ``box``: to all regions in a drawn box, by one key; ``sweep``: to all
 regions that one stroke touches; ``merge``: small regions into their neighbours; ``split``: a region by
-one click; ``brush``: a disc; ``accept``: all regions above a confidence at once. Undo is free.
+one click; ``brush``: a disc; ``accept``: all regions above a confidence at once; ``apply``: what was
+learnt, which a strip offers. Undo is free.
 """
 
 PRICES: Final[Mapping[str, Mapping[str, float]]] = MappingProxyType(
