@@ -6,13 +6,14 @@ be if it were counted anew.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from napari_corrclip.annotation.evidence import Evidence
+from napari_corrclip.annotation.evidence import NOT_TAUGHT, Evidence
 from napari_corrclip.maps.regions import boxes_of_runs, number_regions
 from napari_corrclip.maps.votes import crosstab, means
 from napari_corrclip.vocabulary import Vocabulary
@@ -88,6 +89,37 @@ class Ballots:
             ones = np.ones(len(at), np.int64) if weight is None else weight
             found = sparse.coo_array((ones, (owner, source)), shape=shape).tocsr()
         return Counts(votes, found)
+
+    def recount(self, sources: Sequence[tuple[NDArray[np.integer], NDArray[np.integer]]]) -> Counts:
+        """Return the counts of R regions by what is known of them, without a look at pixels.
+
+        Args:
+            sources: of each region the sources of its pixels, and how many there are; a lesson says something
+                of every region of the run among them (:meth:`are_taught`).
+        """
+        lengths = [len(numbers) for numbers, _ in sources]
+        owner = np.repeat(np.arange(len(sources)), lengths)
+        number = np.concatenate([numbers for numbers, _ in sources])
+        pixels = np.concatenate([each for _, each in sources])
+        run, taught = len(self.evidence.probabilities), self.evidence.taught
+        said = np.zeros(run, np.int32) if taught is None else taught.values
+        # Of pixels outside of the run's regions there is one source for each column.
+        columns = np.concatenate([self.columns[said], np.arange(len(self.probabilities) - run)])
+        votes = np.zeros((len(sources), 1 + self.probabilities.shape[1]), np.int64)
+        np.add.at(votes, (owner, columns[number]), pixels)
+        begins = np.concatenate([[0], np.cumsum(lengths)])
+        shape = (len(sources), len(self.probabilities))
+        found = sparse.csr_array((pixels, number, begins), shape=shape)
+        found.sort_indices()  # as they are counted, so that sums are rounded alike
+        return Counts(votes, found)
+
+    @property
+    def are_taught(self) -> NDArray[np.bool_]:
+        """(S,) of which sources it is known what their pixels vote for: what is taught, or no region's."""
+        known = np.ones(len(self.probabilities), np.bool_)
+        run, taught = len(self.evidence.probabilities), self.evidence.taught
+        known[:run] = False if taught is None else taught.values != NOT_TAUGHT
+        return known
 
     def means(self, counts: Counts) -> NDArray[np.float32]:
         """Return (R, K) the mean probabilities of counted regions; 0 for one without pixels."""

@@ -285,11 +285,9 @@ class Learning:
         plan = teach(state, taught, "")
         changed = list[tuple[int, int, int]]()
         if plan.change.taught is not None:
-            after = state.copy()
-            after.apply(plan.change)
-            for region, row in state.rows.items():
-                if row.verdict is None and row.value != after.rows[region].value:
-                    changed.append((region, row.value, after.rows[region].value))
+            for region, value in state.foretell(plan.change.taught).items():
+                if state.rows[region].value != value:
+                    changed.append((region, state.rows[region].value, value))
         pairs = Counter((before, now) for _, before, now in changed)
         own = self._elected[np.searchsorted(self._ids, said.ids)]
         changed.sort()

@@ -364,13 +364,17 @@ class State:
     def _learn(self, taught: Swap[Taught | None]) -> tuple[set[int], list[Box]]:
         """Count and draw the regions of which something else is taught now; return their ids and where.
 
-        Costs a look at each pixel's region, and the counts of those that lie in such ones.
+        Costs a look at each pixel's region; pixels are counted where a lesson says nothing of some of them.
         """
         self._ballots = Ballots.of(self.evidence, self.vocabulary)
         sources = np.zeros(len(self._ballots.probabilities), np.bool_)
         sources[np.flatnonzero(_differ(taught, len(self.evidence.probabilities)))] = True
         rows = [row for row in self.rows.values() if sources[row.sources[0]].any()]
-        ids = np.array(sorted(row.id for row in rows), np.int64)
+        whole, mixed = _split(rows, self._ballots)
+        if whole:
+            counts = self._ballots.recount([row.sources for row in whole])
+            self._put_rows([row.id for row in whole], [row.box for row in whole], counts)
+        ids = np.array(sorted(row.id for row in mixed), np.int64)
         if len(ids):
             numbers, every = number_regions(self.regions)
             owner = np.zeros(len(every) + 1, np.int64)
@@ -384,10 +388,37 @@ class State:
         told = touched[self.evidence.numbers]
         down, across = (np.flatnonzero(told.any(axis=axis)) for axis in (1, 0))
         if not len(down):
-            return set(ids.tolist()), []
+            return {row.id for row in rows}, []
         box = int(down[0]), int(across[0]), int(down[-1]) + 1, int(across[-1]) + 1
         self._draw(box)
-        return set(ids.tolist()), [box]
+        return {row.id for row in rows}, [box]
+
+    def foretell(self, taught: Swap[Taught | None]) -> dict[int, int]:
+        """Return the label values that undecided regions would show if something else were taught, by id.
+
+        Args:
+            taught: what is taught now, and what else; regions that it says the same of are left out.
+        """
+        ballots = Ballots.of(replace(self.evidence, taught=taught.new), self.vocabulary)
+        sources = np.zeros(len(ballots.probabilities), np.bool_)
+        sources[np.flatnonzero(_differ(taught, len(self.evidence.probabilities)))] = True
+        rows = [
+            row
+            for row in self.rows.values()
+            if row.verdict is None and sources[row.sources[0]].any()
+        ]
+        whole, mixed = _split(rows, ballots)
+        found = dict[int, int]()
+        if whole:
+            counts = ballots.recount([row.sources for row in whole])
+            by_mean = np.array([row.voting == "mean" for row in whole])
+            elected = elect(counts.votes, ballots.means(counts), by_mean, self._values).tolist()
+            found.update(zip((row.id for row in whole), elected, strict=True))
+        if mixed:
+            after = self.copy()
+            after.apply(Change(taught=taught))
+            found.update((row.id, after.rows[row.id].value) for row in mixed)
+        return found
 
     def _move(self, patch: Patch) -> set[int]:
         """Count the pixels that went from one region to another; return the ids of both.
@@ -534,6 +565,14 @@ class State:
             else:
                 self.labels[where][inside] = row.value
         return [row.box for row in rows]
+
+
+def _split(rows: Sequence[Region], ballots: Ballots) -> tuple[list[Region], list[Region]]:
+    """Return the rows of which a lesson tells what all their pixels vote for, and the others."""
+    known = ballots.are_taught
+    whole = [row for row in rows if known[row.sources[0]].all()]
+    told = {row.id for row in whole}
+    return whole, [row for row in rows if row.id not in told]
 
 
 def _differ(taught: Swap[Taught | None], count: int) -> NDArray[np.bool_]:

@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 
 from napari_corrclip.annotation import Session
+from napari_corrclip.annotation.edits.predictions import teach
 from napari_corrclip.annotation.evidence import NOT_TAUGHT, Taught
+from napari_corrclip.annotation.region import Voting
 from napari_corrclip.errors import InputError
 from tests.annotation.images import small_result
 from tests.annotation.random_edits import look
@@ -140,3 +142,39 @@ def test_what_does_not_belong_here_is_refused(session: Session, wrong: str) -> N
     assert one_sentence(str(told.value))
     Seen(session).same(seen)
     assert NOT_TAUGHT not in taught.values
+
+
+@pytest.mark.parametrize("voting", ["majority", "mean"])
+def test_what_is_counted_by_sources_is_what_counting_pixels_gives(voting: Voting) -> None:
+    session = Session(small_result((40, 64), seed=3)[0])
+    random, ids = np.random.default_rng(0), session.ids.tolist()
+    session.merge(ids[:3])
+    session.paint_regions(np.pad(np.ones((7, 21), bool), ((5, 28), (9, 34))), None)
+    session.revote(ids[5:20], voting)
+    session.assign(ids[20:22], "sky")
+    run, values = len(session.state.evidence.probabilities), session.vocabulary.values
+    former = None
+    for share in (0.9, 0.5, 1.0):
+        said = np.where(random.random(run) < share, random.choice(values, run), NOT_TAUGHT)
+        chances = random.dirichlet(np.ones(len(values)), run).astype(np.float32)
+        new = Taught(said.astype(np.int32), chances, 0.5, 1, 1)
+        plan = teach(session.state, new, "").change.taught
+        assert plan is not None
+        assert plan.old is former
+        before = {row.id: row.value for row in session.rows()}
+        found = session.state.foretell(plan)
+        session.teach(new)
+        former = session.state.evidence.taught
+        after = {row.id: row.value for row in session.rows() if row.verdict is None}
+        assert {**{region: before[region] for region in after}, **found} == after
+        counted = session.state.copy()
+        counted._count()
+        counted._draw(counted.full)
+        for row, again in zip(session.rows(), counted.rows.values(), strict=True):
+            assert (row.id, row.box, row.area) == (again.id, again.box, again.area)
+            assert row.predicted == again.predicted
+            np.testing.assert_array_equal(row.votes, again.votes)
+            np.testing.assert_array_equal(row.probabilities, again.probabilities)
+            for mine, other in zip(row.sources, again.sources, strict=True):
+                np.testing.assert_array_equal(mine, other)
+        np.testing.assert_array_equal(session.labels, counted.labels)

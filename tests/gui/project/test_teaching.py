@@ -179,6 +179,12 @@ def test_the_next_image_opens_nearer_to_the_truth_and_off_shows_the_networks_own
     assert step.title.startswith("Learnt: ")
     assert "Learnt: " in dock.status.text()
     assert str(project.items()[1].state) == "pre-labelled"
+    query = "SELECT id, value FROM regions WHERE item = ? ORDER BY id"
+    known = project._index.rows(query, (project.items()[1].id,))
+    table = session.table
+    assert [tuple(row) for row in known] == list(
+        zip(table["id"].tolist(), table["label"].tolist(), strict=True)
+    )
     choose(dock.projects.lesson.switch, "off")
     person.agree()
     assert session.state.evidence.taught is None
