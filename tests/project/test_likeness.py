@@ -169,20 +169,30 @@ def test_vectors_of_other_networks_are_told_and_not_compared(project: Project) -
     assert (third.regions[0].item.path, third.regions[0].region) == ("../images/3.png", 5)
 
 
-def test_one_who_may_only_read_searches_too_and_a_stopped_search_goes_on(project: Project) -> None:
-    expected = like(project, 7)
+def test_a_stopped_search_goes_on_and_all_who_have_it_open_share_what_was_read(
+    project: Project,
+) -> None:
+    steps = project.like_steps(FIRST, 7)
+    next(steps)
+    next(steps)
+    steps.close()
+    stages = []
+    steps = project.like_steps(FIRST, 7)
+    while True:
+        try:
+            stages.append(next(steps))
+        except StopIteration as end:
+            expected = end.value
+            break
+    assert [(event.done, event.total) for event in stages] == [(0, 3), (1, 3), (2, 3)]
     with Project.open(project.folder, read_only=True) as other:
-        steps = other.like_steps(FIRST, 7)
-        next(steps)
-        next(steps)
-        steps.close()
+        assert list(other.like_steps(FIRST, 7)) == []  # nothing is read again
         assert finish(other.like_steps(FIRST, 7)) == expected
-        told = []
-        with Project.open(project.folder, read_only=True) as third:
-            work = threading.Thread(target=lambda: told.append(like_there(third.folder)))
-            work.start()
-            work.join()
-        assert told == [expected]
+    told = list[LikeRegions]()
+    work = threading.Thread(target=lambda: told.append(like_there(project.folder)))
+    work.start()
+    work.join()
+    assert told == [expected]
 
 
 def like_there(folder: Path) -> LikeRegions:
