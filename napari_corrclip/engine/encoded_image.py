@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from napari_corrclip.annotation import Session, Source
 from napari_corrclip.engine.segmenter import Image, Segmenter
+from napari_corrclip.engine.vectors import vectors_of
 from napari_corrclip.images import Pixels, read_pixels
 from napari_corrclip.progress import Progress, Steps, finish
 from napari_corrclip.regions.given import GivenRegions
@@ -121,8 +122,6 @@ class EncodedImage:
             probabilities: (R, K) of the regions, by ascending ids.
             classes: (K,) label values.
         """
-        from napari_corrclip.engine.vectors import vectors_of
-
         return vectors_of(self, self.features.regions, probabilities, classes)
 
     @property

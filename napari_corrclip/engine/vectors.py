@@ -7,13 +7,16 @@ lie in.
 
 from __future__ import annotations
 
+from typing import Protocol
+
 import numpy as np
 import torch
 import torch.nn.functional as F
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
-from napari_corrclip.engine.encoded_image import EncodedImage
+from napari_corrclip.engine.features import Features
+from napari_corrclip.engine.segmenter import Segmenter
 from napari_corrclip.maps import looks
 from napari_corrclip.maps.projection import project
 from napari_corrclip.maps.regions import number_regions
@@ -23,7 +26,21 @@ from napari_corrclip.results.vectors import RegionMeans, RegionVectors, scaled
 from napari_corrclip.vocabulary import Vocabulary
 
 
-def region_vectors(encoded: EncodedImage, result: Segmentation) -> RegionVectors:
+class Encoded(Protocol):
+    """The part of an encoded image that vectors are made from.
+
+    :class:`napari_corrclip.engine.encoded_image.EncodedImage` is the real one.
+    """
+
+    segmenter: Segmenter
+    image: NDArray[np.uint8]
+    features: Features
+
+    def cells(self) -> NDArray[np.float32]:
+        """Return (h, w, D), CLIP's features as one grid over the image."""
+
+
+def region_vectors(encoded: Encoded, result: Segmentation) -> RegionVectors:
     """Return the vectors of the regions of a result.
 
     Args:
@@ -35,7 +52,7 @@ def region_vectors(encoded: EncodedImage, result: Segmentation) -> RegionVectors
 
 
 def vectors_of(
-    encoded: EncodedImage,
+    encoded: Encoded,
     regions: NDArray[np.int32],
     probabilities: NDArray[np.float32],
     classes: tuple[int, ...],
@@ -85,9 +102,7 @@ def probabilities_of_means(
     return found
 
 
-def region_means(
-    encoded: EncodedImage, regions: NDArray[np.int32], chosen: ArrayLike
-) -> RegionMeans:
+def region_means(encoded: Encoded, regions: NDArray[np.int32], chosen: ArrayLike) -> RegionMeans:
     """Return the means of some regions as they are now.
 
     Args:
