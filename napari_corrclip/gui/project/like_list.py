@@ -112,6 +112,9 @@ class LikeWindow:
         self.classes.textActivated.connect(lambda _: self._look())
         self.list = QListWidget()
         self.list.setAccessibleName("Regions that look alike")
+        self.list.setAccessibleDescription(
+            "Of the whole project, the likest first; a click opens the image"
+        )
         self.list.setViewMode(QListWidget.ViewMode.IconMode)
         self.list.setMovement(QListWidget.Movement.Static)
         self.list.setResizeMode(QListWidget.ResizeMode.Adjust)

@@ -84,6 +84,8 @@ class TeachersWindow:
         for number in range(MOST):
             row = QPushButton()
             row.setAutoDefault(False)
+            row.setAccessibleName(f"Verdict {number + 1} that taught it")
+            set_tip(row, "Open its image")
             row.setIconSize(QSize(SIDE, SIDE))
             row.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
             row.setStyleSheet("text-align: left; padding: 4px")
