@@ -78,7 +78,7 @@ from napari_corrclip.results.segmentation import Segmentation
 from napari_corrclip.results.vectors import RegionMeans, RegionVectors
 from napari_corrclip.results.zarr_maps import check_zarr
 from napari_corrclip.storage.disk import cannot_write, remove
-from napari_corrclip.vocabulary import Vocabulary, VocabularyLike
+from napari_corrclip.vocabulary import Vocabulary, VocabularyClass, VocabularyLike
 
 if TYPE_CHECKING:
     from napari_corrclip.engine.encoded_image import EncodedImage
@@ -961,12 +961,15 @@ class Project:
         *,
         most: int = 20,
         undecided: bool = False,
-        of: str | int | None = None,
+        of: str | int | VocabularyClass | None = None,
         elsewhere: bool = False,
     ) -> Steps[LikeRegions]:
         """Generator of :meth:`like`."""
         words = self.vocabulary
-        value = None if of is None else words.values[words.index(of)]
+        if of is None or isinstance(of, VocabularyClass):
+            value = None if of is None else of.value
+        else:
+            value = words.values[words.index(of)]
         wanted = Wanted(most, undecided, value, elsewhere)
         return like_steps(self._index, self._bank, self.item(item), region, wanted)
 
@@ -977,7 +980,7 @@ class Project:
         *,
         most: int = 20,
         undecided: bool = False,
-        of: str | int | None = None,
+        of: str | int | VocabularyClass | None = None,
         elsewhere: bool = False,
         progress: bool | None = None,
     ) -> LikeRegions:
@@ -991,7 +994,8 @@ class Project:
             region: id of a region that its run found.
             most: how many at most.
             undecided: only those that nobody has decided about.
-            of: only those that show this class, by its name or place in the vocabulary.
+            of: only those that show this class, by its name or place in the vocabulary; given itself, it is
+                that of its label value, whatever it is called and wherever it stands by then.
             elsewhere: only those of other images.
             progress: of reading, draw a bar on stderr; ``None``: only where that is a terminal.
 
