@@ -57,6 +57,7 @@ from napari_corrclip.project.learning import ProjectLesson
 from napari_corrclip.project.likeness import LikeRegions, Wanted, like_steps
 from napari_corrclip.project.listing import ItemOrder
 from napari_corrclip.project.proposals import Extras
+from napari_corrclip.project.own_classes import OwnClasses
 from napari_corrclip.project.records import (
     LABELLED,
     ItemRecord,
@@ -101,7 +102,9 @@ class Project:
         self.folder = folder
         self._index = index
         self._networks = Networks()
-        self._lesson = ProjectLesson(self.folder, self.item, index.check_writable)
+        self._lesson = ProjectLesson(
+            self.folder, self.item, index.check_writable, self._own_classes
+        )
         self._bank = bank_of(folder)
 
     # -- making and opening
@@ -370,6 +373,10 @@ class Project:
         gone = {value: other for value, other in (merged or {}).items() if value not in values}
         self._lesson.merge(values, gone)
         return [class_.name for class_ in stay]
+
+    def _own_classes(self, words: Vocabulary) -> OwnClasses:
+        """Compare an image's classes with the set's."""
+        return OwnClasses.of(words, self.vocabulary, self.names_of_values())
 
     def names_of_values(self) -> classes.Names:
         """Return the names that label values ever had in the set, as they are now."""

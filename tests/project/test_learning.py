@@ -24,6 +24,8 @@ from napari_corrclip.errors import InputError
 from napari_corrclip.progress import finish
 from napari_corrclip.project.learning import FOLDER
 from napari_corrclip.project.project import Project
+from napari_corrclip.project.reviewing import read_session
+from napari_corrclip.project.teaching import TaughtSet
 from napari_corrclip.results.vectors import scaled
 from tests.annotation.seen import one_sentence
 
@@ -183,6 +185,45 @@ def test_an_item_without_vectors_is_told(project: Project) -> None:
         project.lesson.learn(session, item)
     assert one_sentence(str(told.value))
     assert not (project.folder / FOLDER).exists()
+
+
+def test_what_is_known_is_said_without_a_word_being_written(
+    project: Project, truths: dict[str, NDArray[np.integer]]
+) -> None:
+    last = project.items()[3]
+    with Project.open(project.folder, read_only=True) as reader:
+        session = read_session(reader.folder_of(last))
+        found = reader.lesson.opening(session, last)
+        assert (found.taught, found.regions, found.verdicts) == (None, (), 0)
+        assert project.teach() == TaughtSet()
+        assert not (project.folder / FOLDER).exists()
+        teach(project, truths, 1)
+        assert reader.lesson.opening(session, last).taught is not None
+        learning = reader.lesson.learn(session, last)
+        with pytest.raises(InputError, match="read-only"):
+            reader.lesson.finish(learning)
+
+
+def test_a_session_whose_value_is_another_class_in_the_set_teaches_nothing(project: Project) -> None:
+    item = project.items()[0]
+    with project.session(item) as session:
+        session.set_vocabulary(session.vocabulary.add("boat"), classify=False)
+        learning = project.lesson.learn(session, item)
+        session.accept(session.ids[:2])
+        # Somebody else makes another class of the value meanwhile.
+        project.change_classes(None, project.classes_beside(None, project.vocabulary.add("rock")))
+        assert project.vocabulary.values[-1] == session.vocabulary.values[-1]
+        for refused in (
+            lambda: project.lesson.learn(session, item),
+            lambda: project.lesson.opening(session, item),
+            lambda: project.lesson.finish(learning),
+        ):
+            with pytest.raises(InputError, match="'boat' is 'rock' on other images") as told:
+                refused()
+            assert one_sentence(str(told.value))
+        assert not (project.folder / FOLDER).exists()
+        session.set_vocabulary(session.vocabulary.remove("boat"), classify=False)
+        project.lesson.finish(project.lesson.learn(session, item))
 
 
 def shown_by(project: Project, folder: Path) -> dict[str, NDArray[np.integer]]:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from napari_corrclip.annotation import Session, Source
 from napari_corrclip.errors import InputError
 from napari_corrclip.gui.image.picture import Picture
-from napari_corrclip.gui.project.own_classes import bring_classes
+from napari_corrclip.project.own_classes import bring_classes
 from napari_corrclip.gui.work.restoring import (
     OfOther,
     Unproven,

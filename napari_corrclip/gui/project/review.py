@@ -20,7 +20,7 @@ from napari_corrclip.gui.image.picture import Picture
 from napari_corrclip.gui.project.keeping import Keeping, Shown, reviewer
 from napari_corrclip.gui.project.layer import ItemLayer
 from napari_corrclip.gui.project.model import file_name
-from napari_corrclip.gui.project.own_classes import told_of_classes
+from napari_corrclip.project.own_classes import told_of_classes
 from napari_corrclip.gui.project.reading import Ready, ready_steps, result_in, session_steps
 from napari_corrclip.gui.project.store import ItemsStore
 from napari_corrclip.gui.session.display import SessionDisplay
