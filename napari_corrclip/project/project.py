@@ -56,8 +56,8 @@ from napari_corrclip.project.index import Index
 from napari_corrclip.project.learning import ProjectLesson
 from napari_corrclip.project.likeness import LikeRegions, Wanted, like_steps
 from napari_corrclip.project.listing import ItemOrder
-from napari_corrclip.project.proposals import Extras
 from napari_corrclip.project.own_classes import OwnClasses
+from napari_corrclip.project.proposals import Extras
 from napari_corrclip.project.records import (
     LABELLED,
     ItemRecord,
