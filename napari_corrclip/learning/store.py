@@ -241,7 +241,9 @@ class LessonStore:
         """
         with self._turn, self._alone():
             files = self._files()
-            for path in files.values() if revised is not None else ():
+            for path in files.values():
+                if revised is None:
+                    break
                 sitting = self._read(path)
                 found = revised(sitting)
                 if found is not sitting:
