@@ -146,6 +146,8 @@ class LessonBar(QWidget):
         elif teaching.why_not:
             self.told.say("This image teaches nothing.", teaching.why_not)
         elif teaching.last is not None:
-            self.told.say(score(teaching.last), account(teaching.last))
+            learning = teaching.learning
+            weights = () if learning is None else learning.lesson.weights
+            self.told.say(score(teaching.last, weights), account(teaching.last, weights))
         else:
             self.told.say("")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from napari_corrclip.annotation.learning import Lookout
 from napari_corrclip.vocabulary import Vocabulary
 from napari_corrclip.wording.amounts import count
@@ -9,6 +11,12 @@ from napari_corrclip.wording.amounts import count
 MOST_PAIRS = 3
 """Changes from one class to another that a sentence tells of."""
 NOTHING = "Nothing is learnt yet"
+LITTLE = 0.05
+"""A lesson that weighs less beside the networks changes next to nothing."""
+UNHELPFUL = (
+    "It has not helped lately, so that the networks' own opinion is shown nearly unchanged; it counts for "
+    "more again when it foretells verdicts better than they do."
+)
 
 
 def name_of(value: int, words: Vocabulary) -> str:
@@ -36,17 +44,39 @@ def learnt(found: Lookout, words: Vocabulary) -> str:
     return f"Learnt: {count(len(found.regions), 'region')}, {changes(found, words)}."
 
 
-def score(found: Lookout) -> str:
-    """Say in a few words who foretold the last verdicts: ``Foretold 31 of the last 40, networks 22``."""
+def helps(found: Lookout, weights: Collection[float] = ()) -> bool:
+    """Whether a lesson weighs anything worth a word beside the networks.
+
+    Args:
+        found: a look at it.
+        weights: the lesson's, when an image is opened and within one; without any, that of the look counts.
+    """
+    return max(found.weight, *weights, 0.0) >= LITTLE
+
+
+def score(found: Lookout, weights: Collection[float] = ()) -> str:
+    """Say in a few words who foretold the last verdicts: ``Foretold 31 of the last 40, networks 22``.
+
+    Args:
+        found: a look at the lesson.
+        weights: as of :func:`helps`; of one that does not help it is said so.
+    """
     foretold = found.foretold
     if not foretold.verdicts:
         return f"{NOTHING}."
-    last = foretold.verdicts
-    return f"Foretold {foretold.lesson} of the last {last}, networks {foretold.networks}"
+    last = (
+        f"oretold {foretold.lesson} of the last {foretold.verdicts}, networks {foretold.networks}"
+    )
+    return f"F{last}" if helps(found, weights) else f"Has not helped lately: f{last}"
 
 
-def account(found: Lookout) -> str:
-    """Say who foretold the last verdicts, what was learnt from, and how much it counts."""
+def account(found: Lookout, weights: Collection[float] = ()) -> str:
+    """Say who foretold the last verdicts, what was learnt from, and how much it counts.
+
+    Args:
+        found: a look at the lesson.
+        weights: as of :func:`score`.
+    """
     foretold = found.foretold
     if not foretold.verdicts:
         return (
@@ -61,7 +91,7 @@ def account(found: Lookout) -> str:
     return (
         f"{who} It has learnt from {count(found.verdicts, 'verdict')} in {count(found.images, 'image')}, and "
         f"counts for {round(100 * found.weight)} % beside the networks."
-    )
+    ) + ("" if helps(found, weights) else f" {UNHELPFUL}")
 
 
 def _has(times: int) -> str:
