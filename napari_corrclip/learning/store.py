@@ -189,7 +189,10 @@ class LessonStore:
             with self._alone():
                 self._lesson = None
                 head = self._head(tuple(classes))
-                head = Lesson(tuple(classes), {**head.merged, **merged}, head.normalisation)
+                together = {**head.merged, **merged}
+                # One that came back is no other one any more, even if it goes again.
+                together = {gone: by for gone, by in together.items() if gone not in classes}
+                head = Lesson(tuple(classes), together, head.normalisation)
                 write_bytes(self.folder / HEAD, pack_lesson(head))
             return self._current(tuple(classes))
 
@@ -203,6 +206,16 @@ class LessonStore:
         kept = self._kept()
         known = None if kept is None else kept.normalisation
         return "" if known is None else known.clip_network
+
+    @property
+    def merged(self) -> Mapping[int, int]:
+        """The values that took the place of others.
+
+        Raises:
+            InputError: its file is damaged.
+        """
+        kept = self._kept()
+        return {} if kept is None else kept.merged
 
     def revise(self, classes: Collection[int], revised: Callable[[Sitting], Sitting]) -> Lesson:
         """Write finished sittings anew, of whose regions the networks say something else by now.

@@ -112,16 +112,16 @@ class ProjectLesson:
 
         Args:
             classes: label values of the set's vocabulary as it is now.
-            merged: the value that took the place of another one, which is there no longer.
+            merged: the value that took the place of another one, which is there no longer. One that is there
+                again has its own verdicts from now on, in any case.
 
         Raises:
             InputError: it cannot be kept, or a file is damaged.
         """
-        if not merged:
-            return
-        self._check_writable()
         for store in self.stores():
-            store.merge(classes, merged)
+            if merged or not store.merged.keys().isdisjoint(classes):
+                self._check_writable()
+                store.merge(classes, merged)
 
     def learn(self, session: Session, item: ItemRecord | str) -> Learning:
         """Let what is decided in an item's session from now on teach the lesson.
