@@ -129,7 +129,6 @@ class Learning:
                 decided=self._decided(state),
                 former=self._former,
                 run=run,
-                wordless=[class_.value for class_ in state.vocabulary if not class_.prompts],
             )
 
     @property

@@ -151,7 +151,6 @@ class OpenImage:
         former: finished sittings of this image, of the same run and of the lesson's classes.
         run: digest of the run.
         opened: when; ``None``: now.
-        wordless: label values of classes without words, of which the networks can say nothing.
     """
 
     def __init__(
@@ -168,7 +167,6 @@ class OpenImage:
         former: Sequence[Sitting] = (),
         run: str = "",
         opened: datetime.datetime | None = None,
-        wordless: Collection[int] = (),
     ) -> None:
         self.classes, self.image, self.run = classes, image, run
         self.vectors = vectors
@@ -188,7 +186,6 @@ class OpenImage:
         self._features = features(self._kept, vectors, normalisation)
         self._own = self._features.own
         self._column = columns(self._elected, classes)
-        self._wordless = np.isin(classes, list(wordless))
         self._sittings, self._former = tuple(former), _newest(former)
         self._gram = state.gram + state.weak_gram
         self._residuals = state.residuals + state.weak_residuals
@@ -424,7 +421,7 @@ class OpenImage:
             asked = np.flatnonzero(self._column >= 0) if everywhere else rows
             self._q[asked] = self._predicted(asked, rows)
             weight = self._weight()
-            mixed = guard.mixed(weight, self._q[rows], self._own[rows], self._wordless)
+            mixed = guard.mixed(weight, self._q[rows], self._own[rows])
             classes = np.asarray(self.classes, np.int32)[mixed.argmax(axis=1)]
             given = mixed.astype(np.float32)
         else:
