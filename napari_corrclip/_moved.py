@@ -81,6 +81,7 @@ MOVED = {
     "gui.painted": "gui.layers.strokes",
     "gui.picture": "gui.image.picture",
     "gui.planes": "gui.image.planes",
+    "gui.project.own_classes": "project.own_classes",
     "gui.regions_model": "gui.regions.model",
     "gui.regions_table": "gui.regions.table",
     "gui.relabelling": "gui.work.relabelling",

@@ -82,6 +82,7 @@ class Learning:
         vectors: of the regions of the run that the session shows.
         image: a key that the image has whenever it is opened.
         former: finished sittings of the lesson; those of this image and run are known to the image's level.
+        before: what learnt until now from this very run, by other words: what it was told goes on.
 
     Raises:
         InputError: the vectors are of another run or preset; the lesson is of other classes.
@@ -94,6 +95,7 @@ class Learning:
         vectors: RegionVectors,
         image: str = "",
         former: Sequence[Sitting] = (),
+        before: Learning | None = None,
     ) -> None:
         self.timeline, self.lesson = timeline, lesson
         self.vectors, self._ids = vectors, vectors.ids
@@ -130,6 +132,9 @@ class Learning:
                 former=self._former,
                 run=run,
             )
+            if before is not None and before._numbers is self._numbers:
+                self._open.go_on_from(before._open)
+                self._times |= before._times
 
     @property
     def fits(self) -> bool:

@@ -39,7 +39,7 @@ def lines(lesson: Lesson) -> list[str]:
     foretold, opening = lesson.foretold, lesson.weights[0]
     images = 0 if lesson.state is None else lesson.state.sittings
     return [
-        f"{count(lesson.verdicts, 'verdict')} from {count(images, 'image')}",
+        f"{count(lesson.verdicts, 'verdict')} at {count(images, 'sitting')}, an opening of an image each",
         f"of the last {foretold.verdicts:,} it has foretold {foretold.lesson:,}, the networks "
         f"{foretold.networks:,}",
         f"when the next image is opened it counts for {opening:.0%} beside the networks",

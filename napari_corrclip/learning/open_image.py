@@ -265,6 +265,18 @@ class OpenImage:
             if held is None or (held.value, held.accepted) != (value, kind == "accepted"):
                 self.look(region, value, kind, (times or {}).get(region, when))
 
+    def go_on_from(self, other: OpenImage) -> None:
+        """Hold the verdicts of an image that was open by other words, and what was told of them before.
+
+        What the guard was told is history; of a class that is there no longer nothing is held.
+
+        Args:
+            other: the same run of the same image.
+        """
+        for region, look in other._looks.items():
+            if look.value in self.classes and self._column[look.row] >= 0:
+                self._looks[region] = look
+
     def forget(self, gone: Mapping[int, Collection[int]]) -> None:
         """Learn as though verdicts of former sittings of this image had not been given, and no others.
 

@@ -51,7 +51,7 @@ _TOGETHER, _KEPT = 64, 4
 verdict is taken back, folding goes on from there."""
 _LARGEST = 1 << 28
 """Bytes of a file at most."""
-_Mark = tuple[int, int]
+_Mark = tuple[int, int, int]
 
 
 class LessonStore:
@@ -376,5 +376,6 @@ def _mark(path: Path) -> _Mark:
     try:
         found = path.stat()
     except OSError:
-        return -1, -1
-    return found.st_size, found.st_mtime_ns
+        return -1, -1, -1
+    # A file that is written anew in one tick of the clock is another inode.
+    return found.st_mtime_ns, found.st_size, found.st_ino

@@ -18,9 +18,11 @@ from napari_corrclip.errors import InputError
 from napari_corrclip.learning import Lesson, Sitting, Teacher
 from napari_corrclip.learning.store import LessonStore, Switch
 from napari_corrclip.project.folder import item_folder
+from napari_corrclip.project.own_classes import OwnClasses
 from napari_corrclip.project.records import ItemRecord
 from napari_corrclip.project.vectors import read_vectors
 from napari_corrclip.results.vectors import RegionVectors
+from napari_corrclip.vocabulary import Vocabulary
 
 FOLDER = "lesson"
 _KEY = re.compile("[0-9a-f]{16}")
@@ -43,6 +45,7 @@ class ProjectLesson:
         folder: of the project.
         item: tells of a name which item it is.
         check_writable: raises an ``InputError`` where nothing may be written.
+        own_classes: compares an image's classes with the set's.
     """
 
     def __init__(
@@ -50,9 +53,11 @@ class ProjectLesson:
         folder: Path,
         item: Callable[[ItemRecord | str], ItemRecord],
         check_writable: Callable[[], None],
+        own_classes: Callable[[Vocabulary], OwnClasses],
     ) -> None:
         self.folder = folder / FOLDER
         self._project, self._item, self._check_writable = folder, item, check_writable
+        self._own_classes = own_classes
         self._stores: dict[str, LessonStore] = {}
 
     @property
@@ -123,39 +128,57 @@ class ProjectLesson:
                 self._check_writable()
                 store.merge(classes, merged)
 
-    def learn(self, session: Session, item: ItemRecord | str) -> Learning:
+    def learn(
+        self, session: Session, item: ItemRecord | str, before: Learning | None = None
+    ) -> Learning:
         """Let what is decided in an item's session from now on teach the lesson.
 
-        Nothing is kept before :meth:`finish`, but what the first image of a set fixes.
+        Nothing is written before :meth:`finish`.
 
         Args:
             session: of the item, as :meth:`Project.session` gives it.
             item: or its name.
+            before: what learnt from the session until its words changed.
 
         Raises:
-            InputError: the item has no vectors, or they are of another run than the session's; the lesson is
-                damaged or cannot be kept.
+            InputError: the item has no vectors, or they are of another run than the session's; a class of the
+                session is another one in the set; the lesson is damaged.
         """
-        record = self._item(item)
+        record, words = self._item(item), session.vocabulary
+        self._check_classes(words)
         vectors = read_vectors(item_folder(self._project, record.name))
-        store, classes = self.store(vectors), session.vocabulary.values
-        if store.lesson(classes).normalisation is None:
-            self._check_writable()
-        lesson = store.begun(classes, vectors)
-        return session.learn(lesson, vectors, record.name, list(store.sittings(record.name)))
+        store = self.store(vectors)
+        former = list(store.sittings(record.name))
+        return session.learn(store.lesson(words.values), vectors, record.name, former, before)
 
     def finish(self, learning: Learning) -> Lesson:
         """Keep what was learnt in a session that is left, and return the lesson after it.
 
         Raises:
-            InputError: it cannot be kept; the session shows another run or other classes by now.
+            InputError: it cannot be kept; the session shows another run or other classes by now, or a class
+                of it is another one in the set.
         """
         self._check_writable()
-        store = self.store(learning.vectors)
-        return store.finish(learning.lesson.classes, learning.leave(), learning.taken_back)
+        self._check_classes(learning.timeline.state.vocabulary)
+        store, classes = self.store(learning.vectors), learning.lesson.classes
+        sitting, taken_back = learning.leave(), learning.taken_back
+        if len(sitting.looks):  # the first image that teaches something fixes how vectors are read
+            store.begun(classes, learning.vectors)
+        return store.finish(classes, sitting, taken_back)
+
+    def _check_classes(self, words: Vocabulary) -> None:
+        """Refuse verdicts that would speak of other classes than they are meant of."""
+        clash = self._own_classes(words).clash
+        if clash:
+            raise InputError(
+                f"{clash}, so that nothing can be learnt here; give its regions another class, then "
+                "remove it."
+            )
 
     def opening(self, session: Session, item: ItemRecord | str) -> Lookout:
         """Return what an item's undecided regions are taken for by what is known; nothing is learnt.
+
+        Nothing is written either, so that a project that may only be read says it, too.
 
         Args:
             session: of the item.

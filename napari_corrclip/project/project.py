@@ -56,6 +56,7 @@ from napari_corrclip.project.index import Index
 from napari_corrclip.project.learning import ProjectLesson
 from napari_corrclip.project.likeness import LikeRegions, Wanted, like_steps
 from napari_corrclip.project.listing import ItemOrder
+from napari_corrclip.project.own_classes import OwnClasses
 from napari_corrclip.project.proposals import Extras
 from napari_corrclip.project.records import (
     LABELLED,
@@ -78,7 +79,7 @@ from napari_corrclip.results.segmentation import Segmentation
 from napari_corrclip.results.vectors import RegionMeans, RegionVectors
 from napari_corrclip.results.zarr_maps import check_zarr
 from napari_corrclip.storage.disk import cannot_write, remove
-from napari_corrclip.vocabulary import Vocabulary, VocabularyLike
+from napari_corrclip.vocabulary import Vocabulary, VocabularyClass, VocabularyLike
 
 if TYPE_CHECKING:
     from napari_corrclip.engine.encoded_image import EncodedImage
@@ -101,7 +102,9 @@ class Project:
         self.folder = folder
         self._index = index
         self._networks = Networks()
-        self._lesson = ProjectLesson(self.folder, self.item, index.check_writable)
+        self._lesson = ProjectLesson(
+            self.folder, self.item, index.check_writable, self._own_classes
+        )
         self._bank = bank_of(folder)
 
     # -- making and opening
@@ -133,6 +136,7 @@ class Project:
                 and cannot be used is passed over (:attr:`passed_over`).
         """
         words = Vocabulary.coerce(vocabulary)
+        words.check_prompts()
         recipe = recipe or Recipe()
         _check(recipe)
         place = place_of_new(folder)
@@ -312,6 +316,8 @@ class Project:
         """
         self._index.check_writable()
         chosen = None if vocabulary is None else Vocabulary.coerce(vocabulary)
+        if chosen is not None:
+            chosen.check_prompts()
         how = self.recipe if recipe is None else recipe
         _check(how)
         with self._index.transaction():  # in which nobody decides
@@ -370,6 +376,10 @@ class Project:
         gone = {value: other for value, other in (merged or {}).items() if value not in values}
         self._lesson.merge(values, gone)
         return [class_.name for class_ in stay]
+
+    def _own_classes(self, words: Vocabulary) -> OwnClasses:
+        """Compare an image's classes with the set's."""
+        return OwnClasses.of(words, self.vocabulary, self.names_of_values())
 
     def names_of_values(self) -> classes.Names:
         """Return the names that label values ever had in the set, as they are now."""
@@ -961,12 +971,15 @@ class Project:
         *,
         most: int = 20,
         undecided: bool = False,
-        of: str | int | None = None,
+        of: str | int | VocabularyClass | None = None,
         elsewhere: bool = False,
     ) -> Steps[LikeRegions]:
         """Generator of :meth:`like`."""
         words = self.vocabulary
-        value = None if of is None else words.values[words.index(of)]
+        if of is None or isinstance(of, VocabularyClass):
+            value = None if of is None else of.value
+        else:
+            value = words.values[words.index(of)]
         wanted = Wanted(most, undecided, value, elsewhere)
         return like_steps(self._index, self._bank, self.item(item), region, wanted)
 
@@ -977,7 +990,7 @@ class Project:
         *,
         most: int = 20,
         undecided: bool = False,
-        of: str | int | None = None,
+        of: str | int | VocabularyClass | None = None,
         elsewhere: bool = False,
         progress: bool | None = None,
     ) -> LikeRegions:
@@ -991,7 +1004,8 @@ class Project:
             region: id of a region that its run found.
             most: how many at most.
             undecided: only those that nobody has decided about.
-            of: only those that show this class, by its name or place in the vocabulary.
+            of: only those that show this class, by its name or place in the vocabulary; given itself, it is
+                that of its label value, whatever it is called and wherever it stands by then.
             elsewhere: only those of other images.
             progress: of reading, draw a bar on stderr; ``None``: only where that is a terminal.
 

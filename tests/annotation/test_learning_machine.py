@@ -1,4 +1,4 @@
-"""A machine of people who open images, decide, undo, look out, leave, and make classes one, and of their lesson."""
+"""A machine of people who open images, decide, undo, leave, and make classes one, and of their lesson."""
 
 from __future__ import annotations
 
@@ -192,7 +192,6 @@ class Set(RuleBasedStateMachine):
         missing = said.keys() - taught.keys()
         for name, region in missing:
             image = self.images[int(name)]
-            numbers, ids = number_regions(image.session.regions)
             evidence = image.session.state.evidence
             row = int(np.searchsorted(image.vectors.ids, region))
             pixels = evidence.prediction[evidence.numbers == row + 1]

@@ -7,6 +7,7 @@ import os
 import signal
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,8 +16,10 @@ import pytest
 from napari_corrclip.errors import InputError
 from napari_corrclip.learning import Lesson, Sitting
 from napari_corrclip.learning import store as of_lessons
+from napari_corrclip.learning.files import pack_sitting
 from napari_corrclip.learning.state import State
 from napari_corrclip.learning.store import HEAD, SITTINGS, SWITCHES, LessonStore
+from napari_corrclip.storage.files import write_bytes
 from tests.learning.worlds import looked_at, opened, random_vectors
 
 CLASSES = (1, 2, 3, 4)
@@ -85,6 +88,24 @@ def test_what_is_taken_back_of_many_is_folded_from_a_lesson_of_before(
         assert len(store._earlier) <= 2 + 5
         same_state(lesson, lesson.replayed(store.sittings()))
         same_state(LessonStore(tmp_path / "lesson").lesson(CLASSES), lesson)
+
+
+def test_a_file_that_is_written_anew_in_one_tick_of_the_clock_is_read_again(tmp_path: Path) -> None:
+    store = filled(tmp_path / "lesson", 2)
+    before = store.lesson(CLASSES)
+    path = tmp_path / "lesson" / SITTINGS / "000002.safetensors"
+    was = path.stat()
+    sitting = list(store.sittings())[1]
+    looks = sitting.looks
+    other = np.where(looks.values == CLASSES[0], CLASSES[1], CLASSES[0]).astype(np.int32)
+    write_bytes(path, pack_sitting(replace(sitting, looks=replace(looks, values=other))))
+    os.utime(path, ns=(was.st_atime_ns, was.st_mtime_ns))
+    assert path.stat().st_size == was.st_size
+    now = store.lesson(CLASSES)
+    same_state(now, before.replayed(store.sittings()))
+    assert now.state is not None
+    assert before.state is not None
+    assert (now.state.residuals != before.state.residuals).any()
 
 
 def _with(store: LessonStore, number: int) -> Iterator[Sitting]:

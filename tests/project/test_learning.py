@@ -27,6 +27,8 @@ from napari_corrclip.progress import finish
 from napari_corrclip.project.learning import FOLDER
 from napari_corrclip.project.project import Project
 from napari_corrclip.project.records import ItemRecord
+from napari_corrclip.project.reviewing import read_session
+from napari_corrclip.project.teaching import TaughtSet
 from napari_corrclip.results.vectors import scaled
 from napari_corrclip.vocabulary import Vocabulary
 from tests.annotation.seen import one_sentence
@@ -187,6 +189,47 @@ def test_an_item_without_vectors_is_told(project: Project) -> None:
         project.lesson.learn(session, item)
     assert one_sentence(str(told.value))
     assert not (project.folder / FOLDER).exists()
+
+
+def test_what_is_known_is_said_without_a_word_being_written(
+    project: Project, truths: dict[str, NDArray[np.integer]]
+) -> None:
+    last = project.items()[3]
+    with Project.open(project.folder, read_only=True) as reader:
+        session = read_session(reader.folder_of(last))
+        found = reader.lesson.opening(session, last)
+        assert (found.taught, found.regions, found.verdicts) == (None, (), 0)
+        assert project.teach() == TaughtSet()
+        assert not (project.folder / FOLDER).exists()
+        teach(project, truths, 1)
+        assert reader.lesson.opening(session, last).taught is not None
+        learning = reader.lesson.learn(session, last)
+        with pytest.raises(InputError, match="read-only"):
+            reader.lesson.finish(learning)
+
+
+def test_a_session_whose_value_is_another_class_in_the_set_teaches_nothing(
+    project: Project,
+) -> None:
+    item = project.items()[0]
+    with project.session(item) as session:
+        session.set_vocabulary(session.vocabulary.add("boat"), classify=False)
+        learning = project.lesson.learn(session, item)
+        session.accept(session.ids[:2])
+        # Somebody else makes another class of the value meanwhile.
+        project.change_classes(None, project.classes_beside(None, project.vocabulary.add("rock")))
+        assert project.vocabulary.values[-1] == session.vocabulary.values[-1]
+        for refused in (
+            lambda: project.lesson.learn(session, item),
+            lambda: project.lesson.opening(session, item),
+            lambda: project.lesson.finish(learning),
+        ):
+            with pytest.raises(InputError, match="'boat' is 'rock' on other images") as told:
+                refused()
+            assert one_sentence(str(told.value))
+        assert not (project.folder / FOLDER).exists()
+        session.set_vocabulary(session.vocabulary.remove("boat"), classify=False)
+        project.lesson.finish(project.lesson.learn(session, item))
 
 
 def shown_by(project: Project, folder: Path) -> dict[str, NDArray[np.integer]]:
@@ -359,7 +402,10 @@ def test_the_command_line_tells_what_was_learnt_and_turns_the_switch(
     assert "Nothing was taught yet" in capsys.readouterr().out
     teach(project, truths, 1)
     lines = told("ask")
-    assert lines[:2] == ["The lesson is ask.", "60 verdicts from 1 image"]
+    assert lines[:2] == [
+        "The lesson is ask.",
+        "60 verdicts at 1 sitting, an opening of an image each",
+    ]
     assert lines[2].startswith("of the last 40 it has foretold ")
     assert project.lesson.switch == "ask"
     assert app.run(["project", "lesson", str(project.folder), "perhaps"]) == 2
@@ -474,3 +520,24 @@ def test_verdicts_are_kept_in_the_order_in_which_they_were_given(project: Projec
         looks = learning.leave().looks
         assert looks.ids.tolist() == [12, 7, 1, 3]
         assert (np.diff(looks.times) > 0).all()
+
+
+def test_a_class_made_in_between_loses_nothing_that_the_lesson_has_earned(
+    project: Project, truths: dict[str, NDArray[np.integer]]
+) -> None:
+    item = project.items()[0]
+    with project.session(item) as session:
+        learning = project.lesson.learn(session, item)
+        correct(session, truths[name_of(item.path)], 30, learning)
+        before = learning.look_out()
+        assert before.foretold.lesson > before.foretold.networks
+        undecided = [row.id for row in session.rows() if row.verdict is None]
+        session.new_class("type B", undecided[:2])
+        assert not learning.fits
+        learning = project.lesson.learn(session, item, learning)
+        after = learning.look_out()
+        assert after.verdicts == before.verdicts + 2
+        assert after.foretold.lesson >= before.foretold.lesson
+        assert after.weight > 0.5
+        rows = learning.leave().looks
+        assert (rows.q > rows.p).any()

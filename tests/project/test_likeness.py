@@ -98,6 +98,12 @@ def test_filters_leave_what_is_wanted_and_nothing_else(project: Project) -> None
     name = every.regions[3].name
     of = like(project, 7, most=10_000, of=name)
     assert of.regions == tuple(each for each in every.regions if each.name == name)
+    # A class that is given itself is the one of its label value, wherever it stands by then.
+    before = project.vocabulary
+    asked = before.by_value(every.regions[3].value)
+    moved = before.remove(next(other for other in before.names if other != name))
+    project.change_classes(before, moved)
+    assert like(project, 7, most=10_000, of=asked).regions == of.regions
     with project.session("../images/1.png", by="Ann") as session:
         ids = session.ids.tolist()
         session.assign(ids[0], "wood")

@@ -30,6 +30,7 @@ from napari_corrclip.progress import Progress
 from napari_corrclip.project.crops import SIDE, crop
 from napari_corrclip.project.likeness import LikeRegion, LikeRegions
 from napari_corrclip.project.project import Project
+from napari_corrclip.vocabulary import VocabularyClass
 from napari_corrclip.wording.amounts import count
 from napari_corrclip.wording.markup import plain
 
@@ -95,6 +96,7 @@ class LikeWindow:
         self._tell = tell
         self._jobs = Jobs()
         self._asked: _Asked | None = None
+        self._listed: tuple[VocabularyClass, ...] = ()
         self.found: LikeRegions | None = None
         inside = QWidget()
         inside.setMinimumSize(5 * _CELL.width() + 40, 3 * _CELL.height())
@@ -143,6 +145,7 @@ class LikeWindow:
             region: its id.
         """
         chosen = self.classes.currentText()
+        self._listed = project.vocabulary.classes
         names = [ANY, *project.vocabulary.names]
         self.classes.clear()
         self.classes.addItems(names)
@@ -173,7 +176,7 @@ class LikeWindow:
                 asked,
                 undecided=self.undecided.isChecked(),
                 elsewhere=self.elsewhere.isChecked(),
-                of=None if at <= 0 else at - 1,
+                of=None if at <= 0 else self._listed[at - 1],
             ),
             done=lambda _: None,
             failed=self._failed,
@@ -237,7 +240,7 @@ class LikeWindow:
 
 
 def _steps(
-    asked: _Asked, *, undecided: bool, elsewhere: bool, of: int | None
+    asked: _Asked, *, undecided: bool, elsewhere: bool, of: VocabularyClass | None
 ) -> Generator[Progress | LikeRegions | _Picture, None, None]:
     """Look in a thread, which needs the index for itself, and then make the pictures."""
     with Project.open(asked.folder, read_only=True) as project:

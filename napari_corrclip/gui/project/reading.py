@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from napari_corrclip.annotation import Session, Source
 from napari_corrclip.errors import InputError
 from napari_corrclip.gui.image.picture import Picture
-from napari_corrclip.gui.project.own_classes import bring_classes
 from napari_corrclip.gui.work.restoring import (
     OfOther,
     Unproven,
@@ -22,6 +21,7 @@ from napari_corrclip.images import Pixels
 from napari_corrclip.images.stacks import read_plane
 from napari_corrclip.progress import Progress, Steps
 from napari_corrclip.project.folder import RESULT, is_large
+from napari_corrclip.project.own_classes import bring_classes
 from napari_corrclip.project.records import ItemRecord
 from napari_corrclip.project.reviewing import as_it_was_read, check_unchanged, read_session
 from napari_corrclip.project.sessions import ItemSessions

@@ -20,7 +20,6 @@ from napari_corrclip.gui.image.picture import Picture
 from napari_corrclip.gui.project.keeping import Keeping, Shown, reviewer
 from napari_corrclip.gui.project.layer import ItemLayer
 from napari_corrclip.gui.project.model import file_name
-from napari_corrclip.gui.project.own_classes import told_of_classes
 from napari_corrclip.gui.project.reading import Ready, ready_steps, result_in, session_steps
 from napari_corrclip.gui.project.store import ItemsStore
 from napari_corrclip.gui.session.display import SessionDisplay
@@ -29,6 +28,7 @@ from napari_corrclip.gui.work.said import Kind, Said, Tell
 from napari_corrclip.gui.work.workspace import Safety, Workspace
 from napari_corrclip.progress import Steps
 from napari_corrclip.project.folder import SESSION, is_large
+from napari_corrclip.project.own_classes import told_of_classes
 from napari_corrclip.project.project import Project
 from napari_corrclip.project.records import ItemRecord, ItemState
 from napari_corrclip.wording.amounts import count

@@ -131,11 +131,11 @@ class Teaching:
     def _learn(self) -> bool:
         """Begin to learn from the open session; return whether that could be."""
         project, record, session = self._review.project, self._review.shown_whole, self.session
-        self.learning, self.why_not = None, ""
+        before, self.learning, self.why_not = self.learning, None, ""
         if project is None or record is None or session is None:
             return False
         try:
-            self.learning = project.lesson.learn(session, record)
+            self.learning = project.lesson.learn(session, record, before)
         except InputError as error:
             self.why_not = str(error)
             return False

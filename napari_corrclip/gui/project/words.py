@@ -6,9 +6,9 @@ from collections.abc import Container, Mapping
 from dataclasses import replace
 
 from napari_corrclip.errors import InputError
-from napari_corrclip.gui.project.own_classes import OwnClasses
 from napari_corrclip.gui.project.review import Review
 from napari_corrclip.gui.work.said import Kind, Said, Tell
+from napari_corrclip.project.own_classes import OwnClasses
 from napari_corrclip.vocabulary import Vocabulary
 
 

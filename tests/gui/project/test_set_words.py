@@ -9,7 +9,7 @@ import pytest
 from qtpy.QtCore import Qt
 
 from napari_corrclip.gui.pages import Page
-from napari_corrclip.gui.project.own_classes import bring_classes, told_of_classes
+from napari_corrclip.project.own_classes import bring_classes, told_of_classes
 from napari_corrclip.project.project import Project
 from napari_corrclip.project.reviewing import read_session
 from napari_corrclip.vocabulary import Vocabulary

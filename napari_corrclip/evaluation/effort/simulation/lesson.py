@@ -10,7 +10,7 @@ from __future__ import annotations
 import datetime
 import zlib
 from dataclasses import dataclass, replace
-from typing import Final, Literal
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +24,7 @@ from napari_corrclip.evaluation.effort.simulation.person import Person, Regions
 from napari_corrclip.evaluation.effort.simulation.prices import KINDS
 from napari_corrclip.learning import Lesson
 from napari_corrclip.learning.open_image import Kind
+from napari_corrclip.learning.store import Switch
 from napari_corrclip.progress import Progress, Steps
 from napari_corrclip.results.vectors import RegionVectors
 
@@ -32,8 +33,6 @@ BINS = 15
 _ROUNDING = 1e-9
 _WHEN: Final = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
 """The same lesson in every run, to the last bit."""
-
-Switch = Literal["off", "ask", "on"]
 
 
 @dataclass(frozen=True)

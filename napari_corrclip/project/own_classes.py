@@ -45,6 +45,18 @@ class OwnClasses:
                 others.append(class_)
         return cls(tuple(clashes), tuple(others))
 
+    @property
+    def clash(self) -> str:
+        """What cannot be, as a clause, such as ``'boat' is 'rock' on other images``; empty: all fits."""
+        if not self.clashes:
+            return ""
+        mine, theirs = self.clashes[0]
+        more = f" (and {len(self.clashes) - 1:,} more)" if len(self.clashes) > 1 else ""
+        what = f"is {theirs.name!r} on other images"
+        if mine.value != theirs.value:
+            what = f"is not the {theirs.name!r} of other images"
+        return f"{mine.name!r}{more} {what}"
+
 
 def bring_classes(session: Session, ours: Vocabulary, names: Names) -> None:
     """Let a session have the set's classes beside those of its own, unless a value would be two classes.
@@ -82,12 +94,7 @@ def told_of_classes(session: Session, ours: Vocabulary, names: Names) -> str:
     """
     own = OwnClasses.of(session.vocabulary, ours, names)
     if own.clashes:
-        mine, theirs = own.clashes[0]
-        more = f" (and {len(own.clashes) - 1:,} more)" if len(own.clashes) > 1 else ""
-        what = f"is {theirs.name!r} on other images"
-        if mine.value != theirs.value:
-            what = f"is not the {theirs.name!r} of other images"
-        return f"{mine.name!r}{more} {what}. Give its regions another class here, then remove it."
+        return f"{own.clash}. Give its regions another class here, then remove it."
     shown = {row.value for row in session.rows()}
     gone = [
         repr(class_.name)
