@@ -310,7 +310,14 @@ class LessonStore:
         path = self.folder / HEAD
         if not path.exists():
             return None
-        return unpack_lesson(read_bytes(path, "lesson", "take it from a backup", limit=_LARGEST))
+        data = read_bytes(path, "lesson", "take it from a backup", limit=_LARGEST)
+        try:
+            return unpack_lesson(data)
+        except InputError as error:
+            raise InputError(
+                f"{str(path)!r} cannot be used, and nothing is learnt until you take it from a backup or "
+                f"move the folder {str(self.folder)!r} away, which begins another lesson: {error}"
+            ) from None
 
     def _read(self, path: Path) -> Sitting:
         data = read_bytes(
