@@ -8,9 +8,9 @@ demo's networks, and are gone through in the window with the lesson on: D for th
 then Enter where its class is that of most of its known pixels, else the key of that class (Backspace where
 nothing is known); Ctrl+Enter to the next image.
 
-Printed is, per image, the share of the known pixels that are right: by the networks, when it is opened, at the
-end; and the regions that were looked at, those that were given another class, and the keys. The folder PICTURES
-gets the window when images 1, 2 and 3 are opened, and in the middle of image 2.
+Printed is, per image, the share of the known pixels that are right: by the networks, when opened, at the
+end; and how many regions were looked at, how many were given another class, and the keys. PICTURES
+is a folder for pictures of the window when images 1, 2 and 3 are opened, and in the middle of image 2.
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ class Story(Hand):
     """Somebody who corrects the images of a project with its lesson on.
 
     Args:
-        project: the folder of one whose images are labelled.
+        project: folder of a project whose images are labelled.
         words: its classes, in order.
         pictures: folder for pictures of the window.
     """
@@ -134,6 +134,8 @@ class Story(Hand):
         self.key(Qt.Key.Key_D)
         while self.mode.review.on:
             (region,) = self.mode.selection
+            if self.session.region(region).verdict is not None:
+                break  # the last one stays selected
             if looks == half and middle:
                 self.shoot(middle)
             assigned += self.decide(region, truth[self.session.regions == region])
@@ -240,6 +242,7 @@ def tell(
     images: int = 5,
     corrected: int | None = None,
     words: Sequence[str] = WORDS,
+    segments: int | None = None,
 ) -> list[Row]:
     """Make the project, and tell the story.
 
@@ -250,6 +253,7 @@ def tell(
         images: how many there are.
         corrected: how many of them are corrected; ``None``: all.
         words: the classes, in the order of the truth's values.
+        segments: about how many superpixels there are; ``None``: as many as usual.
     """
     chosen = sorted((streets / "images").iterdir())[first : first + images]
     truths = {
@@ -262,7 +266,8 @@ def tell(
         photographs.mkdir()
         for photograph in chosen:
             shutil.copyfile(photograph, photographs / photograph.name)
-        recipe = Recipe(preset="demo", regions="superpixels")
+        options = None if segments is None else {"n_segments": segments}
+        recipe = Recipe(preset="demo", regions="superpixels", region_options=options)
         networks = {}
         with Project.create(folder, ", ".join(words), photographs, recipe=recipe) as project:
             project.run(progress=False)
@@ -287,6 +292,8 @@ def main() -> None:
     parser.add_argument("--first", type=int, default=0, help="the first photograph, from 0")
     parser.add_argument("--images", type=int, default=5)
     parser.add_argument("--corrected", type=int, help="the others are only opened; default: all")
+    parser.add_argument("--words", default=", ".join(WORDS), help="in the order of the truth")
+    parser.add_argument("--segments", type=int, help="superpixels of an image, about")
     options = parser.parse_args()
     tell(
         options.streets,
@@ -294,6 +301,8 @@ def main() -> None:
         first=options.first,
         images=options.images,
         corrected=options.corrected,
+        words=options.words.split(", "),
+        segments=options.segments,
     )
 
 
