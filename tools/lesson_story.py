@@ -70,8 +70,10 @@ class Row:
     keys: int
 
     def __str__(self) -> str:
-        end = "" if self.end is None else f"{self.end:.1%}"
-        shares = f"{self.networks:.1%} | {self.opened:.1%} | {end}"
+        shares = " | ".join(
+            "" if share is None else f"{share * 100:.1f} %"
+            for share in (self.networks, self.opened, self.end)
+        )
         return f"| {self.image} | {shares} | {self.looks} | {self.assigned} | {self.keys} |"
 
 
@@ -166,15 +168,11 @@ class Story(Hand):
     def find(self, word: str) -> None:
         """Assign a class without a digit: /, as much of its name as no other begins with, Enter."""
         self.key(Qt.Key.Key_Slash)
-        others = [other for other in self.words if other != word]
-        length = next(
-            (n for n in range(1, len(word)) if not any(w.startswith(word[:n]) for w in others)),
-            len(word),
-        )
+        typed = beginning(word, self.words)
         line = self.dock.correct.finder.line
-        QTest.keyClicks(line, word[:length])
+        QTest.keyClicks(line, typed)
         QTest.keyClick(line, Qt.Key.Key_Return)
-        self._done(length + 1)
+        self._done(len(typed) + 1)
         self.canvas.setFocus()
 
     def leave(self, verified: bool) -> None:
@@ -225,6 +223,15 @@ class Story(Hand):
     def right(self, truth: NDArray[np.integer]) -> float:
         """Return the share of the known pixels that are right now."""
         return share_right(self.session, truth)
+
+
+def beginning(word: str, words: Sequence[str]) -> str:
+    """Return as much of a word as no other of the words begins with; all of it where one begins with all."""
+    others = [other for other in words if other != word]
+    for end in range(1, len(word)):
+        if not any(other.startswith(word[:end]) for other in others):
+            return word[:end]
+    return word
 
 
 def share_right(session: Session, truth: NDArray[np.integer]) -> float:
