@@ -11,7 +11,8 @@ from tools.lesson_story import HEAD, WORDS, Row, beginning, share_right
 
 
 def test_only_known_pixels_are_counted() -> None:
-    session = Session(small_result())
+    result, _ = small_result()
+    session = Session(result)
     values = session.vocabulary.values
     truth = np.full(session.shape, len(values))
     rows, columns = np.nonzero(session.labels)
