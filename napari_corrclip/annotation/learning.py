@@ -29,9 +29,15 @@ from napari_corrclip.learning import Foretold, Lesson, Sitting, Teacher
 from napari_corrclip.learning.open_image import Kind
 from napari_corrclip.learning.open_image import Taught as Said
 from napari_corrclip.learning.vocabulary import recast
+from napari_corrclip.maps.looks import places_of
 from napari_corrclip.maps.votes import crosstab
 from napari_corrclip.results.vectors import RegionVectors
 from napari_corrclip.wording.amounts import count
+
+_LOOKED_AT = 8
+"""Regions whose places tell whether vectors are of a run: those of all of them would take a while."""
+_ROUNDING = 1e-5
+"""Of a place from 0 to 1, of an image of 10,000 pixels a tenth of one."""
 
 
 @dataclass(frozen=True)
@@ -107,6 +113,7 @@ class Learning:
                     f"There are vectors of {len(vectors)} regions, and the run has "
                     f"{len(evidence.probabilities)}; learn from the vectors of this very run."
                 )
+            self._check_places(vectors, evidence.numbers)
             if set(lesson.classes) != set(values):
                 raise InputError(
                     f"The lesson is of the label values {lesson.classes}, and the session of {values}; bring "
@@ -244,6 +251,21 @@ class Learning:
             return self._open.what_taught(int(self._open.vectors.ids[run]), known, most)
 
     # -- between the session's regions and those of its run
+
+    def _check_places(self, vectors: RegionVectors, numbers: NDArray[np.int32]) -> None:
+        """Refuse vectors of another run that found as many regions: they lie elsewhere, as some tell."""
+        count = len(vectors)
+        first, last = max(1, (count - _LOOKED_AT) // 2), min(count, (count + _LOOKED_AT) // 2)
+        if count and not np.allclose(
+            places_of(numbers, first, last),
+            vectors.places[first - 1 : last],
+            rtol=0,
+            atol=_ROUNDING,
+        ):
+            raise InputError(
+                f"There are vectors of {count} regions that lie elsewhere than those of the run; learn from "
+                "the vectors of this very run."
+            )
 
     def _check(self) -> None:
         if not self.fits:

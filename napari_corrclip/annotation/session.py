@@ -712,7 +712,14 @@ class Session:
                     first = provisional if found is not None else self.provisional
                     return self.timeline.do(plan, provisional=first)
 
-    def new_class(self, name: str, regions: Regions, *, color: Color | None = None) -> Edited:
+    def new_class(
+        self,
+        name: str,
+        regions: Regions,
+        *,
+        color: Color | None = None,
+        beside: Callable[[Vocabulary, Vocabulary], Vocabulary] | None = None,
+    ) -> Edited:
         """Make a class of which these regions are the examples, as one step.
 
         It has no prompts: no network is asked for it, and its probability is 0 until a lesson has learnt
@@ -723,6 +730,9 @@ class Session:
             name: of the class; no other one has it.
             regions: ids; at least one.
             color: (red, green, blue); ``None``: that of its value.
+            beside: is given the classes without it and with it, and returns the latter with values that mean
+                nothing else in a set of images, as :meth:`Project.classes_beside
+                <napari_corrclip.Project.classes_beside>` does; ``None``: it is of this image alone.
 
         Raises:
             InputError: there is a class of the name already, or no such region; nothing changes then.
@@ -730,6 +740,8 @@ class Session:
         with self.locked():
             examples = [row.id for row in regions_of(self.state, regions)]
             words = self.vocabulary.add(name, prompts=(), color=color, background=False)
+            if beside is not None:
+                words = beside(self.vocabulary, words)
             title = f"New class {words.names[-1]!r} from {count(len(examples), 'region')}"
             with self.step(title):
                 self.set_vocabulary(words, classify=False)

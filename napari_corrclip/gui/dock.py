@@ -632,7 +632,7 @@ class CorrClipDock(Docked):
         if isinstance(found, Run):
             if found.vocabulary != vocabulary:
                 self.words.show_vocabulary(found.vocabulary)
-            self.projects.words.merge(found.vocabulary, found.reassign or {})
+            self.projects.words.merge(self.workspace.session, found.reassign or {})
             self.controller.set_vocabulary(found.vocabulary, found.reassign)
             return
         if found.words_back:
@@ -762,7 +762,9 @@ class CorrClipDock(Docked):
             self.correct.forget_made()
 
     def _edited(self, _changed: Changed) -> None:
-        if self.workspace.session is not None:
+        session = self.workspace.session
+        if session is not None:
+            self.projects.words.edited(session)
             self.controller.look_again()
             self._heard = False
             QTimer.singleShot(0, self._tell_step)  # who made it may tell of it first

@@ -7,6 +7,9 @@
     a sitting each, by its number. Several people who finish sittings at the same time get one number after
     another, so that what they taught is one sequence in the order in which they finished. A file is written
     anew only where a verdict in it was taken back later.
+``asked.json``
+    by what words and networks the rows of the sittings were read last, and up to which sitting: a file that
+    can be thrown away, for the networks are asked again then.
 ``switch``
     whether what was learnt is shown: off, ask or on.
 
@@ -16,6 +19,7 @@ What is learnt follows from these files; nothing else is kept.
 from __future__ import annotations
 
 import contextlib
+import json
 import re
 import threading
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
@@ -33,7 +37,7 @@ from napari_corrclip.results.vectors import RegionVectors
 from napari_corrclip.storage.disk import cannot_write
 from napari_corrclip.storage.files import write_bytes
 from napari_corrclip.storage.locks import Lock, take
-from napari_corrclip.storage.text_files import read_text
+from napari_corrclip.storage.text_files import load_json, read_text
 from napari_corrclip.storage.untrusted import read_bytes
 
 Switch = Literal["off", "ask", "on"]
@@ -43,6 +47,7 @@ DEFAULT: Switch = "on"
 """What costs least on every set of docs/effort.md, and on none more than no lesson; to ask costs more than no
 lesson where an image has few regions."""
 HEAD, SITTINGS, SWITCH, LOCK = "lesson.safetensors", "sittings", "switch", ".lesson.lock"
+ASKED = "asked.json"
 _NAME = re.compile(r"([0-9]{6,9})\.safetensors")
 _WAIT = 10.0
 """Seconds for which one who writes waits for another one."""
@@ -217,24 +222,45 @@ class LessonStore:
         kept = self._kept()
         return {} if kept is None else kept.merged
 
-    def revise(self, classes: Collection[int], revised: Callable[[Sitting], Sitting]) -> Lesson:
+    def was_asked(self, by: str) -> bool:
+        """Whether the rows of all sittings were read by some words and networks, and by none since.
+
+        Args:
+            by: what names these, as given to :meth:`revise`.
+
+        Raises:
+            InputError: the folder cannot be looked through.
+        """
+        last = max(self._files(), default=0)
+        try:
+            said = load_json(read_text(self.folder / ASKED, "file", limit=1000), "It")
+        except InputError:  # there is none, or it is damaged: they are read, and it is written anew
+            return not last
+        known = said.get("last") if isinstance(said, dict) and said.get("by") == by else None
+        return type(known) is int and known >= last
+
+    def revise(self, revised: Callable[[Sitting], Sitting] | None, by: str) -> None:
         """Write finished sittings anew, of whose regions the networks say something else by now.
 
         Args:
-            classes: label values of the vocabulary.
-            revised: returns what a sitting is from now on; the same one: it stays.
+            revised: returns what a sitting is from now on; the same one: it stays. ``None``: all stay, for
+                the networks know none of them.
+            by: what names the words and networks, so that they need not be asked again.
 
         Raises:
             InputError: it cannot be kept, or a file is damaged.
         """
-        with self._turn:
-            with self._alone():
-                for path in self._files().values():
-                    sitting = self._read(path)
-                    found = revised(sitting)
-                    if found is not sitting:
-                        write_bytes(path, pack_sitting(found))
-            return self._current(tuple(classes))
+        with self._turn, self._alone():
+            files = self._files()
+            for path in files.values():
+                if revised is None:
+                    break
+                sitting = self._read(path)
+                found = revised(sitting)
+                if found is not sitting:
+                    write_bytes(path, pack_sitting(found))
+            said = {"by": by, "last": max(files, default=0)}
+            write_bytes(self.folder / ASKED, json.dumps(said).encode())
 
     def sittings(self, image: str | None = None, run: str | None = None) -> Iterator[Sitting]:
         """Yield the finished sittings, the first one first.

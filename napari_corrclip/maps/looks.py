@@ -67,6 +67,23 @@ def places(numbers: NDArray[np.int32], count: int) -> NDArray[np.float32]:
     return found
 
 
+def places_of(numbers: NDArray[np.int32], first: int, last: int) -> NDArray[np.float64]:
+    """Return (n, 2) what :func:`places` says of some regions, in less time than that of all.
+
+    Args:
+        numbers: (H, W) region numbers.
+        first: number of the first of them, 1 to R.
+        last: of the last.
+    """
+    flat = numbers.ravel()
+    at = np.flatnonzero((flat >= first) & (flat <= last))
+    owner, middles = flat[at] - first, np.divmod(at, numbers.shape[1])
+    areas = np.bincount(owner, minlength=last - first + 1)
+    sums = [np.bincount(owner, middle + 0.5, minlength=len(areas)) for middle in middles]
+    found: NDArray[np.float64] = np.stack(sums, axis=1) / areas[:, None] / numbers.shape
+    return found
+
+
 def colours(numbers: NDArray[np.int32], count: int, rgb: NDArray[np.uint8]) -> NDArray[np.float32]:
     """Return (R, 8) float32, the colour and texture of each region, in CIELAB (D65, 2 degrees).
 

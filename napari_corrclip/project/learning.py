@@ -8,12 +8,14 @@ it.
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 
 from napari_corrclip.annotation import Session
 from napari_corrclip.annotation.learning import Learning, Lookout
+from napari_corrclip.engine.recipe import Recipe
 from napari_corrclip.errors import InputError
 from napari_corrclip.learning import Lesson, Sitting, Teacher
 from napari_corrclip.learning.store import LessonStore, Switch
@@ -27,6 +29,20 @@ from napari_corrclip.vocabulary import Vocabulary
 FOLDER = "lesson"
 _KEY = re.compile("[0-9a-f]{16}")
 """What the folder of a choice of networks is called."""
+
+
+def asked_by(words: Vocabulary, recipe: Recipe) -> str:
+    """Return what names the words and networks that say what a region is; 16 hex digits.
+
+    Names, colours and the order of the classes say nothing, nor do classes without words.
+
+    Args:
+        words: the classes.
+        recipe: has the networks, and the templates of words that have none.
+    """
+    prompts = sorted((class_.value, class_.prompts) for class_ in words if class_.prompts)
+    said = json.dumps([prompts, words.templates, recipe.key()])
+    return hashlib.sha256(said.encode()).hexdigest()[:16]
 
 
 class ProjectLesson:
@@ -100,17 +116,19 @@ class ProjectLesson:
     def _store(self, key: str) -> LessonStore:
         return self._stores.setdefault(key, LessonStore(self.folder / key))
 
-    def lacks(self, classes: Collection[int]) -> bool:
-        """Whether there are verdicts of which the networks were never asked about some of the classes.
+    def lacks(self, words: Vocabulary, recipe: Recipe) -> bool:
+        """Whether there are verdicts on whose regions the networks were not asked by some words.
+
+        Args:
+            words: the classes.
+            recipe: has the networks. Lessons of other networks count until it is known that these have
+                nothing to say of them.
 
         Raises:
-            InputError: a file is damaged.
+            InputError: the lesson cannot be looked through.
         """
-        return any(
-            not set(classes) <= set(sitting.classes)
-            for store in self.stores()
-            for sitting in store.sittings()
-        )
+        by = asked_by(words, recipe)
+        return bool(words.queries) and not all(store.was_asked(by) for store in self.stores())
 
     def merge(self, classes: Collection[int], merged: Mapping[int, int]) -> None:
         """Take note that classes of the set were made one: their verdicts speak of the one that is left.

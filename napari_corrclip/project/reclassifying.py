@@ -18,13 +18,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_corrclip.annotation.files.folder import digest
+from napari_corrclip.engine.recipe import Recipe
 from napari_corrclip.errors import InputError
-from napari_corrclip.learning import Sitting
+from napari_corrclip.learning import LessonStore, Sitting
 from napari_corrclip.learning.features import probabilities_of
 from napari_corrclip.maps.regions import number_regions
 from napari_corrclip.progress import Progress, Steps
 from napari_corrclip.project.folder import RESULT, item_folder
-from napari_corrclip.project.learning import ProjectLesson
+from napari_corrclip.project.learning import ProjectLesson, asked_by
 from napari_corrclip.project.vectors import read_means
 from napari_corrclip.results.segmentation import Segmentation
 from napari_corrclip.results.vectors import RegionMeans, scaled
@@ -52,15 +53,20 @@ class _Said:
 
 
 def reclassify_steps(
-    folder: Path, lesson: ProjectLesson, segmenter: Segmenter, words: Vocabulary
+    folder: Path,
+    lesson: ProjectLesson,
+    segmenter: Segmenter,
+    words: Vocabulary,
+    recipe: Recipe,
 ) -> Steps[int]:
-    """Bring the rows of a project's lessons to other words.
+    """Bring the rows of a project's lessons to other words, where they were not read by these.
 
     Args:
         folder: of the project.
-        lesson: its lessons; those of another CLIP than the segmenter's stay.
+        lesson: its lessons; those of another CLIP than the segmenter's stay as they are.
         segmenter: has the text tower.
         words: the classes from now on.
+        recipe: of the segmenter's networks.
 
     Returns:
         Of how many regions the networks say something else by now.
@@ -68,12 +74,16 @@ def reclassify_steps(
     Raises:
         InputError: a file of the lesson is damaged, or cannot be written.
     """
-    stores = [
-        store
-        for store in lesson.stores()
-        if store.clip_network == segmenter.clip.fingerprint and store.has_sittings
-    ]
-    if not stores:
+    by = asked_by(words, recipe)
+    stores = list[LessonStore]()
+    for store in lesson.stores():
+        if store.was_asked(by):
+            continue
+        if store.clip_network == segmenter.clip.fingerprint:
+            stores.append(store)
+        else:  # of which these networks know nothing
+            store.revise(None, by)
+    if not stores or not words.queries:
         return 0
     templates = words.templates or segmenter.templates
     text = yield from segmenter.text_cache.features(segmenter.clip, words.queries, templates)
@@ -94,7 +104,7 @@ def reclassify_steps(
             changed += count
             return found
 
-        store.revise(words.values, revised)
+        store.revise(revised, by)
     return changed
 
 

@@ -89,8 +89,7 @@ def relabel_steps(
             )
             for record in items_to_relabel(index).ready
         }
-        named = [class_.value for class_ in vocabulary if class_.prompts]
-        if not tasks and not lesson.lacks(named):
+        if not tasks and not lesson.lacks(vocabulary, recipe):
             return Report()
         prepare_imports()
         if segmenter is None:
@@ -113,7 +112,7 @@ def relabel_steps(
         store = Proposals(tasks, ledger)
         steps = run_steps(items, store, ends=ends, behind=store.write)
         report = yield from noted(steps, tasks, ledger)
-        yield from reclassify_steps(index.folder, lesson, segmenter, vocabulary)
+        yield from reclassify_steps(index.folder, lesson, segmenter, vocabulary, recipe)
         return report
 
 

@@ -231,8 +231,14 @@ def test_what_is_of_another_run_or_other_classes_is_refused(images: list[Image])
         for name, value in vars(image.vectors).items()
         if isinstance(value, np.ndarray)
     })  # fmt: skip
+    # Of another run of the same image that found as many regions.
+    mirrored = replace(image.vectors, places=1 - image.vectors.places)
+    order = np.roll(np.arange(len(image.vectors)), 1)
+    exchanged = replace(image.vectors, places=image.vectors.places[order])
     for lesson, vectors in (
         (Lesson.new(WORDS.values), few),
+        (Lesson.new(WORDS.values), mirrored),
+        (Lesson.new(WORDS.values), exchanged),
         (Lesson.new(WORDS.values[1:]), image.vectors),
     ):
         with pytest.raises(InputError) as told:

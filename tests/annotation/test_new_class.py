@@ -46,6 +46,20 @@ def test_a_class_of_examples_is_one_step_and_asks_no_network(session: Session) -
     assert session.labels.tolist() == [[made.value, made.value, SKY]]
 
 
+def test_a_class_has_the_value_that_is_its_own_in_a_set(session: Session) -> None:
+    def beside(before: Vocabulary, after: Vocabulary) -> Vocabulary:
+        assert before == session.vocabulary
+        return after.beside(before, {"type B": 9})
+
+    edited = session.new_class("type B", [1], beside=beside)
+    assert edited.title == "New class 'type B' from 1 region"
+    assert session.labels.tolist() == [[9, CAT, SKY]]
+    assert session.vocabulary.by_value(9).name == "type B"
+    session.undo()
+    session.new_class("type B", [1])
+    assert session.labels.tolist() == [[4, CAT, SKY]]
+
+
 def test_a_look_that_was_to_follow_still_follows(session: Session) -> None:
     words = session.vocabulary.add("bird")
     found = result_of([[1, 2, 3]], [[CAT, CAT, 4]], words=", ".join(words.names))

@@ -38,6 +38,10 @@ def test_means_and_places_are_those_of_the_pixels(
         )
         middle = np.mean([((r + 0.5) / shape[0], (c + 0.5) / shape[1]) for r, c in own], axis=0)
         np.testing.assert_allclose(places[number - 1], middle, rtol=1e-5)
+    if len(ids):
+        first = int(rng.integers(len(ids)))
+        some = looks.places_of(numbers, 1 + first, len(ids))
+        np.testing.assert_allclose(some, places[first:], rtol=1e-5)
 
 
 def test_more_channels_than_are_added_up_at_once() -> None:

@@ -6,6 +6,7 @@ import itertools
 import shutil
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import imageio.v3 as iio
@@ -23,6 +24,7 @@ from napari_corrclip.demo.world import COLORS, GROUNDS
 from napari_corrclip.engine.encoded_image import EncodedImage
 from napari_corrclip.engine.segmenter import Segmenter
 from napari_corrclip.errors import InputError
+from napari_corrclip.learning.store import ASKED, LessonStore
 from napari_corrclip.progress import finish
 from napari_corrclip.project.learning import FOLDER
 from napari_corrclip.project.project import Project
@@ -323,9 +325,14 @@ def test_verdicts_of_former_words_are_read_by_new_ones(
     words = project.classes_beside(None, project.vocabulary.add("grass"))
     project.change_classes(None, words)
     named = words.values
-    assert project.lesson.lacks(named)
+    # A lesson of another CLIP knows nothing of these networks, and is asked once.
+    other = LessonStore(project.folder / FOLDER / ("0" * 16))
+    other.begun(before[0].classes, replace(project.vectors(first), clip_network="another"))
+    other.finish(before[0].classes, before[0])
+    assert project.lesson.lacks(words, project.recipe)
     project.relabel(segmenter=segmenter, progress=False)
-    assert not project.lesson.lacks(named)
+    assert not project.lesson.lacks(words, project.recipe)
+    assert next(other.sittings()).classes == before[0].classes
 
     known, unknown = project.lesson.store(project.vectors(first)).sittings()
     grass = known.classes.index(named[-1])
@@ -343,6 +350,27 @@ def test_verdicts_of_former_words_are_read_by_new_ones(
     assert np.abs(known.looks.probabilities - found).mean() < 0.02
     same = known.looks.probabilities.argmax(axis=1) == found.argmax(axis=1)
     assert same.mean() > 0.9
+    # Other prompts of the same classes are other words, though no image is to be labelled by them.
+    assert not [item for item in project.items()[:2] if item.state == "pre-labelled"]
+    moss = project.vocabulary.with_prompts("grass", ["stone"])
+    project.change_classes(None, moss)
+    assert project.lesson.lacks(moss, project.recipe)
+    for item in project.items()[2:]:
+        project.mark(item, "skipped")
+    assert not project.relabel(segmenter=segmenter, progress=False).done
+    assert not project.lesson.lacks(moss, project.recipe)
+    anew, _ = project.lesson.store(project.vectors(first)).sittings()
+    result = segmenter.classify(features, moss)
+    rows = np.searchsorted(result.table["id"], known.looks.ids)
+    found = scaled(result.region_probabilities)[rows]
+    assert np.abs(anew.looks.probabilities - found).mean() < 0.02
+    assert np.abs(anew.looks.probabilities - known.looks.probabilities).mean() > 0.02
+    # A file that says nothing is as none, and names are no words.
+    asked = project.folder / FOLDER / ("0" * 16) / ASKED
+    assert not project.lesson.lacks(moss.rename("grass", "moss"), project.recipe)
+    for damaged in (b"\xff", b"[" * 1000, b"[]", b'{"by": 1, "last": true}', b"{" + b" " * 5000):
+        asked.write_bytes(damaged)
+        assert project.lesson.lacks(moss, project.recipe)
     # What was told to the guard is history.
     np.testing.assert_array_equal(known.looks.q, before[0].looks.q)
     assert project.lesson.store(project.vectors(first)).lesson(named).verdicts == 80

@@ -256,15 +256,11 @@ class Actions:
             self._correcting.perform(lambda: self._made_of(name, targets))
 
     def _made_of(self, name: str, targets: list[int]) -> Edited:
-        session, before = self._session, self._session.vocabulary
-        after = self.beside(before, before.add(name, prompts=(), background=False))
-        title = f"New class {after.names[-1]!r} from {count(len(targets), 'region')}"
-        with session.step(title):
-            session.set_vocabulary(after, classify=False)
-            made = session.assign(targets, after.values[-1])
-        self.class_made.emit(before, after)
+        before = self._session.vocabulary
+        made = self._session.new_class(name, targets, beside=self.beside)
+        self.class_made.emit(before, self._session.vocabulary)
         note = "No words find it, but what you decide does."
-        return replace(made, title=title, notes=(*made.notes, note))
+        return replace(made, notes=(*made.notes, note))
 
     def teachers(self) -> None:
         """Show the verdicts that taught a region its class."""

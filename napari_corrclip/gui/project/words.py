@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Container, Mapping
 from dataclasses import replace
 
+from napari_corrclip.annotation import Session
 from napari_corrclip.errors import InputError
 from napari_corrclip.gui.project.review import Review
 from napari_corrclip.gui.work.said import Kind, Said, Tell
@@ -22,6 +23,7 @@ class SetWords:
 
     def __init__(self, review: Review, tell: Tell) -> None:
         self._review, self._tell = review, tell
+        self._merging: tuple[Session, dict[int, int]] | None = None
 
     def beside(self, before: Vocabulary | None, after: Vocabulary) -> Vocabulary:
         """Return changed classes with values that no other class of the set has.
@@ -71,26 +73,43 @@ class SetWords:
         if project.vocabulary != former:
             self._review.changed.emit()
 
-    def merge(self, words: Vocabulary, given_to: Mapping[str | int, str | int | None]) -> None:
-        """Let the lesson know which classes became others in the whole set.
+    def merge(
+        self, session: Session | None, given_to: Mapping[str | int, str | int | None]
+    ) -> None:
+        """Remember which classes are to become others, until the image has its new ones (:meth:`edited`).
 
         Args:
-            words: of the image, from now on.
-            given_to: by label value of a class that goes, that of the class that takes its place.
+            session: of the image.
+            given_to: by label value of a class that goes, that of the class that takes its place. Those of a
+                change that did not come are forgotten.
         """
-        project = self._review.project
-        if project is None or project.read_only or not self._review.has_session:
-            return
-        stay = project.vocabulary.values
         merged = {
             gone: by
             for gone, by in given_to.items()
-            if isinstance(gone, int) and isinstance(by, int) and gone not in stay
+            if isinstance(gone, int) and isinstance(by, int)
         }
-        if not merged:
+        self._merging = (session, merged) if session is not None and merged else None
+
+    def edited(self, session: Session) -> None:
+        """Let the lesson know which classes became others, once they did: an image may refuse its new ones.
+
+        Args:
+            session: that was edited, in whatever way.
+        """
+        if self._merging is None:
             return
+        words, (of, merged) = session.vocabulary, self._merging
+        if of is not session:
+            self._merging = None
+            return
+        if not merged.keys().isdisjoint(words.values):
+            return
+        self._merging, project = None, self._review.project
+        if project is None or project.read_only or not self._review.has_session:
+            return
+        ours = project.vocabulary
         try:
-            project.lesson.merge(words.values, merged)
+            project.change_classes(ours, ours, merged=merged)
         except InputError as error:
             self._tell(error)
 

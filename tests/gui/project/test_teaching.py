@@ -320,6 +320,17 @@ def test_a_class_is_made_of_examples_and_a_merged_one_stays_learnt(
     decide(person, truths[0], 5)
     assert teaching.last is not None
 
+    for way, name in ((Qt.Key.Key_PageDown, "scene 1"), (Qt.Key.Key_PageUp, "scene 0")):
+        key(person, way)
+        person.qtbot.waitUntil(lambda name=name: name_shown(person) == name, timeout=MINUTE)
+        shown(person)
+    session = dock.session
+    (store,) = project.lesson.stores()
+    # What was asked for is noted once the image has it, and not before.
+    dock.projects.words.merge(session, {made.value: session.vocabulary.values[0]})
+    session.accept(session.ids[-3:].tolist())
+    assert dict(store.lesson(session.vocabulary.values).merged) == {}
+
     other = session.vocabulary.names[0]
     answer(RemovalDialog, lambda dialog: give(dialog, made.value, other))
     dock.words.table.selectRow(len(session.vocabulary) - 1)
@@ -327,6 +338,9 @@ def test_a_class_is_made_of_examples_and_a_merged_one_stays_learnt(
     person.wait()
     assert "type B" not in session.vocabulary.names
     assert session.region(examples[0]).value == session.vocabulary.values[0]
+    assert dict(store.lesson(session.vocabulary.values).merged) == {
+        made.value: session.vocabulary.values[0]
+    }
     key(person, Qt.Key.Key_PageDown)
     person.qtbot.waitUntil(lambda: name_shown(person) == "scene 1", timeout=MINUTE)
     shown(person)

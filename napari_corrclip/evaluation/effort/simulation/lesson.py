@@ -206,7 +206,10 @@ def _learning(pupil: Pupil, lesson: Lesson) -> Learning:
     case, way = pupil.case, pupil.way
     if case.vectors is None:
         raise ValueError(f"the case {case.name} has no vectors to learn from")
-    vectors = shuffled(case.vectors, case.name) if way.shuffled else case.vectors
+    if way.shuffled:
+        vectors = shuffled(case.vectors, case.name)
+        return Exchanged(pupil.session.timeline, lesson.begun(vectors), vectors, case.name)
+    vectors = case.vectors
     lesson = lesson.begun(vectors)
     if way.wrong:
         return Misled(pupil.session.timeline, lesson, vectors, case.name, way.wrong)
@@ -227,6 +230,13 @@ def shuffled(vectors: RegionVectors, name: str) -> RegionVectors:
         colours=vectors.colours[order],
         places=vectors.places[order],
     )
+
+
+class Exchanged(Learning):
+    """A session that learns from the looks of other regions of its image, and of other places."""
+
+    def _check_places(self, vectors: RegionVectors, numbers: NDArray[np.int32]) -> None:
+        """Take them as they are."""
 
 
 class Misled(Learning):

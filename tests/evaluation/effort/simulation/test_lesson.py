@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from napari_corrclip.annotation import Session
-from napari_corrclip.evaluation.effort.sequence.ways import ASK, ON, UNTAUGHT
+from napari_corrclip.evaluation.effort.sequence.ways import ASK, ON, SHUFFLED, UNTAUGHT
 from napari_corrclip.evaluation.effort.simulation.lesson import (
     Misled,
     Pupil,
@@ -131,6 +131,10 @@ def test_shuffled_features_are_those_of_other_regions() -> None:
     assert np.array_equal(others.probabilities, vectors.probabilities)
     assert np.array_equal(others.clip, shuffled(vectors, "a").clip)
     assert not np.array_equal(others.clip, shuffled(vectors, "b").clip)
+    case = scenes().cases[0]
+    learning = Pupil(case, SHUFFLED, new(), few=False).learning
+    assert learning is not None
+    assert np.array_equal(learning.vectors.clip, shuffled(vectors, case.name).clip)
 
 
 def test_wrong_verdicts_reach_the_lesson_alone() -> None:
