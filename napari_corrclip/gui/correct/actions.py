@@ -259,7 +259,7 @@ class Actions:
         before = self._session.vocabulary
         made = self._session.new_class(name, targets, beside=self.beside)
         self.class_made.emit(before, self._session.vocabulary)
-        note = "No words find it, but what you decide does."
+        note = "What you decide finds it."
         return replace(made, notes=(*made.notes, note))
 
     def teachers(self) -> None:
