@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_corrclip.annotation.change import Edited
+from napari_corrclip.annotation.change import Edited, Step
 from napari_corrclip.annotation.edits.predictions import teach, undecided
 from napari_corrclip.annotation.edits.targets import region_of
 from napari_corrclip.annotation.evidence import NOT_TAUGHT, Taught
@@ -28,6 +28,7 @@ from napari_corrclip.errors import InputError
 from napari_corrclip.learning import Foretold, Lesson, Sitting, Teacher
 from napari_corrclip.learning.open_image import Kind
 from napari_corrclip.learning.open_image import Taught as Said
+from napari_corrclip.learning.vocabulary import recast
 from napari_corrclip.maps.looks import places_of
 from napari_corrclip.maps.votes import crosstab
 from napari_corrclip.results.vectors import RegionVectors
@@ -87,6 +88,7 @@ class Learning:
         vectors: of the regions of the run that the session shows.
         image: a key that the image has whenever it is opened.
         former: finished sittings of the lesson; those of this image and run are known to the image's level.
+        before: what learnt until now from this very run, by other words: what it was told goes on.
 
     Raises:
         InputError: the vectors are of another run or preset; the lesson is of other classes.
@@ -99,6 +101,7 @@ class Learning:
         vectors: RegionVectors,
         image: str = "",
         former: Sequence[Sitting] = (),
+        before: Learning | None = None,
     ) -> None:
         self.timeline, self.lesson = timeline, lesson
         self.vectors, self._ids = vectors, vectors.ids
@@ -121,8 +124,12 @@ class Learning:
             self._areas = np.bincount(self._numbers.ravel(), minlength=len(vectors) + 1)[1:]
             self._elected = elected(state)
             self._former = [
-                sitting for sitting in former if (sitting.image, sitting.run) == (image, run)
+                recast(sitting, lesson.classes, lesson.merged)
+                for sitting in former
+                if (sitting.image, sitting.run) == (image, run)
             ]
+            self._times: dict[int, datetime.datetime] = {}
+            timeline.recorded.connect(self._note_time)
             self._open = lesson.open(
                 image,
                 vectors,
@@ -131,8 +138,10 @@ class Learning:
                 decided=self._decided(state),
                 former=self._former,
                 run=run,
-                wordless=[class_.value for class_ in state.vocabulary if not class_.prompts],
             )
+            if before is not None and before._numbers is self._numbers:
+                self._open.go_on_from(before._open)
+                self._times |= before._times
 
     @property
     def fits(self) -> bool:
@@ -153,7 +162,9 @@ class Learning:
     def taken_back(self) -> Mapping[int, frozenset[int]]:
         """The regions whose verdicts in former sittings hold no more, by the number of the sitting."""
         with self.timeline.locked():
-            now = self._verdicts(self.timeline.state)
+            return self._taken_back(self._verdicts(self.timeline.state))
+
+    def _taken_back(self, now: Mapping[int, tuple[int, Kind]]) -> dict[int, frozenset[int]]:
         gone: dict[int, frozenset[int]] = {}
         for sitting in self._former:
             looks = sitting.looks
@@ -175,7 +186,7 @@ class Learning:
         with self.timeline.locked():
             state, revision = self.timeline.state, self.timeline.revision
             self._check()
-            self._open.follow(self._new(state), when)
+            self._follow(state, when)
             said = self._open.refresh(self._decided(state), self._shown(state))
             return self._told(said, state, revision)
 
@@ -209,7 +220,7 @@ class Learning:
         with self.timeline.locked():
             state = self.timeline.state
             self._check()
-            self._open.follow(self._new(state), when)
+            self._follow(state, when)
             return self._open.leave(self._decided(state), self._shown(state), when=when)
 
     def what_taught(
@@ -229,7 +240,15 @@ class Learning:
             if not own.any():
                 return ()
             run = int(numbers[own][pixels[own].argmax()])
-        return self._open.what_taught(int(self._open.vectors.ids[run]), sittings, most)
+            known = [
+                recast(sitting, self.lesson.classes, self.lesson.merged)
+                for sitting in sittings
+                # Of another run of this image the ids are those of other regions.
+                if sitting.image != self._open.image or sitting.run == self._open.run
+            ]
+            gone = self._taken_back(self._verdicts(self.timeline.state))
+            known = [sitting.without(sorted(gone.get(sitting.number, ()))) for sitting in known]
+            return self._open.what_taught(int(self._open.vectors.ids[run]), known, most)
 
     # -- between the session's regions and those of its run
 
@@ -259,10 +278,32 @@ class Learning:
         """Return the ids of the run's regions that a decided region touches."""
         return self._ids[~undecided(state)]
 
+    def _follow(self, state: State, when: datetime.datetime | None) -> None:
+        """Hold what has been decided by now, in the order of the decisions, and what was taken back."""
+        now = self._verdicts(state)
+        self._open.forget(self._taken_back(now))
+        times = {} if when is not None else self._times
+        self._open.follow(self._new(now), when, times)
+
+    def _note_time(self, _kind: str, step: Step) -> None:
+        """Take note of when regions were decided."""
+        now = datetime.datetime.now(datetime.UTC)
+        for change in step.changes:
+            for region, swap in change.verdicts.items():
+                if swap.new is not None:
+                    self._times[region] = now
+
+    def _order(self) -> dict[int, int]:
+        """Return the place in the history of the last decision on each of the session's regions."""
+        changes = (change for step in self.timeline.history.done for change in step.changes)
+        return {region: place for place, change in enumerate(changes) for region in change.verdicts}
+
     def _verdicts(self, state: State) -> dict[int, tuple[int, Kind]]:
         """Return what a person said after looking of each of the run's regions, by its id."""
         said: dict[int, tuple[int, Kind]] = {}
-        for row in state.rows.values():
+        order = self._order()
+        # Those of before the history begins come first.
+        for row in sorted(state.rows.values(), key=lambda row: order.get(row.id, -1)):
             if row.verdict is None or not row.verdict.looked:
                 continue
             numbers, pixels = row.sources
@@ -272,7 +313,7 @@ class Learning:
                 said[int(self._ids[run])] = (row.verdict.value, row.verdict.kind)
         return said
 
-    def _new(self, state: State) -> dict[int, tuple[int, Kind]]:
+    def _new(self, now: Mapping[int, tuple[int, Kind]]) -> dict[int, tuple[int, Kind]]:
         """Return the verdicts that no former sitting of this image has as they are."""
         known = {
             (region, value)
@@ -283,7 +324,7 @@ class Learning:
         }
         return {
             region: (value, kind)
-            for region, (value, kind) in self._verdicts(state).items()
+            for region, (value, kind) in now.items()
             if (region, value) not in known
         }
 

@@ -805,6 +805,7 @@ class Session:
         vectors: RegionVectors,
         image: str = "",
         former: Sequence[Sitting] = (),
+        before: Learning | None = None,
     ) -> Learning:
         """Let what is decided here from now on teach a lesson, and what that says be looked at and shown.
 
@@ -821,11 +822,13 @@ class Session:
             vectors: of the regions of the run that the session shows.
             image: a key that the image has whenever it is opened.
             former: finished sittings of the lesson, for an image that was opened before.
+            before: what learnt until now, where the session's words have changed since: what it was told of
+                the regions that were decided meanwhile goes on.
 
         Raises:
             InputError: the vectors are of another run or preset; the lesson is of other classes.
         """
-        return Learning(self.timeline, lesson, vectors, image, former)
+        return Learning(self.timeline, lesson, vectors, image, former, before)
 
     def rerun(
         self,

@@ -387,7 +387,8 @@ def effort(
         str | None,
         typer.Option(
             metavar="NAMES",
-            help="With --sequence: of plain, noise, cast, words, class; of a folder: held, few, cast.",
+            help="With --sequence: of plain, noise, cast, words, class, examples; of a folder: held, few, "
+            "cast.",
             show_default="all",
         ),
     ] = None,

@@ -55,7 +55,8 @@ def like(
             say(f"Not compared: {line}")
         if len(found.left_out) > SHOWN:
             say(f"and {len(found.left_out) - SHOWN:,} more")
-        tell(*table(found.regions))
+        if found.regions:
+            tell(*table(found.regions))
         tell(
             f"{count(len(found.regions), 'region')} of {found.compared:,} that region {region} of "
             f"{items[0].title} was compared with"

@@ -347,6 +347,27 @@ def like(
         )
 
 
+@app.command()
+def lesson(
+    folder: Folder,
+    switch: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[off|ask|on]",
+            help="Whether what was learnt is shown in the window: not at all, when a person says so, or by "
+            "itself.",
+            show_default=False,
+        ),
+    ] = None,
+    debug: Debug = False,
+) -> None:
+    """Tell what corrections have taught so far, and whether it is shown; or turn that switch."""
+    with guarded(debug):
+        from napari_corrclip.cli import lessons
+
+        lessons.lesson(folder, switch)
+
+
 @app.command("open")
 def open_window(folder: Folder, debug: Debug = False) -> None:
     """Open a project in napari, with the dock, to correct its images."""

@@ -365,6 +365,7 @@ def check_prompts(vocabulary: Vocabulary, preset: Preset) -> None:
     """Raise InputError where a prompt in its template is too long; loads no network."""
     from napari_corrclip.vocabulary.templates import fill
 
+    vocabulary.check_prompts()
     templates = vocabulary.templates or preset.templates
     filled = [fill(templates, query) for query in vocabulary.queries]
     # The tokenizer comes with torch, which takes seconds; only & may begin what it makes longer.

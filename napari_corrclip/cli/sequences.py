@@ -76,9 +76,10 @@ def measure(options: Options) -> None:
         check_matplotlib()
     check_folder(options.output)
     check_foreign(options.output, output.RECORD)
+    names = _named(options)
     ways = (*STANDARD, *(VARIANTS if options.variants else ()))
     studies = []
-    for cases in _sets(options):
+    for cases in _sets(options, names):
         say(
             f"{cases.title}: {len(cases.cases)} images, {cases.how}, right on "
             f"{100 * cases.accuracy:.1f} % of the pixels"
@@ -92,12 +93,14 @@ def measure(options: Options) -> None:
     tell(f"{options.output}{os.sep}")
 
 
-def _sets(options: Options) -> Iterator[CaseSet]:
-    """Yield the sets of images with their pre-labels and vectors, source by source."""
-    from napari_corrclip.engine.recipe import Recipe
+def _named(options: Options) -> tuple[str, ...]:
+    """Return the names of the sets, before anything takes long.
+
+    Raises:
+        InputError: there is no such set.
+    """
     from napari_corrclip.evaluation.effort.cases import taught_photographs, taught_scenes
 
-    recipe = Recipe("demo", regions="superpixels", device=options.device)
     known = taught_scenes.SETS if options.data == DEMO else taught_photographs.SETS
     names: tuple[str, ...] = known
     if options.sets is not None:
@@ -108,6 +111,15 @@ def _sets(options: Options) -> Iterator[CaseSet]:
                 f"There is no set {', '.join(map(repr, unknown)) or repr('')}; give of "
                 f"{', '.join(known)}."
             )
+    return names
+
+
+def _sets(options: Options, names: tuple[str, ...]) -> Iterator[CaseSet]:
+    """Yield the sets of images with their pre-labels and vectors, source by source."""
+    from napari_corrclip.engine.recipe import Recipe
+    from napari_corrclip.evaluation.effort.cases import taught_photographs, taught_scenes
+
+    recipe = Recipe("demo", regions="superpixels", device=options.device)
     if options.data == DEMO:
         if options.classes is not None or options.ignore or options.superpixels:
             raise InputError(

@@ -47,21 +47,7 @@ def weight(logit: float) -> float:
 
 
 def mixed(
-    weight: float,
-    taught: NDArray[np.float64],
-    own: NDArray[np.float64],
-    wordless: NDArray[np.bool_],
+    weight: float, taught: NDArray[np.float64], own: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """Return (n, K) what is shown: the lesson's probabilities and the networks' own.
-
-    Args:
-        weight: of the lesson.
-        taught: (n, K).
-        own: (n, K).
-        wordless: (K,) the classes of which the networks can say nothing, so that the lesson's word stands;
-            between the others the rest is divided.
-    """
-    rest = 1 - taught[:, wordless].sum(axis=1, keepdims=True)
-    shown: NDArray[np.float64] = weight * taught + (1 - weight) * rest * own
-    shown[:, wordless] = taught[:, wordless]
-    return shown
+    """Return (n, K) what is shown: the lesson's probabilities and the networks' own."""
+    return weight * taught + (1 - weight) * own

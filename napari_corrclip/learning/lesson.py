@@ -10,7 +10,7 @@ Equations: docs/learning.md.
 from __future__ import annotations
 
 import datetime
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
@@ -111,7 +111,6 @@ class Lesson:
         former: Sequence[Sitting] = (),
         run: str = "",
         when: datetime.datetime | None = None,
-        wordless: Collection[int] = (),
     ) -> OpenImage:
         """Return an image to be taught by; a lesson that has not begun begins by it (:meth:`begun`).
 
@@ -125,7 +124,6 @@ class Lesson:
             former: finished sittings, of which those of this image and run are known to its own level too.
             run: digest of the run that the regions are of.
             when: ``None``: now.
-            wordless: label values of classes without words, of which the networks can say nothing.
 
         Raises:
             InputError: the vectors are of another preset, or not all is of the same regions and classes.
@@ -157,7 +155,6 @@ class Lesson:
             ],
             run=run,
             opened=when,
-            wordless=wordless,
         )
 
     def opening_of(
@@ -166,7 +163,6 @@ class Lesson:
         probabilities: NDArray[np.floating],
         elected: ArrayLike,
         decided: ArrayLike = (),
-        wordless: Collection[int] = (),
     ) -> Taught:
         """Return what an image's undecided regions are taken for when it is opened; nothing is learnt.
 
@@ -175,13 +171,11 @@ class Lesson:
             probabilities: as there.
             elected: as there.
             decided: as there.
-            wordless: as there.
 
         Raises:
             InputError: as there.
         """
-        image = self.open("", vectors, probabilities, elected, decided=decided, wordless=wordless)
-        return image.opening
+        return self.open("", vectors, probabilities, elected, decided=decided).opening
 
     # -- sittings
 

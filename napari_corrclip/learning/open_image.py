@@ -109,6 +109,30 @@ class _Look:
     q_opening: float
 
 
+@dataclass(frozen=True, eq=False)
+class _Gone:
+    """The verdicts of former sittings of an image that hold no more.
+
+    Attributes:
+        regions: by the number of the sitting.
+        verdicts: (K,) how many, by the class that the networks elected.
+        right: (K,) those among them that said the same.
+        looks: how many.
+        sittings: of which nothing is left.
+    """
+
+    regions: Mapping[int, frozenset[int]]
+    verdicts: NDArray[np.float64]
+    right: NDArray[np.float64]
+    looks: int = 0
+    sittings: int = 0
+
+    @classmethod
+    def none(cls, classes: int) -> _Gone:
+        """Return that nothing was taken back."""
+        return cls({}, np.zeros(classes), np.zeros(classes))
+
+
 class OpenImage:
     """One image while it is open; nothing is predicted but at a refresh.
 
@@ -127,7 +151,6 @@ class OpenImage:
         former: finished sittings of this image, of the same run and of the lesson's classes.
         run: digest of the run.
         opened: when; ``None``: now.
-        wordless: label values of classes without words, of which the networks can say nothing.
     """
 
     def __init__(
@@ -144,7 +167,6 @@ class OpenImage:
         former: Sequence[Sitting] = (),
         run: str = "",
         opened: datetime.datetime | None = None,
-        wordless: Collection[int] = (),
     ) -> None:
         self.classes, self.image, self.run = classes, image, run
         self.vectors = vectors
@@ -164,10 +186,10 @@ class OpenImage:
         self._features = features(self._kept, vectors, normalisation)
         self._own = self._features.own
         self._column = columns(self._elected, classes)
-        self._wordless = np.isin(classes, list(wordless))
-        self._former = _newest(former)
+        self._sittings, self._former = tuple(former), _newest(former)
         self._gram = state.gram + state.weak_gram
         self._residuals = state.residuals + state.weak_residuals
+        self._gone = _Gone.none(len(classes))
         self._inside, self._outside = guard.faded(state.inside, state.opening)
         self._looks: dict[int, _Look] = {}
         # Of each region the last that was told while it was undecided.
@@ -223,20 +245,76 @@ class OpenImage:
         self._looks.pop(int(region), None)
 
     def follow(
-        self, verdicts: Mapping[int, tuple[int, Kind]], when: datetime.datetime | None = None
+        self,
+        verdicts: Mapping[int, tuple[int, Kind]],
+        when: datetime.datetime | None = None,
+        times: Mapping[int, datetime.datetime] | None = None,
     ) -> None:
         """Hold these verdicts and no others: after an undo, or whatever else was done to several at once.
 
         Args:
-            verdicts: label value and kind of every region that a person decided here after looking.
+            verdicts: label value and kind of every region that a person decided here after looking, in the
+                order of the decisions.
             when: as of :meth:`look`, for those that are new.
+            times: of those among them of which they are known better.
         """
         for region in [region for region in self._looks if region not in verdicts]:
             self.take_back(region)
         for region, (value, kind) in verdicts.items():
             held = self._looks.get(region)
             if held is None or (held.value, held.accepted) != (value, kind == "accepted"):
-                self.look(region, value, kind, when)
+                self.look(region, value, kind, (times or {}).get(region, when))
+
+    def go_on_from(self, other: OpenImage) -> None:
+        """Hold the verdicts of an image that was open by other words, and what was told of them before.
+
+        What the guard was told is history; of a class that is there no longer nothing is held.
+
+        Args:
+            other: the same run of the same image.
+        """
+        for region, look in other._looks.items():
+            if look.value in self.classes and self._column[look.row] >= 0:
+                self._looks[region] = look
+
+    def forget(self, gone: Mapping[int, Collection[int]]) -> None:
+        """Learn as though verdicts of former sittings of this image had not been given, and no others.
+
+        Their rows are taken from the sums again, until the sittings are folded without them.
+
+        Args:
+            gone: regions whose verdicts hold no more, by the number of the sitting.
+        """
+        wanted = {number: frozenset(regions) for number, regions in gone.items() if regions}
+        if wanted == self._gone.regions:
+            return
+        rows = [
+            sitting.looks.chosen(np.isin(sitting.looks.ids, list(wanted[sitting.number])))
+            for sitting in self._sittings
+            if sitting.number in wanted
+        ]
+        left = [
+            sitting.without(sorted(wanted.get(sitting.number, ()))) for sitting in self._sittings
+        ]
+        self._former = _newest(left)
+        self._gram = self._state.gram + self._state.weak_gram
+        self._residuals = self._state.residuals + self._state.weak_residuals
+        self._gone = _Gone.none(len(self.classes))
+        rows = [each for each in rows if len(each)]
+        if not rows:
+            return
+        whole = joined(rows)
+        known = read(whole, whole.values, self.classes, self._normalisation)
+        phi = known.features.phi
+        self._gram -= phi.T @ phi
+        self._residuals -= phi.T @ known.residuals
+        verdicts, right = np.zeros(len(self.classes)), np.zeros(len(self.classes))
+        count(verdicts, right, known.elected, whole.right)
+        emptied = sum(
+            not len(after.looks) and len(before.looks) > 0
+            for before, after in zip(self._sittings, left, strict=True)
+        )
+        self._gone = _Gone(wanted, verdicts, right, len(whole), emptied)
 
     @property
     def looked(self) -> tuple[int, ...]:
@@ -319,7 +397,17 @@ class OpenImage:
             return ()
         own = self._rows()
         rows = [(self.image, None, own.chosen(own.ids != region))]
-        finished = [(sitting.image, sitting.number, sitting.looks) for sitting in sittings]
+        finished = [
+            (
+                sitting.image,
+                sitting.number,
+                # No region is its own teacher.
+                sitting.looks.chosen(sitting.looks.ids != region)
+                if sitting.image == self.image
+                else sitting.looks,
+            )
+            for sitting in sittings
+        ]
         return nearest(self._features.x[row], [*rows, *finished], self._normalisation, most)
 
     # -- the two levels
@@ -341,11 +429,11 @@ class OpenImage:
             everywhere: tell something of decided ones, too, as when an image is opened.
         """
         given, classes, weight = self._given[rows], self._elected[rows], 0.0
-        if self._state.looks or self._looks or self._former:
+        if self._state.looks - self._gone.looks or self._looks or self._former:
             asked = np.flatnonzero(self._column >= 0) if everywhere else rows
             self._q[asked] = self._predicted(asked, rows)
             weight = self._weight()
-            mixed = guard.mixed(weight, self._q[rows], self._own[rows], self._wordless)
+            mixed = guard.mixed(weight, self._q[rows], self._own[rows])
             classes = np.asarray(self.classes, np.int32)[mixed.argmax(axis=1)]
             given = mixed.astype(np.float32)
         else:
@@ -356,8 +444,8 @@ class OpenImage:
             classes=classes,
             before=before[rows],
             weight=weight,
-            verdicts=self._state.looks + len(self._looks),
-            images=self._state.sittings + bool(self._looks),
+            verdicts=self._state.looks - self._gone.looks + len(self._looks),
+            images=self._state.sittings - self._gone.sittings + bool(self._looks),
             foretold=self.foretold,
         )
         self._shown = self._shown.copy()
@@ -414,7 +502,8 @@ class OpenImage:
             elected: (m,) those that the networks elected.
             undecided: rows that anchor.
         """
-        verdicts, right = self._state.verdicts.copy(), self._state.right.copy()
+        verdicts = self._state.verdicts - self._gone.verdicts
+        right = self._state.right - self._gone.right
         count(verdicts, right, elected, elected == said)
         chosen = undecided[evenly(len(undecided), set_level.MOST_ANCHORS)]
         each = len(undecided) / max(len(chosen), 1)

@@ -194,7 +194,10 @@ class LessonStore:
             with self._alone():
                 self._lesson = None
                 head = self._head(tuple(classes))
-                head = Lesson(tuple(classes), {**head.merged, **merged}, head.normalisation)
+                together = {**head.merged, **merged}
+                # One that came back is no other one any more, even if it goes again.
+                together = {gone: by for gone, by in together.items() if gone not in classes}
+                head = Lesson(tuple(classes), together, head.normalisation)
                 write_bytes(self.folder / HEAD, pack_lesson(head))
             return self._current(tuple(classes))
 
@@ -209,6 +212,16 @@ class LessonStore:
         known = None if kept is None else kept.normalisation
         return "" if known is None else known.clip_network
 
+    @property
+    def merged(self) -> Mapping[int, int]:
+        """The values that took the place of others.
+
+        Raises:
+            InputError: its file is damaged.
+        """
+        kept = self._kept()
+        return {} if kept is None else kept.merged
+
     def was_asked(self, by: str) -> bool:
         """Whether the rows of all sittings were read by some words and networks, and by none since.
 
@@ -221,9 +234,7 @@ class LessonStore:
         last = max(self._files(), default=0)
         try:
             said = load_json(read_text(self.folder / ASKED, "file", limit=1000), "It")
-        except (
-            InputError
-        ):  # there is none, or it is none: they are to be read, and it is written anew
+        except InputError:  # there is none, or it is damaged: they are read, and it is written anew
             return not last
         known = said.get("last") if isinstance(said, dict) and said.get("by") == by else None
         return type(known) is int and known >= last
@@ -325,7 +336,14 @@ class LessonStore:
         path = self.folder / HEAD
         if not path.exists():
             return None
-        return unpack_lesson(read_bytes(path, "lesson", "take it from a backup", limit=_LARGEST))
+        data = read_bytes(path, "lesson", "take it from a backup", limit=_LARGEST)
+        try:
+            return unpack_lesson(data)
+        except InputError as error:
+            raise InputError(
+                f"{str(path)!r} cannot be used, and nothing is learnt until you take it from a backup or "
+                f"move the folder {str(self.folder)!r} away, which begins another lesson: {error}"
+            ) from None
 
     def _read(self, path: Path) -> Sitting:
         data = read_bytes(

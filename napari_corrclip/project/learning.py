@@ -135,18 +135,20 @@ class ProjectLesson:
 
         Args:
             classes: label values of the set's vocabulary as it is now.
-            merged: the value that took the place of another one, which is there no longer.
+            merged: the value that took the place of another one, which is there no longer. One that is there
+                again has its own verdicts from now on, in any case.
 
         Raises:
             InputError: it cannot be kept, or a file is damaged.
         """
-        if not merged:
-            return
-        self._check_writable()
         for store in self.stores():
-            store.merge(classes, merged)
+            if merged or not store.merged.keys().isdisjoint(classes):
+                self._check_writable()
+                store.merge(classes, merged)
 
-    def learn(self, session: Session, item: ItemRecord | str) -> Learning:
+    def learn(
+        self, session: Session, item: ItemRecord | str, before: Learning | None = None
+    ) -> Learning:
         """Let what is decided in an item's session from now on teach the lesson.
 
         Nothing is written before :meth:`finish`.
@@ -154,6 +156,7 @@ class ProjectLesson:
         Args:
             session: of the item, as :meth:`Project.session` gives it.
             item: or its name.
+            before: what learnt from the session until its words changed.
 
         Raises:
             InputError: the item has no vectors, or they are of another run than the session's; a class of the
@@ -164,7 +167,7 @@ class ProjectLesson:
         vectors = read_vectors(item_folder(self._project, record.name))
         store = self.store(vectors)
         former = list(store.sittings(record.name))
-        return session.learn(store.lesson(words.values), vectors, record.name, former)
+        return session.learn(store.lesson(words.values), vectors, record.name, former, before)
 
     def finish(self, learning: Learning) -> Lesson:
         """Keep what was learnt in a session that is left, and return the lesson after it.
@@ -186,8 +189,8 @@ class ProjectLesson:
         clash = self._own_classes(words).clash
         if clash:
             raise InputError(
-                f"{clash}, so that nothing can be learnt here; give its regions another class, then remove "
-                "it."
+                f"{clash}, so that nothing can be learnt here; give its regions another class, then "
+                "remove it."
             )
 
     def opening(self, session: Session, item: ItemRecord | str) -> Lookout:

@@ -136,6 +136,7 @@ class Project:
                 and cannot be used is passed over (:attr:`passed_over`).
         """
         words = Vocabulary.coerce(vocabulary)
+        words.check_prompts()
         recipe = recipe or Recipe()
         _check(recipe)
         place = place_of_new(folder)
@@ -315,6 +316,8 @@ class Project:
         """
         self._index.check_writable()
         chosen = None if vocabulary is None else Vocabulary.coerce(vocabulary)
+        if chosen is not None:
+            chosen.check_prompts()
         how = self.recipe if recipe is None else recipe
         _check(how)
         with self._index.transaction():  # in which nobody decides

@@ -146,8 +146,9 @@ def test_a_real_engine_tells_its_bytes() -> None:
     session = annotate(scene, "red, green", regions="superpixels", progress=False)
     engine = session.engine
     assert isinstance(engine, EncodedImage)
-    features, regions = engine.features.windows.features, engine.features.regions
-    held = features.numel() * 4 + regions.nbytes
+    windows, regions = engine.features.windows, engine.features.regions
+    assert windows.similarity_means is not None
+    held = (windows.features.numel() + windows.similarity_means.numel()) * 4 + regions.nbytes
     assert engine.nbytes == held
     cells = engine.cells()
     assert engine.nbytes == held + cells.nbytes

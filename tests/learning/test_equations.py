@@ -9,7 +9,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from napari_corrclip.learning import Lesson, OpenImage, Sitting
-from napari_corrclip.learning.guard import earned, mixed, weight
+from napari_corrclip.learning.guard import earned, weight
 from napari_corrclip.learning.sitting import joined
 from napari_corrclip.results.vectors import scaled
 from tests.learning.slow import Asked, Looks, Sums, folded, foretold, moved
@@ -157,26 +157,3 @@ def _told(sitting: Sitting, chance: float) -> object:
     looks = sitting.looks
     told = np.full(len(looks), chance)
     return type(looks)(**{**vars(looks), "q": told, "q_opening": told})
-
-
-@given(seeds, st.integers(2, 6), st.data())
-def test_of_a_class_without_words_the_lessons_word_stands(
-    seed: int, classes: int, data: st.DataObject
-) -> None:
-    random = np.random.default_rng(seed)
-    wordless = np.array(data.draw(st.lists(st.booleans(), min_size=classes, max_size=classes)))
-    wordless[random.integers(classes)] = False
-    taught = random.dirichlet(np.ones(classes), 4)
-    own = random.dirichlet(np.ones(classes), 4) * ~wordless
-    own /= own.sum(axis=1, keepdims=True)
-    w = float(random.uniform())
-    shown = mixed(w, taught, own, wordless)
-    np.testing.assert_allclose(shown.sum(axis=1), 1)
-    np.testing.assert_array_equal(shown[:, wordless], taught[:, wordless])
-    for i in range(4):
-        rest = 1 - sum(taught[i, c] for c in range(classes) if wordless[c])
-        for c in np.flatnonzero(~wordless):
-            assert np.isclose(shown[i, c], w * taught[i, c] + (1 - w) * rest * own[i, c])
-    np.testing.assert_array_equal(
-        mixed(w, taught, own, np.zeros(classes, bool)), w * taught + (1 - w) * own
-    )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import shutil
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -17,6 +18,7 @@ from PIL import Image
 import napari_corrclip as nc
 from napari_corrclip.annotation import Queue, Session
 from napari_corrclip.annotation.learning import Learning
+from napari_corrclip.cli import app
 from napari_corrclip.demo.scenes import VALIDATION_SEED, Scene, generate_scene
 from napari_corrclip.demo.world import COLORS, GROUNDS
 from napari_corrclip.engine.encoded_image import EncodedImage
@@ -26,9 +28,11 @@ from napari_corrclip.learning.store import ASKED, LessonStore
 from napari_corrclip.progress import finish
 from napari_corrclip.project.learning import FOLDER
 from napari_corrclip.project.project import Project
+from napari_corrclip.project.records import ItemRecord
 from napari_corrclip.project.reviewing import read_session
 from napari_corrclip.project.teaching import TaughtSet
 from napari_corrclip.results.vectors import scaled
+from napari_corrclip.vocabulary import Vocabulary
 from tests.annotation.seen import one_sentence
 
 TRUE_WORDS = (*COLORS, *GROUNDS)
@@ -407,3 +411,161 @@ def test_a_class_that_other_images_have_is_not_made_another_one(
     after = before.remove(before.values.index(shared))
     assert project.change_classes(before, after, first, {shared: other})
     assert store.lesson(project.vocabulary.values).merged == {}
+
+
+def test_the_command_line_tells_what_was_learnt_and_turns_the_switch(
+    project: Project,
+    truths: dict[str, NDArray[np.integer]],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def told(*more: str) -> list[str]:
+        assert app.run(["project", "lesson", str(project.folder), *more]) == 0
+        return capsys.readouterr().out.splitlines()
+
+    assert told() == [
+        "The lesson is on.",
+        "Nothing was taught yet: decide some regions in the window.",
+    ]
+    assert app.run(["project", "run", str(project.folder), "--taught"]) == 0
+    assert "Nothing was taught yet" in capsys.readouterr().out
+    teach(project, truths, 1)
+    lines = told("ask")
+    assert lines[:2] == [
+        "The lesson is ask.",
+        "60 verdicts at 1 sitting, an opening of an image each",
+    ]
+    assert lines[2].startswith("of the last 40 it has foretold ")
+    assert project.lesson.switch == "ask"
+    assert app.run(["project", "lesson", str(project.folder), "perhaps"]) == 2
+    assert "say off, ask or on" in capsys.readouterr().err
+
+
+def files_of(project: Project) -> dict[str, bytes]:
+    folder = project.folder / FOLDER
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in sorted(folder.rglob("*.safetensors"))
+    }
+
+
+def merge(project: Project, name: ItemRecord) -> tuple[int, int, Vocabulary]:
+    """Give the commonest class of an image to another one, there and in the set."""
+    before = project.vocabulary
+    with project.session(name) as session:
+        values = [row.verdict.value for row in session.rows() if row.verdict is not None]
+        gone = int(np.bincount(values).argmax())
+        left = next(value for value in before.values if value != gone)
+        after = before.remove(before.values.index(gone))
+        session.set_vocabulary(after, reassign={gone: left}, classify=False)
+    project.change_classes(before, after, name, {gone: left})
+    return gone, left, before
+
+
+def test_looking_at_an_image_after_its_classes_became_one_changes_nothing(
+    project: Project, truths: dict[str, NDArray[np.integer]]
+) -> None:
+    teach(project, truths, 1)
+    item = project.items()[0]
+    gone, _, before = merge(project, item)
+    files = files_of(project)
+    with project.session(item) as session:
+        learning = project.lesson.learn(session, item)
+        learning.apply(learning.look_out())
+        assert not learning.taken_back
+        assert all(
+            teacher.value in project.vocabulary.values
+            for region in session.ids[:20].tolist()
+            for teacher in project.lesson.what_taught(learning, region)
+        )
+        project.lesson.finish(learning)
+    assert files_of(project) == files
+    # The class comes back, has its verdicts, and takes them along when it goes for good.
+    after = project.vocabulary
+    project.change_classes(after, before)
+    store = project.lesson.store(project.vectors(item))
+    (sitting,) = store.sittings()
+    assert (sitting.looks.values == gone).any()
+    others = int((sitting.looks.values != gone).sum())
+    project.change_classes(before, after)
+    assert store.lesson(after.values).verdicts <= others
+
+
+def test_a_verdict_taken_back_in_an_image_opened_again_teaches_no_more(
+    project: Project, truths: dict[str, NDArray[np.integer]]
+) -> None:
+    teach(project, truths, 1)
+    item = project.items()[0]
+    with project.session(item) as session:
+        decided = [row.id for row in session.rows() if row.verdict is not None]
+        learning = project.lesson.learn(session, item)
+        whole = learning.look_out()
+        session.clear(decided[:10])
+        some = learning.look_out()
+        assert some.verdicts == whole.verdicts - 10
+        session.clear(decided[10:])
+        none = learning.look_out()
+        assert (none.taught, none.verdicts, none.images) == (None, 0, 0)
+        for _ in range(2):
+            session.undo()
+        again = learning.look_out()
+        assert again.verdicts == whole.verdicts
+        assert again.taught is not None
+        assert again.taught.same(whole.taught)
+        # What is seen before it is left is what is folded after.
+        session.clear(decided[:10])
+        some = learning.look_out()
+        after = project.lesson.finish(learning)
+        assert after.verdicts == some.verdicts
+    with project.session(item) as session:
+        learning = project.lesson.learn(session, item)
+        found = learning.look_out()
+        assert found.taught is not None
+        assert some.taught is not None
+        same = found.taught.values == some.taught.values
+        assert same.mean() > 0.98
+
+
+def test_no_region_is_its_own_teacher(
+    project: Project, truths: dict[str, NDArray[np.integer]]
+) -> None:
+    teach(project, truths, 1)
+    item = project.items()[0]
+    with project.session(item) as session:
+        learning = project.lesson.learn(session, item)
+        for row in session.rows()[:30]:
+            for teacher in project.lesson.what_taught(learning, row.id):
+                assert (teacher.image, teacher.region) != (item.name, row.id)
+
+
+def test_verdicts_are_kept_in_the_order_in_which_they_were_given(project: Project) -> None:
+    item = project.items()[0]
+    with project.session(item) as session:
+        learning = project.lesson.learn(session, item)
+        for region in (12, 3, 7, 1):
+            session.assign(region, 1)
+            time.sleep(0.01)
+        session.assign(3, 2)  # the last word on it
+        looks = learning.leave().looks
+        assert looks.ids.tolist() == [12, 7, 1, 3]
+        assert (np.diff(looks.times) > 0).all()
+
+
+def test_a_class_made_in_between_loses_nothing_that_the_lesson_has_earned(
+    project: Project, truths: dict[str, NDArray[np.integer]]
+) -> None:
+    item = project.items()[0]
+    with project.session(item) as session:
+        learning = project.lesson.learn(session, item)
+        correct(session, truths[name_of(item.path)], 30, learning)
+        before = learning.look_out()
+        assert before.foretold.lesson > before.foretold.networks
+        undecided = [row.id for row in session.rows() if row.verdict is None]
+        session.new_class("type B", undecided[:2])
+        assert not learning.fits
+        learning = project.lesson.learn(session, item, learning)
+        after = learning.look_out()
+        assert after.verdicts == before.verdicts + 2
+        assert after.foretold.lesson >= before.foretold.lesson
+        assert after.weight > 0.5
+        rows = learning.leave().looks
+        assert (rows.q > rows.p).any()

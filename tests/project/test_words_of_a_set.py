@@ -169,3 +169,12 @@ def test_a_value_is_never_two_classes_whatever_is_typed_where(project: Project, 
         for words in (project.vocabulary, *sessions.values()):
             for name, value in named(words).items():
                 assert meant.setdefault(value, name) == name
+
+
+def test_classes_of_which_none_has_words_are_no_set(project: Project, tmp_path: Path) -> None:
+    wordless = nc.Vocabulary.parse('type A: ""\ntype B: ""')
+    with pytest.raises(nc.InputError, match="has a prompt"):
+        project.choose(wordless)
+    with pytest.raises(nc.InputError, match="has a prompt"):
+        Project.create(tmp_path / "new", wordless)
+    assert not (tmp_path / "new.corrclip-project").exists()

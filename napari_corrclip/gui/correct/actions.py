@@ -251,7 +251,7 @@ class Actions:
     def new_class(self) -> None:
         """Ask for the name of a class, and make it of the targets as its examples, without any prompt."""
         targets = self._correcting.targets()
-        name = ask_name(self._correcting.host, len(targets))
+        name = ask_name(self._correcting.host, len(targets), self._session.vocabulary.names)
         if name:
             self._correcting.perform(lambda: self._made_of(name, targets))
 
@@ -259,7 +259,7 @@ class Actions:
         before = self._session.vocabulary
         made = self._session.new_class(name, targets, beside=self.beside)
         self.class_made.emit(before, self._session.vocabulary)
-        note = "No words find it, but what you decide does."
+        note = "What you decide finds it."
         return replace(made, notes=(*made.notes, note))
 
     def teachers(self) -> None:

@@ -184,6 +184,7 @@ class Review:
         taught = self.hint(region)
         if taught:
             shown = session.vocabulary.by_value(row.predicted).name if row.predicted else "no class"
+            keys = [f"Enter = {shown}"] if row.predicted else []
             caption = f"#{region}: {shown} {row.confidence:.2f}, by the lesson {taught}"
         other = taught or self.queue.runner_up(region)
         if other:

@@ -89,8 +89,8 @@ def account(found: Lookout, weights: Collection[float] = ()) -> str:
     else:
         who = f"The lesson {_has(foretold.lesson)} foretold {last}, the networks {_has(foretold.networks)}."
     return (
-        f"{who} It has learnt from {count(found.verdicts, 'verdict')} in {count(found.images, 'image')}, and "
-        f"counts for {round(100 * found.weight)} % beside the networks."
+        f"{who} It has learnt from {count(found.verdicts, 'verdict')} at "
+        f"{count(found.images, 'sitting')}, and counts for {round(100 * found.weight)} % beside the networks."
     ) + ("" if helps(found, weights) else f" {UNHELPFUL}")
 
 

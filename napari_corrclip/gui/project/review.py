@@ -314,6 +314,8 @@ class Review:
         left = sum(row.verdict is None for row in session.rows())
         keys = "." if project.read_only else ": D goes on, Ctrl+Enter verifies."
         what = f"{count(left, 'region')} left{keys}"
+        if taught and not project.read_only:  # there are two lines for all of it
+            what = f"{left:,} left: D goes on."
         own = told_of_classes(session, project.vocabulary, project.names_of_values())
         what = " ".join(filter(None, (own, taught, what)))
         kind = Kind.WARNING if own else Kind.DONE if said else Kind.NOTE

@@ -64,7 +64,7 @@ class Teaching:
     def __init__(self, review: Review, mode: Callable[[], CorrectMode | None], tell: Tell) -> None:
         self._review, self._mode, self._tell = review, mode, tell
         self.learning: Learning | None = None
-        self.why_not = ""
+        self.why_not = self._told_why = ""
         self.last: Lookout | None = None
         self.offered: Lookout | None = None
         self.switch: Switch = DEFAULT
@@ -113,7 +113,8 @@ class Teaching:
             mode.select([wanted[1]])
         if not self._learn():
             self.changed.emit()
-            return ""
+            news, self._told_why = self.why_not != self._told_why, self.why_not
+            return self.why_not if news else ""  # and not with every image
         assert self.learning is not None  # it was begun
         told = ""
         try:
@@ -131,11 +132,11 @@ class Teaching:
     def _learn(self) -> bool:
         """Begin to learn from the open session; return whether that could be."""
         project, record, session = self._review.project, self._review.shown_whole, self.session
-        self.learning, self.why_not = None, ""
+        before, self.learning, self.why_not = self.learning, None, ""
         if project is None or record is None or session is None:
             return False
         try:
-            self.learning = project.lesson.learn(session, record)
+            self.learning = project.lesson.learn(session, record, before)
         except InputError as error:
             self.why_not = str(error)
             return False

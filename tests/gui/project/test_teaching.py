@@ -345,12 +345,20 @@ def test_a_class_is_made_of_examples_and_a_merged_one_stays_learnt(
     person.qtbot.waitUntil(lambda: name_shown(person) == "scene 1", timeout=MINUTE)
     shown(person)
     assert dock.projects.teaching.learning is not None
-    assert dict(dock.projects.teaching.learning.lesson.merged) == {
-        made.value: session.vocabulary.values[0]
-    }
+    (store,) = project.lesson.stores()
+    (sitting,) = store.sittings()
+    said = dict(zip(sitting.looks.ids.tolist(), sitting.looks.values.tolist(), strict=True))
+    assert {said[example] for example in examples} == {session.vocabulary.values[0]}
 
 
 def write_name(dialog: NewClassDialog, name: str) -> None:
+    """Type a name, after one that another class has, and none."""
+    for wrong, told in (("RED", "There is a class 'red'"), ("", "Type a name")):
+        QTest.keyClicks(dialog.line, wrong)
+        QTest.keyClick(dialog.line, Qt.Key.Key_Return)
+        assert dialog.isVisible()
+        assert dialog.told.text().startswith(told)
+        dialog.line.clear()
     QTest.keyClicks(dialog.line, name)
     QTest.keyClick(dialog.line, Qt.Key.Key_Return)
 
