@@ -1,4 +1,4 @@
-"""Unlabelled memory in actions: what it saves a person who corrects image after image, alone and with a lesson.
+"""Unlabelled memory in actions: what it saves a person who corrects image after image, alone and taught.
 
     OMP_NUM_THREADS=1 python benchmarks/retrieval_actions.py --photographs STREETS
 
