@@ -32,7 +32,6 @@ from napari_corrclip.project.likeness import LikeRegion, LikeRegions
 from napari_corrclip.project.project import Project
 from napari_corrclip.vocabulary import VocabularyClass
 from napari_corrclip.wording.amounts import count
-from napari_corrclip.wording.markup import plain
 
 MOST = 60
 """Regions that are listed at most."""
@@ -204,11 +203,10 @@ class LikeWindow:
             file = file_name(each.item)
             entry = QListWidgetItem(QIcon(empty), f"{each.cosine:.2f}  {each.name}\n{file}")
             decided = f", {each.state}" if each.state else ""
-            entry.setToolTip(
-                plain(
-                    f"Open {file}, region {each.region}: {each.name}{decided}, {each.cosine:.3f} alike"
-                )
+            tip = (
+                f"Open {file}, region {each.region}: {each.name}{decided}, {each.cosine:.3f} alike"
             )
+            set_tip(entry, tip)
             entry.setSizeHint(_CELL)
             self.list.addItem(entry)
         left_out = ""
