@@ -9,7 +9,6 @@ from typing import Final
 
 from napari_corrclip.evaluation.effort.curves import Interval
 from napari_corrclip.evaluation.effort.sequence import figures
-from napari_corrclip.evaluation.effort.sequence.orders import LATE as PLACES
 from napari_corrclip.evaluation.effort.sequence.study import SequenceStudy
 from napari_corrclip.evaluation.effort.sequence.ways import ASK, ON, ON_TOOLS, SHUFFLED, WRONG
 
@@ -54,9 +53,8 @@ def judged(study: SequenceStudy) -> Iterator[Judged]:
     if ON.name in study.taught and not study.few:
         if bound is not None:
             yield Judged("on / untaught", figures.total(study, ON.name), bound)
-        if len(study.orders[0]) >= PLACES.stop:  # else there is no 20th image
-            found = figures.late_to_first(study, ON.name)
-            yield Judged("on, image 20 / image 1 untaught", found, LATE)
+        found = figures.late_to_first(study, ON.name)
+        yield Judged("on, image 20 / image 1 untaught", found, LATE)
     for way in (ON, ASK):
         if way.name in study.taught:
             found = figures.total(study, way.name)
