@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -23,6 +24,7 @@ from hypothesis.stateful import (
 
 from napari_corrclip.annotation import Session
 from napari_corrclip.annotation.learning import Learning
+from napari_corrclip.errors import InputError
 from napari_corrclip.learning import LessonStore
 from napari_corrclip.maps.looks import places
 from napari_corrclip.maps.regions import number_regions
@@ -45,6 +47,16 @@ class Image:
     session: Session
     vectors: RegionVectors
     learning: Learning | None = None
+
+
+def nothing_to_accept(session: Session, regions: list[int]) -> bool:
+    """Whether an undecided one of them shows no class, by the rows that a person is shown."""
+    return any(
+        row.id in regions
+        and not row.predicted
+        and (row.verdict is None or row.verdict.kind == "ignored")
+        for row in session.rows()
+    )
 
 
 class Set(RuleBasedStateMachine):
@@ -111,6 +123,12 @@ class Set(RuleBasedStateMachine):
         kind = data.draw(st.sampled_from(["assign", "accept", "ignore", "clear"]))
         if kind == "assign":
             session.assign(regions, data.draw(st.sampled_from(self.classes)))
+        elif kind == "accept" and nothing_to_accept(session, regions):
+            # Its class was made one with another while the image was not decided.
+            before = session.state.verdicts.copy()
+            with pytest.raises(InputError, match="has no predicted class to accept"):
+                session.accept(regions)
+            assert session.state.verdicts == before
         else:
             getattr(session, kind)(regions)
 
