@@ -11,7 +11,7 @@ import difflib
 import hashlib
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
@@ -35,6 +35,10 @@ DETAILS: tuple[Detail, ...] = ("standard", "fine", "native")
 # What happens after the image tower or leaves its features as they are (up to 1e-5 in the logits):
 # changing one of these must not cost the person another encoding.
 _NOT_IN_FEATURES = frozenset({"correction", "logit_scale", "batch_size"})
+
+# Settings that came after results had been kept: left out of the hashes at their default, so that what was
+# made before them keeps its key.
+_CAME_LATER = frozenset({"stitched"})
 
 
 class Settings(BaseModel):
@@ -111,6 +115,11 @@ class Settings(BaseModel):
         description="Whether the similarity tower sees each window by itself (separate; published) "
         "or the whole image once (shared; faster where windows overlap, and other labels).",
     )
+    stitched: bool = Field(
+        default=False,
+        description="Attend to the cells of all windows instead of the own one's (OV-Stitcher); not in the "
+        "paper, not measured here with real networks.",
+    )
     batch_size: int = Field(
         default=4, ge=1, le=1024, description="Windows that go through the towers at once."
     )
@@ -166,17 +175,25 @@ class Settings(BaseModel):
     @property
     def fingerprint(self) -> str:
         """A short stable hash (16 hex digits) of all settings."""
-        return _digest(self.model_dump())
+        return self._digest(())
 
     @property
     def result_fingerprint(self) -> str:
         """A hash of what changes a result: all but how many windows are computed at once."""
-        return _digest(self.model_dump(exclude={"batch_size"}))
+        return self._digest({"batch_size"})
 
     @property
     def features_fingerprint(self) -> str:
         """A hash of what changes encoded features; ``correction``, for one, is not among it."""
-        return _digest(self.model_dump(exclude=set(_NOT_IN_FEATURES)))
+        return self._digest(_NOT_IN_FEATURES)
+
+    def _digest(self, left_out: Collection[str]) -> str:
+        values = self.model_dump(exclude=set(left_out))
+        for name in _CAME_LATER & values.keys():
+            if values[name] == type(self).model_fields[name].default:
+                del values[name]
+        text = json.dumps(values, sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
 
     def to_json(self) -> str:
         """Return the settings as a JSON object, one key a line."""
@@ -243,11 +260,6 @@ def _source(source: str | os.PathLike[str]) -> tuple[str, str]:
     if isinstance(source, str):
         return source, "The settings' text"
     return read_text(source, "settings file"), f"The settings file {os.fspath(source)!r}"
-
-
-def _digest(values: Mapping[str, object]) -> str:
-    text = json.dumps(values, sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def _short(value: object, limit: int = 60) -> str:

@@ -167,6 +167,26 @@ def test_fingerprints_tell_what_features_depend_on() -> None:
     assert settings.replace(tau=1).features_fingerprint != settings.features_fingerprint
 
 
+def test_settings_that_came_later_leave_the_keys_of_earlier_results_as_they_are() -> None:
+    """The hashes were noted before ``stitched`` was a setting."""
+    demo = Settings(short_side=128, window=128, stride=64, batch_size=4, eps=0.02)
+    noted = {
+        Settings(): ("5bd1935a2360c384", "9b13fcd3bea3972f", "0d91bf3e783a8cf6"),
+        demo: ("4d2732ac5afc110b", "a1ef14d5f2a7444f", "b0fea53e35a59d2a"),
+        Settings(tau=0.5, windows="shared"): (
+            "7228dfde62f3d377", "2012f2d76e412e12", "2f0c2475f030ccd2",
+        ),
+    }  # fmt: skip
+    for settings, hashes in noted.items():
+        for made in (settings, Settings.from_json(settings.to_json())):
+            found = (made.fingerprint, made.result_fingerprint, made.features_fingerprint)
+            assert found == hashes
+        stitched = settings.replace(stitched=True)
+        assert stitched.fingerprint != hashes[0]
+        assert stitched.result_fingerprint != hashes[1]
+        assert stitched.features_fingerprint != hashes[2]
+
+
 def test_every_setting_says_what_it_is() -> None:
     assert all(field.description for field in Settings.model_fields.values())
 

@@ -114,8 +114,12 @@ def encode_image(
     Raises:
         InputError: where image or regions have the wrong shape, type or values.
         NotEnoughMemory: the device cannot hold a single window.
+        ValueError: the settings ask for windows that attend to one another; those are encoded by
+            :func:`napari_corrclip.engine.stitching.encode_image`.
     """
-    _check(rgb, regions)
+    if settings.stitched and settings.scope:
+        raise ValueError("windows that attend to one another are not encoded one by one")
+    check_image(rgb, regions)
     layout = win.plan(
         (rgb.shape[0], rgb.shape[1]), settings, (clip.patch_size, similarity.patch_size)
     )
@@ -124,9 +128,9 @@ def encode_image(
     padding = int(region_map.max()) + 1
 
     once, blocks = 0, clip.blocks
-    if _needs_similarity(settings) and settings.windows == "shared":
+    if needs_similarity(settings) and settings.windows == "shared":
         once = similarity.blocks
-    elif _needs_similarity(settings):
+    elif needs_similarity(settings):
         blocks += similarity.blocks
     size, done = settings.batch_size, 0
     total = once + len(range(0, len(layout), size)) * blocks
@@ -143,8 +147,8 @@ def encode_image(
         what = "the similarity tower over the whole image"
         lower = f"short_side in the settings ({settings.short_side}), set windows to separate"
         with explained(clip.device, what, lower):
-            look = _look(around, clip, similarity, settings)
-            image = yield from retold(unless_full(look, last_try=True), block)
+            whole = look(around, clip, similarity, settings)
+            image = yield from retold(unless_full(whole, last_try=True), block)
 
     seen_cells: win.Mosaic | None = None
 
@@ -155,9 +159,9 @@ def encode_image(
         batch = win.cut(pixels, layout.boxes[start:stop], layout.padding).to(clip.device)
         seen: SimilarityFeatures | None = None
         if image is not None:
-            seen = _cut_out(image, layout, similarity.patch_size, start, stop)
-        elif _needs_similarity(settings):
-            seen = yield from _look(batch, clip, similarity, settings)
+            seen = cut_out(image, layout, similarity.patch_size, start, stop)
+        elif needs_similarity(settings):
+            seen = yield from look(batch, clip, similarity, settings)
         cells = yield from encode_windows(
             batch,
             win.cut(region_map, layout.boxes[start:stop], layout.padding, padding).to(clip.device),
@@ -173,8 +177,8 @@ def encode_image(
             if seen_cells is None:
                 rows, columns, channels = looks.shape[1:]
                 seen_cells = win.Mosaic((rows, columns), channels, layout)
-            for number, look in enumerate(looks, start):
-                seen_cells.add(number, look)
+            for number, found_there in enumerate(looks, start):
+                seen_cells.add(number, found_there)
         return found
 
     what = f"one window of {layout.padded[0]} × {layout.padded[1]} pixels"
@@ -215,8 +219,8 @@ def encode_windows(
     patch = similarity_tower.patch_size
     size = (height // patch, width // patch)
 
-    if seen is None and _needs_similarity(settings):
-        seen = yield from _look(windows, clip, similarity_tower, settings)
+    if seen is None and needs_similarity(settings):
+        seen = yield from look(windows, clip, similarity_tower, settings)
 
     merged: Tensor | None = None
     if settings.scope or settings.semantic:
@@ -245,7 +249,7 @@ def encode_windows(
     )
 
 
-def _look(
+def look(
     windows: Tensor, clip: ImageEncoder, tower: SimilarityEncoder, settings: Settings
 ) -> Blocks[SimilarityFeatures]:
     """What the similarity tower says of windows (B, 3, H, W) in CLIP's normalisation."""
@@ -254,7 +258,7 @@ def _look(
     return (yield from tower.features(pixels.to(tower.device), output=output))
 
 
-def _cut_out(
+def cut_out(
     image: SimilarityFeatures, layout: win.Layout, patch: int, start: int, stop: int
 ) -> SimilarityFeatures:
     """What was said of the whole image, of windows start..stop-1."""
@@ -312,12 +316,14 @@ def _similarity_name(settings: Settings) -> str:
     return settings.similarity if settings.value else "clip-qq"
 
 
-def _needs_similarity(settings: Settings) -> bool:
+def needs_similarity(settings: Settings) -> bool:
+    """Whether the settings ask for anything of the similarity tower."""
     merges = settings.merging and (settings.scope or settings.semantic)
     return merges or (settings.scope and _similarity_name(settings).startswith("dino"))
 
 
-def _check(rgb: NDArray[np.uint8], regions: NDArray[np.int32]) -> None:
+def check_image(rgb: NDArray[np.uint8], regions: NDArray[np.int32]) -> None:
+    """Raise InputError where image (H, W, 3) or regions (H, W) have another shape, type or values."""
     if rgb.dtype != np.uint8 or rgb.ndim != 3 or rgb.shape[2] != 3 or 0 in rgb.shape:
         raise InputError(
             f"The image has shape {rgb.shape} and type {rgb.dtype}; it must be "

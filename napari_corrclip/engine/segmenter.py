@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from napari_corrclip._moved import moved_names
 from napari_corrclip.devices import describe_device, plain_steps, plain_torch
 from napari_corrclip.encoders.protocols import ImageTextEncoder, SimilarityEncoder
-from napari_corrclip.engine import classifying, encoding, windows
+from napari_corrclip.engine import classifying, stitching, windows
 from napari_corrclip.engine.features import Features
 from napari_corrclip.engine.parts import (
     Regions,
@@ -351,7 +351,7 @@ class Segmenter:
         if pixels.nodata is not None:
             found = check_regions(np.where(pixels.nodata, 0, found))
         segmented = time.perf_counter()
-        encoded = yield from encoding.encode_image(
+        encoded = yield from stitching.encode_image(
             pixels.rgb,
             found,
             self.clip,

@@ -9,6 +9,7 @@ package. In the order in which an image passes through them:
 :mod:`~.merging`       regions that look alike become one (eq. 5, 6)
 :mod:`~.scope`         scope reconstruction: who attends to whom (eq. 7, 8)
 :mod:`~.refinement`    the spatial and the semantic branch (eq. 11)
+:mod:`~.stitching`     attention across windows instead (OV-Stitcher; no part of the paper)
 :mod:`~.prediction`    logits, probabilities, the background threshold
 :mod:`~.correction`    map correction: every region votes (eq. 12)
 :mod:`~.baseline`      what the method is measured against (eq. 1-4)

@@ -22,6 +22,7 @@ from napari_corrclip.engine.large.regions import find_regions, tile_grid
 from napari_corrclip.engine.large.tally import Count, Tally
 from napari_corrclip.engine.large.windows import WindowGrid, WindowLogits, check_size
 from napari_corrclip.engine.segmenter import Segmenter
+from napari_corrclip.engine.stitching import is_stitched
 from napari_corrclip.engine.tiles import check_scale
 from napari_corrclip.errors import InputError
 from napari_corrclip.images import ImageOptions
@@ -96,6 +97,11 @@ def large_steps(
         raise InputError(
             f"windows is {segmenter.settings.windows!r} in the settings, for which the similarity tower "
             "sees the whole image at once; a large one is seen window by window, so set it to 'separate'."
+        )
+    if is_stitched(segmenter.settings):
+        raise InputError(
+            "stitched is true in the settings, for which all windows are encoded before any attends; a large "
+            "image is seen a few at a time, so set it to false."
         )
     options = options or ImageOptions()
     if origin is None:

@@ -54,6 +54,7 @@ SYMBOLS: Mapping[str, str] = {
     "window": "side of the sliding window",
     "stride": "step of the sliding window",
     "windows": "not in the paper; changes labels",
+    "stitched": "not in the paper; changes labels",
     "batch_size": "not in the paper; memory alone",
 }
 """What the paper calls each setting."""

@@ -594,6 +594,13 @@ def test_a_window_that_does_not_fit_is_said_and_nothing_is_left(
     assert not list(tmp_path.iterdir())
 
 
+def test_stitched_windows_are_refused(segmenter: Segmenter, tmp_path: Path) -> None:
+    stitched = segmenter.with_parts(segmenter.regions, segmenter.settings.replace(stitched=True))
+    with pytest.raises(InputError, match=r"stitched is true in the settings.*set it to false"):
+        finish(large_steps(stitched, IMAGE, WORDS, tmp_path / "o", scale=1, regions=REGIONS))
+    assert not list(tmp_path.iterdir())
+
+
 def test_shared_windows_are_refused(segmenter: Segmenter, tmp_path: Path) -> None:
     shared = segmenter.with_parts(segmenter.regions, segmenter.settings.replace(windows="shared"))
     with pytest.raises(InputError, match=r"windows is 'shared' in the settings.*'separate'"):
