@@ -205,9 +205,10 @@ def _home(layout: Layout, root: Path, title: str) -> Path:
     for home in (root, *(root / name for name in layout.homes)):
         if all((home / each).exists() for each in needed):
             return home
+    missing = [each for each in needed if not (root / each).exists()]
     raise InputError(
-        f"{str(root)!r} has no {title}: there is no {' or no '.join(map(repr, needed))} in it; give the "
-        "folder that has them as --root."
+        f"{str(root)!r} has no {title}: there is no {' and no '.join(map(repr, missing))} in it; give the "
+        "folder in which it lies as --root."
     )
 
 

@@ -144,7 +144,8 @@ def test_what_is_wrong_is_said_in_a_sentence(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="There is no folder"):
         open_dataset("voc21", tmp_path / "no")
     with pytest.raises(
-        InputError, match=r"has no PASCAL VOC .*'ImageSets/Segmentation/val.txt' or no"
+        InputError,
+        match=r"has no PASCAL VOC .*'ImageSets/Segmentation/val.txt' and no 'JPEGImages' in",
     ):
         open_dataset("voc21", tmp_path)
     write_dataset(tmp_path, "voc21", pictures(), stored("voc21"))
