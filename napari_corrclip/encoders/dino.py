@@ -1,4 +1,4 @@
-"""timm's Vision Transformers as similarity towers: DINO v1 and v2, with registers or without."""
+"""timm's Vision Transformers as similarity towers: DINO v1 and v2, with registers or without, and C-RADIO."""
 
 from __future__ import annotations
 
@@ -17,17 +17,15 @@ from napari_corrclip.method.grids import unfold
 from .fingerprint import fingerprint
 from .positions import resample_positions
 from .protocols import Blocks, SimilarityFeatures
-
-IMAGENET_MEAN = (0.485, 0.456, 0.406)
-IMAGENET_STD = (0.229, 0.224, 0.225)
+from .radio import IMAGENET_MEAN, IMAGENET_STD, Resample
 
 # Where timm defines it has moved between versions; the tower's own module always names it.
 _ATTENTION: type[nn.Module] = vit.__dict__["Attention"]
 
 _SERVED = (
     "a plain timm VisionTransformer, such as vit_small_patch8_224.dino, vit_base_patch8_224.dino, "
-    "vit_base_patch16_224.dino, vit_base_patch14_dinov2.lvd142m or "
-    "vit_base_patch14_reg4_dinov2.lvd142m"
+    "vit_base_patch16_224.dino, vit_base_patch14_dinov2.lvd142m, "
+    "vit_base_patch14_reg4_dinov2.lvd142m or vit_base_patch16_radio_v3.c_radio"
 )
 
 
@@ -42,6 +40,7 @@ class TimmSimilarityEncoder:
         dtype: what it computes in; its features are float32 all the same.
         mean: of the pixels it was trained with.
         std: likewise.
+        positions: its rule for positions at another size than its own; DINO's by default.
 
     Attributes:
         fingerprint: hash of the network as it was handed over, its weights and normalisation.
@@ -59,6 +58,7 @@ class TimmSimilarityEncoder:
         dtype: torch.dtype = torch.float32,
         mean: tuple[float, float, float] = IMAGENET_MEAN,
         std: tuple[float, float, float] = IMAGENET_STD,
+        positions: Resample = resample_positions,
     ) -> None:
         reason = _why_refused(model)
         if reason:
@@ -70,6 +70,7 @@ class TimmSimilarityEncoder:
         self.dtype = dtype
         self.mean = mean
         self.std = std
+        self._positions = positions
         self.fingerprint = fingerprint(model, mean, std)  # before the cast, as CLIP's
         self.model: Any = model.eval().to(device=device, dtype=dtype)
 
@@ -117,7 +118,7 @@ class TimmSimilarityEncoder:
         prefixes = [x for x in (model.cls_token, model.reg_token) if x is not None]
         positions = model.pos_embed[0]
         embedded_prefixes = 0 if model.no_embed_class else model.num_prefix_tokens
-        tokens = tokens + resample_positions(
+        tokens = tokens + self._positions(
             positions[embedded_prefixes:], model.patch_embed.grid_size, grid
         )
         if prefixes:

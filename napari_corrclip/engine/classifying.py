@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import cast
 
 import numpy as np
@@ -15,7 +16,7 @@ from torch.nn import functional as F
 from napari_corrclip.devices import unless_full
 from napari_corrclip.engine import windows as win
 from napari_corrclip.engine.encoding import WindowFeatures
-from napari_corrclip.method import correction, merging, prediction
+from napari_corrclip.method import correction, merging, prediction, template_choice
 from napari_corrclip.method.grids import source_rows
 from napari_corrclip.progress import finish
 from napari_corrclip.settings import Settings
@@ -136,6 +137,7 @@ def classify_pixels(
     thresholds: Tensor,
     background: int,
     settings: Settings,
+    experts: Tensor | None = None,
 ) -> PixelClasses:
     """Classes at full resolution (sections 6 and 7).
 
@@ -150,6 +152,9 @@ def classify_pixels(
             classes.
         background: class index of pixels below it, -1 for none.
         settings: ``logit_scale`` and ``correction``.
+        experts: (K,) int64, whose templates each class is found by; the logits are then (E * Q, rows,
+            columns), see :func:`napari_corrclip.method.template_choice.classify`. ``None``: all classes by
+            the same.
     """
     size = (regions.shape[0], regions.shape[1])
     classes = len(thresholds)
@@ -164,6 +169,9 @@ def classify_pixels(
     height = max(1, _STRIPE_ELEMENTS.get(logits.device.type, 1 << 23) // (count * size[1]))
     at_once = max(1, _BAND_ELEMENTS // (count * columns))
     band, part = range(old), None if isinstance(logits, Logits) else logits
+    decide = prediction.classify
+    if experts is not None:
+        decide = partial(template_choice.classify, experts=experts)
 
     def classify(stripe: range) -> Generator[None, None, bool]:
         """Classify some rows; a generator, so that it is driven like other work that may need less memory."""
@@ -173,7 +181,7 @@ def classify_pixels(
             part = None  # before the next one is made
             band = range(needed.start, min(old, max(needed.stop, needed.start + at_once)))
             part = logits.rows(band)
-        probabilities, labels, sure = prediction.classify(
+        probabilities, labels, sure = decide(
             # Without a name here, which would keep it: a stripe of a card has up to 256 MB.
             prediction.upsample(cast("Tensor", part), size, stripe, first=band.start, height=old),
             settings.logit_scale,

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from napari_corrclip.devices import choose_device, choose_dtype
 from napari_corrclip.encoders.clip import OpenClipEncoder
 from napari_corrclip.encoders.dino import TimmSimilarityEncoder
+from napari_corrclip.encoders.radio import input_of
 from napari_corrclip.engine.recipe import GIVEN, Recipe, fingerprint_of
 from napari_corrclip.errors import InputError
 from napari_corrclip.regions.given import AwaitedRegions, GivenRegions
@@ -47,11 +48,15 @@ def load_towers(
         device=device,
         dtype=dtype,
     )
+    shown = input_of(preset.similarity.architecture)
     similarity = TimmSimilarityEncoder(
         loading.load_similarity(preset.similarity, cache=cache),
         name=preset.similarity.title,
         device=device,
         dtype=dtype,
+        mean=shown.mean,
+        std=shown.std,
+        positions=shown.positions,
     )
     return clip, similarity
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -33,6 +34,9 @@ from napari_corrclip.settings import Settings
 MAX_CELLS = 1 << 18
 """Most cells of all windows together; 148 windows of 42 × 42 cells, for which about 4 GB are held."""
 
+Weigh = Callable[[Tensor, Tensor], Tensor]
+"""Cover counts (W, h, w) and whether each cell is padding -> weights (W, h, w) > 0."""
+
 
 def is_stitched(settings: Settings) -> bool:
     """Whether attention goes across windows: it is asked for, and there is a scope to attend in."""
@@ -47,6 +51,7 @@ def encode_image(
     settings: Settings,
     *,
     similarity_means: bool = False,
+    weigh: Weigh = stitching.occurrence_weights,
 ) -> Steps[WindowFeatures]:
     """Encode an image, its windows on their own or, where the settings say so, stitched together.
 
@@ -55,15 +60,23 @@ def encode_image(
     image, and in the last block every window's cells attend to those of all windows
     (:mod:`napari_corrclip.method.stitching`). Of a single window the result is the same, up to rounding.
 
+    Args:
+        rgb: as there.
+        regions: as there.
+        clip: as there.
+        similarity: as there.
+        settings: as there.
+        similarity_means: as there.
+        weigh: how much each cell counts where it is stitched, of how many windows show its place and
+            whether it is padding.
+
     Raises:
         InputError: the image has more cells than can be stitched.
     """
-    encode = _encode_stitched if is_stitched(settings) else encoding.encode_image
-    return (
-        yield from encode(
-            rgb, regions, clip, similarity, settings, similarity_means=similarity_means
-        )
-    )
+    given = (rgb, regions, clip, similarity, settings)
+    if not is_stitched(settings):
+        return (yield from encoding.encode_image(*given, similarity_means=similarity_means))
+    return (yield from _encode_stitched(*given, similarity_means=similarity_means, weigh=weigh))
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,6 +102,7 @@ def _encode_stitched(
     settings: Settings,
     *,
     similarity_means: bool,
+    weigh: Weigh,
 ) -> Steps[WindowFeatures]:
     encoding.check_image(rgb, regions)
     patches = (clip.patch_size, similarity.patch_size)
@@ -139,7 +153,7 @@ def _encode_stitched(
 
     raw = nearest(win.cut(region_map, layout.boxes, layout.padding, padding), grid).to(clip.device)
     covers = cover_counts(layout, grid).to(clip.device)
-    weights = stitching.occurrence_weights(covers, raw == padding)
+    weights = weigh(covers, raw == padding)
     merged = merging.number_regions(raw)[0]
     if settings.merging and seen is not None:
         features = seen.query_key.to(clip.device)

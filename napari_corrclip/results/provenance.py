@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import platform
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from functools import cache
 from importlib import metadata
@@ -98,6 +98,8 @@ class Provenance:
         lesson: what was learnt from a person's verdicts and is shown in the place of what the networks said:
             its ``weight`` beside them, and the ``verdicts`` and ``images`` that it was learnt from; empty:
             nothing is.
+        chosen_templates: the templates of each class by its name, where they were chosen
+            (:class:`napari_corrclip.vocabulary.chosen_templates.TemplateChoice`); else empty.
     """
 
     versions: Mapping[str, str] = field(default_factory=dict)
@@ -116,11 +118,14 @@ class Provenance:
     image_position: str = ""
     recipe: str = ""
     lesson: Mapping[str, int | float] = field(default_factory=dict)
+    chosen_templates: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Close what could be changed from outside."""
         for name in ("versions", "regions", "tiling", "lesson"):
             object.__setattr__(self, name, FrozenMapping(getattr(self, name)))
+        chosen = {name: tuple(own) for name, own in self.chosen_templates.items()}
+        object.__setattr__(self, "chosen_templates", FrozenMapping(chosen))
         # so that what is read again equals what was written, legibly
         seconds = {stage: round(value, 4) for stage, value in self.seconds.items()}
         object.__setattr__(self, "seconds", FrozenMapping(seconds))
@@ -147,7 +152,11 @@ class Provenance:
             "stretch": [None if part is None else asdict(part) for part in self.stretch],
             "recipe": json.loads(self.recipe) if self.recipe else None,
             **({"lesson": dict(self.lesson)} if self.lesson else {}),
+            **({"chosen_templates": self._chosen()} if self.chosen_templates else {}),
         }
+
+    def _chosen(self) -> dict[str, list[str]]:
+        return {name: list(own) for name, own in self.chosen_templates.items()}
 
     @classmethod
     def from_document(cls, document: object) -> Provenance:
@@ -178,6 +187,13 @@ class Provenance:
             if not isinstance(templates, list):
                 raise TypeError
             known["templates"] = tuple(_text(template) for template in templates)
+            chosen = known.get("chosen_templates", {})
+            if not all(isinstance(own, list) for own in chosen.values()):
+                raise TypeError
+            known["chosen_templates"] = {
+                _text(name): tuple(_text(template) for template in own)
+                for name, own in chosen.items()
+            }
             recipe = known.get("recipe")
             if not isinstance(recipe, dict | None):
                 raise TypeError

@@ -6,11 +6,12 @@ untrusted: safetensors, or pickles with ``weights_only=True``.
 
 from __future__ import annotations
 
+import math
 import os
 import pickle
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn, cast
+from typing import TYPE_CHECKING, Any, NoReturn, cast
 
 import torch
 from torch import nn
@@ -37,6 +38,9 @@ Cache = str | os.PathLike[str] | None
 
 _NESTED = 3
 """So deep a state_dict may lie in others; a pickle may also lie in itself."""
+
+_MOST_CELLS = 256
+"""Along a side of a grid of positions in a file; C-RADIO's have 128."""
 
 
 @plain_torch(building=True)
@@ -126,6 +130,11 @@ def load_similarity(
     model = _similarity_tower(spec)
     path = drive(fetch(spec, cache))
     state = read_checkpoint(path)
+    side = _own_side(state, model)
+    if (
+        side is not None
+    ):  # its positions as they are, to be resampled for each image by its own rule
+        model = _similarity_tower(spec, img_size=side)
     try:
         known = checkpoint_filter_fn(state, model)
         model.load_state_dict({k: v for k, v in known.items() if not k.startswith("head.")})
@@ -134,7 +143,20 @@ def load_similarity(
     return model.to(device=device).eval()
 
 
-def _similarity_tower(spec: NetworkSpec) -> VisionTransformer:
+def _own_side(state: Mapping[str, torch.Tensor], model: VisionTransformer) -> int | None:
+    """Return the side in pixels of C-RADIO's own grid of positions, in a file of its authors; else ``None``.
+
+    timm would resample it to the side of its architecture, and by another rule.
+    """
+    positions = state.get("radio_model.model.patch_generator.pos_embed")
+    if positions is None or positions.ndim != 3:
+        return None
+    cells = math.isqrt(positions.shape[1])
+    patch: int = model.patch_embed.patch_size[0]
+    return cells * patch if cells**2 == positions.shape[1] and 0 < cells <= _MOST_CELLS else None
+
+
+def _similarity_tower(spec: NetworkSpec, **options: Any) -> VisionTransformer:
     import timm
     from timm.models.vision_transformer import VisionTransformer
 
@@ -146,7 +168,7 @@ def _similarity_tower(spec: NetworkSpec) -> VisionTransformer:
         )
     # Not pretrained=True: without the classifier timm loads leniently and would let a file pass
     # that lacks half of the tower.
-    model = timm.create_model(spec.architecture, pretrained=False, num_classes=0)
+    model = timm.create_model(spec.architecture, pretrained=False, num_classes=0, **options)
     if not isinstance(model, VisionTransformer):
         raise InputError(
             f"timm's {spec.architecture} is a {type(model).__name__} and not a plain vision "
