@@ -102,9 +102,10 @@ def segment(
     templates: Annotated[
         list[str] | None,
         typer.Option(
-            metavar="imagenet|single|TEXT",
+            metavar="imagenet|single|de|ja|…|TEXT",
             help="Sentences that prompts are put into, such as 'a microscopy image of {}'; may be "
-            "repeated.",
+            "repeated. A language's code for words of that language: de, es, fr, it, ja, ko, nl, pl, "
+            "pt, ru, zh.",
         ),
     ] = None,
     threshold: Annotated[

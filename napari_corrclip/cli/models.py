@@ -108,7 +108,9 @@ def save(
     ] = None,
     templates: Annotated[
         list[str] | None,
-        typer.Option(metavar="imagenet|single|TEXT", help="As in segment; may be repeated."),
+        typer.Option(
+            metavar="imagenet|single|de|ja|…|TEXT", help="As in segment; may be repeated."
+        ),
     ] = None,
     title: Annotated[str, typer.Option(metavar="TEXT", help="A line for menus.")] = "",
     description: Annotated[str, typer.Option(metavar="TEXT", help="What it is good for.")] = "",

@@ -375,7 +375,7 @@ def check_prompts(vocabulary: Vocabulary, preset: Preset) -> None:
         for text in texts
     ):
         return
-    if len(preset.clip.files) > 1 and missing((preset.clip,)):
+    if preset.clip.is_multilingual and missing((preset.clip,)):
         return  # its tokenizer is among them; they are measured when it has come
     from napari_corrclip.encoders.clip_text import tokenize
     from napari_corrclip.weights.loading import load_tokenizer

@@ -11,6 +11,7 @@ from napari_corrclip.cli.console import FAILED, INTERRUPTED, say, tell
 from napari_corrclip.errors import InputError, WeightsError
 from napari_corrclip.progress import Progress, Steps, T, finish
 from napari_corrclip.storage.places import is_file
+from napari_corrclip.vocabulary.languages import LANGUAGES
 from napari_corrclip.weights.cache import cache_folder, is_offline
 from napari_corrclip.weights.catalogue import get_preset
 from napari_corrclip.weights.extras import missing_extra
@@ -151,6 +152,8 @@ def _block(preset: Preset, *, own: bool = False) -> Iterator[str]:
     unfree = any(not file.free for file in licensed)
     use = "not for commercial use" if unfree else "free for any use" if free else "see the licences"
     yield f"  {size}; {size_text(preset.size) if preset.size else 'nothing'} to download; {use}"
+    if preset.clip.is_multilingual:
+        yield f"  templates for words of a language: {', '.join(LANGUAGES)}, such as --templates ja"
     extra = missing_extra(preset.networks)
     if extra is not None:
         yield f"  {extra}"

@@ -23,6 +23,7 @@ from napari_corrclip.devices import describe_device, plain_steps, plain_torch
 from napari_corrclip.encoders.protocols import ImageTextEncoder, SimilarityEncoder
 from napari_corrclip.engine import choosing_templates, classifying, stitching, windows
 from napari_corrclip.engine.features import Features
+from napari_corrclip.engine.language_notes import language_notes
 from napari_corrclip.engine.parts import (
     Regions,
     load_regions,
@@ -586,6 +587,10 @@ class Segmenter:
 
     def notes(self, vocabulary: Vocabulary) -> tuple[str, ...]:
         """Return what the user is to be told about a result, a sentence each."""
+        preset = None if self._made_by is None else self._made_by.preset
+        if preset is not None and preset.clip.library != "demo":
+            own = vocabulary.templates is not None
+            return language_notes(preset, vocabulary.queries, own_templates=own)
         if self._unknown_words is None:
             return ()
         said = [*vocabulary.queries, *(vocabulary.templates or ())]

@@ -11,12 +11,16 @@ import functools
 from collections.abc import Iterable, Sequence
 
 from napari_corrclip.errors import InputError
+from napari_corrclip.vocabulary.languages import LANGUAGES
 
 SINGLE_TEMPLATES: tuple[str, ...] = ("a photo of a {}.",)
 """The one template that CLIP's authors propose first."""
 
-NAMES: tuple[str, ...] = ("imagenet", "single")
-"""The sets of templates that :func:`resolve` knows by name."""
+ENGLISH: tuple[str, ...] = ("imagenet", "single")
+"""The sets of templates in English, by name."""
+
+NAMES: tuple[str, ...] = (*ENGLISH, *LANGUAGES)
+"""The sets of templates that :func:`resolve` knows by name: English ones, and a language's by its code."""
 
 MAX_TEMPLATES = 1000
 MAX_TEMPLATE_LENGTH = 1000
@@ -42,7 +46,9 @@ def resolve(templates: str | Iterable[str]) -> tuple[str, ...]:
     """Return the templates that ``templates`` means.
 
     Args:
-        templates: ``"imagenet"`` (80), ``"single"`` (``a photo of a {}.``), one or several.
+        templates: ``"imagenet"`` (80), ``"single"`` (``a photo of a {}.``), the code of a language such as
+            ``"de"`` or ``"ja"`` (7 each, see :data:`~napari_corrclip.vocabulary.languages.LANGUAGES`), a text
+            or several.
 
     Raises:
         InputError: a template without ``{}`` or with two, one twice, none, or an unknown name.
@@ -52,9 +58,11 @@ def resolve(templates: str | Iterable[str]) -> tuple[str, ...]:
             return imagenet_templates()
         if templates == "single":
             return SINGLE_TEMPLATES
+        if templates in LANGUAGES:
+            return LANGUAGES[templates].templates
         if "{" not in templates and "}" not in templates and " " not in templates.strip():
             near = difflib.get_close_matches(templates.lower(), NAMES, n=1)
-            advice = f"did you mean {near[0]!r}" if near else f"choose {' or '.join(NAMES)}"
+            advice = f"did you mean {near[0]!r}" if near else f"choose one of {', '.join(NAMES)}"
             raise InputError(
                 f"{templates!r} names no set of templates; {advice}, or write a template with {{}} "
                 "where the prompt goes."

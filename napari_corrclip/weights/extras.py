@@ -13,7 +13,7 @@ _NEEDED = ("transformers", "sentencepiece")
 
 def missing_extra(networks: Iterable[NetworkSpec]) -> str | None:
     """Return in a sentence what has to be installed for ``networks``, or ``None``; imports nothing."""
-    named = next((spec.title for spec in networks if len(spec.files) > 1), None)
+    named = next((spec.title for spec in networks if spec.is_multilingual), None)
     gone = [name for name in _NEEDED if named and importlib.util.find_spec(name) is None]
     if not gone:
         return None

@@ -81,9 +81,19 @@ class NetworkSpec(WebFile):
         The towers of the package's presets read 77 tokens, start and end counted, and a token has one
         character at least; XLM-RoBERTa's tokenizer puts a space before the text.
         """
-        if self.library == "demo" or self in {clip for _, _, clip, _ in _TABLE.values()}:
-            return 75 if len(self.files) < 2 else 74
-        return 0
+        if self.library != "demo" and not self.is_published:
+            return 0
+        return 74 if self.is_multilingual else 75
+
+    @property
+    def is_published(self) -> bool:
+        """Whether it is the CLIP of one of the package's presets, and no demo."""
+        return self in {clip for _, _, clip, _ in _TABLE.values()}
+
+    @property
+    def is_multilingual(self) -> bool:
+        """Whether its text tower is of the family that reads about a hundred languages."""
+        return len(self.files) > 1
 
     @property
     def former_place(self) -> Path | None:

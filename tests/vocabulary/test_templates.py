@@ -32,7 +32,7 @@ def test_braces_in_prompts_and_templates_stay() -> None:
     ("given", "words"),
     [
         ("imagnet", "did you mean 'imagenet'"),
-        ("clip", "choose imagenet or single"),
+        ("clip", "choose one of imagenet, single, de, es"),
         ("a photo", "holds {} 0 times"),
         ("{} and {}", "holds {} 2 times"),
         ([], "no prompt template"),

@@ -14,17 +14,19 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import open_clip
 import pytest
 from PIL import Image
 
-import napari_corrclip
+import napari_corrclip as nc
 from napari_corrclip.cli import main
 from napari_corrclip.demo.scenes import generate_scene
 from napari_corrclip.engine.recipe import Recipe
 from napari_corrclip.engine.segmenter import Segmenter
 from napari_corrclip.errors import InputError, WeightsError
 from napari_corrclip.progress import finish
+from napari_corrclip.vocabulary.languages import LANGUAGES
 from napari_corrclip.weights.catalogue import get_preset
 from napari_corrclip.weights.extras import check_extras, missing_extra
 from napari_corrclip.weights.fetch import fetch, file_path, file_url, is_here, missing
@@ -213,12 +215,26 @@ def test_a_picture_is_segmented_by_words_of_other_scripts_without_a_connection(
 ) -> None:
     tiny_xlm.put(cache)
     save_preset(tiny_xlm.preset())
-    assert main(segment(picture, "Hund, кошка, ネコ, 猫", "--templates", "{} の写真")) == 0
+    assert main(segment(picture, "Hund, кошка, ネコ, 猫")) == 0
+    streams = capfd.readouterr()
+    assert (
+        "Note: 'кошка', 'ネコ', '猫' were put into English sentences; the templates 'ru' (Russian) or "
+        "'ja' (Japanese) may suit better, which was not measured." in streams.err
+    )
+    table = Path("out/scene/regions.csv").read_text(encoding="utf-8")
+    assert main(segment(picture, "Hund, кошка, ネコ, 猫", "--templates", "ja")) == 0
     document = json.loads(Path("out/scene/provenance.json").read_text(encoding="utf-8"))
+    assert "Note:" not in (streams := capfd.readouterr()).err
+    labels = np.array(Image.open("out/scene/labels.png"))
+    assert labels.shape == generate_scene(1).image.shape[:2]
+    assert set(np.unique(labels)) <= {1, 2, 3, 4}
+    words = nc.Vocabulary.from_file("out/scene/vocabulary.yaml")
+    assert words.templates == LANGUAGES["ja"].templates
+    # Other sentences are other features.
+    assert Path("out/scene/regions.csv").read_text(encoding="utf-8") != table
     assert document["networks"][0]["name"] == tiny_xlm.ARCHITECTURE
     assert document["networks"][0]["licence"] == "MIT"
-    told = capfd.readouterr().out
-    assert all(word in told for word in ("Hund", "кошка", "ネコ", "猫"))
+    assert all(word in streams.out for word in ("Hund", "кошка", "ネコ", "猫"))
     assert no_connections == []
 
 
@@ -539,6 +555,7 @@ def test_without_the_extra_the_preset_is_listed_and_its_files_can_be_fetched_for
     assert main(["models", "list"]) == 0
     listed = capfd.readouterr().out
     assert MULTILINGUAL in listed
+    assert "templates for words of a language: de, es, fr, it, ja, ko, nl, pl, pt, ru, zh" in listed
     assert listed.count('pip install "napari-corrclip[multilingual]"') == 2
     assert main(["models", "download", tiny_xlm.NAME]) == 0
     told = capfd.readouterr().err
@@ -556,7 +573,7 @@ def test_neither_library_is_imported_to_list_presets(words: tuple[str, ...], cac
         "loaded = {'torch', 'transformers', 'sentencepiece', 'open_clip'} & set(sys.modules);"
         "print(loaded, file=sys.stderr); raise SystemExit(code or bool(loaded))"
     )
-    home = str(Path(napari_corrclip.__file__).parent.parent)
+    home = str(Path(nc.__file__).parent.parent)
     done = subprocess.run(
         [sys.executable, "-c", code, *words],
         capture_output=True,
