@@ -53,8 +53,9 @@ Device = Annotated[str, typer.Option(metavar="auto|cpu|cuda|mps", help="Where th
 Dtype = Annotated[
     str,
     typer.Option(
-        metavar="auto|float32|float16|bfloat16",
-        help="What CLIP and the similarity tower compute in.",
+        metavar="float32|float16|bfloat16|auto",
+        help="What CLIP and the similarity tower compute in; auto is bfloat16 on a processor with AMX, else "
+        "float32.",
     ),
 ]
 app.add_typer(models.app, name="models")
@@ -121,7 +122,7 @@ def segment(
     regions: Regions = "sam",
     region_option: RegionOptions = None,
     device: Device = "auto",
-    dtype: Dtype = "auto",
+    dtype: Dtype = "float32",
     detail: Annotated[
         str,
         typer.Option(
@@ -261,7 +262,7 @@ def demo(
     ] = "sam",
     region_option: RegionOptions = None,
     device: Device = "auto",
-    dtype: Dtype = "auto",
+    dtype: Dtype = "float32",
     evaluate: Annotated[
         bool,
         typer.Option(
