@@ -40,7 +40,7 @@ def segment(
     *,
     preset: str | Preset = "demo",
     device: str | torch.device = "auto",
-    dtype: str | torch.dtype = "auto",
+    dtype: str | torch.dtype = "float32",
     regions: Regions = "sam",
     region_options: Mapping[str, Any] | None = None,
     settings: Settings | None = None,
@@ -79,7 +79,7 @@ def annotate(
     *,
     preset: str | Preset = "demo",
     device: str | torch.device = "auto",
-    dtype: str | torch.dtype = "auto",
+    dtype: str | torch.dtype = "float32",
     regions: Regions = "sam",
     region_options: Mapping[str, Any] | None = None,
     settings: Settings | None = None,
@@ -109,7 +109,7 @@ def segment_large(
     scale: float | None = None,
     preset: str | Preset = "demo",
     device: str | torch.device = "auto",
-    dtype: str | torch.dtype = "auto",
+    dtype: str | torch.dtype = "float32",
     regions: Any = "sam",
     region_options: Mapping[str, Any] | None = None,
     settings: Settings | None = None,
@@ -209,7 +209,7 @@ class _Chosen(NamedTuple):
 
     preset: str | Preset = "demo"
     device: str | torch.device = "auto"
-    dtype: str | torch.dtype = "auto"
+    dtype: str | torch.dtype = "float32"
     regions: Regions = "sam"
     region_options: Mapping[str, Any] | None = None
     settings: Settings | None = None

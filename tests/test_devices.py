@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator
+from pathlib import Path
 
 import pytest
 import torch
@@ -11,6 +12,7 @@ from napari_corrclip.devices import (
     choose_device,
     choose_dtype,
     describe_device,
+    has_amx,
 )
 from napari_corrclip.errors import InputError
 from napari_corrclip.progress import finish
@@ -51,7 +53,6 @@ def test_cuda_is_the_first_card() -> None:
 @pytest.mark.parametrize(
     ("name", "expected"),
     [
-        ("auto", torch.float32),
         ("float32", torch.float32),
         ("float16", torch.float16),
         ("BFloat16", torch.bfloat16),
@@ -60,6 +61,54 @@ def test_cuda_is_the_first_card() -> None:
 )
 def test_types_by_name(name: str | torch.dtype, expected: torch.dtype) -> None:
     assert choose_dtype(name) == expected
+
+
+@pytest.mark.parametrize(
+    ("amx", "here", "device", "expected"),
+    [
+        (True, "cpu", "auto", torch.bfloat16),
+        (True, "cpu", torch.device("cpu"), torch.bfloat16),
+        (True, "cuda:0", "auto", torch.float32),
+        (True, "cuda:0", "cpu", torch.bfloat16),
+        (True, "cpu", "cuda:1", torch.float32),
+        (True, "mps", "auto", torch.float32),
+        (False, "cpu", "auto", torch.float32),
+    ],
+)
+def test_auto_is_bfloat16_on_a_processor_with_tiles_alone(
+    monkeypatch: pytest.MonkeyPatch,
+    amx: bool,
+    here: str,
+    device: str | torch.device,
+    expected: torch.dtype,
+) -> None:
+    monkeypatch.setattr("napari_corrclip.devices.has_amx", lambda: amx)
+    monkeypatch.setattr("napari_corrclip.devices.available_devices", lambda: (here, "cpu"))
+    assert choose_dtype("auto", device) == expected
+    assert choose_dtype(device=device) == torch.float32
+
+
+@pytest.mark.parametrize(
+    ("cpuinfo", "expected"),
+    [
+        (
+            "flags\t\t: fpu avx512_bf16 amx_bf16 avx512_fp16 amx_tile amx_int8\nbugs\t\t: none\n",
+            True,
+        ),
+        ("processor\t: 0\nflags\t\t: fpu avx2 avx512_bf16\nmodel name\t: amx_bf16\n", False),
+        ("flags\t\t: fpu no_amx_bf16 amx_tile\n", False),
+        ("processor\t: 0\nBogoMIPS\t: 50.00\nFeatures\t: fp asimd bf16\n", False),
+        ("", False),
+        (None, False),
+    ],
+)
+def test_tiles_are_what_linux_says_of_the_processor(
+    tmp_path: Path, cpuinfo: str | None, expected: bool
+) -> None:
+    path = tmp_path / "cpuinfo"
+    if cpuinfo is not None:
+        path.write_text(cpuinfo, encoding="utf-8")
+    assert has_amx(path) is expected
 
 
 @pytest.mark.parametrize("name", ["float64", "half", "", torch.int32])

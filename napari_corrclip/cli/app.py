@@ -84,7 +84,7 @@ def segment(
     regions: Regions = "sam",
     region_option: RegionOptions = None,
     device: Device = "auto",
-    dtype: Dtype = "auto",
+    dtype: Dtype = "float32",
     detail: Annotated[
         str,
         typer.Option(
@@ -225,7 +225,7 @@ def demo(
     ] = "sam",
     region_option: RegionOptions = None,
     device: Device = "auto",
-    dtype: Dtype = "auto",
+    dtype: Dtype = "float32",
     evaluate: Annotated[
         bool,
         typer.Option(

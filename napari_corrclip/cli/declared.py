@@ -37,8 +37,9 @@ Device = Annotated[str, typer.Option(metavar="auto|cpu|cuda|mps", help="Where th
 Dtype = Annotated[
     str,
     typer.Option(
-        metavar="auto|float32|float16|bfloat16",
-        help="What CLIP and the similarity tower compute in.",
+        metavar="float32|float16|bfloat16|auto",
+        help="What CLIP and the similarity tower compute in; auto is bfloat16 on a processor with AMX, else "
+        "float32.",
     ),
 ]
 Preset = Annotated[

@@ -48,7 +48,7 @@ def evaluate(
         ),
     ] = None,
     device: Device = "auto",
-    dtype: Dtype = "auto",
+    dtype: Dtype = "float32",
     detail: Annotated[
         str,
         typer.Option(metavar="standard|fine|native", help="Inference size, above the protocol's."),

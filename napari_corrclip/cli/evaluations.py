@@ -38,7 +38,7 @@ class Options:
     region_options: RegionOptions | None = None
     settings: Path | None = None
     device: str = "auto"
-    dtype: str = "auto"
+    dtype: str = "float32"
     detail: str = "standard"
     classes: str | None = None
     first: int | None = None

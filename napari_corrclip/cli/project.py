@@ -67,8 +67,8 @@ def create(
         str, typer.Option(metavar="auto|cpu|cuda|mps", help="Where the networks run.")
     ] = "auto",
     dtype: Annotated[
-        str, typer.Option(metavar="auto|float32|float16|bfloat16", help="As in segment.")
-    ] = "auto",
+        str, typer.Option(metavar="float32|float16|bfloat16|auto", help="As in segment.")
+    ] = "float32",
     detail: Annotated[
         str, typer.Option(metavar="standard|fine|native", help="As in segment.")
     ] = "standard",

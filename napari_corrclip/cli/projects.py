@@ -106,7 +106,7 @@ def create(
 
 def _check_device(device: str, dtype: str) -> None:
     """Raise InputError where there is no such device or floating-point type."""
-    if (device, dtype) == ("auto", "auto"):
+    if (device, dtype) == ("auto", "float32"):
         return  # there is one everywhere, and torch takes seconds to say so
     from napari_corrclip.devices import choose_device, choose_dtype
 

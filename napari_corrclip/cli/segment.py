@@ -68,7 +68,7 @@ class Options:
     regions: str = "sam"
     region_options: RegionOptions = field(default_factory=dict)
     device: str = "auto"
-    dtype: str = "auto"
+    dtype: str = "float32"
     detail: str = "standard"
     settings: Path | None = None
     templates: tuple[str, ...] = ()
@@ -203,7 +203,7 @@ class Job:
         from napari_corrclip.settings import at_detail
 
         choose_device(self.options.device)
-        choose_dtype(self.options.dtype)
+        choose_dtype(self.options.dtype, self.options.device)
         at_detail(self.settings, cast("Detail", self.options.detail))
         options = self.options
         check_scale_options(options.scale, options.tile, options.overlap, options.detail)

@@ -49,15 +49,14 @@ class Networks:
         """
         from napari_corrclip.engine.segmenter import Segmenter  # imports torch
 
-        wanted = recipe.resolved()
         while not self._loading.acquire(blocking=False):
             yield Progress("load the networks", 0, 1)
             time.sleep(_PAUSE)
         try:
             former = self.loaded
-            if former is not None and former[0].resolved() == wanted:
+            if former is not None and former[0] == recipe:
                 return former[1]
-            if former is not None and not former[0].resolved().same_towers(wanted):
+            if former is not None and not former[0].same_towers(recipe):
                 self.loaded = former = None
             segmenter = yield from Segmenter.load_steps(
                 recipe, former=None if former is None else former[1], sam=sam
@@ -89,7 +88,6 @@ class Networks:
 
     def wait_steps(self, recipe: Recipe) -> Steps[None]:
         """Wait as long as somebody is at work by other towers, beside which these might not fit."""
-        wanted = recipe.resolved()
-        while any(not other.resolved().same_towers(wanted) for other in tuple(self._at_work)):
+        while any(not other.same_towers(recipe) for other in tuple(self._at_work)):
             yield Progress("wait for the run of the set", 0, 1)
             time.sleep(_PAUSE)

@@ -11,7 +11,7 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, fields
 from typing import TYPE_CHECKING, Any
 
 from napari_corrclip.engine.tiles import check_scale, check_tiles
@@ -46,7 +46,9 @@ class Recipe:
         preset: the networks: a preset's name, or a preset; ``None`` where both towers were handed in as
             objects and are among ``parts``.
         device: where they run: ``auto``, ``cpu``, ``cuda``, ``cuda:1``, ``mps``.
-        dtype: of CLIP and the similarity tower: ``auto``, ``float32``, ``float16``, ``bfloat16``.
+        dtype: of CLIP and the similarity tower: ``float32``, ``float16``, ``bfloat16``; ``auto`` is what is
+            fastest on ``device`` at nearly the same result
+            (:func:`~napari_corrclip.devices.choose_dtype`), and a recipe keeps what that came to here.
         regions: ``sam`` or ``superpixels``; ``given`` where a map comes with each image; the name of a
             source that was handed in as an object and is among ``parts``.
         region_options: of ``sam`` or ``superpixels``, by name; ``None``: the defaults.
@@ -85,7 +87,7 @@ class Recipe:
         preset: str | Preset | None = "demo",
         *,
         device: str | torch.device = "auto",
-        dtype: str | torch.dtype = "auto",
+        dtype: str | torch.dtype = "float32",
         regions: str = "sam",
         region_options: Mapping[str, Any] | SourceOptions | None = None,
         detail: Detail = "standard",
@@ -104,7 +106,7 @@ class Recipe:
             "device": str(device).strip().lower(),
             "dtype": str(dtype).strip().lower().removeprefix("torch."),
             "regions": regions,
-            "region_options": _options(GIVEN if "regions" in parts else regions, region_options),
+            "region_options": region_options,
             "detail": detail,
             "scale": scale,
             "tile": tile,
@@ -112,6 +114,10 @@ class Recipe:
             "settings": _settings(settings, chosen),
             "parts": parts,
         }
+        if values["dtype"] == "auto":
+            values["dtype"] = _fastest(values["device"])
+        options = _come_to(region_options, values["device"])
+        values["region_options"] = _options(GIVEN if "regions" in parts else regions, options)
         for name, value in values.items():
             object.__setattr__(self, name, value)
         self._check()
@@ -210,10 +216,6 @@ class Recipe:
 
     # -- keys
 
-    def resolved(self) -> Recipe:
-        """Return it with the floating-point type that ``auto`` stands for: float32."""
-        return replace(self, dtype="float32") if self.dtype == "auto" else self
-
     def key(self, image: str = "") -> str:
         """Return 32 hex digits: the same recipe on the same image has the same ones.
 
@@ -243,7 +245,7 @@ class Recipe:
     def _key(self, image: str, settings: str, parts: dict[str, str], templates: object = "") -> str:
         return _hashed(
             [
-                FORMAT, [_named(spec) for spec in self.networks], templates, self.resolved().dtype,
+                FORMAT, [_named(spec) for spec in self.networks], templates, self.dtype,
                 self.regions, self._key_options(), *self._tiles, parts, settings, image,
             ]
         )  # fmt: skip
@@ -301,6 +303,8 @@ class Recipe:
         if not isinstance(document, dict) or document.get("format") != FORMAT:
             raise InputError(f"{where} is not one of this version; give what Recipe.to_json wrote.")
         values = {name: value for name, value in document.items() if name != "format"}
+        if values.get("dtype") == "auto":
+            values["dtype"] = "float32"  # what it stood for when it was still written
         known = [field.name for field in fields(cls)]
         for name in values:
             if name not in known:
@@ -349,6 +353,22 @@ def _parts(parts: object) -> FrozenMapping[str, str]:
                 f"A recipe has no part {name!r}; those handed in can be {', '.join(_PARTS)}."
             )
     return FrozenMapping({name: str(part) for name, part in parts.items()})
+
+
+def _fastest(device: object) -> str:
+    """Return what the floating-point type ``auto`` comes to on a device."""
+    from napari_corrclip.devices import choose_dtype  # imports torch
+
+    return str(choose_dtype("auto", str(device))).removeprefix("torch.")
+
+
+def _come_to(
+    options: Mapping[str, Any] | SourceOptions | None, device: object
+) -> Mapping[str, Any] | SourceOptions | None:
+    """Return region options with the type that they come to on a device, where they leave it to that."""
+    if isinstance(options, Mapping) and options.get("dtype") == "auto":
+        return {**options, "dtype": _fastest(device)}
+    return options
 
 
 _TEXT = ((str,), "text")

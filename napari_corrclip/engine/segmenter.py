@@ -143,7 +143,7 @@ class Segmenter:
         preset: str | Preset = "demo",
         *,
         device: str | torch.device = "auto",
-        dtype: str | torch.dtype = "auto",
+        dtype: str | torch.dtype = "float32",
         regions: Regions = "sam",
         region_options: Mapping[str, Any] | None = None,
         settings: Settings | None = None,
@@ -155,7 +155,8 @@ class Segmenter:
         Args:
             preset: its name, or a preset.
             device: ``auto``, ``cpu``, ``cuda``, ``cuda:1``, ``mps``.
-            dtype: of CLIP and the similarity tower: ``auto``, ``float32``, ``float16``, ``bfloat16``.
+            dtype: of CLIP and the similarity tower: ``float32``, ``float16``, ``bfloat16``, or ``auto``, as
+                in :class:`Recipe`.
                 SAM runs in float32, the type in which it takes points.
             regions: ``sam``, ``superpixels``, a region source, or an integer array (H, W).
             region_options: of ``sam`` (``points_per_side``, ``iou_threshold``, …) or ``superpixels``
@@ -215,7 +216,6 @@ class Segmenter:
         if preset is None or others or (source is None and "regions" in recipe.parts):
             raise recipe.cannot_be_remade()
         check_extras(recipe.networks)  # before anything is downloaded
-        recipe = recipe.resolved()
         if source is not None:
             recipe = _with_source(recipe, source)
         shared = former if former is not None and former._has_towers_of(recipe) else None

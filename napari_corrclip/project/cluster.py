@@ -165,7 +165,7 @@ class Cluster:
                 return
             yield Progress("start the cluster", 0, total)
             orders = Orders(
-                recipe.resolved().to_json(),
+                recipe.to_json(),
                 json.dumps(vocabulary.to_document()),
                 None if self.workers is None else 1,
                 extras.vectors,

@@ -44,7 +44,7 @@ def test_a_recipe_says_everything_and_cannot_change() -> None:
     recipe = Recipe()
     assert recipe.preset == get_preset("demo")
     assert recipe.settings == get_preset("demo").settings
-    assert recipe == Recipe("demo", region_options={"points_per_side": 8}, dtype="auto")
+    assert recipe == Recipe("demo", region_options={"points_per_side": 8}, dtype="float32")
     assert hash(recipe) == hash(Recipe())
     with pytest.raises(AttributeError):
         recipe.device = "cuda"  # type: ignore[misc]
@@ -56,7 +56,7 @@ RECIPES = st.builds(
     Recipe,
     st.sampled_from(["demo", "vit-b-16", "vit-l-14"]),
     device=st.sampled_from(["auto", "cpu", "cuda:1"]),
-    dtype=st.sampled_from(["auto", "float16", "bfloat16"]),
+    dtype=st.sampled_from(["auto", "float32", "float16", "bfloat16"]),
     regions=st.just("sam"),
     region_options=st.fixed_dictionaries(
         {}, optional={"points_per_side": st.integers(1, 64), "iou_threshold": st.floats(0, 1)}
@@ -113,7 +113,6 @@ def test_what_only_computes_changes_no_key() -> None:
     recipe = Recipe()
     for same in (
         replace(recipe, device="cuda"),
-        replace(recipe, dtype="float32"),  # what auto stands for
         replace(recipe, settings=recipe.settings.replace(batch_size=1)),
     ):
         assert same.key("image") == recipe.key("image")
@@ -184,7 +183,47 @@ def test_the_types_that_a_recipe_knows_are_those_of_the_devices() -> None:
     from napari_corrclip.engine.recipe import _DTYPES
 
     assert ("auto", *DTYPES) == _DTYPES
-    assert Recipe().resolved().dtype == str(choose_dtype("auto")).removeprefix("torch.")
+    assert Recipe().dtype == str(choose_dtype()).removeprefix("torch.") == "float32"
+
+
+@pytest.mark.parametrize(("amx", "on_cpu"), [(True, "bfloat16"), (False, "float32")])
+def test_auto_is_what_it_comes_to_here(
+    monkeypatch: pytest.MonkeyPatch, amx: bool, on_cpu: str
+) -> None:
+    monkeypatch.setattr("napari_corrclip.devices.has_amx", lambda: amx)
+    recipe = Recipe(device="cpu", dtype="auto", region_options={"dtype": "auto"})
+    assert recipe == Recipe(device="cpu", dtype=on_cpu, region_options={"dtype": on_cpu})
+    assert recipe.key() == Recipe(dtype=on_cpu, region_options={"dtype": on_cpu}).key()
+    assert json.loads(recipe.to_json())["dtype"] == on_cpu
+    # nowhere else, and never unasked
+    assert (
+        Recipe(device="cuda:1", dtype="auto", region_options={"dtype": "auto"}).dtype == "float32"
+    )
+    assert Recipe(device="cpu").dtype == "float32"
+    monkeypatch.setattr("napari_corrclip.devices.has_amx", lambda: not amx)
+    # elsewhere it is the same run
+    assert Recipe.from_json(recipe.to_json()) == pickle.loads(pickle.dumps(recipe)) == recipe
+
+
+def test_auto_in_what_an_earlier_version_wrote_is_float32(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("napari_corrclip.devices.has_amx", lambda: True)
+    old = (Path(__file__).parents[1] / "data" / "project-1" / "project.json").read_text("utf-8")
+    document = json.loads(old)["recipe"]
+    assert document["dtype"] == "auto"
+    recipe = Recipe.from_json(json.dumps(document))
+    assert recipe.dtype == "float32"
+    # as that version computed it
+    assert recipe.key() == "ec0dd51180fb909f4c649a9f2fafb912"
+
+
+def test_a_result_of_auto_keeps_what_it_came_to(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("napari_corrclip.devices.has_amx", lambda: True)
+    result = nc.segment(SCENE.image, WORDS, dtype="auto", **QUICK)
+    assert result.provenance.dtype == "bfloat16"
+    assert Recipe.from_json(result.provenance.recipe).dtype == "bfloat16"
+    expected = nc.segment(SCENE.image, WORDS, dtype="bfloat16", **QUICK)
+    np.testing.assert_array_equal(result.labels, expected.labels)
+    assert result.provenance.recipe == expected.provenance.recipe
 
 
 def test_other_limits_make_another_image_and_are_kept(tmp_path: Path) -> None:
@@ -208,7 +247,7 @@ def test_other_limits_make_another_image_and_are_kept(tmp_path: Path) -> None:
 
 def test_a_key_is_the_same_in_another_process() -> None:
     code = (
-        "from napari_corrclip.engine.recipe import Recipe; import sys; recipe = Recipe(dtype='auto');"
+        "from napari_corrclip.engine.recipe import Recipe; import sys; recipe = Recipe();"
         "assert 'torch' not in sys.modules; print(recipe.key('image'))"
     )
     said = subprocess.run(
@@ -222,7 +261,7 @@ def test_a_result_keeps_its_recipe(segmenter: nc.Segmenter, tmp_path: Path) -> N
     result = segmenter.segment(SCENE.image, WORDS)
     result.save(tmp_path / "result", image=SCENE.image)
     kept = Recipe.from_json(nc.Segmentation.load(tmp_path / "result").provenance.recipe)
-    assert kept == replace(asked, dtype="float32")  # as resolved
+    assert kept == asked
     assert kept.key("image") == asked.key("image")
     again = nc.segment(SCENE.image, WORDS, recipe=kept)
     np.testing.assert_array_equal(again.labels, result.labels)
@@ -336,7 +375,7 @@ def test_a_large_image_takes_the_same_recipe(tmp_path: Path) -> None:
     recipe = Recipe(**QUICK, scale=0.5)
     result = nc.segment_large(SCENE.image, WORDS, tmp_path / "large", recipe=recipe)
     kept = Recipe.from_json(result.provenance.recipe)
-    assert kept == recipe.resolved()
+    assert kept == recipe
     named = nc.segment_large(SCENE.image, WORDS, tmp_path / "named", scale=0.5, **QUICK)
     assert named.provenance.recipe == result.provenance.recipe
     np.testing.assert_array_equal(named.labels[:], result.labels[:])
@@ -348,7 +387,7 @@ def test_a_large_image_takes_the_same_recipe(tmp_path: Path) -> None:
 
 def test_a_session_is_annotated_by_a_recipe() -> None:
     session = nc.annotate(SCENE.image, WORDS, recipe=Recipe(**QUICK))
-    assert Recipe.from_json(session.provenance.recipe) == Recipe(**QUICK).resolved()
+    assert Recipe.from_json(session.provenance.recipe) == Recipe(**QUICK)
 
 
 @pytest.mark.parametrize(

@@ -360,7 +360,7 @@ def test_a_worker_of_another_version_is_named(
 
 def orders_of(recipe: nc.Recipe) -> Orders:
     words = json.dumps(Vocabulary.coerce(WORDS).to_document())
-    return Orders(recipe.resolved().to_json(), words)
+    return Orders(recipe.to_json(), words)
 
 
 def test_what_a_worker_refuses_is_a_value(
