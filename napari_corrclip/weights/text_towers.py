@@ -154,10 +154,11 @@ def build_clip(config: Mapping[str, Any], numbers: Mapping[str, float]) -> nn.Mo
     from transformers import XLMRobertaConfig
 
     text = config["text_cfg"]
+    named: dict[str, Any] = dict(numbers)
     tower = HFTextEncoder(
         "",
         output_dim=config["embed_dim"],
-        config=XLMRobertaConfig(**numbers),
+        config=XLMRobertaConfig(**named),
         pooler_type="mean_pooler",
         proj_type=text.get("hf_proj_type", "mlp"),
     )
