@@ -25,9 +25,10 @@ from napari_corrclip.evaluation.effort.cases.case import Case, CaseSet
 from napari_corrclip.evaluation.effort.cases.folder import read_folder
 from napari_corrclip.evaluation.effort.cases.taught_photographs import taught_photograph_sets
 from napari_corrclip.evaluation.effort.cases.taught_scenes import taught_scene_sets
-from napari_corrclip.evaluation.effort.curves import Interval, ratio_interval
+from napari_corrclip.evaluation.effort.curves import ratio_interval
 from napari_corrclip.evaluation.effort.sequence.study import SequenceStudy, sequence_steps
 from napari_corrclip.evaluation.effort.sequence.ways import ON, UNTAUGHT
+from napari_corrclip.evaluation.resampling import Interval
 from napari_corrclip.progress import finish
 from napari_corrclip.results.segmentation import segmentation_from_probabilities
 from napari_corrclip.results.vectors import scaled

@@ -412,6 +412,81 @@ def effort(
 
 
 @app.command()
+def ablate(
+    dataset: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[DATASET]",
+            help="A data set as in evaluate, or 'folder'; left out: the demo's test scenes.",
+        ),
+    ] = None,
+    root: Annotated[
+        Path | None, typer.Option(parser=Path, metavar="DIR", help="Where the data set lies.")
+    ] = None,
+    scenes: Annotated[
+        int | None,
+        typer.Option(
+            help="How many scenes, or images of the data set.",
+            show_default="100 scenes; all images",
+        ),
+    ] = None,
+    preset: Annotated[
+        str,
+        typer.Option(
+            metavar="demo|vit-b-16|…", help="Which networks; 'models list' tells which there are."
+        ),
+    ] = "demo",
+    regions: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="sam|superpixels",
+            help="Where regions come from; may be repeated.",
+            show_default="both of scenes, else sam",
+        ),
+    ] = None,
+    variants: Annotated[
+        bool,
+        typer.Option(
+            "--variants",
+            help="Try variants of the method, too: validation scenes choose, test scenes judge.",
+        ),
+    ] = False,
+    validation: Annotated[
+        int | None,
+        typer.Option(help="How many scenes choose the variants' knobs.", show_default="40"),
+    ] = None,
+    output: Annotated[
+        Path,
+        typer.Option(
+            "--output", "-o", parser=Path, metavar="DIR", help="Gets tables, JSON and plots."
+        ),
+    ] = Path("corrclip-ablation"),
+    device: Device = "auto",
+    debug: Debug = False,
+) -> None:
+    """Switch the method on step by step, compare its similarities, and try variants of it.
+
+    What was measured when this stops is kept in the output folder, and the same command goes on from there.
+    """
+    with guarded(debug):
+        from napari_corrclip.cli import ablation as command
+
+        command.measure(
+            command.Options(
+                dataset=dataset,
+                root=root,
+                scenes=scenes,
+                preset=preset,
+                regions=tuple(regions or ()),
+                variants=variants,
+                validation=validation,
+                device=device,
+                output=output,
+            )
+        )
+
+
+@app.command()
 def export(
     places: Annotated[
         list[Path],

@@ -5,7 +5,7 @@ It knows no vocabulary. Each stage can be switched off in the settings, down to 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -86,6 +86,24 @@ class WindowFeatures:
         return cls(features.float(), restored, means)
 
 
+@dataclass(frozen=True)
+class MethodSteps:
+    """The steps between the towers, each in a place where a study of variants may put another.
+
+    Attributes:
+        merged: what :func:`merged_regions` does (section 3).
+        compared: what :func:`compared_cells` does (section 2).
+        attend: the attention within the merged regions (section 4), of cells (B, N, d) compared with cells
+            (B, N, d), and of merged regions (B, N).
+    """
+
+    merged: Callable[[Tensor, SimilarityFeatures | None, Settings], Tensor]
+    compared: Callable[
+        [LastBlock, SimilarityFeatures | None, tuple[int, int], Settings], tuple[Tensor, Tensor]
+    ]
+    attend: Callable[[Tensor, Tensor, Tensor, Settings], scope.Attend]
+
+
 def encode_image(
     rgb: NDArray[np.uint8],
     regions: NDArray[np.int32],
@@ -94,6 +112,7 @@ def encode_image(
     settings: Settings,
     *,
     similarity_means: bool = False,
+    steps: MethodSteps | None = None,
 ) -> Steps[WindowFeatures]:
     """Encode an image window by window; slow, and free of any vocabulary.
 
@@ -110,6 +129,7 @@ def encode_image(
         similarity_means: also return what the similarity tower says of each region. Its cells are let go of
             window by window; meanwhile one grid of them over the image is held (:class:`windows.Mosaic`), of
             which a region has the mean over its pixels. Nothing else of the result depends on it.
+        steps: as of :func:`encode_windows`.
 
     Raises:
         InputError: where image or regions have the wrong shape, type or values.
@@ -169,6 +189,7 @@ def encode_image(
             similarity,
             settings,
             seen=seen,
+            steps=steps,
         )
         found = unit_cells(cells).cpu()
         if similarity_means and seen is not None:
@@ -198,6 +219,7 @@ def encode_windows(
     similarity_tower: SimilarityEncoder,
     settings: Settings,
     seen: SimilarityFeatures | None = None,
+    steps: MethodSteps | None = None,
 ) -> Blocks[Tensor]:
     """Features of a batch of windows (sections 2 to 5); yields after every block that ran.
 
@@ -210,11 +232,13 @@ def encode_windows(
         similarity_tower: the similarity tower.
         settings: the stages of the method.
         seen: what the similarity tower says of the windows; ``None`` = ask it, where it is needed.
+        steps: between the towers; ``None`` = the published ones.
 
     Returns:
         F (B, h, w, D) float32, after the projection, not normalised. Cells are those of the
         similarity tower's grid; without scope reconstruction those of CLIP's.
     """
+    steps = PUBLISHED if steps is None else steps
     height, width = windows.shape[-2:]
     patch = similarity_tower.patch_size
     size = (height // patch, width // patch)
@@ -224,7 +248,7 @@ def encode_windows(
 
     merged: Tensor | None = None
     if settings.scope or settings.semantic:
-        merged = merged_regions(nearest(regions, size), seen, settings).to(clip.device)
+        merged = steps.merged(nearest(regions, size), seen, settings).to(clip.device)
 
     last = yield from clip.last_block(
         windows, regions=merged if settings.semantic else None, spatial=settings.spatial
@@ -232,14 +256,10 @@ def encode_windows(
 
     attention: scope.Attend | None = None
     if settings.scope and merged is not None:
-        left, right = compared_cells(last, seen, size, settings)
-        attention = scope.attend_within(
-            left.to(clip.device),
-            right.to(clip.device),
-            merged.flatten(1),
-            settings.unsegmented,
-            settings.tau,
+        left, right = (
+            cells.to(clip.device) for cells in steps.compared(last, seen, size, settings)
         )
+        attention = steps.attend(left, right, merged.flatten(1), settings)
     return clip.cell_features(
         last,
         attention,
@@ -310,6 +330,14 @@ def compared_cells(
     if features is None:
         raise ValueError("the similarity 'dino-xx' needs the similarity tower's output")
     return features.flatten(1, 2), features.flatten(1, 2)
+
+
+def attend_within(left: Tensor, right: Tensor, regions: Tensor, settings: Settings) -> scope.Attend:
+    """Attn of merged regions (B, N) by the settings (section 4); see :func:`.scope.attend_within`."""
+    return scope.attend_within(left, right, regions, settings.unsegmented, settings.tau)
+
+
+PUBLISHED = MethodSteps(merged_regions, compared_cells, attend_within)
 
 
 def _similarity_name(settings: Settings) -> str:

@@ -2,37 +2,33 @@
 
 Three figures for every stage of the ablation, each summed over the test scenes: a vocabulary of
 colours alone; and one of all 36 colour x shape pairs, scored apart on the pairs that were seen in
-training and on those held out of it. The base is the same CLIP, as it is.
+training and on those held out of it. The base is the same CLIP, as it is. The measuring itself, and all
+other rows, are the ablation's (:mod:`napari_corrclip.evaluation.ablation`).
 """
 
 from __future__ import annotations
 
 import json
-import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Final, TypeVar
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_corrclip.demo.scenes import TEST_SEED, Scene, generate_scene
-from napari_corrclip.demo.world import COLORS, COMBINATIONS, GROUNDS, HELD_OUT
 from napari_corrclip.engine.recipe import Recipe
 from napari_corrclip.engine.segmenter import Segmenter
 from napari_corrclip.errors import InputError
-from napari_corrclip.evaluation.metrics import Confusion
-from napari_corrclip.progress import Progress, Steps, retold
-from napari_corrclip.regions.given import FoundRegions
-from napari_corrclip.regions.protocol import partition
+from napari_corrclip.evaluation.ablation.measuring import measure_steps
+from napari_corrclip.evaluation.ablation.rows import stage_rows
+from napari_corrclip.evaluation.ablation.sets import DemoScenes
+from napari_corrclip.progress import Steps
+from napari_corrclip.regions.protocol import Partition, RegionSource
 from napari_corrclip.regions.sam import SamEmbedding, SamRegions
-from napari_corrclip.settings import STAGES, Settings, Stage
-from napari_corrclip.vocabulary import Vocabulary
+from napari_corrclip.settings import STAGES, Stage
 
-PAIRS: Final = tuple(f"{color} {shape}" for color, shape in COMBINATIONS)
 GROUPS: Final = ("colours", "seen", "held_out")
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -50,7 +46,7 @@ class Evaluation:
     Attributes:
         scores: group (``colours``, ``seen``, ``held_out``) -> stage of the ablation -> scores.
         click_iou: mean IoU of SAM's mask for one click on every object; NaN without SAM.
-        seconds: mean wall time a scene of ``regions``, ``encode`` and ``classify``, full method.
+        seconds: mean wall time a scene of ``regions``, ``encode`` and ``classify``, of the last stage.
         scenes: number of scenes.
         regions: where regions came from.
     """
@@ -114,47 +110,29 @@ def evaluate_steps(
     if scenes < 1:
         raise InputError(f"{scenes} scenes cannot be evaluated; ask for at least one.")
     recipe = recipe or Recipe("demo")
-    segmenter, full = Segmenter.from_recipe(recipe), recipe.method
-    source = segmenter.regions
-    vocabularies = {
-        "colours": Vocabulary.from_names([*COLORS, *GROUNDS]),
-        "pairs": Vocabulary.from_names([*PAIRS, *GROUNDS]),
-    }
-    counts = {
-        (name, stage): Confusion(len(words))
-        for name, words in vocabularies.items()
-        for stage in stages
-    }
-    seconds = dict.fromkeys(("regions", "encode", "classify"), 0.0)
+    segmenter = Segmenter.from_recipe(recipe)
+    images = DemoScenes(scenes, first_seed)
     clicks: list[float] = []
-    done, total = 0, scenes * len(stages)
-    yield Progress("evaluate", 0, total)
-    for seed in range(first_seed, first_seed + scenes):
-        scene = generate_scene(seed)
-        began = time.perf_counter()
-        found = yield from _muted(partition(source, scene.image), done, total)
-        seconds["regions"] += time.perf_counter() - began
+
+    def told(number: int, source: RegionSource, found: Partition) -> None:
         if isinstance(source, SamRegions) and found.embedding is not None:
-            clicks += click_ious(source, found.embedding, scene)
-        for stage in stages:
-            staged = segmenter.with_parts(
-                FoundRegions(found, source), Settings.ablation(stage, full)
-            )
-            began = time.perf_counter()
-            features = yield from _muted(staged.encode_steps(scene.image), done, total)
-            encoded = time.perf_counter()
-            for name, words in vocabularies.items():
-                result = yield from _muted(staged.classify_steps(features, words), done, total)
-                counts[name, stage].add(scene.truth(words.names), result.labels)
-            if stage == "full":
-                seconds["encode"] += encoded - began
-                seconds["classify"] += (time.perf_counter() - encoded) / len(vocabularies)
-            done += 1
-            yield Progress("evaluate", done, total)
+            clicks.extend(click_ious(source, found.embedding, generate_scene(first_seed + number)))
+
+    rows = [row for row in stage_rows(recipe.method) if row.name in stages]
+    sources = {recipe.regions: segmenter.regions}
+    measured = yield from measure_steps(images, rows, sources, segmenter, told=told)
+
+    def score(group: str, stage: str) -> Score:
+        return Score(
+            measured.score(recipe.regions, stage, group),
+            measured.score(recipe.regions, stage, f"{group}_all"),
+        )
+
+    last = rows[-1].name
     return Evaluation(
-        scores=_scores(counts, stages),
+        scores={group: {row.name: score(group, row.name) for row in rows} for group in GROUPS},
         click_iou=float(np.mean(clicks)) if clicks else float("nan"),
-        seconds={stage: value / scenes for stage, value in seconds.items()},
+        seconds=measured.seconds(recipe.regions, last),
         scenes=scenes,
         regions=recipe.regions,
     )
@@ -184,31 +162,3 @@ def click_ious(source: SamRegions, embedding: SamEmbedding, scene: Scene) -> lis
 def iou(mask: NDArray[np.bool_], truth: NDArray[np.bool_]) -> float:
     """Intersection over union of two masks."""
     return float((mask & truth).sum() / max(1, int((mask | truth).sum())))
-
-
-def _scores(
-    counts: Mapping[tuple[str, Stage], Confusion], stages: Sequence[Stage]
-) -> dict[str, dict[str, Score]]:
-    def score(confusion: Confusion, objects: Iterable[int], first_ground: int) -> Score:
-        objects = list(objects)
-        grounds = range(first_ground, first_ground + len(GROUNDS))
-        return Score(confusion.mean_iou(objects), confusion.mean_iou([*objects, *grounds]))
-
-    held_out = [i for i, pair in enumerate(COMBINATIONS) if pair in HELD_OUT]
-    seen = [i for i, pair in enumerate(COMBINATIONS) if pair not in HELD_OUT]
-    return {
-        group: {
-            stage: score(
-                counts["colours" if group == "colours" else "pairs", stage],
-                {"colours": range(len(COLORS)), "seen": seen, "held_out": held_out}[group],
-                len(COLORS) if group == "colours" else len(PAIRS),
-            )
-            for stage in stages
-        }
-        for group in GROUPS
-    }
-
-
-def _muted(steps: Steps[T], done: int, total: int) -> Steps[T]:
-    """``steps`` with its events told as one: this evaluation's own count."""
-    return retold(steps, lambda _: Progress("evaluate", done, total))

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from napari_corrclip.evaluation.effort.simulation.person import Run
 from napari_corrclip.evaluation.effort.simulation.prices import costs
 from napari_corrclip.evaluation.effort.simulation.region_truth import Measures
+from napari_corrclip.evaluation.resampling import RESAMPLES, Interval
 
 Measure = Literal["accuracy", "miou"]
 MEASURES: Final[tuple[Measure, ...]] = ("accuracy", "miou")
@@ -21,25 +22,7 @@ TARGETS: Final = ("85 %", "90 %", "95 %", "95 % of the ceiling", "80 % of the ga
 from the pre-labels to that."""
 CEILING, GAP = TARGETS[3:]
 
-RESAMPLES = 2000
 _ROUNDING = 1e-9
-
-
-@dataclass(frozen=True)
-class Interval:
-    """A figure over images with its 95 % interval.
-
-    Attributes:
-        value: NaN where it cannot be told.
-        low: 2.5 % of the resamples lie below.
-        high: 2.5 % lie above.
-        images: on how many images it rests.
-    """
-
-    value: float
-    low: float
-    high: float
-    images: int
 
 
 def target_value(target: str, measure: Measure, start: Measures, best: Measures) -> float:

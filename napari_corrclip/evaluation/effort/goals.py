@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from napari_corrclip.evaluation.effort.curves import CEILING, GAP, Interval, Measure
+from napari_corrclip.evaluation.effort.curves import CEILING, GAP, Measure
 from napari_corrclip.evaluation.effort.simulation.arms import ORACLE, UNLABELLED, UNLABELLED_TOOLS
 from napari_corrclip.evaluation.effort.study import SetStudy
+from napari_corrclip.evaluation.resampling import Interval
 
 LEAST_CEILING = 0.90
 """Regions that can reach less are no fair ground: most of what is wrong lies inside them."""

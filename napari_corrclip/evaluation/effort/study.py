@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 
 from napari_corrclip.evaluation.effort.cases.case import Case, CaseSet
 from napari_corrclip.evaluation.effort.curves import (
-    Interval,
     Measure,
     actions_to,
     mean_interval,
@@ -26,6 +25,7 @@ from napari_corrclip.evaluation.effort.simulation.region_truth import (
     true_numbers,
 )
 from napari_corrclip.evaluation.metrics import Confusion, true_miou
+from napari_corrclip.evaluation.resampling import Interval
 from napari_corrclip.progress import Progress, Steps, retold
 from napari_corrclip.results.segmentation import class_indices
 

@@ -140,11 +140,18 @@ class SamRegions:
         return embedding
 
     @plain_steps
-    def divide(self, embedding: SamEmbedding) -> Steps[NDArray[np.int32]]:
-        """Divide an encoded image as :meth:`segment` does; yields between batches of points."""
+    def divide(
+        self, embedding: SamEmbedding, points: NDArray[np.float64] | None = None
+    ) -> Steps[NDArray[np.int32]]:
+        """Divide an encoded image as :meth:`segment` does; yields between batches of points.
+
+        Args:
+            embedding: the encoded image.
+            points: (n, 2) where a mask is asked for, x and y from 0 to 1, at least one; ``None``: the grid.
+        """
         self._check(embedding)
-        points = self._point_batches()
-        regions = yield from self._divide(embedding, points, 0, len(points))
+        batches = self._point_batches(points)
+        regions = yield from self._divide(embedding, batches, 0, len(batches))
         return regions
 
     @plain_steps
@@ -247,9 +254,11 @@ class SamRegions:
         yield Progress("regions", len(encoder.blocks) + 1, total)
         return SamEmbedding(features, (image.shape[0], image.shape[1]), self.fingerprint)
 
-    def _point_batches(self) -> list[NDArray[np.float64]]:
-        """The grid of points, x and y from 0 to 1, in batches that fit the memory."""
-        grid = build_point_grid(self.options.points_per_side)
+    def _point_batches(
+        self, points: NDArray[np.float64] | None = None
+    ) -> list[NDArray[np.float64]]:
+        """Points, x and y from 0 to 1, those of the grid by default, in batches that fit the memory."""
+        grid = build_point_grid(self.options.points_per_side) if points is None else points
         batch = _POINTS_AT_ONCE.get(self.device.type, _POINTS_AT_ONCE["cpu"])
         return [grid[start : start + batch] for start in range(0, len(grid), batch)]
 

@@ -6,7 +6,7 @@ import math
 import re
 from collections.abc import Mapping
 
-from napari_corrclip.evaluation.effort.curves import Interval
+from napari_corrclip.evaluation.resampling import Interval
 from napari_corrclip.wording.visible import visible
 
 

@@ -8,12 +8,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_corrclip.evaluation.effort.curves import Interval, mean_interval, ratio_of_means
+from napari_corrclip.evaluation.effort.curves import mean_interval, ratio_of_means
 from napari_corrclip.evaluation.effort.sequence.orders import late
 from napari_corrclip.evaluation.effort.sequence.study import SequenceStudy
 from napari_corrclip.evaluation.effort.sequence.ways import BASES, UNTAUGHT
 from napari_corrclip.evaluation.effort.simulation.lesson import Visit
 from napari_corrclip.evaluation.metrics import Confusion
+from napari_corrclip.evaluation.resampling import Interval
 
 GIVING = ("assign", "spread", "box", "sweep", "split")
 """The actions by which regions get a class."""

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from napari_corrclip.evaluation.effort.curves import Interval
 from napari_corrclip.evaluation.effort.sequence import figures
 from napari_corrclip.evaluation.effort.sequence.study import SequenceStudy
 from napari_corrclip.evaluation.effort.sequence.ways import ASK, ON, ON_TOOLS, SHUFFLED, WRONG
+from napari_corrclip.evaluation.resampling import Interval
 
 TOTALS: Final = {
     "demo-superpixels-plain": 0.5,

@@ -7,7 +7,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 
-from napari_corrclip.evaluation.effort.curves import Interval, mean_interval
+from napari_corrclip.evaluation.effort.curves import mean_interval
 from napari_corrclip.evaluation.effort.reporting.cells import (
     interval,
     number,
@@ -28,6 +28,7 @@ from napari_corrclip.evaluation.effort.sequence.ways import (
     WRONG,
 )
 from napari_corrclip.evaluation.effort.simulation.lesson import Visit, Way
+from napari_corrclip.evaluation.resampling import Interval
 from napari_corrclip.wording.csv_cells import quoted, rows_to_csv
 
 _TABLE = (

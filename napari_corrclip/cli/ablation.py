@@ -1,0 +1,195 @@
+"""``napari-corrclip ablate``: the method switched on step by step, its similarities, and variants of it."""
+
+from __future__ import annotations
+
+import datetime
+import os
+import shlex
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from napari_corrclip.cli.console import say, tell
+from napari_corrclip.cli.targets import check_folder
+from napari_corrclip.errors import InputError
+from napari_corrclip.progress import drive
+from napari_corrclip.regions.options import REGION_KINDS
+from napari_corrclip.weights.catalogue import get_preset
+
+if TYPE_CHECKING:
+    from napari_corrclip.evaluation.datasets.dataset import Dataset
+
+DEMO = "demo"
+SCENES = 100
+VALIDATION = 40
+
+
+@dataclass(frozen=True)
+class Options:
+    """The options of ``ablate``; the command's help says what each means.
+
+    Attributes:
+        dataset: name of a data set; ``None``: the demo's scenes.
+        root: folder of the data set.
+        scenes: how many images; ``None``: 100 scenes, or all of the data set.
+        preset: of the networks.
+        regions: sources of regions; none: of the demo both, else SAM.
+        variants: whether variants are tried, too.
+        validation: how many scenes choose the variants' knobs; ``None``: 40.
+        device: where the networks run.
+        output: the folder that gets the results.
+    """
+
+    dataset: str | None
+    root: Path | None
+    scenes: int | None
+    preset: str
+    regions: Sequence[str]
+    variants: bool
+    validation: int | None
+    device: str
+    output: Path
+
+
+def measure(options: Options) -> None:
+    """Measure the rows, print their tables and write the files.
+
+    Raises:
+        InputError: an argument cannot be used.
+    """
+    dataset = _checked(options)
+
+    from napari_corrclip.evaluation.ablation.output import check_output
+
+    check_folder(options.output)
+    check_output(options.output)
+
+    from napari_corrclip.devices import describe_device
+    from napari_corrclip.engine.parts import load_regions
+    from napari_corrclip.engine.recipe import Recipe
+    from napari_corrclip.engine.segmenter import Segmenter
+    from napari_corrclip.evaluation.ablation import plots, report
+    from napari_corrclip.evaluation.ablation.kept import Kept, run_key
+    from napari_corrclip.evaluation.ablation.measuring import measure_steps
+    from napari_corrclip.evaluation.ablation.output import PLOT, write_ablation
+    from napari_corrclip.evaluation.ablation.rows import ablation_rows
+    from napari_corrclip.evaluation.ablation.sets import DatasetImages, DemoScenes, ImageSet
+    from napari_corrclip.results.segmentation import package_versions
+
+    images: ImageSet
+    if dataset is None:
+        images = DemoScenes(SCENES if options.scenes is None else options.scenes)
+    else:
+        images = DatasetImages(dataset, options.scenes)
+    kinds = tuple(dict.fromkeys(options.regions)) or (REGION_KINDS if dataset is None else ("sam",))
+    recipes = {
+        kind: Recipe(options.preset, device=options.device, regions=kind).resolved()
+        for kind in kinds
+    }
+    first = recipes[kinds[0]]
+    settings = images.settings(first.method)
+    segmenter: Segmenter = drive(
+        Segmenter.load_steps(replace(first, settings=settings, detail="standard"))
+    )
+    sources = {kinds[0]: segmenter.regions}
+    sources |= {kind: load_regions(recipes[kind]) for kind in kinds[1:]}
+    device = describe_device(segmenter.clip.device)
+    say(f"{images.title} on {device}, regions by {' and '.join(kinds)}")
+
+    rows = ablation_rows(settings)
+    prints = {row.name: row.settings.fingerprint for row in rows}
+    kept = Kept(options.output, run_key(first, sources, images.key, prints))
+    measured = drive(measure_steps(images, rows, sources, segmenter, kept=kept))
+    run = report.Run(
+        command=shlex.join(["napari-corrclip", *sys.argv[1:]]),
+        preset=options.preset,
+        settings=settings.model_dump(),
+        versions=package_versions(),
+        device=device,
+        date=datetime.date.today().isoformat(),
+    )
+    page, more = report.markdown(measured, run), {}
+    drawn = {PLOT: plots.difference_plot(measured)} if plots.has_matplotlib() else {}
+    places = [kept]
+    if options.variants:
+        from napari_corrclip.evaluation.variants.report import study_document, study_tables
+        from napari_corrclip.evaluation.variants.study import study_steps
+
+        also = Kept(
+            options.output,
+            run_key(first, sources, "variants", {"full": settings.fingerprint}),
+        )
+        places.append(also)
+        study = drive(
+            study_steps(
+                segmenter,
+                sources,
+                validation=VALIDATION if options.validation is None else options.validation,
+                test=len(images),
+                kept=also,
+            )
+        )
+        page += "\n" + "\n".join(study_tables(study))
+        more["variants"] = study_document(study)
+        if drawn:
+            drawn["ablation-variants.png"] = plots.difference_plot(study.test)
+    write_ablation(options.output, report.to_json(measured, run, **more), page, drawn)
+    for place in places:
+        place.remove()
+    if not drawn:
+        say(
+            "matplotlib is not installed, so there is no plot; pip install 'napari-corrclip[effort]'"
+        )
+    tell(*page.split("\n"))
+    tell(f"{options.output}{os.sep}")
+
+
+def _checked(options: Options) -> Dataset | None:
+    """Return the data set, opened; ``None``: the demo's scenes. Nothing heavy is imported for it.
+
+    Raises:
+        InputError: an option cannot be used, or does not go with another.
+    """
+    if options.scenes is not None and options.scenes < 1:
+        raise InputError(f"--scenes {options.scenes} cannot be measured; ask for at least one.")
+    for kind in options.regions:
+        if kind not in REGION_KINDS:
+            raise InputError(
+                f"ablate takes no regions {kind!r}; choose {' or '.join(REGION_KINDS)}."
+            )
+    get_preset(options.preset)
+    if options.validation is not None and not options.variants:
+        raise InputError("--validation goes with --variants; add it or leave --validation out.")
+    if options.validation is not None and options.validation < 1:
+        raise InputError(
+            f"--validation {options.validation} chooses nothing; ask for at least one."
+        )
+    demo = options.dataset in (None, DEMO)
+    if options.variants:
+        if not demo or options.preset != DEMO:
+            raise InputError(
+                "--variants are chosen and judged on the demo's scenes by the demo's networks; leave the "
+                "data set and --preset out."
+            )
+        if options.regions and "sam" not in options.regions:
+            raise InputError(
+                "--variants are judged by SAM's regions; add --regions sam or leave --regions out."
+            )
+    if demo:
+        if options.root is not None:
+            raise InputError(
+                "--root is of a data set, and the demo's scenes are drawn; name the data set or leave "
+                "--root out."
+            )
+        return None
+    if options.root is None:
+        raise InputError(
+            f"{options.dataset!r} is read from a folder; give it by --root, or no data set for the demo's "
+            "scenes."
+        )
+
+    from napari_corrclip.evaluation.datasets.opening import open_dataset
+
+    return open_dataset(str(options.dataset), options.root)

@@ -1,0 +1,40 @@
+"""The files of an ablation, written together or not at all."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+from napari_corrclip.evaluation.effort.reporting.output import (
+    binary,
+    check_foreign,
+    text,
+    write_together,
+)
+from napari_corrclip.storage.folders import Writer
+
+RECORD: Final = "ablation.json"
+PAGE: Final = "ablation.md"
+PLOT: Final = "ablation.png"
+
+
+def check_output(folder: Path) -> None:
+    """Raise InputError where ``folder`` has files of these names that no ablation is known to have made."""
+    check_foreign(folder, RECORD)
+
+
+def write_ablation(folder: Path, document: str, page: str, plots: dict[str, bytes]) -> None:
+    """Write the files; those of an earlier ablation there are replaced, others stay.
+
+    Args:
+        folder: that gets them.
+        document: JSON.
+        page: Markdown.
+        plots: PNGs by file name, each beginning with ``ablation``.
+
+    Raises:
+        InputError: they cannot be written.
+    """
+    writers: dict[str, Writer] = {RECORD: text(document), PAGE: text(page)}
+    writers |= {name: binary(data) for name, data in plots.items()}
+    write_together(folder, writers, "ablation*.png")

@@ -1,0 +1,222 @@
+"""Sets of images with truth, as the ablation sees them: the demo's scenes, or a data set."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_corrclip.demo.scenes import TEST_SEED, generate_scene
+from napari_corrclip.demo.world import COLORS, COMBINATIONS, GROUNDS, HELD_OUT
+from napari_corrclip.errors import InputError
+from napari_corrclip.evaluation.datasets.dataset import Dataset
+from napari_corrclip.settings import Settings
+from napari_corrclip.vocabulary import Vocabulary
+
+PAIRS: Final = tuple(f"{color} {shape}" for color, shape in COMBINATIONS)
+
+
+@dataclass(frozen=True)
+class Group:
+    """Some classes of a vocabulary, whose IoU is averaged apart.
+
+    Attributes:
+        name: for files and tables.
+        vocabulary: name of the one that the image is classified by.
+        classes: indices of its classes, 0-based.
+        title: for people.
+        shown: whether tables for people have it.
+    """
+
+    name: str
+    vocabulary: str
+    classes: tuple[int, ...]
+    title: str
+    shown: bool = True
+
+
+@dataclass(frozen=True, eq=False)
+class TrueImage:
+    """An image with its truth.
+
+    Attributes:
+        rgb: (H, W, 3) uint8.
+        truths: by name of the vocabulary (H, W) uint16: number of the class from 1, 0 = not counted.
+    """
+
+    rgb: NDArray[np.uint8]
+    truths: Mapping[str, NDArray[np.uint16]]
+
+
+class ImageSet(Protocol):
+    """A set of images with truth, in an order that stays."""
+
+    @property
+    def name(self) -> str:
+        """The name in files."""
+
+    @property
+    def title(self) -> str:
+        """The name for people."""
+
+    @property
+    def key(self) -> str:
+        """A text that is another one where its images are others; how many there are is left out."""
+
+    @property
+    def vocabularies(self) -> Mapping[str, Vocabulary]:
+        """The vocabularies that every image is classified by, by name."""
+
+    @property
+    def groups(self) -> Sequence[Group]:
+        """The groups of classes that are told apart; the first is the one that costs are told for."""
+
+    def __len__(self) -> int: ...
+
+    def read(self, number: int) -> TrueImage:
+        """Return an image, from 0 on.
+
+        Raises:
+            InputError: it cannot be read.
+        """
+
+    def settings(self, base: Settings) -> Settings:
+        """Return the settings of the method on this set, of those of a preset."""
+
+
+@dataclass(frozen=True)
+class DemoScenes:
+    """The demo's scenes of consecutive seeds; colours by themselves, and all pairs of colour and shape.
+
+    Pairs are told apart by whether the networks saw them in training.
+
+    Attributes:
+        count: how many scenes.
+        first_seed: of the first; a split's begin is one of those of :mod:`napari_corrclip.demo.scenes`.
+        colours: whether colours are classified, too.
+    """
+
+    count: int
+    first_seed: int = TEST_SEED
+    colours: bool = True
+
+    name = "demo"
+
+    @property
+    def title(self) -> str:
+        """The name for people."""
+        return f"{self.count} scenes of the demo, from seed {self.first_seed}"
+
+    @property
+    def key(self) -> str:
+        """The first seed."""
+        return f"{self.name} {self.first_seed}"
+
+    @property
+    def vocabularies(self) -> Mapping[str, Vocabulary]:
+        """All pairs, and the colours, each with the grounds."""
+        words = {"pairs": Vocabulary.from_names([*PAIRS, *GROUNDS])}
+        if self.colours:
+            words["colours"] = Vocabulary.from_names([*COLORS, *GROUNDS])
+        return words
+
+    @property
+    def groups(self) -> tuple[Group, ...]:
+        """Objects of seen pairs, of held-out ones, by colour; then the same with the grounds ("_all")."""
+        seen = [index for index, pair in enumerate(COMBINATIONS) if pair not in HELD_OUT]
+        held_out = [index for index, pair in enumerate(COMBINATIONS) if pair in HELD_OUT]
+        objects = {"seen": ("pairs", seen), "held_out": ("pairs", held_out)}
+        titles = {"seen": "seen pairs", "held_out": "held-out pairs", "colours": "colours"}
+        first = {"pairs": len(PAIRS), "colours": len(COLORS)}
+        if self.colours:
+            objects["colours"] = ("colours", list(range(len(COLORS))))
+        alone = [
+            Group(name, words, tuple(classes), titles[name])
+            for name, (words, classes) in objects.items()
+        ]
+        with_grounds = [
+            Group(
+                f"{group.name}_all",
+                group.vocabulary,
+                (*group.classes, *(first[group.vocabulary] + at for at in range(len(GROUNDS)))),
+                f"{group.title} and grounds",
+                shown=False,
+            )
+            for group in alone
+        ]
+        return (*alone, *with_grounds)
+
+    def __len__(self) -> int:
+        return self.count
+
+    def read(self, number: int) -> TrueImage:
+        """Draw a scene."""
+        scene = generate_scene(self.first_seed + number)
+        truths = {name: scene.truth(words.names) for name, words in self.vocabularies.items()}
+        return TrueImage(scene.image, truths)
+
+    def settings(self, base: Settings) -> Settings:
+        """Return those of the preset."""
+        return base
+
+
+class DatasetImages:
+    """The first images of a data set.
+
+    Args:
+        dataset: that was opened.
+        count: how many; ``None``: all.
+
+    Raises:
+        InputError: there are not so many.
+    """
+
+    def __init__(self, dataset: Dataset, count: int | None = None) -> None:
+        if count is not None and count > len(dataset.images):
+            raise InputError(
+                f"{dataset.title} has {len(dataset.images)} images here and {count} were asked for; ask for "
+                "at most so many."
+            )
+        self.dataset = dataset
+        self.images = dataset.images[:count]
+
+    @property
+    def name(self) -> str:
+        """The name in files."""
+        return self.dataset.name
+
+    @property
+    def title(self) -> str:
+        """The name for people."""
+        return f"{self.dataset.title}, {len(self.images)} images"
+
+    @property
+    def key(self) -> str:
+        """The name, the classes and where the images lie."""
+        place = str(self.images[0].image.absolute()) if self.images else ""
+        return f"{self.name} {self.dataset.vocabulary.fingerprint} {place}"
+
+    @property
+    def vocabularies(self) -> Mapping[str, Vocabulary]:
+        """Its classes."""
+        return {"classes": self.dataset.vocabulary}
+
+    @property
+    def groups(self) -> tuple[Group, ...]:
+        """All of its classes together."""
+        return (Group("all", "classes", tuple(range(len(self.dataset.vocabulary))), "all classes"),)
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def read(self, number: int) -> TrueImage:
+        """Read an image and its truth."""
+        rgb, truth = self.dataset.read(self.images[number])
+        return TrueImage(rgb, {"classes": truth})
+
+    def settings(self, base: Settings) -> Settings:
+        """Return a preset's settings with what the data set sets."""
+        return self.dataset.settings(base)

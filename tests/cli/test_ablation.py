@@ -1,0 +1,121 @@
+"""The command ``ablate``, through its entry point."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from napari_corrclip.cli import main
+from napari_corrclip.demo.scenes import generate_scene
+
+
+@pytest.fixture(autouse=True)
+def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NAPARI_CORRCLIP_CACHE", str(tmp_path / "cache"))
+    monkeypatch.chdir(tmp_path)
+
+
+def ablate(*args: object) -> int:
+    return main(["ablate", *map(str, args)])
+
+
+def test_the_demo(capsys: pytest.CaptureFixture[str]) -> None:
+    assert ablate("--scenes", 2, "--regions", "superpixels", "--device", "cpu", "-o", "out") == 0
+    shown = capsys.readouterr().out
+    document = json.loads(Path("out/ablation.json").read_text(encoding="utf-8"))
+    rows = document["sources"]["superpixels"]
+    assert list(rows) == [
+        *("base", "scope", "value", "refinement", "full", "main", "spatial", "semantic"),
+        *(f"similarity-{name}" for name in ("uniform", "clip-qk", "clip-qq", "dino-xx", "dino-qk")),
+    ]
+    # The default similarity is the full method; the paper's figures stand beside.
+    assert rows["similarity-dino-qk"]["groups"] == {
+        group: {"miou": figures["miou"], "difference": None}
+        for group, figures in rows["full"]["groups"].items()
+    }
+    assert document["published"]["ablation"]["base"] == [51.8, 32.6, 33.0]
+    assert "51.8 / 32.6 / 33.0" in shown
+    gain = rows["full"]["groups"]["colours"]["difference"]
+    figures = [rows[row]["groups"]["colours"]["miou"]["value"] for row in ("full", "refinement")]
+    assert gain["value"] == pytest.approx(figures[0] - figures[1])
+    assert gain["low"] <= gain["value"] <= gain["high"]
+    assert document["images"] == 2
+    assert document["settings"]["eps"] == 0.02
+    assert Path("out/ablation.md").read_text(encoding="utf-8").strip() in shown
+    assert Path("out/ablation.png").read_bytes().startswith(b"\x89PNG")
+    assert sorted(path.name for path in Path("out").iterdir()) == [
+        "ablation.json",
+        "ablation.md",
+        "ablation.png",
+    ]
+
+
+def test_a_folder_of_images(capsys: pytest.CaptureFixture[str]) -> None:
+    root = Path("set")
+    for part in ("images", "labels"):
+        (root / part).mkdir(parents=True)
+    names = ["red", "blue", "green", "grass", "sand"]
+    for seed in range(2):
+        scene = generate_scene(seed)
+        Image.fromarray(scene.image[:96, :128]).save(root / "images" / f"{seed}.png")
+        truth = scene.truth(names)[:96, :128]
+        labels = np.where(truth == 0, 255, truth.astype(int) - 1).astype(np.uint8)
+        Image.fromarray(labels).save(root / "labels" / f"{seed}.png")
+    (root / "classes.txt").write_text("\n".join(names), encoding="utf-8")
+    args = ["folder", "--root", root, "--regions", "superpixels", "--device", "cpu", "-o", "out"]
+    assert ablate(*args) == 2  # a folder ignores no value by itself
+    assert "value 255" in capsys.readouterr().err
+    for path in (root / "labels").iterdir():
+        found = np.asarray(Image.open(path))
+        Image.fromarray(np.where(found == 255, 4, found).astype(np.uint8)).save(path)
+    assert ablate(*args, "--scenes", 1) == 0
+    document = json.loads(Path("out/ablation.json").read_text(encoding="utf-8"))
+    assert document["images"] == 1
+    assert list(document["sources"]["superpixels"]["base"]["groups"]) == ["all"]
+    assert ablate(*args, "--scenes", 3) == 2
+    assert "has 2 images here and 3 were asked for" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("args", "words"),
+    [
+        (["--scenes", 0], "--scenes 0 cannot be measured"),
+        (["--regions", "given"], "ablate takes no regions 'given'"),
+        (["--preset", "none"], "There is no preset 'none'"),
+        (["--validation", 3], "--validation goes with --variants"),
+        (["--variants", "--validation", 0], "--validation 0 chooses nothing"),
+        (["--variants", "--regions", "superpixels"], "--variants are judged by SAM's regions"),
+        (["voc21", "--root", ".", "--variants"], "chosen and judged on the demo's scenes"),
+        (["--root", "."], "--root is of a data set"),
+        (["voc21"], "'voc21' is read from a folder"),
+        (["voc12", "--root", "."], "'voc12' is no data set"),
+        (["folder", "--root", "nowhere"], "cannot be read"),
+        (["-o", "mine"], "move it away or give another -o"),
+    ],
+)
+def test_what_cannot_be_used_is_said_in_a_sentence(
+    args: list[object], words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("mine").mkdir()
+    Path("mine/ablation.csv").write_text("mine", encoding="utf-8")
+    assert ablate(*args) == 2
+    error = capsys.readouterr().err
+    assert words in error
+    assert error.count("\n") == 1
+    assert not Path("corrclip-ablation").exists()
+
+
+def test_a_slip_is_told_before_torch_is_loaded() -> None:
+    code = (
+        "import sys; from napari_corrclip.cli import main; "
+        "code = main(['ablate', 'voc12', '--root', '.']); "
+        "print(code, sorted({'torch', 'open_clip', 'timm'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "2 []"
