@@ -26,7 +26,7 @@ MOVED = {
     "annotation.regions": "annotation.region",
     "annotation.source": "images.source",
     "annotation.storage": "annotation.files.folder",
-    "cli.picture": "cli.comparison",
+    "cli.picture": "evaluation.comparison",
     "cli.places": "cli.targets",
     "demo.evaluate": "evaluation.demo_world",
     "evaluation.effort.arms": "evaluation.effort.simulation.arms",

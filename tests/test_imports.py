@@ -22,8 +22,9 @@ LAYERS = (
     {"learning"},
     {"annotation"},
     {"engine", "plugin", "scripting"},
-    {"api", "evaluation", "project"},
-    {"cli", "gui"},
+    {"api", "project"},
+    {"evaluation", "gui"},
+    {"cli"},
     {"__main__"},
 )
 # What `_moved` finds by former names it imports by strings: they lead wherever a name lies now, and end

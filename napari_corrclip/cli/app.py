@@ -11,6 +11,8 @@ import typer
 
 from napari_corrclip.cli import exports, models, project
 from napari_corrclip.cli.console import READER_GONE, Debug, Offline, guarded, lost_stdout, tell
+from napari_corrclip.cli.declared import Classes, Device, Dtype, Preset, RegionOptions, Regions
+from napari_corrclip.cli.evaluate import evaluate
 from napari_corrclip.wording.visible import visible_streams
 
 # Without rich, help is plain text: it starts faster and reads the same in a log.
@@ -22,43 +24,9 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 
-Classes = Annotated[
-    str,
-    typer.Option(
-        "--classes",
-        "-c",
-        metavar="TEXT|FILE",
-        help="Classes by commas, such as 'cat, dog, background: sky, grass' ('name: prompts' up to "
-        "the end of a line), or a .txt, .csv, .yaml or .json file of them.",
-    ),
-]
-Regions = Annotated[
-    str,
-    typer.Option(
-        "--regions",
-        metavar="sam|superpixels|PATH",
-        help="Where regions come from. PATH: an image or .npy file of integers, 0 = unsegmented, "
-        "or a folder with such a file of the image's name.",
-    ),
-]
-RegionOptions = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--region-option",
-        metavar="NAME=VALUE",
-        help="Of sam or superpixels, such as points_per_side=32; may be repeated.",
-    ),
-]
-Device = Annotated[str, typer.Option(metavar="auto|cpu|cuda|mps", help="Where the networks run.")]
-Dtype = Annotated[
-    str,
-    typer.Option(
-        metavar="auto|float32|float16|bfloat16",
-        help="What CLIP and the similarity tower compute in.",
-    ),
-]
 app.add_typer(models.app, name="models")
 app.add_typer(project.app, name="project")
+app.command()(evaluate)
 
 
 def run(args: Sequence[str]) -> int:
@@ -112,12 +80,7 @@ def segment(
             "--output", "-o", parser=Path, metavar="DIR", help="Gets a folder of results per image."
         ),
     ],
-    preset: Annotated[
-        str,
-        typer.Option(
-            metavar="demo|vit-b-16|…", help="Which networks; 'models list' tells which there are."
-        ),
-    ] = "demo",
+    preset: Preset = "demo",
     regions: Regions = "sam",
     region_option: RegionOptions = None,
     device: Device = "auto",

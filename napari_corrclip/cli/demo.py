@@ -65,9 +65,9 @@ def show(
     check_replaceable(output, lambda owner: owner.image.startswith(SCENE))
     check_regions(regions)
 
-    from napari_corrclip.cli.comparison import comparison, png
     from napari_corrclip.devices import describe_device
     from napari_corrclip.engine.segmenter import Segmenter
+    from napari_corrclip.evaluation.comparison import comparison, png
 
     check_prompts(words, get_preset("demo"))
     check_region_options(region_options, regions)

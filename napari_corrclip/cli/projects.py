@@ -201,14 +201,14 @@ def run(
             vectors=vectors,
             features=features,
         )
-        codes = _driven(project, steps, len(chosen), "pre-labelled")
+        codes = drive_run(project, steps, len(chosen), "pre-labelled")
         if taught:
             codes += _teach(project)
         if which is None:
             tell(*project.status().lines())
         else:
             tell(f"When all parts are done: napari-corrclip project run {folder} --collect")
-    _exit(codes)
+    exit_by(codes)
 
 
 def _teach(project: Project) -> list[int]:
@@ -257,9 +257,9 @@ def relabel(folder: Path, classes: str | None, *, strict: bool) -> None:
                 f"napari-corrclip project run {folder} --stale --keep features"
             )
         steps = project.relabel_steps(strict=strict)
-        codes = _driven(project, steps, len(found.ready), "relabelled")
+        codes = drive_run(project, steps, len(found.ready), "relabelled")
         tell(*project.status().lines())
-    _exit(codes)
+    exit_by(codes)
 
 
 def _tell_of_classes_that_stay(names: Sequence[str]) -> None:
@@ -268,7 +268,7 @@ def _tell_of_classes_that_stay(names: Sequence[str]) -> None:
         say(f"{', '.join(map(repr, names))} {stay} in the set, where images have regions of {them}")
 
 
-def _driven(
+def drive_run(
     project: Project,
     steps: Generator[Event[str, Proposal], None, Report[str]],
     total: int,
@@ -307,7 +307,8 @@ def _driven(
     return codes
 
 
-def _exit(codes: Sequence[int]) -> None:
+def exit_by(codes: Sequence[int]) -> None:
+    """End the command by the exit codes of what failed; go on where nothing did."""
     if codes:
         raise typer.Exit(FAILED if FAILED in codes else UNUSABLE)
 

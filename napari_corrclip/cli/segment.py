@@ -42,7 +42,9 @@ from napari_corrclip.storage.zarr_folders import METADATA
 from napari_corrclip.vocabulary import Vocabulary
 from napari_corrclip.vocabulary.near_colors import nearest_given
 from napari_corrclip.weights.catalogue import get_preset
-from napari_corrclip.weights.presets import Preset, built_in_names
+from napari_corrclip.weights.extras import check_extras
+from napari_corrclip.weights.fetch import missing
+from napari_corrclip.weights.presets import NetworkSpec, Preset
 from napari_corrclip.wording.amounts import count, size_text
 
 if TYPE_CHECKING:
@@ -326,16 +328,14 @@ class Job:
 
 
 def to_be_fetched(recipe: Recipe) -> Iterator[str]:
-    """A line for each network that must be downloaded first: what, how much, under which licence."""
+    """A line for each file that must be downloaded first: what, how much, under which licence."""
     from napari_corrclip.weights.cache import is_offline
 
     if is_offline():
         return
-    for network in recipe.missing:
-        yield (
-            f"Fetching the weights of {network.title}: {size_text(network.size)}, "
-            f"licence {network.licence}."
-        )
+    for file in recipe.missing:
+        what = f"the weights of {file.title}" if isinstance(file, NetworkSpec) else file.title
+        yield f"Fetching {what}: {size_text(file.size)}, licence {file.licence}."
 
 
 def read_settings(path: Path, base: Settings) -> Settings:
@@ -357,24 +357,26 @@ def read_settings(path: Path, base: Settings) -> Settings:
         raise InputError(f"{where}: {error}") from None
 
 
-FITS = 75
-"""So many ASCII characters fit every built-in preset's text tower, for a token has one at least."""
-
-
 def check_prompts(vocabulary: Vocabulary, preset: Preset) -> None:
-    """Raise InputError where a prompt in its template is too long; loads no network."""
+    """Raise InputError where a prompt in its template is too long; loads no network, fetches nothing.
+
+    So it does where the text tower needs an extra of the package that is not installed.
+    """
     from napari_corrclip.vocabulary.templates import fill
 
+    check_extras(preset.networks)
     vocabulary.check_prompts()
     templates = vocabulary.templates or preset.templates
     filled = [fill(templates, query) for query in vocabulary.queries]
     # The tokenizer comes with torch, which takes seconds; only & may begin what it makes longer.
-    if preset.name in built_in_names() and all(
-        len(text) <= FITS and text.isascii() and "&" not in text
+    if all(
+        len(text) <= preset.clip.surely_read and text.isascii() and "&" not in text
         for texts in filled
         for text in texts
     ):
         return
+    if len(preset.clip.files) > 1 and missing((preset.clip,)):
+        return  # its tokenizer is among them; they are measured when it has come
     from napari_corrclip.encoders.clip_text import tokenize
     from napari_corrclip.weights.loading import load_tokenizer
 

@@ -13,7 +13,9 @@ from napari_corrclip.progress import Progress, Steps, T, finish
 from napari_corrclip.storage.places import is_file
 from napari_corrclip.weights.cache import cache_folder, is_offline
 from napari_corrclip.weights.catalogue import get_preset
+from napari_corrclip.weights.extras import missing_extra
 from napari_corrclip.weights.fetch import DOWNLOAD, fetch, file_path, missing, part_path
+from napari_corrclip.weights.files import WebFile
 from napari_corrclip.weights.presets import NetworkSpec, Preset, built_in_names
 from napari_corrclip.weights.saved import own_names, read_preset, save_preset
 from napari_corrclip.weights.verify import FileCheck, verify
@@ -43,32 +45,32 @@ def download(name: str, *, agreed: bool) -> None:
         InputError: there is no such preset, or nobody agreed to a licence.
         WeightsError: a file cannot be fetched.
     """
-    networks = _with_files(get_preset(name))
-    needed = missing(networks)
+    preset = get_preset(name)
+    files = _files(preset)
+    extra = missing_extra(preset.networks)
+    if extra is not None:
+        say(extra)  # which another computer may have, that the files are meant for
+    needed = missing(preset.networks)
     if not needed:
-        for spec in networks:
-            _finish(fetch(spec))  # says so where a file of one's own is gone, or is another one
-        say(
-            f"All files of {name} are here."
-            if networks
-            else f"{name} is embedded: it has no files."
-        )
+        for file in files:
+            _finish(fetch(file))  # says so where a file of one's own is gone, or is another one
+        say(f"All files of {name} are here." if files else f"{name} is embedded: it has no files.")
         return
     if is_offline():
-        for spec in needed:
-            say(_finish(verify(spec)).detail)
+        for file in needed:
+            say(_finish(verify(file)).detail)
         raise WeightsError(
             f"Offline mode opens no connection, and files of {name} are missing; put them where it "
             "says, or leave offline mode."
         )
-    total = sum(spec.size for spec in needed)
+    total = sum(file.size for file in needed)
     say(f"{name}: {size_text(total)} into {cache_folder()}")
-    for spec in needed:
-        say(f"  {spec.title}: {size_text(spec.size)}, licence {spec.licence}")
+    for file in needed:
+        say(f"  {file.title}: {size_text(file.size)}, licence {file.licence}")
     _ask_about_licences(needed, agreed=agreed)
     try:
-        for spec in networks:
-            _finish(fetch(spec))
+        for file in files:
+            _finish(fetch(file))
     except KeyboardInterrupt:
         say("Interrupted; what was fetched is kept, and the same command goes on there.")
         raise typer.Exit(INTERRUPTED) from None
@@ -83,13 +85,13 @@ def show_checks(name: str | None) -> None:
         typer.Exit: a file is missing or damaged.
     """
     if name is None:
-        networks = [network for preset in _readable() for network in _with_files(preset)]
-        networks = [network for network in networks if is_file(file_path(network))]
+        files = [file for preset in _readable() for file in _files(preset)]
+        files = [file for file in files if is_file(file_path(file))]
     else:
-        networks = list(_with_files(get_preset(name)))
+        files = list(_files(get_preset(name)))
     checks: list[FileCheck] = []
-    for spec in {file_path(spec): spec for spec in networks}.values():
-        found = _finish(verify(spec))
+    for file in {file_path(file): file for file in files}.values():
+        found = _finish(verify(file))
         checks.append(found)
         tell(f"{found.state:<9}  {found.path}")
     for check in checks:
@@ -110,10 +112,10 @@ def show_paths(name: str | None) -> None:
     if name is None:
         tell(str(cache_folder()))
         return
-    networks = _with_files(get_preset(name))
-    for spec in networks:
-        tell(str(file_path(spec)))
-    if not networks:
+    files = _files(get_preset(name))
+    for file in files:
+        tell(str(file_path(file)))
+    if not files:
         say(f"{name} is embedded: it has no files.")
 
 
@@ -134,8 +136,8 @@ def _readable() -> Iterator[Preset]:
             say(f"Left out: {error}")
 
 
-def _with_files(preset: Preset) -> tuple[NetworkSpec, ...]:
-    return tuple(spec for spec in preset.networks if spec.library != "demo")
+def _files(preset: Preset) -> tuple[WebFile, ...]:
+    return tuple(file for network in preset.networks for file in network.files)
 
 
 def _block(preset: Preset, *, own: bool = False) -> Iterator[str]:
@@ -144,10 +146,14 @@ def _block(preset: Preset, *, own: bool = False) -> Iterator[str]:
     yield f"  {preset.title}"
     side = preset.settings.short_side
     size = "the image's own size" if side is None else f"inference at {side} pixels"
-    free = all(spec.free and spec.licence != "unknown" for spec in preset.networks)
-    unfree = any(not spec.free for spec in preset.networks)
+    licensed = (*preset.networks, *_files(preset))
+    free = all(file.free and file.licence != "unknown" for file in licensed)
+    unfree = any(not file.free for file in licensed)
     use = "not for commercial use" if unfree else "free for any use" if free else "see the licences"
     yield f"  {size}; {size_text(preset.size) if preset.size else 'nothing'} to download; {use}"
+    extra = missing_extra(preset.networks)
+    if extra is not None:
+        yield f"  {extra}"
     rows = [(network.title, network.licence, _here(network)) for network in preset.networks]
     first, second = (max(len(row[column]) for row in rows) for column in (0, 1))
     for role, row in zip(("CLIP", "DINO", "SAM"), rows, strict=True):
@@ -158,21 +164,23 @@ def _here(spec: NetworkSpec) -> str:
     if spec.library == "demo":
         return "embedded"
     path = file_path(spec)
-    if is_file(path):
-        return "here" if spec.source else f"your file {path}"
-    if not spec.source:
+    if not spec.source and not is_file(path):
         return f"your file {path} is missing"
+    absent = missing((spec,))
+    if not absent:
+        return "here" if spec.source else f"your file {path}"
     part = part_path(path)
-    if is_file(part):
+    if spec.source and is_file(part):
         return f"{size_text(part.stat().st_size)} of {size_text(spec.size)} here"
-    return f"{size_text(spec.size)} to download"
+    left = f"{size_text(sum(file.size for file in absent))} to download"
+    return left if spec.source else f"your file {path}, and {left}"
 
 
-def _ask_about_licences(networks: Sequence[NetworkSpec], *, agreed: bool) -> None:
-    unfree = [spec for spec in networks if not spec.free]
+def _ask_about_licences(files: Sequence[WebFile], *, agreed: bool) -> None:
+    unfree = [file for file in files if not file.free]
     if not unfree:
         return
-    names = " and ".join(f"{spec.title} ({spec.licence})" for spec in unfree)
+    names = " and ".join(f"{file.title} ({file.licence})" for file in unfree)
     say(f"Not for commercial use: the licence of {names} allows research and teaching alone.")
     if agreed:
         return

@@ -13,6 +13,7 @@ from napari_corrclip.errors import InputError
 from .clip_image import SERVED, ClipImageEncoder, cast_tower
 from .clip_text import ClipTextEncoder
 from .fingerprint import fingerprint
+from .xlm_text import XlmTextEncoder, is_hugging_face
 
 
 class OpenClipEncoder(ClipImageEncoder):
@@ -21,7 +22,8 @@ class OpenClipEncoder(ClipImageEncoder):
     Args:
         model: the finished model, with its weights as they were trained, float32 as a rule. It is
             moved to ``device`` and ``dtype`` in place.
-        tokenizer: the ``SimpleTokenizer`` it was trained with.
+        tokenizer: the ``SimpleTokenizer`` it was trained with, or of an XLM-RoBERTa the
+            :class:`~napari_corrclip.encoders.pieces.PieceTokenizer`.
         name: what to call it.
         device: where it runs.
         dtype: what it computes in; its features are float32 all the same.
@@ -58,7 +60,8 @@ class OpenClipEncoder(ClipImageEncoder):
         super().__init__(visual, name=name, device=device, dtype=dtype, mean=mean, std=std)
         self.model: Any = cast_tower(model, device, dtype)
         self.tokenizer = tokenizer
-        self.text = ClipTextEncoder(self.model, tokenizer, name=name)
+        kind = XlmTextEncoder if is_hugging_face(self.model) else ClipTextEncoder
+        self.text = kind(self.model, tokenizer, name=name)
         probe = tokenizer.encode("The quick brown fox jumps over 12 lazy dogs, again & again.")
         self.fingerprint = fingerprint(
             weights, self.mean, self.std, tokenizer.vocab_size, tuple(probe)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol, runtime_checkable
 
 import torch
@@ -18,9 +18,17 @@ _PROMPTS_AT_ONCE = 256
 class Tokenizer(Protocol):
     """The part of open_clip's ``SimpleTokenizer`` that is used."""
 
-    sot_token_id: int
-    eot_token_id: int
-    vocab_size: int
+    @property
+    def sot_token_id(self) -> int:
+        """Start token of a text."""
+
+    @property
+    def eot_token_id(self) -> int:
+        """End token of a text."""
+
+    @property
+    def vocab_size(self) -> int:
+        """Number of tokens."""
 
     def encode(self, text: str) -> list[int]:
         """Tokens of a text, without start and end token, of any number."""
@@ -42,6 +50,36 @@ def tokenize(tokenizer: Tokenizer, prompts: Sequence[str], context_length: int) 
             )
         tokens.append(ids)
     return tokens
+
+
+def encode_sorted(
+    tokens: Sequence[list[int]],
+    padding: int,
+    device: torch.device,
+    embed: Callable[[Tensor], Tensor],
+) -> Tensor:
+    """Embed texts in batches of like length, so that few of them are padded.
+
+    Args:
+        tokens: of each text, at least one.
+        padding: the token behind a text that is shorter than its batch.
+        device: of the tower.
+        embed: takes ids (n, L) on the device and gives (n, D) float32.
+
+    Returns:
+        (texts, D) float32 of unit length on the device, in the order of ``tokens``.
+    """
+    order = sorted(range(len(tokens)), key=lambda i: len(tokens[i]))
+    parts = []
+    for start in range(0, len(order), _PROMPTS_AT_ONCE):
+        batch = [tokens[i] for i in order[start : start + _PROMPTS_AT_ONCE]]
+        ids = torch.full((len(batch), max(map(len, batch))), padding, dtype=torch.long)
+        for row, prompt in zip(ids, batch, strict=True):
+            row[: len(prompt)] = torch.tensor(prompt)
+        parts.append(embed(ids.to(device)))
+    back = torch.empty(len(order), dtype=torch.long)
+    back[torch.tensor(order)] = torch.arange(len(order))
+    return F.normalize(torch.cat(parts)[back.to(device)], dim=-1)
 
 
 class ClipTextEncoder:
@@ -88,18 +126,7 @@ class ClipTextEncoder:
         weight = self._tower.ln_final.weight
         if not tokens:
             return torch.zeros(0, self._width(), dtype=torch.float32, device=weight.device)
-        # Prompts of like length share a batch, so that few of them are padded.
-        order = sorted(range(len(tokens)), key=lambda i: len(tokens[i]))
-        parts = []
-        for start in range(0, len(order), _PROMPTS_AT_ONCE):
-            batch = [tokens[i] for i in order[start : start + _PROMPTS_AT_ONCE]]
-            ids = torch.zeros(len(batch), max(map(len, batch)), dtype=torch.long)
-            for row, prompt in zip(ids, batch, strict=True):
-                row[: len(prompt)] = torch.tensor(prompt)
-            parts.append(self.embed(ids.to(weight.device)))
-        back = torch.empty(len(order), dtype=torch.long)
-        back[torch.tensor(order)] = torch.arange(len(order))
-        return F.normalize(torch.cat(parts)[back.to(weight.device)], dim=-1)
+        return encode_sorted(tokens, 0, weight.device, self.embed)
 
     def embed(self, ids: Tensor) -> Tensor:
         """Embed token ids (n, L), L up to the context length, padded with 0: (n, D) float32.

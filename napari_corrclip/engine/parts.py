@@ -43,7 +43,7 @@ def load_towers(
     clip = OpenClipEncoder(
         # From the CPU, so that no device has to hold more than its own dtype needs.
         loading.load_clip(preset.clip, cache=cache),
-        loading.load_tokenizer(preset.clip),
+        loading.load_tokenizer(preset.clip, cache),
         name=preset.clip.title,
         device=device,
         dtype=dtype,

@@ -23,6 +23,7 @@ from napari_corrclip.storage.frozen import FrozenMapping
 from napari_corrclip.storage.text_files import load_json
 from napari_corrclip.weights.catalogue import get_preset
 from napari_corrclip.weights.fetch import missing
+from napari_corrclip.weights.files import WebFile
 from napari_corrclip.weights.presets import NetworkSpec, Preset, built_in, built_in_names
 from napari_corrclip.weights.saved import from_document, to_document
 
@@ -168,8 +169,8 @@ class Recipe:
         return self.preset.networks if uses_sam else self.preset.networks[:2]
 
     @property
-    def missing(self) -> tuple[NetworkSpec, ...]:
-        """Those whose files would be downloaded; asks no network."""
+    def missing(self) -> tuple[WebFile, ...]:
+        """Their files that would be downloaded; asks no network."""
         return missing(self.networks)
 
     @property
@@ -322,8 +323,10 @@ class Recipe:
 
 def _named(spec: NetworkSpec) -> list[object]:
     """Return what says which network it is."""
+    files = [[file.source, file.filename, file.sha256, file.commit] for file in spec.companions]
     return [
         spec.library, spec.architecture, spec.pretrained, spec.source, spec.filename, spec.sha256,
+        *files,
     ]  # fmt: skip
 
 

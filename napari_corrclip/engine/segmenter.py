@@ -53,6 +53,7 @@ from napari_corrclip.vocabulary import Vocabulary, VocabularyLike
 from napari_corrclip.vocabulary.chosen_templates import TemplateChoice
 from napari_corrclip.vocabulary.templates import SINGLE_TEMPLATES, fill, resolve
 from napari_corrclip.weights.cache import cache_folder
+from napari_corrclip.weights.extras import check_extras
 from napari_corrclip.weights.fetch import fetch
 from napari_corrclip.weights.presets import NetworkSpec, Preset
 
@@ -204,14 +205,15 @@ class Segmenter:
             sam: the preset's SAM on the recipe's device, where it is loaded already.
 
         Raises:
-            InputError: there is no such device here, a part was handed in that is not here, or ``source`` is
-                another one than the recipe's.
+            InputError: there is no such device here, a part was handed in that is not here, ``source`` is
+                another one than the recipe's, or a network needs an extra of the package.
             WeightsError: weights are missing and cannot be fetched, or are another network's.
         """
         preset = recipe.preset
         others = recipe.parts.keys() - {"regions"}
         if preset is None or others or (source is None and "regions" in recipe.parts):
             raise recipe.cannot_be_remade()
+        check_extras(recipe.networks)  # before anything is downloaded
         recipe = recipe.resolved()
         if source is not None:
             recipe = _with_source(recipe, source)
@@ -251,6 +253,7 @@ class Segmenter:
         sam: Sam | None = None,
     ) -> Steps[Segmenter]:
         """Generator of :meth:`from_recipe` that fetches what is missing first, and can be cancelled then."""
+        check_extras(recipe.networks)
         for spec in recipe.missing:
             yield from fetch(spec)
         yield Progress("load the networks", 0, 1)

@@ -42,6 +42,22 @@ class Confusion:
         """Share of the pixels with truth that have their class."""
         return float(np.diag(self.counts)[1:].sum() / max(1, int(self.counts[1:].sum())))
 
+    @property
+    def class_accuracy(self) -> NDArray[np.float64]:
+        """(K,) share of each class's true pixels that have it; NaN for a class without any."""
+        hits = np.diag(self.counts)[1:].astype(np.float64)
+        total = self.counts[1:].sum(1)
+        found: NDArray[np.float64] = np.full(self.classes, np.nan)
+        np.divide(hits, total, out=found, where=total > 0)
+        return found
+
+    @property
+    def mean_class_accuracy(self) -> float:
+        """Mean of :attr:`class_accuracy` over the classes of the truth; NaN if there is none."""
+        known = self.class_accuracy
+        known = known[~np.isnan(known)]
+        return float(known.mean()) if known.size else float("nan")
+
     def mean_iou(self, classes: Iterable[int] | None = None) -> float:
         """Mean IoU over the classes that occur, of ``classes`` (0-based) or of all; NaN if none does."""
         iou = self.iou if classes is None else self.iou[list(classes)]

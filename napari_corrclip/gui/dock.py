@@ -80,6 +80,7 @@ from napari_corrclip.gui.work.with_images import InMemory
 from napari_corrclip.gui.work.workspace import Opened, Workspace
 from napari_corrclip.project.project import Project
 from napari_corrclip.vocabulary import Vocabulary
+from napari_corrclip.weights.extras import missing_extra
 
 WIDTH = 320
 """Logical pixels, at least; the canvas is to have the larger part of a small screen."""
@@ -355,6 +356,10 @@ class CorrClipDock(Docked):
         self.pages.turn_to(Page.IMAGES)
 
     def _may_fetch(self, choice: Choice) -> bool:
+        extra = missing_extra(choice.recipe.networks)
+        if extra is not None:
+            self.say(extra)
+            return False
         missing = self.model.to_fetch(choice)
         return not missing or self.model.may_fetch(missing)
 
@@ -452,7 +457,7 @@ class CorrClipDock(Docked):
                 return found
             question, reassign = found.question, None
             if isinstance(question, Fetch):
-                sure = self.model.may_fetch(question.networks)
+                sure = self.model.may_fetch(question.files)
             elif isinstance(question, Leave):
                 sure = ask_to_leave(
                     self, question.steps, "Run on another image", "Run", question.because

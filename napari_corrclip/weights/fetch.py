@@ -1,4 +1,4 @@
-"""The fetching of a :class:`NetworkSpec`'s file to this machine.
+"""The fetching of a network's files to this machine.
 
 A file that lies at its place in the cache is used as it is and no socket is opened. Otherwise the
 hub's own client says where a hub file lies, and :mod:`urllib` fetches it; a file appears at its place
@@ -28,6 +28,7 @@ from napari_corrclip.storage.locks import Lock, take
 from napari_corrclip.storage.places import expanded, is_file
 from napari_corrclip.weights.cache import CACHE_VARIABLE, cache_folder, is_offline
 from napari_corrclip.weights.connection import PATIENCE_S, Refused, check_way, open_url
+from napari_corrclip.weights.files import WebFile
 from napari_corrclip.weights.presets import NetworkSpec
 from napari_corrclip.wording.amounts import size_text
 
@@ -40,20 +41,18 @@ _CHUNK = 1 << 20
 _POLL_S = 0.1
 _TRIES = 3
 _LEAST_A_SECOND = 1024
-_MOST = 64 << 30
-"""Bytes: no network that is served has as many."""
 
 
 def fetch(
-    spec: NetworkSpec,
+    spec: WebFile,
     cache: str | os.PathLike[str] | None = None,
     *,
     offline: bool | None = None,
 ) -> Steps[Path]:
-    """Return the local file of ``spec``'s weights and download it where it is missing.
+    """Return where ``spec`` lies, and download it where it is missing.
 
     Args:
-        spec: the network.
+        spec: the weights of a network, or one of its companions.
         cache: the cache folder; ``None`` as in :func:`~napari_corrclip.weights.cache.cache_folder`.
         offline: open no socket; a missing file is an error. ``None``: as the environment says, see
             :func:`~napari_corrclip.weights.cache.is_offline`.
@@ -69,7 +68,7 @@ def fetch(
     if is_file(path):
         yield from _check(spec, path)
         return path
-    if not spec.source:
+    if isinstance(spec, NetworkSpec) and not spec.source:
         raise WeightsError(
             f"The weights file {path} for {spec.library}'s {spec.architecture} does not exist; "
             "check the path."
@@ -97,17 +96,17 @@ def fetch(
     return path
 
 
-def file_path(spec: NetworkSpec, cache: str | os.PathLike[str] | None = None) -> Path:
+def file_path(spec: WebFile, cache: str | os.PathLike[str] | None = None) -> Path:
     """Return where ``spec``'s file lies or belongs; networks of the demo have none.
 
     What an earlier version kept elsewhere is found there, if its checksum was written down and is that of
     ``spec``: files of other addresses may have had the same place.
 
     Args:
-        spec: the network.
+        spec: as of :func:`fetch`.
         cache: the cache folder; ``None`` as in :func:`~napari_corrclip.weights.cache.cache_folder`.
     """
-    if not spec.source:
+    if isinstance(spec, NetworkSpec) and not spec.source:
         return expanded(spec.pretrained, "The checkpoint")
     folder = cache_folder(cache)
     path = folder / spec.place
@@ -130,36 +129,36 @@ def checksum_path(path: Path) -> Path:
 
 def missing(
     networks: Iterable[NetworkSpec], cache: str | os.PathLike[str] | None = None
-) -> tuple[NetworkSpec, ...]:
-    """Return those of ``networks`` whose files are not in the cache, each file once; asks no network.
+) -> tuple[WebFile, ...]:
+    """Return those files of ``networks`` that are not in the cache, each once; asks no network.
+
+    A checkpoint of one's own is none of them, the companions of its architecture may be.
 
     Args:
         networks: for example :attr:`Preset.networks`.
         cache: the cache folder; ``None`` as in :func:`~napari_corrclip.weights.cache.cache_folder`.
     """
-    files = {file_path(spec, cache): spec for spec in networks if spec.source}
-    return tuple(spec for path, spec in files.items() if not is_file(path))
+    files = (file for spec in networks for file in spec.files if file.source)
+    places = {file_path(file, cache): file for file in files}
+    return tuple(file for path, file in places.items() if not is_file(path))
 
 
 def is_here(spec: NetworkSpec, cache: str | os.PathLike[str] | None = None) -> bool:
-    """Whether a network can be loaded without a download: its file is in the cache, or where it was.
+    """Whether a network can be loaded without a download: its files are in the cache, or where they were.
 
     Args:
         spec: the network.
         cache: as of :func:`missing`.
     """
-    if spec.library == "demo":
-        return True
-    return is_file(file_path(spec, cache) if spec.source else Path(spec.pretrained))
+    return all(is_file(file_path(file, cache)) for file in spec.files)
 
 
-def download_stage(spec: NetworkSpec) -> str:
+def download_stage(spec: WebFile) -> str:
     """Return what the progress of ``spec``'s download is called; its units are bytes."""
-    name = spec.filename if spec.from_url else spec.architecture
-    return f"{DOWNLOAD} {name} ({spec.licence})"
+    return f"{DOWNLOAD} {spec.stage} ({spec.licence})"
 
 
-def _hold(path: Path, spec: NetworkSpec) -> Steps[Lock]:
+def _hold(path: Path, spec: WebFile) -> Steps[Lock]:
     """Wait until no other process fetches the same file."""
     while (held := take(path)) is None:
         yield Progress(f"wait for another download of {spec.filename}", 0, 1)
@@ -167,13 +166,13 @@ def _hold(path: Path, spec: NetworkSpec) -> Steps[Lock]:
     return held
 
 
-def file_url(spec: NetworkSpec) -> str:
+def file_url(spec: WebFile) -> str:
     """Return the address of ``spec``'s file, for a person or another program to fetch it."""
     if spec.from_url or not spec.source:
         return spec.source
     from huggingface_hub import hf_hub_url
 
-    return hf_hub_url(spec.source, spec.filename, endpoint=_hub_endpoint())
+    return hf_hub_url(spec.source, spec.filename, revision=spec.revision, endpoint=_hub_endpoint())
 
 
 def _hub_endpoint() -> str | None:
@@ -181,7 +180,7 @@ def _hub_endpoint() -> str | None:
     return os.environ.get("HF_ENDPOINT") or None
 
 
-def _from_hub(spec: NetworkSpec, path: Path) -> Steps[None]:
+def _from_hub(spec: WebFile, path: Path) -> Steps[None]:
     """Ask the hub's own client where the file lies and what it is, and fetch it from there.
 
     The client's own download begins anew after a cut and cannot be stopped in the middle.
@@ -200,7 +199,7 @@ def _from_hub(spec: NetworkSpec, path: Path) -> Steps[None]:
     yield from _from_url(spec, path, _Address(location, spec.sha256 or sha256, headers))
 
 
-def _ask_hub(spec: NetworkSpec, path: Path) -> tuple[str, str | None]:
+def _ask_hub(spec: WebFile, path: Path) -> tuple[str, str | None]:
     """Return where the hub keeps ``spec``'s file, and its SHA-256 if the hub tells it."""
     from huggingface_hub import get_hf_file_metadata
 
@@ -218,7 +217,7 @@ def _ask_hub(spec: NetworkSpec, path: Path) -> tuple[str, str | None]:
     return facts.location or url, etag if re.fullmatch("[0-9a-f]{64}", etag) else None
 
 
-def published_sha256(spec: NetworkSpec, path: Path, *, offline: bool | None = None) -> str | None:
+def published_sha256(spec: WebFile, path: Path, *, offline: bool | None = None) -> str | None:
     """Return the SHA-256 that the file of ``spec`` at ``path`` must have; ``None``: nobody knows.
 
     What the preset says counts, else what was written down when the file was downloaded, else what the
@@ -250,7 +249,7 @@ _checked: dict[_Version, str] = {}
 """The SHA-256 of files as they were when this process read them."""
 
 
-def _check(spec: NetworkSpec, path: Path) -> Steps[None]:
+def _check(spec: WebFile, path: Path) -> Steps[None]:
     """Hold a file that is there against the preset's checksum, if it has one; once in a process.
 
     Whoever put it there: another preset, a person, an earlier version.
@@ -323,7 +322,7 @@ class _Address:
     headers: Mapping[str, str]
 
 
-def _from_url(spec: NetworkSpec, path: Path, address: _Address) -> Steps[None]:
+def _from_url(spec: WebFile, path: Path, address: _Address) -> Steps[None]:
     """Fetch into a file beside ``path`` that outlives a cut, so that the next try goes on there."""
     part = part_path(path)
     for _ in range(_TRIES):
@@ -353,7 +352,7 @@ def _from_url(spec: NetworkSpec, path: Path, address: _Address) -> Steps[None]:
 
 
 def _rest(
-    spec: NetworkSpec, path: Path, address: _Address, start: int, version: str | None
+    spec: WebFile, path: Path, address: _Address, start: int, version: str | None
 ) -> Steps[bool]:
     """Ask once for the file from byte ``start`` on; return whether the part beside ``path`` is whole.
 
@@ -433,7 +432,7 @@ def _range(headers: Message) -> tuple[int | None, int | None]:
 
 
 def _announced(
-    spec: NetworkSpec, headers: Message, start: int, total: int | None
+    spec: WebFile, headers: Message, start: int, total: int | None
 ) -> tuple[int | None, int]:
     """Return how long the whole file is by its headers, if they tell, and the most that is taken.
 
@@ -457,17 +456,16 @@ def _announced(
         length = start + int(said)
         if total not in (None, length):
             raise Refused(f"it gave {length} and {total} bytes as the length of one file")
-    most = min(_MOST, 4 * spec.size + (1 << 30)) if spec.size else _MOST
     if length is None:
         # Until the connection ends, or what the preset tells has come.
-        return None, spec.size + spec.size // 64 + (1 << 20) if spec.size else _MOST
-    if length > most:
+        return None, spec.size + spec.size // 64 + (1 << 20) if spec.size else spec.most
+    if length > spec.most:
         raise Refused(f"it gave {length} bytes as the file's length, far more than such a file has")
     return length, length
 
 
 def _copy(
-    spec: NetworkSpec,
+    spec: WebFile,
     path: Path,
     part: Path,
     response: http.client.HTTPResponse,
@@ -560,9 +558,10 @@ def _first_sentence(error: object) -> str:
     return first.partition(". ")[0]
 
 
-def _missing(spec: NetworkSpec, path: Path, reason: str) -> WeightsError:
+def _missing(spec: WebFile, path: Path, reason: str) -> WeightsError:
+    kind, are = ("The weights of", "are") if isinstance(spec, NetworkSpec) else ("The file", "is")
     return WeightsError(
-        f"The weights of {spec.title} ({size_text(spec.size)}, {spec.licence}) are not at {path} and "
+        f"{kind} {spec.title} ({size_text(spec.size)}, {spec.licence}) {are} not at {path} and "
         f"could not be fetched ({reason}); get {file_url(spec)} by other means and put it there, or name a "
         f"folder that has it in {CACHE_VARIABLE}."
     )

@@ -20,7 +20,10 @@ from napari_corrclip.devices import plain_torch
 from napari_corrclip.errors import InputError, WeightsError
 from napari_corrclip.progress import drive
 from napari_corrclip.storage.untrusted import guarded
+from napari_corrclip.weights import text_towers
+from napari_corrclip.weights.extras import check_extras
 from napari_corrclip.weights.fetch import fetch
+from napari_corrclip.weights.files import CONFIG, PIECES
 from napari_corrclip.weights.presets import NetworkSpec
 
 if TYPE_CHECKING:
@@ -28,6 +31,8 @@ if TYPE_CHECKING:
     from open_clip.tokenizer import SimpleTokenizer
     from segment_anything.modeling import Sam
     from timm.models.vision_transformer import VisionTransformer
+
+    from napari_corrclip.encoders.pieces import PieceTokenizer
 
 Cache = str | os.PathLike[str] | None
 
@@ -41,7 +46,7 @@ _MOST_CELLS = 256
 @plain_torch(building=True)
 def load_clip(
     spec: NetworkSpec, device: torch.device | str = "cpu", cache: Cache = None
-) -> open_clip.CLIP:
+) -> open_clip.CLIP | open_clip.CustomTextCLIP:
     """Return the image and text towers of ``spec``.
 
     Args:
@@ -50,7 +55,8 @@ def load_clip(
         cache: the cache folder of the weights.
 
     Raises:
-        InputError: open_clip has no such architecture, or not as a plain CLIP.
+        InputError: open_clip has no such architecture, or not as one that is served; its text tower needs
+            an extra of the package that is not installed.
         WeightsError: the weights cannot be had or are not of this architecture.
     """
     if spec.library == "demo":
@@ -62,11 +68,19 @@ def load_clip(
     _check_library(spec, "open_clip")
     # Not create_model: it logs to the root logger and so sets up the host program's logging.
     config = _clip_config(spec)
-    path = drive(fetch(spec, cache))  # first, because building takes seconds
+    check_extras((spec,))
+    text = _text(config)
+    # First, because building takes seconds.
+    described = _companion(spec, CONFIG, cache) if text_towers.is_foreign(text) else None
+    path = drive(fetch(spec, cache))
     if path.suffix != ".safetensors":
         # Before open_clip does, which tries once more without weights_only where a file makes it fail.
         read_checkpoint(path)
-    model = open_clip.CLIP(**config)
+    model = (
+        open_clip.CLIP(**config)
+        if described is None
+        else text_towers.build_clip(config, text_towers.read_config(described))
+    )
     try:
         open_clip.load_checkpoint(model, str(path), strict=True, weights_only=True)
     except Exception as error:
@@ -74,11 +88,16 @@ def load_clip(
     return model.to(device=device).eval()
 
 
-def load_tokenizer(spec: NetworkSpec) -> SimpleTokenizer:
-    """Return the tokenizer of ``spec``'s text tower; it comes with the library.
+def load_tokenizer(spec: NetworkSpec, cache: Cache = None) -> SimpleTokenizer | PieceTokenizer:
+    """Return the tokenizer of ``spec``'s text tower: it comes with the library, or is a companion.
+
+    Args:
+        spec: as of :func:`load_clip`.
+        cache: as there.
 
     Raises:
         InputError: as :func:`load_clip`.
+        WeightsError: as there, of the companion.
     """
     if spec.library == "demo":
         from napari_corrclip.demo import networks
@@ -87,7 +106,10 @@ def load_tokenizer(spec: NetworkSpec) -> SimpleTokenizer:
     from open_clip.tokenizer import DEFAULT_CONTEXT_LENGTH, SimpleTokenizer
 
     _check_library(spec, "open_clip")
-    text = cast("Mapping[str, object]", _clip_config(spec)["text_cfg"])
+    text = _text(_clip_config(spec))
+    if text_towers.is_foreign(text):
+        check_extras((spec,))
+        return text_towers.read_tokenizer(_companion(spec, PIECES, cache), text)
     return SimpleTokenizer(context_length=text.get("context_length", DEFAULT_CONTEXT_LENGTH))
 
 
@@ -109,9 +131,8 @@ def load_similarity(
     path = drive(fetch(spec, cache))
     state = read_checkpoint(path)
     side = _own_side(state, model)
-    if (
-        side is not None
-    ):  # its positions as they are, to be resampled for each image by its own rule
+    if side is not None:
+        # Its positions as they are, to be resampled for each image by its own rule.
         model = _similarity_tower(spec, img_size=side)
     try:
         known = checkpoint_filter_fn(state, model)
@@ -203,7 +224,14 @@ def tensor_bytes(spec: NetworkSpec) -> int:
         if spec.library == "open_clip":
             import open_clip
 
-            model = open_clip.CLIP(**_clip_config(spec))
+            config = _clip_config(spec)
+            text = _text(config)
+            if text_towers.is_foreign(text):
+                check_extras((spec,))
+                numbers = text_towers.PUBLISHED[str(text["hf_model_name"])]
+                model = text_towers.build_clip(config, numbers)
+            else:
+                model = open_clip.CLIP(**config)
         elif spec.library == "timm":
             model = _similarity_tower(spec)
         else:
@@ -270,10 +298,15 @@ def _clip_config(spec: NetworkSpec) -> dict[str, object]:
             f"The weights {spec.pretrained!r} were trained with QuickGELU, which "
             f"{spec.architecture} has not; name {spec.architecture}-quickgelu."
         )
-    vision = cast("Mapping[str, object]", config["vision_cfg"])
-    text = cast("Mapping[str, object]", config["text_cfg"])
+    vision, text = cast("Mapping[str, object]", config["vision_cfg"]), _text(config)
+    if "hf_model_name" in text and (reason := text_towers.why_refused(text)):
+        raise InputError(
+            f"open_clip's {spec.architecture} {reason}, and of Hugging Face's text towers those of "
+            "XLM-RoBERTa alone are served: xlm-roberta-base-ViT-B-32 and xlm-roberta-large-ViT-H-14."
+        )
     # Towers of other libraries bring settings with their prefix, ResNets a list of layers.
-    foreign = any(key.startswith(("timm_", "hf_")) for key in (*vision, *text))
+    prefixes = ("timm_",) if "hf_model_name" in text else ("timm_", "hf_")
+    foreign = any(key.startswith(prefixes) for key in (*vision, *text))
     plain = config.keys() <= {"embed_dim", "vision_cfg", "text_cfg", "quick_gelu"}
     if foreign or not plain or not isinstance(vision["layers"], int):
         raise InputError(
@@ -282,6 +315,21 @@ def _clip_config(spec: NetworkSpec) -> dict[str, object]:
             "like."
         )
     return config
+
+
+def _text(config: Mapping[str, object]) -> Mapping[str, object]:
+    return cast("Mapping[str, object]", config["text_cfg"])
+
+
+def _companion(spec: NetworkSpec, filename: str, cache: Cache) -> Path:
+    """Return where a companion of ``spec`` lies, and fetch it where it is missing."""
+    found = next((file for file in spec.files[1:] if file.filename == filename), None)
+    if found is None:
+        raise WeightsError(
+            f"The network {spec.title} comes without {filename}, which its text tower needs; name where "
+            "that is from among the preset's companions."
+        )
+    return drive(fetch(found, cache))
 
 
 def _refuse(

@@ -11,6 +11,7 @@ from napari_corrclip.errors import InputError, WeightsError
 from napari_corrclip.settings import Settings
 from napari_corrclip.storage.places import expanded, is_file
 from napari_corrclip.weights.catalogue import get_preset
+from napari_corrclip.weights.files import companions_of
 from napari_corrclip.weights.presets import (
     SAMS,
     Library,
@@ -22,7 +23,10 @@ from napari_corrclip.weights.presets import (
 
 Named = str | NetworkSpec
 
-_LICENCES = {"openai": "MIT", "laion2b": "MIT", "metaclip": "CC-BY-NC-4.0"}
+_LICENCES = {
+    "openai": "MIT", "laion2b": "MIT", "laion5b": "MIT", "frozen_laion5b": "MIT",
+    "metaclip": "CC-BY-NC-4.0",
+}  # fmt: skip
 
 
 def make_preset(
@@ -152,12 +156,15 @@ def _open_clip(name: str) -> NetworkSpec:
         )
     known: Mapping[str, Any] = open_clip.get_pretrained_cfg(architecture, tag)
     source, filename = _where(known.get("hf_hub", ""), known.get("url", ""))
+    # The hub has LAION's CLIPs with a text tower that needs files of its own as pickles alone.
+    is_pickle = bool(companions_of(architecture))
+    usual = "open_clip_pytorch_model.bin" if is_pickle else "open_clip_model.safetensors"
     return NetworkSpec(
         library="open_clip",
         architecture=architecture,
         pretrained=tag,
         source=source,
-        filename=filename or "open_clip_model.safetensors",
+        filename=filename or usual,
         # open_clip tells no licences; those of a few series are the same for all of its weights.
         licence=next((of for begin, of in _LICENCES.items() if tag.startswith(begin)), "unknown"),
     )

@@ -5,9 +5,6 @@ Nothing here imports torch or the networks' libraries, so that presets can be li
 
 from __future__ import annotations
 
-import hashlib
-import json
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -17,6 +14,7 @@ from typing import Literal
 
 from napari_corrclip._moved import moved_names
 from napari_corrclip.settings import Settings
+from napari_corrclip.weights.files import Companion, WebFile, companions_of
 
 Library = Literal["open_clip", "timm", "segment_anything", "demo"]
 
@@ -24,7 +22,7 @@ _SAM_HOME = "https://dl.fbaipublicfiles.com/segment_anything/"
 
 
 @dataclass(frozen=True, slots=True)
-class NetworkSpec:
+class NetworkSpec(WebFile):
     """One network: which library builds it and where its weights come from.
 
     Attributes:
@@ -38,6 +36,8 @@ class NetworkSpec:
         size: bytes to download. Of a hub file it is the tensors' size, which the file exceeds by
             its header of some kilobytes.
         sha256: the file's checksum, where one is published.
+        companions: what its text tower needs beside its weights, if it is from elsewhere than
+            :func:`~napari_corrclip.weights.files.companions_of` says.
     """
 
     library: Library
@@ -48,6 +48,7 @@ class NetworkSpec:
     licence: str = "unknown"
     size: int = 0
     sha256: str | None = None
+    companions: tuple[Companion, ...] = ()
 
     @classmethod
     def local(
@@ -62,35 +63,27 @@ class NetworkSpec:
         return f"{self.architecture}/{Path(self.pretrained).name}"
 
     @property
-    def free(self) -> bool:
-        """Whether the licence allows any use, commercial use included."""
-        return "-NC" not in self.licence.upper()
+    def stage(self) -> str:
+        """What it is called while it comes."""
+        return self.filename if self.from_url else self.architecture
 
     @property
-    def from_url(self) -> bool:
-        """Whether ``source`` is a URL and not a repository of the hub."""
-        return self.source.startswith(("https://", "http://"))
+    def files(self) -> tuple[WebFile, ...]:
+        """Its weights, and what its text tower needs beside them; of the demo's networks none."""
+        if self.library != "open_clip":
+            return () if self.library == "demo" else (self,)
+        return (self, *(self.companions or companions_of(self.architecture)))
 
     @property
-    def place(self) -> Path:
-        """Where the file lies, relative to the cache folder: no other address has that place.
+    def surely_read(self) -> int:
+        """So many ASCII characters without & that its text tower reads, whatever they are; 0: unknown.
 
-        Published files and repositories of the hub have names that can be read. Every other place is
-        made of the whole address, its query included, and of the checksum where there is one: file
-        stores tell files apart by what a name would leave out.
+        The towers of the package's presets read 77 tokens, start and end counted, and a token has one
+        character at least; XLM-RoBERTa's tokenizer puts a space before the text.
         """
-        if not self.source:
-            return Path(self.filename)
-        if self.source == f"{_SAM_HOME}{self.filename}":
-            published = {network.filename: network.sha256 for network in SAMS.values()}
-            if self.sha256 in (None, published.get(self.filename)):
-                return Path(self.filename)
-        elif not self.from_url and self.sha256 is None and self._is_plain:
-            return Path(self._folder) / self.filename
-        address = json.dumps([self.source, self.filename, self.sha256])
-        # No repository of the hub can have a plus in its name.
-        folder = f"{self._folder[:60]}+{hashlib.sha256(address.encode()).hexdigest()[:16]}"
-        return Path(folder) / self.filename
+        if self.library == "demo" or self in {clip for _, _, clip, _ in _TABLE.values()}:
+            return 75 if len(self.files) < 2 else 74
+        return 0
 
     @property
     def former_place(self) -> Path | None:
@@ -105,29 +98,11 @@ class NetworkSpec:
         return None if former == self.place else former
 
     @property
-    def _folder(self) -> str:
-        """A name for people to read: of the repository, or of where the file comes from."""
-        if self.from_url:
-            where = self.source.partition("://")[2].rpartition("/")[0]
-            return "web-" + re.sub("[^A-Za-z0-9.]+", "-", where)
-        owner, _, name = self.source.rpartition("/")
-        return name if self._is_short else f"{owner}--{name}"
-
-    @property
-    def _is_short(self) -> bool:
-        """Whether the repository is called by its name alone: one of the presets', or one like them."""
-        owner, _, name = self.source.rpartition("/")
-        # Both owners' names are told apart by how they begin.
-        return (owner == "laion") if name.casefold().startswith("clip-") else (owner == "timm")
-
-    @property
-    def _is_plain(self) -> bool:
-        """Whether no other repository, and nothing else of ours, can have the same folder."""
-        owner, _, name = self.source.rpartition("/")
-        apart = (
-            "--" not in f"{owner}{name}" and not owner.endswith("-") and not name.startswith("-")
-        )
-        return apart and not (self._is_short and (name == "text" or name.startswith("web-")))
+    def _published(self) -> Path | None:
+        published = {network.filename: network.sha256 for network in SAMS.values()}
+        known = (None, published.get(self.filename))
+        is_one = self.source == f"{_SAM_HOME}{self.filename}" and self.sha256 in known
+        return Path(self.filename) if is_one else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,13 +136,14 @@ class Preset:
 
     @property
     def licences(self) -> tuple[str, ...]:
-        """The weights' licences, each once, in the order of :attr:`networks`."""
-        return tuple(dict.fromkeys(network.licence for network in self.networks))
+        """The licences of all files, each once, in the order of :attr:`networks`."""
+        files = (file for network in self.networks for file in network.files or (network,))
+        return tuple(dict.fromkeys(file.licence for file in files))
 
     @property
     def size(self) -> int:
         """Bytes to download for all three networks."""
-        return sum(network.size for network in self.networks)
+        return sum(file.size for network in self.networks for file in network.files)
 
     @property
     def templates(self) -> tuple[str, ...]:
@@ -214,6 +190,16 @@ _METACLIP_L14 = _open_clip(
     "timm/vit_large_patch14_clip_224.metaclip_2pt5b",
     1_710_466_052,
     "CC-BY-NC-4.0",
+)
+# LAION-5B, with XLM-RoBERTa as text tower; the hub has it as a pickle alone, which is read as tensors.
+_XLM_ROBERTA_B32 = NetworkSpec(
+    library="open_clip",
+    architecture="xlm-roberta-base-ViT-B-32",
+    pretrained="laion5b_s13b_b90k",
+    source="laion/CLIP-ViT-B-32-xlm-roberta-base-laion5B-s13B-b90k",
+    filename="open_clip_pytorch_model.bin",
+    licence="MIT",
+    size=1_464_485_892,
 )
 _DINO_S8 = NetworkSpec(
     library="timm",
@@ -300,6 +286,8 @@ def _demo() -> Preset:
     )
 
 
+MULTILINGUAL = "xlm-roberta-base-ViT-B-32"
+"""The preset whose text tower reads about a hundred languages."""
 _TABLE: Mapping[str, tuple[str, str, NetworkSpec, NetworkSpec]] = {
     "vit-b-16": (
         "ViT-B/16: OpenAI CLIP, DINO ViT-B/8, SAM ViT-B",
@@ -337,6 +325,13 @@ _TABLE: Mapping[str, tuple[str, str, NetworkSpec, NetworkSpec]] = {
         "As published, with the best figures. The licence of MetaCLIP's weights does not allow "
         "commercial use.",
         _METACLIP_L14,
+        _DINO_B8,
+    ),
+    MULTILINGUAL: (
+        "ViT-B/32 with XLM-RoBERTa: LAION-5B CLIP, DINO ViT-B/8, SAM ViT-B",
+        "For words of about a hundred languages; its image tower is coarser than those of the others. "
+        "Needs the extra multilingual. Free for any use.",
+        _XLM_ROBERTA_B32,
         _DINO_B8,
     ),
 }

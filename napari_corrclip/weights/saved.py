@@ -21,6 +21,7 @@ from napari_corrclip.storage.places import expanded, is_file
 from napari_corrclip.storage.text_files import load_json, read_text
 from napari_corrclip.vocabulary.templates import NAMES, check
 from napari_corrclip.weights.cache import presets_folder
+from napari_corrclip.weights.files import Companion
 from napari_corrclip.weights.presets import Library, NetworkSpec, Preset, built_in_names
 
 _log = logging.getLogger(__name__)
@@ -35,6 +36,7 @@ _URL = r"https?://[A-Za-z0-9._:-]+/[!-~]+"
 _REPOSITORY = r"[A-Za-z0-9_-][A-Za-z0-9_.-]*/[A-Za-z0-9_-][A-Za-z0-9_.-]*"
 _KEYS = ("title", "description", *_ROLES, "settings", "templates")
 _SUFFIX = ".json"
+_MOST_COMPANIONS = 8
 
 
 def save_preset(preset: Preset, *, replace: bool = False) -> Path:
@@ -149,11 +151,19 @@ def _document(preset: Preset) -> dict[str, Any]:
 def _network_document(spec: NetworkSpec) -> dict[str, Any]:
     if spec.library != "demo" and not spec.source:
         spec = replace(spec, pretrained=str(expanded(spec.pretrained, "The checkpoint").absolute()))
-    values = {field.name: getattr(spec, field.name) for field in fields(spec)}
+    document = _values_of(spec)
+    if spec.companions:
+        document["companions"] = [_values_of(file) for file in spec.companions]
+    return document
+
+
+def _values_of(file: NetworkSpec | Companion) -> dict[str, Any]:
+    """Return those values of a file that are not the default."""
+    values = {field.name: (getattr(file, field.name), field.default) for field in fields(file)}
     return {
-        field.name: values[field.name]
-        for field in fields(spec)
-        if field.default is MISSING or values[field.name] != field.default
+        name: value
+        for name, (value, default) in values.items()
+        if default is MISSING or value != default
     }
 
 
@@ -176,39 +186,71 @@ def _preset(name: str, document: object, where: str, folder: Path) -> Preset:
 
 def _network(document: object, where: str, role: str, folder: Path) -> NetworkSpec:
     names = tuple(field.name for field in fields(NetworkSpec))
-    values = _mapping(document, where, names, needed=("library", "architecture", "pretrained"))
-    for key, value in values.items():
-        if key == "size":
-            if type(value) is not int or not 0 <= value < 1 << 50:
-                raise InputError(f"{where}: 'size' is {_kind(value)}; give the number of bytes.")
-        elif key != "sha256" or value is not None:
-            _text(value, f"{where}: {key!r}")
-    spec = NetworkSpec(**values)
+    values = dict(
+        _mapping(document, where, names, needed=("library", "architecture", "pretrained"))
+    )
+    companions = _companions(values.pop("companions", []), where)
+    _check_values(values, where)
+    spec = NetworkSpec(**values, companions=companions)
     if spec.library not in ("demo", _ROLES[role]) or spec.library not in get_args(Library):
         raise InputError(
             f"{where}: 'library' is {spec.library!r}; it can be {_ROLES[role]} or demo."
         )
     if not spec.architecture or not spec.pretrained:
         raise InputError(f"{where}: 'architecture' or 'pretrained' is empty; name both.")
-    if spec.sha256 is not None and not re.fullmatch("[0-9a-f]{64}", spec.sha256):
-        raise InputError(f"{where}: 'sha256' is {spec.sha256!r}; give 64 digits from 0 to f.")
+    if companions and spec.library != "open_clip":
+        raise InputError(f"{where}: 'companions' are of networks of open_clip alone; remove them.")
     if spec.source:
-        # A file name of a stranger's becomes a path on this computer.
-        if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,199}", spec.filename):
-            raise InputError(
-                f"{where}: 'filename' is {spec.filename!r}; give a file's name without a folder."
-            )
-        if not re.fullmatch(_URL if spec.from_url else _REPOSITORY, spec.source):
-            raise InputError(
-                f"{where}: 'source' is {spec.source!r}; give an https address or a repository of the "
-                "Hugging Face hub (owner/name)."
-            )
+        _check_address(spec, where)
         return spec
     if spec.library == "demo":
         return spec
     return replace(
         spec, pretrained=str(folder / expanded(spec.pretrained, f"{where}: 'pretrained'"))
     )
+
+
+def _companions(document: object, where: str) -> tuple[Companion, ...]:
+    where = f"{where}, 'companions'"
+    if not isinstance(document, list) or len(document) > _MOST_COMPANIONS:
+        raise InputError(
+            f"{where} is {_kind(document)}; give a list of at most {_MOST_COMPANIONS} files."
+        )
+    found = []
+    for item in document:
+        names = tuple(field.name for field in fields(Companion))
+        values = _mapping(item, where, names, needed=("source", "filename"))
+        _check_values(values, where)
+        file = Companion(**values)
+        if not re.fullmatch("[0-9a-f]{40}|", file.commit):
+            raise InputError(f"{where}: 'commit' is {file.commit!r}; give 40 digits from 0 to f.")
+        _check_address(file, where)
+        found.append(file)
+    return tuple(found)
+
+
+def _check_values(values: Mapping[str, Any], where: str) -> None:
+    for key, value in values.items():
+        if key == "size":
+            if type(value) is not int or not 0 <= value < 1 << 50:
+                raise InputError(f"{where}: 'size' is {_kind(value)}; give the number of bytes.")
+        elif key != "sha256" or value is not None:
+            _text(value, f"{where}: {key!r}")
+            if key == "sha256" and not re.fullmatch("[0-9a-f]{64}", value):
+                raise InputError(f"{where}: 'sha256' is {value!r}; give 64 digits from 0 to f.")
+
+
+def _check_address(file: NetworkSpec | Companion, where: str) -> None:
+    # A file name of a stranger's becomes a path on this computer.
+    if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,199}", file.filename):
+        raise InputError(
+            f"{where}: 'filename' is {file.filename!r}; give a file's name without a folder."
+        )
+    if not re.fullmatch(_URL if file.from_url else _REPOSITORY, file.source):
+        raise InputError(
+            f"{where}: 'source' is {file.source!r}; give an https address or a repository of the "
+            "Hugging Face hub (owner/name)."
+        )
 
 
 def _mapping(
@@ -239,7 +281,7 @@ def _templates(document: object, where: str) -> str | tuple[str, ...]:
         return document
     if not isinstance(document, list):
         raise InputError(
-            f"{where}: 'templates' is {_kind(document)}; give {' or '.join(map(repr, NAMES))}, or a "
+            f"{where}: 'templates' is {_kind(document)}; give one of {', '.join(NAMES)}, or a "
             "list of texts with {}."
         )
     try:

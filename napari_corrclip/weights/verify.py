@@ -16,17 +16,17 @@ from napari_corrclip.weights.fetch import (
     published_sha256,
     sha256_of,
 )
-from napari_corrclip.weights.presets import NetworkSpec
+from napari_corrclip.weights.files import WebFile
 
 State = Literal["intact", "unchecked", "missing", "damaged"]
 
 
 @dataclass(frozen=True, slots=True)
 class FileCheck:
-    """The check of one network's file.
+    """The check of one file.
 
     Attributes:
-        spec: the network.
+        spec: the file.
         path: where its file lies or belongs.
         state: ``intact``: as published, or, where nobody published a checksum, as it was downloaded;
             ``unchecked``: there, and nobody knows its checksum;
@@ -34,7 +34,7 @@ class FileCheck:
         detail: what to know and to do, in a sentence; empty where it is intact.
     """
 
-    spec: NetworkSpec
+    spec: WebFile
     path: Path
     state: State
     detail: str = ""
@@ -46,7 +46,7 @@ class FileCheck:
 
 
 def verify(
-    spec: NetworkSpec,
+    spec: WebFile,
     cache: str | os.PathLike[str] | None = None,
     *,
     offline: bool | None = None,
@@ -54,7 +54,7 @@ def verify(
     """Compare ``spec``'s file with its published checksum; changes nothing.
 
     Args:
-        spec: a network that has a file, which those of the demo have not.
+        spec: the weights of a network, which those of the demo have not, or one of its companions.
         cache: the cache folder; ``None`` as in :func:`~napari_corrclip.weights.cache.cache_folder`.
         offline: do not ask the hub for a checksum that is not known here. ``None``: as the environment
             says.
@@ -85,7 +85,7 @@ def verify(
     )
 
 
-def _without_checksum(spec: NetworkSpec, path: Path) -> FileCheck:
+def _without_checksum(spec: WebFile, path: Path) -> FileCheck:
     if path.suffix == ".safetensors":
         from safetensors import SafetensorError, safe_open
 

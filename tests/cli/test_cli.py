@@ -19,12 +19,12 @@ from PIL import Image
 
 import napari_corrclip
 from napari_corrclip.cli import main
-from napari_corrclip.cli.comparison import comparison
 from napari_corrclip.cli.console import sentence
 from napari_corrclip.cli.demo import agreement, truth_labels
 from napari_corrclip.demo.scenes import generate_scene
 from napari_corrclip.demo.words import what_is_in
 from napari_corrclip.engine.segmenter import Segmenter
+from napari_corrclip.evaluation.comparison import comparison
 from napari_corrclip.results.segmentation import Segmentation
 from napari_corrclip.vocabulary import Vocabulary
 from tests.forms import short

@@ -55,7 +55,12 @@ def serving() -> Iterator[Server]:
             state.requests.append(f"{self.command} {self.path} {asked}".strip())
             path = self.path
             if path.startswith("/store/"):
-                path = next(p for p in state.files if p.startswith(f"{path[6:]}/resolve/"))
+                repository, _, name = path[6:].rpartition("/")
+                path = next(
+                    p
+                    for p in state.files
+                    if p.startswith(f"{repository}/resolve/") and p.endswith(f"/{name}")
+                )
             content = state.files.get(path)
             if content is None:
                 self.send_error(404)
@@ -63,7 +68,8 @@ def serving() -> Iterator[Server]:
             if state.store and "/resolve/" in self.path:
                 store = state.url.replace("127.0.0.1", "localhost") + "/store"  # another host
                 self.send_response(302)
-                self.send_header("Location", f"{store}{self.path.split('/resolve/')[0]}")
+                repository, _, name = self.path.partition("/resolve/")
+                self.send_header("Location", f"{store}{repository}/{name.rpartition('/')[2]}")
                 self.send_header("X-Linked-ETag", f'"{hashlib.sha256(content).hexdigest()}"')
                 self.send_header("X-Linked-Size", str(len(content)))
                 self.send_header("X-Repo-Commit", "0" * 40)

@@ -121,7 +121,7 @@ def test_first_download(
     assert f"download {small.DINO} (Apache-2.0): 0 of {size:.0f} MB" in told
     assert f"download {small.DINO} (Apache-2.0): {size:.0f} MB of {size:.0f} MB" in told
     # The hub is asked where a file lies; it comes from the store.
-    assert "GET /store/timm/vit_tiny.small" in server.requests
+    assert "GET /store/timm/vit_tiny.small/model.safetensors" in server.requests
     assert not any(asked.startswith("GET /timm") for asked in server.requests)
     small.register()
     assert main(segment(picture)) == 0
@@ -172,7 +172,9 @@ def test_connection_cut_in_the_middle_then_resume(
     assert f"{kept / 1e6:.1f} MB of {preset.clip.size / 1e6:.1f} MB here" in capfd.readouterr().out
     server.cut = None
     assert main(DOWNLOAD) == 0
-    assert f"GET /store/laion/small.clip bytes={kept}-" in server.requests
+    assert (
+        f"GET /store/laion/small.clip/open_clip_model.safetensors bytes={kept}-" in server.requests
+    )
     assert_all_here(preset)
 
 
@@ -211,7 +213,7 @@ def test_cancel_in_the_middle(server: Server, preset: Preset) -> None:
     assert 0 < kept < preset.similarity.size
     server.pause = 0.0
     assert main(DOWNLOAD) == 0
-    assert f"GET /store/timm/vit_tiny.small bytes={kept}-" in server.requests
+    assert f"GET /store/timm/vit_tiny.small/model.safetensors bytes={kept}-" in server.requests
     assert_all_here(preset)
 
 

@@ -40,8 +40,9 @@ from napari_corrclip.gui.work.controller import Controller
 from napari_corrclip.gui.work.estimates import ESTIMATES, about
 from napari_corrclip.weights.cache import is_offline
 from napari_corrclip.weights.catalogue import get_preset, preset_names
+from napari_corrclip.weights.extras import check_extras, missing_extra
 from napari_corrclip.weights.fetch import is_here, missing
-from napari_corrclip.weights.presets import NetworkSpec
+from napari_corrclip.weights.files import WebFile
 from napari_corrclip.wording.markup import plain
 
 _log = logging.getLogger(__name__)
@@ -182,26 +183,28 @@ class ModelPanel(Fold):
         """What is chosen, with the regions of the chosen layer for ``picture``.
 
         Raises:
-            InputError: the layer is not of the picture's size.
+            InputError: the layer is not of the picture's size, or a network needs an extra of the package
+                that is not installed.
         """
         chosen = self.choice
+        check_extras(chosen.recipe.networks)
         layer: Any = self.regions.currentData()
         if layer is None:
             return chosen
         return replace(chosen, given=_regions_of(layer, picture))
 
-    def to_fetch(self, choice: Choice) -> tuple[NetworkSpec, ...]:
-        """Return the networks whose weights a run would download."""
+    def to_fetch(self, choice: Choice) -> tuple[WebFile, ...]:
+        """Return the files that a run would download."""
         # Offline, the run itself says which file is missing and where to put it.
         return () if is_offline() else choice.recipe.missing
 
-    def to_fetch_for_regions(self, choice: Choice) -> tuple[NetworkSpec, ...]:
-        """Return the networks whose weights finding the regions alone would download."""
+    def to_fetch_for_regions(self, choice: Choice) -> tuple[WebFile, ...]:
+        """Return the files that finding the regions alone would download."""
         return () if is_offline() else missing(choice.recipe.networks[2:])
 
-    def may_fetch(self, networks: Sequence[NetworkSpec]) -> bool:
-        """Ask whether weights may be downloaded, once."""
-        return self._question.ask(networks, self)
+    def may_fetch(self, files: Sequence[WebFile]) -> bool:
+        """Ask whether files may be downloaded, once."""
+        return self._question.ask(files, self)
 
     def begin(self) -> None:
         """Take what a person set in napari's preferences."""
@@ -317,6 +320,9 @@ class ModelPanel(Fold):
         self.advanced.set_defaults(self._preset_settings)
         self.files.show_networks(get_preset(self.preset.currentText()).networks)
         self._settings_changed()
+        extra = missing_extra(self.choice.recipe.networks)
+        if extra is not None:
+            self.told.emit(extra)
 
     def _settings_changed(self, *_: object) -> None:
         for number, detail in enumerate(DETAILS):

@@ -15,6 +15,7 @@ from napari_corrclip.gui.widgets import MarkupLabel, button, set_tip
 from napari_corrclip.gui.work.controller import Controller
 from napari_corrclip.progress import Steps
 from napari_corrclip.weights.fetch import fetch, file_path, missing
+from napari_corrclip.weights.files import WebFile
 from napari_corrclip.weights.presets import NetworkSpec
 from napari_corrclip.weights.verify import FileCheck, verify
 from napari_corrclip.wording.amounts import count, size_text
@@ -34,7 +35,7 @@ class WeightFiles(QWidget):
         told: a sentence.
 
     Attributes:
-        networks: the preset's that have files.
+        files: those of the preset's networks.
     """
 
     told = Signal(str)
@@ -46,7 +47,8 @@ class WeightFiles(QWidget):
         self._question = question
         self._controller = controller
         self._checked: dict[Version, FileCheck] = {}
-        self.networks: tuple[NetworkSpec, ...] = ()
+        self.files: tuple[WebFile, ...] = ()
+        self._networks: tuple[NetworkSpec, ...] = ()
         self.label = MarkupLabel()
         self.label.setWordWrap(True)
         self.download_button = button("Download", "Fetch what is missing, without a run")
@@ -64,27 +66,28 @@ class WeightFiles(QWidget):
         controller.busy.connect(lambda _: self.refresh())  # a run fetches what it misses
 
     def show_networks(self, networks: Sequence[NetworkSpec]) -> None:
-        """Show the files of another preset; those of the demo are part of the package."""
-        files = {file_path(network): network for network in networks if network.library != "demo"}
-        self.networks = tuple(files.values())
+        """Show the files of another preset's networks; those of the demo are part of the package."""
+        files = {file_path(file): file for network in networks for file in network.files}
+        self.files = tuple(files.values())
+        self._networks = tuple(networks)
         self.refresh()
 
     def refresh(self) -> None:
         """Look what is here now."""
         lines = [
-            f"{escape(network.title)} – {size_text(network.size).replace(' ', '&nbsp;')}, "
-            f"{escape(network.licence)}: "
-            f"<b>{self._state(network)}</b>"
-            for network in self.networks
+            f"{escape(file.title)} – {size_text(file.size).replace(' ', '&nbsp;')}, "
+            f"{escape(file.licence)}: "
+            f"<b>{self._state(file)}</b>"
+            for file in self.files
         ]
         self.label.setText("<br>".join(lines) or "This preset needs no download.")
-        set_tip(self.label, "\n".join(str(file_path(network)) for network in self.networks))
-        self.download_button.setEnabled(bool(missing(self.networks)))
-        self.verify_button.setEnabled(bool(self.networks))
+        set_tip(self.label, "\n".join(str(file_path(file)) for file in self.files))
+        self.download_button.setEnabled(bool(missing(self._networks)))
+        self.verify_button.setEnabled(bool(self.files))
 
     def download(self) -> None:
         """Fetch what is missing, if a person agrees."""
-        needed = missing(self.networks)
+        needed = missing(self._networks)
         if not needed or self._is_busy():
             return
         if not self._question.ask(needed, self):
@@ -104,13 +107,13 @@ class WeightFiles(QWidget):
 
     def verify(self) -> None:
         """Compare the files with their checksums, and tell what is wrong with which."""
-        networks = self.networks
-        if not networks or self._is_busy():
+        files = self.files
+        if not files or self._is_busy():
             return
 
         def steps() -> Steps[list[FileCheck]]:
             checks = []
-            for spec in networks:
+            for spec in files:
                 checks.append((yield from verify(spec)))
             return checks
 
@@ -136,7 +139,7 @@ class WeightFiles(QWidget):
             self.told.emit("Something is at work; wait for it or cancel it first.")
         return busy
 
-    def _state(self, spec: NetworkSpec) -> str:
+    def _state(self, spec: WebFile) -> str:
         version = _version(file_path(spec))
         if version is None:
             return "missing"

@@ -10,29 +10,29 @@ from qtpy.QtWidgets import QDialog, QDialogButtonBox, QVBoxLayout, QWidget
 
 from napari_corrclip.gui.widgets import MarkupLabel
 from napari_corrclip.weights.cache import cache_folder
-from napari_corrclip.weights.presets import NetworkSpec
+from napari_corrclip.weights.files import WebFile
 from napari_corrclip.wording.amounts import size_text
 
 
 class WeightsDialog(QDialog):
-    """The question whether the files of ``networks`` may be downloaded.
+    """The question whether ``files`` may be downloaded.
 
     Args:
-        networks: those whose files are missing.
+        files: those that are missing.
         parent: what it stands before.
     """
 
-    def __init__(self, networks: Sequence[NetworkSpec], parent: QWidget | None = None) -> None:
+    def __init__(self, files: Sequence[WebFile], parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setWindowTitle("Download weights")
-        total = sum(spec.size for spec in networks)
+        total = sum(spec.size for spec in files)
         rows = "".join(
             f"<tr><td>{escape(spec.title)}&nbsp;&nbsp;</td>"
             f"<td align='right'>{size_text(spec.size)}&nbsp;&nbsp;</td>"
             f"<td>{escape(spec.licence)}</td></tr>"
-            for spec in networks
+            for spec in files
         )
-        unfree = [spec for spec in networks if not spec.free]
+        unfree = [spec for spec in files if not spec.free]
         text = (
             "<p>The networks of this preset are not on this computer yet:</p>"
             f"<table>{rows}</table><p>Together {size_text(total)}, once, into<br>"
@@ -69,14 +69,14 @@ class WeightsQuestion:
     """
 
     def __init__(self) -> None:
-        self._agreed: set[tuple[NetworkSpec, Path]] = set()
+        self._agreed: set[tuple[WebFile, Path]] = set()
 
-    def ask(self, networks: Sequence[NetworkSpec], parent: QWidget | None = None) -> bool:
-        """Return whether ``networks`` may be downloaded."""
-        new = {(spec, cache_folder()) for spec in networks} - self._agreed
+    def ask(self, files: Sequence[WebFile], parent: QWidget | None = None) -> bool:
+        """Return whether ``files`` may be downloaded."""
+        new = {(spec, cache_folder()) for spec in files} - self._agreed
         if not new:
             return True
-        dialog = WeightsDialog(networks, parent)
+        dialog = WeightsDialog(files, parent)
         agreed = dialog.exec() == QDialog.DialogCode.Accepted
         dialog.deleteLater()
         if agreed:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from napari_corrclip.annotation import Session
 from napari_corrclip.annotation.edits.predictions import Reassign
 from napari_corrclip.vocabulary import Vocabulary, VocabularyClass
-from napari_corrclip.weights.presets import NetworkSpec
+from napari_corrclip.weights.files import WebFile
 
 FIRST = "Type the classes that you see in the image, press Run, and correct what comes back."
 
@@ -25,7 +25,7 @@ class Choices:
         vocabulary: the classes; ``None``: there are none.
         all_planes: whether all planes of a stack are to be run on, and not one image.
         given: whether the regions are those of a layer.
-        missing: networks that would be downloaded.
+        missing: files of networks that would be downloaded.
         may_fetch: whether they may be.
         may_leave: whether what nobody could find again is to be left.
         reassign: what becomes of the decisions of classes that go, by their value.
@@ -34,7 +34,7 @@ class Choices:
     vocabulary: Vocabulary | None
     all_planes: bool = False
     given: bool = False
-    missing: tuple[NetworkSpec, ...] = ()
+    missing: tuple[WebFile, ...] = ()
     may_fetch: bool = False
     may_leave: bool = False
     reassign: Reassign | None = None
@@ -67,9 +67,9 @@ class State:
 
 @dataclass(frozen=True)
 class Fetch:
-    """The question whether the weights of these networks may be downloaded."""
+    """The question whether these files of networks may be downloaded."""
 
-    networks: tuple[NetworkSpec, ...]
+    files: tuple[WebFile, ...]
 
 
 @dataclass(frozen=True)

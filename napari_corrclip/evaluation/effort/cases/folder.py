@@ -11,14 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_corrclip.errors import InputError
+from napari_corrclip.evaluation.datasets.dataset import TruthValues
+from napari_corrclip.evaluation.datasets.folder import NAME_IT, labelled_images, names_in
 from napari_corrclip.images import read_image, to_rgb
 from napari_corrclip.maps.reading import read_map
-from napari_corrclip.storage.text_files import read_text
 from napari_corrclip.vocabulary import Vocabulary
 from napari_corrclip.vocabulary.classes import MAX_VALUE
-from napari_corrclip.vocabulary.files import names_of_lines
-
-IMAGES, LABELS, CLASSES = "images", "labels", "classes.txt"
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,7 +63,7 @@ def read_folder(
         InputError: something is missing, cannot be read, or does not belong together.
     """
     folder = Path(folder)
-    pairs = _pairs(folder)
+    pairs = [(each.image, each.truth) for each in labelled_images(folder)]
     images = [to_rgb(read_image(image)) for image, _ in pairs]
     truths = [_read_truth(path) for _, path in pairs]
     for (path, other), image, truth in zip(pairs, images, truths, strict=True):
@@ -75,7 +73,7 @@ def read_folder(
                 f"truth {str(other)!r} {truth.shape[0]} × {truth.shape[1]}; give maps of the "
                 "images' size."
             )
-    names = _names(folder, classes)
+    names = names_in(folder) if classes is None else list(classes)
     if names is None:
         highest = max(int(truth[~np.isin(truth, list(ignore))].max(initial=0)) for truth in truths)
         if highest >= MAX_VALUE:
@@ -84,8 +82,9 @@ def read_folder(
                 f"{MAX_VALUE - 1}; give maps of classes, or leave it out by --ignore {highest}."
             )
         names = [f"class {value}" for value in range(highest + 1)]
+    values = TruthValues(0, frozenset(ignore))
     numbers = [
-        _numbers(path, truth, len(names), ignore)
+        values.numbers(truth, len(names), f"The truth {str(path)!r}", NAME_IT)
         for (_, path), truth in zip(pairs, truths, strict=True)
     ]
     return Photographs(
@@ -98,67 +97,8 @@ def read_folder(
     )
 
 
-def _pairs(folder: Path) -> list[tuple[Path, Path]]:
-    """Return every image's path with that of its truth, by name."""
-    images, labels = (_by_stem(folder / part) for part in (IMAGES, LABELS))
-    for here, there, part in ((images, labels, LABELS), (labels, images, IMAGES)):
-        alone = sorted(here.keys() - there.keys())
-        if alone:
-            raise InputError(
-                f"{str(here[alone[0]])!r} has no counterpart in {str(folder / part)!r}"
-                f"{f' (nor have {len(alone) - 1} others)' if len(alone) > 1 else ''}; the names "
-                "of images and truth must be the same but for the suffix."
-            )
-    return [(images[stem], labels[stem]) for stem in sorted(images)]
-
-
-def _by_stem(folder: Path) -> dict[str, Path]:
-    """Return the files of ``folder`` by name without suffix."""
-    try:
-        files = sorted(p for p in folder.iterdir() if p.is_file() and not p.name.startswith("."))
-    except OSError as error:
-        reason = error.strerror or str(error)
-        raise InputError(
-            f"The folder {str(folder)!r} cannot be read ({reason}); give a folder that holds "
-            f"'{IMAGES}' and '{LABELS}'."
-        ) from None
-    if not files:
-        raise InputError(f"The folder {str(folder)!r} is empty; put files in it.")
-    found: dict[str, Path] = {}
-    for path in files:
-        if path.stem in found:
-            raise InputError(
-                f"{str(found[path.stem])!r} and {str(path)!r} have the same name; keep one of them."
-            )
-        found[path.stem] = path
-    return found
-
-
 def _read_truth(path: Path) -> NDArray[np.int64]:
     array = read_map(path, "truth")
     if array.dtype == np.uint64:  # no number of a class is so large that it would be cut here
         array = np.minimum(array, np.uint64(np.iinfo(np.int64).max))
     return array.astype(np.int64)
-
-
-def _names(folder: Path, classes: Sequence[str] | None) -> list[str] | None:
-    if classes is not None:
-        return list(classes)
-    path = folder / CLASSES
-    if not path.exists():
-        return None
-    return list(names_of_lines(read_text(path, "class names")))
-
-
-def _numbers(
-    path: Path, truth: NDArray[np.int64], classes: int, ignore: Collection[int]
-) -> NDArray[np.uint16]:
-    """Return class numbers from 1, 0 for what is ignored."""
-    counted = ~np.isin(truth, list(ignore))
-    wrong = truth[counted & ((truth < 0) | (truth >= classes))]
-    if wrong.size:
-        raise InputError(
-            f"The truth {str(path)!r} holds the value {int(wrong[0])}, and there are names for 0 to "
-            f"{classes - 1}; name it by --classes or leave it out by --ignore {int(wrong[0])}."
-        )
-    return np.where(counted, truth + 1, 0).astype(np.uint16)

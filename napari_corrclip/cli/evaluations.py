@@ -1,0 +1,162 @@
+"""The work of ``napari-corrclip evaluate``: a data set with truth, run by the networks and scored."""
+
+from __future__ import annotations
+
+import datetime
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+from napari_corrclip.cli.console import say, tell
+from napari_corrclip.cli.options import RegionOptions, check_region_options, read_classes
+from napari_corrclip.cli.projects import drive_run, exit_by, read_part
+from napari_corrclip.cli.segment import check_prompts, read_settings, to_be_fetched
+from napari_corrclip.cli.targets import check_folder
+from napari_corrclip.engine.recipe import Recipe
+from napari_corrclip.errors import InputError
+from napari_corrclip.evaluation.datasets.dataset import Dataset
+from napari_corrclip.evaluation.datasets.opening import open_dataset
+from napari_corrclip.progress import drive
+from napari_corrclip.regions.options import REGION_KINDS
+from napari_corrclip.weights.catalogue import get_preset
+
+if TYPE_CHECKING:
+    from napari_corrclip.settings import Detail
+
+
+@dataclass(frozen=True)
+class Options:
+    """The options of ``evaluate``; the command's help says what each means."""
+
+    dataset: str
+    root: Path
+    output: Path | None = None
+    preset: str = "demo"
+    regions: str = "sam"
+    region_options: RegionOptions | None = None
+    settings: Path | None = None
+    device: str = "auto"
+    dtype: str = "auto"
+    detail: str = "standard"
+    classes: str | None = None
+    first: int | None = None
+    ignore: Sequence[int] = ()
+    images: int | None = None
+    part: str | None = None
+    workers: int | None = None
+    scheduler: str | None = None
+    prepare: bool = False
+    check: bool = False
+    oracle: bool = False
+    plots: bool = True
+
+
+def evaluate(options: Options) -> None:
+    """Run and score a data set; see the command's help.
+
+    Raises:
+        InputError: an option cannot be used, the data set is not as it should be, or a result cannot be
+            saved.
+        typer.Exit: some images failed, with the exit code.
+    """
+    from napari_corrclip.evaluation.benchmarking.evaluating import take
+
+    part = None if options.part is None else read_part(options.part)
+    classes = None if options.classes is None else read_classes(options.classes)
+    dataset = take(
+        open_dataset(
+            options.dataset,
+            options.root,
+            classes=classes,
+            first=options.first,
+            ignore=options.ignore,
+        ),
+        options.images,
+    )
+    if options.check:
+        _survey(dataset)
+        return
+    recipe = _recipe(options, dataset)
+    folder = options.output or Path(f"corrclip-evaluation-{dataset.name}")
+    if options.plots and part is None and not options.prepare:
+        from napari_corrclip.evaluation.effort.reporting.plots import check_matplotlib
+
+        check_matplotlib()
+    check_folder(folder)
+    _run(options, dataset, recipe, folder, part)
+
+
+def _survey(dataset: Dataset) -> None:
+    """Look at all of a data set, and tell what there is."""
+    from napari_corrclip.evaluation.benchmarking.survey import survey_steps
+
+    tell(*drive(survey_steps(dataset)).lines())
+
+
+def _recipe(options: Options, dataset: Dataset) -> Recipe:
+    """Return the run, by the protocol of the data set."""
+    preset = get_preset(options.preset)
+    if options.regions not in REGION_KINDS:
+        raise InputError(
+            f"--regions is {options.regions!r}, and an evaluation finds its regions itself; choose "
+            f"{' or '.join(REGION_KINDS)}."
+        )
+    check_region_options(options.region_options or {}, options.regions)
+    check_prompts(dataset.vocabulary, preset)
+    settings = dataset.settings(preset.settings)
+    if options.settings is not None:  # what a person says stands above the protocol
+        settings = read_settings(options.settings, settings)
+    return Recipe(
+        preset,
+        device=options.device,
+        dtype=options.dtype,
+        regions=options.regions,
+        region_options=options.region_options or None,
+        detail=cast("Detail", options.detail),
+        settings=settings,
+    )
+
+
+def _run(
+    options: Options, dataset: Dataset, recipe: Recipe, folder: Path, part: tuple[int, int] | None
+) -> None:
+    """Run what has no result yet; if that was all, score it and write the report."""
+    from napari_corrclip.evaluation.benchmarking import evaluating, output, report
+    from napari_corrclip.evaluation.benchmarking.survey import survey_steps
+    from napari_corrclip.evaluation.effort.reporting.output import check_foreign
+
+    check_foreign(folder, output.RECORD)
+    codes: list[int] = []
+    if part is None:
+        # What is wrong with the truth is told before hours of computing.
+        for line in drive(survey_steps(dataset)).lines():
+            say(line)
+    elif not evaluating.is_begun(folder):
+        raise InputError(
+            f"{str(folder)!r} has no evaluation yet, and parts that run at once cannot make one; do so first "
+            "by --prepare."
+        )
+    with evaluating.open_project(folder, dataset, recipe) as project:
+        if options.prepare:
+            tell(f"{project.folder}: {len(dataset.images):,} images, to be run by --part I/N")
+            return
+        for line in to_be_fetched(recipe) if options.scheduler is None else ():
+            say(line)
+        due = project.items_to_run(part=part)
+        if due or part is None:
+            steps = evaluating.run_steps(
+                project, part=part, workers=options.workers, scheduler=options.scheduler
+            )
+            codes = drive_run(project, steps, len(due), "run")
+        if part is not None:
+            tell("When all parts are done: the same command without --part, which scores them")
+        else:
+            found = drive(evaluating.score_steps(project, dataset, oracle=options.oracle))
+            date = datetime.date.today().isoformat()
+            output.write_evaluation(folder, found, project, date, plots=options.plots)
+            for note in report.notes(found):
+                say(f"Note: {note}")
+            tell(*report.console_lines(found), f"{folder}{os.sep}")
+    exit_by(codes)

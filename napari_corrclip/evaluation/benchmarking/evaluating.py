@@ -1,0 +1,193 @@
+"""The evaluation of a data set: a project of its images, run by the one runner, and scored."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_corrclip.engine.recipe import Recipe
+from napari_corrclip.errors import InputError
+from napari_corrclip.evaluation.benchmarking.scores import Ceiling, Scores
+from napari_corrclip.evaluation.datasets.dataset import Dataset, LabelledImage
+from napari_corrclip.images.origin import place_of
+from napari_corrclip.progress import Progress, Steps, finish
+from napari_corrclip.project.folder import is_project
+from napari_corrclip.project.project import Project
+from napari_corrclip.project.records import ItemRecord, ItemState
+from napari_corrclip.project.run import Event, Report
+from napari_corrclip.project.task import Proposal
+from napari_corrclip.regions.superpixels import SuperpixelRegions
+from napari_corrclip.results.large import LargeSegmentation
+from napari_corrclip.results.segmentation import class_indices
+
+PROJECT: Final = "results.corrclip-project"
+SUPERPIXELS: Final = SuperpixelRegions.name
+
+
+@dataclass(frozen=True, eq=False)
+class Evaluation:
+    """The outcome of an evaluation.
+
+    Attributes:
+        dataset: that was measured.
+        recipe: of the run.
+        scores: of the images that have a result.
+        ceilings: what regions can reach, by the name of their source; first those of the run.
+        failed: images without a result, each with the reason.
+        seconds: mean time of an image.
+    """
+
+    dataset: Dataset
+    recipe: Recipe
+    scores: Scores
+    ceilings: Mapping[str, Ceiling]
+    failed: tuple[tuple[str, str], ...]
+    seconds: float
+
+
+def evenly(images: Sequence[LabelledImage], count: int | None) -> tuple[LabelledImage, ...]:
+    """Return so many of some images, spread evenly over all; ``None``: all of them.
+
+    Raises:
+        InputError: fewer than one.
+    """
+    if count is None or count >= len(images):
+        return tuple(images)
+    if count < 1:
+        raise InputError(f"{count} images cannot be evaluated; ask for at least one.")
+    return tuple(images[number * len(images) // count] for number in range(count))
+
+
+def take(dataset: Dataset, count: int | None) -> Dataset:
+    """Return a data set with so many of its images, spread evenly."""
+    return replace(dataset, images=evenly(dataset.images, count))
+
+
+def is_begun(folder: Path) -> bool:
+    """Whether there is an evaluation in a folder."""
+    return is_project(folder / PROJECT)
+
+
+def open_project(folder: Path, dataset: Dataset, recipe: Recipe) -> Project:
+    """Open the project of an evaluation, made if there is none yet; images that it lacks are added.
+
+    Args:
+        folder: of the evaluation.
+        dataset: whose images they are.
+        recipe: of the run, as the data set sets it.
+
+    Raises:
+        InputError: the folder has an evaluation of other classes, networks or settings.
+    """
+    place = folder / PROJECT
+    files = [each.image for each in dataset.images]
+    if not is_project(place):
+        return Project.create(place, dataset.vocabulary, files, recipe=recipe)
+    project = Project.open(place)
+    try:
+        if project.vocabulary != dataset.vocabulary or project.recipe.key() != recipe.key():
+            raise InputError(
+                f"{str(folder)!r} has an evaluation of other classes, networks or settings; give another "
+                "-o, or the options that it was begun with."
+            )
+        known = items_of(project)
+        missing = [file for file in files if place_of(file) not in known]
+        if missing:
+            project.add(*missing)
+    except BaseException:
+        project.close()
+        raise
+    return project
+
+
+def items_of(project: Project) -> dict[Path, ItemRecord]:
+    """Return the items of a project by the place of their image."""
+    return {place_of(project.path_of(item)): item for item in project.items()}
+
+
+def run_steps(
+    project: Project,
+    *,
+    part: tuple[int, int] | None = None,
+    workers: int | None = None,
+    scheduler: str | None = None,
+) -> Generator[Event[str, Proposal], None, Report[str]]:
+    """Run what has no result yet; what parts have made is taken in first.
+
+    Args:
+        project: of the evaluation.
+        part: ``(i, n)``: of n parts the i-th alone; see :meth:`Project.run`.
+        workers: processes on this machine.
+        scheduler: address of a Dask scheduler.
+
+    Raises:
+        InputError: as of :meth:`Project.run`.
+        WeightsError: the networks cannot be loaded.
+    """
+    if part is None:
+        yield from project.collect_steps()
+    return (
+        yield from project.run_steps(part=part, workers=workers, scheduler=scheduler, vectors=False)
+    )
+
+
+def score_steps(project: Project, dataset: Dataset, *, oracle: bool = False) -> Steps[Evaluation]:
+    """Score the results of a project by the truth.
+
+    Args:
+        project: that was run.
+        dataset: the images that count, with their truth.
+        oracle: also tell what superpixels could reach, beside the regions of the run.
+
+    Raises:
+        InputError: a truth has another size than its result or a value of no class, or no image has a result.
+    """
+    classes = len(dataset.vocabulary)
+    scores = Scores(classes)
+    ceilings = {project.recipe.regions: scores.ceiling}
+    other = Ceiling(classes)
+    if oracle:
+        ceilings.setdefault(SUPERPIXELS, other)
+    items = items_of(project)
+    failed, seconds = [], []
+    for done, each in enumerate(dataset.images):
+        yield Progress("score", done, len(dataset.images))
+        item = items.get(place_of(each.image))
+        if item is None or item.state not in (ItemState.PRELABELLED, *_CORRECTED):
+            reason = "it was not run" if item is None or not item.reason else item.reason
+            failed.append((each.name, reason))
+            continue
+        result = project.result(item)
+        if isinstance(result, LargeSegmentation):
+            labels, regions = (np.asarray(maps[:, :]) for maps in (result.labels, result.regions))
+        else:
+            labels, regions = result.labels, result.regions
+        truth = dataset.read_truth(each, labels.shape)
+        prediction = numbers_of(labels, dataset)
+        scores.add(each.name, truth, prediction, regions)
+        seconds.append(sum(result.provenance.seconds.values()))
+        if other in ceilings.values():
+            rgb, _ = dataset.read(each)
+            other.add(truth, prediction, finish(SuperpixelRegions().segment(rgb)))
+    yield Progress("score", len(dataset.images), len(dataset.images))
+    if not scores.images:
+        raise InputError(
+            f"No image of {dataset.title} has a result ({failed[0][0]}: {failed[0][1]}); nothing can be "
+            "scored."
+        )
+    mean = float(np.mean(seconds))
+    return Evaluation(dataset, project.recipe, scores, ceilings, tuple(failed), mean)
+
+
+_CORRECTED = (ItemState.IN_REVIEW, ItemState.VERIFIED, ItemState.SKIPPED)
+"""What the networks said is scored, whatever a person has made of it."""
+
+
+def numbers_of(labels: NDArray[np.integer], dataset: Dataset) -> NDArray[np.int64]:
+    """Return (H, W) class numbers from 1 of label values, 0 = unlabelled."""
+    return class_indices(labels.astype(np.uint16, copy=False), dataset.vocabulary) + 1

@@ -1,0 +1,75 @@
+"""The files of an evaluation: tables, plots, and the worst images side by side with their truth."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_corrclip.evaluation.benchmarking import report
+from napari_corrclip.evaluation.benchmarking.evaluating import Evaluation, items_of
+from napari_corrclip.evaluation.comparison import comparison, png
+from napari_corrclip.evaluation.effort.reporting.output import binary, text, write_together
+from napari_corrclip.images.origin import place_of
+from napari_corrclip.project.project import Project
+from napari_corrclip.results.provenance import package_versions
+from napari_corrclip.storage.folders import Writer
+
+RECORD: Final = "evaluation.json"
+TABLES: Final = "evaluation.md"
+BARS: Final = "evaluation-classes.png"
+CONFUSION: Final = "evaluation-confusion.png"
+PICTURES: Final = "evaluation-*.png"
+WORST: Final = 6
+_LARGEST: Final = 768
+"""Longest side in pixels of an image in a picture."""
+
+
+def write_evaluation(
+    folder: Path, evaluation: Evaluation, project: Project, date: str, *, plots: bool = True
+) -> None:
+    """Write the report into ``folder``, all or none; pictures of an earlier one there are replaced.
+
+    Args:
+        folder: that gets it.
+        evaluation: what came out.
+        project: that has the results.
+        date: on which.
+        plots: whether to draw by matplotlib.
+
+    Raises:
+        InputError: it cannot be written.
+    """
+    writers: dict[str, Writer] = {}
+    if plots:
+        from napari_corrclip.evaluation.benchmarking.plots import bar_plot, confusion_plot
+
+        writers[BARS] = binary(bar_plot(evaluation))
+        writers[CONFUSION] = binary(confusion_plot(evaluation))
+    for place, score in enumerate(report.worst_first(evaluation)[:WORST], 1):
+        writers[f"evaluation-worst-{place}.png"] = binary(
+            worst_picture(evaluation, project, score.name)
+        )
+    versions = package_versions()
+    writers[RECORD] = text(report.to_json(evaluation, date, versions))
+    writers[TABLES] = text(
+        report.markdown(
+            evaluation, date, versions, [name for name in writers if name.endswith(".png")]
+        )
+    )
+    write_together(folder, writers, PICTURES)
+
+
+def worst_picture(evaluation: Evaluation, project: Project, name: str) -> bytes:
+    """Return a PNG: an image, its truth and the prediction side by side, at most 768 pixels each."""
+    dataset = evaluation.dataset
+    each = next(image for image in dataset.images if image.name == name)
+    rgb, truth = dataset.read(each)
+    result = project.result(items_of(project)[place_of(each.image)])
+    labels = np.asarray(result.labels[:, :])
+    values: NDArray[np.uint16] = np.array([0, *dataset.vocabulary.values], np.uint16)
+    step = -(-max(truth.shape) // _LARGEST)
+    small = (slice(None, None, step),) * 2
+    return png(comparison(rgb[small], values[truth][small], labels[small], dataset.vocabulary))

@@ -1,0 +1,245 @@
+"""The report of an evaluation: JSON for programs, Markdown for people, a line for the console."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, Final
+
+import numpy as np
+
+from napari_corrclip.evaluation.benchmarking.evaluating import Evaluation
+from napari_corrclip.evaluation.datasets.benchmarks import LAYOUTS
+from napari_corrclip.evaluation.effort.reporting.cells import number, plain, plain_text
+from napari_corrclip.wording.amounts import count
+
+DIGITS: Final = 1
+_POINTS: Final = "32 × 32 points, larger masks on top"
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """One figure of an evaluation.
+
+    Attributes:
+        name: in plain words.
+        value: in percent; NaN where it cannot be told.
+        published: the paper's, in percent; ``None``: there is none for it.
+    """
+
+    name: str
+    value: float
+    published: float | None = None
+
+    @property
+    def difference(self) -> float | None:
+        """Ours less the published one, in points."""
+        return None if self.published is None else self.value - self.published
+
+
+def figures(evaluation: Evaluation) -> tuple[Figure, ...]:
+    """Return the figures of an evaluation; the first one is the benchmarks'."""
+    scores, name = evaluation.scores, evaluation.dataset.name
+    layout = LAYOUTS.get(name)
+    published = None if layout is None else layout.published.get(evaluation.recipe.name)
+    return (
+        Figure("mIoU", 100 * scores.confusion.mean_iou(), published),
+        Figure("pixel accuracy", 100 * scores.confusion.accuracy),
+        Figure("mean class accuracy", 100 * scores.confusion.mean_class_accuracy),
+        Figure("boundary IoU", 100 * scores.boundary.mean_iou),
+    )
+
+
+def notes(evaluation: Evaluation) -> Iterator[str]:
+    """Yield what has to be known to read the figures, a sentence each."""
+    dataset, recipe = evaluation.dataset, evaluation.recipe
+    scored = len(evaluation.scores.images)
+    whole = dataset.expected or len(dataset.images)
+    if scored != whole:
+        yield f"Only {scored:,} of {whole:,} images are scored, so that figures are not comparable."
+    if dataset.note:
+        yield f"{dataset.note[0].upper()}{dataset.note[1:]}."
+    if evaluation.failed:
+        yield f"{count(len(evaluation.failed), 'image')} without a result, such as " + ": ".join(
+            evaluation.failed[0]
+        )
+    if figures(evaluation)[0].published is not None:
+        own = recipe.region_options
+        options = {} if own is None else asdict(own)
+        side = options.get("points_per_side")
+        ours = f"{side} × {side} points" if side else recipe.regions
+        yield (
+            f"The published figure is that of CorrCLIP's paper ({_POINTS}); this run's regions are by "
+            + ours
+            + (f", {options['painting']}." if "painting" in options else ".")
+        )
+
+
+def console_lines(evaluation: Evaluation) -> Iterator[str]:
+    """Yield what is printed when an evaluation is done."""
+    for each in figures(evaluation):
+        beside = ""
+        if each.published is not None:
+            beside = f"   published {each.published:.1f}, {each.difference:+.1f}"
+        yield f"{each.name:<20} {number(each.value, DIGITS):>5} %{beside}"
+    for source, ceiling in evaluation.ceilings.items():
+        yield (
+            f"{'ceiling of ' + source:<20} {number(100 * ceiling.confusion.mean_iou(), DIGITS):>5} % mIoU, "
+            f"{ceiling.regions / max(1, ceiling.images):.0f} regions an image"
+        )
+
+
+def markdown(
+    evaluation: Evaluation, date: str, versions: Mapping[str, str], shown: list[str]
+) -> str:
+    """Return the report for people.
+
+    Args:
+        evaluation: what came out.
+        date: on which.
+        versions: of the packages.
+        shown: names of the pictures beside it.
+    """
+    return (
+        "\n".join([*_head(evaluation, date, versions), *_tables(evaluation), *_pictures(shown)])
+        + "\n"
+    )
+
+
+def _head(evaluation: Evaluation, date: str, versions: Mapping[str, str]) -> Iterator[str]:
+    dataset, recipe = evaluation.dataset, evaluation.recipe
+    yield f"# {plain_text(dataset.title)}, measured\n"
+    made = ", ".join(f"{name} {version}" for name, version in versions.items())
+    images = count(len(evaluation.scores.images), "image")
+    classes = count(len(dataset.vocabulary), "class", "classes")
+    yield (
+        f"{date}: `napari-corrclip evaluate {dataset.name} --preset {recipe.name}`, {images}, {classes}, "
+        f"regions by {recipe.regions}, {evaluation.seconds:.2f} s an image ({recipe.device}). {made}.\n"
+    )
+    settings = recipe.method
+    yield (
+        f"Short side {settings.short_side}, windows of {settings.window} every {settings.stride} pixels; "
+        f"least probability beside the background {dataset.vocabulary.threshold:g}.\n"
+    )
+    for note in notes(evaluation):
+        yield f"{plain_text(note)}\n"
+
+
+def _tables(evaluation: Evaluation) -> Iterator[str]:
+    yield "| | % | published | difference |"
+    yield "|---|---|---|---|"
+    for each in figures(evaluation):
+        published = "" if each.published is None else number(each.published, DIGITS)
+        difference = "" if each.difference is None else f"{each.difference:+.{DIGITS}f}"
+        yield f"| {each.name} | {number(each.value, DIGITS)} | {published} | {difference} |"
+    yield "\n## What the regions can reach\n"
+    yield (
+        "Each region with the class that most of its pixels have, pixels in no region as the run predicted "
+        "them: no vote over these regions has more pixels right.\n"
+    )
+    yield "| regions by | an image | pixels in none, % | mIoU, % | pixel accuracy, % |"
+    yield "|---|---|---|---|---|"
+    for source, ceiling in evaluation.ceilings.items():
+        cells = (
+            f"{ceiling.regions / max(1, ceiling.images):.0f}",
+            number(100 * ceiling.unsegmented / max(1, ceiling.pixels), DIGITS),
+            number(100 * ceiling.confusion.mean_iou(), DIGITS),
+            number(100 * ceiling.confusion.accuracy, DIGITS),
+        )
+        yield f"| {source} | {' | '.join(cells)} |"
+    yield "\n## Classes\n"
+    yield "| class | IoU, % | accuracy, % | boundary IoU, % | of the true pixels, % | taken most for |"
+    yield "|---|---|---|---|---|---|"
+    for row in class_rows(evaluation):
+        shares = (
+            number(100 * row[name], DIGITS) for name in ("iou", "accuracy", "boundary_iou", "share")
+        )
+        yield f"| {plain_text(row['name'])} | {' | '.join(shares)} | {plain_text(row['taken_for'])} |"
+    yield ""
+
+
+def _pictures(shown: list[str]) -> Iterator[str]:
+    for name in shown:
+        yield f"![{name}]({name})\n"
+
+
+def class_rows(evaluation: Evaluation) -> list[dict[str, Any]]:
+    """Return a row for each class: its figures (0 to 1), and what it is taken for most."""
+    scores, names = evaluation.scores, evaluation.dataset.vocabulary.names
+    counts = scores.confusion.counts
+    total = max(1, int(counts[1:].sum()))
+    iou, accuracy, boundary = (
+        scores.confusion.iou,
+        scores.confusion.class_accuracy,
+        scores.boundary.iou,
+    )
+    rows = []
+    for number_, name in enumerate(names, 1):
+        wrong = counts[number_].copy()
+        wrong[number_] = 0
+        worst = int(wrong.argmax())
+        taken = "" if not wrong[worst] else ("(unlabelled)" if worst == 0 else names[worst - 1])
+        rows.append(
+            {
+                "name": name,
+                "iou": float(iou[number_ - 1]),
+                "accuracy": float(accuracy[number_ - 1]),
+                "boundary_iou": float(boundary[number_ - 1]),
+                "share": int(counts[number_].sum()) / total,
+                "taken_for": taken,
+            }
+        )
+    return rows
+
+
+def to_json(evaluation: Evaluation, date: str, versions: Mapping[str, str]) -> str:
+    """Return everything: figures, classes, images, the counts they are made of, and how it was run."""
+    scores, dataset = evaluation.scores, evaluation.dataset
+    document = {
+        "format": "napari-corrclip evaluation 1",
+        "date": date,
+        "versions": dict(versions),
+        "dataset": dataset.name,
+        "images": len(scores.images),
+        "images_of_the_benchmark": dataset.expected or None,
+        "recipe": json.loads(evaluation.recipe.to_json()),
+        "notes": list(notes(evaluation)),
+        "seconds_an_image": evaluation.seconds,
+        "figures": [
+            {
+                "name": each.name,
+                "percent": each.value,
+                "published": each.published,
+                "difference": each.difference,
+            }
+            for each in figures(evaluation)
+        ],
+        "ceilings": {
+            source: {
+                "miou": ceiling.confusion.mean_iou(),
+                "accuracy": ceiling.confusion.accuracy,
+                "regions_an_image": ceiling.regions / max(1, ceiling.images),
+                "unsegmented": ceiling.unsegmented / max(1, ceiling.pixels),
+            }
+            for source, ceiling in evaluation.ceilings.items()
+        },
+        "classes": class_rows(evaluation),
+        "worst": [asdict(each) for each in worst_first(evaluation)[:50]],
+        "failed": dict(evaluation.failed),
+        "confusion": scores.confusion.counts.tolist(),
+        "boundary": {
+            "truth": scores.boundary.truth.tolist(),
+            "prediction": scores.boundary.prediction.tolist(),
+            "both": scores.boundary.both.tolist(),
+        },
+    }
+    return json.dumps(plain(document), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def worst_first(evaluation: Evaluation) -> list[Any]:
+    """Return the images' scores, the lowest mean IoU first; without those of which nothing is counted."""
+    known = [each for each in evaluation.scores.images if not math.isnan(each.miou)]
+    order = np.argsort([each.miou for each in known], kind="stable")
+    return [known[number_] for number_ in order]

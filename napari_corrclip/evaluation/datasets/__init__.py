@@ -1,0 +1,1 @@
+"""Data sets: images with truth, in the layouts in which people have them."""

@@ -1,0 +1,153 @@
+"""A data set: images with truth, what the stored values mean, and the protocol of its measuring."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_corrclip.errors import InputError
+from napari_corrclip.images import read_image, to_rgb
+from napari_corrclip.maps.reading import read_map
+from napari_corrclip.settings import Settings
+from napari_corrclip.storage.frozen import FrozenMapping
+from napari_corrclip.vocabulary import Vocabulary
+
+
+@dataclass(frozen=True, slots=True)
+class LabelledImage:
+    """An image with its truth, as files.
+
+    Attributes:
+        name: that tells it apart in its data set.
+        image: the file of the picture.
+        truth: the file of the map.
+    """
+
+    name: str
+    image: Path
+    truth: Path
+
+
+@dataclass(frozen=True, slots=True)
+class TruthValues:
+    """The meaning of a truth's stored values.
+
+    Attributes:
+        first: value of the first class; the others follow it one by one.
+        ignored: values of pixels that are not counted.
+        things: how many of the values are classes of their own, of a truth with more: these become the second
+            class and so on, and all others the first one, the background; ``None``: values are classes.
+    """
+
+    first: int = 0
+    ignored: frozenset[int] = frozenset({255})
+    things: int | None = None
+
+    def numbers(
+        self, stored: NDArray[np.integer], classes: int, said: str, advice: str
+    ) -> NDArray[np.uint16]:
+        """Return class numbers from 1, 0 = not counted.
+
+        Args:
+            stored: (H, W) values.
+            classes: K.
+            said: what the map is called in a sentence.
+            advice: what to do about a value of no class; ``{value}`` is that.
+
+        Raises:
+            InputError: there is a value of no class.
+        """
+        values = stored.astype(np.int64) if stored.dtype != np.uint64 else _clipped(stored)
+        counted = ~np.isin(values, list(self.ignored))
+        if self.things is not None:
+            found = np.where((values >= 0) & (values < self.things), values + 2, 1)
+        else:
+            found = values - self.first + 1
+            wrong = values[counted & ((found < 1) | (found > classes))]
+            if wrong.size:
+                value = int(wrong[0])
+                last = self.first + classes - 1
+                raise InputError(
+                    f"{said} holds the value {value}, and there are names for {self.first} to {last}; "
+                    f"{advice.format(value=value)}."
+                )
+        return np.where(counted, found, 0).astype(np.uint16)
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """Images with truth, and how they are measured.
+
+    Attributes:
+        name: by which it is asked for, or the folder's.
+        title: what people call it.
+        vocabulary: the classes; number i of a truth is the i-th of them, from 1.
+        images: in the order of the list, or of the names.
+        values: what the truths hold.
+        protocol: settings that the data set sets, by name: inference size and windows.
+        expected: how many images there are by those who made it; 0: nobody says.
+        note: what else is to be known of how it was read; empty: nothing.
+        advice: what to do about a value of no class; ``{value}`` is that.
+    """
+
+    name: str
+    title: str
+    vocabulary: Vocabulary
+    images: tuple[LabelledImage, ...]
+    values: TruthValues = TruthValues()
+    protocol: Mapping[str, Any] = field(default_factory=lambda: FrozenMapping({}))
+    expected: int = 0
+    note: str = ""
+    advice: str = "give the truths of this data set, prepared as its layout asks"
+
+    def settings(self, base: Settings) -> Settings:
+        """Return a preset's settings with what the data set sets."""
+        return base.replace(**self.protocol)
+
+    def read(self, which: LabelledImage) -> tuple[NDArray[np.uint8], NDArray[np.uint16]]:
+        """Return an image's pixels and its truth.
+
+        Args:
+            which: one of :attr:`images`.
+
+        Returns:
+            (H, W, 3) uint8, and (H, W) uint16: class numbers from 1, 0 = not counted.
+
+        Raises:
+            InputError: a file cannot be read, the truth has another size, or a value of no class.
+        """
+        rgb = to_rgb(read_image(which.image))
+        return rgb, self.read_truth(which, rgb.shape[:2])
+
+    def read_truth(
+        self, which: LabelledImage, size: tuple[int, ...] | None = None
+    ) -> NDArray[np.uint16]:
+        """Return (H, W) class numbers from 1, 0 = not counted.
+
+        Args:
+            which: one of :attr:`images`.
+            size: rows and columns that it must have, those of the image; ``None``: any.
+
+        Raises:
+            InputError: it cannot be read, has another size, or a value of no class.
+        """
+        stored = read_map(which.truth, "truth")
+        if size is not None and stored.shape != tuple(size):
+            raise InputError(
+                f"The image {str(which.image)!r} is {size[0]} × {size[1]} pixels and its truth "
+                f"{str(which.truth)!r} {stored.shape[0]} × {stored.shape[1]}; give maps of the images' size."
+            )
+        said = f"The truth {str(which.truth)!r}"
+        return self.values.numbers(stored, len(self.vocabulary), said, self.advice)
+
+
+def _clipped(stored: NDArray[np.integer]) -> NDArray[np.int64]:
+    """Return values of 64 bits without sign; no number of a class is so large that it would be cut."""
+    limit = np.uint64(np.iinfo(np.int64).max)
+    clipped: NDArray[np.int64] = np.minimum(stored, limit).astype(np.int64)
+    return clipped

@@ -1,0 +1,109 @@
+"""A folder as a data set: ``images/`` and ``labels/`` with files of the same names, and a file of classes."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection
+from pathlib import Path
+from typing import Final
+
+from napari_corrclip.errors import InputError
+from napari_corrclip.evaluation.datasets.dataset import Dataset, LabelledImage, TruthValues
+from napari_corrclip.storage.text_files import read_text
+from napari_corrclip.vocabulary import Vocabulary
+from napari_corrclip.vocabulary.files import names_of_lines
+
+IMAGES: Final = "images"
+LABELS: Final = "labels"
+CLASSES: Final = "classes.txt"
+NAME_IT: Final = "name it among the classes, or leave it out by --ignore {value}"
+"""What to do about a value of no class."""
+
+
+def open_folder(
+    folder: str | os.PathLike[str],
+    *,
+    classes: Vocabulary | None = None,
+    first: int = 0,
+    ignore: Collection[int] = (),
+) -> Dataset:
+    """Find the images and truths of a folder; reads no picture.
+
+    The truth of ``images/a.jpg`` is ``labels/a.png`` (or another format), one whole number a pixel as it is
+    stored: a palette or bit depth makes no difference.
+
+    Args:
+        folder: has the two folders, and may have ``classes.txt``, a class a line.
+        classes: the classes; ``None``: those of ``classes.txt``.
+        first: value of the first class in the truth.
+        ignore: values that are not counted.
+
+    Raises:
+        InputError: something is missing, or does not belong together.
+    """
+    folder = Path(folder)
+    images = labelled_images(folder)
+    if classes is None:
+        names = names_in(folder)
+        if names is None:
+            raise InputError(
+                f"{str(folder)!r} has no {CLASSES!r}, which names the classes in the order of their values; "
+                "write it, a name a line, or give --classes."
+            )
+        classes = Vocabulary.from_file(folder / CLASSES)
+    return Dataset(
+        name=folder.resolve().name,
+        title=folder.resolve().name,
+        vocabulary=classes,
+        images=images,
+        values=TruthValues(first, frozenset(ignore)),
+        advice=NAME_IT,
+    )
+
+
+def labelled_images(folder: Path) -> tuple[LabelledImage, ...]:
+    """Return every image of ``folder`` with its truth, by name.
+
+    Raises:
+        InputError: a folder cannot be read or is empty, or a file has no counterpart.
+    """
+    images, labels = (_by_stem(folder / part) for part in (IMAGES, LABELS))
+    for here, there, part in ((images, labels, LABELS), (labels, images, IMAGES)):
+        alone = sorted(here.keys() - there.keys())
+        if alone:
+            raise InputError(
+                f"{str(here[alone[0]])!r} has no counterpart in {str(folder / part)!r}"
+                f"{f' (nor have {len(alone) - 1} others)' if len(alone) > 1 else ''}; the names "
+                "of images and truth must be the same but for the suffix."
+            )
+    return tuple(LabelledImage(stem, images[stem], labels[stem]) for stem in sorted(images))
+
+
+def names_in(folder: Path) -> list[str] | None:
+    """Return the names of ``classes.txt``, ``None`` where there is none."""
+    path = folder / CLASSES
+    if not path.exists():
+        return None
+    return list(names_of_lines(read_text(path, "class names")))
+
+
+def _by_stem(folder: Path) -> dict[str, Path]:
+    """Return the files of ``folder`` by name without suffix."""
+    try:
+        files = sorted(p for p in folder.iterdir() if p.is_file() and not p.name.startswith("."))
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise InputError(
+            f"The folder {str(folder)!r} cannot be read ({reason}); give a folder that holds "
+            f"'{IMAGES}' and '{LABELS}'."
+        ) from None
+    if not files:
+        raise InputError(f"The folder {str(folder)!r} is empty; put files in it.")
+    found: dict[str, Path] = {}
+    for path in files:
+        if path.stem in found:
+            raise InputError(
+                f"{str(found[path.stem])!r} and {str(path)!r} have the same name; keep one of them."
+            )
+        found[path.stem] = path
+    return found
