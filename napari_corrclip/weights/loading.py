@@ -131,9 +131,8 @@ def load_similarity(
     path = drive(fetch(spec, cache))
     state = read_checkpoint(path)
     side = _own_side(state, model)
-    if (
-        side is not None
-    ):  # its positions as they are, to be resampled for each image by its own rule
+    if side is not None:
+        # Its positions as they are, to be resampled for each image by its own rule.
         model = _similarity_tower(spec, img_size=side)
     try:
         known = checkpoint_filter_fn(state, model)
