@@ -39,6 +39,7 @@ from napari_corrclip.regions.superpixels import SuperpixelRegions
 from napari_corrclip.settings import DETAILS, at_detail
 from napari_corrclip.vocabulary import Vocabulary
 from napari_corrclip.weights.catalogue import get_preset
+from napari_corrclip.weights.presets import MOBILE
 
 WORDS = Vocabulary.parse(
     "person, dog, cat, bird, horse, cow, sheep, car, bus, train, boat, bicycle, bottle, chair, "
@@ -70,7 +71,7 @@ def main() -> None:
     """Parse the arguments, measure, print."""
     parser = argparse.ArgumentParser(description="Seconds of encoding and classifying.")
     parser.add_argument("--device", default="auto")
-    parser.add_argument("--dtype", default="auto")
+    parser.add_argument("--dtype", default="float32")
     parser.add_argument("--presets", nargs="+", default=["demo", "vit-b-16"])
     parser.add_argument("--regions", nargs="+", default=["sam", "superpixels"])
     parser.add_argument("--images", nargs="+", default=list(IMAGES), choices=list(IMAGES))
@@ -132,11 +133,14 @@ def build(name: str, device: torch.device, dtype: torch.dtype) -> Segmenter:
     from open_clip.tokenizer import SimpleTokenizer
     from segment_anything import sam_model_registry
 
+    from napari_corrclip.encoders.mobile_sam import build_mobile_sam
+
     preset = get_preset(name)
     torch.manual_seed(0)
     clip = open_clip.CLIP(**open_clip.get_model_config(preset.clip.architecture))
     dino = timm.create_model(preset.similarity.architecture, pretrained=False, num_classes=0)
-    sam = sam_model_registry[preset.regions.architecture]()
+    builders = sam_model_registry | {MOBILE: build_mobile_sam}
+    sam = builders[preset.regions.architecture]()
     return Segmenter(
         OpenClipEncoder(
             clip.eval(), SimpleTokenizer(), name=preset.clip.title, device=device, dtype=dtype

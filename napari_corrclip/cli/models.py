@@ -95,7 +95,10 @@ def save(
         ),
     ] = None,
     sam: Annotated[
-        str | None, typer.Option(metavar="vit_b|vit_l|vit_h|vit_b=FILE|demo", help="SAM.")
+        str | None,
+        typer.Option(
+            metavar="vit_b|vit_l|vit_h|vit_t|vit_b=FILE|demo", help="SAM; vit_t is MobileSAM."
+        ),
     ] = None,
     base: Annotated[
         str, typer.Option(metavar="PRESET", help="Gives what is left out, settings too.")

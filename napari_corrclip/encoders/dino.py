@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import torch
+from timm.layers.mlp import Mlp
 from timm.layers.patch_embed import PatchEmbed
 from timm.models import vision_transformer as vit
 from timm.models.vision_transformer import Block, VisionTransformer
@@ -14,6 +15,7 @@ from napari_corrclip.errors import InputError
 from napari_corrclip.method import similarity as steps
 from napari_corrclip.method.grids import unfold
 
+from .activation import activated
 from .fingerprint import fingerprint
 from .positions import resample_positions
 from .protocols import Blocks, SimilarityFeatures
@@ -95,7 +97,7 @@ class TimmSimilarityEncoder:
         model = self.model
         tokens, grid = self._embed(pixels.to(device=self.device, dtype=self.dtype))
         for block in model.blocks[:-1]:
-            tokens = block(tokens)
+            tokens = _run_block(block, tokens)
             yield
         last = model.blocks[-1]
         queries, keys, _ = last.attn.qkv(last.norm1(tokens)).chunk(3, dim=-1)
@@ -130,6 +132,19 @@ class TimmSimilarityEncoder:
 
     def _cells(self, tokens: Tensor, grid: tuple[int, int]) -> Tensor:
         return unfold(tokens[:, self.model.num_prefix_tokens :], grid)
+
+
+def _run_block(block: Any, tokens: Tensor) -> Tensor:
+    """One block over tokens (B, T, d) as by its own forward, without memory for a second wide tensor."""
+    tokens = tokens + block.ls1(block.attn(block.norm1(tokens)))
+    normed, mlp = block.norm2(tokens), block.mlp
+    if type(mlp) is Mlp:
+        widened = mlp.norm(activated(mlp.act, mlp.fc1(normed)))
+        rest = mlp.fc2(widened)
+    else:
+        rest = mlp(normed)
+    result: Tensor = tokens + block.ls2(rest)
+    return result
 
 
 def _why_refused(model: Any) -> str:

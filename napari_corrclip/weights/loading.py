@@ -24,7 +24,7 @@ from napari_corrclip.weights import text_towers
 from napari_corrclip.weights.extras import check_extras
 from napari_corrclip.weights.fetch import fetch
 from napari_corrclip.weights.files import CONFIG, PIECES
-from napari_corrclip.weights.presets import NetworkSpec
+from napari_corrclip.weights.presets import MOBILE, NetworkSpec
 
 if TYPE_CHECKING:
     import open_clip
@@ -84,7 +84,7 @@ def load_clip(
     try:
         open_clip.load_checkpoint(model, str(path), strict=True, weights_only=True)
     except Exception as error:
-        _refuse(spec, path, read_checkpoint(path), model, error)
+        _refuse(spec, path, read_checkpoint(path), model.state_dict(), error)
     return model.to(device=device).eval()
 
 
@@ -138,7 +138,7 @@ def load_similarity(
         known = checkpoint_filter_fn(state, model)
         model.load_state_dict({k: v for k, v in known.items() if not k.startswith("head.")})
     except Exception as error:
-        _refuse(spec, path, state, model, error)
+        _refuse(spec, path, state, model.state_dict(), error)
     return model.to(device=device).eval()
 
 
@@ -178,7 +178,7 @@ def _similarity_tower(spec: NetworkSpec, **options: Any) -> VisionTransformer:
 
 @plain_torch(building=True)
 def load_sam(spec: NetworkSpec, device: torch.device | str = "cpu", cache: Cache = None) -> Sam:
-    """Return the SAM of ``spec``.
+    """Return the SAM of ``spec``; ``vit_t`` is MobileSAM, in the layout of its published checkpoint.
 
     Arguments and errors as :func:`load_clip`, with ``segment_anything`` in the place of
     ``open_clip``.
@@ -192,10 +192,18 @@ def load_sam(spec: NetworkSpec, device: torch.device | str = "cpu", cache: Cache
     # Read here, because its own builder unpickles without weights_only.
     state = read_checkpoint(path)
     model = build()
+    # What the file calls each tensor of the network.
+    names = {name: name for name in model.state_dict()}
+    if spec.architecture == MOBILE:
+        from napari_corrclip.encoders.mobile_sam import published_name, without_classifier
+
+        names, state = {name: published_name(name) for name in names}, without_classifier(state)
+    expected = {names[name]: tensor for name, tensor in model.state_dict().items()}
     try:
-        model.load_state_dict(state)
+        known = {names[name]: name for name in names}
+        model.load_state_dict({known[theirs]: tensor for theirs, tensor in state.items()})
     except Exception as error:
-        _refuse(spec, path, state, model, error)
+        _refuse(spec, path, state, expected, error)
     return model.to(device=device).eval()
 
 
@@ -203,10 +211,15 @@ def _sam_builder(spec: NetworkSpec) -> Callable[[], Sam]:
     from segment_anything import sam_model_registry
 
     _check_library(spec, "segment_anything")
+    if spec.architecture == MOBILE:
+        from napari_corrclip.encoders.mobile_sam import build_mobile_sam
+
+        return build_mobile_sam
     if spec.architecture not in sam_model_registry:
+        names = [name for name in sam_model_registry if name != "default"]
         raise InputError(
             f"segment-anything has no architecture {spec.architecture!r}; choose one of "
-            f"{', '.join(name for name in sam_model_registry if name != 'default')}."
+            f"{', '.join([*names, MOBILE])}."
         )
     build: Callable[[], Sam] = sam_model_registry[spec.architecture]
     return build
@@ -336,7 +349,7 @@ def _refuse(
     spec: NetworkSpec,
     path: Path,
     state: Mapping[str, torch.Tensor],
-    model: nn.Module,
+    expected: Mapping[str, torch.Tensor],
     error: Exception,
 ) -> NoReturn:
     """Say in a sentence why the library could not load ``path``.
@@ -344,7 +357,7 @@ def _refuse(
     The libraries fail in as many ways as there are wrong files, so the file is compared here with
     what the architecture has; their own words serve only where that finds nothing.
     """
-    found = first_mismatch(state, model.state_dict()) or _brief(error)
+    found = first_mismatch(state, expected) or _brief(error)
     raise WeightsError(
         f"The weights file {path} is not of {spec.library}'s {spec.architecture}: {found}; give "
         "the file of this architecture, or name the architecture of this file."

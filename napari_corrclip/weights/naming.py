@@ -51,7 +51,8 @@ def make_preset(
             ``ViT-B-32=/data/mine.pt``; or ``demo``.
         similarity: as timm calls it, ``vit_small_patch14_dinov2.lvd142m``;
             ``vit_base_patch8_224=/data/mine.pth``; or ``demo``.
-        regions: SAM: ``vit_b``, ``vit_l``, ``vit_h``, ``vit_b=/data/mine.pth``; or ``demo``.
+        regions: SAM: ``vit_b``, ``vit_l``, ``vit_h``; MobileSAM: ``vit_t``; ``vit_b=/data/mine.pth``; or
+            ``demo``.
         base: a preset or its name.
         settings: of the method.
         templates: as in :func:`~napari_corrclip.vocabulary.templates.resolve`.

@@ -19,6 +19,13 @@ from napari_corrclip.weights.files import Companion, WebFile, companions_of
 Library = Literal["open_clip", "timm", "segment_anything", "demo"]
 
 _SAM_HOME = "https://dl.fbaipublicfiles.com/segment_anything/"
+# Of the last change of the file, so that the address always has the same bytes.
+_MOBILE_HOME = (
+    "https://raw.githubusercontent.com/ChaoningZhang/MobileSAM/"
+    "f706ad9c4eb7f219c00d9050e46328518ffb65d2/weights/"
+)
+MOBILE = "vit_t"
+"""MobileSAM's architecture, by the name that its authors gave it beside segment-anything's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +95,7 @@ class NetworkSpec(WebFile):
     @property
     def is_published(self) -> bool:
         """Whether it is the CLIP of one of the package's presets, and no demo."""
-        return self in {clip for _, _, clip, _ in _TABLE.values()}
+        return self in {clip for _, _, clip, _, _ in _TABLE.values()}
 
     @property
     def is_multilingual(self) -> bool:
@@ -98,7 +105,9 @@ class NetworkSpec(WebFile):
     @property
     def former_place(self) -> Path | None:
         """Where earlier versions kept the file, if elsewhere; other addresses may have had that too."""
-        if not self.source or self.source == f"{_SAM_HOME}{self.filename}":
+        if self.place == Path(self.filename):
+            return None
+        if self.source == f"{_SAM_HOME}{self.filename}":
             former = Path(self.filename)
         elif self.from_url:
             former = Path(self._folder) / self.filename
@@ -109,10 +118,10 @@ class NetworkSpec(WebFile):
 
     @property
     def _published(self) -> Path | None:
-        published = {network.filename: network.sha256 for network in SAMS.values()}
-        known = (None, published.get(self.filename))
-        is_one = self.source == f"{_SAM_HOME}{self.filename}" and self.sha256 in known
-        return Path(self.filename) if is_one else None
+        known = {network.filename: network for network in SAMS.values()}.get(self.filename)
+        home = f"{_SAM_HOME}{self.filename}" if known is None else known.source
+        sums = (None, None if known is None else known.sha256)
+        return Path(self.filename) if self.source == home and self.sha256 in sums else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,6 +261,16 @@ _SAM_B = _sam(
     375_042_383,
     "ec2df62732614e57411cdcf32a23ffdf28910380d03139ee0f4fcbe91eb8c912",
 )
+_MOBILE_SAM = NetworkSpec(
+    library="segment_anything",
+    architecture=MOBILE,
+    pretrained="mobile_sam",
+    source=f"{_MOBILE_HOME}mobile_sam.pt",
+    filename="mobile_sam.pt",
+    licence="Apache-2.0",
+    size=40_728_226,
+    sha256="6dbb90523a35330fedd7f1d3dfc66f995213d81b29a5ca8108dbcdd4e37d6c2f",
+)
 SAMS: Mapping[str, NetworkSpec] = MappingProxyType(
     {
         "vit_b": _SAM_B,
@@ -267,9 +286,10 @@ SAMS: Mapping[str, NetworkSpec] = MappingProxyType(
             2_564_550_879,
             "a7bf3b02f3ebf1267aba913ff637d9a2d5c33d3173bb679e46d9f338c26f262e",
         ),
+        MOBILE: _MOBILE_SAM,
     }
 )
-"""segment-anything's published checkpoints by architecture."""
+"""The published checkpoints of segment-anything, and MobileSAM's, by architecture."""
 
 
 def embedded(architecture: Literal["clip", "similarity", "sam"]) -> NetworkSpec:
@@ -298,37 +318,50 @@ def _demo() -> Preset:
 
 MULTILINGUAL = "xlm-roberta-base-ViT-B-32"
 """The preset whose text tower reads about a hundred languages."""
-_TABLE: Mapping[str, tuple[str, str, NetworkSpec, NetworkSpec]] = {
+_TABLE: Mapping[str, tuple[str, str, NetworkSpec, NetworkSpec, NetworkSpec]] = {
     "vit-b-16": (
         "ViT-B/16: OpenAI CLIP, DINO ViT-B/8, SAM ViT-B",
         "The published combination with weights that anybody may use for any purpose. For "
         "photographs; a graphics card is advised.",
         _OPENAI_B16,
         _DINO_B8,
+        _SAM_B,
     ),
     "lite": (
         "Lite: OpenAI CLIP ViT-B/16, DINO ViT-S/8, SAM ViT-B",
         "A smaller similarity tower, for a computer without a graphics card. Free for any use.",
         _OPENAI_B16,
         _DINO_S8,
+        _SAM_B,
+    ),
+    "lite-mobile": (
+        "Lite mobile: OpenAI CLIP ViT-B/16, DINO ViT-S/8, MobileSAM",
+        "The smallest networks, for a computer without a graphics card: as Lite, with regions by "
+        "MobileSAM. Free for any use.",
+        _OPENAI_B16,
+        _DINO_S8,
+        _MOBILE_SAM,
     ),
     "vit-l-14": (
         "ViT-L/14: OpenAI CLIP, DINO ViT-B/8, SAM ViT-B",
         "A larger CLIP that knows more words; a graphics card is needed. Free for any use.",
         _OPENAI_L14,
         _DINO_B8,
+        _SAM_B,
     ),
     "vit-h-14": (
         "ViT-H/14: LAION-2B CLIP, DINO ViT-B/8, SAM ViT-B",
         "The largest CLIP; a graphics card is needed. Free for any use.",
         _LAION_H14,
         _DINO_B8,
+        _SAM_B,
     ),
     "vit-b-16-metaclip": (
         "ViT-B/16: MetaCLIP, DINO ViT-B/8, SAM ViT-B (not for commercial use)",
         "As published. The licence of MetaCLIP's weights does not allow commercial use.",
         _METACLIP_B16,
         _DINO_B8,
+        _SAM_B,
     ),
     "vit-l-14-metaclip": (
         "ViT-L/14: MetaCLIP, DINO ViT-B/8, SAM ViT-B (not for commercial use)",
@@ -336,6 +369,7 @@ _TABLE: Mapping[str, tuple[str, str, NetworkSpec, NetworkSpec]] = {
         "commercial use.",
         _METACLIP_L14,
         _DINO_B8,
+        _SAM_B,
     ),
     MULTILINGUAL: (
         "ViT-B/32 with XLM-RoBERTa: LAION-5B CLIP, DINO ViT-B/8, SAM ViT-B",
@@ -343,19 +377,20 @@ _TABLE: Mapping[str, tuple[str, str, NetworkSpec, NetworkSpec]] = {
         "Needs the extra multilingual. Free for any use.",
         _XLM_ROBERTA_B32,
         _DINO_B8,
+        _SAM_B,
     ),
 }
 
 
 def _published(name: str) -> Preset:
-    title, description, clip, similarity = _TABLE[name]
+    title, description, clip, similarity, regions = _TABLE[name]
     return Preset(
         name=name,
         title=title,
         description=description,
         clip=clip,
         similarity=similarity,
-        regions=_SAM_B,
+        regions=regions,
         settings=Settings(),
         template_set="imagenet",
     )

@@ -120,7 +120,7 @@ def test_it_yields_between_the_blocks_and_can_be_closed_there(sam: Sam) -> None:
     source = SamRegions(sam, points_per_side=3)
     ran: list[int] = []
     hooks = [
-        block.mlp.register_forward_hook(lambda *_, index=index: ran.append(index))
+        block.mlp.lin2.register_forward_hook(lambda *_, index=index: ran.append(index))
         for index, block in enumerate(sam.image_encoder.blocks)
     ]
     try:
@@ -145,7 +145,7 @@ def test_it_yields_between_the_blocks_and_can_be_closed_there(sam: Sam) -> None:
 def test_the_generator_encodes_nothing_again(sam: Sam) -> None:
     source = SamRegions(sam, points_per_side=4)
     ran = []
-    hook = sam.image_encoder.blocks[0].mlp.register_forward_hook(lambda *_: ran.append(1))
+    hook = sam.image_encoder.blocks[0].mlp.lin2.register_forward_hook(lambda *_: ran.append(1))
     try:
         embedding = finish(source.partition(IMAGE)).embedding
         assert embedding is not None

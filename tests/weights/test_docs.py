@@ -72,10 +72,10 @@ def test_the_folders_of_the_docs_are_those_of_the_code(
 ) -> None:
     for variable in (CACHE_VARIABLE, PRESETS_VARIABLE, *OFFLINE_VARIABLES):
         assert f"`{variable}" in TEXT
-    layout = re.findall(r"^(\S+\.(?:pth|safetensors))\b", TEXT, re.MULTILINE)
+    layout = re.findall(r"^(\S+\.(?:pth?|safetensors))\b", TEXT, re.MULTILINE)
     published = {network.place.as_posix() for preset in presets() for network in preset.networks}
     assert {place for place in layout if not place.startswith(("somebody", "web-"))} <= published
-    assert len(layout) == 5
+    assert len(layout) == 6
 
 
 def test_the_keys_of_the_docs_are_those_of_a_file(

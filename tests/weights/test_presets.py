@@ -12,7 +12,7 @@ import torch
 from napari_corrclip.errors import InputError
 from napari_corrclip.weights.catalogue import get_preset, preset_names, presets
 from napari_corrclip.weights.loading import tensor_bytes as tensor_bytes_of
-from napari_corrclip.weights.presets import SAMS, NetworkSpec
+from napari_corrclip.weights.presets import MOBILE, SAMS, NetworkSpec
 
 
 def test_every_preset_has_its_name_and_says_what_it_is() -> None:
@@ -29,8 +29,8 @@ def test_every_preset_has_its_name_and_says_what_it_is() -> None:
 @pytest.mark.parametrize("name", ["", "vit-b16", "Demo", None, ["demo"]])
 def test_an_unknown_preset_is_refused_with_those_there_are(name: str) -> None:
     expected = (
-        f"There is no preset {name!r}; choose one of demo, vit-b-16, lite, vit-l-14, vit-h-14, "
-        "vit-b-16-metaclip, vit-l-14-metaclip, xlm-roberta-base-ViT-B-32."
+        f"There is no preset {name!r}; choose one of demo, vit-b-16, lite, lite-mobile, vit-l-14, "
+        "vit-h-14, vit-b-16-metaclip, vit-l-14-metaclip, xlm-roberta-base-ViT-B-32."
     )
     with pytest.raises(InputError, match=f"^{re.escape(expected)}$"):
         get_preset(name)
@@ -69,7 +69,7 @@ def test_clip_is_what_open_clip_calls_so(name: str) -> None:
         assert spec.size == tensor_bytes(model)
 
 
-@pytest.mark.parametrize("name", ["vit-b-16", "lite"])
+@pytest.mark.parametrize("name", ["vit-b-16", "lite", "lite-mobile"])
 def test_the_similarity_tower_is_what_timm_calls_dino(name: str) -> None:
     spec = get_preset(name).similarity
     known = timm.models.get_pretrained_cfg(f"{spec.architecture}.{spec.pretrained}")
@@ -98,6 +98,24 @@ def test_sam_s_checkpoints_are_pinned_by_their_checksums(architecture: str) -> N
     assert spec.source.endswith(f"/{spec.filename}")
     assert spec.sha256 is not None
     assert re.fullmatch("[0-9a-f]{64}", spec.sha256)
+
+
+def test_lite_mobile_is_lite_with_regions_by_mobile_sam() -> None:
+    lite, mobile = get_preset("lite"), get_preset("lite-mobile")
+    assert (mobile.clip, mobile.similarity, mobile.settings) == (
+        lite.clip,
+        lite.similarity,
+        lite.settings,
+    )
+    assert lite.regions == SAMS["vit_b"]
+    assert mobile.regions == SAMS[MOBILE]
+    assert mobile.regions.source.startswith("https://")
+    assert mobile.regions.filename == mobile.regions.source.rpartition("/")[2]
+    assert mobile.regions.sha256 is not None
+    assert re.fullmatch("[0-9a-f]{64}", mobile.regions.sha256)
+    # The tensors of the encoder without its classifier (tests/encoders/test_mobile_sam.py has all).
+    assert tensor_bytes_of(mobile.regions) < mobile.regions.size < lite.regions.size / 9
+    assert segment_anything.sam_model_registry.keys() == {"default", "vit_h", "vit_l", "vit_b"}
 
 
 def test_files_of_equal_names_have_places_of_their_own() -> None:
@@ -148,6 +166,9 @@ ADDRESSES = [
     at("https://host/web-host/model.safetensors"),
     at("https://host/sam_vit_b_01ec64.pth", "sam_vit_b_01ec64.pth"),
     at(SAMS["vit_b"].source, "sam_vit_b_01ec64.pth", sha256=OTHER),
+    at(SAMS[MOBILE].source, "mobile_sam.pt", sha256=OTHER),
+    at(SAMS["vit_b"].source.replace("sam_vit_b_01ec64.pth", "mobile_sam.pt"), "mobile_sam.pt"),
+    at("https://host/mobile_sam.pt", "mobile_sam.pt"),
     at("http://CLIP-ViT-H-14-laion2B-s32B-b79K/open_clip_model.safetensors"),
     at("https://../c.pth", "c.pth"),
     at("https://host:8000/../../c.pth", "c.pth"),
@@ -175,6 +196,7 @@ def test_the_same_address_has_one_place_whatever_it_is_called() -> None:
     ("spec", "place"),
     [
         (SAMS["vit_h"], "sam_vit_h_4b8939.pth"),
+        (SAMS[MOBILE], "mobile_sam.pt"),
         (at(SAMS["vit_h"].source, "sam_vit_h_4b8939.pth"), "sam_vit_h_4b8939.pth"),
         (at("timm/vit_small.x"), "vit_small.x/model.safetensors"),
         (at("laion/CLIP-x"), "CLIP-x/model.safetensors"),

@@ -7,6 +7,7 @@ happens to people who download a gigabyte.
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import io
 import json
 import os
@@ -24,11 +25,13 @@ from PIL import Image
 import napari_corrclip
 from napari_corrclip.cli import main
 from napari_corrclip.demo.scenes import generate_scene
+from napari_corrclip.weights.catalogue import get_preset
 from napari_corrclip.weights.fetch import file_path, part_path
 from napari_corrclip.weights.presets import Preset
 from napari_corrclip.weights.saved import save_preset
 from tests.weights import small
 from tests.weights.serving import Server, serving
+from tools.mobile_parity import checkpoint
 
 MINUTES = 600
 DOWNLOAD = ("models", "download", small.NAME)
@@ -437,3 +440,35 @@ def test_licence_that_forbids_commercial_use_is_told_before_the_download(
     assert server.requests == []
     assert main([*DOWNLOAD, "--yes"]) == 0
     assert_all_here(preset)
+
+
+def test_mobile_sam_comes_and_finds_regions(
+    server: Server, preset: Preset, picture: Path, capfd: Streams
+) -> None:
+    """A checkpoint of random weights in the published layout and of the published size."""
+    import torch
+
+    file = io.BytesIO()
+    torch.save(checkpoint(), file)
+    content = file.getvalue()
+    server.files["/MobileSAM/weights/mobile_sam.pt"] = content
+    mobile = replace(
+        get_preset("lite-mobile").regions,
+        source=f"{server.url}/MobileSAM/weights/mobile_sam.pt",
+        size=len(content),
+        sha256=hashlib.sha256(content).hexdigest(),
+    )
+    save_preset(replace(preset, regions=mobile), replace=True)
+    assert main(DOWNLOAD) == 0
+    told = capfd.readouterr().err
+    assert "vit_t/mobile_sam: " in told
+    assert "licence Apache-2.0" in told
+    assert file_path(mobile).read_bytes() == content
+    assert main(["models", "verify", small.NAME]) == 0
+    assert capfd.readouterr().out.count("intact") == 3
+    small.register()
+    assert main([*segment(picture), "--region-option", "stability_threshold=0", "--offline"]) == 0
+    provenance = json.loads(Path("out/scene/provenance.json").read_text())
+    regions = provenance["networks"][2]
+    assert (regions["name"], regions["licence"]) == ("vit_t", "Apache-2.0")
+    assert provenance["regions"]["source"] == "sam"

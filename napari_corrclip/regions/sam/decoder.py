@@ -24,6 +24,8 @@ from segment_anything.modeling import Sam
 from torch import Tensor
 from torch.nn import functional as F
 
+from napari_corrclip.encoders.activation import activated
+
 
 @dataclass(frozen=True)
 class Decoded:
@@ -93,7 +95,8 @@ class PointDecoder:
         first, norm, activation, second, last_activation = decoder.output_upscaling
         image = _quadruple(first, decoded.image[prompts])
         image = F.layer_norm(image, image.shape[-1:], norm.weight, norm.bias, norm.eps)
-        image = last_activation(_quadruple(second, activation(image)))
+        image = _quadruple(second, activated(activation, image))
+        image = activated(last_activation, image)
         tokens = decoded.tokens[prompts]
         heads = decoder.output_hypernetworks_mlps[self._masks]
         weights = torch.stack([head(tokens[:, i]) for i, head in enumerate(heads)], dim=-1)

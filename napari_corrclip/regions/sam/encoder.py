@@ -2,19 +2,40 @@
 
 segment-anything writes out every attention matrix: 4096 x 4096 for each head of a global block. Here
 torch's fused attention runs over the same weights. The decomposed relative positions (section 4.3 of
-MViTv2, as SAM uses them) go in as its bias, a few heads at a time.
+MViTv2, as SAM uses them) go in as its bias, a few heads or rows at a time.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-# A bias of 64 x 64 cells has 2^24 elements a head.
-_BIAS_ELEMENTS = {"cpu": 1 << 24, "cuda": 1 << 28}
+from napari_corrclip.encoders.activation import activated
+from napari_corrclip.encoders.mobile_sam import TinyEncoder
+
+# A bias of 64 x 64 cells has 2^24 elements a head. On a CPU that of a few rows of queries, or of a few heads
+# of windows, stays in the cache and in memory that was used before, and costs half as much.
+_BIAS_ELEMENTS = {"cpu": 1 << 21, "cuda": 1 << 28}
+
+
+def steps(encoder: Any) -> list[Callable[[Tensor], Tensor]]:
+    """Return an image encoder's pieces, of which each takes what the one before returned.
+
+    The first takes (B, 3, S, S) pixels, normalised and padded to the encoder's side S; the last gives the
+    features (B, C, h, w).
+
+    Args:
+        encoder: segment-anything's ``ImageEncoderViT``, or MobileSAM's.
+    """
+    if isinstance(encoder, TinyEncoder):
+        return encoder.steps()
+    blocks = [partial(run_block, block) for block in encoder.blocks]
+    return [partial(embed, encoder), *blocks, partial(_finish, encoder)]
 
 
 def embed(encoder: Any, pixels: Tensor) -> Tensor:
@@ -28,6 +49,11 @@ def embed(encoder: Any, pixels: Tensor) -> Tensor:
     return tokens if encoder.pos_embed is None else tokens + encoder.pos_embed
 
 
+def _finish(encoder: Any, tokens: Tensor) -> Tensor:
+    features: Tensor = encoder.neck(tokens.permute(0, 3, 1, 2))
+    return features
+
+
 def run_block(block: Any, tokens: Tensor) -> Tensor:
     """One block over tokens (B, h, w, C), in windows where the block has a window size."""
     normed = block.norm1(tokens)
@@ -37,7 +63,8 @@ def run_block(block: Any, tokens: Tensor) -> Tensor:
     else:
         attended = attend(block.attn, normed)
     tokens = tokens + attended
-    rest: Tensor = tokens + block.mlp(block.norm2(tokens))
+    mlp = block.mlp
+    rest: Tensor = tokens + mlp.lin2(activated(mlp.act, mlp.lin1(block.norm2(tokens))))
     return rest
 
 
@@ -59,11 +86,7 @@ def attend(attention: Any, tokens: Tensor) -> Tensor:
         at_once = max(1, limit // (batch * (height * width) ** 2))
         parts = zip(*(x.split(at_once, dim=1) for x in (q, k, v)), strict=True)
         attended = torch.cat(
-            [
-                F.scaled_dot_product_attention(q, k, v, attn_mask=_bias(q, rows, columns))
-                for q, k, v in parts
-            ],
-            dim=1,
+            [_attend_placed(q, k, v, rows, columns, limit) for q, k, v in parts], dim=1
         )
     merged: Tensor = attention.proj(attended.transpose(1, 2).reshape(tokens.shape))
     return merged
@@ -75,14 +98,25 @@ def _relative(table: Tensor, side: int) -> Tensor:
     return table[places[:, None] - places[None, :] + side - 1]
 
 
-def _bias(queries: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
-    """Relative positions as a bias (B, heads, N, N) of queries (B, heads, N, d)."""
+def _attend_placed(
+    queries: Tensor, keys: Tensor, values: Tensor, rows: Tensor, columns: Tensor, limit: int
+) -> Tensor:
+    """Attention of (B, heads, N, d) with relative positions, a few rows of queries at a time."""
     height, width = len(rows), len(columns)
+    # They lie between each other and are read once for every few rows.
+    queries, keys, values = (x.contiguous() for x in (queries, keys, values))
     grid = queries.unflatten(2, (height, width))
     by_row = torch.einsum("bnyxd,ykd->bnyxk", grid, rows)
     by_column = torch.einsum("bnyxd,xkd->bnyxk", grid, columns)
-    bias = by_row[..., :, None] + by_column[..., None, :]
-    return bias.flatten(4).flatten(2, 3)
+    at_once = max(1, limit // (grid.shape[:2].numel() * width * height * width))
+    seen = []
+    for first in range(0, height, at_once):
+        some = slice(first, min(first + at_once, height))
+        bias = by_row[:, :, some, :, :, None] + by_column[:, :, some, :, None, :]
+        asked = grid[:, :, some].flatten(2, 3)
+        bias = bias.flatten(4).flatten(2, 3)
+        seen.append(F.scaled_dot_product_attention(asked, keys, values, attn_mask=bias))
+    return seen[0] if len(seen) == 1 else torch.cat(seen, dim=2)
 
 
 def _cut(tokens: Tensor, side: int) -> tuple[Tensor, tuple[int, int]]:

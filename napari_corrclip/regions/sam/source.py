@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
@@ -34,13 +35,17 @@ from napari_corrclip.regions.sam.masks import Upsampler
 
 # Every point has its own copy of the image's tokens: 4 MB of 4096 x 256.
 _POINTS_AT_ONCE = {"cpu": 16, "cuda": 64}
+# A CPU decodes four of those in two thirds of the time of sixteen: they stay in its cache and in memory that
+# was used before.
+_CACHED_ELEMENTS = 1 << 22
 
 
 class SamRegions:
     """SAM's masks of a grid of points, painted into one partition.
 
     Args:
-        sam: a SAM of segment-anything's classes, of any size.
+        sam: a SAM of segment-anything's classes, of any size, or MobileSAM
+            (:func:`~napari_corrclip.encoders.mobile_sam.build_mobile_sam`).
         points_per_side: the grid is this many points squared.
         iou_threshold: a mask stays if its predicted IoU is above this; 0 lets all pass.
         stability_threshold: a mask stays if thresholding it one logit higher or lower changes it to
@@ -84,7 +89,7 @@ class SamRegions:
             min_area,
             nms_threshold,
             painting,
-            None if dtype is None else str(dtype),
+            None if dtype is None else str(choose_dtype(dtype, device or sam.device)),
         )
         self.fingerprint = fingerprint(sam)  # before it is cast, as of the other networks
         if device is not None:
@@ -223,7 +228,7 @@ class SamRegions:
         return found
 
     def _encoding_steps(self) -> int:
-        return len(self.sam.image_encoder.blocks) + 1
+        return len(encoding.steps(self.sam.image_encoder)) - 1
 
     def _encode(self, image: NDArray[np.uint8], total: int) -> Steps[SamEmbedding]:
         size = check_image(image)
@@ -243,15 +248,15 @@ class SamRegions:
         with torch.no_grad():
             resized = ResizeLongestSide(encoder.img_size).apply_image(image)
             pixels = torch.from_numpy(resized).permute(2, 0, 1)[None].to(self.device)
-            padded = self.sam.preprocess(pixels.float())
-            tokens = encoding.embed(encoder, padded)
-        for done, block in enumerate(encoder.blocks, start=1):
+            first, *rest = encoding.steps(encoder)
+            cells = first(self.sam.preprocess(pixels.float()))
+        for done, step in enumerate(rest, start=1):
             with torch.no_grad():
-                tokens = encoding.run_block(block, tokens)
-            yield Progress("regions", done, total)
-        with torch.no_grad():
-            features = encoder.neck(tokens.permute(0, 3, 1, 2)).float().cpu()
-        yield Progress("regions", len(encoder.blocks) + 1, total)
+                cells = step(cells)
+            if done < len(rest):
+                yield Progress("regions", done, total)
+        features = cells.float().cpu()
+        yield Progress("regions", len(rest), total)
         return SamEmbedding(features, (image.shape[0], image.shape[1]), self.fingerprint)
 
     def _point_batches(
@@ -260,6 +265,10 @@ class SamRegions:
         """Points, x and y from 0 to 1, those of the grid by default, in batches that fit the memory."""
         grid = build_point_grid(self.options.points_per_side) if points is None else points
         batch = _POINTS_AT_ONCE.get(self.device.type, _POINTS_AT_ONCE["cpu"])
+        if self.device.type == "cpu":
+            prompts = self.sam.prompt_encoder
+            elements = math.prod(prompts.image_embedding_size) * prompts.embed_dim
+            batch = max(1, min(batch, _CACHED_ELEMENTS // elements))
         return [grid[start : start + batch] for start in range(0, len(grid), batch)]
 
     def _divide(
