@@ -84,10 +84,7 @@ def measure(options: Options) -> None:
     else:
         images = DatasetImages(dataset, options.scenes)
     kinds = tuple(dict.fromkeys(options.regions)) or (REGION_KINDS if dataset is None else ("sam",))
-    recipes = {
-        kind: Recipe(options.preset, device=options.device, regions=kind).resolved()
-        for kind in kinds
-    }
+    recipes = {kind: Recipe(options.preset, device=options.device, regions=kind) for kind in kinds}
     first = recipes[kinds[0]]
     settings = images.settings(first.method)
     segmenter: Segmenter = drive(
