@@ -75,10 +75,18 @@ def verdict(study: VariantStudy, name: str) -> str:
     test = study.test
     found = {group: study.difference(name, group) for group in JUDGED}
     changed, repaired, broken = (100 * share for share in test.changes(JUDGING_SOURCE, name))
+    if all(interval.above_zero for interval in found.values()):
+        behind = [
+            test.group(group).title
+            for group in JUDGED
+            if (control := study.against_control(name, group)) and not control.above_zero
+        ]
+        return (
+            f"a candidate: whole intervals above the published method, by {changed:.2f} % of the pixels, but "
+            f"not above its control on {' and '.join(behind)}"
+        )
     if changed < 100 * _FEW:
         return f"labels {changed:.2f} % of the pixels otherwise, too few to matter"
-    if all(interval.above_zero for interval in found.values()):
-        return "wins, but not over its control: the setting does as much"
     lost = [test.group(group).title for group in JUDGED if found[group].below_zero]
     open_ = [
         test.group(group).title
