@@ -153,12 +153,11 @@ def build_clip(config: Mapping[str, Any], numbers: Mapping[str, float]) -> nn.Mo
     from open_clip.hf_model import HFTextEncoder
     from transformers import XLMRobertaConfig
 
-    text = config["text_cfg"]
-    named: dict[str, Any] = dict(numbers)
+    text, values = config["text_cfg"], cast("dict[str, Any]", dict(numbers))
     tower = HFTextEncoder(
         "",
         output_dim=config["embed_dim"],
-        config=XLMRobertaConfig(**named),
+        config=XLMRobertaConfig(**values),
         pooler_type="mean_pooler",
         proj_type=text.get("hf_proj_type", "mlp"),
     )

@@ -268,10 +268,10 @@ def test_a_published_network_keeps_its_licence_size_and_checksum() -> None:
         ({"similarity": "vit_base_patch8_224"}, "has no network .*such as vit_base_patch8_224.aug"),
         ({"similarity": "resnet50.a1_in1k"}, "timm's resnet50 is a ResNet and not a plain vision"),
         (
-            {"regions": "vit_t"},
-            "segment-anything has no network 'vit_t'; choose one of vit_b, vit_l",
+            {"regions": "vit_x"},
+            "segment-anything has no network 'vit_x'; choose one of vit_b, vit_l",
         ),
-        ({"regions": "vit_t=a.pth"}, "segment-anything has no architecture 'vit_t'; choose one of"),
+        ({"regions": "vit_x=a.pth"}, "segment-anything has no architecture 'vit_x'; choose one of"),
         ({"base": "other"}, "There is no preset 'other'; choose one of demo, vit-b-16"),
         ({"templates": "photo"}, "'photo' names no set of templates"),
     ],
