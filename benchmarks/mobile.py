@@ -100,6 +100,9 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     parser.add_argument("--presets", nargs="+", default=list(PRESETS))
     parser.add_argument("--points", type=int, nargs="+", default=[8, 32])
+    parser.add_argument(
+        "--beside", type=int, help="also the first preset with a grid of so many points, once"
+    )
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--image", type=int, nargs=2, default=[800, 1280], help="rows, columns")
     parser.add_argument("--json", type=Path)
@@ -130,6 +133,14 @@ def main() -> None:
                 keep_best(best, (name, points), run(segmenter, image, Stages()))
         for name in segmenters:
             rows += told(name, points, best[name, points], document["peak_gflop_s"])
+    if options.beside:
+        segmenter = segmenters.get(PRESETS[0]) or build(
+            PRESETS[0], torch.device("cpu"), torch.float32
+        )
+        segmenter.regions = source(segmenter, options.beside, image)
+        key = PRESETS[0], options.beside
+        best[key] = run(segmenter, image, Stages())
+        rows += told(*key, best[key], document["peak_gflop_s"])
     document["rows"] = rows
     for (name, points), found in best.items():
         for (other, theirs), reference in best.items():
