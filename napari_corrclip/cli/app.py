@@ -13,6 +13,7 @@ from napari_corrclip.cli import exports, models, project
 from napari_corrclip.cli.console import READER_GONE, Debug, Offline, guarded, lost_stdout, tell
 from napari_corrclip.cli.declared import Classes, Device, Dtype, Preset, RegionOptions, Regions
 from napari_corrclip.cli.evaluate import evaluate
+from napari_corrclip.cli.robustness import robustness
 from napari_corrclip.wording.visible import visible_streams
 
 # Without rich, help is plain text: it starts faster and reads the same in a log.
@@ -27,6 +28,7 @@ app = typer.Typer(
 app.add_typer(models.app, name="models")
 app.add_typer(project.app, name="project")
 app.command()(evaluate)
+app.command()(robustness)
 
 
 def run(args: Sequence[str]) -> int:

@@ -1,0 +1,102 @@
+"""``napari-corrclip robustness``: what damages of images cost the demo's networks, and what helps."""
+
+from __future__ import annotations
+
+import datetime
+import json
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from napari_corrclip.cli.console import Debug, guarded, say, tell
+from napari_corrclip.cli.declared import Device
+from napari_corrclip.cli.targets import check_folder
+from napari_corrclip.progress import drive
+
+
+def robustness(
+    scenes: Annotated[int, typer.Option(min=1, help="How many test scenes judge.")] = 36,
+    validation: Annotated[
+        int, typer.Option(min=1, help="How many other scenes choose each remedy's strength.")
+    ] = 8,
+    damage: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="noise|blur|jpeg|contrast",
+            help="Look at this one alone; may be repeated.",
+            show_default="all",
+        ),
+    ] = None,
+    remedy: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="smooth|median|nlm|stretch|sharpen|superpixels",
+            help="Try this one alone; may be repeated.",
+            show_default="all",
+        ),
+    ] = None,
+    output: Annotated[
+        Path,
+        typer.Option(
+            "--output", "-o", parser=Path, metavar="DIR", help="Gets tables, JSON and a plot."
+        ),
+    ] = Path("corrclip-robustness"),
+    device: Device = "auto",
+    debug: Debug = False,
+) -> None:
+    """Measure the demo's networks under noise, blur, JPEG and low contrast, and what helps against each."""
+    with guarded(debug):
+        measure(scenes, validation, damage or (), remedy or (), output, device)
+
+
+def measure(
+    scenes: int,
+    validation: int,
+    damages: Sequence[str],
+    remedies: Sequence[str],
+    output: Path,
+    device: str,
+) -> None:
+    """Run the study, print its tables and write its files.
+
+    Raises:
+        InputError: an argument cannot be used.
+    """
+    from napari_corrclip.evaluation.effort.reporting.output import (
+        binary,
+        check_foreign,
+        text,
+        write_together,
+    )
+    from napari_corrclip.evaluation.robustness import report
+
+    check_folder(output)
+    check_foreign(output, report.RECORD)
+
+    from napari_corrclip.engine.recipe import Recipe
+    from napari_corrclip.evaluation.robustness.study import figures_of, robustness_steps
+    from napari_corrclip.results.segmentation import package_versions
+    from napari_corrclip.storage.folders import Writer
+
+    recipe = Recipe("demo", device=device)
+    found = drive(
+        robustness_steps(scenes, validation, recipe=recipe, damages=damages, remedies=remedies)
+    )
+    date = datetime.date.today().isoformat()
+    document = {"date": date, "versions": package_versions(), **figures_of(found)}
+    page = report.markdown(found, date)
+    writers: dict[str, Writer] = {
+        report.RECORD: text(json.dumps(document, indent=1) + "\n"),
+        report.TABLES: text(page),
+    }
+    if report.has_matplotlib():
+        writers[report.PLOT] = binary(report.curve_plot(found))
+    else:
+        say(
+            "matplotlib is not installed, so there is no plot; pip install 'napari-corrclip[effort]'"
+        )
+    write_together(output, writers, report.PLOT)
+    tell(*page.rstrip("\n").split("\n"), f"{output}{os.sep}")
