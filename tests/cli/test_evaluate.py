@@ -192,7 +192,9 @@ def test_every_benchmark_goes_the_whole_way(
     )
     assert set(np.flatnonzero(counts.sum(axis=1)).tolist()) == expected
     assert counts.sum() == 2 * 48 * 64
-    assert "not comparable" in capsys.readouterr().err
+    told = capsys.readouterr().err
+    assert "not comparable" in told
+    assert f"short_side 48 and not {LAYOUTS[name].short_side}" in told
     with Project.open(out / PROJECT) as project:
         assert len(project) == 2
         assert {project.path_of(item).name for item in project.items()} == {

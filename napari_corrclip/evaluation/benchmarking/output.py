@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from napari_corrclip.evaluation.benchmarking import report
 from napari_corrclip.evaluation.benchmarking.evaluating import Evaluation, items_of
 from napari_corrclip.evaluation.comparison import comparison, png
+from napari_corrclip.evaluation.datasets.dataset import Dataset, LabelledImage
 from napari_corrclip.evaluation.effort.reporting.output import binary, text, write_together
 from napari_corrclip.images.origin import place_of
 from napari_corrclip.project.project import Project
@@ -48,10 +49,13 @@ def write_evaluation(
 
         writers[BARS] = binary(bar_plot(evaluation))
         writers[CONFUSION] = binary(confusion_plot(evaluation))
+    items = items_of(project)
+    images = {each.name: each for each in evaluation.dataset.images}
     for place, score in enumerate(report.worst_first(evaluation)[:WORST], 1):
-        writers[f"evaluation-worst-{place}.png"] = binary(
-            worst_picture(evaluation, project, score.name)
-        )
+        each = images[score.name]
+        result = project.result(items[place_of(each.image)])
+        picture = worst_picture(evaluation.dataset, each, np.asarray(result.labels[:, :]))
+        writers[f"evaluation-worst-{place}.png"] = binary(picture)
     versions = package_versions()
     writers[RECORD] = text(report.to_json(evaluation, date, versions))
     writers[TABLES] = text(
@@ -62,13 +66,15 @@ def write_evaluation(
     write_together(folder, writers, PICTURES)
 
 
-def worst_picture(evaluation: Evaluation, project: Project, name: str) -> bytes:
-    """Return a PNG: an image, its truth and the prediction side by side, at most 768 pixels each."""
-    dataset = evaluation.dataset
-    each = next(image for image in dataset.images if image.name == name)
-    rgb, truth = dataset.read(each)
-    result = project.result(items_of(project)[place_of(each.image)])
-    labels = np.asarray(result.labels[:, :])
+def worst_picture(dataset: Dataset, which: LabelledImage, labels: NDArray[np.uint16]) -> bytes:
+    """Return a PNG: an image, its truth and the prediction side by side, at most 768 pixels each.
+
+    Args:
+        dataset: with the truth.
+        which: of its images.
+        labels: (H, W) label values that were predicted.
+    """
+    rgb, truth = dataset.read(which)
     values: NDArray[np.uint16] = np.array([0, *dataset.vocabulary.values], np.uint16)
     step = -(-max(truth.shape) // _LARGEST)
     small = (slice(None, None, step),) * 2

@@ -61,6 +61,9 @@ def notes(evaluation: Evaluation) -> Iterator[str]:
         yield f"Only {scored:,} of {whole:,} images are scored, so that figures are not comparable."
     if dataset.note:
         yield f"{dataset.note[0].upper()}{dataset.note[1:]}."
+    other = _beside_protocol(evaluation)
+    if other:
+        yield f"Settings that are not those of the data set's protocol and the preset: {other}."
     if evaluation.failed:
         yield f"{count(len(evaluation.failed), 'image')} without a result, such as " + ": ".join(
             evaluation.failed[0]
@@ -75,6 +78,20 @@ def notes(evaluation: Evaluation) -> Iterator[str]:
             + ours
             + (f", {options['painting']}." if "painting" in options else ".")
         )
+
+
+def _beside_protocol(evaluation: Evaluation) -> str:
+    """Return the settings of a run that are others than its preset's by the protocol, in words."""
+    preset = evaluation.recipe.preset
+    if preset is None:
+        return ""
+    usual = evaluation.dataset.settings(preset.settings).model_dump(exclude={"batch_size"})
+    used = evaluation.recipe.method.model_dump(exclude={"batch_size"})
+    return ", ".join(
+        f"{name} {used[name]} and not {value}"
+        for name, value in usual.items()
+        if used[name] != value
+    )
 
 
 def console_lines(evaluation: Evaluation) -> Iterator[str]:
