@@ -68,18 +68,24 @@ def class_counts(
 
 
 def mean_iou(
-    counts: NDArray[np.number], classes: Sequence[int] | None = None
+    counts: NDArray[np.number],
+    classes: Sequence[int] | None = None,
+    *,
+    left_out: NDArray[np.bool_] | None = None,
 ) -> NDArray[np.float64]:
     """Return the mean IoU over the classes that occur in truth or prediction; NaN where none does.
 
     Args:
         counts: (..., 3, K) as of :func:`class_counts`, added over any images.
         classes: indices of those to be averaged, 0-based; ``None``: all.
+        left_out: (..., K) classes that are not averaged, although they may have been predicted.
     """
     chosen = counts if classes is None else counts[..., list(classes)]
     hits = chosen[..., 0, :].astype(np.float64)
     union = chosen[..., 1, :] + chosen[..., 2, :] - hits
     occurs = union > 0
+    if left_out is not None:
+        occurs &= ~(left_out if classes is None else left_out[..., list(classes)])
     iou = np.divide(hits, union, out=np.zeros_like(hits), where=occurs)
     found = occurs.sum(-1)
     total = iou.sum(-1)
@@ -100,6 +106,9 @@ def resampled(
     The draws follow from the seed and the number of images alone, so that two ways of working over the
     same images are drawn together: the difference of what this returns of each is paired.
 
+    A class that the images have, and of which a draw lost the truth, is left out of that draw: as something
+    that is predicted at times and never right it would pull every draw down, and intervals with them.
+
     Args:
         counts: (N, 3, K) of each image.
         classes: as of :func:`mean_iou`.
@@ -111,6 +120,7 @@ def resampled(
     flat = counts.reshape(images, -1).astype(
         np.float64
     )  # whole numbers below 2**53: sums are exact
+    there = counts[:, 1].sum(0) > 0
     step = max(1, _AT_ONCE // max(1, images))
     parts = []
     for start in range(0, resamples, step):
@@ -118,7 +128,7 @@ def resampled(
         rows = np.arange(len(draws))[:, None]
         times = crosstab(np.broadcast_to(rows, draws.shape).ravel(), draws.ravel(), draws.shape)
         sums = (times.astype(np.float64) @ flat).reshape(len(draws), *counts.shape[1:])
-        parts.append(mean_iou(sums, classes))
+        parts.append(mean_iou(sums, classes, left_out=there & (sums[:, 1] == 0)))
     return np.concatenate(parts)
 
 

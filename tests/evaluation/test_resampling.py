@@ -55,14 +55,18 @@ def test_resamples_are_those_of_a_bootstrap_by_hand(classes: tuple[int, ...] | N
         for labels in (good, bad)
     ]
     draws = np.random.default_rng(SEED).integers(6, size=(200, 6))
+    there = set(np.unique(truths).tolist()) - {0}
     naive = []
     for draw in draws:
+        # Of the classes that the images have, those that the draw has no truth of are left out.
+        lost = there - set(np.unique([truths[number] for number in draw]).tolist())
+        judged = [n for n in (range(4) if classes is None else classes) if n + 1 not in lost]
         scores = []
         for labels in (good, bad):
             confusion = Confusion(4)
             for number in draw:
                 confusion.add(truths[number], labels[number])
-            scores.append(confusion.mean_iou(classes))
+            scores.append(confusion.mean_iou(judged))
         naive.append(scores)
     by_hand = np.array(naive)
     np.testing.assert_allclose(resampled(of[0], classes, resamples=200), by_hand[:, 0], rtol=1e-12)
@@ -91,6 +95,20 @@ def test_an_interval_is_the_middle_of_its_resamples_and_a_difference_is_paired()
     # In halves, the draws are the same as at once.
     other = difference_interval(worse, better)
     assert (other.low, other.high) == pytest.approx((-gain.high, -gain.low))
+
+
+def test_rare_classes_pull_no_interval_down() -> None:
+    """Of 28 classes, each in a tenth of 36 images, many a draw has none; the value lies amid its draws."""
+    rng = np.random.default_rng(0)
+    below = []
+    for _ in range(20):
+        truth = rng.integers(20, 60, (36, 28)) * (rng.random((36, 28)) < 0.1)
+        truth[0] = 30  # each is there
+        hits = np.rint(truth * rng.uniform(0.4, 0.9, (36, 28))).astype(np.int64)
+        stray = rng.integers(0, 3, (36, 28))
+        counts = np.stack([hits, truth, hits + stray], axis=1)
+        below.append((resampled(counts) < miou_interval(counts).value).mean())
+    assert 0.3 < np.mean(below) < 0.7
 
 
 def test_classes_that_occur_nowhere_have_no_figure() -> None:
