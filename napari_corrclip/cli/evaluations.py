@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import datetime
 import os
+import shlex
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -138,13 +140,13 @@ def _run(
             f"{str(folder)!r} has no evaluation yet, and parts that run at once cannot make one; do so first "
             "by --prepare."
         )
-    with evaluating.open_project(folder, dataset, recipe) as project:
+    with evaluating.open_project(folder, dataset, recipe, adding=part is None) as project:
         if options.prepare:
             tell(f"{project.folder}: {len(dataset.images):,} images, to be run by --part I/N")
             return
         for line in to_be_fetched(recipe) if options.scheduler is None else ():
             say(line)
-        due = project.items_to_run(part=part)
+        due = project.items_to_run(stale=part is None, part=part)
         if due or part is None:
             steps = evaluating.run_steps(
                 project, part=part, workers=options.workers, scheduler=options.scheduler
@@ -155,7 +157,8 @@ def _run(
         else:
             found = drive(evaluating.score_steps(project, dataset, oracle=options.oracle))
             date = datetime.date.today().isoformat()
-            output.write_evaluation(folder, found, project, date, plots=options.plots)
+            command = shlex.join(["napari-corrclip", *sys.argv[1:]])
+            output.write_evaluation(folder, found, project, command, date, plots=options.plots)
             for note in report.notes(found):
                 say(f"Note: {note}")
             tell(*report.console_lines(found), f"{folder}{os.sep}")

@@ -13,9 +13,14 @@ from PIL import Image
 from napari_corrclip.cli import main
 from napari_corrclip.demo.scenes import TEST_SEED, Scene, generate_scene
 from napari_corrclip.demo.world import COLORS, GROUNDS
-from napari_corrclip.evaluation.benchmarking.evaluating import PROJECT
+from napari_corrclip.engine.recipe import Recipe
+from napari_corrclip.evaluation.benchmarking import report
+from napari_corrclip.evaluation.benchmarking.evaluating import PROJECT, Evaluation
+from napari_corrclip.evaluation.benchmarking.scores import Scores
 from napari_corrclip.evaluation.datasets.benchmarks import LAYOUTS
+from napari_corrclip.evaluation.datasets.opening import open_dataset
 from napari_corrclip.project.project import Project
+from napari_corrclip.settings import Settings
 from tests.evaluation.datasets.layouts import KEYS, KIND, write_dataset
 
 NAMES = (*COLORS, *GROUNDS)
@@ -122,6 +127,9 @@ def test_parts_are_run_and_scored_together(
     out, whole = tmp_path / "out", tmp_path / "whole"
     assert evaluate(world, out, "--part", "1/2") == 2
     assert "do so first by --prepare" in capsys.readouterr().err
+    assert evaluate(world, out, "--prepare", "--images", "2") == 0
+    assert evaluate(world, out, "--part", "1/2") == 2
+    assert "was prepared without 1 image of these, such as" in capsys.readouterr().err
     assert evaluate(world, out, "--prepare") == 0
     for part in ("1/2", "2/2"):
         assert evaluate(world, out, "--part", part) == 0
@@ -133,16 +141,60 @@ def test_parts_are_run_and_scored_together(
     assert record(out)["confusion"] == record(whole)["confusion"]
 
 
-def test_a_broken_image_is_told_and_left_out(
+def test_a_broken_image_is_told_before_anything_is_run(
     world: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """One that breaks after it was looked at: its file is there, and holds no picture."""
     out = tmp_path / "out"
-    assert evaluate(world, out, "--prepare") == 0
     (world / "images" / "1.png").write_bytes(b"\x89PNG\r\n\x1a\nbroken")
-    assert evaluate(world, out, "--part", "1/1") == 2
     assert evaluate(world, out, "--no-plots") == 2
     assert "1.png" in capsys.readouterr().err
+    assert not (out / PROJECT).exists()
+
+
+def test_an_image_that_changed_is_run_again(
+    world: Path, tmp_path: Path, scenes: list[Scene], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Nothing is scored by the result of another picture; one that a person began to correct is refused."""
+    out = tmp_path / "out"
+    assert evaluate(world, out, "--images", "2", "--no-plots") == 0
+    before = percent(out)["mIoU"]
+    changed = world / "images" / "1.png"
+    for part, pixels in (("images", scenes[2].image), ("labels", scenes[2].truth(NAMES))):
+        Image.fromarray(pixels.astype(np.uint8)).save(world / part / "1.png")
+    capsys.readouterr()
+    assert evaluate(world, out, "--images", "2", "--no-plots") == 0
+    assert "1 image run" in capsys.readouterr().out
+    assert percent(out)["mIoU"] != before
+    assert percent(out)["pixel accuracy"] > 75
+    with Project.open(out / PROJECT) as project:
+        item = project.items_named(changed)[0]
+        with project.session(item) as session:
+            session.assign([int(session.ids[0])], 1)
+    Image.fromarray(scenes[1].image).save(changed)
+    assert evaluate(world, out, "--images", "2", "--no-plots") == 2
+    assert "1 image changed since being run" in capsys.readouterr().err
+
+
+def test_an_image_that_was_passed_over_is_told_and_left_out(
+    world: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out"
+    assert evaluate(world, out, "--prepare", "--images", "2") == 0
+    with Project.open(out / PROJECT) as project:
+        project.mark(project.items()[0], "skipped")
+    assert evaluate(world, out, "--images", "2", "--no-plots") == 0
+    assert "1 image without a result, such as 0: it was not run" in capsys.readouterr().err
+    assert record(out)["images"] == 1
+    assert record(out)["failed"] == {"0": "it was not run"}
+
+
+def test_where_nothing_is_counted_there_are_no_figures(
+    world: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for path in (world / "labels").iterdir():
+        Image.fromarray(np.zeros((256, 256), np.uint8)).save(path)
+    assert evaluate(world, tmp_path / "out", "--images", "1") == 2
+    assert "No pixel of the truth of 1 image is counted" in capsys.readouterr().err
 
 
 def test_what_lies_under_a_root_is_told(
@@ -171,9 +223,8 @@ def square(value: int, shape: tuple[int, int] = (48, 64)) -> NDArray[np.uint8]:
 def test_every_benchmark_goes_the_whole_way(
     name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """In its layout, by its protocol, with the published figure beside ours; figures mean nothing here."""
-    random = np.random.default_rng(0)
-    images = [random.integers(0, 256, (48, 64, 3), np.uint8) for _ in range(2)]
+    """In its layout, by its protocol; figures mean nothing here."""
+    images = [scene_noise(0), scene_noise(1)]
     write_dataset(tmp_path / "set", name, images, [square(1), square(2)])
     out = tmp_path / "out"
     # At the demo's own inference size: the protocol's is that of networks of 336 pixels.
@@ -203,13 +254,51 @@ def test_every_benchmark_goes_the_whole_way(
         }
 
 
-def test_published_figures_stand_beside_ours(tmp_path: Path) -> None:
-    """Of the paper's table, by preset; of a preset that the paper does not have there is none."""
-    published = {name: dict(layout.published) for name, layout in LAYOUTS.items()}
+def test_published_figures_are_those_of_the_paper() -> None:
+    """Their means are the paper's, by preset."""
     means = {
-        preset: np.mean([figures[preset] for figures in published.values()])
+        preset: np.mean([layout.published[preset] for layout in LAYOUTS.values()])
         for preset in ("vit-b-16", "vit-b-16-metaclip", "vit-l-14-metaclip")
     }
     assert means == pytest.approx(
         {"vit-b-16": 48.7, "vit-b-16-metaclip": 51.0, "vit-l-14-metaclip": 53.6}, abs=0.06
     )
+
+
+@pytest.mark.parametrize("preset", ["vit-b-16", "lite"])
+def test_published_figures_stand_beside_ours(preset: str, tmp_path: Path) -> None:
+    """Of a preset that the paper has, with the difference and under what they were measured."""
+    write_dataset(tmp_path, "voc20", [scene_noise(0), scene_noise(1)], [square(1), square(2)])
+    dataset = open_dataset("voc20", tmp_path)
+    scores = Scores(20)
+    scores.add(
+        "a", square(1).astype(int), np.where(np.arange(64) < 48, 1, 2) * square(1), square(1)
+    )
+    recipe = Recipe(preset, settings=dataset.settings(Settings(tau=0.5)))
+    evaluation = Evaluation(dataset, recipe, scores, {"sam": scores.ceiling}, (), 1.0)
+    page = report.markdown(evaluation, "the command", "2026-11-29", {"python": "3"}, [])
+    document = json.loads(report.to_json(evaluation, "the command", "2026-11-29", {}))
+    lines = "\n".join(report.console_lines(evaluation))
+    assert "2026-11-29: `the command`" in page
+    assert "tau 0.5 and not 0.25" in page
+    if preset == "lite":
+        assert "| mIoU | 37.5 |  |  |" in page
+        assert document["figures"][0]["published"] is None
+        assert "published" not in lines
+        return
+    assert "| mIoU | 37.5 | 88.7 | -51.2 |" in page
+    assert "regions of SAM 2 by 32 × 32 points, larger masks on top" in page
+    assert "this run's regions are by 8 × 8 points, small-on-top" in page
+    assert document["figures"][0]["difference"] == pytest.approx(-51.2)
+    assert "published 88.7, -51.2" in lines
+
+
+def test_a_folder_called_as_a_benchmark_is_none(world: Path, tmp_path: Path) -> None:
+    root = world.rename(tmp_path / "cityscapes")
+    dataset = open_dataset("folder", root, first=1)
+    assert dataset.title == "cityscapes"
+    assert not dataset.published
+
+
+def scene_noise(seed: int) -> NDArray[np.uint8]:
+    return np.random.default_rng(seed).integers(0, 256, (48, 64, 3), np.uint8)

@@ -10,6 +10,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_corrclip.engine.parts import load_regions
 from napari_corrclip.engine.recipe import Recipe
 from napari_corrclip.errors import InputError
 from napari_corrclip.evaluation.benchmarking.scores import Ceiling, Scores
@@ -18,15 +19,16 @@ from napari_corrclip.images.origin import place_of
 from napari_corrclip.progress import Progress, Steps, finish
 from napari_corrclip.project.folder import is_project
 from napari_corrclip.project.project import Project
-from napari_corrclip.project.records import ItemRecord, ItemState
+from napari_corrclip.project.records import LABELLED, ItemRecord
 from napari_corrclip.project.run import Event, Report
 from napari_corrclip.project.task import Proposal
-from napari_corrclip.regions.superpixels import SuperpixelRegions
+from napari_corrclip.regions.options import REGION_KINDS
+from napari_corrclip.regions.protocol import partition
 from napari_corrclip.results.large import LargeSegmentation
 from napari_corrclip.results.segmentation import class_indices
+from napari_corrclip.wording.amounts import count
 
 PROJECT: Final = "results.corrclip-project"
-SUPERPIXELS: Final = SuperpixelRegions.name
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,16 +75,18 @@ def is_begun(folder: Path) -> bool:
     return is_project(folder / PROJECT)
 
 
-def open_project(folder: Path, dataset: Dataset, recipe: Recipe) -> Project:
+def open_project(folder: Path, dataset: Dataset, recipe: Recipe, *, adding: bool = True) -> Project:
     """Open the project of an evaluation, made if there is none yet; images that it lacks are added.
 
     Args:
         folder: of the evaluation.
         dataset: whose images they are.
         recipe: of the run, as the data set sets it.
+        adding: whether it may be written; else it must have all images.
 
     Raises:
-        InputError: the folder has an evaluation of other classes, networks or settings.
+        InputError: the folder has an evaluation of other classes, networks or settings, or lacks images that
+            are not to be added.
     """
     place = folder / PROJECT
     files = [each.image for each in dataset.images]
@@ -97,6 +101,11 @@ def open_project(folder: Path, dataset: Dataset, recipe: Recipe) -> Project:
             )
         known = items_of(project)
         missing = [file for file in files if place_of(file) not in known]
+        if missing and not adding:
+            raise InputError(
+                f"{str(folder)!r} was prepared without {count(len(missing), 'image')} of these, such as "
+                f"{str(missing[0])!r}, and parts add none; give the same --images, or --prepare again."
+            )
         if missing:
             project.add(*missing)
     except BaseException:
@@ -117,7 +126,9 @@ def run_steps(
     workers: int | None = None,
     scheduler: str | None = None,
 ) -> Generator[Event[str, Proposal], None, Report[str]]:
-    """Run what has no result yet; what parts have made is taken in first.
+    """Run what has no result yet, or another image than its result is of.
+
+    What parts have made is taken in first.
 
     Args:
         project: of the evaluation.
@@ -132,7 +143,9 @@ def run_steps(
     if part is None:
         yield from project.collect_steps()
     return (
-        yield from project.run_steps(part=part, workers=workers, scheduler=scheduler, vectors=False)
+        yield from project.run_steps(
+            stale=part is None, part=part, workers=workers, scheduler=scheduler, vectors=False
+        )
     )
 
 
@@ -142,24 +155,30 @@ def score_steps(project: Project, dataset: Dataset, *, oracle: bool = False) -> 
     Args:
         project: that was run.
         dataset: the images that count, with their truth.
-        oracle: also tell what superpixels could reach, beside the regions of the run.
+        oracle: also tell what the other source's regions could reach, beside those of the run.
 
     Raises:
-        InputError: a truth has another size than its result or a value of no class, or no image has a result.
+        InputError: a truth has another size than its result or a value of no class; no image has a result, or
+            nothing of the truth is counted; an image is another one than its result is of.
+        WeightsError: the other source's network cannot be loaded.
     """
+    _check_unchanged(project)
     classes = len(dataset.vocabulary)
     scores = Scores(classes)
     ceilings = {project.recipe.regions: scores.ceiling}
-    other = Ceiling(classes)
+    other, source = Ceiling(classes), None
     if oracle:
-        ceilings.setdefault(SUPERPIXELS, other)
+        kind = next(kind for kind in REGION_KINDS if kind != project.recipe.regions)
+        source = load_regions(replace(project.recipe, regions=kind, region_options=None))
+        ceilings[kind] = other
     items = items_of(project)
     failed, seconds = [], []
     for done, each in enumerate(dataset.images):
         yield Progress("score", done, len(dataset.images))
         item = items.get(place_of(each.image))
-        if item is None or item.state not in (ItemState.PRELABELLED, *_CORRECTED):
-            reason = "it was not run" if item is None or not item.reason else item.reason
+        # What the networks said is scored, whatever a person has made of it.
+        if item is None or item.run is None or item.state not in LABELLED:
+            reason = item.reason if item is not None and item.reason else "it was not run"
             failed.append((each.name, reason))
             continue
         result = project.result(item)
@@ -171,21 +190,35 @@ def score_steps(project: Project, dataset: Dataset, *, oracle: bool = False) -> 
         prediction = numbers_of(labels, dataset)
         scores.add(each.name, truth, prediction, regions)
         seconds.append(sum(result.provenance.seconds.values()))
-        if other in ceilings.values():
+        if source is not None:
             rgb, _ = dataset.read(each)
-            other.add(truth, prediction, finish(SuperpixelRegions().segment(rgb)))
+            other.add(truth, prediction, finish(partition(source, rgb)).regions)
     yield Progress("score", len(dataset.images), len(dataset.images))
     if not scores.images:
         raise InputError(
             f"No image of {dataset.title} has a result ({failed[0][0]}: {failed[0][1]}); nothing can be "
             "scored."
         )
+    if not scores.confusion.counts[1:].any():
+        raise InputError(
+            f"No pixel of the truth of {count(len(scores.images), 'image')} is counted; take other images, "
+            "or ignore fewer values."
+        )
     mean = float(np.mean(seconds))
     return Evaluation(dataset, project.recipe, scores, ceilings, tuple(failed), mean)
 
 
-_CORRECTED = (ItemState.IN_REVIEW, ItemState.VERIFIED, ItemState.SKIPPED)
-"""What the networks said is scored, whatever a person has made of it."""
+def _check_unchanged(project: Project) -> None:
+    """Raise InputError where an image is another one than its result is of.
+
+    A run makes such a result anew, but for an image that somebody has begun to correct.
+    """
+    status = project.status()
+    if status.changed:
+        raise InputError(
+            f"{count(status.changed, 'image')} changed since being run, such as "
+            f"{status.other or status.kept_other!r}; put it back, or give another -o."
+        )
 
 
 def numbers_of(labels: NDArray[np.integer], dataset: Dataset) -> NDArray[np.int64]:

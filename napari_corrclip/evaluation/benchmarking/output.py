@@ -29,7 +29,13 @@ _LARGEST: Final = 768
 
 
 def write_evaluation(
-    folder: Path, evaluation: Evaluation, project: Project, date: str, *, plots: bool = True
+    folder: Path,
+    evaluation: Evaluation,
+    project: Project,
+    command: str,
+    date: str,
+    *,
+    plots: bool = True,
 ) -> None:
     """Write the report into ``folder``, all or none; pictures of an earlier one there are replaced.
 
@@ -37,6 +43,7 @@ def write_evaluation(
         folder: that gets it.
         evaluation: what came out.
         project: that has the results.
+        command: that was given.
         date: on which.
         plots: whether to draw by matplotlib.
 
@@ -57,10 +64,10 @@ def write_evaluation(
         picture = worst_picture(evaluation.dataset, each, np.asarray(result.labels[:, :]))
         writers[f"evaluation-worst-{place}.png"] = binary(picture)
     versions = package_versions()
-    writers[RECORD] = text(report.to_json(evaluation, date, versions))
+    writers[RECORD] = text(report.to_json(evaluation, command, date, versions))
     writers[TABLES] = text(
         report.markdown(
-            evaluation, date, versions, [name for name in writers if name.endswith(".png")]
+            evaluation, command, date, versions, [name for name in writers if name.endswith(".png")]
         )
     )
     write_together(folder, writers, PICTURES)

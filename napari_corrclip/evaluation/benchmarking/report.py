@@ -11,12 +11,12 @@ from typing import Any, Final
 import numpy as np
 
 from napari_corrclip.evaluation.benchmarking.evaluating import Evaluation
-from napari_corrclip.evaluation.datasets.benchmarks import LAYOUTS
+from napari_corrclip.evaluation.datasets.benchmarks import CONDITIONS
 from napari_corrclip.evaluation.effort.reporting.cells import number, plain, plain_text
 from napari_corrclip.wording.amounts import count
+from napari_corrclip.wording.visible import visible
 
 DIGITS: Final = 1
-_POINTS: Final = "32 × 32 points, larger masks on top"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,9 +41,8 @@ class Figure:
 
 def figures(evaluation: Evaluation) -> tuple[Figure, ...]:
     """Return the figures of an evaluation; the first one is the benchmarks'."""
-    scores, name = evaluation.scores, evaluation.dataset.name
-    layout = LAYOUTS.get(name)
-    published = None if layout is None else layout.published.get(evaluation.recipe.name)
+    scores = evaluation.scores
+    published = evaluation.dataset.published.get(evaluation.recipe.name)
     return (
         Figure("mIoU", 100 * scores.confusion.mean_iou(), published),
         Figure("pixel accuracy", 100 * scores.confusion.accuracy),
@@ -59,6 +58,11 @@ def notes(evaluation: Evaluation) -> Iterator[str]:
     whole = dataset.expected or len(dataset.images)
     if scored != whole:
         yield f"Only {scored:,} of {whole:,} images are scored, so that figures are not comparable."
+    if dataset.published and recipe.name == "demo":
+        yield (
+            "The demo's networks know coloured shapes alone, so that these figures say nothing of "
+            "photographs; --preset names others."
+        )
     if dataset.note:
         yield f"{dataset.note[0].upper()}{dataset.note[1:]}."
     other = _beside_protocol(evaluation)
@@ -74,7 +78,7 @@ def notes(evaluation: Evaluation) -> Iterator[str]:
         side = options.get("points_per_side")
         ours = f"{side} × {side} points" if side else recipe.regions
         yield (
-            f"The published figure is that of CorrCLIP's paper ({_POINTS}); this run's regions are by "
+            f"The published figure is that of CorrCLIP's paper ({CONDITIONS}); this run's regions are by "
             + ours
             + (f", {options['painting']}." if "painting" in options else ".")
         )
@@ -109,30 +113,35 @@ def console_lines(evaluation: Evaluation) -> Iterator[str]:
 
 
 def markdown(
-    evaluation: Evaluation, date: str, versions: Mapping[str, str], shown: list[str]
+    evaluation: Evaluation, command: str, date: str, versions: Mapping[str, str], shown: list[str]
 ) -> str:
     """Return the report for people.
 
     Args:
         evaluation: what came out.
+        command: that was given.
         date: on which.
         versions: of the packages.
         shown: names of the pictures beside it.
     """
     return (
-        "\n".join([*_head(evaluation, date, versions), *_tables(evaluation), *_pictures(shown)])
+        "\n".join(
+            [*_head(evaluation, command, date, versions), *_tables(evaluation), *_pictures(shown)]
+        )
         + "\n"
     )
 
 
-def _head(evaluation: Evaluation, date: str, versions: Mapping[str, str]) -> Iterator[str]:
+def _head(
+    evaluation: Evaluation, command: str, date: str, versions: Mapping[str, str]
+) -> Iterator[str]:
     dataset, recipe = evaluation.dataset, evaluation.recipe
     yield f"# {plain_text(dataset.title)}, measured\n"
     made = ", ".join(f"{name} {version}" for name, version in versions.items())
     images = count(len(evaluation.scores.images), "image")
     classes = count(len(dataset.vocabulary), "class", "classes")
     yield (
-        f"{date}: `napari-corrclip evaluate {dataset.name} --preset {recipe.name}`, {images}, {classes}, "
+        f"{date}: `{visible(command)}`, preset {recipe.name}, {images}, {classes}, "
         f"regions by {recipe.regions}, {evaluation.seconds:.2f} s an image ({recipe.device}). {made}.\n"
     )
     settings = recipe.method
@@ -211,14 +220,16 @@ def class_rows(evaluation: Evaluation) -> list[dict[str, Any]]:
     return rows
 
 
-def to_json(evaluation: Evaluation, date: str, versions: Mapping[str, str]) -> str:
+def to_json(evaluation: Evaluation, command: str, date: str, versions: Mapping[str, str]) -> str:
     """Return everything: figures, classes, images, the counts they are made of, and how it was run."""
     scores, dataset = evaluation.scores, evaluation.dataset
     document = {
         "format": "napari-corrclip evaluation 1",
         "date": date,
+        "command": command,
         "versions": dict(versions),
         "dataset": dataset.name,
+        "title": dataset.title,
         "images": len(scores.images),
         "images_of_the_benchmark": dataset.expected or None,
         "recipe": json.loads(evaluation.recipe.to_json()),

@@ -84,13 +84,14 @@ class Dataset:
     """Images with truth, and how they are measured.
 
     Attributes:
-        name: by which it is asked for, or the folder's.
+        name: by which it is asked for: a benchmark's, or ``folder``.
         title: what people call it.
         vocabulary: the classes; number i of a truth is the i-th of them, from 1.
         images: in the order of the list, or of the names.
         values: what the truths hold.
         protocol: settings that the data set sets, by name: inference size and windows.
         expected: how many images there are by those who made it; 0: nobody says.
+        published: the paper's figures of it by preset, mIoU in percent.
         note: what else is to be known of how it was read; empty: nothing.
         advice: what to do about a value of no class; ``{value}`` is that.
     """
@@ -102,6 +103,7 @@ class Dataset:
     values: TruthValues = TruthValues()
     protocol: Mapping[str, Any] = field(default_factory=lambda: FrozenMapping({}))
     expected: int = 0
+    published: Mapping[str, float] = field(default_factory=lambda: FrozenMapping({}))
     note: str = ""
     advice: str = "give the truths of this data set, prepared as its layout asks"
 

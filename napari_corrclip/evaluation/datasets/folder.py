@@ -52,7 +52,7 @@ def open_folder(
             )
         classes = Vocabulary.from_file(folder / CLASSES)
     return Dataset(
-        name=folder.resolve().name,
+        name="folder",
         title=folder.resolve().name,
         vocabulary=classes,
         images=images,
