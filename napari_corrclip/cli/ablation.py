@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_corrclip.cli.console import say, tell
+from napari_corrclip.cli.options import RegionOptions, check_region_options, read_classes
+from napari_corrclip.cli.segment import read_settings
 from napari_corrclip.cli.targets import check_folder
 from napari_corrclip.errors import InputError
 from napari_corrclip.progress import drive
@@ -36,6 +38,12 @@ class Options:
         scenes: how many images; ``None``: 100 scenes, or all of the data set.
         preset: of the networks.
         regions: sources of regions; none: of the demo both, else SAM.
+        region_options: of the only source.
+        settings: file of the method's settings, above the data set's.
+        dtype: of CLIP and the similarity tower.
+        classes: of a folder, its classes.
+        first: of a folder, value of the first class.
+        ignore: of a folder, values that are not counted.
         variants: whether variants are tried, too.
         validation: how many scenes choose the variants' knobs; ``None``: 40.
         device: where the networks run.
@@ -47,6 +55,12 @@ class Options:
     scenes: int | None
     preset: str
     regions: Sequence[str]
+    region_options: RegionOptions
+    settings: Path | None
+    dtype: str
+    classes: str | None
+    first: int | None
+    ignore: Sequence[int]
     variants: bool
     validation: int | None
     device: str
@@ -76,6 +90,7 @@ def measure(options: Options) -> None:
     from napari_corrclip.evaluation.ablation.output import PLOT, write_ablation
     from napari_corrclip.evaluation.ablation.rows import ablation_rows
     from napari_corrclip.evaluation.ablation.sets import DatasetImages, DemoScenes, ImageSet
+    from napari_corrclip.evaluation.benchmarking.survey import survey_steps
     from napari_corrclip.results.segmentation import package_versions
 
     images: ImageSet
@@ -83,10 +98,19 @@ def measure(options: Options) -> None:
         images = DemoScenes(SCENES if options.scenes is None else options.scenes)
     else:
         images = DatasetImages(dataset, options.scenes)
+        for line in drive(survey_steps(replace(dataset, images=images.images))).lines():
+            say(line)
     kinds = tuple(dict.fromkeys(options.regions)) or (REGION_KINDS if dataset is None else ("sam",))
     recipes = {kind: Recipe(options.preset, device=options.device, regions=kind) for kind in kinds}
     first = recipes[kinds[0]]
     settings = images.settings(first.method)
+    if options.settings is not None:
+        settings = read_settings(options.settings, settings)
+    if settings.stitched:
+        raise InputError(
+            "ablate measures the published attention, window by window, and the settings say stitched: true; "
+            "set it to false."
+        )
     segmenter: Segmenter = drive(
         Segmenter.load_steps(replace(first, settings=settings, detail="standard"))
     )
@@ -156,7 +180,14 @@ def _checked(options: Options) -> Dataset | None:
             raise InputError(
                 f"ablate takes no regions {kind!r}; choose {' or '.join(REGION_KINDS)}."
             )
-    get_preset(options.preset)
+    preset = get_preset(options.preset)
+    if options.region_options and len(options.regions) != 1:
+        raise InputError(
+            "--region-option goes with one --regions; say which source the options are of."
+        )
+    check_region_options(options.region_options, (*options.regions, "sam")[0])
+    if options.settings is not None:
+        read_settings(options.settings, preset.settings)
     if options.validation is not None and not options.variants:
         raise InputError("--validation goes with --variants; add it or leave --validation out.")
     if options.validation is not None and options.validation < 1:
@@ -175,6 +206,11 @@ def _checked(options: Options) -> Dataset | None:
                 "--variants are judged by SAM's regions; add --regions sam or leave --regions out."
             )
     if demo:
+        if options.classes is not None or options.first is not None or options.ignore:
+            raise InputError(
+                "--classes, --first and --ignore are for a folder, and the demo's scenes have their own; "
+                "leave them out."
+            )
         if options.root is not None:
             raise InputError(
                 "--root is of a data set, and the demo's scenes are drawn; name the data set or leave "
@@ -189,4 +225,11 @@ def _checked(options: Options) -> Dataset | None:
 
     from napari_corrclip.evaluation.datasets.opening import open_dataset
 
-    return open_dataset(str(options.dataset), options.root)
+    classes = None if options.classes is None else read_classes(options.classes)
+    return open_dataset(
+        str(options.dataset),
+        options.root,
+        classes=classes,
+        first=options.first,
+        ignore=options.ignore,
+    )

@@ -432,12 +432,7 @@ def ablate(
             show_default="100 scenes; all images",
         ),
     ] = None,
-    preset: Annotated[
-        str,
-        typer.Option(
-            metavar="demo|vit-b-16|…", help="Which networks; 'models list' tells which there are."
-        ),
-    ] = "demo",
+    preset: Preset = "demo",
     regions: Annotated[
         list[str] | None,
         typer.Option(
@@ -445,6 +440,27 @@ def ablate(
             help="Where regions come from; may be repeated.",
             show_default="both of scenes, else sam",
         ),
+    ] = None,
+    region_option: RegionOptions = None,
+    settings: Annotated[
+        Path | None,
+        typer.Option(
+            "--settings",
+            metavar="FILE",
+            help="YAML or JSON of the method's settings, above the data set's protocol.",
+        ),
+    ] = None,
+    dtype: Dtype = "float32",
+    classes: Annotated[
+        str | None,
+        typer.Option("--classes", "-c", metavar="TEXT|FILE", help="Of a folder, as in evaluate."),
+    ] = None,
+    first: Annotated[
+        int | None, typer.Option(metavar="VALUE", help="Of a folder, as in evaluate.")
+    ] = None,
+    ignore: Annotated[
+        list[int] | None,
+        typer.Option(metavar="VALUE", help="Of a folder, as in evaluate; may be repeated."),
     ] = None,
     variants: Annotated[
         bool,
@@ -472,6 +488,7 @@ def ablate(
     """
     with guarded(debug):
         from napari_corrclip.cli import ablation as command
+        from napari_corrclip.cli.options import parse_region_options
 
         command.measure(
             command.Options(
@@ -480,6 +497,12 @@ def ablate(
                 scenes=scenes,
                 preset=preset,
                 regions=tuple(regions or ()),
+                region_options=parse_region_options(region_option or ()),
+                settings=settings,
+                dtype=dtype,
+                classes=classes,
+                first=first,
+                ignore=tuple(ignore or ()),
                 variants=variants,
                 validation=validation,
                 device=device,

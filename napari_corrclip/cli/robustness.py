@@ -13,8 +13,6 @@ import typer
 
 from napari_corrclip.cli.console import Debug, guarded, say, tell
 from napari_corrclip.cli.declared import Device
-from napari_corrclip.cli.targets import check_folder
-from napari_corrclip.progress import drive
 
 
 def robustness(
@@ -65,6 +63,9 @@ def measure(
     Raises:
         InputError: an argument cannot be used.
     """
+    from napari_corrclip.cli.targets import (
+        check_folder,  # with numpy, which help is not to wait for
+    )
     from napari_corrclip.evaluation.effort.reporting.output import (
         binary,
         check_foreign,
@@ -72,6 +73,7 @@ def measure(
         write_together,
     )
     from napari_corrclip.evaluation.robustness import report
+    from napari_corrclip.progress import drive
 
     check_folder(output)
     check_foreign(output, report.RECORD)

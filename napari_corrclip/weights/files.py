@@ -11,6 +11,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 _MIB = 1 << 20
+_MOST = 64 << 30  # bytes of any network's weights
 
 
 class WebFile:
@@ -50,7 +51,7 @@ class WebFile:
     @property
     def most(self) -> int:
         """Bytes that a server may say it has; the size may leave out some, such as a header's."""
-        return min(64 << 30, 4 * self.size + (1 << 30)) if self.size else 64 << 30
+        return min(_MOST, 4 * self.size + (1 << 30)) if self.size else _MOST
 
     @property
     def free(self) -> bool:

@@ -71,9 +71,7 @@ def test_a_folder_of_images(capsys: pytest.CaptureFixture[str]) -> None:
     args = ["folder", "--root", root, "--regions", "superpixels", "--device", "cpu", "-o", "out"]
     assert ablate(*args) == 2  # a folder ignores no value by itself
     assert "value 255" in capsys.readouterr().err
-    for path in (root / "labels").iterdir():
-        found = np.asarray(Image.open(path))
-        Image.fromarray(np.where(found == 255, 4, found).astype(np.uint8)).save(path)
+    args += ["--ignore", 255]
     assert ablate(*args, "--scenes", 1) == 0
     document = json.loads(Path("out/ablation.json").read_text(encoding="utf-8"))
     assert document["images"] == 1
@@ -93,6 +91,9 @@ def test_a_folder_of_images(capsys: pytest.CaptureFixture[str]) -> None:
         (["--variants", "--regions", "superpixels"], "--variants are judged by SAM's regions"),
         (["voc21", "--root", ".", "--variants"], "chosen and judged on the demo's scenes"),
         (["--root", "."], "--root is of a data set"),
+        (["--ignore", 255], "--classes, --first and --ignore are for a folder"),
+        (["--region-option", "points_per_side=4"], "--region-option goes with one --regions"),
+        (["--settings", "stitched.yaml"], "the settings say stitched: true"),
         (["voc21"], "'voc21' is read from a folder"),
         (["voc12", "--root", "."], "'voc12' is no data set"),
         (["folder", "--root", "nowhere"], "cannot be read"),
@@ -102,6 +103,7 @@ def test_a_folder_of_images(capsys: pytest.CaptureFixture[str]) -> None:
 def test_what_cannot_be_used_is_said_in_a_sentence(
     args: list[object], words: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    Path("stitched.yaml").write_text("stitched: true", encoding="utf-8")
     Path("mine").mkdir()
     Path("mine/ablation.csv").write_text("mine", encoding="utf-8")
     assert ablate(*args) == 2

@@ -212,7 +212,7 @@ def test_a_body_without_end_is_left_where_the_file_must_have_ended(tmp_path: Pat
 def test_a_body_without_end_or_size_is_left_at_a_size_that_no_file_has(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(fetching, "_MOST", 1 << 20)
+    monkeypatch.setattr("napari_corrclip.weights.files._MOST", 1 << 20)
     with answering(endless) as (url, _):
         assert "more than 1048576 bytes and no end" in told(
             spec(url, size=0, sha256=None), tmp_path

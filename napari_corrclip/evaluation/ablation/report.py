@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 
 from napari_corrclip.evaluation.ablation.measuring import Measured
-from napari_corrclip.evaluation.ablation.published import ABLATION, SETS, SIMILARITIES
+from napari_corrclip.evaluation.ablation.published import ABLATION, CONDITIONS, SETS, SIMILARITIES
 from napari_corrclip.evaluation.effort.reporting.cells import plain, plain_text
 from napari_corrclip.evaluation.resampling import RESAMPLES, SEED, Interval
 
@@ -69,8 +69,8 @@ def head(measured: Measured, run: Run) -> Iterator[str]:
         f"times (seed {SEED}), both rows' pixel counts added up over the same draws. **Bold**: the whole "
         "interval is on one side of 0. Changed: pixels labelled otherwise than by the row it is compared "
         "with; of all pixels, those that became right and those that became wrong. Seconds an image: "
-        "of encoding and classifying, as if the row ran alone; towers and regions are computed once "
-        "and shared.\n"
+        "of encoding and classifying, at most as if the row ran alone; towers and regions are computed "
+        f"once and shared. {CONDITIONS}\n"
     )
 
 

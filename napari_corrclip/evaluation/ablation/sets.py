@@ -1,7 +1,8 @@
-"""Sets of images with truth, as the ablation sees them: the demo's scenes, or a data set."""
+"""The sets of images with truth that an ablation measures: the demo's scenes, or a data set."""
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 from napari_corrclip.demo.scenes import TEST_SEED, generate_scene
 from napari_corrclip.demo.world import COLORS, COMBINATIONS, GROUNDS, HELD_OUT
 from napari_corrclip.errors import InputError
-from napari_corrclip.evaluation.datasets.dataset import Dataset
+from napari_corrclip.evaluation.datasets.dataset import Dataset, evenly
 from napari_corrclip.settings import Settings
 from napari_corrclip.vocabulary import Vocabulary
 
@@ -164,7 +165,7 @@ class DemoScenes:
 
 
 class DatasetImages:
-    """The first images of a data set.
+    """Some images of a data set, spread evenly.
 
     Args:
         dataset: that was opened.
@@ -181,7 +182,7 @@ class DatasetImages:
                 "at most so many."
             )
         self.dataset = dataset
-        self.images = dataset.images[:count]
+        self.images = evenly(dataset.images, count)
 
     @property
     def name(self) -> str:
@@ -195,9 +196,14 @@ class DatasetImages:
 
     @property
     def key(self) -> str:
-        """The name, the classes and where the images lie."""
-        place = str(self.images[0].image.absolute()) if self.images else ""
-        return f"{self.name} {self.dataset.vocabulary.fingerprint} {place}"
+        """The classes, what the truth's values mean, and each file with its size and time."""
+        dataset, files = self.dataset, []
+        for each in self.images:
+            for path in (each.image, each.truth):
+                now = path.stat()
+                files.append(f"{path.absolute()} {now.st_size} {now.st_mtime_ns}")
+        parts = (self.name, dataset.vocabulary.fingerprint, repr(dataset.values), *files)
+        return hashlib.sha256("\n".join(parts).encode(errors="surrogateescape")).hexdigest()
 
     @property
     def vocabularies(self) -> Mapping[str, Vocabulary]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Generator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
@@ -14,7 +14,7 @@ from napari_corrclip.engine.parts import load_regions
 from napari_corrclip.engine.recipe import Recipe
 from napari_corrclip.errors import InputError
 from napari_corrclip.evaluation.benchmarking.scores import Ceiling, Scores
-from napari_corrclip.evaluation.datasets.dataset import Dataset, LabelledImage
+from napari_corrclip.evaluation.datasets.dataset import Dataset, evenly
 from napari_corrclip.images.origin import place_of
 from napari_corrclip.progress import Progress, Steps, finish
 from napari_corrclip.project.folder import is_project
@@ -50,19 +50,6 @@ class Evaluation:
     ceilings: Mapping[str, Ceiling]
     failed: tuple[tuple[str, str], ...]
     seconds: float
-
-
-def evenly(images: Sequence[LabelledImage], count: int | None) -> tuple[LabelledImage, ...]:
-    """Return so many of some images, spread evenly over all; ``None``: all of them.
-
-    Raises:
-        InputError: fewer than one.
-    """
-    if count is None or count >= len(images):
-        return tuple(images)
-    if count < 1:
-        raise InputError(f"{count} images cannot be evaluated; ask for at least one.")
-    return tuple(images[number * len(images) // count] for number in range(count))
 
 
 def take(dataset: Dataset, count: int | None) -> Dataset:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -146,6 +146,19 @@ class Dataset:
             )
         said = f"The truth {str(which.truth)!r}"
         return self.values.numbers(stored, len(self.vocabulary), said, self.advice)
+
+
+def evenly(images: Sequence[LabelledImage], count: int | None) -> tuple[LabelledImage, ...]:
+    """Return so many of some images, spread evenly over all; ``None``: all of them.
+
+    Raises:
+        InputError: fewer than one.
+    """
+    if count is None or count >= len(images):
+        return tuple(images)
+    if count < 1:
+        raise InputError(f"{count} images cannot be evaluated; ask for at least one.")
+    return tuple(images[number * len(images) // count] for number in range(count))
 
 
 def _clipped(stored: NDArray[np.integer]) -> NDArray[np.int64]:

@@ -267,18 +267,16 @@ def margins(probabilities: Tensor) -> Tensor:
     return two[0] - two[1]
 
 
-def apply_margin(labels: Tensor, probabilities: Tensor, margin: float, background: int) -> Tensor:
-    """Pixels whose winner is less than a margin above the runner-up become background.
-
-    It stands in the place of :func:`~napari_corrclip.method.prediction.apply_background`.
+def apply_level(labels: Tensor, sure: Tensor, level: float, background: int) -> Tensor:
+    """Pixels that are less sure than a level become background.
 
     Args:
         labels: winning class indices, any shape.
-        probabilities: (K, ...) of all classes.
-        margin: from 0 to 1.
+        sure: of each pixel the winner's probability (the paper's threshold), or its margin (:func:`margins`).
+        level: from 0 to 1.
         background: class index that such pixels get.
     """
-    return labels.masked_fill(margins(probabilities) < margin, background)
+    return labels.masked_fill(sure < level, background)
 
 
 def margin_steps(scenes: int, validation: int) -> Steps[Judgement]:
@@ -311,8 +309,8 @@ def margin_steps(scenes: int, validation: int) -> Steps[Judgement]:
             above = margins(probabilities)
             for rule in rules:
                 kind, level = rule.split()
-                below = (sure if kind == "threshold" else above) < float(level)
-                decided = labels.masked_fill(below, background)
+                told = sure if kind == "threshold" else above
+                decided = apply_level(labels, told, float(level), background)
                 votes = correction.count_votes(decided, regions, background + 1)
                 shown = correction.apply_votes(decided, votes.rows, votes.winners)
                 found[rule].append(class_counts(truth, shown.numpy() + 1, background + 1))

@@ -40,7 +40,7 @@ class Choice:
 
 @dataclass(frozen=True, eq=False)
 class VariantStudy:
-    """What the study found.
+    """The outcome of the study.
 
     Attributes:
         choices: by name of the variant.

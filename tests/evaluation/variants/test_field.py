@@ -21,7 +21,8 @@ def test_a_pixel_whose_winner_is_hardly_ahead_is_background(seed: int, margin: f
     rng = np.random.default_rng(seed)
     probabilities = rng.random((int(rng.integers(1, 5)), 3, 4)).astype(np.float32)
     labels = probabilities.argmax(axis=0)
-    found = field.apply_margin(torch.from_numpy(labels), torch.from_numpy(probabilities), margin, 9)
+    above = field.margins(torch.from_numpy(probabilities))
+    found = field.apply_level(torch.from_numpy(labels), above, margin, 9)
     for at in np.ndindex(3, 4):
         own = sorted(probabilities[(slice(None), *at)].tolist(), reverse=True)
         ahead = own[0] - (own[1] if len(own) > 1 else 0.0)
