@@ -5,7 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-CONDITIONS: Final = "The paper's figures are of MetaCLIP's ViT-B/16, DINO ViT-B/8 and regions of SAM 2 by 32 × 32 points."
+CONDITIONS: Final = (
+    "The paper's figures are of MetaCLIP's ViT-B/16, DINO ViT-B/8 and regions of SAM 2 by "
+    "32 × 32 points."
+)
+
 SETS: Final = ("VOC21", "Context60", "COCO-Object")
 
 ABLATION: Final[Mapping[str, tuple[float, float, float]]] = {
