@@ -104,8 +104,8 @@ def curve_plot(study: Robustness) -> bytes:
             )
         axis.set_title(group.title)
         axis.set_xticks(range(len(STRENGTHS) + 1), ["none", *STRENGTHS])
-        axis.set_ylim(0, None)
         axis.grid(alpha=0.3)
+    axes[0].set_ylim(bottom=0)  # shared; when all have been drawn
     axes[0].set_ylabel("mIoU of objects, %")
     axes[-1].legend(frameon=False)
     buffer = io.BytesIO()
