@@ -91,6 +91,7 @@ def measure(options: Options) -> None:
     from napari_corrclip.evaluation.ablation.rows import ablation_rows
     from napari_corrclip.evaluation.ablation.sets import DatasetImages, DemoScenes, ImageSet
     from napari_corrclip.evaluation.benchmarking.survey import survey_steps
+    from napari_corrclip.evaluation.plotting import has_matplotlib
     from napari_corrclip.results.segmentation import package_versions
 
     images: ImageSet
@@ -132,7 +133,7 @@ def measure(options: Options) -> None:
         date=datetime.date.today().isoformat(),
     )
     page, more = report.markdown(measured, run), {}
-    drawn = {PLOT: plots.difference_plot(measured)} if plots.has_matplotlib() else {}
+    drawn = {PLOT: plots.difference_plot(measured)} if has_matplotlib() else {}
     places = [kept]
     if options.variants:
         from napari_corrclip.evaluation.variants.report import study_document, study_tables

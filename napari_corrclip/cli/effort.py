@@ -64,16 +64,17 @@ def measure(options: Options) -> None:
     from napari_corrclip.evaluation.effort.reporting.report import Report, goal_tables
     from napari_corrclip.evaluation.effort.simulation.arms import JUDGED, VARIANTS, standard_arms
     from napari_corrclip.evaluation.effort.study import study_steps
+    from napari_corrclip.evaluation.writing import check_foreign
     from napari_corrclip.results.segmentation import package_versions
 
     if options.images is not None and options.images < 1:
         raise InputError(f"--images {options.images} cannot be corrected; ask for at least one.")
     if options.plots:
-        from napari_corrclip.evaluation.effort.reporting.plots import check_matplotlib
+        from napari_corrclip.evaluation.plotting import check_matplotlib
 
         check_matplotlib()
     check_folder(options.output)
-    output.check_foreign(options.output)
+    check_foreign(options.output, output.RECORD)
     # The variants have it, refreshed every 5 looks.
     arms: Sequence[Arm] = (
         *standard_arms(tuple(name for name in ORDERS if name != "expected-error")),

@@ -83,7 +83,7 @@ def evaluate(options: Options) -> None:
     recipe = _recipe(options, dataset)
     folder = options.output or Path(f"corrclip-evaluation-{dataset.name}")
     if options.plots and part is None and not options.prepare:
-        from napari_corrclip.evaluation.effort.reporting.plots import check_matplotlib
+        from napari_corrclip.evaluation.plotting import check_matplotlib
 
         check_matplotlib()
     check_folder(folder)
@@ -127,7 +127,7 @@ def _run(
     """Run what has no result yet; if that was all, score it and write the report."""
     from napari_corrclip.evaluation.benchmarking import evaluating, output, report
     from napari_corrclip.evaluation.benchmarking.survey import survey_steps
-    from napari_corrclip.evaluation.effort.reporting.output import check_foreign
+    from napari_corrclip.evaluation.writing import check_foreign
 
     check_foreign(folder, output.RECORD)
     codes: list[int] = []

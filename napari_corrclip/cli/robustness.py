@@ -66,13 +66,14 @@ def measure(
     from napari_corrclip.cli.targets import (
         check_folder,  # with numpy, which help is not to wait for
     )
-    from napari_corrclip.evaluation.effort.reporting.output import (
+    from napari_corrclip.evaluation.plotting import has_matplotlib
+    from napari_corrclip.evaluation.robustness import report
+    from napari_corrclip.evaluation.writing import (
         binary,
         check_foreign,
         text,
         write_together,
     )
-    from napari_corrclip.evaluation.robustness import report
     from napari_corrclip.progress import drive
 
     check_folder(output)
@@ -94,7 +95,7 @@ def measure(
         report.RECORD: text(json.dumps(document, indent=1) + "\n"),
         report.TABLES: text(page),
     }
-    if report.has_matplotlib():
+    if has_matplotlib():
         writers[report.PLOT] = binary(report.curve_plot(found))
     else:
         say(

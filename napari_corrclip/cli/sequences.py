@@ -58,12 +58,12 @@ def measure(options: Options) -> None:
     Raises:
         InputError: an argument cannot be used.
     """
-    from napari_corrclip.evaluation.effort.reporting.output import check_foreign
     from napari_corrclip.evaluation.effort.sequence import output
     from napari_corrclip.evaluation.effort.sequence.orders import LENGTH
     from napari_corrclip.evaluation.effort.sequence.report import SequenceReport, goals_table
     from napari_corrclip.evaluation.effort.sequence.study import sequence_steps
     from napari_corrclip.evaluation.effort.sequence.ways import STANDARD, VARIANTS
+    from napari_corrclip.evaluation.writing import check_foreign
     from napari_corrclip.results.segmentation import package_versions
 
     if options.images is not None and options.images < 1:
@@ -71,7 +71,7 @@ def measure(options: Options) -> None:
     if options.half not in HALVES:
         raise InputError(f"There is no half {options.half!r}; give {' or '.join(HALVES)}.")
     if options.plots:
-        from napari_corrclip.evaluation.effort.reporting.plots import check_matplotlib
+        from napari_corrclip.evaluation.plotting import check_matplotlib
 
         check_matplotlib()
     check_folder(options.output)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
-from napari_corrclip.evaluation.effort.reporting.output import (
+from napari_corrclip.evaluation.writing import (
     binary,
     check_foreign,
     text,

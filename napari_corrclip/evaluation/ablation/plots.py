@@ -6,20 +6,11 @@ from collections.abc import Sequence
 from typing import Final
 
 from napari_corrclip.evaluation.ablation.measuring import Measured
-from napari_corrclip.evaluation.effort.reporting.plots import png
+from napari_corrclip.evaluation.plotting import png
 from napari_corrclip.wording.visible import visible
 
 # Of Okabe and Ito, told apart by the colour-blind too.
 _COLORS: Final = ("#0072B2", "#D55E00", "#009E73", "#CC79A7")
-
-
-def has_matplotlib() -> bool:
-    """Whether matplotlib is installed."""
-    try:
-        import matplotlib.figure  # noqa: F401
-    except ImportError:
-        return False
-    return True
 
 
 def difference_plot(measured: Measured, rows: Sequence[str] | None = None) -> bytes:

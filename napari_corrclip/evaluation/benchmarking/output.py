@@ -12,7 +12,7 @@ from napari_corrclip.evaluation.benchmarking import report
 from napari_corrclip.evaluation.benchmarking.evaluating import Evaluation, items_of
 from napari_corrclip.evaluation.comparison import comparison, png
 from napari_corrclip.evaluation.datasets.dataset import Dataset, LabelledImage
-from napari_corrclip.evaluation.effort.reporting.output import binary, text, write_together
+from napari_corrclip.evaluation.writing import binary, text, write_together
 from napari_corrclip.images.origin import place_of
 from napari_corrclip.project.project import Project
 from napari_corrclip.results.provenance import package_versions

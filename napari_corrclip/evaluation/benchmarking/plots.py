@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import io
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import numpy as np
 
 from napari_corrclip.evaluation.benchmarking.evaluating import Evaluation
+from napari_corrclip.evaluation.plotting import png
 from napari_corrclip.wording.visible import visible
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 _COLOR: Final = "#0072B2"
 _LOW: Final = "#E69F00"
@@ -42,7 +39,7 @@ def bar_plot(evaluation: Evaluation) -> bytes:
     axis.set_xlim(0, 100)
     axis.set_xlabel("%")
     figure.legend(loc="outside upper center", ncols=3, frameon=False)
-    return _png(figure)
+    return png(figure)
 
 
 def confusion_plot(evaluation: Evaluation) -> bytes:
@@ -71,15 +68,9 @@ def confusion_plot(evaluation: Evaluation) -> bytes:
     axis.set_ylabel("truth")
     axis.set_xlabel("prediction")
     figure.colorbar(picture, label="share of the true pixels")
-    return _png(figure)
+    return png(figure)
 
 
 def _short(name: str, most: int = 28) -> str:
     text = visible(name)
     return text if len(text) <= most else text[: most - 1] + "…"
-
-
-def _png(figure: Figure) -> bytes:
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=110)
-    return buffer.getvalue()

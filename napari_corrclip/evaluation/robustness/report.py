@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import io
 import math
 from collections.abc import Iterator
 from typing import Final
 
+from napari_corrclip.evaluation.plotting import png
 from napari_corrclip.evaluation.resampling import Interval
 from napari_corrclip.evaluation.robustness.damages import DAMAGES, STRENGTHS
 from napari_corrclip.evaluation.robustness.remedies import REMEDIES
@@ -67,15 +67,6 @@ def verdict(gain: Interval) -> str:
     return "harms" if gain.below_zero else ""
 
 
-def has_matplotlib() -> bool:
-    """Whether a plot can be drawn."""
-    try:
-        import matplotlib.figure  # noqa: F401
-    except ImportError:
-        return False
-    return True
-
-
 def curve_plot(study: Robustness) -> bytes:
     """Return a PNG: mean IoU over the strength of each damage, with intervals."""
     from matplotlib.figure import Figure
@@ -108,9 +99,7 @@ def curve_plot(study: Robustness) -> bytes:
     axes[0].set_ylim(bottom=0)  # shared; when all have been drawn
     axes[0].set_ylabel("mIoU of objects, %")
     axes[-1].legend(frameon=False)
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=110)
-    return buffer.getvalue()
+    return png(figure)
 
 
 def _figure(found: Interval) -> str:

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
-from pathlib import Path
 
-from napari_corrclip.errors import InputError
 from napari_corrclip.evaluation.effort.reporting.report import Report
-from napari_corrclip.storage.folders import Writer, recover_folder, write_folder
+from napari_corrclip.evaluation.writing import binary, text, write_together
+from napari_corrclip.storage.folders import Writer
 from napari_corrclip.storage.names import MAX_BYTES, cut
 
 RECORD = "effort.json"
@@ -18,25 +16,6 @@ GOALS_PLOT = "effort-goals.png"
 def plot_name(name: str) -> str:
     """Return the file name of the plot of a set."""
     return f"effort-{cut(name, MAX_BYTES - len('effort-.png'))}.png"
-
-
-def check_foreign(folder: Path, record: str = RECORD) -> None:
-    """Raise InputError where ``folder`` has a file of these names that no study is known to have made.
-
-    Args:
-        folder: that gets the results.
-        record: file that says so, of whose name the others' begin.
-    """
-    recover_folder(folder)
-    if (folder / record).exists():
-        return
-    begin = record.partition(".")[0]
-    foreign = sorted(folder.glob(f"{begin}*")) if folder.is_dir() else []
-    if foreign:
-        raise InputError(
-            f"{str(foreign[0])!r} is there and might be replaced, without a {record} that says it is "
-            "of this program; move it away or give another -o."
-        )
 
 
 def write_report(folder: str | os.PathLike[str], report: Report, *, plots: bool = True) -> None:
@@ -60,29 +39,3 @@ def write_report(folder: str | os.PathLike[str], report: Report, *, plots: bool 
         for study in report.studies:
             writers[plot_name(study.name)] = binary(curve_plot(study, report.arms))
     write_together(folder, writers, "effort*.png")
-
-
-def write_together(
-    folder: str | os.PathLike[str], writers: Mapping[str, Writer], plots: str
-) -> None:
-    """Write the files of a study into ``folder``, all or none; plots of an earlier one are replaced.
-
-    Args:
-        folder: that gets them.
-        writers: by file name.
-        plots: pattern of the names of plots.
-    """
-    target = Path(folder)
-    recover_folder(target)
-    before = [path.name for path in target.glob(plots)] if target.is_dir() else []
-    write_folder(target, dict(writers), owned={*writers, *before})
-
-
-def text(content: str) -> Writer:
-    """Return what writes a text."""
-    return binary(content.encode())
-
-
-def binary(data: bytes) -> Writer:
-    """Return what writes bytes."""
-    return lambda path: path.write_bytes(data)

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
-from napari_corrclip.errors import InputError
 from napari_corrclip.evaluation.effort.curves import Measure, mean_curve
 from napari_corrclip.evaluation.effort.goals import GOALS, counts_for_goals
 from napari_corrclip.evaluation.effort.simulation.arms import (
@@ -18,11 +16,11 @@ from napari_corrclip.evaluation.effort.simulation.arms import (
 )
 from napari_corrclip.evaluation.effort.simulation.prices import PRICES
 from napari_corrclip.evaluation.effort.study import SetStudy
+from napari_corrclip.evaluation.plotting import png
 from napari_corrclip.wording.visible import visible
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
 # Of Okabe and Ito, told apart by the colour-blind too.
 _COLORS: Final[Mapping[str, str]] = {
@@ -48,17 +46,6 @@ ONE_BY_ONE: Final = (
     ORACLE.name,
 )
 WITH_TOOLS: Final = (BRUSH.name, UNLABELLED_TOOLS.name, "area-margin+tools", "adaptive+tools")
-
-
-def check_matplotlib() -> None:
-    """Raise InputError where matplotlib is not installed; before anything long begins."""
-    try:
-        import matplotlib.figure  # noqa: F401
-    except ImportError:
-        raise InputError(
-            "The plots need matplotlib, which is not installed; run pip install "
-            "'napari-corrclip[effort]', or leave them out by --no-plots."
-        ) from None
 
 
 def curve_plot(study: SetStudy, arms: Sequence[Arm]) -> bytes:
@@ -144,10 +131,3 @@ def _curves(
             axis.fill_between(spent, curve.low, curve.high, color=color, alpha=0.15, linewidth=0)
     axis.set_xscale("log")
     axis.grid(alpha=0.25, linewidth=0.5)
-
-
-def png(figure: Figure) -> bytes:
-    """Return a figure as the bytes of a PNG."""
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=110, metadata={"Software": None})
-    return buffer.getvalue()

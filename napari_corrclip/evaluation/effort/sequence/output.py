@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 
-from napari_corrclip.evaluation.effort.reporting.output import binary, text, write_together
 from napari_corrclip.evaluation.effort.sequence.report import SequenceReport
+from napari_corrclip.evaluation.writing import binary, text, write_together
 from napari_corrclip.storage.folders import Writer
 
 RECORD = "sequence.json"

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from napari_corrclip.evaluation.effort.reporting.plots import png
 from napari_corrclip.evaluation.effort.sequence import figures
 from napari_corrclip.evaluation.effort.sequence.study import SequenceStudy
 from napari_corrclip.evaluation.effort.sequence.ways import ASK, ON, UNTAUGHT
+from napari_corrclip.evaluation.plotting import png
 from napari_corrclip.wording.visible import visible
 
 _COLORS: Final = {UNTAUGHT.name: "#000000", ON.name: "#0072B2", ASK.name: "#E69F00"}

@@ -15,7 +15,7 @@ from napari_corrclip.errors import InputError
 from napari_corrclip.evaluation.effort.cases.case import CaseSet
 from napari_corrclip.evaluation.effort.curves import CEILING, GAP, TARGETS
 from napari_corrclip.evaluation.effort.goals import GOALS, counts_for_goals
-from napari_corrclip.evaluation.effort.reporting.output import check_foreign, write_report
+from napari_corrclip.evaluation.effort.reporting.output import RECORD, write_report
 from napari_corrclip.evaluation.effort.reporting.report import Report
 from napari_corrclip.evaluation.effort.simulation.arms import (
     ORACLE,
@@ -25,6 +25,7 @@ from napari_corrclip.evaluation.effort.simulation.arms import (
     tools_arm,
 )
 from napari_corrclip.evaluation.effort.study import SetStudy, study_steps
+from napari_corrclip.evaluation.writing import check_foreign
 from napari_corrclip.progress import finish
 from tests.evaluation.effort.worlds import make_case, of_regions, random_case, stripes
 
@@ -151,7 +152,7 @@ def test_files_are_written_and_replaced(report: Report, tmp_path: Path) -> None:
         with Image.open(path) as image:
             assert image.size[0] > 500
             assert np.asarray(image.convert("L")).std() > 5
-    check_foreign(folder)
+    check_foreign(folder, RECORD)
     (folder / "notes.txt").write_text("mine", encoding="utf-8")
     write_report(folder, report, plots=False)
     assert not list(folder.glob("*.png"))
@@ -159,8 +160,8 @@ def test_files_are_written_and_replaced(report: Report, tmp_path: Path) -> None:
 
 
 def test_files_of_others_are_told(tmp_path: Path) -> None:
-    check_foreign(tmp_path / "new")
-    check_foreign(tmp_path)
+    check_foreign(tmp_path / "new", RECORD)
+    check_foreign(tmp_path, RECORD)
     (tmp_path / "effort.md").write_text("mine", encoding="utf-8")
     with pytest.raises(InputError, match=r"effort\.md' is there"):
-        check_foreign(tmp_path)
+        check_foreign(tmp_path, RECORD)
