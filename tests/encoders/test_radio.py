@@ -179,7 +179,7 @@ def test_dino_three_is_refused_by_name_there_too() -> None:
 def test_a_recipe_loads_it_with_its_own_means_and_positions(tmp_path: Path) -> None:
     save_file(published(), tmp_path / "nano.safetensors")
     preset = make_preset("nano", similarity=f"{NAME}={tmp_path / 'nano.safetensors'}", base="demo")
-    _, tower = load_towers(preset, Recipe(preset, device="cpu").resolved())
+    _, tower = load_towers(preset, Recipe(preset, device="cpu"))
     assert (tower.mean, tower.std) == (CLIP_MEAN, CLIP_STD)
     assert tower.model.patch_embed.grid_size == (GRID, GRID)  # of the file, not of the architecture
     assert isinstance(tower._positions, partial)
