@@ -219,7 +219,14 @@ def square(value: int, shape: tuple[int, int] = (48, 64)) -> NDArray[np.uint8]:
     return np.full(shape, value, np.uint8)
 
 
-@pytest.mark.parametrize("name", LAYOUTS)
+#: One of each way to find images; the loaders of all are tested with the data sets.
+SHORT = ("voc21", "ade20k", "cityscapes")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [name if name in SHORT else pytest.param(name, marks=pytest.mark.long) for name in LAYOUTS],
+)
 def test_every_benchmark_goes_the_whole_way(
     name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
