@@ -99,7 +99,9 @@ def measure(options: Options) -> None:
         images = DemoScenes(SCENES if options.scenes is None else options.scenes)
     else:
         images = DatasetImages(dataset, options.scenes)
-        for line in drive(survey_steps(replace(dataset, images=images.images))).lines():
+        found = drive(survey_steps(replace(dataset, images=images.images)))
+        found.check()
+        for line in found.lines():
             say(line)
     kinds = tuple(dict.fromkeys(options.regions)) or (REGION_KINDS if dataset is None else ("sam",))
     recipes = {kind: Recipe(options.preset, device=options.device, regions=kind) for kind in kinds}

@@ -94,7 +94,9 @@ def _survey(dataset: Dataset) -> None:
     """Look at all of a data set, and tell what there is."""
     from napari_corrclip.evaluation.benchmarking.survey import survey_steps
 
-    tell(*drive(survey_steps(dataset)).lines())
+    found = drive(survey_steps(dataset))
+    tell(*found.lines())
+    found.check()
 
 
 def _recipe(options: Options, dataset: Dataset) -> Recipe:
@@ -133,7 +135,9 @@ def _run(
     codes: list[int] = []
     if part is None:
         # What is wrong with the truth is told before hours of computing.
-        for line in drive(survey_steps(dataset)).lines():
+        found = drive(survey_steps(dataset))
+        found.check()
+        for line in found.lines():
             say(line)
     elif not evaluating.is_begun(folder):
         raise InputError(
@@ -155,11 +159,11 @@ def _run(
         if part is not None:
             tell("When all parts are done: the same command without --part, which scores them")
         else:
-            found = drive(evaluating.score_steps(project, dataset, oracle=options.oracle))
+            scored = drive(evaluating.score_steps(project, dataset, oracle=options.oracle))
             date = datetime.date.today().isoformat()
             command = shlex.join(["napari-corrclip", *sys.argv[1:]])
-            output.write_evaluation(folder, found, project, command, date, plots=options.plots)
-            for note in report.notes(found):
+            output.write_evaluation(folder, scored, project, command, date, plots=options.plots)
+            for note in report.notes(scored):
                 say(f"Note: {note}")
-            tell(*report.console_lines(found), f"{folder}{os.sep}")
+            tell(*report.console_lines(scored), f"{folder}{os.sep}")
     exit_by(codes)

@@ -207,7 +207,19 @@ def test_what_lies_under_a_root_is_told(
     assert not (tmp_path / "out").exists()
     Image.fromarray(np.zeros((256, 200), np.uint8)).save(world / "labels" / "2.png")
     assert evaluate(world, tmp_path / "out", "--check") == 2
-    assert "256 × 256 pixels and its truth" in capsys.readouterr().err
+    told = capsys.readouterr()
+    assert "256 × 256 pixels and its truth" in told.err
+    assert "Broken: " in told.out
+    assert "2.png" in told.out
+    # All of them at once, and nothing is run that would have to be thrown away.
+    (world / "images" / "0.png").write_bytes(b"no image")
+    assert evaluate(world, tmp_path / "out", "--check") == 2
+    told = capsys.readouterr()
+    assert told.out.count("Broken: ") == 2
+    assert "2 of 3 images of world cannot be used, the first: " in told.err
+    assert evaluate(world, tmp_path / "out") == 2
+    assert "2 of 3 images of world cannot be used" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
     (world / "labels" / "2.png").unlink()
     assert evaluate(world, tmp_path / "out") == 2
     assert "has no counterpart in" in capsys.readouterr().err
