@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from time import perf_counter
 from typing import Final
 
 import numpy as np
@@ -157,7 +156,7 @@ def measure_steps(
                 # What changes is told against these.
                 wanted |= {row.against for row in rows if row.name in wanted}
                 image = images.read(number) if image is None else image
-                parts = _Parts(image.rgb, number, told)
+                parts = _Parts(image.rgb, number, told, towers.memory.clock)
                 given: dict[str, _Given] = {}
                 done_rows: list[Row] = []
                 for row in [row for row in order if row.name in wanted]:
@@ -203,18 +202,21 @@ class _Parts:
         rgb: (H, W, 3) uint8.
         number: of the image.
         told: as of :func:`measure_steps`.
+        clock: that tells seconds.
     """
 
-    def __init__(self, rgb: NDArray[np.uint8], number: int, told: Told | None) -> None:
-        self.rgb, self.number, self.told = rgb, number, told
+    def __init__(
+        self, rgb: NDArray[np.uint8], number: int, told: Told | None, clock: Callable[[], float]
+    ) -> None:
+        self.rgb, self.number, self.told, self.clock = rgb, number, told, clock
         self._found: dict[int, tuple[NDArray[np.int32], float, RegionSource]] = {}
 
     def of(self, source: RegionSource) -> Steps[tuple[NDArray[np.int32], float]]:
         """Return (H, W) int32 regions, and the seconds that they took."""
         if id(source) not in self._found:
-            began = perf_counter()
+            began = self.clock()
             parted = yield from partition(source, self.rgb)
-            seconds = perf_counter() - began
+            seconds = self.clock() - began
             # With the source, so that its id stays its own.
             self._found[id(source)] = check_regions(parted.regions), seconds, source
             if self.told is not None:

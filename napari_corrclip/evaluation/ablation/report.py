@@ -68,9 +68,9 @@ def head(measured: Measured, run: Run) -> Iterator[str]:
         f"it is compared with and the 95 % interval of a paired bootstrap: images are drawn anew {RESAMPLES} "
         f"times (seed {SEED}), both rows' pixel counts added up over the same draws. **Bold**: the whole "
         "interval is on one side of 0. Changed: pixels labelled otherwise than by the row it is compared "
-        "with; of all pixels, those that became right and those that became wrong. Seconds an image: "
-        "of encoding and classifying, at most as if the row ran alone; towers and regions are computed "
-        f"once and shared. {CONDITIONS}\n"
+        "with; of all pixels, those that became right and those that became wrong. Seconds an image (on a "
+        "CPU the processor's): of encoding and classifying, at most as if the row ran alone; towers and "
+        f"regions are computed once and shared. {CONDITIONS}\n"
     )
 
 

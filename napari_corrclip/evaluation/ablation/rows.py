@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from time import perf_counter
 from typing import Final
 
 import numpy as np
@@ -148,7 +147,8 @@ def label_steps(
         regions: (H, W) int32 raw regions.
         vocabularies: by name, each with its text features (Q, D).
     """
-    began, owed = perf_counter(), towers.memory.owed
+    clock = towers.memory.clock
+    began, owed = clock(), towers.memory.owed
     features: WindowFeatures = yield from encode_image(
         rgb,
         regions,
@@ -157,13 +157,13 @@ def label_steps(
         row.settings,
         steps=row.steps,
     )
-    encoded = perf_counter()
+    encoded = clock()
     encode = encoded - began + towers.memory.owed - owed
     labels = {}
     for name, (words, text) in vocabularies.items():
         labels[name] = classified(row, features, regions, words, text.to(towers.clip.device))
         yield Progress("classify", len(labels), len(vocabularies))
-    return RowLabels(labels, encode, (perf_counter() - encoded) / max(1, len(vocabularies)))
+    return RowLabels(labels, encode, (clock() - encoded) / max(1, len(vocabularies)))
 
 
 @torch.no_grad()

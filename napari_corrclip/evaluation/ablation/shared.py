@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from dataclasses import replace
-from time import perf_counter
+from time import perf_counter, process_time
 from typing import TypeVar, cast
 
 import torch
@@ -24,14 +24,23 @@ from napari_corrclip.method.scope import Attend
 T = TypeVar("T")
 
 
+def clock_of(device: torch.device) -> Callable[[], float]:
+    """Return the clock of a device: a CPU's own seconds, which no other program lengthens, or the wall's."""
+    return process_time if device.type == "cpu" else perf_counter
+
+
 class Memory:
     """The outputs of towers for one image, each with the seconds that it took.
+
+    Args:
+        clock: that tells seconds.
 
     Attributes:
         owed: seconds that were saved by remembering: a row that ran alone would have spent them, too.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self.clock = clock
         self.owed = 0.0
         self._found: dict[tuple[str, ...], tuple[object, float]] = {}
 
@@ -49,9 +58,9 @@ class Memory:
             result, seconds = self._found[key]
             self.owed += seconds
             return cast("T", result)
-        began = perf_counter()
+        began = self.clock()
         found = yield from run()
-        self._found[key] = found, perf_counter() - began
+        self._found[key] = found, self.clock() - began
         return found
 
 
@@ -153,6 +162,6 @@ class SharedTowers:
     """
 
     def __init__(self, clip: ImageEncoder, similarity: SimilarityEncoder) -> None:
-        self.memory = Memory()
+        self.memory = Memory(clock_of(clip.device))
         self.clip = SharedClip(clip, self.memory)
         self.similarity = SharedSimilarity(similarity, self.memory)
