@@ -777,7 +777,8 @@ class Session:
             InputError: there is no such class, or both are the same.
         """
         with self.locked():
-            value, heir = value_of(self.vocabulary, which), value_of(self.vocabulary, into)
+            value = value_of(self.vocabulary, which)
+            heir = value_of(self.vocabulary if vocabulary is None else vocabulary, into)
             if value == heir:
                 raise InputError(f"{which!r} is one class already; give two.")
             words = vocabulary

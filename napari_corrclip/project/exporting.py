@@ -153,11 +153,16 @@ def _in_words(
     """
     if set(theirs.values) <= set(ours.values) and names.are_of(theirs):
         return image
+    survivors = names.survivors
     by_name = {grammar.key(class_.name): class_.value for class_ in ours}
     same = names.are_of(theirs)
     table = np.zeros(MAX_VALUE + 1, np.uint16)
     for class_ in theirs:
-        value = class_.value if same else by_name.get(grammar.key(class_.name), 0)
+        value = (
+            survivors.get(class_.value, class_.value)
+            if same
+            else by_name.get(grammar.key(class_.name), 0)
+        )
         table[class_.value] = value if value in ours.values else 0
     labels = np.asarray(image.labels)
     gone = [
