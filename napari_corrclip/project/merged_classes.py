@@ -16,7 +16,7 @@ from napari_corrclip.errors import InputError
 from napari_corrclip.project.folder import now
 from napari_corrclip.project.index import Index, MergedClass
 from napari_corrclip.project.words import Names, current
-from napari_corrclip.vocabulary import MAX_VALUE, Vocabulary, VocabularyClass, grammar
+from napari_corrclip.vocabulary import MAX_VALUE, Vocabulary, VocabularyClass, grammar, tree
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,10 +47,16 @@ def merge_classes(
         raise InputError(f"{words.names[place]!r} is one class already; give two.")
     gone, heir = words.classes[place], words.classes[target]
     taken = [prompt for prompt in gone.prompts if prompts and prompt not in heir.prompts]
-    left = words.remove(place)
+    # What was below it is below the heir, or where the heir was itself below it, below its parent.
+    line = tree.line_of(words.parents, heir.value)
+    above = gone.parent if gone.value in line else heir.value
+    children = [class_.value for class_ in words.classes if class_.parent == gone.value]
+    classes = [class_ for class_ in words.classes if class_ is not gone]
+    left = replace(words, classes=tree.rejoined(classes, {gone.value: above}))
     if taken:
         left = left.with_prompts(left.index(heir.name), [*heir.prompts, *taken])
-    merged = MergedClass(gone.value, heir.value, place, _document(gone), taken, by, now())
+    document = _document(gone) | {"parent": gone.parent, "children": children}
+    merged = MergedClass(gone.value, heir.value, place, document, taken, by, now())
     index.choose(left, index.recipe)
     index.note_merge(merged)
     return merged
@@ -77,17 +83,28 @@ def part_classes(index: Index, which: str | int) -> MergedClass:
         each = later.pop(heir)
         own = class_of(each)
         left = replace(own, prompts=tuple(prompt for prompt in own.prompts if prompt not in came))
+        document = {**each.class_, **_document(left)}
         passed = [prompt for prompt in each.prompts if prompt in came]
         kept = [prompt for prompt in each.prompts if prompt not in came]
-        index.note_merge(each._replace(class_=_document(left), prompts=kept))
+        index.note_merge(each._replace(class_=document, prompts=kept))
         heir, came = each.heir, passed
     for number, other in enumerate(classes):
         if other.value == heir:
             own_prompts = tuple(prompt for prompt in other.prompts if prompt not in came)
             classes[number] = replace(other, prompts=own_prompts)
+    parent, children = _kin(merged)
+    above = {heir, parent}
+    classes = [
+        replace(other, parent=class_.value)
+        if other.value in children and other.parent in above
+        else other
+        for other in classes
+    ]
+    survivors = index.survivors()
+    class_ = replace(class_, parent=None if parent is None else survivors.get(parent, parent))
     classes.insert(min(merged.place, len(classes)), class_)
     # It is no other one any more, since it is there.
-    index.choose(replace(words, classes=tuple(classes)), index.recipe)
+    index.choose(replace(words, classes=tree.rejoined(classes, words.parents)), index.recipe)
     return merged
 
 
@@ -113,7 +130,25 @@ def find(index: Index, which: str | int) -> MergedClass:
 
 def class_of(merged: MergedClass) -> VocabularyClass:
     """Return a class that became another one, as it was."""
-    return Vocabulary.from_document(merged.class_).classes[0]
+    own = {key: value for key, value in merged.class_.items() if key not in ("parent", "children")}
+    return Vocabulary.from_document(own).classes[0]
+
+
+def _kin(merged: MergedClass) -> tuple[int | None, list[int]]:
+    """Return the values of the class above it and of those below it, as it was.
+
+    Raises:
+        InputError: something else is said.
+    """
+    parent, children = merged.class_.get("parent"), merged.class_.get("children", [])
+    if not isinstance(children, list) or not all(
+        type(value) is int for value in ([] if parent is None else [parent]) + children
+    ):
+        raise InputError(
+            f"The merged class {class_of(merged).name!r} has the parent {parent!r} and the children "
+            f"{children!r}, which are no label values; take 'project.json' from a backup."
+        )
+    return parent, children
 
 
 def merged_class(document: Mapping[str, Any]) -> MergedClass:
@@ -136,7 +171,8 @@ def merged_class(document: Mapping[str, Any]) -> MergedClass:
             f"A merged class of 'project.json' has {', '.join(wrong or document.keys() - kinds.keys())} "
             "wrong; take the file from a backup, or take 'merged' out of it."
         )
-    merged = MergedClass(**document)
+    merged: MergedClass = MergedClass(**document)
+    _kin(merged)
     if class_of(merged).value != merged.value or not 1 <= merged.heir <= MAX_VALUE:
         raise InputError(
             f"A merged class of 'project.json' has the values {merged.value} and {merged.heir}, which cannot "
@@ -146,7 +182,7 @@ def merged_class(document: Mapping[str, Any]) -> MergedClass:
 
 
 def _document(class_: VocabularyClass) -> dict[str, object]:
-    return Vocabulary((class_,), class_.value + 1).to_document()
+    return Vocabulary((replace(class_, parent=None),), class_.value + 1).to_document()
 
 
 def title_of(names: Names, merged: MergedClass) -> str:
@@ -195,7 +231,12 @@ def follow_merges(session: Session, ours: Vocabulary, names: Names) -> Mapping[i
                 replace(class_, background=False) if class_.value == heir else class_
                 for class_ in left
             )
-        words = replace(words, classes=left, next_value=max(words.next_value, heir + 1))
+        parents = ours.parents | {merged.value: heir}
+        words = replace(
+            words,
+            classes=tree.rejoined(left, parents),
+            next_value=max(words.next_value, heir + 1),
+        )
         session.merge_classes(merged.value, heir, vocabulary=words, title=title_of(names, merged))
         moved[merged.value] = heir
     return moved
@@ -212,7 +253,8 @@ def _with_class(words: Vocabulary, ours: Vocabulary, value: int) -> Vocabulary |
     if len({grammar.key(class_.name) for class_ in found}) < len(found):
         return None
     next_value = max(words.next_value, *(class_.value + 1 for class_ in found))
-    return replace(words, classes=found, next_value=next_value)
+    parents = words.parents | ours.parents
+    return replace(words, classes=tree.rejoined(found, parents), next_value=next_value)
 
 
 def _parted(

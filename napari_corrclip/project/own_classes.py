@@ -38,7 +38,7 @@ class OwnClasses:
             same = by_value.get(class_.value)
             named = by_name.get(grammar.key(class_.name))
             if same is not None:
-                if same is not named and not names.are_of(replace(words, classes=(class_,))):
+                if same is not named and not names.are_of([class_]):
                     clashes.append((class_, same))
             elif named is not None:
                 clashes.append((class_, named))

@@ -9,13 +9,13 @@ of the set ever had is given to another one.
 from __future__ import annotations
 
 import json
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import replace
 
 from napari_corrclip.errors import InputError
 from napari_corrclip.project.index import Index
 from napari_corrclip.storage.text_files import load_json
-from napari_corrclip.vocabulary import Vocabulary, VocabularyClass, grammar
+from napari_corrclip.vocabulary import Vocabulary, VocabularyClass, grammar, tree
 from napari_corrclip.vocabulary.classes import flagged
 
 
@@ -54,11 +54,10 @@ class Names:
         """Whether a class ever had it."""
         return value in self._by_value
 
-    def are_of(self, words: Vocabulary) -> bool:
-        """Whether each value means in some words what it means, or once meant, in the set."""
+    def are_of(self, classes: Iterable[VocabularyClass]) -> bool:
+        """Whether the value of each class means what it means, or once meant, in the set."""
         return all(
-            grammar.key(class_.name) in self._by_value.get(class_.value, ())
-            for class_ in words.classes
+            grammar.key(class_.name) in self._by_value.get(class_.value, ()) for class_ in classes
         )
 
 
@@ -96,7 +95,7 @@ def matched(index: Index, words: Vocabulary) -> Vocabulary:
     stay = [class_ for class_ in gone if class_.value in decided]
     if found.background is not None:
         stay = [flagged(class_, False) for class_ in stay]
-    found = replace(found, classes=(*found.classes, *stay))
+    found = replace(found, classes=tree.rejoined((*found.classes, *stay), ours.parents))
     found = found.beside(ours, Names(index).values)
     next_value = max(ours.next_value, 1 + max(found.values))
     return replace(found, next_value=next_value)
@@ -146,7 +145,7 @@ def change(
     order += [value for value in classes if value not in has]
     changed = replace(
         words,
-        classes=tuple(classes[value] for value in order),
+        classes=tree.rejoined([classes[value] for value in order], words.parents | former.parents),
         next_value=max(words.next_value, after.next_value),
         threshold=after.threshold if after.threshold != former.threshold else words.threshold,
         templates=after.templates if after.templates != former.templates else words.templates,
@@ -173,8 +172,13 @@ def adopt(index: Index, words: Vocabulary) -> bool:
     if new:
         today = current(index)
         next_value = max(today.next_value, *(class_.value + 1 for class_ in new))
+        here = {class_.value for class_ in words.classes if class_ not in others or class_ in new}
+        placed = tuple(
+            replace(class_, parent=tree.nearest(words.parents, class_.value, here))
+            for class_ in new
+        )
         index.choose(
-            replace(today, classes=(*today.classes, *new), next_value=next_value), index.recipe
+            replace(today, classes=(*today.classes, *placed), next_value=next_value), index.recipe
         )
     return bool(new)
 

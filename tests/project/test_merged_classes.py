@@ -155,6 +155,31 @@ def test_chains_are_followed_and_taken_back_in_any_order(project: Project) -> No
     assert {c.name: c.prompts for c in project.vocabulary} == {c.name: c.prompts for c in words}
 
 
+def test_what_is_below_a_class_goes_with_it_and_comes_back(project: Project) -> None:
+    words = project.vocabulary.add("colour", prompts=(), index=0)
+    words = words.with_parent("red", "colour").with_parent("green", "colour")
+    words = words.add("crimson", parent="red").add("lilac")
+    project.choose(words)
+    before = {class_.name: project.vocabulary.path(class_.name) for class_ in project.vocabulary}
+    for item in project:
+        with project.session(item) as session:
+            session.set_vocabulary(project.vocabulary, classify=False)
+            session.assign(session.ids[::3].tolist(), "crimson")
+    project.merge_classes("red", "blue")
+    assert project.vocabulary.path("crimson") == ("blue", "crimson")
+    with project.session(next(iter(project))) as session:  # which takes it
+        assert session.vocabulary.path("crimson") == ("blue", "crimson")
+    project.part_classes("red", progress=False)
+    assert {c.name: project.vocabulary.path(c.name) for c in project.vocabulary} == before
+    assert project.vocabulary == words
+    # A parent that becomes its own child: its other children go up.
+    project.merge_classes("colour", "green")
+    assert project.vocabulary.path("green") == ("green",)
+    assert project.vocabulary.path("crimson") == ("red", "crimson")
+    project.part_classes("colour", progress=False)
+    assert {c.name: project.vocabulary.path(c.name) for c in project.vocabulary} == before
+
+
 def test_a_repair_keeps_it(project: Project) -> None:
     decide(project, "red")
     project.merge_classes("red", "blue")
