@@ -115,11 +115,12 @@ def find(index: Index, which: str | int) -> MergedClass:
         InputError: none did.
     """
     known = index.merged_classes()
-    for merged in reversed(known):
-        name = class_of(merged).name
-        if which == merged.value or (
-            isinstance(which, str) and grammar.key(which) == grammar.key(name)
-        ):
+    for merged in known[::-1]:
+        if isinstance(which, str):
+            same = grammar.key(which) == grammar.key(class_of(merged).name)
+        else:
+            same = which == merged.value
+        if same:
             return merged
     names = ", ".join(repr(class_of(merged).name) for merged in known)
     raise InputError(
