@@ -23,7 +23,7 @@ _LISTED: Final = 50
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """What is told beside the figures.
+    """The words that are told beside the figures.
 
     Attributes:
         first: the first project, as it is called.

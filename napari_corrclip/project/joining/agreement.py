@@ -23,7 +23,7 @@ LEFT_OUT, UNLABELLED = "(left out)", "(unlabelled)"
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Agreement:
-    """How often each label of the first meets each label of the second.
+    """The counts of how often each label of the first meets each label of the second.
 
     Attributes:
         counts: (K + 2, K + 2) int64, rows of the first, columns of the second: 0 is unlabelled, 1 to K are
@@ -105,7 +105,7 @@ class ComparedImage:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Comparison:
-    """What two projects say of the images that both have.
+    """The comparison of two projects: what each says of the images that both have.
 
     Attributes:
         classes: of both, matched by name.

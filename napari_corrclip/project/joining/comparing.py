@@ -56,7 +56,9 @@ class Side:
             InputError: it has none, or they cannot be read.
         """
         if record.state is ItemState.SKIPPED:
-            raise InputError(f"It is skipped in {self.called}; mark it verified to have it counted.")
+            raise InputError(
+                f"It is skipped in {self.called}; mark it verified to have it counted."
+            )
         if record.state not in LABELLED or record.regions is None:
             raise InputError(f"It has no labels in {self.called}; run that project first.")
         return read_item(self.index, record, self.vocabulary, self.names)
