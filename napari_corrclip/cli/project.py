@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from napari_corrclip.cli import exports
+from napari_corrclip.cli import exports, joining
 from napari_corrclip.cli.console import Debug, Offline, guarded, place
 
 app = typer.Typer(
@@ -542,3 +542,6 @@ def _given(context: typer.Context) -> list[str]:
         if theirs and source is not None and source.name == "COMMANDLINE":
             given.append("IMAGES" if name == "images" else parameter.opts[0])
     return given
+
+
+app.command()(joining.compare)

@@ -55,6 +55,8 @@ from napari_corrclip.project.folder import (
 )
 from napari_corrclip.project.importing import Imported
 from napari_corrclip.project.index import Index
+from napari_corrclip.project.joining.agreement import ComparedImage, Comparison, LabelsBeside
+from napari_corrclip.project.joining.comparing import compare_steps, labels_beside
 from napari_corrclip.project.learning import ProjectLesson
 from napari_corrclip.project.likeness import LikeRegions, Wanted, like_steps
 from napari_corrclip.project.listing import ItemOrder
@@ -890,6 +892,55 @@ class Project:
             folder, format=format, kind=kind, by=by, replace=replace, manifest=manifest
         )
         return drive(steps, show=progress)
+
+    # -- two people
+
+    def compare_steps(
+        self, other: Project, *, verified: bool = False, decided: bool = False
+    ) -> Steps[Comparison]:
+        """Generator of :meth:`compare`."""
+        return compare_steps(self._index, other._index, verified=verified, decided=decided)
+
+    def compare(
+        self,
+        other: Project,
+        *,
+        verified: bool = False,
+        decided: bool = False,
+        progress: bool | None = None,
+    ) -> Comparison:
+        """Compare what this project and another one say of the images that both have; nothing is written.
+
+        Images are the same by their content, classes by their names. Labels are those that each project
+        shows now: as corrected, else as proposed.
+
+        Args:
+            other: of somebody else, or of the same person at another time.
+            verified: only images that both have verified.
+            decided: only pixels that somebody has decided in both; all pixels of a verified image are.
+            progress: draw a bar on stderr; ``None``: only where that is a terminal.
+
+        Returns:
+            The counts, κ and IoU follow from; images that cannot be compared are passed over and told.
+        """
+        steps = self.compare_steps(other, verified=verified, decided=decided)
+        return drive(steps, show=progress)
+
+    def labels_beside(
+        self, other: Project, image: ComparedImage, *, decided: bool = False, side: int = 0
+    ) -> LabelsBeside:
+        """Return the labels of a compared image in both projects, and where they differ.
+
+        Args:
+            other: that it was compared with.
+            image: of the comparison.
+            decided: as it was for :meth:`compare`.
+            side: the longest side in pixels of what is returned; 0: the image's own.
+
+        Raises:
+            InputError: they cannot be read any more.
+        """
+        return labels_beside(self._index, other._index, image, decided=decided, side=side)
 
     def collect_steps(self) -> Steps[int]:
         """Generator of :meth:`collect`."""
