@@ -10,10 +10,11 @@ from qtpy.QtGui import QContextMenuEvent
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication, QDialogButtonBox, QMenu
 
+from napari_corrclip.demo.scenes import generate_scene
 from napari_corrclip.gui.words.parent import NONE, ParentDialog
 from napari_corrclip.gui.words.table import NAME, PROMPTS
 from napari_corrclip.vocabulary import Vocabulary
-from tests.gui.person import MINUTE, Person, answer, open_scene
+from tests.gui.person import MINUTE, Person, answer
 
 
 def rows(person: Person) -> list[str]:
@@ -122,7 +123,10 @@ def test_a_parent_is_chosen_by_mouse_and_by_keys_among_those_that_can_be(person:
 @pytest.mark.canvas
 def test_a_parent_is_a_step_of_the_session_and_is_taken_back(person: Person) -> None:
     shown(person)
-    open_scene(person)
+    small = generate_scene(7).image[:64, :64]
+    person.viewer.add_image(small, name="scene", rgb=True)
+    person.dock.reset_choices()
+    person.dock.model.regions.setCurrentText("superpixels")
     person.type("red, green, blue")
     session = person.run()
     labels, before = session.labels.copy(), session.vocabulary
