@@ -531,13 +531,23 @@ def export(
     values_from: exports.ValuesFrom = None,
     background: exports.Background = None,
     pictures: exports.Pictures = None,
+    roll_up: exports.RollUp = None,
     replace: exports.Replace = False,
     debug: Debug = False,
 ) -> None:
     """Write labels in the format of a trainer, of results and sessions that are in no project."""
     with guarded(debug):
         given = exports.Given(
-            split, seed, masks, unlabelled, ignored, values_from, background, pictures, replace
+            split,
+            seed,
+            masks,
+            unlabelled,
+            ignored,
+            values_from,
+            background,
+            pictures,
+            roll_up,
+            replace,
         )
         exports.export_loose(places, format_, output, given)
 

@@ -72,6 +72,14 @@ Pictures = Annotated[
     str | None,
     _chosen("copy|link|none", "The images themselves: copied, linked to, or left where they are."),
 ]
+RollUp = Annotated[
+    str | None,
+    typer.Option(
+        metavar="root|CLASS,…",
+        help="Classes as those above them: as the uppermost, or as the nearest of some.",
+        show_default="each as itself",
+    ),
+]
 Replace = Annotated[
     bool, typer.Option("--replace", help="Let it take the place of a former export in DIR.")
 ]
@@ -89,6 +97,7 @@ class Given:
     values_from: str | None
     background: str | None
     pictures: str | None
+    roll_up: str | None
     replace: bool
 
     def options(self) -> ExportOptions:
@@ -116,6 +125,7 @@ class Given:
             pictures=cast("How | None", _one_of("--pictures", self.pictures, HOWS)),
             split=() if self.split is None else split_of(self.split),
             seed=self.seed,
+            roll_up=self.roll_up,
             replace=self.replace,
         )
 

@@ -457,6 +457,7 @@ def export(
     values_from: exports.ValuesFrom = None,
     background: exports.Background = None,
     pictures: exports.Pictures = None,
+    roll_up: exports.RollUp = None,
     replace: exports.Replace = False,
     debug: Debug = False,
 ) -> None:
@@ -466,7 +467,16 @@ def export(
     """
     with guarded(debug):
         given = exports.Given(
-            split, seed, masks, unlabelled, ignored, values_from, background, pictures, replace
+            split,
+            seed,
+            masks,
+            unlabelled,
+            ignored,
+            values_from,
+            background,
+            pictures,
+            roll_up,
+            replace,
         )
         exports.export_project(folder, format_, output, only or (), given)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -46,6 +46,7 @@ from napari_corrclip.project.reviewing import mark, reviewed
 from napari_corrclip.project.running import only_runner
 from napari_corrclip.project.words import Names, current
 from napari_corrclip.vocabulary import MAX_VALUE, Vocabulary, grammar
+from napari_corrclip.wording.amounts import count
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +72,7 @@ def import_steps(
     """Take an export's labels; see :meth:`~napari_corrclip.project.project.Project.import_labels`."""
     with only_runner(index.folder):
         words, table, added = _classes(index, opened.vocabulary)
+        finer = _finer_here(index, opened)
         matches, conflicts = _matches(index, opened)
         opened.reader.sizes = partial(_size_here, index, dict(matches))
         done: list[str] = []
@@ -79,6 +81,8 @@ def import_steps(
             try:
                 record = index.item(record.name)
                 image = _in_set(opened.image(entry, as_), table)
+                if finer and image.verified:
+                    image = replace(image, changed=True)
                 if not opened.knows(entry) and _is_empty(image):
                     raise InputError("It has no labels there, and stays as it is.")
                 _check(index, record, image, replacing=replacing)
@@ -97,7 +101,7 @@ def import_steps(
                 continue
             done.append(record.title)
         yield Progress("import", len(matches), len(matches))
-        notes = tuple(opened.reader.notes)
+        notes = (*opened.reader.notes, *(_told_of_finer(finer) if done else ()))
         return Imported(tuple(done), tuple(conflicts), added if words is None else (), notes)
 
 
@@ -110,6 +114,33 @@ def _size_here(
         return None
     file = image_in(index.folder, record.path)
     return size_of(file) if file.is_file() else None
+
+
+def _finer_here(index: Index, opened: Opened) -> Mapping[str, str]:
+    """Return the set's classes that an export was rolled up from, and what each went out as, by name.
+
+    Of its labels nobody has said which of those they are, so that none of its images is verified by it.
+    """
+    rolled = {} if opened.manifest is None else opened.manifest.rolled_up
+    theirs = {grammar.key(name): other for name, other in rolled.items()}
+    return {
+        class_.name: theirs[key]
+        for class_ in current(index)
+        if (key := grammar.key(class_.name)) in theirs
+    }
+
+
+def _told_of_finer(finer: Mapping[str, str]) -> Iterator[str]:
+    """Yield what is told of an export in which classes of the set went out as others."""
+    if finer:
+        name, other = next(iter(finer.items()))
+        more = f", and {count(len(finer) - 1, 'other class', 'other classes')} likewise" * (
+            len(finer) > 1
+        )
+        yield (
+            f"The export was rolled up: {name!r} is {other!r} there{more}; what was verified then is in "
+            "review here, until somebody verifies it with the classes of this project."
+        )
 
 
 def _classes(

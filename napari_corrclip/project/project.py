@@ -84,7 +84,7 @@ from napari_corrclip.results.segmentation import Segmentation
 from napari_corrclip.results.vectors import RegionMeans, RegionVectors
 from napari_corrclip.results.zarr_maps import check_zarr
 from napari_corrclip.storage.disk import cannot_write, remove
-from napari_corrclip.vocabulary import Vocabulary, VocabularyClass, VocabularyLike
+from napari_corrclip.vocabulary import RollUp, Vocabulary, VocabularyClass, VocabularyLike
 
 if TYPE_CHECKING:
     from napari_corrclip.engine.encoded_image import EncodedImage
@@ -614,9 +614,17 @@ class Project:
         """Return how many items are in each state that any is in."""
         return self._index.count()
 
-    def figures(self) -> Figures:
-        """Return the figures of the set: images by state, area and images of each class, certainty."""
-        return statistics.figures(self._index)
+    def figures(self, *, roll_up: RollUp | None = None) -> Figures:
+        """Return the figures of the set: images by state, area and images of each class, certainty.
+
+        Args:
+            roll_up: count with a class what is below it, as :meth:`Vocabulary.roll_up
+                <napari_corrclip.Vocabulary.roll_up>` takes it; ``None``: each class for itself.
+
+        Raises:
+            InputError: there is no such class.
+        """
+        return statistics.figures(self._index, roll_up)
 
     def status(self) -> Status:
         """Return the counts: of each state, of what is stale, of images that are gone or changed.

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from napari_corrclip.project.index import Index
 from napari_corrclip.project.records import ItemState
+from napari_corrclip.vocabulary import RollUp
 
 BINS = 10
 """Into so many parts of equal width the certainty from 0 to 1 is counted."""
@@ -49,13 +50,29 @@ class Figures:
     certainty: tuple[int, ...]
 
 
-def figures(index: Index) -> Figures:
-    """Return the figures of a project, as its index has them."""
-    words = index.vocabulary
+def figures(index: Index, roll_up: RollUp | None = None) -> Figures:
+    """Return the figures of a project, as its index has them.
+
+    Args:
+        index: of the project.
+        roll_up: which classes are counted with all that is below them, as :meth:`Vocabulary.roll_up
+            <napari_corrclip.vocabulary.model.Vocabulary.roll_up>` takes it; ``None``: each for itself.
+
+    Raises:
+        InputError: there is no such class.
+    """
+    words, target = index.vocabulary, "value"
+    if roll_up is not None:
+        rolled = words.roll_up(roll_up)
+        words = rolled.vocabulary
+        moved = {value: other for value, other in rolled.values.items() if value != other}
+        if moved:  # whole numbers, all of them
+            cases = " ".join(f"WHEN {value} THEN {other}" for value, other in moved.items())
+            target = f"CASE value {cases} ELSE value END"
     names = {class_.value: class_.name for class_ in words}
     rows = index.rows(
-        "SELECT value, sum(area), count(DISTINCT item), count(*), sum(state <> '') FROM shown_regions"
-        " GROUP BY value"
+        f"SELECT {target}, sum(area), count(DISTINCT item), count(*), sum(state <> '') FROM shown_regions"
+        " GROUP BY 1"
     )
     found = {
         value: ClassFigures(

@@ -12,6 +12,13 @@
 from __future__ import annotations
 
 from napari_corrclip.vocabulary.classes import MAX_VALUE, VocabularyClass
-from napari_corrclip.vocabulary.model import Vocabulary, VocabularyLike
+from napari_corrclip.vocabulary.model import RolledUp, RollUp, Vocabulary, VocabularyLike
 
-__all__ = ["MAX_VALUE", "Vocabulary", "VocabularyClass", "VocabularyLike"]
+__all__ = [
+    "MAX_VALUE",
+    "RollUp",
+    "RolledUp",
+    "Vocabulary",
+    "VocabularyClass",
+    "VocabularyLike",
+]

@@ -42,6 +42,10 @@ from napari_corrclip.vocabulary.grammar import Entry
 from napari_corrclip.vocabulary.palette import Color, Palette, default_color
 
 FILE_SUFFIXES = files.SUFFIXES
+ROOT = "root"
+"""What is said in the place of names where each class becomes the one above it that is below no other."""
+RollUp = str | Sequence[str | int]
+"""What :meth:`Vocabulary.roll_up` takes."""
 
 
 @dataclass(frozen=True)
@@ -311,6 +315,44 @@ class Vocabulary:
         names = dict(zip(self.values, self.names, strict=True))
         line = tree.line_of(self.parents, self.values[self.index(which)])
         return tuple(names[value] for value in reversed(line))
+
+    def roll_up(self, to: RollUp) -> RolledUp:
+        """Return the classes that are left where some stand for all that is below them.
+
+        Each class becomes the nearest of the wanted ones at or above it; one that is below none of them
+        stays. A class that stands for others has its own prompts and theirs, so that it is found where they
+        were, and is the background where one of them was it. Values, names, colours and order stay.
+
+        Args:
+            to: ``"root"``: the classes that are below no other; else the names or indices of the wanted
+                ones, or text that lists names by commas (in double quotes those that hold one).
+
+        Raises:
+            InputError: there is no such class, or none is named.
+        """
+        if isinstance(to, str) and to == ROOT:
+            wanted = {class_.value for class_ in self.classes if class_.parent is None}
+        else:
+            wanted = {self.values[self.index(which)] for which in _listed(to)}
+        targets = {value: tree.first_of(self.parents, value, wanted) for value in self.values}
+        below: dict[int, list[VocabularyClass]] = {}
+        for class_ in self.classes:
+            below.setdefault(targets[class_.value], []).append(class_)
+        classes = []
+        for class_ in self.classes:
+            if class_.value not in below:
+                continue
+            merged = below[class_.value]
+            prompts = (prompt for other in (class_, *merged) for prompt in other.prompts)
+            whole = replace(
+                class_,
+                prompts=tuple(dict.fromkeys(prompts)),
+                parent=None if class_.parent is None else targets[class_.parent],
+            )
+            classes.append(flagged(whole, any(other.background for other in merged)))
+        # Values of other meanings: what was a genus alone is now all of its species.
+        words = replace(self, classes=tuple(classes), origin=uuid4().hex)
+        return RolledUp(words, targets, dict(zip(self.values, self.names, strict=True)))
 
     def to_text(self) -> str:
         """Return its names, prompts, colours and parents as :meth:`parse` reads them, one class a line.
@@ -615,6 +657,32 @@ class Vocabulary:
 
 def _prompts(prompts: Sequence[str]) -> tuple[str, ...]:
     return grammar.parse_prompts(prompts) if isinstance(prompts, str) else tuple(prompts)
+
+
+def _listed(to: Sequence[str | int]) -> Sequence[str | int]:
+    names = tuple(to)
+    if isinstance(to, str):  # by the grammar's commas and quotes, as a line of prompts
+        names = grammar.parse_prompts(to) if to.strip() else ()
+    if not names:
+        raise InputError(
+            f"No class is named that others are rolled up to; name some, or say {ROOT!r}."
+        )
+    return names
+
+
+@dataclass(frozen=True)
+class RolledUp:
+    """The outcome of :meth:`Vocabulary.roll_up`.
+
+    Attributes:
+        vocabulary: the classes that are left.
+        values: of each label value of before, the one that stands for it now.
+        names: of each label value of before, its name.
+    """
+
+    vocabulary: Vocabulary
+    values: Mapping[int, int]
+    names: Mapping[int, str]
 
 
 VocabularyLike = Vocabulary | str | os.PathLike[str] | Mapping[str, Any] | Iterable[str]

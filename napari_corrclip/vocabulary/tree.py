@@ -66,6 +66,12 @@ def nearest(parents: Mapping[int, int | None], value: int, among: Collection[int
     return above
 
 
+def first_of(parents: Mapping[int, int | None], value: int, wanted: Collection[int]) -> int:
+    """Return the first value at or above ``value`` that is ``wanted``; where none is, ``value`` itself."""
+    found = value if value in wanted else nearest(parents, value, wanted)
+    return value if found is None else found
+
+
 def below_as_in(
     former: Sequence[VocabularyClass], classes: Sequence[VocabularyClass]
 ) -> tuple[VocabularyClass, ...]:

@@ -196,6 +196,8 @@ def test_what_a_format_does_not_have_as_it_was_is_told(
         (["--ignored", "70000"], "give one from 0 to 65535"),
         (["--values-from", "2"], "choose keep, 0 or 1"),
         (["--pictures", "move"], "--pictures is 'move'"),
+        (["--roll-up", "red, tiger"], "There is no class 'tiger'"),
+        (["--roll-up", ""], "No class is named that others are rolled up to"),
         (["--only", "done"], "There is no state 'done'"),
         (["--only", "failed"], "have no labels to be handed on"),
         (["--only", "verified"], "No image of the project is verified"),

@@ -38,6 +38,24 @@ def test_a_script_changes_classes_of_before_to_the_same_colours(new: Vocabulary)
         assert made == new
 
 
+@pytest.mark.parametrize(
+    ("new", "call"),
+    [
+        (FORMER.with_parent("a", "c"), "session.vocabulary.with_parent('a', 'c')"),
+        (FORMER.with_parent("a", "c").with_parent("a", None), None),
+        (FORMER.add("d", parent="a").with_parent("b", "d"), None),
+    ],
+)
+def test_a_script_puts_classes_below_others(new: Vocabulary, call: str | None) -> None:
+    names = {"nc": nc, "session": SimpleNamespace(vocabulary=FORMER), "replace": replace}
+    calls = list(vocabulary_calls(FORMER, new))
+    for text in calls:
+        assert FORMER.matched(Vocabulary.coerce(eval(text, names))) == new
+    assert call is None or calls[0] == call
+    back = FORMER.with_parent("a", "c")
+    assert next(iter(vocabulary_calls(back, FORMER))) == "session.vocabulary.with_parent('a', None)"
+
+
 def test_the_words_of_an_older_script_give_the_same_values() -> None:
     words = Vocabulary.coerce("a, b, c")
     assert words.values == FORMER.values

@@ -395,3 +395,83 @@ def test_parents_make_no_difference_to_what_is_found() -> None:
 def test_a_class_says_its_parent_by_value() -> None:
     assert VocabularyClass("cat", (), 2, (1, 2, 3), parent=1).parent == 1
     assert VocabularyClass("cat", (), 2, (1, 2, 3)).parent is None
+
+
+# -- rolling up
+
+
+def test_rolling_up_to_the_roots_or_to_some() -> None:
+    words = parse("animal > cat > tabby: tabby cat\nanimal > dog\nsky")
+    rolled = words.roll_up("root")
+    assert rolled.vocabulary.names == ("animal", "sky")
+    assert rolled.values == {1: 1, 2: 1, 3: 1, 4: 1, 5: 5}
+    assert rolled.names == {1: "animal", 2: "cat", 3: "tabby", 4: "dog", 5: "sky"}
+    assert rolled.vocabulary.classes[0].prompts == ("tabby cat", "dog")
+    assert rolled.vocabulary.next_value == words.next_value
+    some = words.roll_up(["CAT"])
+    assert some.vocabulary.names == ("animal", "cat", "dog", "sky")
+    assert some.values == {1: 1, 2: 2, 3: 2, 4: 4, 5: 5}
+    assert some.vocabulary.path("cat") == ("animal", "cat")
+    both = words.roll_up("animal, tabby")
+    assert both.values == {1: 1, 2: 1, 3: 3, 4: 1, 5: 5}
+    assert both.vocabulary.path("tabby") == ("animal", "tabby")
+    assert words.roll_up([0]).values == rolled.values
+
+
+def test_a_class_that_stands_for_the_background_is_the_background() -> None:
+    words = parse("rest > background: wall\nrest > sky, cat")
+    rolled = words.roll_up("root").vocabulary
+    assert rolled.names == ("rest", "cat")
+    assert rolled.background == 0
+    assert words.by_value(1).color != rolled.classes[0].color  # the background's, as none was given
+    assert words.recolor("rest", "#123456").roll_up("root").vocabulary.colors[1] == (18, 52, 86)
+
+
+@pytest.mark.parametrize(
+    ("to", "words"),
+    [
+        ("tiger", "There is no class 'tiger'; the classes are animal, cat, tabby, dog, sky"),
+        (["cat", "tiger"], "There is no class 'tiger'"),
+        ([], "No class is named that others are rolled up to"),
+        ("", "No class is named that others are rolled up to"),
+        ("cat,,dog", "empty"),
+        ([9], "There is no class 9"),
+    ],
+)
+def test_an_unknown_class_to_roll_up_to_is_one_sentence(to: str | list[str], words: str) -> None:
+    with pytest.raises(InputError) as caught:
+        ANIMALS.roll_up(to)
+    assert words in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@settings(max_examples=80)
+@given(vocabularies(), st.data())
+def test_rolling_up_is_what_it_says(words: Vocabulary, data: st.DataObject) -> None:
+    some = data.draw(st.lists(st.sampled_from(words.names), min_size=1, unique=True))
+    to = data.draw(st.sampled_from(["root", some]))
+    rolled = words.roll_up(to)
+    left = rolled.vocabulary
+    assert {*left.values} == {*rolled.values.values()} <= {*words.values}
+    assert left.names == tuple(class_.name for class_ in words if class_.value in left.values)
+    again = left.roll_up(to)
+    assert again.vocabulary == left
+    assert all(value == other for value, other in again.values.items())
+    for class_ in words:
+        path = words.path(class_.name)
+        wanted = [path[0]] if to == "root" else [name for name in path if name in some]
+        target = words.by_value(rolled.values[class_.value]).name
+        assert target == (wanted[-1] if wanted else class_.name)
+        assert left.path(target) == tuple(name for name in words.path(target) if name in left.names)
+    # Nothing that was looked for is lost, and nothing is looked for that was not.
+    assert {*left.queries} == {*words.queries}
+    assert (left.background is None) == (words.background is None)
+    if to == "root":
+        assert all(class_.parent is None for class_ in left)
+
+
+def test_values_of_rolled_up_classes_go_by_name_to_others() -> None:
+    """What was a genus alone is all of its species now, so that its value is none of before."""
+    rolled = ANIMALS.roll_up("root").vocabulary
+    assert rolled.origin != ANIMALS.origin
+    assert ANIMALS.matched(rolled).values == (1, 5)

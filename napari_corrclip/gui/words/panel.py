@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from psygnal import Signal
-from qtpy.QtCore import QModelIndex, QTimer
+from qtpy.QtCore import QModelIndex, QPoint, Qt, QTimer
 from qtpy.QtGui import QColor
 from qtpy.QtWidgets import (
     QColorDialog,
@@ -25,6 +25,7 @@ from napari_corrclip.gui.preferences import palette_of_new_classes
 from napari_corrclip.gui.widgets import Line, button, give_room_back, set_tip
 from napari_corrclip.gui.words.active import ActiveClass
 from napari_corrclip.gui.words.detail import ClassDetail
+from napari_corrclip.gui.words.parent import ask_parent
 from napari_corrclip.gui.words.readings import read_typed
 from napari_corrclip.gui.words.renaming import Letters, ask_about_prompt, renamed_with_prompt
 from napari_corrclip.gui.words.shown import ShownClasses
@@ -81,7 +82,7 @@ class VocabularyPanel(QWidget):
         set_tip(
             self.line,
             "Commas separate classes. 'pet: cat, dog' is one class with two prompts; "
-            "'cat #ff8800' gives it a colour.",
+            "'cat #ff8800' gives it a colour; 'animal > cat' puts it below another one.",
         )
         self.line.returnPressed.connect(self._typed)
         self.model = VocabularyModel(self._edited, self)
@@ -99,6 +100,7 @@ class VocabularyPanel(QWidget):
         CLASS_KEYS.changed.connect(self.model.show_keys)
         self.table.moved.connect(self._move)
         self.table.removed.connect(self._remove)
+        self.table.asked.connect(self._offer)
         self.remove_button = button("Remove", "Remove the selected classes (Delete)")
         self.remove_button.clicked.connect(self._remove)
         self.clear_button = button("Clear", "Remove all classes")
@@ -437,6 +439,27 @@ class VocabularyPanel(QWidget):
             return
         to = rows[0] - 1 if by < 0 else rows[-1] + 2
         self.model.move(rows, max(to, 0))
+
+    def _offer(self, at: QPoint) -> None:
+        """Show what can be done with the selected classes, at a place on the screen."""
+        if not self.table.rows():
+            return
+        menu = QMenu(self)
+        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        action = menu.addAction("Parent…")
+        assert action is not None
+        action.triggered.connect(lambda *_: self._put_below())
+        menu.popup(at)
+
+    def _put_below(self) -> None:
+        """Ask which class the selected ones are below."""
+        words, rows = self.vocabulary, self.table.rows()
+        if words is None or not rows:
+            return
+        changed = ask_parent(self, words, rows)
+        # The table may have changed behind the question.
+        if changed is not None and changed != words and self.vocabulary == words:
+            self._set(changed)
 
     def _remove(self) -> None:
         rows = self.table.rows()

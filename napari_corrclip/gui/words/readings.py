@@ -50,10 +50,10 @@ def read_typed(parent: QWidget, text: str) -> Vocabulary | None:
 def _said(words: Vocabulary) -> str:
     """Say in short what classes a text was read as: ``3 classes: d, e, f``."""
     parts = [
-        class_.name
+        " › ".join(words.path(row)[-2:])
         if is_by_name(class_)
-        else f"{class_.name} ({', '.join(class_.prompts) or 'by examples'})"
-        for class_ in words
+        else f"{' › '.join(words.path(row)[-2:])} ({', '.join(class_.prompts) or 'by examples'})"
+        for row, class_ in enumerate(words)
     ]
     more = f" and {len(parts) - SHOWN} more" if len(parts) > SHOWN else ""
     return f"{count(len(parts), 'class', 'classes')}: {', '.join(parts[:SHOWN])}{more}"

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from psygnal import Signal
-from qtpy.QtCore import QAbstractTableModel, QMimeData, QModelIndex, Qt
-from qtpy.QtGui import QColor, QKeyEvent
+from qtpy.QtCore import QAbstractTableModel, QMimeData, QModelIndex, QPoint, Qt
+from qtpy.QtGui import QColor, QContextMenuEvent, QKeyEvent
 from qtpy.QtWidgets import QHeaderView, QTableView, QWidget
 
 from napari_corrclip.errors import InputError
@@ -35,7 +35,7 @@ TIPS = {
     COLOR: "Click to choose the colour",
     KEY: "This key assigns the class, / finds those without one; double-click or F2 and press a letter "
     "for one of your own; drag the row to change the order",
-    NAME: "Double-click or F2 to rename",
+    NAME: "Double-click or F2 to rename; a right click puts it below another class",
     PROMPTS: (
         "What the class is looked for by; commas separate prompts; empty: the name; "
         '"" (two quotes): nothing, examples alone find it'
@@ -157,8 +157,9 @@ class VocabularyModel(QAbstractTableModel):
         if role == SHARE_ROLE and column == SHARE:
             return self.shares.get(one.value)
         if role == Qt.ItemDataRole.ToolTipRole:
-            if column == NAME and len(one.name) > 12:
-                return plain(f"{one.name}\n{TIPS[NAME]}")
+            path = self.vocabulary.path(index.row()) if column == NAME else ()
+            if len(path) > 1 or len("".join(path)) > 12:
+                return plain(f"{' › '.join(path)}\n{TIPS[NAME]}")
             if column == PROMPTS:
                 return plain(f"{', '.join(one.prompts)}\n{TIPS[PROMPTS]}")
             near = nearest(one, self.vocabulary) if column == COLOR else None
@@ -177,8 +178,7 @@ class VocabularyModel(QAbstractTableModel):
                 CLASS_KEYS.letter_of(one.name) if editing else key_of(self.vocabulary, index.row())
             )
         if column == NAME:
-            said = one.background and not editing and one.name.casefold() != "background"
-            return f"{one.name}  (background)" if said else one.name
+            return one.name if editing else self._called(index.row())
         if column == PROMPTS:
             if not one.prompts and not editing:
                 return "by examples"
@@ -189,6 +189,14 @@ class VocabularyModel(QAbstractTableModel):
             share = self.shares.get(one.value)
             return "" if share is None else f"{share:.0%}" if share >= 0.0995 else f"{share:.1%}"
         return None
+
+    def _called(self, row: int) -> str:
+        """Return what a class is called in the table: below its parent, whatever lies between them."""
+        assert self.vocabulary is not None
+        one = self.vocabulary.classes[row]
+        called = " › ".join(self.vocabulary.path(row)[-2:])
+        said = one.background and one.name.casefold() != "background"
+        return f"{called}  (background)" if said else called
 
     def setData(  # noqa: D102
         self, index: QModelIndex, value: Any, role: int = Qt.ItemDataRole.EditRole
@@ -225,17 +233,19 @@ class ClassTable(QTableView):
     Signals (psygnal):
         moved: -1 or 1: the selected rows are to go up or down.
         removed: the selected rows are to go.
+        asked: what can be done with the selected rows, by a right click or the menu key; where on the screen.
     """
 
     moved = Signal(int)
     removed = Signal()
+    asked = Signal(QPoint)
 
     def __init__(self, model: VocabularyModel) -> None:
         super().__init__()
         self.setAccessibleName("Classes")
         self.setAccessibleDescription(
             "A row a class: colour, key, name, share. F2 renames, Space colours, Delete removes, "
-            "Alt with the arrows moves"
+            "Alt with the arrows moves, the menu key puts it below another one"
         )
         self.setModel(model)
         self.setSelectionBehavior(QTableView.SelectionBehavior.SelectRows)
@@ -284,6 +294,17 @@ class ClassTable(QTableView):
             selection.setCurrentIndex(index, selection.SelectionFlag.NoUpdate)
             self.scrollTo(index)
 
+    def contextMenuEvent(self, event: QContextMenuEvent | None) -> None:  # noqa: D102
+        assert event is not None
+        at = event.globalPos()
+        if (
+            event.reason() != QContextMenuEvent.Reason.Mouse
+        ):  # by a key: at the row, wherever the mouse is
+            port = self.viewport()
+            assert port is not None  # a table view always has one
+            at = port.mapToGlobal(self.visualRect(self.currentIndex()).center())
+        self.asked.emit(at)
+
     def keyPressEvent(self, event: QKeyEvent | None) -> None:  # noqa: D102
         assert event is not None
         alt = event.modifiers() & Qt.KeyboardModifier.AltModifier
@@ -304,7 +325,7 @@ class ClassTable(QTableView):
 
 def _renamed(vocabulary: Vocabulary, row: int, name: str) -> Vocabulary:
     """Rename a class; a list is no name, and is mostly meant as prompts."""
-    marks = [mark for mark in ",;" if mark in name]
+    marks = [mark for mark in ",;>" if mark in name]
     if marks and not any(mark in vocabulary.names[row] for mark in marks):
         raise InputError(
             f"The name {name!r} reads like several classes; type new classes into the line above, and "

@@ -149,16 +149,24 @@ def _lines(told: Sequence[str]) -> str:
 
 
 def _categories(head: Head, things: bool | None) -> Iterator[dict[str, object]]:
+    names = {class_.value: class_.name for class_ in head.vocabulary}
     for class_, number in zip(head.numbering.classes, head.numbering.numbers, strict=True):
         told: dict[str, object] = {
             "id": number,
             "name": class_.name,
-            "supercategory": "background" if class_.background else "",
+            "supercategory": _above(class_, names),
             "color": list(class_.color),
         }
         if things is not None:
             told["isthing"] = int(things)
         yield told
+
+
+def _above(class_: VocabularyClass, names: Mapping[int, str]) -> str:
+    """Return what a category is a kind of: its parent, and where it has none, the background alone."""
+    if class_.parent is not None:
+        return names[class_.parent]
+    return "background" if class_.background else ""
 
 
 def image_told(number: int, image: LabelledImage, folder: Path, how: How) -> dict[str, object]:

@@ -24,7 +24,7 @@ from napari_corrclip.project.export.pictures import HOWS, How, is_turned, with_p
 from napari_corrclip.project.export.replacing import Place
 from napari_corrclip.storage.folders import recover_folder, staged
 from napari_corrclip.storage.names import MAX_BYTES, cut
-from napari_corrclip.vocabulary import MAX_VALUE, Vocabulary
+from napari_corrclip.vocabulary import MAX_VALUE, RollUp, Vocabulary
 from napari_corrclip.wording.amounts import count
 
 SUBSETS = ("train", "val", "test")
@@ -59,6 +59,8 @@ class ExportOptions:
         split: parts of the images for training, validation and testing, such as ``(80, 10, 10)``; empty: they
             are not split.
         seed: by which images are dealt out.
+        roll_up: which classes stand for all that is below them, as :meth:`Vocabulary.roll_up
+            <napari_corrclip.vocabulary.model.Vocabulary.roll_up>` takes it; ``None``: each for itself.
         replace: whether a former export in the folder may be replaced.
     """
 
@@ -71,6 +73,7 @@ class ExportOptions:
     split: tuple[float, ...] = ()
     seed: int = 0
     replace: bool = False
+    roll_up: RollUp | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,9 +124,16 @@ class Source:
 def head_of(format_: Format, vocabulary: Vocabulary, options: ExportOptions) -> Head:
     """Return what holds for all images of an export.
 
+    Args:
+        format_: of the files.
+        vocabulary: all classes of the set.
+        options: what a person says.
+
     Raises:
         InputError: the format is never written, does not know a choice, or cannot hold the classes.
     """
+    rolled = None if options.roll_up is None else vocabulary.roll_up(options.roll_up)
+    vocabulary = vocabulary if rolled is None else rolled.vocabulary
     if format_.writer is None:
         raise InputError(f"{format_.title} are read and never written; choose another format.")
     masks = options.masks or format_.masks[0]
@@ -154,7 +164,7 @@ def head_of(format_: Format, vocabulary: Vocabulary, options: ExportOptions) -> 
             "the classes from 1 on, or take another format."
         )
     subsets = () if _is_none(options.split) else SUBSETS[: len(_parts_of(options.split))]
-    return Head(vocabulary, numbering, masks, pictures, subsets)
+    return Head(vocabulary, numbering, masks, pictures, subsets, rolled)
 
 
 def export_steps(
@@ -212,6 +222,8 @@ def export_steps(
                     image = replace(source.read(), name=name, subset=subsets[number])
                     check_read_back(image.shape, writer.most_pixels, format_.title)
                     _check_labels(image, known)
+                    if head.rolled_up is not None:
+                        image = image.relabelled(head.rolled_up.values)
                     image = with_picture(image, head.pictures, as_pixels=writer.puts_pixels)
                 except InputError as error:  # of this image; the others go out
                     left_out.append(f"{source.title}: {error}")

@@ -23,7 +23,7 @@ from napari_corrclip.project.export.image import LabelledImage, RegionNote
 from napari_corrclip.project.export.numbering import Choices, Numbering
 from napari_corrclip.project.export.pictures import How
 from napari_corrclip.storage.untrusted import guarded
-from napari_corrclip.vocabulary import Vocabulary, VocabularyClass
+from napari_corrclip.vocabulary import RolledUp, Vocabulary, VocabularyClass
 from napari_corrclip.vocabulary.palette import Color, default_color
 
 Wanted = Literal["regions", "classes", "both"]
@@ -35,11 +35,12 @@ class Head:
     """The head of an export: what holds for all of its images.
 
     Attributes:
-        vocabulary: all classes of the set.
+        vocabulary: all classes of the set, or those that are left where some stand for others.
         numbering: those that are written, and their numbers.
         masks: of what masks are.
         pictures: what becomes of the images themselves.
         subsets: of a split, in their order; empty: there is none.
+        rolled_up: which class stands for which; ``None``: each for itself.
     """
 
     vocabulary: Vocabulary
@@ -47,6 +48,7 @@ class Head:
     masks: Wanted
     pictures: How = "none"
     subsets: tuple[str, ...] = ()
+    rolled_up: RolledUp | None = None
 
 
 class Writer(ABC):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -17,6 +17,7 @@ from napari_corrclip.images.stack import Where
 from napari_corrclip.results.large import LargeSegmentation
 from napari_corrclip.results.provenance import Provenance
 from napari_corrclip.results.segmentation import Segmentation
+from napari_corrclip.vocabulary import MAX_VALUE
 
 _BAND = 1 << 18
 """Pixels that are looked at together, about: little beside the label map of an ordinary image."""
@@ -179,6 +180,24 @@ class LabelledImage:
         )
         return cls(name, labels, regions, notes, painted=painted, provenance=made, **more)
 
+    def relabelled(self, values: Mapping[int, int]) -> LabelledImage:
+        """Return it with other label values, which a map on the disk gets where it is read.
+
+        Args:
+            values: the new one of each value that there may be; 0 stays.
+        """
+        table = np.zeros(MAX_VALUE + 1, np.uint16)
+        table[[*values]] = [*values.values()]
+        notes = tuple(
+            replace(note, value=int(table[note.value]), predicted=int(table[note.predicted]))
+            for note in self.notes
+        )
+        labels = self.labels
+        on_disk = not isinstance(labels, np.ndarray)
+        return replace(
+            self, labels=_Relabelled(labels, table) if on_disk else table[labels], notes=notes
+        )
+
     @property
     def is_decided(self) -> bool:
         """Whether a person has said anything of it, but that it is verified."""
@@ -228,6 +247,23 @@ def _bands(
     for top in range(0, height, rows):
         cut = slice(top, top + rows)
         yield top, np.asarray(labels[cut]), np.asarray(regions[cut], np.int32)
+
+
+class _Relabelled:
+    """A view of an array on the disk with other values in it."""
+
+    def __init__(self, array: Any, table: NDArray[np.uint16]) -> None:
+        self._array, self._table = array, table
+        self.shape = array.shape
+        if hasattr(array, "chunks"):
+            self.chunks = array.chunks
+
+    def __getitem__(self, window: Any) -> NDArray[np.uint16]:
+        found: NDArray[np.uint16] = self._table[np.asarray(self._array[window])]
+        return found
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
+        return np.asarray(self[:], dtype)
 
 
 class _Transposed:

@@ -4,7 +4,8 @@ A folder ``napari-corrclip`` in the export:
 
 ``manifest.json``
     the format, the choices, the classes with prompts and colours, the runs that proposed, and of each image
-    its name, path, plane and subset.
+    its name, path, plane and subset. Where classes were rolled up, also which stands for which, and the
+    format is another one, that programs which do not know of that take no label for a person's word.
 ``items/NUMBER.npz``
     of one image the regions, as runs along its rows; of each region what was predicted, what a person
     decided, who and when; and a number that stands for its pixels and labels as they were written. Where
@@ -17,7 +18,7 @@ import json
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path, PureWindowsPath
 from typing import Any, get_args
@@ -42,6 +43,8 @@ from napari_corrclip.vocabulary import MAX_VALUE, Vocabulary
 
 FOLDER, NAME, ITEMS = "napari-corrclip", "manifest.json", "items"
 FORMAT = "napari-corrclip export 1"
+ROLLED_UP = "napari-corrclip export 2"
+"""The format where classes were rolled up, so that labels say less than those that they were made of."""
 _REMEDY = "export once more, or move the folder 'napari-corrclip' away and import without it"
 STATES: tuple[State, ...] = get_args(State)
 _COLUMNS = {
@@ -186,6 +189,19 @@ class ManifestWriter:
         }
         return arrays, tally.outside()
 
+    def _rolled_up(self) -> dict[str, object]:
+        """Return which classes stand for which others, by the former's values, as the manifest says it."""
+        head = self._head
+        if head.rolled_up is None:
+            return {}
+        return {
+            "rolled_up": [
+                {"value": value, "name": name, "as": head.rolled_up.values[value]}
+                for value, name in head.rolled_up.names.items()
+                if head.rolled_up.values[value] != value
+            ]
+        }
+
     def close(self) -> None:
         """Write what is of all images.
 
@@ -196,7 +212,7 @@ class ManifestWriter:
         stage = self._folder.parent
         files = list(files_of(stage, {path.name for path in stage.iterdir()} - {FOLDER}))
         document = {
-            "format": FORMAT,
+            "format": FORMAT if head.rolled_up is None else ROLLED_UP,
             "kind": self._kind,
             "made": datetime.now(UTC).isoformat(timespec="seconds"),
             "version": package_versions()["napari-corrclip"],
@@ -205,6 +221,7 @@ class ManifestWriter:
             "subsets": list(head.subsets),
             "files": files,
             "vocabulary": head.vocabulary.to_document(),
+            **self._rolled_up(),
             "people": list(self._people),
             "runs": [json.loads(text) for text in self._runs],
             "items": [
@@ -232,6 +249,7 @@ class Manifest:
         people: who decided.
         runs: that proposed.
         items: the images, by their names.
+        rolled_up: of each class that went out as another one, its name and the other's.
     """
 
     folder: Path
@@ -242,6 +260,7 @@ class Manifest:
     people: tuple[str, ...]
     runs: tuple[Provenance, ...]
     items: Mapping[str, Noted]
+    rolled_up: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def names(self) -> frozenset[str]:
@@ -266,19 +285,22 @@ class Manifest:
             return None
         where = f"The manifest {str(inside(folder, path, 'manifest'))!r}"
         document = load_json(read_text(path, "manifest", limit=1 << 30), where, surrogates=True)
-        if not isinstance(document, dict) or document.get("format") != FORMAT:
+        if not isinstance(document, dict) or document.get("format") not in (FORMAT, ROLLED_UP):
             raise InputError(f"{where} is not one of this version; {_REMEDY}.")
         try:
             items = [_noted(item, len(document["runs"])) for item in document["items"]]
+            words = Vocabulary.from_document(document["vocabulary"])
+            rolled = document["rolled_up"] if document["format"] == ROLLED_UP else []
             return cls(
                 folder,
                 _text(document["kind"]),
                 Choices(**document["choices"]),
                 tuple(map(_place, document["files"])),
-                Vocabulary.from_document(document["vocabulary"]),
+                words,
                 tuple(map(_text, document["people"])),
                 tuple(map(Provenance.from_document, document["runs"])),
                 {item.name: item for item in items},
+                {_text(each["name"]): words.by_value(each["as"]).name for each in rolled},
             )
         except (InputError, KeyError, TypeError, ValueError, AttributeError) as error:
             detail = f" ({str(error).rstrip('.')})" if isinstance(error, InputError) else ""
