@@ -1,4 +1,4 @@
-"""``napari-corrclip project compare``: two people's projects."""
+"""``napari-corrclip project compare`` and ``merge``: two people's projects."""
 
 from __future__ import annotations
 
@@ -49,3 +49,38 @@ def compare(
         from napari_corrclip.cli import joined
 
         joined.compare(first, second, output, verified=verified, decided=decided)
+
+
+def merge(
+    first: First,
+    second: Second,
+    output: Annotated[
+        Path,
+        typer.Option(
+            "--output",
+            "-o",
+            parser=place,
+            metavar="C",
+            help="Is made, and ends in .corrclip-project.",
+            show_default=False,
+        ),
+    ],
+    prefer: Annotated[
+        str,
+        typer.Option(
+            metavar="A|B|newest|none",
+            help="Whose decision comes through where both decided otherwise; none: somebody has to decide.",
+        ),
+    ] = "none",
+    debug: Debug = False,
+) -> None:
+    """Make a new project of two: all images, classes and decisions of both.
+
+    Images are the same by their content, classes by their names. Where both decided otherwise of the same
+    pixels it is told, and listed in C/conflicts.json with who decided and when. Neither A nor B is written
+    into. What of B could not be taken is told; the exit code is 2 then.
+    """
+    with guarded(debug):
+        from napari_corrclip.cli import joined
+
+        joined.merge(first, second, output, prefer)

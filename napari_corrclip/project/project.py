@@ -55,6 +55,8 @@ from napari_corrclip.project.importing import Imported
 from napari_corrclip.project.index import Index
 from napari_corrclip.project.joining.agreement import ComparedImage, Comparison, LabelsBeside
 from napari_corrclip.project.joining.comparing import compare_steps, labels_beside
+from napari_corrclip.project.joining.conflicts import Conflict, Prefer, read_conflicts
+from napari_corrclip.project.joining.merging import Merged, merge_steps, still_open
 from napari_corrclip.project.learning import ProjectLesson
 from napari_corrclip.project.likeness import LikeRegions, Wanted, like_steps
 from napari_corrclip.project.listing import ItemOrder
@@ -884,6 +886,50 @@ class Project:
             InputError: they cannot be read any more.
         """
         return labels_beside(self._index, other._index, image, decided=decided, side=side)
+
+    def merge_steps(
+        self, other: Project, folder: str | os.PathLike[str], *, prefer: Prefer = "none"
+    ) -> Steps[Merged]:
+        """Generator of :meth:`merge`."""
+        return merge_steps(self._index, other._index, folder, prefer=prefer)
+
+    def merge(
+        self,
+        other: Project,
+        folder: str | os.PathLike[str],
+        *,
+        prefer: Prefer = "none",
+        progress: bool | None = None,
+    ) -> Merged:
+        """Make a new project of this one and another: all images, classes and decisions of both.
+
+        It begins as a copy of this one; neither is written into. Images are the same by their content,
+        classes by their names. What the other one has decided on images of both is a step in their sessions,
+        which can be undone there. Decisions that conflict are listed in the new project
+        (:attr:`conflicts`), whatever becomes of them.
+
+        Args:
+            other: of somebody else.
+            folder: of the new project; there must be nothing in it. It appears whole or not at all.
+            prefer: whose decision comes through where both decided otherwise of the same pixels: ``"A"`` is
+                this project's, ``"B"`` the other's, ``"newest"`` the one that was made last; by ``"none"``
+                they are undecided in the new project.
+            progress: draw a bar on stderr; ``None``: only where that is a terminal.
+
+        Raises:
+            InputError: something is in the folder, it cannot be written, or somebody is at work on one of
+                both.
+        """
+        return drive(self.merge_steps(other, folder, prefer=prefer), show=progress)
+
+    @property
+    def conflicts(self) -> tuple[Conflict, ...]:
+        """What was decided otherwise in the projects that this one was merged of."""
+        return read_conflicts(self.folder)
+
+    def open_conflicts(self) -> list[Conflict]:
+        """Return those that nobody won and that nobody has decided since the merge."""
+        return still_open(self._index, self.conflicts)
 
     def collect_steps(self) -> Steps[int]:
         """Generator of :meth:`collect`."""
