@@ -1,4 +1,4 @@
-"""The work of ``napari-corrclip project compare`` and ``merge``: figures on the console, files in folders."""
+"""The work of ``napari-corrclip project compare``, ``merge`` and ``sample``: figures, and new projects."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from napari_corrclip.progress import drive
 from napari_corrclip.project.folder import SUFFIX
 from napari_corrclip.project.joining.conflicts import FILE as CONFLICTS
 from napari_corrclip.project.joining.conflicts import PREFERENCES, Conflict, Decision
+from napari_corrclip.project.joining.drawn import Kind
 from napari_corrclip.project.project import Project
 from napari_corrclip.results.provenance import package_versions
 from napari_corrclip.wording.amounts import count
@@ -91,6 +92,27 @@ def merge(first: Path, second: Path, output: Path, prefer: str) -> None:
         )
     if done.left_out:
         raise typer.Exit(UNUSABLE)
+
+
+def sample(
+    folder: Path, number: int, output: Path | None, *, seed: int, regions: bool, verified: bool
+) -> None:
+    """Draw a sample; see the command's help.
+
+    Raises:
+        InputError: nothing was decided, or the sample cannot be written.
+    """
+    with Project.open(folder, read_only=True) as project:
+        kind: Kind = "regions" if regions else "images"
+        steps = project.sample_steps(number, output, kind=kind, seed=seed, verified=verified)
+        made = drive(steps)
+    drawn = made.drawn
+    on = f" on {count(len(drawn.images), 'image')}" if regions else ""
+    tell(
+        f"{made.folder}: {drawn.number:,} of {count(drawn.population, kind[:-1])} that somebody has "
+        f"decided{on}, drawn by seed {drawn.seed}",
+        f"When they are decided there: napari-corrclip project compare {folder} {made.folder}",
+    )
 
 
 def _sentence(conflict: Conflict) -> str:

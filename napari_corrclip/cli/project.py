@@ -510,3 +510,4 @@ def _given(context: typer.Context) -> list[str]:
 
 app.command()(joining.compare)
 app.command()(joining.merge)
+app.command()(joining.sample)

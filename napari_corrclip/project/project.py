@@ -56,7 +56,9 @@ from napari_corrclip.project.index import Index
 from napari_corrclip.project.joining.agreement import ComparedImage, Comparison, LabelsBeside
 from napari_corrclip.project.joining.comparing import compare_steps, labels_beside
 from napari_corrclip.project.joining.conflicts import Conflict, Prefer, read_conflicts
+from napari_corrclip.project.joining.drawn import Kind
 from napari_corrclip.project.joining.merging import Merged, merge_steps, still_open
+from napari_corrclip.project.joining.sampling import Sample, sample_steps
 from napari_corrclip.project.learning import ProjectLesson
 from napari_corrclip.project.likeness import LikeRegions, Wanted, like_steps
 from napari_corrclip.project.listing import ItemOrder
@@ -921,6 +923,48 @@ class Project:
                 both.
         """
         return drive(self.merge_steps(other, folder, prefer=prefer), show=progress)
+
+    def sample_steps(
+        self,
+        number: int,
+        folder: str | os.PathLike[str] | None = None,
+        *,
+        kind: Kind = "images",
+        seed: int = 0,
+        verified: bool = False,
+    ) -> Steps[Sample]:
+        """Generator of :meth:`sample`."""
+        return sample_steps(self._index, number, folder, kind=kind, seed=seed, verified=verified)
+
+    def sample(
+        self,
+        number: int,
+        folder: str | os.PathLike[str] | None = None,
+        *,
+        kind: Kind = "images",
+        seed: int = 0,
+        verified: bool = False,
+        progress: bool | None = None,
+    ) -> Sample:
+        """Draw at random of what was decided, and make a project of it for a second look.
+
+        It has the same classes, the images (linked) and what the networks proposed, and no decision. This
+        one is not written into. When somebody has decided there, :meth:`compare` with it tells the κ of
+        both looks, and its interval for all that it was drawn from.
+
+        Args:
+            number: how many; if there are fewer, all.
+            folder: of the new project; there must be nothing in it. ``None``: beside this one.
+            kind: draw ``"images"``, or single ``"regions"`` that were decided as they were proposed.
+            seed: another one draws others.
+            verified: of verified images alone.
+            progress: draw a bar on stderr; ``None``: only where that is a terminal.
+
+        Raises:
+            InputError: nothing was decided, or the project cannot be written.
+        """
+        steps = self.sample_steps(number, folder, kind=kind, seed=seed, verified=verified)
+        return drive(steps, show=progress)
 
     @property
     def conflicts(self) -> tuple[Conflict, ...]:

@@ -12,6 +12,7 @@ import numpy as np
 from napari_corrclip.evaluation.effort.reporting.cells import number, plain, plain_text
 from napari_corrclip.maps.agreement import Estimate
 from napari_corrclip.project.joining.agreement import Agreement, Comparison
+from napari_corrclip.project.joining.drawn import Drawn
 from napari_corrclip.wording.amounts import count
 from napari_corrclip.wording.visible import visible
 
@@ -45,6 +46,8 @@ class Told:
 def console_lines(found: Comparison, told: Told) -> Iterator[str]:
     """Yield what is printed when a comparison is done."""
     yield _images_line(found)
+    if found.drawn is not None:
+        yield sample_line(found.drawn, found)
     yield f"pixels   {_figures(found.pixels)}"
     yield f"regions  {_figures(found.regions)}"
     for row in class_rows(found):
@@ -68,6 +71,16 @@ def _images_line(found: Comparison) -> str:
     if found.passed_over:
         parts.append(f"{len(found.passed_over):,} passed over")
     return ", ".join([compared, *parts])
+
+
+def sample_line(drawn: Drawn, found: Comparison) -> str:
+    """Return what a sample is, how much of it was looked at, and what it says of all."""
+    estimate = found.estimate
+    all_ = count(drawn.population, drawn.kind[:-1])
+    return (
+        f"a sample of {drawn.number:,} of {all_} of {drawn.source}, {found.looked:,} "
+        f"looked at twice; κ of all is estimated as {number(estimate.value, DIGITS)}{_range(estimate)}"
+    )
 
 
 def _figures(agreement: Agreement) -> str:
@@ -138,6 +151,9 @@ def _head(found: Comparison, told: Told) -> Iterator[str]:
     made = ", ".join(f"{name} {version}" for name, version in told.versions.items())
     yield f"{told.date}: `{visible(told.command)}`. {made}.\n"
     yield f"{_images_line(found)}; counted are {told.counted}.\n"
+    if found.drawn is not None:
+        line = plain_text(sample_line(found.drawn, found))
+        yield f"{line[0].upper()}{line[1:]}. Counted is what both have decided of it.\n"
     yield "| | compared | both say the same | share | Cohen's κ | 95 % interval |"
     yield "|---|---|---|---|---|---|"
     for what, agreement in (("pixels", found.pixels), ("regions", found.regions)):
@@ -245,8 +261,13 @@ def to_json(found: Comparison, told: Told) -> str:
         "in_second_alone": list(found.second_alone),
         "passed_over": list(found.passed_over),
         "not_verified": found.not_verified,
+        "sample": None if found.drawn is None else _sample_of(found.drawn, found),
     }
     return json.dumps(plain(document), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def _sample_of(drawn: Drawn, found: Comparison) -> dict[str, Any]:
+    return asdict(drawn) | {"looked_at": found.looked, "estimate": asdict(found.estimate)}
 
 
 def _figures_of(agreement: Agreement) -> dict[str, Any]:

@@ -63,7 +63,7 @@ class Laid:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class _Said:
-    """What one person says of the pixels.
+    """The word of one person on the pixels of an image.
 
     Attributes:
         categories: (H, W) label values, or what stands for "left out".

@@ -54,6 +54,7 @@ from napari_corrclip.project.joining.conflicts import (
     write_conflicts,
 )
 from napari_corrclip.project.joining.laying import Clash, Laid, lay
+from napari_corrclip.project.joining.making import appearing
 from napari_corrclip.project.joining.pairs import Pair, join_steps
 from napari_corrclip.project.joining.revalued import revalued
 from napari_corrclip.project.records import DECIDED, LABELLED, ItemRecord, ItemState
@@ -61,8 +62,6 @@ from napari_corrclip.project.reviewing import catch_up, read_session, take, writ
 from napari_corrclip.project.running import is_running
 from napari_corrclip.project.words import Names
 from napari_corrclip.results.large import LargeSegmentation
-from napari_corrclip.storage.disk import cannot_write, sync_folder, sync_tree
-from napari_corrclip.storage.temporary import temporary
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,21 +99,11 @@ def merge_steps(
     if prefer not in PREFERENCES:
         raise InputError(f"The preference is {prefer!r}; choose {', '.join(PREFERENCES)}.")
     place = place_of_new(folder)
-    _check_free(place)
-    for index in (first, second):
-        _check_idle(index)
-    try:
-        place.parent.mkdir(parents=True, exist_ok=True)
-        with temporary(place.parent, place.suffix) as stage:
-            (stage / ITEMS).mkdir(parents=True)
-            merged = yield from _merge(first, second, stage, prefer)
-            sync_tree(stage)
-            with contextlib.suppress(OSError):  # an empty folder, which Windows replaces by none
-                place.rmdir()
-            stage.rename(place)
-            sync_folder(place.parent)
-    except OSError as error:
-        raise cannot_write(place, error) from None
+    with appearing(place) as stage:
+        for index in (first, second):
+            _check_idle(index)
+        (stage / ITEMS).mkdir()
+        merged = yield from _merge(first, second, stage, prefer)
     return replace(merged, folder=place)
 
 
@@ -139,16 +128,6 @@ def still_open(index: Index, conflicts: Sequence[Conflict]) -> list[Conflict]:
         and not found[key].state
         and items[conflict.item].state is not ItemState.VERIFIED
     ]
-
-
-def _check_free(place: Path) -> None:
-    """Refuse a place at which there is something.
-
-    Raises:
-        InputError: there is.
-    """
-    if os.path.lexists(place) and (not place.is_dir() or any(place.iterdir())):
-        raise InputError(f"{str(place)!r} is there and not empty; give another folder.")
 
 
 def _check_idle(index: Index) -> None:
