@@ -70,8 +70,8 @@ def write_conflicts(folder: Path, conflicts: Sequence[Conflict]) -> None:
     Raises:
         InputError: they cannot be written.
     """
-    document = {"format": FORMAT, "conflicts": [_document(conflict) for conflict in conflicts]}
-    text = json.dumps(document, indent=1, ensure_ascii=False) + "\n"
+    lines = ",\n".join(json.dumps(_document(each), ensure_ascii=False) for each in conflicts)
+    text = f'{{"format": {json.dumps(FORMAT)}, "conflicts": [\n{lines}\n]}}\n'
     write_bytes(folder / FILE, text.encode())
 
 
