@@ -555,3 +555,5 @@ def _given(context: typer.Context) -> list[str]:
 
 
 app.command()(joining.compare)
+app.command()(joining.merge)
+app.command()(joining.sample)

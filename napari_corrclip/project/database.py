@@ -184,6 +184,18 @@ class Database:
                 raise self._was_closed() from None
             raise InputError(_sentence(self.path, error)) from None
 
+    def copy_to(self, path: Path) -> None:
+        """Write all that the file has now into another one, where none is yet; this one stays as it is.
+
+        Raises:
+            InputError: it cannot be read, or written.
+        """
+        with (
+            self.told(),
+            contextlib.closing(sqlite3.connect(path, isolation_level=None)) as copy,
+        ):
+            self._connection.backup(copy)
+
     def readable_rows(self, query: str, values: Sequence[object] = ()) -> list[Any]:
         """Return what a query finds, as far as the file can be read."""
         found = []

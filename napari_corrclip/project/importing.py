@@ -71,7 +71,7 @@ def import_steps(
 ) -> Steps[Imported]:
     """Take an export's labels; see :meth:`~napari_corrclip.project.project.Project.import_labels`."""
     with only_runner(index.folder):
-        words, table, added = _classes(index, opened.vocabulary)
+        words, table, added = classes_with(index, opened.vocabulary)
         finer = _finer_here(index, opened)
         matches, conflicts = _matches(index, opened)
         opened.reader.sizes = partial(_size_here, index, dict(matches))
@@ -80,7 +80,7 @@ def import_steps(
             yield Progress("import", number, len(matches))
             try:
                 record = index.item(record.name)
-                image = _in_set(opened.image(entry, as_), table)
+                image = in_values(opened.image(entry, as_), table)
                 if finer and image.verified:
                     image = replace(image, changed=True)
                 if not opened.knows(entry) and _is_empty(image):
@@ -143,12 +143,18 @@ def _told_of_finer(finer: Mapping[str, str]) -> Iterator[str]:
         )
 
 
-def _classes(
+def classes_with(
     index: Index, theirs: Vocabulary
 ) -> tuple[Vocabulary | None, NDArray[np.uint16], tuple[str, ...]]:
-    """Return the set's classes with those of an export, the set's value of each of theirs, and what is new.
+    """Return a set's classes with those of others, by name.
 
-    ``None``: the set has them all.
+    Args:
+        index: of the set.
+        theirs: the others.
+
+    Returns:
+        The classes, or ``None`` where the set has them all; (65536,) the set's value of each of theirs, 0 of
+        what is none; the names of the new ones.
     """
     ours = words = current(index)
     known = {grammar.key(class_.name) for class_ in ours}
@@ -291,8 +297,13 @@ def recipe_in(opened: Opened) -> Recipe | None:
     return None
 
 
-def _in_set(image: LabelledImage, table: NDArray[np.uint16]) -> LabelledImage:
-    """Return an image in the set's values."""
+def in_values(image: LabelledImage, table: NDArray[np.uint16]) -> LabelledImage:
+    """Return an image in other label values.
+
+    Args:
+        image: with all its labels in memory.
+        table: (65536,) the new value of each.
+    """
     notes = tuple(
         replace(note, value=int(table[note.value]), predicted=int(table[note.predicted]))
         for note in image.notes

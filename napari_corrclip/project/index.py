@@ -579,12 +579,15 @@ class Index(Database):
         found = np.array(rows, np.int64).reshape(-1, 2)
         return found[:, 0], found[:, 1]
 
-    def tell_decisions(self, item: int, told: Iterable[tuple[int, str, int, str, float]]) -> None:
+    def tell_decisions(
+        self, item: int, told: Iterable[tuple[int, str, int, str, float | None]]
+    ) -> None:
         """Take note of who decided what when; inside a transaction.
 
         Args:
             item: whose regions.
-            told: id, state, value, who and when of some; a region of another state or value is left as it is.
+            told: id, state, value, who and when of some (``None``: nobody knows); a region of another state
+                or value is left as it is.
         """
         self._connection.executemany(
             "UPDATE regions SET by = ?, at = ? WHERE item = ? AND id = ? AND state = ? AND value = ?",

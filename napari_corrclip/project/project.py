@@ -57,6 +57,10 @@ from napari_corrclip.project.importing import Imported
 from napari_corrclip.project.index import Index
 from napari_corrclip.project.joining.agreement import ComparedImage, Comparison, LabelsBeside
 from napari_corrclip.project.joining.comparing import compare_steps, labels_beside
+from napari_corrclip.project.joining.conflicts import Conflict, Prefer, read_conflicts
+from napari_corrclip.project.joining.drawn import Kind
+from napari_corrclip.project.joining.merging import Merged, merge_steps, still_open
+from napari_corrclip.project.joining.sampling import Sample, sample_steps
 from napari_corrclip.project.learning import ProjectLesson
 from napari_corrclip.project.likeness import LikeRegions, Wanted, like_steps
 from napari_corrclip.project.listing import ItemOrder
@@ -949,6 +953,92 @@ class Project:
             InputError: they cannot be read any more.
         """
         return labels_beside(self._index, other._index, image, decided=decided, side=side)
+
+    def merge_steps(
+        self, other: Project, folder: str | os.PathLike[str], *, prefer: Prefer = "none"
+    ) -> Steps[Merged]:
+        """Generator of :meth:`merge`."""
+        return merge_steps(self._index, other._index, folder, prefer=prefer)
+
+    def merge(
+        self,
+        other: Project,
+        folder: str | os.PathLike[str],
+        *,
+        prefer: Prefer = "none",
+        progress: bool | None = None,
+    ) -> Merged:
+        """Make a new project of this one and another: all images, classes and decisions of both.
+
+        It begins as a copy of this one; neither is written into. Images are the same by their content,
+        classes by their names. What the other one has decided on images of both is a step in their sessions,
+        which can be undone there. Decisions that conflict are listed in the new project
+        (:attr:`conflicts`), whatever becomes of them.
+
+        Args:
+            other: of somebody else.
+            folder: of the new project; there must be nothing in it. It appears whole or not at all.
+            prefer: whose decision comes through where both decided otherwise of the same pixels: ``"A"`` is
+                this project's, ``"B"`` the other's, ``"newest"`` the one that was made last; by ``"none"``
+                they are undecided in the new project.
+            progress: draw a bar on stderr; ``None``: only where that is a terminal.
+
+        Raises:
+            InputError: something is in the folder, it cannot be written, or somebody is at work on one of
+                both.
+        """
+        return drive(self.merge_steps(other, folder, prefer=prefer), show=progress)
+
+    def sample_steps(
+        self,
+        number: int,
+        folder: str | os.PathLike[str] | None = None,
+        *,
+        kind: Kind = "images",
+        seed: int = 0,
+        verified: bool = False,
+    ) -> Steps[Sample]:
+        """Generator of :meth:`sample`."""
+        return sample_steps(self._index, number, folder, kind=kind, seed=seed, verified=verified)
+
+    def sample(
+        self,
+        number: int,
+        folder: str | os.PathLike[str] | None = None,
+        *,
+        kind: Kind = "images",
+        seed: int = 0,
+        verified: bool = False,
+        progress: bool | None = None,
+    ) -> Sample:
+        """Draw at random of what was decided, and make a project of it for a second look.
+
+        It has the same classes, the images (linked) and what the networks proposed, and no decision. This
+        one is not written into. When somebody has decided there, :meth:`compare` with it tells the κ of
+        both looks, and its interval for all that it was drawn from.
+
+        Args:
+            number: how many; if there are fewer, all.
+            folder: of the new project; there must be nothing in it. ``None``: beside this one.
+            kind: draw ``"images"``, or single ``"regions"`` that were decided as they were proposed.
+            seed: another one draws others.
+            verified: of verified images alone.
+            progress: draw a bar on stderr; ``None``: only where that is a terminal.
+
+        Raises:
+            InputError: nothing was decided, or the project cannot be written.
+        """
+        steps = self.sample_steps(number, folder, kind=kind, seed=seed, verified=verified)
+        return drive(steps, show=progress)
+
+    @property
+    def conflicts(self) -> tuple[Conflict, ...]:
+        """What was decided otherwise in the projects that this one was merged of."""
+        return read_conflicts(self.folder)
+
+    def open_conflicts(self) -> list[Conflict]:
+        """Return those that nobody won and that nobody has decided since the merge."""
+        return still_open(self._index, self.conflicts)
 
     def collect_steps(self) -> Steps[int]:
         """Generator of :meth:`collect`."""

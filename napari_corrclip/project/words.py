@@ -34,7 +34,7 @@ class Names:
         self._by_value: dict[int, set[str]] = {}
         self.values: dict[str, int] = {}
         """The last value of each name."""
-        for words in _former(index):
+        for words in former(index):
             for class_ in words.classes:
                 self._by_value.setdefault(class_.value, set()).add(grammar.key(class_.name))
                 self.values[class_.name] = class_.value
@@ -61,7 +61,7 @@ class Names:
         )
 
 
-def _former(index: Index) -> list[Vocabulary]:
+def former(index: Index) -> list[Vocabulary]:
     """Return all vocabularies that a set ever had, today's last."""
     found = []
     for (text,) in index.rows("SELECT document FROM vocabularies ORDER BY id"):

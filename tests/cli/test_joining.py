@@ -109,3 +109,51 @@ def test_names_of_others_are_text(here: Path, capsys: pytest.CaptureFixture[str]
     assert np.isfinite(
         json.loads((here / "report" / "comparison.json").read_text())["pixels"]["kappa"]
     )
+
+
+def test_a_merge_and_its_conflicts(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert app.run(["project", "merge", "ann", "bo", "-o", "both"]) == 0
+    out = capsys.readouterr()
+    with Project.open("both") as project:
+        listed = project.conflicts
+        assert project.count() == {"in review": 2}
+    assert out.out.splitlines()[0].endswith(
+        "both.corrclip-project: 2 images, 2 of them in both, 0 of the second alone"
+    )
+    number = f"{len(listed)} conflicts, {len(listed)} of them to be decided; all stand in "
+    assert out.out.splitlines()[1].startswith(number)
+    first = listed[0]
+    assert (
+        f"{first.image}, region {first.region}: A {first.first.class_} by Ann, "
+        f"B {first.second.class_} by Bo\n" in out.err
+    )
+    assert app.run(["project", "merge", "ann", "bo", "-o", "both"]) == 2
+    assert "is there and not empty" in capsys.readouterr().err
+    assert app.run(["project", "merge", "ann", "bo", "-o", "c", "--prefer", "Ann"]) == 2
+    assert "--prefer is 'Ann'; choose none, A, B, newest" in capsys.readouterr().err
+    assert app.run(["project", "merge", "ann", "bo", "-o", "c", "--prefer", "B"]) == 0
+    assert "; B is taken\n" in capsys.readouterr().err
+    assert app.run(["project", "compare", "bo", "c"]) == 0
+    assert "pixels   κ 1.000" in capsys.readouterr().out
+
+
+def test_a_sample_and_its_second_look(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert app.run(["project", "sample", "ann", "1", "--seed", "4"]) == 0
+    out = capsys.readouterr().out
+    assert (
+        "ann-second-look.corrclip-project: 1 of 2 images that somebody has decided, drawn by seed 4"
+        in out
+    )
+    assert "napari-corrclip project compare ann " in out
+    annotate(here / "ann-second-look", with_errors(drawn, 0.1, 5), "Cy")
+    assert app.run(["project", "compare", "ann", "ann-second-look", "-o", "report"]) == 0
+    line = "a sample of 1 of 2 images of ann.corrclip-project, 1 looked at twice; κ of all is estimated as 0."
+    assert line in capsys.readouterr().out
+    document = json.loads((here / "report" / "comparison.json").read_text())
+    assert document["sample"]["looked_at"] == 1
+    assert document["sample"]["estimate"]["low"] is None  # one image tells no interval
+    assert app.run(["project", "sample", "ann", "5", "--regions", "-o", "q"]) == 0
+    assert (
+        "q.corrclip-project: 5 of 38 regions that somebody has decided on "
+        in capsys.readouterr().out
+    )

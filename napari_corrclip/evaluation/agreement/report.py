@@ -12,6 +12,7 @@ import numpy as np
 from napari_corrclip.evaluation.effort.reporting.cells import number, plain, plain_text
 from napari_corrclip.maps.agreement import Estimate
 from napari_corrclip.project.joining.agreement import Agreement, Comparison
+from napari_corrclip.project.joining.drawn import Drawn
 from napari_corrclip.wording.amounts import count
 from napari_corrclip.wording.visible import visible
 
@@ -45,8 +46,10 @@ class Told:
 def console_lines(found: Comparison, told: Told) -> Iterator[str]:
     """Yield what is printed when a comparison is done."""
     yield _images_line(found)
-    yield f"pixels   {_figures(found.pixels)}"
-    yield f"regions  {_figures(found.regions)}"
+    if found.drawn is not None:
+        yield sample_line(found.drawn, found)
+    for what, agreement, estimate in _estimates(found):
+        yield f"{what:<8} {_figures(agreement, estimate)}"
     for row in class_rows(found):
         if row["first_pixels"] or row["second_pixels"]:
             yield f"  IoU {number(row['iou'], DIGITS)}  {row['name']}{_whose(row, told)}"
@@ -54,7 +57,7 @@ def console_lines(found: Comparison, told: Told) -> Iterator[str]:
     for image in worst[:5]:
         yield f"  {image.share:.1%} differ on {image.title}"
     if len(worst) > 5:
-        yield f"  and {count(len(worst) - 5, 'image')} less"
+        yield f"  and on {count(len(worst) - 5, 'image')} less"
 
 
 def _images_line(found: Comparison) -> str:
@@ -70,10 +73,26 @@ def _images_line(found: Comparison) -> str:
     return ", ".join([compared, *parts])
 
 
-def _figures(agreement: Agreement) -> str:
+def sample_line(drawn: Drawn, found: Comparison) -> str:
+    """Return what a sample is, how much of it was looked at, and what it says of all."""
+    estimate = found.estimate
+    all_ = count(drawn.population, drawn.kind[:-1])
+    return (
+        f"a sample of {drawn.number:,} of {all_} of {drawn.source}, {found.looked:,} "
+        f"looked at twice; κ of all is estimated as {number(estimate.value, DIGITS)}{_range(estimate)}"
+    )
+
+
+def _estimates(found: Comparison) -> Iterator[tuple[str, Agreement, Estimate]]:
+    """Yield what was compared, the agreement on it and its κ: of regions that were drawn, as such."""
+    drawn = found.drawn is not None and found.drawn.kind == "regions"
+    yield "pixels", found.pixels, found.pixels.estimate()
+    yield "regions", found.regions, found.regions.estimate(by_regions=drawn)
+
+
+def _figures(agreement: Agreement, estimate: Estimate) -> str:
     if not agreement.total:
         return "none that could be compared"
-    estimate = agreement.estimate()
     return (
         f"κ {number(estimate.value, DIGITS)}{_range(estimate)}, {agreement.share:.1%} agree "
         f"({agreement.agreed:,} of {agreement.total:,})"
@@ -138,10 +157,12 @@ def _head(found: Comparison, told: Told) -> Iterator[str]:
     made = ", ".join(f"{name} {version}" for name, version in told.versions.items())
     yield f"{told.date}: `{visible(told.command)}`. {made}.\n"
     yield f"{_images_line(found)}; counted are {told.counted}.\n"
+    if found.drawn is not None:
+        line = plain_text(sample_line(found.drawn, found))
+        yield f"{line[0].upper()}{line[1:]}. Counted is what both have decided of it.\n"
     yield "| | compared | both say the same | share | Cohen's κ | 95 % interval |"
     yield "|---|---|---|---|---|---|"
-    for what, agreement in (("pixels", found.pixels), ("regions", found.regions)):
-        estimate = agreement.estimate()
+    for what, agreement, estimate in _estimates(found):
         interval = "–"
         if not np.isnan(estimate.low):
             interval = f"{estimate.low:.{DIGITS}f} to {estimate.high:.{DIGITS}f}"
@@ -153,8 +174,8 @@ def _head(found: Comparison, told: Told) -> Iterator[str]:
     yield (
         f"Regions are those that are the same pixels in both and that both have decided: "
         f"{found.regions.total:,} of {found.first_decided:,} that were decided in {plain_text(told.first)} "
-        f"and {found.second_decided:,} in {plain_text(told.second)}. The interval takes the images for a "
-        "random sample of many: it is the jackknife's over images.\n"
+        f"and {found.second_decided:,} in {plain_text(told.second)}. The interval is the jackknife's over "
+        "images, as if these had been drawn from many; of regions that were drawn one by one over regions.\n"
     )
 
 
@@ -232,9 +253,11 @@ def to_json(found: Comparison, told: Told) -> str:
         "first": told.first,
         "second": told.second,
         "counted": told.counted,
-        "pixels": _figures_of(found.pixels),
-        "regions": _figures_of(found.regions)
-        | {"decided_in_first": found.first_decided, "decided_in_second": found.second_decided},
+        **{
+            what: _figures_of(agreement, estimate)
+            for what, agreement, estimate in _estimates(found)
+        },
+        "regions_decided": {"first": found.first_decided, "second": found.second_decided},
         "labels": list(found.names),
         "classes": class_rows(found),
         "images": [
@@ -245,12 +268,16 @@ def to_json(found: Comparison, told: Told) -> str:
         "in_second_alone": list(found.second_alone),
         "passed_over": list(found.passed_over),
         "not_verified": found.not_verified,
+        "sample": None if found.drawn is None else _sample_of(found.drawn, found),
     }
     return json.dumps(plain(document), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
 
 
-def _figures_of(agreement: Agreement) -> dict[str, Any]:
-    estimate = agreement.estimate()
+def _sample_of(drawn: Drawn, found: Comparison) -> dict[str, Any]:
+    return asdict(drawn) | {"looked_at": found.looked, "estimate": asdict(found.estimate)}
+
+
+def _figures_of(agreement: Agreement, estimate: Estimate) -> dict[str, Any]:
     return {
         "compared": agreement.total,
         "agreed": agreement.agreed,

@@ -16,6 +16,7 @@ from napari_corrclip.maps.agreement import (
     margins,
 )
 from napari_corrclip.project.joining.classes import JointClass
+from napari_corrclip.project.joining.drawn import Drawn
 
 LEFT_OUT, UNLABELLED = "(left out)", "(unlabelled)"
 """Rows and columns that are of no class: what somebody has said to leave out, and what has no label."""
@@ -117,6 +118,8 @@ class Comparison:
         second_alone: likewise.
         passed_over: those that both have and that could not be compared, a sentence each.
         not_verified: how many were not counted, as not both have verified them, where that was asked for.
+        drawn: what the second is a sample of, of which what both have decided is counted; ``None``: it is
+            none.
     """
 
     classes: tuple[JointClass, ...]
@@ -127,6 +130,23 @@ class Comparison:
     second_alone: tuple[str, ...] = ()
     passed_over: tuple[str, ...] = ()
     not_verified: int = 0
+    drawn: Drawn | None = None
+
+    @property
+    def looked(self) -> int:
+        """How many of a sample's images, or regions, somebody has decided in both."""
+        if self.drawn is None:
+            return 0
+        if self.drawn.kind == "regions":
+            return self.regions.total
+        return sum(bool(image.pixels) for image in self.images)
+
+    @property
+    def estimate(self) -> Estimate:
+        """Cohen's κ on pixels of what was compared, of a sample of regions on these, for all of the first."""
+        if self.drawn is not None and self.drawn.kind == "regions":
+            return self.regions.estimate(by_regions=True)
+        return self.pixels.estimate()
 
     @property
     def names(self) -> tuple[str, ...]:

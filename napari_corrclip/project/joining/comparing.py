@@ -25,6 +25,7 @@ from napari_corrclip.project.joining.classes import (
     numbers_of,
 )
 from napari_corrclip.project.joining.counting import Counts, count_pair, pieces
+from napari_corrclip.project.joining.drawn import read_drawn
 from napari_corrclip.project.joining.pairs import Pair, join_steps
 from napari_corrclip.project.records import ItemRecord, ItemState
 from napari_corrclip.project.words import Names
@@ -121,7 +122,12 @@ def compare_steps(
     first: Index, second: Index, *, verified: bool = False, decided: bool = False
 ) -> Steps[Comparison]:
     """Compare two projects; see :meth:`~napari_corrclip.project.project.Project.compare`."""
-    sides = Sides.of(first, second)
+    sides, drawn = Sides.of(first, second), read_drawn(second.folder)
+    if drawn is None and read_drawn(first.folder) is not None:
+        raise InputError(
+            f"{first.folder.name} is a sample for a second look; name what it is compared with first, and "
+            "the sample second."
+        )
     joined = yield from join_steps(first, second)
     pixels: list[NDArray[np.int64]] = []
     regions: list[NDArray[np.int64]] = []
@@ -134,7 +140,11 @@ def compare_steps(
             not_verified += 1
             continue
         try:
-            found = count_pair(*sides.read(pair), sides.numbers, decided=decided)
+            chosen = None if drawn is None else drawn.regions_of(pair.second.name)
+            both = sides.read(pair)
+            found = count_pair(
+                *both, sides.numbers, decided=decided or drawn is not None, drawn=chosen
+            )
         except InputError as error:
             passed_over.append(f"{pair.first.title}: {error}")
             continue
@@ -151,6 +161,7 @@ def compare_steps(
         tuple(record.title for record in joined.second),
         tuple(passed_over),
         not_verified,
+        drawn,
     )
 
 
@@ -173,7 +184,9 @@ def labels_beside(
     first: Index, second: Index, image: ComparedImage, *, decided: bool = False, side: int = 0
 ) -> LabelsBeside:
     """Return the labels of an image; see :meth:`~napari_corrclip.project.project.Project.labels_beside`."""
-    sides = Sides.of(first, second)
+    sides, drawn = Sides.of(first, second), read_drawn(second.folder)
+    chosen = None if drawn is None else drawn.regions_of(image.other_name)
+    decided = decided or drawn is not None
     pair = Pair(first.item(image.name), second.item(image.other_name))
     one, other = sides.read(pair)
     height, width = one.shape
@@ -182,7 +195,7 @@ def labels_beside(
     shown = [np.zeros(size, np.uint16) for _ in range(2)]
     differs = np.zeros(size, np.bool_)
     columns = np.arange(0, width, step)
-    for piece in pieces(one, other, sides.numbers, decided=decided):
+    for piece in pieces(one, other, sides.numbers, decided=decided, drawn=chosen):
         begin = -piece.top % step  # the first of its rows that is shown
         at = slice(-(-piece.top // step), -(-(piece.top + len(piece.first)) // step))
         for small, categories_ in zip(shown, (piece.first, piece.second), strict=True):

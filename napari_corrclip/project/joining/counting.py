@@ -5,7 +5,7 @@ Of an image whose maps are on the disk a piece at a time is in memory.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -56,7 +56,12 @@ class Piece:
 
 
 def count_pair(
-    one: LabelledImage, other: LabelledImage, numbers: tuple[Numbers, Numbers], *, decided: bool
+    one: LabelledImage,
+    other: LabelledImage,
+    numbers: tuple[Numbers, Numbers],
+    *,
+    decided: bool,
+    drawn: Collection[int] | None = None,
 ) -> Counts:
     """Count one image.
 
@@ -65,12 +70,15 @@ def count_pair(
         other: in the second, of the same size.
         numbers: of the classes of the first, and of the second.
         decided: whether only those pixels count that somebody has decided in both.
+        drawn: ids of the second's regions that alone count; ``None``: all.
     """
     size = numbers[0].left_out + 1
     says = decisions(one, numbers[0]), decisions(other, numbers[1])
+    if drawn is not None:
+        says = says[0], {region: said for region, said in says[1].items() if region in drawn}
     pixels = np.zeros((size, size), np.int64)
     meetings = Meetings()
-    for piece in pieces(one, other, numbers, decided=decided):
+    for piece in pieces(one, other, numbers, decided=decided, drawn=drawn):
         rows, columns = piece.first[piece.counted], piece.second[piece.counted]
         pixels += crosstab(rows, columns, (size, size))
         if says[0] and says[1]:
@@ -83,7 +91,12 @@ def count_pair(
 
 
 def pieces(
-    one: LabelledImage, other: LabelledImage, numbers: tuple[Numbers, Numbers], *, decided: bool
+    one: LabelledImage,
+    other: LabelledImage,
+    numbers: tuple[Numbers, Numbers],
+    *,
+    decided: bool,
+    drawn: Collection[int] | None = None,
 ) -> Iterator[Piece]:
     """Yield an image from the top to the bottom, with what is counted of it; see :func:`count_pair`."""
     for top, labels, regions in one.bands():
@@ -92,6 +105,8 @@ def pieces(
         counted = np.ones(labels.shape, np.bool_)
         if decided:
             counted = is_decided(one, labels, regions) & is_decided(other, theirs, others)
+        if drawn is not None:
+            counted &= np.isin(others, list(drawn))
         yield Piece(
             top,
             categories(one, numbers[0], labels, regions),

@@ -71,10 +71,17 @@ def drawn(session: Session, region: int) -> str:
     return CLASSES[np.random.default_rng([*session.shape, region]).integers(len(CLASSES))]
 
 
+def box(session: Session, rows: slice, columns: slice) -> np.ndarray:
+    """Return the mask of a rectangle."""
+    mask = np.zeros(session.shape, np.bool_)
+    mask[rows, columns] = True
+    return mask
+
+
 def content(folder: Path) -> dict[str, str]:
-    """Return the checksum of each file of a folder, by its path inside."""
+    """Return the checksum of each file of a folder, by its path inside, but for SQLite's own."""
     return {
         path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
         for path in sorted(folder.rglob("*"))
-        if path.is_file()
+        if path.is_file() and not path.name.endswith(("-shm", "-wal"))
     }
