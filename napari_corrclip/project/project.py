@@ -16,7 +16,7 @@ from napari_corrclip.engine.networks import Networks
 from napari_corrclip.engine.recipe import GIVEN, Recipe
 from napari_corrclip.errors import InputError
 from napari_corrclip.images.stacks import read_plane
-from napari_corrclip.progress import Steps, drive
+from napari_corrclip.progress import Progress, Steps, drive
 from napari_corrclip.project import (
     choosing,
     collecting,
@@ -38,6 +38,7 @@ from napari_corrclip.project import words as classes
 from napari_corrclip.project.bank import bank_of
 from napari_corrclip.project.choosing import Choice
 from napari_corrclip.project.copying import IMAGES, Copies, copies_of, copy_steps
+from napari_corrclip.project.crops import ON_SHEET, Framing
 from napari_corrclip.project.database import NAME
 from napari_corrclip.project.encoding import ShownRun, encode_steps
 from napari_corrclip.project.export.exporting import Exported, ExportOptions
@@ -69,6 +70,10 @@ from napari_corrclip.project.records import (
 from napari_corrclip.project.relabelling import Relabelled
 from napari_corrclip.project.run import Event, Report
 from napari_corrclip.project.sessions import ItemSessions
+from napari_corrclip.project.sheet.cache import CropCache
+from napari_corrclip.project.sheet.crops import Crop, crop_steps
+from napari_corrclip.project.sheet.listing import Sheet, SheetFilter, sheet_steps
+from napari_corrclip.project.sheet.regions import Place, SheetRegion, read_regions
 from napari_corrclip.project.statistics import Figures
 from napari_corrclip.project.taking_up import results_in, take_up_steps
 from napari_corrclip.project.task import Proposal
@@ -96,6 +101,9 @@ class Project:
     Attributes:
         folder: absolute.
         read_only: whether nothing may be changed.
+        crops: the small pictures of its regions that are kept; :attr:`CropCache.size
+            <napari_corrclip.project.sheet.cache.CropCache.size>` tells how many bytes they take, and
+            :meth:`CropCache.clear <napari_corrclip.project.sheet.cache.CropCache.clear>` removes them.
     """
 
     def __init__(self, folder: Path, index: Index) -> None:
@@ -106,6 +114,7 @@ class Project:
             self.folder, self.item, index.check_writable, self._own_classes
         )
         self._bank = bank_of(folder)
+        self.crops = CropCache(None if index.read_only else folder)
 
     # -- making and opening
 
@@ -253,6 +262,7 @@ class Project:
     def close(self) -> None:
         """Let go of the index, and of networks."""
         self._networks.let_go()
+        self.crops.close()
         self._index.close()
 
     def __enter__(self) -> Self:
@@ -1016,6 +1026,51 @@ class Project:
             item, region, most=most, undecided=undecided, of=of, elsewhere=elsewhere
         )
         return drive(steps, show=progress)
+
+    # -- the contact sheet
+
+    def sheet_steps(self, wanted: SheetFilter | None = None) -> Steps[Sheet]:
+        """Generator of :meth:`sheet`."""
+        return sheet_steps(self._index, self._bank, wanted or SheetFilter())
+
+    def sheet(self, wanted: SheetFilter | None = None, *, progress: bool | None = None) -> Sheet:
+        """Return regions of the whole set in an order, to be looked at and decided page by page.
+
+        It stays as it is while somebody decides. Images whose files are gone, and large ones, are left out.
+
+        Args:
+            wanted: which regions, and what comes first; ``None``: all that nobody has decided about, those of
+                whose class the networks are least sure first.
+            progress: draw a bar on stderr; ``None``: only where that is a terminal.
+
+        Raises:
+            InputError: regions that the others are to look like have no vectors, or these are damaged.
+        """
+        return drive(self.sheet_steps(wanted), show=progress)
+
+    def read_regions(self, places: Iterable[Place]) -> list[SheetRegion]:
+        """Return regions as they are now, in the order of their places; those that are gone are left out.
+
+        Args:
+            places: an item's number and the id of a region in it, each, as a page of :meth:`sheet` has them.
+        """
+        return read_regions(self._index, places)
+
+    def crop_steps(
+        self, regions: Iterable[SheetRegion], framing: Framing = ON_SHEET
+    ) -> Generator[Progress | Crop, None, int]:
+        """Generator of the small pictures of regions, each as it is made; returns how many there are.
+
+        The images are read one after another, each once. What was made is kept in the project
+        (:attr:`crops`), so that it is read from there the next time; in one that may only be read, in memory.
+
+        Args:
+            regions: as of :meth:`read_regions`.
+            framing: how large, and how much around them:
+                :data:`~napari_corrclip.project.crops.ON_SHEET`,
+                :data:`~napari_corrclip.project.crops.IN_CONTEXT`, or another one.
+        """
+        return crop_steps(self.folder, regions, self.crops, framing)
 
     @contextlib.contextmanager
     def session(self, item: ItemRecord | str, *, by: str = "") -> Iterator[Session]:
