@@ -70,10 +70,16 @@ from napari_corrclip.project.records import (
 from napari_corrclip.project.relabelling import Relabelled
 from napari_corrclip.project.run import Event, Report
 from napari_corrclip.project.sessions import ItemSessions
+from napari_corrclip.project.sheet import acts
+from napari_corrclip.project.sheet.acts import DecidedSheet
 from napari_corrclip.project.sheet.cache import CropCache
 from napari_corrclip.project.sheet.crops import Crop, crop_steps
+from napari_corrclip.project.sheet.deciding import Answer as SheetAnswer
+from napari_corrclip.project.sheet.deciding import Key as SheetKey
+from napari_corrclip.project.sheet.deciding import decide_steps
 from napari_corrclip.project.sheet.listing import Sheet, SheetFilter, sheet_steps
 from napari_corrclip.project.sheet.regions import Place, SheetRegion, read_regions
+from napari_corrclip.project.sheet.undoing import UndoneSheet, undo_steps
 from napari_corrclip.project.statistics import Figures
 from napari_corrclip.project.taking_up import results_in, take_up_steps
 from napari_corrclip.project.task import Proposal
@@ -1071,6 +1077,157 @@ class Project:
                 :data:`~napari_corrclip.project.crops.IN_CONTEXT`, or another one.
         """
         return crop_steps(self.folder, regions, self.crops, framing)
+
+    def decide_steps(
+        self,
+        decisions: Mapping[SheetKey, SheetAnswer],
+        *,
+        by: str = "",
+        opened: Mapping[str, Session] | None = None,
+        to: DecidedSheet | None = None,
+    ) -> Steps[DecidedSheet]:
+        """Generator of :meth:`decide`."""
+        self._index.check_writable()
+        return decide_steps(self._index, self._lesson, decisions, by, opened=opened, to=to)
+
+    def decide(
+        self,
+        decisions: Mapping[SheetKey, SheetAnswer],
+        *,
+        by: str = "",
+        opened: Mapping[str, Session] | None = None,
+        to: DecidedSheet | None = None,
+        progress: bool | None = None,
+    ) -> DecidedSheet:
+        """Decide about regions of many images at once, each in the session of its image.
+
+        ::
+
+            page = project.read_regions(project.sheet().page(0))
+            decided = project.decide({page[0]: "hedge", **dict.fromkeys(page[1:])}, by="ann")
+            project.undo_sheet(decided)
+
+        What is decided in an image is one step of its history, teaches the lesson, and is shown of others of
+        its regions where the lesson's switch is on. An image that somebody else has open, or whose file is
+        gone or another one by now, is left and told; the others are decided.
+
+        Args:
+            decisions: by regions as of :meth:`read_regions`, which are left if they show something else by
+                now than what was looked at; or by pairs of an item, or its name or number, and a region's id.
+                Each has a class of the set, its name or its label value; 0: it is left out; ``None``: it is
+                as it is shown.
+            by: who decides.
+            opened: sessions of items, by their names, that are open here, and are decided where they are;
+                whoever has them open tells the index and the lesson.
+            to: a record that this goes on with, so that both are taken back as one.
+            progress: draw a bar on stderr; ``None``: only where that is a terminal.
+
+        Returns:
+            The record, with what was left.
+
+        Raises:
+            InputError: there is no such item or class, or the record cannot be written.
+        """
+        return drive(self.decide_steps(decisions, by=by, opened=opened, to=to), show=progress)
+
+    def new_class_steps(
+        self,
+        name: str,
+        regions: Iterable[SheetKey],
+        *,
+        by: str = "",
+        opened: Mapping[str, Session] | None = None,
+    ) -> Steps[DecidedSheet]:
+        """Generator of :meth:`new_class`."""
+        examples = list(regions)
+        if not examples:
+            raise InputError("No region is chosen as an example; choose at least one.")
+        words = self.vocabulary.add(name, prompts=(), background=False)
+        words = self.classes_beside(None, words)
+        self.change_classes(None, words)
+        made = words.values[words.index(name)]
+        decisions = dict.fromkeys(examples, made)
+        return decide_steps(self._index, self._lesson, decisions, by, opened=opened, made=made)
+
+    def new_class(
+        self,
+        name: str,
+        regions: Iterable[SheetKey],
+        *,
+        by: str = "",
+        opened: Mapping[str, Session] | None = None,
+        progress: bool | None = None,
+    ) -> DecidedSheet:
+        """Make a class of the set of which regions of any images are the examples.
+
+        It has no prompts: the networks are not asked for it, and the lesson learns from the examples what it
+        looks like.
+
+        Args:
+            name: of the class; no other one has it.
+            regions: as for :meth:`decide`.
+            by: who decides.
+            opened: as for :meth:`decide`.
+            progress: draw a bar on stderr; ``None``: only where that is a terminal.
+
+        Returns:
+            The record; :meth:`undo_sheet` removes the class, too, unless something else is of it by then.
+
+        Raises:
+            InputError: there is a class of the name already, or as of :meth:`decide`.
+        """
+        return drive(self.new_class_steps(name, regions, by=by, opened=opened), show=progress)
+
+    def undo_sheet_steps(
+        self,
+        sheet: DecidedSheet,
+        *,
+        by: str = "",
+        opened: Mapping[str, Session] | None = None,
+    ) -> Steps[UndoneSheet]:
+        """Generator of :meth:`undo_sheet`."""
+        self._index.check_writable()
+        found = yield from undo_steps(self._index, self._lesson, sheet, by, opened)
+        words = self.vocabulary
+        if sheet.made in words.values and not found.left and len(words) > 1:
+            class_ = words.by_value(sheet.made)
+            self.change_classes(words, words.remove(class_.name))
+        return found
+
+    def undo_sheet(
+        self,
+        sheet: DecidedSheet,
+        *,
+        by: str = "",
+        opened: Mapping[str, Session] | None = None,
+        progress: bool | None = None,
+    ) -> UndoneSheet:
+        """Take back exactly what was decided at once on a sheet, in each of its images.
+
+        Where nothing was done to an image since, that is an undo in its history; else a step that takes back
+        the decisions on these regions alone. An image in which one of them was edited since, or that somebody
+        else has open, is left and told.
+
+        Args:
+            sheet: as of :meth:`decide`, or one of :meth:`decided_sheets`.
+            by: who takes it back.
+            opened: as for :meth:`decide`.
+            progress: draw a bar on stderr; ``None``: only where that is a terminal.
+
+        Raises:
+            InputError: it was taken back already.
+        """
+        return drive(self.undo_sheet_steps(sheet, by=by, opened=opened), show=progress)
+
+    def decided_sheets(self) -> list[DecidedSheet]:
+        """Return what was ever decided at once on sheets, the last one last.
+
+        Of one in the middle of which the process was killed, it is what was about to be decided by then.
+
+        Raises:
+            InputError: their file cannot be read.
+        """
+        return acts.read(self.folder)
 
     @contextlib.contextmanager
     def session(self, item: ItemRecord | str, *, by: str = "") -> Iterator[Session]:
