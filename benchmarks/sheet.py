@@ -1,13 +1,16 @@
 """The contact sheet: what its first page, a later one and its crops cost, with 100,000 regions.
 
-    OMP_NUM_THREADS=1 python benchmarks/sheet.py --json sheet.json
+    OMP_NUM_THREADS=1 xvfb-run -a -s "-screen 0 1400x900x24" python benchmarks/sheet.py --json sheet.json
 
 A project of 500 images with 200 regions each, of random vectors as long as those of the presets (as
 benchmarks/likeness.py makes it); the images' files are there and empty, since no order reads one. *page*:
 from nothing to the regions of the first page, in each order, and of one class in four; *next*: the regions of
 a page in the middle. *vectors*: the first order by looks, which reads all files of vectors. *made*: the small
 pictures of a page of 24 regions from 24 photographs of 1024 x 768, none of which was read before; *kept*: the
-same ones from the project's cache; and how many bytes each takes there.
+same ones from the project's cache; and how many bytes each takes there. *window*: the sheet in napari's
+window, whose images have 256 x 256 pixels: until the first page stands there, until all its pictures do, how
+long a turn of the page takes at most, and how long the window is deaf at most while one turns 40 pages and
+pictures are made behind.
 """
 
 from __future__ import annotations
@@ -17,11 +20,14 @@ import json
 import platform
 import sys
 import tempfile
+from collections.abc import Callable
 from datetime import date
 from pathlib import Path
+from time import perf_counter
 from typing import Any
 
 import numpy as np
+import tifffile
 
 sys.path.insert(0, str(Path(__file__).parent))
 from likeness import made, timed
@@ -108,6 +114,77 @@ def pictured(work: Path, turns: int) -> dict[str, Any]:
         }
 
 
+def windowed(folder: Path) -> dict[str, float]:
+    """Measure the window."""
+    import napari
+    from qtpy.QtCore import QElapsedTimer, QTimer
+    from qtpy.QtWidgets import QApplication
+
+    from napari_corrclip.gui.dock import CorrClipDock
+
+    drawn(folder)
+    viewer = napari.Viewer(show=True)
+    dock = CorrClipDock(viewer)
+    viewer.window.add_dock_widget(dock)
+
+    def wait(until: Callable[[], bool]) -> float:
+        began = perf_counter()
+        while not until():
+            QApplication.processEvents()
+            if perf_counter() - began > 120:
+                raise RuntimeError("The window does not come to it.")
+        return perf_counter() - began
+
+    dock.projects.opened(Project.open(folder), run=False)
+    wait(lambda: not dock.projects.review.is_opening)
+    sheet = dock.sheet
+    first = perf_counter()
+    dock.projects.panel.sheet_button.click()
+    wait(lambda: sheet.sheet is not None)
+    found = {"window, first page": perf_counter() - first}
+    wait(lambda: not sheet._soon.isActive() and not sheet._pictures.running)
+    found["window, its pictures"] = perf_counter() - first
+    lags, clock = [0], QElapsedTimer()
+
+    def beat() -> None:
+        lags.append(clock.restart())
+
+    heart = QTimer()
+    heart.timeout.connect(beat)
+    clock.start()
+    heart.start(5)
+    turns = []
+    for turn in range(40):
+        began = perf_counter()
+        sheet.bar.setValue(7 * turn + 1)
+        turns.append(perf_counter() - began)
+        for _ in range(10):
+            QApplication.processEvents()
+    wait(lambda: not sheet._soon.isActive() and not sheet._pictures.running)
+    heart.stop()
+    found["window, a turn at most"] = max(turns)
+    found["window, deaf at most"] = max(lags) / 1000
+    dock.cleanup()
+    viewer.close()
+    return found
+
+
+def drawn(folder: Path) -> None:
+    """Give the images of a project pixels, and its regions places: all the same grid of 20 x 10."""
+    grid = np.repeat(np.repeat(np.arange(1, 201).reshape(10, 20), 25, axis=0), 12, axis=1)
+    regions = np.zeros((256, 256), np.uint16)
+    regions[: grid.shape[0], : grid.shape[1]] = grid
+    with Project.open(folder) as project:
+        for number, item in enumerate(project):
+            Image.fromarray(generate_scene(number % 7).image).save(project.path_of(item))
+            tifffile.imwrite(project.folder_of(item) / "result" / "regions.tif", regions)
+        with project._index.transaction():
+            project._index._connection.execute(
+                "UPDATE regions SET top = (id - 1) / 20 * 25, bottom = (id - 1) / 20 * 25 + 25,"
+                ' "left" = (id - 1) % 20 * 12, "right" = (id - 1) % 20 * 12 + 12'
+            )
+
+
 def main() -> None:
     """Measure, print, write."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
@@ -117,7 +194,9 @@ def main() -> None:
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as work:
-        found = listed(made(Path(work), options.images, options.regions), options.turns)
+        folder = made(Path(work), options.images, options.regions)
+        found = listed(folder, options.turns)
+        found["wall_s"] |= windowed(folder)
         pictures = pictured(Path(work), options.turns)
     for seconds in ("wall_s", "processor_s"):
         found[seconds] |= pictures.pop(seconds)
@@ -130,8 +209,9 @@ def main() -> None:
         "numpy": np.__version__,
     }
     for name, seconds in found["wall_s"].items():
-        cpu = found["processor_s"][name]
-        print(f"{name}: {1e3 * seconds:.0f} ms, {1e3 * cpu:.0f} ms of the processor")
+        cpu = found["processor_s"].get(name)
+        worked = "" if cpu is None else f", {1e3 * cpu:.0f} ms of the processor"
+        print(f"{name}: {1e3 * seconds:.0f} ms{worked}")
     print(f"{found['regions']:,} regions of {found['images']:,} images; met: {found['met']}")
     print(f"{found['bytes_a_picture']:,} bytes a picture")
     if options.json:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 import os
-from collections.abc import Generator, Iterable, Iterator, Mapping
+from collections.abc import Collection, Generator, Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
@@ -1085,10 +1085,14 @@ class Project:
         by: str = "",
         opened: Mapping[str, Session] | None = None,
         to: DecidedSheet | None = None,
+        made: VocabularyClass | None = None,
     ) -> Steps[DecidedSheet]:
         """Generator of :meth:`decide`."""
         self._index.check_writable()
-        return decide_steps(self._index, self._lesson, decisions, by, opened=opened, to=to)
+        value = None if made is None else made.value
+        return decide_steps(
+            self._index, self._lesson, decisions, by, opened=opened, to=to, made=value
+        )
 
     def decide(
         self,
@@ -1097,6 +1101,7 @@ class Project:
         by: str = "",
         opened: Mapping[str, Session] | None = None,
         to: DecidedSheet | None = None,
+        made: VocabularyClass | None = None,
         progress: bool | None = None,
     ) -> DecidedSheet:
         """Decide about regions of many images at once, each in the session of its image.
@@ -1104,7 +1109,7 @@ class Project:
         ::
 
             page = project.read_regions(project.sheet().page(0))
-            decided = project.decide({page[0]: "hedge", **dict.fromkeys(page[1:])}, by="ann")
+            decided = project.decide({**dict.fromkeys(page), page[3]: "hedge"}, by="ann")
             project.undo_sheet(decided)
 
         What is decided in an image is one step of its history, teaches the lesson, and is shown of others of
@@ -1120,6 +1125,7 @@ class Project:
             opened: sessions of items, by their names, that are open here, and are decided where they are;
                 whoever has them open tells the index and the lesson.
             to: a record that this goes on with, so that both are taken back as one.
+            made: a class that was made for it (:meth:`add_class`), and goes with it when it is taken back.
             progress: draw a bar on stderr; ``None``: only where that is a terminal.
 
         Returns:
@@ -1128,7 +1134,21 @@ class Project:
         Raises:
             InputError: there is no such item or class, or the record cannot be written.
         """
-        return drive(self.decide_steps(decisions, by=by, opened=opened, to=to), show=progress)
+        steps = self.decide_steps(decisions, by=by, opened=opened, to=to, made=made)
+        return drive(steps, show=progress)
+
+    def add_class(self, name: str) -> VocabularyClass:
+        """Add a class without prompts to the set, of which regions will be the examples; return it.
+
+        Args:
+            name: of the class.
+
+        Raises:
+            InputError: there is a class of the name already, or it cannot be written.
+        """
+        words = self.classes_beside(None, self.vocabulary.add(name, prompts=(), background=False))
+        self.change_classes(None, words)
+        return words.classes[words.index(name)]
 
     def new_class_steps(
         self,
@@ -1142,12 +1162,9 @@ class Project:
         examples = list(regions)
         if not examples:
             raise InputError("No region is chosen as an example; choose at least one.")
-        words = self.vocabulary.add(name, prompts=(), background=False)
-        words = self.classes_beside(None, words)
-        self.change_classes(None, words)
-        made = words.values[words.index(name)]
+        made = self.add_class(name)
         decisions = dict.fromkeys(examples, made)
-        return decide_steps(self._index, self._lesson, decisions, by, opened=opened, made=made)
+        return self.decide_steps(decisions, by=by, opened=opened, made=made)
 
     def new_class(
         self,
@@ -1184,12 +1201,14 @@ class Project:
         *,
         by: str = "",
         opened: Mapping[str, Session] | None = None,
+        only: Collection[str] | None = None,
     ) -> Steps[UndoneSheet]:
         """Generator of :meth:`undo_sheet`."""
         self._index.check_writable()
-        found = yield from undo_steps(self._index, self._lesson, sheet, by, opened)
+        found = yield from undo_steps(self._index, self._lesson, sheet, by, opened, only)
         words = self.vocabulary
-        if sheet.made in words.values and not found.left and len(words) > 1:
+        undone = {each.number for each in self.decided_sheets() if each.undone}
+        if sheet.made in words.values and sheet.number in undone and len(words) > 1:
             class_ = words.by_value(sheet.made)
             self.change_classes(words, words.remove(class_.name))
         return found
@@ -1200,6 +1219,7 @@ class Project:
         *,
         by: str = "",
         opened: Mapping[str, Session] | None = None,
+        only: Collection[str] | None = None,
         progress: bool | None = None,
     ) -> UndoneSheet:
         """Take back exactly what was decided at once on a sheet, in each of its images.
@@ -1212,12 +1232,14 @@ class Project:
             sheet: as of :meth:`decide`, or one of :meth:`decided_sheets`.
             by: who takes it back.
             opened: as for :meth:`decide`.
+            only: names of items, in which alone it is taken back now; ``None``: in all.
             progress: draw a bar on stderr; ``None``: only where that is a terminal.
 
         Raises:
             InputError: it was taken back already.
         """
-        return drive(self.undo_sheet_steps(sheet, by=by, opened=opened), show=progress)
+        steps = self.undo_sheet_steps(sheet, by=by, opened=opened, only=only)
+        return drive(steps, show=progress)
 
     def decided_sheets(self) -> list[DecidedSheet]:
         """Return what was ever decided at once on sheets, the last one last.

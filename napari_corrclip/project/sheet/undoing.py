@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from napari_corrclip.annotation import Session
@@ -45,6 +45,7 @@ def undo_steps(
     sheet: DecidedSheet,
     by: str,
     opened: Mapping[str, Session] | None = None,
+    only: Collection[str] | None = None,
 ) -> Steps[UndoneSheet]:
     """Take a sheet back; see :meth:`~napari_corrclip.project.project.Project.undo_sheet`."""
     kept = next((each for each in read(index.folder) if each.number == sheet.number), None)
@@ -53,8 +54,9 @@ def undo_steps(
         raise InputError(f"Sheet {sheet.number} {what}; look at what decided_sheets lists.")
     done: list[DecidedItem] = []
     left: list[str] = []
-    for number, item in enumerate(kept.items):
-        yield Progress("take back", number, len(kept.items))
+    items = [item for item in kept.items if only is None or item.name in only]
+    for number, item in enumerate(items):
+        yield Progress("take back", number, len(items))
         try:
             record = index.item(item.name)
             session = (opened or {}).get(item.name)
