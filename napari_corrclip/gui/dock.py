@@ -54,6 +54,7 @@ from napari_corrclip.gui.session.quitting import Quitting, alone_in
 from napari_corrclip.gui.session.restore_bar import OFFERED, RestoreBar
 from napari_corrclip.gui.session.saving import SessionSaver
 from napari_corrclip.gui.session.state_line import SessionLine
+from napari_corrclip.gui.sheet.window import SheetWindow
 from napari_corrclip.gui.start import StartPanel
 from napari_corrclip.gui.vispy_fix import mend_drawing
 from napari_corrclip.gui.widgets import Docked, is_enter, is_sure, set_reading_order, style_sheet
@@ -160,6 +161,10 @@ class CorrClipDock(Docked):
             correct=self.correct,
             parent=self,
         )
+        self.sheet = SheetWindow(self, self.projects.review, self.say)
+        self.sheet.opened.connect(self.projects.open_region)
+        self.sheet.class_made.connect(self.projects.show_words)
+        self.projects.panel.sheet.connect(self._show_sheet)
         self.export.project = lambda: self.projects.review.project
         self.export.item = lambda: self.projects.review.shown_whole
         self.export.keep = self._keep_set
@@ -339,8 +344,15 @@ class CorrClipDock(Docked):
             self.workspace.write_again()
         self.projects.review.keep()
 
+    def _show_sheet(self) -> None:
+        project = self.projects.review.project
+        if project is not None:
+            self.projects.review.keep()
+            self.sheet.open(project)
+
     def _project_opened(self, project: Project | None) -> None:
         """Show the classes and the recipe of a project, and its page."""
+        self.sheet.close()  # it shows the regions of the one before
         self.pages.offer(Page.IMAGES, project is not None)
         self.export.project_opened(project)
         if project is None:
@@ -486,6 +498,7 @@ class CorrClipDock(Docked):
         self.bar.close_activity()
         self.model.device.close_jobs()
         self.display.close()
+        self.sheet.close()
         self.projects.close()
         for kept in self._given_up:
             self.workspace.release(kept)
@@ -519,6 +532,7 @@ class CorrClipDock(Docked):
         self._closed = True
         self.controller.fall_silent()
         self.controller.close()
+        self.sheet.let_go()
         self.projects.let_go()
         self.model.device.close_jobs()
         self.bar.end_activity()

@@ -20,6 +20,7 @@ from __future__ import annotations
 import os
 import threading
 import weakref
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -113,6 +114,25 @@ class Bank:
                     }
                 )
             return self._rows[kind]
+
+    def commonest_steps(
+        self, names: Mapping[int, str], counted: Mapping[int, int]
+    ) -> Steps[int | None]:
+        """Generator of an item by whose networks most of some regions were run; ``None``: none has vectors.
+
+        Args:
+            names: as of :meth:`rows_steps`.
+            counted: how many of these regions are in each item, by its number; the others have none.
+        """
+        with self._lock:
+            yield from self._refresh_steps(names)
+            totals: Counter[_Kind] = Counter()
+            of: dict[_Kind, int] = {}
+            for number, held in sorted(self._held.items()):
+                if held.kind is not None and counted.get(number):
+                    totals[held.kind] += counted[number]
+                    of.setdefault(held.kind, number)
+            return of[max(totals, key=totals.__getitem__)] if totals else None
 
     def left_out(self, item: int) -> dict[int, str]:
         """Return why other items could not be compared with one, when :meth:`rows_steps` was last asked.

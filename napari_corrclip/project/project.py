@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 import os
-from collections.abc import Generator, Iterable, Iterator, Mapping
+from collections.abc import Collection, Generator, Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
@@ -16,7 +16,7 @@ from napari_corrclip.engine.networks import Networks
 from napari_corrclip.engine.recipe import GIVEN, Recipe
 from napari_corrclip.errors import InputError
 from napari_corrclip.images.stacks import read_plane
-from napari_corrclip.progress import Steps, drive
+from napari_corrclip.progress import Progress, Steps, drive
 from napari_corrclip.project import (
     choosing,
     class_motions,
@@ -40,6 +40,7 @@ from napari_corrclip.project import words as classes
 from napari_corrclip.project.bank import bank_of
 from napari_corrclip.project.choosing import Choice
 from napari_corrclip.project.copying import IMAGES, Copies, copies_of, copy_steps
+from napari_corrclip.project.crops import ON_SHEET, Framing
 from napari_corrclip.project.database import NAME
 from napari_corrclip.project.encoding import ShownRun, encode_steps
 from napari_corrclip.project.export.exporting import Exported, ExportOptions
@@ -78,6 +79,16 @@ from napari_corrclip.project.records import (
 from napari_corrclip.project.relabelling import Relabelled
 from napari_corrclip.project.run import Event, Report
 from napari_corrclip.project.sessions import ItemSessions
+from napari_corrclip.project.sheet import acts
+from napari_corrclip.project.sheet.acts import DecidedSheet
+from napari_corrclip.project.sheet.cache import CropCache
+from napari_corrclip.project.sheet.crops import Crop, crop_steps
+from napari_corrclip.project.sheet.deciding import Answer as SheetAnswer
+from napari_corrclip.project.sheet.deciding import Key as SheetKey
+from napari_corrclip.project.sheet.deciding import decide_steps
+from napari_corrclip.project.sheet.listing import Sheet, SheetFilter, sheet_steps
+from napari_corrclip.project.sheet.regions import Place, SheetRegion, read_regions
+from napari_corrclip.project.sheet.undoing import UndoneSheet, undo_steps
 from napari_corrclip.project.statistics import Figures
 from napari_corrclip.project.taking_up import results_in, take_up_steps
 from napari_corrclip.project.task import Proposal
@@ -105,6 +116,9 @@ class Project:
     Attributes:
         folder: absolute.
         read_only: whether nothing may be changed.
+        crops: the small pictures of its regions that are kept; :attr:`CropCache.size
+            <napari_corrclip.project.sheet.cache.CropCache.size>` tells how many bytes they take, and
+            :meth:`CropCache.clear <napari_corrclip.project.sheet.cache.CropCache.clear>` removes them.
     """
 
     def __init__(self, folder: Path, index: Index) -> None:
@@ -115,6 +129,7 @@ class Project:
             self.folder, self.item, index.check_writable, self._own_classes
         )
         self._bank = bank_of(folder)
+        self.crops = CropCache(None if index.read_only else folder)
 
     # -- making and opening
 
@@ -262,6 +277,7 @@ class Project:
     def close(self) -> None:
         """Let go of the index, and of networks."""
         self._networks.let_go()
+        self.crops.close()
         self._index.close()
 
     def __enter__(self) -> Self:
@@ -1222,6 +1238,224 @@ class Project:
             item, region, most=most, undecided=undecided, of=of, elsewhere=elsewhere
         )
         return drive(steps, show=progress)
+
+    # -- the contact sheet
+
+    def sheet_steps(self, wanted: SheetFilter | None = None) -> Steps[Sheet]:
+        """Generator of :meth:`sheet`."""
+        return sheet_steps(self._index, self._bank, wanted or SheetFilter())
+
+    def sheet(self, wanted: SheetFilter | None = None, *, progress: bool | None = None) -> Sheet:
+        """Return regions of the whole set in an order, to be looked at and decided page by page.
+
+        It stays as it is while somebody decides. Images whose files are gone, and large ones, are left out.
+
+        Args:
+            wanted: which regions, and what comes first; ``None``: all that nobody has decided about, those of
+                whose class the networks are least sure first.
+            progress: draw a bar on stderr; ``None``: only where that is a terminal.
+
+        Raises:
+            InputError: regions that the others are to look like have no vectors, or these are damaged.
+        """
+        return drive(self.sheet_steps(wanted), show=progress)
+
+    def read_regions(self, places: Iterable[Place]) -> list[SheetRegion]:
+        """Return regions as they are now, in the order of their places; those that are gone are left out.
+
+        Args:
+            places: an item's number and the id of a region in it, each, as a page of :meth:`sheet` has them.
+        """
+        return read_regions(self._index, places)
+
+    def crop_steps(
+        self, regions: Iterable[SheetRegion], framing: Framing = ON_SHEET
+    ) -> Generator[Progress | Crop, None, int]:
+        """Generator of the small pictures of regions, each as it is made; returns how many there are.
+
+        The images are read one after another, each once. What was made is kept in the project
+        (:attr:`crops`), so that it is read from there the next time; in one that may only be read, in memory.
+
+        Args:
+            regions: as of :meth:`read_regions`.
+            framing: how large, and how much around them:
+                :data:`~napari_corrclip.project.crops.ON_SHEET`,
+                :data:`~napari_corrclip.project.crops.IN_CONTEXT`, or another one.
+        """
+        return crop_steps(self.folder, regions, self.crops, framing)
+
+    def decide_steps(
+        self,
+        decisions: Mapping[SheetKey, SheetAnswer],
+        *,
+        by: str = "",
+        opened: Mapping[str, Session] | None = None,
+        to: DecidedSheet | None = None,
+        made: VocabularyClass | None = None,
+    ) -> Steps[DecidedSheet]:
+        """Generator of :meth:`decide`."""
+        self._index.check_writable()
+        value = None if made is None else made.value
+        return decide_steps(
+            self._index, self._lesson, decisions, by, opened=opened, to=to, made=value
+        )
+
+    def decide(
+        self,
+        decisions: Mapping[SheetKey, SheetAnswer],
+        *,
+        by: str = "",
+        opened: Mapping[str, Session] | None = None,
+        to: DecidedSheet | None = None,
+        made: VocabularyClass | None = None,
+        progress: bool | None = None,
+    ) -> DecidedSheet:
+        """Decide about regions of many images at once, each in the session of its image.
+
+        ::
+
+            page = project.read_regions(project.sheet().page(0))
+            decided = project.decide({**dict.fromkeys(page), page[3]: "hedge"}, by="ann")
+            project.undo_sheet(decided)
+
+        What is decided in an image is one step of its history, teaches the lesson, and is shown of others of
+        its regions where the lesson's switch is on. An image that somebody else has open, or whose file is
+        gone or another one by now, is left and told; the others are decided.
+
+        Args:
+            decisions: by regions as of :meth:`read_regions`, which are left if they show something else by
+                now than what was looked at; or by pairs of an item, or its name or number, and a region's id.
+                Each has a class of the set, its name or its label value; 0: it is left out; ``None``: it is
+                as it is shown.
+            by: who decides.
+            opened: sessions of items, by their names, that are open here, and are decided where they are;
+                whoever has them open tells the index and the lesson.
+            to: a record that this goes on with, so that both are taken back as one.
+            made: a class that was made for it (:meth:`add_class`), and goes with it when it is taken back.
+            progress: draw a bar on stderr; ``None``: only where that is a terminal.
+
+        Returns:
+            The record, with what was left.
+
+        Raises:
+            InputError: there is no such item or class, or the record cannot be written.
+        """
+        steps = self.decide_steps(decisions, by=by, opened=opened, to=to, made=made)
+        return drive(steps, show=progress)
+
+    def add_class(self, name: str) -> VocabularyClass:
+        """Add a class without prompts to the set, of which regions will be the examples; return it.
+
+        Args:
+            name: of the class.
+
+        Raises:
+            InputError: there is a class of the name already, or it cannot be written.
+        """
+        words = self.classes_beside(None, self.vocabulary.add(name, prompts=(), background=False))
+        self.change_classes(None, words)
+        return words.classes[words.index(name)]
+
+    def new_class_steps(
+        self,
+        name: str,
+        regions: Iterable[SheetKey],
+        *,
+        by: str = "",
+        opened: Mapping[str, Session] | None = None,
+    ) -> Steps[DecidedSheet]:
+        """Generator of :meth:`new_class`."""
+        examples = list(regions)
+        if not examples:
+            raise InputError("No region is chosen as an example; choose at least one.")
+        made = self.add_class(name)
+        decisions = dict.fromkeys(examples, made)
+        return self.decide_steps(decisions, by=by, opened=opened, made=made)
+
+    def new_class(
+        self,
+        name: str,
+        regions: Iterable[SheetKey],
+        *,
+        by: str = "",
+        opened: Mapping[str, Session] | None = None,
+        progress: bool | None = None,
+    ) -> DecidedSheet:
+        """Make a class of the set of which regions of any images are the examples.
+
+        It has no prompts: the networks are not asked for it, and the lesson learns from the examples what it
+        looks like.
+
+        Args:
+            name: of the class; no other one has it.
+            regions: as for :meth:`decide`.
+            by: who decides.
+            opened: as for :meth:`decide`.
+            progress: draw a bar on stderr; ``None``: only where that is a terminal.
+
+        Returns:
+            The record; :meth:`undo_sheet` removes the class, too, unless something else is of it by then.
+
+        Raises:
+            InputError: there is a class of the name already, or as of :meth:`decide`.
+        """
+        return drive(self.new_class_steps(name, regions, by=by, opened=opened), show=progress)
+
+    def undo_sheet_steps(
+        self,
+        sheet: DecidedSheet,
+        *,
+        by: str = "",
+        opened: Mapping[str, Session] | None = None,
+        only: Collection[str] | None = None,
+    ) -> Steps[UndoneSheet]:
+        """Generator of :meth:`undo_sheet`."""
+        self._index.check_writable()
+        found = yield from undo_steps(self._index, self._lesson, sheet, by, opened, only)
+        words = self.vocabulary
+        undone = {each.number for each in self.decided_sheets() if each.undone}
+        if sheet.made in words.values and sheet.number in undone and len(words) > 1:
+            class_ = words.by_value(sheet.made)
+            self.change_classes(words, words.remove(class_.name))
+        return found
+
+    def undo_sheet(
+        self,
+        sheet: DecidedSheet,
+        *,
+        by: str = "",
+        opened: Mapping[str, Session] | None = None,
+        only: Collection[str] | None = None,
+        progress: bool | None = None,
+    ) -> UndoneSheet:
+        """Take back exactly what was decided at once on a sheet, in each of its images.
+
+        Where nothing was done to an image since, that is an undo in its history; else a step that takes back
+        the decisions on these regions alone. An image in which one of them was edited since, or that somebody
+        else has open, is left and told.
+
+        Args:
+            sheet: as of :meth:`decide`, or one of :meth:`decided_sheets`.
+            by: who takes it back.
+            opened: as for :meth:`decide`.
+            only: names of items, in which alone it is taken back now; ``None``: in all.
+            progress: draw a bar on stderr; ``None``: only where that is a terminal.
+
+        Raises:
+            InputError: it was taken back already.
+        """
+        steps = self.undo_sheet_steps(sheet, by=by, opened=opened, only=only)
+        return drive(steps, show=progress)
+
+    def decided_sheets(self) -> list[DecidedSheet]:
+        """Return what was ever decided at once on sheets, the last one last.
+
+        Of one in the middle of which the process was killed, it is what was about to be decided by then.
+
+        Raises:
+            InputError: their file cannot be read.
+        """
+        return acts.read(self.folder)
 
     @contextlib.contextmanager
     def session(self, item: ItemRecord | str, *, by: str = "") -> Iterator[Session]:

@@ -58,12 +58,23 @@ _LAG = 0.1
 
 
 @contextlib.contextmanager
-def reviewed(index: Index, record: ItemRecord, by: str) -> Iterator[Session]:
-    """Give the session of an item; see :meth:`~napari_corrclip.project.project.Project.session`."""
+def reviewed(
+    index: Index, record: ItemRecord, by: str, *, pixels: bool = True
+) -> Iterator[Session]:
+    """Give the session of an item; see :meth:`~napari_corrclip.project.project.Project.session`.
+
+    Args:
+        index: of the project.
+        record: the item.
+        by: who corrects.
+        pixels: whether the image is read; decisions on regions need none.
+    """
     with index.transaction():
         record = _collected(index, record)
     folder, image = item_folder(index.folder, record.name), image_in(index.folder, record.path)
-    rgb = None if is_large(folder) else read_plane(image, record.plane, as_it_was_read(folder)).rgb
+    rgb = None
+    if pixels and not is_large(folder):
+        rgb = read_plane(image, record.plane, as_it_was_read(folder)).rgb
     file = check_unchanged(record, image)
     before = written(folder)
     session = read_session(folder, rgb, Source.of(image, slice=record.plane))

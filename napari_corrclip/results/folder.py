@@ -176,6 +176,16 @@ def read_vocabulary(folder: str | os.PathLike[str]) -> Vocabulary:
     return read_whole(folder, [name], lambda locate: Vocabulary.from_file(locate(name)))
 
 
+def read_regions(folder: Path) -> NDArray[np.int32]:
+    """Return the region map of a result, (H, W), of which nothing else is read.
+
+    Raises:
+        InputError: it cannot be read.
+    """
+    name = "regions.tif"
+    return read_whole(folder, [name], lambda locate: check_regions(maps.read_map(locate(name))))
+
+
 def read_provenance(folder: Path) -> dict[str, object] | None:
     """Return what the results in ``folder``, of this version or another one, say of themselves."""
     try:

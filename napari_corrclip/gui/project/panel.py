@@ -63,10 +63,12 @@ class ImagesPanel(QWidget):
     Signals (psygnal):
         counted: the states of items, or how many there are, may be others.
         statistics: they are asked for.
+        sheet: the contact sheet is asked for.
     """
 
     counted = Signal()
     statistics = Signal()
+    sheet = Signal()
 
     def __init__(
         self,
@@ -97,6 +99,10 @@ class ImagesPanel(QWidget):
         self.order.currentTextChanged.connect(self._sought)
         self.statistics_button = button("Statistics", "Images by state, area by class, certainty")
         self.statistics_button.clicked.connect(lambda: self.statistics.emit())
+        self.sheet_button = button(
+            "Contact sheet…", "Regions of all images as small pictures, decided a page at a time"
+        )
+        self.sheet_button.clicked.connect(lambda: self.sheet.emit())
         self.stage = Label()
         self.stage.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         self.stop_button = button("Stop", "Stop the run over the project; what is done is kept")
@@ -112,6 +118,7 @@ class ImagesPanel(QWidget):
         first.addWidget(self.states)
         second.addWidget(self.order, 1)
         second.addWidget(self.statistics_button)
+        foot.addWidget(self.sheet_button)
         foot.addWidget(self.stage, 1)
         foot.addWidget(self.stop_button)
         column = QVBoxLayout(self)

@@ -112,10 +112,10 @@ class Projects:
         self.review.opened.connect(self._show_lesson)
         self.teachers = TeachersWindow(parent, tell)
         self.teaching.asked.connect(self._show_teachers)
-        self.teachers.opened.connect(self._open_teacher)
+        self.teachers.opened.connect(self.open_region)
         self.like = LikeWindow(parent, tell)
         self.teaching.like_asked.connect(self._show_like)
-        self.like.opened.connect(self._open_teacher)
+        self.like.opened.connect(self.open_region)
         self.review.opened.connect(lambda _: self.like.close())  # it lists those of the one before
         self.way = WayBar(self.review, self.panel.model)
         self.opening = Opening(
@@ -195,7 +195,12 @@ class Projects:
         if project is not None and record is not None:
             self.like.open(project, record.name, region)
 
-    def _open_teacher(self, image: str, region: int) -> None:
+    def show_words(self) -> None:
+        """Offer the classes of the set as orders of its images."""
+        if self.review.project is not None:
+            self.panel.show_words(self.review.project.vocabulary)
+
+    def open_region(self, image: str, region: int) -> None:
         """Show an image with a region of it selected."""
         project = self.review.project
         if project is None:
@@ -262,8 +267,7 @@ class Projects:
     def set_words(self, before: Vocabulary | None, after: Vocabulary | None) -> None:
         """Change the classes of the whole set as those of the image were."""
         self.words.change(before, after)
-        if self.review.project is not None:
-            self.panel.show_words(self.review.project.vocabulary)
+        self.show_words()
 
     def _may_run(self) -> bool:
         project = self.review.project

@@ -422,6 +422,11 @@ class Review:
         return self.record if self._session is not None else None
 
     @property
+    def session_of_shown(self) -> Session | None:
+        """The open session, if it is of the item that is shown, and of all of it."""
+        return self._session
+
+    @property
     def _session(self) -> Session | None:
         """The open session, if it is of the item that is shown."""
         return self._workspace.session if self._is_of_shown and self._is_whole else None

@@ -1,0 +1,1 @@
+"""The contact sheet: regions of a whole project as a grid of small pictures, decided many at once."""

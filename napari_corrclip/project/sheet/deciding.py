@@ -1,0 +1,276 @@
+"""The decisions on a sheet, each made in the session of its image: one step of its history, and a lesson.
+
+An image that cannot be decided now, because somebody has it open, its file is gone or was changed, or a
+region is another one than that which was looked at, is told and left; the others are decided all the same.
+Killed at any moment, an image is decided or not: its step is one record of its journal.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+
+from napari_corrclip.annotation import Session
+from napari_corrclip.annotation.region import Region
+from napari_corrclip.errors import InputError
+from napari_corrclip.progress import Progress, Steps
+from napari_corrclip.project.index import Index
+from napari_corrclip.project.learning import ProjectLesson
+from napari_corrclip.project.own_classes import OwnClasses, bring_classes
+from napari_corrclip.project.records import ItemRecord, ItemState
+from napari_corrclip.project.reviewing import reviewed
+from napari_corrclip.project.sheet.acts import (
+    DecidedItem,
+    DecidedRegion,
+    DecidedSheet,
+    begin,
+    note_item,
+    title_of,
+)
+from napari_corrclip.project.sheet.regions import SheetRegion, read_regions
+from napari_corrclip.project.words import Names
+from napari_corrclip.vocabulary import Vocabulary, VocabularyClass
+
+Key = SheetRegion | tuple[ItemRecord | str | int, int]
+"""A region as it was looked at; or its item, or the name or number of that, and its id."""
+Answer = VocabularyClass | str | int | None
+"""A class, its name or its label value; 0: the region is left out; ``None``: it is as it is shown."""
+LEFT_OUT = 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """The decision about a region.
+
+    Attributes:
+        region: its id.
+        value: label value of its class; ``None``: as it is shown.
+        seen: the region as it was looked at; ``None``: it is not known.
+    """
+
+    region: int
+    value: int | None
+    seen: SheetRegion | None
+
+
+def decide_steps(
+    index: Index,
+    lesson: ProjectLesson,
+    decisions: Mapping[Key, Answer],
+    by: str,
+    *,
+    opened: Mapping[str, Session] | None = None,
+    to: DecidedSheet | None = None,
+    made: int | None = None,
+) -> Steps[DecidedSheet]:
+    """Decide; see :meth:`~napari_corrclip.project.project.Project.decide`."""
+    words = index.vocabulary
+    by_item: dict[str, list[_Wanted]] = {}
+    for key, answer in decisions.items():
+        seen = key if isinstance(key, SheetRegion) else None
+        record, region = (seen.item, seen.region) if seen else _pair(index, key)
+        by_item.setdefault(record.name, []).append(_Wanted(region, _value(words, answer), seen))
+    if not by_item:
+        raise InputError("No region is decided; decide about at least one.")
+    sheet = begin(index.folder, by, made) if to is None else to
+    items, left = list(sheet.items), list(sheet.left)
+    for done, (name, wanted) in enumerate(by_item.items()):
+        yield Progress("decide", done, len(by_item))
+        title = name
+        try:
+            record = index.item(name)
+            title = record.title
+            session = (opened or {}).get(name)
+            item, said = _decide(index, lesson, record, wanted, sheet.number, by, session)
+        except InputError as error:
+            left.append(f"{title}: {error}")
+            continue
+        left += [f"{title}: {why}" for why in said]
+        if item is not None:
+            items.append(item)
+    return replace(sheet, items=tuple(items), left=tuple(left))
+
+
+def _pair(index: Index, key: Key) -> tuple[ItemRecord, int]:
+    """Return the item and the id that are meant.
+
+    Raises:
+        InputError: there is no such item.
+    """
+    assert not isinstance(key, SheetRegion)  # that is asked first
+    item, region = key
+    if isinstance(item, int):
+        found = index.items_of([item])
+        if not found:
+            raise InputError(
+                f"The project has no item of number {item}; look at what status lists."
+            )
+        return found[0], region
+    return (item if isinstance(item, ItemRecord) else index.item(item)), region
+
+
+def _value(words: Vocabulary, answer: Answer) -> int | None:
+    """Return the label value that is meant; ``None``: as it is.
+
+    Raises:
+        InputError: the set has no such class.
+    """
+    if answer is None or answer == LEFT_OUT:
+        return None if answer is None else LEFT_OUT
+    if isinstance(answer, str):
+        return words.values[words.index(answer)]
+    value = answer.value if isinstance(answer, VocabularyClass) else answer
+    if isinstance(value, bool) or value not in words.values:
+        raise InputError(f"The set has no class of value {value}; add the class first.")
+    return value
+
+
+def _decide(
+    index: Index,
+    lesson: ProjectLesson,
+    record: ItemRecord,
+    wanted: list[_Wanted],
+    number: int,
+    by: str,
+    session: Session | None,
+) -> tuple[DecidedItem | None, list[str]]:
+    """Decide about regions of an item; return what was, if anything, and why not about others.
+
+    Raises:
+        InputError: its session cannot be opened, or written.
+    """
+    with contextlib.ExitStack() as held:
+        is_open = session is not None
+        if session is None:
+            session = held.enter_context(reviewed(index, record, by, pixels=False))
+        _bring_classes(index, session)
+        fit, why = _fitting(session, wanted)
+        if not fit:
+            return None, why
+        item = _described(index, record, session, fit)
+        taught = contextlib.nullcontext() if is_open else teaching(lesson, session, record)
+        with taught:
+            note_item(index.folder, number, item)
+            with session.step(title_of(number, len(fit))):
+                _make(session, fit)
+    return item, why
+
+
+def _bring_classes(index: Index, session: Session) -> None:
+    """Let a session have the classes of the set.
+
+    Raises:
+        InputError: one of its own is another class in the set.
+    """
+    ours, names = index.vocabulary, Names(index)
+    clash = OwnClasses.of(session.vocabulary, ours, names).clash
+    if clash:
+        raise InputError(f"{clash}; open it, give its regions another class there, then remove it.")
+    bring_classes(session, ours, names)
+
+
+def _fitting(session: Session, wanted: list[_Wanted]) -> tuple[list[_Wanted], list[str]]:
+    """Return what can be decided, and why the rest cannot; what is as it is wanted needs no decision."""
+    fit, why = [], []
+    for each in wanted:
+        row = session.find(each.region)
+        if row is None:
+            why.append(f"region {each.region} is not there any more.")
+        elif each.seen is not None and not _is_as_seen(row, each.seen):
+            why.append(f"region {each.region} is not as it was looked at; look again.")
+        elif each.value is None and row.verdict is None and not row.predicted:
+            why.append(f"region {each.region} shows no class that could be accepted; give it one.")
+        elif not _is_said(row, each.value):
+            fit.append(each)
+    return fit, why
+
+
+def _is_as_seen(row: Region, seen: SheetRegion) -> bool:
+    """Whether a region shows what was looked at."""
+    now = row.area, row.box, row.value, row.verdict.kind if row.verdict else ""
+    return now == (seen.area, seen.box, seen.value, seen.state)
+
+
+def _is_said(row: Region, value: int | None) -> bool:
+    """Whether a person has said of a region what is to be said."""
+    if row.verdict is None:
+        return False
+    return value is None or (row.verdict.kind, row.verdict.value) == _verdict(value)
+
+
+def _verdict(value: int) -> tuple[str, int]:
+    return ("ignored" if value == LEFT_OUT else "assigned", value)
+
+
+def _described(
+    index: Index, record: ItemRecord, session: Session, fit: list[_Wanted]
+) -> DecidedItem:
+    """Return what is about to be decided, and what was before."""
+    known = {
+        each.region: each
+        for each in read_regions(index, [(record.id, wanted.region) for wanted in fit])
+    }
+    regions = []
+    for wanted in fit:
+        row, before = session.region(wanted.region), known.get(wanted.region)
+        state, value = (
+            ("accepted", row.predicted) if wanted.value is None else _verdict(wanted.value)
+        )
+        former = "" if row.verdict is None else row.verdict.kind
+        same = (
+            before is not None and before.state == former
+        )  # else the index has not heard of it yet
+        regions.append(
+            DecidedRegion(
+                wanted.region,
+                state,
+                value,
+                former,
+                row.value,
+                before.by if before is not None and same else "",
+                before.at if before is not None and same else None,
+            )
+        )
+    return DecidedItem(record.name, tuple(regions), record.state, record.by, record.at)
+
+
+def _make(session: Session, fit: list[_Wanted]) -> None:
+    """Make the decisions; inside a step."""
+    by_value: dict[int | None, list[int]] = {}
+    for each in fit:
+        by_value.setdefault(each.value, []).append(each.region)
+    for value, regions in by_value.items():
+        if value is None:
+            session.accept(regions)
+        elif value == LEFT_OUT:
+            session.ignore(regions)
+        else:
+            session.assign(regions, value)
+
+
+@contextlib.contextmanager
+def teaching(
+    lesson: ProjectLesson, session: Session, record: ItemRecord, *, shows: bool = True
+) -> Iterator[None]:
+    """Let what is decided inside teach the lesson, or what is taken back inside be forgotten by it.
+
+    What has no vectors, as a result that was taken up, teaches nothing.
+
+    Args:
+        lesson: of the project.
+        session: of the item.
+        record: the item.
+        shows: whether what was learnt is shown of its other regions, if the switch says so.
+    """
+    try:
+        learning = lesson.learn(session, record)
+    except InputError:  # it is decided all the same, and says so when the image is opened
+        yield
+        return
+    yield
+    if shows and lesson.switch == "on" and record.state is not ItemState.VERIFIED:
+        found = learning.look_out()
+        if found.learnt or session.state.evidence.taught is not None:
+            learning.apply(found)
+    lesson.finish(learning)
