@@ -8,6 +8,7 @@ of the set ever had is given to another one.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection, Iterable
 from dataclasses import replace
 
@@ -26,6 +27,10 @@ class Names:
     """
 
     def __init__(self, index: Index) -> None:
+        self.merged = tuple(index.merged_classes())
+        """The classes that became others."""
+        self.survivors = index.survivors()
+        """What the label values of those are now."""
         self._by_value: dict[int, set[str]] = {}
         self.values: dict[str, int] = {}
         """The last value of each name."""
@@ -38,6 +43,12 @@ class Names:
     def next_value(self) -> int:
         """A value that no class ever had."""
         return 1 + max(self._by_value, default=0)
+
+    def last(self, value: int) -> str:
+        """The last name of a value; the value itself where no class ever had it."""
+        return next(
+            (name for name, own in reversed(self.values.items()) if own == value), str(value)
+        )
 
     def knows(self, value: int) -> bool:
         """Whether a class ever had it."""
@@ -182,7 +193,8 @@ def _decided_elsewhere(index: Index, values: Collection[int], item: int | None) 
         value
         for value in values
         if index.rows(
-            "SELECT 1 FROM regions WHERE value = ? AND state != '' AND item != ? LIMIT 1",
-            (value, -1 if item is None else item),
+            "SELECT 1 FROM regions WHERE value IN (SELECT value FROM json_each(?)) AND state != ''"
+            " AND item != ? LIMIT 1",
+            (json.dumps(index.became(value)), -1 if item is None else item),
         )
     }
