@@ -71,8 +71,8 @@ def figures(index: Index, roll_up: RollUp | None = None) -> Figures:
             target = f"CASE value {cases} ELSE value END"
     names = {class_.value: class_.name for class_ in words}
     rows = index.rows(
-        f"SELECT {target}, sum(area), count(DISTINCT item), count(*), sum(state <> '') FROM shown_regions"
-        " GROUP BY 1"
+        f"SELECT {target}, sum(area), count(DISTINCT item), count(*), sum(state <> '')"
+        " FROM shown_regions GROUP BY 1"
     )
     found = {
         value: ClassFigures(

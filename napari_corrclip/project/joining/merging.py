@@ -350,7 +350,7 @@ class _Join:
         self._say(record, theirs.state, theirs.by, theirs.at)
 
     def _decisions(self, record: ItemRecord) -> list[tuple[int, str, int, str, float]]:
-        query = "SELECT id, state, value, by, at FROM regions WHERE item = ? AND state != ''"
+        query = "SELECT id, state, value, by, at FROM shown_regions WHERE item = ? AND state != ''"
         return list(self._second.rows(query, (record.id,)))
 
     # -- images that both have
