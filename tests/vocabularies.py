@@ -22,7 +22,7 @@ def _valid(limit: int) -> Callable[[str], bool]:
 
 
 # Text made to be awkward: what the grammar gives a meaning, accents in both forms, other scripts.
-awkward = st.text(alphabet="ab ,;:#\"\\'e\u0301é0f字Ж🐈{}", min_size=1, max_size=8)
+awkward = st.text(alphabet="ab ,;:>#\"\\'e\u0301é0f字Ж🐈{}", min_size=1, max_size=8)
 texts = (awkward | st.text(min_size=1, max_size=20)).filter(_valid(grammar.MAX_NAME))
 name_lists = st.lists(texts, min_size=1, max_size=6, unique_by=grammar.key)
 colors = st.tuples(*[st.integers(0, 255)] * 3)
@@ -39,6 +39,16 @@ def entry_lists(draw: st.DrawFn) -> list[grammar.Entry]:
 
 
 @st.composite
+def trees(draw: st.DrawFn, values: list[int]) -> dict[int, int | None]:
+    """The parent of each value: any tree, or several, or none, whatever the order of the values."""
+    order = draw(st.permutations(values))
+    return {
+        value: draw(st.none() | st.sampled_from(order[:at])) if at else None
+        for at, value in enumerate(order)
+    }
+
+
+@st.composite
 def vocabularies(draw: st.DrawFn) -> Vocabulary:
     names = draw(name_lists)
     values = draw(
@@ -46,6 +56,7 @@ def vocabularies(draw: st.DrawFn) -> Vocabulary:
     )
     background = draw(st.none() | st.integers(0, len(names) - 1))
     thresholds = st.none() | st.floats(0, 1)
+    parents = draw(trees(values) | st.just({}))
     classes = tuple(
         VocabularyClass(
             name,
@@ -54,6 +65,7 @@ def vocabularies(draw: st.DrawFn) -> Vocabulary:
             draw(colors),
             draw(thresholds),
             index == background,
+            parents.get(value),
         )
         for index, (name, value) in enumerate(zip(names, values, strict=True))
     )

@@ -17,9 +17,16 @@ from psygnal import SignalInstance
 from napari_corrclip.annotation import descriptors
 from napari_corrclip.annotation.change import Edited, Plan, Step
 from napari_corrclip.annotation.edits import (
+    class_merging,
+    merging,
+    painting,
+    predictions,
+    splitting,
+    verdicts,
+)
+from napari_corrclip.annotation.edits import (
     labels as taken,
 )
-from napari_corrclip.annotation.edits import merging, painting, predictions, splitting, verdicts
 from napari_corrclip.annotation.edits.predictions import Reassign
 from napari_corrclip.annotation.edits.splitting import Points
 from napari_corrclip.annotation.edits.targets import (
@@ -747,6 +754,55 @@ class Session:
                 self.set_vocabulary(words, classify=False)
                 made = self.assign(examples, words.values[-1])
             return replace(made, title=title)
+
+    def merge_classes(
+        self,
+        which: str | int,
+        into: str | int,
+        *,
+        vocabulary: Vocabulary | None = None,
+        title: str | None = None,
+    ) -> Edited:
+        """Make a class another one, as one step: its regions, decided or not, are the other's.
+
+        A region that shows neither of them shows what it did. No network is asked.
+
+        Args:
+            which: the class that goes.
+            into: the one that takes its place.
+            vocabulary: the classes from then on, which may have other words; ``None``: those that are left.
+            title: of the step; ``None``: what is done.
+
+        Raises:
+            InputError: there is no such class, or both are the same.
+        """
+        with self.locked():
+            value = value_of(self.vocabulary, which)
+            heir = value_of(self.vocabulary if vocabulary is None else vocabulary, into)
+            if value == heir:
+                raise InputError(f"{which!r} is one class already; give two.")
+            words = vocabulary
+            if words is None:
+                words = self.vocabulary.remove(self.vocabulary.by_value(value).name)
+            said = title or class_merging.merging_title(self.state, value, heir)
+            return self.timeline.do(class_merging.merge_class(self.state, value, heir, words, said))
+
+    def part_classes(self, step: Step, value: int, vocabulary: Vocabulary, title: str) -> Edited:
+        """Take a merging of classes back, whatever was done since; what was decided since stays.
+
+        Args:
+            step: of :attr:`history`, by which the class went.
+            value: label value of the class.
+            vocabulary: the classes from now on, the class among them.
+            title: of the new step.
+
+        Raises:
+            InputError: no class of the value went by the step.
+        """
+        with self.locked():
+            return self.timeline.do(
+                class_merging.part_class(self.state, step, value, vocabulary, title)
+            )
 
     @property
     def provisional(self) -> bool:

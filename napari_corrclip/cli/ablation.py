@@ -158,7 +158,9 @@ def measure(options: Options) -> None:
         page += "\n" + "\n".join(study_tables(study))
         more["variants"] = study_document(study)
         if drawn:
-            drawn["ablation-variants.png"] = plots.difference_plot(study.test)
+            drawn["ablation-variants.png"] = plots.difference_plot(
+                study.test, {name: found.variant.title for name, found in study.choices.items()}
+            )
     write_ablation(options.output, report.to_json(measured, run, **more), page, drawn)
     for place in places:
         place.remove()

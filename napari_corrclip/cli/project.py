@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from napari_corrclip.cli import exports
+from napari_corrclip.cli import exports, joining
 from napari_corrclip.cli.console import Debug, Offline, guarded, place
 
 app = typer.Typer(
@@ -391,6 +391,42 @@ def relink(
         projects.relink(folder, old, new)
 
 
+@app.command("classes")
+def classes_of(
+    folder: Folder,
+    rename: Annotated[
+        tuple[str, str] | None,
+        typer.Option(metavar="OLD NEW", help="Give a class another name; its label value stays."),
+    ] = None,
+    merge: Annotated[
+        tuple[str, str] | None,
+        typer.Option(
+            metavar="CLASS INTO",
+            help="Let a class be another one from now on, on all images, decided or not; "
+            "no decision is written over.",
+        ),
+    ] = None,
+    keep_prompts: Annotated[
+        bool,
+        typer.Option(
+            "--keep-prompts",
+            help="With --merge: the other one keeps its own prompts alone, and does not get those of CLASS.",
+        ),
+    ] = False,
+    part: Annotated[
+        str | None,
+        typer.Option(metavar="CLASS", help="Let a class that was merged be one of its own again."),
+    ] = None,
+    by: Annotated[str, typer.Option(metavar="NAME", help="Who says so.")] = "",
+    debug: Debug = False,
+) -> None:
+    """List the classes of a project with their regions, or rename, merge or part some first."""
+    with guarded(debug):
+        from napari_corrclip.cli import class_motions
+
+        class_motions.move(folder, rename, merge, part, keep_prompts=keep_prompts, by=by)
+
+
 @app.command()
 def repair(folder: Folder, debug: Debug = False) -> None:
     """Make a project's index anew from its items; the former one stays beside it."""
@@ -506,3 +542,6 @@ def _given(context: typer.Context) -> list[str]:
         if theirs and source is not None and source.name == "COMMANDLINE":
             given.append("IMAGES" if name == "images" else parameter.opts[0])
     return given
+
+
+app.command()(joining.compare)

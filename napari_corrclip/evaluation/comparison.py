@@ -1,8 +1,9 @@
-"""A picture for people: an image, its truth and the prediction, the classes named on them."""
+"""Pictures for people: an image and two label maps of it side by side, the classes named on them."""
 
 from __future__ import annotations
 
 import io
+from collections.abc import Mapping
 from typing import TypeVar
 
 import numpy as np
@@ -22,6 +23,9 @@ _OPACITY = 0.55
 _LEAST_NAMED = 0.004
 """Share of the panel that a patch must have for its name to be written on it."""
 _UNLABELLED = (40, 40, 40)
+_DIFFERS = (213.0, 94.0, 0.0)  # vermilion of Okabe and Ito, seen by the colour-blind too
+_LONGEST = 40
+"""Letters of a panel's title."""
 
 
 def comparison(
@@ -38,13 +42,54 @@ def comparison(
         labels: (H, W) label values.
         vocabulary: their names and colours.
     """
-    factor = max(1, -(-_SIDE // max(image.shape[:2])))
-    panels = {
-        "image": Image.fromarray(_enlarged(image, factor)),
-        "truth": _panel(image, truth, vocabulary, factor),
-        "prediction": _panel(image, labels, vocabulary, factor),
-    }
-    width, height = panels["image"].size
+    factor = _factor(image)
+    return _sheet(
+        {
+            "image": Image.fromarray(_enlarged(image, factor)),
+            "truth": _panel(image, truth, vocabulary, factor),
+            "prediction": _panel(image, labels, vocabulary, factor),
+        }
+    )
+
+
+def disagreement(
+    image: NDArray[np.uint8],
+    maps: Mapping[str, NDArray[np.uint16]],
+    differs: NDArray[np.bool_],
+    vocabulary: Vocabulary,
+) -> NDArray[np.uint8]:
+    """The image, several label maps of it and where they differ side by side, (rows, columns, 3) uint8.
+
+    Args:
+        image: (H, W, 3) uint8.
+        maps: (H, W) label values by what is written above each; 0 is left as in the image.
+        differs: (H, W), where they do.
+        vocabulary: their names and colours.
+    """
+    factor = _factor(image)
+    panels = {"image": Image.fromarray(_enlarged(image, factor))}
+    for title, labels in maps.items():
+        panels[_short(title)] = _panel(image, labels, vocabulary, factor)
+    gray = image.mean(axis=-1, keepdims=True).repeat(3, axis=-1)
+    shown = np.where(differs[..., None], 0.25 * gray + 0.75 * np.array(_DIFFERS), 0.6 * gray)
+    panels["where they differ"] = Image.fromarray(
+        _enlarged(np.rint(shown).astype(np.uint8), factor)
+    )
+    return _sheet(panels)
+
+
+def _factor(image: NDArray[np.uint8]) -> int:
+    longest: int = max(image.shape[:2])
+    return max(1, -(-_SIDE // longest))
+
+
+def _short(title: str) -> str:
+    return title if len(title) <= _LONGEST else f"{title[: _LONGEST - 1]}…"
+
+
+def _sheet(panels: Mapping[str, Image.Image]) -> NDArray[np.uint8]:
+    """Return panels of one size side by side, each under its title."""
+    width, height = next(iter(panels.values())).size
     sheet = Image.new(
         "RGB", (len(panels) * (width + _GAP) + _GAP, height + _TITLE + _GAP), (255, 255, 255)
     )

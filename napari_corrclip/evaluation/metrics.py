@@ -7,6 +7,7 @@ from collections.abc import Iterable
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_corrclip.maps.agreement import iou
 from napari_corrclip.maps.votes import crosstab
 
 
@@ -30,12 +31,9 @@ class Confusion:
     @property
     def iou(self) -> NDArray[np.float64]:
         """(K,) IoU of each class; NaN for a class in neither truth nor prediction."""
-        counted = self.counts[1:]
-        hits = np.diag(self.counts)[1:].astype(np.float64)
-        union = counted.sum(1) + counted[:, 1:].sum(0) - hits
-        found: NDArray[np.float64] = np.full(self.classes, np.nan)
-        np.divide(hits, union, out=found, where=union > 0)
-        return found
+        counted = self.counts.copy()
+        counted[0] = 0
+        return iou(counted)[1:]
 
     @property
     def accuracy(self) -> float:

@@ -15,6 +15,7 @@ from napari_corrclip.project.folder import ITEM, ITEMS, Choices, Outcome, item_f
 from napari_corrclip.project.former import Former
 from napari_corrclip.project.index import Index
 from napari_corrclip.project.intake import look_again
+from napari_corrclip.project.merged_classes import merged_class
 from napari_corrclip.project.records import BY_HAND, ItemRecord, ItemState, plane_text
 from napari_corrclip.project.running import only_runner
 from napari_corrclip.storage.disk import cannot_write, remove, sync_file, sync_folder
@@ -63,6 +64,8 @@ def _make(beside: Path, path: Path, choices: Choices) -> dict[str, tuple[str, ..
         with index.transaction():
             index.choose(choices.vocabulary, choices.recipe)
             index.look_in(choices.places)
+            for merged in choices.merged:
+                index.note_merge(merged_class(merged))
         finish(_steps(index, former))
         look_again(index)
         return index.passed_over

@@ -46,7 +46,7 @@ def project_steps(
         )
     vocabulary, names = index.vocabulary, Names(index)
     sources = [
-        Source(record.path, record.title, partial(_read_item, index, record, vocabulary, names))
+        Source(record.path, record.title, partial(read_item, index, record, vocabulary, names))
         for record in index.items(chosen)
         if record.regions is not None
     ]
@@ -86,7 +86,7 @@ def item_steps(
         InputError: there is no such item, or as of an export.
     """
     record, vocabulary, names = index.item(item), index.vocabulary, Names(index)
-    read = partial(_read_item, index, record, vocabulary, names, session)
+    read = partial(read_item, index, record, vocabulary, names, session)
     return export_steps(
         [Source(record.path, record.title, read)],
         folder,
@@ -103,14 +103,14 @@ def images_of(index: Index) -> Iterator[Path]:
         yield image_in(index.folder, path)
 
 
-def _read_item(
+def read_item(
     index: Index,
     record: ItemRecord,
     vocabulary: Vocabulary,
     names: Names,
     session: Session | None = None,
 ) -> LabelledImage:
-    """Return the labels of an item, in the classes of the set.
+    """Return the labels of an item, in the classes of the set; nothing is written.
 
     Args:
         index: of the project.
@@ -118,6 +118,10 @@ def _read_item(
         vocabulary: of the set.
         names: that its values ever had.
         session: of the item, where it is open; ``None``: it is read.
+
+    Raises:
+        InputError: there are none, they are damaged or of a class that the set has not, or the image was
+            changed.
     """
     folder, file = item_folder(index.folder, record.name), image_in(index.folder, record.path)
     if file.exists():  # else labels may go out alone
@@ -153,11 +157,16 @@ def _in_words(
     """
     if set(theirs.values) <= set(ours.values) and names.are_of(theirs):
         return image
+    survivors = names.survivors
     by_name = {grammar.key(class_.name): class_.value for class_ in ours}
     same = names.are_of(theirs)
     table = np.zeros(MAX_VALUE + 1, np.uint16)
     for class_ in theirs:
-        value = class_.value if same else by_name.get(grammar.key(class_.name), 0)
+        value = (
+            survivors.get(class_.value, class_.value)
+            if same
+            else by_name.get(grammar.key(class_.name), 0)
+        )
         table[class_.value] = value if value in ours.values else 0
     labels = np.asarray(image.labels)
     gone = [

@@ -185,11 +185,13 @@ class Choices:
         vocabulary: the classes of the set.
         recipe: how its images are run.
         places: where images are looked for, as seen from the project's folder.
+        merged: classes that became others, each as the index has it.
     """
 
     vocabulary: Vocabulary
     recipe: Recipe
     places: tuple[str, ...] = ()
+    merged: tuple[dict[str, Any], ...] = ()
 
     def write(self, folder: Path) -> None:
         """Write it into a project's folder, whole or not at all.
@@ -214,6 +216,8 @@ class Choices:
             "recipe": json.loads(self.recipe.to_json()),
             "places": list(self.places),
         }
+        if self.merged:
+            document["merged"] = list(self.merged)
         return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
 
     @classmethod
@@ -232,10 +236,14 @@ class Choices:
         places = document.get("places", [])
         if not isinstance(places, list) or not all(isinstance(place, str) for place in places):
             raise InputError(f"{where}: 'places' is {places!r}; give a list of paths.")
+        merged = document.get("merged", [])
+        if not isinstance(merged, list) or not all(isinstance(each, dict) for each in merged):
+            raise InputError(f"{where}: 'merged' is {merged!r}; give a list of merged classes.")
         return cls(
             Vocabulary.from_document(document.get("vocabulary")),
             Recipe.from_json(json.dumps(document.get("recipe"))),
             tuple(places),
+            tuple(merged),
         )
 
 

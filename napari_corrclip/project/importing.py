@@ -130,6 +130,9 @@ def _classes(
             threshold=class_.threshold,
             background=class_.background and words.background is None,
         )
+    for class_ in new:
+        if class_.parent is not None:
+            words = words.with_parent(class_.name, theirs.by_value(class_.parent).name)
     if new:  # one that the set had once gets its value back
         words = words.beside(ours, Names(index).values)
     values = {grammar.key(class_.name): class_.value for class_ in words}

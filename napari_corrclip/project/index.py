@@ -79,6 +79,28 @@ class NotedFile(NamedTuple):
     digest: str
 
 
+class MergedClass(NamedTuple):
+    """A class of a set that became another one.
+
+    Attributes:
+        value: its label value.
+        heir: label value of the class that it became, which may have become another one since.
+        place: where it stood among the classes.
+        class_: the class as a vocabulary's document has it.
+        prompts: of it, those that the heir was given.
+        by: who said so.
+        at: when, in seconds since 1970.
+    """
+
+    value: int
+    heir: int
+    place: int
+    class_: dict[str, Any]
+    prompts: list[str]
+    by: str
+    at: float
+
+
 class RegionRecord(NamedTuple):
     """A region of an item as it is now.
 
@@ -127,6 +149,9 @@ class Index(Database):
             " ON CONFLICT (one) DO UPDATE SET vocabulary = excluded.vocabulary, recipe = excluded.recipe",
             (self._vocabulary(vocabulary), self._recipe(recipe)),
         )
+        # One that is there again is no other one any more.
+        back = [each for each in self.merged_classes() if each.value in vocabulary.values]
+        self.forget_merges(each.value for each in back)
 
     def _vocabulary(self, vocabulary: Vocabulary) -> int:
         """Return the number of a vocabulary's record, which is made where there is none."""
@@ -147,6 +172,68 @@ class Index(Database):
             (document, key, time.time()),
         )
         return int(self.rows("SELECT id FROM recipes WHERE document = ?", (document,))[0][0])
+
+    # -- merged classes
+
+    def merged_classes(self) -> list[MergedClass]:
+        """Return the classes that became others, in the order in which they did."""
+        rows = self.rows(
+            "SELECT value, heir, place, class, prompts, by, at FROM merged_classes ORDER BY at, rowid"
+        )
+        where = f"The merged classes in {str(self.path)!r}"
+        return [
+            MergedClass(
+                value, heir, place, load_json(class_, where), load_json(prompts, where), by, at
+            )
+            for value, heir, place, class_, prompts, by, at in rows
+        ]
+
+    def survivors(self) -> dict[int, int]:
+        """Return by label value of a class that became another one, that of the class which it is now."""
+        return dict(self.rows("SELECT value, survivor FROM merged_classes"))
+
+    def became(self, value: int) -> list[int]:
+        """Return the label values that regions may have which show a class: its own, and merged ones."""
+        rows = self.rows("SELECT value FROM merged_classes WHERE survivor = ?", (value,))
+        return [value, *(each for (each,) in rows)]
+
+    def note_merge(self, merged: MergedClass) -> None:
+        """Take note that a class became another one; inside a transaction."""
+        self._connection.execute(
+            "INSERT OR REPLACE INTO merged_classes (value, heir, survivor, place, class, prompts, by, at)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                merged.value,
+                merged.heir,
+                merged.heir,
+                merged.place,
+                json.dumps(merged.class_),
+                json.dumps(merged.prompts),
+                merged.by,
+                merged.at,
+            ),
+        )
+        self._follow_merges()
+
+    def forget_merges(self, values: Iterable[int]) -> None:
+        """Forget that classes became others; inside a transaction."""
+        gone = [(value,) for value in values]
+        if gone:
+            self._connection.executemany("DELETE FROM merged_classes WHERE value = ?", gone)
+            self._follow_merges()
+
+    def _follow_merges(self) -> None:
+        heirs = dict(self.rows("SELECT value, heir FROM merged_classes"))
+        found = []
+        for value, heir in heirs.items():
+            passed = {value}
+            while heir in heirs and heir not in passed:
+                passed.add(heir)
+                heir = heirs[heir]
+            found.append((heir, value))
+        self._connection.executemany(
+            "UPDATE merged_classes SET survivor = ? WHERE value = ?", found
+        )
 
     # -- images
 
@@ -416,6 +503,7 @@ class Index(Database):
         *,
         by: str = "",
         at: float | None = None,
+        moved: Mapping[int, int] | None = None,
     ) -> None:
         """Take an item's regions as they are now; inside a transaction.
 
@@ -425,9 +513,15 @@ class Index(Database):
             run: that proposed them; ``None``: as before.
             by: who decided what is decided now and was not before, or was otherwise.
             at: when; ``None``: now.
+            moved: label values that are others' by now, or are their own again: who decided stays.
         """
         execute = self._connection.execute
         now = time.time() if at is None else at
+        survivors = self.survivors() | dict(moved or {})
+
+        def alike(before: int, value: int) -> bool:
+            return survivors.get(before, before) == survivors.get(value, value)
+
         former = {
             region: (state, value, who, when, which)
             for region, state, value, who, when, which in execute(
@@ -444,7 +538,7 @@ class Index(Database):
         for (region, p, *more), value, state in zip(numbers, values.tolist(), states, strict=True):
             before = former.get(region)
             who, when = (by, now) if state else ("", None)
-            if before is not None and state and before[:2] == (state, value):
+            if before is not None and state and before[0] == state and alike(before[1], value):
                 who, when = before[2:4]
             which = run if run is not None else (before[4] if before is not None else None)
             rows.append((item, region, value, p, *more, state, who, when, which))
@@ -462,8 +556,8 @@ class Index(Database):
         """Return regions by their items' numbers and their ids; those that are gone are left out."""
         rows = self.rows(
             "WITH asked (item, id) AS (SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]')"
-            ' FROM json_each(?)) SELECT item, id, regions.value, state, top, "left", bottom, "right"'
-            " FROM asked JOIN regions USING (item, id)",
+            ' FROM json_each(?)) SELECT item, id, shown_regions.value, state, top, "left", bottom, "right"'
+            " FROM asked JOIN shown_regions USING (item, id)",
             (json.dumps(pairs),),
         )
         return {
@@ -475,13 +569,13 @@ class Index(Database):
         self, *, undecided: bool = False, value: int | None = None
     ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Return items' numbers and ids of all regions, of undecided ones, or of those of a class."""
-        rows = self.rows(
-            "SELECT item, id FROM regions WHERE (NOT ? OR state = '')"
-            + (
-                "" if value is None else " AND value = ?"
-            ),  # so that SQLite takes the index of values
-            (undecided,) if value is None else (undecided, value),
-        )
+        query = "SELECT item, id FROM regions WHERE (NOT ? OR state = '')"
+        given: list[int] = [undecided]
+        if value is not None:  # as the regions have it, so that SQLite takes the index of values
+            values = self.became(value)
+            query += f" AND value IN ({', '.join('?' * len(values))})"
+            given += values
+        rows = self.rows(query, given)
         found = np.array(rows, np.int64).reshape(-1, 2)
         return found[:, 0], found[:, 1]
 

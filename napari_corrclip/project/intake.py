@@ -219,7 +219,8 @@ def write_choices(index: Index) -> None:
 
 
 def _choices(index: Index) -> Choices:
-    return Choices(index.vocabulary, index.recipe, tuple(index.places))
+    merged = tuple(each._asdict() for each in index.merged_classes())
+    return Choices(index.vocabulary, index.recipe, tuple(index.places), merged)
 
 
 def look_again(index: Index) -> int:

@@ -75,7 +75,7 @@ def list_items(
     join = ""
     if sorted_by is ItemOrder.CLASS:
         join = (
-            " LEFT JOIN (SELECT item, sum(area) AS area FROM regions WHERE value = ? GROUP BY item)"
+            " LEFT JOIN (SELECT item, sum(area) AS area FROM shown_regions WHERE value = ? GROUP BY item)"
             " AS class ON class.item = items.id"
         )
         given.insert(0, value)

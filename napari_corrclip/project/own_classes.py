@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from napari_corrclip.annotation import Session
+from napari_corrclip.project.merged_classes import follow_merges
 from napari_corrclip.project.words import Names
 from napari_corrclip.vocabulary import Vocabulary, VocabularyClass, grammar
 
@@ -37,7 +38,7 @@ class OwnClasses:
             same = by_value.get(class_.value)
             named = by_name.get(grammar.key(class_.name))
             if same is not None:
-                if same is not named and not names.are_of(replace(words, classes=(class_,))):
+                if same is not named and not names.are_of([class_]):
                     clashes.append((class_, same))
             elif named is not None:
                 clashes.append((class_, named))
@@ -66,6 +67,7 @@ def bring_classes(session: Session, ours: Vocabulary, names: Names) -> None:
         ours: the set's classes; a new one has its value on all images, and one may be called otherwise.
         names: as for :meth:`OwnClasses.of`.
     """
+    follow_merges(session, ours, names)
     former = session.vocabulary
     own = OwnClasses.of(former, ours, names)
     if own.clashes:

@@ -19,12 +19,14 @@ from napari_corrclip.images.stacks import read_plane
 from napari_corrclip.progress import Progress, Steps, drive
 from napari_corrclip.project import (
     choosing,
+    class_motions,
     collecting,
     comparing,
     exporting,
     importing,
     intake,
     listing,
+    merged_classes,
     naming,
     relabelling,
     relinking,
@@ -54,9 +56,12 @@ from napari_corrclip.project.folder import (
 )
 from napari_corrclip.project.importing import Imported
 from napari_corrclip.project.index import Index
+from napari_corrclip.project.joining.agreement import ComparedImage, Comparison, LabelsBeside
+from napari_corrclip.project.joining.comparing import compare_steps, labels_beside
 from napari_corrclip.project.learning import ProjectLesson
 from napari_corrclip.project.likeness import LikeRegions, Wanted, like_steps
 from napari_corrclip.project.listing import ItemOrder
+from napari_corrclip.project.merged_classes import Parted
 from napari_corrclip.project.own_classes import OwnClasses
 from napari_corrclip.project.proposals import Extras
 from napari_corrclip.project.records import (
@@ -392,6 +397,60 @@ class Project:
         gone = {value: other for value, other in (merged or {}).items() if value not in values}
         self._lesson.merge(values, gone)
         return [class_.name for class_ in stay]
+
+    def merge_classes(
+        self, which: str | int, into: str | int, *, prompts: bool = True, by: str = ""
+    ) -> None:
+        """Let a class of the set be another one from now on, on all images, decided or not.
+
+        It is one row of the index, which lists, figures, exports and lessons go by at once. A session takes
+        it as a step when it is opened next. No decision is written over, so that :meth:`part_classes` takes
+        it back exactly.
+
+        Args:
+            which: the class that goes, by its name or its place in the vocabulary.
+            into: the one that it becomes.
+            prompts: whether the other one gets its prompts, so that other runs find what both found.
+            by: who says so.
+
+        Raises:
+            InputError: there is no such class, both are the same, or it cannot be written.
+        """
+        self._index.check_writable()
+        with self._index.transaction():
+            merged = merged_classes.merge_classes(self._index, which, into, by, prompts=prompts)
+        intake.write_choices(self._index)
+        self._lesson.merge(self.vocabulary.values, {merged.value: merged.heir})
+
+    def part_classes_steps(self, which: str | int) -> Steps[Parted]:
+        """Generator of :meth:`part_classes`."""
+        self._index.check_writable()
+        parted = yield from class_motions.part_steps(self._index, which)
+        self._lesson.merge(self.vocabulary.values, {})
+        return parted
+
+    def part_classes(self, which: str | int, *, progress: bool | None = None) -> Parted:
+        """Let a class that became another one be one of its own again, as it was.
+
+        What was decided since stays, also in sessions that had taken the merging.
+
+        Args:
+            which: the class that went, by its name or label value.
+            progress: draw a bar on stderr; ``None``: only where that is a terminal.
+
+        Raises:
+            InputError: it became no other one, there is another class of its name by now, or it cannot be
+                written.
+        """
+        return drive(self.part_classes_steps(which), show=progress)
+
+    def merged_classes(self) -> Mapping[str, str]:
+        """Return by name of a class that became another one the name of that which it is now."""
+        names = self.names_of_values()
+        return {
+            merged_classes.class_of(merged).name: names.last(names.survivors[merged.value])
+            for merged in names.merged
+        }
 
     def _own_classes(self, words: Vocabulary) -> OwnClasses:
         """Compare an image's classes with the set's."""
@@ -849,6 +908,55 @@ class Project:
             folder, format=format, kind=kind, by=by, replace=replace, manifest=manifest
         )
         return drive(steps, show=progress)
+
+    # -- two people
+
+    def compare_steps(
+        self, other: Project, *, verified: bool = False, decided: bool = False
+    ) -> Steps[Comparison]:
+        """Generator of :meth:`compare`."""
+        return compare_steps(self._index, other._index, verified=verified, decided=decided)
+
+    def compare(
+        self,
+        other: Project,
+        *,
+        verified: bool = False,
+        decided: bool = False,
+        progress: bool | None = None,
+    ) -> Comparison:
+        """Compare what this project and another one say of the images that both have; nothing is written.
+
+        Images are the same by their content, classes by their names. Labels are those that each project
+        shows now: as corrected, else as proposed.
+
+        Args:
+            other: of somebody else, or of the same person at another time.
+            verified: only images that both have verified.
+            decided: only pixels that somebody has decided in both; all pixels of a verified image are.
+            progress: draw a bar on stderr; ``None``: only where that is a terminal.
+
+        Returns:
+            The counts, κ and IoU follow from; images that cannot be compared are passed over and told.
+        """
+        steps = self.compare_steps(other, verified=verified, decided=decided)
+        return drive(steps, show=progress)
+
+    def labels_beside(
+        self, other: Project, image: ComparedImage, *, decided: bool = False, side: int = 0
+    ) -> LabelsBeside:
+        """Return the labels of a compared image in both projects, and where they differ.
+
+        Args:
+            other: that it was compared with.
+            image: of the comparison.
+            decided: as it was for :meth:`compare`.
+            side: the longest side in pixels of what is returned; 0: the image's own.
+
+        Raises:
+            InputError: they cannot be read any more.
+        """
+        return labels_beside(self._index, other._index, image, decided=decided, side=side)
 
     def collect_steps(self) -> Steps[int]:
         """Generator of :meth:`collect`."""

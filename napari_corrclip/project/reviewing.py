@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -36,6 +36,7 @@ from napari_corrclip.project.folder import (
 )
 from napari_corrclip.project.index import Index, NotedFile
 from napari_corrclip.project.intake import write_choices
+from napari_corrclip.project.merged_classes import follow_merges
 from napari_corrclip.project.reading import is_as_it_was
 from napari_corrclip.project.records import (
     BY_HAND,
@@ -46,7 +47,7 @@ from napari_corrclip.project.records import (
     plane_text,
 )
 from napari_corrclip.project.vectors import keep_means
-from napari_corrclip.project.words import adopt
+from napari_corrclip.project.words import Names, adopt
 from napari_corrclip.results.folder import read_provenance
 from napari_corrclip.results.provenance import Provenance, Stretch
 from napari_corrclip.results.segmentation import Segmentation
@@ -87,6 +88,9 @@ def reviewed(
             if not record.plane:  # of a stack it would be noted that there are no new planes
                 index.note_times([NotedFile(record.id, (), *file, record.digest)])
         begun = index.item(record.name)
+        moved = follow_merges(session, index.vocabulary, Names(index))
+        if moved:
+            take(index, record, session, by, decided=False, moved=moved)
         edits = session.timeline.edits
         try:
             yield session
@@ -273,13 +277,19 @@ def plane_in(folder: Path) -> Where:
 
 
 def take(
-    index: Index, record: ItemRecord, session: Session, by: str, *, decided: bool = True
+    index: Index,
+    record: ItemRecord,
+    session: Session,
+    by: str,
+    *,
+    decided: bool = True,
+    moved: Mapping[int, int] | None = None,
 ) -> None:
     """Take note of a session; see :meth:`~napari_corrclip.project.project.Project.take`."""
     with index.transaction():
         _collected(index, record)
         adopted = adopt(index, session.vocabulary)
-        index.take_regions(record.id, session.table, None, by=by)
+        index.take_regions(record.id, session.table, None, by=by, moved=moved)
         if decided:
             index.mark(record.id, ItemState.IN_REVIEW, by=by)
         write_outcome(index, record.name)

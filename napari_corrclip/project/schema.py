@@ -137,6 +137,22 @@ MIGRATIONS = (
     CREATE INDEX items_by_path ON items (path, id);
     CREATE INDEX items_by_stack ON items (stack);
     """,
+    # `survivor` is what the heir itself has become, however often: readers look it up and follow no chain.
+    """
+    CREATE TABLE merged_classes (
+        value INTEGER PRIMARY KEY,
+        heir INTEGER NOT NULL,
+        survivor INTEGER NOT NULL,
+        place INTEGER NOT NULL,
+        class TEXT NOT NULL,
+        prompts TEXT NOT NULL,
+        by TEXT NOT NULL,
+        at REAL NOT NULL
+    );
+    CREATE VIEW shown_regions AS SELECT item, id,
+        coalesce((SELECT survivor FROM merged_classes AS m WHERE m.value = regions.value), value) AS value,
+        p, margin, area, top, "left", bottom, "right", state, by, at, run FROM regions;
+    """,
 )
 """Each makes the schema of the next version out of that before it; the first one out of nothing."""
 

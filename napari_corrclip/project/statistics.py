@@ -54,7 +54,7 @@ def figures(index: Index) -> Figures:
     words = index.vocabulary
     names = {class_.value: class_.name for class_ in words}
     rows = index.rows(
-        "SELECT value, sum(area), count(DISTINCT item), count(*), sum(state <> '') FROM regions"
+        "SELECT value, sum(area), count(DISTINCT item), count(*), sum(state <> '') FROM shown_regions"
         " GROUP BY value"
     )
     found = {

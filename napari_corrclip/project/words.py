@@ -8,13 +8,14 @@ of the set ever had is given to another one.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+import json
+from collections.abc import Collection, Iterable
 from dataclasses import replace
 
 from napari_corrclip.errors import InputError
 from napari_corrclip.project.index import Index
 from napari_corrclip.storage.text_files import load_json
-from napari_corrclip.vocabulary import Vocabulary, VocabularyClass, grammar
+from napari_corrclip.vocabulary import Vocabulary, VocabularyClass, grammar, tree
 from napari_corrclip.vocabulary.classes import flagged
 
 
@@ -26,6 +27,10 @@ class Names:
     """
 
     def __init__(self, index: Index) -> None:
+        self.merged = tuple(index.merged_classes())
+        """The classes that became others."""
+        self.survivors = index.survivors()
+        """What the label values of those are now."""
         self._by_value: dict[int, set[str]] = {}
         self.values: dict[str, int] = {}
         """The last value of each name."""
@@ -39,15 +44,20 @@ class Names:
         """A value that no class ever had."""
         return 1 + max(self._by_value, default=0)
 
+    def last(self, value: int) -> str:
+        """The last name of a value; the value itself where no class ever had it."""
+        return next(
+            (name for name, own in reversed(self.values.items()) if own == value), str(value)
+        )
+
     def knows(self, value: int) -> bool:
         """Whether a class ever had it."""
         return value in self._by_value
 
-    def are_of(self, words: Vocabulary) -> bool:
-        """Whether each value means in some words what it means, or once meant, in the set."""
+    def are_of(self, classes: Iterable[VocabularyClass]) -> bool:
+        """Whether the value of each class means what it means, or once meant, in the set."""
         return all(
-            grammar.key(class_.name) in self._by_value.get(class_.value, ())
-            for class_ in words.classes
+            grammar.key(class_.name) in self._by_value.get(class_.value, ()) for class_ in classes
         )
 
 
@@ -85,7 +95,7 @@ def matched(index: Index, words: Vocabulary) -> Vocabulary:
     stay = [class_ for class_ in gone if class_.value in decided]
     if found.background is not None:
         stay = [flagged(class_, False) for class_ in stay]
-    found = replace(found, classes=(*found.classes, *stay))
+    found = replace(found, classes=tree.rejoined((*found.classes, *stay), ours.parents))
     found = found.beside(ours, Names(index).values)
     next_value = max(ours.next_value, 1 + max(found.values))
     return replace(found, next_value=next_value)
@@ -135,7 +145,7 @@ def change(
     order += [value for value in classes if value not in has]
     changed = replace(
         words,
-        classes=tuple(classes[value] for value in order),
+        classes=tree.rejoined([classes[value] for value in order], words.parents | former.parents),
         next_value=max(words.next_value, after.next_value),
         threshold=after.threshold if after.threshold != former.threshold else words.threshold,
         templates=after.templates if after.templates != former.templates else words.templates,
@@ -162,8 +172,13 @@ def adopt(index: Index, words: Vocabulary) -> bool:
     if new:
         today = current(index)
         next_value = max(today.next_value, *(class_.value + 1 for class_ in new))
+        here = {class_.value for class_ in words.classes if class_ not in others or class_ in new}
+        placed = tuple(
+            replace(class_, parent=tree.nearest(words.parents, class_.value, here))
+            for class_ in new
+        )
         index.choose(
-            replace(today, classes=(*today.classes, *new), next_value=next_value), index.recipe
+            replace(today, classes=(*today.classes, *placed), next_value=next_value), index.recipe
         )
     return bool(new)
 
@@ -178,7 +193,8 @@ def _decided_elsewhere(index: Index, values: Collection[int], item: int | None) 
         value
         for value in values
         if index.rows(
-            "SELECT 1 FROM regions WHERE value = ? AND state != '' AND item != ? LIMIT 1",
-            (value, -1 if item is None else item),
+            "SELECT 1 FROM regions WHERE value IN (SELECT value FROM json_each(?)) AND state != ''"
+            " AND item != ? LIMIT 1",
+            (json.dumps(index.became(value)), -1 if item is None else item),
         )
     }

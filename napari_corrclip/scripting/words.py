@@ -58,6 +58,9 @@ def _edits(old: Vocabulary, new: Vocabulary) -> Iterator[tuple[str, Make]]:
         if before.threshold != class_.threshold:
             least = class_.threshold
             yield f"with_threshold({least!r}, {name!r})", partial(old.with_threshold, least, name)
+        if before.parent != class_.parent:
+            above = None if class_.parent is None else new.by_value(class_.parent).name
+            yield f"with_parent({name!r}, {above!r})", partial(old.with_parent, name, above)
     for class_ in old:
         if class_.value not in new.values:
             yield f"remove({class_.name!r})", partial(old.remove, class_.name)

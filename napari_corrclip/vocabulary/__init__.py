@@ -2,6 +2,7 @@
 
 * :mod:`~napari_corrclip.vocabulary.model`: :class:`Vocabulary`;
 * :mod:`~napari_corrclip.vocabulary.classes`: :class:`VocabularyClass`;
+* :mod:`~napari_corrclip.vocabulary.tree`: which class is a kind of which;
 * :mod:`~napari_corrclip.vocabulary.grammar`: what a person types;
 * :mod:`~napari_corrclip.vocabulary.benchmarks`: the class lists of the benchmarks;
 * :mod:`~napari_corrclip.vocabulary.files`: YAML, JSON, CSV and text files;

@@ -28,6 +28,7 @@ class VocabularyClass:
         threshold: least probability (0 to 1) of a pixel that the class wins; ``None``: the
             vocabulary's.
         background: whether pixels below their threshold become this class.
+        parent: the value of the class that it is a kind of, in the same vocabulary; ``None``: of none.
     """
 
     name: str
@@ -36,6 +37,7 @@ class VocabularyClass:
     color: Color
     threshold: float | None = None
     background: bool = False
+    parent: int | None = None
 
     def __post_init__(self) -> None:
         """Normalise the texts and check every field."""
@@ -68,6 +70,10 @@ class VocabularyClass:
             raise InputError(
                 f"The class {name!r} has background {background_given!r}; it is true or false."
             )
+        if self.parent is not None and not _in_range(self.parent):
+            raise InputError(
+                f"The class {name!r} has the parent {self.parent!r}; give the value of a class, or None."
+            )
         object.__setattr__(self, "name", name)
         object.__setattr__(self, "prompts", tuple(prompts))
         object.__setattr__(self, "color", color)
@@ -84,8 +90,10 @@ def complete(
     """Return the classes of ``entries``, giving values, colours and background where not said.
 
     Without any value, class i gets i + 1; otherwise those without one get the values above all.
-    ``background`` (an index or a name) chooses the background whatever the entries say.
+    ``background`` (an index or a name) chooses the background whatever the entries say. A parent that is
+    named and not listed is a class, too (:func:`planted`).
     """
+    entries = planted(entries)
     if len(entries) > MAX_VALUE:
         raise InputError(
             f"{len(entries)} classes are too many; a label map holds at most {MAX_VALUE}."
@@ -123,7 +131,46 @@ def complete(
                 flag,
             )
         )
-    return tuple(classes)
+    values = {grammar.key(class_.name): class_.value for class_ in classes}
+    return tuple(
+        replace(class_, parent=values[grammar.key(entry.above[-1])]) if entry.above else class_
+        for class_, entry in zip(classes, entries, strict=True)
+    )
+
+
+def planted(entries: Sequence[Entry]) -> list[Entry]:
+    """Return ``entries`` with a class for each that is only named as one above others.
+
+    Such a class has no prompts and stands before the first class that names it. Of what is above each class
+    no more is said then than its parent.
+
+    Raises:
+        InputError: a class is said to be below two others.
+    """
+    if not any(entry.above for entry in entries):
+        return list(entries)
+    known = {grammar.key(entry.name) for entry in entries}
+    parents: dict[str, str] = {}
+    grown: list[Entry] = []
+    for entry in entries:
+        above: str | None = None
+        for name in (*entry.above, entry.name):
+            key = grammar.key(name)
+            if key not in known:
+                known.add(key)
+                grown.append(Entry(name, ()))
+            if above is not None:
+                former = parents.setdefault(key, above)
+                if grammar.key(former) != grammar.key(above):
+                    raise InputError(
+                        f"The class {name!r} is put below {former!r} and below {above!r}; choose one of them."
+                    )
+            above = name
+        grown.append(entry)
+    return [
+        replace(entry, above=(parents[key],) if (key := grammar.key(entry.name)) in parents else ())
+        for entry in grown
+    ]
 
 
 def find(names: Sequence[str], which: str | int) -> int:

@@ -5,7 +5,8 @@
     files of the benchmarks are too: names, prompts and colours.
 ``.csv``
     A header and a row a class: ``name``, and if wanted ``prompts`` (separated by ``;``), ``color``
-    (``#rrggbb`` or ``#rgb``), ``threshold``, ``value``, ``background`` (true or false). Columns may be
+    (``#rrggbb`` or ``#rgb``), ``threshold``, ``value``, ``background`` (true or false), ``parent`` (the name
+    of the class that it is a kind of). Columns may be
     separated by semicolons or tabs, as spreadsheets in other languages do. A text with such a header is a
     table in a ``.txt`` file too, or pasted. ``class`` and ``category`` mean the name, ``id`` and ``idx`` the
     value; the tables of ADE20K (``Idx Ratio Train Val Name``) are read, their names' synonyms as prompts.
@@ -27,6 +28,10 @@
 
 In the last form ``classes`` is a key and no class; a class of that name goes into a list. An empty list of
 prompts (``prompts: []``; in a table's cell ``""``) makes a class that no words find, but examples.
+
+``parent: NAME`` puts a class below another one; a parent that the file does not list is a class without
+prompts, before the first that names it. Where a parent is said, YAML and JSON files have the version 2, else
+1 as ever: a program that knows no parents refuses those by their version, and a table by its column.
 
 YAML, JSON and CSV files say the colour of every class; a text says those alone that are not the palette's. A
 class of which a file says no colour gets that of new classes.
@@ -61,8 +66,9 @@ from napari_corrclip.wording.csv_cells import quoted, rows_to_csv, unquoted
 _N = TypeVar("_N", int, float)
 
 SUFFIXES = (".yaml", ".yml", ".json", ".csv", ".txt")
-VERSION = 1
-_COLUMNS = ("name", "prompts", "color", "threshold", "value", "background")
+VERSION = 2
+"""The newest version of files, which they have where a class has a parent; else the first."""
+_COLUMNS = ("name", "prompts", "color", "threshold", "value", "background", "parent")
 _ALSO = {
     "class": "name", "class name": "name", "class_name": "name", "category": "name",
     "id": "value", "idx": "value", "index": "value",
@@ -214,13 +220,27 @@ def _values(words: Document) -> tuple[int, ...]:
 
 
 def to_text(words: Words) -> str:
-    """Return the names, prompts and colours of ``words`` by the grammar, one class a line."""
-    return grammar.write(
-        Entry(
-            class_.name, class_.prompts, None if class_.color == own_color(class_) else class_.color
-        )
-        for class_ in words.classes
-    )
+    """Return the names, prompts, colours and parents of ``words`` by the grammar, one class a line.
+
+    A class without prompts that the next line's class is below is named there and has no line of its own.
+    """
+    names = {class_.value: class_.name for class_ in words.classes}
+    entries: list[Entry] = []
+    mentioned: set[int] = set()
+    path: tuple[str, ...] = ()
+    for class_, following in zip(words.classes, (*words.classes[1:], None), strict=True):
+        color = None if class_.color == own_color(class_) else class_.color
+        if class_.parent is not None and not path:
+            path = (names[class_.parent],)
+        unsaid = not class_.prompts and color is None and class_.value not in mentioned
+        if unsaid and following is not None and following.parent == class_.value:
+            path = (*path, class_.name)
+        else:
+            entries.append(Entry(class_.name, class_.prompts, color, above=path))
+            path = ()
+        if class_.parent is not None:
+            mentioned.add(class_.parent)
+    return grammar.write(entries)
 
 
 # -- YAML and JSON
@@ -228,9 +248,12 @@ def to_text(words: Words) -> str:
 
 def to_document(words: Words) -> dict[str, object]:
     """Return all of ``words`` as plain dicts and lists."""
+    names = {class_.value: class_.name for class_ in words.classes}
     classes: list[dict[str, object]] = []
     for class_ in words.classes:
         fields: dict[str, object] = {"name": class_.name, "value": class_.value}
+        if class_.parent is not None:
+            fields["parent"] = names[class_.parent]
         fields["color"] = grammar.color_to_text(class_.color)
         fields["prompts"] = list(class_.prompts)
         if class_.threshold is not None:
@@ -239,12 +262,17 @@ def to_document(words: Words) -> dict[str, object]:
         fields["background"] = class_.background
         classes.append(fields)
     return {
-        "version": VERSION,
+        "version": VERSION if _is_tree(words) else 1,
         "next_value": words.next_value,
         "threshold": words.threshold,
         "templates": None if words.templates is None else list(words.templates),
         "classes": classes,
     }
+
+
+def _is_tree(words: Words) -> bool:
+    """Whether any class has a parent."""
+    return any(class_.parent is not None for class_ in words.classes)
 
 
 def from_document(
@@ -258,9 +286,9 @@ def from_document(
         return Document.of(_entries(data), background, palette)
     _check_keys(data, _KEYS, "the vocabulary")
     version = data.get("version", VERSION)
-    if version != VERSION or isinstance(version, bool):
+    if not is_int(version) or not 1 <= version <= VERSION:
         raise InputError(
-            f"it has the version {version!r}, this program knows {VERSION}; use a newer program."
+            f"it has the version {version!r}, this program knows 1 to {VERSION}; use a newer program."
         )
     document = Document.of(_entries(data["classes"]), background, palette)
     if data.get("next_value") is not None:
@@ -329,7 +357,18 @@ def _named(name: object, fields: object) -> Entry:
         fields.get("value"),
         fields.get("threshold"),
         background,
+        above=_above(fields.get("parent"), name),
     )
+
+
+def _above(parent: object, name: str) -> tuple[str, ...]:
+    """Return the names above the class ``name`` of which ``parent`` is the last that is said."""
+    if parent is None or parent == "":
+        return ()
+    try:
+        return (grammar.check_text(parent, "parent", grammar.MAX_NAME),)
+    except InputError as error:
+        raise InputError(f"the class {name!r}: {error}") from None
 
 
 def _prompts(prompts: object, name: str) -> tuple[str, ...]:
@@ -371,18 +410,20 @@ def _short(value: object) -> str:
 
 def to_csv(words: Words) -> str:
     """Return the classes of ``words`` as CSV, a row each under a header."""
-    rows: list[tuple[object, ...]] = [_COLUMNS]
-    rows += (
-        (
-            quoted(class_.name),
+    names = {class_.value: quoted(class_.name) for class_ in words.classes}
+    columns = len(_COLUMNS) if _is_tree(words) else _COLUMNS.index("parent")
+    rows: list[tuple[object, ...]] = [_COLUMNS[:columns]]
+    for class_ in words.classes:
+        row = (
+            names[class_.value],
             quoted(grammar.write_prompts(class_.prompts, "; ")),
             grammar.color_to_text(class_.color),
             "" if class_.threshold is None else repr(class_.threshold),
             class_.value,
             "true" if class_.background else "false",
+            "" if class_.parent is None else names[class_.parent],
         )
-        for class_ in words.classes
-    )
+        rows.append(row[:columns])
     return rows_to_csv(rows)
 
 
@@ -487,6 +528,7 @@ def _row(cells: Mapping[str, str]) -> Entry:
         _number(cells.get("value", ""), "value", int),
         _number(cells.get("threshold", ""), "threshold", float),
         _BOOLEANS[flag],
+        above=_above(cells.get("parent", ""), name),
     )
 
 

@@ -5,7 +5,8 @@
     cat, dog #ff8800            # classes by commas or lines; a colour after the name
     background: sky, grass      # a class with prompts of its own
     person; man; woman          # the same by semicolons: the first prompt is the name
-    "salt, pepper": salt        # in quotes, commas, colons and # mean nothing special
+    "salt, pepper": salt        # in quotes, commas, colons, > and # mean nothing special
+    animal > cat, animal > dog  # classes below another one, which has no prompts unless it is listed itself
 
 The rules, in full:
 
@@ -18,13 +19,17 @@ The rules, in full:
   the viewer asks what they separate (:func:`parse_listed`).
 * A class without prompts of its own has its name as its prompt; after a colon, only what follows. Empty
   quotes after the colon (``type B: ""``) make a class without any, which only examples find.
+* ``>`` puts the class behind it below the one before it, as ``genus > species`` and over as many steps as one
+  likes (``animal > cat > tabby: tabby cat``). Colour and prompts belong to the last; of the names before it,
+  those that nothing lists as classes of their own become classes without prompts, in front of the first
+  class below them. After a colon ``>`` is a character.
 * ``#rrggbb``, or ``#rgb`` for short (``#f00`` is ``#ff0000``), as a word beside the name or among its
   prompts, is the class's colour. ``#`` as a word by itself begins a comment up to the end of the line.
   Inside a word (``C#``) it is a character.
 * A name or prompt that begins with ``"`` goes on to the next single ``"``, and all in between is
   meant as it stands; ``""`` in it is one ``"``.
 * The separators, ``#`` and quotes of other scripts and of word processors count as these: ``，`` ``、`` ``،``
-  as commas, ``；`` as a semicolon, ``：`` as a colon, ``“…”`` and ``„…“`` as quotes.
+  as commas, ``；`` as a semicolon, ``：`` as a colon, ``＞`` as ``>``, ``“…”`` and ``„…“`` as quotes.
 * A tab between two words is an error, for it separates the columns of a table; so is a list whose lines all
   begin with their numbers (``1: wall``). A table with a header is one of
   :mod:`~napari_corrclip.vocabulary.files`.
@@ -40,8 +45,9 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
 
 from napari_corrclip.errors import InputError
 from napari_corrclip.vocabulary.palette import Color
@@ -60,11 +66,13 @@ _MEANT = {
     **dict.fromkeys("，、﹐﹑､،", ","),
     **dict.fromkeys("；﹔؛\u037e", ";"),
     **dict.fromkeys("：﹕", ":"),
+    **dict.fromkeys("＞﹥", ">"),
 }
 """Separators of other scripts."""
 _CLOSING = {'"': '"', "“": '”"', "„": '“”"', "＂": "＂"}
 """By what quotes are closed."""
-_MARKS = frozenset(",;:") | _MEANT.keys()
+_MARKS = frozenset(",;:>") | _MEANT.keys()
+_MARKS_OF_PROMPTS = frozenset(mark for mark in _MARKS if _MEANT.get(mark, mark) != ">")
 
 # "1: wall", "2. building", "3\tsky"; or, where the numbers are in order, "1 wall", too.
 _NUMBERED = re.compile(r"\s*(\d+)\s*(?:([:：.．)）、\t])|\s)\s*\S")
@@ -87,7 +95,8 @@ _HIDDEN = re.compile(rf"[{_UNSEEN}]|(?<![^\x00-\xa8\xaa-\xad\xaf-\u058f])[{_SHAP
 class Entry:
     """A class as it was written: what is ``None`` was not said.
 
-    ``unnamed`` tells that the name is only the first of its prompts (``sky; wall``).
+    ``unnamed`` tells that the name is only the first of its prompts (``sky; wall``); ``above`` the names of
+    the classes that it is below, the outermost first, as far as they were said.
     """
 
     name: str
@@ -97,6 +106,7 @@ class Entry:
     threshold: float | None = None
     background: bool | None = None
     unnamed: bool = False
+    above: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)
@@ -105,7 +115,7 @@ class _Item:
 
     text: str = ""
     color: Color | None = None
-    end: str = ""  # "," ";" ":" or "" for the end of the line
+    end: str = ""  # "," ";" ":" ">" or "" for the end of the line
     quoted: bool = False
 
     @property
@@ -179,7 +189,7 @@ def lines_of(text: str) -> list[str]:
 
 def lists_several(text: str) -> bool:
     """Whether ``text`` holds what separates classes."""
-    return len(lines_of(text)) > 1 or any(_MEANT.get(letter, letter) in ",;" for letter in text)
+    return len(lines_of(text)) > 1 or any(_MEANT.get(letter, letter) in ",;>" for letter in text)
 
 
 def check_unnumbered(lines: Sequence[str]) -> None:
@@ -211,7 +221,7 @@ def parse(text: str) -> tuple[Entry, ...]:
     check_unnumbered(lines)
     for number, line in enumerate(lines, start=1):
         try:
-            entries += _line(_items(line, ",;:"))
+            entries += _line(_items(line, ",;:>"))
         except InputError as error:
             raise InputError(f"Line {number} of the classes: {error}") from None
     return tuple(entries)
@@ -223,10 +233,24 @@ def parse_typed(text: str) -> tuple[Entry, ...]:
     In a file they separate prompts, and there several lines say what is meant; somebody who types
     ``cat; dog; sky`` and nothing else means three classes. Prompts can be typed behind a colon.
     """
+    if _lists_paths(text):
+        return parse_listed(text)
     entries = parse(text)
     if len(entries) != 1 or not entries[0].unnamed or entries[0].color is not None:
         return entries
     return tuple(Entry(prompt) for prompt in entries[0].prompts or ())
+
+
+def _lists_paths(text: str) -> bool:
+    """Whether semicolons alone separate the classes of one line, some of which are below others."""
+    lines = lines_of(text)
+    if len(lines) != 1:
+        return False
+    try:
+        ends = {item.end for item in _items(lines[0], ",;:>")}
+    except InputError:  # which is told by whoever reads it
+        return False
+    return {";", ">"} <= ends <= {";", ">", ""}
 
 
 def parse_listed(text: str) -> tuple[Entry, ...]:
@@ -237,7 +261,7 @@ def parse_listed(text: str) -> tuple[Entry, ...]:
     lines = lines_of(text)
     if len(lines) != 1:
         return parse_typed(text)
-    items = _items(lines[0], ",;:")
+    items = _items(lines[0], ",;:>")
     for item in items:
         if item.end == ":":
             break
@@ -254,7 +278,7 @@ def parse_one(text: str) -> Entry:
         raise InputError(
             f"The class name {_start(text)!r} holds a line break; make a class of each line."
         )
-    entries = _line(_items(text, ";:"))
+    entries = _line(_items(text, ";:>"))
     if len(entries) != 1:
         raise InputError(f"The class name {text!r} is empty; write at least one letter.")
     return entries[0]
@@ -283,15 +307,16 @@ def _are_none(items: list[_Item]) -> bool:
 def write(entries: Iterable[Entry]) -> str:
     """Return the text that :func:`parse` reads as ``entries``, one class a line."""
     entries = list(entries)
-    lines = [_written(entry, _quote(entry.name)) for entry in entries]
+    lines = [_written(entry, partial(_quote, marks=_MARKS)) for entry in entries]
     try:
         check_unnumbered(lines)
     except InputError:
-        lines = [_written(entry, _in_quotes(normalize(entry.name))) for entry in entries]
+        lines = [_written(entry, lambda name: _in_quotes(normalize(name))) for entry in entries]
     return "".join(line + "\n" for line in lines)
 
 
-def _written(entry: Entry, line: str) -> str:
+def _written(entry: Entry, quote: Callable[[str], str]) -> str:
+    line = " > ".join(quote(name) for name in (*entry.above, entry.name))
     if entry.color is not None:
         line += f" {color_to_text(entry.color)}"
     if entry.prompts is not None and entry.prompts != (entry.name,):
@@ -301,12 +326,12 @@ def _written(entry: Entry, line: str) -> str:
 
 def write_prompts(prompts: Sequence[str], separator: str) -> str:
     """Return the text that :func:`parse_prompts` reads as ``prompts``."""
-    return separator.join(_quote(prompt) for prompt in prompts) or NO_PROMPTS
+    return separator.join(_quote(prompt, _MARKS_OF_PROMPTS) for prompt in prompts) or NO_PROMPTS
 
 
-def _quote(text: str) -> str:
+def _quote(text: str, marks: frozenset[str]) -> str:
     text = normalize(text)
-    special = not _MARKS.isdisjoint(text) or text[:1] in _CLOSING
+    special = not marks.isdisjoint(text) or text[:1] in _CLOSING
     if special or any(word[:1] in "#＃" for word in text.split()):
         return _in_quotes(text)
     return text
@@ -417,17 +442,44 @@ def _line(items: list[_Item]) -> list[Entry]:
         )
     prompts = items[colons[0] + 1 :] if colons else []
     entries: list[Entry] = []
+    above: list[str] = []
     group: list[_Item] = []
     for item in items[: len(items) - len(prompts)]:
+        if item.end == ">":
+            above.append(_name_above(item, group))
+            continue
         group.append(item)
         if item.end == ":":
-            entries.append(_with_prompts(group, prompts))
+            entry = _with_prompts(group, prompts)
         elif item.end != ";" or item is items[-1]:
-            entries.append(_alone(group))
+            entry = _alone(group)
         else:
             continue
-        group = []
+        entries.append(replace(entry, above=tuple(above)))
+        above, group = [], []
+    if above:
+        raise InputError(
+            f"after {above[-1]!r} comes > but no class; write one, or put a name with > in double quotes."
+        )
     return entries
+
+
+def _name_above(item: _Item, group: list[_Item]) -> str:
+    """Return the name before a ``>``, which has nothing else beside it."""
+    if item.is_blank:
+        raise InputError(
+            "there is no class name before a >; write one, or put a name with > in double quotes."
+        )
+    name = _name(item)
+    if group:
+        raise InputError(
+            f"there is a semicolon before the > of {name!r}; separate classes by commas or lines."
+        )
+    if item.color is not None:
+        raise InputError(
+            f"the colour {color_to_text(item.color)} stands before a >; give it where {name!r} is listed."
+        )
+    return name
 
 
 def _alone(group: list[_Item]) -> Entry:

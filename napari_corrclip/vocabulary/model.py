@@ -3,6 +3,10 @@
 A class's *value* is what the label map holds. It is given once and stays: removing, renaming or
 reordering classes changes no value, and a removed class's value is never given to another one, so
 label maps saved earlier keep their meaning.
+
+Classes may be kinds of others, in as many steps as one likes (:mod:`~napari_corrclip.vocabulary.tree`). A
+parent is a class as any other, with a value of its own, so that a region of which nobody knows the species
+can be given its genus.
 """
 
 from __future__ import annotations
@@ -17,7 +21,7 @@ from typing import Any
 from uuid import uuid4
 
 from napari_corrclip.errors import InputError
-from napari_corrclip.vocabulary import files, grammar
+from napari_corrclip.vocabulary import files, grammar, tree
 from napari_corrclip.vocabulary import templates as prompt_templates
 from napari_corrclip.vocabulary.classes import (
     MAX_VALUE,
@@ -31,6 +35,7 @@ from napari_corrclip.vocabulary.classes import (
     is_int,
     moved_color,
     own_color,
+    planted,
 )
 from napari_corrclip.vocabulary.files import Document
 from napari_corrclip.vocabulary.grammar import Entry
@@ -88,6 +93,7 @@ class Vocabulary:
                     f"{class_.value}; give each its own."
                 )
             names[key] = values[class_.value] = class_.name
+        tree.check(self.classes)
         backgrounds = [class_.name for class_ in self.classes if class_.background]
         if len(backgrounds) > 1:
             raise InputError(
@@ -295,8 +301,19 @@ class Vocabulary:
                 return class_
         raise InputError(f"No class has the value {value}; the values are {self.values}.")
 
+    @cached_property
+    def parents(self) -> dict[int, int | None]:
+        """The parent of each value; ``None``: a root."""
+        return {class_.value: class_.parent for class_ in self.classes}
+
+    def path(self, which: str | int) -> tuple[str, ...]:
+        """Return the names from the root above a class down to it: ``("animal", "cat", "tabby")``."""
+        names = dict(zip(self.values, self.names, strict=True))
+        line = tree.line_of(self.parents, self.values[self.index(which)])
+        return tuple(names[value] for value in reversed(line))
+
     def to_text(self) -> str:
-        """Return its names, prompts and colours as :meth:`parse` reads them, one class a line.
+        """Return its names, prompts, colours and parents as :meth:`parse` reads them, one class a line.
 
         Values, thresholds and templates have no place in the text; :meth:`edit` keeps them.
         """
@@ -325,6 +342,7 @@ class Vocabulary:
         color: Color | None = None,
         threshold: float | None = None,
         background: bool | None = None,
+        parent: str | int | None = None,
         index: int | None = None,
     ) -> Vocabulary:
         """Return it with one class more, which gets a value that no class ever had.
@@ -336,6 +354,7 @@ class Vocabulary:
             color: ``None``: the value's own.
             threshold: ``None``: the vocabulary's.
             background: ``None``: if it is called so and there is no background class yet.
+            parent: which class it is a kind of; ``None``: of none.
             index: where in the order; ``None``: last.
 
         Raises:
@@ -360,6 +379,7 @@ class Vocabulary:
             color=color or default_color(self.next_value, background=background),
             threshold=threshold,
             background=background,
+            parent=None if parent is None else self.values[self.index(parent)],
         )
         at = len(self) if index is None else index
         classes = (*self.classes[:at], new, *self.classes[at:])
@@ -368,14 +388,19 @@ class Vocabulary:
     def extend(self, other: VocabularyLike) -> Vocabulary:
         """Return it with the classes of ``other`` whose names it does not have, behind its own.
 
-        They get new values; prompts, thresholds and colours that they were given come along. A
-        background stays one where there is none here yet.
+        They get new values; prompts, thresholds, colours that they were given and parents come along. A
+        background stays one where there is none here yet. A class that is here already stays as it is, but
+        where it has no parent here and one in ``other``, it gets that.
 
         Args:
             other: as :meth:`coerce` takes it, such as ``"wall, water"`` or a file.
+
+        Raises:
+            InputError: ``other`` has above a class what is below it here.
         """
+        other = Vocabulary.coerce(other)
         words, known = self, {grammar.key(name) for name in self.names}
-        for class_ in Vocabulary.coerce(other):
+        for class_ in other:
             if grammar.key(class_.name) in known:
                 continue
             background = class_.background and words.background is None
@@ -386,14 +411,31 @@ class Vocabulary:
                 threshold=class_.threshold,
                 background=background,
             )
-        return words
+        mine = {grammar.key(class_.name): class_.value for class_ in words}
+        value_of = {class_.value: mine[grammar.key(class_.name)] for class_ in other}
+        parents = {
+            value_of[class_.value]: value_of[class_.parent]
+            for class_ in other
+            if class_.parent is not None
+        }
+        classes = tuple(
+            replace(class_, parent=parents.get(class_.value)) if class_.parent is None else class_
+            for class_ in words
+        )
+        return replace(words, classes=classes)
 
     def remove(self, which: str | int) -> Vocabulary:
-        """Return it without that class; the value stays used."""
+        """Return it without that class; its value stays used, and what was below it is below its parent."""
         at = self.index(which)
         if len(self) == 1:
             raise InputError(f"{self.names[at]!r} is the last class; add another one first.")
-        return replace(self, classes=self.classes[:at] + self.classes[at + 1 :])
+        gone = self.classes[at]
+        classes = tuple(
+            replace(class_, parent=gone.parent) if class_.parent == gone.value else class_
+            for class_ in self.classes
+            if class_ is not gone
+        )
+        return replace(self, classes=classes)
 
     def rename(self, which: str | int, name: str) -> Vocabulary:
         """Return it with another name for that class.
@@ -449,6 +491,15 @@ class Vocabulary:
         )
         return replace(self, classes=classes)
 
+    def with_parent(self, which: str | int, parent: str | int | None) -> Vocabulary:
+        """Return it with that class below another one, ``parent``; ``None``: below none.
+
+        Raises:
+            InputError: there is no such class, or the class would be below itself.
+        """
+        value = None if parent is None else self.values[self.index(parent)]
+        return self._with(which, replace(self.classes[self.index(which)], parent=value))
+
     def with_templates(self, templates: str | Sequence[str] | None) -> Vocabulary:
         """Return it with the templates that :func:`napari_corrclip.vocabulary.templates.resolve` finds."""
         resolved = None if templates is None else prompt_templates.resolve(templates)
@@ -458,13 +509,13 @@ class Vocabulary:
         """Return what it is after a person changed its text (see :meth:`to_text`) to ``text``.
 
         A class that is still there by name keeps its value, threshold, colour (unless the text
-        gives one) and being the background; the text's order and prompts hold; other names are
-        new classes with new values.
+        gives one) and being the background; the text's order, prompts and parents hold; other names
+        are new classes with new values.
         """
         known = {grammar.key(class_.name): class_ for class_ in self.classes}
         entries: list[Entry] = []
         next_value = self.next_value
-        for entry in files.entries_of(text):
+        for entry in planted(files.entries_of(text)):
             old = known.get(grammar.key(entry.name))
             if old is None:
                 entries.append(replace(entry, value=next_value))
@@ -503,8 +554,13 @@ class Vocabulary:
             if mine is not None and not color_is_given(mine) and not color_is_given(class_):
                 source = mine  # in its palette, which may be another than that of new classes
             color = moved_color(source, value, class_.background)
-            classes.append(replace(class_, value=value, color=color))
-        return replace(other, classes=tuple(classes), next_value=next_value, origin=self.origin)
+            classes.append(replace(class_, value=value, color=color, parent=None))
+        return replace(
+            other,
+            classes=tree.below_as_in(other.classes, classes),
+            next_value=next_value,
+            origin=self.origin,
+        )
 
     def beside(self, former: Vocabulary, given: Mapping[str, int]) -> Vocabulary:
         """Return these classes with values that mean nothing else in label maps beside this one.
@@ -525,10 +581,14 @@ class Vocabulary:
                     value = unused
                 unused = max(unused, value + 1)
                 color = moved_color(class_, value, class_.background)
-                class_ = replace(class_, value=value, color=color)
+                class_ = replace(class_, value=value, color=color, parent=None)
                 taken.add(value)
             classes.append(class_)
-        return replace(self, classes=tuple(classes), next_value=max(self.next_value, unused))
+        return replace(
+            self,
+            classes=tree.below_as_in(self.classes, classes),
+            next_value=max(self.next_value, unused),
+        )
 
     @classmethod
     def _complete(

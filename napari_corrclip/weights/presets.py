@@ -100,7 +100,7 @@ class NetworkSpec(WebFile):
     @property
     def is_multilingual(self) -> bool:
         """Whether its text tower is of the family that reads about a hundred languages."""
-        return self.library == "open_clip" and bool(companions_of(self.architecture))
+        return self.library == "open_clip" and len(self.files) > 1
 
     @property
     def former_place(self) -> Path | None:

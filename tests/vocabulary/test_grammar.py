@@ -167,7 +167,7 @@ def test_text_brings_back_what_it_was_written_from(entries: list[grammar.Entry])
         assert entry.color in (None, one.color)
 
 
-@given(st.text(alphabet='ab ,;:#"\n0fF\t\u00a0', max_size=30) | st.text(max_size=30))
+@given(st.text(alphabet='ab ,;:>#"\n0fF\t\u00a0', max_size=30) | st.text(max_size=30))
 def test_any_text_is_a_vocabulary_or_one_sentence(text: str) -> None:
     try:
         vocabulary = parse(text)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from typing import Final
 
 from napari_corrclip.evaluation.ablation.measuring import Measured
@@ -13,17 +13,16 @@ from napari_corrclip.wording.visible import visible
 _COLORS: Final = ("#0072B2", "#D55E00", "#009E73", "#CC79A7")
 
 
-def difference_plot(measured: Measured, rows: Sequence[str] | None = None) -> bytes:
+def difference_plot(measured: Measured, titles: Mapping[str, str] | None = None) -> bytes:
     """Return a PNG: of every row that is compared with another the difference, with its interval.
 
     Args:
         measured: the figures.
-        rows: those that are drawn; ``None``: all that are compared.
+        titles: what rows are called that say more than their own; ``None``: those have all.
     """
     from matplotlib.figure import Figure
 
     names = [row for row, against in measured.rows.items() if against]
-    names = [row for row in names if rows is None or row in rows]
     groups = [group for group in measured.groups if group.shown]
     sources = measured.sources
     figure = Figure(figsize=(5.2 * len(sources), 0.42 * len(names) + 1.6), layout="constrained")
@@ -41,10 +40,12 @@ def difference_plot(measured: Measured, rows: Sequence[str] | None = None) -> by
         axis.grid(axis="x", alpha=0.25, linewidth=0.5)
         axis.set_title(f"{source}: {visible(measured.title)}", fontsize=8, parse_math=False)
         axis.set_xlabel("points of mIoU", fontsize=8)
+    called = {**measured.titles, **(titles or {})}
     labels = [
-        f"{measured.titles[row]}\nagainst {measured.titles[measured.rows[row]]}" for row in names
+        f"{visible(called[row])}\nagainst {visible(called[measured.rows[row]])}" for row in names
     ]
-    axes[0].set_yticks(range(len(names)), [visible(label) for label in labels], fontsize=6)
+    axes[0].set_yticks(range(len(names)), labels, fontsize=6, parse_math=False)
     axes[0].invert_yaxis()
-    axes[-1].legend(fontsize=7)
+    handles, shown = axes[0].get_legend_handles_labels()
+    figure.legend(handles, shown, fontsize=7, ncols=len(groups), loc="outside lower center")
     return png(figure)

@@ -10,7 +10,7 @@ from napari_corrclip.errors import InputError
 from napari_corrclip.gui.project.review import Review
 from napari_corrclip.gui.work.said import Kind, Said, Tell
 from napari_corrclip.project.own_classes import OwnClasses
-from napari_corrclip.vocabulary import Vocabulary
+from napari_corrclip.vocabulary import Vocabulary, tree
 
 
 class SetWords:
@@ -121,4 +121,4 @@ class SetWords:
 def _without(words: Vocabulary, values: Container[int]) -> Vocabulary | None:
     """Return classes without those of some values; ``None``: there is no other."""
     classes = tuple(class_ for class_ in words.classes if class_.value not in values)
-    return replace(words, classes=classes) if classes else None
+    return replace(words, classes=tree.rejoined(classes, words.parents)) if classes else None

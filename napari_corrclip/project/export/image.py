@@ -186,7 +186,17 @@ class LabelledImage:
 
     def decided(self) -> NDArray[np.bool_]:
         """Return which pixels show what a person has said: (H, W), of labels that are in memory."""
-        regions, labels = np.asarray(self.regions), np.asarray(self.labels)
+        return self.decided_in(np.asarray(self.labels), np.asarray(self.regions))
+
+    def decided_in(
+        self, labels: NDArray[np.integer], regions: NDArray[np.integer]
+    ) -> NDArray[np.bool_]:
+        """Return which pixels of a piece show what a person has said.
+
+        Args:
+            labels: a piece, as of :meth:`bands`.
+            regions: the same piece.
+        """
         ids = np.array([0, *(note.id for note in self.notes)], np.int64)
         by_hand = np.array([self.outside, *(bool(note.state) for note in self.notes)])
         at = np.minimum(np.searchsorted(ids, regions), len(ids) - 1)

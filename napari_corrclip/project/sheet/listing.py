@@ -146,8 +146,9 @@ def _rows(
     if wanted.undecided:
         where.append("+state = ''")
     if wanted.value is not None:
-        where.append("value = ?")
-        given.append(wanted.value)
+        values = index.became(wanted.value)  # classes that were merged into it, too
+        where.append(f"value IN ({', '.join('?' * len(values))})")
+        given += values
     rows = index.rows(f"SELECT item, id, {column} FROM regions WHERE {' AND '.join(where)}", given)
     flat = itertools.chain.from_iterable(rows)
     found = np.fromiter(flat, np.float64, 3 * len(rows)).reshape(-1, 3)

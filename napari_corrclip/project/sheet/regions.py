@@ -56,8 +56,8 @@ def read_regions(index: Index, places: Iterable[Place]) -> list[SheetRegion]:
     asked = list(places)
     rows = index.rows(
         "WITH asked (item, id) AS (SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]')"
-        " FROM json_each(?)) SELECT item, id, regions.value, state, p, margin, area, top,"
-        ' "left", bottom, "right", run, by, at FROM asked JOIN regions USING (item, id)',
+        " FROM json_each(?)) SELECT item, id, shown_regions.value, state, p, margin, area, top,"
+        ' "left", bottom, "right", run, by, at FROM asked JOIN shown_regions USING (item, id)',
         (json.dumps(asked),),
     )
     found = {(row[0], row[1]): row[2:] for row in rows}

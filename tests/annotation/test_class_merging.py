@@ -1,0 +1,123 @@
+"""Two classes that become one in a session: what is shown follows, whatever was done before and since."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from napari_corrclip.annotation import Session, restore
+from napari_corrclip.annotation.journal import Journal
+from napari_corrclip.errors import InputError
+from tests.annotation.random_edits import digest, edit, new_session, recounted
+from tests.annotation.worlds import random_result, random_vocabulary
+
+SEEDS = st.integers(0, 2**32 - 1)
+
+
+def edited(seed: int, edits: int) -> Session:
+    """A session after some edits; of every other seed with ties and pixels without a class."""
+    random = np.random.default_rng(seed)
+    session = new_session(seed)
+    if seed % 2:
+        session = Session(random_result(random, random_vocabulary(random), (24, 32)))
+    for number in range(edits):
+        edit(session, seed, number)
+    return session
+
+
+def two_classes(session: Session, seed: int) -> tuple[int, int]:
+    random = np.random.default_rng(seed)
+    value, heir = random.choice(session.vocabulary.values, 2, replace=False).tolist()
+    return value, heir
+
+
+@settings(max_examples=60, deadline=None)
+@given(SEEDS, st.integers(0, 12))
+def test_what_is_shown_follows_by_its_label(seed: int, edits: int) -> None:
+    session = edited(seed, edits)
+    if len(session.vocabulary) < 2:
+        return
+    value, heir = two_classes(session, seed)
+    before, labels = dict(session.state.rows), session.labels.copy()
+    said = dict(session.state.verdicts)
+    table, words = session.table, session.vocabulary
+    session.merge_classes(value, heir)
+    assert value not in session.vocabulary.values
+    np.testing.assert_array_equal(session.labels, np.where(labels == value, heir, labels))
+    for region, row in session.state.rows.items():
+        verdict = said.get(region)
+        assert (row.verdict is None) == (verdict is None)
+        if verdict is not None and row.verdict is not None:
+            assert (row.verdict.kind, row.verdict.looked) == (verdict.kind, verdict.looked)
+        if row.voting != "pixels":
+            former = before[region].value
+            assert row.value == (heir if former == value else former)
+    assert session.state.evidence.probabilities.max(initial=0) <= 1
+    recounted(session)
+    session.undo()
+    np.testing.assert_array_equal(session.labels, labels)
+    pd.testing.assert_frame_equal(session.table, table)
+    assert session.vocabulary == words
+
+
+@settings(max_examples=40, deadline=None)
+@given(SEEDS, st.integers(0, 8), st.integers(0, 8))
+def test_it_is_taken_back_whatever_came_since(seed: int, edits: int, later: int) -> None:
+    session = edited(seed, edits)
+    if len(session.vocabulary) < 3:
+        return
+    value, heir = two_classes(session, seed)
+    words, labels = session.vocabulary, session.labels.copy()
+    said = dict(session.state.verdicts)
+    session.merge_classes(value, heir)
+    step = session.history.done[-1]
+    merged = dict(session.state.verdicts)
+    if not later:
+        session.part_classes(step, value, words, "Part")
+        np.testing.assert_array_equal(session.labels, labels)
+        assert session.state.verdicts == said
+        return
+    ids = sorted(session.state.rows)
+    others = [other for other in session.vocabulary.values if other != heir]
+    touched = set(
+        np.random.default_rng(seed + 1).choice(ids, min(later, len(ids)), replace=False).tolist()
+    )
+    for region in sorted(touched):
+        session.assign(region, others[0])
+    session.part_classes(step, value, words, "Part")
+    for region in ids:
+        now = session.state.verdicts.get(region)
+        if region in touched:
+            assert now is not None
+            assert now.value == others[0]
+        elif merged.get(region) is not None:
+            assert now == said[region]
+
+
+def test_it_is_on_the_disk_like_every_step(tmp_path: Path) -> None:
+    session = edited(3, 6)
+    with Journal(session, tmp_path / "session"):
+        value, heir = session.vocabulary.values[:2]
+        session.merge_classes(value, heir)
+        was = digest(session)
+    again = restore(tmp_path / "session")
+    assert digest(again) == was
+    again.undo()
+    assert value in again.vocabulary.values
+
+
+def test_what_cannot_be_merged_is_said() -> None:
+    session = edited(3, 0)
+    name = session.vocabulary.names[0]
+    with pytest.raises(InputError, match=f"'{name}' is one class already"):
+        session.merge_classes(name, name)
+    with pytest.raises(InputError, match="There is no class 'whale'"):
+        session.merge_classes(name, "whale")
+    session.merge_classes(0 + session.vocabulary.values[0], session.vocabulary.values[1])
+    with pytest.raises(InputError, match="merged no class of the value 999"):
+        session.part_classes(session.history.done[-1], 999, session.vocabulary, "Part")

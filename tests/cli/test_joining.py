@@ -1,0 +1,111 @@
+"""``napari-corrclip project compare`` as a person types it."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import imageio.v3 as iio
+import numpy as np
+import pytest
+
+from napari_corrclip.cli import app
+from napari_corrclip.demo.scenes import generate_scene
+from napari_corrclip.project.project import Project
+from tests.project.joining.annotators import annotate, copied, drawn, with_errors
+from tests.project.small import RECIPE, WORDS, write_scenes
+
+
+@pytest.fixture(scope="module")
+def ready(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with images, and projects of Ann and Bo, who are wrong at times."""
+    base = tmp_path_factory.mktemp("two")
+    (base / "images").mkdir()
+    write_scenes(base / "images", 2, 60, 72)
+    with Project.create(base / "ann", WORDS, base / "images", recipe=RECIPE) as project:
+        project.run(progress=False)
+        folder = project.folder
+    copied(folder, "bo")
+    annotate(folder, with_errors(drawn, 0.1, 1), "Ann")
+    annotate(base / "bo", with_errors(drawn, 0.3, 2), "Bo")
+    return base
+
+
+@pytest.fixture
+def here(ready: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of it, which is the current folder."""
+    shutil.copytree(ready, tmp_path, dirs_exist_ok=True)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_figures_and_a_report(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert app.run(["project", "compare", "ann", "bo", "-o", "report"]) == 0
+    out = capsys.readouterr().out
+    assert out.startswith(
+        "2 images compared, 0 in the first alone, 0 in the second alone\npixels   κ 0."
+    )
+    document = json.loads((here / "report" / "comparison.json").read_text())
+    with Project.open("ann") as one, Project.open("bo") as other:
+        found = one.compare(other, progress=False)
+    assert document["pixels"]["confusion"] == found.pixels.counts.tolist()
+    assert document["pixels"]["kappa"] == found.pixels.kappa
+    assert f"κ {found.pixels.kappa:.3f} (95 %" in out
+    assert f"κ {found.regions.kappa:.3f} (95 %" in out
+    assert f"{found.pixels.share:.1%} agree ({found.pixels.agreed:,} of" in out
+    assert [image["title"] for image in document["images"]] == [
+        image.title for image in found.worst_first()
+    ]
+    page = (here / "report" / "comparison.md").read_text()
+    assert page.startswith("# ann and bo, compared\n")
+    assert f"| regions | {found.regions.total} | {found.regions.agreed} |" in page
+    for number, image in enumerate(found.worst_first(), 1):
+        assert f"{image.title}:\n\n![comparison-worst-{number}.png]" in page
+        picture = iio.imread(here / "report" / f"comparison-worst-{number}.png")
+        assert picture.shape[1] > 4 * 512 > picture.shape[0]
+        vermilion = (picture[..., 0] > 150) & (picture[..., 2] < 60) & (picture[..., 1] < 140)
+        last = vermilion[:, 3 * picture.shape[1] // 4 :]
+        rows = picture.shape[0] - 34 - 12
+        columns = (picture.shape[1] - 12) // 4 - 12
+        assert last.sum() / (rows * columns) == pytest.approx(image.share, abs=0.02)
+
+    # Once more in its place, and never in that of others.
+    assert app.run(["project", "compare", "ann", "ann", "-o", "report"]) == 0
+    assert sorted(path.name for path in (here / "report").iterdir()) == [
+        "comparison.json", "comparison.md",
+    ]  # fmt: skip
+    (here / "other").mkdir()
+    (here / "other" / "comparison.md").write_text("mine")
+    capsys.readouterr()
+    assert app.run(["project", "compare", "ann", "bo", "-o", "other"]) == 2
+    assert "might be replaced" in capsys.readouterr().err
+
+
+def test_what_is_passed_over_is_told(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with Project.open("bo") as project:
+        project.mark(project.items()[0], "skipped")
+    assert app.run(["project", "compare", "ann", "bo"]) == 2
+    out = capsys.readouterr()
+    assert "Passed over: ../images/0.png: It is skipped in bo.corrclip-project" in out.err
+    assert out.out.startswith(
+        "1 image compared, 0 in the first alone, 0 in the second alone, 1 passed over\n"
+    )
+    assert app.run(["project", "compare", "ann", "bo", "--verified"]) == 0
+    out = capsys.readouterr()
+    assert "0 images compared" in out.out
+    assert "2 not verified by both" in out.out
+    assert "pixels   none that could be compared" in out.out
+
+
+def test_names_of_others_are_text(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    Path("bo.corrclip-project").rename("b|o\n`x`.corrclip-project")
+    iio.imwrite(here / "images" / "0.png", generate_scene(9).image[:50, :50])
+    assert app.run(["project", "compare", "ann", "b|o\n`x`", "-o", "report"]) == 2
+    out = capsys.readouterr()
+    assert out.err.count("\n") == 1
+    page = (here / "report" / "comparison.md").read_text()
+    assert page.splitlines()[0] == r"# ann and b\|o\\n\`x\`, compared"
+    assert np.isfinite(
+        json.loads((here / "report" / "comparison.json").read_text())["pixels"]["kappa"]
+    )

@@ -1,0 +1,262 @@
+"""Classes of a set that become one: at once for who reads, a step for who corrects, taken back exactly."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import imageio.v3 as iio
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image
+
+import napari_corrclip as nc
+from napari_corrclip.demo.scenes import generate_scene
+from napari_corrclip.engine.segmenter import Segmenter
+from napari_corrclip.errors import InputError
+from napari_corrclip.project.project import Project
+
+RECIPE = nc.Recipe(regions="superpixels", region_options={"n_segments": 9})
+WORDS = "red, green, blue, background: grass"
+
+
+@pytest.fixture(scope="module")
+def segmenter() -> Segmenter:
+    return Segmenter.from_recipe(RECIPE)
+
+
+@pytest.fixture
+def project(tmp_path: Path, segmenter: Segmenter) -> Iterator[Project]:
+    images = tmp_path / "images"
+    images.mkdir()
+    for number in range(3):
+        iio.imwrite(images / f"{number}.png", generate_scene(number).image[:64, :64])
+    with Project.create(tmp_path / "set", WORDS, images, recipe=RECIPE) as made:
+        made.run(segmenter=segmenter, progress=False)
+        yield made
+
+
+def areas(project: Project) -> dict[str, int]:
+    return {row.name: row.area for row in project.figures().classes if row.area}
+
+
+def exported(project: Project, folder: Path) -> list[NDArray[Any]]:
+    """The label maps of all images, by the names of their classes, as they are handed on."""
+    done = project.export(folder, "indexed", progress=False)
+    assert done.left_out == ()
+    paths = sorted((folder / "SegmentationClass").rglob("*.png"))
+    maps = [np.asarray(Image.open(path)) for path in paths]
+    assert len(maps) == len(project)
+    return maps
+
+
+def told(project: Project) -> list[tuple[Any, ...]]:
+    """Everything that the index has of regions: who decided what and when."""
+    return project._index.rows(
+        "SELECT item, id, value, state, by, at FROM shown_regions ORDER BY item, id"
+    )
+
+
+def decide(
+    project: Project, name: str, by: str = "Ann", only: slice = slice(None, None, 3)
+) -> None:
+    for item in project:
+        with project.session(item, by=by) as session:
+            session.assign(session.ids[only].tolist(), name)
+
+
+def test_who_reads_sees_it_at_once_and_it_is_taken_back_exactly(
+    project: Project, tmp_path: Path
+) -> None:
+    decide(project, "red")
+    words, before, said = project.vocabulary, areas(project), told(project)
+    maps = exported(project, tmp_path / "before")
+    red, blue = words.values[words.index("red")], words.values[words.index("blue")]
+    sessions = {path: path.stat().st_mtime_ns for path in project.folder.glob("items/*/session/*")}
+    project.merge_classes("red", "blue", by="Ann")
+    # One row, and no file of an item is touched.
+    assert {path: path.stat().st_mtime_ns for path in sessions} == sessions
+    assert project.merged_classes() == {"red": "blue"}
+    assert "red" not in project.vocabulary.names
+    assert project.vocabulary.classes[project.vocabulary.index("blue")].prompts == ("blue", "red")
+    after = areas(project)
+    assert after.get("blue") == before["red"] + before.get("blue", 0)
+    assert "red" not in after
+    for was, now in zip(maps, exported(project, tmp_path / "after"), strict=True):
+        np.testing.assert_array_equal(now, np.where(was == red, blue, was))
+    assert project.part_classes("red", progress=False).sessions == 0
+    assert project.vocabulary == words
+    assert (areas(project), told(project)) == (before, said)
+    for was, now in zip(maps, exported(project, tmp_path / "again"), strict=True):
+        np.testing.assert_array_equal(now, was)
+
+
+def test_a_session_takes_it_as_a_step_and_who_decided_stays(project: Project) -> None:
+    decide(project, "red")
+    first, second, _ = project
+    words, said = project.vocabulary, told(project)
+    with project.session(first) as session:
+        labels = session.labels.copy()
+    red, blue = words.values[words.index("red")], words.values[words.index("blue")]
+    project.merge_classes("red", "blue")
+    merged = told(project)
+    with project.session(first, by="Bob") as session:
+        assert "red" not in session.vocabulary.names
+        assert session.history.done[-1].title == "'red' became 'blue' in the whole set"
+        np.testing.assert_array_equal(session.labels, np.where(labels == red, blue, labels))
+    assert told(project) == merged  # Bob has only looked
+    with project.session(first, by="Bob") as session:
+        steps = len(session.history.done)
+        last = session.ids[-1]
+        session.assign(last, "green")
+        assert len(session.history.done) == steps + 1
+    with project.session(second, by="Bob"):
+        pass
+    found = project.part_classes("red", progress=False)
+    assert (found.name, found.sessions, found.left) == ("red", 2, ())
+    # What Bob decided since stays, and all else is as it was.
+    changed = [row for row in told(project) if row not in said]
+    assert [(row[1], row[4]) for row in changed] == [(last, "Bob")]
+    with project.session(first) as session:
+        assert session.vocabulary.names == project.vocabulary.names
+        here = session.regions != last
+        np.testing.assert_array_equal(session.labels[here], labels[here])
+
+
+def test_one_that_is_open_elsewhere_follows_when_it_is_opened_next(project: Project) -> None:
+    decide(project, "red")
+    first, *_ = project
+    project.merge_classes("red", "blue")
+    with Project.open(project.folder) as other, other.session(first):
+        found = project.part_classes("red", progress=False)
+        assert [sentence.partition(":")[0] for sentence in found.left] == [first.title]
+    with project.session(first) as session:
+        assert "red" in session.vocabulary.names
+        assert {verdict.value for verdict in session.state.verdicts.values()} == {
+            project.vocabulary.values[project.vocabulary.index("red")]
+        }
+
+
+def test_chains_are_followed_and_taken_back_in_any_order(project: Project) -> None:
+    decide(project, "red")
+    before, words = areas(project), project.vocabulary
+    project.merge_classes("red", "blue")
+    project.merge_classes("blue", "green")
+    assert project.merged_classes() == {"red": "green", "blue": "green"}
+    assert areas(project)["green"] == sum(before.get(name, 0) for name in ("red", "blue", "green"))
+    project.part_classes("red", progress=False)
+    assert project.merged_classes() == {"blue": "green"}
+    assert areas(project)["red"] == before["red"]
+    project.part_classes("blue", progress=False)
+    assert areas(project) == before
+    assert {c.name: c.prompts for c in project.vocabulary} == {c.name: c.prompts for c in words}
+
+
+def test_what_is_below_a_class_goes_with_it_and_comes_back(project: Project) -> None:
+    words = project.vocabulary.add("colour", prompts=(), index=0)
+    words = words.with_parent("red", "colour").with_parent("green", "colour")
+    words = words.add("crimson", parent="red").add("lilac")
+    project.choose(words)
+    before = {class_.name: project.vocabulary.path(class_.name) for class_ in project.vocabulary}
+    for item in project:
+        with project.session(item) as session:
+            session.set_vocabulary(project.vocabulary, classify=False)
+            session.assign(session.ids[::3].tolist(), "crimson")
+    project.merge_classes("red", "blue")
+    assert project.vocabulary.path("crimson") == ("blue", "crimson")
+    with project.session(next(iter(project))) as session:  # which takes it
+        assert session.vocabulary.path("crimson") == ("blue", "crimson")
+    project.part_classes("red", progress=False)
+    assert {c.name: project.vocabulary.path(c.name) for c in project.vocabulary} == before
+    assert project.vocabulary == words
+    # A parent that becomes its own child: its other children go up.
+    project.merge_classes("colour", "green")
+    assert project.vocabulary.path("green") == ("green",)
+    assert project.vocabulary.path("crimson") == ("red", "crimson")
+    project.part_classes("colour", progress=False)
+    assert {c.name: project.vocabulary.path(c.name) for c in project.vocabulary} == before
+
+
+def test_a_repair_keeps_it(project: Project) -> None:
+    decide(project, "red")
+    project.merge_classes("red", "blue")
+    after, folder = areas(project), project.folder
+    project.close()
+    (folder / "project.sqlite").unlink()
+    with Project.repair(folder) as mended:
+        assert areas(mended) == after
+        mended.part_classes("red", progress=False)
+        assert "red" in areas(mended)
+
+
+def test_what_cannot_be_is_said(project: Project) -> None:
+    with pytest.raises(InputError, match="'red' is one class already; give two"):
+        project.merge_classes("red", "RED")
+    with pytest.raises(InputError, match="There is no class 'whale'"):
+        project.merge_classes("red", "whale")
+    with pytest.raises(InputError, match="No class 'red' became another one; nothing was merged"):
+        project.part_classes("red")
+    project.merge_classes("red", "blue")
+    project.choose(project.vocabulary.add("red"))
+    with pytest.raises(InputError, match="There is another class 'red' by now"):
+        project.part_classes("red")
+    with pytest.raises(InputError, match="'whale' became another one; these did: 'red'"):
+        project.part_classes("whale")
+    with Project.open(project.folder, read_only=True) as other:
+        assert other.merged_classes() == {"red": "blue"}
+        with pytest.raises(InputError):
+            other.merge_classes("green", "blue")
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_whatever_is_done_readers_and_sessions_agree(
+    seed: int, project: Project, tmp_path: Path
+) -> None:
+    """Merging, parting, deciding and looking, in any order, against a model of maps by original class."""
+    dice = random.Random(seed)
+    origin = {c.value: c.name for c in project.vocabulary}
+    truth: dict[str, NDArray[Any]] = {}
+    for item in project:
+        with project.session(item) as session:
+            truth[item.name] = session.labels.copy()
+    merged: dict[int, int] = {}
+
+    def now(value: int) -> int:
+        while value in merged:
+            value = merged[value]
+        return value
+
+    for step in range(30):
+        values = list(project.vocabulary.values)
+        kind = dice.choice(["merge", "part", "decide", "look", "look"])
+        if kind == "merge" and len(values) > 2:
+            value, heir = dice.sample(values, 2)
+            project.merge_classes(project.vocabulary.index(origin[value]), origin[heir])
+            merged[value] = heir
+        elif kind == "part" and merged:
+            value = dice.choice(sorted(merged))
+            project.part_classes(value, progress=False)
+            del merged[value]
+        else:
+            item = dice.choice(list(project))
+            with project.session(item, by="Ann") as session:
+                became = np.vectorize(now, otypes=[np.uint16])(truth[item.name])
+                np.testing.assert_array_equal(session.labels, became)
+                if kind == "decide":
+                    region = dice.choice(session.ids.tolist())
+                    value = dice.choice(session.vocabulary.values)
+                    session.assign(region, value)
+                    truth[item.name][session.regions == region] = value
+        counts: dict[int, int] = {}
+        for labels in truth.values():
+            for value, number in zip(*np.unique(labels, return_counts=True), strict=True):
+                counts[now(int(value))] = counts.get(now(int(value)), 0) + int(number)
+        found = {row.value: row.area for row in project.figures().classes if row.area}
+        assert found == counts, step
+    for (name, labels), shown in zip(
+        sorted(truth.items()), exported(project, tmp_path / "out"), strict=True
+    ):
+        np.testing.assert_array_equal(shown, np.vectorize(now, otypes=[np.uint8])(labels), name)
