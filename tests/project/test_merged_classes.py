@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from napari_corrclip.demo.scenes import generate_scene
 from napari_corrclip.engine.segmenter import Segmenter
 from napari_corrclip.errors import InputError
 from napari_corrclip.project.project import Project
+from napari_corrclip.project.sheet.listing import SheetFilter
 
 RECIPE = nc.Recipe(regions="superpixels", region_options={"n_segments": 9})
 WORDS = "red, green, blue, background: grass"
@@ -178,6 +180,25 @@ def test_what_is_below_a_class_goes_with_it_and_comes_back(project: Project) -> 
     assert project.vocabulary.path("crimson") == ("red", "crimson")
     project.part_classes("colour", progress=False)
     assert {c.name: project.vocabulary.path(c.name) for c in project.vocabulary} == before
+
+
+def test_sheets_and_comparisons_go_by_it(project: Project, tmp_path: Path) -> None:
+    decide(project, "red", by="Ann")
+    with Project.open(shutil.copytree(project.folder, tmp_path / "b.corrclip-project")) as other:
+        other.merge_classes("red", "blue")
+        blue = other.vocabulary.by_value(other.vocabulary.values[other.vocabulary.index("blue")])
+        wanted = SheetFilter(value=blue.value, undecided=False)
+        sheet = other.sheet(wanted, progress=False)
+        figures = {row.name: row.regions for row in other.figures().classes}
+        assert len(sheet) == figures["blue"] > 0
+        shown = other.read_regions(sheet.between(0, len(sheet)))
+        assert {region.value for region in shown} == {blue.value}
+        found = project.compare(other, progress=False)
+    # By their names: what is red in the one is blue in the other.
+    counts, names = found.pixels.counts, found.names
+    red, as_blue = names.index("red"), names.index("blue")
+    assert counts[red, as_blue] == areas(project)["red"] > 0
+    assert counts[red, red] == 0
 
 
 def test_a_repair_keeps_it(project: Project) -> None:

@@ -146,7 +146,7 @@ def _rows(
     if wanted.undecided:
         where.append("+state = ''")
     if wanted.value is not None:
-        values = index.became(wanted.value)
+        values = index.became(wanted.value)  # classes that were merged into it, too
         where.append(f"value IN ({', '.join('?' * len(values))})")
         given += values
     rows = index.rows(f"SELECT item, id, {column} FROM regions WHERE {' AND '.join(where)}", given)

@@ -29,6 +29,7 @@ def begin(person: Person, folder: Path) -> SheetWindow:
     shown(person)
     person.qtbot.waitUntil(lambda: dock.workspace.session is not None, timeout=MINUTE)
     turn_to(person, Page.IMAGES)
+    dock.grab().save(str(folder.parent / "dock.png"))
     click_at(person, dock.projects.panel.sheet_button)
     person.qtbot.waitUntil(lambda: dock.sheet.sheet is not None, timeout=MINUTE)
     pictures(person)

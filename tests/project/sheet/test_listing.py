@@ -55,6 +55,23 @@ def test_it_has_every_open_region_once_the_least_sure_first(project: Project) ->
         )  # fmt: skip
 
 
+def test_a_class_that_was_merged_is_on_the_sheet_of_its_heir(project: Project) -> None:
+    words = project.vocabulary
+    values = {each.value for each in project.read_regions(places(sheet(project)))}
+    gone, heir = sorted(values)[:2]
+    both = places(sheet(project, value=gone)) + places(sheet(project, value=heir))
+    project.merge_classes(words.by_value(gone).name, words.by_value(heir).name)
+    found = sheet(project, value=heir)
+    assert sorted(places(found)) == sorted(both)
+    shown = project.read_regions(found.page(0))
+    assert {each.value for each in shown} == {heir}
+    decided = project.decide(
+        dict.fromkeys(shown), progress=False
+    )  # what was looked at is what there is
+    assert decided.left == ()
+    assert project.undo_sheet(decided, progress=False).left == ()
+
+
 def test_what_is_decided_verified_gone_or_large_is_left_out(project: Project) -> None:
     before = sheet(project)
     second, third, fourth = (project.item(f"../images/{number}.png") for number in (1, 2, 3))
