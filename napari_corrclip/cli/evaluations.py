@@ -67,16 +67,14 @@ def evaluate(options: Options) -> None:
 
     part = None if options.part is None else read_part(options.part)
     classes = None if options.classes is None else read_classes(options.classes)
-    dataset = take(
-        open_dataset(
-            options.dataset,
-            options.root,
-            classes=classes,
-            first=options.first,
-            ignore=options.ignore,
-        ),
-        options.images,
+    every = open_dataset(
+        options.dataset,
+        options.root,
+        classes=classes,
+        first=options.first,
+        ignore=options.ignore,
     )
+    dataset = take(every, options.images)
     if options.check:
         _survey(dataset)
         return
@@ -87,7 +85,7 @@ def evaluate(options: Options) -> None:
 
         check_matplotlib()
     check_folder(folder)
-    _run(options, dataset, recipe, folder, part)
+    _run(options, (dataset, every), recipe, folder, part)
 
 
 def _survey(dataset: Dataset) -> None:
@@ -96,7 +94,7 @@ def _survey(dataset: Dataset) -> None:
 
     found = drive(survey_steps(dataset))
     tell(*found.lines())
-    found.check()
+    found.check(listed=True)
 
 
 def _recipe(options: Options, dataset: Dataset) -> Recipe:
@@ -124,9 +122,22 @@ def _recipe(options: Options, dataset: Dataset) -> Recipe:
 
 
 def _run(
-    options: Options, dataset: Dataset, recipe: Recipe, folder: Path, part: tuple[int, int] | None
+    options: Options,
+    sets: tuple[Dataset, Dataset],
+    recipe: Recipe,
+    folder: Path,
+    part: tuple[int, int] | None,
 ) -> None:
-    """Run what has no result yet; if that was all, score it and write the report."""
+    """Run what has no result yet; if that was all, score it and write the report.
+
+    Args:
+        options: of the command.
+        sets: the data set as far as it is wanted, and with all its images.
+        recipe: of the run.
+        folder: of the evaluation.
+        part: which of how many; ``None``: all.
+    """
+    dataset, every = sets
     from napari_corrclip.evaluation.benchmarking import evaluating, output, report
     from napari_corrclip.evaluation.benchmarking.survey import survey_steps
     from napari_corrclip.evaluation.writing import check_foreign
@@ -144,16 +155,19 @@ def _run(
             f"{str(folder)!r} has no evaluation yet, and parts that run at once cannot make one; do so first "
             "by --prepare."
         )
-    with evaluating.open_project(folder, dataset, recipe, adding=part is None) as project:
+    with evaluating.open_project(
+        folder, dataset, recipe, every=every, adding=part is None
+    ) as project:
         if options.prepare:
             tell(f"{project.folder}: {len(dataset.images):,} images, to be run by --part I/N")
             return
         for line in to_be_fetched(recipe) if options.scheduler is None else ():
             say(line)
-        due = project.items_to_run(stale=part is None, part=part)
+        names = evaluating.names_in(project, dataset)
+        due = project.items_to_run(stale=part is None, part=part, only=names)
         if due or part is None:
             steps = evaluating.run_steps(
-                project, part=part, workers=options.workers, scheduler=options.scheduler
+                project, dataset, part=part, workers=options.workers, scheduler=options.scheduler
             )
             codes = drive_run(project, steps, len(due), "run")
         if part is not None:

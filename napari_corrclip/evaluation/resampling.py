@@ -17,6 +17,8 @@ from numpy.typing import NDArray
 from napari_corrclip.maps.votes import crosstab
 
 RESAMPLES: Final = 2000
+FEWEST: Final = 5
+"""Images below which an interval decides nothing: of one image all draws are the same."""
 SEED: Final = 0
 
 # Of draws x images that are counted at once: 32 MB of float64.
@@ -41,13 +43,13 @@ class Interval:
 
     @property
     def above_zero(self) -> bool:
-        """Whether the whole interval is above 0."""
-        return self.low > 0
+        """Whether the whole interval is above 0, of images enough to tell."""
+        return self.images >= FEWEST and self.low > 0
 
     @property
     def below_zero(self) -> bool:
-        """Whether the whole interval is below 0."""
-        return self.high < 0
+        """Whether the whole interval is below 0, of images enough to tell."""
+        return self.images >= FEWEST and self.high < 0
 
 
 def class_counts(

@@ -24,7 +24,7 @@ def check_foreign(folder: Path, record: str) -> None:
     foreign = sorted(folder.glob(f"{begin}*")) if folder.is_dir() else []
     if foreign:
         raise InputError(
-            f"{str(foreign[0])!r} is there and might be replaced, without a {record} that says it is "
+            f"{str(foreign[0])!r} is there and might be replaced, without the {record} that says it is "
             "of this program; move it away or give another -o."
         )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
@@ -50,7 +50,12 @@ class Choice:
 
 
 def choose(
-    index: Index, *, stale: bool = False, part: Part | None = None, features: int = 0
+    index: Index,
+    *,
+    stale: bool = False,
+    part: Part | None = None,
+    features: int = 0,
+    only: Collection[str] | None = None,
 ) -> Choice:
     """Return the items that a run would take; see :meth:`~napari_corrclip.project.project.Project.run`.
 
@@ -60,6 +65,7 @@ def choose(
         part: of them the items of a part alone.
         features: how many bytes the features of the project may take, of a part its share of them; as far
             as they leave room, items that lack theirs are run again.
+        only: names of items, of which alone some are taken; ``None``: of all.
 
     Raises:
         InputError: there is no such part.
@@ -80,6 +86,8 @@ def choose(
                 record.run not in imports
             ):  # no run gives these labels again, with features or without
                 fresh.append(record)
+    if only is not None:
+        due, fresh = ([each for each in some if each.name in only] for some in (due, fresh))
     if part is not None:
         fresh = [record for record in fresh if is_in(record, part)]
         due, mine = [], [record for record in due if is_in(record, part)]

@@ -686,7 +686,12 @@ class Project:
     # -- running
 
     def items_to_run(
-        self, *, stale: bool = False, part: tuple[int, int] | None = None, features: int = 0
+        self,
+        *,
+        stale: bool = False,
+        part: tuple[int, int] | None = None,
+        features: int = 0,
+        only: Collection[str] | None = None,
     ) -> list[ItemRecord]:
         """Return the items that :meth:`run` would take, but for those that come to its folders till then.
 
@@ -694,11 +699,13 @@ class Project:
             stale: as for :meth:`run`.
             part: as there.
             features: as there; those that are run again for them come last.
+            only: as for :meth:`run_steps`.
 
         Raises:
             InputError: there is no such part.
         """
-        return self._choice(stale, part, features).items
+        found = choosing.choose(self._index, stale=stale, part=part, features=features, only=only)
+        return found.items
 
     def _choice(self, stale: bool, part: tuple[int, int] | None, features: int) -> Choice:
         return choosing.choose(self._index, stale=stale, part=part, features=features)
@@ -714,8 +721,13 @@ class Project:
         scheduler: str | None = None,
         vectors: bool = True,
         features: int = 0,
+        only: Collection[str] | None = None,
     ) -> Generator[Event[str, Proposal], None, Report[str]]:
-        """Generator of :meth:`run`: events of :func:`~napari_corrclip.project.run.run_steps`."""
+        """Generator of :meth:`run`: events of :func:`~napari_corrclip.project.run.run_steps`.
+
+        Of the items of the names ``only`` alone, where these are given
+        (:attr:`ItemRecord.name <napari_corrclip.project.records.ItemRecord.name>`).
+        """
         if part is None:  # a part writes into the items' folders alone
             self._index.check_writable()
         return running.project_steps(
@@ -727,6 +739,7 @@ class Project:
             workers=workers,
             scheduler=scheduler,
             extras=Extras(vectors, features),
+            only=only,
         )
 
     def size_of_vectors(

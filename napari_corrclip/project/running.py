@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Collection, Generator, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -43,6 +43,7 @@ def project_steps(
     workers: int | None = None,
     scheduler: str | None = None,
     extras: Extras = USUAL,
+    only: Collection[str] | None = None,
 ) -> Generator[Event[str, Proposal], None, Report[str]]:
     """Run a project; see :meth:`~napari_corrclip.project.project.Project.run`."""
     if type(extras.features) is not int or extras.features < 0:
@@ -71,7 +72,7 @@ def project_steps(
             check_part(part)
             if is_running(index.folder):  # it writes into the same folders
                 raise _is_at_work(index.folder)
-        chosen = choose(index, stale=stale, part=part, features=extras.features)
+        chosen = choose(index, stale=stale, part=part, features=extras.features, only=only)
         if part is None:
             ledger = Indexed(index, vocabulary, recipe)
         else:

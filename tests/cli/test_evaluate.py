@@ -20,6 +20,7 @@ from napari_corrclip.evaluation.benchmarking.scores import Scores
 from napari_corrclip.evaluation.datasets.benchmarks import LAYOUTS
 from napari_corrclip.evaluation.datasets.opening import open_dataset
 from napari_corrclip.project.project import Project
+from napari_corrclip.project.records import ItemState
 from napari_corrclip.settings import Settings
 from tests.evaluation.datasets.layouts import KEYS, KIND, write_dataset
 
@@ -208,23 +209,65 @@ def test_what_lies_under_a_root_is_told(
     Image.fromarray(np.zeros((256, 200), np.uint8)).save(world / "labels" / "2.png")
     assert evaluate(world, tmp_path / "out", "--check") == 2
     told = capsys.readouterr()
-    assert "256 × 256 pixels and its truth" in told.err
+    assert "256 × 256 pixels and its truth" in told.out
     assert "Broken: " in told.out
-    assert "2.png" in told.out
+    assert "1 of 3 images of world cannot be used, as said above" in told.err
     # All of them at once, and nothing is run that would have to be thrown away.
     (world / "images" / "0.png").write_bytes(b"no image")
     assert evaluate(world, tmp_path / "out", "--check") == 2
     told = capsys.readouterr()
     assert told.out.count("Broken: ") == 2
-    assert "2 of 3 images of world cannot be used, the first: " in told.err
+    assert "2 of 3 images of world cannot be used, as said above" in told.err
     assert evaluate(world, tmp_path / "out") == 2
-    assert "2 of 3 images of world cannot be used" in capsys.readouterr().err
+    assert "2 of 3 images of world cannot be used, the first: " in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
     (world / "labels" / "2.png").unlink()
     assert evaluate(world, tmp_path / "out") == 2
     assert "has no counterpart in" in capsys.readouterr().err
     assert evaluate(world, tmp_path / "out", name="voc23") == 2
     assert "'voc23' is no data set; did you mean 'voc21'" in capsys.readouterr().err
+
+
+def test_the_images_that_are_asked_for_alone_are_run(
+    world: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out"
+    assert evaluate(world, out, "--prepare") == 0
+    assert evaluate(world, out, "--images", "1", "--no-plots") == 0
+    with Project.open(out / PROJECT) as project:
+        assert len(project.items(ItemState.PRELABELLED)) == 1
+        assert len(project.items(ItemState.NEW)) == 2
+    assert "(1 of 1 " in capsys.readouterr().err
+
+
+def test_another_data_set_does_not_come_into_an_evaluation(
+    world: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out"
+    assert evaluate(world, out, "--images", "1", "--no-plots") == 0
+    capsys.readouterr()
+    moved = world.rename(tmp_path / "moved")
+    assert evaluate(moved, out, "--no-plots") == 2
+    said = capsys.readouterr().err
+    assert "an evaluation of 1 image that this data set does not have" in said
+    way = said.partition("napari-corrclip ")[2].split()
+    assert way[:2] == ["project", "relink"]
+    assert main([*way[:3], str(world), str(moved)]) == 0
+    assert evaluate(moved, out, "--no-plots") == 0
+    with Project.open(out / PROJECT) as project:
+        assert len(project.items(ItemState.PRELABELLED)) == 3
+
+
+def test_the_demos_networks_say_that_they_know_no_photographs(
+    world: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (world / "images" / "Thumbs.db").write_bytes(b"of Windows")
+    assert evaluate(world, tmp_path / "out", "--images", "1", "--no-plots") == 0
+    assert "coloured shapes alone" not in capsys.readouterr().err
+    names = [*NAMES[:-1], "pizza"]
+    (world / "classes.txt").write_text("\n".join(names) + "\n")
+    assert evaluate(world, tmp_path / "food", "--images", "1", "--no-plots") == 0
+    assert "coloured shapes alone" in capsys.readouterr().err
 
 
 def square(value: int, shape: tuple[int, int] = (48, 64)) -> NDArray[np.uint8]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Generator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -62,18 +63,21 @@ def is_begun(folder: Path) -> bool:
     return is_project(folder / PROJECT)
 
 
-def open_project(folder: Path, dataset: Dataset, recipe: Recipe, *, adding: bool = True) -> Project:
+def open_project(
+    folder: Path, dataset: Dataset, recipe: Recipe, *, every: Dataset, adding: bool = True
+) -> Project:
     """Open the project of an evaluation, made if there is none yet; images that it lacks are added.
 
     Args:
         folder: of the evaluation.
         dataset: whose images they are.
         recipe: of the run, as the data set sets it.
+        every: the data set with all its images, of which it may have others from an earlier run.
         adding: whether it may be written; else it must have all images.
 
     Raises:
-        InputError: the folder has an evaluation of other classes, networks or settings, or lacks images that
-            are not to be added.
+        InputError: the folder has an evaluation of other classes, networks or settings, or of images that are
+            none of the data set, or lacks images that are not to be added.
     """
     place = folder / PROJECT
     files = [each.image for each in dataset.images]
@@ -87,6 +91,14 @@ def open_project(folder: Path, dataset: Dataset, recipe: Recipe, *, adding: bool
                 "-o, or the options that it was begun with."
             )
         known = items_of(project)
+        own = {place_of(each.image) for each in every.images}
+        strange = sorted(place for place in known if place not in own)
+        if strange:
+            raise InputError(
+                f"{str(folder)!r} has an evaluation of {count(len(strange), 'image')} that this data set "
+                f"does not have, such as {str(strange[0])!r}; give another -o, or, where the data set was "
+                f"moved: napari-corrclip project relink {shlex.quote(str(place))} OLD NEW."
+            )
         missing = [file for file in files if place_of(file) not in known]
         if missing and not adding:
             raise InputError(
@@ -106,19 +118,28 @@ def items_of(project: Project) -> dict[Path, ItemRecord]:
     return {place_of(project.path_of(item)): item for item in project.items()}
 
 
+def names_in(project: Project, dataset: Dataset) -> frozenset[str]:
+    """Return the names of the items of a data set's images, as far as they are there."""
+    items = items_of(project)
+    places = (place_of(each.image) for each in dataset.images)
+    return frozenset(items[place].name for place in places if place in items)
+
+
 def run_steps(
     project: Project,
+    dataset: Dataset,
     *,
     part: tuple[int, int] | None = None,
     workers: int | None = None,
     scheduler: str | None = None,
 ) -> Generator[Event[str, Proposal], None, Report[str]]:
-    """Run what has no result yet, or another image than its result is of.
+    """Run those images of a data set that have no result yet, or are another one than their result is of.
 
     What parts have made is taken in first.
 
     Args:
         project: of the evaluation.
+        dataset: whose images alone are run.
         part: ``(i, n)``: of n parts the i-th alone; see :meth:`Project.run`.
         workers: processes on this machine.
         scheduler: address of a Dask scheduler.
@@ -131,7 +152,12 @@ def run_steps(
         yield from project.collect_steps()
     return (
         yield from project.run_steps(
-            stale=part is None, part=part, workers=workers, scheduler=scheduler, vectors=False
+            stale=part is None,
+            part=part,
+            workers=workers,
+            scheduler=scheduler,
+            vectors=False,
+            only=names_in(project, dataset),
         )
     )
 

@@ -10,8 +10,10 @@ from typing import Any, Final
 
 import numpy as np
 
+from napari_corrclip.demo.world import COLORS, COMBINATIONS, GROUNDS, SHAPES
 from napari_corrclip.evaluation.benchmarking.evaluating import Evaluation
 from napari_corrclip.evaluation.datasets.benchmarks import CONDITIONS
+from napari_corrclip.evaluation.datasets.dataset import Dataset
 from napari_corrclip.evaluation.effort.reporting.cells import number, plain, plain_text
 from napari_corrclip.wording.amounts import count
 from napari_corrclip.wording.visible import visible
@@ -58,10 +60,10 @@ def notes(evaluation: Evaluation) -> Iterator[str]:
     whole = dataset.expected or len(dataset.images)
     if scored != whole:
         yield f"Only {scored:,} of {whole:,} images are scored, so that figures are not comparable."
-    if dataset.published and recipe.name == "demo":
+    if recipe.name == "demo" and not _are_of_the_demo(dataset):
         yield (
             "The demo's networks know coloured shapes alone, so that these figures say nothing of "
-            "photographs; --preset names others."
+            "photographs and their words; --preset names others."
         )
     if dataset.note:
         yield f"{dataset.note[0].upper()}{dataset.note[1:]}."
@@ -82,6 +84,12 @@ def notes(evaluation: Evaluation) -> Iterator[str]:
             + ours
             + (f", {options['painting']}." if "painting" in options else ".")
         )
+
+
+def _are_of_the_demo(dataset: Dataset) -> bool:
+    """Whether all words are ones that the demo's networks were trained with."""
+    known = {*COLORS, *SHAPES, *GROUNDS, *(f"{color} {shape}" for color, shape in COMBINATIONS)}
+    return known.issuperset(dataset.vocabulary.queries)
 
 
 def _beside_protocol(evaluation: Evaluation) -> str:

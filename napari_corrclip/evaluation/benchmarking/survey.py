@@ -35,8 +35,17 @@ class Survey:
     largest: tuple[int, int]
     broken: tuple[str, ...] = ()
 
-    def check(self) -> None:
-        """Raise InputError where an image cannot be used: figures of a part of a set look like the set's."""
+    def check(self, *, listed: bool = False) -> None:
+        """Raise InputError where an image cannot be used: figures of a part of a set look like the set's.
+
+        Args:
+            listed: whether :meth:`lines` were told, which have the sentences.
+        """
+        if self.broken and listed:
+            raise InputError(
+                f"{len(self.broken):,} of {count(len(self.dataset.images), 'image')} of {self.dataset.title} "
+                "cannot be used, as said above; repair them, or take them out of the data set."
+            )
         if len(self.broken) == 1:
             raise InputError(self.broken[0])
         if self.broken:

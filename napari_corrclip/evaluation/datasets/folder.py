@@ -87,10 +87,18 @@ def names_in(folder: Path) -> list[str] | None:
     return list(names_of_lines(read_text(path, "class names")))
 
 
+_OF_WINDOWS = ("Thumbs.db", "desktop.ini")
+"""What Windows puts into folders of pictures."""
+
+
 def _by_stem(folder: Path) -> dict[str, Path]:
     """Return the files of ``folder`` by name without suffix."""
     try:
-        files = sorted(p for p in folder.iterdir() if p.is_file() and not p.name.startswith("."))
+        files = sorted(
+            path
+            for path in folder.iterdir()
+            if path.is_file() and not path.name.startswith(".") and path.name not in _OF_WINDOWS
+        )
     except OSError as error:
         reason = error.strerror or str(error)
         raise InputError(
