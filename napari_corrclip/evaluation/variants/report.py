@@ -7,7 +7,9 @@ from dataclasses import asdict
 
 from napari_corrclip.evaluation.ablation.report import difference, document_of, percent, shares
 from napari_corrclip.evaluation.ablation.rows import FULL
+from napari_corrclip.evaluation.resampling import FEWEST
 from napari_corrclip.evaluation.variants.study import JUDGED, JUDGING_SOURCE, VariantStudy
+from napari_corrclip.wording.amounts import count
 
 _FEW = 0.005
 """Of the pixels: what changes fewer cannot move much."""
@@ -73,6 +75,8 @@ def verdict(study: VariantStudy, name: str) -> str:
         harm = _harm(study, name)
         return f"**wins**{f'; by superpixels it harms {harm}' if harm else ''}"
     test = study.test
+    if test.images < FEWEST:
+        return f"{count(test.images, 'image')}, too few to tell"
     found = {group: study.difference(name, group) for group in JUDGED}
     changed, repaired, broken = (100 * share for share in test.changes(JUDGING_SOURCE, name))
     if all(interval.above_zero for interval in found.values()):

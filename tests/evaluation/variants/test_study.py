@@ -133,13 +133,13 @@ def test_validation_chooses_and_test_scenes_judge(segmenter: Segmenter, tmp_path
     kept = Kept(tmp_path, "key")
 
     def study() -> object:
-        return study_steps(segmenter, sources, validation=1, test=2, kept=kept, chosen_from=tried)
+        return study_steps(segmenter, sources, validation=1, test=5, kept=kept, chosen_from=tried)
 
     found = finish(study())  # type: ignore[arg-type]
     assert found.choices["two"].knobs == "on"
     assert found.choices["zero"].gain < 0
     assert found.validation.images == 1
-    assert found.test.images == 2
+    assert found.test.images == 5
     assert list(found.test.rows) == [FULL, "two", "zero", "same"]
     for group in JUDGED:
         assert found.difference("two", group).value == 0
@@ -150,12 +150,14 @@ def test_validation_chooses_and_test_scenes_judge(segmenter: Segmenter, tmp_path
     assert not found.wins("two")
     assert "0.00 %" in verdict(found, "same")
     assert "loses on seen pairs" in verdict(found, "zero")
+    few = finish(study_steps(segmenter, sources, validation=1, test=1, chosen_from=[tried[1]]))
+    assert verdict(few, "zero") == "1 image, too few to tell"
     page = "\n".join(study_tables(found))
     assert "| two knobs | on |" in page
     assert "*control: no text*" in page
     document = json.loads(json.dumps(study_document(found)))
     assert document["choices"]["two"]["tried"] == ["off", "on"]
-    assert document["test"]["images"] == 2
+    assert document["test"]["images"] == 5
     assert set(document["test"]["sources"]) == {"sam", "superpixels"}
     again = finish(study())  # type: ignore[arg-type]
     assert again.test.seconds("sam", "two") == found.test.seconds("sam", "two")
