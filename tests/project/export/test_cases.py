@@ -71,7 +71,17 @@ def grid(side: int, cells: int, classes: int) -> LabelledImage:
     return LabelledImage("", values[regions], regions, notes, path="grid.png")
 
 
-@pytest.mark.parametrize("format_", WRITTEN)
+#: Formats that write every region's outline as text, which takes a minute and more for so many.
+SLOW = ("label-studio", "geojson")
+
+
+@pytest.mark.parametrize(
+    "format_",
+    [
+        pytest.param(*each.values, id=each.id, marks=pytest.mark.long) if each.id in SLOW else each
+        for each in WRITTEN
+    ],
+)
 def test_many_regions(format_: Format, tmp_path: Path) -> None:
     one = grid(530, 265, 7)  # 70,225 of four pixels
     assert len(one.notes) > 70_000
