@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,6 +18,7 @@ def room_of(module: str) -> str:
     return module.partition(".")[0]
 
 
+@functools.cache
 def modules() -> dict[str, Path]:
     """Return every module of the package but its ``__init__``, by its name inside the package."""
     found = {}
@@ -27,8 +29,13 @@ def modules() -> dict[str, Path]:
     return found
 
 
-def imports(path: Path, root: Path = PACKAGE) -> Iterator[tuple[int, str]]:
-    """Yield the line and full name of everything that ``path`` imports, inside functions too."""
+@functools.cache
+def imports(path: Path, root: Path = PACKAGE) -> tuple[tuple[int, str], ...]:
+    """Return the line and full name of everything that ``path`` imports, inside functions too."""
+    return tuple(_imports(path, root))
+
+
+def _imports(path: Path, root: Path) -> Iterator[tuple[int, str]]:
     package = (NAME, *path.relative_to(root).parent.parts)
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):

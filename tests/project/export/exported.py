@@ -12,7 +12,7 @@ from PIL import Image
 
 from napari_corrclip.progress import finish
 from napari_corrclip.project.export.exporting import ExportOptions, Source, export_steps
-from napari_corrclip.project.export.format import Format
+from napari_corrclip.project.export.format import Format, Wanted
 from napari_corrclip.project.export.formats import WRITTEN
 from napari_corrclip.project.export.image import LabelledImage, RegionNote, State
 from napari_corrclip.project.export.importing import Opened
@@ -49,8 +49,11 @@ MASKS = [
     for masks in format_.masks
 ]
 """Each format that is written, with each thing that its masks may be of."""
+WRITTEN_FORMATS = [pytest.param(format_, id=name) for name, format_ in WRITTEN.items()]
+"""Each format that is written."""
 WITH_REGIONS = [pair for pair in MASKS if pair.values[1] != "classes"]
 """Those whose files know regions: not where masks are of classes, and nothing of Hugging Face's."""
+BARE = ExportOptions(pictures="none")
 STATES: tuple[State, ...] = ("", "assigned", "accepted", "ignored")
 
 
@@ -163,3 +166,25 @@ def same_notes(one: LabelledImage, other: LabelledImage) -> bool:
     return [replace(note, p=0, margin=0) for note in one.notes] == [
         replace(note, p=0, margin=0) for note in other.notes
     ]
+
+
+def plain(count: int) -> Vocabulary:
+    """Return a vocabulary of the values from 1 on."""
+    return Vocabulary.from_names([f"class {number}" for number in range(count)])
+
+
+def masks_of(format_: Format) -> Wanted:
+    """Return what masks are to be of, so that a format's files know regions if they can."""
+    return next((masks for masks in format_.masks if masks != "classes"), "classes")
+
+
+def grid(side: int, cells: int, classes: int) -> LabelledImage:
+    """Return an image of cells x cells regions, each of one class."""
+    at = np.arange(side) * cells // side
+    regions = (at[:, None] * cells + at + 1).astype(np.int32)
+    values = (1 + np.arange(cells * cells + 1) % classes).astype(np.uint16)
+    notes = tuple(
+        RegionNote(region, int(values[region]), int(values[region]), p=0.5)
+        for region in range(1, cells * cells + 1)
+    )
+    return LabelledImage("", values[regions], regions, notes, path="grid.png")

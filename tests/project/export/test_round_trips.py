@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from napari_corrclip.maps.parts import parts_of
@@ -73,6 +73,7 @@ def test_the_files_themselves_know_regions(format_: Format, masks: str, tmp_path
 
 
 @pytest.mark.parametrize(("format_", "masks"), MASKS)
+@settings(max_examples=12, deadline=None)  # of each of eighteen
 @given(seed=st.integers(0, 2**32 - 1), height=st.integers(1, 40), width=st.integers(1, 40))
 def test_any_partition_comes_back_and_its_labels_and_names_need_no_manifest(
     format_: Format,
