@@ -84,6 +84,16 @@ def guarded(debug: bool) -> Iterator[None]:
         raise typer.Exit(exit_code(error)) from None
 
 
+@contextlib.contextmanager
+def going_on() -> Iterator[None]:
+    """Say of a command that keeps what it has measured that it goes on after Ctrl-C."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        say("Interrupted; what was done is kept, and the same command goes on there.")
+        raise typer.Exit(INTERRUPTED) from None
+
+
 def place(text: str | Path) -> Path:
     """Return the place that somebody typed, of which nothing at all would be the current folder.
 

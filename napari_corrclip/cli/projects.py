@@ -12,7 +12,15 @@ from typing import TYPE_CHECKING, cast
 
 import typer
 
-from napari_corrclip.cli.console import FAILED, UNUSABLE, exit_code, say, sentence, tell
+from napari_corrclip.cli.console import (
+    FAILED,
+    UNUSABLE,
+    exit_code,
+    going_on,
+    say,
+    sentence,
+    tell,
+)
 from napari_corrclip.cli.options import (
     check_region_options,
     check_scale_options,
@@ -299,7 +307,8 @@ def drive_run(
             place = f"{project.path_of(event.key)}{plane_text(outcome.plane)}"
             say(f"{place}: {outcome.seconds:.1f} s ({how_far})")
 
-    report = drive(steps, tell=tell_event)
+    with going_on():
+        report = drive(steps, tell=tell_event)
     seconds = time.perf_counter() - begun
     tell(
         f"{count(len(report.done), 'image')} {done}, {len(report.failed)} failed in {seconds:.1f} s"

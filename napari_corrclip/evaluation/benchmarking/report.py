@@ -12,6 +12,7 @@ import numpy as np
 
 from napari_corrclip.demo.world import COLORS, COMBINATIONS, GROUNDS, SHAPES
 from napari_corrclip.evaluation.benchmarking.evaluating import Evaluation
+from napari_corrclip.evaluation.benchmarking.former import FORMAT, counted
 from napari_corrclip.evaluation.datasets.benchmarks import CONDITIONS
 from napari_corrclip.evaluation.datasets.dataset import Dataset
 from napari_corrclip.evaluation.effort.reporting.cells import number, plain, plain_text
@@ -59,12 +60,9 @@ def notes(evaluation: Evaluation) -> Iterator[str]:
     scored = len(evaluation.scores.images)
     whole = dataset.expected or len(dataset.images)
     if scored != whole:
-        yield f"Only {scored:,} of {whole:,} images are scored, so that figures are not comparable."
-    if recipe.name == "demo" and not _are_of_the_demo(dataset):
-        yield (
-            "The demo's networks know coloured shapes alone, so that these figures say nothing of "
-            "photographs and their words; --preset names others."
-        )
+        of = f"{scored:,} of {count(whole, 'image')} {'is' if scored == 1 else 'are'}"
+        yield f"Only {of} scored, so that figures are not comparable."
+    yield from demo_notes(recipe.name, dataset)
     if dataset.note:
         yield f"{dataset.note[0].upper()}{dataset.note[1:]}."
     other = _beside_protocol(evaluation)
@@ -83,6 +81,15 @@ def notes(evaluation: Evaluation) -> Iterator[str]:
             f"The published figure is that of CorrCLIP's paper ({CONDITIONS}); this run's regions are by "
             + ours
             + (f", {options['painting']}." if "painting" in options else ".")
+        )
+
+
+def demo_notes(preset: str, dataset: Dataset) -> Iterator[str]:
+    """Yield the sentence on the demo's networks where a data set has words that they never saw."""
+    if preset == "demo" and not _are_of_the_demo(dataset):
+        yield (
+            "The demo's networks know coloured shapes alone, so that these figures say nothing of "
+            "photographs and their words; --preset names others."
         )
 
 
@@ -232,7 +239,7 @@ def to_json(evaluation: Evaluation, command: str, date: str, versions: Mapping[s
     """Return everything: figures, classes, images, the counts they are made of, and how it was run."""
     scores, dataset = evaluation.scores, evaluation.dataset
     document = {
-        "format": "napari-corrclip evaluation 1",
+        "format": FORMAT,
         "date": date,
         "command": command,
         "versions": dict(versions),
@@ -240,6 +247,7 @@ def to_json(evaluation: Evaluation, command: str, date: str, versions: Mapping[s
         "title": dataset.title,
         "images": len(scores.images),
         "images_of_the_benchmark": dataset.expected or None,
+        "counted": counted(dataset),
         "recipe": json.loads(evaluation.recipe.to_json()),
         "notes": list(notes(evaluation)),
         "seconds_an_image": evaluation.seconds,
