@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from napari_corrclip.cli.console import going_on, say, tell
+from napari_corrclip.cli.following import follow
 from napari_corrclip.cli.options import (
     RegionOptions,
     check_region_options,
@@ -24,7 +25,6 @@ from napari_corrclip.engine.recipe import Recipe
 from napari_corrclip.errors import InputError
 from napari_corrclip.evaluation.datasets.dataset import Dataset, Incomplete
 from napari_corrclip.evaluation.datasets.opening import open_dataset
-from napari_corrclip.progress import drive
 from napari_corrclip.regions.options import REGION_KINDS
 from napari_corrclip.weights.catalogue import get_preset
 from napari_corrclip.wording.amounts import count
@@ -105,7 +105,7 @@ def _survey(dataset: Dataset) -> None:
     """Look at all of a data set, and tell what there is."""
     from napari_corrclip.evaluation.benchmarking.survey import survey_steps
 
-    found = drive(survey_steps(dataset))
+    found = follow(survey_steps(dataset))
     tell(*found.lines())
     found.check(listed=True)
 
@@ -162,7 +162,7 @@ def _run(
     codes: list[int] = []
     if part is None:
         # What is wrong with the truth is told before hours of computing.
-        found = drive(survey_steps(dataset))
+        found = follow(survey_steps(dataset))
         found.check()
         for line in found.lines():
             say(line)
@@ -190,7 +190,7 @@ def _run(
         if part is not None:
             tell("When all parts are done: the same command without --part, which scores them")
         else:
-            scored = drive(evaluating.score_steps(project, dataset, oracle=options.oracle))
+            scored = follow(evaluating.score_steps(project, dataset, oracle=options.oracle))
             date = datetime.date.today().isoformat()
             command = shlex.join(["napari-corrclip", *sys.argv[1:]])
             output.write_evaluation(folder, scored, project, command, date, plots=options.plots)

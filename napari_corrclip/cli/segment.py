@@ -129,7 +129,8 @@ def segment_images(images: Sequence[Path], options: Options, *, debug: bool = Fa
         tell=tell_event,
     )
     if codes:
-        say(f"{len(codes)} of {len(folders)} images failed; the others are saved.")
+        rest = "; the others are saved" if len(codes) < len(folders) else ""
+        say(f"{len(codes)} of {count(len(folders), 'image')} failed{rest}.")
         raise typer.Exit(FAILED if FAILED in codes else UNUSABLE)
 
 

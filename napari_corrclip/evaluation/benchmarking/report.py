@@ -57,14 +57,7 @@ def figures(evaluation: Evaluation) -> tuple[Figure, ...]:
 def notes(evaluation: Evaluation) -> Iterator[str]:
     """Yield what has to be known to read the figures, a sentence each."""
     dataset, recipe = evaluation.dataset, evaluation.recipe
-    scored = len(evaluation.scores.images)
-    whole = dataset.expected or len(dataset.images)
-    if scored != whole:
-        of = f"{scored:,} of {count(whole, 'image')} {'is' if scored == 1 else 'are'}"
-        yield f"Only {of} scored, so that figures are not comparable."
-    yield from demo_notes(recipe.name, dataset)
-    if dataset.note:
-        yield f"{dataset.note[0].upper()}{dataset.note[1:]}."
+    yield from set_notes(dataset, len(evaluation.scores.images), recipe.name)
     other = _beside_protocol(evaluation)
     if other:
         yield f"Settings that are not those of the data set's protocol and the preset: {other}."
@@ -84,13 +77,25 @@ def notes(evaluation: Evaluation) -> Iterator[str]:
         )
 
 
-def demo_notes(preset: str, dataset: Dataset) -> Iterator[str]:
-    """Yield the sentence on the demo's networks where a data set has words that they never saw."""
+def set_notes(dataset: Dataset, scored: int, preset: str) -> Iterator[str]:
+    """Yield what has to be known of figures of a data set, by whatever command.
+
+    Args:
+        dataset: with all images that were to be measured.
+        scored: how many were.
+        preset: name of the networks.
+    """
+    whole = dataset.expected or len(dataset.images)
+    if scored != whole:
+        of = f"{scored:,} of {count(whole, 'image')} {'is' if scored == 1 else 'are'}"
+        yield f"Only {of} scored, so that figures are not comparable."
     if preset == "demo" and not _are_of_the_demo(dataset):
         yield (
             "The demo's networks know coloured shapes alone, so that these figures say nothing of "
             "photographs and their words; --preset names others."
         )
+    if dataset.note:
+        yield f"{dataset.note[0].upper()}{dataset.note[1:]}."
 
 
 def _are_of_the_demo(dataset: Dataset) -> bool:
@@ -123,7 +128,7 @@ def console_lines(evaluation: Evaluation) -> Iterator[str]:
     for source, ceiling in evaluation.ceilings.items():
         yield (
             f"{'ceiling of ' + source:<20} {number(100 * ceiling.confusion.mean_iou(), DIGITS):>5} % mIoU, "
-            f"{ceiling.regions / max(1, ceiling.images):.0f} regions an image"
+            f"{count(round(ceiling.regions / max(1, ceiling.images)), 'region')} an image"
         )
 
 
