@@ -18,7 +18,7 @@ from napari_corrclip.cli.options import (
     check_region_options,
     read_numbered_classes,
 )
-from napari_corrclip.cli.segment import read_settings
+from napari_corrclip.cli.segment import read_settings, tell_fetched
 from napari_corrclip.cli.targets import check_folder
 from napari_corrclip.errors import InputError
 from napari_corrclip.regions.options import REGION_KINDS
@@ -142,6 +142,7 @@ def _measure(options: Options, dataset: Dataset | None) -> None:
             "ablate measures the published attention, window by window, and the settings say stitched: true; "
             "set it to false."
         )
+    tell_fetched(first)
     segmenter: Segmenter = follow(
         Segmenter.load_steps(replace(first, settings=settings, detail="standard"))
     )

@@ -19,7 +19,7 @@ from napari_corrclip.cli.options import (
     read_numbered_classes,
 )
 from napari_corrclip.cli.projects import drive_run, exit_by, read_part
-from napari_corrclip.cli.segment import check_prompts, read_settings, to_be_fetched
+from napari_corrclip.cli.segment import check_prompts, read_settings, tell_fetched
 from napari_corrclip.cli.targets import check_folder
 from napari_corrclip.engine.recipe import Recipe
 from napari_corrclip.errors import InputError
@@ -178,8 +178,8 @@ def _run(
             images = count(len(dataset.images), "image")
             tell(f"{project.folder}: {images}, to be run by --part I/N")
             return
-        for line in to_be_fetched(recipe) if options.scheduler is None else ():
-            say(line)
+        if options.scheduler is None:
+            tell_fetched(recipe)
         names = evaluating.names_in(project, dataset)
         due = project.items_to_run(stale=part is None, part=part, only=names)
         if due or part is None:

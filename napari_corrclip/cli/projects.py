@@ -27,7 +27,7 @@ from napari_corrclip.cli.options import (
     parse_region_options,
     read_classes,
 )
-from napari_corrclip.cli.segment import check_prompts, to_be_fetched
+from napari_corrclip.cli.segment import check_prompts, tell_fetched
 from napari_corrclip.engine.recipe import Recipe
 from napari_corrclip.errors import InputError
 from napari_corrclip.progress import drive
@@ -185,8 +185,8 @@ def run(
     # A part writes into the items' folders alone.
     with Project.open(folder, read_only=which is not None) as project:
         # What workers elsewhere lack is not known here.
-        for line in to_be_fetched(project.recipe) if scheduler is None else ():
-            say(line)
+        if scheduler is None:
+            tell_fetched(project.recipe)
         chosen = project.items_to_run(stale=stale, part=which, features=features)
         size = project.size_of_vectors(stale=stale, part=which, features=features) if vectors else 0
         if size:
