@@ -445,6 +445,8 @@ class Segmenter:
         began = time.perf_counter()
         templates = words.templates or self.templates
         experts = None
+        if choice is not None:
+            choosing_templates.check_choice(words, choice)
         if choice is not None and not quick:
             sets, of = choosing_templates.experts_of(words, choice, templates)
             every = yield from choosing_templates.texts_in(
@@ -492,6 +494,8 @@ class Segmenter:
             chosen_templates={} if choice is None or quick else choice.classes,
         )
         notes = (*features.notes, *self.notes(words))
+        if choice is not None and not quick:
+            notes += choosing_templates.notes_of(words, choice)
         if values is None:
             result = build_segmentation(pixels, features.regions, words, provenance, notes=notes)
         else:
@@ -514,11 +518,13 @@ class Segmenter:
         Args:
             features: what :meth:`encode` returned, of the same CLIP.
             vocabulary: text such as ``"cat, dog"``, a file, names, or a :class:`Vocabulary`.
-            choice: templates of each class, of :meth:`choose_templates`; ``None``: the mean over all.
+            choice: templates of each class, of :meth:`choose_templates`; ``None``: the mean over all. A class
+                that it lacks keeps all templates, and a note of the result says so.
             progress: as in :meth:`encode`.
 
         Raises:
-            InputError: the vocabulary cannot be used, or the features are of another CLIP.
+            InputError: the vocabulary cannot be used, the features are of another CLIP, or the choice is of
+                other words.
         """
         return drive(self.classify_steps(features, vocabulary, choice=choice), show=progress)
 
