@@ -39,8 +39,8 @@ class TemplateChoice:
         """Check what may have come from a file."""
         if not isinstance(self.classes, Mapping):
             raise InputError(
-                f"Templates of classes are a mapping of names to lists, not of type {type(self.classes).__name__}; "
-                "write {'cat': ['a photo of a {}.']}."
+                "Templates of classes are a mapping of names to lists, not of type "
+                f"{type(self.classes).__name__}; write {{'cat': ['a photo of a {{}}.']}}."
             )
         found: dict[str, tuple[str, ...]] = {}
         for name, templates in self.classes.items():
